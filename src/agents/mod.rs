@@ -1,0 +1,1 @@
+//! Background passes; each looks at the world anew.

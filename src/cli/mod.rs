@@ -1,0 +1,1 @@
+//! The command line: arguments to one request, report to text or JSON.

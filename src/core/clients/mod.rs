@@ -1,0 +1,1 @@
+//! One file per service; every request leaves through http.rs.

@@ -1,0 +1,1 @@
+//! Sealed settings, build data, plain settings, and where each value came from.

@@ -1,0 +1,1 @@
+//! What every operator gets first: clock, cancellation, settings, clients, stores, actor.

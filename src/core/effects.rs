@@ -1,0 +1,1 @@
+//! Outside writes that must not happen twice: intent, look-up, ledger.

@@ -1,0 +1,1 @@
+//! The log lines of one run, collected for the state file.

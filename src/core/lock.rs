@@ -1,0 +1,1 @@
+//! Lock files and heartbeats of one machine.

@@ -1,0 +1,13 @@
+//! What every door shares: context, clock, settings, clients, stores, effects.
+//!
+//! Nothing else moves in; a helper without a name of its own has no home here.
+
+pub mod clients;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod effects;
+pub mod journal;
+pub mod lock;
+pub mod records;
+pub mod statebox;

@@ -1,0 +1,1 @@
+//! Test records and job registries in the state repository.

@@ -1,0 +1,1 @@
+//! The release state: compare-and-swap of one file in a repository or a directory.

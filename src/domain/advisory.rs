@@ -1,0 +1,1 @@
+//! States of an advisory and what each of them allows.

@@ -1,0 +1,1 @@
+//! Build data: one assembly of a minor, resolved by ART's inheritance rules.

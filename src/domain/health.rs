@@ -1,0 +1,1 @@
+//! Health grades of container images.

@@ -1,0 +1,21 @@
+//! Words and rules of shipping a release: values in, values out.
+//!
+//! Refuses: I/O, async, clocks, logging. What is decided here can be replayed from its input.
+
+pub mod acceptance;
+pub mod advisory;
+pub mod approval;
+pub mod assembly;
+pub mod dates;
+pub mod health;
+pub mod ids;
+pub mod mask;
+pub mod pipeline;
+pub mod push;
+pub mod release;
+pub mod result_file;
+pub mod shipment;
+pub mod signature;
+pub mod stage;
+pub mod state;
+pub mod task;

@@ -1,0 +1,1 @@
+//! Where the stage or production release of a shipment stands.

@@ -1,0 +1,1 @@
+//! Push jobs of an advisory: which count, and what follows from them.

@@ -1,0 +1,1 @@
+//! What a shipment merge request and its files say.

@@ -1,0 +1,1 @@
+//! How long an unsigned payload is a wait, and when it becomes a failure.

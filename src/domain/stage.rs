@@ -1,0 +1,1 @@
+//! When stage testing may start.

@@ -1,0 +1,743 @@
+//! The tasks of a release, their statuses, and what one run of a task can find out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use super::ids::{AdvisoryId, JiraKey};
+
+/// How a release reaches its customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flow {
+    /// Images are shipped through advisories of the Errata Tool alone.
+    Errata,
+    /// Images are shipped through a shipment merge request; advisories hold rpm and rhcos only.
+    Konflux,
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Errata => "Errata",
+            Self::Konflux => "Konflux",
+        })
+    }
+}
+
+/// One thing that has to be done for a release. The command-line name is the name everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Task {
+    /// Creates the state file.
+    CreateTestReport,
+    /// Makes one engineer the owner of advisories, merge request and sub-tasks.
+    TakeOwnership,
+    /// Errata flow: keeps the bug table current.
+    UpdateBugList,
+    /// Compares the payload with the shipment and looks at image health.
+    ImageConsistencyCheck,
+    /// Judges the tests of the nightly that was chosen for the release.
+    AnalyzeCandidateBuild,
+    /// Judges the tests of the promoted payload: the gate.
+    AnalyzePromotedBuild,
+    /// Errata flow: container verification tests.
+    CheckGreenwaveCvpTests,
+    /// Looks for CVE trackers that are attached nowhere.
+    CheckCveTrackerBug,
+    /// Konflux flow: looks for security alerts on the RHCOS advisory.
+    CheckRhcosSecurityAlerts,
+    /// Pushes the advisories to the staging CDN.
+    PushToCdnStaging,
+    /// Runs the stage pipeline.
+    StageTesting,
+    /// Checks that the payload is signed on the public mirror.
+    ImageSignedCheck,
+    /// Errata flow: drops unverified bugs.
+    DropBugs,
+    /// Final approval: approves the merge request and moves the advisories.
+    ChangeAdvisoryStatus,
+    /// Approves the merge request only.
+    AddQeApproval,
+}
+
+impl Task {
+    /// All tasks in workflow order.
+    pub const ALL: [Self; 15] = [
+        Self::CreateTestReport,
+        Self::TakeOwnership,
+        Self::UpdateBugList,
+        Self::CheckCveTrackerBug,
+        Self::CheckRhcosSecurityAlerts,
+        Self::CheckGreenwaveCvpTests,
+        Self::PushToCdnStaging,
+        Self::AnalyzeCandidateBuild,
+        Self::AnalyzePromotedBuild,
+        Self::ImageConsistencyCheck,
+        Self::StageTesting,
+        Self::ImageSignedCheck,
+        Self::DropBugs,
+        Self::ChangeAdvisoryStatus,
+        Self::AddQeApproval,
+    ];
+
+    /// Name on the command line, in the state file and in file names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CreateTestReport => "create-test-report",
+            Self::TakeOwnership => "take-ownership",
+            Self::UpdateBugList => "update-bug-list",
+            Self::ImageConsistencyCheck => "image-consistency-check",
+            Self::AnalyzeCandidateBuild => "analyze-candidate-build",
+            Self::AnalyzePromotedBuild => "analyze-promoted-build",
+            Self::CheckGreenwaveCvpTests => "check-greenwave-cvp-tests",
+            Self::CheckCveTrackerBug => "check-cve-tracker-bug",
+            Self::CheckRhcosSecurityAlerts => "check-rhcos-security-alerts",
+            Self::PushToCdnStaging => "push-to-cdn-staging",
+            Self::StageTesting => "stage-testing",
+            Self::ImageSignedCheck => "image-signed-check",
+            Self::DropBugs => "drop-bugs",
+            Self::ChangeAdvisoryStatus => "change-advisory-status",
+            Self::AddQeApproval => "add-qe-approval",
+        }
+    }
+
+    /// Name inside the marker line that other tools read.
+    pub const fn display_name(self) -> &'static str {
+        match self {
+            Self::CreateTestReport => "Create Test Report",
+            Self::TakeOwnership => "Take Ownership",
+            Self::UpdateBugList => "Update Bug List",
+            Self::ImageConsistencyCheck => "Image Consistency Check",
+            Self::AnalyzeCandidateBuild => "Analyze Candidate Build",
+            Self::AnalyzePromotedBuild => "Analyze Promoted Build",
+            Self::CheckGreenwaveCvpTests => "Check Greenwave CVP Tests",
+            Self::CheckCveTrackerBug => "Check CVE Tracker Bug",
+            Self::CheckRhcosSecurityAlerts => "Check RHCOS Security Alerts",
+            Self::PushToCdnStaging => "Push to CDN Staging",
+            Self::StageTesting => "Stage Testing",
+            Self::ImageSignedCheck => "Image Signed Check",
+            Self::DropBugs => "Drop Bugs",
+            Self::ChangeAdvisoryStatus => "Change Advisory Status",
+            Self::AddQeApproval => "Add QE Approval",
+        }
+    }
+
+    /// Is the task recorded by its own runs and counted for the overall status of `flow`?
+    pub const fn is_tracked(self, flow: Flow) -> bool {
+        match self {
+            Self::TakeOwnership
+            | Self::ImageConsistencyCheck
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::CheckCveTrackerBug
+            | Self::PushToCdnStaging
+            | Self::StageTesting
+            | Self::ImageSignedCheck
+            | Self::ChangeAdvisoryStatus => true,
+            Self::CheckRhcosSecurityAlerts => matches!(flow, Flow::Konflux),
+            Self::CheckGreenwaveCvpTests | Self::UpdateBugList | Self::DropBugs => matches!(flow, Flow::Errata),
+            Self::CreateTestReport | Self::AddQeApproval => false,
+        }
+    }
+
+    /// The tracked tasks of `flow` in workflow order.
+    pub fn tracked(flow: Flow) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |task| task.is_tracked(flow))
+    }
+
+    /// Does a run change something outside (jobs, advisories, comments)?
+    ///
+    /// Such a task stores In Progress with its intent before the first effect; a pure check stores only its end.
+    pub const fn has_effects(self) -> bool {
+        match self {
+            Self::TakeOwnership
+            | Self::PushToCdnStaging
+            | Self::ImageConsistencyCheck
+            | Self::StageTesting
+            | Self::ChangeAdvisoryStatus
+            | Self::DropBugs
+            | Self::AddQeApproval
+            | Self::UpdateBugList => true,
+            Self::CreateTestReport
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::CheckGreenwaveCvpTests
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::ImageSignedCheck => false,
+        }
+    }
+
+    /// Does the task start work elsewhere and come back for the result?
+    pub const fn is_async(self) -> bool {
+        matches!(
+            self,
+            Self::PushToCdnStaging | Self::ImageConsistencyCheck | Self::StageTesting | Self::ChangeAdvisoryStatus
+        )
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Task {
+    type Err = UnknownTask;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|task| task.name() == text).ok_or_else(|| UnknownTask { text: text.to_owned() })
+    }
+}
+
+impl serde::Serialize for Task {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A text that names no task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a task; tasks are: {}", Task::ALL.map(Task::name).join(", "))]
+pub struct UnknownTask {
+    /// What was given.
+    pub text: String,
+}
+
+/// Where a task stands, as stored. Waiting and blocked are outcomes, never statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TaskStatus {
+    /// Nothing is running and nothing was decided.
+    NotStarted,
+    /// Started; the verdict is not known yet.
+    InProgress,
+    /// Done and good.
+    Pass,
+    /// Done and bad.
+    Fail,
+}
+
+impl TaskStatus {
+    /// All four, in the order in which help texts list them.
+    pub const ALL: [Self; 4] = [Self::NotStarted, Self::InProgress, Self::Pass, Self::Fail];
+
+    /// The spelling in the state file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotStarted => "Not Started",
+            Self::InProgress => "In Progress",
+            Self::Pass => "Pass",
+            Self::Fail => "Fail",
+        }
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for TaskStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| UnknownStatus { text: text.to_owned() })
+    }
+}
+
+impl serde::Serialize for TaskStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A text that names no status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a status; statuses are: Not Started, In Progress, Pass, Fail")]
+pub struct UnknownStatus {
+    /// What was given.
+    pub text: String,
+}
+
+/// The sentence that dashboards and chat bots look for, without time stamp and level.
+pub fn marker(task: Task, status: TaskStatus) -> String {
+    format!("task [{}] status is changed to [{status}]", task.display_name())
+}
+
+/// Where a job that we started runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobSystem {
+    /// A build of the stage pipeline.
+    Jenkins,
+    /// A Prow job run.
+    Prow,
+}
+
+impl JobSystem {
+    /// The spelling in the state file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jenkins => "jenkins",
+            Self::Prow => "prow",
+        }
+    }
+}
+
+impl FromStr for JobSystem {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Jenkins, Self::Prow].into_iter().find(|system| system.as_str() == text).ok_or(())
+    }
+}
+
+/// A job of ours elsewhere; stored as data so that it can never get lost in a log text.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct JobRef {
+    /// Who runs it.
+    pub system: JobSystem,
+    /// Build number or job id. Empty while Jenkins has only queued it (then `url` is the queue item).
+    pub id: String,
+    /// Page for people.
+    pub url: Option<String>,
+    /// When we started it (virtual time in a rehearsal).
+    pub triggered_at: Option<Timestamp>,
+}
+
+impl fmt::Display for JobRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.system.as_str(), if self.id.is_empty() { "queue item" } else { &self.id })?;
+        if let Some(url) = &self.url { write!(f, " <{url}>") } else { Ok(()) }
+    }
+}
+
+/// Which of the two test records of a release is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// The nightly chosen for the release.
+    Candidate,
+    /// The promoted payload.
+    Promoted,
+}
+
+impl Which {
+    /// The task that judges this record.
+    pub const fn task(self) -> Task {
+        match self {
+            Self::Candidate => Task::AnalyzeCandidateBuild,
+            Self::Promoted => Task::AnalyzePromotedBuild,
+        }
+    }
+
+    /// Name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Candidate => "candidate",
+            Self::Promoted => "promoted",
+        }
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a run of a task found out. Every ending has a name; nobody reads text to learn one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done and good.
+    Passed {
+        /// One sentence for people.
+        summary: String,
+    },
+    /// Started; the world is not ready. Stored as In Progress, never as a failure.
+    Waiting {
+        /// What the task waits for.
+        on: WaitingOn,
+        /// The job to ask, when one is running.
+        job: Option<JobRef>,
+        /// When looking again makes sense.
+        recheck: SignedDuration,
+    },
+    /// Not allowed to go on yet; the stored status stays (or returns to Not Started).
+    Blocked {
+        /// The gate that is closed.
+        by: ClosedGate,
+    },
+    /// A verdict against the release, not an error of ours.
+    Failed {
+        /// The verdict.
+        reason: FailReason,
+    },
+    /// Nothing was to be done: stored status and result stay untouched.
+    Unchanged {
+        /// Why nothing was to be done.
+        why: String,
+    },
+}
+
+/// What a started task waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitingOn {
+    /// Push jobs of the Errata Tool; each with advisory, target and state.
+    PushJobs {
+        /// `169293 cdn_stage RUNNING` and the like.
+        states: Vec<String>,
+    },
+    /// The Prow job that compares payload and shipment.
+    ConsistencyJob {
+        /// Its state as Prow spells it.
+        state: String,
+    },
+    /// The consistency job is good; image health could not be told yet.
+    ImageHealth {
+        /// Why not.
+        why: String,
+    },
+    /// The stage pipeline.
+    StagePipeline {
+        /// `queued`, `building`.
+        state: String,
+    },
+    /// The release controller does not tell the payload's digest yet.
+    PayloadDigest,
+    /// The mirror has no signature yet.
+    Signature,
+    /// The Errata Tool has not fetched the alerts yet.
+    SecurityAlerts,
+    /// The advisory page for customers is not public yet.
+    AdvisoryPage {
+        /// The page.
+        url: Option<String>,
+        /// Until when we wait before a person has to look.
+        deadline: Timestamp,
+    },
+    /// The page is public, but the advisories cannot be moved yet.
+    AdvisoryMove {
+        /// What the Errata Tool says.
+        why: String,
+        /// Until when we retry.
+        deadline: Timestamp,
+    },
+    /// Test jobs that still run, or a record that does not exist yet.
+    TestRecord {
+        /// Which record.
+        which: Which,
+        /// Its state.
+        state: String,
+    },
+}
+
+impl fmt::Display for WaitingOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PushJobs { states } => write!(f, "push jobs ({})", states.join(", ")),
+            Self::ConsistencyJob { state } => write!(f, "the image-consistency job ({state})"),
+            Self::ImageHealth { why } => write!(f, "image health: {why}"),
+            Self::StagePipeline { state } => write!(f, "the stage pipeline ({state})"),
+            Self::PayloadDigest => f.write_str("the payload digest"),
+            Self::Signature => f.write_str("the signature"),
+            Self::SecurityAlerts => f.write_str("the Errata Tool to fetch the security alerts"),
+            Self::AdvisoryPage { url: Some(url), deadline } => write!(f, "the advisory page {url} (until {deadline})"),
+            Self::AdvisoryPage { url: None, deadline } => write!(f, "the advisory page (until {deadline})"),
+            Self::AdvisoryMove { why, deadline } => write!(f, "the advisories to be movable: {why} (until {deadline})"),
+            Self::TestRecord { which, state } => write!(f, "the test record of the {which} build ({state})"),
+        }
+    }
+}
+
+/// State of the stage or production release stage of a shipment merge request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StageRelease {
+    /// Label or stage says success.
+    Success,
+    /// Still going on; the text is GitLab's status.
+    Running(String),
+    /// Ended badly; the text is GitLab's status.
+    Failed(String),
+    /// The stage does not exist in the newest pipeline.
+    NotFound,
+}
+
+impl fmt::Display for StageRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success => f.write_str("success"),
+            Self::Running(status) | Self::Failed(status) => f.write_str(status),
+            Self::NotFound => f.write_str("not found"),
+        }
+    }
+}
+
+/// Why a task may not start or go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClosedGate {
+    /// The payload is not Accepted in the stable stream; the text is its phase or `not found`.
+    Promotion {
+        /// Phase as the release controller spells it.
+        phase: String,
+    },
+    /// The stage release of the shipment has not succeeded.
+    StageRelease {
+        /// Where it stands.
+        state: StageRelease,
+        /// The merge request to look at.
+        mr: String,
+    },
+    /// A task that has to pass first.
+    Prerequisite {
+        /// That task.
+        task: Task,
+        /// Where it stands.
+        status: TaskStatus,
+    },
+    /// Someone else's job occupies the queue.
+    Queue {
+        /// What the queue says.
+        why: String,
+    },
+    /// Advisories that cannot be worked on in their state.
+    AdvisoryState {
+        /// Each advisory with its state.
+        advisories: Vec<(AdvisoryId, String)>,
+    },
+    /// ART dropped an advisory that still has builds.
+    AdvisoryDropped {
+        /// Those advisories.
+        advisories: Vec<AdvisoryId>,
+    },
+    /// Final approval starts one day before the release date.
+    TooEarly {
+        /// The first day on which it may start (UTC).
+        from: Date,
+    },
+    /// Build data gives no usable release date.
+    NoReleaseDate,
+    /// Build data is incomplete; each text names one entry.
+    NotReady {
+        /// What is missing.
+        missing: Vec<String>,
+    },
+    /// A build was rejected and nobody decided yet.
+    Decision {
+        /// Which build.
+        which: Which,
+        /// What speaks against it.
+        summary: String,
+    },
+    /// An unresolved blocker.
+    Blocker {
+        /// Text of the issue.
+        issue: String,
+    },
+    /// A program or credential that this machine lacks.
+    Missing {
+        /// What is missing and how to get it.
+        what: String,
+    },
+    /// The shipment merge request was closed without being merged.
+    MergeRequestClosed {
+        /// The merge request.
+        mr: String,
+    },
+    /// An outside effect may or may not have happened; a person has to look before it is repeated.
+    UnknownOutcome {
+        /// What was tried.
+        what: String,
+    },
+    /// A record or registry that contradicts itself.
+    BadRecord {
+        /// Which file and why.
+        why: String,
+    },
+}
+
+/// Who opens a closed gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedBy {
+    /// Nobody: it comes by itself, look again later.
+    Time,
+    /// A person has to do or decide something.
+    Person,
+}
+
+impl ClosedGate {
+    /// Does this wait end by itself, or is a person needed?
+    pub fn opened_by(&self) -> OpenedBy {
+        match self {
+            Self::StageRelease { state: StageRelease::Failed(_), .. } => OpenedBy::Person,
+            Self::Prerequisite { status, .. } => match status {
+                TaskStatus::Fail => OpenedBy::Person,
+                TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Pass => OpenedBy::Time,
+            },
+            Self::Promotion { phase } => match phase.as_str() {
+                "Rejected" | "Failed" => OpenedBy::Person,
+                _ => OpenedBy::Time,
+            },
+            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } => OpenedBy::Time,
+            Self::AdvisoryState { .. }
+            | Self::AdvisoryDropped { .. }
+            | Self::NoReleaseDate
+            | Self::NotReady { .. }
+            | Self::Decision { .. }
+            | Self::Blocker { .. }
+            | Self::Missing { .. }
+            | Self::MergeRequestClosed { .. }
+            | Self::UnknownOutcome { .. }
+            | Self::BadRecord { .. } => OpenedBy::Person,
+        }
+    }
+}
+
+impl fmt::Display for ClosedGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Promotion { phase } => write!(f, "the payload is not promoted (phase {phase})"),
+            Self::StageRelease { state: StageRelease::Success, mr } => write!(f, "the stage release of {mr}"),
+            Self::StageRelease { state, mr } => write!(f, "the stage release of {mr} has not succeeded ({state})"),
+            Self::Prerequisite { task, status } => write!(f, "{task} has to pass first (it is {status})"),
+            Self::Queue { why } => write!(f, "the job queue is busy: {why}"),
+            Self::AdvisoryState { advisories } => {
+                let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
+                write!(f, "advisories in a state that cannot be worked on: {}", each.join(", "))
+            }
+            Self::AdvisoryDropped { advisories } => {
+                let each: Vec<_> = advisories.iter().map(ToString::to_string).collect();
+                write!(f, "advisories dropped although they hold builds: {}", each.join(", "))
+            }
+            Self::TooEarly { from } => write!(f, "final approval starts on {from}"),
+            Self::NoReleaseDate => f.write_str("build data names no usable release date"),
+            Self::NotReady { missing } => write!(f, "build data is not ready: {}", missing.join("; ")),
+            Self::Decision { which, summary } => {
+                write!(f, "the {which} build was rejected ({summary}); a decision is needed")
+            }
+            Self::Blocker { issue } => write!(f, "open blocker: {issue}"),
+            Self::Missing { what } => f.write_str(what),
+            Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
+            Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
+            Self::BadRecord { why } => f.write_str(why),
+        }
+    }
+}
+
+/// A verdict against the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailReason {
+    /// A job of ours ended badly.
+    Job {
+        /// The job.
+        job: JobRef,
+        /// Its result as the system spells it.
+        result: String,
+    },
+    /// Images with a bad health grade.
+    UnhealthyImages {
+        /// How many of how many.
+        unhealthy: usize,
+        /// How many were looked at.
+        scanned: usize,
+    },
+    /// Nobody signed the payload by its release date.
+    UnsignedOnReleaseDate,
+    /// The tests reject the build.
+    BuildRejected {
+        /// Which build.
+        which: Which,
+        /// Why, with numbers.
+        summary: String,
+    },
+    /// Push jobs that failed more often than we retry.
+    Push {
+        /// Each advisory with target and state.
+        states: Vec<String>,
+    },
+    /// CVE trackers that are attached nowhere, while the check is configured to block.
+    MissedCveTrackers {
+        /// The trackers.
+        keys: Vec<JiraKey>,
+    },
+    /// The kernel of an advisory carries the stop-ship tag.
+    KernelStopShip {
+        /// The kernel build.
+        kernel: String,
+    },
+    /// Security alerts that block shipping.
+    BlockingAlerts {
+        /// The advisory.
+        advisory: AdvisoryId,
+        /// Names of the alerts.
+        alerts: Vec<String>,
+    },
+    /// Advisories that did not reach the wanted state.
+    AdvisoriesNotMoved {
+        /// Each advisory with its state.
+        advisories: Vec<(AdvisoryId, String)>,
+    },
+    /// The advisory page did not become public in time.
+    PageDeadline {
+        /// When we stopped waiting.
+        deadline: Timestamp,
+    },
+}
+
+impl fmt::Display for FailReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job { job, result } => write!(f, "{job} ended with {result}"),
+            Self::UnhealthyImages { unhealthy, scanned } => write!(f, "{unhealthy} of {scanned} images are unhealthy"),
+            Self::UnsignedOnReleaseDate => f.write_str("the payload is still unsigned on the release date"),
+            Self::BuildRejected { which, summary } => write!(f, "the {which} build is rejected: {summary}"),
+            Self::Push { states } => write!(f, "push jobs failed: {}", states.join(", ")),
+            Self::MissedCveTrackers { keys } => {
+                let each: Vec<_> = keys.iter().map(JiraKey::as_str).collect();
+                write!(f, "{} CVE trackers are attached nowhere: {}", keys.len(), each.join(", "))
+            }
+            Self::KernelStopShip { kernel } => write!(f, "{kernel} carries the stop-ship tag"),
+            Self::BlockingAlerts { advisory, alerts } => {
+                write!(f, "advisory {advisory} has blocking security alerts: {}", alerts.join(", "))
+            }
+            Self::AdvisoriesNotMoved { advisories } => {
+                let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
+                write!(f, "advisories were not moved: {}", each.join(", "))
+            }
+            Self::PageDeadline { deadline } => write!(f, "the advisory page was not public by {deadline}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_found_by_its_own_name() {
+        for task in Task::ALL {
+            assert_eq!(task.name().parse(), Ok(task));
+        }
+        assert!("Stage Testing".parse::<Task>().is_err());
+    }
+
+    #[test]
+    fn the_marker_line_is_spelled_as_other_tools_expect() {
+        assert_eq!(
+            marker(Task::PushToCdnStaging, TaskStatus::InProgress),
+            "task [Push to CDN Staging] status is changed to [In Progress]"
+        );
+    }
+
+    #[test]
+    fn a_konflux_release_tracks_ten_tasks() {
+        assert_eq!(Task::tracked(Flow::Konflux).count(), 10);
+    }
+}

@@ -1,0 +1,1 @@
+//! Moves a release as far as it can go.

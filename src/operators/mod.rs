@@ -1,0 +1,1 @@
+//! One file per task; run.rs is the one way in.
