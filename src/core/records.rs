@@ -1,1 +1,35 @@
 //! Test records and job registries in the state repository.
+
+use super::statebox::error::StoreError;
+use super::statebox::repo::Repo;
+use crate::domain::release::Minor;
+
+/// Branch of the test records.
+pub const RECORD_BRANCH: &str = "record";
+/// Branch of the job registries.
+pub const REGISTRY_BRANCH: &str = "main";
+
+/// The test record of `build`; nothing when there is none. Reads only; repeat freely.
+///
+/// # Errors
+///
+/// [`StoreError`] when the store does not answer.
+pub async fn record(repo: &Repo, build: &str, arch: &str) -> Result<Option<String>, StoreError> {
+    let path = format!("_releases/ocp-test-result-{build}-{arch}.json");
+    text(repo, RECORD_BRANCH, &path).await
+}
+
+/// The job registry of `minor`; nothing when there is none. Reads only; repeat freely.
+///
+/// # Errors
+///
+/// [`StoreError`] when the store does not answer.
+pub async fn registry(repo: &Repo, minor: Minor, arch: &str) -> Result<Option<String>, StoreError> {
+    let path = format!("_releases/ocp-{minor}-test-jobs-{arch}.json");
+    text(repo, REGISTRY_BRANCH, &path).await
+}
+
+/// Bytes that are no UTF-8 become replacement characters: the parser then says what is wrong where.
+async fn text(repo: &Repo, branch: &str, path: &str) -> Result<Option<String>, StoreError> {
+    Ok(repo.read(branch, path).await?.map(|file| String::from_utf8_lossy(&file.bytes).into_owned()))
+}

@@ -1,0 +1,1 @@
+//! `oar state …`: looks at state files on disk.

@@ -1,0 +1,1 @@
+//! A plain folder as repository, for rehearsals and laptops.

@@ -1,0 +1,183 @@
+//! What stands in a state file, as values: metadata, task entries, issues, the driver's lease.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use crate::domain::task::{JobRef, Task, TaskStatus, Which};
+
+/// Facts of build data, as copied into the file when it was created or refreshed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// The ART ticket (`ART-12345`; the placeholder `ART-0` occurs).
+    pub jira_ticket: Option<String>,
+    /// Advisory number per impetus (`rpm`, `rhcos`, `microshift`).
+    pub advisory_ids: IndexMap<String, i64>,
+    /// Release date as build data spells it (`2026-Mar-25`).
+    pub release_date: Option<String>,
+    /// Candidate nightly per architecture.
+    pub candidate_builds: IndexMap<String, String>,
+    /// Page of the shipment merge request.
+    pub shipment_mr: Option<String>,
+    /// What people decided about rejected builds, oldest first.
+    pub decisions: Vec<Decision>,
+}
+
+/// A person's word about a build that the tests rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Which build.
+    pub which: Which,
+    /// Ship it all the same?
+    pub accept: bool,
+    /// Why.
+    pub reason: String,
+    /// Role or account, never a mail address.
+    pub by: String,
+    /// When it was recorded.
+    pub at: Option<Timestamp>,
+}
+
+/// One entry of `tasks`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskEntry {
+    /// Name as stored; old files hold labels that are no task of ours.
+    pub name: String,
+    /// Status as stored.
+    pub status: StoredStatus,
+    /// When the current attempt began, as stored. Before May 2026 often local time with a literal `Z`.
+    pub started_at: Option<String>,
+    /// When the verdict was known, as stored.
+    pub completed_at: Option<String>,
+    /// Log of the run, or prose.
+    pub result: Option<String>,
+    /// The job of ours that is running or ran last.
+    pub job_ref: Option<JobRef>,
+    /// Former and current attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// An outside effect that was announced and not yet confirmed.
+    pub intent: Option<Intent>,
+    /// Keys of messages that were sent for this task.
+    pub notified: Vec<String>,
+    /// Why blocked, failed or overridden.
+    pub reason: Option<String>,
+}
+
+impl TaskEntry {
+    /// The task, when the name is one of ours.
+    pub fn task(&self) -> Option<Task> {
+        self.name.parse().ok()
+    }
+
+    /// `started_at` as a moment; text that is no time stamp is nothing.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.started_at.as_deref().and_then(|text| text.parse().ok())
+    }
+
+    /// `completed_at` as a moment; text that is no time stamp is nothing.
+    pub fn completed(&self) -> Option<Timestamp> {
+        self.completed_at.as_deref().and_then(|text| text.parse().ok())
+    }
+}
+
+/// A status that may be a stranger's; strangers are reported and written back unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredStatus {
+    /// One of the four.
+    Known(TaskStatus),
+    /// Anything else.
+    Other(String),
+}
+
+impl StoredStatus {
+    /// The status; an unknown one counts as In Progress, so that nothing is started or passed over because of it.
+    pub const fn known(&self) -> Option<TaskStatus> {
+        match self {
+            Self::Known(status) => Some(*status),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// The spelling in the file.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(status) => status.as_str(),
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// One try at a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counted from 1.
+    pub n: i64,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended; nothing while it runs.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended: a status, or `superseded` by a new job.
+    pub outcome: Option<String>,
+    /// Class of the failure, when there was one.
+    pub class: Option<String>,
+    /// One line for people.
+    pub note: Option<String>,
+    /// The job it started.
+    pub job_ref: Option<JobRef>,
+}
+
+/// An outside effect that is about to happen: written before, cleared after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Key under which the effect can be found outside.
+    pub key: String,
+    /// When it was announced.
+    pub at: Option<Timestamp>,
+    /// Role or run that announced it.
+    pub by: String,
+}
+
+/// One entry of `issues`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Eight hex digits; stored, or computed for entries that others wrote.
+    pub id: String,
+    /// The text.
+    pub issue: String,
+    /// When it was reported, as stored.
+    pub reported_at: Option<String>,
+    /// Is it done?
+    pub resolved: bool,
+    /// How it was resolved.
+    pub resolution: Option<String>,
+    /// Does it block the release?
+    pub blocker: bool,
+    /// Task names as stored; empty means the whole release.
+    pub related_tasks: Vec<String>,
+    /// When it was resolved, as stored.
+    pub resolved_at: Option<String>,
+    /// The check that reported it; nothing for people's issues.
+    pub source: Option<String>,
+}
+
+impl Issue {
+    /// Is it open and a blocker?
+    pub const fn is_open_blocker(&self) -> bool {
+        self.blocker && !self.resolved
+    }
+
+    /// Does it name `task`?
+    pub fn concerns(&self, task: Task) -> bool {
+        self.related_tasks.iter().any(|name| name == task.name())
+    }
+}
+
+/// Who drives the release, and until when nobody else may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverLease {
+    /// Machine and process, never a person.
+    pub holder: String,
+    /// Grows with each take-over; a holder with an older epoch has lost the lease.
+    pub epoch: i64,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}

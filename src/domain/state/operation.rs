@@ -1,0 +1,292 @@
+//! Changes of a state as values that can be applied again to a fresher copy.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::entries::{Intent, Metadata};
+use super::view::State;
+use crate::domain::task::{JobRef, Task, TaskStatus, Which};
+
+/// One change. Applying it twice is the same as applying it once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Makes the file when there is none; an existing one stays.
+    Create {
+        /// What build data says.
+        metadata: Metadata,
+    },
+    /// Moves a task, with everything that belongs to the move.
+    SetTask(SetTask),
+    /// Remembers that the message `key` was sent for `task`.
+    Notified {
+        /// The task.
+        task: Task,
+        /// Dedupe key of the message.
+        key: String,
+    },
+    /// Brings metadata up to date; never removes a value.
+    PatchMetadata(MetadataPatch),
+    /// Reports an issue; an open one with the same text (or the same `source`) is not added twice.
+    AddIssue(AddIssue),
+    /// Closes one open issue, found by id or text.
+    ResolveIssue {
+        /// Id, whole text or a part of it.
+        search: String,
+        /// How it was resolved.
+        resolution: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Closes every open issue that the check `source` reported; none is fine.
+    ResolveSource {
+        /// As given to [`AddIssue`].
+        source: String,
+        /// How it was resolved.
+        resolution: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Edits or re-opens an issue, found by id or text.
+    UpdateIssue {
+        /// Id, whole text or a part of it.
+        search: String,
+        /// What changes.
+        edit: IssueEdit,
+    },
+    /// Records a person's word about a rejected build.
+    Decide {
+        /// Which build.
+        which: Which,
+        /// Ship it all the same?
+        accept: bool,
+        /// Why.
+        reason: String,
+        /// Role or account.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Takes the driver's lease for two hours; refused while another holder's runs.
+    AcquireLease {
+        /// Machine and process.
+        holder: String,
+        /// Now, as the holder sees it.
+        at: Timestamp,
+    },
+    /// Prolongs our lease; refused when somebody else took over (then everything else with it).
+    RenewLease {
+        /// Machine and process.
+        holder: String,
+        /// The epoch that our take-over got.
+        epoch: i64,
+        /// Now, as the holder sees it.
+        at: Timestamp,
+    },
+    /// Gives our lease back; somebody else's stays.
+    ReleaseLease {
+        /// Machine and process.
+        holder: String,
+        /// The epoch that our take-over got.
+        epoch: i64,
+    },
+}
+
+/// A move of one task. Start from [`SetTask::new`] and set what the move brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetTask {
+    /// The task.
+    pub task: Task,
+    /// Where it goes.
+    pub to: TaskStatus,
+    /// When the verdict was known or the attempt began (clock, never a stamp out of a log).
+    pub at: Timestamp,
+    /// When the attempt began, for checks that store only their end.
+    pub began: Option<Timestamp>,
+    /// Log of this run; nothing keeps the stored one.
+    pub result: Option<String>,
+    /// The job of this attempt.
+    pub job_ref: Change<JobRef>,
+    /// The announced outside effect.
+    pub intent: Change<Intent>,
+    /// Why blocked or failed.
+    pub reason: Change<String>,
+    /// Class of a failure, kept with the attempt.
+    pub class: Option<String>,
+    /// One line kept with the attempt.
+    pub note: Option<String>,
+    /// Permission to change a Pass.
+    pub override_: Option<Override>,
+}
+
+impl SetTask {
+    /// A bare move; everything else stays as stored.
+    pub const fn new(task: Task, to: TaskStatus, at: Timestamp) -> Self {
+        Self {
+            task,
+            to,
+            at,
+            began: None,
+            result: None,
+            job_ref: Change::Keep,
+            intent: Change::Keep,
+            reason: Change::Keep,
+            class: None,
+            note: None,
+            override_: None,
+        }
+    }
+}
+
+/// What happens to a stored value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It becomes this.
+    Set(T),
+    /// It goes.
+    Clear,
+}
+
+/// Why somebody may change a finished task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// Reason, stored publicly.
+    pub reason: String,
+    /// Role or account.
+    pub actor: String,
+}
+
+/// New facts of build data; maps are merged key by key, absent values stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetadataPatch {
+    /// The ART ticket.
+    pub jira_ticket: Option<String>,
+    /// Advisory number per impetus.
+    pub advisory_ids: IndexMap<String, i64>,
+    /// Release date as build data spells it.
+    pub release_date: Option<String>,
+    /// Candidate nightly per architecture.
+    pub candidate_builds: IndexMap<String, String>,
+    /// Page of the shipment merge request.
+    pub shipment_mr: Option<String>,
+}
+
+/// An issue to report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddIssue {
+    /// The text; masked, at most 1000 characters are kept.
+    pub text: String,
+    /// Does it block the release?
+    pub blocker: bool,
+    /// Tasks it concerns; empty means the whole release.
+    pub related: Vec<Task>,
+    /// The check that reports it (one open issue per source); nothing for people's issues.
+    pub source: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What changes about an issue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IssueEdit {
+    /// New text.
+    pub text: Option<String>,
+    /// Blocker or not.
+    pub blocker: Option<bool>,
+    /// Tasks it concerns.
+    pub related: Option<Vec<Task>>,
+    /// Open it again?
+    pub reopen: bool,
+}
+
+/// What applying an operation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Applied {
+    /// The state says this already.
+    Unchanged,
+    /// The new state.
+    Changed(State),
+    /// The rules forbid it.
+    Rejected(Rejection),
+}
+
+/// Why an operation was refused; the file stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no state file yet.
+    #[error("there is no state file for {release}")]
+    NoStateFile {
+        /// The release.
+        release: String,
+    },
+    /// A finished task would change.
+    #[error("{task} is Pass; a Pass does not become {to} without an override")]
+    PassStays {
+        /// The task.
+        task: Task,
+        /// Where somebody wanted it.
+        to: TaskStatus,
+    },
+    /// An issue without text.
+    #[error("the text of an issue must not be blank")]
+    BlankIssue,
+    /// A search without text would match every issue.
+    #[error("the search text must not be blank")]
+    BlankSearch,
+    /// No issue matches.
+    #[error("no open issue matches {search:?}; open issues: {}", if open.is_empty() { "none".to_owned() } else { open.join("; ") })]
+    NoSuchIssue {
+        /// What was searched.
+        search: String,
+        /// Id and text of the open ones.
+        open: Vec<String>,
+    },
+    /// Several issues match.
+    #[error("{} open issues match {search:?}: {}", matches.len(), matches.join("; "))]
+    SeveralIssues {
+        /// What was searched.
+        search: String,
+        /// Id and text of the matching ones.
+        matches: Vec<String>,
+    },
+    /// Somebody else drives the release.
+    #[error("{holder} drives this release until {until}")]
+    LeaseHeld {
+        /// Who.
+        holder: String,
+        /// Until when.
+        until: String,
+    },
+    /// Our lease ended and somebody took over.
+    #[error("the lease of this run was taken over by {holder}")]
+    LeaseLost {
+        /// Who; `nobody` when it was given back.
+        holder: String,
+    },
+}
+
+impl Rejection {
+    /// What a person does next.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::NoStateFile { release } => format!("create it: oar -r {release} create-test-report"),
+            Self::PassStays { task, to } => {
+                format!("when it really has to change: update-task-status {task} '{to}' --override --reason TEXT")
+            }
+            Self::BlankIssue => "say what is wrong in one sentence".to_owned(),
+            Self::BlankSearch | Self::NoSuchIssue { .. } => "take an id from: issue list".to_owned(),
+            Self::SeveralIssues { .. } => "name one of them by its id".to_owned(),
+            Self::LeaseHeld { until, .. } => format!("wait until {until}, or stop the other driver"),
+            Self::LeaseLost { .. } => "let the other driver go on, or start again after it".to_owned(),
+        }
+    }
+}
+
+impl Operation {
+    /// Applies the change to a copy of `state`; `now` becomes `updated_at` when something changed.
+    pub fn apply(&self, _state: &State, _now: Timestamp) -> Applied {
+        Applied::Unchanged
+    }
+}

@@ -1,0 +1,1 @@
+//! What YAML 1.1 makes of a plain scalar.
