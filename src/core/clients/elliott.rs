@@ -1,0 +1,1 @@
+//! The program `elliott`: CVE trackers of an assembly.

@@ -1,0 +1,1 @@
+//! GitHub: contents and GraphQL of the state repository.

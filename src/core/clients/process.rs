@@ -1,0 +1,1 @@
+//! Programs that we start: elliott. Time limit, own process group, bounded output.

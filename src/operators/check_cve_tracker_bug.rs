@@ -1,0 +1,14 @@
+//! Looks for CVE trackers that are attached nowhere.
+
+use super::error::TaskError;
+use super::run::Run;
+use crate::domain::task::Outcome;
+
+/// Looks for CVE trackers that are attached nowhere.
+///
+/// # Errors
+///
+/// Our inability to find out or to act.
+pub(super) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
+    Err(TaskError::Internal { assumed: format!("{} is built", run.task) })
+}

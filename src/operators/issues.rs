@@ -1,0 +1,1 @@
+//! Adds, resolves and lists issues.

@@ -1,0 +1,1 @@
+//! The advisories that a release manages, with their states.

@@ -1,0 +1,1 @@
+//! Health grades of all images of a shipment.

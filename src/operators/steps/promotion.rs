@@ -1,0 +1,1 @@
+//! Is the payload promoted?

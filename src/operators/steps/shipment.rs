@@ -1,0 +1,1 @@
+//! The shipment merge request and its files.

@@ -1,0 +1,1 @@
+//! Sets a task's status by hand, within the rules.
