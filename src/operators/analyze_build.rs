@@ -9,6 +9,10 @@ use crate::domain::task::Outcome;
 /// # Errors
 ///
 /// Our inability to find out or to act.
-pub(super) async fn run(run: &Run<'_>, _which: crate::domain::task::Which, _decide: Option<&super::request::Verdict>) -> Result<Outcome, TaskError> {
+pub(super) async fn run(
+    run: &Run<'_>,
+    _which: crate::domain::task::Which,
+    _decide: Option<&super::request::Verdict>,
+) -> Result<Outcome, TaskError> {
     Err(TaskError::Internal { assumed: format!("{} is built", run.task) })
 }

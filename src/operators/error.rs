@@ -1,10 +1,10 @@
 //! Our inability to find out or to act. A verdict against the release is never an error.
 
 use crate::core::clients::error::ClientError;
-use crate::core::config::ConfigError;
+use crate::core::config::error::ConfigError;
 use crate::core::effects::EffectError;
 use crate::core::error::ErrorClass;
-use crate::core::statebox::StoreError;
+use crate::core::statebox::error::StoreError;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
@@ -24,9 +24,6 @@ pub enum TaskError {
     /// An outside write with an unclear end.
     #[error(transparent)]
     Effect(#[from] EffectError),
-    /// Build data cannot be used.
-    #[error(transparent)]
-    BuildData(#[from] AssemblyError),
     /// Nobody created the state file yet.
     #[error("{release} has no state file")]
     NoState {
@@ -62,6 +59,12 @@ pub enum TaskError {
     },
 }
 
+impl From<AssemblyError> for TaskError {
+    fn from(error: AssemblyError) -> Self {
+        Self::Config(ConfigError::BuildData(error))
+    }
+}
+
 impl TaskError {
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
@@ -70,7 +73,6 @@ impl TaskError {
             Self::Store(error) => error.class(),
             Self::Config(error) => error.class(),
             Self::Effect(error) => error.class(),
-            Self::BuildData(error) => error.class(),
             Self::NoState { .. } => ErrorClass::NotFound,
             Self::Refused { .. } => ErrorClass::InvalidInput,
             Self::Program { .. } => ErrorClass::Transient,
@@ -85,7 +87,6 @@ impl TaskError {
             Self::Store(error) => error.next_step(),
             Self::Config(error) => error.next_step(),
             Self::Effect(error) => error.next_step(),
-            Self::BuildData(error) => error.next_step(),
             Self::NoState { release } => format!("create it: oar -r {release} create-test-report"),
             Self::Refused { next, .. } | Self::Program { next, .. } => next.clone(),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),

@@ -1,6 +1,6 @@
 //! What somebody wants done, typed, without knowing who asked.
 
-use crate::core::config::Credential;
+use crate::core::config::credentials::Credential;
 use crate::domain::ids::{BuildNumber, ProwJobId};
 use crate::domain::task::{Task, Which};
 
@@ -75,15 +75,18 @@ impl TaskRequest {
     }
 
     /// Credentials without which the request cannot be carried out, beside those of the state store.
+    ///
+    /// `ERRATA_TOKEN` counts only where the Errata Tool takes a bearer token instead of a ticket.
     pub fn needs(&self) -> &'static [Credential] {
+        use Credential::{ApiToken, ErrataToken, GitlabToken, JenkinsToken, JenkinsUser, JiraToken, JiraUsername};
         match self {
             Self::CreateTestReport | Self::ImageSignedCheck | Self::AnalyzeBuild { .. } => &[],
-            Self::TakeOwnership { .. } => &[Credential::Errata, Credential::GitLab],
-            Self::CheckCveTrackerBug => &[Credential::Errata, Credential::Jira, Credential::GitLab],
-            Self::CheckRhcosSecurityAlerts | Self::PushToCdnStaging { .. } => &[Credential::Errata],
-            Self::ImageConsistencyCheck { .. } => &[Credential::Gangway, Credential::GitLab],
-            Self::StageTesting { .. } => &[Credential::Jenkins, Credential::GitLab],
-            Self::ChangeAdvisoryStatus => &[Credential::Errata, Credential::GitLab],
+            Self::TakeOwnership { .. } => &[ErrataToken, GitlabToken],
+            Self::CheckCveTrackerBug => &[ErrataToken, JiraUsername, JiraToken, GitlabToken],
+            Self::CheckRhcosSecurityAlerts | Self::PushToCdnStaging { .. } => &[ErrataToken],
+            Self::ImageConsistencyCheck { .. } => &[ApiToken, GitlabToken],
+            Self::StageTesting { .. } => &[JenkinsUser, JenkinsToken, GitlabToken],
+            Self::ChangeAdvisoryStatus => &[ErrataToken, GitlabToken],
         }
     }
 }

@@ -14,9 +14,10 @@ use crate::core::clients::error::ClientError;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
 use crate::core::journal::{Level, RunLog};
-use crate::domain::assembly::Assembly;
+use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::release::ZStream;
-use crate::domain::state::{Operation, State};
+use crate::domain::state::operation::Operation;
+use crate::domain::state::view::State;
 use crate::domain::task::{Outcome, Task, TaskStatus};
 
 /// What one run found out, with what a door needs to show it.
@@ -112,12 +113,8 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
 
 impl<'a> Run<'a> {
     async fn begin(ctx: &'a Context, release: &'a ZStream, task: Task) -> Result<Self, TaskError> {
-        let state = ctx
-            .statebox
-            .load(release)
-            .await?
-            .ok_or_else(|| TaskError::NoState { release: release.clone() })?
-            .state;
+        let state =
+            ctx.statebox.load(release).await?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
         let ledger = Ledger::open(&ctx.home, &release.to_string())?;
         Ok(Self {
             ctx,
@@ -152,13 +149,19 @@ impl<'a> Run<'a> {
     pub async fn assembly(&self) -> Result<&Assembly, TaskError> {
         self.assembly
             .get_or_try_init(|| async {
-                let assembly = self.ctx.assembly(self.release).await?;
+                let text = self.ctx.build_data().releases(self.release.minor()).await?;
+                let assembly = BuildData::parse(&text)?.resolve(self.release)?;
                 for warning in &assembly.warnings {
                     self.warn(warning.to_string());
                 }
                 Ok(assembly)
             })
             .await
+    }
+
+    /// Build data, when this run has fetched it.
+    pub(super) fn assembly_if_known(&self) -> Option<&Assembly> {
+        self.assembly.get()
     }
 
     /// Lets `operation` be written together with the end of this run (issues, mostly).

@@ -9,6 +9,10 @@ use crate::domain::task::Outcome;
 /// # Errors
 ///
 /// Our inability to find out or to act.
-pub(super) async fn run(run: &Run<'_>, _build: Option<crate::domain::ids::BuildNumber>, _force: Option<&str>) -> Result<Outcome, TaskError> {
+pub(super) async fn run(
+    run: &Run<'_>,
+    _build: Option<crate::domain::ids::BuildNumber>,
+    _force: Option<&str>,
+) -> Result<Outcome, TaskError> {
     Err(TaskError::Internal { assumed: format!("{} is built", run.task) })
 }

@@ -115,13 +115,19 @@ impl ClientError {
     pub fn next_step(&self) -> String {
         match &self.fault {
             Fault::TimedOut | Fault::Unreachable | Fault::Broken => {
-                format!("check that {} is up and reachable from here (VPN), wait a few minutes and run it again", self.service)
+                format!(
+                    "check that {} is up and reachable from here (VPN), wait a few minutes and run it again",
+                    self.service
+                )
             }
             Fault::Status(429) => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
             Fault::Status(408 | 425 | 500 | 502..=504) => "wait a few minutes and run it again".to_owned(),
-            Fault::Unauthorized(_) => format!("renew the credential: {}", self.service.credential_hint()),
+            Fault::Unauthorized(_) => format!("renew the credential: {}", credential_hint(self.service)),
             Fault::Status(_) | Fault::Refused(_) => {
-                format!("look at what {} says above; if the request itself is wrong, report it as a bug of oar", self.service)
+                format!(
+                    "look at what {} says above; if the request itself is wrong, report it as a bug of oar",
+                    self.service
+                )
             }
             Fault::Unreadable(_) => format!(
                 "open {} in a browser: a login or maintenance page looks like this; then run it again",
@@ -130,8 +136,23 @@ impl ClientError {
             Fault::HostNotAllowed(_) => {
                 "a rehearsal talks to its simulator only; check the address and OAR_NETWORK_ALLOW".to_owned()
             }
-            Fault::BadUrl(_) => format!("correct the address ({})", self.service.url_variable()),
+            Fault::BadUrl(_) => format!("correct the address ({})", self.service.url_env()),
             Fault::Cancelled => "run it again; it continues where it was".to_owned(),
         }
+    }
+}
+
+/// Which credential a service wants, and how to renew it.
+fn credential_hint(service: Service) -> &'static str {
+    match service {
+        Service::Errata => "run kinit (with OAR_ERRATA_AUTH=bearer: check ERRATA_TOKEN)",
+        Service::Jira => "check JIRA_USERNAME and JIRA_TOKEN",
+        Service::Gitlab => "check GITLAB_TOKEN",
+        Service::Jenkins => "check JENKINS_USER and JENKINS_TOKEN",
+        Service::Slack => "check SLACK_BOT_TOKEN",
+        Service::Github | Service::GithubRaw => "check GITHUB_TOKEN",
+        Service::Gangway => "check APITOKEN; it expires, oc whoami -t shows a fresh one",
+        Service::Registry => "check the pull secret",
+        _ => "it should need none; look at the proxy in between",
     }
 }

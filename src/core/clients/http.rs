@@ -207,7 +207,17 @@ impl ServiceHttp {
     /// Starts a request with any method.
     pub fn call(&self, op: &'static str, repeat: Repeat, method: Method, path: &str) -> Call<'_> {
         let url = format!("{}{path}", self.base);
-        Call { http: self, op, repeat, method, url, headers: HeaderMap::new(), body: Bytes::new(), accepted: &[], bare: false }
+        Call {
+            http: self,
+            op,
+            repeat,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            accepted: &[],
+            bare: false,
+        }
     }
 
     /// Starts a read of an absolute address found in data; rewrites and the host rule apply.
@@ -216,7 +226,17 @@ impl ServiceHttp {
     pub fn get_absolute(&self, op: &'static str, url: &str) -> Call<'_> {
         let url = self.rewritten(url);
         let bare = !url.strip_prefix(&self.base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        Call { http: self, op, repeat: Repeat::Reads, method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), accepted: &[], bare }
+        Call {
+            http: self,
+            op,
+            repeat: Repeat::Reads,
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            accepted: &[],
+            bare,
+        }
     }
 
     /// Applies the address rewrites of the settings: longest matching prefix wins.
@@ -247,7 +267,17 @@ impl ServiceHttp {
     ) -> Result<http::Response<Bytes>, ClientError> {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string();
-        let call = Call { http: self, op, repeat, method: parts.method, url, headers: parts.headers, body, accepted: ANY, bare: false };
+        let call = Call {
+            http: self,
+            op,
+            repeat,
+            method: parts.method,
+            url,
+            headers: parts.headers,
+            body,
+            accepted: ANY,
+            bare: false,
+        };
         let answer = call.send().await?;
         let mut response = http::Response::new(answer.body);
         *response.status_mut() = answer.status;
@@ -354,8 +384,11 @@ impl Call<'_> {
         let shared = &self.http.http.0;
         let error = |fault| ClientError::new(self.http.service, self.op, fault);
         let Ok(_place) = shared.places.acquire().await else { return Err(error(Fault::Cancelled)) };
-        let mut request =
-            shared.client.request(self.method.clone(), url.clone()).headers(self.headers.clone()).body(self.body.clone());
+        let mut request = shared
+            .client
+            .request(self.method.clone(), url.clone())
+            .headers(self.headers.clone())
+            .body(self.body.clone());
         if !self.bare
             && let Some((name, value)) = self.http.auth.header()
         {

@@ -44,10 +44,14 @@ where
         .with_max_delay(Duration::from_secs(60))
         .with_max_times(usize::try_from(tries.saturating_sub(1)).unwrap_or(2))
         .with_jitter();
+    let (waiting, stopped) = (clock.clone(), cancel.clone());
     call.retry(pace)
-        .sleep(|length: Duration| async move {
-            let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::from_secs(60));
-            clock.pause(length, cancel).await;
+        .sleep(move |length: Duration| {
+            let (clock, cancel) = (waiting.clone(), stopped.clone());
+            async move {
+                let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::from_secs(60));
+                clock.pause(length, &cancel).await;
+            }
         })
         .when(|error: &ClientError| !cancel.is_cancelled() && may_repeat(repeat, error))
         .adjust(|error: &ClientError, planned| match (planned, error.retry_after_s) {

@@ -55,3 +55,24 @@ pub enum StoreFault {
     #[error("interrupted")]
     Cancelled,
 }
+
+impl StoreError {
+    /// What kind of trouble this is.
+    pub fn class(&self) -> crate::core::error::ErrorClass {
+        use crate::core::error::ErrorClass;
+        match &self.fault {
+            StoreFault::Conflict => ErrorClass::Conflict,
+            StoreFault::Auth(_) => ErrorClass::Auth,
+            StoreFault::NotFound(_) => ErrorClass::NotFound,
+            StoreFault::Unavailable(_) => ErrorClass::Transient,
+            StoreFault::Refused(_) | StoreFault::Rejected(_) => ErrorClass::InvalidInput,
+            StoreFault::Corrupt(_) => ErrorClass::Corrupt,
+            StoreFault::Cancelled => ErrorClass::Internal,
+        }
+    }
+
+    /// What to do about it.
+    pub fn next_step(&self) -> String {
+        "run it again".to_owned()
+    }
+}

