@@ -1,0 +1,3 @@
+//! Rules that hold for every input: random worlds, checked invariants.
+
+mod planner;
