@@ -1,0 +1,3 @@
+//! Sentences with "never" and "always", tried on generated input.
+
+mod state;
