@@ -181,7 +181,7 @@ fn entry<'a>(map: &'a BTreeMap<String, String>, key: &str, what: impl Fn() -> St
 }
 
 /// The Git work tree that holds `path`, if any.
-fn repository_around(path: &Path) -> Option<PathBuf> {
+pub(super) fn repository_around(path: &Path) -> Option<PathBuf> {
     let path = path.canonicalize().ok()?;
     path.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
