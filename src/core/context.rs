@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::clients::build_data::BuildDataSource;
 use super::clients::catalog_stage::CatalogStage;
 use super::clients::customer_portal::CustomerPortal;
+use super::clients::elliott::Elliott;
 use super::clients::errata::Errata;
 use super::clients::gangway::Gangway;
 use super::clients::gitlab::Gitlab;
@@ -139,6 +140,12 @@ impl Context {
     /// Customer portal.
     pub fn customer_portal(&self) -> CustomerPortal {
         CustomerPortal::new(self.service(Service::CustomerPortal, Auth::None))
+    }
+
+    /// elliott, an external program.
+    pub fn elliott(&self) -> Elliott {
+        let github = self.settings.services.url(Service::GithubWeb).unwrap_or_default();
+        Elliott::new(&self.settings.elliott, github, self.cancel.clone())
     }
 
     /// Errata Tool.

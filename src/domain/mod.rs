@@ -6,6 +6,7 @@ pub mod acceptance;
 pub mod advisory;
 pub mod approval;
 pub mod assembly;
+pub mod cve_trackers;
 pub mod dates;
 pub mod health;
 pub mod ids;
