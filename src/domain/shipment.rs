@@ -218,7 +218,9 @@ impl StageJob {
 ///
 /// Of several tries with one name only the newest counts.
 pub fn stage_status(jobs: &[StageJob], stage: &str) -> Option<String> {
-    let latest = |job: &&StageJob| !jobs.iter().any(|other| other.stage == job.stage && other.name == job.name && other.id > job.id);
+    let latest = |job: &&StageJob| {
+        !jobs.iter().any(|other| other.stage == job.stage && other.name == job.name && other.id > job.id)
+    };
     let states: Vec<&str> =
         jobs.iter().filter(|job| job.stage == stage).filter(latest).map(StageJob::came_to).collect();
     let only = |allowed: &[&str]| states.iter().all(|state| allowed.contains(state));
@@ -249,7 +251,10 @@ pub fn stage_status(jobs: &[StageJob], stage: &str) -> Option<String> {
         "failed"
     } else {
         // A status that nobody has seen before must not look like a failure.
-        return states.into_iter().find(|state| !matches!(*state, "success" | "skipped" | "canceled")).map(str::to_owned);
+        return states
+            .into_iter()
+            .find(|state| !matches!(*state, "success" | "skipped" | "canceled"))
+            .map(str::to_owned);
     };
     Some(status.to_owned())
 }
