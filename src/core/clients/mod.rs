@@ -15,6 +15,7 @@ pub mod gitlab;
 pub mod http;
 pub mod jenkins;
 pub mod jira;
+pub mod pacer;
 pub mod process;
 pub mod prow;
 pub mod registry;
