@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The command line: arguments to one request, report or error to text or JSON.
 //!
 //! Refuses: rules about releases, calls to services, records of its own.
@@ -120,3 +121,8 @@ fn show_clap(outside: &Outside, message: &clap::Error) -> Exit {
         }
     }
 }
+=======
+//! The command line: arguments to one request, report to text or JSON.
+
+pub mod config;
+>>>>>>> config

@@ -3,8 +3,16 @@
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
+use oar::cli::config::{self as cli, Explain, Form};
+use oar::core::clients::service::Service;
+use oar::core::config::env::Env;
+use oar::core::config::error::ConfigError;
+use oar::core::config::settings::Settings;
+use oar::core::config::sources::Flags;
+use oar::core::error::ErrorClass;
 use oar::domain::assembly::original::Reading;
 use oar::domain::assembly::{Assembly, BuildData};
+use oar::domain::release::Minor;
 use oar::domain::task::Flow;
 use serde_json::{Value as Json, json};
 
@@ -127,4 +135,129 @@ fn every_assembly_of_real_build_data_resolves_or_says_what_is_not_ready() {
         ]
     );
     assert_eq!((resolved, errata, without_images), (376, 285, 23));
+}
+
+/// The key of the sealed examples.
+const EXAMPLE_KEY: &str = "example-key-0001";
+
+fn settings_with(path: &std::path::Path, key: &str) -> Result<Settings, ConfigError> {
+    let env = Env::default().with("OAR_CONFIG_FILE", path.to_str().unwrap()).with("OAR_JWK", key);
+    Settings::load(&env, &Flags::default())
+}
+
+#[test]
+fn sealed_settings_open_whatever_the_length_of_their_iv() {
+    let Some(folder) = shared("configstore") else { return };
+    for name in ["config-iv12.jwe", "config-iv16.jwe"] {
+        let settings = settings_with(&folder.join(name), EXAMPLE_KEY).unwrap();
+        let sealed = settings.sealed().unwrap();
+        let (lead, other) =
+            (sealed.lead_handle(Minor::new(4, 19)).unwrap(), sealed.lead_handle(Minor::new(4, 23)).unwrap());
+        assert_eq!((lead.id, lead.is_fallback), ("rel-lead-419", false), "{name}");
+        assert_eq!((other.id, other.is_fallback), ("example-qe-release", true), "{name}");
+        assert_eq!(settings.services.url(Service::Gitlab).unwrap(), "https://gitlab.example.com");
+    }
+}
+
+#[test]
+fn sealed_settings_with_one_changed_letter_do_not_open() {
+    let Some(folder) = shared("configstore") else { return };
+    let scene = tempfile::tempdir().unwrap();
+    for name in ["config-iv12.jwe", "config-iv16.jwe"] {
+        let text = read(folder.join(name));
+        for at in (0..text.len()).step_by(37) {
+            let mut changed = text.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let path = scene.path().join("changed.jwe");
+            std::fs::write(&path, changed).unwrap();
+            let refused = settings_with(&path, EXAMPLE_KEY).unwrap_err();
+            assert!(!format!("{refused:?}").contains(EXAMPLE_KEY) && !refused.next_step().is_empty(), "{name} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_key_and_a_key_of_wrong_length_say_which_variable_and_file() {
+    let Some(folder) = shared("configstore") else { return };
+    let path = folder.join("config-iv16.jwe");
+    let told = |key: &str| {
+        let error = settings_with(&path, key).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(error.to_string().contains("config-iv16.jwe"), "{error}");
+        (cause, error.class(), error.next_step())
+    };
+    let (wrong, class, next) = told("example-key-0002");
+    assert_eq!((wrong.as_str(), class), ("the key does not fit, or the file was changed", ErrorClass::Auth));
+    assert!(next.contains("OAR_JWK"), "{next}");
+    assert_eq!(told("example-key").0, "the key in OAR_JWK has 11 bytes, 16, 24 or 32 are needed");
+}
+
+#[test]
+fn config_show_lists_values_origins_and_no_secret() {
+    let env = Env::default()
+        .with("OAR_SIM_URL", "http://127.0.0.1:7777")
+        .with("GITHUB_TOKEN", "invented-token")
+        .with("OAR_DRY_RUN", "1");
+    let settings = Settings::load(&env, &Flags::default().with("--state", "state.dir", "/tmp/state")).unwrap();
+    let shown = |form| {
+        let mut out = Vec::new();
+        cli::show(&settings, form, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let text = shown(Form::Text);
+    let line = |start: &str| {
+        let found = text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}\n{text}"));
+        found.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("state.dir "), "state.dir /tmp/state (flag --state)");
+    assert_eq!(line("run.dry_run "), "run.dry_run 1 (variable OAR_DRY_RUN)");
+    assert_eq!(line("http.tries "), "http.tries 3 (default)");
+    assert_eq!(line("services.gitlab.url "), "services.gitlab.url http://127.0.0.1:7777/gitlab (variable OAR_SIM_URL)");
+    assert_eq!(line("GITHUB_TOKEN "), "GITHUB_TOKEN *** reads and writes the release state");
+    assert_eq!(line("JIRA_TOKEN "), "JIRA_TOKEN - reads and changes Jira issues");
+    assert!(!text.contains("invented-token") && !shown(Form::Json).contains("invented-token"));
+    assert!(serde_json::from_str::<Json>(&shown(Form::Json)).is_ok());
+}
+
+#[test]
+fn config_show_explains_where_build_data_values_come_from() {
+    let Some(folder) = shared("configstore") else { return };
+    let data = BuildData::parse(&read(folder.join("releases.yml"))).unwrap();
+    let mut out = Vec::new();
+    cli::show_release(&data, &"4.19.6".parse().unwrap(), Explain::Yes, Form::Text, &mut out).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+    4.19.6: Konflux flow
+      group.advisories.rpm    200051  (assembly 4.19.5)
+      group.advisories.rhcos  200052  (assembly 4.19.5)
+      group.release_jira      ART-906  (assembly 4.19.6)
+      group.release_date      2026-Feb-3  (assembly 4.19.6)
+      group.shipment.url      https://gitlab.example.com/example/ocp-shipment-data/-/merge_requests/205  (assembly 4.19.5)
+    warning: older tools read group.advisories as null; it is {"rpm":200051,"rhcos":200052}
+    warning: older tools read group.shipment.url as ""; it is "https://gitlab.example.com/example/ocp-shipment-data/-/merge_requests/205"
+    "#);
+}
+
+#[test]
+fn config_check_lists_what_is_not_ready_and_fails_only_for_broken_entries() {
+    let check = |text: &str| {
+        let mut out = Vec::new();
+        let ended = cli::check_build_data(text, &mut out).map_err(|error| error.to_string());
+        (String::from_utf8(out).unwrap(), ended)
+    };
+    let (text, ended) = check(
+        "releases:\n  4.20.2: {assembly: {group: {shipment: {env: stage}}}}\n  4.20.1: {assembly: {group: {advisories: {image: 1}}}}\n",
+    );
+    insta::assert_snapshot!(text, @r"
+    4.20.2: not ready: group.shipment.url is missing: ART has not opened the merge request yet
+    1 ready, 1 not ready, 0 broken
+    ");
+    assert_eq!(ended, Ok(()));
+    let (text, ended) = check("releases:\n  a: {assembly: {basis: {assembly: a}}}\n  b: {}\n");
+    insta::assert_snapshot!(text, @r"
+    a: broken: build data is circular: a -> a
+    b: broken: build data entry releases.b.assembly is not a map
+    0 ready, 0 not ready, 2 broken
+    ");
+    assert_eq!(ended, Err("build data is circular: a -> a".to_owned()));
+    assert!(check("<html>").1.is_err());
 }

@@ -1,4 +1,6 @@
-//! Everything that is tested through the library's public face.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot set up its scene should stop")]
+//! The integration tests: one binary, one link.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
 mod config;
+mod corpus;
+mod properties;

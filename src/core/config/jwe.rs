@@ -5,18 +5,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use josekit::jwe::{Dir, JweHeader};
 use openssl::symm::{Cipher, decrypt_aead};
+use secrecy::{ExposeSecret, SecretSlice};
 
 use super::secret::Secret;
 use crate::core::error::ErrorClass;
 
-const IV_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const KEY_LENGTHS: &str = "16, 24 or 32";
 
 /// The key of sealed settings.
 #[derive(Clone)]
-pub struct SealKey(Vec<u8>);
+pub struct SealKey(SecretSlice<u8>);
 
 impl SealKey {
     /// Reads a key in one of its forms: the raw characters (16, 24 or 32 of them), a JSON Web Key
@@ -42,7 +43,7 @@ impl SealKey {
 
     fn of_usable_length(bytes: Vec<u8>) -> Result<Self, JweError> {
         match bytes.len() {
-            16 | 24 | 32 => Ok(Self(bytes)),
+            16 | 24 | 32 => Ok(Self(bytes.into())),
             got => Err(JweError::KeyLength { got, needed: KEY_LENGTHS }),
         }
     }
@@ -91,10 +92,11 @@ pub fn decrypt(sealed: &str, key: &SealKey) -> Result<Vec<u8>, JweError> {
     if tag.len() != TAG_BYTES {
         return Err(JweError::NotJwe("the tag does not have 16 bytes"));
     }
-    if key.0.len() != key_bytes {
-        return Err(JweError::KeyLength { got: key.0.len(), needed: length_name(key_bytes) });
+    let key = key.0.expose_secret();
+    if key.len() != key_bytes {
+        return Err(JweError::KeyLength { got: key.len(), needed: length_name(key_bytes) });
     }
-    decrypt_aead(cipher, &key.0, Some(&iv), header.as_bytes(), &ciphertext, &tag).map_err(|_| JweError::Authentication)
+    decrypt_aead(cipher, key, Some(&iv), header.as_bytes(), &ciphertext, &tag).map_err(|_| JweError::Authentication)
 }
 
 /// Seals `plain` with a fresh random IV.
@@ -103,24 +105,21 @@ pub fn decrypt(sealed: &str, key: &SealKey) -> Result<Vec<u8>, JweError> {
 ///
 /// The random source of this machine fails.
 pub fn encrypt(plain: &[u8], key: &SealKey) -> Result<String, JweError> {
-    let (cipher, enc) = match key.0.len() {
-        16 => (Cipher::aes_128_gcm(), "A128GCM"),
-        24 => (Cipher::aes_192_gcm(), "A192GCM"),
-        _ => (Cipher::aes_256_gcm(), "A256GCM"),
-    };
-    let header = BASE64URL.encode(format!(r#"{{"alg":"dir","enc":"{enc}"}}"#));
-    let (mut iv, mut tag) = ([0; IV_BYTES], [0; TAG_BYTES]);
-    openssl::rand::rand_bytes(&mut iv).map_err(|_| JweError::Library)?;
-    let ciphertext = openssl::symm::encrypt_aead(cipher, &key.0, Some(&iv), header.as_bytes(), plain, &mut tag)
-        .map_err(|_| JweError::Library)?;
-    let [iv, ciphertext, tag] = [&iv[..], &ciphertext, &tag].map(|part| BASE64URL.encode(part));
-    Ok(format!("{header}..{iv}.{ciphertext}.{tag}"))
+    let bytes = key.0.expose_secret();
+    let mut header = JweHeader::new();
+    header.set_content_encryption(match bytes.len() {
+        16 => "A128GCM",
+        24 => "A192GCM",
+        _ => "A256GCM",
+    });
+    // The library's errors carry a backtrace in Debug and say nothing that helps.
+    let encrypter = Dir.encrypter_from_bytes(bytes).map_err(|_| JweError::Library)?;
+    josekit::jwe::serialize_compact(plain, &header, &encrypter).map_err(|_| JweError::Library)
 }
 
-/// Does the text look like a compact JWE, rather than like plain JSON?
+/// Is the text sealed? Everything but a JSON object counts, so that damage is told as damage.
 pub fn is_sealed(text: &str) -> bool {
-    let text = text.trim();
-    !text.starts_with('{') && text.split('.').count() == 5
+    !text.trim_start().starts_with('{')
 }
 
 /// The cipher and its key length, from the protected header.
