@@ -9,6 +9,7 @@ pub mod assembly;
 pub mod dates;
 pub mod health;
 pub mod ids;
+pub mod job_trace;
 pub mod mask;
 pub mod pipeline;
 pub mod push;
