@@ -194,7 +194,9 @@ impl Context {
 
     /// Image registry.
     pub fn registry(&self) -> Registry {
-        Registry::new(self.service(Service::Registry, Auth::None))
+        
+        let base = self.settings.services.registry_url("quay.io");
+        Registry::new(self.http.service(Service::Registry, &base, Auth::None))
     }
 
     /// Release controller of amd64.

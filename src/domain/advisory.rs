@@ -4,6 +4,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+/// Marks the blocker that reports advisories which are not in QE, so that it can be resolved by itself.
+pub const ABNORMAL_SOURCE: &str = "abnormal-advisories";
+
 /// State of an advisory as the Errata Tool spells it; strangers are kept as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdvisoryState {

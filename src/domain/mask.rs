@@ -1,4 +1,16 @@
 //! Masking of mail addresses, tokens and people in every text that is stored or logged.
+//!
+//! State files and records are public. Too much is masked rather than too little, but the structure
+//! of a text stays, so that a log still reads as one.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+/// Masking may uncover a pattern that was hidden before; nothing known needs more than two rounds.
+const MAX_ROUNDS: usize = 4;
+/// Shorter values would hide ordinary words.
+const MIN_SECRET_BYTES: usize = 8;
 
 /// Replaces everything that must not become public by `[…_REDACTED]`; idempotent.
 pub fn mask(text: &str) -> String {
@@ -18,13 +30,208 @@ impl std::fmt::Debug for Masker {
 }
 
 impl Masker {
-    /// Knows these secret values (short ones, which would hide ordinary words, are ignored).
+    /// Knows these secret values (those under eight bytes are ignored).
     pub fn knowing(secrets: impl IntoIterator<Item = String>) -> Self {
-        Self { secrets: secrets.into_iter().filter(|secret| secret.len() >= 8).collect() }
+        let mut secrets: Vec<String> =
+            secrets.into_iter().filter(|secret| secret.trim().len() >= MIN_SECRET_BYTES).collect();
+        // A secret that contains another one has to go first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self { secrets }
     }
 
     /// Masks `text`.
     pub fn mask(&self, text: &str) -> String {
-        text.to_owned()
+        let mut masked = text.to_owned();
+        for _ in 0..MAX_ROUNDS {
+            let next = self.round(&masked);
+            if next == masked {
+                break;
+            }
+            masked = next;
+        }
+        masked
+    }
+
+    fn round(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for secret in &self.secrets {
+            masked = masked.replace(secret.trim(), "[SECRET_REDACTED]");
+        }
+        let dumps_a_user = masked.contains("avatar_url");
+        for rule in RULES.iter() {
+            if rule.only_in_user_dumps && !dumps_a_user {
+                continue;
+            }
+            masked = rule.pattern.replace_all(&masked, rule.replacement).into_owned();
+        }
+        masked = ASSIGNED.replace_all(&masked, assigned).into_owned();
+        masked = URL_CREDENTIALS.replace_all(&masked, url_credentials).into_owned();
+        mail_addresses(&masked)
+    }
+}
+
+struct Rule {
+    pattern: Regex,
+    replacement: &'static str,
+    /// `name` is masked only where the rest of a user object stands.
+    only_in_user_dumps: bool,
+}
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let rule = |text, replacement| Rule { pattern: pattern(text), replacement, only_in_user_dumps: false };
+    let user = |text, replacement| Rule { pattern: pattern(text), replacement, only_in_user_dumps: true };
+    vec![
+        rule(
+            r#"(["'](?:avatar_url|username|author_name|author_email|author_username)["']\s*:\s*)"[^"]*""#,
+            r#"$1"[USER_REDACTED]""#,
+        ),
+        rule(
+            r#"(["'](?:avatar_url|username|author_name|author_email|author_username)["']\s*:\s*)'[^']*'"#,
+            "$1'[USER_REDACTED]'",
+        ),
+        user(r#"(["']name["']\s*:\s*)"[^"]*""#, r#"$1"[USER_REDACTED]""#),
+        user(r#"(["']name["']\s*:\s*)'[^']*'"#, "$1'[USER_REDACTED]'"),
+        rule(
+            r#"(?i)\b((?:proxy-)?authorization|private-token|job-token|x-api-key)(["']?\s*[:=]\s*["']?)((?:bearer|basic|token|negotiate)\s+)?[^\s"',;]+"#,
+            "$1$2$3[TOKEN_REDACTED]",
+        ),
+        rule(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{16,}", "$1[TOKEN_REDACTED]"),
+        rule(r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})", "[TOKEN_REDACTED]"),
+        rule(r"\bgl[a-z]{2,5}-[A-Za-z0-9_-]{16,}", "[TOKEN_REDACTED]"),
+        rule(r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{8,}", "[TOKEN_REDACTED]"),
+        rule(r"\bAT[AC]TT3[A-Za-z0-9_=-]{16,}", "[TOKEN_REDACTED]"),
+        rule(r"\bAKIA[0-9A-Z]{16}\b", "[TOKEN_REDACTED]"),
+        rule(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}", "[TOKEN_REDACTED]"),
+        rule(r"/services/T[A-Z0-9]{5,}/B[A-Z0-9]{5,}/[A-Za-z0-9]+", "/services/[TOKEN_REDACTED]"),
+        rule(r"<@[UW][A-Z0-9]{4,}(?:\|[^>\n]*)?>", "<@[USER_REDACTED]>"),
+        rule(r"https?://[A-Za-z0-9.-]+/archives/[A-Z][A-Z0-9]{5,}(?:/p[0-9]+)?[^\s>|)]*", "[SLACK_LINK_REDACTED]"),
+    ]
+});
+
+static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)\b([a-z0-9_-]*(?:token|password|passwd|secret|api_?key))(["']?\s*[:=]\s*["']?)([A-Za-z0-9._~+/=-]{6,})"#,
+    )
+});
+
+/// `token: 1a2b…` and `password=hunter…`; `GITHUB_TOKEN: missing` is a sentence and stays.
+fn assigned(found: &Captures<'_>) -> String {
+    let (name, sign, value) = (&found[1], &found[2], &found[3]);
+    if sign.contains('=') || value.contains(|c: char| c.is_ascii_digit()) {
+        format!("{name}{sign}[TOKEN_REDACTED]")
+    } else {
+        found[0].to_owned()
+    }
+}
+
+static URL_CREDENTIALS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b([A-Za-z][A-Za-z0-9+.-]*://)([^/\s:@]+)(:[^/\s@]*)?@"));
+
+/// `https://user:pass@host` loses user and password; `ssh://git@host` names nobody.
+fn url_credentials(found: &Captures<'_>) -> String {
+    if &found[2] == "git" && found.get(3).is_none() {
+        return found[0].to_owned();
+    }
+    format!("{}[CREDENTIALS_REDACTED]@", &found[1])
+}
+
+static MAIL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b([A-Za-z0-9._%+-]+)@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9-])?\.[A-Za-z]{2,}"));
+
+/// Mail addresses; `git@host:path` and `git@host/path` are remotes, not people.
+fn mail_addresses(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut done = 0;
+    for found in MAIL.captures_iter(text) {
+        let Some(all) = found.get(0) else { continue };
+        let remote = &found[1] == "git" && text[all.end()..].starts_with([':', '/']);
+        masked.push_str(&text[done..all.start()]);
+        masked.push_str(if remote { all.as_str() } else { "[EMAIL_REDACTED]" });
+        done = all.end();
+    }
+    masked.push_str(&text[done..]);
+    masked
+}
+
+#[expect(clippy::expect_used, reason = "a constant that the tests of this file compile")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_go_and_what_only_looks_like_one_stays() {
+        for (input, wanted) in [
+            ("a.b+c@sub.example.org", "[EMAIL_REDACTED]"),
+            ("<mailto:a@example.com|a@example.com>", "<mailto:[EMAIL_REDACTED]|[EMAIL_REDACTED]>"),
+            ("x@example.com|text", "[EMAIL_REDACTED]|text"),
+            ("git@gitlab.example.com:foo", "git@gitlab.example.com:foo"),
+            ("a@b.c", "a@b.c"),
+            ("img@sha256:0123456789abcdef", "img@sha256:0123456789abcdef"),
+            ("[EMAIL_REDACTED]", "[EMAIL_REDACTED]"),
+            ("owner is someone@example.com.", "owner is [EMAIL_REDACTED]."),
+            ("@cluster-version and a@localhost", "@cluster-version and a@localhost"),
+        ] {
+            assert_eq!(mask(input), wanted, "{input}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_every_service_go() {
+        let (a, b) = ("a1".repeat(12), "A1B2C3D4E5F6");
+        for (input, wanted) in [
+            (format!("Authorization: Bearer {a}"), "Authorization: Bearer [TOKEN_REDACTED]".to_owned()),
+            (format!("'PRIVATE-TOKEN': '{a}'"), "'PRIVATE-TOKEN': '[TOKEN_REDACTED]'".to_owned()),
+            (format!("used ghp_{a} here"), "used [TOKEN_REDACTED] here".to_owned()),
+            (format!("github_pat_{a}"), "[TOKEN_REDACTED]".to_owned()),
+            (format!("glpat-{a}"), "[TOKEN_REDACTED]".to_owned()),
+            (format!("xoxb-{b}-{a}"), "[TOKEN_REDACTED]".to_owned()),
+            (format!("eyJ{a}..{a}.{a}.{a}"), "[TOKEN_REDACTED]".to_owned()),
+            (
+                "https://me:pw@host.example.com/x".to_owned(),
+                "https://[CREDENTIALS_REDACTED]@host.example.com/x".to_owned(),
+            ),
+            (format!("api_token={a}&x=1"), "api_token=[TOKEN_REDACTED]&x=1".to_owned()),
+            ("export GITHUB_TOKEN: missing".to_owned(), "export GITHUB_TOKEN: missing".to_owned()),
+            (format!("asked <@U{b}> and <@U{b}|jo>"), "asked <@[USER_REDACTED]> and <@[USER_REDACTED]>".to_owned()),
+            (
+                format!("see https://example.slack.test/archives/C{b}/p1700000000000000?thread_ts=1 now"),
+                "see [SLACK_LINK_REDACTED] now".to_owned(),
+            ),
+        ] {
+            assert_eq!(mask(&input), wanted, "{input}");
+        }
+    }
+
+    #[test]
+    fn a_dumped_user_object_names_nobody() {
+        let dump = "{'id': 7, 'username': 'jdoe', 'name': 'J Doe', 'avatar_url': 'https://x.example.com/a.png'}";
+        let masked = mask(dump);
+        assert_eq!(
+            masked,
+            "{'id': 7, 'username': '[USER_REDACTED]', 'name': '[USER_REDACTED]', 'avatar_url': '[USER_REDACTED]'}"
+        );
+    }
+
+    #[test]
+    fn known_secrets_go_wherever_they_stand() {
+        let masker = Masker::knowing(["hunter2hunter2".to_owned(), "abc".to_owned()]);
+        assert_eq!(masker.mask("x=hunter2hunter2; abc"), "x=[SECRET_REDACTED]; abc");
+        assert_eq!(format!("{masker:?}"), "Masker(1 secrets)");
+    }
+
+    #[test]
+    fn release_words_stay_readable() {
+        for text in [
+            "2026-03-20T05:53:38Z: INFO: task [Take Ownership] status is changed to [Pass]",
+            "triggered stage pipeline job: <https://jenkins.example.com/job/x/1/>",
+            "quay.io/openshift-release-dev/ocp-release@sha256:0011",
+            "Advisories in abnormal state (NEW_FILES instead of QE): 200051",
+        ] {
+            assert_eq!(mask(text), text);
+        }
     }
 }

@@ -13,6 +13,9 @@ pub const RECHECK: SignedDuration = SignedDuration::from_mins(10);
 /// A push older than this is worth a look by a person.
 pub const STALLED_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
+/// A target is pushed once and at most three times again; then a person has to look.
+pub const TRIES: usize = 4;
+
 /// State of one push job as the Errata Tool spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushState {
@@ -20,6 +23,8 @@ pub enum PushState {
     Complete,
     /// Ended badly.
     Failed,
+    /// The content arrived, the work after it ended badly; it never becomes COMPLETE by itself.
+    PostPushFailed,
     /// Waiting for a worker.
     Queued,
     /// Prepared, not queued yet.
@@ -39,6 +44,7 @@ impl FromStr for PushState {
         Ok(match text {
             "COMPLETE" => Self::Complete,
             "FAILED" => Self::Failed,
+            "POST_PUSH_FAILED" => Self::PostPushFailed,
             "QUEUED" => Self::Queued,
             "READY" => Self::Ready,
             "RUNNING" => Self::Running,
@@ -53,12 +59,20 @@ impl fmt::Display for PushState {
         f.write_str(match self {
             Self::Complete => "COMPLETE",
             Self::Failed => "FAILED",
+            Self::PostPushFailed => "POST_PUSH_FAILED",
             Self::Queued => "QUEUED",
             Self::Ready => "READY",
             Self::Running => "RUNNING",
             Self::WaitingOnPub => "WAITING_ON_PUB",
             Self::Other(text) => text,
         })
+    }
+}
+
+impl PushState {
+    /// Did it end badly?
+    pub const fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed | Self::PostPushFailed)
     }
 }
 
@@ -71,6 +85,13 @@ pub struct PushJob {
     pub target: String,
     /// How far it is.
     pub state: PushState,
+}
+
+impl PushJob {
+    /// Does it push to staging? The same list holds the pushes to customers.
+    pub fn is_staging(&self) -> bool {
+        self.target.ends_with("_stage")
+    }
 }
 
 /// What follows from the push jobs of one advisory.
@@ -98,12 +119,25 @@ pub fn latest_per_target(jobs: &[PushJob]) -> BTreeMap<&str, &PushJob> {
     latest
 }
 
+/// How often a target failed without a success since: the evidence that tells when to give up.
+pub fn failures_in_a_row(jobs: &[PushJob], target: &str) -> usize {
+    let mut of_target: Vec<_> = jobs.iter().filter(|job| job.target == target).collect();
+    of_target.sort_by_key(|job| std::cmp::Reverse(job.id));
+    of_target.iter().take_while(|job| job.state != PushState::Complete).filter(|job| job.state.is_failed()).count()
+}
+
+/// Did a target whose newest job failed use up all its tries?
+pub fn is_exhausted(jobs: &[PushJob]) -> bool {
+    let failed = latest_per_target(jobs).into_values().filter(|job| job.state.is_failed());
+    failed.into_iter().any(|job| failures_in_a_row(jobs, &job.target) >= TRIES)
+}
+
 /// Judges the push jobs of one advisory by the newest job of each target.
 pub fn judge(jobs: &[PushJob]) -> PushVerdict {
     let latest = latest_per_target(jobs);
     if latest.is_empty() {
         PushVerdict::NothingPushed
-    } else if latest.values().any(|job| job.state == PushState::Failed) {
+    } else if latest.values().any(|job| job.state.is_failed()) {
         PushVerdict::Failed
     } else if latest.values().all(|job| job.state == PushState::Complete) {
         PushVerdict::Complete
@@ -137,10 +171,33 @@ mod tests {
             (vec![job(1, "cdn_stage", "RUNNING"), job(2, "cdn_docker_stage", "FAILED")], PushVerdict::Failed),
             (vec![job(1, "cdn_stage", "COMPLETE"), job(2, "cdn_docker_stage", "WAITING_ON_PUB")], PushVerdict::Pending),
             (vec![job(1, "cdn_stage", "POST_PUSH_PROCESSING")], PushVerdict::Pending),
+            (vec![job(1, "cdn_stage", "POST_PUSH_FAILED")], PushVerdict::Failed),
             (vec![job(1, "cdn_stage", "COMPLETE"), job(2, "cdn_docker_stage", "COMPLETE")], PushVerdict::Complete),
         ];
         for (jobs, expected) in table {
             assert_eq!(judge(&jobs), expected, "{jobs:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_given_up_after_four_failures_without_a_success_between() {
+        let failed = |ids: std::ops::RangeInclusive<u64>| ids.map(|id| job(id, "cdn_stage", "FAILED")).collect::<Vec<_>>();
+        assert!(!is_exhausted(&failed(1..=3)));
+        assert!(is_exhausted(&failed(1..=4)));
+        let mut jobs = failed(1..=3);
+        jobs.push(job(4, "cdn_stage", "COMPLETE"));
+        jobs.extend(failed(5..=6));
+        assert_eq!(failures_in_a_row(&jobs, "cdn_stage"), 2);
+        assert!(!is_exhausted(&jobs));
+        let mut jobs = failed(1..=4);
+        jobs.push(job(5, "cdn_stage", "RUNNING"));
+        assert!(!is_exhausted(&jobs), "one more try is on its way");
+    }
+
+    #[test]
+    fn pushes_to_customers_are_told_from_pushes_to_staging() {
+        for (target, staging) in [("cdn_stage", true), ("cdn_docker_stage", true), ("cdn", false), ("cdn_docker", false)] {
+            assert_eq!(job(1, target, "COMPLETE").is_staging(), staging, "{target}");
         }
     }
 }

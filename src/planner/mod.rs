@@ -8,6 +8,8 @@ mod candidate;
 mod consistency;
 mod draft;
 mod gate;
+#[cfg(test)]
+mod given;
 pub mod input;
 pub mod messages;
 pub mod old_fail;

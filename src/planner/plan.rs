@@ -59,6 +59,9 @@ pub enum Phase {
     Done,
 }
 
+/// Marks the blocker of a rejected build; a later good verdict resolves it.
+pub const REJECTED_SOURCE: &str = "build-rejected";
+
 /// One step for the executor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -79,7 +82,7 @@ pub enum Action {
         task: Task,
         /// Why, for its result.
         note: String,
-        /// Text of a blocker to record in the same write.
+        /// Text of a blocker to record in the same write, with [`REJECTED_SOURCE`] as its source.
         blocker: Option<String>,
     },
     /// Put a task back to Not Started.
@@ -162,7 +165,7 @@ pub enum Verdict {
 pub fn plan(input: &Input) -> Plan {
     let mut draft = Draft::new(input);
     walk(&mut draft);
-    if matches!(input.source, StateSource::StateBox) {
+    if matches!(input.source, StateSource::StateBox) && !draft.done {
         tasks::check_running(&mut draft);
         stall::rows(&mut draft);
     }

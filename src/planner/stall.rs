@@ -29,3 +29,28 @@ pub(super) fn rows(draft: &mut Draft<'_>) {
         draft.say(message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::task::Task;
+    use crate::planner::given::{at, fresh, move_to, pass, told};
+    use crate::planner::plan::plan;
+
+    #[test]
+    fn a_wait_beyond_its_limit_is_told_once_a_day_and_stays_a_wait() {
+        let mut input = fresh();
+        pass(&mut input, &[Task::TakeOwnership]);
+        move_to(&mut input, "2026-03-21T21:00:00Z");
+        assert!(plan(&input).messages.iter().all(|message| message.kind != Kind::Stalled), "36 h are usual");
+
+        move_to(&mut input, "2026-03-21T22:00:00Z");
+        let first = plan(&input);
+        let key = told(&first, Kind::Stalled).key();
+        assert_eq!(first.recheck_at(), Some(at("2026-03-21T22:30:00Z")), "it may still come by itself");
+        move_to(&mut input, "2026-03-22T06:00:00Z");
+        assert_eq!(told(&plan(&input), Kind::Stalled).key(), key);
+        move_to(&mut input, "2026-03-22T12:00:00Z");
+        assert_ne!(told(&plan(&input), Kind::Stalled).key(), key);
+    }
+}

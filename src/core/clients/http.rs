@@ -480,7 +480,7 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|cause| {
             let why = if self.body.is_empty() {
                 "an empty body instead of JSON".to_owned()
-            } else if self.looks_like_html() {
+            } else if self.is_web_page() {
                 "a web page instead of JSON".to_owned()
             } else {
                 format!("not the documented JSON ({cause})")
@@ -500,7 +500,7 @@ impl Answer {
         if self.body.is_empty() {
             return Err(refuse("an empty body"));
         }
-        if self.looks_like_html() {
+        if self.is_web_page() {
             return Err(refuse("a web page instead of the file"));
         }
         std::str::from_utf8(&self.body).map_err(|_| refuse("not UTF-8"))
@@ -511,7 +511,8 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    fn looks_like_html(&self) -> bool {
+    /// Does a web page stand in the place of the answer (login, proxy, maintenance)?
+    pub fn is_web_page(&self) -> bool {
         let start = self.body.get(..self.body.len().min(200)).unwrap_or_default();
         let start = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
         start.starts_with("<!doctype html") || start.starts_with("<html")

@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod env;
 pub mod error;
 pub mod jwe;
+pub mod seal;
 pub mod sealed;
 pub mod secret;
 pub mod services;

@@ -115,14 +115,14 @@ impl Services {
         for service in Service::ALL.iter().copied().filter(|service| *service != Service::Elliott) {
             let key = format!("services.{service}.url");
             let given = sources.given_for_this_run(&key, service.url_env());
-            let configured =
-                [sources.in_file(&key), sealed.get(&service).cloned(), sources.built_in(&key)].into_iter().flatten();
-            let configured: Vec<_> = configured.collect();
-            if let Some(simulator) = &simulator {
-                let aliases = sources.optional(&format!("services.{service}.aliases"), "").unwrap_or_default();
+            let built_in = sources.built_in(&key);
+            let sealed = sealed.get(&service).filter(|(url, _)| !is_one_of(url, built_in.as_ref())).cloned();
+            let configured: Vec<_> = [sources.in_file(&key), sealed, built_in].into_iter().flatten().collect();
+            let aliases = aliases(sources, service);
+            if let Some((base, _)) = &simulator {
                 let real = configured.iter().map(|(url, _)| url.as_str());
                 for from in real.chain(aliases.split(',')).filter(|from| !from.is_empty()) {
-                    rewrites.extend(to_simulator(from, &format!("{}/{service}", simulator.0)));
+                    rewrites.extend(to_simulator(from, &format!("{base}/{service}")));
                 }
             }
             let chosen = match (given, &simulator) {
@@ -153,11 +153,28 @@ impl Services {
         rewrites.extend(pairs(sources, "url_rewrites", "OAR_URL_REWRITES")?);
         // Longest first; of two equal ones the later given by a person comes first.
         rewrites.reverse();
-        rewrites.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        rewrites.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         rewrites.dedup_by(|later, earlier| later.0 == earlier.0);
         let simulator = simulator.map(|(base, _)| base);
         Ok(Self { urls, registries: registries.into_iter().collect(), rewrites, allowed, simulator })
     }
+}
+
+/// Further addresses under which a service occurs inside data.
+fn aliases(sources: &mut Sources<'_>, service: Service) -> String {
+    let key = format!("services.{service}.aliases");
+    sources.make_known(&key);
+    let both = [sources.built_in(&key), sources.in_file(&key)];
+    both.into_iter().flatten().map(|(text, _)| text).collect::<Vec<_>>().join(",")
+}
+
+/// Older sealed settings name one host of a service that has one per architecture; the template
+/// says more, so it stays.
+fn is_one_of(url: &str, template: Option<&(String, Origin)>) -> bool {
+    let url = url.trim_end_matches('/');
+    template.is_some_and(|(template, _)| {
+        template.contains("{arch}") && CONTROLLER_ARCHES.iter().any(|arch| template.replace("{arch}", arch) == url)
+    })
 }
 
 fn read_simulator(sources: &mut Sources<'_>) -> Result<Option<(String, Origin)>, ConfigError> {

@@ -10,7 +10,7 @@ use super::env::Env;
 use super::error::ConfigError;
 use super::sealed::SealedSettings;
 use super::services::Services;
-use super::sources::{FileLayer, Flags, Row, Sources};
+use super::sources::{FileLayer, Flags, Origin, Row, Sources};
 use crate::core::clients::service::Service;
 
 const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
@@ -269,15 +269,21 @@ impl Settings {
             SealedSettings::load_if_possible(sealed_file.as_deref().map(Path::new), &credentials, &mut warnings)?;
         let addresses = sealed.as_ref().map(SealedSettings::service_urls).unwrap_or_default();
         let services = Services::read(&mut sources, &addresses, &mut warnings)?;
-        let settings = Self {
+        let simulated = services.simulator.is_some();
+        let home = folder(&mut sources, "run.home", "OAR_HOME", || {
+            let usual = env.xdg("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("oar"));
+            usual.unwrap_or_else(|| PathBuf::from(".oar"))
+        });
+        let log_dir = folder(&mut sources, "run.log_dir", "OAR_LOG_DIR", || home.join("logs"));
+        let mut settings = Self {
             services,
-            http: http(&mut sources)?,
+            http: http(&mut sources, simulated)?,
             errata_auth: sources.word("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
             shipment_project: sources.text("services.gitlab.shipment_project", "OAR_GITLAB_SHIPMENT_PROJECT")?,
             jira: jira(&mut sources)?,
             state: state(&mut sources)?,
-            home: home(env, &mut sources),
-            log_dir: PathBuf::new(),
+            home,
+            log_dir,
             stage_policy: sources.word("stage_testing.policy", "OAR_STAGE_TESTING_POLICY", "strict or overlap")?,
             acceptance_policy: sources.word("acceptance.policy", "OAR_ACCEPTANCE_POLICY", "strict or compat")?,
             auto_accept: sources.switch("analysis.auto_accept", "OAR_ANALYSIS_AUTO_ACCEPT")?,
@@ -298,10 +304,10 @@ impl Settings {
             rows: Vec::new(),
             warnings,
         };
-        let log_dir = sources.optional("run.log_dir", "OAR_LOG_DIR").map(PathBuf::from);
-        let log_dir = log_dir.unwrap_or_else(|| settings.home.join("logs"));
         sources.refuse_unknown()?;
-        Ok(Self { log_dir, rows: sources.rows, ..settings })
+        settings.warnings.extend(sources.misspelt_variables());
+        settings.rows = sources.rows;
+        Ok(settings)
     }
 
     /// The sealed settings.
@@ -334,7 +340,7 @@ fn settings_file(env: &Env, flags: &Flags) -> Result<FileLayer, ConfigError> {
     FileLayer::parse(Some(&path), &text)
 }
 
-fn http(sources: &mut Sources<'_>) -> Result<HttpSettings, ConfigError> {
+fn http(sources: &mut Sources<'_>, simulated: bool) -> Result<HttpSettings, ConfigError> {
     let mut read_timeouts = BTreeMap::new();
     let mut proxies = BTreeMap::new();
     for service in Service::ALL {
@@ -346,8 +352,10 @@ fn http(sources: &mut Sources<'_>) -> Result<HttpSettings, ConfigError> {
         }
         let key = format!("services.{service}.proxy");
         let variable = format!("OAR_{upper}_PROXY");
+        // A proxy would carry requests of a rehearsal off this machine.
         if sources.is_set(&key, &variable)
             && let Some(proxy) = sources.optional(&key, &variable)
+            && !simulated
         {
             proxies.insert(*service, proxy);
         }
@@ -412,11 +420,12 @@ fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
     })
 }
 
-/// `OAR_HOME`, else `oar` in the XDG state directory, else below the working directory.
-fn home(env: &Env, sources: &mut Sources<'_>) -> PathBuf {
-    let given = sources.optional("run.home", "OAR_HOME").map(PathBuf::from);
-    let usual = || env.xdg("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("oar"));
-    given.or_else(usual).unwrap_or_else(|| PathBuf::from(".oar"))
+/// A folder that is given, or follows from other values.
+fn folder(sources: &mut Sources<'_>, key: &str, variable: &str, usual: impl Fn() -> PathBuf) -> PathBuf {
+    let given = sources.given_for_this_run(key, variable).or_else(|| sources.in_file(key));
+    let (path, origin) = given.map_or_else(|| (usual(), Origin::Default), |(text, origin)| (text.into(), origin));
+    sources.note(key, variable, &path.display().to_string(), origin);
+    path
 }
 
 fn seconds(sources: &mut Sources<'_>, key: &str, variable: &str, most: u64) -> Result<Duration, ConfigError> {
@@ -435,3 +444,6 @@ fn small(number: u64) -> u32 {
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::credentials::Credential;
 use super::env::Env;
 use super::error::ConfigError;
 
@@ -152,21 +153,37 @@ pub(super) struct Sources<'a> {
     /// What was read, in order.
     pub(super) rows: Vec<Row>,
     known: BTreeSet<String>,
+    variables: BTreeSet<String>,
     tables: BTreeSet<String>,
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn new(flags: &'a Flags, env: &'a Env, file: &'a FileLayer, defaults: &'a FileLayer) -> Self {
-        Self { flags, env, file, defaults, rows: Vec::new(), known: BTreeSet::new(), tables: BTreeSet::new() }
+        Self {
+            flags,
+            env,
+            file,
+            defaults,
+            rows: Vec::new(),
+            known: BTreeSet::new(),
+            variables: BTreeSet::new(),
+            tables: BTreeSet::new(),
+        }
     }
 
     /// The value of one layer: flag or variable, which one person set for one run.
     pub(super) fn given_for_this_run(&mut self, key: &str, variable: &str) -> Option<(String, Origin)> {
-        self.known.insert(key.to_owned());
+        self.make_known(key);
+        self.variables.insert(variable.to_owned());
         if let Some((flag, value)) = self.flags.0.get(key) {
             return Some((value.clone(), Origin::Flag(flag.clone())));
         }
         self.env.get(variable).map(|value| (value.trim().to_owned(), Origin::Variable(variable.to_owned())))
+    }
+
+    /// Accepts a key in files without reading it.
+    pub(super) fn make_known(&mut self, key: &str) {
+        self.known.insert(key.to_owned());
     }
 
     pub(super) fn in_file(&self, key: &str) -> Option<(String, Origin)> {
@@ -237,6 +254,19 @@ impl<'a> Sources<'a> {
     pub(super) fn word<T: FromStr>(&mut self, key: &str, variable: &str, accepted: &str) -> Result<T, ConfigError> {
         let (value, origin) = self.find(key, variable).unwrap_or((String::new(), Origin::Default));
         value.parse().map_err(|_| bad(key, value, origin, accepted))
+    }
+
+    /// Variables of ours that look misspelt. Only a warning: other programs may use the prefix.
+    pub(super) fn misspelt_variables(&self) -> Vec<String> {
+        let strange =
+            self.env.names().filter(|name| name.starts_with("OAR_") && *name != Credential::OarJwk.variable());
+        let strange = strange.filter(|name| !self.variables.contains(*name));
+        strange
+            .filter_map(|name| {
+                let near = self.variables.iter().find(|known| changes(name, known) <= 2)?;
+                Some(format!("variable {name} is not known; did you mean {near}?"))
+            })
+            .collect()
     }
 
     /// Refuses keys of file and flags that nobody asked for.

@@ -124,6 +124,32 @@ impl Node {
         matches!(self, Self::Scalar(Scalar { kind: Kind::Null, .. }))
     }
 
+    /// Is it a boolean that means yes?
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar { kind: Kind::Bool, source, .. })
+            if matches!(source.to_ascii_lowercase().as_str(), "true" | "yes" | "on"))
+    }
+
+    /// The mapping; anything else is replaced by an empty one.
+    pub fn make_map(&mut self) -> &mut Map {
+        loop {
+            match self {
+                Self::Map(map) => return map,
+                Self::Scalar(_) | Self::List(_) => *self = Self::Map(Map::default()),
+            }
+        }
+    }
+
+    /// The items; anything else is replaced by an empty list.
+    pub fn make_list(&mut self) -> &mut Vec<Self> {
+        loop {
+            match self {
+                Self::List(items) => return items,
+                Self::Scalar(_) | Self::Map(_) => *self = Self::List(Vec::new()),
+            }
+        }
+    }
+
     /// Line of the value or of its first part; 0 when unknown.
     pub fn line(&self) -> usize {
         match self {
@@ -169,6 +195,26 @@ impl Map {
         let place = self.entries.iter().position(|(k, _)| k.kind == Kind::Text && k.source == after);
         let place = place.map_or(self.entries.len(), |index| index + 1);
         self.entries.insert(place, (Scalar::text(key), value));
+    }
+
+    /// The mapping under `key`, made behind `after` when there is none.
+    pub fn map_mut(&mut self, after: &str, key: &str) -> &mut Self {
+        let place = self.place(after, key, |node| matches!(node, Node::Map(_)), Node::Map(Self::default()));
+        self.entries[place].1.make_map()
+    }
+
+    /// The list under `key`, made behind `after` when there is none.
+    pub fn list_mut(&mut self, after: &str, key: &str) -> &mut Vec<Node> {
+        let place = self.place(after, key, |node| matches!(node, Node::List(_)), Node::List(Vec::new()));
+        self.entries[place].1.make_list()
+    }
+
+    fn place(&mut self, after: &str, key: &str, fits: fn(&Node) -> bool, fresh: Node) -> usize {
+        if !self.get(key).is_some_and(fits) {
+            self.set_after(after, key, fresh);
+        }
+        let found = self.entries.iter().position(|(k, _)| k.kind == Kind::Text && k.source == key);
+        found.unwrap_or_default()
     }
 
     /// Removes `key`.

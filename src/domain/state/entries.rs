@@ -89,7 +89,7 @@ pub enum StoredStatus {
 }
 
 impl StoredStatus {
-    /// The status; an unknown one counts as In Progress, so that nothing is started or passed over because of it.
+    /// The status, unless it is a stranger's.
     pub const fn known(&self) -> Option<TaskStatus> {
         match self {
             Self::Known(status) => Some(*status),

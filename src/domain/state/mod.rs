@@ -3,11 +3,18 @@
 //!
 //! Refuses: I/O. Stores live in `core::statebox`.
 
+pub mod apply;
+pub mod check;
 pub mod document;
 pub mod emitter;
 pub mod entries;
 pub mod error;
+pub mod issue_id;
+mod issues;
+mod lease;
 pub mod operation;
 pub mod reader;
 pub mod scalar;
+mod task_moves;
+pub mod text;
 pub mod view;

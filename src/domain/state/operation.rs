@@ -108,7 +108,7 @@ pub struct SetTask {
     pub job_ref: Change<JobRef>,
     /// The announced outside effect.
     pub intent: Change<Intent>,
-    /// Why blocked or failed.
+    /// Why blocked or failed; a bare move drops the stored one, because it told of the former status.
     pub reason: Change<String>,
     /// Class of a failure, kept with the attempt.
     pub class: Option<String>,
@@ -119,7 +119,7 @@ pub struct SetTask {
 }
 
 impl SetTask {
-    /// A bare move; everything else stays as stored.
+    /// A bare move; everything but `reason` stays as stored.
     pub const fn new(task: Task, to: TaskStatus, at: Timestamp) -> Self {
         Self {
             task,
@@ -129,7 +129,7 @@ impl SetTask {
             result: None,
             job_ref: Change::Keep,
             intent: Change::Keep,
-            reason: Change::Keep,
+            reason: Change::Clear,
             class: None,
             note: None,
             override_: None,
@@ -281,12 +281,5 @@ impl Rejection {
             Self::LeaseHeld { until, .. } => format!("wait until {until}, or stop the other driver"),
             Self::LeaseLost { .. } => "let the other driver go on, or start again after it".to_owned(),
         }
-    }
-}
-
-impl Operation {
-    /// Applies the change to a copy of `state`; `now` becomes `updated_at` when something changed.
-    pub fn apply(&self, _state: &State, _now: Timestamp) -> Applied {
-        Applied::Unchanged
     }
 }

@@ -1,13 +1,460 @@
 //! Reads YAML 1.1 as tolerantly as the original's reader, and keeps what decides about bytes.
+//!
+//! Every quoting style, folded and literal blocks, flow collections, anchors, merge keys and core
+//! tags are read. Refused, beside what is no YAML: duplicate keys (the original would silently take
+//! the last one), keys that could not be written back, several documents, and growth without end.
 
-use super::document::Node;
+mod cursor;
+mod scalars;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use self::cursor::{Cursor, is_blank, is_break};
+use super::document::{Kind, Map, Node, Scalar};
 use super::error::StateError;
+use super::scalar::kind_of;
+
+/// The largest real file has 40 KB.
+const MAX_BYTES: usize = 4 << 20;
+/// Nesting; state files need five levels.
+const MAX_DEPTH: usize = 64;
+/// Nodes and bytes after expanding aliases.
+const MAX_WEIGHT: usize = 8 << 20;
+/// The writer puts longer keys in a form of their own, which we do not write.
+const MAX_KEY_CHARS: usize = 127;
 
 /// Reads one document.
 ///
 /// # Errors
 ///
 /// [`StateError`] with the line: no YAML, a tab, a duplicate key, too much of something.
-pub fn read(_text: &str) -> Result<Node, StateError> {
-    Err(StateError::NotAMapping { found: "empty" })
+pub fn read(text: &str) -> Result<Node, StateError> {
+    if text.len() > MAX_BYTES {
+        return Err(StateError::TooMuch { line: 1, what: "bytes" });
+    }
+    let mut reader = Reader { cursor: Cursor::new(text)?, anchors: HashMap::new(), weight: 0, depth: 0 };
+    reader.document()
+}
+
+struct Reader {
+    cursor: Cursor,
+    anchors: HashMap<String, Node>,
+    weight: usize,
+    depth: usize,
+}
+
+/// Anchor and tag in front of a node.
+#[derive(Default)]
+struct Properties {
+    anchor: Option<String>,
+    tag: Option<String>,
+    /// A line break between them and the node: then they belong to a whole mapping, not to its first key.
+    own_line: bool,
+}
+
+/// May a block collection begin at this place of a line?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Compact {
+    Yes,
+    /// Behind `key: `, where only a scalar or a flow collection fits.
+    No,
+}
+
+impl Reader {
+    fn document(&mut self) -> Result<Node, StateError> {
+        self.cursor.skip_to_token()?;
+        while self.cursor.column() == 0 && self.cursor.peek() == '%' {
+            self.cursor.skip_line();
+            self.cursor.skip_to_token()?;
+        }
+        if self.cursor.at_marker("---") {
+            self.cursor.advance(3);
+        }
+        let node = self.block_node(-1, Compact::Yes)?;
+        self.cursor.skip_to_token()?;
+        if self.cursor.at_marker("...") {
+            self.cursor.advance(3);
+            self.cursor.skip_to_token()?;
+        }
+        if self.cursor.at_end() { Ok(node) } else { Err(self.unexpected("the end of the document")) }
+    }
+
+    /// A node inside a block whose column is `parent`.
+    fn block_node(&mut self, parent: isize, compact: Compact) -> Result<Node, StateError> {
+        self.enter()?;
+        let started = self.cursor.line();
+        self.cursor.skip_to_token()?;
+        let properties = self.properties(parent)?;
+        let compact = if self.cursor.line() == started { compact } else { Compact::Yes };
+        let node = self.block_content(parent, compact, properties);
+        self.depth -= 1;
+        node
+    }
+
+    fn block_content(&mut self, parent: isize, compact: Compact, properties: Properties) -> Result<Node, StateError> {
+        let column = self.cursor.column();
+        if self.cursor.at_end() || self.cursor.at_document_edge() || column <= parent {
+            return self.finish(self.empty(), properties);
+        }
+        let next_blank = is_blank(self.cursor.peek_at(1));
+        match self.cursor.peek() {
+            '-' if next_blank && compact == Compact::Yes => {
+                let items = self.block_list(column)?;
+                self.finish(Node::List(items), properties)
+            }
+            '-' if next_blank => Err(self.unexpected("a value (a list begins on a line of its own)")),
+            '?' if next_blank => Err(self.unexpected("a plain key")),
+            '|' | '>' => {
+                let scalar = self.cursor.block_scalar(parent)?;
+                self.finish(Node::Scalar(scalar), properties)
+            }
+            _ => {
+                if self.ahead_is_key()? {
+                    if compact == Compact::No {
+                        return Err(self.unexpected("a value (a mapping begins on a line of its own)"));
+                    }
+                    let (outer, first) = if properties.own_line {
+                        (properties, None)
+                    } else {
+                        (Properties::default(), Some(properties))
+                    };
+                    let map = self.block_map(column, first)?;
+                    return self.finish(Node::Map(map), outer);
+                }
+                let node = match self.cursor.peek() {
+                    '*' => return self.alias(&properties),
+                    '[' => self.flow_list()?,
+                    '{' => self.flow_map()?,
+                    _ => Node::Scalar(self.scalar(parent)?),
+                };
+                self.finish(node, properties)
+            }
+        }
+    }
+
+    fn block_list(&mut self, column: isize) -> Result<Vec<Node>, StateError> {
+        let mut items = Vec::new();
+        loop {
+            self.cursor.advance(1);
+            items.push(self.block_node(column, Compact::Yes)?);
+            self.cursor.skip_to_token()?;
+            let here = self.cursor.column();
+            if here > column && !self.cursor.at_end() {
+                return Err(self.unexpected("a list item in the column of the others"));
+            }
+            let more = here == column && self.cursor.peek() == '-' && is_blank(self.cursor.peek_at(1));
+            if !more || self.cursor.at_end() || self.cursor.at_document_edge() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Entries at `column`; `first` are properties already read in front of the first key.
+    fn block_map(&mut self, column: isize, first: Option<Properties>) -> Result<Map, StateError> {
+        let mut entries = Vec::new();
+        let mut given = first;
+        loop {
+            let properties = match given.take() {
+                Some(properties) => properties,
+                None => self.properties(column - 1)?,
+            };
+            if !self.ahead_is_key()? {
+                return Err(self.unexpected("a key with a colon"));
+            }
+            let key = self.scalar(column)?;
+            let key = self.key(key, properties)?;
+            self.cursor.skip_spaces();
+            self.cursor.advance(1);
+            let value = self.map_value(column)?;
+            entries.push((key, value));
+            self.cursor.skip_to_token()?;
+            let here = self.cursor.column();
+            if self.cursor.at_end() || self.cursor.at_document_edge() || here < column {
+                return self.close_map(entries);
+            }
+            if here > column {
+                return Err(self.unexpected("a key in the column of the others"));
+            }
+            if self.cursor.peek() == '-' && is_blank(self.cursor.peek_at(1)) {
+                return Err(self.unexpected("a key"));
+            }
+        }
+    }
+
+    /// The value behind `key:`; the dashes of a list may stand in the column of the key.
+    fn map_value(&mut self, column: isize) -> Result<Node, StateError> {
+        let line = self.cursor.line();
+        self.cursor.skip_to_token()?;
+        let dash = self.cursor.peek() == '-' && is_blank(self.cursor.peek_at(1));
+        if self.cursor.line() > line && self.cursor.column() == column && dash && !self.cursor.at_document_edge() {
+            return Ok(Node::List(self.block_list(column)?));
+        }
+        let compact = if self.cursor.line() > line { Compact::Yes } else { Compact::No };
+        self.block_node(column, compact)
+    }
+
+    /// Is there a scalar on this line that a colon makes a key? Looks without moving.
+    fn ahead_is_key(&mut self) -> Result<bool, StateError> {
+        let mark = self.cursor.mark();
+        let line = self.cursor.line();
+        let found = match self.cursor.peek() {
+            '"' | '\'' => {
+                let quoted = self.cursor.quoted();
+                // A quoted value may be broken beyond repair; the scan for the value tells how.
+                quoted.is_ok() && self.cursor.line() == line
+            }
+            '[' | '{' | '*' => false,
+            _ => self.cursor.skip_plain_on_line(),
+        };
+        self.cursor.skip_spaces();
+        let colon = self.cursor.peek() == ':' && is_blank(self.cursor.peek_at(1));
+        self.cursor.reset(mark);
+        Ok(found && colon)
+    }
+
+    fn scalar(&mut self, parent: isize) -> Result<Scalar, StateError> {
+        match self.cursor.peek() {
+            '"' | '\'' => self.cursor.quoted(),
+            _ => self.cursor.plain(parent),
+        }
+    }
+
+    fn flow_list(&mut self) -> Result<Node, StateError> {
+        self.enter()?;
+        self.cursor.advance(1);
+        let mut items = Vec::new();
+        loop {
+            self.cursor.skip_to_token()?;
+            if self.cursor.peek() == ']' {
+                break;
+            }
+            let item = self.flow_node()?;
+            self.cursor.skip_to_token()?;
+            if self.cursor.peek() == ':' {
+                let key = self.flow_key(item)?;
+                self.cursor.advance(1);
+                let value = self.flow_value()?;
+                items.push(Node::Map(self.close_map(vec![(key, value)])?));
+            } else {
+                items.push(item);
+            }
+            if !self.flow_comma(']')? {
+                break;
+            }
+        }
+        self.cursor.advance(1);
+        self.depth -= 1;
+        Ok(Node::List(items))
+    }
+
+    fn flow_map(&mut self) -> Result<Node, StateError> {
+        self.enter()?;
+        self.cursor.advance(1);
+        let mut entries = Vec::new();
+        loop {
+            self.cursor.skip_to_token()?;
+            if self.cursor.peek() == '}' {
+                break;
+            }
+            let node = self.flow_node()?;
+            let key = self.flow_key(node)?;
+            self.cursor.skip_to_token()?;
+            let value = if self.cursor.peek() == ':' {
+                self.cursor.advance(1);
+                self.flow_value()?
+            } else {
+                self.empty()
+            };
+            entries.push((key, value));
+            if !self.flow_comma('}')? {
+                break;
+            }
+        }
+        self.cursor.advance(1);
+        self.depth -= 1;
+        Ok(Node::Map(self.close_map(entries)?))
+    }
+
+    /// Goes over a comma; tells whether another entry may follow.
+    fn flow_comma(&mut self, close: char) -> Result<bool, StateError> {
+        self.cursor.skip_to_token()?;
+        match self.cursor.peek() {
+            ',' => {
+                self.cursor.advance(1);
+                Ok(true)
+            }
+            c if c == close => Ok(false),
+            _ => Err(self.unexpected("a comma or the end of the collection")),
+        }
+    }
+
+    fn flow_value(&mut self) -> Result<Node, StateError> {
+        self.cursor.skip_to_token()?;
+        if matches!(self.cursor.peek(), ',' | ']' | '}') { Ok(self.empty()) } else { self.flow_node() }
+    }
+
+    fn flow_node(&mut self) -> Result<Node, StateError> {
+        let properties = self.properties(-1)?;
+        let node = match self.cursor.peek() {
+            '*' => return self.alias(&properties),
+            '[' => self.flow_list()?,
+            '{' => self.flow_map()?,
+            '"' | '\'' => Node::Scalar(self.cursor.quoted()?),
+            ',' | ']' | '}' if properties.anchor.is_some() || properties.tag.is_some() => self.empty(),
+            _ => Node::Scalar(self.cursor.flow_plain()?),
+        };
+        self.finish(node, properties)
+    }
+
+    fn flow_key(&self, node: Node) -> Result<Scalar, StateError> {
+        match node {
+            Node::Scalar(scalar) => self.key(scalar, Properties::default()),
+            Node::List(_) | Node::Map(_) => Err(self.unexpected("a scalar as key")),
+        }
+    }
+
+    fn key(&self, scalar: Scalar, properties: Properties) -> Result<Scalar, StateError> {
+        let scalar = match properties.tag {
+            Some(tag) => self.tagged(scalar, &tag)?,
+            None => scalar,
+        };
+        let writable = !scalar.source.is_empty()
+            && scalar.source.chars().count() <= MAX_KEY_CHARS
+            && !scalar.source.contains(is_break);
+        if scalar.kind == Kind::Text && !writable {
+            return Err(StateError::Syntax {
+                line: scalar.line,
+                why: format!("a key must be one line of 1 to {MAX_KEY_CHARS} characters"),
+            });
+        }
+        Ok(scalar)
+    }
+
+    fn alias(&mut self, properties: &Properties) -> Result<Node, StateError> {
+        self.cursor.advance(1);
+        let name = self.cursor.word();
+        if properties.anchor.is_some() || properties.tag.is_some() {
+            return Err(self.unexpected("an alias without anchor or tag"));
+        }
+        let node = self.anchors.get(&name).cloned().ok_or_else(|| self.unexpected("an alias of a known anchor"))?;
+        self.weigh(&node)?;
+        Ok(node)
+    }
+
+    fn properties(&mut self, parent: isize) -> Result<Properties, StateError> {
+        let mut found = Properties::default();
+        let line = self.cursor.line();
+        loop {
+            match self.cursor.peek() {
+                '&' if found.anchor.is_none() => {
+                    self.cursor.advance(1);
+                    found.anchor = Some(self.cursor.word());
+                }
+                '!' if found.tag.is_none() => found.tag = Some(self.cursor.word()),
+                _ => break,
+            }
+            self.cursor.skip_to_token()?;
+            if self.cursor.column() <= parent {
+                break;
+            }
+        }
+        found.own_line = self.cursor.line() > line;
+        Ok(found)
+    }
+
+    fn finish(&mut self, node: Node, properties: Properties) -> Result<Node, StateError> {
+        let node = match (node, &properties.tag) {
+            (Node::Scalar(scalar), Some(tag)) => Node::Scalar(self.tagged(scalar, tag)?),
+            (node, Some(tag)) if !matches!(tag.as_str(), "!!map" | "!!seq" | "!") => {
+                return Err(
+                    self.unexpected(&format!("a plain collection instead of {tag} for {} entries", size(&node)))
+                );
+            }
+            (node, _) => node,
+        };
+        self.weigh(&node)?;
+        if let Some(anchor) = properties.anchor {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn tagged(&self, scalar: Scalar, tag: &str) -> Result<Scalar, StateError> {
+        let kind = match tag {
+            "!!str" | "!" => Kind::Text,
+            "!!int" | "!!float" | "!!bool" | "!!null" | "!!timestamp" => kind_of(&scalar.source),
+            _ => return Err(self.unexpected(&format!("a value without the tag {tag}"))),
+        };
+        Ok(Scalar { kind, ..scalar })
+    }
+
+    /// Ends a mapping: merge keys are carried out, duplicates refused.
+    fn close_map(&self, entries: Vec<(Scalar, Node)>) -> Result<Map, StateError> {
+        let mut own = Map::default();
+        let mut inherited: Vec<Map> = Vec::new();
+        for (key, value) in entries {
+            if key.kind == Kind::Reserved && key.source == "<<" {
+                match value {
+                    Node::Map(map) => inherited.push(map),
+                    // The first of several parents wins.
+                    Node::List(items) => inherited.extend(items.into_iter().rev().filter_map(|item| match item {
+                        Node::Map(map) => Some(map),
+                        Node::Scalar(_) | Node::List(_) => None,
+                    })),
+                    Node::Scalar(_) => return Err(self.unexpected("a mapping behind <<")),
+                }
+                continue;
+            }
+            if own.entries.iter().any(|(known, _)| *known == key) {
+                return Err(StateError::DuplicateKey { line: key.line, key: key.source });
+            }
+            own.entries.push((key, value));
+        }
+        if inherited.is_empty() {
+            return Ok(own);
+        }
+        let mut merged = Map::default();
+        for (key, value) in inherited.into_iter().flat_map(|map| map.entries).chain(own.entries) {
+            match merged.entries.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, slot)) => *slot = value,
+                None => merged.entries.push((key, value)),
+            }
+        }
+        Ok(merged)
+    }
+
+    fn empty(&self) -> Node {
+        Node::Scalar(Scalar { source: String::new(), kind: Kind::Null, line: self.cursor.line() })
+    }
+
+    fn enter(&mut self) -> Result<(), StateError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(StateError::TooMuch { line: self.cursor.line(), what: "nesting" });
+        }
+        Ok(())
+    }
+
+    /// Counts a scalar, or everything an alias brings in again.
+    fn weigh(&mut self, node: &Node) -> Result<(), StateError> {
+        self.weight += size(node);
+        if self.weight > MAX_WEIGHT {
+            return Err(StateError::TooMuch { line: self.cursor.line(), what: "repetition" });
+        }
+        Ok(())
+    }
+
+    fn unexpected(&self, wanted: &str) -> StateError {
+        self.cursor.unexpected(wanted)
+    }
+}
+
+fn size(node: &Node) -> usize {
+    match node {
+        Node::Scalar(scalar) => 1 + scalar.source.len(),
+        Node::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Node::Map(map) => 1 + map.entries.iter().map(|(key, value)| key.source.len() + size(value)).sum::<usize>(),
+    }
 }

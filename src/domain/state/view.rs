@@ -1,13 +1,14 @@
 //! The typed view of a state file: reading it, making it, asking it.
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::document::{Map, Node};
-use super::entries::{DriverLease, Issue, Metadata, TaskEntry};
+use super::document::{Kind, Map, Node, Scalar};
+use super::entries::{Attempt, Decision, DriverLease, Intent, Issue, Metadata, StoredStatus, TaskEntry};
 use super::error::StateError;
-use super::{emitter, reader};
+use super::{check, emitter, issue_id, reader};
 use crate::domain::release::ZStream;
-use crate::domain::task::{Flow, Task, TaskStatus};
+use crate::domain::task::{Flow, JobRef, Task, TaskStatus};
 
 /// The state of one release. What this program does not know stays in place and in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,14 +32,38 @@ impl State {
     /// # Errors
     ///
     /// [`StateError`]: no YAML, another schema, a value of the wrong type, another release.
-    pub fn parse(text: &str, _expected: Option<&ZStream>) -> Result<Self, StateError> {
-        reader::read(text)?;
-        Err(StateError::Missing { path: "release".to_owned() })
+    pub fn parse(text: &str, expected: Option<&ZStream>) -> Result<Self, StateError> {
+        let (document, release) = check::checked(reader::read(text)?)?;
+        if let Some(expected) = expected
+            && *expected != release
+        {
+            return Err(StateError::OtherRelease { expected: expected.to_string(), found: release.to_string() });
+        }
+        Ok(Self { document, release })
     }
 
     /// A new state without tasks and issues.
-    pub fn create(release: &ZStream, _now: Timestamp, _metadata: &Metadata) -> Self {
-        Self { document: Map::default(), release: release.clone() }
+    pub fn create(release: &ZStream, now: Timestamp, metadata: &Metadata) -> Self {
+        let now = stamp(now);
+        let numbers = metadata.advisory_ids.iter().map(|(key, id)| (Scalar::text(key), Node::int(*id)));
+        let builds = metadata.candidate_builds.iter().map(|(key, build)| (Scalar::text(key), Node::text(build)));
+        let facts = Map::from([
+            ("jira_ticket", Node::optional(metadata.jira_ticket.as_deref())),
+            ("advisory_ids", Node::Map(Map { entries: numbers.collect() })),
+            ("release_date", Node::optional(metadata.release_date.as_deref())),
+            ("candidate_builds", Node::Map(Map { entries: builds.collect() })),
+            ("shipment_mr", Node::optional(metadata.shipment_mr.as_deref())),
+        ]);
+        let document = Map::from([
+            ("schema_version", Node::text("1.0")),
+            ("release", Node::text(release.to_string())),
+            ("created_at", Node::text(&now)),
+            ("updated_at", Node::text(&now)),
+            ("metadata", Node::Map(facts)),
+            ("tasks", Node::List(Vec::new())),
+            ("issues", Node::List(Vec::new())),
+        ]);
+        Self { document, release: release.clone() }
     }
 
     /// The file, byte for byte as the original writes it.
@@ -48,7 +73,7 @@ impl State {
 
     /// The whole state with its key order.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::Value::Null
+        map_to_json(&self.document)
     }
 
     /// Which release.
@@ -58,50 +83,205 @@ impl State {
 
     /// When the file was made, as stored.
     pub fn created_at(&self) -> &str {
-        ""
+        source(&self.document, "created_at").unwrap_or_default()
     }
 
     /// When it was last written, as stored.
     pub fn updated_at(&self) -> &str {
-        ""
+        source(&self.document, "updated_at").unwrap_or_default()
     }
 
     /// Facts of build data.
     pub fn metadata(&self) -> Metadata {
-        Metadata::default()
+        let Some(facts) = self.document.get("metadata").and_then(Node::as_map) else {
+            return Metadata::default();
+        };
+        let pairs =
+            |key: &str| facts.get(key).and_then(Node::as_map).map(|map| map.entries.as_slice()).unwrap_or_default();
+        let ids = pairs("advisory_ids").iter().filter_map(|(key, id)| Some((key.source.clone(), integer(id)?)));
+        let builds = pairs("candidate_builds").iter();
+        Metadata {
+            jira_ticket: owned(facts, "jira_ticket"),
+            advisory_ids: ids.collect(),
+            release_date: owned(facts, "release_date"),
+            candidate_builds: builds
+                .filter_map(|(key, build)| Some((key.source.clone(), build.as_text()?.to_owned())))
+                .collect::<IndexMap<_, _>>(),
+            shipment_mr: owned(facts, "shipment_mr"),
+            decisions: maps(facts, "decisions").filter_map(decision).collect(),
+        }
     }
 
     /// All task entries in file order, strangers included.
     pub fn tasks(&self) -> Vec<TaskEntry> {
-        Vec::new()
+        maps(&self.document, "tasks").map(task_entry).collect()
     }
 
     /// The entry of `task`.
     pub fn task(&self, task: Task) -> Option<TaskEntry> {
-        self.tasks().into_iter().find(|entry| entry.name == task.name())
+        maps(&self.document, "tasks").find(|map| source(map, "name") == Some(task.name())).map(task_entry)
     }
 
-    /// Status of `task`; absent is Not Started, an unknown status counts as In Progress.
+    /// Status of `task`; absent is Not Started. An unknown status counts as In Progress, so that
+    /// nothing is started or passed over because of it.
     pub fn status(&self, task: Task) -> TaskStatus {
         self.task(task).map_or(TaskStatus::NotStarted, |entry| entry.status.known().unwrap_or(TaskStatus::InProgress))
     }
 
     /// All issues in file order.
     pub fn issues(&self) -> Vec<Issue> {
-        Vec::new()
+        maps(&self.document, "issues").map(|map| issue(&self.release, map)).collect()
     }
 
     /// Who drives the release.
     pub fn driver(&self) -> Option<DriverLease> {
-        None
+        let lease = self.document.get("driver")?.as_map()?;
+        Some(DriverLease {
+            holder: owned(lease, "holder")?,
+            epoch: lease.get("epoch").and_then(integer).unwrap_or_default(),
+            until: moment(lease, "until"),
+        })
     }
 
     /// Red iff a tracked task of `flow` is Fail.
     pub fn overall(&self, flow: Flow) -> Overall {
-        if Task::tracked(flow).any(|task| self.status(task) == TaskStatus::Fail) {
-            Overall::Red
-        } else {
-            Overall::Green
-        }
+        let failed = |task: Task| self.task(task).is_some_and(|entry| entry.status.known() == Some(TaskStatus::Fail));
+        if Task::tracked(flow).any(failed) { Overall::Red } else { Overall::Green }
+    }
+}
+
+/// A moment as state files spell it: UTC, whole seconds.
+pub fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+pub(super) fn issue(release: &ZStream, map: &Map) -> Issue {
+    let text = owned(map, "issue").unwrap_or_default();
+    let reported_at = owned(map, "reported_at");
+    let related = map.get("related_tasks").and_then(Node::as_list).unwrap_or_default();
+    Issue {
+        id: owned(map, "id")
+            .unwrap_or_else(|| issue_id::of(release, &text, reported_at.as_deref().unwrap_or_default())),
+        issue: text,
+        reported_at,
+        resolved: truth(map, "resolved"),
+        resolution: owned(map, "resolution"),
+        blocker: truth(map, "blocker"),
+        related_tasks: related.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
+        resolved_at: owned(map, "resolved_at"),
+        source: owned(map, "source"),
+    }
+}
+
+pub(super) fn task_entry(map: &Map) -> TaskEntry {
+    let status = source(map, "status").unwrap_or_default();
+    let notified = map.get("notified").and_then(Node::as_list).unwrap_or_default();
+    TaskEntry {
+        name: owned(map, "name").unwrap_or_default(),
+        status: status.parse().map_or_else(|_| StoredStatus::Other(status.to_owned()), StoredStatus::Known),
+        started_at: owned(map, "started_at"),
+        completed_at: owned(map, "completed_at"),
+        result: owned(map, "result"),
+        job_ref: map.get("job_ref").and_then(job_ref),
+        attempts: maps(map, "attempts").map(attempt).collect(),
+        intent: map.get("intent").and_then(Node::as_map).and_then(intent),
+        notified: notified.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
+        reason: owned(map, "reason"),
+    }
+}
+
+fn attempt(map: &Map) -> Attempt {
+    Attempt {
+        n: map.get("n").and_then(integer).unwrap_or_default(),
+        started_at: moment(map, "started_at"),
+        ended_at: moment(map, "ended_at"),
+        outcome: owned(map, "outcome"),
+        class: owned(map, "class"),
+        note: owned(map, "note"),
+        job_ref: map.get("job_ref").and_then(job_ref),
+    }
+}
+
+fn job_ref(node: &Node) -> Option<JobRef> {
+    let map = node.as_map()?;
+    Some(JobRef {
+        system: source(map, "system")?.parse().ok()?,
+        id: owned(map, "id").unwrap_or_default(),
+        url: owned(map, "url"),
+        triggered_at: moment(map, "triggered_at"),
+    })
+}
+
+fn intent(map: &Map) -> Option<Intent> {
+    Some(Intent { key: owned(map, "key")?, at: moment(map, "at"), by: owned(map, "by").unwrap_or_default() })
+}
+
+fn decision(map: &Map) -> Option<Decision> {
+    use crate::domain::task::Which;
+    let which = source(map, "which")?;
+    Some(Decision {
+        which: [Which::Candidate, Which::Promoted].into_iter().find(|known| known.name() == which)?,
+        accept: truth(map, "accept"),
+        reason: owned(map, "reason").unwrap_or_default(),
+        by: owned(map, "by").unwrap_or_default(),
+        at: moment(map, "at"),
+    })
+}
+
+/// The mappings in the list `key`.
+fn maps<'a>(map: &'a Map, key: &str) -> impl Iterator<Item = &'a Map> {
+    map.get(key).and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_map)
+}
+
+/// Source text of `key`; an unquoted time counts as its text, `null` as nothing.
+pub(super) fn source<'a>(map: &'a Map, key: &str) -> Option<&'a str> {
+    match map.get(key)? {
+        Node::Scalar(Scalar { kind: Kind::Null, .. }) | Node::List(_) | Node::Map(_) => None,
+        Node::Scalar(scalar) => Some(&scalar.source),
+    }
+}
+
+fn owned(map: &Map, key: &str) -> Option<String> {
+    source(map, key).map(str::to_owned)
+}
+
+fn moment(map: &Map, key: &str) -> Option<Timestamp> {
+    source(map, key)?.parse().ok()
+}
+
+fn truth(map: &Map, key: &str) -> bool {
+    map.get(key).is_some_and(Node::is_true)
+}
+
+fn integer(node: &Node) -> Option<i64> {
+    match node {
+        Node::Scalar(Scalar { kind: Kind::Int, source, .. }) => source.parse().ok(),
+        Node::Scalar(_) | Node::List(_) | Node::Map(_) => None,
+    }
+}
+
+fn map_to_json(map: &Map) -> serde_json::Value {
+    map.entries
+        .iter()
+        .map(|(key, value)| (key.source.clone(), to_json(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn to_json(node: &Node) -> serde_json::Value {
+    match node {
+        Node::Map(map) => map_to_json(map),
+        Node::List(items) => items.iter().map(to_json).collect(),
+        Node::Scalar(scalar) => match scalar.kind {
+            Kind::Null => serde_json::Value::Null,
+            Kind::Bool => node.is_true().into(),
+            Kind::Int => {
+                scalar.source.parse::<i64>().map_or_else(|_| scalar.source.clone().into(), serde_json::Value::from)
+            }
+            Kind::Float => {
+                scalar.source.parse::<f64>().map_or_else(|_| scalar.source.clone().into(), serde_json::Value::from)
+            }
+            Kind::Text | Kind::Time | Kind::Reserved => scalar.source.clone().into(),
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod advisories;
 pub mod approval;
+pub mod findings;
 pub mod image_health;
 pub mod notify;
 pub mod promotion;

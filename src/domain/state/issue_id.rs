@@ -1,0 +1,12 @@
+//! The short id of an issue.
+
+use sha2::{Digest, Sha256};
+
+use super::text::comparable;
+use crate::domain::release::ZStream;
+
+/// The first eight hex digits of SHA-256 over release, compared text and time of report.
+pub fn of(release: &ZStream, text: &str, reported_at: &str) -> String {
+    let hash = Sha256::digest(format!("{release}{}{reported_at}", comparable(text)));
+    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,4 @@
+//! "Never" and "always" sentences, tried on many random cases.
+
+mod planner;
+mod state;
