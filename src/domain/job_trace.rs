@@ -10,7 +10,7 @@ use regex::Regex;
 use super::ids::{BuildNumber, ProwJobId};
 use super::release::ZStream;
 use super::state::entries::TaskEntry;
-use super::task::{JobRef, JobSystem};
+use super::task::{JobRef, JobSystem, Task};
 
 /// Outcome of an attempt whose job was replaced by another one without a verdict.
 pub const SUPERSEDED: &str = "superseded";
@@ -47,23 +47,36 @@ pub fn says_success(result: &str, id: &ProwJobId) -> bool {
 }
 
 /// The job of a task: as stored, else as an old log names it.
+///
+/// Once attempts are stored, a job that is not is none: the text may speak of an attempt that ended.
 pub fn current(entry: &TaskEntry, in_text: impl Fn(&str) -> Option<(JobSystem, String)>) -> Option<JobRef> {
-    entry.job_ref.clone().or_else(|| {
-        let (system, id) = entry.result.as_deref().and_then(in_text)?;
-        Some(JobRef { system, id, url: None, triggered_at: entry.started() })
-    })
+    let old = || entry.attempts.is_empty().then(|| named(entry, in_text)).flatten();
+    entry.job_ref.clone().or_else(old)
 }
 
 /// Ids of every job that this task is known to have had, oldest first.
+///
+/// Nothing that happens between the start of a job and the storing of its reference changes the answer.
 pub fn known(entry: &TaskEntry, in_text: impl Fn(&str) -> Option<(JobSystem, String)>) -> Vec<String> {
-    let attempts = entry.attempts.iter().filter_map(|attempt| attempt.job_ref.as_ref());
+    let attempts = entry.attempts.iter().filter_map(|attempt| attempt.job_ref.clone());
+    let last = entry.job_ref.clone().or_else(|| named(entry, in_text));
     let mut ids: Vec<String> = Vec::new();
-    for id in attempts.map(|job| job.id.clone()).chain(current(entry, in_text).map(|job| job.id)) {
+    for JobRef { id, .. } in attempts.chain(last) {
         if !id.is_empty() && !ids.contains(&id) {
             ids.push(id);
         }
     }
     ids
+}
+
+/// Names the next start of a job for ever: a crash repeats the name, a start after another job gets a new one.
+pub fn start_key(task: Task, known: &[String]) -> String {
+    format!("{task}/start/after-{}", known.last().map_or("nothing", String::as_str))
+}
+
+fn named(entry: &TaskEntry, in_text: impl Fn(&str) -> Option<(JobSystem, String)>) -> Option<JobRef> {
+    let (system, id) = entry.result.as_deref().and_then(in_text)?;
+    Some(JobRef { system, id, url: None, triggered_at: entry.started() })
 }
 
 /// Was the job of the running attempt already replaced once since the last verdict?
@@ -187,6 +200,18 @@ mod tests {
         assert_eq!(known(&stored, consistency_job), ["a", "b"]);
         let text_only = entry(&[], None, old);
         assert_eq!(known(&text_only, consistency_job).len(), 1);
+    }
+
+    #[test]
+    fn the_log_of_an_ended_attempt_does_not_make_its_job_run_again() {
+        let old = "Triggered image consistency check Prow job: 0b1d7a5e-1111-4222-8333-abcdefabcdef";
+        let failed = entry(&[], None, old);
+        let retried = entry(&[("", "")], None, old);
+        assert!(current(&failed, consistency_job).is_some());
+        assert_eq!(current(&retried, consistency_job), None);
+        let key = |entry| start_key(Task::ImageConsistencyCheck, &known(entry, consistency_job));
+        assert_eq!(key(&failed), key(&retried), "a crash after the start must find the started job");
+        assert_ne!(key(&failed), key(&entry(&[], Some("b"), old)));
     }
 
     #[test]

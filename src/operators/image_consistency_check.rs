@@ -12,6 +12,7 @@ use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
 use crate::core::clients::prow::{Prow, ProwJob, ProwState};
 use crate::core::effects::Evidence;
+use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
 use crate::domain::job_trace;
 use crate::domain::stage;
@@ -38,24 +39,32 @@ const STRANGERS: usize = 5;
 /// Our inability to find out or to act.
 pub(super) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) -> Result<Outcome, TaskError> {
     let prow = run.ctx.prow();
-    if let Some(id) = job {
-        return check(run, &prow, id).await;
-    }
-    let stored = run.state.task(run.task).and_then(|entry| job_trace::current(&entry, job_trace::consistency_job));
-    match (run.state.status(run.task), stored) {
-        (TaskStatus::InProgress, Some(JobRef { system: JobSystem::Jenkins, id, .. })) => Ok(unknown(format!(
-            "build {id} of image-consistency-check was started on Jenkins; look there and store what came of it"
-        ))),
-        (TaskStatus::InProgress, Some(stored)) => match stored.id.parse() {
-            Ok(id) => check(run, &prow, &id).await,
-            Err(_) => start(run, &prow).await,
-        },
+    let entry = run.state.task(run.task);
+    let stored = entry.as_ref().and_then(|entry| job_trace::current(entry, job_trace::consistency_job));
+    let to_check = match (run.state.status(run.task), job, stored) {
+        (_, Some(given), _) => Some(given.clone()),
+        (TaskStatus::InProgress, None, Some(JobRef { system: JobSystem::Jenkins, id, .. })) => {
+            return Ok(unknown(format!(
+                "build {id} of image-consistency-check was started on Jenkins; look there and store what came of it"
+            )));
+        }
+        (TaskStatus::InProgress, None, Some(stored)) => stored.id.parse().ok(),
         // What failed may have been image health: then the job need not run again.
-        (TaskStatus::Fail, Some(stored)) => match stored.id.parse() {
-            Ok(id) if is_worth_keeping(&prow, &id).await? => check(run, &prow, &id).await,
-            Ok(_) | Err(_) => start(run, &prow).await,
+        (TaskStatus::Fail, None, Some(stored)) => match stored.id.parse() {
+            Ok(id) if is_worth_keeping(&prow, &id).await? => Some(id),
+            Ok(_) | Err(_) => None,
         },
-        (TaskStatus::InProgress | TaskStatus::Fail, None) | (TaskStatus::NotStarted | TaskStatus::Pass, _) => {
+        (TaskStatus::InProgress | TaskStatus::Fail, None, None) => None,
+        (TaskStatus::NotStarted | TaskStatus::Pass, None, _) => None,
+    };
+    let Some(id) = to_check else { return start(run, &prow).await };
+    match check(run, &prow, &id).await? {
+        Checked::Ended(outcome) => Ok(outcome),
+        Checked::NoVerdict(state, job) if entry.is_some_and(|entry| job_trace::was_replaced(&entry)) => {
+            Ok(failed(&state, job))
+        }
+        Checked::NoVerdict(state, _) => {
+            run.info(format!("the job ended with {state}, which is no verdict: it is started once more"));
             start(run, &prow).await
         }
     }
@@ -80,56 +89,49 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
             // Deck reads its list from a cache.
             Evidence::Eventual,
             async || search.look(prow, run).await,
-            async || Ok((run.ctx.gangway().start(&order).await?, None)),
+            async || Ok((run.ctx.gangway().start(&order).await?, ProwState::Triggered)),
         )
         .await?;
-    let is_new = started.is_new();
-    let (id, known_state) = started.into_inner();
-    if !is_new {
-        run.info(format!("found image consistency check Prow job: {id}"));
-        if known_state.is_some_and(|state| state.is_final()) {
-            return check(run, prow, &id).await;
-        }
-    } else {
-        run.info(format!("Triggered image consistency check Prow job: {id}"));
+    let verb = if started.is_new() { "Triggered" } else { "Found" };
+    let (id, state) = started.into_inner();
+    run.info(format!("{verb} image consistency check Prow job: {id}"));
+    if state.is_final() {
+        return Ok(match check(run, prow, &id).await? {
+            Checked::Ended(outcome) => outcome,
+            // The next look starts it once more, now that its reference is stored.
+            Checked::NoVerdict(state, job) => waiting(&state, job),
+        });
     }
-    let page = page(run, prow, &id).await;
-    match &page {
-        Some(url) => run.info(format!("Prow job URL: {url}")),
-        None => run.info("Prow does not show the page of the job yet"),
-    }
-    let job = JobRef {
-        system: JobSystem::Prow,
-        id: id.to_string(),
-        url: page,
-        triggered_at: Some(run.ctx.clock.now()),
-    };
-    Ok(waiting(&ProwState::Triggered, job))
+    let url = page(run, prow, &id).await;
+    run.info(format!("Prow job URL: {}", url.as_deref().unwrap_or("not shown yet")));
+    let job =
+        JobRef { system: JobSystem::Prow, id: id.to_string(), url, triggered_at: Some(run.ctx.clock.now()) };
+    Ok(waiting(&state, job))
 }
 
-async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<Outcome, TaskError> {
+/// What a look at a job found.
+enum Checked {
+    Ended(Outcome),
+    /// Aborted, or Prow could not run it: nothing was found out about the release.
+    NoVerdict(ProwState, JobRef),
+}
+
+async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<Checked, TaskError> {
     run.info(format!("Checking image consistency check Prow job status for job ID: {id}"));
     let Some(job) = prow.job(id).await? else {
-        return gone(run, id).await;
+        return gone(run, id).await.map(Checked::Ended);
     };
     belongs(run, &job)?;
     run.info(format!("Job state: {}, URL: {}", job.state, job.url.as_deref().unwrap_or("not yet")));
     let job_ref = of_job(&job);
-    match &job.state {
-        ProwState::Success => health(run, job_ref).await,
+    Ok(match job.state {
+        ProwState::Success => Checked::Ended(health(run, job_ref).await?),
         ProwState::Scheduling | ProwState::Triggered | ProwState::Pending | ProwState::Other(_) => {
-            Ok(waiting(&job.state, job_ref))
+            Checked::Ended(waiting(&job.state, job_ref))
         }
-        ProwState::Failure => Ok(failed(&job.state, job_ref)),
-        ProwState::Aborted | ProwState::Error => {
-            let entry = run.state.task(run.task);
-            if entry.is_some_and(|entry| job_trace::was_replaced(&entry)) {
-                return Ok(failed(&job.state, job_ref));
-            }
-            run.info(format!("the job ended with {} without a verdict: starting another one", job.state));
-            start(run, prow).await
-        }
-    }
+        ProwState::Failure => Checked::Ended(failed(&job.state, job_ref)),
+        ProwState::Aborted | ProwState::Error => Checked::NoVerdict(job.state, job_ref),
+    })
 }
 
 /// Prow forgets a job after a day or two; what an earlier look stored still counts.
@@ -148,16 +150,20 @@ async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
 
 async fn health(run: &Run<'_>, job: JobRef) -> Result<Outcome, TaskError> {
     Ok(match image_health::check(run).await? {
-        image_health::Health::Healthy { scanned } => {
+        HealthVerdict::Healthy { scanned } => {
             Outcome::Passed { summary: format!("payload and shipment are consistent, {scanned} images are healthy") }
         }
-        image_health::Health::Unhealthy { unhealthy, scanned } => {
+        HealthVerdict::Unhealthy { unhealthy, scanned, .. } => {
             Outcome::Failed { reason: FailReason::UnhealthyImages { unhealthy, scanned } }
         }
-        image_health::Health::Unknown { why } => {
-            Outcome::Waiting { on: WaitingOn::ImageHealth { why }, job: Some(job), recheck: RECHECK }
-        }
+        HealthVerdict::Unknown { why } => health_waits(why, job),
+        HealthVerdict::NotReleased(state) => health_waits(format!("the stage release is {state}"), job),
     })
+}
+
+/// The job's good end stands, so its reference is kept.
+fn health_waits(why: String, job: JobRef) -> Outcome {
+    Outcome::Waiting { on: WaitingOn::ImageHealth { why }, job: Some(job), recheck: RECHECK }
 }
 
 /// Is the job of a failed task good or still running, so that another one would be in vain?
@@ -207,11 +213,10 @@ struct Search {
 }
 
 impl Search {
-    /// The number of jobs before this one makes the key: a crash repeats it, a new try gets another.
     fn of(run: &Run<'_>) -> Self {
         let entry = run.state.task(run.task);
         let known = entry.map(|entry| job_trace::known(&entry, job_trace::consistency_job)).unwrap_or_default();
-        let key = format!("image-consistency-check/start/{}", known.len() + 1);
+        let key = job_trace::start_key(run.task, &known);
         Self { label: label(&format!("{}/{key}", run.release)), key, known }
     }
 
@@ -228,17 +233,17 @@ impl Search {
     }
 
     /// A job with our label, else a running one that somebody else started for this payload.
-    async fn look(&self, prow: &Prow, run: &Run<'_>) -> Result<Option<(ProwJobId, Option<ProwState>)>, ClientError> {
+    async fn look(&self, prow: &Prow, run: &Run<'_>) -> Result<Option<(ProwJobId, ProwState)>, ClientError> {
         let jobs = prow.jobs_named(JOB).await?;
         if let Some(job) = jobs.iter().find(|job| job.labels.get(LABEL) == Some(&self.label)) {
-            return Ok(Some((job.id.clone(), Some(job.state.clone()))));
+            return Ok(Some((job.id.clone(), job.state.clone())));
         }
         let strangers = jobs.iter().filter(|job| {
             !job.state.is_final() && !job.labels.contains_key(LABEL) && !self.known.contains(&job.id.to_string())
         });
         for stranger in strangers.take(STRANGERS) {
             if prow.job(&stranger.id).await?.is_some_and(|job| tests_release(run, &job)) {
-                return Ok(Some((stranger.id.clone(), Some(stranger.state.clone()))));
+                return Ok(Some((stranger.id.clone(), stranger.state.clone())));
             }
         }
         Ok(None)
@@ -284,11 +289,11 @@ mod tests {
 
     #[test]
     fn a_label_fits_into_kubernetes_and_differs_between_starts() {
-        let first = label("4.20.1/image-consistency-check/start/1");
+        let first = label("4.20.1/image-consistency-check/start/after-nothing");
         assert_eq!(first.len(), 40);
         assert!(first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_ne!(first, label("4.20.1/image-consistency-check/start/2"));
-        assert_ne!(first, label("4.20.17/image-consistency-check/start/1"));
+        assert_ne!(first, label("4.20.1/image-consistency-check/start/after-x"));
+        assert_ne!(first, label("4.20.17/image-consistency-check/start/after-nothing"));
     }
 
     #[test]

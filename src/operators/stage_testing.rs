@@ -63,7 +63,7 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
     let metadata = assembly.advisories.get("metadata").map(ToString::to_string);
     let mut parameters = vec![("VERSION", minor.as_str()), (PAYLOAD, search.payload.as_str())];
     parameters.extend(metadata.as_deref().map(|advisory| ("METADATA_AD", advisory)));
-    let key = format!("stage-testing/start/{}", search.known.len() + 1);
+    let key = job_trace::start_key(run.task, &search.known);
     let started = run
         .effect(
             &key,

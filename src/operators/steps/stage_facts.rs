@@ -44,7 +44,10 @@ pub async fn gather(run: &Run<'_>) -> Result<Gathered, TaskError> {
     let promotion = promotion::phase(run).await?;
     let promoted = promotion.phase() == Some("Accepted");
     let stage_release = match assembly.flow() {
-        Flow::Konflux if promoted && assembly.shipment_mr.is_some() => Some(shipment::stage_release(run).await?),
+        Flow::Konflux if promoted && assembly.shipment_mr.is_some() => {
+            let shipment = shipment::open(run).await?;
+            Some(shipment::stage_release(run, &shipment).await?)
+        },
         Flow::Konflux | Flow::Errata => None,
     };
     Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone() })
