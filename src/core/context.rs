@@ -184,7 +184,7 @@ impl Context {
             JiraApi::Cloud => self.basic(Credential::JiraUsername, Credential::JiraToken),
             JiraApi::Server => self.bearer(Credential::JiraToken),
         };
-        Jira::new(self.service(Service::Jira, auth))
+        Jira::new(self.service(Service::Jira, auth), self.settings.jira.api)
     }
 
     /// Prow's Deck.
