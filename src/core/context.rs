@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use super::clients::gitlab::Gitlab;
 use super::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
+use super::clients::pacer::Pacer;
 use super::clients::prow::Prow;
 use super::clients::registry::Registry;
 use super::clients::release_controller::ReleaseController;
@@ -53,6 +55,8 @@ pub struct Context {
     /// What was asked for beside the task.
     pub options: Options,
     http: Http,
+    /// One pace for all starts of Prow jobs, whoever asks.
+    pacer: Arc<Pacer>,
 }
 
 /// What was asked for beside the task.
@@ -89,7 +93,10 @@ impl Context {
         };
         let statebox = StateBox::new(repo.clone(), settings.state.branch.clone(), clock.clone(), cancel.clone());
         let home = settings.home.clone();
-        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http })
+        let pace = &settings.prow;
+        let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
+        let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
+        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, pacer })
     }
 
     /// The clock that the settings ask for: the machine's, or the simulator's.
@@ -159,7 +166,7 @@ impl Context {
 
     /// Gangway.
     pub fn gangway(&self) -> Gangway {
-        Gangway::new(self.service(Service::Gangway, self.bearer(Credential::ApiToken)))
+        Gangway::new(self.service(Service::Gangway, self.bearer(Credential::ApiToken)), Arc::clone(&self.pacer))
     }
 
     /// GitLab.
@@ -184,7 +191,7 @@ impl Context {
             JiraApi::Cloud => self.basic(Credential::JiraUsername, Credential::JiraToken),
             JiraApi::Server => self.bearer(Credential::JiraToken),
         };
-        Jira::new(self.service(Service::Jira, auth))
+        Jira::new(self.service(Service::Jira, auth), self.settings.jira.api)
     }
 
     /// Prow's Deck.

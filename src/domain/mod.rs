@@ -10,6 +10,7 @@ pub mod cve_trackers;
 pub mod dates;
 pub mod health;
 pub mod ids;
+pub mod job_trace;
 pub mod mask;
 pub mod pipeline;
 pub mod push;

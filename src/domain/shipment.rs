@@ -116,18 +116,22 @@ pub struct BadShipmentFile {
 }
 
 impl ShipmentFile {
-    /// Reads a file; keys we do not know are no concern of ours.
+    /// Reads a file; keys we do not know are no concern of ours. Nothing when it is YAML about something else.
     ///
     /// # Errors
     ///
-    /// [`BadShipmentFile`]: no YAML, or no `shipment` map at the top.
-    pub fn parse(path: &str, text: &str) -> Result<Self, BadShipmentFile> {
+    /// [`BadShipmentFile`]: no YAML, no map at all (a login page is one long text), or an unusable `shipment`.
+    pub fn parse(path: &str, text: &str) -> Result<Option<Self>, BadShipmentFile> {
         let refuse = |why: String| BadShipmentFile { path: path.to_owned(), why };
         let document: Value = serde_yaml::from_str(text).map_err(|cause| refuse(format!("not YAML ({cause})")))?;
-        if !document.get("shipment").is_some_and(Value::is_mapping) {
-            return Err(refuse("no `shipment` at the top".to_owned()));
+        if !document.is_mapping() {
+            return Err(refuse("not a map".to_owned()));
         }
-        Ok(Self { path: path.to_owned(), document })
+        match document.get("shipment") {
+            None => Ok(None),
+            Some(shipment) if shipment.is_mapping() => Ok(Some(Self { path: path.to_owned(), document })),
+            Some(_) => Err(refuse("`shipment` is not a map".to_owned())),
+        }
     }
 
     /// Is it about an operator catalogue? Those list no images of their own.
@@ -218,7 +222,9 @@ impl StageJob {
 ///
 /// Of several tries with one name only the newest counts.
 pub fn stage_status(jobs: &[StageJob], stage: &str) -> Option<String> {
-    let latest = |job: &&StageJob| !jobs.iter().any(|other| other.stage == job.stage && other.name == job.name && other.id > job.id);
+    let latest = |job: &&StageJob| {
+        !jobs.iter().any(|other| other.stage == job.stage && other.name == job.name && other.id > job.id)
+    };
     let states: Vec<&str> =
         jobs.iter().filter(|job| job.stage == stage).filter(latest).map(StageJob::came_to).collect();
     let only = |allowed: &[&str]| states.iter().all(|state| allowed.contains(state));
@@ -249,7 +255,10 @@ pub fn stage_status(jobs: &[StageJob], stage: &str) -> Option<String> {
         "failed"
     } else {
         // A status that nobody has seen before must not look like a failure.
-        return states.into_iter().find(|state| !matches!(*state, "success" | "skipped" | "canceled")).map(str::to_owned);
+        return states
+            .into_iter()
+            .find(|state| !matches!(*state, "success" | "skipped" | "canceled"))
+            .map(str::to_owned);
     };
     Some(status.to_owned())
 }

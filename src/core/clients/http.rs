@@ -520,7 +520,7 @@ impl Answer {
 }
 
 /// The beginning of a body on one line, masked; nothing for an empty one.
-fn excerpt(body: &[u8]) -> Option<String> {
+pub(super) fn excerpt(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body.get(..body.len().min(4 * EXCERPT_CHARS)).unwrap_or_default());
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT_CHARS).collect();
     (!line.is_empty()).then(|| mask::mask(&line))

@@ -32,8 +32,10 @@ fn the_grade_is_the_worst_of_those_that_hold_now() {
 
 #[test]
 fn only_a_and_b_are_healthy() {
-    let healthy: Vec<_> =
-        ["A", "B", "C", "D", "E", "F", "Unknown", "a", ""].into_iter().filter(|g| Grade::from_wire(g).is_healthy()).collect();
+    let healthy: Vec<_> = ["A", "B", "C", "D", "E", "F", "Unknown", "a", ""]
+        .into_iter()
+        .filter(|g| Grade::from_wire(g).is_healthy())
+        .collect();
     assert_eq!(healthy, ["A", "B"]);
 }
 

@@ -9,7 +9,10 @@ fn the_address_of_a_merge_request_is_project_and_number() {
         let url = format!("{BASE}/group/sub/data/-/merge_requests/12{tail}");
         assert_eq!(MrAddress::parse(&url, BASE), Ok(good.clone()), "{url}");
     }
-    assert_eq!(MrAddress::parse("http://127.0.0.1:9/gitlab/group/sub/data/-/merge_requests/12", "http://127.0.0.1:9/gitlab/"), Ok(good));
+    assert_eq!(
+        MrAddress::parse("http://127.0.0.1:9/gitlab/group/sub/data/-/merge_requests/12", "http://127.0.0.1:9/gitlab/"),
+        Ok(good)
+    );
 }
 
 #[test]
@@ -48,7 +51,7 @@ shipment:
 
 #[test]
 fn fixed_issues_are_those_of_jira() {
-    let file = ShipmentFile::parse("shipment/ocp.yaml", FILE).unwrap();
+    let file = ShipmentFile::parse("shipment/ocp.yaml", FILE).unwrap().unwrap();
     let keys: Vec<_> = file.fixed_issues(&JIRA_SOURCES).unwrap().into_iter().map(|key| key.to_string()).collect();
     assert_eq!(keys, ["OCPBUGS-1", "OCPBUGS-2"]);
     assert_eq!(file.stage_advisory().as_deref(), Some("https://gitlab.example.com/a.yaml"));
@@ -56,8 +59,10 @@ fn fixed_issues_are_those_of_jira() {
 
 #[test]
 fn a_file_without_release_notes_or_advisory_has_none() {
-    for text in ["shipment: {}", "shipment: {data: {releaseNotes: {issues: null}}, environments: {stage: {advisory: null}}}"] {
-        let file = ShipmentFile::parse("a.yaml", text).unwrap();
+    for text in
+        ["shipment: {}", "shipment: {data: {releaseNotes: {issues: null}}, environments: {stage: {advisory: null}}}"]
+    {
+        let file = ShipmentFile::parse("a.yaml", text).unwrap().unwrap();
         assert_eq!(file.fixed_issues(&JIRA_SOURCES), Ok(BTreeSet::new()), "{text}");
         assert_eq!(file.stage_advisory(), None, "{text}");
     }
@@ -65,12 +70,15 @@ fn a_file_without_release_notes_or_advisory_has_none() {
 
 #[test]
 fn an_unreadable_file_is_an_error_and_never_an_empty_set() {
-    for text in ["", "[]", "shipment: [", "<html></html>", "other: {}"] {
+    assert_eq!(ShipmentFile::parse("a.yaml", "other: {}"), Ok(None), "not about a shipment at all");
+    for text in ["", "[]", "shipment: [", "<html></html>", "shipment: 5"] {
         assert!(ShipmentFile::parse("a.yaml", text).is_err(), "{text:?}");
     }
-    for fixed in ["5", "[{id: OCPBUGS-1}]", "[{source: redhat.atlassian.net}]", "[{id: 5, source: redhat.atlassian.net}]"] {
+    for fixed in
+        ["5", "[{id: OCPBUGS-1}]", "[{source: redhat.atlassian.net}]", "[{id: 5, source: redhat.atlassian.net}]"]
+    {
         let text = format!("shipment: {{data: {{releaseNotes: {{issues: {{fixed: {fixed}}}}}}}}}");
-        let file = ShipmentFile::parse("a.yaml", &text).unwrap();
+        let file = ShipmentFile::parse("a.yaml", &text).unwrap().unwrap();
         assert!(file.fixed_issues(&JIRA_SOURCES).is_err(), "{fixed}");
     }
 }
@@ -110,7 +118,8 @@ fn a_newer_try_of_a_job_replaces_the_older_one() {
 #[test]
 fn a_bridge_answers_for_the_pipeline_it_started() {
     let mut bridge = job(1, "trigger", "success");
-    for (below, wanted) in [("failed", "failed"), ("running", "running"), ("success", "success"), ("manual", "success")] {
+    for (below, wanted) in [("failed", "failed"), ("running", "running"), ("success", "success"), ("manual", "success")]
+    {
         bridge.downstream = Some(below.to_owned());
         assert_eq!(stage_status(std::slice::from_ref(&bridge), "release").as_deref(), Some(wanted), "{below}");
     }
