@@ -119,7 +119,11 @@ pub enum Command {
     /// Final approval: approve the merge request and move the advisories
     ///
     /// One pass: while the advisory page is not public yet, run it again (or let `drive --watch`).
-    ChangeAdvisoryStatus,
+    ChangeAdvisoryStatus {
+        /// Start earlier than one day before the release date
+        #[arg(long)]
+        ignore_release_date: bool,
+    },
     /// Show where the release stands, what it waits for and what comes next
     Status,
     /// Show what is next and why, without doing anything

@@ -1,7 +1,7 @@
 //! `oar config`: which settings hold and why, sealed settings, build data.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
@@ -199,7 +199,7 @@ pub fn check_build_data(text: &str, out: &mut dyn Write) -> Result<(), ConfigErr
 /// # Errors
 ///
 /// See [`seal::encrypt`].
-pub fn encrypt(input: &PathBuf, output: &PathBuf, key: &Credentials, out: &mut dyn Write) -> Result<(), ConfigError> {
+pub fn encrypt(input: &Path, output: &Path, key: &Credentials, out: &mut dyn Write) -> Result<(), ConfigError> {
     let found = seal::encrypt(input, output, key, out)?;
     told_unless_printed(output, &format!("{}{} is sealed\n", warnings(&found), output.display()), out)
 }
@@ -209,7 +209,7 @@ pub fn encrypt(input: &PathBuf, output: &PathBuf, key: &Credentials, out: &mut d
 /// # Errors
 ///
 /// See [`seal::decrypt`].
-pub fn decrypt(input: &PathBuf, output: &PathBuf, key: &Credentials, out: &mut dyn Write) -> Result<(), ConfigError> {
+pub fn decrypt(input: &Path, output: &Path, key: &Credentials, out: &mut dyn Write) -> Result<(), ConfigError> {
     seal::decrypt(input, output, key, out)?;
     told_unless_printed(
         output,
@@ -219,7 +219,7 @@ pub fn decrypt(input: &PathBuf, output: &PathBuf, key: &Credentials, out: &mut d
 }
 
 /// With `-` standard output is the file, so nothing may be added to it.
-fn told_unless_printed(output: &PathBuf, text: &str, out: &mut dyn Write) -> Result<(), ConfigError> {
+fn told_unless_printed(output: &Path, text: &str, out: &mut dyn Write) -> Result<(), ConfigError> {
     if output.as_os_str() == "-" { Ok(()) } else { print(out, text) }
 }
 

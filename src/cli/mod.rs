@@ -1,10 +1,10 @@
-<<<<<<< HEAD
 //! The command line: arguments to one request, report or error to text or JSON.
 //!
 //! Refuses: rules about releases, calls to services, records of its own.
 
 pub mod args;
 pub mod config;
+pub mod drive;
 pub mod exit;
 pub mod logging;
 pub mod oar;
@@ -121,8 +121,3 @@ fn show_clap(outside: &Outside, message: &clap::Error) -> Exit {
         }
     }
 }
-=======
-//! The command line: arguments to one request, report to text or JSON.
-
-pub mod config;
->>>>>>> config

@@ -70,7 +70,9 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::ImageSignedCheck => task(call, TaskRequest::ImageSignedCheck).await,
         Command::AnalyzeCandidateBuild(decide) => analyze(call, Which::Candidate, decide).await,
         Command::AnalyzePromotedBuild(decide) => analyze(call, Which::Promoted, decide).await,
-        Command::ChangeAdvisoryStatus => task(call, TaskRequest::ChangeAdvisoryStatus).await,
+        Command::ChangeAdvisoryStatus { ignore_release_date } => {
+            task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date }).await
+        }
         Command::Status => {
             let (ctx, release) = (call.context()?, call.release()?);
             let view = status::of(&ctx, &release).await.map_err(|error| call.told_task("the status", error))?;

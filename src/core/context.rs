@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::clients::build_data::BuildDataSource;
 use super::clients::catalog_stage::CatalogStage;
 use super::clients::customer_portal::CustomerPortal;
+use super::clients::elliott::Elliott;
 use super::clients::errata::Errata;
 use super::clients::gangway::Gangway;
 use super::clients::gitlab::Gitlab;
 use super::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
+use super::clients::pacer::Pacer;
 use super::clients::prow::Prow;
 use super::clients::registry::Registry;
 use super::clients::release_controller::ReleaseController;
@@ -52,6 +55,8 @@ pub struct Context {
     /// What was asked for beside the task.
     pub options: Options,
     http: Http,
+    /// One pace for all starts of Prow jobs, whoever asks.
+    pacer: Arc<Pacer>,
 }
 
 /// What was asked for beside the task.
@@ -88,7 +93,10 @@ impl Context {
         };
         let statebox = StateBox::new(repo.clone(), settings.state.branch.clone(), clock.clone(), cancel.clone());
         let home = settings.home.clone();
-        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http })
+        let pace = &settings.prow;
+        let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
+        let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
+        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, pacer })
     }
 
     /// The clock that the settings ask for: the machine's, or the simulator's.
@@ -141,6 +149,12 @@ impl Context {
         CustomerPortal::new(self.service(Service::CustomerPortal, Auth::None))
     }
 
+    /// elliott, an external program.
+    pub fn elliott(&self) -> Elliott {
+        let github = self.settings.services.url(Service::GithubWeb).unwrap_or_default();
+        Elliott::new(&self.settings.elliott, github, self.cancel.clone())
+    }
+
     /// Errata Tool.
     pub fn errata(&self) -> Errata {
         let auth = match self.settings.errata_auth {
@@ -152,7 +166,7 @@ impl Context {
 
     /// Gangway.
     pub fn gangway(&self) -> Gangway {
-        Gangway::new(self.service(Service::Gangway, self.bearer(Credential::ApiToken)))
+        Gangway::new(self.service(Service::Gangway, self.bearer(Credential::ApiToken)), Arc::clone(&self.pacer))
     }
 
     /// GitLab.

@@ -556,6 +556,13 @@ pub enum ClosedGate {
         /// What was tried.
         what: String,
     },
+    /// The test record of a build does not exist yet, or its tests still run.
+    TestRecord {
+        /// Which build.
+        which: Which,
+        /// How far it is.
+        state: String,
+    },
     /// A record or registry that contradicts itself.
     BadRecord {
         /// Which file and why.
@@ -585,7 +592,9 @@ impl ClosedGate {
                 "Rejected" | "Failed" => OpenedBy::Person,
                 _ => OpenedBy::Time,
             },
-            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } => OpenedBy::Time,
+            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } | Self::TestRecord { .. } => {
+                OpenedBy::Time
+            }
             Self::AdvisoryState { .. }
             | Self::AdvisoryDropped { .. }
             | Self::NoReleaseDate
@@ -657,6 +666,7 @@ impl fmt::Display for ClosedGate {
             Self::Missing { what } => f.write_str(what),
             Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
             Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
+            Self::TestRecord { which, state } => write!(f, "the {which} build is not tested yet: {state}"),
             Self::BadRecord { why } => f.write_str(why),
         }
     }

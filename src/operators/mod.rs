@@ -42,6 +42,8 @@ async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskE
         TaskRequest::StageTesting { build, force } => stage_testing::run(run, *build, force.as_deref()).await,
         TaskRequest::ImageSignedCheck => image_signed_check::run(run).await,
         TaskRequest::AnalyzeBuild { which, decide } => analyze_build::run(run, *which, decide.as_ref()).await,
-        TaskRequest::ChangeAdvisoryStatus => change_advisory_status::run(run).await,
+        TaskRequest::ChangeAdvisoryStatus { ignore_release_date } => {
+            change_advisory_status::run(run, *ignore_release_date).await
+        },
     }
 }

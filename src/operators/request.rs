@@ -45,7 +45,10 @@ pub enum TaskRequest {
         decide: Option<Verdict>,
     },
     /// Final approval: one pass.
-    ChangeAdvisoryStatus,
+    ChangeAdvisoryStatus {
+        /// Start earlier than one day before the release date.
+        ignore_release_date: bool,
+    },
 }
 
 /// A person's decision about a rejected build.
@@ -70,7 +73,7 @@ impl TaskRequest {
             Self::StageTesting { .. } => Task::StageTesting,
             Self::ImageSignedCheck => Task::ImageSignedCheck,
             Self::AnalyzeBuild { which, .. } => which.task(),
-            Self::ChangeAdvisoryStatus => Task::ChangeAdvisoryStatus,
+            Self::ChangeAdvisoryStatus { .. } => Task::ChangeAdvisoryStatus,
         }
     }
 
@@ -86,7 +89,7 @@ impl TaskRequest {
             Self::CheckRhcosSecurityAlerts | Self::PushToCdnStaging { .. } => &[ErrataToken],
             Self::ImageConsistencyCheck { .. } => &[ApiToken, GitlabToken],
             Self::StageTesting { .. } => &[JenkinsUser, JenkinsToken, GitlabToken],
-            Self::ChangeAdvisoryStatus => &[ErrataToken, GitlabToken],
+            Self::ChangeAdvisoryStatus { .. } => &[ErrataToken, GitlabToken],
         }
     }
 }

@@ -4,8 +4,9 @@ use super::draft::{ASYNC, Draft, Gate, Next, Standing};
 use super::input::{Input, MrState, PageState, RecordState};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
+use super::plan::RETRIES_SOURCE;
 use super::preparation::{advisories_known, say_advisories_unknown};
-use super::tasks::{Needs, RETRIES_SOURCE, eval};
+use super::tasks::{Needs, eval};
 use crate::domain::approval;
 use crate::domain::task::{ClosedGate, Task, TaskStatus};
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::input::{Input, StateSource, TaskFacts};
 use super::messages::{Kind, Message, Severity, recheck_after};
-use super::plan::{Action, Overall, Phase, Plan, Verdict};
+use super::plan::{Action, Blocker, Overall, Phase, Plan, Verdict};
 use crate::domain::task::{Task, TaskStatus};
 
 /// Does the walk go on after a family of rows?
@@ -166,7 +166,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Records a verdict, unless the task already passed or already is Fail.
-    pub(super) fn mark_fail(&mut self, task: Task, note: impl Into<String>, blocker: Option<String>) {
+    pub(super) fn mark_fail(&mut self, task: Task, note: impl Into<String>, blocker: Option<Blocker>) {
         if matches!(self.input.status(task), TaskStatus::NotStarted | TaskStatus::InProgress) {
             self.act(Action::MarkFail { task, note: note.into(), blocker });
         }

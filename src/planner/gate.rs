@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::draft::{Draft, Gate, Next, Standing};
 use super::input::{BuildVerdict, RecordState};
 use super::messages::{Kind, Message};
-use super::plan::Action;
+use super::plan::{Action, Blocker, REJECTED_SOURCE};
 use crate::domain::task::{ClosedGate, Task, TaskStatus, Which};
 
 /// What came out for one build.
@@ -184,7 +184,11 @@ fn rejected(draft: &mut Draft<'_>, which: Which, summary: &str, verdict: &BuildV
         }
         BuildVerdict::Reject { reason, .. } => {
             let note = format!("rejected: {reason}");
-            draft.mark_fail(task, note.clone(), Some(format!("the {which} build is {note}")));
+            draft.mark_fail(
+                task,
+                note.clone(),
+                Some(Blocker { text: format!("the {which} build is {note}"), source: REJECTED_SOURCE }),
+            );
             return Judged::Bad(reason.clone());
         }
         // Settled above.

@@ -59,8 +59,20 @@ pub enum Phase {
     Done,
 }
 
+/// A blocker that comes with a verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// Its text.
+    pub text: String,
+    /// Which rule reports it; the same rule resolves it.
+    pub source: &'static str,
+}
+
 /// Marks the blocker of a rejected build; a later good verdict resolves it.
 pub const REJECTED_SOURCE: &str = "build-rejected";
+
+/// Marks the blocker of a task whose automatic retries are used up; `--retry` resolves it.
+pub const RETRIES_SOURCE: &str = "retries-exhausted";
 
 /// One step for the executor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +94,8 @@ pub enum Action {
         task: Task,
         /// Why, for its result.
         note: String,
-        /// Text of a blocker to record in the same write, with [`REJECTED_SOURCE`] as its source.
-        blocker: Option<String>,
+        /// A blocker to record in the same write.
+        blocker: Option<Blocker>,
     },
     /// Put a task back to Not Started.
     ResetTask {
@@ -188,5 +200,79 @@ fn walk(draft: &mut Draft<'_>) {
         if rows(draft) == Next::Halt {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::approval::Shipped;
+    use crate::domain::task::{StageRelease, TaskStatus};
+    use crate::planner::given::{fresh, move_to, set};
+    use crate::planner::input::{Promotion, RecordState, ReleaseFact};
+
+    /// Carries a plan out in a world where everything goes well.
+    fn all_goes_well(input: &mut Input, actions: &[Action]) -> Vec<Task> {
+        let mut ran = Vec::new();
+        for action in actions {
+            match action {
+                Action::Run(task) => {
+                    set(input, *task, TaskStatus::Pass);
+                    ran.push(*task);
+                }
+                Action::MarkPass { task, .. } => drop(set(input, *task, TaskStatus::Pass).waiting_on.take()),
+                Action::Notify { key, .. } => drop(input.notified.insert(key.clone())),
+                Action::Check(..)
+                | Action::MarkFail { .. }
+                | Action::ResetTask { .. }
+                | Action::ResolveIssue { .. }
+                | Action::AddBlocker { .. }
+                | Action::Analyze(_) => panic!("not on the smooth path: {action:?}"),
+            }
+        }
+        ran
+    }
+
+    fn until_only_waits_remain(input: &mut Input) -> (Vec<Task>, Plan) {
+        let mut ran = Vec::new();
+        loop {
+            let found = plan(input);
+            if found.actions.is_empty() {
+                return (ran, found);
+            }
+            ran.extend(all_goes_well(input, &found.actions));
+        }
+    }
+
+    #[test]
+    fn a_smooth_release_goes_from_nothing_to_shipped_in_the_order_of_the_workflow() {
+        use Task::{
+            ChangeAdvisoryStatus, CheckCveTrackerBug, CheckRhcosSecurityAlerts, ImageConsistencyCheck,
+            ImageSignedCheck, PushToCdnStaging, StageTesting, TakeOwnership,
+        };
+        let mut input = fresh();
+        let (ran, found) = until_only_waits_remain(&mut input);
+        assert_eq!(ran, [TakeOwnership, CheckCveTrackerBug, CheckRhcosSecurityAlerts, PushToCdnStaging]);
+        assert_eq!(found.phase, Phase::WaitingForPromotion);
+
+        input.promotion = Promotion::Accepted;
+        input.stage_release = ReleaseFact::Known(StageRelease::Success);
+        let (ran, found) = until_only_waits_remain(&mut input);
+        assert_eq!((ran, found.phase), (vec![ImageConsistencyCheck], Phase::AsyncAndEvaluation));
+
+        input.promoted_file = RecordState::Accepted;
+        let (ran, found) = until_only_waits_remain(&mut input);
+        assert_eq!((ran, found.phase), (vec![StageTesting, ImageSignedCheck], Phase::FinalApproval));
+        assert!(matches!(found.verdict, Verdict::Waiting { .. }));
+
+        move_to(&mut input, "2026-03-24T00:00:00Z");
+        let (ran, _) = until_only_waits_remain(&mut input);
+        assert_eq!(ran, [ChangeAdvisoryStatus]);
+
+        input.shipped = Some(Shipped { shipped: true, open: vec![] });
+        let (ran, found) = until_only_waits_remain(&mut input);
+        assert!(ran.is_empty());
+        assert_eq!((found.verdict, found.phase, found.overall), (Verdict::Done, Phase::Done, Overall::Green));
+        assert_eq!(found.passed.len(), 10);
     }
 }

@@ -6,7 +6,7 @@ use super::draft::{ASYNC, Draft, Standing};
 use super::input::{OpenIssue, TaskFacts};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
-use super::plan::Action;
+use super::plan::{Action, Blocker, RETRIES_SOURCE};
 use crate::domain::task::{OpenedBy, Task, TaskStatus};
 
 /// Automatic retries after the first try.
@@ -17,9 +17,6 @@ const OTHER_RUN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Jenkins and Prow show a started job after seconds to minutes; one that is unknown for this long is lost.
 const JOB_LOST: SignedDuration = SignedDuration::from_mins(30);
-
-/// Marks the blockers that report exhausted retries.
-pub(super) const RETRIES_SOURCE: &str = "retries-exhausted";
 
 /// May a task be triggered, as far as other tasks and the world go?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +130,12 @@ fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
     if draft.input.retry == Some(task) {
         return draft.run(task);
     }
+    if facts.fail_cause == Some(FailCause::Transient) && facts.retries_used >= MAX_RETRIES {
+        let text = exhausted_text(task);
+        draft.mark_fail(task, text.clone(), Some(Blocker { text, source: RETRIES_SOURCE }));
+        say_failed(draft, task, facts);
+        return Standing::Failed;
+    }
     match (&facts.blocked_by, facts.not_before) {
         (None, Some(at)) if at > draft.input.now => retry_scheduled(draft, task, at),
         (Some(gate), Some(at)) if at > draft.input.now && gate.opened_by() == OpenedBy::Time => {
@@ -191,10 +194,13 @@ fn retry_scheduled(draft: &mut Draft<'_>, task: Task, at: jiff::Timestamp) -> St
 }
 
 fn exhausted(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> Standing {
-    let text = format!("{task} failed {} times because of outages", MAX_RETRIES + 1);
-    draft.act(Action::AddBlocker { task: Some(task), text, source: RETRIES_SOURCE.into() });
+    draft.act(Action::AddBlocker { task: Some(task), text: exhausted_text(task), source: RETRIES_SOURCE.into() });
     say_failed(draft, task, facts);
     Standing::Failed
+}
+
+fn exhausted_text(task: Task) -> String {
+    format!("{task} failed {} times because of outages", MAX_RETRIES + 1)
 }
 
 /// Says that `task` failed and what lifts that.

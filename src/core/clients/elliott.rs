@@ -10,7 +10,6 @@ use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
 use super::process::{self, Environment, ProcessError, Program, split_command};
-use crate::core::config::env::Env;
 use crate::core::config::settings::ElliottSettings;
 use crate::core::error::ErrorClass;
 use crate::domain::ids::JiraKey;
@@ -18,7 +17,7 @@ use crate::domain::release::ZStream;
 
 /// Variables that it gets from ours when they are there: how to find programs, tickets and
 /// certificates, the simulator, and the credentials of the services that it asks.
-const PASSED_ON: [&str; 19] = [
+const PASSED_ON: [&str; 18] = [
     "PATH",
     "HOME",
     "LANG",
@@ -37,7 +36,6 @@ const PASSED_ON: [&str; 19] = [
     "JIRA_TOKEN",
     "GITLAB_TOKEN",
     "GITHUB_TOKEN",
-    "JIRA_URL",
 ];
 
 /// Repository of build data below the address of GitHub.
@@ -175,8 +173,9 @@ impl ElliottError {
 
 impl Elliott {
     /// elliott as `settings` name it. `github` is the address of GitHub's pages, below which build
-    /// data is cloned from; `env` gives the few variables that are passed on.
-    pub fn new(settings: &ElliottSettings, github: &str, env: &Env, cancel: CancellationToken) -> Self {
+    /// data is cloned from.
+    pub fn new(settings: &ElliottSettings, github: &str, cancel: CancellationToken) -> Self {
+        let env = &settings.environment;
         let mut environment = Environment::default();
         for name in PASSED_ON {
             if let Some(value) = env.get(name) {
@@ -267,6 +266,7 @@ fn read(stdout: &[u8]) -> Result<Trackers, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::config::env::Env;
 
     fn key(text: &str) -> JiraKey {
         text.parse().unwrap()
@@ -311,9 +311,10 @@ mod tests {
     #[tokio::test]
     async fn both_build_systems_are_asked_in_the_words_of_elliott() {
         let script = r#"sh -c 'echo "{}"; echo "$JIRA_EMAIL $*" >&2; exit 9' elliott"#;
-        let settings = ElliottSettings { command: script.to_owned(), limit: std::time::Duration::from_secs(60) };
-        let env = Env::default().with("PATH", "/usr/bin:/bin").with("JIRA_USERNAME", "invented").with("OTHER", "x");
-        let elliott = Elliott::new(&settings, "http://127.0.0.1:1/github_web/", &env, CancellationToken::new());
+        let environment = Env::default().with("PATH", "/usr/bin:/bin").with("JIRA_USERNAME", "invented").with("OTHER", "x");
+        let limit = std::time::Duration::from_secs(60);
+        let settings = ElliottSettings { command: script.to_owned(), limit, environment };
+        let elliott = Elliott::new(&settings, "http://127.0.0.1:1/github_web/", CancellationToken::new());
         let release: ZStream = "4.20.17".parse().unwrap();
         let asked = async |system| elliott.cve_trackers(&release, system).await.unwrap_err().log().map(str::to_owned);
         let common = "--data-path http://127.0.0.1:1/github_web/openshift-eng/ocp-build-data.git --group openshift-4.20 \

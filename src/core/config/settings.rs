@@ -131,6 +131,8 @@ pub struct ElliottSettings {
     pub command: String,
     /// After this it is stopped.
     pub limit: Duration,
+    /// Where the variables that it needs come from.
+    pub environment: Env,
 }
 
 /// After how long a wait is stalled.
@@ -291,6 +293,7 @@ impl Settings {
             elliott: ElliottSettings {
                 command: sources.text("elliott.command", "OAR_ELLIOTT_CMD")?,
                 limit: minutes(sources.number("elliott.limit_min", "OAR_ELLIOTT_LIMIT_MIN", 1, 120)?),
+                environment: env.clone(),
             },
             stall: stall(&mut sources)?,
             prow: prow(&mut sources)?,

@@ -61,7 +61,7 @@ impl BuildData {
                 Reading::Found(shipment) => {
                     shipment.get("url").map_or(Reading::Crash("no url"), |url| Reading::Found(url.clone()))
                 }
-                crash => crash,
+                Reading::Crash(how) => Reading::Crash(how),
             },
         })
     }

@@ -7,3 +7,4 @@ pub mod image_health;
 pub mod notify;
 pub mod promotion;
 pub mod shipment;
+pub mod stage_facts;

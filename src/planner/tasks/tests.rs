@@ -112,6 +112,19 @@ fn an_outage_is_retried_three_times_and_then_becomes_a_blocker() {
 }
 
 #[test]
+fn a_task_that_never_got_to_a_verdict_fails_after_its_retries() {
+    let mut input = stage_is_next();
+    let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 2;
+    assert_eq!(actions(&input), [Action::Run(STAGE)]);
+    let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 3;
+    assert!(matches!(&actions(&input)[..], [Action::MarkFail { task: STAGE, blocker: Some(_), .. }]));
+}
+
+#[test]
 fn a_retry_lifts_the_blocker_of_exhausted_retries_but_none_of_a_person() {
     let mut input = stage_is_next();
     set(&mut input, STAGE, TaskStatus::Fail).fail_cause = Some(FailCause::Transient);

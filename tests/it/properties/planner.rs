@@ -393,6 +393,9 @@ proptest! {
         for facts in input.tasks.values_mut().filter(|facts| facts.status == TaskStatus::Fail) {
             facts.status = TaskStatus::NotStarted;
         }
+        for facts in input.tasks.values_mut() {
+            facts.retries_used = 0;
+        }
         let rejected = |verdict: &BuildVerdict| matches!(verdict, BuildVerdict::Reject { .. });
         let verdict = rejected(&input.candidate_verdict) || rejected(&input.promoted_verdict);
         let missing_page = input.page == PageState::NotAccessible;
