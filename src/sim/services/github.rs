@@ -1,0 +1,34 @@
+//! Simulated `github`.
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use crate::sim::auth::Credentials;
+use crate::sim::events::Event;
+use crate::sim::scenario::ReleasePlan;
+use crate::sim::world::{Facts, World};
+
+/// What the service knows.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Github {}
+
+impl Github {
+    /// The service as the plan's release finds it.
+    pub fn new(_plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
+        Self::default()
+    }
+}
+
+/// Routes below `/github`.
+pub fn router() -> Router<World> {
+    Router::new()
+}
+
+/// The service's own refusal of a wrong or missing credential.
+pub fn refuse(_path: &str, _headers: &HeaderMap, _credentials: &Credentials) -> Option<Response> {
+    None
+}
+
+/// Reacts to what happened in the world, `Event::Begin` first of all.
+pub fn hear(_facts: &mut Facts, _event: &Event) {}
