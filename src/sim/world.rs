@@ -11,7 +11,7 @@ use crate::sim::auth::Credentials;
 use crate::sim::elliott::Elliott;
 use crate::sim::events::Event;
 use crate::sim::faults::Faults;
-use crate::sim::journal::Journal;
+use crate::sim::journal::{self, Journal};
 use crate::sim::scenario::{ReleasePlan, Scenario};
 use crate::sim::services::{
     build_data, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
@@ -35,11 +35,16 @@ impl World {
     /// The world of a scenario, served at `base_url`.
     pub fn new(scenario: &Scenario, seed: u64, clock: VirtualClock, base_url: String, faults: Faults) -> Self {
         let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), base_url.clone());
+        let credentials = Credentials::default();
+        let mut journal = Journal::new(base_url.clone());
+        for secret in credentials.secrets() {
+            journal.alias(secret, &journal::hashed(secret.as_bytes()));
+        }
         Self(Arc::new(Inner {
             clock,
-            credentials: Credentials::default(),
+            credentials,
             facts: Mutex::new(facts),
-            journal: Mutex::new(Journal::new(base_url.clone())),
+            journal: Mutex::new(journal),
             faults: Mutex::new(faults),
             base_url,
         }))
@@ -127,6 +132,8 @@ pub struct Facts {
     pub registry: registry::Registry,
     /// The stand-in for elliott.
     pub elliott: Elliott,
+    /// Hashes of things that contain the port, with what the journal writes instead.
+    pub aliases: Vec<(String, String)>,
     queue: BinaryHeap<Reverse<Due>>,
     scheduled: u64,
 }
@@ -150,6 +157,7 @@ impl Facts {
             customer_portal: customer_portal::CustomerPortal::new(&plan, &base_url, &mut rng),
             registry: registry::Registry::new(&plan, &base_url, &mut rng),
             elliott: Elliott::new(&plan),
+            aliases: Vec::new(),
             queue: BinaryHeap::new(),
             scheduled: 0,
             release: plan,
