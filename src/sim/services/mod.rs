@@ -13,6 +13,7 @@ pub mod gitlab;
 pub mod images;
 pub mod jenkins;
 pub mod jira;
+pub mod people;
 pub mod prow;
 pub mod registry;
 pub mod release_controller;
