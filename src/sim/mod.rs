@@ -10,6 +10,7 @@ pub mod elliott;
 pub mod events;
 pub mod faults;
 pub mod journal;
+pub mod records;
 pub mod scenario;
 pub mod server;
 pub mod services;

@@ -9,6 +9,11 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::domain::dates;
 use crate::domain::release::ZStream;
+use crate::domain::task::{JobRef, Task, TaskStatus};
+
+mod from_state;
+
+pub use from_state::{FromState, FromTask};
 
 /// Project that holds shipment merge requests unless a state file names another.
 const SHIPMENT_PROJECT: &str = "hybrid-platforms/art/ocp-shipment-data";
@@ -18,8 +23,8 @@ const SHIPMENT_PROJECT: &str = "hybrid-platforms/art/ocp-shipment-data";
 pub struct ReleasePlan {
     /// The release.
     pub release: ZStream,
-    /// The z-stream before it: parent in build data, already public.
-    pub previous: ZStream,
+    /// The z-stream before it, already public: the basis in build data.
+    pub previous: Option<ZStream>,
     /// When the world begins.
     pub start: Timestamp,
     /// The release day.
@@ -171,19 +176,8 @@ pub enum Progress {
 pub struct PastTask {
     /// How far.
     pub progress: Progress,
-    /// The job the state names.
-    pub job: Option<PastJob>,
-}
-
-/// A job that existed before the world began.
-#[derive(Debug, Clone)]
-pub struct PastJob {
-    /// `prow` or `jenkins`.
-    pub system: String,
-    /// Prow id or build number.
-    pub id: String,
-    /// Page of the job, as stored.
-    pub url: String,
+    /// The job the state names, its URL as stored.
+    pub job: Option<JobRef>,
 }
 
 /// What a state file says had happened; empty for a world that begins at the beginning.
@@ -195,6 +189,8 @@ pub struct Past {
     pub promoted: bool,
     /// The stage release has succeeded.
     pub stage_released: bool,
+    /// QE has approved the shipment merge request.
+    pub qe_approved: bool,
 }
 
 impl Past {
@@ -204,7 +200,7 @@ impl Past {
     }
 
     /// The job of a task.
-    pub fn job(&self, task: &str) -> Option<&PastJob> {
+    pub fn job(&self, task: &str) -> Option<&JobRef> {
         self.tasks.get(task)?.job.as_ref()
     }
 }
@@ -272,6 +268,15 @@ impl Scenario {
     }
 }
 
+/// The z-stream before a release; candidates and `.0` have none.
+fn before(release: &ZStream) -> Option<ZStream> {
+    if release.candidate().is_some() {
+        return None;
+    }
+    let patch = release.patch().checked_sub(1)?;
+    format!("{}.{patch}", release.minor()).parse().ok()
+}
+
 /// A release with invented numbers that follow from its name alone.
 fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
     let minor = release.minor();
@@ -289,10 +294,8 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
             (arch.to_owned(), format!("{minor}.0-0.nightly{suffix}-{}", built.strftime("%Y-%m-%d-%H%M%S")))
         })
         .collect();
-    let previous_patch = release.patch().saturating_sub(1);
-    let previous = format!("{minor}.{previous_patch}").parse().unwrap_or_else(|_| release.clone());
     ReleasePlan {
-        previous,
+        previous: before(&release),
         start,
         release_date: on,
         release_date_text: dates::release_date_text(on),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::clock::VirtualClock;
+use crate::sim::actors::Story;
 use crate::sim::auth::Credentials;
 use crate::sim::elliott::Elliott;
 use crate::sim::events::Event;
@@ -132,6 +133,8 @@ pub struct Facts {
     pub registry: registry::Registry,
     /// The stand-in for elliott.
     pub elliott: Elliott,
+    /// What the actors remember.
+    pub story: Story,
     /// Hashes of things that contain the port, with what the journal writes instead.
     pub aliases: Vec<(String, String)>,
     queue: BinaryHeap<Reverse<Due>>,
@@ -157,6 +160,7 @@ impl Facts {
             customer_portal: customer_portal::CustomerPortal::new(&plan, &base_url, &mut rng),
             registry: registry::Registry::new(&plan, &base_url, &mut rng),
             elliott: Elliott::new(&plan),
+            story: Story::default(),
             aliases: Vec::new(),
             queue: BinaryHeap::new(),
             scheduled: 0,
