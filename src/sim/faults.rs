@@ -199,6 +199,11 @@ impl Faults {
         *self = Self::random(self.rate, seed);
     }
 
+    /// Whether chance plays a part, so that requests need keys.
+    pub fn is_random(&self) -> bool {
+        self.rate > 0.0
+    }
+
     /// What happens to this request; `key` is the hash of everything that tells it from others.
     pub fn strike(&mut self, service: &str, method: &str, path: &str, key: u64) -> Option<Fault> {
         for (_, rule) in &mut self.rules {
@@ -206,7 +211,7 @@ impl Faults {
                 return Some(rule.fault.clone());
             }
         }
-        if self.rate <= 0.0 {
+        if !self.is_random() {
             return None;
         }
         let nth = self.times.entry(key).or_default();

@@ -15,3 +15,6 @@ pub mod scenario;
 pub mod server;
 pub mod services;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

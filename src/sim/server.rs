@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
 use axum::{Json, Router};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -204,7 +205,8 @@ async fn watch(
         service,
         path,
     };
-    let key = world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body);
+    let random = world.faults().is_random();
+    let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
     let fault = world.faults().strike(&raw.service, &raw.method, &raw.path, key);
     raw.fault = fault.as_ref().map(Fault::name);
     let answer = match fault {
@@ -260,11 +262,18 @@ async fn watch(
     drop(journal);
     if fault == Some(Fault::Truncated) {
         head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len().max(2)));
-        let half = body.slice(..body.len() / 2);
-        let chunks = [Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
-        return Response::from_parts(head, Body::from_stream(futures::stream::iter(chunks)));
+        return Response::from_parts(head, Body::from_stream(cut_short(body.slice(..body.len() / 2))));
     }
     Response::from_parts(head, Body::from(body))
+}
+
+/// These bytes, then a broken line; the pause lets head and bytes leave first.
+fn cut_short(bytes: Bytes) -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let breaks = async {
+        tokio::task::yield_now().await;
+        Err(io::ErrorKind::ConnectionReset.into())
+    };
+    futures::stream::iter([Ok(bytes)]).chain(futures::stream::once(breaks))
 }
 
 /// The honest answer: the service's refusal, or what its route says.
