@@ -150,7 +150,6 @@ fn candidate_record(facts: &mut Facts) {
         pull_spec: &format!("registry.ci.example.com/ocp/release:{build}"),
         jobs: records::jobs(plan.release.minor(), Stream::Nightly, plan.sizes.record_jobs),
         began,
-        base_url: &facts.base_url,
     };
     let (path, file) = (records::record_path(build), record.file(verdict));
     facts.github.put_file("record", &path, &file);
@@ -165,7 +164,6 @@ fn promoted_record(facts: &mut Facts, verdict: Verdict) {
         pull_spec: &plan.release.payload("x86_64"),
         jobs: records::jobs(plan.release.minor(), Stream::Stable, plan.sizes.record_jobs),
         began,
-        base_url: &facts.base_url,
     };
     let (path, file) = (records::record_path(&build), record.file(verdict));
     facts.github.put_file("record", &path, &file);

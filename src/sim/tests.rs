@@ -2,14 +2,16 @@
 
 use std::io::Read as _;
 
+use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::faults::{Fault, Faults, Rule};
-use super::scenario::Scenario;
+use super::scenario::{FromState, FromTask, Scenario};
 use super::server::{Simulator, StartOptions};
 use crate::core::clock::VirtualClock;
+use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 
 struct Visitor {
     sim: Simulator,
@@ -22,7 +24,10 @@ impl Visitor {
     }
 
     async fn with(scenario: &str, faults: Faults) -> Self {
-        let scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        Self::in_world(Scenario::named(scenario, None, None).expect("a scenario"), faults).await
+    }
+
+    async fn in_world(scenario: Scenario, faults: Faults) -> Self {
         let clock = VirtualClock::starting_at(scenario.start());
         let sim = Simulator::start(StartOptions { port: 0, scenario, seed: 7, clock, faults }).await.expect("a port");
         #[expect(clippy::disallowed_methods, reason = "tests of the simulator stand outside the one way out")]
@@ -326,4 +331,37 @@ async fn a_reset_begins_the_named_world_at_the_present_time() {
     assert_eq!(visitor.get(STABLE).await.0, 404);
     let facts = visitor.sim.world().facts();
     assert!(facts.release.misfortunes.blocking_alert);
+}
+
+#[tokio::test]
+async fn jobs_that_a_state_file_names_are_there_and_go_on() {
+    let job = |system, id: &str| Some(JobRef { system, id: id.to_owned(), url: None, triggered_at: None });
+    let id = "0c6e19a5-91f7-4a3c-8a3a-0f7dd4c3a111";
+    let state = FromState {
+        release: "4.20.17".parse().expect("a release"),
+        created_at: "2026-03-18T06:00:00Z".parse().expect("a time"),
+        updated_at: "2026-03-20T06:00:00Z".parse().expect("a time"),
+        release_date: "2026-Mar-25".to_owned(),
+        advisory_ids: IndexMap::new(),
+        shipment_mr: None,
+        candidate_builds: IndexMap::new(),
+        jira_ticket: None,
+        tasks: vec![
+            FromTask { task: Task::StageTesting, status: TaskStatus::InProgress, job: job(JobSystem::Jenkins, "1504") },
+            FromTask {
+                task: Task::ImageConsistencyCheck,
+                status: TaskStatus::InProgress,
+                job: job(JobSystem::Prow, id),
+            },
+        ],
+    };
+    let visitor = Visitor::in_world(Scenario::from_state(state), Faults::none()).await;
+    let build = "/job/zstreams/job/Stage-Pipeline/1504/api/json";
+    let prowjob = format!("/prow/prowjob?prowjob={id}");
+    assert_eq!(visitor.jenkins("GET", build).await.1["building"], true);
+    assert!(visitor.get(&prowjob).await.1.contains("state: pending"));
+    assert_eq!(visitor.json(STABLE).await["phase"], "Accepted");
+    visitor.hours_pass(3).await;
+    assert_eq!(visitor.jenkins("GET", build).await.1["result"], "SUCCESS");
+    assert!(visitor.get(&prowjob).await.1.contains("state: success"));
 }

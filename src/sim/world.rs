@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use crate::core::clock::VirtualClock;
 use crate::sim::actors::Story;
@@ -137,6 +138,7 @@ pub struct Facts {
     pub story: Story,
     /// Hashes of things that contain the port, with what the journal writes instead.
     pub aliases: Vec<(String, String)>,
+    seed: u64,
     queue: BinaryHeap<Reverse<Due>>,
     scheduled: u64,
 }
@@ -162,6 +164,7 @@ impl Facts {
             elliott: Elliott::new(&plan),
             story: Story::default(),
             aliases: Vec::new(),
+            seed,
             queue: BinaryHeap::new(),
             scheduled: 0,
             release: plan,
@@ -184,17 +187,15 @@ impl Facts {
         self.schedule(at, event);
     }
 
+    /// A source of chance for one thing alone: requests that arrive side by side do not share it.
+    pub fn rng_for(&self, thing: &str) -> fastrand::Rng {
+        let digest = Sha256::digest(format!("{} {thing}", self.seed));
+        fastrand::Rng::with_seed(digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte)))
+    }
+
     /// A version-4 UUID from the seeded source.
     pub fn uuid(&mut self) -> String {
-        let (high, low) = (self.rng.u64(..), self.rng.u64(..));
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            0x8000 | ((low >> 48) & 0x3fff),
-            low & 0xffff_ffff_ffff
-        )
+        uuid(&mut self.rng)
     }
 
     /// A 40-digit hexadecimal id from the seeded source.
@@ -210,6 +211,19 @@ impl Facts {
         }
         self.now = self.now.max(now);
     }
+}
+
+/// A version-4 UUID.
+pub fn uuid(rng: &mut fastrand::Rng) -> String {
+    let (high, low) = (rng.u64(..), rng.u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        0x8000 | ((low >> 48) & 0x3fff),
+        low & 0xffff_ffff_ffff
+    )
 }
 
 struct Due {

@@ -22,7 +22,7 @@ use crate::sim::auth::Credentials;
 use crate::sim::events::Event;
 use crate::sim::records::{self, Stream};
 use crate::sim::scenario::{Progress, ReleasePlan};
-use crate::sim::world::{Facts, World};
+use crate::sim::world::{self, Facts, World};
 
 /// The job that compares payload and shipment.
 pub const CONSISTENCY: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
@@ -213,7 +213,10 @@ pub fn start(
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
 ) -> Run {
-    let id = facts.uuid();
+    // Equal starts are told apart by their number, different ones by what they are, never by arrival.
+    let equal = facts.prow.runs.values().filter(|run| run.job == job && run.envs == envs && run.labels == labels);
+    let thing = format!("run {job} {envs:?} {labels:?} {}", equal.count());
+    let id = world::uuid(&mut facts.rng_for(&thing));
     let run = Run {
         id: id.clone(),
         job,
@@ -235,7 +238,7 @@ pub fn start(
 pub fn hear(facts: &mut Facts, event: &Event) {
     let now = facts.now;
     if let Event::Prow(ProwEvent::Pending { id }) = event {
-        let number = build_id(&mut facts.rng);
+        let number = build_id(&mut facts.rng_for(id));
         let consistency = facts.release.timing.consistency;
         let Some(run) = facts.prow.runs.get_mut(id) else { return };
         (run.state, run.pending, run.build_id) = ("pending", Some(now), Some(number));
