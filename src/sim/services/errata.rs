@@ -24,6 +24,7 @@ pub use rules::{Guards, State};
 use crate::sim::auth::{self, Credentials};
 use crate::sim::events::Event;
 use crate::sim::scenario::{Progress, ReleasePlan};
+use crate::sim::services::jira::{self, Home};
 use crate::sim::services::wire;
 use crate::sim::world::Facts;
 
@@ -226,6 +227,11 @@ impl Errata {
             }
             let build = if kind == "rhcos" { "rhcos-x86_64" } else { kind.as_str() };
             advisory.builds.insert(format!("{build}-{}-1", plan.release), true);
+            for bug in jira::bugs(plan) {
+                if matches!(bug.home, Home::Advisory(home) if home == kind) {
+                    advisory.jira_issues.insert(bug.key);
+                }
+            }
             if plan.past.progress("change-advisory-status") == Progress::Passed {
                 advisory.state = State::RelPrep;
             }
