@@ -222,9 +222,10 @@ impl Words<'_> {
         match value {
             Value::Object(map) => map
                 .into_iter()
-                .map(|(name, value)| match value {
-                    Value::String(text) if name == "content" => (name, Value::String(self.content(text))),
-                    other => (name, self.contents(other)),
+                .map(|(name, value)| {
+                    let content = value.as_str().filter(|_| name == "content").map(|text| self.content(text));
+                    let value = content.map_or_else(|| self.contents(value), Value::String);
+                    (name, value)
                 })
                 .collect(),
             Value::Array(list) => list.into_iter().map(|value| self.contents(value)).collect(),
@@ -232,14 +233,14 @@ impl Words<'_> {
         }
     }
 
-    fn content(&mut self, text: String) -> String {
+    fn content(&mut self, text: &str) -> String {
         let packed: String = text.split_whitespace().collect();
         let Some(real) = STANDARD.decode(packed).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
-            return text;
+            return text.to_owned();
         };
         let stable = real.replace(self.base_url, PLACEHOLDER);
         if stable == real {
-            return text;
+            return text.to_owned();
         }
         self.aliases.insert(blob_sha(real.as_bytes()), blob_sha(stable.as_bytes()));
         STANDARD.encode(stable)

@@ -3,6 +3,11 @@
 //! An independent reading of every service: it names only `domain` and `core::clock` and writes its
 //! wire shapes itself, so a field misread by a client cannot pass here by sharing the same struct.
 
+#![cfg_attr(
+    test,
+    allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says so and stops")
+)]
+
 pub mod actors;
 pub mod auth;
 pub mod control;

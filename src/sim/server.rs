@@ -209,6 +209,7 @@ async fn watch(
     let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
     let fault = world.faults().strike(&raw.service, &raw.method, &raw.path, key);
     raw.fault = fault.as_ref().map(Fault::name);
+    let again = Request::from_parts(parts, Body::from(body));
     let answer = match fault {
         Some(Fault::Hang) => {
             world.journal().push(raw);
@@ -217,24 +218,19 @@ async fn watch(
         Some(Fault::Reset) => None,
         Some(Fault::Status { code, retry_after_s }) => Some(plain_status(code, retry_after_s)),
         Some(Fault::Html) => Some(login_page()),
-        Some(
-            ref played @ (Fault::Latency { .. }
-            | Fault::AppliedThenError
-            | Fault::AppliedThenReset
-            | Fault::Truncated
-            | Fault::MalformedJson),
-        ) => {
-            if let Fault::Latency { ms } = played {
-                world.clock().advance(jiff::SignedDuration::from_millis((*ms).into()));
-            }
-            let honest = serve(&world, &raw, Request::from_parts(parts, Body::from(body)), next).await;
-            match played {
-                Fault::AppliedThenError => Some(plain_status(502, None)),
-                Fault::AppliedThenReset => None,
-                _ => Some(honest),
-            }
+        Some(Fault::AppliedThenError) => {
+            drop(serve(&world, &raw, again, next).await);
+            Some(plain_status(502, None))
         }
-        None => Some(serve(&world, &raw, Request::from_parts(parts, Body::from(body)), next).await),
+        Some(Fault::AppliedThenReset) => {
+            drop(serve(&world, &raw, again, next).await);
+            None
+        }
+        Some(Fault::Latency { ms }) => {
+            world.clock().advance(jiff::SignedDuration::from_millis(ms.into()));
+            Some(serve(&world, &raw, again, next).await)
+        }
+        None | Some(Fault::Truncated | Fault::MalformedJson) => Some(serve(&world, &raw, again, next).await),
     };
     let Some(answer) = answer else {
         world.journal().push(raw);

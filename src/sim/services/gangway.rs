@@ -56,10 +56,8 @@ fn trigger(world: &World, in_path: Option<String>, body: &[u8]) -> Response {
     else {
         return bad("job_name field cannot be empty");
     };
-    let periodic = match &asked["job_execution_type"] {
-        Value::String(text) => text == "1" || text == "PERIODIC",
-        other => other.as_u64() == Some(1),
-    };
+    let kind = &asked["job_execution_type"];
+    let periodic = kind.as_u64() == Some(1) || matches!(kind.as_str(), Some("1" | "PERIODIC"));
     if !periodic {
         return bad("unsupported JobExecutionType");
     }

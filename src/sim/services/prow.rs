@@ -103,14 +103,15 @@ impl Prow {
             Progress::Failed => ("failure", Some(plan.start)),
             Progress::Running | Progress::Untouched => ("pending", None),
         };
-        let variable = match task {
-            Task::ImageConsistencyCheck => "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL",
-            _ => "RELEASE_IMAGE_LATEST",
+        let payload = plan.release.payload("x86_64");
+        let envs = if task == Task::ImageConsistencyCheck {
+            BTreeMap::from([
+                ("MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL".to_owned(), payload),
+                ("MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID".to_owned(), plan.shipment_iid.to_string()),
+            ])
+        } else {
+            BTreeMap::from([("RELEASE_IMAGE_LATEST".to_owned(), payload)])
         };
-        let mut envs: BTreeMap<_, _> = [(variable.to_owned(), plan.release.payload("x86_64"))].into();
-        if task == Task::ImageConsistencyCheck {
-            envs.insert("MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID".to_owned(), plan.shipment_iid.to_string());
-        }
         let run = Run {
             id: named.id.clone(),
             job,
