@@ -23,8 +23,11 @@ impl Visitor {
         Self::with(scenario, Faults::none()).await
     }
 
+    /// A small world: hashing hundreds of images takes most of the time of an unoptimized build.
     async fn with(scenario: &str, faults: Faults) -> Self {
-        Self::in_world(Scenario::named(scenario, None, None).expect("a scenario"), faults).await
+        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 10);
+        Self::in_world(scenario, faults).await
     }
 
     async fn in_world(scenario: Scenario, faults: Faults) -> Self {
@@ -106,7 +109,8 @@ async fn events_happen_in_the_order_of_their_time_whenever_somebody_looks() {
 
 #[tokio::test]
 async fn a_promoted_payload_has_one_digest_everywhere() {
-    let visitor = Visitor::of("smooth").await;
+    let whole = Scenario::named("smooth", None, None).expect("a scenario");
+    let visitor = Visitor::in_world(whole, Faults::none()).await;
     assert_eq!(visitor.registry("manifests/4.20.17-x86_64").await.status().as_u16(), 404);
     visitor.hours_pass(26).await;
     let told = visitor.json(STABLE).await["changeLogJson"]["to"]["digest"].as_str().expect("text").to_owned();
@@ -281,7 +285,9 @@ async fn a_request_that_no_route_knows_is_listed() {
     let visitor = Visitor::of("smooth").await;
     assert_eq!(visitor.get("/jenkins-typo/x?y=1").await.0, 404);
     assert_eq!(visitor.get("/prow/nothing").await.0, 404);
-    assert_eq!(visitor.sim.unmatched(), ["GET /jenkins-typo/x?y=1", "GET /prow/nothing"]);
+    let wrong = visitor.http.post(visitor.url("/prow/prowjobs.js")).send().await.expect("an answer");
+    assert_eq!(wrong.status().as_u16(), 405);
+    assert_eq!(visitor.sim.unmatched(), ["GET /jenkins-typo/x?y=1", "GET /prow/nothing", "POST /prow/prowjobs.js"]);
     assert_eq!(visitor.json("/__sim/unmatched").await["unmatched"][1], "GET /prow/nothing");
 }
 
@@ -364,4 +370,34 @@ async fn jobs_that_a_state_file_names_are_there_and_go_on() {
     visitor.hours_pass(3).await;
     assert_eq!(visitor.jenkins("GET", build).await.1["result"], "SUCCESS");
     assert!(visitor.get(&prowjob).await.1.contains("state: success"));
+}
+
+#[tokio::test]
+async fn a_smooth_week_ends_with_everything_public() {
+    let visitor = Visitor::of("smooth").await;
+    for _ in 0..40 {
+        visitor.hours_pass(1).await;
+    }
+    let state = visitor.json("/__sim/state/gitlab").await.to_string();
+    assert!(state.contains("stage-release-success"), "{state}");
+    visitor.control("/__sim/event", json!({ "name": "qe-approved" })).await;
+    let page = {
+        let facts = visitor.sim.world().facts();
+        facts.release.portal_url("")
+    };
+    assert_eq!(visitor.get(&page).await.0, 404);
+    visitor.hours_pass(6).await;
+    assert_eq!(visitor.get(&page).await.0, 200);
+    let record = "ocp-test-result-4.20.17-amd64.json";
+    assert!(visitor.json("/__sim/state/github").await.to_string().contains(record));
+}
+
+#[tokio::test]
+async fn a_stage_release_that_fails_twice_succeeds_at_the_third_try() {
+    let visitor = Visitor::of("stage-pipeline-fails-twice").await;
+    visitor.hours_pass(26).await;
+    assert!(!visitor.json("/__sim/state/gitlab").await.to_string().contains("stage-release-success"));
+    visitor.hours_pass(8).await;
+    assert_eq!(visitor.sim.world().facts().story.stage_failures, 2);
+    assert!(visitor.json("/__sim/state/gitlab").await.to_string().contains("stage-release-success"));
 }

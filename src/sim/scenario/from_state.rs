@@ -148,7 +148,8 @@ mod tests {
             for path in std::fs::read_dir(minor.expect("an entry").path()).expect("a folder") {
                 let path = path.expect("an entry").path();
                 let text = std::fs::read_to_string(&path).expect("text");
-                let scenario = Scenario::from_state(read(&serde_yaml::from_str(&text).expect("YAML")));
+                let mut scenario = Scenario::from_state(read(&serde_yaml::from_str(&text).expect("YAML")));
+                (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 10);
                 let clock = VirtualClock::starting_at(scenario.start());
                 let url = "http://127.0.0.1:1".to_owned();
                 let world = World::new(&scenario, 1, clock, url, Faults::none());
