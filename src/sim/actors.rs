@@ -97,6 +97,11 @@ fn begin(facts: &mut Facts) {
     let minor = facts.release.release.minor();
     let registry = records::registry(minor, facts.release.sizes.record_jobs);
     facts.github.put_file("main", &records::registry_path(minor), &registry);
+    // ART tracks z-streams only; candidates are found by nobody.
+    if facts.release.release.candidate().is_none() {
+        let tracking = records::tracking(&facts.release);
+        facts.github.put_file("z-stream", &records::tracking_path(minor), &tracking);
+    }
     candidate_record(facts);
 
     let (timing, past) = (facts.release.timing.clone(), facts.release.past.clone());

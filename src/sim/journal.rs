@@ -15,6 +15,9 @@ use sha2::Sha256;
 
 use crate::domain::dates;
 
+/// Bodies kept altogether; later ones are kept as their hash, so that a long-lived server stays small.
+const MOST_KEPT: usize = 32 << 20;
+
 /// Stands for the base URL of the simulator.
 pub const PLACEHOLDER: &str = "http://sim.example.com";
 
@@ -59,6 +62,7 @@ impl Entry {
 pub struct Journal {
     base_url: String,
     entries: Vec<Raw>,
+    kept: usize,
     aliases: BTreeMap<String, String>,
 }
 
@@ -96,10 +100,17 @@ impl Journal {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.kept = 0;
     }
 
     /// Keeps a request.
-    pub fn push(&mut self, raw: Raw) {
+    pub fn push(&mut self, mut raw: Raw) {
+        self.kept += raw.body.len() + raw.response.len();
+        if self.kept > MOST_KEPT {
+            for body in [&mut raw.body, &mut raw.response] {
+                *body = full_hash(body).into();
+            }
+        }
         self.entries.push(raw);
     }
 

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::dates::stamp;
 use crate::domain::release::Minor;
 use crate::sim::journal::PLACEHOLDER;
+use crate::sim::scenario::ReleasePlan;
 
 /// How far the tests of a build are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,21 @@ pub fn registry(minor: Minor, count: usize) -> String {
         jobs(minor, stream, count).into_iter().map(job).collect()
     };
     pretty(&json!({ "nightly": list(Stream::Nightly), "stable": list(Stream::Stable) }))
+}
+
+/// Path of ART's tracking file of a minor on branch `z-stream`.
+pub fn tracking_path(minor: Minor) -> String {
+    format!("_releases/{minor}/{minor}.z.yaml")
+}
+
+/// ART's tracking file with this one release.
+pub fn tracking(plan: &ReleasePlan) -> String {
+    let mut text = format!("releases:\n  {}:\n    advisories:\n", plan.release);
+    for (kind, id) in &plan.advisories {
+        text.push_str(&format!("      {kind}: {id}\n"));
+    }
+    text.push_str(&format!("    release_jira: {}\n", plan.art_ticket));
+    text
 }
 
 /// Path of the record of a build on branch `record`.
