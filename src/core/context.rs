@@ -1,1 +1,267 @@
 //! What every operator gets first: clock, cancellation, settings, clients, stores, actor.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::clients::build_data::BuildDataSource;
+use super::clients::catalog_stage::CatalogStage;
+use super::clients::customer_portal::CustomerPortal;
+use super::clients::elliott::Elliott;
+use super::clients::errata::Errata;
+use super::clients::gangway::Gangway;
+use super::clients::gitlab::Gitlab;
+use super::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
+use super::clients::jenkins::Jenkins;
+use super::clients::jira::Jira;
+use super::clients::pacer::Pacer;
+use super::clients::prow::Prow;
+use super::clients::registry::Registry;
+use super::clients::release_controller::ReleaseController;
+use super::clients::service::Service;
+use super::clients::signatures::Signatures;
+use super::clients::slack::Slack;
+use super::clock::{Clock, SimulatorClock};
+use super::config::credentials::Credential;
+use super::config::error::ConfigError;
+use super::config::sealed::SealedSettings;
+use super::config::services::AllowedHosts;
+use super::config::settings::{ErrataAuth, JiraApi, Settings};
+use super::statebox::cas::StateBox;
+use super::statebox::repo::Repo;
+
+/// The surroundings of a run: cheap to clone, all clones share one connection pool and one pace.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The only "now".
+    pub clock: Clock,
+    /// Fires on Ctrl-C and on termination.
+    pub cancel: CancellationToken,
+    /// Settings, credentials, sealed settings.
+    pub settings: Arc<Settings>,
+    /// State of releases.
+    pub statebox: StateBox,
+    /// The repository behind the state: records and registries live there, too.
+    pub repo: Repo,
+    /// Folder of this machine: caches, ledger, locks, logs.
+    pub home: PathBuf,
+    /// Who acts, as stored with overrides and decisions: a role or account, never a mail address.
+    pub actor: String,
+    /// What was asked for beside the task.
+    pub options: Options,
+    http: Http,
+    /// One pace for all starts of Prow jobs, whoever asks.
+    pacer: Arc<Pacer>,
+}
+
+/// What was asked for beside the task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Post no messages.
+    pub no_notify: bool,
+    /// Change nothing outside and nothing stored.
+    pub dry_run: bool,
+}
+
+impl Context {
+    /// Puts a context together; contacts nobody.
+    ///
+    /// # Errors
+    ///
+    /// A credential of the state store is missing, or an address in the settings is unusable.
+    pub fn new(
+        settings: Arc<Settings>,
+        clock: Clock,
+        cancel: CancellationToken,
+        actor: String,
+        options: Options,
+    ) -> Result<Self, ConfigError> {
+        let http = Http::new(policy(&settings), clock.clone(), cancel.clone()).map_err(ConfigError::Tls)?;
+        let repo = match &settings.state.dir {
+            Some(dir) => Repo::Directory(dir.clone()),
+            None => {
+                let auth = Auth::Bearer(secret(&settings, Credential::GithubToken)?);
+                let base = settings.services.url(Service::Github)?;
+                let http = http.service(Service::Github, base, auth);
+                Repo::github(http, &settings.state.repository)?
+            }
+        };
+        let statebox = StateBox::new(repo.clone(), settings.state.branch.clone(), clock.clone(), cancel.clone());
+        let home = settings.home.clone();
+        let pace = &settings.prow;
+        let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
+        let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
+        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, pacer })
+    }
+
+    /// The clock that the settings ask for: the machine's, or the simulator's.
+    ///
+    /// # Errors
+    ///
+    /// The TLS set-up of this machine is unusable.
+    pub fn clock_of(settings: &Settings) -> Result<Clock, ConfigError> {
+        match &settings.services.simulator {
+            Some(base) => {
+                let client = bare_client(&policy(settings)).map_err(ConfigError::Tls)?;
+                Ok(Clock::Simulator(SimulatorClock::new(base, client)))
+            }
+            None => Ok(Clock::System),
+        }
+    }
+
+    /// Checks that every credential of a request is there.
+    ///
+    /// # Errors
+    ///
+    /// One error that names all missing ones.
+    pub fn require(&self, needs: &[Credential]) -> Result<(), ConfigError> {
+        let bearer = self.settings.errata_auth == ErrataAuth::Bearer;
+        let needs: Vec<_> = needs.iter().copied().filter(|need| *need != Credential::ErrataToken || bearer).collect();
+        self.settings.credentials.require(&needs)
+    }
+
+    /// The sealed settings: owners, contacts.
+    ///
+    /// # Errors
+    ///
+    /// No file was named, or its key is missing.
+    pub fn sealed(&self) -> Result<&SealedSettings, ConfigError> {
+        self.settings.sealed()
+    }
+
+    /// Build data.
+    pub fn build_data(&self) -> BuildDataSource {
+        BuildDataSource::new(self.service(Service::BuildData, Auth::None))
+    }
+
+    /// Stage container catalog.
+    pub fn catalog_stage(&self) -> CatalogStage {
+        CatalogStage::new(self.service(Service::CatalogStage, Auth::None))
+    }
+
+    /// Customer portal.
+    pub fn customer_portal(&self) -> CustomerPortal {
+        CustomerPortal::new(self.service(Service::CustomerPortal, Auth::None))
+    }
+
+    /// elliott, an external program.
+    pub fn elliott(&self) -> Elliott {
+        let github = self.settings.services.url(Service::GithubWeb).unwrap_or_default();
+        Elliott::new(&self.settings.elliott, github, self.cancel.clone())
+    }
+
+    /// Errata Tool.
+    pub fn errata(&self) -> Errata {
+        let auth = match self.settings.errata_auth {
+            ErrataAuth::Bearer => self.bearer(Credential::ErrataToken),
+            ErrataAuth::Negotiate | ErrataAuth::None => Auth::None,
+        };
+        Errata::new(self.service(Service::Errata, auth))
+    }
+
+    /// Gangway.
+    pub fn gangway(&self) -> Gangway {
+        Gangway::new(self.service(Service::Gangway, self.bearer(Credential::ApiToken)), Arc::clone(&self.pacer))
+    }
+
+    /// GitLab.
+    pub fn gitlab(&self) -> Gitlab {
+        let auth = match self.settings.credentials.get(Credential::GitlabToken) {
+            Some(token) => {
+                Auth::Header { name: HeaderName::from_static("private-token"), secret: token.to_secret_string() }
+            }
+            None => Auth::None,
+        };
+        Gitlab::new(self.service(Service::Gitlab, auth))
+    }
+
+    /// Jenkins.
+    pub fn jenkins(&self) -> Jenkins {
+        Jenkins::new(self.service(Service::Jenkins, self.basic(Credential::JenkinsUser, Credential::JenkinsToken)))
+    }
+
+    /// Jira.
+    pub fn jira(&self) -> Jira {
+        let auth = match self.settings.jira.api {
+            JiraApi::Cloud => self.basic(Credential::JiraUsername, Credential::JiraToken),
+            JiraApi::Server => self.bearer(Credential::JiraToken),
+        };
+        Jira::new(self.service(Service::Jira, auth), self.settings.jira.api)
+    }
+
+    /// Prow's Deck.
+    pub fn prow(&self) -> Prow {
+        Prow::new(self.service(Service::Prow, Auth::None))
+    }
+
+    /// Image registry.
+    pub fn registry(&self) -> Registry {
+        
+        let base = self.settings.services.registry_url("quay.io");
+        Registry::new(self.http.service(Service::Registry, &base, Auth::None))
+    }
+
+    /// Release controller of amd64.
+    pub fn release_controller(&self) -> ReleaseController {
+        let base = self.settings.services.release_controller_url("amd64").unwrap_or_default();
+        ReleaseController::new(self.http.service(Service::ReleaseController, &base, Auth::None))
+    }
+
+    /// Signatures mirror.
+    pub fn signatures(&self) -> Signatures {
+        Signatures::new(self.service(Service::Signatures, Auth::None))
+    }
+
+    /// Slack.
+    pub fn slack(&self) -> Slack {
+        Slack::new(self.service(Service::Slack, self.bearer(Credential::SlackBotToken)))
+    }
+
+    /// A service without address answers every call with "no usable address"; the settings name its variable.
+    fn service(&self, service: Service, auth: Auth) -> ServiceHttp {
+        self.http.service(service, self.settings.services.url(service).unwrap_or_default(), auth)
+    }
+
+    fn bearer(&self, credential: Credential) -> Auth {
+        self.settings.credentials.get(credential).map_or(Auth::None, |secret| Auth::Bearer(secret.to_secret_string()))
+    }
+
+    fn basic(&self, user: Credential, password: Credential) -> Auth {
+        use secrecy::ExposeSecret as _;
+        let credentials = &self.settings.credentials;
+        match (credentials.get(user), credentials.get(password)) {
+            (Some(user), Some(password)) => Auth::Basic {
+                user: user.to_secret_string().expose_secret().to_owned(),
+                secret: password.to_secret_string(),
+            },
+            _ => Auth::None,
+        }
+    }
+}
+
+fn secret(settings: &Settings, credential: Credential) -> Result<SecretString, ConfigError> {
+    Ok(settings.credentials.need(credential)?.to_secret_string())
+}
+
+fn policy(settings: &Settings) -> HttpPolicy {
+    let longest = settings.http.read_timeouts.values().copied().max().unwrap_or(Duration::ZERO);
+    HttpPolicy {
+        connect_timeout: settings.http.connect_timeout,
+        read_timeout: settings.http.read_timeout.max(longest),
+        total_timeout: settings.http.total_timeout,
+        tries: settings.http.tries,
+        in_flight: settings.http.in_flight,
+        max_body_bytes: settings.http.max_body_bytes,
+        hosts: match &settings.services.allowed {
+            AllowedHosts::Any => HostRule::Any,
+            AllowedHosts::Loopback => HostRule::Loopback,
+            AllowedHosts::Listed(hosts) => HostRule::Listed(hosts.clone()),
+        },
+        rewrites: settings.services.rewrites.clone(),
+    }
+}

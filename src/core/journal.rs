@@ -1,1 +1,54 @@
-//! The log lines of one run, collected for the state file.
+//! The log of one run: what people read on stderr and what the state file keeps as `result`.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::domain::dates::stamp;
+use crate::domain::mask;
+
+/// Severity of a line, as the stored log spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// A step of the run.
+    Info,
+    /// Something is degraded, the run goes on.
+    Warning,
+    /// Somebody must act.
+    Error,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// Lines of one run, in order. Every line is masked before it is kept.
+#[derive(Debug, Default)]
+pub struct RunLog {
+    lines: Mutex<Vec<String>>,
+}
+
+impl RunLog {
+    /// Adds a line with the time of its writing.
+    pub fn add(&self, at: Timestamp, level: Level, message: &str) {
+        let message = mask::mask(message);
+        match level {
+            Level::Info => tracing::info!("{message}"),
+            Level::Warning => tracing::warn!("{message}"),
+            Level::Error => tracing::error!("{message}"),
+        }
+        let line = format!("{}: {}: {message}", stamp(at), level.as_str());
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// The whole log as one text.
+    pub fn text(&self) -> String {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+}

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod effects;
+pub mod error;
 pub mod journal;
 pub mod lock;
 pub mod records;

@@ -1,1 +1,300 @@
 //! Build data: one assembly of a minor, resolved by ART's inheritance rules.
+
+mod layer;
+pub mod original;
+mod yaml;
+
+use indexmap::IndexMap;
+
+use self::layer::Node;
+use self::yaml::{Map, Value};
+use super::ids::AdvisoryId;
+use super::release::ZStream;
+use super::task::Flow;
+
+/// Why build data does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssemblyError {
+    /// The text is not YAML.
+    #[error("build data is not YAML: {why}")]
+    NotYaml {
+        /// What the parser says.
+        why: String,
+    },
+    /// YAML, but not of the form of build data.
+    #[error("build data entry {path} is not {expected}")]
+    Shape {
+        /// Where.
+        path: String,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// The release has no assembly yet.
+    #[error("build data does not list {key} yet")]
+    NotListed {
+        /// The assembly key.
+        key: String,
+    },
+    /// An assembly that is its own ancestor.
+    #[error("build data is circular: {}", chain.join(" -> "))]
+    Cycle {
+        /// From the release to the repeated ancestor.
+        chain: Vec<String>,
+    },
+}
+
+/// An entry of an assembly that cannot be used yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotReady {
+    /// The entry, dotted (`group.advisories.metadata`).
+    pub entry: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What build data says about one release, after inheritance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Assembly {
+    /// The key under which the release is listed.
+    pub key: String,
+    /// Usable advisories by impetus, in file order.
+    pub advisories: IndexMap<String, AdvisoryId>,
+    /// Candidate nightlies by architecture, in file order.
+    pub candidate_builds: IndexMap<String, String>,
+    /// The release's Jira ticket; none while it is a placeholder (`ART-0`).
+    pub jira_ticket: Option<String>,
+    /// As written; see `dates`.
+    pub release_date: Option<String>,
+    /// Address of the shipment merge request.
+    pub shipment_mr: Option<String>,
+    /// Is there a shipment at all, with or without an address?
+    pub has_shipment: bool,
+    /// Entries that cannot be used yet.
+    pub not_ready: Vec<NotReady>,
+    /// Oddities that do not stop anybody.
+    pub warnings: Vec<String>,
+    /// The assembly that each value came from, by dotted entry.
+    pub origins: IndexMap<String, String>,
+}
+
+impl Assembly {
+    /// The way the release ships. An unfinished shipment or a placeholder advisory is Konflux: ART
+    /// fills it in later, and taking it for the Errata flow would start the wrong tasks.
+    pub fn flow(&self) -> Flow {
+        if self.has_shipment || !self.not_ready.is_empty() { Flow::Konflux } else { Flow::Errata }
+    }
+
+    /// Without shipment and without an advisory that holds images nobody can tell the flow yet. Seen
+    /// in 4.20.0-ec.4, whose neighbours all have a shipment.
+    fn refuse_to_guess_the_flow(&mut self) {
+        let has_images = ["image", "extras", "metadata"].iter().any(|impetus| self.advisories.contains_key(*impetus));
+        if !self.has_shipment && !has_images && self.not_ready.is_empty() {
+            self.not_ready("group.shipment".to_owned(), "is missing, and no advisory holds images");
+        }
+    }
+
+    fn not_ready(&mut self, entry: String, why: impl Into<String>) {
+        self.not_ready.push(NotReady { entry, why: why.into() });
+    }
+
+    fn came_from(&mut self, entry: &str, origin: &str) {
+        self.origins.insert(entry.to_owned(), origin.to_owned());
+    }
+}
+
+/// All assemblies of one minor, parsed once.
+#[derive(Debug, Clone)]
+pub struct BuildData {
+    releases: Map,
+}
+
+impl BuildData {
+    /// Parses a `releases.yml`.
+    ///
+    /// # Errors
+    ///
+    /// Not YAML, or not a map of assemblies under `releases`.
+    pub fn parse(text: &str) -> Result<Self, AssemblyError> {
+        let tree: Value =
+            serde_yaml::from_str(text).map_err(|error| AssemblyError::NotYaml { why: error.to_string() })?;
+        match tree {
+            Value::Map(mut top) => match top.entries.swap_remove("releases") {
+                Some(Value::Map(releases)) => Ok(Self { releases }),
+                Some(_) | None => Err(shape("releases")),
+            },
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::List(_) => {
+                Err(shape("releases"))
+            }
+        }
+    }
+
+    /// The assembly keys in file order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.releases.entries.keys().map(String::as_str)
+    }
+
+    /// Resolves a release.
+    ///
+    /// # Errors
+    ///
+    /// Not listed, not a map, or circular inheritance.
+    pub fn resolve(&self, release: &ZStream) -> Result<Assembly, AssemblyError> {
+        self.resolve_key(&release.assembly_key())
+    }
+
+    /// Resolves an assembly by its key.
+    ///
+    /// # Errors
+    ///
+    /// Not listed, not a map, or circular inheritance.
+    pub fn resolve_key(&self, key: &str) -> Result<Assembly, AssemblyError> {
+        let mut found = Assembly { key: key.to_owned(), ..Assembly::default() };
+        let family = self.family(key, &mut found.warnings)?;
+        let mut merged = IndexMap::new();
+        // The oldest ancestor first; each younger one is laid over it.
+        for (key, assembly) in family.iter().rev() {
+            for (part, value) in &assembly.entries {
+                if matches!(layer::split(part).0, "group" | "basis") {
+                    layer::set(&mut merged, part, value, key);
+                }
+            }
+        }
+        if let Some(group) = merged.get("group") {
+            read_advisories(&mut found, group.get("advisories"));
+            read_ticket(&mut found, group.get("release_jira"));
+            read_date(&mut found, group.get("release_date"));
+            read_shipment(&mut found, group.get("shipment"));
+        }
+        found.refuse_to_guess_the_flow();
+        read_builds(&mut found, merged.get("basis").and_then(|basis| basis.get("reference_releases")));
+        Ok(found)
+    }
+
+    /// The assembly and its ancestors, itself first.
+    fn family(&self, key: &str, warnings: &mut Vec<String>) -> Result<Vec<(&str, &Map)>, AssemblyError> {
+        let mut family: Vec<(&str, &Map)> = Vec::new();
+        let mut next = Some(key.to_owned());
+        while let Some(key) = next {
+            if family.iter().any(|(known, _)| *known == key) {
+                let chain = family.iter().map(|(known, _)| (*known).to_owned()).chain([key]).collect();
+                return Err(AssemblyError::Cycle { chain });
+            }
+            let Some((listed, entry)) = self.releases.entries.get_key_value(&key) else {
+                let Some((child, _)) = family.last() else { return Err(AssemblyError::NotListed { key }) };
+                warnings
+                    .push(format!("{child} inherits from {key}, which is not listed; it counts as having no parent"));
+                break;
+            };
+            let assembly = entry
+                .get("assembly")
+                .and_then(Value::as_map)
+                .ok_or_else(|| shape(&format!("releases.{key}.assembly")))?;
+            let repeated = self.releases.repeated.iter().filter(|repeated| **repeated == key);
+            for key in repeated.chain(repeated_inside(assembly)) {
+                warnings.push(format!("{listed}: key {key} is written more than once; the last one counts"));
+            }
+            family.push((listed, assembly));
+            next = parent_of(assembly);
+        }
+        Ok(family)
+    }
+
+    fn assembly(&self, key: &str) -> Result<&Value, AssemblyError> {
+        let entry = self.releases.entries.get(key).ok_or_else(|| AssemblyError::NotListed { key: key.to_owned() })?;
+        entry.get("assembly").ok_or_else(|| shape(&format!("releases.{key}.assembly")))
+    }
+}
+
+fn shape(path: &str) -> AssemblyError {
+    AssemblyError::Shape { path: path.to_owned(), expected: "a map" }
+}
+
+/// `basis.assembly`, whatever suffixes the two keys carry. It is never inherited.
+fn parent_of(assembly: &Map) -> Option<String> {
+    let named = |map: &'_ Map, name: &str| {
+        let (_, value) = map.entries.iter().find(|(key, _)| {
+            let (stem, meeting) = layer::split(key);
+            stem == name && meeting != layer::Meeting::Remove
+        })?;
+        Some(value.clone())
+    };
+    named(named(assembly, "basis")?.as_map()?, "assembly")?.text()
+}
+
+/// Repeated keys of the parts that we read.
+fn repeated_inside(assembly: &Map) -> impl Iterator<Item = &String> {
+    let parts = assembly.entries.iter().filter(|(key, _)| matches!(layer::split(key).0, "group" | "basis"));
+    let parts = parts.filter_map(|(_, value)| value.as_map());
+    let inner = parts.clone().flat_map(|map| map.entries.values().filter_map(Value::as_map));
+    assembly.repeated.iter().chain(parts.chain(inner).flat_map(|map| &map.repeated))
+}
+
+fn read_advisories(found: &mut Assembly, node: Option<&Node<'_>>) {
+    let Some(node) = node.filter(|node| !node.is_null()) else { return };
+    let Node::Map(entries, _) = node else {
+        return found.not_ready("group.advisories".to_owned(), "is not a map of advisory numbers");
+    };
+    for (impetus, node) in entries {
+        let entry = format!("group.advisories.{impetus}");
+        found.came_from(&entry, node.origin());
+        match node.scalar().and_then(|(value, _)| value.text()).map(|text| (text.parse::<i64>(), text)) {
+            Some((Ok(number), _)) if number > 0 => {
+                found.advisories.insert((*impetus).to_owned(), AdvisoryId::new(number.unsigned_abs()));
+            }
+            Some((Ok(number), _)) => {
+                found.not_ready(entry, format!("{number} is a placeholder: ART has not created the advisory yet"));
+            }
+            Some((Err(_), text)) => found.not_ready(entry, format!("{text:?} is not an advisory number")),
+            None => found.not_ready(entry, "has no number yet"),
+        }
+    }
+}
+
+fn read_ticket(found: &mut Assembly, node: Option<&Node<'_>>) {
+    let Some((value, origin)) = node.and_then(Node::scalar) else { return };
+    let Some(ticket) = value.text().filter(|text| !text.is_empty()) else { return };
+    found.came_from("group.release_jira", origin);
+    if ticket.ends_with("-0") {
+        return found
+            .warnings
+            .push(format!("group.release_jira is {ticket}, a placeholder; the ticket is not known yet"));
+    }
+    found.jira_ticket = Some(ticket);
+}
+
+fn read_date(found: &mut Assembly, node: Option<&Node<'_>>) {
+    let Some((value, origin)) = node.and_then(Node::scalar) else { return };
+    let Some(date) = value.text().filter(|text| !text.is_empty()) else { return };
+    found.came_from("group.release_date", origin);
+    found.release_date = Some(date);
+}
+
+fn read_shipment(found: &mut Assembly, node: Option<&Node<'_>>) {
+    let Some(node) = node.filter(|node| !node.is_null()) else { return };
+    found.has_shipment = true;
+    let url = node.get("url").and_then(Node::scalar);
+    match url.and_then(|(value, origin)| Some((value.text().filter(|text| !text.is_empty())?, origin))) {
+        Some((url, origin)) => {
+            found.came_from("group.shipment.url", origin);
+            found.shipment_mr = Some(url);
+        }
+        None => {
+            found.not_ready("group.shipment.url".to_owned(), "is missing: ART has not opened the merge request yet")
+        }
+    }
+}
+
+fn read_builds(found: &mut Assembly, node: Option<&Node<'_>>) {
+    let Some(Node::Map(entries, _)) = node else { return };
+    for (arch, node) in entries {
+        let entry = format!("basis.reference_releases.{arch}");
+        found.came_from(&entry, node.origin());
+        match node.scalar().and_then(|(value, _)| value.text()) {
+            Some(build) => drop(found.candidate_builds.insert((*arch).to_owned(), build)),
+            None => found.warnings.push(format!("{entry} names no build")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

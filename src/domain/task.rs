@@ -556,6 +556,13 @@ pub enum ClosedGate {
         /// What was tried.
         what: String,
     },
+    /// The test record of a build does not exist yet, or its tests still run.
+    TestRecord {
+        /// Which build.
+        which: Which,
+        /// How far it is.
+        state: String,
+    },
     /// A record or registry that contradicts itself.
     BadRecord {
         /// Which file and why.
@@ -585,7 +592,9 @@ impl ClosedGate {
                 "Rejected" | "Failed" => OpenedBy::Person,
                 _ => OpenedBy::Time,
             },
-            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } => OpenedBy::Time,
+            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } | Self::TestRecord { .. } => {
+                OpenedBy::Time
+            }
             Self::AdvisoryState { .. }
             | Self::AdvisoryDropped { .. }
             | Self::NoReleaseDate
@@ -596,6 +605,37 @@ impl ClosedGate {
             | Self::MergeRequestClosed { .. }
             | Self::UnknownOutcome { .. }
             | Self::BadRecord { .. } => OpenedBy::Person,
+        }
+    }
+}
+
+impl ClosedGate {
+    /// What a person does about it, as the beginning of a sentence.
+    pub fn step(&self) -> String {
+        match self {
+            Self::Promotion { phase } if matches!(phase.as_str(), "Rejected" | "Failed") => {
+                "ask ART why the payload was not accepted".to_owned()
+            }
+            Self::Promotion { .. } => "wait for ART to promote the payload (look again in 30 min)".to_owned(),
+            Self::StageRelease { state: StageRelease::Failed(_), mr } => {
+                format!("look at stage stage-release-triggers in the pipeline of {mr} and work with ART")
+            }
+            Self::StageRelease { mr, .. } => format!("wait for the stage release of {mr} (look again in 15 min)"),
+            Self::Prerequisite { task, .. } => format!("finish {task} first"),
+            Self::Queue { .. } => "wait for the queue (look again in 10 min)".to_owned(),
+            Self::AdvisoryState { .. } => "ask ART to move the advisories to QE".to_owned(),
+            Self::AdvisoryDropped { .. } => "ask ART why an advisory with builds was dropped".to_owned(),
+            Self::TooEarly { from } => format!("wait until {from}"),
+            Self::NoReleaseDate => "ask ART to put the release date into build data".to_owned(),
+            Self::NotReady { .. } => "ask ART to complete the build data".to_owned(),
+            Self::Decision { which, .. } => {
+                format!("look at the failed jobs and decide (--decide accept|reject --reason TEXT) about the {which} build")
+            }
+            Self::Blocker { .. } => "resolve the blocker (oar issue resolve)".to_owned(),
+            Self::Missing { .. } => "provide it".to_owned(),
+            Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
+            Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
+            Self::BadRecord { .. } => "ask the owner of the record to correct it".to_owned(),
         }
     }
 }
@@ -626,6 +666,7 @@ impl fmt::Display for ClosedGate {
             Self::Missing { what } => f.write_str(what),
             Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
             Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
+            Self::TestRecord { which, state } => write!(f, "the {which} build is not tested yet: {state}"),
             Self::BadRecord { why } => f.write_str(why),
         }
     }

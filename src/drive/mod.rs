@@ -1,1 +1,179 @@
-//! Moves a release as far as it can go.
+//! Moves a release as far as it can go: look at the world, ask the planner, carry the plan out, again.
+//!
+//! Refuses: rules (the planner's), services (the operators'), wording beyond what messages carry.
+
+pub mod act;
+pub mod gather;
+pub mod memory;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::core::context::Context;
+use crate::core::statebox::error::{StoreError, StoreFault};
+use crate::domain::release::ZStream;
+use crate::domain::state::operation::Operation;
+use crate::operators::error::{TaskError, TaskFailure};
+use crate::operators::request::Verdict;
+use crate::operators::run::TaskReport;
+use crate::planner::plan::{Plan, Verdict as Standing, plan};
+use memory::Memory;
+
+use crate::domain::task::{Task, Which};
+
+/// Rounds without a wait in between; more than that means that plan and world do not fit together.
+const MOST_ROUNDS: u32 = 100;
+
+/// The shortest wait of a watching drive: nothing we wait for changes faster.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a person wants of this drive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Owner for take-ownership.
+    pub email: Option<String>,
+    /// Decision about a rejected build.
+    pub decide: Option<(Which, Verdict)>,
+    /// A failed task to be tried again.
+    pub retry: Option<Task>,
+    /// Approve before the day before the release date.
+    pub ignore_release_date: bool,
+    /// How long to go on.
+    pub persistence: Persistence,
+}
+
+/// How long a drive goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// One look and one round of actions.
+    Once,
+    /// Until only waits remain.
+    #[default]
+    UntilWaiting,
+    /// Through the waits, until the release is done or a person is needed.
+    Watch,
+}
+
+/// What happens during a drive, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A task run ended with a report.
+    Ran(&'a TaskReport),
+    /// A task run could not be carried out.
+    CouldNot(&'a TaskFailure),
+    /// The state was changed by the drive itself.
+    Marked(String),
+    /// Nothing can be done until then.
+    Waits {
+        /// When the next look makes sense.
+        until: Timestamp,
+        /// What is waited for.
+        plan: &'a Plan,
+    },
+}
+
+/// Drives `release`; the last plan tells where it stands.
+///
+/// # Errors
+///
+/// The state cannot be read or written, somebody else drives, or the run was cancelled.
+pub async fn drive(
+    ctx: &Context,
+    release: &ZStream,
+    wishes: &Wishes,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Plan, TaskError> {
+    let mut memory = Memory::default();
+    let mut lease = None;
+    let ended = rounds(ctx, release, wishes, &mut memory, &mut lease, tell).await;
+    if let Some(lease) = lease {
+        let give_back = Operation::ReleaseLease { holder: lease.holder, epoch: lease.epoch };
+        // A lease that cannot be given back expires by itself.
+        let _ = ctx.statebox.apply(release, &[give_back], "Release driver lease").await;
+    }
+    ended
+}
+
+/// What is next, without doing anything.
+///
+/// # Errors
+///
+/// Build data cannot be read.
+pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, TaskError> {
+    ctx.clock.refresh().await;
+    Ok(plan(&gather::input(ctx, release, wishes, &Memory::default()).await?))
+}
+
+struct Lease {
+    holder: String,
+    epoch: i64,
+}
+
+async fn rounds(
+    ctx: &Context,
+    release: &ZStream,
+    wishes: &Wishes,
+    memory: &mut Memory,
+    lease: &mut Option<Lease>,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Plan, TaskError> {
+    memory.retry = wishes.retry;
+    let mut rounds_without_wait = 0;
+    loop {
+        ctx.clock.refresh().await;
+        if ctx.cancel.is_cancelled() {
+            return Err(TaskError::Cancelled);
+        }
+        let now_plan = plan(&gather::input(ctx, release, wishes, memory).await?);
+        if now_plan.actions.is_empty() {
+            let Standing::Waiting { recheck_at } = now_plan.verdict else { return Ok(now_plan) };
+            if wishes.persistence != Persistence::Watch {
+                return Ok(now_plan);
+            }
+            let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
+            tell(Event::Waits { until, plan: &now_plan });
+            ctx.clock.pause(until.duration_since(ctx.clock.now()), &ctx.cancel).await;
+            rounds_without_wait = 0;
+            continue;
+        }
+        if ctx.options.dry_run {
+            return Ok(now_plan);
+        }
+        if lease.is_none() {
+            *lease = take_lease(ctx, release).await?;
+        }
+        act::carry_out(ctx, release, wishes, &now_plan, memory, tell).await?;
+        rounds_without_wait += 1;
+        if wishes.persistence == Persistence::Once {
+            return Ok(plan(&gather::input(ctx, release, wishes, memory).await?));
+        }
+        if rounds_without_wait >= MOST_ROUNDS {
+            return Err(TaskError::Internal {
+                assumed: format!("{MOST_ROUNDS} rounds of actions bring {release} to a wait or an end"),
+            });
+        }
+    }
+}
+
+/// Takes the driver's lease; nothing while there is no state file to hold it.
+async fn take_lease(ctx: &Context, release: &ZStream) -> Result<Option<Lease>, TaskError> {
+    if ctx.statebox.load(release).await?.is_none() {
+        return Ok(None);
+    }
+    let holder = format!("{}@{}", ctx.actor, std::process::id());
+    let take = Operation::AcquireLease { holder: holder.clone(), at: ctx.clock.now() };
+    let saved = ctx.statebox.apply(release, &[take], "Take driver lease").await?;
+    let epoch = saved.state.driver().map_or(0, |lease| lease.epoch);
+    Ok(Some(Lease { holder, epoch }))
+}
+
+/// Is somebody else driving?
+pub fn is_driver_busy(error: &TaskError) -> bool {
+    use crate::domain::state::operation::Rejection;
+    matches!(
+        error,
+        TaskError::Store(StoreError {
+            fault: StoreFault::Rejected(Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. }),
+            ..
+        })
+    )
+}

@@ -1,5 +1,6 @@
-//! All integration tests in one binary: one link, one set-up.
-#![expect(clippy::expect_used, reason = "a test that cannot go on says so")]
+//! The integration tests: one binary, one link.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
+mod config;
 mod corpus;
 mod properties;

@@ -1,1 +1,26 @@
-//! One file per service; every request leaves through http.rs.
+//! One file per service; every request leaves through `http.rs`.
+//!
+//! A client turns one operation into one request and the answer into domain types. Refuses: rules
+//! about releases, knowledge of tasks, other clients.
+
+pub mod build_data;
+pub mod catalog_stage;
+pub mod customer_portal;
+pub mod elliott;
+pub mod errata;
+pub mod error;
+pub mod gangway;
+pub mod github;
+pub mod gitlab;
+pub mod http;
+pub mod jenkins;
+pub mod jira;
+pub mod pacer;
+pub mod process;
+pub mod prow;
+pub mod registry;
+pub mod release_controller;
+pub mod retry;
+pub mod service;
+pub mod signatures;
+pub mod slack;

@@ -1,3 +1,4 @@
-//! Sentences with "never" and "always", tried on generated input.
+//! "Never" and "always" sentences, tried on many random cases.
 
+mod planner;
 mod state;

@@ -1,0 +1,73 @@
+# Everything an engineer does with this tree. `make` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PREFIX ?= /usr/local
+NAMES := oarctl job jobctl
+CARGO ?= cargo
+# The C library that josekit links; the rest of the build needs only a compiler.
+PACKAGES := gcc pkg-config libssl-dev ca-certificates
+TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
+
+.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+packages: ## install missing Debian packages (as root), or name them in one line
+	@missing=""; for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ] && command -v dpkg-query >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then echo "installing:$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else echo "missing Debian packages; run:  sudo apt-get install -y$$missing" >&2; exit 1; fi; fi
+
+setup: packages ## packages, and the tools that `make ci` uses
+	@command -v cargo-nextest >/dev/null || $(CARGO) install --locked cargo-nextest
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+
+rehearse: packages ## build a release binary and rehearse 4.20.17
+	$(CARGO) build --release --locked
+	./target/release/oar rehearse 4.20.17
+
+test: packages ## all tests
+	$(CARGO) $(TEST_RUNNER) --locked --all-targets
+
+quick: ## rules only: domain and planner
+	$(CARGO) test --locked --lib -- domain:: planner::
+
+check: ## format, lints, documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
+
+snapshots: ## rewrite snapshots and generated reference, then look at `git diff`
+	INSTA_UPDATE=always OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --all-targets
+
+docs: ## regenerate docs/reference
+	OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --test it surface
+
+deny: ## licences, bans and sources of all dependencies
+	$(CARGO) deny --offline check bans licenses sources
+
+bench: ## time and memory of a rehearsal (median of 5)
+	$(CARGO) build --release --locked
+	tools/bench.sh ./target/release/oar
+
+serve sim: ## the simulator in the foreground; prints what to export
+	$(CARGO) run --locked --release -- sim serve
+
+crash: ## kill the program between two writes and run it again
+	$(CARGO) $(TEST_RUNNER) --locked --test it crash
+
+fuzz: ## parsers against hostile text, a longer run
+	PROPTEST_CASES=20000 $(CARGO) test --locked --test it properties
+
+ci: check test ## exactly what CI runs
+	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
+	@git diff --exit-code -- docs/reference
+
+install: packages ## oar with its other names into $(PREFIX)/bin
+	$(CARGO) build --release --locked
+	install -D -m 755 target/release/oar $(DESTDIR)$(PREFIX)/bin/oar
+	@for name in $(NAMES); do ln -sf oar $(DESTDIR)$(PREFIX)/bin/$$name; done
+
+uninstall: ## removes what install made
+	rm -f $(DESTDIR)$(PREFIX)/bin/oar $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(NAMES))

@@ -1,0 +1,249 @@
+//! The words of the command line. Help texts are the manual: every command says what it changes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::config::ConfigCommand;
+use super::rehearse::RehearseArgs;
+use super::sim::SimCommand;
+use super::state::StateCommand;
+use crate::domain::ids::{BuildNumber, ProwJobId};
+use crate::domain::release::ZStream;
+use crate::domain::task::{Task, TaskStatus};
+
+/// Other names of the executable, and the command each of them stands for.
+pub const NAMES: [(&str, &str); 3] = [("oarctl", "ctl"), ("job", "job"), ("jobctl", "jobctl")];
+
+/// Ships OpenShift z-stream releases
+///
+/// Every task can be run alone; `drive` moves a release as far as it can go and says what it waits for;
+/// `rehearse` does all of it against a simulator, without any credential.
+#[derive(Debug, Parser)]
+#[command(name = "oar", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  oar rehearse 4.20.17                  a whole release against the simulator, no credentials\n  oar -r 4.20.17 status                 where the release stands and what comes next\n  oar -r 4.20.17 drive                  do everything that can be done now\n  oar -r 4.20.17 stage-testing          one task alone\n\nExit codes: 0 done, 3 waiting, 4 a person is needed, 5 a Fail verdict, 6 credential, 7 service down, 8 conflict, 2 usage, 1 internal.")]
+pub struct Cli {
+    /// The release: 4.20.17, 4.21.0-rc.1
+    #[arg(short, long, global = true, value_name = "RELEASE")]
+    pub release: Option<ZStream>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Post no messages
+    #[arg(long, global = true)]
+    pub no_notify: bool,
+    /// Change nothing, neither outside nor in the state
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Answer every question with yes
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// When to colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Keep the state in this folder instead of GitHub
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Settings file (TOML) instead of the user's own
+    #[arg(long, global = true, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// More log on stderr: -v steps, -vv calls
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to colour the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On terminals, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the state file of the release
+    CreateTestReport,
+    /// Make one engineer the owner of advisories, merge request and sub-tasks
+    ///
+    /// Without -e the owner named in the sealed settings is taken.
+    TakeOwnership {
+        /// Mail address of the owner
+        #[arg(short, long, value_name = "ADDRESS")]
+        email: Option<String>,
+    },
+    /// Look for CVE trackers that are attached to no advisory and no shipment
+    CheckCveTrackerBug,
+    /// Look for security alerts on the RHCOS advisory
+    #[command(alias = "check-blocking-sec-alerts")]
+    CheckRhcosSecurityAlerts,
+    /// Push the advisories to the staging CDN, or look how the pushes go
+    PushToCdnStaging {
+        /// Only look, start no push
+        #[arg(long)]
+        check_only: bool,
+    },
+    /// Start the image-consistency job, or look how it goes
+    ImageConsistencyCheck {
+        /// A Prow job that was started by hand
+        #[arg(short = 'i', long, value_name = "PROW_ID")]
+        job_id: Option<ProwJobId>,
+    },
+    /// Start the stage pipeline, or look how it goes
+    StageTesting {
+        /// A Jenkins build that was started by hand
+        #[arg(short = 'n', long, alias = "build_number", value_name = "NUMBER")]
+        build_number: Option<BuildNumber>,
+        /// Start although a gate is closed; needs --reason
+        #[arg(long, requires = "reason")]
+        force: bool,
+        /// Why; recorded in the state
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Check that the promoted payload is signed on the public mirror
+    ///
+    /// Exit 0: signed, or not due yet; 5: still unsigned on the release date.
+    ImageSignedCheck,
+    /// Judge the tests of the nightly chosen for the release
+    AnalyzeCandidateBuild(Decide),
+    /// Judge the tests of the promoted payload: the gate
+    AnalyzePromotedBuild(Decide),
+    /// Final approval: approve the merge request and move the advisories
+    ///
+    /// One pass: while the advisory page is not public yet, run it again (or let `drive --watch`).
+    ChangeAdvisoryStatus {
+        /// Start earlier than one day before the release date
+        #[arg(long)]
+        ignore_release_date: bool,
+    },
+    /// Show where the release stands, what it waits for and what comes next
+    Status,
+    /// Show what is next and why, without doing anything
+    Plan(DriveArgs),
+    /// Move the release as far as it can go
+    Drive(DriveArgs),
+    /// Set the status of a task by hand, within the rules
+    UpdateTaskStatus {
+        /// The task
+        task: Task,
+        /// Not Started, In Progress, Pass or Fail
+        status: TaskStatus,
+        /// Why; recorded in the state
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Change even a Pass; needs --reason
+        #[arg(long = "override", requires = "reason")]
+        override_: bool,
+    },
+    /// Add, resolve and list issues of the release
+    #[command(subcommand)]
+    Issue(IssueCommand),
+    /// Settings: show, check, seal and open
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// State files: show, check, format
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Rehearse a whole release against the simulator
+    Rehearse(RehearseArgs),
+    /// The simulator on its own
+    #[command(subcommand)]
+    Sim(SimCommand),
+    /// Commands for cron and controllers (also: oarctl)
+    Ctl {
+        /// What to do
+        #[command(subcommand)]
+        command: CtlCommand,
+    },
+    /// Test jobs of builds (also: job)
+    Job,
+    /// Job controllers (also: jobctl)
+    Jobctl,
+}
+
+/// Commands for cron and controllers.
+#[derive(Debug, Subcommand)]
+pub enum CtlCommand {
+    /// One pass over the final approval of a release that is waiting for its advisory page
+    ApprovalChecker,
+}
+
+/// A person's decision about a rejected build.
+#[derive(Debug, Args)]
+pub struct Decide {
+    /// Decide about a rejected build
+    #[arg(long, value_name = "DECISION", requires = "reason")]
+    pub decide: Option<Decision>,
+    /// Why; recorded in the state
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Accept or reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Decision {
+    /// Ship it all the same
+    Accept,
+    /// Do not ship it
+    Reject,
+}
+
+/// How to drive.
+#[derive(Debug, Args)]
+pub struct DriveArgs {
+    /// Mail address of the owner, for take-ownership
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// One look and one round of actions
+    #[arg(long, conflicts_with = "watch")]
+    pub once: bool,
+    /// Stay and look again whenever something may have changed, until the release is done
+    #[arg(long)]
+    pub watch: bool,
+    /// Decide about a rejected build: candidate=accept, promoted=reject; needs --reason
+    #[arg(long, value_name = "BUILD=DECISION", requires = "reason")]
+    pub decide: Option<String>,
+    /// Why; recorded in the state
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Try a failed task again
+    #[arg(long, value_name = "TASK")]
+    pub retry: Option<Task>,
+    /// Approve earlier than one day before the release date
+    #[arg(long)]
+    pub ignore_release_date: bool,
+}
+
+/// Issues of a release.
+#[derive(Debug, Subcommand)]
+pub enum IssueCommand {
+    /// Report an issue; a blocker unless told otherwise
+    Add {
+        /// What is wrong, in one sentence
+        text: String,
+        /// A task it concerns; repeat for several, leave out for the whole release
+        #[arg(long = "task", value_name = "TASK")]
+        tasks: Vec<Task>,
+        /// It does not block the release
+        #[arg(long)]
+        no_blocker: bool,
+    },
+    /// Close an open issue
+    Resolve {
+        /// Its id, or a part of its text
+        issue: String,
+        /// How it was resolved
+        #[arg(long, value_name = "TEXT")]
+        resolution: String,
+    },
+    /// List the issues
+    List,
+}

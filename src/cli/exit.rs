@@ -1,0 +1,116 @@
+//! Every exit code of the binary: one enum, one table.
+
+use crate::core::error::ErrorClass;
+use crate::domain::task::{OpenedBy, Outcome};
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// Did what was asked.
+    Done,
+    /// A defect of ours.
+    Internal,
+    /// The command line makes no sense.
+    Usage,
+    /// Something is awaited that comes by itself.
+    Waiting,
+    /// A person is needed.
+    NeedsPerson,
+    /// A verdict of this run: Fail.
+    Failed,
+    /// A credential is missing or was refused.
+    Credential,
+    /// A service is unavailable.
+    Unavailable,
+    /// Somebody else is at work on the same thing.
+    Conflict,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    /// All of them, by code.
+    pub const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Internal,
+        Self::Usage,
+        Self::Waiting,
+        Self::NeedsPerson,
+        Self::Failed,
+        Self::Credential,
+        Self::Unavailable,
+        Self::Conflict,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Waiting => 3,
+            Self::NeedsPerson => 4,
+            Self::Failed => 5,
+            Self::Credential => 6,
+            Self::Unavailable => 7,
+            Self::Conflict => 8,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// What it means, for the reference.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "did what was asked (Pass, In Progress, nothing to do)",
+            Self::Internal => "internal error",
+            Self::Usage => "usage: the arguments or the given file make no sense",
+            Self::Waiting => "waiting for something that comes by itself (drive, a blocked task)",
+            Self::NeedsPerson => "a person is needed: blocker, decision, confirmation, a stored Fail",
+            Self::Failed => "a verdict reached in this run: Fail",
+            Self::Credential => "a credential is missing or was refused",
+            Self::Unavailable => "a service is unavailable",
+            Self::Conflict => "conflict: somebody else is driving or writing",
+            Self::Interrupted => "interrupted (Ctrl-C)",
+            Self::Terminated => "terminated (SIGTERM)",
+        }
+    }
+
+    /// The ending of a task that was run alone.
+    pub fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Passed { .. } | Outcome::Waiting { .. } | Outcome::Unchanged { .. } => Self::Done,
+            Outcome::Blocked { by } => match by.opened_by() {
+                OpenedBy::Time => Self::Waiting,
+                OpenedBy::Person => Self::NeedsPerson,
+            },
+            Outcome::Failed { .. } => Self::Failed,
+        }
+    }
+
+    /// The ending of a run that could not find out or act.
+    pub fn of_error(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::Auth => Self::Credential,
+            ErrorClass::Config | ErrorClass::InvalidInput => Self::Usage,
+            ErrorClass::NotReady => Self::Waiting,
+            ErrorClass::NotFound => Self::NeedsPerson,
+            ErrorClass::Conflict => Self::Conflict,
+            ErrorClass::RateLimit | ErrorClass::Transient | ErrorClass::Corrupt => Self::Unavailable,
+            ErrorClass::Internal => Self::Internal,
+        }
+    }
+}
+
+/// The table for `docs/reference/exit-codes.md`.
+pub fn table() -> String {
+    let mut text = String::from("| Code | Meaning |\n|---|---|\n");
+    for exit in Exit::ALL {
+        text.push_str(&format!("| {} | {} |\n", exit.code(), exit.meaning()));
+    }
+    text
+}

@@ -1,0 +1,227 @@
+//! `oar`: one request per command line.
+
+use std::sync::Arc;
+
+use clap::CommandFactory as _;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
+use super::exit::Exit;
+use super::logging::LogClock;
+use super::outside::Outside;
+use super::render::{self, Told};
+use super::{config, drive, rehearse, sim, state};
+use crate::core::config::error::ConfigError;
+use crate::core::config::settings::Settings;
+use crate::core::config::sources::Flags;
+use crate::core::context::{Context, Options};
+use crate::domain::release::ZStream;
+use crate::domain::task::Which;
+use crate::operators::request::{TaskRequest, Verdict};
+use crate::operators::{issues, run, status, update_task_status};
+
+/// One call of the program, with what all commands share.
+#[derive(Debug)]
+pub struct Call {
+    /// Streams, environment, arguments.
+    pub outside: Outside,
+    /// Fires on Ctrl-C.
+    pub cancel: CancellationToken,
+    /// Print JSON?
+    pub json: bool,
+    /// The release, when one was given.
+    pub release: Option<ZStream>,
+    clock: LogClock,
+    flags: Flags,
+    options: Options,
+}
+
+/// Runs one command line.
+pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: LogClock) -> Exit {
+    let mut flags = Flags::default();
+    if let Some(dir) = &cli.state {
+        flags = flags.with("--state", "state.dir", dir.display().to_string());
+    }
+    if let Some(file) = &cli.settings {
+        flags = flags.with("--settings", "settings.file", file.display().to_string());
+    }
+    let options = Options { no_notify: cli.no_notify, dry_run: cli.dry_run };
+    let call = Call { outside, cancel, json: cli.json, release: cli.release, clock, flags, options };
+    match dispatch(&call, cli.command).await {
+        Ok(exit) => exit,
+        Err(told) => call.tell(&told),
+    }
+}
+
+async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
+    match command {
+        Command::CreateTestReport => task(call, TaskRequest::CreateTestReport).await,
+        Command::TakeOwnership { email } => task(call, TaskRequest::TakeOwnership { email }).await,
+        Command::CheckCveTrackerBug => task(call, TaskRequest::CheckCveTrackerBug).await,
+        Command::CheckRhcosSecurityAlerts => task(call, TaskRequest::CheckRhcosSecurityAlerts).await,
+        Command::PushToCdnStaging { check_only } => task(call, TaskRequest::PushToCdnStaging { check_only }).await,
+        Command::ImageConsistencyCheck { job_id } => {
+            task(call, TaskRequest::ImageConsistencyCheck { job: job_id }).await
+        }
+        Command::StageTesting { build_number, force, reason } => {
+            let force = reason.filter(|_| force);
+            task(call, TaskRequest::StageTesting { build: build_number, force }).await
+        }
+        Command::ImageSignedCheck => task(call, TaskRequest::ImageSignedCheck).await,
+        Command::AnalyzeCandidateBuild(decide) => analyze(call, Which::Candidate, decide).await,
+        Command::AnalyzePromotedBuild(decide) => analyze(call, Which::Promoted, decide).await,
+        Command::ChangeAdvisoryStatus { ignore_release_date } => {
+            task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date }).await
+        }
+        Command::Status => {
+            let (ctx, release) = (call.context()?, call.release()?);
+            let view = status::of(&ctx, &release).await.map_err(|error| call.told_task("the status", error))?;
+            call.show(&view.text(), &view.json());
+            Ok(Exit::Done)
+        }
+        Command::UpdateTaskStatus { task, status, reason, override_ } => {
+            let (ctx, release) = (call.context()?, call.release()?);
+            let by_hand = update_task_status::ByHand { task, status, reason, may_change_pass: override_ };
+            let told = update_task_status::run(&ctx, &release, by_hand).await;
+            let told = told.map_err(|error| call.told_task(&format!("{task} of {release} could not be set"), error))?;
+            call.show(&told, &serde_json::json!({ "ok": true, "summary": told }));
+            Ok(Exit::Done)
+        }
+        Command::Issue(command) => issue(call, command).await,
+        Command::Plan(args) => drive::plan(call, args).await,
+        Command::Drive(args) => drive::drive(call, args).await,
+        Command::Config(command) => config::run(call, command).await,
+        Command::State(command) => state::run(call, command).await,
+        Command::Rehearse(args) => rehearse::run(call, args).await,
+        Command::Sim(command) => sim::run(call, command).await,
+        Command::Ctl { command: CtlCommand::ApprovalChecker } => {
+            let (ctx, release) = (call.context()?, call.release()?);
+            let report = crate::agents::approval_checker::pass(&ctx, &release).await;
+            let report = report.map_err(|failure| Told::failure(&failure))?;
+            call.show(&render::report_text(&report), &render::report_json(&report));
+            Ok(Exit::of_outcome(&report.outcome))
+        }
+        Command::Job | Command::Jobctl => {
+            let name = if matches!(command, Command::Job) { "job" } else { "jobctl" };
+            call.outside.err.line(format!(
+                "error: {name} has no command in this version\n  why:  the job system is not part of it yet\n  next: CHANGELOG.md tells what each version can do"
+            ));
+            Ok(Exit::Usage)
+        }
+    }
+}
+
+async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
+    let (ctx, release) = (call.context()?, call.release()?);
+    let report = run::run_task(&ctx, &release, request).await.map_err(|failure| Told::failure(&failure))?;
+    call.show(&render::report_text(&report), &render::report_json(&report));
+    Ok(Exit::of_outcome(&report.outcome))
+}
+
+async fn analyze(call: &Call, which: Which, decide: Decide) -> Result<Exit, Told> {
+    let decide = decide
+        .decide
+        .map(|decision| Verdict { accept: decision == Decision::Accept, reason: decide.reason.unwrap_or_default() });
+    task(call, TaskRequest::AnalyzeBuild { which, decide }).await
+}
+
+async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
+    let (ctx, release) = (call.context()?, call.release()?);
+    let told = match command {
+        IssueCommand::Add { text, tasks, no_blocker } => {
+            issues::add(&ctx, &release, &text, &tasks, !no_blocker).await
+        }
+        IssueCommand::Resolve { issue, resolution } => issues::resolve(&ctx, &release, &issue, &resolution).await,
+        IssueCommand::List => issues::list(&ctx, &release).await,
+    };
+    let told = told.map_err(|error| call.told_task(&format!("the issues of {release}"), error))?;
+    call.show(&told.text, &told.json);
+    Ok(Exit::Done)
+}
+
+impl Call {
+    /// The settings of this call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::load`].
+    pub fn settings(&self) -> Result<Settings, Told> {
+        Settings::load(&self.outside.env, &self.flags).map_err(|error| told_config("the settings", &error))
+    }
+
+    /// The surroundings for operators. Contacts nobody.
+    ///
+    /// # Errors
+    ///
+    /// Settings that cannot be used, or a missing credential of the state store.
+    pub fn context(&self) -> Result<Context, Told> {
+        let settings = Arc::new(self.settings()?);
+        let clock = Context::clock_of(&settings).map_err(|error| told_config("the start", &error))?;
+        // A second context of one call keeps the first clock.
+        let clock = self.clock.get_or_init(|| clock).clone();
+        let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
+        let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
+        Context::new(settings, clock, self.cancel.clone(), actor, options)
+            .map_err(|error| told_config("the start", &error))
+    }
+
+    /// The release of `-r`.
+    ///
+    /// # Errors
+    ///
+    /// None was given.
+    pub fn release(&self) -> Result<ZStream, Told> {
+        self.release.clone().ok_or_else(|| {
+            let text = super::args::Cli::command()
+                .error(clap::error::ErrorKind::MissingRequiredArgument, "this command needs a release: -r 4.20.17");
+            Told {
+                what: "the command line is not complete".to_owned(),
+                why: vec![text.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()],
+                done: Vec::new(),
+                next: "add -r RELEASE, for example: oar -r 4.20.17 status".to_owned(),
+                exit: Exit::Usage,
+                class: crate::core::error::ErrorClass::InvalidInput,
+            }
+        })
+    }
+
+    /// What was asked for beside the command.
+    pub const fn options(&self) -> Options {
+        self.options
+    }
+
+    /// Lets log lines carry the time of `clock`.
+    pub fn log_with(&self, clock: crate::core::clock::Clock) {
+        // The first clock stays: log lines of one call share one time.
+        let _ = self.clock.set(clock);
+    }
+
+    /// Prints the result.
+    pub fn show(&self, text: &str, json: &serde_json::Value) {
+        if self.json {
+            self.outside.out.line(format!("{json:#}"));
+        } else {
+            self.outside.out.line(text);
+        }
+    }
+
+    /// Prints an error and gives its exit.
+    pub fn tell(&self, told: &Told) -> Exit {
+        if self.json {
+            self.outside.out.line(format!("{:#}", told.json()));
+        }
+        self.outside.err.line(told.text());
+        told.exit
+    }
+
+    /// An operator's error in words.
+    pub fn told_task(&self, what: &str, error: crate::operators::error::TaskError) -> Told {
+        let (next, class) = (error.next_step(), error.class());
+        Told::new(what, &error, next, class)
+    }
+}
+
+/// A configuration error in words.
+pub fn told_config(what: &str, error: &ConfigError) -> Told {
+    Told::new(format!("{what} cannot be used"), error, error.next_step(), error.class())
+}

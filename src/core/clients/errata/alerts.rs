@@ -1,0 +1,95 @@
+//! Security alerts of a security advisory.
+
+use serde::Deserialize;
+
+use super::Errata;
+use crate::core::clients::error::ClientError;
+use crate::core::clients::retry::Repeat;
+use crate::domain::ids::AdvisoryId;
+
+/// Security alerts of one advisory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityAlerts {
+    /// Does the service know its alerts yet? Without, nothing below means anything.
+    pub fetched: bool,
+    /// What the service says about all of them together.
+    pub blocking: bool,
+    /// Each alert.
+    pub alerts: Vec<Alert>,
+}
+
+/// One security alert.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Alert {
+    /// Its name.
+    pub name: String,
+    /// What is wrong.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// The same at length.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// What to do.
+    #[serde(default)]
+    pub how_to_resolve: Option<String>,
+    /// Does it forbid shipping?
+    pub blocking: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    has_yet_to_be_fetched: bool,
+    alerts: List,
+}
+
+/// An empty object while there are none.
+#[derive(Deserialize)]
+struct List {
+    #[serde(default)]
+    alerts: Vec<Alert>,
+    #[serde(default)]
+    blocking: bool,
+}
+
+impl From<Page> for SecurityAlerts {
+    fn from(page: Page) -> Self {
+        Self { fetched: !page.has_yet_to_be_fetched, blocking: page.alerts.blocking, alerts: page.alerts.alerts }
+    }
+}
+
+impl SecurityAlerts {
+    /// The alerts that forbid shipping.
+    pub fn blocking_alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().filter(|alert| alert.blocking)
+    }
+}
+
+impl Errata {
+    /// The alerts as last fetched: `GET /api/v1/erratum/{id}/security_alerts`. Reads.
+    ///
+    /// # Errors
+    ///
+    /// The service fails or does not know the number.
+    pub async fn security_alerts(&self, id: AdvisoryId) -> Result<SecurityAlerts, ClientError> {
+        let path = format!("/api/v1/erratum/{id}/security_alerts");
+        let page: Page = self.http.get("read security alerts", &path).json_answer().await?;
+        Ok(page.into())
+    }
+
+    /// Fetches the alerts anew: `POST /api/v1/erratum/{id}/security_alerts/refresh`. Converges.
+    ///
+    /// `None` when the service refuses with 400, as it does for some RHCOS advisories: the stored
+    /// alerts ([`Errata::security_alerts`]) are all there is then.
+    ///
+    /// # Errors
+    ///
+    /// The service fails or does not know the number.
+    pub async fn refresh_security_alerts(&self, id: AdvisoryId) -> Result<Option<SecurityAlerts>, ClientError> {
+        let path = format!("/api/v1/erratum/{id}/security_alerts/refresh");
+        let answer = self.http.post("refresh security alerts", Repeat::Converges, &path).accept(&[400]).send().await?;
+        if answer.status.as_u16() == 400 {
+            return Ok(None);
+        }
+        Ok(Some(answer.json::<Page>()?.into()))
+    }
+}

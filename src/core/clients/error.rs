@@ -1,0 +1,158 @@
+//! One call that did not help us: whom we asked, for what, what came back.
+
+use std::fmt;
+
+use super::service::Service;
+use crate::core::error::ErrorClass;
+
+/// A call that failed, with everything a person needs to go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{service} {fault} ({op})")]
+pub struct ClientError {
+    /// Whom we asked.
+    pub service: Service,
+    /// The operation, in words.
+    pub op: &'static str,
+    /// What went wrong.
+    pub fault: Fault,
+    /// A short, masked piece of the answer, when there was one.
+    pub excerpt: Option<String>,
+    /// Seconds after which the service wants to be asked again.
+    pub retry_after_s: Option<u64>,
+    /// The lower error, printed as part of the chain.
+    #[source]
+    pub cause: Option<Box<reqwest::Error>>,
+}
+
+/// What went wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// No answer within the time-out.
+    TimedOut,
+    /// No connection: nothing was sent.
+    Unreachable,
+    /// The connection broke after the request was sent.
+    Broken,
+    /// 401 or 403.
+    Unauthorized(u16),
+    /// Any other status that is not success.
+    Status(u16),
+    /// The answer is not what the service documents.
+    Unreadable(String),
+    /// Status 200, but the service says no in its body.
+    Refused(String),
+    /// We refuse to talk to this host.
+    HostNotAllowed(String),
+    /// The address in the settings or in data is no URL.
+    BadUrl(String),
+    /// The run was cancelled while we waited.
+    Cancelled,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("did not answer in time"),
+            Self::Unreachable => f.write_str("cannot be reached"),
+            Self::Broken => f.write_str("broke the connection"),
+            Self::Unauthorized(code) => write!(f, "refused our credential with HTTP {code}"),
+            Self::Status(code) => write!(f, "answered HTTP {code}"),
+            Self::Unreadable(why) => write!(f, "gave an answer we cannot read: {why}"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::HostNotAllowed(host) => write!(f, "is at {host}, which is not an allowed host"),
+            Self::BadUrl(url) => write!(f, "has no usable address ({url})"),
+            Self::Cancelled => f.write_str("was not asked to the end: the run was cancelled"),
+        }
+    }
+}
+
+impl ClientError {
+    /// A failure without lower error and excerpt.
+    pub fn new(service: Service, op: &'static str, fault: Fault) -> Self {
+        Self { service, op, fault, excerpt: None, retry_after_s: None, cause: None }
+    }
+
+    /// An answer that is not what the service documents.
+    pub fn unreadable(service: Service, op: &'static str, why: impl Into<String>) -> Self {
+        Self::new(service, op, Fault::Unreadable(why.into()))
+    }
+
+    /// What kind of trouble this is.
+    pub fn class(&self) -> ErrorClass {
+        match &self.fault {
+            Fault::TimedOut | Fault::Unreachable | Fault::Broken => ErrorClass::Transient,
+            Fault::Status(429) => ErrorClass::RateLimit,
+            Fault::Status(408 | 425 | 500 | 502..=504) => ErrorClass::Transient,
+            Fault::Status(404 | 410) => ErrorClass::NotFound,
+            Fault::Status(409 | 412) => ErrorClass::Conflict,
+            Fault::Status(_) | Fault::Refused(_) => ErrorClass::InvalidInput,
+            Fault::Unauthorized(_) => ErrorClass::Auth,
+            Fault::Unreadable(_) => ErrorClass::Corrupt,
+            Fault::HostNotAllowed(_) | Fault::BadUrl(_) => ErrorClass::Config,
+            Fault::Cancelled => ErrorClass::Internal,
+        }
+    }
+
+    /// Would the same call probably succeed later?
+    pub fn is_transient(&self) -> bool {
+        matches!(self.class(), ErrorClass::Transient | ErrorClass::RateLimit)
+    }
+
+    /// May a write have happened although we got no good answer?
+    pub fn may_have_happened(&self) -> bool {
+        match &self.fault {
+            Fault::TimedOut | Fault::Broken | Fault::Unreadable(_) | Fault::Cancelled => true,
+            Fault::Status(code) => *code >= 500 || *code == 408,
+            Fault::Unreachable
+            | Fault::Unauthorized(_)
+            | Fault::Refused(_)
+            | Fault::HostNotAllowed(_)
+            | Fault::BadUrl(_) => false,
+        }
+    }
+
+    /// What to do about it.
+    pub fn next_step(&self) -> String {
+        match &self.fault {
+            Fault::TimedOut | Fault::Unreachable | Fault::Broken => {
+                format!(
+                    "check that {} is up and reachable from here (VPN), wait a few minutes and run it again",
+                    self.service
+                )
+            }
+            Fault::Status(429) => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
+            Fault::Status(408 | 425 | 500 | 502..=504) => "wait a few minutes and run it again".to_owned(),
+            Fault::Unauthorized(_) => format!("renew the credential: {}", credential_hint(self.service)),
+            Fault::Status(_) | Fault::Refused(_) => {
+                format!(
+                    "look at what {} says above; if the request itself is wrong, report it as a bug of oar",
+                    self.service
+                )
+            }
+            Fault::Unreadable(_) => format!(
+                "open {} in a browser: a login or maintenance page looks like this; then run it again",
+                self.service
+            ),
+            Fault::HostNotAllowed(_) => {
+                "a rehearsal talks to its simulator only; check the address and OAR_NETWORK_ALLOW".to_owned()
+            }
+            Fault::BadUrl(_) => format!("correct the address ({})", self.service.url_env()),
+            Fault::Cancelled => "run it again; it continues where it was".to_owned(),
+        }
+    }
+}
+
+/// Which credential a service wants, and how to renew it.
+fn credential_hint(service: Service) -> &'static str {
+    match service {
+        Service::Errata => "run kinit (with OAR_ERRATA_AUTH=bearer: check ERRATA_TOKEN)",
+        Service::Jira => "check JIRA_USERNAME and JIRA_TOKEN",
+        Service::Gitlab => "check GITLAB_TOKEN",
+        Service::Jenkins => "check JENKINS_USER and JENKINS_TOKEN",
+        Service::Slack => "check SLACK_BOT_TOKEN",
+        Service::Github | Service::GithubRaw => "check GITHUB_TOKEN",
+        Service::Gangway => "check APITOKEN; it expires, oc whoami -t shows a fresh one",
+        Service::Registry => "check the pull secret",
+        _ => "it should need none; look at the proxy in between",
+    }
+}

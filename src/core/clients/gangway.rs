@@ -1,0 +1,94 @@
+//! Gangway: starts Prow jobs.
+//!
+//! Bearer token of the cluster, which expires. There is no idempotency key; a label of ours on the job
+//! makes a start whose answer got lost findable in Deck's list.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::error::ClientError;
+use super::http::ServiceHttp;
+use super::pacer::Pacer;
+use super::retry::Repeat;
+use crate::domain::ids::ProwJobId;
+
+/// Periodic jobs are the only ones we start.
+const PERIODIC: &str = "1";
+
+/// Gangway: starts Prow jobs.
+#[derive(Debug, Clone)]
+pub struct Gangway {
+    http: ServiceHttp,
+    pacer: Arc<Pacer>,
+}
+
+/// A job to start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobOrder {
+    /// Name of the periodic job.
+    pub job: String,
+    /// Environment of its pod; empty names or values are refused by the service.
+    pub envs: BTreeMap<String, String>,
+    /// Labels of the ProwJob object.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the ProwJob object.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Gangway {
+    /// A client over `http`; `pacer` is shared by all clients of the process.
+    pub const fn new(http: ServiceHttp, pacer: Arc<Pacer>) -> Self {
+        Self { http, pacer }
+    }
+
+    /// Starts a job (POST `/v1/executions`). Never repeat: call it through `core::effects` only.
+    ///
+    /// # Errors
+    ///
+    /// An answer without job id is unreadable: the job may have been started.
+    pub async fn start(&self, order: &JobOrder) -> Result<ProwJobId, ClientError> {
+        #[derive(Deserialize)]
+        struct Wire {
+            id: String,
+        }
+        self.pacer.turn().await;
+        let call = self.http.post("start Prow job", Repeat::Never, "/v1/executions").json(&body(order));
+        let wire: Wire = call.json_answer().await?;
+        let refuse = |_| ClientError::unreadable(self.http.service(), "start Prow job", "the answer names no job id");
+        wire.id.parse().map_err(refuse)
+    }
+}
+
+fn body(order: &JobOrder) -> serde_json::Value {
+    json!({
+        "job_name": order.job,
+        "job_execution_type": PERIODIC,
+        "pod_spec_options": {
+            "envs": order.envs,
+            "labels": order.labels,
+            "annotations": order.annotations,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_is_named_in_the_body_with_environment_and_labels() {
+        let order = JobOrder {
+            job: "periodic-ci-x".into(),
+            envs: BTreeMap::from([("A".into(), "1".into())]),
+            labels: BTreeMap::from([("oar-effect".into(), "abc".into())]),
+            annotations: BTreeMap::new(),
+        };
+        assert_eq!(
+            body(&order).to_string(),
+            r#"{"job_name":"periodic-ci-x","job_execution_type":"1","pod_spec_options":{"envs":{"A":"1"},"labels":{"oar-effect":"abc"},"annotations":{}}}"#
+        );
+    }
+}

@@ -1,0 +1,391 @@
+//! Jenkins: the stage pipeline.
+//!
+//! Basic authentication with an API token, which normally needs no CSRF crumb; servers that want one all
+//! the same answer 403 and get it. A job in a folder (`zstreams/Stage-Pipeline`) has a path of its own.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::{ClientError, Fault};
+use super::http::{Answer, Call, ServiceHttp};
+use super::retry::Repeat;
+use crate::domain::ids::BuildNumber;
+
+/// How many builds back a started one is looked for; the pipeline runs a handful a day.
+const RECENT_BUILDS: u32 = 50;
+
+/// Jenkins: the stage pipeline.
+#[derive(Debug, Clone)]
+pub struct Jenkins {
+    http: ServiceHttp,
+}
+
+/// A request that waits for its build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueItem {
+    /// Its number.
+    pub id: u64,
+    /// Its page.
+    pub url: String,
+    /// Why it waits.
+    pub why: Option<String>,
+    /// Somebody took it out of the queue.
+    pub cancelled: bool,
+    /// The build it became.
+    pub build: Option<BuildNumber>,
+    /// Parameters of the build to come.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// One build of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Its number within the job.
+    pub number: BuildNumber,
+    /// Its page.
+    pub url: String,
+    /// Where it stands.
+    pub state: BuildState,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// Where a build stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildState {
+    /// Not finished; a result that shows up earlier may still change.
+    Building,
+    /// `SUCCESS`.
+    Success,
+    /// `FAILURE`, `ABORTED`, `UNSTABLE`, `NOT_BUILT` or a word we do not know.
+    Ended(String),
+}
+
+impl Jenkins {
+    /// A client over `http`.
+    pub const fn new(http: ServiceHttp) -> Self {
+        Self { http }
+    }
+
+    /// Starts a build of `job` (POST `…/buildWithParameters`, 201 with `Location`). Never repeat: call it
+    /// through `core::effects` only.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Unreadable`] when the answer names no queue item: the build may have been queued.
+    pub async fn trigger(&self, job: &str, parameters: &[(&str, &str)]) -> Result<QueueItem, ClientError> {
+        let path = format!("{}/buildWithParameters", job_path(job));
+        let order = || self.http.post("start build", Repeat::Never, &path).query(parameters);
+        let answer = match order().send().await {
+            // Refused before anything was done, so asking again with a crumb is no repetition.
+            Err(error) if wants_crumb(&error) => match self.crumb().await? {
+                Some(crumb) => crumb.on(order()).send().await?,
+                None => return Err(error),
+            },
+            other => other?,
+        };
+        let id = answer.header("location").filter(|_| answer.status == 201).and_then(queue_id);
+        let Some((id, url)) = id.zip(answer.header("location")) else {
+            return Err(unreadable(&answer, "the answer names no queue item"));
+        };
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Ok(QueueItem { id, url: url.to_owned(), why: None, cancelled: false, build: None, parameters })
+    }
+
+    /// What waits for a build of `job` (GET `/queue/api/json`). Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// No answer, or none that can be read.
+    pub async fn queued(&self, job: &str) -> Result<Vec<QueueItem>, ClientError> {
+        #[derive(Deserialize)]
+        struct Wire {
+            items: Vec<WireItem>,
+        }
+        let wire: Wire = self.http.get("list queue", "/queue/api/json?depth=0").json_answer().await?;
+        let path = job_path(job);
+        let ours = wire.items.into_iter().filter(|item| item.is_of(&path));
+        Ok(ours.map(|item| item.into_item(self.http.base())).collect())
+    }
+
+    /// One queue item (GET `/queue/item/{n}/api/json`); nothing about five minutes after its build began.
+    /// Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// No answer, or none that can be read.
+    pub async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, ClientError> {
+        let path = format!("/queue/item/{id}/api/json?depth=0");
+        let answer = self.http.get("look at queue item", &path).accept(&[404]).send().await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        Ok(Some(answer.json::<WireItem>()?.into_item(self.http.base())))
+    }
+
+    /// The newest builds of `job` with their parameters, newest first. Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// No answer, or none that can be read.
+    pub async fn recent_builds(&self, job: &str) -> Result<Vec<Build>, ClientError> {
+        #[derive(Deserialize)]
+        struct Wire {
+            builds: Vec<WireBuild>,
+        }
+        let fields = "number,url,building,inProgress,result,timestamp,actions[parameters[name,value]]";
+        let tree = format!("builds[{fields}]{{0,{RECENT_BUILDS}}}");
+        let path = format!("{}/api/json", job_path(job));
+        let wire: Wire = self.http.get("list builds", &path).query(&[("tree", &tree)]).json_answer().await?;
+        Ok(wire.builds.into_iter().map(WireBuild::into_build).collect())
+    }
+
+    /// One build (GET `…/{number}/api/json`); nothing when Jenkins has none of this number. Reads only;
+    /// repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// No answer, or none that can be read.
+    pub async fn build(&self, job: &str, number: BuildNumber) -> Result<Option<Build>, ClientError> {
+        let path = format!("{}/{number}/api/json?depth=0", job_path(job));
+        let answer = self.http.get("look at build", &path).accept(&[404]).send().await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        Ok(Some(answer.json::<WireBuild>()?.into_build()))
+    }
+
+    /// Nothing when the server uses no crumbs.
+    async fn crumb(&self) -> Result<Option<Crumb>, ClientError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            crumb_request_field: String,
+            crumb: String,
+        }
+        let answer = self.http.get("fetch crumb", "/crumbIssuer/api/json").accept(&[404]).send().await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let wire: Wire = answer.json()?;
+        if !wire.crumb_request_field.eq_ignore_ascii_case(CRUMB_HEADER) {
+            return Err(unreadable(&answer, "the crumb belongs into a header that we do not know"));
+        }
+        let session = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+        Ok(Some(Crumb { value: wire.crumb, session }))
+    }
+}
+
+/// Header of a crumb; the same on every server that was not patched.
+const CRUMB_HEADER: &str = "jenkins-crumb";
+
+/// Proof against forged requests; valid only within the session that fetched it.
+struct Crumb {
+    value: String,
+    session: Option<String>,
+}
+
+impl Crumb {
+    fn on<'a>(&self, call: Call<'a>) -> Call<'a> {
+        let call = call.header(CRUMB_HEADER, &self.value);
+        match &self.session {
+            Some(session) => call.header("cookie", session),
+            None => call,
+        }
+    }
+}
+
+fn wants_crumb(error: &ClientError) -> bool {
+    let says_crumb = error.excerpt.as_deref().is_some_and(|text| text.to_ascii_lowercase().contains("crumb"));
+    error.fault == Fault::Unauthorized(403) && says_crumb
+}
+
+fn unreadable(answer: &Answer, why: &str) -> ClientError {
+    ClientError::unreadable(answer.service, answer.op, why)
+}
+
+/// `zstreams/Stage-Pipeline` → `/job/zstreams/job/Stage-Pipeline`.
+fn job_path(job: &str) -> String {
+    job.split('/').map(|part| format!("/job/{part}")).collect()
+}
+
+/// The number in `…/queue/item/{n}/`; nothing for any other address.
+pub fn queue_id(url: &str) -> Option<u64> {
+    let (_, rest) = url.rsplit_once("/queue/item/")?;
+    rest.split('/').next()?.parse().ok()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireItem {
+    id: u64,
+    why: Option<String>,
+    #[serde(default)]
+    cancelled: bool,
+    task: Option<WireTask>,
+    executable: Option<WireExecutable>,
+    /// One `NAME=value` per line.
+    params: Option<String>,
+    #[serde(default)]
+    actions: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct WireTask {
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireExecutable {
+    number: u64,
+}
+
+impl WireItem {
+    /// The task's name is the short one (`Stage-Pipeline`), so only its address tells the job.
+    fn is_of(&self, path: &str) -> bool {
+        let url = self.task.as_ref().and_then(|task| task.url.as_deref());
+        url.is_some_and(|url| url.trim_end_matches('/').ends_with(path))
+    }
+
+    fn into_item(self, base: &str) -> QueueItem {
+        let mut parameters = parameters(&self.actions);
+        for (name, value) in self.params.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once('=')) {
+            parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        QueueItem {
+            id: self.id,
+            url: format!("{base}/queue/item/{}/", self.id),
+            why: self.why,
+            cancelled: self.cancelled,
+            build: self.executable.map(|build| BuildNumber::new(build.number)),
+            parameters,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireBuild {
+    number: u64,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    building: bool,
+    #[serde(default)]
+    in_progress: bool,
+    result: Option<String>,
+    /// Milliseconds.
+    timestamp: Option<i64>,
+    #[serde(default)]
+    actions: Vec<Value>,
+}
+
+impl WireBuild {
+    fn into_build(self) -> Build {
+        let state = match self.result {
+            // Pipelines show the result of a finished step while later steps run.
+            _ if self.building || self.in_progress => BuildState::Building,
+            None => BuildState::Building,
+            Some(result) if result == "SUCCESS" => BuildState::Success,
+            Some(result) => BuildState::Ended(result),
+        };
+        Build {
+            number: BuildNumber::new(self.number),
+            url: self.url,
+            state,
+            started_at: self.timestamp.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            parameters: parameters(&self.actions),
+        }
+    }
+}
+
+/// Name and value of any object below `actions[].parameters`: the classes differ between kinds of jobs.
+fn parameters(actions: &[Value]) -> BTreeMap<String, String> {
+    let listed = actions.iter().filter_map(|action| action.get("parameters")?.as_array()).flatten();
+    listed
+        .filter_map(|parameter| {
+            let value = match parameter.get("value")? {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Some((parameter.get("name")?.as_str()?.to_owned(), value))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_job_in_a_folder_has_a_path_of_its_own() {
+        assert_eq!(job_path("zstreams/Stage-Pipeline"), "/job/zstreams/job/Stage-Pipeline");
+    }
+
+    #[test]
+    fn a_queue_item_is_ours_by_the_address_of_its_job_not_by_its_short_name() {
+        let item = |url: &str| -> WireItem {
+            serde_json::from_value(json!({"id": 7, "task": {"name": "Stage-Pipeline", "url": url}})).unwrap()
+        };
+        let path = job_path("zstreams/Stage-Pipeline");
+        assert!(item("https://ci.example.com/job/zstreams/job/Stage-Pipeline/").is_of(&path));
+        assert!(!item("https://ci.example.com/job/other/job/Stage-Pipeline/").is_of(&path));
+    }
+
+    #[test]
+    fn parameters_are_read_from_any_object_with_a_name_and_a_value() {
+        let build: WireBuild = serde_json::from_value(json!({
+            "number": 12, "url": "u", "building": false, "result": "SUCCESS", "timestamp": 1000,
+            "actions": [{}, null, {"parameters": [
+                {"_class": "DynamicReferenceParameterValue", "name": "PULL_SPEC", "value": "quay.io/x:1"},
+                {"name": "FLAG", "value": true},
+                {"name": "SECRET"},
+            ]}],
+        }))
+        .unwrap();
+        let build = build.into_build();
+        assert_eq!(build.state, BuildState::Success);
+        assert_eq!(build.parameters["PULL_SPEC"], "quay.io/x:1");
+        assert_eq!(build.parameters["FLAG"], "true");
+        assert_eq!(build.parameters.len(), 2);
+    }
+
+    #[test]
+    fn a_result_that_shows_up_while_the_build_runs_does_not_end_it() {
+        for wire in [
+            json!({"number": 1, "building": true, "result": "FAILURE"}),
+            json!({"number": 1, "inProgress": true, "result": "UNSTABLE"}),
+            json!({"number": 1, "building": false, "result": null}),
+        ] {
+            let build: WireBuild = serde_json::from_value(wire.clone()).unwrap();
+            assert_eq!(build.into_build().state, BuildState::Building, "{wire}");
+        }
+    }
+
+    #[test]
+    fn a_queue_item_tells_its_parameters_as_lines_too() {
+        let item: WireItem =
+            serde_json::from_value(json!({"id": 7, "params": "\nVERSION=4.20\nPULL_SPEC=quay.io/a:b=c"})).unwrap();
+        let item = item.into_item("https://ci.example.com");
+        assert_eq!(item.parameters["PULL_SPEC"], "quay.io/a:b=c");
+        assert_eq!(queue_id(&item.url), Some(7));
+        assert_eq!(queue_id("https://ci.example.com/job/zstreams/job/Stage-Pipeline/12/"), None);
+    }
+
+    #[test]
+    fn only_a_refusal_that_names_the_crumb_is_answered_with_one() {
+        let refused = |code, text: &str| ClientError {
+            excerpt: Some(text.to_owned()),
+            ..ClientError::new(crate::core::clients::service::Service::Jenkins, "start build", Fault::Unauthorized(code))
+        };
+        assert!(wants_crumb(&refused(403, "No valid crumb was included in the request")));
+        assert!(!wants_crumb(&refused(403, "user is missing the Job/Build permission")));
+        assert!(!wants_crumb(&refused(401, "No valid crumb")));
+    }
+}

@@ -1,0 +1,73 @@
+//! Repetition by class: the only place that tries a call again.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{ClientError, Fault};
+use crate::core::clock::Clock;
+
+/// What repeating an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Reads only; repeat freely.
+    Reads,
+    /// Writes, but repeating gives the same end state.
+    Converges,
+    /// May already have happened: look before repeating. Called through `core::effects` only.
+    LookFirst,
+    /// Would happen twice. Called through `core::effects` only.
+    Never,
+}
+
+/// A longer `Retry-After` than this is not waited for: the caller tells the person instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Runs `call` until it succeeds, fails for good, or `tries` are used up.
+///
+/// Reads and converging writes are repeated on outages. The other classes are repeated only when
+/// the request certainly did nothing: no connection, or 429.
+pub(super) async fn with_retries<T, F>(
+    repeat: Repeat,
+    tries: u32,
+    clock: &Clock,
+    cancel: &CancellationToken,
+    call: impl FnMut() -> F,
+) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    let pace = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(60))
+        .with_max_times(usize::try_from(tries.saturating_sub(1)).unwrap_or(2))
+        .with_jitter();
+    let (waiting, stopped) = (clock.clone(), cancel.clone());
+    call.retry(pace)
+        .sleep(move |length: Duration| {
+            let (clock, cancel) = (waiting.clone(), stopped.clone());
+            async move {
+                let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::from_secs(60));
+                clock.pause(length, &cancel).await;
+            }
+        })
+        .when(|error: &ClientError| !cancel.is_cancelled() && may_repeat(repeat, error))
+        .adjust(|error: &ClientError, planned| match (planned, error.retry_after_s) {
+            (Some(planned), Some(wanted)) => {
+                let wanted = Duration::from_secs(wanted);
+                (wanted <= LONGEST_WAIT).then(|| planned.max(wanted))
+            }
+            (planned, None) => planned,
+            (None, Some(_)) => None,
+        })
+        .await
+}
+
+fn may_repeat(repeat: Repeat, error: &ClientError) -> bool {
+    match repeat {
+        Repeat::Reads | Repeat::Converges => error.is_transient(),
+        Repeat::LookFirst | Repeat::Never => matches!(error.fault, Fault::Unreachable | Fault::Status(429)),
+    }
+}

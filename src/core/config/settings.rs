@@ -1,0 +1,452 @@
+//! All settings of one run, read once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::credentials::Credentials;
+use super::env::Env;
+use super::error::ConfigError;
+use super::sealed::SealedSettings;
+use super::services::Services;
+use super::sources::{FileLayer, Flags, Origin, Row, Sources};
+use crate::core::clients::service::Service;
+
+const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
+
+/// All settings of one run. Immutable; secrets are in [`Settings::credentials`].
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where every service is.
+    pub services: Services,
+    /// Time-outs and limits of requests.
+    pub http: HttpSettings,
+    /// How we prove ourselves to the Errata Tool.
+    pub errata_auth: ErrataAuth,
+    /// The GitLab project of shipment merge requests.
+    pub shipment_project: String,
+    /// Which Jira we talk to.
+    pub jira: JiraSettings,
+    /// Where release state and test records are kept.
+    pub state: StateSettings,
+    /// Caches, unsent writes, heartbeats, run records.
+    pub home: PathBuf,
+    /// Where logs are written.
+    pub log_dir: PathBuf,
+    /// When stage testing may start.
+    pub stage_policy: StagePolicy,
+    /// Which rule decides on a build.
+    pub acceptance_policy: AcceptancePolicy,
+    /// Does the verdict of an AI stand without a human?
+    pub auto_accept: bool,
+    /// Is a missing CVE tracker bug a blocker?
+    pub cve_check_blocking: bool,
+    /// The external program elliott.
+    pub elliott: ElliottSettings,
+    /// After how long a wait is stalled.
+    pub stall: StallSettings,
+    /// How fast Prow jobs are started.
+    pub prow: ProwSettings,
+    /// Where replies go when somebody started us from a Slack thread.
+    pub slack: SlackSettings,
+    /// Tell what would be done, do nothing.
+    pub dry_run: bool,
+    /// The sealed settings, when a file was named and its key is there.
+    pub sealed: Option<SealedSettings>,
+    /// Secrets.
+    pub credentials: Credentials,
+    /// Every setting with its value and origin, in reading order.
+    pub rows: Vec<Row>,
+    /// Oddities that do not stop anybody.
+    pub warnings: Vec<String>,
+}
+
+/// Time-outs and limits of requests.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Time to get a connection.
+    pub connect_timeout: Duration,
+    /// Time between two pieces of an answer.
+    pub read_timeout: Duration,
+    /// The same for services that need another one; see [`HttpSettings::read_timeout_of`].
+    pub read_timeouts: BTreeMap<Service, Duration>,
+    /// Time for one request as a whole.
+    pub total_timeout: Duration,
+    /// Tries of reads and converging writes.
+    pub tries: u32,
+    /// Requests under way at once.
+    pub in_flight: usize,
+    /// Largest answer.
+    pub max_body_bytes: usize,
+    /// Proxies of single services.
+    pub proxies: BTreeMap<Service, String>,
+}
+
+impl HttpSettings {
+    /// Time between two pieces of an answer of `service`, never more than the total.
+    pub fn read_timeout_of(&self, service: Service) -> Duration {
+        self.read_timeouts.get(&service).copied().unwrap_or(self.read_timeout).min(self.total_timeout)
+    }
+}
+
+/// Which Jira we talk to.
+#[derive(Debug, Clone)]
+pub struct JiraSettings {
+    /// The kind of Jira.
+    pub api: JiraApi,
+    /// Id of the field "QA Contact".
+    pub qa_contact: String,
+    /// Id of the field "Need Info From".
+    pub need_info_from: String,
+    /// Id of the field "Release Blocker".
+    pub release_blocker: String,
+    /// Id of the field that counts customer cases.
+    pub sfdc_counter: String,
+    /// Id of the field that links customer cases.
+    pub sfdc_links: String,
+}
+
+/// Where release state and test records are kept.
+#[derive(Debug, Clone)]
+pub struct StateSettings {
+    /// `owner/name` on GitHub.
+    pub repository: String,
+    /// Branch of the state files.
+    pub branch: String,
+    /// Branch of the test records.
+    pub record_branch: String,
+    /// A local directory instead of GitHub.
+    pub dir: Option<PathBuf>,
+    /// Tries of one compare-and-swap.
+    pub tries: u32,
+    /// Time for all of them together.
+    pub total: Duration,
+}
+
+/// The external program elliott.
+#[derive(Debug, Clone)]
+pub struct ElliottSettings {
+    /// Program, or program with leading arguments, separated by blanks.
+    pub command: String,
+    /// After this it is stopped.
+    pub limit: Duration,
+    /// Where the variables that it needs come from.
+    pub environment: Env,
+}
+
+/// After how long a wait is stalled.
+#[derive(Debug, Clone)]
+pub struct StallSettings {
+    /// Promotion, counted from ownership.
+    pub promotion: Duration,
+    /// Test file, counted from promotion.
+    pub test_file: Duration,
+    /// Aggregation of test results.
+    pub aggregation: Duration,
+    /// Verdict on a build.
+    pub analysis: Duration,
+    /// Push to CDN stage.
+    pub push: Duration,
+    /// Stage-release pipeline.
+    pub stage_release: Duration,
+    /// Image consistency job.
+    pub image_consistency: Duration,
+    /// Stage testing job.
+    pub stage_testing: Duration,
+}
+
+/// How fast Prow jobs are started.
+#[derive(Debug, Clone)]
+pub struct ProwSettings {
+    /// Calls that may follow each other at once.
+    pub burst: u32,
+    /// Calls in one window.
+    pub calls_per_window: u32,
+    /// The window.
+    pub window: Duration,
+}
+
+/// Where replies go when somebody started us from a Slack thread.
+#[derive(Debug, Clone)]
+pub struct SlackSettings {
+    /// Channel id.
+    pub channel: Option<String>,
+    /// Time stamp of the thread.
+    pub thread: Option<String>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(()),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How we prove ourselves to the Errata Tool.
+    ErrataAuth {
+        /// With a Kerberos ticket.
+        Negotiate = "negotiate",
+        /// With `ERRATA_TOKEN`.
+        Bearer = "bearer",
+        /// Not at all.
+        None = "none",
+    }
+}
+
+words! {
+    /// The kind of Jira.
+    JiraApi {
+        /// Server: `/rest/api/2`, plain text bodies, bearer token.
+        Server = "2",
+        /// Cloud: `/rest/api/3`, rich text bodies, basic authentication.
+        Cloud = "3",
+    }
+}
+
+impl JiraApi {
+    /// Path below the base address.
+    pub const fn root(self) -> &'static str {
+        match self {
+            Self::Server => "/rest/api/2",
+            Self::Cloud => "/rest/api/3",
+        }
+    }
+}
+
+words! {
+    /// When stage testing may start.
+    StagePolicy {
+        /// The promoted build must be accepted.
+        Strict = "strict",
+        /// The promoted build must not be rejected.
+        Overlap = "overlap",
+    }
+}
+
+words! {
+    /// Which rule decides on a build.
+    AcceptancePolicy {
+        /// A required job that never ran is not a passed job.
+        Strict = "strict",
+        /// The older rule.
+        Compat = "compat",
+    }
+}
+
+impl Settings {
+    /// Reads everything: flags, environment, settings file, sealed settings, defaults.
+    ///
+    /// Without `OAR_JWK` sealed settings stay closed, so that commands which need none of them work.
+    ///
+    /// # Errors
+    ///
+    /// An unknown key, a value out of bounds, an unreadable file, sealed settings that do not open.
+    pub fn load(env: &Env, flags: &Flags) -> Result<Self, ConfigError> {
+        let file = settings_file(env, flags)?;
+        Self::from_layers(env, flags, &file)
+    }
+
+    fn from_layers(env: &Env, flags: &Flags, file: &FileLayer) -> Result<Self, ConfigError> {
+        let defaults = FileLayer::parse(None, DEFAULTS)?;
+        let mut sources = Sources::new(flags, env, file, &defaults);
+        let mut warnings = Vec::new();
+        let credentials = Credentials::from_env(env);
+        sources.find("settings.file", "OAR_SETTINGS");
+        let sealed_file = sources.optional("sealed.file", "OAR_CONFIG_FILE");
+        let sealed =
+            SealedSettings::load_if_possible(sealed_file.as_deref().map(Path::new), &credentials, &mut warnings)?;
+        let addresses = sealed.as_ref().map(SealedSettings::service_urls).unwrap_or_default();
+        let services = Services::read(&mut sources, &addresses, &mut warnings)?;
+        let simulated = services.simulator.is_some();
+        let home = folder(&mut sources, "run.home", "OAR_HOME", || {
+            let usual = env.xdg("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("oar"));
+            usual.unwrap_or_else(|| PathBuf::from(".oar"))
+        });
+        let log_dir = folder(&mut sources, "run.log_dir", "OAR_LOG_DIR", || home.join("logs"));
+        let mut settings = Self {
+            services,
+            http: http(&mut sources, simulated)?,
+            errata_auth: sources.word("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
+            shipment_project: sources.text("services.gitlab.shipment_project", "OAR_GITLAB_SHIPMENT_PROJECT")?,
+            jira: jira(&mut sources)?,
+            state: state(&mut sources)?,
+            home,
+            log_dir,
+            stage_policy: sources.word("stage_testing.policy", "OAR_STAGE_TESTING_POLICY", "strict or overlap")?,
+            acceptance_policy: sources.word("acceptance.policy", "OAR_ACCEPTANCE_POLICY", "strict or compat")?,
+            auto_accept: sources.switch("analysis.auto_accept", "OAR_ANALYSIS_AUTO_ACCEPT")?,
+            cve_check_blocking: sources.switch("cve_check.blocking", "OAR_CVE_CHECK_BLOCKING")?,
+            elliott: ElliottSettings {
+                command: sources.text("elliott.command", "OAR_ELLIOTT_CMD")?,
+                limit: minutes(sources.number("elliott.limit_min", "OAR_ELLIOTT_LIMIT_MIN", 1, 120)?),
+                environment: env.clone(),
+            },
+            stall: stall(&mut sources)?,
+            prow: prow(&mut sources)?,
+            slack: SlackSettings {
+                channel: sources.optional("slack.channel", "OAR_SLACK_CHANNEL"),
+                thread: sources.optional("slack.thread", "OAR_SLACK_THREAD"),
+            },
+            dry_run: sources.switch("run.dry_run", "OAR_DRY_RUN")?,
+            sealed,
+            credentials,
+            rows: Vec::new(),
+            warnings,
+        };
+        sources.refuse_unknown()?;
+        settings.warnings.extend(sources.misspelt_variables());
+        settings.rows = sources.rows;
+        Ok(settings)
+    }
+
+    /// The sealed settings.
+    ///
+    /// # Errors
+    ///
+    /// No file was named, or its key is missing.
+    pub fn sealed(&self) -> Result<&SealedSettings, ConfigError> {
+        if let Some(sealed) = &self.sealed {
+            return Ok(sealed);
+        }
+        let named = self.rows.iter().any(|row| row.key == "sealed.file" && !row.value.is_empty());
+        if named {
+            self.credentials.require(&[super::credentials::Credential::OarJwk])?;
+        }
+        Err(ConfigError::NoSealedSettings)
+    }
+}
+
+/// The file of `--settings` or `OAR_SETTINGS`, else `oar/settings.toml` of the user's configuration.
+fn settings_file(env: &Env, flags: &Flags) -> Result<FileLayer, ConfigError> {
+    let nothing = FileLayer::default();
+    let named = Sources::new(flags, env, &nothing, &nothing).given_for_this_run("settings.file", "OAR_SETTINGS");
+    let named = named.map(|(path, _)| PathBuf::from(path));
+    let usual = env.xdg("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("oar/settings.toml"));
+    let Some(path) = named.or_else(|| usual.filter(|path| path.is_file())) else {
+        return Ok(nothing);
+    };
+    let text = std::fs::read_to_string(&path).map_err(|cause| ConfigError::Unreadable { path: path.clone(), cause })?;
+    FileLayer::parse(Some(&path), &text)
+}
+
+fn http(sources: &mut Sources<'_>, simulated: bool) -> Result<HttpSettings, ConfigError> {
+    let mut read_timeouts = BTreeMap::new();
+    let mut proxies = BTreeMap::new();
+    for service in Service::ALL {
+        let upper = service.id().to_ascii_uppercase();
+        let key = format!("services.{service}.read_timeout_s");
+        let variable = format!("OAR_{upper}_READ_TIMEOUT");
+        if sources.is_set(&key, &variable) {
+            read_timeouts.insert(*service, Duration::from_secs(sources.number(&key, &variable, 1, 3600)?));
+        }
+        let key = format!("services.{service}.proxy");
+        let variable = format!("OAR_{upper}_PROXY");
+        // A proxy would carry requests of a rehearsal off this machine.
+        if sources.is_set(&key, &variable)
+            && let Some(proxy) = sources.optional(&key, &variable)
+            && !simulated
+        {
+            proxies.insert(*service, proxy);
+        }
+    }
+    Ok(HttpSettings {
+        connect_timeout: seconds(sources, "http.connect_timeout_s", "OAR_HTTP_CONNECT_TIMEOUT", 120)?,
+        read_timeout: seconds(sources, "http.read_timeout_s", "OAR_HTTP_READ_TIMEOUT", 3600)?,
+        read_timeouts,
+        total_timeout: seconds(sources, "http.total_timeout_s", "OAR_HTTP_TOTAL_TIMEOUT", 3600)?,
+        tries: small(sources.number("http.tries", "OAR_HTTP_TRIES", 1, 10)?),
+        in_flight: size(sources.number("http.in_flight", "OAR_HTTP_IN_FLIGHT", 1, 200)?),
+        max_body_bytes: size(sources.number("http.max_body_bytes", "OAR_HTTP_MAX_BODY_BYTES", 65_536, 1 << 30)?),
+        proxies,
+    })
+}
+
+fn jira(sources: &mut Sources<'_>) -> Result<JiraSettings, ConfigError> {
+    Ok(JiraSettings {
+        api: sources.word("services.jira.api", "OAR_JIRA_API", "2 (Server) or 3 (Cloud)")?,
+        qa_contact: sources.text("services.jira.fields.qa_contact", "OAR_JIRA_FIELDS_QA_CONTACT")?,
+        need_info_from: sources.text("services.jira.fields.need_info_from", "OAR_JIRA_FIELDS_NEED_INFO_FROM")?,
+        release_blocker: sources.text("services.jira.fields.release_blocker", "OAR_JIRA_FIELDS_RELEASE_BLOCKER")?,
+        sfdc_counter: sources.text("services.jira.fields.sfdc_counter", "OAR_JIRA_FIELDS_SFDC_COUNTER")?,
+        sfdc_links: sources.text("services.jira.fields.sfdc_links", "OAR_JIRA_FIELDS_SFDC_LINKS")?,
+    })
+}
+
+fn state(sources: &mut Sources<'_>) -> Result<StateSettings, ConfigError> {
+    Ok(StateSettings {
+        repository: sources.text("state.repository", "OAR_STATE_REPOSITORY")?,
+        branch: sources.text("state.branch", "OAR_STATE_BRANCH")?,
+        record_branch: sources.text("state.record_branch", "OAR_STATE_RECORD_BRANCH")?,
+        dir: sources.optional("state.dir", "OAR_STATE_DIR").map(PathBuf::from),
+        tries: small(sources.number("state.tries", "OAR_STATE_TRIES", 1, 50)?),
+        total: seconds(sources, "state.total_s", "OAR_STATE_TOTAL", 600)?,
+    })
+}
+
+fn stall(sources: &mut Sources<'_>) -> Result<StallSettings, ConfigError> {
+    let mut hours = |name: &str| {
+        let variable = format!("OAR_STALL_{}_H", name.to_ascii_uppercase());
+        let hours = sources.number(&format!("stall.{name}_h"), &variable, 1, 720)?;
+        Ok::<_, ConfigError>(Duration::from_secs(hours * 3600))
+    };
+    Ok(StallSettings {
+        promotion: hours("promotion")?,
+        test_file: hours("test_file")?,
+        aggregation: hours("aggregation")?,
+        analysis: hours("analysis")?,
+        push: hours("push")?,
+        stage_release: hours("stage_release")?,
+        image_consistency: hours("image_consistency")?,
+        stage_testing: hours("stage_testing")?,
+    })
+}
+
+fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
+    Ok(ProwSettings {
+        burst: small(sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?),
+        calls_per_window: small(sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?),
+        window: seconds(sources, "prow.window_s", "OAR_PROW_WINDOW", 3600)?,
+    })
+}
+
+/// A folder that is given, or follows from other values.
+fn folder(sources: &mut Sources<'_>, key: &str, variable: &str, usual: impl Fn() -> PathBuf) -> PathBuf {
+    let given = sources.given_for_this_run(key, variable).or_else(|| sources.in_file(key));
+    let (path, origin) = given.map_or_else(|| (usual(), Origin::Default), |(text, origin)| (text.into(), origin));
+    sources.note(key, variable, &path.display().to_string(), origin);
+    path
+}
+
+fn seconds(sources: &mut Sources<'_>, key: &str, variable: &str, most: u64) -> Result<Duration, ConfigError> {
+    sources.number(key, variable, 1, most).map(Duration::from_secs)
+}
+
+const fn minutes(number: u64) -> Duration {
+    Duration::from_secs(number * 60)
+}
+
+/// Numbers come out of their range check small.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

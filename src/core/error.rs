@@ -1,0 +1,46 @@
+//! What kind of trouble an error is; exit code, retry and colour follow from it.
+
+use std::fmt;
+
+/// The kind of an error, the same ten for every layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorClass {
+    /// A credential is missing or was refused.
+    Auth,
+    /// Our settings are wrong.
+    Config,
+    /// What we need does not exist yet, but will.
+    NotReady,
+    /// What was named does not exist.
+    NotFound,
+    /// Somebody else changed or holds the same thing.
+    Conflict,
+    /// A service asks us to slow down.
+    RateLimit,
+    /// Trying again later may help.
+    Transient,
+    /// What was given makes no sense.
+    InvalidInput,
+    /// Stored or sealed data is damaged.
+    Corrupt,
+    /// A mistake of ours.
+    Internal,
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auth => "auth",
+            Self::Config => "config",
+            Self::NotReady => "not-ready",
+            Self::NotFound => "not-found",
+            Self::Conflict => "conflict",
+            Self::RateLimit => "rate-limit",
+            Self::Transient => "transient",
+            Self::InvalidInput => "invalid-input",
+            Self::Corrupt => "corrupt",
+            Self::Internal => "internal",
+        })
+    }
+}

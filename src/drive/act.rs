@@ -1,0 +1,169 @@
+//! Carries a plan out: task runs through the one way in, marks through the state.
+
+use super::memory::Memory;
+use super::{Event, Wishes};
+use crate::core::context::Context;
+use crate::domain::release::ZStream;
+use crate::domain::state::operation::{AddIssue, Change, Operation, SetTask};
+use crate::domain::task::{Task, TaskStatus, Which, marker};
+use crate::operators::error::TaskError;
+use crate::operators::request::TaskRequest;
+use crate::operators::run::run_task;
+use crate::operators::steps::notify;
+use crate::planner::plan::{Action, Plan};
+
+/// Carries out every action of `plan`, in its order. Outcomes are seen by the next plan.
+///
+/// # Errors
+///
+/// The state cannot be written, or the run was cancelled. A task that could not be carried out is told
+/// and remembered, not returned.
+pub async fn carry_out(
+    ctx: &Context,
+    release: &ZStream,
+    wishes: &Wishes,
+    plan: &Plan,
+    memory: &mut Memory,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<(), TaskError> {
+    for action in &plan.actions {
+        if ctx.cancel.is_cancelled() {
+            return Err(TaskError::Cancelled);
+        }
+        match action {
+            Action::Run(task) => {
+                let Some(request) = request(*task, wishes) else { continue };
+                run(ctx, release, request, memory, tell).await?;
+            }
+            Action::Check(task, _) => {
+                let Some(request) = request(*task, wishes) else { continue };
+                run(ctx, release, request, memory, tell).await?;
+            }
+            Action::Analyze(which) => {
+                run(ctx, release, analysis(*which, wishes), memory, tell).await?;
+            }
+            Action::Notify { message, key } => {
+                memory.notified.insert(key.clone());
+                notify::of_plan(ctx, release, message, key).await;
+            }
+            Action::MarkPass { .. }
+            | Action::MarkFail { .. }
+            | Action::ResetTask { .. }
+            | Action::ResolveIssue { .. }
+            | Action::AddBlocker { .. } => mark(ctx, release, action, tell).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    ctx: &Context,
+    release: &ZStream,
+    request: TaskRequest,
+    memory: &mut Memory,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<(), TaskError> {
+    let task = request.task();
+    if memory.retry == Some(task) {
+        memory.retry = None;
+    }
+    match run_task(ctx, release, request).await {
+        Ok(report) => {
+            memory.ran(&report, ctx.clock.now());
+            tell(Event::Ran(&report));
+        }
+        Err(failure) if matches!(failure.error, TaskError::Cancelled) => return Err(failure.error),
+        Err(failure) => {
+            memory.could_not(&failure, ctx.clock.now());
+            tell(Event::CouldNot(&failure));
+        }
+    }
+    Ok(())
+}
+
+/// The request for a task, with what the person asked for; nothing for tasks of the other flow.
+fn request(task: Task, wishes: &Wishes) -> Option<TaskRequest> {
+    Some(match task {
+        Task::CreateTestReport => TaskRequest::CreateTestReport,
+        Task::TakeOwnership => TaskRequest::TakeOwnership { email: wishes.email.clone() },
+        Task::CheckCveTrackerBug => TaskRequest::CheckCveTrackerBug,
+        Task::CheckRhcosSecurityAlerts => TaskRequest::CheckRhcosSecurityAlerts,
+        Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false },
+        Task::ImageConsistencyCheck => TaskRequest::ImageConsistencyCheck { job: None },
+        Task::StageTesting => TaskRequest::StageTesting { build: None, force: None },
+        Task::ImageSignedCheck => TaskRequest::ImageSignedCheck,
+        Task::AnalyzeCandidateBuild => analysis(Which::Candidate, wishes),
+        Task::AnalyzePromotedBuild => analysis(Which::Promoted, wishes),
+        Task::ChangeAdvisoryStatus => {
+            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: wishes.ignore_release_date }
+        }
+        Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs | Task::AddQeApproval => return None,
+    })
+}
+
+fn analysis(which: Which, wishes: &Wishes) -> TaskRequest {
+    let decide = wishes.decide.as_ref().filter(|(meant, _)| *meant == which).map(|(_, verdict)| verdict.clone());
+    TaskRequest::AnalyzeBuild { which, decide }
+}
+
+async fn mark(
+    ctx: &Context,
+    release: &ZStream,
+    action: &Action,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<(), TaskError> {
+    let at = ctx.clock.now();
+    let set = |task: Task, to: TaskStatus, note: &str| {
+        Operation::SetTask(SetTask {
+            result: Some(format!("{note}\n{}", marker(task, to))),
+            reason: Change::Set(note.to_owned()),
+            intent: Change::Clear,
+            ..SetTask::new(task, to, at)
+        })
+    };
+    let (operations, told) = match action {
+        Action::MarkPass { task, note } => {
+            (vec![set(*task, TaskStatus::Pass, note)], format!("{task} marked Pass: {note}"))
+        }
+        Action::MarkFail { task, note, blocker } => {
+            let mut operations = vec![set(*task, TaskStatus::Fail, note)];
+            operations.extend(blocker.as_ref().map(|text| {
+                Operation::AddIssue(AddIssue {
+                    text: text.clone(),
+                    blocker: true,
+                    related: vec![*task],
+                    source: Some(format!("planner/{task}")),
+                    at,
+                })
+            }));
+            (operations, format!("{task} marked Fail: {note}"))
+        }
+        Action::ResetTask { task, note } => {
+            let reset = Operation::SetTask(SetTask {
+                reason: Change::Set(note.clone()),
+                intent: Change::Clear,
+                job_ref: Change::Clear,
+                ..SetTask::new(*task, TaskStatus::NotStarted, at)
+            });
+            (vec![reset], format!("{task} put back to Not Started: {note}"))
+        }
+        Action::ResolveIssue { issue, resolution } => (
+            vec![Operation::ResolveIssue { search: issue.clone(), resolution: resolution.clone(), at }],
+            format!("issue {issue} resolved: {resolution}"),
+        ),
+        Action::AddBlocker { task, text, source } => (
+            vec![Operation::AddIssue(AddIssue {
+                text: text.clone(),
+                blocker: true,
+                related: task.iter().copied().collect(),
+                source: Some(source.clone()),
+                at,
+            })],
+            format!("blocker added: {text}"),
+        ),
+        Action::Run(_) | Action::Check(..) | Action::Analyze(_) | Action::Notify { .. } => return Ok(()),
+    };
+    ctx.statebox.apply(release, &operations, told.as_str()).await?;
+    tell(Event::Marked(told));
+    Ok(())
+}

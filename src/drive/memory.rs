@@ -1,0 +1,89 @@
+//! What a drive remembers of its own runs: hints that spare needless looks, never the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::core::error::ErrorClass;
+use crate::domain::task::{ClosedGate, OpenedBy, Outcome, Task};
+use crate::operators::error::{TaskError, TaskFailure};
+use crate::operators::run::TaskReport;
+
+/// A closed gate that opens by itself is looked at again after this time.
+const GATE_RECHECK: SignedDuration = SignedDuration::from_mins(10);
+
+/// Waits before the first, second and third retry of a run that could not be carried out.
+const RETRY_WAITS_MIN: [i64; 3] = [1, 2, 4];
+
+/// What a drive remembers.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// The last run of each task.
+    pub last: BTreeMap<Task, LastRun>,
+    /// A task that a person wants tried again; dropped once it was.
+    pub retry: Option<Task>,
+    /// Notifications sent by this drive.
+    pub notified: BTreeSet<String>,
+}
+
+/// The last run of one task.
+#[derive(Debug, Clone, Default)]
+pub struct LastRun {
+    /// Not before this time.
+    pub not_before: Option<Timestamp>,
+    /// What refused it.
+    pub blocked_by: Option<ClosedGate>,
+    /// What it waits for.
+    pub waiting_on: Option<String>,
+    /// Did it end with a verdict against the release?
+    pub failed: bool,
+    /// Runs in a row that could not be carried out.
+    pub outages: u32,
+    /// What such a run lacks (a credential, a setting).
+    pub lacks: Option<String>,
+}
+
+impl Memory {
+    /// Remembers a run that ended with a report.
+    pub fn ran(&mut self, report: &TaskReport, now: Timestamp) {
+        let mut last = LastRun::default();
+        match &report.outcome {
+            Outcome::Waiting { on, recheck, .. } => {
+                last.waiting_on = Some(on.to_string());
+                last.not_before = now.checked_add(*recheck).ok();
+            }
+            Outcome::Blocked { by } => {
+                last.blocked_by = Some(by.clone());
+                if by.opened_by() == OpenedBy::Time {
+                    last.not_before = now.checked_add(GATE_RECHECK).ok();
+                }
+            }
+            Outcome::Failed { .. } => last.failed = true,
+            Outcome::Passed { .. } | Outcome::Unchanged { .. } => {}
+        }
+        self.last.insert(report.task, last);
+    }
+
+    /// Remembers a run that could not be carried out.
+    pub fn could_not(&mut self, failure: &TaskFailure, now: Timestamp) {
+        let outages = self.last.get(&failure.task).map_or(0, |last| last.outages) + 1;
+        let mut last = LastRun { outages, ..LastRun::default() };
+        let wait = usize::try_from(outages).ok().and_then(|n| RETRY_WAITS_MIN.get(n - 1)).copied();
+        last.not_before = now.checked_add(SignedDuration::from_mins(wait.unwrap_or(30))).ok();
+        match failure.error.class() {
+            ErrorClass::Auth | ErrorClass::Config => last.lacks = Some(failure.error.next_step()),
+            ErrorClass::InvalidInput if matches!(failure.error, TaskError::Refused { .. }) => {
+                last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));
+            }
+            ErrorClass::NotReady
+            | ErrorClass::NotFound
+            | ErrorClass::Conflict
+            | ErrorClass::RateLimit
+            | ErrorClass::Transient
+            | ErrorClass::InvalidInput
+            | ErrorClass::Corrupt
+            | ErrorClass::Internal => {}
+        }
+        self.last.insert(failure.task, last);
+    }
+}

@@ -1,0 +1,173 @@
+//! Judges the test record of a build.
+
+use super::error::TaskError;
+use super::request::Verdict;
+use super::run::Run;
+use crate::core::records;
+use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::state::operation::{AddIssue, Operation};
+use crate::domain::task::{ClosedGate, FailReason, Outcome, Which};
+
+/// Records are judged for this architecture; others follow it.
+const ARCH: &str = "amd64";
+
+/// Judges the record of the candidate or the promoted build; `decide` is a person's word about it.
+///
+/// A build without record, or whose tests still run, is waited for and stored as nothing.
+///
+/// # Errors
+///
+/// Build data or the record store do not answer.
+pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -> Result<Outcome, TaskError> {
+    let build = match which {
+        Which::Promoted => run.release.to_string(),
+        Which::Candidate => match candidate(run).await? {
+            Some(build) => build,
+            None => return Ok(passed(run, which, "not applicable: build data names no candidate build".to_owned())),
+        },
+    };
+    let record = records::record(&run.ctx.repo, &build, ARCH).await?;
+    let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
+    let verdict = acceptance::judge(&build, record.as_deref(), registry.as_deref());
+    run.info(format!("test record of {build}: {}", words(&verdict)));
+    if let Some(word) = decide {
+        run.with_the_end(Operation::Decide {
+            which,
+            accept: word.accept,
+            reason: word.reason.clone(),
+            by: run.ctx.actor.clone(),
+            at: run.ctx.clock.now(),
+        });
+    }
+    let stored = || {
+        let decisions = run.state.metadata().decisions;
+        let last = decisions.into_iter().rev().find(|decision| decision.which == which)?;
+        Some(Verdict { accept: last.accept, reason: last.reason })
+    };
+    let word = decide.cloned().or_else(stored);
+    Ok(match conclude(which, &build, verdict, word) {
+        Outcome::Passed { summary } => passed(run, which, summary),
+        Outcome::Failed { reason } => {
+            run.with_the_end(Operation::AddIssue(AddIssue {
+                text: reason.to_string(),
+                blocker: true,
+                related: vec![run.task],
+                source: Some(source(which)),
+                at: run.ctx.clock.now(),
+            }));
+            Outcome::Failed { reason }
+        }
+        other => other,
+    })
+}
+
+/// What follows from the record and a person's word. A good record needs no word; a word settles all others.
+fn conclude(which: Which, build: &str, verdict: RecordVerdict, word: Option<Verdict>) -> Outcome {
+    let found = words(&verdict);
+    match (verdict, word) {
+        (RecordVerdict::Accepted { summary, .. }, _) => Outcome::Passed { summary: format!("{build}: {summary}") },
+        (_, Some(Verdict { accept: true, reason })) => {
+            Outcome::Passed { summary: format!("{build} is waived ({found}): {reason}") }
+        }
+        (_, Some(Verdict { accept: false, reason })) => {
+            Outcome::Failed { reason: FailReason::BuildRejected { which, summary: format!("{found}; {reason}") } }
+        }
+        (RecordVerdict::Rejected { .. }, None) => {
+            Outcome::Blocked { by: ClosedGate::Decision { which, summary: found } }
+        }
+        (RecordVerdict::Invalid { why }, None) => {
+            Outcome::Blocked { by: ClosedGate::BadRecord { why: format!("test record of {build}: {why}") } }
+        }
+        (RecordVerdict::Missing | RecordVerdict::NotStarted | RecordVerdict::Aggregating { .. }, None) => {
+            Outcome::Blocked { by: ClosedGate::TestRecord { which, state: found } }
+        }
+    }
+}
+
+fn words(verdict: &RecordVerdict) -> String {
+    match verdict {
+        RecordVerdict::Missing => "there is no record yet".to_owned(),
+        RecordVerdict::NotStarted => "tests are running".to_owned(),
+        RecordVerdict::Aggregating { missing } if missing.is_empty() => "results are being counted".to_owned(),
+        RecordVerdict::Aggregating { missing } => format!("no end of {}", missing.join(", ")),
+        RecordVerdict::Accepted { summary, .. } => summary.clone(),
+        RecordVerdict::Rejected { summary, failed } if failed.is_empty() => summary.clone(),
+        RecordVerdict::Rejected { summary, failed } => format!("{summary}; failed: {}", failed.join(", ")),
+        RecordVerdict::Invalid { why } => why.clone(),
+    }
+}
+
+/// The nightly that build data names now; an older copy in the state file serves when it names none.
+async fn candidate(run: &Run<'_>) -> Result<Option<String>, TaskError> {
+    let fresh = run.assembly().await?.candidate_builds.get("x86_64").cloned();
+    Ok(fresh.or_else(|| run.state.metadata().candidate_builds.get("x86_64").cloned()))
+}
+
+/// A build that passed closes what an earlier verdict had opened.
+fn passed(run: &Run<'_>, which: Which, summary: String) -> Outcome {
+    run.with_the_end(Operation::ResolveSource {
+        source: source(which),
+        resolution: summary.clone(),
+        at: run.ctx.clock.now(),
+    });
+    Outcome::Passed { summary }
+}
+
+fn source(which: Which) -> String {
+    format!("{}:rejected", which.task())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected() -> RecordVerdict {
+        RecordVerdict::Rejected { summary: "5 of 6 jobs passed".into(), failed: vec!["upgrade".into()] }
+    }
+
+    fn outcome(verdict: RecordVerdict, accept: Option<bool>) -> Outcome {
+        let word = accept.map(|accept| Verdict { accept, reason: "known flake".into() });
+        conclude(Which::Promoted, "4.20.1", verdict, word)
+    }
+
+    #[test]
+    fn a_rejected_build_asks_a_person_and_names_the_failed_jobs() {
+        let summary = "5 of 6 jobs passed; failed: upgrade".to_owned();
+        let asked = ClosedGate::Decision { which: Which::Promoted, summary };
+        assert_eq!(outcome(rejected(), None), Outcome::Blocked { by: asked });
+    }
+
+    #[test]
+    fn a_persons_word_settles_a_rejected_build() {
+        let waived = "4.20.1 is waived (5 of 6 jobs passed; failed: upgrade): known flake".to_owned();
+        assert_eq!(outcome(rejected(), Some(true)), Outcome::Passed { summary: waived });
+        assert!(matches!(outcome(rejected(), Some(false)), Outcome::Failed { .. }));
+    }
+
+    #[test]
+    fn a_record_that_is_not_complete_is_waited_for_and_never_a_failure() {
+        for verdict in [
+            RecordVerdict::Missing,
+            RecordVerdict::NotStarted,
+            RecordVerdict::Aggregating { missing: vec!["e2e".into()] },
+        ] {
+            let by = match outcome(verdict, None) {
+                Outcome::Blocked { by } => by,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(by.opened_by(), crate::domain::task::OpenedBy::Time, "{by}");
+        }
+    }
+
+    #[test]
+    fn a_good_record_passes_whatever_was_said_before() {
+        let good = RecordVerdict::Accepted { summary: "6 of 6 jobs passed".into(), jobs: 6 };
+        assert_eq!(outcome(good, Some(false)), Outcome::Passed { summary: "4.20.1: 6 of 6 jobs passed".into() });
+    }
+
+    #[test]
+    fn a_record_that_contradicts_itself_needs_a_person() {
+        let bad = outcome(RecordVerdict::Invalid { why: "names 4.20.17".into() }, None);
+        assert!(matches!(bad, Outcome::Blocked { by: ClosedGate::BadRecord { .. } }));
+    }
+}

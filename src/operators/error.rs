@@ -1,0 +1,111 @@
+//! Our inability to find out or to act. A verdict against the release is never an error.
+
+use crate::core::clients::error::ClientError;
+use crate::core::config::error::ConfigError;
+use crate::core::effects::EffectError;
+use crate::core::error::ErrorClass;
+use crate::core::statebox::error::StoreError;
+use crate::domain::assembly::AssemblyError;
+use crate::domain::release::ZStream;
+use crate::domain::task::Task;
+
+/// Why a task could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A service did not help us.
+    #[error(transparent)]
+    Service(#[from] ClientError),
+    /// The state could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A setting or credential.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An outside write with an unclear end.
+    #[error(transparent)]
+    Effect(#[from] EffectError),
+    /// Nobody created the state file yet.
+    #[error("{release} has no state file")]
+    NoState {
+        /// The release.
+        release: ZStream,
+    },
+    /// We refuse, because going on would do harm or make no sense.
+    #[error("{why}")]
+    Refused {
+        /// Why.
+        why: String,
+        /// What to do instead.
+        next: String,
+    },
+    /// A program that we start ended badly.
+    #[error("{program} failed: {why}")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// The end of what it printed, masked.
+        why: String,
+        /// What to do about it.
+        next: String,
+    },
+    /// Ctrl-C or a termination signal.
+    #[error("the run was cancelled")]
+    Cancelled,
+    /// A defect of ours.
+    #[error("internal error: {assumed}")]
+    Internal {
+        /// What we took for granted.
+        assumed: String,
+    },
+}
+
+impl From<AssemblyError> for TaskError {
+    fn from(error: AssemblyError) -> Self {
+        Self::Config(ConfigError::BuildData(error))
+    }
+}
+
+impl TaskError {
+    /// What kind of trouble this is.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Service(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Config(error) => error.class(),
+            Self::Effect(error) => error.class(),
+            Self::NoState { .. } => ErrorClass::NotFound,
+            Self::Refused { .. } => ErrorClass::InvalidInput,
+            Self::Program { .. } => ErrorClass::Transient,
+            Self::Cancelled | Self::Internal { .. } => ErrorClass::Internal,
+        }
+    }
+
+    /// What to do about it.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::Service(error) => error.next_step(),
+            Self::Store(error) => error.next_step(),
+            Self::Config(error) => error.next_step(),
+            Self::Effect(error) => error.next_step(),
+            Self::NoState { release } => format!("create it: oar -r {release} create-test-report"),
+            Self::Refused { next, .. } | Self::Program { next, .. } => next.clone(),
+            Self::Cancelled => "run it again; it continues where it was".to_owned(),
+            Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),
+        }
+    }
+}
+
+/// A task that could not be carried out, with what had already happened.
+#[derive(Debug, thiserror::Error)]
+#[error("{task} of {release} could not be carried out")]
+pub struct TaskFailure {
+    /// The release.
+    pub release: ZStream,
+    /// The task.
+    pub task: Task,
+    /// Outside effects of this run, in order.
+    pub done: Vec<String>,
+    /// Why.
+    #[source]
+    pub error: TaskError,
+}

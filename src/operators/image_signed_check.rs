@@ -1,0 +1,27 @@
+//! Looks for the signature of the payload.
+
+use super::error::TaskError;
+use super::run::Run;
+use crate::domain::dates;
+use crate::domain::signature;
+use crate::domain::task::{Outcome, WaitingOn};
+
+/// Looks for the signature of the release's payload.
+///
+/// Digest and signature both appear some time after promotion, so their absence is a wait.
+///
+/// # Errors
+///
+/// Release controller or mirror fail; their 404 is an answer, not an error.
+pub(super) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
+    let Some(digest) = run.ctx.release_controller().payload_digest(run.release).await? else {
+        run.info("the release controller does not tell the payload's digest yet");
+        return Ok(Outcome::Waiting { on: WaitingOn::PayloadDigest, job: None, recheck: signature::RECHECK });
+    };
+    run.info(format!("the payload of {} has digest {digest}", run.release));
+    if run.ctx.signatures().has_signature(&digest).await? {
+        return Ok(Outcome::Passed { summary: format!("the payload of {} is signed", run.release) });
+    }
+    let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
+    Ok(signature::missing(due, run.ctx.clock.today()))
+}

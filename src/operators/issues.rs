@@ -1,0 +1,114 @@
+//! Adds, resolves and lists issues.
+
+use serde_json::{Value, json};
+
+use super::error::TaskError;
+use crate::core::context::Context;
+use crate::domain::release::ZStream;
+use crate::domain::state::entries::Issue;
+use crate::domain::state::operation::{AddIssue, Operation};
+use crate::domain::task::Task;
+
+/// Text and data of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub json: Value,
+}
+
+/// Reports an issue. An open one with the same text is not added twice.
+///
+/// # Errors
+///
+/// Blank text, no state file, or the state cannot be written.
+pub async fn add(
+    ctx: &Context,
+    release: &ZStream,
+    text: &str,
+    related: &[Task],
+    blocker: bool,
+) -> Result<Answer, TaskError> {
+    ctx.clock.refresh().await;
+    let at = ctx.clock.now();
+    let add = AddIssue { text: text.to_owned(), blocker, related: related.to_vec(), source: None, at };
+    let head: String = text.chars().take(50).collect();
+    let answer = apply(ctx, release, Operation::AddIssue(add), &format!("Add issue: {head}")).await?;
+    Ok(answer.unwrap_or_else(|| said("the issue is open already; nothing to do")))
+}
+
+/// Closes the one open issue that `search` names by id or text.
+///
+/// # Errors
+///
+/// None or several match, no state file, or the state cannot be written.
+pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution: &str) -> Result<Answer, TaskError> {
+    ctx.clock.refresh().await;
+    let (search, resolution) = (search.to_owned(), resolution.to_owned());
+    let head: String = search.chars().take(50).collect();
+    let operation = Operation::ResolveIssue { search, resolution, at: ctx.clock.now() };
+    let answer = apply(ctx, release, operation, &format!("Resolve issue: {head}")).await?;
+    Ok(answer.unwrap_or_else(|| said("the issue is resolved already; nothing to do")))
+}
+
+/// Lists all issues, open ones first.
+///
+/// # Errors
+///
+/// No state file, or it cannot be read.
+pub async fn list(ctx: &Context, release: &ZStream) -> Result<Answer, TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    Ok(listing(release, state.issues()))
+}
+
+async fn apply(
+    ctx: &Context,
+    release: &ZStream,
+    operation: Operation,
+    message: &str,
+) -> Result<Option<Answer>, TaskError> {
+    if ctx.options.dry_run {
+        return Ok(Some(said("dry run: nothing was stored")));
+    }
+    if ctx.statebox.load(release).await?.is_none() {
+        return Err(TaskError::NoState { release: release.clone() });
+    }
+    let saved = ctx.statebox.apply(release, &[operation], message).await?;
+    Ok(saved.changed.then(|| listing(release, saved.state.issues())))
+}
+
+fn listing(release: &ZStream, mut issues: Vec<Issue>) -> Answer {
+    issues.sort_by_key(|issue| issue.resolved);
+    let line = |issue: &Issue| {
+        let kind = match (issue.resolved, issue.blocker) {
+            (true, _) => "resolved",
+            (false, true) => "BLOCKER",
+            (false, false) => "note",
+        };
+        let tasks = if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") };
+        let resolution = issue.resolution.as_deref().map(|text| format!("\n          -> {text}")).unwrap_or_default();
+        format!("{}  {kind:<8}  {} ({tasks}){resolution}", issue.id, issue.issue)
+    };
+    let text = if issues.is_empty() {
+        format!("{release} has no issues")
+    } else {
+        issues.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let json = issues
+        .iter()
+        .map(|issue| {
+            json!({
+                "id": issue.id, "issue": issue.issue, "blocker": issue.blocker, "resolved": issue.resolved,
+                "resolution": issue.resolution, "related_tasks": issue.related_tasks,
+                "reported_at": issue.reported_at, "resolved_at": issue.resolved_at, "source": issue.source,
+            })
+        })
+        .collect::<Vec<_>>();
+    Answer { text, json: json!({ "ok": true, "release": release.to_string(), "issues": json }) }
+}
+
+fn said(text: &str) -> Answer {
+    Answer { text: text.to_owned(), json: json!({ "ok": true, "summary": text }) }
+}

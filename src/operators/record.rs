@@ -1,0 +1,199 @@
+//! The start and the end of a run, written once for all tasks.
+
+use super::error::TaskError;
+use super::request::TaskRequest;
+use super::run::Run;
+use crate::core::error::ErrorClass;
+use crate::core::journal::Level;
+use crate::domain::dates::stamp;
+use crate::domain::state::entries::Intent;
+use crate::domain::state::operation::{Change, MetadataPatch, Operation, Override, SetTask};
+use crate::domain::task::{Outcome, Task, TaskStatus, marker};
+
+/// Stores In Progress with the intent of this run, before its first outside effect.
+pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
+    if run.ctx.options.dry_run {
+        return Err(TaskError::Refused {
+            why: format!("{} would change something outside, and this is a dry run", run.task),
+            next: "run it without --dry-run".to_owned(),
+        });
+    }
+    run.info(marker(run.task, TaskStatus::InProgress));
+    let intent = Intent {
+        key: format!("{}/{}", run.task, stamp(run.started_at)),
+        at: Some(run.started_at),
+        by: run.ctx.actor.clone(),
+    };
+    let set = SetTask { intent: Change::Set(intent), ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at) };
+    let message = format!("Update task: {}", run.task);
+    run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
+    Ok(())
+}
+
+/// Records how the run ended; the stored status afterwards.
+pub(super) async fn end(
+    run: &Run<'_>,
+    request: &TaskRequest,
+    ended: Result<&Outcome, &TaskError>,
+) -> Result<TaskStatus, TaskError> {
+    let before = run.state.status(run.task);
+    let set = match ended {
+        Ok(outcome) => of_outcome(run, request, outcome),
+        Err(error) => of_error(run, error),
+    };
+    let mut operations = std::mem::take(&mut run.notes().operations);
+    if let Some(assembly) = run.assembly_if_known() {
+        operations.push(Operation::PatchMetadata(MetadataPatch {
+            jira_ticket: assembly.jira_ticket.clone(),
+            advisory_ids: assembly.advisories.iter().map(|(impetus, id)| (impetus.clone(), number(id.get()))).collect(),
+            release_date: assembly.release_date.clone(),
+            candidate_builds: assembly.candidate_builds.clone(),
+            shipment_mr: assembly.shipment_mr.clone(),
+        }));
+    }
+    let task_changes = set.is_some();
+    operations.extend(set.map(Operation::SetTask));
+    if run.ctx.options.dry_run || operations.is_empty() {
+        return Ok(before);
+    }
+    if !task_changes && operations.iter().all(|operation| matches!(operation, Operation::PatchMetadata(_))) {
+        // Changed metadata is written with the next real write, never by a run that only looked.
+        return Ok(before);
+    }
+    let message = format!("Update task: {}", run.task);
+    let saved = run.ctx.statebox.apply(run.release, &operations, &message).await?;
+    Ok(saved.state.status(run.task))
+}
+
+fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option<SetTask> {
+    let now = run.ctx.clock.now();
+    let before = run.state.status(run.task);
+    let say = |status: TaskStatus| {
+        run.info(marker(run.task, status));
+        Some(run.log.text())
+    };
+    let base = |to| SetTask {
+        began: Some(run.started_at),
+        intent: Change::Clear,
+        override_: override_of(run, request, before, to),
+        ..SetTask::new(run.task, to, now)
+    };
+    match outcome {
+        Outcome::Passed { summary } => {
+            run.info(summary);
+            Some(SetTask { result: say(TaskStatus::Pass), reason: Change::Clear, ..base(TaskStatus::Pass) })
+        }
+        Outcome::Waiting { on, job, recheck } => {
+            let minutes = recheck.as_mins().max(1);
+            run.info(format!("waiting for {on}, look again in {minutes} min"));
+            let job_ref = job.clone().map_or(Change::Keep, Change::Set);
+            Some(SetTask {
+                result: say(TaskStatus::InProgress),
+                job_ref,
+                reason: Change::Set(format!("waiting for {on}")),
+                ..base(TaskStatus::InProgress)
+            })
+        }
+        Outcome::Blocked { by } => {
+            run.info(format!("blocked: {by}"));
+            let started_now = run.notes().started && before == TaskStatus::NotStarted;
+            let reason = Change::Set(by.to_string());
+            match before {
+                // Nothing was started: the task stays where it was, and says why.
+                TaskStatus::NotStarted => Some(SetTask {
+                    result: started_now.then(|| run.log.text()),
+                    reason,
+                    ..base(TaskStatus::NotStarted)
+                }),
+                TaskStatus::InProgress => Some(SetTask { reason, ..base(TaskStatus::InProgress) }),
+                TaskStatus::Pass | TaskStatus::Fail => None,
+            }
+        }
+        Outcome::Failed { reason } => {
+            run.log.add(now, Level::Error, &reason.to_string());
+            Some(SetTask {
+                result: say(TaskStatus::Fail),
+                class: Some("verdict".to_owned()),
+                reason: Change::Set(reason.to_string()),
+                ..base(TaskStatus::Fail)
+            })
+        }
+        Outcome::Unchanged { why } => {
+            run.info(why);
+            None
+        }
+    }
+}
+
+/// A run that could not be carried out. An outage keeps the stored status: it is no verdict.
+fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
+    let now = run.ctx.clock.now();
+    run.log.add(now, Level::Error, &chain(error));
+    let before = run.state.status(run.task);
+    let stays = if run.notes().started { TaskStatus::InProgress } else { before };
+    let to = match error.class() {
+        ErrorClass::Transient
+        | ErrorClass::RateLimit
+        | ErrorClass::Corrupt
+        | ErrorClass::Conflict
+        | ErrorClass::NotReady
+        | ErrorClass::Auth
+        | ErrorClass::Config => stays,
+        ErrorClass::Internal => match error {
+            TaskError::Cancelled => stays,
+            _ => TaskStatus::Fail,
+        },
+        ErrorClass::NotFound | ErrorClass::InvalidInput => match error {
+            TaskError::Refused { .. } | TaskError::NoState { .. } => stays,
+            _ => TaskStatus::Fail,
+        },
+    };
+    if before == TaskStatus::Pass {
+        return None;
+    }
+    let result = (to == TaskStatus::Fail).then(|| {
+        run.info(marker(run.task, TaskStatus::Fail));
+        run.log.text()
+    });
+    Some(SetTask {
+        began: Some(run.started_at),
+        result,
+        class: Some(error.class().to_string()),
+        note: Some(chain(error)),
+        reason: Change::Set(chain(error)),
+        ..SetTask::new(run.task, to, now)
+    })
+}
+
+/// Running a pure check again is a person's wish to know better: it may replace a Pass.
+fn override_of(run: &Run<'_>, request: &TaskRequest, before: TaskStatus, to: TaskStatus) -> Option<Override> {
+    let recheck = matches!(
+        request.task(),
+        Task::CheckCveTrackerBug
+            | Task::CheckRhcosSecurityAlerts
+            | Task::ImageSignedCheck
+            | Task::AnalyzeCandidateBuild
+            | Task::AnalyzePromotedBuild
+    );
+    (recheck && before == TaskStatus::Pass && to == TaskStatus::Fail)
+        .then(|| Override { reason: "re-check".to_owned(), actor: run.ctx.actor.clone() })
+}
+
+/// An error with its causes on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(lower) = cause {
+        let lower_text = lower.to_string();
+        if !text.contains(&lower_text) {
+            text.push_str(": ");
+            text.push_str(&lower_text);
+        }
+        cause = lower.source();
+    }
+    text
+}
+
+fn number(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}

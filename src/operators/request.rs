@@ -1,0 +1,95 @@
+//! What somebody wants done, typed, without knowing who asked.
+
+use crate::core::config::credentials::Credential;
+use crate::domain::ids::{BuildNumber, ProwJobId};
+use crate::domain::task::{Task, Which};
+
+/// One request to run a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskRequest {
+    /// Create the state file.
+    CreateTestReport,
+    /// Make `email` the owner of the release; the settings know one when it is not given.
+    TakeOwnership {
+        /// The new owner.
+        email: Option<String>,
+    },
+    /// Look for CVE trackers that are attached nowhere.
+    CheckCveTrackerBug,
+    /// Look for security alerts on the RHCOS advisory.
+    CheckRhcosSecurityAlerts,
+    /// Push the advisories to the staging CDN, and look how the pushes go.
+    PushToCdnStaging {
+        /// Only look.
+        check_only: bool,
+    },
+    /// Start the consistency job, or look how it goes.
+    ImageConsistencyCheck {
+        /// A job that somebody started by hand.
+        job: Option<ProwJobId>,
+    },
+    /// Start the stage pipeline, or look how it goes.
+    StageTesting {
+        /// A build that somebody started by hand.
+        build: Option<BuildNumber>,
+        /// Start although a gate is closed; the reason is recorded.
+        force: Option<String>,
+    },
+    /// Look for the signature.
+    ImageSignedCheck,
+    /// Judge the test record of a build.
+    AnalyzeBuild {
+        /// Which build.
+        which: Which,
+        /// A person's decision about a rejected build.
+        decide: Option<Verdict>,
+    },
+    /// Final approval: one pass.
+    ChangeAdvisoryStatus {
+        /// Start earlier than one day before the release date.
+        ignore_release_date: bool,
+    },
+}
+
+/// A person's decision about a rejected build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Ship it all the same?
+    pub accept: bool,
+    /// Why; recorded.
+    pub reason: String,
+}
+
+impl TaskRequest {
+    /// The task that this request runs.
+    pub fn task(&self) -> Task {
+        match self {
+            Self::CreateTestReport => Task::CreateTestReport,
+            Self::TakeOwnership { .. } => Task::TakeOwnership,
+            Self::CheckCveTrackerBug => Task::CheckCveTrackerBug,
+            Self::CheckRhcosSecurityAlerts => Task::CheckRhcosSecurityAlerts,
+            Self::PushToCdnStaging { .. } => Task::PushToCdnStaging,
+            Self::ImageConsistencyCheck { .. } => Task::ImageConsistencyCheck,
+            Self::StageTesting { .. } => Task::StageTesting,
+            Self::ImageSignedCheck => Task::ImageSignedCheck,
+            Self::AnalyzeBuild { which, .. } => which.task(),
+            Self::ChangeAdvisoryStatus { .. } => Task::ChangeAdvisoryStatus,
+        }
+    }
+
+    /// Credentials without which the request cannot be carried out, beside those of the state store.
+    ///
+    /// `ERRATA_TOKEN` counts only where the Errata Tool takes a bearer token instead of a ticket.
+    pub fn needs(&self) -> &'static [Credential] {
+        use Credential::{ApiToken, ErrataToken, GitlabToken, JenkinsToken, JenkinsUser, JiraToken, JiraUsername};
+        match self {
+            Self::CreateTestReport | Self::ImageSignedCheck | Self::AnalyzeBuild { .. } => &[],
+            Self::TakeOwnership { .. } => &[ErrataToken, GitlabToken],
+            Self::CheckCveTrackerBug => &[ErrataToken, JiraUsername, JiraToken, GitlabToken],
+            Self::CheckRhcosSecurityAlerts | Self::PushToCdnStaging { .. } => &[ErrataToken],
+            Self::ImageConsistencyCheck { .. } => &[ApiToken, GitlabToken],
+            Self::StageTesting { .. } => &[JenkinsUser, JenkinsToken, GitlabToken],
+            Self::ChangeAdvisoryStatus { .. } => &[ErrataToken, GitlabToken],
+        }
+    }
+}

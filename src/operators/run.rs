@@ -1,0 +1,246 @@
+//! The one way into any task: it brackets the run, so that no task can forget to record its end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+
+use super::error::{TaskError, TaskFailure};
+use super::record;
+use super::request::TaskRequest;
+use crate::core::clients::error::ClientError;
+use crate::core::context::Context;
+use crate::core::effects::{Effected, Effects, Evidence, Ledger};
+use crate::core::journal::{Level, RunLog};
+use crate::domain::assembly::{Assembly, BuildData};
+use crate::domain::release::ZStream;
+use crate::domain::state::operation::Operation;
+use crate::domain::state::view::State;
+use crate::domain::task::{Outcome, Task, TaskStatus};
+
+/// What one run found out, with what a door needs to show it.
+#[derive(Debug)]
+pub struct TaskReport {
+    /// The release.
+    pub release: ZStream,
+    /// The task.
+    pub task: Task,
+    /// Stored status before the run.
+    pub before: TaskStatus,
+    /// Stored status after the run.
+    pub after: TaskStatus,
+    /// What the run found out.
+    pub outcome: Outcome,
+    /// Things that went wrong without stopping the task.
+    pub warnings: Vec<String>,
+    /// Outside effects of this run, in order.
+    pub effects: Vec<String>,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The run's log, as stored.
+    pub log: String,
+}
+
+/// One run of one task: what an operator gets.
+pub struct Run<'a> {
+    /// The surroundings.
+    pub ctx: &'a Context,
+    /// The release.
+    pub release: &'a ZStream,
+    /// The task.
+    pub task: Task,
+    /// The state as it was when the run began.
+    pub state: State,
+    /// When the run began.
+    pub started_at: Timestamp,
+    pub(super) log: RunLog,
+    pub(super) notes: Mutex<Notes>,
+    ledger: Ledger,
+    assembly: OnceCell<Assembly>,
+}
+
+/// What a run collects on its way.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) warnings: Vec<String>,
+    pub(super) effects: Vec<String>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) started: bool,
+}
+
+/// Runs `request` for `release` and records its end, whatever the end is.
+///
+/// # Errors
+///
+/// Our inability to find out or to act; a verdict, a wait or a closed gate is an [`Outcome`].
+pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) -> Result<TaskReport, TaskFailure> {
+    let task = request.task();
+    let early = |error| TaskFailure { release: release.clone(), task, done: Vec::new(), error };
+    ctx.clock.refresh().await;
+    ctx.require(request.needs()).map_err(|error| early(error.into()))?;
+    if let TaskRequest::CreateTestReport = request {
+        return super::create_test_report::run(ctx, release).await.map_err(early);
+    }
+    let run = Run::begin(ctx, release, task).await.map_err(early)?;
+    let before = run.state.status(task);
+    let work = AssertUnwindSafe(super::dispatch(&run, &request)).catch_unwind();
+    let ended = tokio::select! {
+        ended = work => ended.unwrap_or_else(|_| Err(TaskError::Internal { assumed: format!("{task} does not panic") })),
+        () = ctx.cancel.cancelled() => Err(TaskError::Cancelled),
+    };
+    let recorded = record::end(&run, &request, ended.as_ref()).await;
+    let effects = run.effects_so_far();
+    let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
+    let outcome = ended.map_err(&failure)?;
+    let after = recorded.map_err(&failure)?;
+    Ok(TaskReport {
+        release: release.clone(),
+        task,
+        before,
+        after,
+        outcome,
+        warnings: run.warnings(),
+        effects: run.effects_so_far(),
+        started_at: run.started_at,
+        ended_at: ctx.clock.now(),
+        log: run.log.text(),
+    })
+}
+
+impl<'a> Run<'a> {
+    async fn begin(ctx: &'a Context, release: &'a ZStream, task: Task) -> Result<Self, TaskError> {
+        let state =
+            ctx.statebox.load(release).await?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+        let ledger = Ledger::open(&ctx.home, &release.to_string())?;
+        Ok(Self {
+            ctx,
+            release,
+            task,
+            state,
+            started_at: ctx.clock.now(),
+            log: RunLog::default(),
+            notes: Mutex::new(Notes::default()),
+            ledger,
+            assembly: OnceCell::new(),
+        })
+    }
+
+    /// Adds a step of this run to its log.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.log.add(self.ctx.clock.now(), Level::Info, message.as_ref());
+    }
+
+    /// Tells that something went wrong that does not stop the task.
+    pub fn warn(&self, message: impl Into<String>) {
+        let message = message.into();
+        self.log.add(self.ctx.clock.now(), Level::Warning, &message);
+        self.notes().warnings.push(message);
+    }
+
+    /// Build data of the release, fetched once per run.
+    ///
+    /// # Errors
+    ///
+    /// Build data cannot be fetched or does not know the release.
+    pub async fn assembly(&self) -> Result<&Assembly, TaskError> {
+        self.assembly
+            .get_or_try_init(|| async {
+                let text = self.ctx.build_data().releases(self.release.minor()).await?;
+                let assembly = BuildData::parse(&text)?.resolve(self.release)?;
+                for warning in &assembly.warnings {
+                    self.warn(warning.to_string());
+                }
+                Ok(assembly)
+            })
+            .await
+    }
+
+    /// Build data, when this run has fetched it.
+    pub(super) fn assembly_if_known(&self) -> Option<&Assembly> {
+        self.assembly.get()
+    }
+
+    /// Lets `operation` be written together with the end of this run (issues, mostly).
+    pub fn with_the_end(&self, operation: Operation) {
+        self.notes().operations.push(operation);
+    }
+
+    /// Stores In Progress with the intent of this run; call it when the gates are open and before the
+    /// first effect. The second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be written: then nothing may be started.
+    pub async fn start(&self) -> Result<(), TaskError> {
+        if self.notes().started {
+            return Ok(());
+        }
+        record::start(self).await?;
+        self.notes().started = true;
+        Ok(())
+    }
+
+    /// One outside write, done once whatever crashes in between. `key` is unique within the release,
+    /// `what` tells it in words ("start the stage pipeline").
+    ///
+    /// # Errors
+    ///
+    /// As [`Effects::once`].
+    pub async fn effect<T>(
+        &self,
+        key: &str,
+        what: &str,
+        evidence: Evidence,
+        look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
+        perform: impl AsyncFn() -> Result<T, ClientError>,
+    ) -> Result<Effected<T>, TaskError> {
+        self.start().await?;
+        let ended = self.effects().once(key, what, evidence, look_up, perform).await?;
+        if ended.is_new() {
+            self.notes().effects.push(what.to_owned());
+        }
+        Ok(ended)
+    }
+
+    /// A write that converges (setting an owner, say): told among the effects, needs no look-up.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be written, or the service fails.
+    pub async fn converge<T>(
+        &self,
+        what: &str,
+        perform: impl AsyncFnOnce() -> Result<T, ClientError>,
+    ) -> Result<T, TaskError> {
+        self.start().await?;
+        let value = perform().await?;
+        self.notes().effects.push(what.to_owned());
+        Ok(value)
+    }
+
+    /// The effect machinery, for pieces that need more than [`Run::effect`].
+    pub fn effects(&self) -> Effects<'_> {
+        Effects { ledger: &self.ledger, clock: &self.ctx.clock, cancel: &self.ctx.cancel }
+    }
+
+    /// Tells an outside effect that was done through [`Run::effects`].
+    pub fn tell_effect(&self, what: impl Into<String>) {
+        self.notes().effects.push(what.into());
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.notes().warnings.clone()
+    }
+
+    fn effects_so_far(&self) -> Vec<String> {
+        self.notes().effects.clone()
+    }
+
+    pub(super) fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

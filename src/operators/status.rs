@@ -1,0 +1,1 @@
+//! What people ask most: where does this release stand?

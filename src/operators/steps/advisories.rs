@@ -1,0 +1,135 @@
+//! The advisories that a release manages, with their states.
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::core::clients::errata::Erratum;
+use crate::domain::advisory::{AdvisoryState, drop_needs_a_person, is_managed};
+use crate::domain::assembly::Assembly;
+use crate::domain::ids::AdvisoryId;
+use crate::operators::error::TaskError;
+use crate::operators::run::Run;
+
+/// Advisories asked for at once: the Errata Tool slows down for everybody under load.
+const AT_ONCE: usize = 4;
+
+/// The advisory that others ship.
+const NOT_OURS: &str = "microshift";
+
+/// One advisory of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advisory {
+    /// What build data calls it: `rpm`, `rhcos`, `image`, …
+    pub impetus: String,
+    /// What the Errata Tool knows about it.
+    pub erratum: Erratum,
+}
+
+impl Advisory {
+    /// Its number.
+    pub const fn id(&self) -> AdvisoryId {
+        self.erratum.id
+    }
+
+    /// Where it is in its life.
+    pub const fn state(&self) -> &AdvisoryState {
+        &self.erratum.state
+    }
+}
+
+/// The advisories of a release that are our work, in the order of build data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Managed {
+    /// Those that are going to ship.
+    pub live: Vec<Advisory>,
+    /// Dropped without builds: ART does that as a matter of course, nobody misses them.
+    pub dropped_empty: Vec<Advisory>,
+    /// Dropped although they hold builds: somebody would miss those.
+    pub dropped_with_builds: Vec<Advisory>,
+}
+
+/// Asks the Errata Tool for all advisories of the release but the one that others ship. Reads only.
+///
+/// # Errors
+///
+/// Build data or the Errata Tool fail.
+pub async fn managed(run: &Run<'_>) -> Result<Managed, TaskError> {
+    let errata = run.ctx.errata();
+    let ours = run.assembly().await?.advisories.iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
+    let asked = ours.map(|(impetus, id)| {
+        let (errata, impetus, id) = (&errata, impetus.clone(), *id);
+        async move {
+            let erratum = errata.advisory(id).await?;
+            let has_builds = if erratum.state.is_dropped() { Some(!errata.builds(id).await?.is_empty()) } else { None };
+            Ok::<_, TaskError>((Advisory { impetus, erratum }, has_builds))
+        }
+    });
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    Ok(sorted(answers))
+}
+
+/// Advisory entries of build data that hold no usable number yet; the one that others ship does not count.
+pub fn not_ready(assembly: &Assembly) -> Vec<String> {
+    let entries = assembly.not_ready.iter().filter(|gap| {
+        gap.entry.split_once("advisories.").is_some_and(|(_, impetus)| impetus != NOT_OURS)
+    });
+    entries.map(|gap| format!("{} ({})", gap.entry, gap.why)).collect()
+}
+
+fn sorted(answers: Vec<(Advisory, Option<bool>)>) -> Managed {
+    let mut managed = Managed::default();
+    for (advisory, has_builds) in answers {
+        if is_managed(&advisory.impetus, advisory.state()) {
+            managed.live.push(advisory);
+        } else if drop_needs_a_person(&advisory.impetus, advisory.state(), has_builds) == Some(false) {
+            managed.dropped_empty.push(advisory);
+        } else {
+            managed.dropped_with_builds.push(advisory);
+        }
+    }
+    managed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::core::clients::errata::ErratumKind;
+    use crate::domain::assembly::NotReady;
+
+    fn advisory(id: u64, impetus: &str, state: &str) -> Advisory {
+        let state = state.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+        let erratum = Erratum {
+            id: AdvisoryId::new(id),
+            kind: ErratumKind::Rhba,
+            name: format!("RHBA-2026:{id}"),
+            state,
+            blocking: Vec::new(),
+            issues: BTreeSet::new(),
+            staged: None,
+        };
+        Advisory { impetus: impetus.to_owned(), erratum }
+    }
+
+    #[test]
+    fn dropped_advisories_are_told_apart_by_their_builds() {
+        let managed = sorted(vec![
+            (advisory(1, "rpm", "QE"), None),
+            (advisory(2, "rhcos", "DROPPED_NO_SHIP"), Some(false)),
+            (advisory(3, "image", "DROPPED_NO_SHIP"), Some(true)),
+        ]);
+        let ids = |list: &[Advisory]| list.iter().map(|a| a.id().get()).collect::<Vec<_>>();
+        assert_eq!((ids(&managed.live), ids(&managed.dropped_empty)), (vec![1], vec![2]));
+        assert_eq!(ids(&managed.dropped_with_builds), [3]);
+    }
+
+    #[test]
+    fn an_unfinished_microshift_entry_holds_nobody_up() {
+        let gap = |entry: &str| NotReady { entry: entry.to_owned(), why: "-1".to_owned() };
+        let assembly = Assembly {
+            not_ready: vec![gap("group.advisories.rpm"), gap("group.advisories.microshift"), gap("group.shipment.url")],
+            ..Assembly::default()
+        };
+        assert_eq!(not_ready(&assembly), ["group.advisories.rpm (-1)"]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Final approval: checks before the first move, then the moves.

@@ -1,0 +1,10 @@
+//! Pieces that several operators need. Refuses: recording an outcome, knowing which task asks.
+
+pub mod advisories;
+pub mod approval;
+pub mod findings;
+pub mod image_health;
+pub mod notify;
+pub mod promotion;
+pub mod shipment;
+pub mod stage_facts;

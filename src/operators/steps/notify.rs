@@ -1,0 +1,1 @@
+//! Messages to people; a message never changes a task's status.

@@ -1,0 +1,66 @@
+//! What both stage tasks look at before they start a job.
+
+use super::promotion::{self, Promotion};
+use super::shipment;
+use crate::core::config::settings;
+use crate::domain::assembly::Assembly;
+use crate::domain::stage::{StageFacts, StagePolicy};
+use crate::domain::task::{ClosedGate, Flow, StageRelease, Task};
+use crate::operators::error::TaskError;
+use crate::operators::run::Run;
+
+/// The facts, held for [`Gathered::facts`].
+#[derive(Debug)]
+pub struct Gathered {
+    promotion: Promotion,
+    stage_release: Option<StageRelease>,
+    mr: Option<String>,
+}
+
+impl Gathered {
+    /// The facts as the rule takes them.
+    pub fn facts<'a>(&'a self, run: &Run<'_>) -> StageFacts<'a> {
+        StageFacts {
+            promotion: self.promotion.phase(),
+            stage_release: self.stage_release.as_ref(),
+            mr: self.mr.as_deref().unwrap_or("the shipment"),
+            push: run.state.status(Task::PushToCdnStaging),
+            gate: run.state.status(Task::AnalyzePromotedBuild),
+            policy: match run.ctx.settings.stage_policy {
+                settings::StagePolicy::Strict => StagePolicy::Strict,
+                settings::StagePolicy::Overlap => StagePolicy::Overlap,
+            },
+        }
+    }
+}
+
+/// Asks release controller and GitLab. A payload that is not promoted leaves the shipment unasked.
+///
+/// # Errors
+///
+/// Build data, release controller or GitLab do not answer.
+pub async fn gather(run: &Run<'_>) -> Result<Gathered, TaskError> {
+    let assembly = run.assembly().await?;
+    let promotion = promotion::phase(run).await?;
+    let promoted = promotion.phase() == Some("Accepted");
+    let stage_release = match assembly.flow() {
+        Flow::Konflux if promoted && assembly.shipment_mr.is_some() => {
+            let shipment = shipment::open(run).await?;
+            Some(shipment::stage_release(run, &shipment).await?)
+        },
+        Flow::Konflux | Flow::Errata => None,
+    };
+    Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone() })
+}
+
+/// Keeps a Konflux release without usable merge request from being taken for one that needs none.
+pub fn not_ready(assembly: &Assembly) -> Option<ClosedGate> {
+    if assembly.flow() == Flow::Errata || assembly.shipment_mr.is_some() {
+        return None;
+    }
+    let mut missing: Vec<_> = assembly.not_ready.iter().map(|entry| format!("{}: {}", entry.entry, entry.why)).collect();
+    if missing.is_empty() {
+        missing.push("group.shipment.url: no shipment merge request yet".to_owned());
+    }
+    Some(ClosedGate::NotReady { missing })
+}

@@ -1,0 +1,289 @@
+//! G and H rows: all threads come together, the final approval, and shipping.
+
+use super::draft::{ASYNC, Draft, Gate, Next, Standing};
+use super::input::{Input, MrState, PageState, RecordState};
+use super::messages::{Kind, Message};
+use super::old_fail::FailCause;
+use super::plan::RETRIES_SOURCE;
+use super::preparation::{advisories_known, say_advisories_unknown};
+use super::tasks::{Needs, eval};
+use crate::domain::approval;
+use crate::domain::task::{ClosedGate, Task, TaskStatus};
+
+const APPROVAL: Task = Task::ChangeAdvisoryStatus;
+
+/// Walks the G and H rows.
+pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
+    if draft.passed(APPROVAL) {
+        draft.stands(APPROVAL, Standing::Done);
+        return shipping(draft);
+    }
+    if all_threads(draft) == Next::Halt || ready_for_approval(draft) == Next::Halt {
+        return Next::Halt;
+    }
+    match draft.status(APPROVAL) {
+        TaskStatus::NotStarted => not_started(draft),
+        TaskStatus::InProgress => in_progress(draft),
+        TaskStatus::Fail => failed(draft),
+        TaskStatus::Pass => {}
+    }
+    Next::Halt
+}
+
+/// G1–G3: push, consistency, stage testing and the gate, then the signature.
+fn all_threads(draft: &mut Draft<'_>) -> Next {
+    let failed: Vec<Task> = ASYNC.into_iter().filter(|task| draft.standing(*task) == Standing::Failed).collect();
+    if !failed.is_empty() {
+        let text = format!("the approval cannot be reached: {} failed", names(&failed));
+        draft.say(
+            Message::new(Kind::SyncFailed, text).step("see what is said about each task").occasion(names(&failed)),
+        );
+        return Next::Halt;
+    }
+    let mut open: Vec<Task> = ASYNC.into_iter().filter(|task| !draft.passed(*task)).collect();
+    if draft.gate != Gate::Pass {
+        open.push(Task::AnalyzePromotedBuild);
+    }
+    if !open.is_empty() {
+        draft.say(Message::new(Kind::SyncWaiting, format!("image-signed-check waits for {}", names(&open))));
+        return Next::Halt;
+    }
+    match eval(draft, Task::ImageSignedCheck, Needs::Met) {
+        Standing::Done => Next::Go,
+        Standing::Acting | Standing::Waiting | Standing::Unmet | Standing::Blocked | Standing::Failed => Next::Halt,
+    }
+}
+
+/// G5, G6: every other task, and the blockers of the approval.
+fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
+    let tracked = Task::tracked(draft.input.flow).filter(|task| *task != APPROVAL);
+    let open: Vec<Task> = tracked.filter(|task| !draft.passed(*task)).collect();
+    if !open.is_empty() {
+        missing_tasks(draft, &open);
+        return Next::Halt;
+    }
+    let retry = draft.input.retry == Some(APPROVAL);
+    let open = draft.input.issues.blockers.get(&APPROVAL).into_iter().flatten();
+    let mut open = open.filter(|issue| !(retry && issue.source.as_deref() == Some(RETRIES_SOURCE)));
+    let Some(issue) = open.next() else { return Next::Go };
+    let text = format!("the approval is held back by a blocker: {}", issue.text.lines().next().unwrap_or_default());
+    let resolve = format!("oar -r {} issue resolve {:?} --resolution TEXT", draft.input.release, issue.id);
+    let message = Message::new(Kind::ApprovalBlocked, text)
+        .task(APPROVAL)
+        .step("solve what the issue says")
+        .step(format!("then: {resolve}"))
+        .occasion(&issue.id);
+    draft.say(message);
+    draft.stands(APPROVAL, Standing::Blocked);
+    Next::Halt
+}
+
+fn missing_tasks(draft: &mut Draft<'_>, open: &[Task]) {
+    let candidate = Task::AnalyzeCandidateBuild;
+    let never_tested = matches!(draft.input.candidate_file, RecordState::Missing | RecordState::NotStarted);
+    let candidate_moves = matches!(draft.standing(candidate), Standing::Acting | Standing::Waiting) && !never_tested;
+    if open.contains(&candidate) && !candidate_moves {
+        if never_tested && draft.standing(candidate) == Standing::Waiting {
+            // Everything else is done days after the nightly was built: its tests will not come any more.
+            draft.stop_waiting_for(Kind::CandidateWaiting);
+        }
+        let release = &draft.input.release;
+        let text = "the approval needs a verdict on the candidate build, and there is none that lets it ship";
+        let message = Message::new(Kind::CandidateWaiverNeeded, text)
+            .task(candidate)
+            .step(format!("oar -r {release} drive --decide candidate=accept --reason TEXT"));
+        draft.say(message);
+    }
+    let (moving, stuck): (Vec<Task>, Vec<Task>) = open
+        .iter()
+        .filter(|task| **task != candidate || candidate_moves)
+        .partition(|task| matches!(draft.standing(**task), Standing::Acting | Standing::Waiting));
+    if !stuck.is_empty() {
+        let text = format!("the approval needs {} to pass first", names(&stuck));
+        let message = Message::new(Kind::PrereqMissing, text)
+            .task(APPROVAL)
+            .step("see what is said about each task")
+            .occasion(names(&stuck));
+        draft.say(message);
+    }
+    if !moving.is_empty() {
+        draft.say(Message::new(Kind::SyncWaiting, format!("the approval waits for {}", names(&moving))).task(APPROVAL));
+    }
+}
+
+/// G7–G9: the calendar, then the start.
+fn not_started(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    match approval::too_early(input.release_date, input.today, input.ignore_release_date) {
+        Some(ClosedGate::TooEarly { from }) => {
+            let text = format!("the approval starts on {from}, one day before the release date");
+            let day = approval::start_of(from).filter(|at| *at > input.now);
+            let at = day.unwrap_or_else(|| draft.in_minutes(30));
+            let step = format!("to start now: oar -r {} drive --ignore-release-date", input.release);
+            draft.say(Message::new(Kind::TooEarly, text).task(APPROVAL).recheck(at).step(step));
+            draft.stands(APPROVAL, Standing::Waiting);
+        }
+        Some(_) => {
+            let text = "build data names no usable release date, so nobody knows when the approval is due";
+            let message = Message::new(Kind::ReleaseDateMissing, text)
+                .task(APPROVAL)
+                .step("ask ART for the date")
+                .step(format!("to start anyway: oar -r {} drive --ignore-release-date", input.release));
+            draft.say(message);
+            draft.stands(APPROVAL, Standing::Blocked);
+        }
+        None => start(draft, Kind::ApprovalStarted, "the final approval starts"),
+    }
+}
+
+/// Starts or repeats the approval; an unread world is a wait.
+fn start(draft: &mut Draft<'_>, kind: Kind, text: &str) {
+    if !world_known(draft) {
+        return;
+    }
+    if eval(draft, APPROVAL, Needs::Met) != Standing::Acting {
+        return;
+    }
+    draft.say(Message::new(kind, text).task(APPROVAL));
+    if let Some(due) = draft.input.release_date
+        && draft.input.today > due
+        && kind == Kind::ApprovalStarted
+    {
+        let late = format!("the approval starts after the release date ({due})");
+        draft.say(Message::new(Kind::LateApproval, late).task(APPROVAL).step("tell ART and the release lead"));
+    }
+}
+
+/// Are merge request and advisories read? Says what is not.
+fn world_known(draft: &mut Draft<'_>) -> bool {
+    let known = advisories_known(draft);
+    if !known {
+        say_advisories_unknown(draft, APPROVAL);
+    }
+    if draft.input.mr == MrState::Unknown {
+        let at = draft.in_minutes(5);
+        let text = "the approval waits: the shipment merge request could not be read";
+        draft.say(Message::new(Kind::MrUnknown, text).task(APPROVAL).recheck(at));
+    }
+    let known = known && draft.input.mr != MrState::Unknown;
+    if !known {
+        draft.stands(APPROVAL, Standing::Waiting);
+    }
+    known
+}
+
+/// G11–G14: the approval waits for the advisory page; every run is one look.
+fn in_progress(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    let facts = draft.facts(APPROVAL);
+    let deadline = input.approval_deadline();
+    let public = input.page == PageState::Accessible || input.prod_release.succeeded();
+    let over = deadline.is_some_and(|at| at <= input.now);
+    // Only a page that is known to be missing can be too late.
+    if over && !public && input.page == PageState::NotAccessible {
+        if let Some(at) = deadline {
+            let note = format!("the advisory page was not public by {at}");
+            draft.mark_fail(APPROVAL, note, None);
+            say_timeout(draft, Some(at));
+        }
+        return;
+    }
+    if let Some(at) = facts.not_before.filter(|at| *at > input.now) {
+        scheduled(draft, deadline, at);
+        return;
+    }
+    if !world_known(draft) {
+        return;
+    }
+    if draft.run(APPROVAL) == Standing::Acting {
+        let at = draft.after(approval::RECHECK);
+        scheduled(draft, deadline, at);
+        draft.stands(APPROVAL, Standing::Acting);
+    }
+}
+
+fn scheduled(draft: &mut Draft<'_>, deadline: Option<jiff::Timestamp>, at: jiff::Timestamp) {
+    let facts = draft.facts(APPROVAL);
+    let what = facts.waiting_on.unwrap_or_else(|| "the advisory page".to_owned());
+    let text = match deadline {
+        Some(end) => format!("the approval waits for {what}, until {end}"),
+        None => format!("the approval waits for {what}"),
+    };
+    let at = deadline.filter(|end| *end > draft.input.now).map_or(at, |end| at.min(end));
+    draft.say(Message::new(Kind::ApprovalScheduled, text).task(APPROVAL).since(facts.started_at).recheck(at));
+    draft.stands(APPROVAL, Standing::Waiting);
+}
+
+/// G15–G17: a time-out is tried again when the page is there or was given up too early; other failures
+/// follow the general rules.
+fn failed(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    let facts = draft.facts(APPROVAL);
+    if facts.fail_cause != Some(FailCause::TimedOut) || input.retry == Some(APPROVAL) {
+        if world_known(draft) {
+            eval(draft, APPROVAL, Needs::Met);
+        }
+        return;
+    }
+    let deadline = input.approval_deadline();
+    let public = input.page == PageState::Accessible || input.prod_release.succeeded();
+    let too_soon = deadline.is_some_and(|at| input.now < at);
+    if public || too_soon {
+        if world_known(draft) && draft.run(APPROVAL) == Standing::Acting {
+            let why = if public { "the page is public now" } else { "its time is not over" };
+            draft
+                .say(Message::new(Kind::ApprovalRetried, format!("the approval is tried again: {why}")).task(APPROVAL));
+        }
+        return;
+    }
+    draft.stands(APPROVAL, Standing::Failed);
+    say_timeout(draft, facts.completed_at);
+}
+
+fn say_timeout(draft: &mut Draft<'_>, at: Option<jiff::Timestamp>) {
+    let release = &draft.input.release;
+    let message = Message::new(Kind::ApprovalTimeout, "the advisory page did not become public in time")
+        .task(APPROVAL)
+        .since(at)
+        .link(draft.input.mr_url.as_deref())
+        .step("look at stage prod-release-triggers in the pipeline of the merge request")
+        .step("ask ART when the release is published")
+        .step(format!("then: oar -r {release} drive --retry {APPROVAL}"))
+        .occasion(at.map(|at| at.to_string()).unwrap_or_default());
+    draft.say(message);
+}
+
+/// H rows: approved; is it with the customers?
+fn shipping(draft: &mut Draft<'_>) -> Next {
+    let approved_at = draft.facts(APPROVAL).completed_at;
+    match &draft.input.shipped {
+        Some(report) if report.shipped => {
+            draft.done = true;
+            let message = shipped_message(draft.input);
+            draft.say(message);
+        }
+        Some(report) => {
+            let at = draft.in_minutes(30);
+            let text = format!("approved, but not shipped yet: {}", report.open.join("; "));
+            draft.say(Message::new(Kind::ApprovedNotShipped, text).since(approved_at).recheck(at));
+        }
+        None => {
+            let at = draft.in_minutes(5);
+            let text = "approved; whether it is shipped could not be found out";
+            draft.say(Message::new(Kind::ApprovedNotShipped, text).since(approved_at).recheck(at));
+        }
+    }
+    Next::Halt
+}
+
+/// The happy end.
+pub(super) fn shipped_message(input: &Input) -> Message {
+    Message::new(Kind::Completed, format!("{} is approved and shipped", input.release)).link(input.mr_url.as_deref())
+}
+
+fn names(tasks: &[Task]) -> String {
+    tasks.iter().map(|task| task.name()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

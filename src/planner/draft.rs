@@ -1,0 +1,337 @@
+//! The plan while its rows are being walked: what was decided so far, and the one way to add to it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::input::{Input, StateSource, TaskFacts};
+use super::messages::{Kind, Message, Severity, recheck_after};
+use super::plan::{Action, Blocker, Overall, Phase, Plan, Verdict};
+use crate::domain::task::{Task, TaskStatus};
+
+/// Does the walk go on after a family of rows?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next family.
+    Go,
+    /// Nothing below may act.
+    Halt,
+}
+
+/// Where a task stands after its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Pass.
+    Done,
+    /// Triggered, reset or marked by this plan.
+    Acting,
+    /// Running or waiting for something that comes by itself.
+    Waiting,
+    /// Something has to pass first.
+    Unmet,
+    /// A person is needed.
+    Blocked,
+    /// Fail, and nothing repeats it.
+    Failed,
+}
+
+/// May triggers happen?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Triggers {
+    /// Yes.
+    Allowed,
+    /// Only looking: an earlier chain has to be mended first.
+    Withheld,
+}
+
+/// Verdict on the promoted build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Not known yet.
+    Pending,
+    /// Good.
+    Pass,
+    /// Bad.
+    Fail,
+}
+
+/// A plan in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) input: &'a Input,
+    pub(super) gate: Gate,
+    pub(super) triggers: Triggers,
+    pub(super) done: bool,
+    actions: Vec<Action>,
+    messages: Vec<Message>,
+    standings: BTreeMap<Task, Standing>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(input: &'a Input) -> Self {
+        Self {
+            input,
+            gate: Gate::Pending,
+            triggers: Triggers::Allowed,
+            done: false,
+            actions: Vec::new(),
+            messages: Vec::new(),
+            standings: BTreeMap::new(),
+        }
+    }
+
+    /// What is stored about `task`.
+    pub(super) fn facts(&self, task: Task) -> TaskFacts {
+        self.input.tasks.get(&task).cloned().unwrap_or_default()
+    }
+
+    /// Status of `task` once this plan's marks are stored.
+    pub(super) fn status(&self, task: Task) -> TaskStatus {
+        let marked = self.actions.iter().rev().find_map(|action| match action {
+            Action::MarkPass { task: marked, .. } if *marked == task => Some(TaskStatus::Pass),
+            Action::MarkFail { task: marked, .. } if *marked == task => Some(TaskStatus::Fail),
+            Action::ResetTask { task: marked, .. } if *marked == task => Some(TaskStatus::NotStarted),
+            Action::MarkPass { .. }
+            | Action::MarkFail { .. }
+            | Action::ResetTask { .. }
+            | Action::Run(_)
+            | Action::Check(..)
+            | Action::ResolveIssue { .. }
+            | Action::AddBlocker { .. }
+            | Action::Analyze(_)
+            | Action::Notify { .. } => None,
+        });
+        marked.unwrap_or_else(|| self.input.status(task))
+    }
+
+    pub(super) fn passed(&self, task: Task) -> bool {
+        self.status(task) == TaskStatus::Pass
+    }
+
+    /// Where the rows left `task`; a task that no row reached has to wait for others.
+    pub(super) fn standing(&self, task: Task) -> Standing {
+        match self.standings.get(&task) {
+            Some(standing) => *standing,
+            None if self.passed(task) => Standing::Done,
+            None => Standing::Unmet,
+        }
+    }
+
+    pub(super) fn was_judged(&self, task: Task) -> bool {
+        self.standings.contains_key(&task)
+    }
+
+    pub(super) fn stands(&mut self, task: Task, standing: Standing) -> Standing {
+        self.standings.insert(task, standing);
+        standing
+    }
+
+    /// A point in the future, for rechecks.
+    pub(super) fn after(&self, wait: SignedDuration) -> Timestamp {
+        self.input.now.checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(super) fn in_minutes(&self, minutes: i64) -> Timestamp {
+        self.after(SignedDuration::from_mins(minutes))
+    }
+
+    pub(super) fn say(&mut self, message: Message) {
+        if !self.messages.contains(&message) {
+            self.messages.push(message);
+        }
+    }
+
+    pub(super) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Takes back the promise that waits of this kind end by themselves.
+    pub(super) fn stop_waiting_for(&mut self, kind: Kind) {
+        self.messages.retain(|message| message.kind != kind);
+    }
+
+    /// Adds an action; a task gets at most one, the first.
+    pub(super) fn act(&mut self, action: Action) {
+        let taken = action.task().is_some_and(|task| self.actions.iter().any(|other| other.task() == Some(task)));
+        if !taken && !self.actions.contains(&action) {
+            self.actions.push(action);
+        }
+    }
+
+    pub(super) fn mark_pass(&mut self, task: Task, note: impl Into<String>) {
+        if self.input.status(task) != TaskStatus::Pass {
+            self.act(Action::MarkPass { task, note: note.into() });
+        }
+        self.stands(task, Standing::Done);
+    }
+
+    /// Records a verdict, unless the task already passed or already is Fail.
+    pub(super) fn mark_fail(&mut self, task: Task, note: impl Into<String>, blocker: Option<Blocker>) {
+        if matches!(self.input.status(task), TaskStatus::NotStarted | TaskStatus::InProgress) {
+            self.act(Action::MarkFail { task, note: note.into(), blocker });
+        }
+        self.stands(task, Standing::Failed);
+    }
+
+    /// Runs `task` now, unless a credential, a person or an earlier chain holds it back.
+    pub(super) fn run(&mut self, task: Task) -> Standing {
+        if let Some(message) = self.lacks(task) {
+            self.say(message);
+            return self.stands(task, Standing::Blocked);
+        }
+        if self.triggers == Triggers::Withheld {
+            return self.stands(task, Standing::Unmet);
+        }
+        let kind = if task.is_async() { Kind::AsyncStarted } else { Kind::TaskStarted };
+        self.say(Message::new(kind, format!("{task} runs now")).task(task));
+        self.act(Action::Run(task));
+        self.stands(task, Standing::Acting)
+    }
+
+    /// What a person has to provide before `task` can run or be looked at.
+    pub(super) fn lacks(&self, task: Task) -> Option<Message> {
+        if let Some(what) = self.input.credentials_missing.get(&task) {
+            let text = format!("{task} cannot run: {what}");
+            return Some(Message::new(Kind::CredentialMissing, text).task(task).step("provide it and run drive again"));
+        }
+        if self.input.kerberos_missing && needs_kerberos(task) {
+            let text = format!("{task} cannot run: there is no valid Kerberos ticket");
+            return Some(Message::new(Kind::KerberosNeeded, text).task(task).step("run kinit, then run drive again"));
+        }
+        if task == Task::TakeOwnership && self.input.owner.is_none() {
+            let text = "nobody is named as owner of the release";
+            let step = format!("oar -r {} take-ownership -e YOUR_ADDRESS, or run drive with -e", self.input.release);
+            return Some(Message::new(Kind::OwnerNeeded, text).task(task).step(step));
+        }
+        None
+    }
+
+    /// Reports `task` as running until its next look.
+    pub(super) fn still_running(&mut self, task: Task, kind: Kind, recheck: Option<Timestamp>) -> Standing {
+        let facts = self.facts(task);
+        let what = facts.job_ref.as_ref().map(ToString::to_string);
+        let url = facts.job_ref.as_ref().and_then(|job| job.url.clone());
+        let text = match facts.waiting_on.clone().or(what) {
+            Some(what) => format!("{task} is running: {what}"),
+            None => format!("{task} is running"),
+        };
+        let since = facts.job_ref.as_ref().and_then(|job| job.triggered_at).or(facts.started_at);
+        let recheck = recheck.unwrap_or_else(|| self.after(recheck_after(task)));
+        self.say(Message::new(kind, text).task(task).since(since).recheck(recheck).link(url.as_deref()));
+        self.stands(task, Standing::Waiting)
+    }
+
+    /// Does a rule of ours hold an unresolved blocker of the whole release?
+    pub(super) fn general_blocker_of(&self, source: &str) -> Option<String> {
+        let open = self.input.issues.general.iter().find(|issue| issue.source.as_deref() == Some(source));
+        open.map(|issue| issue.id.clone())
+    }
+
+    /// Closes the plan: verdict, phase, lists.
+    pub(super) fn finish(mut self) -> Plan {
+        if self.actions.is_empty() && self.messages.is_empty() {
+            let text = "nothing to do was found, although the release is not finished; please report this";
+            self.say(Message::new(Kind::PrereqMissing, text));
+        }
+        let earliest = self.messages.iter().filter(|m| m.comes_by_itself()).filter_map(|m| m.recheck).min();
+        for message in &mut self.messages {
+            // A wait for another task is looked at again when that task is.
+            if message.severity() == Severity::Wait && message.recheck.is_none() {
+                message.recheck = earliest;
+            }
+        }
+        let verdict = self.verdict(earliest);
+        let phase = self.phase(verdict, earliest);
+        let overall = self.overall();
+        let tracked: Vec<Task> = Task::tracked(self.input.flow).collect();
+        let acted: Vec<Task> = self.actions.iter().filter_map(Action::task).collect();
+        let running = tracked
+            .iter()
+            .filter(|task| self.status(**task) == TaskStatus::InProgress)
+            .map(|task| (*task, self.facts(*task).job_ref))
+            .collect();
+        let next = tracked
+            .iter()
+            .filter(|task| self.status(**task) == TaskStatus::NotStarted && !acted.contains(task))
+            .copied()
+            .collect();
+        let passed = tracked.iter().filter(|task| self.passed(**task)).copied().collect();
+        self.notify();
+        Plan { phase, actions: self.actions, messages: self.messages, overall, verdict, passed, running, next }
+    }
+
+    fn notify(&mut self) {
+        for message in self.messages.iter().filter(|message| message.is_notified()) {
+            let key = message.key();
+            let known = |action: &Action| matches!(action, Action::Notify { key: other, .. } if *other == key);
+            if !self.input.notified.contains(&key) && !self.actions.iter().any(known) {
+                self.actions.push(Action::Notify { message: message.clone(), key });
+            }
+        }
+    }
+
+    fn overall(&self) -> Overall {
+        let red = Task::tracked(self.input.flow).any(|task| self.status(task) == TaskStatus::Fail);
+        if red { Overall::Red } else { Overall::Green }
+    }
+
+    fn verdict(&self, earliest: Option<Timestamp>) -> Verdict {
+        let failed_now =
+            || Task::tracked(self.input.flow).any(|t| self.status(t) == TaskStatus::Fail && self.facts(t).failed_now);
+        let person = || self.messages.iter().any(|message| message.severity() >= Severity::Action);
+        if !self.actions.is_empty() {
+            Verdict::Continue
+        } else if self.done {
+            Verdict::Done
+        } else if failed_now() {
+            Verdict::Failed
+        } else {
+            match earliest {
+                Some(recheck_at) if !person() => Verdict::Waiting { recheck_at },
+                Some(_) | None => Verdict::NeedsPerson,
+            }
+        }
+    }
+
+    fn phase(&self, verdict: Verdict, earliest: Option<Timestamp>) -> Phase {
+        use Task::{CheckCveTrackerBug, CheckRhcosSecurityAlerts, PushToCdnStaging};
+        let stopped = matches!(verdict, Verdict::NeedsPerson | Verdict::Failed) && earliest.is_none();
+        let ended = |task| matches!(self.status(task), TaskStatus::Pass | TaskStatus::Fail);
+        let push_begun = self.status(PushToCdnStaging) != TaskStatus::NotStarted
+            || matches!(self.standing(PushToCdnStaging), Standing::Acting | Standing::Blocked);
+        if self.done {
+            Phase::Done
+        } else if stopped {
+            Phase::Stopped
+        } else if self.passed(Task::ChangeAdvisoryStatus) {
+            Phase::FinalApproval
+        } else if self.gate == Gate::Pass && ASYNC.into_iter().all(|task| self.passed(task)) {
+            Phase::FinalApproval
+        } else if self.gate == Gate::Pass {
+            Phase::FinalSync
+        } else if self.input.promotion == super::input::Promotion::Accepted
+            && self.input.source == StateSource::StateBox
+        {
+            Phase::AsyncAndEvaluation
+        } else if self.passed(CheckCveTrackerBug) && ended(CheckRhcosSecurityAlerts) && push_begun {
+            Phase::WaitingForPromotion
+        } else {
+            Phase::Initialisation
+        }
+    }
+}
+
+/// The tasks that work elsewhere and that the signature check and the approval wait for.
+pub(super) const ASYNC: [Task; 3] = [Task::PushToCdnStaging, Task::ImageConsistencyCheck, Task::StageTesting];
+
+/// Does the task talk to the Errata Tool, which wants a ticket?
+fn needs_kerberos(task: Task) -> bool {
+    matches!(
+        task,
+        Task::TakeOwnership
+            | Task::CheckCveTrackerBug
+            | Task::CheckRhcosSecurityAlerts
+            | Task::PushToCdnStaging
+            | Task::ChangeAdvisoryStatus
+    )
+}

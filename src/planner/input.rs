@@ -1,0 +1,383 @@
+//! One snapshot of the world, as far as the next step depends on it.
+//!
+//! Whatever could not be found out is `Unknown` with the reason; the planner answers it with a wait or a
+//! message, never with a trigger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::old_fail::FailCause;
+use crate::domain::advisory::{AdvisoryState, is_managed};
+use crate::domain::approval::{self, Shipped};
+use crate::domain::ids::AdvisoryId;
+use crate::domain::stage::StagePolicy;
+use crate::domain::task::{ClosedGate, Flow, JobRef, StageRelease, Task, TaskStatus, Which};
+
+/// Everything the plan depends on.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The release, for messages.
+    pub release: String,
+    /// How it ships.
+    pub flow: Flow,
+    /// Where the statuses come from.
+    pub source: StateSource,
+    /// The present.
+    pub now: Timestamp,
+    /// The calendar day of `now`, UTC unless configured otherwise.
+    pub today: Date,
+    /// When the release is due; nothing when build data names no usable date.
+    pub release_date: Option<Date>,
+    /// A person wants the approval to start whatever the date.
+    pub ignore_release_date: bool,
+    /// How strictly stage testing waits.
+    pub policy: StagePolicy,
+    /// Who takes the release; nothing when nobody is configured or named.
+    pub owner: Option<String>,
+    /// What is stored about each task; an absent task is Not Started.
+    pub tasks: BTreeMap<Task, TaskFacts>,
+    /// Stored issues.
+    pub issues: Issues,
+    /// The nightly chosen for the release; nothing when build data names none.
+    pub candidate_build: Option<String>,
+    /// Test record of that nightly.
+    pub candidate_file: RecordState,
+    /// Test record of the promoted payload.
+    pub promoted_file: RecordState,
+    /// What was decided about a rejected nightly.
+    pub candidate_verdict: BuildVerdict,
+    /// What was decided about a rejected payload.
+    pub promoted_verdict: BuildVerdict,
+    /// Is the payload in the stable stream?
+    pub promotion: Promotion,
+    /// When it was first seen Accepted; only for the stall limits.
+    pub promoted_at: Option<Timestamp>,
+    /// Stage release of the shipment.
+    pub stage_release: ReleaseFact,
+    /// Production release of the shipment.
+    pub prod_release: ReleaseFact,
+    /// The shipment merge request.
+    pub mr: MrState,
+    /// Page of the merge request.
+    pub mr_url: Option<String>,
+    /// Advisories by impetus; nothing when they could not be read.
+    pub advisories: Option<BTreeMap<String, Advisory>>,
+    /// Is the advisory page public?
+    pub page: PageState,
+    /// Is the release out of our hands? Nothing while that could not be told or was not asked.
+    pub shipped: Option<Shipped>,
+    /// `--retry`: the task a person wants tried again. To be given once: the caller drops it after the plan
+    /// that used it was carried out.
+    pub retry: Option<Task>,
+    /// Entries of build data that are not usable yet; each text names one.
+    pub not_ready: Vec<String>,
+    /// No Kerberos ticket, although the Errata Tool asks for one.
+    pub kerberos_missing: bool,
+    /// Credentials that a task lacks; the text names the variable and how to get it.
+    pub credentials_missing: BTreeMap<Task, String>,
+    /// Keys of notifications that were already sent.
+    pub notified: BTreeSet<String>,
+}
+
+/// Where the statuses come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateSource {
+    /// A state file.
+    StateBox,
+    /// There is none yet.
+    None,
+    /// It could not be read; nothing may be assumed.
+    Unavailable {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// What is stored about one task, and what the caller remembers of its last run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFacts {
+    /// Stored status.
+    pub status: TaskStatus,
+    /// Begin of this attempt.
+    pub started_at: Option<Timestamp>,
+    /// When the verdict was known.
+    pub completed_at: Option<Timestamp>,
+    /// The job that runs for it.
+    pub job_ref: Option<JobRef>,
+    /// An outside effect was announced and its end not recorded.
+    pub intent_open: bool,
+    /// Why a Fail is one.
+    pub fail_cause: Option<FailCause>,
+    /// The Fail was found in this run of the caller, not by an earlier one.
+    pub failed_now: bool,
+    /// Automatic retries so far.
+    pub retries_used: u32,
+    /// Not before this time: the wait before a retry, or the recheck hint of the last run.
+    pub not_before: Option<Timestamp>,
+    /// What the last run was refused by, when it was. Without `not_before` the task is not tried again
+    /// until the caller drops this.
+    pub blocked_by: Option<ClosedGate>,
+    /// What the last run waits for, in words.
+    pub waiting_on: Option<String>,
+}
+
+impl Default for TaskFacts {
+    fn default() -> Self {
+        Self {
+            status: TaskStatus::NotStarted,
+            started_at: None,
+            completed_at: None,
+            job_ref: None,
+            intent_open: false,
+            fail_cause: None,
+            failed_now: false,
+            retries_used: 0,
+            not_before: None,
+            blocked_by: None,
+            waiting_on: None,
+        }
+    }
+}
+
+/// The stored issues, sorted by what they hold back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Issues {
+    /// Unresolved blockers of the whole release.
+    pub general: Vec<OpenIssue>,
+    /// Unresolved blockers of single tasks.
+    pub blockers: BTreeMap<Task, Vec<OpenIssue>>,
+    /// When the last blocker of a task was resolved.
+    pub resolved_at: BTreeMap<Task, Timestamp>,
+}
+
+/// One unresolved issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIssue {
+    /// Its id, or its text when it has none.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// Which rule reported it; nothing for issues of people.
+    pub source: Option<String>,
+}
+
+/// A test record in the record repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordState {
+    /// There is no file.
+    Missing,
+    /// Test jobs run; nothing is aggregated.
+    NotStarted,
+    /// Some jobs have no result yet.
+    Aggregating {
+        /// Those jobs.
+        missing: Vec<String>,
+    },
+    /// The build is good.
+    Accepted,
+    /// The build is bad.
+    Rejected {
+        /// Why, with numbers.
+        summary: String,
+    },
+    /// The file contradicts itself or the registry.
+    Invalid {
+        /// What is wrong.
+        why: String,
+    },
+    /// It could not be read.
+    Unknown {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// What was decided about a rejected build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildVerdict {
+    /// Nothing yet.
+    None,
+    /// An analysis proposes something; a person has to confirm.
+    Pending,
+    /// The failures do not matter.
+    Accept {
+        /// Why.
+        reason: String,
+        /// Since when.
+        at: Option<Timestamp>,
+    },
+    /// The build must not ship.
+    Reject {
+        /// Why.
+        reason: String,
+        /// Since when.
+        at: Option<Timestamp>,
+    },
+    /// The analysis could not be carried out.
+    Error {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Phase of the payload in the stable stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Promotion {
+    /// Promoted.
+    Accepted,
+    /// On its way; the text is the phase.
+    Pending(String),
+    /// Rejected or failed; the text is the phase.
+    RejectedPhase(String),
+    /// The stream does not list it.
+    NotFound,
+    /// Could not be told; the text says why.
+    Unknown(String),
+}
+
+impl Promotion {
+    /// Reads the phase of the release controller; nothing means that the stream does not list the payload.
+    pub fn from_phase(phase: Option<&str>) -> Self {
+        match phase {
+            None => Self::NotFound,
+            Some("Accepted") => Self::Accepted,
+            Some(bad @ ("Rejected" | "Failed")) => Self::RejectedPhase(bad.to_owned()),
+            Some(other) => Self::Pending(other.to_owned()),
+        }
+    }
+}
+
+/// Stage or production release of the shipment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseFact {
+    /// The Errata flow has none.
+    NotApplicable,
+    /// Read from the merge request.
+    Known(StageRelease),
+    /// Could not be told; the text says why.
+    Unknown(String),
+}
+
+impl ReleaseFact {
+    /// Is it known to have succeeded?
+    pub fn succeeded(&self) -> bool {
+        *self == Self::Known(StageRelease::Success)
+    }
+}
+
+/// State of the shipment merge request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MrState {
+    /// There is none.
+    None,
+    /// Open.
+    Open,
+    /// Merged.
+    Merged,
+    /// Closed without being merged.
+    Closed,
+    /// Could not be told.
+    Unknown,
+}
+
+/// One advisory of the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advisory {
+    /// Its number.
+    pub id: AdvisoryId,
+    /// Its state.
+    pub state: AdvisoryState,
+    /// Does it hold builds? Nothing while unknown; asked only for dropped ones.
+    pub has_builds: Option<bool>,
+}
+
+/// Is the advisory page for customers public?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageState {
+    /// Yes.
+    Accessible,
+    /// Not yet.
+    NotAccessible,
+    /// Could not be told or was not asked.
+    Unknown,
+}
+
+impl Input {
+    /// A Konflux release about which nothing is stored and nothing is known yet.
+    pub fn unknown(release: &str, now: Timestamp, today: Date) -> Self {
+        let unasked = || "not asked".to_owned();
+        Self {
+            release: release.to_owned(),
+            flow: Flow::Konflux,
+            source: StateSource::None,
+            now,
+            today,
+            release_date: None,
+            ignore_release_date: false,
+            policy: StagePolicy::Strict,
+            owner: None,
+            tasks: BTreeMap::new(),
+            issues: Issues::default(),
+            candidate_build: None,
+            candidate_file: RecordState::Unknown { why: unasked() },
+            promoted_file: RecordState::Unknown { why: unasked() },
+            candidate_verdict: BuildVerdict::None,
+            promoted_verdict: BuildVerdict::None,
+            promotion: Promotion::Unknown(unasked()),
+            promoted_at: None,
+            stage_release: ReleaseFact::Unknown(unasked()),
+            prod_release: ReleaseFact::Unknown(unasked()),
+            mr: MrState::Unknown,
+            mr_url: None,
+            advisories: None,
+            page: PageState::Unknown,
+            shipped: None,
+            retry: None,
+            not_ready: Vec::new(),
+            kerberos_missing: false,
+            credentials_missing: BTreeMap::new(),
+            notified: BTreeSet::new(),
+        }
+    }
+
+    /// Stored status of `task`.
+    pub fn status(&self, task: Task) -> TaskStatus {
+        self.tasks.get(&task).map_or(TaskStatus::NotStarted, |facts| facts.status)
+    }
+
+    /// The first unresolved blocker of `task`.
+    pub fn blocker(&self, task: Task) -> Option<&OpenIssue> {
+        self.issues.blockers.get(&task).and_then(|open| open.first())
+    }
+
+    /// What was decided about one of the two builds.
+    pub fn verdict(&self, which: Which) -> &BuildVerdict {
+        match which {
+            Which::Candidate => &self.candidate_verdict,
+            Which::Promoted => &self.promoted_verdict,
+        }
+    }
+
+    /// Test record of one of the two builds.
+    pub fn record(&self, which: Which) -> &RecordState {
+        match which {
+            Which::Candidate => &self.candidate_file,
+            Which::Promoted => &self.promoted_file,
+        }
+    }
+
+    /// Until when the running approval waits for the advisory page.
+    pub fn approval_deadline(&self) -> Option<Timestamp> {
+        let started = self.tasks.get(&Task::ChangeAdvisoryStatus).and_then(|facts| facts.started_at);
+        approval::deadline(self.release_date, started)
+    }
+
+    /// Are all advisories that we manage in REL_PREP or later? Nothing known is not yes.
+    pub fn advisories_ready(&self) -> bool {
+        self.advisories.as_ref().is_some_and(|all| {
+            all.iter().all(|(impetus, one)| !is_managed(impetus, &one.state) || one.state.is_ready())
+        })
+    }
+}

@@ -1,0 +1,299 @@
+//! What a plan tells people: one typed message for every row that does not act.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::task::Task;
+
+macro_rules! kinds {
+    ($($severity:ident { $($(#[$doc:meta])* $kind:ident),+ $(,)? })+) => {
+        /// What a message is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        pub enum Kind {
+            $($($(#[$doc])* $kind),+),+
+        }
+
+        impl Kind {
+            /// Every kind, most harmless first.
+            pub const ALL: &'static [Self] = &[$($(Self::$kind),+),+];
+
+            /// The name in JSON and in notification keys.
+            pub const fn name(self) -> &'static str {
+                match self { $($(Self::$kind => stringify!($kind)),+),+ }
+            }
+
+            /// Who has to care.
+            pub const fn severity(self) -> Severity {
+                match self { $($(Self::$kind)|+ => Severity::$severity),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    Info {
+        /// The state file is being created.
+        Initialised,
+        /// A task is started.
+        TaskStarted,
+        /// A task that works elsewhere is started or looked at.
+        AsyncStarted,
+        /// A started task has no result yet.
+        AsyncRunning,
+        /// The promoted build is good.
+        GatePassed,
+        /// The promoted build was bad and is good now.
+        GateReopened,
+        /// A rejected build is being analysed.
+        AnalysisStarted,
+        /// The final approval starts.
+        ApprovalStarted,
+        /// The final approval waits for the advisory page.
+        ApprovalScheduled,
+        /// The final approval timed out and is tried again.
+        ApprovalRetried,
+        /// The merge request was merged before our approval.
+        MrAlreadyMerged,
+        /// The release has no candidate build.
+        CandidateMissing,
+        /// The release is approved and shipped.
+        Completed,
+    }
+    Wait {
+        /// The state file cannot be read.
+        StateUnavailable,
+        /// The test record of the candidate is not finished.
+        CandidateWaiting,
+        /// A test record cannot be read.
+        RecordUnknown,
+        /// The release controller does not answer.
+        PromotionUnknown,
+        /// The payload is not promoted.
+        WaitPromotion,
+        /// The stage release is not finished.
+        StageReleaseWaiting,
+        /// The stage release cannot be read.
+        StageReleaseUnknown,
+        /// The merge request cannot be read.
+        MrUnknown,
+        /// The advisories cannot be read.
+        AdvisoriesUnknown,
+        /// The test record of the promoted payload does not exist yet.
+        WaitTestFile,
+        /// Test jobs of the promoted payload still run.
+        WaitAggregation,
+        /// Stage testing needs the pushed content.
+        StageWaitsForPush,
+        /// Stage testing needs the verdict on the promoted build.
+        StageWaitsForGate,
+        /// Image signature and approval need tasks that are not done.
+        SyncWaiting,
+        /// The payload is not signed yet.
+        SignatureWaiting,
+        /// The approval starts one day before the release date.
+        TooEarly,
+        /// Approved, but not with the customers yet.
+        ApprovedNotShipped,
+        /// A task is tried again after a pause.
+        RetryScheduled,
+        /// A task was not allowed to start and is tried again.
+        TaskWaiting,
+    }
+    Action {
+        /// Nobody is named as owner.
+        OwnerNeeded,
+        /// There is no Kerberos ticket.
+        KerberosNeeded,
+        /// A task lacks a credential.
+        CredentialMissing,
+        /// Build data is incomplete.
+        BuildDataNotReady,
+        /// A rejected build waits for a person's decision.
+        DecisionNeeded,
+        /// The candidate build was rejected.
+        CandidateRejected,
+        /// The approval needs a waiver for the candidate build.
+        CandidateWaiverNeeded,
+        /// The approval needs tasks that a person has to mend.
+        PrereqMissing,
+        /// A test record or its analysis is unusable.
+        AnalysisError,
+        /// A running task does not know its job.
+        JobRefLost,
+        /// A task has an unresolved blocker.
+        TaskBlocked,
+        /// The release has an unresolved blocker.
+        GeneralBlocked,
+        /// Somebody else approved and shipped the release.
+        ShippedElsewhere,
+        /// The merge request was closed.
+        MrClosed,
+        /// An advisory with builds was dropped.
+        AdvisoryDropped,
+        /// The payload was rejected.
+        PromotionRejected,
+        /// The stage release ended badly.
+        StageReleaseFailed,
+        /// The approval has an unresolved blocker.
+        ApprovalBlocked,
+        /// Build data names no release date.
+        ReleaseDateMissing,
+        /// The approval starts after the release date.
+        LateApproval,
+        /// Something takes much longer than usual.
+        Stalled,
+        /// The Errata flow is not supported.
+        ErrataFlow,
+    }
+    Failure {
+        /// A task failed.
+        TaskFailed,
+        /// The promoted build is bad.
+        GateFailed,
+        /// Tasks that the approval needs failed.
+        SyncFailed,
+        /// The advisory page did not become public in time.
+        ApprovalTimeout,
+    }
+}
+
+/// Who has to care about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nobody; good to know.
+    Info,
+    /// Nobody; it comes by itself.
+    Wait,
+    /// A person.
+    Action,
+    /// A person: something went wrong.
+    Failure,
+}
+
+/// One thing to tell people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Message {
+    /// What it is about.
+    pub kind: Kind,
+    /// The task it concerns.
+    pub task: Option<Task>,
+    /// One line.
+    pub text: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// When to look again.
+    pub recheck: Option<Timestamp>,
+    /// Pages to look at.
+    pub links: Vec<String>,
+    /// What to do, in order.
+    pub steps: Vec<String>,
+    /// What makes two messages of one kind and task different occasions.
+    pub occasion: String,
+}
+
+impl Message {
+    /// A message without details.
+    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            task: None,
+            text: text.into(),
+            since: None,
+            recheck: None,
+            links: Vec::new(),
+            steps: Vec::new(),
+            occasion: String::new(),
+        }
+    }
+
+    /// Names the task.
+    pub fn task(mut self, task: Task) -> Self {
+        self.task = Some(task);
+        self
+    }
+
+    /// Says since when.
+    pub fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// Says when to look again.
+    pub fn recheck(mut self, at: Timestamp) -> Self {
+        self.recheck = Some(at);
+        self
+    }
+
+    /// Adds a page to look at, when there is one.
+    pub fn link(mut self, url: Option<&str>) -> Self {
+        self.links.extend(url.map(str::to_owned));
+        self
+    }
+
+    /// Adds something to do.
+    pub fn step(mut self, text: impl Into<String>) -> Self {
+        self.steps.push(text.into());
+        self
+    }
+
+    /// Says what makes this occasion different from another of the same kind and task.
+    pub fn occasion(mut self, text: impl Into<String>) -> Self {
+        self.occasion = text.into();
+        self
+    }
+
+    /// Who has to care.
+    pub fn severity(&self) -> Severity {
+        self.kind.severity()
+    }
+
+    /// Does the thing it waits for come without a person?
+    pub fn comes_by_itself(&self) -> bool {
+        self.severity() <= Severity::Wait
+    }
+
+    /// What makes two notifications the same.
+    pub fn key(&self) -> String {
+        let task = self.task.map_or("release", Task::name);
+        format!("{}/{task}/{}", self.kind.name(), self.occasion)
+    }
+
+    /// Are people told beyond the plan itself? Only what needs them, what failed, and the happy end.
+    pub fn is_notified(&self) -> bool {
+        self.severity() >= Severity::Action || self.kind == Kind::Completed
+    }
+}
+
+/// After how long a wait of this kind is worth a person's look; nothing when it has its own end.
+pub fn stall_limit(kind: Kind, task: Option<Task>) -> Option<SignedDuration> {
+    let hours = match (kind, task) {
+        (Kind::WaitPromotion, _) => 36,
+        (Kind::WaitTestFile, _) => 3,
+        (Kind::WaitAggregation, _) => 8,
+        (Kind::AnalysisStarted, _) => 1,
+        (Kind::StageReleaseWaiting, _) => 4,
+        (Kind::AsyncRunning, Some(Task::PushToCdnStaging | Task::StageTesting)) => 6,
+        (Kind::AsyncRunning, Some(Task::ImageConsistencyCheck)) => 4,
+        (_, _) => return None,
+    };
+    Some(SignedDuration::from_hours(hours))
+}
+
+/// How long after now it makes sense to look again at a running task.
+pub fn recheck_after(task: Task) -> SignedDuration {
+    SignedDuration::from_mins(match task {
+        Task::PushToCdnStaging => 10,
+        Task::ImageConsistencyCheck | Task::StageTesting => 15,
+        Task::ImageSignedCheck | Task::ChangeAdvisoryStatus => 30,
+        Task::CreateTestReport
+        | Task::TakeOwnership
+        | Task::UpdateBugList
+        | Task::AnalyzeCandidateBuild
+        | Task::AnalyzePromotedBuild
+        | Task::CheckGreenwaveCvpTests
+        | Task::CheckCveTrackerBug
+        | Task::CheckRhcosSecurityAlerts
+        | Task::DropBugs
+        | Task::AddQeApproval => 5,
+    })
+}

@@ -1,0 +1,190 @@
+//! Why a stored Fail is one, learned from its text.
+//!
+//! State files of earlier tools store waits and outages as Fail and say why only in prose. New runs store
+//! the class; this is the only place that reads text to learn something, and only for files without it.
+
+use serde::Serialize;
+
+/// Why a task is Fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum FailCause {
+    /// The advisory page did not become public in time.
+    TimedOut,
+    /// Not a failure: the task was started before what it needs was there.
+    Prerequisite,
+    /// An outage or another error that goes away.
+    Transient,
+    /// A job of ours ended badly.
+    JobFailed,
+    /// A verdict, or anything we cannot tell.
+    Permanent,
+}
+
+/// The verdict of a log stands at its end; earlier lines speak of things that were overcome.
+const LAST_LINES: usize = 8;
+
+/// Words of each cause, most telling first; all in lower case.
+const WORDS: [(FailCause, &[&str]); 4] = [
+    (
+        FailCause::TimedOut,
+        &["timeout reached after 2 days", "release approval timeout", "the advisory page was not public by"],
+    ),
+    (
+        FailCause::Prerequisite,
+        &[
+            "will not trigger stage test",
+            "stage release pipeline is not",
+            "stage-release pipeline has not succeeded",
+            "stage-release pipeline is not",
+            "has to pass first",
+            "prerequisite not met",
+        ],
+    ),
+    (
+        FailCause::JobFailed,
+        &[
+            " is failure",
+            " is aborted",
+            " is unstable",
+            "job state: failure",
+            "ended with failure",
+            "ended with aborted",
+            "ended with unstable",
+        ],
+    ),
+    (
+        FailCause::Transient,
+        &[
+            "read timed out",
+            "connection timed out",
+            "connect timeout",
+            "connection reset",
+            "connection refused",
+            "connection aborted",
+            "connectionerror",
+            "max retries exceeded",
+            "temporary failure in name resolution",
+            "oc adm release info",
+            "job state: aborted",
+            "job state: error",
+            "job state: scheduling",
+            "too many requests",
+            "internal server error",
+            "bad gateway",
+            "service unavailable",
+            "gateway time-out",
+            "gateway timeout",
+            "http 429",
+            "http 500",
+            "http 502",
+            "http 503",
+            "http 504",
+        ],
+    ),
+];
+
+/// Judges the stored result of a Fail; without a telling text it is permanent.
+pub fn classify(result: &str) -> FailCause {
+    let lines: Vec<&str> = result.lines().filter(|line| !line.trim().is_empty()).collect();
+    let end = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n").to_lowercase();
+    WORDS
+        .into_iter()
+        .find(|(_, words)| words.iter().any(|word| end.contains(word)))
+        .map_or(FailCause::Permanent, |(cause, _)| cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_failures_are_told_apart_by_the_end_of_their_log() {
+        let table = [
+            // The endings of 4.12.84 and 4.20.10.
+            (
+                "2026-01-14 06:15:23,942 - INFO - Scheduler sleeping for 576 seconds (timeout in 0:09:36.357512)\n\
+                 2026-01-14 06:25:00,300 - WARNING - Timeout reached after 2 days, payload metadata URL still not accessible\n\
+                 2026-01-14 06:25:00,300 - WARNING - Release approval timeout. Payload metadata URL still not accessible after 2 days.",
+                FailCause::TimedOut,
+            ),
+            // 4.12.90: the page was there, the advisories could not be moved.
+            (
+                "2026-05-13 11:36:58,405 - INFO - Scheduler sleeping for 1800 seconds (timeout in 1 day, 23:59:59.999930)\n\
+                 2026-05-13 12:07:05,853 - INFO - Payload metadata URL is now accessible\n\
+                 2026-05-13 12:07:27,273 - ERROR - Background metadata checker failed: change advisory status failed\n\
+                 2026-05-13 12:07:27,273 - ERROR - Release approval failed with error: change advisory status failed",
+                FailCause::Permanent,
+            ),
+            // 4.21.0-rc.1.
+            (
+                "2026-01-13T05:40:31Z: INFO: check stage job status according to job id: 1484\n\
+                 2026-01-13T05:40:31Z: INFO: build status of zstreams/Stage-Pipeline/1484 is FAILURE\n\
+                 2026-01-13T05:40:31Z: INFO: task [Stage Testing] status is changed to [Fail]",
+                FailCause::JobFailed,
+            ),
+            // 4.22.0-rc.4: a good job, bad images; and trackers that were missed.
+            (
+                "2026-05-25T03:30:42Z: INFO: Job state: success, URL: https://prow.example.com/view/1\n\
+                 2026-05-25T03:36:14Z: INFO: Completed image health check. Scanned 864 images, found 2 unhealthy\n\
+                 2026-05-25T03:36:14Z: INFO: task [Image Consistency Check] status is changed to [Fail]",
+                FailCause::Permanent,
+            ),
+            (
+                "2026-05-19T02:36:19Z: INFO: Found 3 missed CVE tracker bugs in shipments\n\
+                 2026-05-19T02:36:24Z: INFO: task [Check CVE Tracker Bug] status is changed to [Fail]",
+                FailCause::Permanent,
+            ),
+            (
+                "2026-02-01T08:00:00Z: ERROR: stage release pipeline is not success, will not trigger stage test\n\
+                 2026-02-01T08:00:00Z: INFO: task [Stage Testing] status is changed to [Fail]",
+                FailCause::Prerequisite,
+            ),
+            (
+                "2026-02-01 08:00:00,000 - ERROR - Background metadata checker failed: \
+                 HTTPSConnectionPool(host='errata.example.com', port=443): Read timed out. (read timeout=60)",
+                FailCause::Transient,
+            ),
+            ("the advisory page was not public by 2026-03-27T00:00:00Z", FailCause::TimedOut),
+            ("jenkins 1484 ended with FAILURE", FailCause::JobFailed),
+            ("all good, but a person said no", FailCause::Permanent),
+            ("", FailCause::Permanent),
+        ];
+        for (result, cause) in table {
+            assert_eq!(classify(result), cause, "{result}");
+        }
+    }
+
+    #[test]
+    fn an_outage_that_was_overcome_does_not_excuse_the_verdict() {
+        let mut log = String::from("ERROR: HTTP 503, trying again\n");
+        log.push_str(&"INFO: checking the next image\n".repeat(20));
+        log.push_str("INFO: found 2 unhealthy\n");
+        assert_eq!(classify(&log), FailCause::Permanent);
+    }
+
+    /// Reads `results` of Fail entries as the emitter writes them: enough for this one question.
+    #[test]
+    fn every_fail_of_the_real_state_files_has_its_cause() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox");
+        if !root.is_dir() {
+            eprintln!("skipped: {} is absent", root.display());
+            return;
+        }
+        let expected = [
+            ("4.12/4.12.84.yaml", "change-advisory-status", FailCause::TimedOut),
+            ("4.12/4.12.90.yaml", "change-advisory-status", FailCause::Permanent),
+            ("4.20/4.20.10.yaml", "change-advisory-status", FailCause::TimedOut),
+            ("4.21/4.21.0-rc.1.yaml", "stage-testing", FailCause::JobFailed),
+            ("4.22/4.22.0-rc.4.yaml", "check-cve-tracker-bug", FailCause::Permanent),
+            ("4.22/4.22.0-rc.4.yaml", "image-consistency-check", FailCause::Permanent),
+        ];
+        for (file, task, cause) in expected {
+            let text = std::fs::read_to_string(root.join(file)).expect("a state file");
+            let state: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
+            let tasks = state["tasks"].as_sequence().expect("tasks");
+            let stored = tasks.iter().find(|one| one["name"] == task).expect("the task");
+            assert_eq!(stored["status"], "Fail", "{file} {task}");
+            assert_eq!(classify(stored["result"].as_str().unwrap_or_default()), cause, "{file} {task}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! S rows: stage testing.
+
+use super::draft::{Draft, Gate, Next};
+use super::input::{Promotion, ReleaseFact};
+use super::messages::{Kind, Message};
+use super::tasks::{Needs, eval};
+use crate::domain::stage::{StageFacts, closed};
+use crate::domain::task::{ClosedGate, Task, TaskStatus};
+
+/// Walks the S rows.
+pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
+    let task = Task::StageTesting;
+    if draft.passed(Task::ChangeAdvisoryStatus) {
+        return Next::Go;
+    }
+    let input = draft.input;
+    let stage_release = match &input.stage_release {
+        ReleaseFact::Known(state) => Some(state),
+        ReleaseFact::NotApplicable => None,
+        ReleaseFact::Unknown(_) => {
+            eval(draft, task, Needs::Unmet);
+            return Next::Go;
+        }
+    };
+    let facts = StageFacts {
+        promotion: (input.promotion == Promotion::Accepted).then_some("Accepted"),
+        stage_release,
+        mr: input.mr_url.as_deref().unwrap_or_default(),
+        push: draft.status(Task::PushToCdnStaging),
+        gate: match draft.gate {
+            Gate::Pass => TaskStatus::Pass,
+            Gate::Fail => TaskStatus::Fail,
+            Gate::Pending => TaskStatus::NotStarted,
+        },
+        policy: input.policy,
+    };
+    let gate = closed(&facts);
+    let waiting = matches!(draft.status(task), TaskStatus::NotStarted | TaskStatus::Fail);
+    if let (true, Some(ClosedGate::Prerequisite { task: needed, .. })) = (waiting, &gate) {
+        let (kind, text) = if *needed == Task::PushToCdnStaging {
+            (Kind::StageWaitsForPush, "stage-testing waits for push-to-cdn-staging: it tests what was pushed")
+        } else {
+            (Kind::StageWaitsForGate, "stage-testing waits for the verdict on the promoted build")
+        };
+        draft.say(Message::new(kind, text).task(task));
+    }
+    eval(draft, task, Needs::met_if(gate.is_none()));
+    Next::Go
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::stage::StagePolicy;
+    use crate::planner::given::{actions, kinds, promoted, set};
+    use crate::planner::input::RecordState;
+    use crate::planner::plan::Action;
+
+    const RUN: Action = Action::Run(Task::StageTesting);
+
+    #[test]
+    fn stage_testing_waits_until_the_push_has_passed() {
+        let mut input = promoted();
+        assert!(actions(&input).contains(&RUN));
+        set(&mut input, Task::PushToCdnStaging, TaskStatus::InProgress);
+        assert!(!actions(&input).contains(&RUN));
+        assert!(kinds(&input).contains(&Kind::StageWaitsForPush));
+    }
+
+    #[test]
+    fn stage_testing_waits_for_the_gate_unless_the_policy_lets_it_overlap() {
+        let mut input = promoted();
+        input.promoted_file = RecordState::NotStarted;
+        assert!(!actions(&input).contains(&RUN));
+        assert!(kinds(&input).contains(&Kind::StageWaitsForGate));
+        input.policy = StagePolicy::Overlap;
+        assert!(actions(&input).contains(&RUN));
+    }
+}

@@ -1,0 +1,258 @@
+//! T rows: how any single task goes on.
+
+use jiff::SignedDuration;
+
+use super::draft::{ASYNC, Draft, Standing};
+use super::input::{OpenIssue, TaskFacts};
+use super::messages::{Kind, Message};
+use super::old_fail::FailCause;
+use super::plan::{Action, Blocker, RETRIES_SOURCE};
+use crate::domain::task::{OpenedBy, Task, TaskStatus};
+
+/// Automatic retries after the first try.
+pub(super) const MAX_RETRIES: u32 = 3;
+
+/// A check that began this recently may still be running in another process.
+const OTHER_RUN: SignedDuration = SignedDuration::from_mins(15);
+
+/// Jenkins and Prow show a started job after seconds to minutes; one that is unknown for this long is lost.
+const JOB_LOST: SignedDuration = SignedDuration::from_mins(30);
+
+/// May a task be triggered, as far as other tasks and the world go?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Everything it needs is there.
+    Met,
+    /// Something is missing; the row that knows what says so.
+    Unmet,
+}
+
+impl Needs {
+    pub(super) fn met_if(met: bool) -> Self {
+        if met { Self::Met } else { Self::Unmet }
+    }
+}
+
+/// Judges `task` by what is stored about it; triggers it only when its needs are met.
+pub(super) fn eval(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Standing {
+    let facts = draft.facts(task);
+    let standing = match draft.status(task) {
+        TaskStatus::Pass => Standing::Done,
+        TaskStatus::InProgress => in_progress(draft, task, &facts, needs),
+        TaskStatus::NotStarted | TaskStatus::Fail if held_by_issue(draft, task) => Standing::Blocked,
+        TaskStatus::NotStarted => not_started(draft, task, &facts, needs),
+        TaskStatus::Fail => failed(draft, task, &facts, needs),
+    };
+    draft.stands(task, standing)
+}
+
+/// Looks at jobs that still run although the walk ended above their rows.
+pub(super) fn check_running(draft: &mut Draft<'_>) {
+    for task in ASYNC {
+        let facts = draft.facts(task);
+        let watched = facts.job_ref.is_some() || task == Task::PushToCdnStaging;
+        if !draft.was_judged(task) && draft.status(task) == TaskStatus::InProgress && watched {
+            eval(draft, task, Needs::Unmet);
+        }
+    }
+}
+
+fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+    let kind = if task == Task::ImageSignedCheck { Kind::SignatureWaiting } else { Kind::AsyncRunning };
+    if let Some(at) = facts.not_before
+        && at > draft.input.now
+    {
+        return draft.still_running(task, kind, Some(at));
+    }
+    if let Some(lacking) = draft.lacks(task) {
+        draft.say(lacking);
+        return Standing::Blocked;
+    }
+    match (task, &facts.job_ref) {
+        // A look at a running job is not a trigger: it is made whatever was decided above.
+        (Task::ImageConsistencyCheck | Task::StageTesting, Some(job)) => {
+            draft.act(Action::Check(task, job.clone()));
+            Standing::Waiting
+        }
+        (Task::PushToCdnStaging, _) => {
+            draft.act(Action::Run(task));
+            Standing::Waiting
+        }
+        (Task::ImageConsistencyCheck | Task::StageTesting, None) => job_unknown(draft, task, facts, needs),
+        (_, _) => {
+            let since_start = facts.started_at.map(|at| draft.input.now.duration_since(at));
+            match (since_start, facts.started_at.and_then(|at| at.checked_add(OTHER_RUN).ok())) {
+                (Some(age), Some(free_at)) if !age.is_negative() && age < OTHER_RUN => {
+                    draft.still_running(task, kind, Some(free_at))
+                }
+                (_, _) => trigger(draft, task, needs),
+            }
+        }
+    }
+}
+
+/// T4: a running task whose job nobody wrote down.
+fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+    if facts.intent_open {
+        // The run looks for the announced job before it starts one.
+        return trigger(draft, task, needs);
+    }
+    let lost_at = facts.started_at.and_then(|at| at.checked_add(JOB_LOST).ok());
+    match (facts.started_at, lost_at) {
+        (Some(at), Some(lost_at)) if at <= draft.input.now && draft.input.now < lost_at => {
+            draft.still_running(task, Kind::AsyncRunning, Some(lost_at))
+        }
+        (_, _) => {
+            let text = format!("{task} is In Progress, but nobody knows its job; it is put back and started again");
+            let command = format!("oar -r {} {task} -i ID", draft.input.release);
+            draft.say(
+                Message::new(Kind::JobRefLost, text)
+                    .task(task)
+                    .since(facts.started_at)
+                    .step(format!("if you know the job: {command}"))
+                    .occasion(occasion(facts)),
+            );
+            draft.act(Action::ResetTask { task, note: "the job of this run is unknown".into() });
+            Standing::Acting
+        }
+    }
+}
+
+fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+    if let Some(issue) = draft.input.issues.general.first() {
+        let text = format!("{task} waits: the release has an open blocker: {}", issue.text);
+        draft.say(Message::new(Kind::GeneralBlocked, text).task(task).occasion(&issue.id));
+        return Standing::Blocked;
+    }
+    if needs == Needs::Unmet {
+        return Standing::Unmet;
+    }
+    if draft.input.retry == Some(task) {
+        return draft.run(task);
+    }
+    if facts.fail_cause == Some(FailCause::Transient) && facts.retries_used >= MAX_RETRIES {
+        let text = exhausted_text(task);
+        draft.mark_fail(task, text.clone(), Some(Blocker { text, source: RETRIES_SOURCE }));
+        say_failed(draft, task, facts);
+        return Standing::Failed;
+    }
+    match (&facts.blocked_by, facts.not_before) {
+        (None, Some(at)) if at > draft.input.now => retry_scheduled(draft, task, at),
+        (Some(gate), Some(at)) if at > draft.input.now && gate.opened_by() == OpenedBy::Time => {
+            let text = format!("{task} cannot start yet: {gate}");
+            draft.say(Message::new(Kind::TaskWaiting, text).task(task).recheck(at));
+            Standing::Waiting
+        }
+        (Some(gate), at) if at.is_none_or(|at| at > draft.input.now) => {
+            let text = format!("{task} cannot start: {gate}");
+            let step = format!("solve this, then run drive again or: oar -r {} {task}", draft.input.release);
+            draft.say(Message::new(Kind::TaskBlocked, text).task(task).step(step).occasion(gate.to_string()));
+            Standing::Blocked
+        }
+        (None | Some(_), _) => draft.run(task),
+    }
+}
+
+fn failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+    let lifted = match (draft.input.issues.resolved_at.get(&task), facts.completed_at) {
+        (Some(resolved), Some(completed)) => *resolved > completed,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    if lifted || draft.input.retry == Some(task) {
+        return trigger(draft, task, needs);
+    }
+    match facts.fail_cause.unwrap_or(FailCause::Permanent) {
+        FailCause::Prerequisite => {
+            let note = "this was a wait, not a failure: what the task needs was not there yet";
+            draft.act(Action::ResetTask { task, note: note.into() });
+            Standing::Acting
+        }
+        FailCause::Transient if facts.retries_used >= MAX_RETRIES => exhausted(draft, task, facts),
+        FailCause::Transient => match facts.not_before {
+            Some(at) if at > draft.input.now => retry_scheduled(draft, task, at),
+            Some(_) | None => trigger(draft, task, needs),
+        },
+        FailCause::TimedOut | FailCause::JobFailed | FailCause::Permanent => {
+            say_failed(draft, task, facts);
+            Standing::Failed
+        }
+    }
+}
+
+fn trigger(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Standing {
+    match needs {
+        Needs::Met => draft.run(task),
+        Needs::Unmet => Standing::Unmet,
+    }
+}
+
+fn retry_scheduled(draft: &mut Draft<'_>, task: Task, at: jiff::Timestamp) -> Standing {
+    draft
+        .say(Message::new(Kind::RetryScheduled, format!("{task} is tried again after a pause")).task(task).recheck(at));
+    Standing::Waiting
+}
+
+fn exhausted(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> Standing {
+    draft.act(Action::AddBlocker { task: Some(task), text: exhausted_text(task), source: RETRIES_SOURCE.into() });
+    say_failed(draft, task, facts);
+    Standing::Failed
+}
+
+fn exhausted_text(task: Task) -> String {
+    format!("{task} failed {} times because of outages", MAX_RETRIES + 1)
+}
+
+/// Says that `task` failed and what lifts that.
+pub(super) fn say_failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) {
+    let why = match facts.fail_cause {
+        Some(FailCause::TimedOut) => "the time-out passed",
+        Some(FailCause::JobFailed) => "its job failed",
+        Some(FailCause::Transient) => "services kept failing",
+        Some(FailCause::Prerequisite) => "what it needs was not there",
+        Some(FailCause::Permanent) | None => "see its result",
+    };
+    let release = &draft.input.release;
+    let url = facts.job_ref.as_ref().and_then(|job| job.url.as_deref());
+    let message = Message::new(Kind::TaskFailed, format!("{task} failed: {why}"))
+        .task(task)
+        .since(facts.completed_at)
+        .link(url)
+        .step(format!("read the result: oar -r {release} status"))
+        .step(format!("to try again: oar -r {release} drive --retry {task}"))
+        .step(format!("to accept it as it is: oar -r {release} update-task-status {task} Pass --reason TEXT"))
+        .occasion(occasion(facts));
+    draft.say(message);
+}
+
+/// T7: a blocker of the task holds it; a person's retry lifts the one that reports exhausted retries.
+fn held_by_issue(draft: &mut Draft<'_>, task: Task) -> bool {
+    let Some(open) = draft.input.issues.blockers.get(&task) else { return false };
+    let lifted =
+        |issue: &&OpenIssue| draft.input.retry == Some(task) && issue.source.as_deref() == Some(RETRIES_SOURCE);
+    let (lifted, holding): (Vec<&OpenIssue>, Vec<&OpenIssue>) = open.iter().partition(lifted);
+    let Some(first) = holding.first() else {
+        for issue in lifted {
+            let resolution = format!("{task} is tried again on a person's wish");
+            draft.act(Action::ResolveIssue { issue: issue.id.clone(), resolution });
+        }
+        return false;
+    };
+    let text = format!("{task} is held back by a blocker: {}", first.text.lines().next().unwrap_or_default());
+    let resolve = format!("oar -r {} issue resolve {:?} --resolution TEXT", draft.input.release, first.id);
+    let message = Message::new(Kind::TaskBlocked, text)
+        .task(task)
+        .step("solve what the issue says")
+        .step(format!("then: {resolve}"))
+        .occasion(&first.id);
+    draft.say(message);
+    true
+}
+
+/// What tells one failure of a task from the next.
+pub(super) fn occasion(facts: &TaskFacts) -> String {
+    facts.completed_at.or(facts.started_at).map(|at| at.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Table tests of the T rows.
+
+use super::*;
+use crate::planner::given::{actions, at, issue, job, kinds, promoted, set, told};
+use crate::planner::plan::{Overall, Verdict, plan};
+
+const STAGE: Task = Task::StageTesting;
+
+/// A promoted release whose gate is open and whose consistency check is done.
+fn stage_is_next() -> crate::planner::input::Input {
+    let mut input = promoted();
+    crate::planner::given::pass(&mut input, &[Task::AnalyzePromotedBuild, Task::ImageConsistencyCheck]);
+    input
+}
+
+#[test]
+fn a_running_job_is_looked_at_and_never_started_again() {
+    let mut input = stage_is_next();
+    set(&mut input, STAGE, TaskStatus::InProgress).job_ref = Some(job());
+    assert_eq!(actions(&input), [Action::Check(STAGE, job())]);
+}
+
+#[test]
+fn a_job_that_was_just_looked_at_is_left_alone_until_its_time() {
+    let mut input = stage_is_next();
+    let facts = set(&mut input, STAGE, TaskStatus::InProgress);
+    facts.job_ref = Some(job());
+    facts.not_before = Some(at("2026-03-20T12:15:00Z"));
+    assert_eq!(actions(&input), []);
+    assert_eq!(plan(&input).verdict, Verdict::Waiting { recheck_at: at("2026-03-20T12:15:00Z") });
+}
+
+#[test]
+fn a_job_that_nobody_knows_is_given_up_after_half_an_hour() {
+    let mut input = stage_is_next();
+    set(&mut input, STAGE, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:31:00Z"));
+    assert_eq!(actions(&input), []);
+    assert_eq!(plan(&input).recheck_at(), Some(at("2026-03-20T12:01:00Z")));
+
+    set(&mut input, STAGE, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:30:00Z"));
+    assert!(matches!(&actions(&input)[..], [Action::ResetTask { task: STAGE, .. }]));
+    assert!(kinds(&input).contains(&Kind::JobRefLost));
+}
+
+#[test]
+fn an_announced_job_is_looked_for_by_a_run() {
+    let mut input = stage_is_next();
+    set(&mut input, STAGE, TaskStatus::InProgress).intent_open = true;
+    assert_eq!(actions(&input), [Action::Run(STAGE)]);
+}
+
+#[test]
+fn a_check_that_another_process_may_be_running_is_left_alone_for_a_quarter_of_an_hour() {
+    let mut input = promoted();
+    let task = Task::CheckCveTrackerBug;
+    set(&mut input, task, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:50:00Z"));
+    assert!(!actions(&input).contains(&Action::Run(task)));
+    set(&mut input, task, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:45:00Z"));
+    assert!(actions(&input).contains(&Action::Run(task)));
+}
+
+#[test]
+fn a_blocker_holds_a_task_that_is_not_running_and_only_that() {
+    let mut input = stage_is_next();
+    input.issues.blockers.insert(STAGE, vec![issue("quota exhausted", None)]);
+    assert_eq!(actions(&input), []);
+    let found = plan(&input);
+    assert_eq!(found.verdict, Verdict::NeedsPerson);
+    assert_eq!(found.overall, Overall::Green, "a blocker alone does not turn the release Red");
+    assert!(told(&found, Kind::TaskBlocked).text.contains("quota exhausted"));
+
+    set(&mut input, STAGE, TaskStatus::InProgress).job_ref = Some(job());
+    assert_eq!(actions(&input), [Action::Check(STAGE, job())]);
+}
+
+#[test]
+fn a_failed_job_is_repeated_only_on_a_persons_wish() {
+    let mut input = stage_is_next();
+    set(&mut input, STAGE, TaskStatus::Fail).fail_cause = Some(FailCause::JobFailed);
+    assert_eq!(actions(&input), []);
+    assert_eq!(plan(&input).overall, Overall::Red);
+
+    let mut retried = input.clone();
+    retried.retry = Some(STAGE);
+    assert_eq!(actions(&retried), [Action::Run(STAGE)]);
+
+    input.issues.resolved_at.insert(STAGE, at("2026-03-20T08:59:00Z"));
+    assert_eq!(actions(&input), [], "resolved before it failed");
+    input.issues.resolved_at.insert(STAGE, at("2026-03-20T09:01:00Z"));
+    assert_eq!(actions(&input), [Action::Run(STAGE)]);
+}
+
+#[test]
+fn an_outage_is_retried_three_times_and_then_becomes_a_blocker() {
+    let mut input = stage_is_next();
+    let facts = set(&mut input, STAGE, TaskStatus::Fail);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 2;
+    facts.not_before = Some(at("2026-03-20T12:04:00Z"));
+    assert_eq!(actions(&input), []);
+    assert_eq!(told(&plan(&input), Kind::RetryScheduled).recheck, Some(at("2026-03-20T12:04:00Z")));
+
+    let facts = set(&mut input, STAGE, TaskStatus::Fail);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 2;
+    assert_eq!(actions(&input), [Action::Run(STAGE)]);
+
+    let facts = set(&mut input, STAGE, TaskStatus::Fail);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 3;
+    assert!(matches!(&actions(&input)[..], [Action::AddBlocker { task: Some(STAGE), .. }]));
+}
+
+#[test]
+fn a_task_that_never_got_to_a_verdict_fails_after_its_retries() {
+    let mut input = stage_is_next();
+    let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 2;
+    assert_eq!(actions(&input), [Action::Run(STAGE)]);
+    let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
+    facts.fail_cause = Some(FailCause::Transient);
+    facts.retries_used = 3;
+    assert!(matches!(&actions(&input)[..], [Action::MarkFail { task: STAGE, blocker: Some(_), .. }]));
+}
+
+#[test]
+fn a_retry_lifts_the_blocker_of_exhausted_retries_but_none_of_a_person() {
+    let mut input = stage_is_next();
+    set(&mut input, STAGE, TaskStatus::Fail).fail_cause = Some(FailCause::Transient);
+    input.retry = Some(STAGE);
+    input.issues.blockers.insert(STAGE, vec![issue("outages", Some(RETRIES_SOURCE))]);
+    assert!(matches!(&actions(&input)[..], [Action::ResolveIssue { .. }, Action::Run(STAGE)]));
+    input.issues.blockers.insert(STAGE, vec![issue("do not run this", None)]);
+    assert_eq!(actions(&input), []);
+}
+
+#[test]
+fn a_wait_that_was_stored_as_failure_is_put_back() {
+    let mut input = stage_is_next();
+    set(&mut input, STAGE, TaskStatus::Fail).fail_cause = Some(FailCause::Prerequisite);
+    assert!(matches!(&actions(&input)[..], [Action::ResetTask { task: STAGE, .. }]));
+    assert_eq!(plan(&input).overall, Overall::Green);
+}
+
+#[test]
+fn a_task_that_was_refused_is_tried_again_when_time_opens_the_gate() {
+    use crate::domain::task::ClosedGate;
+    let mut input = stage_is_next();
+    let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
+    facts.blocked_by = Some(ClosedGate::Queue { why: "build 12 of another release".into() });
+    facts.not_before = Some(at("2026-03-20T12:10:00Z"));
+    assert_eq!(actions(&input), []);
+    assert_eq!(plan(&input).recheck_at(), Some(at("2026-03-20T12:10:00Z")));
+
+    input.now = at("2026-03-20T12:10:00Z");
+    assert_eq!(actions(&input), [Action::Run(STAGE)]);
+}
+
+#[test]
+fn a_task_that_needs_a_person_names_what_to_do() {
+    use crate::domain::task::ClosedGate;
+    let mut input = stage_is_next();
+    let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
+    facts.blocked_by = Some(ClosedGate::UnknownOutcome { what: "start of the stage pipeline".into() });
+    let found = plan(&input);
+    assert_eq!(found.recheck_at(), None);
+    assert!(!told(&found, Kind::TaskBlocked).steps.is_empty());
+    assert_eq!(found.verdict, Verdict::NeedsPerson);
+}
+
+#[test]
+fn a_missing_credential_is_named_instead_of_running_the_task() {
+    let mut input = stage_is_next();
+    input.credentials_missing.insert(STAGE, "JENKINS_TOKEN is not set".into());
+    assert_eq!(actions(&input), []);
+    assert!(told(&plan(&input), Kind::CredentialMissing).text.contains("JENKINS_TOKEN"));
+}
