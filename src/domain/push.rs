@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_target_is_given_up_after_four_failures_without_a_success_between() {
-        let failed = |ids: std::ops::RangeInclusive<u64>| ids.map(|id| job(id, "cdn_stage", "FAILED")).collect::<Vec<_>>();
+        let failed =
+            |ids: std::ops::RangeInclusive<u64>| ids.map(|id| job(id, "cdn_stage", "FAILED")).collect::<Vec<_>>();
         assert!(!is_exhausted(&failed(1..=3)));
         assert!(is_exhausted(&failed(1..=4)));
         let mut jobs = failed(1..=3);
@@ -196,7 +197,9 @@ mod tests {
 
     #[test]
     fn pushes_to_customers_are_told_from_pushes_to_staging() {
-        for (target, staging) in [("cdn_stage", true), ("cdn_docker_stage", true), ("cdn", false), ("cdn_docker", false)] {
+        for (target, staging) in
+            [("cdn_stage", true), ("cdn_docker_stage", true), ("cdn", false), ("cdn_docker", false)]
+        {
             assert_eq!(job(1, target, "COMPLETE").is_staging(), staging, "{target}");
         }
     }

@@ -635,6 +635,7 @@ impl ClosedGate {
             Self::Missing { .. } => "provide it".to_owned(),
             Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
             Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
+            Self::TestRecord { .. } => "wait for the test jobs (look again in 10 min)".to_owned(),
             Self::BadRecord { .. } => "ask the owner of the record to correct it".to_owned(),
         }
     }

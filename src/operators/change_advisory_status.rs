@@ -1,14 +1,148 @@
-//! Final approval: one pass.
+//! Final approval: one pass, repeated until the advisory page is public and the advisories are moved.
+//!
+//! The pass starts from what the world shows, so a pass after a crash is like any other.
 
 use super::error::TaskError;
 use super::run::Run;
-use crate::domain::task::Outcome;
+use super::steps::approval::{self, Objection};
+use super::steps::shipment;
+use crate::domain::approval::{RECHECK, deadline, too_early};
+use crate::domain::dates;
+use crate::domain::shipment::MrState;
+use crate::domain::state::operation::{AddIssue, Operation};
+use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatus, WaitingOn};
 
-/// Final approval: one pass.
+/// Who reports objections.
+const SOURCE: &str = "change-advisory-status";
+
+/// One pass of the final approval.
 ///
 /// # Errors
 ///
-/// Our inability to find out or to act.
-pub(super) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
-    Err(TaskError::Internal { assumed: format!("{} is built", run.task) })
+/// GitLab, registry, customer portal or Errata Tool fail.
+pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outcome, TaskError> {
+    let assembly = run.assembly().await?;
+    let flow = assembly.flow();
+    if flow == Flow::Errata {
+        return Err(TaskError::Refused {
+            why: format!("{} ships through advisories alone, which change-advisory-status does not know yet", run.release),
+            next: "approve it by hand, then: update-task-status change-advisory-status Pass --reason TEXT".to_owned(),
+        });
+    }
+    if let Some(by) = closed(run, flow, ignore_release_date) {
+        return Ok(Outcome::Blocked { by });
+    }
+    let shipment = shipment::open(run).await?;
+    if shipment.mr.state == MrState::Closed {
+        return Ok(Outcome::Blocked { by: ClosedGate::MergeRequestClosed { mr: shipment.mr.web_url } });
+    }
+    let advisories = match approval::inspect(run).await? {
+        Ok(advisories) => advisories,
+        Err(objection) => return Ok(blocked(run, objection)),
+    };
+    run.with_the_end(Operation::ResolveSource {
+        source: SOURCE.to_owned(),
+        resolution: "the next pass found nothing that speaks against the approval".to_owned(),
+        at: run.ctx.clock.now(),
+    });
+    match &shipment.mr.state {
+        MrState::Open => approval::approve(run, &shipment).await?,
+        MrState::Merged => run.info(format!("{} is merged; no approval is needed", shipment.mr.web_url)),
+        MrState::Closed | MrState::Other(_) => {
+            let why = format!("the state of {} is not known", shipment.mr.web_url);
+            return Ok(Outcome::Blocked { by: ClosedGate::UnknownOutcome { what: why } });
+        }
+    }
+    // The advisories go out only together with the images: their page has to be public.
+    let started = run.state.task(Task::ChangeAdvisoryStatus).and_then(|entry| entry.started());
+    let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
+    let until = deadline(due, Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
+    let page = advisory_page(run).await?;
+    let public = match &page {
+        Some(url) => run.ctx.customer_portal().is_public(url).await?,
+        None => false,
+    };
+    if !public {
+        if run.ctx.clock.now() > until {
+            return Ok(Outcome::Failed { reason: FailReason::PageDeadline { deadline: until } });
+        }
+        let on = WaitingOn::AdvisoryPage { url: page, deadline: until };
+        return Ok(Outcome::Waiting { on, job: None, recheck: RECHECK });
+    }
+    run.info("the advisory page is public");
+    if let Some(why) = approval::move_to_rel_prep(run, &advisories).await? {
+        if run.ctx.clock.now() > until {
+            let advisories = advisories.iter().map(|one| (one.id(), one.state().to_string())).collect();
+            return Ok(Outcome::Failed { reason: FailReason::AdvisoriesNotMoved { advisories } });
+        }
+        let on = WaitingOn::AdvisoryMove { why, deadline: until };
+        return Ok(Outcome::Waiting { on, job: None, recheck: RECHECK });
+    }
+    approval::close_sub_tasks(run).await;
+    let ids: Vec<_> = advisories.iter().map(|one| one.id().to_string()).collect();
+    let summary = match ids.is_empty() {
+        true => "the shipment is approved; every advisory was dropped empty".to_owned(),
+        false => format!("the shipment is approved and advisories {} are in REL_PREP or later", ids.join(", ")),
+    };
+    Ok(Outcome::Passed { summary })
+}
+
+/// What keeps the approval from starting. A pass that continues one asks the calendar no more.
+fn closed(run: &Run<'_>, flow: Flow, ignore_release_date: bool) -> Option<ClosedGate> {
+    let unmet = Task::tracked(flow)
+        .filter(|task| *task != Task::ChangeAdvisoryStatus)
+        .map(|task| (task, run.state.status(task)))
+        .find(|(_, status)| *status != TaskStatus::Pass);
+    if let Some((task, status)) = unmet {
+        return Some(ClosedGate::Prerequisite { task, status });
+    }
+    let issues = run.state.issues();
+    let blocker = issues.iter().find(|issue| {
+        let ours = issue.source.as_deref() == Some(SOURCE);
+        issue.is_open_blocker() && !ours && (issue.related_tasks.is_empty() || issue.concerns(Task::ChangeAdvisoryStatus))
+    });
+    if let Some(issue) = blocker {
+        return Some(ClosedGate::Blocker { issue: issue.issue.clone() });
+    }
+    if run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::InProgress {
+        return None;
+    }
+    let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
+    too_early(due, run.ctx.clock.today(), ignore_release_date)
+}
+
+/// Stores the objection as a blocker, so that it is seen and can be waived.
+fn blocked(run: &Run<'_>, objection: Objection) -> Outcome {
+    let by = match objection {
+        Objection::Alerts { advisory, alerts } => ClosedGate::Blocker {
+            issue: format!("advisory {advisory} has blocking security alerts: {}", alerts.join(", ")),
+        },
+        Objection::State(advisories) => ClosedGate::AdvisoryState { advisories },
+        Objection::Dropped(advisories) => ClosedGate::AdvisoryDropped { advisories },
+    };
+    run.with_the_end(Operation::AddIssue(AddIssue {
+        text: by.to_string(),
+        blocker: true,
+        related: vec![Task::ChangeAdvisoryStatus],
+        source: Some(SOURCE.to_owned()),
+        at: run.ctx.clock.now(),
+    }));
+    Outcome::Blocked { by }
+}
+
+/// The page that the payload of exactly this release names; another release's page would be a trap.
+async fn advisory_page(run: &Run<'_>) -> Result<Option<String>, TaskError> {
+    const REPOSITORY: &str = "openshift-release-dev/ocp-release";
+    let tag = format!("{}-x86_64", run.release);
+    let Some(told) = run.ctx.registry().payload_metadata(REPOSITORY, &tag).await? else {
+        run.info(format!("the registry has no payload {tag} yet"));
+        return Ok(None);
+    };
+    if told.version != run.release.to_string() {
+        return Err(TaskError::Refused {
+            why: format!("the payload {tag} calls itself {}", told.version),
+            next: "tell ART: the payload is not the release".to_owned(),
+        });
+    }
+    Ok(told.advisory_url)
 }

@@ -32,9 +32,8 @@ const KEYS_CHARS: usize = 850;
 pub(super) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
     let is_konflux = assembly.flow() == Flow::Konflux;
-    if is_konflux && assembly.shipment_mr.is_none() {
-        let gaps = assembly.not_ready.iter().map(|gap| format!("{} ({})", gap.entry, gap.why));
-        return Ok(Outcome::Blocked { by: ClosedGate::NotReady { missing: gaps.collect() } });
+    if is_konflux && let Some(by) = shipment::not_ready(assembly) {
+        return Ok(Outcome::Blocked { by });
     }
     let mut attached: BTreeSet<JiraKey> = BTreeSet::new();
     for advisory in advisories::managed(run).await?.live {
@@ -124,11 +123,17 @@ fn judge(run: &Run<'_>, missed: BTreeSet<JiraKey>) -> Outcome {
     if blocking {
         return Outcome::Failed { reason: FailReason::MissedCveTrackers { keys: missed.into_iter().collect() } };
     }
-    Outcome::Passed { summary: format!("checked: {} CVE trackers are attached nowhere; ART has to attach them", missed.len()) }
+    Outcome::Passed {
+        summary: format!("checked: {} CVE trackers are attached nowhere; ART has to attach them", missed.len()),
+    }
 }
 
 fn issue_text(missed: &BTreeSet<JiraKey>) -> String {
-    format!("{} CVE trackers are attached nowhere, ART has to attach them: {}", missed.len(), findings::listed(missed.iter(), KEYS_CHARS))
+    format!(
+        "{} CVE trackers are attached nowhere, ART has to attach them: {}",
+        missed.len(),
+        findings::listed(missed.iter(), KEYS_CHARS)
+    )
 }
 
 fn join(keys: &BTreeSet<JiraKey>) -> String {

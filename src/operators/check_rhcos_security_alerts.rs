@@ -49,7 +49,9 @@ pub(super) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
     let alerts = match errata.refresh_security_alerts(id).await? {
         Some(alerts) => alerts,
         None => {
-            run.info(format!("the Errata Tool refuses to refresh the alerts of advisory {id}: looking at the stored ones"));
+            run.info(format!(
+                "the Errata Tool refuses to refresh the alerts of advisory {id}: looking at the stored ones"
+            ));
             errata.security_alerts(id).await?
         }
     };
@@ -72,7 +74,11 @@ fn judge(run: &Run<'_>, id: AdvisoryId, alerts: &SecurityAlerts) -> Outcome {
     }
     findings::report(run, SOURCE, &issue_text(id, &blocking), true, &[Task::ChangeAdvisoryStatus]);
     let count = blocking.len().max(1);
-    Outcome::Passed { summary: format!("checked: advisory {id} has {count} blocking security alert(s); they hold back the final approval") }
+    Outcome::Passed {
+        summary: format!(
+            "checked: advisory {id} has {count} blocking security alert(s); they hold back the final approval"
+        ),
+    }
 }
 
 fn clean(run: &Run<'_>, summary: String) -> Outcome {
@@ -122,7 +128,9 @@ mod tests {
             blocking: true,
         };
         let text = issue_text(AdvisoryId::new(160_001), &[&alert]);
-        assert!(text.starts_with("RHCOS advisory 160001 has blocking security alerts: unfixed flaw (attach the flaw bug)."));
+        assert!(
+            text.starts_with("RHCOS advisory 160001 has blocking security alerts: unfixed flaw (attach the flaw bug).")
+        );
         assert!(text.contains("product security"));
     }
 

@@ -2,6 +2,7 @@
 
 use super::error::TaskError;
 use super::run::TaskReport;
+use super::steps::notify;
 use crate::core::context::Context;
 use crate::domain::assembly::BuildData;
 use crate::domain::release::ZStream;
@@ -55,6 +56,9 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
     }
     let message = format!("Initialize StateBox for release {release}");
     let saved = ctx.statebox.apply(release, &[Operation::Create { metadata }], &message).await?;
+    if saved.changed {
+        warnings.extend(notify::state_file_created(ctx, release).await);
+    }
     let (summary, effects) = if saved.changed {
         (format!("created the state file {path}"), vec![format!("create {path}")])
     } else {

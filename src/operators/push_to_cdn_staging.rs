@@ -52,7 +52,11 @@ pub(super) async fn run(run: &Run<'_>, check_only: bool) -> Result<Outcome, Task
     }
     let managed = advisories::managed(run).await?;
     for advisory in &managed.dropped_empty {
-        run.info(format!("{} advisory {} was dropped without builds: nothing to push", advisory.impetus, advisory.id()));
+        run.info(format!(
+            "{} advisory {} was dropped without builds: nothing to push",
+            advisory.impetus,
+            advisory.id()
+        ));
     }
     if let Some(by) = dropped(run, &managed) {
         return Ok(Outcome::Blocked { by });
@@ -88,7 +92,9 @@ fn nothing_to_push(run: &Run<'_>, managed: &advisories::Managed) -> Outcome {
         return Outcome::Blocked { by: ClosedGate::NotReady { missing } };
     }
     findings::settle(run, SOURCE, "all advisories were dropped without builds");
-    Outcome::Passed { summary: "nothing to push: ART dropped all advisories of the release, and none holds builds".to_owned() }
+    Outcome::Passed {
+        summary: "nothing to push: ART dropped all advisories of the release, and none holds builds".to_owned(),
+    }
 }
 
 /// The advisories with everything that has to be pushed before them, in that order. Dropped ones are
@@ -146,9 +152,8 @@ impl Pushes<'_> {
         let mut stands: Vec<(AdvisoryId, Stand)> = Vec::new();
         let mut trouble = None;
         for erratum in ordered {
-            let is_complete = |id: &&AdvisoryId| stands.iter().any(|(done, stand)| done == *id && *stand == Stand::Complete);
             let open: Vec<_> =
-                erratum.blocking.iter().filter(|id| in_question.contains(*id)).filter(|id| !is_complete(id)).copied().collect();
+                open_blockers(erratum, &stands).into_iter().filter(|id| in_question.contains(id)).collect();
             match self.one(erratum, &open).await {
                 Ok(stand) => stands.push((erratum.id, stand)),
                 // The other advisories can be pushed all the same.
@@ -168,20 +173,13 @@ impl Pushes<'_> {
     /// Looks at one advisory and starts what is missing, unless `open` blockers forbid it.
     async fn one(&self, erratum: &Erratum, open: &[AdvisoryId]) -> Result<Stand, TaskError> {
         let id = erratum.id;
-        if matches!(erratum.state, AdvisoryState::InPush | AdvisoryState::ShippedLive) {
+        if is_out(erratum) {
             self.run.info(format!("advisory {id} is {}: staging does not matter any more", erratum.state));
             return Ok(Stand::Complete);
         }
         let jobs = self.jobs(id).await?;
-        let verdict = push::judge(&jobs);
-        match verdict {
-            // Without the flag there was a respin since, and the jobs tell about old content.
-            PushVerdict::Complete if erratum.staged != Some(false) => return Ok(Stand::Complete),
-            PushVerdict::Pending => return Ok(Stand::Pending(states(id, &jobs))),
-            PushVerdict::Failed if push::is_exhausted(&jobs) && !self.asked_again => {
-                return Ok(Stand::GivenUp(failed(id, &jobs)));
-            }
-            PushVerdict::Complete | PushVerdict::NothingPushed | PushVerdict::Failed => {}
+        if let Some(stand) = without_push(erratum, &jobs, self.asked_again) {
+            return Ok(stand);
         }
         if self.check_only {
             return Ok(Stand::Missing(format!("{id} not pushed")));
@@ -191,42 +189,27 @@ impl Pushes<'_> {
             self.run.info(format!("advisory {id} has to wait for {}", blockers.join(", ")));
             return Ok(Stand::Missing(format!("{id} waits for {}", blockers.join(", "))));
         }
-        self.start(id, verdict).await
-    }
-
-    async fn start(&self, id: AdvisoryId, before: PushVerdict) -> Result<Stand, TaskError> {
         let what = format!("push advisory {id} to staging");
-        let started = match self.run.converge(&what, async || self.errata.push_to_stage(id).await).await {
-            Ok(started) => started,
-            Err(TaskError::Service(error)) => match error.fault {
-                Fault::Refused(why) => {
-                    self.run.warn(format!("the Errata Tool refuses to push advisory {id}: {why}"));
-                    return Ok(Stand::Refused(why));
-                }
-                _ => return Err(error.into()),
-            },
-            Err(error) => return Err(error),
-        };
-        match started {
-            PushStart::DependenciesFirst { why } => {
+        match self.run.converge(&what, async || self.errata.push_to_stage(id).await).await {
+            Ok(PushStart::DependenciesFirst { why }) => {
                 self.run.info(format!("advisory {id} is not pushed yet: {why}"));
                 Ok(Stand::Missing(format!("{id} waits for its dependencies")))
             }
-            PushStart::Started(new) => {
+            Ok(PushStart::Started(new)) => {
                 let targets: Vec<_> = new.iter().map(|job| job.target.as_str()).collect();
                 self.run.info(format!("advisory {id}: pushes started to {}", targets.join(", ")));
-                let jobs = self.jobs(id).await?;
-                Ok(match push::judge(&jobs) {
-                    PushVerdict::Complete => Stand::Complete,
-                    PushVerdict::Pending | PushVerdict::NothingPushed | PushVerdict::Failed => {
-                        Stand::Pending(states(id, &jobs))
-                    }
-                })
+                // Read anew: the jobs from before the push tell nothing about it.
+                Ok(after_push(id, &self.jobs(id).await?))
             }
-            PushStart::NothingNeeded => Ok(match before {
-                PushVerdict::Complete | PushVerdict::NothingPushed => Stand::Complete,
-                PushVerdict::Pending | PushVerdict::Failed => Stand::Pending(states(id, &self.jobs(id).await?)),
-            }),
+            Ok(PushStart::NothingNeeded) => Ok(after_nothing_needed(id, &self.jobs(id).await?)),
+            Err(TaskError::Service(error)) => match error.fault {
+                Fault::Refused(why) => {
+                    self.run.warn(format!("the Errata Tool refuses to push advisory {id}: {why}"));
+                    Ok(Stand::Refused(why))
+                }
+                _ => Err(error.into()),
+            },
+            Err(error) => Err(error),
         }
     }
 
@@ -281,6 +264,48 @@ impl Pushes<'_> {
     }
 }
 
+/// Blocking advisories that are not complete. One that was never pushed or whose push failed is as
+/// incomplete as one whose push is at work.
+fn open_blockers(erratum: &Erratum, stands: &[(AdvisoryId, Stand)]) -> Vec<AdvisoryId> {
+    let complete = |id: &AdvisoryId| stands.iter().any(|(done, stand)| done == id && *stand == Stand::Complete);
+    erratum.blocking.iter().filter(|id| !complete(id)).copied().collect()
+}
+
+/// Is the content on its way to the customers?
+fn is_out(erratum: &Erratum) -> bool {
+    matches!(erratum.state, AdvisoryState::InPush | AdvisoryState::ShippedLive)
+}
+
+/// Where an advisory stands that needs no push of ours; nothing when it needs one.
+fn without_push(erratum: &Erratum, jobs: &[PushJob], asked_again: bool) -> Option<Stand> {
+    match push::judge(jobs) {
+        // Without the flag there was a respin since, and the jobs tell about old content.
+        PushVerdict::Complete if erratum.staged != Some(false) => Some(Stand::Complete),
+        PushVerdict::Pending => Some(Stand::Pending(states(erratum.id, jobs))),
+        PushVerdict::Failed if push::is_exhausted(jobs) && !asked_again => {
+            Some(Stand::GivenUp(failed(erratum.id, jobs)))
+        }
+        PushVerdict::Complete | PushVerdict::NothingPushed | PushVerdict::Failed => None,
+    }
+}
+
+/// A job that was just started may have ended already; a failure is the next run's business.
+fn after_push(id: AdvisoryId, jobs: &[PushJob]) -> Stand {
+    match push::judge(jobs) {
+        PushVerdict::Complete => Stand::Complete,
+        PushVerdict::Pending | PushVerdict::Failed => Stand::Pending(states(id, jobs)),
+        PushVerdict::NothingPushed => Stand::Pending(vec![format!("{id} pushed, no job shown yet")]),
+    }
+}
+
+/// The service says that no target needs a push: all have the content, or a job is at work.
+fn after_nothing_needed(id: AdvisoryId, jobs: &[PushJob]) -> Stand {
+    match push::judge(jobs) {
+        PushVerdict::Complete | PushVerdict::NothingPushed => Stand::Complete,
+        PushVerdict::Pending | PushVerdict::Failed => Stand::Pending(states(id, jobs)),
+    }
+}
+
 /// The newest job of each target in words.
 fn states(id: AdvisoryId, jobs: &[PushJob]) -> Vec<String> {
     push::latest_per_target(jobs).into_iter().map(|(target, job)| format!("{id} {target} {}", job.state)).collect()
@@ -322,6 +347,65 @@ mod tests {
     fn advisories_that_block_each_other_are_still_listed_once_each() {
         let all = [erratum(1, "QE", &[2]), erratum(2, "QE", &[1])];
         assert_eq!(ids(&in_order(all.into_iter().map(|e| (e.id, e)).collect())), [1, 2]);
+    }
+
+    fn jobs(states: &[&str]) -> Vec<PushJob> {
+        let state = |text: &str| text.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+        let job = |(id, text): (u64, &&str)| PushJob { id, target: "cdn_stage".to_owned(), state: state(text) };
+        (1..).zip(states).map(job).collect()
+    }
+
+    #[test]
+    fn what_is_pushed_or_at_work_is_not_pushed_again() {
+        let advisory = erratum(1, "QE", &[]);
+        assert_eq!(without_push(&advisory, &jobs(&["FAILED", "COMPLETE"]), false), Some(Stand::Complete));
+        for open in ["READY", "QUEUED", "RUNNING", "WAITING_ON_PUB", "POST_PUSH_PROCESSING"] {
+            let expected = Stand::Pending(vec![format!("1 cdn_stage {open}")]);
+            assert_eq!(without_push(&advisory, &jobs(&["COMPLETE", open]), false), Some(expected));
+        }
+        for missing in [vec![], vec!["FAILED"], vec!["COMPLETE", "POST_PUSH_FAILED"]] {
+            assert_eq!(without_push(&advisory, &jobs(&missing), false), None, "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn content_that_changed_since_the_push_is_pushed_again() {
+        let respun = Erratum { staged: Some(false), ..erratum(1, "QE", &[]) };
+        assert_eq!(without_push(&respun, &jobs(&["COMPLETE"]), false), None);
+        assert_eq!(
+            after_nothing_needed(respun.id, &jobs(&["COMPLETE"])),
+            Stand::Complete,
+            "unless the service says no"
+        );
+        let staged = Erratum { staged: Some(true), ..respun };
+        assert_eq!(without_push(&staged, &jobs(&["COMPLETE"]), false), Some(Stand::Complete));
+    }
+
+    #[test]
+    fn after_three_repetitions_a_push_is_given_up_until_somebody_asks_again() {
+        let (advisory, four) = (erratum(1, "QE", &[]), jobs(&["FAILED"; 4]));
+        assert_eq!(without_push(&advisory, &jobs(&["FAILED"; 3]), false), None);
+        assert_eq!(without_push(&advisory, &four, false), Some(Stand::GivenUp(vec!["1 cdn_stage FAILED".to_owned()])));
+        assert_eq!(without_push(&advisory, &four, true), None);
+    }
+
+    #[test]
+    fn a_blocking_advisory_has_to_be_complete_not_merely_idle() {
+        let advisory = erratum(1, "QE", &[2, 3, 4, 5]);
+        let stands = [
+            (AdvisoryId::new(2), Stand::Complete),
+            (AdvisoryId::new(3), Stand::Missing("3 not pushed".to_owned())),
+            (AdvisoryId::new(4), Stand::GivenUp(Vec::new())),
+        ];
+        assert_eq!(open_blockers(&advisory, &stands), [3, 4, 5].map(AdvisoryId::new));
+    }
+
+    #[test]
+    fn a_push_that_was_just_started_counts_as_pending_whatever_the_old_jobs_say() {
+        let id = AdvisoryId::new(1);
+        assert!(matches!(after_push(id, &jobs(&["FAILED", "READY"])), Stand::Pending(_)));
+        assert!(matches!(after_push(id, &[]), Stand::Pending(_)));
+        assert_eq!(after_push(id, &jobs(&["COMPLETE"])), Stand::Complete);
     }
 
     #[test]

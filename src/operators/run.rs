@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use super::error::{TaskError, TaskFailure};
 use super::record;
 use super::request::TaskRequest;
+use super::steps::notify;
 use crate::core::clients::error::ClientError;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
@@ -92,6 +93,9 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         ended = work => ended.unwrap_or_else(|_| Err(TaskError::Internal { assumed: format!("{task} does not panic") })),
         () = ctx.cancel.cancelled() => Err(TaskError::Cancelled),
     };
+    if let Ok(outcome) = &ended {
+        notify::after(&run, outcome).await;
+    }
     let recorded = record::end(&run, &request, ended.as_ref()).await;
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };

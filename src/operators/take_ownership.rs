@@ -126,7 +126,11 @@ async fn name_lead(run: &Run<'_>, shipment: &Shipment, lead: &GitlabUser) -> Res
     let tell = async || gitlab.add_note(&shipment.address, &body).await.map(|_| ());
     let what = "name the lead on the merge request";
     let ended = run.effect(&key, what, Evidence::Strong, told, tell).await?;
-    run.info(if ended.is_new() { "the merge request names the lead" } else { "the merge request named the lead before" });
+    run.info(if ended.is_new() {
+        "the merge request names the lead"
+    } else {
+        "the merge request named the lead before"
+    });
     Ok(())
 }
 

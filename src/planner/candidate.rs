@@ -2,8 +2,9 @@
 //!
 //! They never stop the main chain: a bad or unjudged candidate holds back only the approval.
 
+use super::build_record::{Judged, judge_record};
 use super::draft::{Draft, Next, Standing};
-use super::gate::{Judged, judge_record};
+
 use super::messages::{Kind, Message};
 use crate::domain::task::{Task, TaskStatus, Which};
 

@@ -299,13 +299,12 @@ impl<'a> Draft<'a> {
         let ended = |task| matches!(self.status(task), TaskStatus::Pass | TaskStatus::Fail);
         let push_begun = self.status(PushToCdnStaging) != TaskStatus::NotStarted
             || matches!(self.standing(PushToCdnStaging), Standing::Acting | Standing::Blocked);
+        let synced = ASYNC.into_iter().all(|task| self.passed(task));
         if self.done {
             Phase::Done
         } else if stopped {
             Phase::Stopped
-        } else if self.passed(Task::ChangeAdvisoryStatus) {
-            Phase::FinalApproval
-        } else if self.gate == Gate::Pass && ASYNC.into_iter().all(|task| self.passed(task)) {
+        } else if self.passed(Task::ChangeAdvisoryStatus) || (self.gate == Gate::Pass && synced) {
             Phase::FinalApproval
         } else if self.gate == Gate::Pass {
             Phase::FinalSync

@@ -17,7 +17,7 @@ use crate::domain::task::{JobRef, JobSystem, StageRelease, Task, TaskStatus};
 
 /// Reads a time.
 pub(super) fn at(text: &str) -> Timestamp {
-    text.parse().expect("a time")
+    text.parse().unwrap_or_else(|_| panic!("{text} is not a time"))
 }
 
 /// A release with a state file in which nothing was done; five days before its date, not promoted.
@@ -82,8 +82,9 @@ pub(super) fn set(input: &mut Input, task: Task, status: TaskStatus) -> &mut Tas
         completed_at: matches!(status, TaskStatus::Pass | TaskStatus::Fail).then(|| at("2026-03-20T09:00:00Z")),
         ..TaskFacts::default()
     };
-    input.tasks.insert(task, facts);
-    input.tasks.get_mut(&task).expect("just stored")
+    let stored = input.tasks.entry(task).or_default();
+    *stored = facts;
+    stored
 }
 
 /// A running Jenkins build.
@@ -113,5 +114,6 @@ pub(super) fn kinds(input: &Input) -> Vec<Kind> {
 
 /// The message of that kind.
 pub(super) fn told(plan: &Plan, kind: Kind) -> Message {
-    plan.messages.iter().find(|message| message.kind == kind).cloned().expect("such a message")
+    let found = plan.messages.iter().find(|message| message.kind == kind).cloned();
+    found.unwrap_or_else(|| panic!("no {kind:?} in {:?}", plan.messages))
 }

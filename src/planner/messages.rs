@@ -188,6 +188,7 @@ pub struct Message {
     /// What to do, in order.
     pub steps: Vec<String>,
     /// What makes two messages of one kind and task different occasions.
+    #[serde(skip)]
     pub occasion: String,
 }
 

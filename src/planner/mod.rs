@@ -4,6 +4,7 @@
 //! file. Refuses: I/O, async, clocks, logging, and errors: odd input becomes a message in the plan.
 
 mod approval;
+mod build_record;
 mod candidate;
 mod consistency;
 mod draft;

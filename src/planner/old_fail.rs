@@ -95,6 +95,8 @@ pub fn classify(result: &str) -> FailCause {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -162,12 +164,11 @@ mod tests {
         assert_eq!(classify(&log), FailCause::Permanent);
     }
 
-    /// Reads `results` of Fail entries as the emitter writes them: enough for this one question.
     #[test]
     fn every_fail_of_the_real_state_files_has_its_cause() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox");
         if !root.is_dir() {
-            eprintln!("skipped: {} is absent", root.display());
+            let _ = writeln!(std::io::stderr(), "skipped: {} is absent", root.display());
             return;
         }
         let expected = [
@@ -179,10 +180,12 @@ mod tests {
             ("4.22/4.22.0-rc.4.yaml", "image-consistency-check", FailCause::Permanent),
         ];
         for (file, task, cause) in expected {
-            let text = std::fs::read_to_string(root.join(file)).expect("a state file");
-            let state: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
-            let tasks = state["tasks"].as_sequence().expect("tasks");
-            let stored = tasks.iter().find(|one| one["name"] == task).expect("the task");
+            let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+            let state: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_default();
+            let Some(stored) = state["tasks"].as_sequence().into_iter().flatten().find(|one| one["name"] == task)
+            else {
+                panic!("{file} has no {task}");
+            };
             assert_eq!(stored["status"], "Fail", "{file} {task}");
             assert_eq!(classify(stored["result"].as_str().unwrap_or_default()), cause, "{file} {task}");
         }

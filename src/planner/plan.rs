@@ -9,7 +9,7 @@ use super::{approval, candidate, consistency, gate, preparation, promotion, stag
 use crate::domain::task::{JobRef, Task, Which};
 
 /// What follows from one snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Plan {
     /// How far the release is.
     pub phase: Phase,
@@ -60,7 +60,7 @@ pub enum Phase {
 }
 
 /// A blocker that comes with a verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Blocker {
     /// Its text.
     pub text: String,
@@ -75,7 +75,8 @@ pub const REJECTED_SOURCE: &str = "build-rejected";
 pub const RETRIES_SOURCE: &str = "retries-exhausted";
 
 /// One step for the executor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Run the task; it triggers what is missing, or looks again at what it started.
     Run(Task),
@@ -156,7 +157,8 @@ pub enum Overall {
 }
 
 /// What a plan amounts to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The release is approved and shipped.
     Done,

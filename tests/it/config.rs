@@ -17,6 +17,7 @@ use oar::domain::task::Flow;
 use serde_json::{Value as Json, json};
 
 /// A file or folder of the shared examples; says that it skips when they are absent.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn shared(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
     if !path.exists() {

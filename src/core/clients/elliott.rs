@@ -161,12 +161,16 @@ impl ElliottError {
             Self::Process(
                 ProcessError::Broken { .. } | ProcessError::TooMuchOutput { .. } | ProcessError::Cancelled { .. },
             ) => "run it again".to_owned(),
-            Self::Silent { .. } => "set JIRA_EMAIL (or JIRA_USERNAME) to the mail address of the Jira account".to_owned(),
+            Self::Silent { .. } => {
+                "set JIRA_EMAIL (or JIRA_USERNAME) to the mail address of the Jira account".to_owned()
+            }
             Self::NotFetched { .. } => {
                 "ask ART to take the issue out of the assembly, or to make it readable for the account of JIRA_TOKEN"
                     .to_owned()
             }
-            Self::Failed { .. } | Self::Unreadable { .. } => "look at the end of its log above, then run it again".to_owned(),
+            Self::Failed { .. } | Self::Unreadable { .. } => {
+                "look at the end of its log above, then run it again".to_owned()
+            }
         }
     }
 }
@@ -311,7 +315,8 @@ mod tests {
     #[tokio::test]
     async fn both_build_systems_are_asked_in_the_words_of_elliott() {
         let script = r#"sh -c 'echo "{}"; echo "$JIRA_EMAIL $*" >&2; exit 9' elliott"#;
-        let environment = Env::default().with("PATH", "/usr/bin:/bin").with("JIRA_USERNAME", "invented").with("OTHER", "x");
+        let environment =
+            Env::default().with("PATH", "/usr/bin:/bin").with("JIRA_USERNAME", "invented").with("OTHER", "x");
         let limit = std::time::Duration::from_secs(60);
         let settings = ElliottSettings { command: script.to_owned(), limit, environment };
         let elliott = Elliott::new(&settings, "http://127.0.0.1:1/github_web/", CancellationToken::new());

@@ -233,7 +233,8 @@ struct Facts {
 fn erratum(page: Page) -> Result<Erratum, String> {
     // The one key below `errata` is the kind.
     let (kind, facts) = page.errata.into_iter().next().ok_or("missing field `errata.{kind}`")?;
-    let facts: Facts = serde_json::from_value(facts).map_err(|cause| format!("not the documented advisory ({cause})"))?;
+    let facts: Facts =
+        serde_json::from_value(facts).map_err(|cause| format!("not the documented advisory ({cause})"))?;
     let issues = page.jira_issues.jira_issues.into_iter().map(|issue| issue.jira_issue.key.parse::<JiraKey>());
     Ok(Erratum {
         id: AdvisoryId::new(facts.id),

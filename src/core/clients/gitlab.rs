@@ -309,3 +309,6 @@ impl Gitlab {
         Connection::new(&self.http, op, repeat).bytes(endpoint).await.map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests;

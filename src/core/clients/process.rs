@@ -54,7 +54,8 @@ impl Environment {
     /// Hides the values of all variables that look like credentials.
     fn masker(&self) -> Masker {
         let is_secret = |name: &str| ["TOKEN", "EMAIL", "USERNAME", "PASSWORD"].iter().any(|word| name.contains(word));
-        let secrets = self.0.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.expose_secret().to_owned());
+        let secrets =
+            self.0.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.expose_secret().to_owned());
         Masker::knowing(secrets)
     }
 }

@@ -54,7 +54,7 @@ impl BuildData {
             jira_ticket: look("group", "release_jira"),
             release_date: match look("group", "release_date") {
                 Reading::Found(value) if is_empty(&value) => Reading::Crash("release_date not found"),
-                reading => reading,
+                reading @ (Reading::Found(_) | Reading::Crash(_)) => reading,
             },
             shipment_mr: match look("group", "shipment") {
                 Reading::Found(shipment) if is_empty(&shipment) => Reading::Found("".into()),

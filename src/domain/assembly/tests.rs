@@ -173,3 +173,17 @@ fn shared_yaml_nodes_are_followed() {
     let found = data(text).resolve_key("a").unwrap();
     assert_eq!((advisories(&found), found.jira_ticket.as_deref()), (vec!["image 5".to_owned()], Some("ART-1")));
 }
+
+#[test]
+fn hostile_text_ends_in_an_error() {
+    let deep = format!("releases: {}", "[".repeat(100_000));
+    assert!(BuildData::parse(&deep).is_err());
+    let deep = format!("releases: {}1{}", "{a: ".repeat(5_000), "}".repeat(5_000));
+    assert!(BuildData::parse(&deep).is_err());
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let before = format!("*a{}", level - 1);
+        bomb += &format!("a{level}: &a{level} [{}]\n", vec![before; 9].join(", "));
+    }
+    assert!(matches!(BuildData::parse(&bomb), Err(AssemblyError::NotYaml { .. })));
+}

@@ -69,9 +69,10 @@ pub async fn managed(run: &Run<'_>) -> Result<Managed, TaskError> {
 
 /// Advisory entries of build data that hold no usable number yet; the one that others ship does not count.
 pub fn not_ready(assembly: &Assembly) -> Vec<String> {
-    let entries = assembly.not_ready.iter().filter(|gap| {
-        gap.entry.split_once("advisories.").is_some_and(|(_, impetus)| impetus != NOT_OURS)
-    });
+    let entries = assembly
+        .not_ready
+        .iter()
+        .filter(|gap| gap.entry.split_once("advisories.").is_some_and(|(_, impetus)| impetus != NOT_OURS));
     entries.map(|gap| format!("{} ({})", gap.entry, gap.why)).collect()
 }
 

@@ -1,1 +1,161 @@
-//! Final approval: checks before the first move, then the moves.
+//! Final approval: everything is looked at before the first move; then merge request and advisories.
+
+use super::advisories::{self, Advisory};
+use super::shipment::Shipment;
+use crate::core::clients::errata::ErratumKind;
+use crate::core::clients::error::Fault;
+use crate::core::config::credentials::Credential;
+use crate::core::effects::{EffectError, Evidence};
+use crate::domain::advisory::AdvisoryState;
+use crate::domain::ids::AdvisoryId;
+use crate::operators::error::TaskError;
+use crate::operators::run::Run;
+
+/// What speaks against moving the advisories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// Security alerts that forbid shipping.
+    Alerts {
+        /// The advisory.
+        advisory: AdvisoryId,
+        /// Names of the alerts.
+        alerts: Vec<String>,
+    },
+    /// Advisories that QE cannot move from their state.
+    State(Vec<(AdvisoryId, String)>),
+    /// Dropped although they hold builds.
+    Dropped(Vec<AdvisoryId>),
+}
+
+/// The advisories to move, after all of them were looked at.
+///
+/// # Errors
+///
+/// The Errata Tool fails.
+pub async fn inspect(run: &Run<'_>) -> Result<Result<Vec<Advisory>, Objection>, TaskError> {
+    let managed = advisories::managed(run).await?;
+    if !managed.dropped_with_builds.is_empty() {
+        return Ok(Err(Objection::Dropped(managed.dropped_with_builds.iter().map(Advisory::id).collect())));
+    }
+    let stuck: Vec<_> = managed
+        .live
+        .iter()
+        .filter(|advisory| !advisory.state().is_ready() && *advisory.state() != AdvisoryState::Qe)
+        .map(|advisory| (advisory.id(), advisory.state().to_string()))
+        .collect();
+    if !stuck.is_empty() {
+        return Ok(Err(Objection::State(stuck)));
+    }
+    let errata = run.ctx.errata();
+    let security = managed.live.iter().filter(|advisory| advisory.erratum.kind == ErratumKind::Rhsa);
+    for advisory in security.filter(|advisory| !advisory.state().is_ready()) {
+        let fresh = errata.refresh_security_alerts(advisory.id()).await?;
+        let alerts = match fresh {
+            Some(alerts) => alerts,
+            None => errata.security_alerts(advisory.id()).await?,
+        };
+        let blocking: Vec<_> = alerts.blocking_alerts().map(|alert| alert.name.clone()).collect();
+        if alerts.blocking || !blocking.is_empty() {
+            return Ok(Err(Objection::Alerts { advisory: advisory.id(), alerts: blocking }));
+        }
+    }
+    Ok(Ok(managed.live))
+}
+
+/// Approves the head of the shipment that was looked at; an approval of ours is not given twice.
+///
+/// # Errors
+///
+/// GitLab fails or refuses, or nobody knows whether it took the approval.
+pub async fn approve(run: &Run<'_>, shipment: &Shipment) -> Result<(), TaskError> {
+    let gitlab = run.ctx.gitlab();
+    let me = gitlab.current_user().await?;
+    let (mr, head) = (&shipment.address, shipment.mr.head_sha.as_str());
+    let what = format!("approve {}", shipment.mr.web_url);
+    let given = async || {
+        let approvals = gitlab.approvals(mr).await?;
+        Ok(approvals.approved_by.contains(&me.username).then_some(()))
+    };
+    let ended = run
+        .effect(&format!("approve/{head}"), &what, Evidence::Strong, given, async || gitlab.approve(mr, head).await)
+        .await?;
+    run.info(match ended.is_new() {
+        true => format!("approved {} at {head}", shipment.mr.web_url),
+        false => format!("{} is approved by us already", shipment.mr.web_url),
+    });
+    Ok(())
+}
+
+/// Moves every advisory that is still in QE to REL_PREP; what the Errata Tool answers when it refuses.
+///
+/// # Errors
+///
+/// The Errata Tool fails, or nobody knows whether it moved an advisory.
+pub async fn move_to_rel_prep(run: &Run<'_>, advisories: &[Advisory]) -> Result<Option<String>, TaskError> {
+    let errata = run.ctx.errata();
+    for advisory in advisories.iter().filter(|advisory| !advisory.state().is_ready()) {
+        let id = advisory.id();
+        let what = format!("move advisory {id} to REL_PREP");
+        let moved = async || Ok(errata.advisory(id).await?.state.is_ready().then_some(()));
+        let perform = async || errata.change_state(id, &AdvisoryState::RelPrep).await;
+        match run.effect(&format!("rel-prep/{id}"), &what, Evidence::Strong, moved, perform).await {
+            Ok(ended) => run.info(match ended.is_new() {
+                true => format!("advisory {id} moved to REL_PREP"),
+                false => format!("advisory {id} is in REL_PREP already"),
+            }),
+            Err(TaskError::Effect(EffectError::Client(error)))
+                if matches!(error.fault, Fault::Status(400 | 409 | 422)) =>
+            {
+                let why = error.excerpt.unwrap_or_else(|| error.fault.to_string());
+                run.info(format!("advisory {id} cannot be moved yet: {why}"));
+                return Ok(Some(format!("advisory {id}: {why}")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Closes our sub-tasks of the ART ticket. Best effort: a ticket that cannot be read must not hold a release.
+pub async fn close_sub_tasks(run: &Run<'_>) {
+    let has = |credential| run.ctx.settings.credentials.get(credential).is_some();
+    if !has(Credential::JiraUsername) || !has(Credential::JiraToken) {
+        run.warn("the QE sub-tasks in Jira were not closed: JIRA_USERNAME or JIRA_TOKEN is not set");
+        return;
+    }
+    if let Err(error) = close_all(run).await {
+        run.warn(format!("the QE sub-tasks in Jira were not all closed: {error}; close them by hand"));
+    }
+}
+
+async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
+    /// Sub-tasks that end with the approval.
+    const OURS: [&str; 3] = [
+        "[Fri/Mon] QE moves advisories to REL_PREP",
+        "[Wed-Fri] QE does release verification",
+        "[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures",
+    ];
+    let jira = run.ctx.jira();
+    let Some(Ok(ticket)) = run.state.metadata().jira_ticket.map(|text| text.parse()) else { return Ok(()) };
+    let Some(story) = jira.issue(&ticket).await? else {
+        run.warn(format!("{ticket} is not visible; close the QE sub-tasks by hand"));
+        return Ok(());
+    };
+    for task in jira.issues(&story.subtasks).await? {
+        if !OURS.contains(&task.summary.as_str()) || task.status == "Closed" {
+            continue;
+        }
+        let key = task.key.clone();
+        let steps = jira.transitions(&key).await?;
+        let Some(step) = steps.into_iter().find(|step| step.to == "Closed") else {
+            run.warn(format!("{key} offers no step to Closed"));
+            continue;
+        };
+        let what = format!("close {key}");
+        let closed = async || Ok(jira.issue(&key).await?.filter(|issue| issue.status == "Closed").map(|_| ()));
+        let perform = async || jira.transition(&key, &step).await;
+        run.effect(&format!("close/{key}"), &what, Evidence::Strong, closed, perform).await?;
+        run.info(format!("{key} closed"));
+    }
+    Ok(())
+}

@@ -85,7 +85,11 @@ impl<'a> Connection<'a> {
     }
 
     async fn exchange(&self, request: Builder, body: Vec<u8>) -> Result<Response<Bytes>, ClientError> {
-        let request = request.body(Bytes::from(body)).map_err(|cause| self.unreadable(&cause.to_string()))?;
+        let mut request = request.body(Bytes::from(body)).map_err(|cause| self.unreadable(&cause.to_string()))?;
+        // The crate ends an address without parameters with a question mark.
+        if let Some(bare) = request.uri().to_string().strip_suffix('?').and_then(|text| text.parse().ok()) {
+            *request.uri_mut() = bare;
+        }
         let response = self.http.forward(self.op, self.repeat, request).await?;
         let code = response.status().as_u16();
         if response.status().is_success() {
