@@ -148,6 +148,7 @@ pub fn router(world: World) -> Router {
         .nest("/jenkins", services::jenkins::router())
         .nest("/slack", services::slack::router())
         .nest("/github", services::github::router())
+        .nest("/github_raw", services::github::raw_router())
         .nest("/build_data", services::build_data::router())
         .nest("/release_controller", services::release_controller::router())
         .nest("/gangway", services::gangway::router())

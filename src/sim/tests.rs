@@ -87,7 +87,7 @@ impl Visitor {
 }
 
 const TRIGGER: &str =
-    "/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.io%2Fx%3A4.20.17-x86_64";
+    "/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.example.com%2Fx%3A4.20.17-x86_64";
 const STABLE: &str = "/release_controller/api/v1/releasestream/4-stable/release/4.20.17";
 
 #[tokio::test]
@@ -141,6 +141,8 @@ async fn a_promoted_payload_has_one_digest_everywhere() {
     let signature = format!("/signatures/{}/signature-1", told.replace(':', "="));
     let answer = visitor.http.get(visitor.url(&signature)).send().await.expect("an answer");
     assert_eq!(answer.status().as_u16(), 200);
+    let claim = String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned();
+    assert!(claim.contains(&told) && claim.contains("ocp-release:4.20.17-x86_64"), "{claim}");
     let wrong = format!("/signatures/sha256={}/signature-1", "0".repeat(64));
     assert_eq!(visitor.get(&wrong).await.0, 404);
 }
@@ -209,7 +211,7 @@ async fn a_prow_job_keeps_what_it_was_started_with_and_ends() {
     let visitor = Visitor::of("smooth").await;
     let path = format!("/v1/executions/{}", super::services::prow::CONSISTENCY);
     let body = json!({ "job_execution_type": "1", "pod_spec_options": {
-        "envs": { "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL": "quay.io/x:1" }, "labels": { "oar-effect": "abc" } } });
+        "envs": { "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL": "quay.example.com/x:1" }, "labels": { "oar-effect": "abc" } } });
     let (status, run) = visitor.start_job("sim-gangway-token", &path, body).await;
     assert_eq!((status, run["job_status"].as_str()), (200, Some("TRIGGERED")));
     let look = format!("/prow/prowjob?prowjob={}", run["id"].as_str().expect("text"));
@@ -219,7 +221,7 @@ async fn a_prow_job_keeps_what_it_was_started_with_and_ends() {
     let object: serde_yaml::Value = serde_yaml::from_str(&yaml).expect("YAML");
     assert_eq!(object["status"]["state"].as_str(), Some("pending"));
     assert_eq!(object["metadata"]["labels"]["oar-effect"].as_str(), Some("abc"));
-    assert_eq!(object["spec"]["pod_spec"]["containers"][0]["env"][0]["value"].as_str(), Some("quay.io/x:1"));
+    assert_eq!(object["spec"]["pod_spec"]["containers"][0]["env"][0]["value"].as_str(), Some("quay.example.com/x:1"));
     let page = object["status"]["url"].as_str().expect("text").replace(visitor.sim.base_url(), "");
     assert_eq!(visitor.get(&page).await.0, 200);
     visitor.hours_pass(1).await;

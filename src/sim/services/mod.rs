@@ -3,6 +3,8 @@
 //! Every file has the same four doors: `X::new(plan, base_url, rng)`, `router()` with paths below
 //! `/<id>`, `refuse(path, headers, credentials)` and `hear(facts, event)`.
 
+#[cfg(test)]
+mod asking;
 pub mod build_data;
 pub mod catalog_stage;
 pub mod customer_portal;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{images, registry, wire};
+use crate::domain::release::ZStream;
 use crate::sim::auth::Credentials;
 use crate::sim::events::Event;
 use crate::sim::scenario::ReleasePlan;
@@ -78,11 +79,13 @@ fn signed_tag(facts: &mut Facts, digest: &str) -> Option<String> {
 
 /// The claim inside an OpenPGP literal-data packet; the signature packet around it is invented bytes.
 fn signature(digest: &str, tag: &str) -> Vec<u8> {
+    let reference =
+        tag.rsplit_once('-').and_then(|(version, arch)| Some(version.parse::<ZStream>().ok()?.payload(arch)));
     let claim = json!({
         "critical": {
             "image": { "docker-manifest-digest": digest },
             "type": "atomic container signature",
-            "identity": { "docker-reference": format!("quay.io/openshift-release-dev/ocp-release:{tag}") },
+            "identity": { "docker-reference": reference },
         },
         "optional": { "creator": "simulated signer" },
     })
