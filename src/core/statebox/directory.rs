@@ -1,1 +1,99 @@
 //! A plain folder as repository, for rehearsals and laptops.
+//!
+//! One folder serves all branches. A write holds a lock on a file that stays, so that two processes
+//! cannot both believe in the same revision, and replaces the old file in one step.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use sha1::{Digest as _, Sha1};
+
+use super::error::StoreFault;
+use super::repo::{File, Revision};
+
+/// The lock file stays: removing it would let two processes lock two different files of that name.
+const LOCK: &str = ".oar.lock";
+
+pub(super) fn read(root: &Path, path: &str) -> Result<Option<File>, StoreFault> {
+    Ok(bytes_at(&place(root, path)?)?.map(|bytes| File { revision: revision_of(&bytes), bytes }))
+}
+
+pub(super) fn write(
+    root: &Path,
+    path: &str,
+    bytes: &[u8],
+    expected: Option<&Revision>,
+) -> Result<Revision, StoreFault> {
+    let place = place(root, path)?;
+    fs::create_dir_all(root)?;
+    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+    let stored = bytes_at(&place)?.map(|bytes| revision_of(&bytes));
+    if stored.as_ref() != expected {
+        return Err(StoreFault::Conflict);
+    }
+    let folder = place.parent().unwrap_or(root);
+    fs::create_dir_all(folder)?;
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    fresh.write_all(bytes)?;
+    // Temporary files are private; state files are for everybody who may enter the folder.
+    fresh.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(&place).map_err(|error| error.error)?;
+    fs::File::open(folder)?.sync_all()?;
+    Ok(revision_of(bytes))
+}
+
+/// Build names come out of files that others write; none may lead out of the folder.
+fn place(root: &Path, path: &str) -> Result<PathBuf, StoreFault> {
+    let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if inside { Ok(root.join(path)) } else { Err(StoreFault::NotFound(format!("{path:?} leads out of the folder"))) }
+}
+
+fn bytes_at(place: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(place) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The id that Git gives to a blob of these bytes.
+fn revision_of(bytes: &[u8]) -> Revision {
+    let mut hash = Sha1::new();
+    hash.update(format!("blob {}\0", bytes.len()));
+    hash.update(bytes);
+    Revision(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_the_blob_id_of_git() {
+        assert_eq!(revision_of(b"hello\n").0, "ce013625030ba8dba906f756967f9e9ca394464a");
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_from_the_revision_that_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = write(folder.path(), "a/b.yaml", b"1\n", None).unwrap();
+        assert!(matches!(write(folder.path(), "a/b.yaml", b"2\n", None), Err(StoreFault::Conflict)));
+        let second = write(folder.path(), "a/b.yaml", b"2\n", Some(&first)).unwrap();
+        assert!(matches!(write(folder.path(), "a/b.yaml", b"3\n", Some(&first)), Err(StoreFault::Conflict)));
+        let stored = read(folder.path(), "a/b.yaml").unwrap().unwrap();
+        assert_eq!((stored.bytes, stored.revision), (b"2\n".to_vec(), second));
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["../x", "/etc/passwd", "a/../../x", "./a"] {
+            assert!(matches!(read(folder.path(), path), Err(StoreFault::NotFound(_))), "{path}");
+        }
+    }
+}

@@ -1,14 +1,18 @@
 //! Why a stored file could not be read or changed.
 
+use crate::core::clients::error::ClientError;
+use crate::core::error::ErrorClass;
 use crate::domain::state::error::StateError;
 use crate::domain::state::operation::Rejection;
 
 /// A store that did not help us.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {fault}{}", if *.attempts > 1 { format!(" (after {attempts} attempts)") } else { String::new() })]
+#[error("{path} could not be {}{}", .doing.participle(), tries(*.attempts))]
 pub struct StoreError {
     /// Path in the repository.
     pub path: String,
+    /// What we wanted of it.
+    pub doing: Doing,
     /// How often we tried.
     pub attempts: u32,
     /// May our write have arrived all the same?
@@ -16,6 +20,24 @@ pub struct StoreError {
     /// What went wrong.
     #[source]
     pub fault: StoreFault,
+}
+
+/// What was wanted of a stored file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Its content.
+    Reading,
+    /// A change of it.
+    Changing,
+}
+
+impl Doing {
+    const fn participle(self) -> &'static str {
+        match self {
+            Self::Reading => "read",
+            Self::Changing => "changed",
+        }
+    }
 }
 
 /// Whether a write of ours may stand in the store although it ended with an error.
@@ -30,49 +52,89 @@ pub enum Arrived {
 /// What went wrong at a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFault {
-    /// Others kept writing between our read and our write.
-    #[error("others kept changing the file")]
+    /// Somebody wrote between our read and our write.
+    #[error("somebody else changed the file at the same time")]
     Conflict,
-    /// The credential is missing or refused.
-    #[error("{0}")]
-    Auth(String),
-    /// The repository, the branch or the folder does not exist.
+    /// The service wants fewer requests.
+    #[error("the service asks for fewer requests{}", .wait_s.map(|s| format!(" for {s} s")).unwrap_or_default())]
+    RateLimit {
+        /// Seconds after which it wants to be asked again.
+        wait_s: Option<u64>,
+    },
+    /// The branch or repository does not exist, or the path is none.
     #[error("{0}")]
     NotFound(String),
-    /// The service or the disk did not answer properly.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The service refused for a reason that waiting does not change.
-    #[error("{0}")]
-    Refused(String),
+    /// The service did not help.
+    #[error(transparent)]
+    Service(#[from] ClientError),
+    /// The disk did not help.
+    #[error("the folder cannot be used")]
+    Disk(#[from] std::io::Error),
     /// The stored text is no state file.
-    #[error("the stored file cannot be used")]
-    Corrupt(#[source] StateError),
+    #[error("the stored file is no state file: {0}")]
+    Corrupt(StateError),
     /// The rules forbid the change.
-    #[error("the change was refused")]
-    Rejected(#[source] Rejection),
+    #[error(transparent)]
+    Rejected(Rejection),
     /// Ctrl-C.
     #[error("interrupted")]
     Cancelled,
 }
 
 impl StoreError {
+    /// An error of the first try.
+    pub fn new(path: &str, doing: Doing, fault: impl Into<StoreFault>) -> Self {
+        let fault = fault.into();
+        let arrived = match (&fault, doing) {
+            (StoreFault::Service(error), Doing::Changing) if error.may_have_happened() => Arrived::Perhaps,
+            _ => Arrived::No,
+        };
+        Self { path: path.to_owned(), doing, attempts: 1, arrived, fault }
+    }
+
     /// What kind of trouble this is.
-    pub fn class(&self) -> crate::core::error::ErrorClass {
-        use crate::core::error::ErrorClass;
+    pub fn class(&self) -> ErrorClass {
         match &self.fault {
             StoreFault::Conflict => ErrorClass::Conflict,
-            StoreFault::Auth(_) => ErrorClass::Auth,
+            StoreFault::RateLimit { .. } => ErrorClass::RateLimit,
             StoreFault::NotFound(_) => ErrorClass::NotFound,
-            StoreFault::Unavailable(_) => ErrorClass::Transient,
-            StoreFault::Refused(_) | StoreFault::Rejected(_) => ErrorClass::InvalidInput,
+            StoreFault::Service(error) => error.class(),
+            StoreFault::Disk(error) => match error.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => ErrorClass::Config,
+                _ => ErrorClass::Transient,
+            },
             StoreFault::Corrupt(_) => ErrorClass::Corrupt,
+            StoreFault::Rejected(rejection) => match rejection {
+                Rejection::NoStateFile { .. } => ErrorClass::NotFound,
+                Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. } => ErrorClass::Conflict,
+                Rejection::PassStays { .. }
+                | Rejection::BlankIssue
+                | Rejection::BlankSearch
+                | Rejection::NoSuchIssue { .. }
+                | Rejection::SeveralIssues { .. } => ErrorClass::InvalidInput,
+            },
             StoreFault::Cancelled => ErrorClass::Internal,
         }
     }
 
-    /// What to do about it.
+    /// What a person does next.
     pub fn next_step(&self) -> String {
-        "run it again".to_owned()
+        match &self.fault {
+            StoreFault::Conflict => "run it again; nothing of yours or theirs was lost".to_owned(),
+            StoreFault::RateLimit { wait_s } => match wait_s {
+                Some(seconds) => format!("wait {seconds} s and run it again"),
+                None => "wait a few minutes and run it again".to_owned(),
+            },
+            StoreFault::NotFound(_) => "check the repository, branch and path in: oar config show".to_owned(),
+            StoreFault::Service(error) => error.next_step(),
+            StoreFault::Disk(_) => "check that the folder of --state exists and can be written".to_owned(),
+            StoreFault::Corrupt(error) => error.next_step(),
+            StoreFault::Rejected(rejection) => rejection.next_step(),
+            StoreFault::Cancelled => "run it again; it continues where it was".to_owned(),
+        }
     }
+}
+
+fn tries(attempts: u32) -> String {
+    if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() }
 }

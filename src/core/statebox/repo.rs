@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::error::StoreError;
+use super::directory;
+use super::error::{Doing, StoreError, StoreFault};
+use crate::core::clients::github::{Github, ReadAnswer, WriteAnswer};
+use crate::core::clients::http::ServiceHttp;
+use crate::core::config::error::ConfigError;
+use crate::core::config::sources::Origin;
 
 /// Which version of a file: the git blob id of its bytes, as GitHub tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,21 +25,33 @@ pub struct File {
 /// Where state, records and registries are kept.
 #[derive(Debug, Clone)]
 pub enum Repo {
-    /// One folder for all branches.
+    /// One repository on GitHub; production.
+    GitHub(Github),
+    /// One folder for all branches; only when asked for, or in a rehearsal.
     Directory(PathBuf),
 }
 
 impl Repo {
-    /// A repository on GitHub, `owner/name`.
+    /// The repository `owner/name` on GitHub.
     ///
     /// # Errors
     ///
-    /// The name is not of that form.
-    pub fn github(
-        _http: crate::core::clients::http::ServiceHttp,
-        _repository: &str,
-    ) -> Result<Self, crate::core::config::error::ConfigError> {
-        Ok(Self::Directory(PathBuf::new()))
+    /// `repository` is not of the form `owner/name`.
+    pub fn github(http: ServiceHttp, repository: &str) -> Result<Self, ConfigError> {
+        let plain = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        match repository.split_once('/') {
+            Some((owner, name)) if plain(owner) && plain(name) => {
+                Ok(Self::GitHub(Github::new(http, repository.to_owned())))
+            }
+            Some(_) | None => Err(ConfigError::BadValue {
+                key: "state.repository".to_owned(),
+                given: repository.to_owned(),
+                origin: Origin::Default,
+                accepted: "owner/name".to_owned(),
+            }),
+        }
     }
 
     /// Reads `path` of `branch`; an absent file is nothing. Reads only; repeat freely.
@@ -42,25 +59,52 @@ impl Repo {
     /// # Errors
     ///
     /// [`StoreError`] when the store does not answer.
-    pub async fn read(&self, _branch: &str, _path: &str) -> Result<Option<File>, StoreError> {
-        Ok(None)
+    pub async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreError> {
+        let read = match self {
+            Self::Directory(root) => directory::read(root, path),
+            Self::GitHub(github) => match github.read_file(branch, path).await {
+                Ok(ReadAnswer::File(file)) => Ok(Some(File { bytes: file.bytes, revision: Revision(file.sha) })),
+                Ok(ReadAnswer::Absent) => Ok(None),
+                Ok(ReadAnswer::NoBranch) => Err(no_branch(branch)),
+                Ok(ReadAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                Err(error) => Err(error.into()),
+            },
+        };
+        read.map_err(|fault| StoreError::new(path, Doing::Reading, fault))
     }
 
     /// Writes `path` of `branch` if its revision still is `expected` (`None`: if it does not exist).
     ///
-    /// Converges: a second try after a lost answer is refused as a conflict.
+    /// Look first: after a lost answer the file tells whether the write arrived.
     ///
     /// # Errors
     ///
     /// [`StoreError`]: conflict, credential, or a store that does not answer (the write may have arrived).
     pub async fn write(
         &self,
-        _branch: &str,
-        _path: &str,
-        _bytes: &[u8],
-        _expected: Option<&Revision>,
-        _message: &str,
+        branch: &str,
+        path: &str,
+        bytes: &[u8],
+        expected: Option<&Revision>,
+        message: &str,
     ) -> Result<Revision, StoreError> {
-        Ok(Revision(String::new()))
+        let written = match self {
+            Self::Directory(root) => directory::write(root, path, bytes, expected),
+            Self::GitHub(github) => {
+                let sha = expected.map(|revision| revision.0.as_str());
+                match github.write_file(branch, path, bytes, sha, message).await {
+                    Ok(WriteAnswer::Written(sha)) => Ok(Revision(sha)),
+                    Ok(WriteAnswer::Conflict) => Err(StoreFault::Conflict),
+                    Ok(WriteAnswer::NoBranch) => Err(no_branch(branch)),
+                    Ok(WriteAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        };
+        written.map_err(|fault| StoreError::new(path, Doing::Changing, fault))
     }
+}
+
+fn no_branch(branch: &str) -> StoreFault {
+    StoreFault::NotFound(format!("the branch {branch} does not exist, or the token may not see or change it"))
 }

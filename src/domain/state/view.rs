@@ -143,6 +143,29 @@ impl State {
         })
     }
 
+    /// Does `other` hold everything in which this state differs from `before`?
+    ///
+    /// `updated_at` does not count: whoever writes later sets it anew.
+    pub fn changes_stand_in(&self, before: Option<&Self>, other: &Self) -> bool {
+        let parts = |state: &Self| -> Vec<(String, Node)> {
+            let top = state.document.entries.iter().filter(|(key, value)| {
+                key.source != "updated_at"
+                    && !(matches!(key.source.as_str(), "tasks" | "issues") && value.as_list().is_some())
+            });
+            let top = top.map(|(key, value)| (key.source.clone(), value.clone()));
+            let tasks = maps(&state.document, "tasks")
+                .map(|map| (format!("task {}", source(map, "name").unwrap_or_default()), Node::Map(map.clone())));
+            let issues = maps(&state.document, "issues")
+                .map(|map| (format!("issue {}", issue(&state.release, map).id), Node::Map(map.clone())));
+            top.chain(tasks).chain(issues).collect()
+        };
+        let (old, present) = (before.map(parts).unwrap_or_default(), parts(other));
+        let added = parts(self).into_iter().filter(|part| !old.contains(part)).all(|part| present.contains(&part));
+        let ours: Vec<String> = parts(self).into_iter().map(|(name, _)| name).collect();
+        let gone = old.iter().filter(|(name, _)| !ours.contains(name));
+        added && gone.into_iter().all(|(name, _)| !present.iter().any(|(other, _)| other == name))
+    }
+
     /// Red iff a tracked task of `flow` is Fail.
     pub fn overall(&self, flow: Flow) -> Overall {
         let failed = |task: Task| self.task(task).is_some_and(|entry| entry.status.known() == Some(TaskStatus::Fail));
