@@ -19,8 +19,8 @@ use crate::domain::task::{ClosedGate, FailReason, Outcome, Task, TaskStatus, Wai
 /// Source of the issue about pushes that keep failing.
 const SOURCE: &str = "push-to-cdn-staging";
 
-/// Source of the issue about advisories that were dropped with builds.
-const DROPPED: &str = "push-to-cdn-staging/dropped";
+/// Source of the issue about advisories that were dropped with builds; the planner uses the same one.
+const DROPPED: &str = "advisory-dropped";
 
 /// Blocking advisories followed at most; more means that the links of the Errata Tool are broken.
 const MOST_ADVISORIES: usize = 50;
