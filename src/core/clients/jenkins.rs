@@ -311,7 +311,9 @@ fn parameters(actions: &[Value]) -> BTreeMap<String, String> {
         .filter_map(|parameter| {
             let value = match parameter.get("value")? {
                 Value::String(text) => text.clone(),
-                other => other.to_string(),
+                other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                    other.to_string()
+                }
             };
             Some((parameter.get("name")?.as_str()?.to_owned(), value))
         })
