@@ -191,7 +191,7 @@ fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, Told> 
         exit: Exit::Usage,
         class: ErrorClass::InvalidInput,
     };
-    let release: ZStream = state.release().parse().map_err(|error| bad(format!("{error}")))?;
+    let release = state.release().clone();
     let time = |text: &str| text.parse().map_err(|_| bad(format!("{text:?} is no time stamp")));
     let metadata = state.metadata();
     let tasks = state.tasks().into_iter().filter_map(|entry| {

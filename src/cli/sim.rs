@@ -55,8 +55,10 @@ pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> 
             Ok(Exit::Done)
         }
         SimCommand::Elliott { args } => {
-            let base = call.outside.env.get("OAR_SIM_URL").unwrap_or_default();
-            let ended = elliott::stand_in(&args, base).await;
+            let env = call.outside.env.names().filter_map(|name| {
+                Some((name.to_owned(), call.outside.env.get(name)?.to_owned()))
+            });
+            let ended = elliott::stand_in(&args, &env.collect()).await;
             if !ended.stderr.is_empty() {
                 call.outside.err.line(ended.stderr.trim_end());
             }

@@ -128,6 +128,10 @@ impl<'a> Run<'a> {
     async fn begin(ctx: &'a Context, release: &'a ZStream, task: Task) -> Result<Self, TaskError> {
         let state =
             ctx.statebox.load(release).await?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+        Self::new(ctx, release, task, state)
+    }
+
+    fn new(ctx: &'a Context, release: &'a ZStream, task: Task, state: State) -> Result<Self, TaskError> {
         let ledger = Ledger::open(&ctx.home, &release.to_string())?;
         Ok(Self {
             ctx,
