@@ -31,10 +31,11 @@ pub struct PayloadMetadata {
     pub advisory_url: Option<String>,
 }
 
+/// Registries spell it one way, the other, or both.
 #[derive(Deserialize)]
 struct Token {
-    #[serde(alias = "access_token")]
-    token: String,
+    token: Option<String>,
+    access_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +138,8 @@ impl Registry {
         let scope = format!("repository:{repository}:pull");
         let query = [("service", part("service").unwrap_or_default()), ("scope", scope.as_str())];
         let token: Token = self.http.get_absolute(op, realm).query(&query).json_answer().await?;
-        Ok(Some(token.token))
+        let token = token.token.or(token.access_token);
+        token.map(Some).ok_or_else(|| ClientError::unreadable(self.http.service(), op, "an answer without token"))
     }
 
     async fn get(
