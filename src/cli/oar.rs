@@ -6,15 +6,18 @@ use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
+use super::config::ConfigCommand;
 use super::exit::Exit;
 use super::logging::LogClock;
 use super::outside::Outside;
 use super::render::{self, Told};
-use super::{config, drive, rehearse, sim, state};
+use super::{config, drive, rehearse, sim};
+use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
 use crate::core::context::{Context, Options};
+use crate::domain::assembly::BuildData;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::request::{TaskRequest, Verdict};
@@ -90,8 +93,8 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::Issue(command) => issue(call, command).await,
         Command::Plan(args) => drive::plan(call, args).await,
         Command::Drive(args) => drive::drive(call, args).await,
-        Command::Config(command) => config::run(call, command).await,
-        Command::State(command) => state::run(call, command).await,
+        Command::Config(command) => settings(call, command).await,
+        //STATE
         Command::Rehearse(args) => rehearse::run(call, args).await,
         Command::Sim(command) => sim::run(call, command).await,
         Command::Ctl { command: CtlCommand::ApprovalChecker } => {
@@ -136,6 +139,40 @@ async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
     };
     let told = told.map_err(|error| call.told_task(&format!("the issues of {release}"), error))?;
     call.show(&told.text, &told.json);
+    Ok(Exit::Done)
+}
+
+async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
+    let mut out = call.outside.out.clone();
+    let told = |error: ConfigError| told_config("the settings", &error);
+    // Sealing and opening work without the settings that they may be about to repair.
+    let keys = || Credentials::from_env(&call.outside.env);
+    match command {
+        ConfigCommand::Show { explain } => {
+            let form = if call.json { config::Form::Json } else { config::Form::Text };
+            let Some(release) = &call.release else {
+                config::show(&call.settings()?, form, &mut out).map_err(told)?;
+                return Ok(Exit::Done);
+            };
+            let ctx = call.context()?;
+            let text = ctx.build_data().releases(release.minor()).await;
+            let text = text.map_err(|error| {
+                let (next, class) = (error.next_step(), error.class());
+                Told::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
+            })?;
+            let data = BuildData::parse(&text).map_err(|error| told(error.into()))?;
+            let explain = if explain { config::Explain::Yes } else { config::Explain::No };
+            config::show_release(&data, release, explain, form, &mut out).map_err(told)?;
+        }
+        ConfigCommand::Check { build_data: None } => config::check(&call.settings()?, &mut out).map_err(told)?,
+        ConfigCommand::Check { build_data: Some(file) } => {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|cause| told(ConfigError::Unreadable { path: file.clone(), cause }))?;
+            config::check_build_data(&text, &mut out).map_err(told)?;
+        }
+        ConfigCommand::Encrypt { input, output } => config::encrypt(&input, &output, &keys(), &mut out).map_err(told)?,
+        ConfigCommand::Decrypt { input, output } => config::decrypt(&input, &output, &keys(), &mut out).map_err(told)?,
+    }
     Ok(Exit::Done)
 }
 

@@ -83,10 +83,10 @@ impl Told {
     }
 }
 
-/// What a task run found out, in a few lines.
-pub fn report_text(report: &TaskReport) -> String {
+/// What a task run found out, in one line.
+pub fn report_line(report: &TaskReport) -> String {
     let task = report.task;
-    let mut lines = vec![match &report.outcome {
+    clean(&match &report.outcome {
         Outcome::Passed { summary } => format!("{task} Pass: {summary}"),
         Outcome::Waiting { on, recheck, .. } => {
             format!("{task} In Progress: waiting for {on}, look again in {}", minutes(recheck.as_mins()))
@@ -94,7 +94,12 @@ pub fn report_text(report: &TaskReport) -> String {
         Outcome::Blocked { by } => format!("{task} {}: blocked, {by}", report.after),
         Outcome::Failed { reason } => format!("{task} Fail: {reason}"),
         Outcome::Unchanged { why } => format!("{task} {}: nothing to do, {why}", report.after),
-    }];
+    })
+}
+
+/// What a task run found out, in a few lines.
+pub fn report_text(report: &TaskReport) -> String {
+    let mut lines = vec![report_line(report)];
     if let Outcome::Waiting { job: Some(job), .. } = &report.outcome {
         lines.push(format!("  job:  {job}"));
     }
@@ -163,6 +168,11 @@ fn next_of(report: &TaskReport) -> String {
             format!("look into it; then: oar -r {release} drive --retry {task}, or waive it with a reason")
         }
     }
+}
+
+/// An error with its causes on one line.
+pub fn one_line(error: &dyn Error) -> String {
+    clean(&causes(error).join(": "))
 }
 
 /// `30 min`, `2 h`, `1 h 30 min`.

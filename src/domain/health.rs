@@ -260,32 +260,47 @@ impl HealthReport {
         let packages = self.packages();
         if !packages.is_empty() {
             text.push_str("\n| Package | Severity | CVEs | Source packages |\n|---|---|---|---|\n");
-            for ((severity, name, version), (cves, sources)) in packages {
-                let (cves, sources) = (joined(&cves), joined(&sources));
-                let _ = writeln!(text, "| {}-{} | {severity} | {cves} | {sources} |", cell(&name), cell(&version));
+            for AffectedPackage { severity, name, version, cves, sources } in &packages {
+                let (cves, sources) = (joined(cves), joined(sources));
+                let _ = writeln!(text, "| {}-{} | {severity} | {cves} | {sources} |", cell(name), cell(version));
             }
         }
         text
     }
 
-    /// CVEs and source packages by (highest severity, package, version), worst first.
-    fn packages(&self) -> BTreeMap<(Severity, String, String), (BTreeSet<String>, BTreeSet<String>)> {
-        let mut grouped: BTreeMap<(String, String), (Severity, BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    /// The affected packages, worst first, then by name.
+    fn packages(&self) -> Vec<AffectedPackage> {
+        let mut grouped: BTreeMap<&(String, String), AffectedPackage> = BTreeMap::new();
         for found in self.unhealthy.iter().flat_map(|image| &image.vulnerabilities) {
             for package in &found.affected {
-                let group = grouped
-                    .entry(package.clone())
-                    .or_insert_with(|| (found.severity.clone(), BTreeSet::new(), BTreeSet::new()));
-                group.0 = group.0.clone().min(found.severity.clone());
-                group.1.insert(found.cve.clone());
-                group.2.extend(found.sources.iter().cloned());
+                let group = grouped.entry(package).or_insert_with(|| AffectedPackage {
+                    severity: found.severity.clone(),
+                    name: package.0.clone(),
+                    version: package.1.clone(),
+                    cves: BTreeSet::new(),
+                    sources: BTreeSet::new(),
+                });
+                if found.severity < group.severity {
+                    group.severity = found.severity.clone();
+                }
+                group.cves.insert(found.cve.clone());
+                group.sources.extend(found.sources.iter().cloned());
             }
         }
-        grouped
-            .into_iter()
-            .map(|((name, version), (severity, cves, sources))| ((severity, name, version), (cves, sources)))
-            .collect()
+        let mut packages: Vec<_> = grouped.into_values().collect();
+        packages.sort();
+        packages
     }
+}
+
+/// A package with all that is known against it; ordered as the report lists it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct AffectedPackage {
+    severity: Severity,
+    name: String,
+    version: String,
+    cves: BTreeSet<String>,
+    sources: BTreeSet<String>,
 }
 
 fn joined(items: &BTreeSet<String>) -> String {

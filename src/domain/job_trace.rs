@@ -109,7 +109,10 @@ mod tests {
     #[test]
     fn a_stage_build_is_found_in_every_wording_of_old_logs() {
         for (text, number) in [
-            ("INFO: triggered stage pipeline job: <https://ci.example.com/job/zstreams/job/Stage-Pipeline/1674/>", 1674),
+            (
+                "INFO: triggered stage pipeline job: <https://ci.example.com/job/zstreams/job/Stage-Pipeline/1674/>",
+                1674,
+            ),
             ("INFO: check stage job status according to job id: 1605", 1605),
             ("INFO: build status of zstreams/Stage-Pipeline/1605 is In Progress", 1605),
             ("Stage testing job #1455 - Storage test failure waived", 1455),
@@ -161,7 +164,9 @@ mod tests {
         assert!(of("quay.io/openshift-release-dev/ocp-release:4.20.1-x86_64"));
         assert!(of("quay.io/openshift-release-dev/ocp-release:4.20.1-multi"));
         assert!(of(&format!("registry.example.com/ocp/release:{nightly}")));
-        for stranger in ["quay.io/x:4.20.17-x86_64", "quay.io/x:4.20.1-rc.1-x86_64", "quay.io/x:14.20.1-x86_64", "", "n/a"] {
+        for stranger in
+            ["quay.io/x:4.20.17-x86_64", "quay.io/x:4.20.1-rc.1-x86_64", "quay.io/x:14.20.1-x86_64", "", "n/a"]
+        {
             assert!(!of(stranger), "{stranger}");
         }
         assert!(!is_payload_of("quay.io/x:n/a", &release, None));

@@ -134,9 +134,10 @@ impl ShipmentFile {
         }
     }
 
-    /// Is it about an operator catalogue? Those list no images of their own.
-    pub fn is_fbc(&self) -> bool {
-        self.path.contains(".fbc.")
+    /// Does its stage advisory list images? That of an operator catalogue does not, and some have no advisory.
+    pub fn has_images(&self) -> bool {
+        let flag = |name| self.at(&["metadata", name]).and_then(Value::as_bool);
+        !self.path.contains(".fbc.") && flag("fbc") != Some(true) && flag("advisory_required") != Some(false)
     }
 
     /// Keys of the fixed issues that live in Jira (one of `sources`).

@@ -44,7 +44,8 @@ pub async fn carry_out(
             }
             Action::Notify { message, key } => {
                 memory.notified.insert(key.clone());
-                notify::of_plan(ctx, release, message, key).await;
+                let text = notify::PlanMessage { text: &message.text, steps: &message.steps, links: &message.links };
+                notify::of_plan(ctx, release, text, key).await;
             }
             Action::MarkPass { .. }
             | Action::MarkFail { .. }
@@ -127,12 +128,12 @@ async fn mark(
         }
         Action::MarkFail { task, note, blocker } => {
             let mut operations = vec![set(*task, TaskStatus::Fail, note)];
-            operations.extend(blocker.as_ref().map(|text| {
+            operations.extend(blocker.as_ref().map(|found| {
                 Operation::AddIssue(AddIssue {
-                    text: text.clone(),
+                    text: found.text.clone(),
                     blocker: true,
                     related: vec![*task],
-                    source: Some(format!("planner/{task}")),
+                    source: Some(found.source.to_owned()),
                     at,
                 })
             }));
@@ -156,7 +157,7 @@ async fn mark(
                 text: text.clone(),
                 blocker: true,
                 related: task.iter().copied().collect(),
-                source: Some(source.clone()),
+                source: Some(source.clone().into()),
                 at,
             })],
             format!("blocker added: {text}"),

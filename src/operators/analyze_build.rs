@@ -57,7 +57,7 @@ pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -
             }));
             Outcome::Failed { reason }
         }
-        other => other,
+        open @ (Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => open,
     })
 }
 

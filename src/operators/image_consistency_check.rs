@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::TaskError;
 use super::run::Run;
-use super::steps::{image_health, stage_facts};
+use super::steps::{image_health, job_of_run, stage_facts};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
 use crate::core::clients::prow::{Prow, ProwJob, ProwState};
@@ -38,6 +38,9 @@ const STRANGERS: usize = 5;
 ///
 /// Our inability to find out or to act.
 pub(super) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) -> Result<Outcome, TaskError> {
+    if run.state.status(run.task) == TaskStatus::Pass {
+        return Ok(Outcome::Unchanged { why: "the image consistency check has passed".to_owned() });
+    }
     let prow = run.ctx.prow();
     let entry = run.state.task(run.task);
     let stored = entry.as_ref().and_then(|entry| job_trace::current(entry, job_trace::consistency_job));
@@ -104,8 +107,7 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
     }
     let url = page(run, prow, &id).await;
     run.info(format!("Prow job URL: {}", url.as_deref().unwrap_or("not shown yet")));
-    let job =
-        JobRef { system: JobSystem::Prow, id: id.to_string(), url, triggered_at: Some(run.ctx.clock.now()) };
+    let job = JobRef { system: JobSystem::Prow, id: id.to_string(), url, triggered_at: Some(run.ctx.clock.now()) };
     Ok(waiting(&state, job))
 }
 
@@ -129,7 +131,10 @@ async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<Checked, Ta
         ProwState::Scheduling | ProwState::Triggered | ProwState::Pending | ProwState::Other(_) => {
             Checked::Ended(waiting(&job.state, job_ref))
         }
-        ProwState::Failure => Checked::Ended(failed(&job.state, job_ref)),
+        ProwState::Failure => {
+            job_of_run::remember(run, job_ref.clone());
+            Checked::Ended(failed(&job.state, job_ref))
+        }
         ProwState::Aborted | ProwState::Error => Checked::NoVerdict(job.state, job_ref),
     })
 }
@@ -151,9 +156,11 @@ async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
 async fn health(run: &Run<'_>, job: JobRef) -> Result<Outcome, TaskError> {
     Ok(match image_health::check(run).await? {
         HealthVerdict::Healthy { scanned } => {
+            job_of_run::remember(run, job);
             Outcome::Passed { summary: format!("payload and shipment are consistent, {scanned} images are healthy") }
         }
         HealthVerdict::Unhealthy { unhealthy, scanned, .. } => {
+            job_of_run::remember(run, job);
             Outcome::Failed { reason: FailReason::UnhealthyImages { unhealthy, scanned } }
         }
         HealthVerdict::Unknown { why } => health_waits(why, job),
@@ -189,9 +196,11 @@ async fn page(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Option<String> {
     None
 }
 
-/// A wrong job id would pass one release with the check of another.
+/// A wrong job id would pass one release with the check of another. A job of ours whose environment cannot be
+/// seen stays ours.
 fn belongs(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
-    if job.job == JOB && tests_release(run, job) {
+    let known = || !job.envs.contains_key(PAYLOAD) && Search::of(run).known.contains(&job.id.to_string());
+    if job.job == JOB && (tests_release(run, job) || known()) {
         return Ok(());
     }
     let compared = job.envs.get(PAYLOAD).map_or("no payload", String::as_str);
@@ -263,12 +272,7 @@ fn merge_request(url: &str) -> Option<MrIid> {
 }
 
 fn of_job(job: &ProwJob) -> JobRef {
-    JobRef {
-        system: JobSystem::Prow,
-        id: job.id.to_string(),
-        url: job.url.clone(),
-        triggered_at: job.started_at,
-    }
+    JobRef { system: JobSystem::Prow, id: job.id.to_string(), url: job.url.clone(), triggered_at: job.started_at }
 }
 
 fn waiting(state: &ProwState, job: JobRef) -> Outcome {

@@ -10,7 +10,7 @@ use super::error::TaskError;
 use super::run::Run;
 use super::steps::{advisories, findings};
 use crate::core::clients::errata::{Errata, Erratum, PushStart};
-use crate::core::clients::error::Fault;
+use crate::core::clients::error::{ClientError, Fault};
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::push::{self, PushJob, PushVerdict};
@@ -19,8 +19,8 @@ use crate::domain::task::{ClosedGate, FailReason, Outcome, Task, TaskStatus, Wai
 /// Source of the issue about pushes that keep failing.
 const SOURCE: &str = "push-to-cdn-staging";
 
-/// Source of the issue about advisories that were dropped with builds.
-const DROPPED: &str = "push-to-cdn-staging/dropped";
+/// Source of the issue about advisories that were dropped with builds; the planner uses the same one.
+const DROPPED: &str = "advisory-dropped";
 
 /// Blocking advisories followed at most; more means that the links of the Errata Tool are broken.
 const MOST_ADVISORIES: usize = 50;
@@ -202,13 +202,10 @@ impl Pushes<'_> {
                 Ok(after_push(id, &self.jobs(id).await?))
             }
             Ok(PushStart::NothingNeeded) => Ok(after_nothing_needed(id, &self.jobs(id).await?)),
-            Err(TaskError::Service(error)) => match error.fault {
-                Fault::Refused(why) => {
-                    self.run.warn(format!("the Errata Tool refuses to push advisory {id}: {why}"));
-                    Ok(Stand::Refused(why))
-                }
-                _ => Err(error.into()),
-            },
+            Err(TaskError::Service(ClientError { fault: Fault::Refused(why), .. })) => {
+                self.run.warn(format!("the Errata Tool refuses to push advisory {id}: {why}"));
+                Ok(Stand::Refused(why))
+            }
             Err(error) => Err(error),
         }
     }

@@ -61,6 +61,23 @@ pub struct Verdict {
 }
 
 impl TaskRequest {
+    /// Each request once, without details; to ask all of them what they need.
+    pub const fn all() -> [Self; 11] {
+        [
+            Self::CreateTestReport,
+            Self::TakeOwnership { email: None },
+            Self::CheckCveTrackerBug,
+            Self::CheckRhcosSecurityAlerts,
+            Self::PushToCdnStaging { check_only: false },
+            Self::ImageConsistencyCheck { job: None },
+            Self::StageTesting { build: None, force: None },
+            Self::ImageSignedCheck,
+            Self::AnalyzeBuild { which: Which::Candidate, decide: None },
+            Self::AnalyzeBuild { which: Which::Promoted, decide: None },
+            Self::ChangeAdvisoryStatus { ignore_release_date: false },
+        ]
+    }
+
     /// The task that this request runs.
     pub fn task(&self) -> Task {
         match self {

@@ -116,9 +116,22 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
 }
 
 impl<'a> Run<'a> {
+    /// A run that only looks: it has no task of its own and may start nothing.
+    ///
+    /// # Errors
+    ///
+    /// The ledger of this machine cannot be read.
+    pub fn observe(ctx: &'a Context, release: &'a ZStream, state: State) -> Result<Self, TaskError> {
+        Self::new(ctx, release, Task::CreateTestReport, state)
+    }
+
     async fn begin(ctx: &'a Context, release: &'a ZStream, task: Task) -> Result<Self, TaskError> {
         let state =
             ctx.statebox.load(release).await?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+        Self::new(ctx, release, task, state)
+    }
+
+    fn new(ctx: &'a Context, release: &'a ZStream, task: Task, state: State) -> Result<Self, TaskError> {
         let ledger = Ledger::open(&ctx.home, &release.to_string())?;
         Ok(Self {
             ctx,

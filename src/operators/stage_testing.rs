@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::error::TaskError;
 use super::run::Run;
-use super::steps::stage_facts;
+use super::steps::{job_of_run, stage_facts};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
 use crate::core::effects::Evidence;
@@ -31,11 +31,10 @@ const LOCAL_TIME_SLACK: SignedDuration = SignedDuration::from_hours(14);
 /// # Errors
 ///
 /// Our inability to find out or to act.
-pub(super) async fn run(
-    run: &Run<'_>,
-    build: Option<BuildNumber>,
-    force: Option<&str>,
-) -> Result<Outcome, TaskError> {
+pub(super) async fn run(run: &Run<'_>, build: Option<BuildNumber>, force: Option<&str>) -> Result<Outcome, TaskError> {
+    if run.state.status(run.task) == TaskStatus::Pass {
+        return Ok(Outcome::Unchanged { why: "stage testing has passed".to_owned() });
+    }
     let jenkins = run.ctx.jenkins();
     if let Some(number) = build {
         return check(run, &jenkins, number).await;
@@ -135,21 +134,25 @@ async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
             waiting("building", job, RECHECK)
         }
         BuildState::Success => {
+            job_of_run::remember(run, job);
             run.info(format!("build status of {JOB}/{number} is SUCCESS"));
             Outcome::Passed { summary: format!("stage pipeline build {number} succeeded") }
         }
         BuildState::Ended(result) => {
+            job_of_run::remember(run, job.clone());
             run.info(format!("build status of {JOB}/{number} is {result}"));
             Outcome::Failed { reason: FailReason::Job { job, result } }
         }
     })
 }
 
-/// A wrong build number would pass one release with the tests of another.
+/// A wrong build number would pass one release with the tests of another. A build of ours that has lost its
+/// parameters stays ours.
 fn belongs(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
     let tested = ["PAYLOAD_URL", PAYLOAD].iter().find_map(|name| build.parameters.get(*name));
     let candidate = run.state.metadata().candidate_builds.get("x86_64").cloned();
-    if tested.is_some_and(|spec| job_trace::is_payload_of(spec, run.release, candidate.as_deref())) {
+    let known = || Search::of(run).known.contains(&build.number.to_string());
+    if tested.map_or_else(known, |spec| job_trace::is_payload_of(spec, run.release, candidate.as_deref())) {
         return Ok(());
     }
     let tests = tested.map_or_else(|| "no payload at all".to_owned(), Clone::clone);

@@ -3,10 +3,13 @@
 //! Advisories and merge request have to succeed. Jira is best effort: a ticket that is a placeholder or hidden
 //! must not undo what was done. Nothing of this run's log names the owner, because the log becomes public.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::error::TaskError;
 use super::run::Run;
 use super::steps::shipment::{self, Shipment};
 use super::steps::{advisories, findings};
+use crate::core::clients::error::ClientError;
 use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
 use crate::core::config::credentials::Credential;
@@ -14,7 +17,7 @@ use crate::core::effects::Evidence;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::domain::shipment::MrState;
-use crate::domain::task::{ClosedGate, Flow, Outcome, Task};
+use crate::domain::task::{ClosedGate, Flow, Outcome, Task, TaskStatus};
 
 /// Who reports advisories in an abnormal state.
 const SOURCE: &str = "take-ownership";
@@ -58,20 +61,95 @@ pub(super) async fn run(run: &Run<'_>, email: Option<&str>) -> Result<Outcome, T
     // Found before anything is changed: half an ownership helps nobody.
     let lead = lead(run, &email).await?;
 
+    let writes = Writes { run, done: AtomicUsize::new(0) };
     for advisory in &managed.live {
-        let what = format!("set the owner of advisory {}", advisory.id());
-        run.converge(&what, async || run.ctx.errata().set_owner(advisory.id(), &email).await).await?;
+        own_advisory(&writes, advisory.id(), &email).await?;
         run.info(format!("advisory {} ({}) has its owner", advisory.id(), advisory.impetus));
     }
-    name_lead(run, &shipment, &lead).await?;
+    name_lead(&writes, &shipment, &lead).await?;
     let abnormal: Vec<_> =
         managed.live.iter().filter(|a| *a.state() == AdvisoryState::NewFiles).map(advisories::Advisory::id).collect();
     report_abnormal(run, &abnormal);
     match assembly.jira_ticket.as_deref().map(str::parse::<JiraKey>) {
-        Some(Ok(ticket)) => take_sub_tasks(run, &ticket, &email).await,
+        Some(Ok(ticket)) => take_sub_tasks(&writes, &ticket, &email).await,
         Some(Err(_)) | None => run.warn("build data names no usable ticket: sub-tasks were not assigned"),
     }
-    Ok(Outcome::Passed { summary: format!("{} advisories and the shipment have their owner", managed.live.len()) })
+    let summary = format!("{} advisories and the shipment have their owner", managed.live.len());
+    if writes.after_pass() && writes.done.load(Ordering::Relaxed) == 0 {
+        return Ok(Outcome::Unchanged { why: summary });
+    }
+    Ok(Outcome::Passed { summary })
+}
+
+/// Outside writes of this task. It may be run again after its Pass, when the owner changes: the Pass stays then,
+/// and only the differences are written.
+struct Writes<'a, 'r> {
+    run: &'a Run<'r>,
+    done: AtomicUsize,
+}
+
+impl Writes<'_, '_> {
+    fn after_pass(&self) -> bool {
+        self.run.state.status(self.run.task) == TaskStatus::Pass
+    }
+
+    /// A write that converges.
+    async fn converge(&self, what: &str, perform: impl AsyncFn() -> Result<(), ClientError>) -> Result<(), TaskError> {
+        if self.after_pass() {
+            self.refuse_dry_run()?;
+            perform().await?;
+            self.run.tell_effect(what);
+        } else {
+            self.run.converge(what, perform).await?;
+        }
+        self.done.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A write that must not happen twice; was it necessary?
+    async fn once(
+        &self,
+        key: &str,
+        what: &str,
+        look_up: impl AsyncFn() -> Result<Option<()>, ClientError>,
+        perform: impl AsyncFn() -> Result<(), ClientError>,
+    ) -> Result<bool, TaskError> {
+        let is_new = if self.after_pass() {
+            if look_up().await?.is_some() {
+                return Ok(false);
+            }
+            self.refuse_dry_run()?;
+            let is_new = self.run.effects().once(key, what, Evidence::Strong, look_up, perform).await?.is_new();
+            if is_new {
+                self.run.tell_effect(what);
+            }
+            is_new
+        } else {
+            self.run.effect(key, what, Evidence::Strong, look_up, perform).await?.is_new()
+        };
+        self.done.fetch_add(usize::from(is_new), Ordering::Relaxed);
+        Ok(is_new)
+    }
+
+    fn refuse_dry_run(&self) -> Result<(), TaskError> {
+        if !self.run.ctx.options.dry_run {
+            return Ok(());
+        }
+        Err(TaskError::Refused {
+            why: "the owner would change, and this is a dry run".to_owned(),
+            next: "run it without --dry-run".to_owned(),
+        })
+    }
+}
+
+/// Sets the owner of one advisory unless it is the owner's already.
+async fn own_advisory(writes: &Writes<'_, '_>, id: AdvisoryId, email: &str) -> Result<(), TaskError> {
+    let errata = writes.run.ctx.errata();
+    // The page that tells the owner is not part of the API; without it the owner is set again, which does no harm.
+    if errata.owner_email(id).await.is_ok_and(|owner| owner.eq_ignore_ascii_case(email)) {
+        return Ok(());
+    }
+    writes.converge(&format!("set the owner of advisory {id}"), async || errata.set_owner(id, email).await).await
 }
 
 /// The address that was given, else the one that the settings name for the minor.
@@ -80,9 +158,9 @@ fn owner(run: &Run<'_>, given: Option<&str>) -> Result<String, TaskError> {
         Some(given) => given.trim().to_owned(),
         None => match run.ctx.sealed() {
             Ok(sealed) => sealed.owner(run.release.minor()).trim().to_owned(),
-            Err(_) => {
+            Err(error) => {
                 return Err(TaskError::Refused {
-                    why: format!("nobody said who owns {}", run.release),
+                    why: format!("nobody said who owns {}, and the settings cannot tell ({error})", run.release),
                     next: format!("oar -r {} take-ownership -e ADDRESS", run.release),
                 });
             }
@@ -118,19 +196,15 @@ async fn lead(run: &Run<'_>, email: &str) -> Result<GitlabUser, TaskError> {
 }
 
 /// Names the lead on the merge request, unless the newest such comment does so already.
-async fn name_lead(run: &Run<'_>, shipment: &Shipment, lead: &GitlabUser) -> Result<(), TaskError> {
+async fn name_lead(writes: &Writes<'_, '_>, shipment: &Shipment, lead: &GitlabUser) -> Result<(), TaskError> {
+    let run = writes.run;
     let gitlab = run.ctx.gitlab();
     let body = format!("{LEAD_NOTE}{}", lead.username);
     let key = format!("lead-note/{}", lead.username);
     let told = async || Ok(names(&gitlab.notes(&shipment.address).await?, &lead.username).then_some(()));
     let tell = async || gitlab.add_note(&shipment.address, &body).await.map(|_| ());
-    let what = "name the lead on the merge request";
-    let ended = run.effect(&key, what, Evidence::Strong, told, tell).await?;
-    run.info(if ended.is_new() {
-        "the merge request names the lead"
-    } else {
-        "the merge request named the lead before"
-    });
+    let is_new = writes.once(&key, "name the lead on the merge request", told, tell).await?;
+    run.info(if is_new { "the merge request names the lead" } else { "the merge request named the lead before" });
     Ok(())
 }
 
@@ -150,19 +224,21 @@ fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
 }
 
 /// Assigns the sub-tasks and moves them; whatever goes wrong is a warning.
-async fn take_sub_tasks(run: &Run<'_>, ticket: &JiraKey, email: &str) {
+async fn take_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) {
+    let run = writes.run;
     let credentials = &run.ctx.settings.credentials;
     if credentials.get(Credential::JiraToken).is_none() {
         return run.warn(format!("sub-tasks of {ticket} were not assigned: no Jira credential"));
     }
-    match assign_sub_tasks(run, ticket, email).await {
+    match assign_sub_tasks(writes, ticket, email).await {
         Ok(0) => run.info(format!("{ticket} has no sub-task of ours")),
         Ok(count) => run.info(format!("{count} sub-tasks of {ticket} have their owner")),
         Err(error) => run.warn(format!("sub-tasks of {ticket} were not all assigned: {error}")),
     }
 }
 
-async fn assign_sub_tasks(run: &Run<'_>, ticket: &JiraKey, email: &str) -> Result<usize, TaskError> {
+async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<usize, TaskError> {
+    let run = writes.run;
     let jira = run.ctx.jira();
     let Some(parent) = jira.issue(ticket).await? else {
         run.warn(format!("{ticket} is not visible to us"));
@@ -181,30 +257,30 @@ async fn assign_sub_tasks(run: &Run<'_>, ticket: &JiraKey, email: &str) -> Resul
         return Ok(0);
     };
     for (sub, to) in &ours {
-        assign(run, &jira, sub, &account).await?;
+        assign(writes, &jira, sub, &account).await?;
         if let Some(to) = to {
-            advance(run, &jira, sub, to).await?;
+            advance(writes, &jira, sub, to).await?;
         }
     }
     Ok(ours.len())
 }
 
-async fn assign(run: &Run<'_>, jira: &Jira, sub: &JiraIssue, account: &AccountId) -> Result<(), TaskError> {
+async fn assign(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, account: &AccountId) -> Result<(), TaskError> {
     if sub.assignee.as_ref() == Some(account) {
         return Ok(());
     }
-    run.converge(&format!("assign {}", sub.key), async || jira.assign(&sub.key, account).await).await
+    writes.converge(&format!("assign {}", sub.key), async || jira.assign(&sub.key, account).await).await
 }
 
 /// Moves a sub-task to `to`; one that is there or done stays, because nothing goes back.
-async fn advance(run: &Run<'_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Result<(), TaskError> {
+async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Result<(), TaskError> {
     if sub.status == to || is_done(&sub.status) {
         return Ok(());
     }
     let offered = jira.transitions(&sub.key).await?;
     let by_target = offered.iter().find(|step| step.to == to);
     let Some(step) = by_target.or_else(|| offered.iter().find(|step| step.name == to)) else {
-        run.warn(format!("{} cannot be moved from {} to {to}", sub.key, sub.status));
+        writes.run.warn(format!("{} cannot be moved from {} to {to}", sub.key, sub.status));
         return Ok(());
     };
     let there = async || {
@@ -213,7 +289,7 @@ async fn advance(run: &Run<'_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Resul
     };
     let go = async || jira.transition(&sub.key, step).await;
     let what = format!("move {} to {to}", sub.key);
-    run.effect(&format!("jira/{}/{to}", sub.key), &what, Evidence::Strong, there, go).await?;
+    writes.once(&format!("jira/{}/{to}", sub.key), &what, there, go).await?;
     Ok(())
 }
 

@@ -1,1 +1,25 @@
-//! A simulated world of services behind real HTTP.
+//! The stage beside the house: a simulated world of services behind real HTTP.
+//!
+//! An independent reading of every service: it names only `domain` and `core::clock` and writes its
+//! wire shapes itself, so a field misread by a client cannot pass here by sharing the same struct.
+
+#![cfg_attr(
+    test,
+    allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says so and stops")
+)]
+
+pub mod actors;
+pub mod auth;
+pub mod control;
+pub mod elliott;
+pub mod events;
+pub mod faults;
+pub mod journal;
+pub mod records;
+pub mod scenario;
+pub mod server;
+pub mod services;
+pub mod world;
+
+#[cfg(test)]
+mod tests;

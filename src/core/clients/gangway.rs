@@ -91,4 +91,24 @@ mod tests {
             r#"{"job_name":"periodic-ci-x","job_execution_type":"1","pod_spec_options":{"envs":{"A":"1"},"labels":{"oar-effect":"abc"},"annotations":{}}}"#
         );
     }
+
+    #[tokio::test]
+    async fn an_answer_without_job_id_may_have_started_a_job() {
+        use axum::Router;
+        use axum::routing::post;
+
+        use crate::core::clients::loopback::talk_to;
+        use crate::core::clients::service::Service;
+        use crate::core::clock::{Clock, VirtualClock};
+
+        for body in ["", "{}", r#"{"id":""}"#, "<html></html>"] {
+            let router = Router::new().route("/v1/executions", post(move || async move { body }));
+            let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
+            let minute = jiff::SignedDuration::from_mins(1);
+            let pacer = Arc::new(Pacer::new(5, 9, minute, clock, tokio_util::sync::CancellationToken::new()));
+            let start = async |http| Gangway::new(http, pacer).start(&JobOrder::default()).await;
+            let error = talk_to(router, Service::Gangway, start).await.unwrap_err();
+            assert!(error.may_have_happened(), "{body:?}: {error}");
+        }
+    }
 }

@@ -311,7 +311,9 @@ fn parameters(actions: &[Value]) -> BTreeMap<String, String> {
         .filter_map(|parameter| {
             let value = match parameter.get("value")? {
                 Value::String(text) => text.clone(),
-                other => other.to_string(),
+                other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                    other.to_string()
+                }
             };
             Some((parameter.get("name")?.as_str()?.to_owned(), value))
         })
@@ -319,73 +321,4 @@ fn parameters(actions: &[Value]) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_job_in_a_folder_has_a_path_of_its_own() {
-        assert_eq!(job_path("zstreams/Stage-Pipeline"), "/job/zstreams/job/Stage-Pipeline");
-    }
-
-    #[test]
-    fn a_queue_item_is_ours_by_the_address_of_its_job_not_by_its_short_name() {
-        let item = |url: &str| -> WireItem {
-            serde_json::from_value(json!({"id": 7, "task": {"name": "Stage-Pipeline", "url": url}})).unwrap()
-        };
-        let path = job_path("zstreams/Stage-Pipeline");
-        assert!(item("https://ci.example.com/job/zstreams/job/Stage-Pipeline/").is_of(&path));
-        assert!(!item("https://ci.example.com/job/other/job/Stage-Pipeline/").is_of(&path));
-    }
-
-    #[test]
-    fn parameters_are_read_from_any_object_with_a_name_and_a_value() {
-        let build: WireBuild = serde_json::from_value(json!({
-            "number": 12, "url": "u", "building": false, "result": "SUCCESS", "timestamp": 1000,
-            "actions": [{}, null, {"parameters": [
-                {"_class": "DynamicReferenceParameterValue", "name": "PULL_SPEC", "value": "quay.io/x:1"},
-                {"name": "FLAG", "value": true},
-                {"name": "SECRET"},
-            ]}],
-        }))
-        .unwrap();
-        let build = build.into_build();
-        assert_eq!(build.state, BuildState::Success);
-        assert_eq!(build.parameters["PULL_SPEC"], "quay.io/x:1");
-        assert_eq!(build.parameters["FLAG"], "true");
-        assert_eq!(build.parameters.len(), 2);
-    }
-
-    #[test]
-    fn a_result_that_shows_up_while_the_build_runs_does_not_end_it() {
-        for wire in [
-            json!({"number": 1, "building": true, "result": "FAILURE"}),
-            json!({"number": 1, "inProgress": true, "result": "UNSTABLE"}),
-            json!({"number": 1, "building": false, "result": null}),
-        ] {
-            let build: WireBuild = serde_json::from_value(wire.clone()).unwrap();
-            assert_eq!(build.into_build().state, BuildState::Building, "{wire}");
-        }
-    }
-
-    #[test]
-    fn a_queue_item_tells_its_parameters_as_lines_too() {
-        let item: WireItem =
-            serde_json::from_value(json!({"id": 7, "params": "\nVERSION=4.20\nPULL_SPEC=quay.io/a:b=c"})).unwrap();
-        let item = item.into_item("https://ci.example.com");
-        assert_eq!(item.parameters["PULL_SPEC"], "quay.io/a:b=c");
-        assert_eq!(queue_id(&item.url), Some(7));
-        assert_eq!(queue_id("https://ci.example.com/job/zstreams/job/Stage-Pipeline/12/"), None);
-    }
-
-    #[test]
-    fn only_a_refusal_that_names_the_crumb_is_answered_with_one() {
-        let refused = |code, text: &str| ClientError {
-            excerpt: Some(text.to_owned()),
-            ..ClientError::new(crate::core::clients::service::Service::Jenkins, "start build", Fault::Unauthorized(code))
-        };
-        assert!(wants_crumb(&refused(403, "No valid crumb was included in the request")));
-        assert!(!wants_crumb(&refused(403, "user is missing the Job/Build permission")));
-        assert!(!wants_crumb(&refused(401, "No valid crumb")));
-    }
-}
+mod tests;

@@ -270,3 +270,6 @@ impl Jira {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

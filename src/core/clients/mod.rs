@@ -15,6 +15,8 @@ pub mod gitlab;
 pub mod http;
 pub mod jenkins;
 pub mod jira;
+#[cfg(test)]
+pub(crate) mod loopback;
 pub mod pacer;
 pub mod process;
 pub mod prow;

@@ -100,13 +100,8 @@ mod tests {
     #[tokio::test]
     async fn waiting_goes_through_the_clock() {
         let clock = crate::core::clock::VirtualClock::starting_at(Timestamp::UNIX_EPOCH);
-        let pacer = Pacer::new(
-            1,
-            2,
-            SignedDuration::from_secs(60),
-            Clock::Virtual(clock.clone()),
-            CancellationToken::new(),
-        );
+        let pacer =
+            Pacer::new(1, 2, SignedDuration::from_secs(60), Clock::Virtual(clock.clone()), CancellationToken::new());
         pacer.turn().await;
         assert_eq!(clock.now().as_second(), 0);
         pacer.turn().await;

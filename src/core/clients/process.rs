@@ -166,9 +166,9 @@ pub async fn run(program: &Program, arguments: &[&str], cancel: &CancellationTok
     command.args(leading).args(arguments).current_dir(folder.path()).env_clear();
     command.envs(program.environment.0.iter().map(|(name, value)| (name, value.expose_secret())));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => ProcessError::Missing { program: name() },
-        _ => broken(cause),
+    let mut child = command.spawn().map_err(|cause| {
+        let is_missing = matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+        if is_missing { ProcessError::Missing { program: name() } } else { broken(cause) }
     })?;
     let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

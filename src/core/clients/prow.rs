@@ -250,4 +250,51 @@ status:
     fn an_object_without_state_is_no_job() {
         assert_eq!(object(&OBJECT.replace("  state: pending", "")), None);
     }
+
+    #[tokio::test]
+    async fn a_forgotten_job_is_an_answer_and_a_web_page_is_not() {
+        use axum::Router;
+        use axum::http::StatusCode;
+        use axum::routing::get;
+
+        use crate::core::clients::loopback::talk_to;
+        use crate::core::clients::service::Service;
+
+        let ask = async |status: StatusCode, body: &'static str| {
+            let router = Router::new().route("/prowjob", get(move || async move { (status, body) }));
+            let id = "0b1d7a5e-1111-4222-8333-abcdefabcdef".parse().unwrap();
+            talk_to(router, Service::Prow, async |http| Prow::new(http).job(&id).await).await
+        };
+        assert_eq!(ask(StatusCode::NOT_FOUND, "ProwJob not found").await.unwrap(), None);
+        assert_eq!(ask(StatusCode::OK, OBJECT).await.unwrap().map(|job| job.state), Some(ProwState::Pending));
+        assert!(ask(StatusCode::OK, "<html>log in</html>").await.is_err());
+        assert!(ask(StatusCode::OK, "").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_list_holds_the_wanted_job_only_newest_first_and_skips_what_it_cannot_read() {
+        use axum::Router;
+        use axum::routing::get;
+
+        use crate::core::clients::loopback::talk_to;
+        use crate::core::clients::service::Service;
+
+        let item = |end: &str, job: &str, start: &str| {
+            serde_json::json!({
+                "metadata": {"name": format!("0b1d7a5e-1111-4222-8333-abcdefabcd{end}"), "labels": {"oar-effect": end}},
+                "spec": {"job": job}, "status": {"state": "success", "startTime": start},
+            })
+        };
+        let list = serde_json::json!({"items": [
+            item("01", "wanted", "2026-01-01T00:00:00Z"),
+            item("02", "other", "2026-01-02T00:00:00Z"),
+            {"metadata": {}},
+            item("03", "wanted", "2026-01-03T00:00:00Z"),
+        ]})
+        .to_string();
+        let router = Router::new().route("/prowjobs.js", get(move || async move { list }));
+        let jobs = talk_to(router, Service::Prow, async |http| Prow::new(http).jobs_named("wanted").await).await;
+        let labels: Vec<_> = jobs.unwrap().into_iter().map(|job| job.labels["oar-effect"].clone()).collect();
+        assert_eq!(labels, ["03", "01"]);
+    }
 }

@@ -83,6 +83,20 @@ fn an_unreadable_file_is_an_error_and_never_an_empty_set() {
     }
 }
 
+#[test]
+fn catalogues_and_files_without_advisory_have_no_images_of_their_own() {
+    for (path, metadata, wanted) in [
+        ("a.yaml", "{}", true),
+        ("a.yaml", "{fbc: false, advisory_required: true}", true),
+        ("a.fbc.yaml", "{}", false),
+        ("a.yaml", "{fbc: true}", false),
+        ("a.yaml", "{advisory_required: false}", false),
+    ] {
+        let file = ShipmentFile::parse(path, &format!("shipment: {{metadata: {metadata}}}")).unwrap().unwrap();
+        assert_eq!(file.has_images(), wanted, "{path} {metadata}");
+    }
+}
+
 fn job(id: u64, name: &str, status: &str) -> StageJob {
     let (name, status) = (name.to_owned(), status.to_owned());
     StageJob { id, name, stage: "release".into(), status, allow_failure: false, downstream: None }

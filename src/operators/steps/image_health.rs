@@ -10,7 +10,7 @@ use crate::core::clients::error::ClientError;
 use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::effects::{Effected, Evidence};
 use crate::core::error::ErrorClass;
-use crate::domain::health::{HealthReport, HealthVerdict, ListedImage, UnhealthyImage, effective, listed_images};
+use crate::domain::health::{Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, effective, listed_images};
 use crate::domain::task::StageRelease;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -42,7 +42,7 @@ pub async fn check(run: &Run<'_>) -> Result<HealthVerdict, TaskError> {
         Err(why) => return Ok(HealthVerdict::Unknown { why }),
     };
     run.info(format!("{} images are listed by the stage advisories", images.len()));
-    let report = match scan(run, images).await? {
+    let report = match scan(run, images).await {
         Ok(report) => report,
         Err(why) => return Ok(HealthVerdict::Unknown { why }),
     };
@@ -57,7 +57,7 @@ async fn images(run: &Run<'_>, shipment: &Shipment) -> Result<Result<Vec<ListedI
     let mut seen = BTreeSet::new();
     let mut images = Vec::new();
     for file in shipment::files(run, shipment).await? {
-        if file.is_fbc() {
+        if !file.has_images() {
             continue;
         }
         let path = &file.path;
@@ -79,8 +79,8 @@ async fn images(run: &Run<'_>, shipment: &Shipment) -> Result<Result<Vec<ListedI
     if images.is_empty() { Ok(Err("no stage advisory lists images".to_owned())) } else { Ok(Ok(images)) }
 }
 
-/// Asks for the grade of every image; the inner error says which answers are missing.
-async fn scan(run: &Run<'_>, images: Vec<ListedImage>) -> Result<Result<HealthReport, String>, TaskError> {
+/// Asks for the grade of every image; the error says which answers are missing.
+async fn scan(run: &Run<'_>, images: Vec<ListedImage>) -> Result<HealthReport, String> {
     let catalog = run.ctx.catalog_stage();
     let now = run.ctx.clock.now();
     let total = images.len();
@@ -112,19 +112,19 @@ async fn scan(run: &Run<'_>, images: Vec<ListedImage>) -> Result<Result<HealthRe
     drop(answers);
     if let Some(first) = failures.first() {
         let missing = total - scanned;
-        return Ok(Err(format!("{missing} of {total} images could not be looked up ({first})")));
+        return Err(format!("{missing} of {total} images could not be looked up ({first})"));
     }
     if absent > 0 {
-        return Ok(Err(format!("{absent} of {total} images are not in the catalogue yet")));
+        return Err(format!("{absent} of {total} images are not in the catalogue yet"));
     }
-    Ok(Ok(HealthReport { scanned, unhealthy: explain(run, &catalog, bad).await }))
+    Ok(HealthReport { scanned, unhealthy: explain(run, &catalog, bad).await })
 }
 
 /// Adds the vulnerabilities to the bad images. They explain the verdict and do not change it.
 async fn explain(
     run: &Run<'_>,
     catalog: &CatalogStage,
-    bad: Vec<(ListedImage, crate::domain::health::Grade, CatalogImage)>,
+    bad: Vec<(ListedImage, Grade, CatalogImage)>,
 ) -> Vec<UnhealthyImage> {
     let asked = bad.into_iter().map(|(image, grade, known)| async move {
         let found = catalog.vulnerabilities(&known).await;

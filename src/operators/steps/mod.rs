@@ -4,6 +4,7 @@ pub mod advisories;
 pub mod approval;
 pub mod findings;
 pub mod image_health;
+pub mod job_of_run;
 pub mod notify;
 pub mod promotion;
 pub mod shipment;

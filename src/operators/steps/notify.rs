@@ -12,7 +12,6 @@ use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
 use crate::domain::task::{JobSystem, Outcome, Task};
 use crate::operators::run::Run;
-use crate::planner::messages::Message;
 
 /// Longest text that is sent as one message; Slack shows longer ones badly.
 const LONGEST_MESSAGE: usize = 4000;
@@ -69,11 +68,22 @@ pub async fn state_file_created(ctx: &Context, release: &ZStream) -> Option<Stri
     alone(ctx, release, &post).await
 }
 
+/// A message of a plan, as far as people are told.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanMessage<'a> {
+    /// One line.
+    pub text: &'a str,
+    /// What to do, in order.
+    pub steps: &'a [String],
+    /// Pages to look at.
+    pub links: &'a [String],
+}
+
 /// Tells a message of a plan.
-pub async fn of_plan(ctx: &Context, release: &ZStream, message: &Message, key: &str) {
+pub async fn of_plan(ctx: &Context, release: &ZStream, message: PlanMessage<'_>, key: &str) {
     let steps: String = message.steps.iter().map(|step| format!("\n• {}", escaped(step))).collect();
     let links: String = message.links.iter().map(|link| format!("\n{link}")).collect();
-    let text = format!("{} {}{steps}{links}", bold(release), escaped(&message.text));
+    let text = format!("{} {}{steps}{links}", bold(release), escaped(message.text));
     let post = Post { key: format!("plan/{key}"), team: "qe-release", mention: Mention::Lead, text };
     if let Some(warning) = alone(ctx, release, &post).await {
         tracing::warn!("{warning}");

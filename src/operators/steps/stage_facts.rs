@@ -47,7 +47,7 @@ pub async fn gather(run: &Run<'_>) -> Result<Gathered, TaskError> {
         Flow::Konflux if promoted && assembly.shipment_mr.is_some() => {
             let shipment = shipment::open(run).await?;
             Some(shipment::stage_release(run, &shipment).await?)
-        },
+        }
         Flow::Konflux | Flow::Errata => None,
     };
     Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone() })
@@ -58,7 +58,8 @@ pub fn not_ready(assembly: &Assembly) -> Option<ClosedGate> {
     if assembly.flow() == Flow::Errata || assembly.shipment_mr.is_some() {
         return None;
     }
-    let mut missing: Vec<_> = assembly.not_ready.iter().map(|entry| format!("{}: {}", entry.entry, entry.why)).collect();
+    let mut missing: Vec<_> =
+        assembly.not_ready.iter().map(|entry| format!("{}: {}", entry.entry, entry.why)).collect();
     if missing.is_empty() {
         missing.push("group.shipment.url: no shipment merge request yet".to_owned());
     }

@@ -1,0 +1,207 @@
+//! `oar drive` and `oar plan`: the planner's words on a terminal.
+
+use serde_json::{Value, json};
+
+use super::args::DriveArgs;
+use super::exit::Exit;
+use super::oar::Call;
+use super::render::{self, Told, clean};
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::domain::task::Which;
+use crate::drive::{self, Event, Persistence, Wishes};
+use crate::operators::request::Verdict as Word;
+use crate::planner::messages::Message;
+use crate::planner::plan::{Action, Plan, Verdict};
+
+/// Shows what is next and why. Writes nothing.
+pub(super) async fn plan(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
+    let (ctx, release) = (call.context()?, call.release()?);
+    let wishes = wishes(args)?;
+    let plan = drive::look(&ctx, &release, &wishes).await;
+    let plan = plan.map_err(|error| call.told_task(&format!("the plan of {release}"), error))?;
+    call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));
+    Ok(Exit::Done)
+}
+
+/// Drives the release and shows what happens as it happens.
+pub(super) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
+    let (ctx, release) = (call.context()?, call.release()?);
+    let wishes = wishes(args)?;
+    let plan = run(call, &ctx, &release, &wishes).await?;
+    call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));
+    Ok(exit_of(&plan))
+}
+
+async fn run(call: &Call, ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, Told> {
+    let (streams, json) = (call.outside.clone(), call.json);
+    let clock = ctx.clock.clone();
+    let mut tell = |event: Event<'_>| {
+        // With --json the one document is the result; what happens on the way goes to stderr.
+        let lines = event_text(&event);
+        let lines = format!("{} {}", stamp(clock.now()), lines);
+        if json { streams.err.line(lines) } else { streams.out.line(lines) }
+    };
+    let ended = drive::drive(ctx, release, wishes, &mut tell).await;
+    ended.map_err(|error| {
+        let busy = drive::is_driver_busy(&error);
+        let mut told = call.told_task(&format!("{release} could not be driven"), error);
+        if busy {
+            (told.exit, told.class) = (Exit::Conflict, ErrorClass::Conflict);
+        }
+        told
+    })
+}
+
+/// How a plan ends the program.
+pub(super) fn exit_of(plan: &Plan) -> Exit {
+    match plan.verdict {
+        Verdict::Done | Verdict::Continue => Exit::Done,
+        Verdict::Waiting { .. } => Exit::Waiting,
+        Verdict::NeedsPerson => Exit::NeedsPerson,
+        Verdict::Failed => Exit::Failed,
+    }
+}
+
+fn wishes(args: DriveArgs) -> Result<Wishes, Told> {
+    let persistence = match (args.once, args.watch) {
+        (true, _) => Persistence::Once,
+        (false, true) => Persistence::Watch,
+        (false, false) => Persistence::UntilWaiting,
+    };
+    let decide = match args.decide {
+        Some(text) => Some(decision(&text, args.reason.unwrap_or_default())?),
+        None => None,
+    };
+    let ignore_release_date = args.ignore_release_date;
+    Ok(Wishes { email: args.email, decide, retry: args.retry, ignore_release_date, persistence })
+}
+
+fn decision(text: &str, reason: String) -> Result<(Which, Word), Told> {
+    let refuse = || Told {
+        what: "the command line makes no sense".to_owned(),
+        why: vec![format!("--decide {text:?} is none of candidate=accept, candidate=reject, promoted=accept, promoted=reject")],
+        done: Vec::new(),
+        next: "for example: --decide promoted=accept --reason \"known flake\"".to_owned(),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    };
+    let (build, word) = text.split_once('=').ok_or_else(refuse)?;
+    let which = match build {
+        "candidate" => Which::Candidate,
+        "promoted" => Which::Promoted,
+        _ => return Err(refuse()),
+    };
+    let accept = match word {
+        "accept" => true,
+        "reject" => false,
+        _ => return Err(refuse()),
+    };
+    Ok((which, Word { accept, reason }))
+}
+
+/// One thing that happened, in words.
+pub(super) fn event_text(event: &Event<'_>) -> String {
+    match event {
+        Event::Ran(report) => render::report_line(report),
+        Event::CouldNot(failure) => render::clean(&format!(
+            "{} could not be carried out: {}",
+            failure.task,
+            render::one_line(&failure.error)
+        )),
+        Event::Marked(what) => clean(what),
+        Event::Waits { until, plan } => {
+            let waits: Vec<_> = plan.messages.iter().filter(|m| m.recheck.is_some()).map(|m| m.text.clone()).collect();
+            clean(&format!("waiting until {}: {}", stamp(*until), waits.join("; ")))
+        }
+    }
+}
+
+/// A plan for people: what it waits for, what a person has to do, what comes next.
+pub(super) fn plan_text(release: &ZStream, plan: &Plan) -> String {
+    let mut lines = vec![format!("{release}  {:?}  {}", plan.overall, standing(plan))];
+    if !plan.passed.is_empty() {
+        lines.push(format!("passed:  {}", names(plan.passed.iter())));
+    }
+    for (task, job) in &plan.running {
+        lines.push(format!("running: {task}{}", job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()));
+    }
+    for action in &plan.actions {
+        lines.push(format!("now:     {}", action_text(action)));
+    }
+    for message in &plan.messages {
+        lines.extend(message_lines(message));
+    }
+    if !plan.next.is_empty() {
+        lines.push(format!("next:    {}", names(plan.next.iter())));
+    }
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn standing(plan: &Plan) -> String {
+    match plan.verdict {
+        Verdict::Done => "done: approved".to_owned(),
+        Verdict::Waiting { recheck_at } => format!("waiting, look again at {}", stamp(recheck_at)),
+        Verdict::NeedsPerson => "a person is needed".to_owned(),
+        Verdict::Failed => "failed".to_owned(),
+        Verdict::Continue => "there is something to do: oar drive".to_owned(),
+    }
+}
+
+fn names<'a>(tasks: impl Iterator<Item = &'a crate::domain::task::Task>) -> String {
+    tasks.map(|task| task.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn message_lines(message: &Message) -> Vec<String> {
+    use crate::planner::messages::Severity;
+    let head = match message.severity() {
+        Severity::Info => "note:    ",
+        Severity::Wait => "wait:    ",
+        Severity::Action => "person:  ",
+        Severity::Failure => "FAILED:  ",
+    };
+    let again = message.recheck.map(|at| format!(" (look again at {})", stamp(at))).unwrap_or_default();
+    let mut lines = vec![format!("{head}{}{again}", message.text)];
+    lines.extend(message.steps.iter().map(|step| format!("         -> {step}")));
+    lines.extend(message.links.iter().map(|link| format!("         {link}")));
+    lines
+}
+
+fn action_text(action: &Action) -> String {
+    match action {
+        Action::Run(task) => format!("run {task}"),
+        Action::Check(task, job) => format!("look at {task} ({job})"),
+        Action::MarkPass { task, note } => format!("mark {task} Pass: {note}"),
+        Action::MarkFail { task, note, .. } => format!("mark {task} Fail: {note}"),
+        Action::ResetTask { task, note } => format!("put {task} back: {note}"),
+        Action::ResolveIssue { issue, resolution } => format!("resolve issue {issue}: {resolution}"),
+        Action::AddBlocker { text, .. } => format!("add a blocker: {text}"),
+        Action::Analyze(which) => format!("analyse the {which} build"),
+        Action::Notify { message, .. } => format!("tell people: {}", message.text),
+    }
+}
+
+/// A plan for programs.
+pub(super) fn plan_json(release: &ZStream, plan: &Plan) -> Value {
+    json!({
+        "ok": !matches!(plan.verdict, Verdict::Failed),
+        "release": release.to_string(),
+        "overall": plan.overall,
+        "phase": plan.phase,
+        "verdict": match plan.verdict {
+            Verdict::Done => "done",
+            Verdict::Waiting { .. } => "waiting",
+            Verdict::NeedsPerson => "needs-person",
+            Verdict::Failed => "failed",
+            Verdict::Continue => "continue",
+        },
+        "recheck_at": plan.recheck_at().map(stamp),
+        "actions": plan.actions.iter().map(|action| clean(&action_text(action))).collect::<Vec<_>>(),
+        "messages": plan.messages,
+        "passed": plan.passed,
+        "running": plan.running.iter().map(|(task, job)| json!({ "task": task, "job": job })).collect::<Vec<_>>(),
+        "next": plan.next,
+    })
+}

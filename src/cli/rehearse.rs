@@ -1,0 +1,341 @@
+//! `oar rehearse`: simulator and drive in one process, in virtual time.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::drive::{event_text, exit_of, plan_json, plan_text};
+use super::exit::Exit;
+use super::oar::Call;
+use super::render::{Told, minutes};
+use super::sim::{environment, unknown};
+use crate::core::clock::{Clock, VirtualClock};
+use crate::core::config::env::Env;
+use crate::core::config::settings::Settings;
+use crate::core::config::sources::Flags;
+use crate::core::context::{Context, Options};
+use crate::core::error::ErrorClass;
+use crate::domain::dates::stamp;
+use crate::domain::job_trace;
+use crate::domain::release::ZStream;
+use crate::domain::state::view::State;
+use crate::domain::task::{JobRef, JobSystem, Task};
+use crate::drive::{self, Event, Persistence, Wishes};
+use crate::planner::plan::{Plan, Verdict};
+use crate::sim::faults::Faults;
+use crate::sim::scenario::{FromState, FromTask, Scenario};
+use crate::sim::server::{Simulator, StartOptions};
+
+/// Rehearse a whole release.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// The release; 4.20.17 when none is given
+    #[arg(value_name = "RELEASE")]
+    pub rehearsed: Option<ZStream>,
+    /// Which world; `oar sim scenarios` lists them
+    #[arg(long, value_name = "NAME", default_value = "smooth", conflicts_with = "from")]
+    pub scenario: String,
+    /// Go on from a real state file
+    #[arg(long, value_name = "STATE.yaml", conflicts_with = "rehearsed")]
+    pub from: Option<PathBuf>,
+    /// Seed of all chance
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Chance per request of one random fault, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+    pub faults: f64,
+    /// Write every request of the rehearsal to this file, one JSON line each
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Keep the state file and the journal in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// What happened to one task.
+#[derive(Debug, Clone, Default)]
+struct Story {
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    runs: u32,
+    status: String,
+}
+
+/// Everything a rehearsal collects for its summary.
+#[derive(Debug, Default)]
+struct Summary {
+    tasks: BTreeMap<Task, Story>,
+    effects: Vec<String>,
+}
+
+/// Rehearses a release and sums it up.
+pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
+    let (scenario, file) = scenario(&args)?;
+    let release = scenario.plan.release.clone();
+    let start = scenario.start();
+    let clock = VirtualClock::starting_at(start);
+    call.log_with(Clock::Virtual(clock.clone()));
+    let faults = if args.faults > 0.0 { Faults::random(args.faults, args.seed) } else { Faults::none() };
+    let options = StartOptions { port: 0, scenario, seed: args.seed, clock: clock.clone(), faults };
+    let simulator = Simulator::start(options).await.map_err(|error| told_io("the simulator cannot start", &error))?;
+    if let Some((path, text)) = &file {
+        simulator.world().facts().github.put_file("z-stream", path, text);
+    }
+    let home = tempfile::tempdir().map_err(|error| told_io("the rehearsal cannot start", &error))?;
+    let ctx = context(call, &simulator, &home, clock.clone())?;
+    let say = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };
+    say(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
+
+    let started = real_now();
+    let summary = Arc::new(Mutex::new(Summary::default()));
+    let plan = drive_it(call, &ctx, &release, &clock, &summary).await;
+    let wall_ms = real_now().duration_since(started).as_millis();
+
+    let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
+    let (journal, unmatched) = (simulator.journal(), simulator.unmatched());
+    if let Some(path) = &args.journal {
+        std::fs::write(path, &journal).map_err(|error| told_io("the journal cannot be written", &error))?;
+    }
+    if let Some(dir) = &args.keep {
+        keep(dir, &release, state.as_ref(), &journal)?;
+    }
+    simulator.shutdown().await;
+    let plan = plan?;
+    let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+    let took = Took { virtual_minutes: clock.now().duration_since(start).as_mins(), wall_ms };
+    call.show(
+        &summary_text(&release, &plan, &summary, state.as_ref(), &took, &unmatched),
+        &summary_json(&release, &plan, &summary, state.as_ref(), &took, &unmatched),
+    );
+    if !unmatched.is_empty() {
+        return Ok(Exit::Internal);
+    }
+    Ok(exit_of(&plan))
+}
+
+async fn drive_it(
+    call: &Call,
+    ctx: &Context,
+    release: &ZStream,
+    clock: &VirtualClock,
+    summary: &Arc<Mutex<Summary>>,
+) -> Result<Plan, Told> {
+    let (streams, json, clock, collected) = (call.outside.clone(), call.json, clock.clone(), summary.clone());
+    let mut tell = |event: Event<'_>| {
+        let line = format!("{}  {}", clock.now().strftime("%m-%d %H:%M"), event_text(&event));
+        let effects = collect(&mut collected.lock().unwrap_or_else(PoisonError::into_inner), &event, clock.now());
+        let lines = std::iter::once(line).chain(effects.into_iter().map(|effect| format!("               + {effect}")));
+        for line in lines {
+            if json { streams.err.line(line) } else { streams.out.line(line) }
+        }
+    };
+    let wishes = Wishes { persistence: Persistence::Watch, ..Wishes::default() };
+    let ended = drive::drive(ctx, release, &wishes, &mut tell).await;
+    ended.map_err(|error| call.told_task(&format!("the rehearsal of {release} could not go on"), error))
+}
+
+/// Remembers what happened; the outside effects of this event.
+fn collect(summary: &mut Summary, event: &Event<'_>, now: Timestamp) -> Vec<String> {
+    let (task, status, effects) = match event {
+        Event::Ran(report) => (report.task, report.after.to_string(), report.effects.clone()),
+        Event::CouldNot(failure) => (failure.task, "error".to_owned(), failure.done.clone()),
+        Event::Marked(_) | Event::Waits { .. } => return Vec::new(),
+    };
+    let story = summary.tasks.entry(task).or_default();
+    story.started = story.started.or(Some(now));
+    story.ended = Some(now);
+    story.runs += 1;
+    story.status = status;
+    summary.effects.extend(effects.iter().map(|effect| format!("{} {task}: {effect}", stamp(now))));
+    effects
+}
+
+/// The world to rehearse in, and the state file to put into it.
+type World = (Scenario, Option<(String, String)>);
+
+fn scenario(args: &RehearseArgs) -> Result<World, Told> {
+    let Some(path) = &args.from else {
+        let scenario = Scenario::named(&args.scenario, args.rehearsed.as_ref(), None);
+        return Ok((scenario.map_err(|error| unknown(&error))?, None));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let mut told = told_io(&format!("{} cannot be read", path.display()), &error);
+        told.exit = Exit::Usage;
+        told
+    })?;
+    let state = State::parse(&text, None).map_err(|error| {
+        let mut told = Told::new(
+            format!("{} is no state file that can be used", path.display()),
+            &error,
+            "correct the file: oar state check FILE tells every fault".to_owned(),
+            ErrorClass::InvalidInput,
+        );
+        told.exit = Exit::Usage;
+        told
+    })?;
+    let from = from_state(&state, path)?;
+    let stored = from.release.state_path();
+    Ok((Scenario::from_state(from), Some((stored, text))))
+}
+
+fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, Told> {
+    let bad = |why: String| Told {
+        what: format!("{} is no state file that can be rehearsed", path.display()),
+        why: vec![why],
+        done: Vec::new(),
+        next: "correct the file: oar state check FILE tells every fault".to_owned(),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    };
+    let release = state.release().clone();
+    let time = |text: &str| text.parse().map_err(|_| bad(format!("{text:?} is no time stamp")));
+    let metadata = state.metadata();
+    let tasks = state.tasks().into_iter().filter_map(|entry| {
+        let (task, status) = (entry.task()?, entry.status.known()?);
+        let job: Option<JobRef> = match task {
+            Task::StageTesting => job_trace::current(&entry, |text| {
+                job_trace::stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()))
+            }),
+            Task::ImageConsistencyCheck => job_trace::current(&entry, job_trace::consistency_job),
+            _ => entry.job_ref.clone(),
+        };
+        Some(FromTask { task, status, job })
+    });
+    Ok(FromState {
+        release,
+        created_at: time(state.created_at())?,
+        updated_at: time(state.updated_at())?,
+        release_date: metadata.release_date.unwrap_or_default(),
+        advisory_ids: metadata
+            .advisory_ids
+            .into_iter()
+            .filter_map(|(impetus, id)| Some((impetus, u64::try_from(id).ok()?)))
+            .collect(),
+        shipment_mr: metadata.shipment_mr,
+        candidate_builds: metadata.candidate_builds,
+        jira_ticket: metadata.jira_ticket,
+        tasks: tasks.collect(),
+    })
+}
+
+/// A context that knows nothing of the caller's environment: no credential of theirs can leak in.
+fn context(
+    call: &Call,
+    simulator: &Simulator,
+    home: &tempfile::TempDir,
+    clock: VirtualClock,
+) -> Result<Context, Told> {
+    let mut env = Env::default();
+    for name in ["PATH", "HOME"] {
+        if let Some(value) = call.outside.env.get(name).filter(|_| name == "PATH") {
+            env = env.with(name, value);
+        }
+    }
+    for (name, value) in environment(simulator, home.path(), call.outside.program.as_deref())? {
+        env = env.with(&name, value);
+    }
+    let refuse = |error| super::oar::told_config("the rehearsal", &error);
+    let settings = Settings::load(&env, &Flags::default()).map_err(refuse)?;
+    let options = Options { dry_run: false, ..call.options() };
+    Context::new(Arc::new(settings), Clock::Virtual(clock), call.cancel.clone(), "rehearsal".to_owned(), options)
+        .map_err(refuse)
+}
+
+fn keep(dir: &std::path::Path, release: &ZStream, state: Option<&State>, journal: &str) -> Result<(), Told> {
+    let write = || {
+        std::fs::create_dir_all(dir)?;
+        std::fs::write(dir.join("journal.jsonl"), journal)?;
+        state.map_or(Ok(()), |state| std::fs::write(dir.join(format!("{release}.yaml")), state.to_yaml()))
+    };
+    write().map_err(|error| told_io("what happened cannot be kept", &error))
+}
+
+struct Took {
+    virtual_minutes: i64,
+    wall_ms: i128,
+}
+
+fn summary_text(
+    release: &ZStream,
+    plan: &Plan,
+    summary: &Summary,
+    state: Option<&State>,
+    took: &Took,
+    unmatched: &[String],
+) -> String {
+    let at = |at: Option<Timestamp>| at.map(|at| at.strftime("%m-%d %H:%M").to_string()).unwrap_or_default();
+    let mut lines = vec![String::new(), format!("REHEARSAL of {release}: summary")];
+    lines.push(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
+    for task in Task::ALL {
+        let Some(story) = summary.tasks.get(&task) else { continue };
+        let status = state.map_or_else(|| story.status.clone(), |state| state.status(task).to_string());
+        let status = if task == Task::CreateTestReport { story.status.clone() } else { status };
+        lines.push(format!("{task:<28} {status:<12} {:<12} {:<12} {}", at(story.started), at(story.ended), story.runs));
+    }
+    lines.push(String::new());
+    lines.push(format!("{} outside writes:", summary.effects.len()));
+    lines.extend(summary.effects.iter().map(|effect| format!("  {effect}")));
+    lines.extend(unmatched.iter().map(|request| format!("UNMATCHED request: {request}")));
+    lines.push(String::new());
+    if !matches!(plan.verdict, Verdict::Done) {
+        lines.push(plan_text(release, plan));
+        lines.push(String::new());
+    }
+    let end = match plan.verdict {
+        Verdict::Done => "approved",
+        Verdict::Waiting { .. } | Verdict::Continue => "still waiting",
+        Verdict::NeedsPerson => "a person is needed",
+        Verdict::Failed => "failed",
+    };
+    lines.push(format!(
+        "REHEARSAL of {release}: {end}, overall {:?}, {} of virtual time in {} ms",
+        plan.overall,
+        minutes(took.virtual_minutes),
+        took.wall_ms
+    ));
+    lines.join("\n")
+}
+
+fn summary_json(
+    release: &ZStream,
+    plan: &Plan,
+    summary: &Summary,
+    state: Option<&State>,
+    took: &Took,
+    unmatched: &[String],
+) -> Value {
+    let tasks: serde_json::Map<String, Value> = summary
+        .tasks
+        .iter()
+        .map(|(task, story)| {
+            let status = state.map_or_else(|| story.status.clone(), |state| state.status(*task).to_string());
+            let value = json!({
+                "status": status, "first_run": story.started.map(stamp), "last_run": story.ended.map(stamp), "runs": story.runs,
+            });
+            (task.name().to_owned(), value)
+        })
+        .collect();
+    json!({
+        "rehearsal": true,
+        "ok": matches!(plan.verdict, Verdict::Done),
+        "plan": plan_json(release, plan),
+        "tasks": tasks,
+        "effects": summary.effects,
+        "unmatched": unmatched,
+        "virtual_minutes": took.virtual_minutes,
+        "wall_ms": i64::try_from(took.wall_ms).unwrap_or(i64::MAX),
+    })
+}
+
+fn told_io(what: &str, error: &std::io::Error) -> Told {
+    Told::new(what, error, "check the path and its permissions".to_owned(), ErrorClass::Config)
+}
+
+/// How long a rehearsal takes is measured by the machine's own clock.
+fn real_now() -> Timestamp {
+    Clock::System.now()
+}

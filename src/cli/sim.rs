@@ -1,0 +1,129 @@
+//! `oar sim …`: the simulator on its own, and the elliott stand-in that rehearsals start.
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::exit::Exit;
+use super::oar::Call;
+use super::render::Told;
+use crate::core::clock::VirtualClock;
+use crate::core::error::ErrorClass;
+use crate::sim::elliott;
+use crate::sim::faults::Faults;
+use crate::sim::scenario::{NAMES, Scenario};
+use crate::sim::server::{Simulator, StartOptions};
+
+/// The simulator on its own.
+#[derive(Debug, Subcommand)]
+pub enum SimCommand {
+    /// Serve a simulated world and print what to export to talk to it
+    ///
+    /// Time stands still unless oar waits or you advance it:
+    /// curl -d '{"advance_s":3600}' $OAR_SIM_URL/__sim/clock
+    Serve {
+        /// Port on this machine; 0 takes a free one
+        #[arg(long, default_value_t = 8500)]
+        port: u16,
+        /// Which world
+        #[arg(long, value_name = "NAME", default_value = "smooth")]
+        scenario: String,
+        /// Seed of all chance
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Chance per request of one random fault, 0 to 1
+        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        faults: f64,
+    },
+    /// List the scenarios
+    Scenarios,
+    /// Stand-in for the program elliott; answers from the world behind OAR_SIM_URL
+    #[command(hide = true, disable_help_flag = true)]
+    Elliott {
+        /// elliott's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Runs a simulator command.
+pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> {
+    match command {
+        SimCommand::Serve { port, scenario, seed, faults } => serve(call, port, &scenario, seed, faults).await,
+        SimCommand::Scenarios => {
+            call.show(&NAMES.join("\n"), &serde_json::json!({ "ok": true, "scenarios": NAMES }));
+            Ok(Exit::Done)
+        }
+        SimCommand::Elliott { args } => {
+            let env = call.outside.env.names().filter_map(|name| {
+                Some((name.to_owned(), call.outside.env.get(name)?.to_owned()))
+            });
+            let ended = elliott::stand_in(&args, &env.collect()).await;
+            if !ended.stderr.is_empty() {
+                call.outside.err.line(ended.stderr.trim_end());
+            }
+            if !ended.stdout.is_empty() {
+                call.outside.out.line(ended.stdout.trim_end());
+            }
+            Ok(if ended.code == 0 { Exit::Done } else { Exit::Internal })
+        }
+    }
+}
+
+async fn serve(call: &Call, port: u16, scenario: &str, seed: u64, faults: f64) -> Result<Exit, Told> {
+    let scenario = Scenario::named(scenario, call.release.as_ref(), None).map_err(|error| unknown(&error))?;
+    let clock = VirtualClock::starting_at(scenario.start());
+    let faults = if faults > 0.0 { Faults::random(faults, seed) } else { Faults::none() };
+    let release = scenario.plan.release.clone();
+    let started = Simulator::start(StartOptions { port, scenario, seed, clock, faults }).await;
+    let mut simulator = started.map_err(|error| {
+        Told::new("the simulator cannot start", &error, format!("take another port: --port {}", port.wrapping_add(1)), ErrorClass::Config)
+    })?;
+    let home = tempfile::tempdir().map_err(|error| {
+        Told::new("the simulator cannot start", &error, "make the temporary folder writable".to_owned(), ErrorClass::Config)
+    })?;
+    let out = &call.outside.out;
+    out.line(format!("# simulated world of {release}; nothing here is real. Copy this into another terminal:"));
+    for (name, value) in environment(&simulator, home.path(), call.outside.program.as_deref())? {
+        out.line(format!("export {name}='{value}'"));
+    }
+    out.line(format!("# then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)"));
+    tokio::select! {
+        () = simulator.serve() => {}
+        () = call.cancel.cancelled() => {}
+    }
+    simulator.shutdown().await;
+    Ok(Exit::Done)
+}
+
+/// The environment with which `oar` talks to `simulator`; sealed settings are written below `home`.
+pub(super) fn environment(
+    simulator: &Simulator,
+    home: &Path,
+    program: Option<&str>,
+) -> Result<Vec<(String, String)>, Told> {
+    let told = |error: &std::io::Error| {
+        Told::new("the rehearsal cannot start", error, "make the temporary folder writable".to_owned(), ErrorClass::Config)
+    };
+    let settings = home.join("settings.json");
+    std::fs::write(&settings, simulator.sealed_settings_json()).map_err(|error| told(&error))?;
+    let mut env = simulator.env();
+    env.push(("OAR_CONFIG_FILE".to_owned(), settings.display().to_string()));
+    env.push(("OAR_HOME".to_owned(), home.join("home").display().to_string()));
+    if let Some(program) = program {
+        env.push(("OAR_ELLIOTT_CMD".to_owned(), format!("{program} sim elliott")));
+    }
+    Ok(env)
+}
+
+/// A scenario name that nobody knows.
+pub(super) fn unknown(error: &crate::sim::scenario::ScenarioError) -> Told {
+    let mut told = Told::new(
+        "the scenario cannot be made",
+        error,
+        "oar sim scenarios lists the names".to_owned(),
+        ErrorClass::InvalidInput,
+    );
+    told.exit = Exit::Usage;
+    told
+}

@@ -1,0 +1,33 @@
+//! For tests: a client that talks to a router on this machine.
+
+use std::time::Duration;
+
+use axum::Router;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp};
+use super::service::Service;
+use crate::core::clock::{Clock, VirtualClock};
+
+/// Runs `test` with a client for `router`; the server ends with the test.
+pub(crate) async fn talk_to<T>(router: Router, service: Service, test: impl AsyncFnOnce(ServiceHttp) -> T) -> T {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let policy = HttpPolicy {
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(5),
+        total_timeout: Duration::from_secs(5),
+        tries: 2,
+        in_flight: 4,
+        max_body_bytes: 1 << 20,
+        hosts: HostRule::Loopback,
+        rewrites: Vec::new(),
+    };
+    let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
+    let http = Http::new(policy, clock, CancellationToken::new()).unwrap();
+    tokio::select! {
+        answer = test(http.service(service, &base, Auth::None)) => answer,
+        ended = axum::serve(listener, router) => panic!("the server ended: {ended:?}"),
+    }
+}

@@ -1,0 +1,315 @@
+//! The world as the planner wants to see it. Whatever cannot be found out is told as unknown.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Wishes;
+use super::memory::Memory;
+use crate::core::config::settings::StagePolicy as StageSetting;
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::core::records;
+use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::approval;
+use crate::domain::assembly::Assembly;
+use crate::domain::dates;
+use crate::domain::job_trace;
+use crate::domain::release::ZStream;
+use crate::domain::shipment::MrState as GitlabState;
+use crate::domain::stage::StagePolicy;
+use crate::domain::state::entries::{Decision, TaskEntry};
+use crate::domain::state::view::State;
+use crate::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
+use crate::operators::error::TaskError;
+use crate::operators::request::TaskRequest;
+use crate::operators::run::Run;
+use crate::operators::steps::{advisories, promotion, shipment};
+use crate::planner::input::{
+    Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
+    StateSource, TaskFacts,
+};
+use crate::planner::old_fail::{self, FailCause};
+
+/// Records are judged for this architecture.
+const ARCH: &str = "amd64";
+
+/// Looks at the world. Reads only.
+///
+/// # Errors
+///
+/// Nothing is known of the release at all: build data does not list it and there is no state file.
+pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &Memory) -> Result<Input, TaskError> {
+    let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
+    input.ignore_release_date = wishes.ignore_release_date;
+    input.retry = memory.retry;
+    input.notified = memory.notified.clone();
+    input.policy = match ctx.settings.stage_policy {
+        StageSetting::Strict => StagePolicy::Strict,
+        StageSetting::Overlap => StagePolicy::Overlap,
+    };
+    input.owner = owner(ctx, release, wishes);
+    let state = match ctx.statebox.load(release).await {
+        Ok(Some(loaded)) => loaded.state,
+        Ok(None) => {
+            input.source = StateSource::None;
+            return Ok(input);
+        }
+        Err(error) => match error.class() {
+            ErrorClass::Transient | ErrorClass::RateLimit => {
+                input.source = StateSource::Unavailable { why: error.to_string() };
+                return Ok(input);
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    input.source = StateSource::StateBox;
+    let run = Run::observe(ctx, release, state)?;
+    from_state(&mut input, &run.state, wishes, memory);
+    lacking(&mut input, ctx, memory);
+    let assembly = match run.assembly().await {
+        Ok(assembly) => assembly,
+        Err(error) => {
+            input.not_ready = vec![error.to_string()];
+            return Ok(input);
+        }
+    };
+    input.flow = assembly.flow();
+    input.not_ready = not_ready(assembly);
+    if input.flow == Flow::Errata {
+        return Ok(input);
+    }
+    let candidate = run.state.metadata().candidate_builds.get("x86_64").cloned();
+    input.candidate_build = candidate.or_else(|| assembly.candidate_builds.get("x86_64").cloned());
+    from_services(&mut input, &run).await;
+    Ok(input)
+}
+
+fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {
+    let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
+    wishes.email.clone().or_else(named).filter(|owner| !owner.is_empty())
+}
+
+fn not_ready(assembly: &Assembly) -> Vec<String> {
+    assembly.not_ready.iter().map(|gap| format!("{}: {}", gap.entry, gap.why)).collect()
+}
+
+fn from_state(input: &mut Input, state: &State, wishes: &Wishes, memory: &Memory) {
+    input.release_date = state.metadata().release_date.as_deref().and_then(dates::release_date);
+    for entry in state.tasks() {
+        if let (Some(task), Some(status)) = (entry.task(), entry.status.known()) {
+            input.tasks.insert(task, task_facts(task, status, &entry));
+            input.notified.extend(entry.notified);
+        }
+    }
+    for (task, last) in &memory.last {
+        let facts = input.tasks.entry(*task).or_default();
+        facts.not_before = last.not_before;
+        facts.blocked_by.clone_from(&last.blocked_by);
+        facts.waiting_on.clone_from(&last.waiting_on);
+        facts.failed_now = last.failed && facts.status == TaskStatus::Fail;
+        if last.outages > 0 {
+            facts.retries_used = last.outages - 1;
+            facts.fail_cause = facts.fail_cause.or((facts.status == TaskStatus::Fail).then_some(FailCause::Transient));
+        }
+    }
+    input.issues = issues(state);
+    let decisions = state.metadata().decisions;
+    input.candidate_verdict = verdict(&decisions, Which::Candidate, wishes);
+    input.promoted_verdict = verdict(&decisions, Which::Promoted, wishes);
+}
+
+fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
+    let last = entry.attempts.last();
+    let fail_cause = (status == TaskStatus::Fail).then(|| match last.and_then(|attempt| attempt.class.as_deref()) {
+        Some("transient" | "rate-limit" | "corrupt" | "conflict") => FailCause::Transient,
+        Some("verdict") if entry.reason.as_deref().is_some_and(|why| why.contains("was not public by")) => {
+            FailCause::TimedOut
+        }
+        Some("verdict") if entry.job_ref.is_some() => FailCause::JobFailed,
+        Some(_) => FailCause::Permanent,
+        None => old_fail::classify(entry.result.as_deref().unwrap_or_default()),
+    });
+    TaskFacts {
+        status,
+        started_at: entry.started(),
+        completed_at: entry.completed(),
+        job_ref: job(task, entry),
+        intent_open: entry.intent.is_some(),
+        fail_cause,
+        waiting_on: entry.reason.clone().filter(|_| status == TaskStatus::InProgress),
+        ..TaskFacts::default()
+    }
+}
+
+/// The job of a task, as stored or as older files tell it in their log.
+fn job(task: Task, entry: &TaskEntry) -> Option<JobRef> {
+    match task {
+        Task::StageTesting => job_trace::current(entry, |text| {
+            job_trace::stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()))
+        }),
+        Task::ImageConsistencyCheck => job_trace::current(entry, job_trace::consistency_job),
+        _ => entry.job_ref.clone(),
+    }
+}
+
+fn issues(state: &State) -> Issues {
+    let mut issues = Issues::default();
+    for issue in state.issues() {
+        let tasks: Vec<Task> = issue.related_tasks.iter().filter_map(|name| name.parse().ok()).collect();
+        if issue.resolved {
+            let at: Option<Timestamp> = issue.resolved_at.as_deref().and_then(|text| text.parse().ok());
+            for task in tasks.iter().filter(|_| issue.blocker) {
+                if let Some(at) = at {
+                    let last = issues.resolved_at.entry(*task).or_insert(at);
+                    *last = (*last).max(at);
+                }
+            }
+        } else if issue.blocker {
+            let open = OpenIssue { id: issue.id.clone(), text: issue.issue.clone(), source: issue.source.clone() };
+            if issue.related_tasks.is_empty() {
+                issues.general.push(open);
+            } else {
+                for task in tasks {
+                    issues.blockers.entry(task).or_default().push(open.clone());
+                }
+            }
+        }
+    }
+    issues
+}
+
+fn verdict(decisions: &[Decision], which: Which, wishes: &Wishes) -> BuildVerdict {
+    if let Some((_, word)) = wishes.decide.as_ref().filter(|(meant, _)| *meant == which) {
+        let reason = word.reason.clone();
+        return match word.accept {
+            true => BuildVerdict::Accept { reason, at: None },
+            false => BuildVerdict::Reject { reason, at: None },
+        };
+    }
+    match decisions.iter().rev().find(|decision| decision.which == which) {
+        Some(word) if word.accept => BuildVerdict::Accept { reason: word.reason.clone(), at: word.at },
+        Some(word) => BuildVerdict::Reject { reason: word.reason.clone(), at: word.at },
+        None => BuildVerdict::None,
+    }
+}
+
+/// Credentials that tasks lack, so that a plan names them instead of trying.
+fn lacking(input: &mut Input, ctx: &Context, memory: &Memory) {
+    for request in TaskRequest::all() {
+        if let Err(error) = ctx.require(request.needs()) {
+            input.credentials_missing.insert(request.task(), format!("{error}; {}", error.next_step()));
+        }
+    }
+    for (task, last) in &memory.last {
+        if let Some(lacks) = &last.lacks {
+            input.credentials_missing.insert(*task, lacks.clone());
+        }
+    }
+}
+
+async fn from_services(input: &mut Input, run: &Run<'_>) {
+    let candidate = input.candidate_build.clone();
+    let approval_open = input.status(Task::ChangeAdvisoryStatus) != TaskStatus::NotStarted;
+    let unknown = |error: TaskError| error.to_string();
+    let (promoted, shipped, states, candidate_file, promoted_file) = futures::join!(
+        promotion::phase(run),
+        shipment_facts(run, approval_open),
+        advisories_of(run),
+        record(run, candidate.as_deref()),
+        record(run, Some(&input.release)),
+    );
+    input.promotion = match promoted {
+        Ok(promotion) => Promotion::from_phase(promotion.phase()),
+        Err(error) => Promotion::Unknown(unknown(error)),
+    };
+    input.candidate_file = candidate_file;
+    input.promoted_file = promoted_file;
+    input.advisories = states.ok();
+    match shipped {
+        Ok(facts) => {
+            input.mr = facts.mr;
+            input.mr_url = Some(facts.url);
+            input.stage_release = facts.stage;
+            input.prod_release = facts.prod;
+        }
+        Err(error) => {
+            let why = unknown(error);
+            input.mr_url = run.state.metadata().shipment_mr;
+            input.stage_release = ReleaseFact::Unknown(why.clone());
+            input.prod_release = ReleaseFact::Unknown(why);
+        }
+    }
+    if approval_open && let (Some(states), ReleaseFact::Known(prod)) = (&input.advisories, &input.prod_release) {
+        let states = states.iter().map(|(impetus, one)| (impetus.as_str(), &one.state));
+        input.shipped = Some(approval::shipped(prod, input.mr == MrState::Merged, states));
+    }
+    // The page is looked at by the approval itself; the planner needs it only to take up a timed-out one.
+    input.page = match (input.status(Task::ChangeAdvisoryStatus), input.prod_release.succeeded()) {
+        (TaskStatus::Fail, true) => PageState::Accessible,
+        (TaskStatus::Fail, false) => PageState::NotAccessible,
+        _ => PageState::Unknown,
+    };
+}
+
+struct ShipmentFacts {
+    mr: MrState,
+    url: String,
+    stage: ReleaseFact,
+    prod: ReleaseFact,
+}
+
+async fn shipment_facts(run: &Run<'_>, approval_open: bool) -> Result<ShipmentFacts, TaskError> {
+    let open = shipment::open(run).await?;
+    let known = |answer: Result<_, TaskError>| match answer {
+        Ok(stage) => ReleaseFact::Known(stage),
+        Err(error) => ReleaseFact::Unknown(error.to_string()),
+    };
+    let stage = known(shipment::stage_release(run, &open).await);
+    let prod = match approval_open {
+        true => known(shipment::prod_release(run, &open).await),
+        false => ReleaseFact::Unknown("not asked before the approval".to_owned()),
+    };
+    let mr = match open.mr.state {
+        GitlabState::Open => MrState::Open,
+        GitlabState::Merged => MrState::Merged,
+        GitlabState::Closed => MrState::Closed,
+        GitlabState::Other(_) => MrState::Unknown,
+    };
+    Ok(ShipmentFacts { mr, url: open.mr.web_url, stage, prod })
+}
+
+async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, Advisory>, TaskError> {
+    let managed = advisories::managed(run).await?;
+    let one = |has_builds: Option<bool>| {
+        move |advisory: advisories::Advisory| {
+            let (id, state) = (advisory.id(), advisory.state().clone());
+            (advisory.impetus, Advisory { id, state, has_builds })
+        }
+    };
+    let live = managed.live.into_iter().map(one(None));
+    let empty = managed.dropped_empty.into_iter().map(one(Some(false)));
+    let full = managed.dropped_with_builds.into_iter().map(one(Some(true)));
+    Ok(live.chain(empty).chain(full).collect())
+}
+
+async fn record(run: &Run<'_>, build: Option<&str>) -> RecordState {
+    let Some(build) = build else { return RecordState::Missing };
+    let texts = async {
+        let record = records::record(&run.ctx.repo, build, ARCH).await?;
+        let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
+        Ok::<_, TaskError>((record, registry))
+    };
+    let (record, registry) = match texts.await {
+        Ok(texts) => texts,
+        Err(error) => return RecordState::Unknown { why: error.to_string() },
+    };
+    match acceptance::judge(build, record.as_deref(), registry.as_deref()) {
+        RecordVerdict::Missing => RecordState::Missing,
+        RecordVerdict::NotStarted => RecordState::NotStarted,
+        RecordVerdict::Aggregating { missing } => RecordState::Aggregating { missing },
+        RecordVerdict::Accepted { .. } => RecordState::Accepted,
+        RecordVerdict::Rejected { summary, .. } => RecordState::Rejected { summary },
+        RecordVerdict::Invalid { why } => RecordState::Invalid { why },
+    }
+}

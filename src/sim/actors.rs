@@ -1,0 +1,175 @@
+//! The people and pipelines around a release: ART, the test runs, the public side.
+//!
+//! They make world events follow one another; what an event does to a service is the service's matter.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::task::Task;
+use crate::sim::events::Event;
+use crate::sim::records::{self, Record, Stream, Verdict};
+use crate::sim::scenario::Progress;
+use crate::sim::world::Facts;
+
+/// How long ART needs to look at a failed stage release before it runs again.
+const ART_REPAIRS: SignedDuration = SignedDuration::from_mins(150);
+/// From the prod release to the merge of the shipment.
+const MERGE: SignedDuration = SignedDuration::from_mins(20);
+/// Hour of the release day at which advisories go live.
+const LIVE_HOUR: SignedDuration = SignedDuration::from_hours(14);
+
+/// What the actors remember.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Story {
+    /// How often the stage release has failed.
+    pub stage_failures: u32,
+    /// The payload is in the stable stream.
+    pub promoted: bool,
+    /// When the tests of the promoted build began.
+    pub record_began: Option<Timestamp>,
+    /// QE has approved; ART needs to be asked only once.
+    pub approved: bool,
+}
+
+/// Lets the actors react to what happened.
+pub fn hear(facts: &mut Facts, event: &Event) {
+    let timing = facts.release.timing.clone();
+    let past = facts.release.past.clone();
+    let shipment = facts.release.shipment_iid != 0;
+    match event {
+        Event::Begin => begin(facts),
+        Event::Promote if !facts.story.promoted => {
+            facts.story.promoted = true;
+            if past.promoted {
+                return;
+            }
+            facts.schedule_in(timing.acceptance, Event::PromotionAccepted);
+            facts.schedule_in(timing.change_log, Event::ChangeLogReady);
+            facts.schedule_in(timing.signature, Event::SignaturePublished);
+            facts.schedule_in(timing.record, Event::PromotedRecordAppears);
+        }
+        Event::PromotedRecordAppears => {
+            promoted_record(facts, Verdict::Running);
+            facts.schedule_in(timing.aggregation, Event::PromotedRecordAggregated);
+        }
+        Event::PromotedRecordAggregated => {
+            let rejected = facts.release.misfortunes.promoted_rejected;
+            promoted_record(facts, if rejected { Verdict::Rejected } else { Verdict::Accepted });
+        }
+        Event::StageReleaseStarts => {
+            let fails = facts.story.stage_failures < facts.release.misfortunes.stage_pipeline_failures;
+            let end = if fails { Event::StageReleaseFails } else { Event::StageReleaseDone };
+            facts.schedule_in(timing.stage_release_run, end);
+        }
+        Event::StageReleaseFails => {
+            facts.story.stage_failures += 1;
+            facts.schedule_in(ART_REPAIRS, Event::StageReleaseStarts);
+        }
+        Event::QeApproved if !facts.story.approved => {
+            facts.story.approved = true;
+            if shipment && past.progress(Task::ChangeAdvisoryStatus.name()) != Progress::Passed {
+                facts.schedule_in(timing.prod_release, Event::ProdRelease);
+            }
+        }
+        Event::ProdRelease => {
+            facts.schedule_in(MERGE, Event::MrMerged);
+            if !facts.release.misfortunes.portal_never_opens {
+                facts.schedule_in(timing.portal, Event::PortalOpens);
+            }
+        }
+        Event::Promote
+        | Event::PromotionAccepted
+        | Event::ChangeLogReady
+        | Event::SignaturePublished
+        | Event::StageReleaseDone
+        | Event::QeApproved
+        | Event::PortalOpens
+        | Event::MrMerged
+        | Event::ReleaseDay
+        | Event::Errata(_)
+        | Event::Gitlab(_)
+        | Event::Jenkins(_)
+        | Event::Prow(_) => {}
+    }
+}
+
+/// Lays out the files that exist from the start and sets the first happenings going.
+fn begin(facts: &mut Facts) {
+    let minor = facts.release.release.minor();
+    let registry = records::registry(minor, facts.release.sizes.record_jobs);
+    facts.github.put_file("main", &records::registry_path(minor), &registry);
+    // ART tracks z-streams only; candidates are found by nobody.
+    if facts.release.release.candidate().is_none() {
+        let tracking = records::tracking(&facts.release);
+        facts.github.put_file("z-stream", &records::tracking_path(minor), &tracking);
+    }
+    candidate_record(facts);
+
+    let (timing, past) = (facts.release.timing.clone(), facts.release.past.clone());
+    let shipment = facts.release.shipment_iid != 0;
+    if past.promoted {
+        facts.schedule_in(SignedDuration::ZERO, Event::Promote);
+        facts.schedule_in(SignedDuration::ZERO, Event::PromotionAccepted);
+        facts.schedule_in(SignedDuration::ZERO, Event::ChangeLogReady);
+        let later = |task: Task, delay| {
+            if past.progress(task.name()) == Progress::Untouched { delay } else { SignedDuration::ZERO }
+        };
+        facts.schedule_in(later(Task::ImageSignedCheck, timing.signature), Event::SignaturePublished);
+        match past.progress(Task::AnalyzePromotedBuild.name()) {
+            Progress::Passed | Progress::Failed => {
+                facts.schedule_in(SignedDuration::ZERO, Event::PromotedRecordAggregated);
+            }
+            Progress::Running => facts.schedule_in(SignedDuration::ZERO, Event::PromotedRecordAppears),
+            Progress::Untouched => facts.schedule_in(timing.record, Event::PromotedRecordAppears),
+        }
+    } else {
+        facts.schedule_in(timing.promotion, Event::Promote);
+    }
+    if shipment && past.stage_released {
+        facts.schedule_in(SignedDuration::ZERO, Event::StageReleaseDone);
+    } else if shipment {
+        facts.schedule_in(timing.stage_release, Event::StageReleaseStarts);
+    }
+    if past.qe_approved {
+        facts.schedule_in(SignedDuration::ZERO, Event::QeApproved);
+        if past.progress(Task::ChangeAdvisoryStatus.name()) == Progress::Passed {
+            facts.schedule_in(SignedDuration::ZERO, Event::ProdRelease);
+        }
+    }
+    let live = facts
+        .release
+        .release_date
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map_or(Timestamp::UNIX_EPOCH, |day| day.timestamp())
+        .saturating_add(LIVE_HOUR)
+        .unwrap_or(Timestamp::MAX);
+    facts.schedule(live, Event::ReleaseDay);
+}
+
+fn candidate_record(facts: &mut Facts) {
+    let plan = &facts.release;
+    let Some(build) = plan.nightly() else { return };
+    let verdict = if plan.misfortunes.candidate_rejected { Verdict::Rejected } else { Verdict::Accepted };
+    let began = plan.start.saturating_sub(SignedDuration::from_hours(30)).unwrap_or(plan.start);
+    let record = Record {
+        build,
+        pull_spec: &format!("registry.ci.example.com/ocp/release:{build}"),
+        jobs: records::jobs(plan.release.minor(), Stream::Nightly, plan.sizes.record_jobs),
+        began,
+    };
+    let (path, file) = (records::record_path(build), record.file(verdict));
+    facts.github.put_file("record", &path, &file);
+}
+
+fn promoted_record(facts: &mut Facts, verdict: Verdict) {
+    let began = *facts.story.record_began.get_or_insert(facts.now);
+    let plan = &facts.release;
+    let build = plan.release.to_string();
+    let record = Record {
+        build: &build,
+        pull_spec: &plan.release.payload("x86_64"),
+        jobs: records::jobs(plan.release.minor(), Stream::Stable, plan.sizes.record_jobs),
+        began,
+    };
+    let (path, file) = (records::record_path(&build), record.file(verdict));
+    facts.github.put_file("record", &path, &file);
+}

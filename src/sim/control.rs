@@ -1,0 +1,166 @@
+//! `/__sim/*`: the hands that tests and people put into the world.
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::dates;
+use crate::sim::elliott;
+use crate::sim::events::Event;
+use crate::sim::faults::Rule;
+use crate::sim::scenario::Scenario;
+use crate::sim::world::{Facts, World};
+
+/// Routes below `/__sim`.
+pub fn router() -> Router<World> {
+    Router::new()
+        .route("/clock", get(clock).post(advance))
+        .route("/reset", post(reset))
+        .route("/state/{id}", get(state))
+        .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/faults/{number}", delete(remove_fault))
+        .route("/requests", get(requests))
+        .route("/event", post(event))
+        .route("/unmatched", get(unmatched))
+        .nest("/elliott", elliott::router())
+}
+
+fn refusal(status: StatusCode, message: impl std::fmt::Display) -> Response {
+    (status, Json(json!({ "error": message.to_string() }))).into_response()
+}
+
+async fn clock(State(world): State<World>) -> Json<Value> {
+    Json(json!({ "now": world.clock().now() }))
+}
+
+#[derive(Deserialize)]
+struct Advance {
+    advance_s: i64,
+}
+
+async fn advance(State(world): State<World>, Json(by): Json<Advance>) -> Json<Value> {
+    world.clock().advance(SignedDuration::from_secs(by.advance_s));
+    // Due events happen now, so that the state shows them without another request.
+    drop(world.facts());
+    clock(State(world)).await
+}
+
+#[derive(Deserialize)]
+struct Reset {
+    #[serde(default)]
+    seed: u64,
+    scenario: Option<String>,
+    release: Option<String>,
+    release_date: Option<String>,
+}
+
+/// Begins a new world; the clock goes on where it is, because time never runs backwards.
+async fn reset(State(world): State<World>, Json(asked): Json<Reset>) -> Response {
+    let release = match asked.release.map(|text| text.parse()).transpose() {
+        Ok(release) => release,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, error),
+    };
+    let on = asked.release_date.as_deref().and_then(dates::release_date).or_else(|| {
+        let today = world.clock().now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        today.checked_add(jiff::Span::new().days(7)).ok()
+    });
+    let name = asked.scenario.as_deref().unwrap_or("smooth");
+    match Scenario::named(name, release.as_ref(), on) {
+        Ok(scenario) => {
+            world.reset(&scenario, asked.seed);
+            Json(json!({ "scenario": scenario.name, "seed": asked.seed, "release": scenario.plan.release.to_string() }))
+                .into_response()
+        }
+        Err(error) => refusal(StatusCode::NOT_FOUND, error),
+    }
+}
+
+async fn state(State(world): State<World>, Path(id): Path<String>) -> Response {
+    let facts = world.facts();
+    match shown(&facts, &id) {
+        Some(value) => Json(value).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, format_args!("no service is called {id:?}")),
+    }
+}
+
+fn shown(facts: &Facts, id: &str) -> Option<Value> {
+    fn tree(facts: &impl Serialize) -> Option<Value> {
+        serde_json::to_value(facts).ok()
+    }
+    match id {
+        "errata" => tree(&facts.errata),
+        "jira" => tree(&facts.jira),
+        "gitlab" => tree(&facts.gitlab),
+        "jenkins" => tree(&facts.jenkins),
+        "slack" => tree(&facts.slack),
+        "github" => tree(&facts.github),
+        "build_data" => tree(&facts.build_data),
+        "release_controller" => tree(&facts.release_controller),
+        "prow" | "gangway" => tree(&facts.prow),
+        "signatures" => tree(&facts.signatures),
+        "catalog_stage" => tree(&facts.catalog_stage),
+        "customer_portal" => tree(&facts.customer_portal),
+        "registry" => tree(&facts.registry),
+        "elliott" => tree(&facts.elliott),
+        _ => None,
+    }
+}
+
+async fn list_faults(State(world): State<World>) -> Json<Value> {
+    let rules: Vec<Value> =
+        world.faults().rules().iter().map(|(number, rule)| json!({ "number": number, "rule": rule })).collect();
+    Json(json!({ "faults": rules }))
+}
+
+async fn add_fault(State(world): State<World>, Json(rule): Json<Rule>) -> Response {
+    match world.faults().add(rule) {
+        Ok(number) => (StatusCode::CREATED, Json(json!({ "number": number }))).into_response(),
+        Err(error) => refusal(StatusCode::BAD_REQUEST, error),
+    }
+}
+
+async fn clear_faults(State(world): State<World>) -> StatusCode {
+    world.faults().clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn remove_fault(State(world): State<World>, Path(number): Path<u64>) -> StatusCode {
+    if world.faults().remove(number) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}
+
+#[derive(Deserialize)]
+struct Which {
+    service: Option<String>,
+    since: Option<Timestamp>,
+}
+
+async fn requests(State(world): State<World>, Query(which): Query<Which>) -> Json<Value> {
+    let mut entries = world.journal().entries();
+    entries.retain(|entry| {
+        which.service.as_deref().is_none_or(|service| service == entry.service)
+            && which.since.is_none_or(|since| entry.at() >= since)
+    });
+    Json(json!({ "requests": entries }))
+}
+
+#[derive(Deserialize)]
+struct Happening {
+    name: String,
+}
+
+async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Response {
+    let Some(event) = Event::named(&asked.name) else {
+        return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}", asked.name));
+    };
+    event.apply(&mut world.facts());
+    Json(json!({ "applied": asked.name })).into_response()
+}
+
+async fn unmatched(State(world): State<World>) -> Json<Value> {
+    Json(json!({ "unmatched": world.journal().unmatched() }))
+}

@@ -1,0 +1,232 @@
+//! The stand-in for the `elliott` program, and what the world lets it say.
+//!
+//! The program half ([`stand_in`]) knows the command line as the real tool does and asks its world
+//! over loopback; the world half answers `POST /__sim/elliott` with exit code, output and log.
+
+mod command_line;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{post, put};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub use command_line::Asked;
+
+use crate::sim::scenario::ReleasePlan;
+use crate::sim::services::jira::{self, Home};
+use crate::sim::world::{Facts, World};
+
+/// How the tool behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Behaviour {
+    /// Prints what it finds.
+    #[default]
+    Honest,
+    /// Ends well and prints nothing at all.
+    Empty,
+    /// A bug of the assembly cannot be read from Jira.
+    CannotFetch,
+    /// Prints what it finds, with warnings on both streams.
+    Noisy,
+    /// Ends badly with a stack trace.
+    Broken,
+    /// Never ends.
+    Hangs,
+}
+
+/// What the stand-in answers from.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Elliott {
+    /// How it behaves.
+    pub behaviour: Behaviour,
+    /// Trackers by advisory kind, for builds from Brew.
+    pub brew: BTreeMap<String, Vec<String>>,
+    /// Trackers by advisory kind, for builds from Konflux.
+    pub konflux: BTreeMap<String, Vec<String>>,
+}
+
+const KINDS: [&str; 6] = ["extras", "image", "metadata", "microshift", "rhcos", "rpm"];
+
+impl Elliott {
+    /// The answers of a release that misses no tracker.
+    pub fn new(plan: &ReleasePlan) -> Self {
+        let nothing: BTreeMap<String, Vec<String>> =
+            KINDS.iter().map(|kind| ((*kind).to_owned(), Vec::new())).collect();
+        let mut elliott = Self { brew: nothing.clone(), konflux: nothing, ..Self::default() };
+        for bug in jira::bugs(plan).into_iter().filter(|bug| bug.cve) {
+            // Konflux reports the kinds of Brew too, as the real tool does.
+            match bug.home {
+                Home::Advisory(kind) => {
+                    elliott.brew.entry(kind.to_owned()).or_default().push(bug.key.clone());
+                    elliott.konflux.entry(kind.to_owned()).or_default().push(bug.key);
+                }
+                Home::Shipment(kind) => elliott.konflux.entry(kind.to_owned()).or_default().push(bug.key),
+            }
+        }
+        elliott
+    }
+
+    /// Adds a tracker that neither advisory nor shipment lists.
+    pub fn miss(&mut self, kind: &str, key: &str) {
+        for found in [&mut self.brew, &mut self.konflux] {
+            found.entry(kind.to_owned()).or_default().push(key.to_owned());
+        }
+    }
+}
+
+/// How the program ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Exit code.
+    pub code: u8,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ended {
+    fn failed(code: u8, stderr: impl Into<String>) -> Self {
+        Self { code, stdout: String::new(), stderr: stderr.into() }
+    }
+}
+
+/// Runs the stand-in: `args` without the program's name, `env` as the program sees it.
+///
+/// `OAR_SIM_URL` says where the world is. Reads only.
+pub async fn stand_in(args: &[String], env: &BTreeMap<String, String>) -> Ended {
+    let asked = match command_line::parse(args) {
+        Ok(asked) => asked,
+        Err(ended) => return ended,
+    };
+    let set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
+    if !set("JIRA_EMAIL") && !set("JIRA_USERNAME") {
+        // Without a mail address the real tool finds no bug and says nothing about it.
+        return Ended { code: 0, stdout: String::new(), stderr: String::new() };
+    }
+    for name in ["JIRA_TOKEN"].into_iter().chain(asked.konflux().then_some("GITLAB_TOKEN")) {
+        if !set(name) {
+            return Ended::failed(1, format!("ValueError: {name} environment variable is not set\n"));
+        }
+    }
+    let Some(base) = env.get("OAR_SIM_URL") else {
+        return Ended::failed(1, "the stand-in needs OAR_SIM_URL\n");
+    };
+    match ask(base, &asked).await {
+        Ok(ended) => ended,
+        Err(error) => Ended::failed(1, format!("the simulated world at {base} did not answer: {error}\n")),
+    }
+}
+
+/// One request over a plain connection; the world is on this machine and speaks HTTP/1.
+async fn ask(base: &str, asked: &Asked) -> std::io::Result<Ended> {
+    let bad = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, text.to_owned());
+    let url = url::Url::parse(base).map_err(|_| bad("OAR_SIM_URL is not a URL"))?;
+    let host = url.host_str().ok_or_else(|| bad("OAR_SIM_URL has no host"))?;
+    let port = url.port_or_known_default().ok_or_else(|| bad("OAR_SIM_URL has no port"))?;
+    let body = serde_json::to_string(asked)?;
+    let path = format!("{}/__sim/elliott", url.path().trim_end_matches('/'));
+    let mut stream = TcpStream::connect((host, port)).await?;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (_, rest) = answer.split_once("\r\n\r\n").ok_or_else(|| bad("no HTTP answer"))?;
+    // The braces delimit the document whether or not the answer came in chunks.
+    let document = rest.find('{').zip(rest.rfind('}')).and_then(|(from, to)| rest.get(from..=to));
+    serde_json::from_str(document.unwrap_or_default()).map_err(|_| bad("not an answer of the stand-in's world"))
+}
+
+/// Routes below `/__sim/elliott`.
+pub fn router() -> Router<World> {
+    Router::new().route("/", post(run)).route("/behaviour", put(behave))
+}
+
+async fn behave(State(world): State<World>, body: Bytes) -> Response {
+    let wanted = serde_json::from_slice::<Value>(&body).ok().and_then(|sent| sent.get("behaviour").cloned());
+    match wanted.and_then(|wanted| serde_json::from_value(wanted).ok()) {
+        Some(behaviour) => {
+            world.facts().elliott.behaviour = behaviour;
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => (StatusCode::BAD_REQUEST, Json(json!({ "error": "no such behaviour" }))).into_response(),
+    }
+}
+
+async fn run(State(world): State<World>, Json(asked): Json<Asked>) -> Response {
+    let ended = answer(&world.facts(), &asked);
+    match ended {
+        Some(ended) => Json(ended).into_response(),
+        None => std::future::pending().await,
+    }
+}
+
+/// What the tool says; `None` when it never ends.
+fn answer(facts: &Facts, asked: &Asked) -> Option<Ended> {
+    let plan = &facts.release;
+    let group = format!("openshift-{}", plan.release.minor());
+    let mut known = [Some(&plan.release), plan.previous.as_ref()].into_iter().flatten();
+    if asked.group != group || !known.any(|release| release.assembly_key() == asked.assembly) {
+        let text =
+            format!("ValueError: Assembly {} is not defined in releases.yml of {}\n", asked.assembly, asked.group);
+        return Some(Ended::failed(1, text));
+    }
+    let elliott = &facts.elliott;
+    let mut found = if asked.konflux() { elliott.konflux.clone() } else { elliott.brew.clone() };
+    for keys in found.values_mut() {
+        keys.sort();
+    }
+    let text = if asked.sweep {
+        let list: Vec<Value> = found
+            .values()
+            .flatten()
+            .map(|key| {
+                let summary = facts.jira.issues.get(key).map(|issue| issue.summary.as_str());
+                json!({ "id": key, "summary": summary })
+            })
+            .collect();
+        Value::Array(list).to_string()
+    } else {
+        serde_json::to_string_pretty(&found).unwrap_or_default()
+    };
+    let log = format!("{} art-tools elliott INFO Searching for bugs of {group}\n", facts.now);
+    let warning = "WARNING: a bug has no component, skipping\n";
+    Some(match elliott.behaviour {
+        Behaviour::Honest => Ended { code: 0, stdout: format!("{text}\n"), stderr: log },
+        Behaviour::Empty => Ended { code: 0, stdout: String::new(), stderr: log },
+        Behaviour::Noisy => {
+            Ended { code: 0, stdout: format!("{warning}{text}\n"), stderr: format!("{log}{warning}{warning}") }
+        }
+        Behaviour::CannotFetch => {
+            let keys: Vec<String> = facts
+                .jira
+                .issues
+                .values()
+                .filter(|issue| !issue.visible)
+                .map(|issue| format!("'{}'", issue.key))
+                .collect();
+            let keys = if keys.is_empty() { "'OCPBUGS-1'".to_owned() } else { keys.join(", ") };
+            Ended::failed(1, format!("{log}ValueError: The following bugs could not be fetched: [{keys}]\n"))
+        }
+        Behaviour::Broken => Ended::failed(
+            1,
+            format!("{log}Traceback (most recent call last):\nModuleNotFoundError: No module named 'elliottlib'\n"),
+        ),
+        Behaviour::Hangs => return None,
+    })
+}

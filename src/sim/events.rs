@@ -1,0 +1,113 @@
+//! What can happen in the world. Every transition is an event at a virtual time.
+
+use crate::sim::services::{
+    build_data, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
+    release_controller, signatures, slack,
+};
+use crate::sim::world::Facts;
+use crate::sim::{actors, services};
+
+/// One happening. World-wide ones are heard by every service; `ServiceX(..)` ones by that service alone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The world begins; heard once, before the first request.
+    Begin,
+    /// ART puts the payload into the stable stream (phase Ready; registry has it).
+    Promote,
+    /// The promoted payload passes its verification (phase Accepted).
+    PromotionAccepted,
+    /// The release controller has rendered the change log, so the digest is known there.
+    ChangeLogReady,
+    /// The signature of the payload appears on the mirror.
+    SignaturePublished,
+    /// The stage-release pipeline of the shipment merge request starts.
+    StageReleaseStarts,
+    /// That pipeline fails.
+    StageReleaseFails,
+    /// It succeeds: stage advisory URLs, advisory YAML, catalog grades, label.
+    StageReleaseDone,
+    /// The record file of the promoted build appears, jobs still running.
+    PromotedRecordAppears,
+    /// The record file of the promoted build is aggregated with its verdict.
+    PromotedRecordAggregated,
+    /// QE approved the shipment merge request.
+    QeApproved,
+    /// ART's prod release: prod advisory URLs, label.
+    ProdRelease,
+    /// The public errata page answers 200.
+    PortalOpens,
+    /// The shipment merge request is merged.
+    MrMerged,
+    /// The release date: advisories in REL_PREP ship.
+    ReleaseDay,
+    /// Of the Errata Tool alone.
+    Errata(errata::ErrataEvent),
+    /// Of GitLab alone.
+    Gitlab(gitlab::GitlabEvent),
+    /// Of Jenkins alone.
+    Jenkins(jenkins::JenkinsEvent),
+    /// Of Prow alone.
+    Prow(prow::ProwEvent),
+}
+
+impl Event {
+    /// Lets actors and every service react.
+    pub fn apply(self, facts: &mut Facts) {
+        actors::hear(facts, &self);
+        errata::hear(facts, &self);
+        jira::hear(facts, &self);
+        gitlab::hear(facts, &self);
+        jenkins::hear(facts, &self);
+        slack::hear(facts, &self);
+        github::hear(facts, &self);
+        build_data::hear(facts, &self);
+        release_controller::hear(facts, &self);
+        prow::hear(facts, &self);
+        signatures::hear(facts, &self);
+        catalog_stage::hear(facts, &self);
+        customer_portal::hear(facts, &self);
+        registry::hear(facts, &self);
+    }
+
+    /// The event that `POST /__sim/event {"name": …}` means, for those that need no more than a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "promote" => Self::Promote,
+            "promotion-accepted" => Self::PromotionAccepted,
+            "change-log-ready" => Self::ChangeLogReady,
+            "signature-published" => Self::SignaturePublished,
+            "stage-release-starts" => Self::StageReleaseStarts,
+            "stage-release-fails" => Self::StageReleaseFails,
+            "stage-release-done" => Self::StageReleaseDone,
+            "promoted-record-appears" => Self::PromotedRecordAppears,
+            "promoted-record-aggregated" => Self::PromotedRecordAggregated,
+            "qe-approved" => Self::QeApproved,
+            "prod-release" => Self::ProdRelease,
+            "portal-opens" => Self::PortalOpens,
+            "mr-merged" => Self::MrMerged,
+            "release-day" => Self::ReleaseDay,
+            _ => return None,
+        })
+    }
+}
+
+/// The refusal of `service`, or nothing when the credential is right or none is needed.
+pub fn refuse(
+    service: &str,
+    path: &str,
+    headers: &axum::http::HeaderMap,
+    credentials: &crate::sim::auth::Credentials,
+) -> Option<axum::response::Response> {
+    let rule = match service {
+        "errata" => errata::refuse,
+        "jira" => jira::refuse,
+        "gitlab" => gitlab::refuse,
+        "jenkins" => jenkins::refuse,
+        "slack" => slack::refuse,
+        "github" => github::refuse,
+        "gangway" => services::gangway::refuse,
+        "registry" => registry::refuse,
+        _ => return None,
+    };
+    rule(path, headers, credentials)
+}

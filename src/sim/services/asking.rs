@@ -1,0 +1,112 @@
+//! Asks the simulated services in tests, through their routers and with the right credentials.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use jiff::SignedDuration;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::core::clock::VirtualClock;
+use crate::sim::events;
+use crate::sim::faults::Faults;
+use crate::sim::scenario::Scenario;
+use crate::sim::services;
+use crate::sim::world::World;
+
+/// A world and the way to ask it.
+pub(crate) struct Asking {
+    pub(crate) world: World,
+    router: Router,
+    auth: Vec<(String, String)>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Said {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+impl Asking {
+    pub(crate) fn of(scenario: &str) -> Self {
+        let scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        let clock = VirtualClock::starting_at(scenario.start());
+        let world = World::new(&scenario, 7, clock, "http://127.0.0.1:1".to_owned(), Faults::default());
+        let known = world.credentials();
+        let basic = super::wire::base64(format!("{}:{}", known.jira_user, known.jira_token).as_bytes());
+        let auth = vec![
+            ("errata".to_owned(), format!("Bearer {}", known.errata_token)),
+            ("jira".to_owned(), format!("Basic {basic}")),
+            ("gitlab".to_owned(), format!("Bearer {}", known.gitlab_token)),
+            ("github".to_owned(), format!("Bearer {}", known.github_token)),
+            ("slack".to_owned(), format!("Bearer {}", known.slack_bot_token)),
+        ];
+        let router = Router::new()
+            .nest("/errata", services::errata::router())
+            .nest("/jira", services::jira::router())
+            .nest("/gitlab", services::gitlab::router())
+            .nest("/slack", services::slack::router())
+            .nest("/github", services::github::router())
+            .nest("/github_raw", services::github::raw_router())
+            .nest("/catalog_stage", services::catalog_stage::router())
+            .nest("/customer_portal", services::customer_portal::router())
+            .with_state(world.clone());
+        Self { router, world, auth }
+    }
+
+    pub(crate) fn smooth() -> Self {
+        Self::of("smooth")
+    }
+
+    pub(crate) fn pass(&self, minutes: i64) {
+        self.world.clock().advance(SignedDuration::from_mins(minutes));
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Said {
+        self.ask(Method::GET, path, &[], Vec::new()).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Said {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.ask(method, path, &[("content-type", "application/json")], body).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
+        self.send(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Said {
+        self.send(Method::PUT, path, body).await
+    }
+
+    /// Asks with these headers; the credential is added unless `authorization` is among them.
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Said {
+        let mut request = Request::builder().method(method).uri(path).header("user-agent", "test");
+        let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let given = headers.iter().any(|(name, _)| *name == "authorization" || *name == "private-token");
+        if let Some((_, value)) = self.auth.iter().find(|(known, _)| known == service && !given) {
+            request = request.header("authorization", value);
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).expect("a request");
+        let refusal = events::refuse(service, path, request.headers(), self.world.credentials());
+        let response = match refusal {
+            Some(refusal) => refusal,
+            None => self.router.clone().oneshot(request).await.expect("an answer"),
+        };
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Said { status: parts.status, headers: parts.headers, text }
+    }
+}

@@ -1,0 +1,201 @@
+//! Git's view of a branch: trees and blobs with their real ids.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use sha1::{Digest, Sha1};
+
+use super::{is_ours, over_limit, problem};
+use crate::sim::services::wire;
+use crate::sim::world::World;
+
+/// A file or a folder.
+#[derive(Debug)]
+pub(super) enum Node<'a> {
+    /// A file.
+    Blob {
+        /// Its id.
+        sha: String,
+        /// Its text.
+        text: &'a str,
+    },
+    /// A folder.
+    Tree {
+        /// Its id.
+        sha: String,
+        /// What is in it.
+        entries: BTreeMap<&'a str, Self>,
+    },
+}
+
+impl<'a> Node<'a> {
+    /// The tree of all files.
+    pub(super) fn of(files: &'a BTreeMap<String, String>) -> Self {
+        let all: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        Self::tree(&all)
+    }
+
+    fn tree(files: &[(&'a str, &'a str)]) -> Self {
+        let mut entries = BTreeMap::new();
+        let mut below: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+        for (path, text) in files {
+            match path.split_once('/') {
+                Some((folder, rest)) => below.entry(folder).or_default().push((rest, text)),
+                None => {
+                    entries.insert(*path, Self::Blob { sha: wire::blob_sha(text.as_bytes()), text });
+                }
+            }
+        }
+        for (folder, inside) in below {
+            entries.insert(folder, Self::tree(&inside));
+        }
+        Self::Tree { sha: tree_sha(&entries), entries }
+    }
+
+    pub(super) fn sha(&self) -> &str {
+        match self {
+            Self::Blob { sha, .. } | Self::Tree { sha, .. } => sha,
+        }
+    }
+
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Blob { .. } => "blob",
+            Self::Tree { .. } => "tree",
+        }
+    }
+
+    /// The node at `path`; the empty path is the node itself.
+    pub(super) fn at(&self, path: &str) -> Option<&Self> {
+        let path = path.trim_matches('/');
+        if path.is_empty() {
+            return Some(self);
+        }
+        let (name, rest) = path.split_once('/').unwrap_or((path, ""));
+        match self {
+            Self::Tree { entries, .. } => entries.get(name)?.at(rest),
+            Self::Blob { .. } => None,
+        }
+    }
+
+    fn find_tree(&self, wanted: &str) -> Option<&Self> {
+        match self {
+            Self::Tree { sha, .. } if sha == wanted => Some(self),
+            Self::Tree { entries, .. } => entries.values().find_map(|node| node.find_tree(wanted)),
+            Self::Blob { .. } => None,
+        }
+    }
+
+    fn list(&self, prefix: &str, deep: bool, url: &str, into: &mut Vec<Value>) {
+        let Self::Tree { entries, .. } = self else { return };
+        for (name, node) in entries {
+            let path = if prefix.is_empty() { (*name).to_owned() } else { format!("{prefix}/{name}") };
+            let kind = node.kind();
+            let mut entry = json!({
+                "path": path,
+                "mode": if kind == "tree" { "040000" } else { "100644" },
+                "type": kind,
+                "sha": node.sha(),
+                "url": format!("{url}/git/{kind}s/{}", node.sha()),
+            });
+            if let Self::Blob { text, .. } = node {
+                entry["size"] = json!(text.len());
+            }
+            into.push(entry);
+            if deep {
+                node.list(&path, deep, url, into);
+            }
+        }
+    }
+}
+
+/// Git sorts folders as if their names ended in a slash.
+fn tree_sha(entries: &BTreeMap<&str, Node<'_>>) -> String {
+    let mut sorted: Vec<(String, &str, &Node<'_>)> = entries
+        .iter()
+        .map(|(name, node)| {
+            let key = if node.kind() == "tree" { format!("{name}/") } else { (*name).to_owned() };
+            (key, *name, node)
+        })
+        .collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut body = Vec::new();
+    for (_, name, node) in sorted {
+        let mode = if node.kind() == "tree" { "40000" } else { "100644" };
+        body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+        body.extend(from_hex(node.sha()));
+    }
+    let mut hash = Sha1::new();
+    hash.update(format!("tree {}\0", body.len()));
+    hash.update(&body);
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).filter_map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect()
+}
+
+pub(super) async fn show(
+    State(world): State<World>,
+    Path((owner, repo, wanted)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mut facts = world.facts();
+    if let Some(refusal) = over_limit(&mut facts) {
+        return refusal;
+    }
+    if !is_ours(&owner, &repo) {
+        return problem(StatusCode::NOT_FOUND, "Not Found");
+    }
+    let deep = wire::pairs(query.as_deref().unwrap_or_default()).contains_key("recursive");
+    let (reference, path) = wanted.split_once(':').unwrap_or((&wanted, ""));
+    let url = format!("{}/github/repos/{owner}/{repo}", facts.base_url);
+    let by_reference = facts.github.resolve(reference).map(|(_, branch)| Node::of(&branch.files));
+    let roots: Vec<Node<'_>> = match by_reference {
+        Some(root) => vec![root],
+        None => facts.github.branches.values().map(|branch| Node::of(&branch.files)).collect(),
+    };
+    let found = roots.iter().find_map(|root| {
+        let at = if roots.len() == 1 { Some(root) } else { root.find_tree(reference) };
+        at?.at(path).filter(|node| node.kind() == "tree")
+    });
+    let Some(tree) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    let mut entries = Vec::new();
+    tree.list("", deep, &url, &mut entries);
+    let body = json!({
+        "sha": tree.sha(),
+        "url": format!("{url}/git/trees/{}", tree.sha()),
+        "tree": entries,
+        "truncated": false,
+    });
+    wire::json(StatusCode::OK, &body)
+}
+
+pub(super) async fn blob(
+    State(world): State<World>,
+    Path((owner, repo, sha)): Path<(String, String, String)>,
+) -> Response {
+    let mut facts = world.facts();
+    if let Some(refusal) = over_limit(&mut facts) {
+        return refusal;
+    }
+    let found = facts
+        .github
+        .branches
+        .values()
+        .flat_map(|branch| branch.files.values())
+        .find(|text| is_ours(&owner, &repo) && wire::blob_sha(text.as_bytes()) == sha);
+    let Some(text) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    let body = json!({
+        "sha": sha,
+        "node_id": format!("B_{sha}"),
+        "size": text.len(),
+        "url": format!("{}/github/repos/{owner}/{repo}/git/blobs/{sha}", facts.base_url),
+        "content": wire::base64(text.as_bytes()),
+        "encoding": "base64",
+    });
+    wire::json(StatusCode::OK, &body)
+}

@@ -1,0 +1,24 @@
+//! One file per service id: its facts, its routes, its rule for credentials, what it hears of others.
+//!
+//! Every file has the same four doors: `X::new(plan, base_url, rng)`, `router()` with paths below
+//! `/<id>`, `refuse(path, headers, credentials)` and `hear(facts, event)`.
+
+#[cfg(test)]
+mod asking;
+pub mod build_data;
+pub mod catalog_stage;
+pub mod customer_portal;
+pub mod errata;
+pub mod gangway;
+pub mod github;
+pub mod gitlab;
+pub mod images;
+pub mod jenkins;
+pub mod jira;
+pub mod people;
+pub mod prow;
+pub mod registry;
+pub mod release_controller;
+pub mod signatures;
+pub mod slack;
+mod wire;

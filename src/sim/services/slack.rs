@@ -1,0 +1,339 @@
+//! Slack's Web API: messages, people, groups, channels.
+//!
+//! Every answer is HTTP 200; `ok: false` with a code says what went wrong. Everything posted is kept.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::sim::auth::{self, Credentials};
+use crate::sim::events::Event;
+use crate::sim::scenario::ReleasePlan;
+use crate::sim::services::people::Person;
+use crate::sim::services::wire;
+use crate::sim::world::{Facts, World};
+
+const TEAM: &str = "T0SIM0001";
+const BOT_USER: &str = "U0SIM0BOT";
+const BOT: &str = "B0SIM0BOT";
+
+/// Longest text of one message.
+const MOST_CHARACTERS: usize = 40_000;
+
+/// What Slack knows.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Slack {
+    /// Everything that was posted, oldest first.
+    pub messages: Vec<Message>,
+    /// Channels: id → name.
+    pub channels: BTreeMap<String, String>,
+    /// Names of channels that do not exist; any other name does.
+    pub unknown_channels: Vec<String>,
+    /// Names of archived channels.
+    pub archived: Vec<String>,
+    /// Groups: id → handle.
+    pub groups: BTreeMap<String, String>,
+    /// Answer one request per second and channel only.
+    pub limited: bool,
+    /// When the world began.
+    pub since: Option<Timestamp>,
+}
+
+/// One posted message.
+#[derive(Debug, Clone, Serialize)]
+pub struct Message {
+    /// Id of the channel.
+    pub channel: String,
+    /// Name of the channel, without the hash sign.
+    pub channel_name: String,
+    /// Text as sent.
+    pub text: String,
+    /// The message it answers.
+    pub thread: Option<String>,
+    /// Its id: seconds and a counter.
+    pub ts: String,
+    /// When it was posted.
+    pub at: Timestamp,
+    /// Metadata as sent.
+    pub metadata: Option<Value>,
+}
+
+/// Channels and groups there are from the start; others appear when they are named.
+const CHANNELS: [&str; 4] = ["team-qe-release", "forum-ocp-release", "team-art", "forum-qe"];
+const GROUPS: [&str; 4] = ["release-qe", "openshift-qe", "aos-art", "openshift-prodsec"];
+
+impl Slack {
+    /// Slack as the plan's release finds it.
+    pub fn new(plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
+        let mut slack = Self { since: Some(plan.start), ..Self::default() };
+        for name in CHANNELS {
+            slack.channels.insert(channel_id(name), name.to_owned());
+        }
+        for handle in GROUPS {
+            slack.add_group(handle);
+        }
+        slack
+    }
+
+    /// Adds a group of people.
+    pub fn add_group(&mut self, handle: &str) {
+        let id = format!("S{}", wire::sha1_hex(handle.as_bytes())[..9].to_uppercase());
+        self.groups.insert(id, handle.to_owned());
+    }
+
+    /// Finds a channel by id or name; an unknown name becomes a channel unless a scenario denies it.
+    fn channel(&mut self, wanted: &str) -> Option<(String, String)> {
+        if let Some(name) = self.channels.get(wanted) {
+            return Some((wanted.to_owned(), name.clone()));
+        }
+        let name = wanted.trim_start_matches('#');
+        let fits = !name.is_empty()
+            && name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            && !self.unknown_channels.iter().any(|unknown| unknown == name);
+        if !fits {
+            return None;
+        }
+        let looks_like_id = name.len() >= 9 && name.starts_with('C') && name.chars().all(|c| !c.is_lowercase());
+        let id = if looks_like_id { name.to_owned() } else { channel_id(name) };
+        self.channels.insert(id.clone(), name.to_owned());
+        Some((id, name.to_owned()))
+    }
+}
+
+fn channel_id(name: &str) -> String {
+    format!("C{}", wire::sha1_hex(name.as_bytes())[..9].to_uppercase())
+}
+
+fn user_id(person: &Person) -> String {
+    format!("U{}", person.id.to_uppercase())
+}
+
+/// Routes below `/slack`; the base URL may or may not end in `/api`.
+pub fn router() -> Router<World> {
+    Router::new().route("/{method}", get(call).post(call)).route("/api/{method}", get(call).post(call))
+}
+
+/// Slack's own refusal, with HTTP 200 like everything else.
+pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
+    if auth::bearer(headers, &credentials.slack_bot_token) {
+        return None;
+    }
+    let given = headers.contains_key("authorization");
+    Some(failed(if given { "invalid_auth" } else { "not_authed" }))
+}
+
+/// Slack changes only through its API.
+pub fn hear(_facts: &mut Facts, _event: &Event) {}
+
+fn failed(code: &str) -> Response {
+    wire::json(StatusCode::OK, &json!({ "ok": false, "error": code }))
+}
+
+fn done(mut body: Value) -> Response {
+    body["ok"] = json!(true);
+    wire::json(StatusCode::OK, &body)
+}
+
+async fn call(
+    State(world): State<World>,
+    Path(method): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut sent: Map<String, Value> = wire::pairs(query.as_deref().unwrap_or_default())
+        .into_iter()
+        .map(|(name, value)| (name, Value::String(value)))
+        .collect();
+    match wire::fields(&headers, &body) {
+        Some(fields) => sent.extend(fields),
+        None => return failed("invalid_json"),
+    }
+    let mut facts = world.facts();
+    match method.as_str() {
+        "auth.test" => done(json!({
+            "url": "https://sim.slack.example.com/", "team": "Simulated", "user": "release-bot",
+            "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT, "is_enterprise_install": false,
+        })),
+        "api.test" => done(json!({})),
+        "chat.postMessage" => post_message(&mut facts, &sent),
+        "chat.update" => update_message(&mut facts, &sent),
+        "users.lookupByEmail" => match Person::by_mail(text(&sent, "email")) {
+            Some(person) => done(json!({ "user": user(&person) })),
+            None => failed("users_not_found"),
+        },
+        "users.info" => match text(&sent, "user") {
+            BOT_USER => {
+                done(json!({ "user": { "id": BOT_USER, "team_id": TEAM, "name": "release-bot", "is_bot": true } }))
+            }
+            "" => failed("user_not_found"),
+            id => done(json!({ "user": { "id": id, "team_id": TEAM, "name": id.to_lowercase(), "is_bot": false } })),
+        },
+        "usergroups.list" => {
+            let groups: Vec<Value> = facts.slack.groups.iter().map(|(id, handle)| group(&facts, id, handle)).collect();
+            done(json!({ "usergroups": groups }))
+        }
+        "conversations.list" => list_channels(&facts, &sent),
+        "conversations.history" => history(&mut facts, &sent),
+        "conversations.replies" => replies(&mut facts, &sent),
+        _ => failed("unknown_method"),
+    }
+}
+
+fn text<'a>(sent: &'a Map<String, Value>, name: &str) -> &'a str {
+    sent.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(sent: &Map<String, Value>, name: &str) -> Option<usize> {
+    let value = sent.get(name)?;
+    value.as_u64().and_then(|n| usize::try_from(n).ok()).or_else(|| value.as_str()?.parse().ok())
+}
+
+fn post_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
+    let now = facts.now;
+    let wanted = text(sent, "channel");
+    let Some((channel, channel_name)) = facts.slack.channel(wanted) else { return failed("channel_not_found") };
+    if facts.slack.archived.contains(&channel_name) {
+        return failed("is_archived");
+    }
+    let body = text(sent, "text");
+    let blocks = sent.get("blocks").is_some_and(|blocks| !blocks.is_null());
+    if body.is_empty() && !blocks && text(sent, "markdown_text").is_empty() {
+        return failed("no_text");
+    }
+    if body.chars().count() > MOST_CHARACTERS {
+        return failed("msg_too_long");
+    }
+    let thread = Some(text(sent, "thread_ts").to_owned()).filter(|ts| !ts.is_empty());
+    let last = facts.slack.messages.iter().rfind(|message| message.channel == channel);
+    if facts.slack.limited && last.is_some_and(|last| last.at.as_second() == now.as_second()) {
+        let mut response = wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "ok": false, "error": "ratelimited" }));
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
+        return response;
+    }
+    let ts = format!("{}.{:06}", now.as_second(), facts.slack.messages.len() + 1);
+    let message = Message {
+        channel: channel.clone(),
+        channel_name,
+        text: body.to_owned(),
+        thread,
+        ts: ts.clone(),
+        at: now,
+        metadata: sent.get("metadata").cloned(),
+    };
+    let answer = json!({ "channel": channel, "ts": ts, "message": message_json(&message) });
+    facts.slack.messages.push(message);
+    done(answer)
+}
+
+fn update_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
+    let (channel, ts) = (text(sent, "channel"), text(sent, "ts"));
+    let Some(message) = facts.slack.messages.iter_mut().find(|m| m.ts == ts && m.channel == channel) else {
+        return failed("message_not_found");
+    };
+    text(sent, "text").clone_into(&mut message.text);
+    done(json!({ "channel": channel, "ts": ts, "text": message.text, "message": message_json(message) }))
+}
+
+fn message_json(message: &Message) -> Value {
+    let mut body = json!({
+        "type": "message", "subtype": "bot_message", "text": message.text, "ts": message.ts,
+        "bot_id": BOT, "username": "release-bot",
+    });
+    if let Some(thread) = &message.thread {
+        body["thread_ts"] = json!(thread);
+    }
+    if let Some(metadata) = &message.metadata {
+        body["metadata"] = metadata.clone();
+    }
+    body
+}
+
+fn user(person: &Person) -> Value {
+    let name = person.display_name();
+    json!({
+        "id": user_id(person), "team_id": TEAM, "name": person.login, "deleted": false, "real_name": name,
+        "tz": "Etc/UTC", "tz_label": "UTC", "tz_offset": 0,
+        "profile": {
+            "real_name": name, "real_name_normalized": name, "display_name": person.login,
+            "display_name_normalized": person.login, "email": person.mail, "team": TEAM,
+        },
+        "is_admin": false, "is_owner": false, "is_primary_owner": false, "is_restricted": false,
+        "is_ultra_restricted": false, "is_bot": false, "is_app_user": false,
+    })
+}
+
+fn group(facts: &Facts, id: &str, handle: &str) -> Value {
+    let since = facts.slack.since.map_or(0, Timestamp::as_second);
+    json!({
+        "id": id, "team_id": TEAM, "is_usergroup": true, "is_subteam": true, "name": handle.replace('-', " "),
+        "description": "", "handle": handle, "is_external": false, "date_create": since, "date_update": since,
+        "date_delete": 0, "auto_type": null, "auto_provision": false, "created_by": BOT_USER,
+        "updated_by": BOT_USER, "deleted_by": null, "prefs": { "channels": [], "groups": [] }, "user_count": 1,
+        "channel_count": 0,
+    })
+}
+
+fn list_channels(facts: &Facts, sent: &Map<String, Value>) -> Response {
+    let since = facts.slack.since.map_or(0, Timestamp::as_second);
+    let start = text(sent, "cursor").parse::<usize>().unwrap_or(0);
+    let size = number(sent, "limit").unwrap_or(100).clamp(1, 1000);
+    let without = text(sent, "exclude_archived") == "true" || sent.get("exclude_archived") == Some(&json!(true));
+    let all: Vec<Value> = facts
+        .slack
+        .channels
+        .iter()
+        .filter(|(_, name)| !(without && facts.slack.archived.contains(name)))
+        .map(|(id, name)| {
+            json!({
+                "id": id, "name": name, "name_normalized": name, "created": since, "creator": BOT_USER,
+                "is_channel": true, "is_group": false, "is_im": false, "is_mpim": false, "is_private": false,
+                "is_archived": facts.slack.archived.contains(name), "is_general": false, "is_shared": false,
+                "is_org_shared": false, "is_member": true, "num_members": 3,
+                "topic": { "value": "", "creator": "", "last_set": 0 },
+                "purpose": { "value": "", "creator": "", "last_set": 0 }, "previous_names": [],
+            })
+        })
+        .collect();
+    let page: Vec<Value> = all.iter().skip(start).take(size).cloned().collect();
+    let end = start + page.len();
+    let cursor = if end < all.len() { end.to_string() } else { String::new() };
+    done(json!({ "channels": page, "response_metadata": { "next_cursor": cursor } }))
+}
+
+fn history(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
+    let Some((channel, _)) = facts.slack.channel(text(sent, "channel")) else { return failed("channel_not_found") };
+    let oldest = text(sent, "oldest").parse::<f64>().unwrap_or(0.0);
+    let size = number(sent, "limit").unwrap_or(100).clamp(1, 999);
+    let all: Vec<Value> = facts
+        .slack
+        .messages
+        .iter()
+        .rev()
+        .filter(|message| message.channel == channel && message.thread.is_none())
+        .filter(|message| message.ts.parse::<f64>().is_ok_and(|ts| ts > oldest))
+        .map(message_json)
+        .collect();
+    let more = all.len() > size;
+    let page: Vec<Value> = all.into_iter().take(size).collect();
+    done(json!({ "messages": page, "has_more": more, "pin_count": 0, "response_metadata": { "next_cursor": "" } }))
+}
+
+fn replies(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
+    let Some((channel, _)) = facts.slack.channel(text(sent, "channel")) else { return failed("channel_not_found") };
+    let ts = text(sent, "ts");
+    let of_thread = |m: &&Message| m.channel == channel && (m.ts == ts || m.thread.as_deref() == Some(ts));
+    let all: Vec<Value> = facts.slack.messages.iter().filter(of_thread).map(message_json).collect();
+    if all.is_empty() { failed("thread_not_found") } else { done(json!({ "messages": all, "has_more": false })) }
+}

@@ -1,0 +1,253 @@
+//! The simulated world: its clock, its facts, and the events that are still to come.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::core::clock::VirtualClock;
+use crate::sim::actors::Story;
+use crate::sim::auth::Credentials;
+use crate::sim::elliott::Elliott;
+use crate::sim::events::Event;
+use crate::sim::faults::Faults;
+use crate::sim::journal::{self, Journal};
+use crate::sim::scenario::{ReleasePlan, Scenario};
+use crate::sim::services::{
+    build_data, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
+    release_controller, signatures, slack,
+};
+
+/// The world behind all routers; cheap to clone.
+#[derive(Clone)]
+pub struct World(Arc<Inner>);
+
+struct Inner {
+    clock: VirtualClock,
+    base_url: String,
+    credentials: Credentials,
+    facts: Mutex<Facts>,
+    journal: Mutex<Journal>,
+    faults: Mutex<Faults>,
+}
+
+impl World {
+    /// The world of a scenario, served at `base_url`.
+    pub fn new(scenario: &Scenario, seed: u64, clock: VirtualClock, base_url: String, faults: Faults) -> Self {
+        let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), base_url.clone());
+        let credentials = Credentials::default();
+        let mut journal = Journal::new(base_url.clone());
+        for secret in credentials.secrets() {
+            journal.alias(secret, &journal::hashed(secret.as_bytes()));
+        }
+        Self(Arc::new(Inner {
+            clock,
+            credentials,
+            facts: Mutex::new(facts),
+            journal: Mutex::new(journal),
+            faults: Mutex::new(faults),
+            base_url,
+        }))
+    }
+
+    /// The clock that all transitions follow.
+    pub fn clock(&self) -> &VirtualClock {
+        &self.0.clock
+    }
+
+    /// Where the world is served, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// What the services accept.
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// The facts as of now: everything that is due has happened, in the order of its time.
+    ///
+    /// Never hold the guard across an `.await`.
+    pub fn facts(&self) -> MutexGuard<'_, Facts> {
+        let now = self.0.clock.now();
+        let mut facts = self.0.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.run_until(now);
+        facts
+    }
+
+    /// Throws the world away and begins another at the clock's present time.
+    pub fn reset(&self, scenario: &Scenario, seed: u64) {
+        let fresh = Facts::new(scenario.plan.clone(), seed, self.0.clock.now(), self.0.base_url.clone());
+        *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.journal().clear();
+        self.faults().reset(seed);
+    }
+
+    /// What was asked so far.
+    pub fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.0.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to go wrong on the way.
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything that is true in the world.
+pub struct Facts {
+    /// The virtual time: of the event being applied, or of the request being answered.
+    pub now: Timestamp,
+    /// The only source of chance.
+    pub rng: fastrand::Rng,
+    /// `http://127.0.0.1:PORT`.
+    pub base_url: String,
+    /// The release and its fate.
+    pub release: ReleasePlan,
+    /// Errata Tool.
+    pub errata: errata::Errata,
+    /// Jira.
+    pub jira: jira::Jira,
+    /// GitLab.
+    pub gitlab: gitlab::Gitlab,
+    /// Jenkins.
+    pub jenkins: jenkins::Jenkins,
+    /// Slack.
+    pub slack: slack::Slack,
+    /// GitHub.
+    pub github: github::Github,
+    /// ART's build data.
+    pub build_data: build_data::BuildData,
+    /// Release controller.
+    pub release_controller: release_controller::ReleaseController,
+    /// Prow, behind Gangway and Deck.
+    pub prow: prow::Prow,
+    /// Signature mirror.
+    pub signatures: signatures::Signatures,
+    /// Stage catalog.
+    pub catalog_stage: catalog_stage::CatalogStage,
+    /// Public errata pages.
+    pub customer_portal: customer_portal::CustomerPortal,
+    /// Container registry.
+    pub registry: registry::Registry,
+    /// The stand-in for elliott.
+    pub elliott: Elliott,
+    /// What the actors remember.
+    pub story: Story,
+    /// Hashes of things that contain the port, with what the journal writes instead.
+    pub aliases: Vec<(String, String)>,
+    seed: u64,
+    queue: BinaryHeap<Reverse<Due>>,
+    scheduled: u64,
+}
+
+impl Facts {
+    fn new(plan: ReleasePlan, seed: u64, now: Timestamp, base_url: String) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut facts = Self {
+            now,
+            errata: errata::Errata::new(&plan, &base_url, &mut rng),
+            jira: jira::Jira::new(&plan, &base_url, &mut rng),
+            gitlab: gitlab::Gitlab::new(&plan, &base_url, &mut rng),
+            jenkins: jenkins::Jenkins::new(&plan, &base_url, &mut rng),
+            slack: slack::Slack::new(&plan, &base_url, &mut rng),
+            github: github::Github::new(&plan, &base_url, &mut rng),
+            build_data: build_data::BuildData::new(&plan, &base_url, &mut rng),
+            release_controller: release_controller::ReleaseController::new(&plan, &base_url, &mut rng),
+            prow: prow::Prow::new(&plan, &base_url, &mut rng),
+            signatures: signatures::Signatures::new(&plan, &base_url, &mut rng),
+            catalog_stage: catalog_stage::CatalogStage::new(&plan, &base_url, &mut rng),
+            customer_portal: customer_portal::CustomerPortal::new(&plan, &base_url, &mut rng),
+            registry: registry::Registry::new(&plan, &base_url, &mut rng),
+            elliott: Elliott::new(&plan),
+            story: Story::default(),
+            aliases: Vec::new(),
+            seed,
+            queue: BinaryHeap::new(),
+            scheduled: 0,
+            release: plan,
+            base_url,
+            rng,
+        };
+        Event::Begin.apply(&mut facts);
+        facts
+    }
+
+    /// Lets `event` happen at `at`; a time in the past means at the next look.
+    pub fn schedule(&mut self, at: Timestamp, event: Event) {
+        self.scheduled += 1;
+        self.queue.push(Reverse(Due { at, order: self.scheduled, event }));
+    }
+
+    /// Lets `event` happen after `delay` from now.
+    pub fn schedule_in(&mut self, delay: SignedDuration, event: Event) {
+        let at = self.now.checked_add(delay).unwrap_or(Timestamp::MAX);
+        self.schedule(at, event);
+    }
+
+    /// A source of chance for one thing alone: requests that arrive side by side do not share it.
+    pub fn rng_for(&self, thing: &str) -> fastrand::Rng {
+        let digest = Sha256::digest(format!("{} {thing}", self.seed));
+        fastrand::Rng::with_seed(digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte)))
+    }
+
+    /// A version-4 UUID from the seeded source.
+    pub fn uuid(&mut self) -> String {
+        uuid(&mut self.rng)
+    }
+
+    /// A 40-digit hexadecimal id from the seeded source.
+    pub fn sha(&mut self) -> String {
+        (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect()
+    }
+
+    fn run_until(&mut self, now: Timestamp) {
+        while self.queue.peek().is_some_and(|Reverse(due)| due.at <= now) {
+            let Some(Reverse(due)) = self.queue.pop() else { break };
+            self.now = self.now.max(due.at);
+            due.event.apply(self);
+        }
+        self.now = self.now.max(now);
+    }
+}
+
+/// A version-4 UUID.
+pub fn uuid(rng: &mut fastrand::Rng) -> String {
+    let (high, low) = (rng.u64(..), rng.u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        0x8000 | ((low >> 48) & 0x3fff),
+        low & 0xffff_ffff_ffff
+    )
+}
+
+struct Due {
+    at: Timestamp,
+    order: u64,
+    event: Event,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
