@@ -1,1 +1,312 @@
-//! `oar state …`: looks at state files on disk.
+//! `oar state …`: looks at state files and writes them the way the original does.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::exit::Exit;
+use crate::domain::release::ZStream;
+use crate::domain::state::check::oddities;
+use crate::domain::state::error::StateError;
+use crate::domain::state::view::{Overall, State};
+use crate::domain::task::Flow;
+
+/// What can be done with state files.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum StateCommand {
+    /// Show what state files say (without FILE: the state of -r RELEASE)
+    Show {
+        /// State files
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Tell whether state files can be used, and what is odd about them (without FILE: -r RELEASE)
+    ///
+    /// Exit 0: usable; 2: not usable.
+    Check {
+        /// State files
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Write state files back in the form that every tool writes
+    ///
+    /// A file that cannot be read is left as it is (exit 2).
+    Fmt {
+        /// Change nothing; exit 5 and show the first line that would change
+        #[arg(long)]
+        check: bool,
+        /// State files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+impl StateCommand {
+    /// Does the command name no file, so that the state of `-r` is meant?
+    pub fn means_the_release(&self) -> bool {
+        match self {
+            Self::Show { files } | Self::Check { files } | Self::Fmt { files, .. } => files.is_empty(),
+        }
+    }
+}
+
+/// How a state is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command on its files; results go to `out`, errors to `err`. All files are looked at.
+pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let (files, each): (_, &dyn Fn(&Path, &str, &State) -> Result<Answer, Trouble>) = match command {
+        StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form)))),
+        StateCommand::Check { files } => {
+            (files, &|path, _, state| Ok(Answer::said(check(&path.display().to_string(), state))))
+        }
+        StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
+        StateCommand::Fmt { check: false, files } => (files, &rewrite),
+    };
+    let mut exit = Exit::Done;
+    if files.is_empty() {
+        tell(
+            err,
+            "nothing to look at",
+            "no file was named",
+            "name state files, or a release: oar -r RELEASE state show",
+        );
+        return Exit::Usage;
+    }
+    for path in files {
+        let answered = read(path).and_then(|(text, state)| each(path, &text, &state));
+        match answered {
+            Ok(answer) => {
+                // Whoever closed the pipe has seen enough.
+                let _ = out.write_all(answer.text.as_bytes());
+                if answer.differs && exit == Exit::Done {
+                    exit = Exit::Failed;
+                }
+            }
+            Err(trouble) => {
+                tell(err, &format!("{} cannot be used", path.display()), &trouble.why, &trouble.next);
+                exit = Exit::Usage;
+            }
+        }
+    }
+    exit
+}
+
+/// What a state says, as text or as one line of JSON, with a final line feed.
+pub fn show(state: &State, form: Form) -> String {
+    match form {
+        Form::Json => format!("{}\n", state.to_json()),
+        Form::Text => text_of(state),
+    }
+}
+
+/// One line that a state is usable, and one for each oddity.
+pub fn check(name: &str, state: &State) -> String {
+    let told = oddities(state);
+    let mut text = match told.len() {
+        0 => format!("{name}: ok\n"),
+        1 => format!("{name}: ok, 1 thing is odd\n"),
+        n => format!("{name}: ok, {n} things are odd\n"),
+    };
+    for oddity in told {
+        let _ = writeln!(text, "  {oddity}");
+    }
+    text
+}
+
+fn text_of(state: &State) -> String {
+    let metadata = state.metadata();
+    let flow =
+        if metadata.shipment_mr.as_deref().is_some_and(|url| !url.is_empty()) { Flow::Konflux } else { Flow::Errata };
+    let overall = match state.overall(flow) {
+        Overall::Green => "Green",
+        Overall::Red => "Red",
+    };
+    let mut text = format!("{} ({flow}): {overall}, updated {}\n", state.release(), state.updated_at());
+    let advisories: Vec<_> = metadata.advisory_ids.iter().map(|(impetus, id)| format!("{impetus} {id}")).collect();
+    for (label, value) in [
+        ("release date", metadata.release_date),
+        ("jira ticket", metadata.jira_ticket),
+        ("advisories", Some(advisories.join(", ")).filter(|list| !list.is_empty())),
+        ("shipment", metadata.shipment_mr),
+    ] {
+        let _ = writeln!(text, "  {label:<13} {}", value.as_deref().unwrap_or("-"));
+    }
+    for entry in state.tasks() {
+        let (started, completed) = (entry.started_at.as_deref(), entry.completed_at.as_deref());
+        let times = format!("{} .. {}", started.unwrap_or("-"), completed.unwrap_or("-"));
+        let job = entry.job_ref.as_ref().map(|job| format!("  {job}")).unwrap_or_default();
+        let _ = writeln!(text, "  {:<26} {:<12} {times}{job}", entry.name, entry.status.as_str());
+    }
+    for issue in state.issues().iter().filter(|issue| !issue.resolved) {
+        let kind = if issue.blocker { "blocker" } else { "note" };
+        let _ = writeln!(text, "  {kind} {}: {}", issue.id, issue.issue.lines().next().unwrap_or_default());
+    }
+    text
+}
+
+struct Answer {
+    text: String,
+    differs: bool,
+}
+
+impl Answer {
+    const fn said(text: String) -> Self {
+        Self { text, differs: false }
+    }
+}
+
+/// Why a file was not worked on.
+struct Trouble {
+    why: String,
+    next: String,
+}
+
+impl From<StateError> for Trouble {
+    fn from(error: StateError) -> Self {
+        Self { why: error.to_string(), next: error.next_step() }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self { why: error.to_string(), next: "check the path and its permissions".to_owned() }
+    }
+}
+
+/// A file that is named like a release has to be the file of that release.
+fn read(path: &Path) -> Result<(String, State), Trouble> {
+    let bytes = std::fs::read(path)?;
+    let text = String::from_utf8(bytes).map_err(|error| Trouble {
+        why: format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to()),
+        next: "take its last good version from git".to_owned(),
+    })?;
+    let named: Option<ZStream> = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+    let state = State::parse(&text, named.as_ref())?;
+    Ok((text, state))
+}
+
+fn compare(path: &Path, text: &str, state: &State) -> Answer {
+    let ours = state.to_yaml();
+    if ours == text {
+        return Answer::said(String::new());
+    }
+    let (mut theirs, mut wanted) = (text.split('\n'), ours.split('\n'));
+    let mut line = 1;
+    loop {
+        let pair = (theirs.next(), wanted.next());
+        if pair.0 != pair.1 || pair == (None, None) {
+            let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
+            let differs = format!("{}:{line}: {} would be {}\n", path.display(), show(pair.0), show(pair.1));
+            return Answer { text: differs, differs: true };
+        }
+        line += 1;
+    }
+}
+
+fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
+    let ours = state.to_yaml();
+    if ours == text {
+        return Ok(Answer::said(String::new()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    fresh.write_all(ours.as_bytes())?;
+    fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
+    fresh.persist(path).map_err(|error| error.error)?;
+    Ok(Answer::said(format!("{}: written anew\n", path.display())))
+}
+
+fn tell(err: &mut dyn Write, what: &str, why: &str, next: &str) {
+    let _ = writeln!(err, "error: {what}\n  why:  {why}\n  next: {next}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "schema_version: '1.0'\nrelease: 4.99.1\ncreated_at: '2026-01-01T00:00:00Z'\n\
+        updated_at: '2026-01-01T00:00:00Z'\nmetadata:\n  jira_ticket: null\ntasks:\n- name: stage-testing\n  status: Pass\n  \
+        started_at: '2026-01-01T00:00:00Z'\n  completed_at: '2026-01-01T01:00:00Z'\n  result: null\nissues: []\n";
+
+    fn on(text: &str, command: fn(Vec<PathBuf>) -> StateCommand) -> (Exit, String, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("4.99.1.yaml");
+        std::fs::write(&path, text).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = run(&command(vec![path.clone()]), Form::Text, &mut out, &mut err);
+        let plain = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&path.display().to_string(), "FILE");
+        (exit, plain(out), plain(err), std::fs::read_to_string(&path).unwrap())
+    }
+
+    fn fmt(files: Vec<PathBuf>) -> StateCommand {
+        StateCommand::Fmt { check: false, files }
+    }
+
+    fn fmt_check(files: Vec<PathBuf>) -> StateCommand {
+        StateCommand::Fmt { check: true, files }
+    }
+
+    #[test]
+    fn a_file_in_the_common_form_needs_no_formatting() {
+        assert_eq!(on(GOOD, fmt_check), (Exit::Done, String::new(), String::new(), GOOD.to_owned()));
+        assert_eq!(on(GOOD, fmt).3, GOOD);
+    }
+
+    #[test]
+    fn fmt_check_shows_the_first_line_that_would_change_and_changes_nothing() {
+        let other = GOOD.replace("release: 4.99.1", "release: '4.99.1'");
+        let (exit, out, err, left) = on(&other, fmt_check);
+        assert_eq!((exit, err.as_str()), (Exit::Failed, ""));
+        assert_eq!(out, "FILE:2: \"release: '4.99.1'\" would be \"release: 4.99.1\"\n");
+        assert_eq!(left, other);
+        assert_eq!(on(&other, fmt).3, GOOD);
+    }
+
+    #[test]
+    fn a_broken_file_is_explained_and_left_alone() {
+        for (broken, why) in [
+            (
+                GOOD.replace("release: 4.99.1", "release: 4.99"),
+                "line 2: release is a decimal number (4.99), but must be text",
+            ),
+            (GOOD.replace("issues: []", "tasks: []"), "line 13: the key \"tasks\" stands twice in one mapping"),
+            (GOOD.replace("  status", "\tstatus"), "line 9: a tab where YAML allows only spaces"),
+            (GOOD.replace("4.99.1", "4.99.2"), "the file says release 4.99.2, but 4.99.1 was asked for"),
+            (GOOD.replace("'1.0'", "'2.0'"), "schema_version is \"2.0\"; this program works on 1.x"),
+            (String::new(), "the document is null, not a mapping with schema_version, release, …"),
+        ] {
+            let (exit, out, err, left) = on(&broken, fmt);
+            assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+            assert_eq!(left, broken);
+            let lines: Vec<&str> = err.lines().collect();
+            assert_eq!(lines[..2], ["error: FILE cannot be used", &format!("  why:  {why}")]);
+            assert!(lines[2].starts_with("  next: "), "{err}");
+        }
+    }
+
+    #[test]
+    fn show_tells_where_the_release_stands() {
+        let (exit, out, _, _) = on(GOOD, |files| StateCommand::Show { files });
+        assert_eq!(exit, Exit::Done);
+        assert_eq!(
+            out,
+            "4.99.1 (Errata): Green, updated 2026-01-01T00:00:00Z\n  release date  -\n  jira ticket   -\n  advisories    -\n  \
+             shipment      -\n  stage-testing              Pass         2026-01-01T00:00:00Z .. 2026-01-01T01:00:00Z\n"
+        );
+    }
+
+    #[test]
+    fn check_names_what_is_odd() {
+        let odd = GOOD.replace("status: Pass", "status: Paused");
+        let (exit, out, _, _) = on(&odd, |files| StateCommand::Check { files });
+        assert_eq!(exit, Exit::Done);
+        assert_eq!(out, "FILE: ok, 1 thing is odd\n  stage-testing has the unknown status \"Paused\"; it is kept\n");
+    }
+}

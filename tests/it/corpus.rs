@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use oar::domain::acceptance::{RecordVerdict, judge};
 use oar::domain::state::document::{Map, Node, Scalar};
 use oar::domain::state::emitter::emit;
 use oar::domain::state::view::State;
@@ -100,6 +101,39 @@ fn the_oddities_of_real_states_are_told_and_not_repaired() {
     if !told.is_empty() {
         assert!(told.iter().any(|line| line.starts_with("4.15.65: image-consistency-check started at")), "{told:#?}");
     }
+}
+
+#[test]
+fn real_records_are_judged_as_recorded_unless_jobs_are_missing() {
+    let (Some(records), Some(jobs)) = (data("record"), data("jobs/history")) else { return };
+    let table = std::fs::read_to_string(records.join("expected.tsv")).expect("a table");
+    let mut lines = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let names = lines.next().expect("a head");
+    let mut judged = 0;
+    for row in lines {
+        let column = |name: &str| row[names.iter().position(|known| *known == name).expect("a column")];
+        let file = column("file");
+        let Ok(record) = std::fs::read_to_string(records.join("_releases").join(file)) else { continue };
+        let build = file.trim_start_matches("ocp-test-result-").trim_end_matches("-amd64.json");
+        let minor: String = build.split('.').take(2).collect::<Vec<_>>().join(".");
+        let registry = jobs.join(format!("{}__ocp-{minor}-test-jobs-amd64.json", column("registry_at")));
+        let Ok(registry) = std::fs::read_to_string(registry) else { continue };
+        let verdict = judge(build, Some(&record), Some(&registry));
+        let promoted = column("recorded_manual_promotion") == "true";
+        let fits = match (&verdict, column("strict_decision")) {
+            (RecordVerdict::Accepted { .. }, decision) => promoted || decision == "ACCEPTED",
+            (RecordVerdict::Rejected { .. }, _) => !promoted && column("recorded_accepted") == "false",
+            (RecordVerdict::Aggregating { missing }, decision) => match decision {
+                "INCOMPLETE" => column("strict_job_verdicts").contains(&format!("NOT_TRIGGERED={}", missing.len())),
+                other => other == "IN_PROGRESS",
+            },
+            (RecordVerdict::NotStarted, _) => column("recorded_aggregated") == "-",
+            (RecordVerdict::Missing | RecordVerdict::Invalid { .. }, _) => false,
+        };
+        assert!(fits, "{file}: {verdict:?}, recorded as {row:?}");
+        judged += 1;
+    }
+    assert!(judged > 10, "only {judged} records were judged");
 }
 
 /// Feeds a program that answers each JSON line with one of its own.

@@ -59,7 +59,7 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
 
 /// Remembers that a message was sent.
 pub(super) fn notified(document: &mut Map, task: Task, key: &str) {
-    let key = Node::text(key);
+    let key = Node::text(text::note(key));
     let sent = entry(document, task).list_mut("result", "notified");
     if !sent.contains(&key) {
         sent.push(key);
@@ -83,7 +83,9 @@ fn step(stored: &TaskEntry, from: TaskStatus, set: &SetTask, result: Option<&str
     let same_moment = stored.completed_at.as_deref() == Some(&stamp(set.at));
     let same_result = result.is_none_or(|result| stored.result.as_deref() == Some(result));
     match (from, set.to) {
-        (TaskStatus::InProgress, TaskStatus::InProgress) if is_other_job(stored.job_ref.as_ref(), &set.job_ref) => {
+        (TaskStatus::InProgress, TaskStatus::InProgress | TaskStatus::Pass | TaskStatus::Fail)
+            if is_other_job(stored.job_ref.as_ref(), &set.job_ref) =>
+        {
             Step::NewAttempt
         }
         (TaskStatus::InProgress, TaskStatus::InProgress) => Step::Refresh,
@@ -122,13 +124,19 @@ fn move_times(entry: &mut Map, stored: &TaskEntry, from: TaskStatus, set: &SetTa
         attempt.class.clone_from(&set.class);
         attempt.note = set.note.as_deref().map(text::note);
         attempt.job_ref = match &set.job_ref {
+            Change::Set(_) if step == Step::End && is_other_job(stored.job_ref.as_ref(), &set.job_ref) => {
+                stored.job_ref.clone()
+            }
             Change::Set(job) => Some(job.clone()),
             Change::Keep if step == Step::NewAttempt => None,
             Change::Keep | Change::Clear => stored.job_ref.clone(),
         };
     };
+    if from != TaskStatus::InProgress {
+        keep_job(&mut attempts, stored, set, step);
+    }
     match step {
-        Step::Refresh if set.job_ref == Change::Clear && stored.job_ref.is_some() => {
+        Step::Refresh if from == TaskStatus::InProgress && set.job_ref == Change::Clear && stored.job_ref.is_some() => {
             let running = running(&mut attempts, stored);
             running.job_ref.clone_from(&stored.job_ref);
         }
@@ -168,6 +176,21 @@ fn move_times(entry: &mut Map, stored: &TaskEntry, from: TaskStatus, set: &SetTa
     if attempts != stored.attempts {
         let surplus = attempts.len().saturating_sub(MAX_ATTEMPTS);
         write_attempts(entry, &attempts[surplus..], &stored.attempts, surplus);
+    }
+}
+
+/// A job that no attempt tells of gets one of its own before its reference goes.
+fn keep_job(attempts: &mut Vec<Attempt>, stored: &TaskEntry, set: &SetTask, step: Step) {
+    let goes = match &set.job_ref {
+        Change::Clear => true,
+        Change::Set(_) => is_other_job(stored.job_ref.as_ref(), &set.job_ref),
+        Change::Keep => step == Step::NewAttempt,
+    };
+    let told = attempts.iter().any(|attempt| attempt.job_ref == stored.job_ref);
+    if goes && !told && stored.job_ref.is_some() {
+        let job_ref = stored.job_ref.clone();
+        let outcome = Some(SUPERSEDED.to_owned());
+        attempts.push(Attempt { ended_at: Some(set.at), outcome, job_ref, ..blank_attempt(attempts) });
     }
 }
 
@@ -268,7 +291,7 @@ fn job_node(job: &JobRef) -> Node {
 
 fn intent_node(intent: &Intent) -> Node {
     Node::Map(Map::from([
-        ("key", Node::text(&intent.key)),
+        ("key", Node::text(text::note(&intent.key))),
         ("at", Node::optional(intent.at.map(stamp))),
         ("by", Node::text(text::note(&intent.by))),
     ]))
