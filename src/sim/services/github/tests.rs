@@ -129,7 +129,7 @@ async fn a_tree_lists_what_the_contents_list_with_gits_own_ids() {
     assert_eq!(blob.json()["size"], 3);
     // The id Git gives to a tree with one file `a` of the text "b".
     let files = std::collections::BTreeMap::from([("a".to_owned(), "b".to_owned())]);
-    assert_eq!(super::trees::Node::of(&files).sha(), "00264970afd30838f2a3b17376e05f8ca03b658b");
+    assert_eq!(super::trees::Node::of(&files, "http://127.0.0.1:1").sha(), "00264970afd30838f2a3b17376e05f8ca03b658b");
 }
 
 #[tokio::test]
@@ -184,4 +184,13 @@ async fn raw_files_need_no_credential() {
     let said = asking.get("/github_raw/openshift/release-tests/z-stream/_releases/4.20/4.20.z.yaml").await;
     assert_eq!((said.status.as_u16(), said.text.as_str()), (200, "releases: {}\n"));
     assert_eq!(asking.get("/github_raw/openshift/release-tests/z-stream/none").await.status, 404);
+}
+
+#[test]
+fn the_port_of_the_world_does_not_show_in_the_ids_of_trees() {
+    let tree = |base_url: &str| {
+        let files = std::collections::BTreeMap::from([("a/b".to_owned(), format!("url: {base_url}/x\n"))]);
+        super::trees::Node::of(&files, base_url).sha().to_owned()
+    };
+    assert_eq!(tree("http://127.0.0.1:1"), tree("http://127.0.0.1:65000"));
 }
