@@ -41,6 +41,8 @@ pub struct Github {
     pub head_moves: u32,
     /// Requests per hour, when the scenario limits them.
     pub limit: Option<Limit>,
+    #[serde(skip)]
+    base_url: String,
 }
 
 /// A branch and its files.
@@ -68,8 +70,8 @@ pub struct Limit {
 }
 
 impl Branch {
-    fn commit(&mut self, message: &str) -> &str {
-        let tree = trees::Node::of(&self.files).sha().to_owned();
+    fn commit(&mut self, message: &str, base_url: &str) -> &str {
+        let tree = trees::Node::of(&self.files, base_url).sha().to_owned();
         let parent = std::mem::take(&mut self.head);
         let order = self.messages.len();
         self.head = wire::sha1_hex(format!("tree {tree}\nparent {parent}\n{order} {message}").as_bytes());
@@ -83,12 +85,12 @@ impl Branch {
 
 impl Github {
     /// Three branches with a first commit each; actors put the files there.
-    pub fn new(_plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut github = Self::default();
+    pub fn new(_plan: &ReleasePlan, base_url: &str, _rng: &mut fastrand::Rng) -> Self {
+        let mut github = Self { base_url: base_url.to_owned(), ..Self::default() };
         for name in BRANCHES {
             let mut branch = Branch::default();
             branch.files.insert("README.md".to_owned(), format!("Branch {name}.\n"));
-            branch.commit("Begin");
+            branch.commit("Begin", base_url);
             github.branches.insert(name.to_owned(), branch);
         }
         github
@@ -98,7 +100,7 @@ impl Github {
     pub fn put_file(&mut self, branch: &str, path: &str, content: &str) {
         let branch = self.branches.entry(branch.to_owned()).or_default();
         branch.files.insert(path.to_owned(), content.to_owned());
-        branch.commit(&format!("Update {path}"));
+        branch.commit(&format!("Update {path}"), &self.base_url);
     }
 
     /// The text of a file, if it is there.

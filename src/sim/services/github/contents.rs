@@ -80,8 +80,13 @@ pub(super) async fn read(
     let Some((branch, files)) = facts.github.resolve(reference).map(|(name, branch)| (name, &branch.files)) else {
         return problem(StatusCode::NOT_FOUND, &format!("No commit found for the ref {reference}"));
     };
-    let root = Node::of(files);
-    let Some(node) = root.at(&path) else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    let root = match files.get(&path) {
+        Some(text) => Node::file(text),
+        None => Node::of(files, &facts.base_url),
+    };
+    let Some(node) = (if files.contains_key(&path) { Some(&root) } else { root.at(&path) }) else {
+        return problem(StatusCode::NOT_FOUND, "Not Found");
+    };
     let accept = wire::header_text(&headers, "accept").unwrap_or_default();
     let raw = accept.contains("raw");
     let etag = format!("W/\"{}{}\"", node.sha(), if raw { "-raw" } else { "" });
@@ -177,7 +182,7 @@ pub(super) async fn write(
         return problem(StatusCode::NOT_FOUND, "Not Found");
     };
     branch.files.insert(path.clone(), content);
-    branch.commit(message);
+    branch.commit(message, world.base_url());
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     wire::json(status, &committed(&facts, &owner, &repo, &branch_name, &path, message))
 }
@@ -208,7 +213,7 @@ pub(super) async fn delete(
     let message = text_of(&sent, "message").unwrap_or_default();
     if let Some(branch) = facts.github.branches.get_mut(&branch_name) {
         branch.files.remove(&path);
-        branch.commit(message);
+        branch.commit(message, world.base_url());
     }
     let mut answer = committed(&facts, &owner, &repo, &branch_name, &path, message);
     answer["content"] = Value::Null;
@@ -244,7 +249,7 @@ fn may_change(
     if text_of(sent, "message").is_none_or(str::is_empty) {
         return Err(Box::new(unprocessable("\"message\" wasn't supplied.")));
     }
-    let root = Node::of(&branch.files);
+    let root = Node::of(&branch.files, &facts.base_url);
     let current = root.at(path);
     let odd = path.split('/').any(|part| matches!(part, "" | "." | ".."));
     if odd || current.is_some_and(|node| node.kind() == "tree") {
@@ -272,7 +277,7 @@ fn committed(facts: &Facts, owner: &str, repo: &str, branch_name: &str, path: &s
     let place = Place { base_url: &facts.base_url, repo: format!("{owner}/{repo}"), branch: branch_name };
     let empty = super::Branch::default();
     let branch = facts.github.branches.get(branch_name).unwrap_or(&empty);
-    let root = Node::of(&branch.files);
+    let root = Node::of(&branch.files, &facts.base_url);
     let content = root.at(path).map_or(Value::Null, |node| place.entry(path, node));
     json!({ "content": content, "commit": commit_json(&place, branch, root.sha(), message, facts.now) })
 }
@@ -349,7 +354,7 @@ pub(super) async fn branch(
     let inner = commit_json(
         &place,
         branch,
-        Node::of(&branch.files).sha(),
+        Node::of(&branch.files, &facts.base_url).sha(),
         branch.messages.last().map_or("", String::as_str),
         facts.now,
     );

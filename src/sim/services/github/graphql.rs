@@ -80,7 +80,7 @@ fn repository(github: &Github, fields: &[Field]) -> Result<Value, Value> {
             "object" => {
                 let expression = field.argument("expression");
                 let (reference, path) = expression.split_once(':').unwrap_or((expression, ""));
-                let root = github.resolve(reference).map(|(_, branch)| Node::of(&branch.files));
+                let root = github.resolve(reference).map(|(_, branch)| Node::of(&branch.files, &github.base_url));
                 match root.as_ref().and_then(|root| root.at(path)) {
                     Some(node) => object(node, path, &field.inside)?,
                     None => Value::Null,

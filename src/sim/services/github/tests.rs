@@ -1,1 +1,196 @@
-use super::*;
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::sim::services::asking::{Asking, Said};
+use crate::sim::services::wire;
+
+const FILE: &str = "/github/repos/openshift/release-tests/contents/_releases/4.20/statebox/4.20.17.yaml";
+
+fn write(text: &str, sha: Option<&str>) -> Value {
+    let mut body = json!({ "message": "Save", "branch": "z-stream", "content": wire::base64(text.as_bytes()) });
+    if let Some(sha) = sha {
+        body["sha"] = json!(sha);
+    }
+    body
+}
+
+fn message(said: &Said) -> String {
+    said.json()["message"].as_str().expect("a message").to_owned()
+}
+
+#[tokio::test]
+async fn a_write_with_a_stale_sha_is_refused_with_409() {
+    let asking = Asking::smooth();
+    let created = asking.put(FILE, &write("one", None)).await;
+    assert_eq!(created.status, 201);
+    let first = created.json()["content"]["sha"].as_str().expect("a sha").to_owned();
+    assert_eq!(first, wire::blob_sha(b"one"));
+    assert_eq!(asking.put(FILE, &write("two", Some(&first))).await.status, 200);
+    let stale = asking.put(FILE, &write("three", Some(&first))).await;
+    assert_eq!(stale.status, 409);
+    assert!(message(&stale).ends_with(&format!("does not match {first}")));
+    assert_eq!(asking.world.facts().github.file("z-stream", "_releases/4.20/statebox/4.20.17.yaml"), Some("two"));
+}
+
+#[tokio::test]
+async fn a_write_without_a_sha_never_replaces_a_file() {
+    let asking = Asking::smooth();
+    asking.put(FILE, &write("one", None)).await;
+    let refused = asking.put(FILE, &write("two", None)).await;
+    assert_eq!(refused.status, 422);
+    assert!(message(&refused).contains("\"sha\" wasn't supplied"));
+}
+
+#[tokio::test]
+async fn a_head_that_moved_refuses_a_write_that_is_otherwise_right() {
+    let asking = Asking::smooth();
+    asking.world.facts().github.head_moves = 1;
+    assert_eq!(asking.put(FILE, &write("one", None)).await.status, 409);
+    assert_eq!(asking.put(FILE, &write("one", None)).await.status, 201);
+}
+
+#[tokio::test]
+async fn branches_and_references_that_do_not_exist_are_named() {
+    let asking = Asking::smooth();
+    let mut body = write("one", None);
+    body["branch"] = json!("nowhere");
+    let refused = asking.put(FILE, &body).await;
+    assert_eq!((refused.status.as_u16(), message(&refused)), (404, "Branch nowhere not found".to_owned()));
+    let refused = asking.get(&format!("{FILE}?ref=nowhere")).await;
+    assert_eq!((refused.status.as_u16(), message(&refused)), (404, "No commit found for the ref nowhere".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unchanged_file_is_answered_with_304() {
+    let asking = Asking::smooth();
+    asking.put(FILE, &write("one", None)).await;
+    let path = format!("{FILE}?ref=z-stream");
+    let read = asking.get(&path).await;
+    let etag = read.headers["etag"].to_str().expect("an etag").to_owned();
+    let again = asking.ask(Method::GET, &path, &[("if-none-match", &etag)], Vec::new()).await;
+    assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
+    asking.put(FILE, &write("two", Some(&wire::blob_sha(b"one")))).await;
+    let changed = asking.ask(Method::GET, &path, &[("if-none-match", &etag)], Vec::new()).await;
+    assert_eq!(changed.status, 200);
+    let content = changed.json()["content"].as_str().expect("content").to_owned();
+    assert_eq!(wire::from_base64(&content).expect("base64"), b"two");
+}
+
+#[tokio::test]
+async fn credentials_are_taken_in_both_schemes_and_a_user_agent_is_needed() {
+    let asking = Asking::smooth();
+    let token = asking.world.credentials().github_token.clone();
+    for (value, status) in [
+        (format!("Bearer {token}"), 200),
+        (format!("token {token}"), 200),
+        ("Bearer something".to_owned(), 401),
+        (String::new(), 401),
+    ] {
+        let said = asking.ask(Method::GET, "/github/rate_limit", &[("authorization", &value)], Vec::new()).await;
+        assert_eq!(said.status, status, "{value}");
+    }
+    let refusal = super::refuse("/rate_limit", &axum::http::HeaderMap::new(), asking.world.credentials());
+    assert_eq!(refusal.map(|answer| answer.status().as_u16()), Some(403));
+}
+
+#[tokio::test]
+async fn the_published_models_of_octocrab_read_the_answers() {
+    let asking = Asking::smooth();
+    let created = asking.put(FILE, &write("one", None)).await;
+    let update: octocrab::models::repos::FileUpdate = serde_json::from_str(&created.text).expect("an update");
+    assert_eq!(update.content.path, "_releases/4.20/statebox/4.20.17.yaml");
+    let read = asking.get(&format!("{FILE}?ref=z-stream")).await;
+    let content: octocrab::models::repos::Content = serde_json::from_str(&read.text).expect("a file");
+    assert_eq!(content.decoded_content().as_deref(), Some("one"));
+    let folder = asking.get("/github/repos/openshift/release-tests/contents/_releases?ref=z-stream").await;
+    let list: Vec<octocrab::models::repos::Content> = serde_json::from_str(&folder.text).expect("a folder");
+    assert!(list.iter().any(|entry| entry.name == "4.20" && entry.r#type == "dir"));
+    let repository = asking.get("/github/repos/openshift/release-tests").await;
+    serde_json::from_str::<octocrab::models::Repository>(&repository.text).expect("a repository");
+    let limit = asking.get("/github/rate_limit").await;
+    serde_json::from_str::<octocrab::models::RateLimit>(&limit.text).expect("a limit");
+    let gone = asking
+        .send(Method::DELETE, FILE, &json!({ "message": "Drop", "branch": "z-stream", "sha": wire::blob_sha(b"one") }))
+        .await;
+    assert_eq!(gone.status, 200);
+    serde_json::from_str::<octocrab::models::repos::FileDeletion>(&gone.text).expect("a deletion");
+    assert_eq!(asking.get(&format!("{FILE}?ref=z-stream")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_tree_lists_what_the_contents_list_with_gits_own_ids() {
+    let asking = Asking::smooth();
+    asking.put(FILE, &write("one", None)).await;
+    let body = asking.get("/github/repos/openshift/release-tests/git/trees/z-stream?recursive=1").await.json();
+    let list = body["tree"].as_array().expect("a tree");
+    let file = list.iter().find(|entry| entry["path"] == "_releases/4.20/statebox/4.20.17.yaml").expect("the file");
+    assert_eq!(file["sha"], wire::blob_sha(b"one"));
+    let blob = asking.get(&format!("/github/repos/openshift/release-tests/git/blobs/{}", wire::blob_sha(b"one"))).await;
+    assert_eq!(blob.json()["size"], 3);
+    // The id Git gives to a tree with one file `a` of the text "b".
+    let files = std::collections::BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    assert_eq!(super::trees::Node::of(&files, "http://127.0.0.1:1").sha(), "00264970afd30838f2a3b17376e05f8ca03b658b");
+}
+
+#[tokio::test]
+async fn one_graphql_question_reads_many_files_and_misses_are_null() {
+    let asking = Asking::smooth();
+    asking.put(FILE, &write("one", None)).await;
+    let query = r#"query($owner: String!) { repository(owner: $owner, name: "release-tests") {
+        a: object(expression: "z-stream:_releases/4.20/statebox/4.20.17.yaml") { ... on Blob { text byteSize isTruncated } }
+        b: object(expression: "z-stream:_releases/none.yaml") { ... on Blob { text } }
+        c: object(expression: "z-stream:_releases/4.20") { ... on Tree { entries { name type object {
+            ... on Tree { entries { name object { ... on Blob { text } } } } ... on Blob { text } } } } }
+    } }"#;
+    let body = json!({ "query": query, "variables": { "owner": "openshift" } });
+    let answer = asking.post("/github/graphql", &body).await.json();
+    let repository = &answer["data"]["repository"];
+    assert_eq!(repository["a"], json!({ "text": "one", "byteSize": 3, "isTruncated": false }));
+    assert_eq!(repository["b"], Value::Null);
+    let folder = repository["c"]["entries"].as_array().expect("entries");
+    let statebox = folder.iter().find(|entry| entry["name"] == "statebox").expect("the folder");
+    assert_eq!(statebox["object"]["entries"][0]["object"]["text"], "one");
+}
+
+#[tokio::test]
+async fn graphql_errors_come_with_200() {
+    let asking = Asking::smooth();
+    for query in ["{ repository(owner: \"a\", name: \"b\") { name } }", "{ nothing }", "{ repository(", "{ a { b }"] {
+        let said = asking.post("/github/graphql", &json!({ "query": query })).await;
+        assert_eq!(said.status, 200, "{query}");
+        assert!(said.json()["errors"][0]["message"].is_string(), "{query}: {}", said.text);
+    }
+}
+
+#[tokio::test]
+async fn a_used_up_allowance_is_refused_until_the_hour_is_over() {
+    let asking = Asking::smooth();
+    {
+        let mut facts = asking.world.facts();
+        let reset = facts.now + jiff::SignedDuration::from_hours(1);
+        facts.github.limit = Some(super::Limit { limit: 1, used: 1, reset });
+    }
+    let refused = asking.put(FILE, &write("one", None)).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.headers["x-ratelimit-remaining"], "0");
+    asking.pass(60);
+    assert_eq!(asking.put(FILE, &write("one", None)).await.status, 201);
+}
+
+#[tokio::test]
+async fn raw_files_need_no_credential() {
+    let asking = Asking::smooth();
+    asking.world.facts().github.put_file("z-stream", "_releases/4.20/4.20.z.yaml", "releases: {}\n");
+    let said = asking.get("/github_raw/openshift/release-tests/z-stream/_releases/4.20/4.20.z.yaml").await;
+    assert_eq!((said.status.as_u16(), said.text.as_str()), (200, "releases: {}\n"));
+    assert_eq!(asking.get("/github_raw/openshift/release-tests/z-stream/none").await.status, 404);
+}
+
+#[test]
+fn the_port_of_the_world_does_not_show_in_the_ids_of_trees() {
+    let tree = |base_url: &str| {
+        let files = std::collections::BTreeMap::from([("a/b".to_owned(), format!("url: {base_url}/x\n"))]);
+        super::trees::Node::of(&files, base_url).sha().to_owned()
+    };
+    assert_eq!(tree("http://127.0.0.1:1"), tree("http://127.0.0.1:65000"));
+}

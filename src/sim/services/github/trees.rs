@@ -33,26 +33,34 @@ pub(super) enum Node<'a> {
 
 impl<'a> Node<'a> {
     /// The tree of all files.
-    pub(super) fn of(files: &'a BTreeMap<String, String>) -> Self {
+    ///
+    /// Ids of trees are reckoned as if the world's address were not in the files, so that the same
+    /// seed gives the same ids on every port; ids of files are always those of their bytes.
+    pub(super) fn of(files: &'a BTreeMap<String, String>, base_url: &str) -> Self {
         let all: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-        Self::tree(&all)
+        Self::tree(&all, base_url)
     }
 
-    fn tree(files: &[(&'a str, &'a str)]) -> Self {
+    /// One file.
+    pub(super) fn file(text: &'a str) -> Self {
+        Self::Blob { sha: wire::blob_sha(text.as_bytes()), text }
+    }
+
+    fn tree(files: &[(&'a str, &'a str)], base_url: &str) -> Self {
         let mut entries = BTreeMap::new();
         let mut below: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
         for (path, text) in files {
             match path.split_once('/') {
                 Some((folder, rest)) => below.entry(folder).or_default().push((rest, text)),
                 None => {
-                    entries.insert(*path, Self::Blob { sha: wire::blob_sha(text.as_bytes()), text });
+                    entries.insert(*path, Self::file(text));
                 }
             }
         }
         for (folder, inside) in below {
-            entries.insert(folder, Self::tree(&inside));
+            entries.insert(folder, Self::tree(&inside, base_url));
         }
-        Self::Tree { sha: tree_sha(&entries), entries }
+        Self::Tree { sha: tree_sha(&entries, base_url), entries }
     }
 
     pub(super) fn sha(&self) -> &str {
@@ -113,7 +121,7 @@ impl<'a> Node<'a> {
 }
 
 /// Git sorts folders as if their names ended in a slash.
-fn tree_sha(entries: &BTreeMap<&str, Node<'_>>) -> String {
+fn tree_sha(entries: &BTreeMap<&str, Node<'_>>, base_url: &str) -> String {
     let mut sorted: Vec<(String, &str, &Node<'_>)> = entries
         .iter()
         .map(|(name, node)| {
@@ -126,7 +134,11 @@ fn tree_sha(entries: &BTreeMap<&str, Node<'_>>) -> String {
     for (_, name, node) in sorted {
         let mode = if node.kind() == "tree" { "40000" } else { "100644" };
         body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
-        body.extend(from_hex(node.sha()));
+        let id = match node {
+            Node::Blob { text, .. } if text.contains(base_url) => wire::blob_sha(text.replace(base_url, "").as_bytes()),
+            Node::Blob { sha, .. } | Node::Tree { sha, .. } => sha.clone(),
+        };
+        body.extend(from_hex(&id));
     }
     let mut hash = Sha1::new();
     hash.update(format!("tree {}\0", body.len()));
@@ -153,10 +165,10 @@ pub(super) async fn show(
     let deep = wire::pairs(query.as_deref().unwrap_or_default()).contains_key("recursive");
     let (reference, path) = wanted.split_once(':').unwrap_or((&wanted, ""));
     let url = format!("{}/github/repos/{owner}/{repo}", facts.base_url);
-    let by_reference = facts.github.resolve(reference).map(|(_, branch)| Node::of(&branch.files));
+    let by_reference = facts.github.resolve(reference).map(|(_, branch)| Node::of(&branch.files, &facts.base_url));
     let roots: Vec<Node<'_>> = match by_reference {
         Some(root) => vec![root],
-        None => facts.github.branches.values().map(|branch| Node::of(&branch.files)).collect(),
+        None => facts.github.branches.values().map(|branch| Node::of(&branch.files, &facts.base_url)).collect(),
     };
     let found = roots.iter().find_map(|root| {
         let at = if roots.len() == 1 { Some(root) } else { root.find_tree(reference) };

@@ -473,7 +473,6 @@ async fn file(State(world): State<World>, Path((project, path)): MrPath, RawQuer
         "file_path": path,
         "size": text.len(),
         "encoding": "base64",
-        "content_sha256": wire::sha256_hex(text.as_bytes()),
         "ref": reference,
         "blob_id": wire::blob_sha(text.as_bytes()),
         "commit_id": id,

@@ -1,1 +1,238 @@
-use super::*;
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::sim::events::Event;
+use crate::sim::services::asking::Asking;
+use crate::sim::services::wire;
+
+const PROJECT: &str = "/gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data";
+
+fn shipment(asking: &Asking) -> String {
+    format!("{PROJECT}/merge_requests/{}", asking.world.facts().release.shipment_iid)
+}
+
+fn happens(asking: &Asking, event: Event) {
+    let mut facts = asking.world.facts();
+    event.apply(&mut facts);
+}
+
+/// The shipment file of a kind at the head of the merge request.
+async fn file(asking: &Asking, kind: &str) -> (String, Value) {
+    let mr = asking.get(&shipment(asking)).await.json();
+    let diffs = asking.get(&format!("{}/diffs?per_page=100", shipment(asking))).await.json();
+    let diffs = diffs.as_array().expect("diffs").clone();
+    let path =
+        diffs.iter().filter_map(|diff| diff["new_path"].as_str()).find(|path| path.contains(&format!(".{kind}.")));
+    let path = path.expect("a file").to_owned();
+    let encoded = path.replace('/', "%2F");
+    let sha = mr["diff_refs"]["head_sha"].as_str().expect("a head").to_owned();
+    (path, asking.get(&format!("{PROJECT}/repository/files/{encoded}?ref={sha}")).await.json())
+}
+
+fn yaml(file: &Value) -> Value {
+    let bytes = wire::from_base64(file["content"].as_str().expect("content")).expect("base64");
+    serde_yaml::from_slice(&bytes).expect("YAML")
+}
+
+#[tokio::test]
+async fn the_shipment_is_open_with_a_file_per_kind() {
+    let asking = Asking::smooth();
+    let mr = asking.get(&shipment(&asking)).await.json();
+    assert_eq!((&mr["state"], &mr["title"]), (&json!("opened"), &json!("Shipment for 4.20.17")));
+    let (_, image) = file(&asking, "image").await;
+    let image = yaml(&image);
+    let components = image["shipment"]["snapshot"]["spec"]["components"].as_array().expect("components");
+    assert_eq!(components.len(), 188);
+    assert!(
+        image["shipment"]["data"]["releaseNotes"]["issues"]["fixed"].as_array().is_some_and(|fixed| fixed.len() == 6)
+    );
+    let (_, fbc) = file(&asking, "fbc").await;
+    assert_eq!(yaml(&fbc)["shipment"]["metadata"]["fbc"], true);
+}
+
+#[tokio::test]
+async fn the_stage_release_writes_urls_label_and_a_reachable_advisory() {
+    let asking = Asking::smooth();
+    let before = asking.get(&format!("{}/pipelines", shipment(&asking))).await.json();
+    let bridges = format!("{PROJECT}/pipelines/{}/bridges?per_page=100", before[0]["id"]);
+    let stage = |list: &Value| -> Vec<String> {
+        let list = list.as_array().expect("bridges");
+        let stage = list.iter().filter(|bridge| bridge["stage"] == super::STAGE_RELEASE);
+        stage.map(|bridge| bridge["status"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(stage(&asking.get(&bridges).await.json()), ["manual"; 4]);
+    happens(&asking, Event::StageReleaseStarts);
+    assert_eq!(stage(&asking.get(&bridges).await.json()), ["running"; 4]);
+    happens(&asking, Event::StageReleaseFails);
+    assert!(stage(&asking.get(&bridges).await.json()).contains(&"failed".to_owned()));
+    happens(&asking, Event::StageReleaseDone);
+    assert_eq!(stage(&asking.get(&bridges).await.json()), ["success"; 4]);
+
+    let mr = asking.get(&shipment(&asking)).await.json();
+    assert_eq!(mr["labels"], json!([super::STAGE_LABEL]));
+    let after = asking.get(&format!("{}/pipelines", shipment(&asking))).await.json();
+    assert_ne!(after[0]["id"], before[0]["id"], "a new head has a new pipeline");
+    let mut images = 0;
+    for kind in ["image", "extras", "metadata"] {
+        let (_, found) = file(&asking, kind).await;
+        let url = yaml(&found)["shipment"]["environments"]["stage"]["advisory"]["internal_url"].clone();
+        let path = url.as_str().expect("a URL").trim_start_matches("http://127.0.0.1:1").to_owned();
+        let said = asking.ask(Method::GET, &path, &[("authorization", "")], Vec::new()).await;
+        let advisory: Value = serde_yaml::from_str(&said.text).expect("YAML");
+        images += advisory["spec"]["content"]["images"].as_array().expect("images").len();
+    }
+    assert_eq!(images, 860);
+}
+
+#[tokio::test]
+async fn shipment_files_follow_the_published_schema() {
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/contracts/shipment.schema.json");
+    let Ok(text) = std::fs::read_to_string(contract) else {
+        eprintln!("skipped: no contract at {contract}");
+        return;
+    };
+    let schema: Value = serde_json::from_str(&text).expect("a schema");
+    let asking = Asking::smooth();
+    happens(&asking, Event::StageReleaseDone);
+    happens(&asking, Event::ProdRelease);
+    for kind in ["image", "extras", "metadata", "fbc"] {
+        let (path, found) = file(&asking, kind).await;
+        let mut wrong = Vec::new();
+        check(&schema, &schema, &yaml(&found), &path, &mut wrong);
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+}
+
+/// The part of JSON Schema that the contract uses.
+fn check(root: &Value, schema: &Value, value: &Value, place: &str, wrong: &mut Vec<String>) {
+    if let Some(target) = schema["$ref"].as_str() {
+        return check(root, root.pointer(target.trim_start_matches('#')).expect("a definition"), value, place, wrong);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let fits = any.iter().any(|one| {
+            let mut inside = Vec::new();
+            check(root, one, value, place, &mut inside);
+            inside.is_empty()
+        });
+        if !fits {
+            wrong.push(format!("{place}: fits no alternative"));
+        }
+    }
+    let right = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("boolean") => value.is_boolean(),
+        Some("null") => value.is_null(),
+        Some(_) | None => true,
+    };
+    if !right {
+        wrong.push(format!("{place}: not of type {}", schema["type"]));
+    }
+    if schema["enum"].as_array().is_some_and(|values| !values.contains(value)) {
+        wrong.push(format!("{place}: {value} is not allowed"));
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.get(name).is_none() {
+            wrong.push(format!("{place}: {name} is missing"));
+        }
+    }
+    for (name, inside) in value.as_object().into_iter().flatten() {
+        match schema["properties"].get(name) {
+            Some(schema) => check(root, schema, inside, &format!("{place}/{name}"), wrong),
+            None if schema["additionalProperties"] == json!(false) => wrong.push(format!("{place}: {name} is unknown")),
+            None => {}
+        }
+    }
+    for inside in value.as_array().into_iter().flatten() {
+        check(root, &schema["items"], inside, &format!("{place}[]"), wrong);
+    }
+}
+
+#[tokio::test]
+async fn an_approval_by_the_same_user_twice_is_refused() {
+    let asking = Asking::smooth();
+    let path = format!("{}/approve", shipment(&asking));
+    assert_eq!(asking.post(&path, &json!({ "sha": "0".repeat(40) })).await.status, 409);
+    let head = asking.get(&shipment(&asking)).await.json()["sha"].clone();
+    assert_eq!(asking.post(&path, &json!({ "sha": head })).await.status, 201);
+    assert_eq!(asking.post(&path, &json!({ "sha": head })).await.status, 401);
+    let approvals = asking.get(&format!("{}/approvals", shipment(&asking))).await.json();
+    assert_eq!(approvals["approved_by"][0]["user"]["username"], "release-bot");
+    assert!(asking.world.facts().story.approved, "ART hears of it");
+}
+
+#[tokio::test]
+async fn dropping_a_bug_goes_through_a_merge_request_of_its_own() {
+    let asking = Asking::smooth();
+    let (path, found) = file(&asking, "extras").await;
+    let branch = asking.get(&shipment(&asking)).await.json()["source_branch"].clone();
+    let made =
+        asking.post(&format!("{PROJECT}/repository/branches"), &json!({ "branch": "drop", "ref": branch })).await;
+    assert_eq!(made.status, 201);
+    let text = String::from_utf8(wire::from_base64(found["content"].as_str().expect("content")).expect("base64"))
+        .expect("text");
+    let commit = |content: &str, seen: &Value| {
+        json!({ "branch": "drop", "commit_message": "drop bugs", "actions": [
+            { "action": "update", "file_path": path, "content": content, "last_commit_id": seen }] })
+    };
+    let commits = format!("{PROJECT}/repository/commits");
+    let seen = &found["last_commit_id"];
+    assert_eq!(asking.post(&commits, &commit(&format!("{text}# dropped\n"), seen)).await.status, 201);
+    let late = asking.post(&commits, &commit(&text, seen)).await;
+    assert_eq!((late.status.as_u16(), late.text.contains("has changed since")), (400, true));
+
+    let asked =
+        json!({ "source_branch": "drop", "target_branch": branch, "title": "4.20.17 drop bugs", "squash": true });
+    let opened = asking.post(&format!("{PROJECT}/merge_requests"), &asked).await;
+    assert_eq!(opened.status, 201);
+    assert_eq!(asking.post(&format!("{PROJECT}/merge_requests"), &asked).await.status, 409);
+    let mr = format!("{PROJECT}/merge_requests/{}", opened.json()["iid"]);
+    let merge = json!({ "merge_when_pipeline_succeeds": true });
+    assert_eq!(asking.put(&format!("{mr}/merge"), &merge).await.status, 405, "still checking");
+    asking.pass(1);
+    assert_eq!(asking.get(&mr).await.json()["merge_status"], "can_be_merged");
+    let head = asking.get(&shipment(&asking)).await.json()["sha"].clone();
+    assert_eq!(asking.put(&format!("{mr}/merge"), &merge).await.status, 200);
+    asking.pass(5);
+    assert_eq!(asking.get(&mr).await.json()["state"], "merged");
+    assert_ne!(asking.get(&shipment(&asking)).await.json()["sha"], head);
+    let (_, found) = file(&asking, "extras").await;
+    assert_ne!(found["last_commit_id"], *seen);
+}
+
+#[tokio::test]
+async fn notes_are_listed_newest_first_and_in_pages() {
+    let asking = Asking::smooth();
+    let path = format!("{}/notes", shipment(&asking));
+    for n in 1..=3 {
+        assert_eq!(asking.post(&path, &json!({ "body": format!("note {n}") })).await.status, 201);
+    }
+    assert_eq!(asking.post(&path, &json!({ "body": "" })).await.status, 400);
+    let first = asking.get(&format!("{path}?per_page=2")).await;
+    assert_eq!(first.json()[0]["body"], "note 3");
+    let next = first.headers["link"].to_str().expect("a link").to_owned();
+    let url = next.trim_start_matches("<http://127.0.0.1:1").split('>').next().expect("a URL").to_owned();
+    let second = asking.get(&url).await;
+    assert_eq!((second.json()[0]["body"].clone(), second.headers.contains_key("link")), (json!("note 1"), false));
+}
+
+#[tokio::test]
+async fn people_are_found_by_their_whole_mail_address_only() {
+    let asking = Asking::smooth();
+    let found = asking.get("/gitlab/api/v4/users?search=owner%40example.com").await.json();
+    assert_eq!(found[0]["username"], "owner");
+    assert_eq!(asking.get("/gitlab/api/v4/users?search=owner").await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn the_token_is_taken_in_its_own_header() {
+    let asking = Asking::smooth();
+    let token = asking.world.credentials().gitlab_token.clone();
+    for (value, status) in [(token.as_str(), 200), ("wrong", 401)] {
+        let said = asking.ask(Method::GET, "/gitlab/api/v4/user", &[("private-token", value)], Vec::new()).await;
+        assert_eq!(said.status, status);
+    }
+    assert_eq!(asking.get("/gitlab/api/v4/projects/none").await.status, 404);
+}

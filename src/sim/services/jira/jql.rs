@@ -199,24 +199,26 @@ fn condition(words: &[Word]) -> Result<(Condition, &[Word]), String> {
         (Operator::ContainsNot, rest)
     } else if first.is("in") {
         (Operator::Is, rest)
-    } else if first.is("not") && rest.first().is_some_and(|word| word.is("in")) {
-        (Operator::IsNot, &rest[1..])
-    } else if first.is("is") && rest.first().is_some_and(|word| word.is("not")) {
+    } else if (first.is("not") && next_is(rest, "in")) || (first.is("is") && next_is(rest, "not")) {
         (Operator::IsNot, &rest[1..])
     } else if first.is("is") {
         (Operator::Is, rest)
-    } else if first.is("changed") && rest.first().is_some_and(|word| word.is("to")) {
+    } else if first.is("changed") && next_is(rest, "to") {
         (Operator::ChangedTo, &rest[1..])
     } else {
         return Err(format!("Error in the JQL Query: Expecting operator but got '{}'.", first.text));
     };
     let (mut values, mut rest) = values(rest)?;
-    if operator == Operator::ChangedTo && rest.first().is_some_and(|word| word.is("after")) {
+    if operator == Operator::ChangedTo && next_is(rest, "after") {
         let day = rest.get(1).ok_or_else(cut)?;
         values.push(day.text.clone());
         rest = &rest[2..];
     }
     Ok((Condition { field: name, operator, values }, rest))
+}
+
+fn next_is(rest: &[Word], keyword: &str) -> bool {
+    rest.first().is_some_and(|word| word.is(keyword))
 }
 
 fn values(words: &[Word]) -> Result<(Vec<String>, &[Word]), String> {
