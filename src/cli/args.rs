@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::config::ConfigCommand;
 use super::rehearse::RehearseArgs;
 use super::sim::SimCommand;
-//STATE use super::state::StateCommand;
+use super::state::StateCommand;
 use crate::domain::ids::{BuildNumber, ProwJobId};
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
@@ -149,7 +149,9 @@ pub enum Command {
     /// Settings: show, check, seal and open
     #[command(subcommand)]
     Config(ConfigCommand),
-    //STATE
+    /// State files: show, check, format
+    #[command(subcommand)]
+    State(StateCommand),
     /// Rehearse a whole release against the simulator
     Rehearse(RehearseArgs),
     /// The simulator on its own

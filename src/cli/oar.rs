@@ -11,7 +11,8 @@ use super::exit::Exit;
 use super::logging::LogClock;
 use super::outside::Outside;
 use super::render::{self, Told};
-use super::{config, drive, rehearse, sim};
+use super::state::StateCommand;
+use super::{config, drive, rehearse, sim, state};
 use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
@@ -20,6 +21,7 @@ use crate::core::context::{Context, Options};
 use crate::domain::assembly::BuildData;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
+use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::{issues, run, status, update_task_status};
 
@@ -94,7 +96,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::Plan(args) => drive::plan(call, args).await,
         Command::Drive(args) => drive::drive(call, args).await,
         Command::Config(command) => settings(call, command).await,
-        //STATE
+        Command::State(command) => state_files(call, &command).await,
         Command::Rehearse(args) => rehearse::run(call, args).await,
         Command::Sim(command) => sim::run(call, command).await,
         Command::Ctl { command: CtlCommand::ApprovalChecker } => {
@@ -139,6 +141,22 @@ async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
     };
     let told = told.map_err(|error| call.told_task(&format!("the issues of {release}"), error))?;
     call.show(&told.text, &told.json);
+    Ok(Exit::Done)
+}
+
+async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> {
+    let form = if call.json { state::Form::Json } else { state::Form::Text };
+    if !command.means_the_release() {
+        return Ok(state::run(command, form, &mut call.outside.out.clone(), &mut call.outside.err.clone()));
+    }
+    let (ctx, release) = (call.context()?, call.release()?);
+    let loaded = ctx.statebox.load(&release).await.map_err(|error| call.told_task("the state", error.into()))?;
+    let missing = || TaskError::NoState { release: release.clone() };
+    let state = loaded.ok_or_else(|| call.told_task("the state", missing()))?.state;
+    call.outside.out.line(match command {
+        StateCommand::Check { .. } => state::check(&release.state_path(), &state),
+        StateCommand::Show { .. } | StateCommand::Fmt { .. } => state::show(&state, form),
+    });
     Ok(Exit::Done)
 }
 
