@@ -61,7 +61,7 @@ pub enum Form {
 
 /// Runs the command on its files; results go to `out`, errors to `err`. All files are looked at.
 pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    let (files, each): (_, &dyn Fn(&Path, &str, &State) -> Result<Answer, Trouble>) = match command {
+    let (files, each): (_, &Look<'_>) = match command {
         StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form)))),
         StateCommand::Check { files } => {
             (files, &|path, _, state| Ok(Answer::said(check(&path.display().to_string(), state))))
@@ -150,6 +150,9 @@ fn text_of(state: &State) -> String {
     }
     text
 }
+
+/// What a command makes of one file: path, text, state.
+type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Answer, Trouble> + 'a;
 
 struct Answer {
     text: String,

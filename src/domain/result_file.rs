@@ -66,7 +66,7 @@ impl RecordJob {
     pub fn passed(&self, retries: usize) -> bool {
         let Some(first) = &self.first else { return false };
         let good = self.retried.iter().filter(|run| run.passed()).count();
-        first.passed() || (first.finished && good > (1 + retries) / 2)
+        first.passed() || (first.finished && good > retries.div_ceil(2))
     }
 }
 

@@ -11,6 +11,7 @@ use oar::domain::state::emitter::emit;
 use oar::domain::state::view::State;
 use oar::domain::state::{check, reader};
 
+#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 pub(crate) fn data(part: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(part);
     if path.exists() {
@@ -124,7 +125,9 @@ fn real_records_are_judged_as_recorded_unless_jobs_are_missing() {
             (RecordVerdict::Accepted { .. }, decision) => promoted || decision == "ACCEPTED",
             (RecordVerdict::Rejected { .. }, _) => !promoted && column("recorded_accepted") == "false",
             (RecordVerdict::Aggregating { missing }, decision) => match decision {
-                "INCOMPLETE" => column("strict_job_verdicts").contains(&format!("NOT_TRIGGERED={}", missing.len())),
+                // A tie of runs counts beside the jobs that never ran.
+                "INCOMPLETE" => (1..=missing.len())
+                    .any(|never| column("strict_job_verdicts").contains(&format!("NOT_TRIGGERED={never}"))),
                 other => other == "IN_PROGRESS",
             },
             (RecordVerdict::NotStarted, _) => column("recorded_aggregated") == "-",
@@ -137,6 +140,8 @@ fn real_records_are_judged_as_recorded_unless_jobs_are_missing() {
 }
 
 /// Feeds a program that answers each JSON line with one of its own.
+#[expect(clippy::print_stderr, reason = "a test that skips says so")]
+#[expect(clippy::disallowed_methods, reason = "the interpreter to compare with is named by the surroundings")]
 fn through_pyyaml(program: &str, lines: &str) -> Option<String> {
     use std::io::Write as _;
     let named = std::env::var("OAR_PYYAML_PYTHON").ok();

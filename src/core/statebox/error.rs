@@ -99,10 +99,10 @@ impl StoreError {
             StoreFault::RateLimit { .. } => ErrorClass::RateLimit,
             StoreFault::NotFound(_) => ErrorClass::NotFound,
             StoreFault::Service(error) => error.class(),
-            StoreFault::Disk(error) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => ErrorClass::Config,
-                _ => ErrorClass::Transient,
-            },
+            StoreFault::Disk(error) => {
+                let ours = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied);
+                if ours { ErrorClass::Config } else { ErrorClass::Transient }
+            }
             StoreFault::Corrupt(_) => ErrorClass::Corrupt,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,

@@ -101,15 +101,17 @@ pub(super) fn update(document: &mut Map, release: &ZStream, search: &str, edit: 
         return Err(Rejection::BlankIssue);
     }
     let all = known(document, release);
-    let found = find(&all, search, |issue| !issue.resolved).or_else(|rejection| match rejection {
-        Rejection::NoSuchIssue { .. } if edit.reopen => find(&all, search, |issue| issue.resolved),
-        Rejection::NoSuchIssue { .. } => {
-            // Its text was changed already.
-            let edited = |issue: &Issue| edit.text.as_deref() == Some(issue.issue.as_str());
-            let done = all.iter().find(|(_, issue)| !issue.resolved && edited(issue));
-            done.map(|(index, issue)| (*index, issue.id.clone())).ok_or(rejection)
+    let found = find(&all, search, |issue| !issue.resolved).or_else(|rejection| {
+        if !matches!(rejection, Rejection::NoSuchIssue { .. }) {
+            return Err(rejection);
         }
-        rejection => Err(rejection),
+        if edit.reopen {
+            return find(&all, search, |issue| issue.resolved);
+        }
+        // Its text was changed already.
+        let edited = |issue: &Issue| edit.text.as_deref() == Some(issue.issue.as_str());
+        let done = all.iter().find(|(_, issue)| !issue.resolved && edited(issue));
+        done.map(|(index, issue)| (*index, issue.id.clone())).ok_or(rejection)
     });
     let (index, id) = found?;
     edit_entry(document, index, &id, &edit);

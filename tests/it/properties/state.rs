@@ -149,11 +149,9 @@ fn a_change_touches_one_task_or_the_issues_and_nothing_else() {
         let ((old_tasks, old_issues), (new_tasks, new_issues)) = (parts(before), parts(after));
         let touched: Vec<_> =
             new_tasks.iter().filter(|entry| !old_tasks.contains(entry)).map(|entry| &entry.name).collect();
-        let named = match operation {
-            Operation::SetTask(set) => vec![set.task.name()],
-            Operation::Notified { task, .. } => vec![task.name()],
-            _ => Vec::new(),
-        };
+        let set = if let Operation::SetTask(set) = operation { Some(set.task) } else { None };
+        let notified = if let Operation::Notified { task, .. } = operation { Some(*task) } else { None };
+        let named: Vec<&str> = set.into_iter().chain(notified).map(Task::name).collect();
         assert!(touched.iter().all(|name| named.contains(&name.as_str())), "{operation:?} touched {touched:?}");
         let about_issues = matches!(
             operation,
@@ -423,6 +421,6 @@ fn no_nulls(node: &Node) -> Node {
 fn changed(operation: &Operation, state: &State, minute: i64) -> State {
     match operation.apply(state, at(minute)) {
         Applied::Changed(next) => next,
-        other => panic!("{operation:?} came to {other:?}"),
+        other @ (Applied::Unchanged | Applied::Rejected(_)) => panic!("{operation:?} came to {other:?}"),
     }
 }

@@ -279,9 +279,7 @@ impl Cursor {
             let next_text = !matches!(self.peek(), ' ' | '\t');
             match end {
                 Some('\n') if folded && leading_text && next_text => {
-                    if breaks.is_empty() {
-                        text.push(' ');
-                    }
+                    text.push_str(if breaks.is_empty() { " " } else { "" });
                 }
                 Some(c) => text.push(c),
                 None => {}
