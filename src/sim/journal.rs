@@ -328,7 +328,7 @@ mod tests {
         let one = told("http://127.0.0.1:40001", [0, 1]);
         assert_eq!(one, told("http://127.0.0.1:50002", [1, 0]));
         assert!(!one.contains("127.0.0.1"), "{one}");
-        assert!(one.contains("http://sim.example.com/q"), "{one}");
+        assert!(one.contains("https://sim.example.com/q"), "{one}");
     }
 
     #[test]
