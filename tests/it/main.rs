@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one link.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
+mod architecture;
 mod config;
 mod corpus;
 mod properties;
