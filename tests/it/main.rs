@@ -3,4 +3,6 @@
 
 mod config;
 mod corpus;
+mod crash;
 mod properties;
+mod real_program;

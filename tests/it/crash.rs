@@ -1,0 +1,225 @@
+//! The real program is killed between its outside effects and run again: the same end, nothing twice.
+//!
+//! A fault of the simulator lets one request hang, either before or after the service carried it out;
+//! the program is killed at that moment. Every POST and every PUT of a story is such a point, in both
+//! ways. Reads are no points of their own: killed there, the program leaves what the write before left.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use oar::domain::state::view::State;
+use oar::domain::task::Task;
+use oar::sim::faults::Fault;
+
+use crate::real_program::{Signal, Town, Write};
+
+/// Towns at once: more only wait for the two processors.
+const SIDE_BY_SIDE: usize = 3;
+
+/// One step of a story.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Run(&'static [&'static str]),
+    Hours(i64),
+}
+
+/// How a story is disturbed.
+#[derive(Debug, Clone)]
+struct Point {
+    method: &'static str,
+    nth: usize,
+    fault: Fault,
+}
+
+/// What a story left: statuses and jobs of all tasks, open issues, writes, messages.
+#[derive(Debug, PartialEq)]
+struct End {
+    tasks: BTreeMap<String, (String, Option<String>)>,
+    issues: Vec<(String, bool)>,
+    writes: Vec<Write>,
+}
+
+impl End {
+    fn of(town: &Town) -> (Self, Vec<Write>) {
+        let state: State = town.state();
+        let task = |entry: oar::domain::state::entries::TaskEntry| {
+            let job = entry.job_ref.map(|job| format!("{:?} {}", job.system, job.id));
+            (entry.name, (entry.status.as_str().to_owned(), job))
+        };
+        let (messages, writes) = town.writes().into_iter().partition(|write| write.0 == "slack");
+        let tasks = state.tasks().into_iter().map(task).collect();
+        let issues = state.issues().into_iter().map(|issue| (issue.issue, issue.resolved)).collect();
+        (Self { tasks, issues, writes }, messages)
+    }
+}
+
+/// Runs a story; a step that was disturbed runs again.
+async fn tell(town: &Town, steps: &[Step], point: Option<&Point>) {
+    if let Some(point) = point {
+        town.fault(point.method, point.nth, point.fault.clone());
+    }
+    let hangs = point.is_some_and(|point| matches!(point.fault, Fault::Hang | Fault::AppliedThenHang));
+    for step in steps {
+        match step {
+            Step::Hours(hours) => town.hours_pass(*hours),
+            Step::Run(args) if hangs => {
+                if town.oar_killed_at(args, Signal::Kill).await.is_some() {
+                    town.sim.world().faults().clear();
+                    town.oar(args).await;
+                }
+            }
+            Step::Run(args) => {
+                let told = town.oar(args).await;
+                // A lost answer may leave the step open; the program said so, and running it again settles it.
+                if !matches!(told.code, 0 | 3) {
+                    town.oar(args).await.exits(0);
+                }
+            }
+        }
+    }
+}
+
+/// Tells the story undisturbed, then once for every point, and compares the ends.
+async fn survives<F: Future<Output = Town>>(town: impl Fn() -> F, steps: &[Step], faults: &[Fault]) {
+    let calm = town().await;
+    let (posts, puts) = (calm.requests("POST"), calm.requests("PUT"));
+    tell(&calm, steps, None).await;
+    let (end, messages) = End::of(&calm);
+    let points: Vec<Point> = [("POST", calm.requests("POST") - posts), ("PUT", calm.requests("PUT") - puts)]
+        .into_iter()
+        .flat_map(|(method, count)| (1..=count).map(move |nth| (method, nth)))
+        .flat_map(|(method, nth)| faults.iter().map(move |fault| Point { method, nth, fault: fault.clone() }))
+        .collect();
+    assert!(points.len() >= 4, "the story writes: {points:?}");
+    let (town, end, messages) = (&town, &end, &messages);
+    let wrong: Vec<String> = futures::stream::iter(points)
+        .map(|point| async move {
+            let town = town().await;
+            tell(&town, steps, Some(&point)).await;
+            let (told, heard) = End::of(&town);
+            let mut wrong = Vec::new();
+            if told != *end {
+                wrong.push(format!("{point:?}: {}", difference(end, &told)));
+            }
+            let mut known = messages.clone();
+            for message in heard {
+                match known.iter().position(|known| known.3 == message.3) {
+                    Some(place) => drop(known.remove(place)),
+                    None => wrong.push(format!("{point:?}: a message twice or of its own: {}", message.3)),
+                }
+            }
+            wrong
+        })
+        .buffer_unordered(SIDE_BY_SIDE)
+        .flat_map(futures::stream::iter)
+        .collect()
+        .await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn difference(calm: &End, disturbed: &End) -> String {
+    let mut lines = Vec::new();
+    for (task, now) in &disturbed.tasks {
+        let then = calm.tasks.get(task);
+        if then != Some(now) {
+            lines.push(format!("{task} is {now:?}, undisturbed {then:?}"));
+        }
+    }
+    if calm.issues != disturbed.issues {
+        lines.push(format!("issues {:?}, undisturbed {:?}", disturbed.issues, calm.issues));
+    }
+    let count = |writes: &[Write]| {
+        let mut counts: BTreeMap<Write, i32> = BTreeMap::new();
+        for write in writes {
+            *counts.entry(write.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let (then, now) = (count(&calm.writes), count(&disturbed.writes));
+    for write in then.keys().chain(now.keys()).collect::<std::collections::BTreeSet<_>>() {
+        let (a, b) = (then.get(write).copied().unwrap_or(0), now.get(write).copied().unwrap_or(0));
+        if a != b {
+            lines.push(format!("{} {} {} {}: {b} times, undisturbed {a}", write.0, write.1, write.2, write.3));
+        }
+    }
+    lines.join("; ")
+}
+
+const KILLS: [Fault; 2] = [Fault::Hang, Fault::AppliedThenHang];
+const LOST_ANSWERS: [Fault; 2] = [Fault::AppliedThenError, Fault::AppliedThenReset];
+
+const OWNERSHIP: &[Step] = &[Step::Run(&["take-ownership"])];
+const PUSH: &[Step] = &[Step::Run(&["push-to-cdn-staging"]), Step::Hours(2), Step::Run(&["push-to-cdn-staging"])];
+const CONSISTENCY: &[Step] =
+    &[Step::Run(&["image-consistency-check"]), Step::Hours(4), Step::Run(&["image-consistency-check"])];
+const STAGE: &[Step] = &[Step::Run(&["stage-testing"]), Step::Hours(5), Step::Run(&["stage-testing"])];
+const APPROVAL: &[Step] = &[
+    Step::Run(&["change-advisory-status", "--ignore-release-date"]),
+    Step::Hours(6),
+    Step::Run(&["change-advisory-status", "--ignore-release-date"]),
+];
+
+async fn tested() -> Town {
+    Town::promoted(&[Task::TakeOwnership, Task::PushToCdnStaging, Task::AnalyzePromotedBuild]).await
+}
+
+async fn approvable() -> Town {
+    Town::promoted(&[
+        Task::TakeOwnership,
+        Task::CheckCveTrackerBug,
+        Task::CheckRhcosSecurityAlerts,
+        Task::PushToCdnStaging,
+        Task::AnalyzeCandidateBuild,
+        Task::AnalyzePromotedBuild,
+        Task::ImageConsistencyCheck,
+        Task::StageTesting,
+        Task::ImageSignedCheck,
+    ])
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_take_ownership_continues_where_it_was() {
+    survives(Town::created, OWNERSHIP, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_push_pushes_no_advisory_twice() {
+    survives(Town::created, PUSH, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_image_consistency_check_starts_one_job() {
+    survives(tested, CONSISTENCY, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_stage_testing_starts_one_pipeline() {
+    survives(tested, STAGE, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_approval_approves_and_moves_once() {
+    survives(approvable, APPROVAL, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_makes_no_ownership_write_happen_twice() {
+    survives(Town::created, OWNERSHIP, &LOST_ANSWERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_makes_no_push_happen_twice() {
+    survives(Town::created, PUSH, &LOST_ANSWERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_starts_no_second_job() {
+    survives(tested, CONSISTENCY, &LOST_ANSWERS).await;
+    survives(tested, STAGE, &LOST_ANSWERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_approves_once() {
+    survives(approvable, APPROVAL, &LOST_ANSWERS).await;
+}
