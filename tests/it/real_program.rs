@@ -167,6 +167,11 @@ impl Town {
         writes
     }
 
+    /// Did a fault hit any request?
+    pub(crate) fn was_disturbed(&self) -> bool {
+        self.sim.world().journal().entries().iter().any(|entry| entry.fault.is_some())
+    }
+
     /// How many requests of this method were made.
     pub(crate) fn requests(&self, method: &str) -> usize {
         self.sim.world().journal().entries().iter().filter(|entry| entry.method == method).count()
