@@ -242,5 +242,6 @@ async fn a_lost_answer_approves_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_drive_goes_on_at_once() {
-    survives(Town::created, &[Step::Run(&["drive", "--once"])], &KILLS).await;
+    // The round that was killed, and what remains after it.
+    survives(Town::created, &[Step::Run(&["drive", "--once"]), Step::Run(&["drive"])], &KILLS).await;
 }

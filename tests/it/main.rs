@@ -5,4 +5,5 @@ mod config;
 mod corpus;
 mod crash;
 mod properties;
+mod races;
 mod real_program;

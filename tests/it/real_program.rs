@@ -161,7 +161,7 @@ impl Town {
             // Looks like a write, but only asks the service to look again.
             .filter(|entry| !entry.path.ends_with("/security_alerts/refresh"))
             .filter(|entry| entry.fault.is_none_or(|fault| fault.starts_with("applied_then")))
-            .map(|entry| (entry.service, entry.method, entry.path, entry.body.to_string()))
+            .map(|entry| (entry.service, entry.method, entry.path, entry.body.unwrap_or_default()))
             .collect();
         writes.sort();
         writes
