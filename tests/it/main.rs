@@ -4,4 +4,7 @@
 mod architecture;
 mod config;
 mod corpus;
+mod crash;
 mod properties;
+mod races;
+mod real_program;
