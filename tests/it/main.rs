@@ -2,5 +2,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
 mod config;
+mod contract;
 mod corpus;
 mod properties;
