@@ -3,6 +3,7 @@
 
 mod architecture;
 mod config;
+mod contract;
 mod corpus;
 mod crash;
 mod properties;

@@ -34,6 +34,8 @@ pub struct Jenkins {
     builds: Vec<Build>,
     next_item: u64,
     next_build: u64,
+    /// Triggers need a crumb even with an API token, as on servers with the strict set-up.
+    pub crumb_required: bool,
 }
 
 /// A trigger that waits or has waited.
@@ -81,6 +83,7 @@ impl Jenkins {
             builds: Vec::new(),
             next_item: rng.u64(20_000..30_000),
             next_build: rng.u64(900..1_900),
+            crumb_required: false,
         };
         let Some(job) = plan.past.job(Task::StageTesting.name()).filter(|job| job.system == JobSystem::Jenkins) else {
             return jenkins;
@@ -314,10 +317,14 @@ async fn trigger(
     State(world): State<World>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     body: String,
 ) -> Response {
     if name != JOB {
         return not_found();
+    }
+    if world.facts().jenkins.crumb_required && !headers.contains_key("jenkins-crumb") {
+        return error_page(StatusCode::FORBIDDEN, "No valid crumb was included in the request");
     }
     let mut given = wire::pairs(&query.unwrap_or_default());
     given.extend(wire::pairs(&body));
