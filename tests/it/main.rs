@@ -4,3 +4,5 @@
 mod config;
 mod corpus;
 mod properties;
+mod rehearsal;
+mod rehearsals;
