@@ -21,7 +21,9 @@ pub const NAMES: [(&str, &str); 3] = [("oarctl", "ctl"), ("job", "job"), ("jobct
 /// `rehearse` does all of it against a simulator, without any credential.
 #[derive(Debug, Parser)]
 #[command(name = "oar", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Examples:\n  oar rehearse 4.20.17                  a whole release against the simulator, no credentials\n  oar -r 4.20.17 status                 where the release stands and what comes next\n  oar -r 4.20.17 drive                  do everything that can be done now\n  oar -r 4.20.17 stage-testing          one task alone\n\nExit codes: 0 done, 3 waiting, 4 a person is needed, 5 a Fail verdict, 6 credential, 7 service down, 8 conflict, 2 usage, 1 internal.")]
+#[command(
+    after_help = "Examples:\n  oar rehearse 4.20.17                  a whole release against the simulator, no credentials\n  oar -r 4.20.17 status                 where the release stands and what comes next\n  oar -r 4.20.17 drive                  do everything that can be done now\n  oar -r 4.20.17 stage-testing          one task alone\n\nExit codes: 0 done, 3 waiting, 4 a person is needed, 5 a Fail verdict, 6 credential, 7 service down, 8 conflict, 2 usage, 1 internal."
+)]
 pub struct Cli {
     /// The release: 4.20.17, 4.21.0-rc.1
     #[arg(short, long, global = true, value_name = "RELEASE")]

@@ -76,13 +76,15 @@ fn wishes(args: DriveArgs) -> Result<Wishes, Told> {
         None => None,
     };
     let ignore_release_date = args.ignore_release_date;
-    Ok(Wishes { email: args.email, decide, retry: args.retry, ignore_release_date, persistence })
+    Ok(Wishes { email: args.email, decide, retry: args.retry, ignore_release_date, persistence, until: None })
 }
 
 fn decision(text: &str, reason: String) -> Result<(Which, Word), Told> {
     let refuse = || Told {
         what: "the command line makes no sense".to_owned(),
-        why: vec![format!("--decide {text:?} is none of candidate=accept, candidate=reject, promoted=accept, promoted=reject")],
+        why: vec![format!(
+            "--decide {text:?} is none of candidate=accept, candidate=reject, promoted=accept, promoted=reject"
+        )],
         done: Vec::new(),
         next: "for example: --decide promoted=accept --reason \"known flake\"".to_owned(),
         exit: Exit::Usage,
@@ -106,11 +108,9 @@ fn decision(text: &str, reason: String) -> Result<(Which, Word), Told> {
 pub(super) fn event_text(event: &Event<'_>) -> String {
     match event {
         Event::Ran(report) => render::report_line(report),
-        Event::CouldNot(failure) => render::clean(&format!(
-            "{} could not be carried out: {}",
-            failure.task,
-            render::one_line(&failure.error)
-        )),
+        Event::CouldNot(failure) => {
+            render::clean(&format!("{} could not be carried out: {}", failure.task, render::one_line(&failure.error)))
+        }
         Event::Marked(what) => clean(what),
         Event::Waits { until, plan } => {
             let waits: Vec<_> = plan.messages.iter().filter(|m| m.recheck.is_some()).map(|m| m.text.clone()).collect();

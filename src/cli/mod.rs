@@ -41,7 +41,9 @@ pub fn main() -> ExitCode {
     let exit = match runtime {
         Ok(runtime) => runtime.block_on(until_signal(outside)),
         Err(cause) => {
-            outside.err.line(format!("error: the program cannot start\n  why:  {cause}\n  next: free some memory or processes"));
+            outside.err.line(format!(
+                "error: the program cannot start\n  why:  {cause}\n  next: free some memory or processes"
+            ));
             Exit::Internal
         }
     };

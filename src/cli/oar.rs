@@ -133,9 +133,7 @@ async fn analyze(call: &Call, which: Which, decide: Decide) -> Result<Exit, Told
 async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
     let (ctx, release) = (call.context()?, call.release()?);
     let told = match command {
-        IssueCommand::Add { text, tasks, no_blocker } => {
-            issues::add(&ctx, &release, &text, &tasks, !no_blocker).await
-        }
+        IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,
         IssueCommand::Resolve { issue, resolution } => issues::resolve(&ctx, &release, &issue, &resolution).await,
         IssueCommand::List => issues::list(&ctx, &release).await,
     };
@@ -188,8 +186,12 @@ async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
                 .map_err(|cause| told(ConfigError::Unreadable { path: file.clone(), cause }))?;
             config::check_build_data(&text, &mut out).map_err(told)?;
         }
-        ConfigCommand::Encrypt { input, output } => config::encrypt(&input, &output, &keys(), &mut out).map_err(told)?,
-        ConfigCommand::Decrypt { input, output } => config::decrypt(&input, &output, &keys(), &mut out).map_err(told)?,
+        ConfigCommand::Encrypt { input, output } => {
+            config::encrypt(&input, &output, &keys(), &mut out).map_err(told)?
+        }
+        ConfigCommand::Decrypt { input, output } => {
+            config::decrypt(&input, &output, &keys(), &mut out).map_err(told)?
+        }
     }
     Ok(Exit::Done)
 }

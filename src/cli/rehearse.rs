@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::drive::{event_text, exit_of, plan_json, plan_text};
@@ -55,6 +55,9 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
 }
+
+/// Virtual time after which a rehearsal gives up waiting.
+const LONGEST_REHEARSAL: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// What happened to one task.
 #[derive(Debug, Clone, Default)]
@@ -125,17 +128,44 @@ async fn drive_it(
     summary: &Arc<Mutex<Summary>>,
 ) -> Result<Plan, Told> {
     let (streams, json, clock, collected) = (call.outside.clone(), call.json, clock.clone(), summary.clone());
+    let mut told = BTreeMap::new();
     let mut tell = |event: Event<'_>| {
-        let line = format!("{}  {}", clock.now().strftime("%m-%d %H:%M"), event_text(&event));
         let effects = collect(&mut collected.lock().unwrap_or_else(PoisonError::into_inner), &event, clock.now());
-        let lines = std::iter::once(line).chain(effects.into_iter().map(|effect| format!("               + {effect}")));
+        let line = news(&mut told, &event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
+        let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
         for line in lines {
             if json { streams.err.line(line) } else { streams.out.line(line) }
         }
     };
-    let wishes = Wishes { persistence: Persistence::Watch, ..Wishes::default() };
+    let until = clock_end(ctx.clock.now());
+    let wishes = Wishes { persistence: Persistence::Watch, until: Some(until), ..Wishes::default() };
     let ended = drive::drive(ctx, release, &wishes, &mut tell).await;
     ended.map_err(|error| call.told_task(&format!("the rehearsal of {release} could not go on"), error))
+}
+
+/// The line of an event, unless the same was told last: looking again at an unchanged world is no news.
+fn news(told: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
+    let (task, text) = match event {
+        Event::Ran(report) => (Some(report.task), event_text(event)),
+        Event::CouldNot(failure) => (Some(failure.task), event_text(event)),
+        Event::Marked(_) => return Some(event_text(event)),
+        Event::Waits { plan, .. } => {
+            let waits = plan.messages.iter().filter(|message| {
+                message.recheck.is_some() && message.task.is_none_or(|task| !told.contains_key(&Some(task)))
+            });
+            let waits: Vec<_> = waits.map(|message| message.text.as_str()).collect();
+            if waits.is_empty() {
+                return None;
+            }
+            (None, format!("waiting: {}", waits.join("; ")))
+        }
+    };
+    (told.insert(task, text.clone()).as_ref() != Some(&text)).then_some(text)
+}
+
+/// A rehearsal that still waits after this time waits for something that its world never brings.
+fn clock_end(now: Timestamp) -> Timestamp {
+    now.checked_add(LONGEST_REHEARSAL).unwrap_or(now)
 }
 
 /// Remembers what happened; the outside effects of this event.
@@ -223,12 +253,7 @@ fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, Told> 
 }
 
 /// A context that knows nothing of the caller's environment: no credential of theirs can leak in.
-fn context(
-    call: &Call,
-    simulator: &Simulator,
-    home: &tempfile::TempDir,
-    clock: VirtualClock,
-) -> Result<Context, Told> {
+fn context(call: &Call, simulator: &Simulator, home: &tempfile::TempDir, clock: VirtualClock) -> Result<Context, Told> {
     let mut env = Env::default();
     for name in ["PATH", "HOME"] {
         if let Some(value) = call.outside.env.get(name).filter(|_| name == "PATH") {

@@ -55,9 +55,11 @@ pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> 
             Ok(Exit::Done)
         }
         SimCommand::Elliott { args } => {
-            let env = call.outside.env.names().filter_map(|name| {
-                Some((name.to_owned(), call.outside.env.get(name)?.to_owned()))
-            });
+            let env = call
+                .outside
+                .env
+                .names()
+                .filter_map(|name| Some((name.to_owned(), call.outside.env.get(name)?.to_owned())));
             let ended = elliott::stand_in(&args, &env.collect()).await;
             if !ended.stderr.is_empty() {
                 call.outside.err.line(ended.stderr.trim_end());
@@ -77,10 +79,20 @@ async fn serve(call: &Call, port: u16, scenario: &str, seed: u64, faults: f64) -
     let release = scenario.plan.release.clone();
     let started = Simulator::start(StartOptions { port, scenario, seed, clock, faults }).await;
     let mut simulator = started.map_err(|error| {
-        Told::new("the simulator cannot start", &error, format!("take another port: --port {}", port.wrapping_add(1)), ErrorClass::Config)
+        Told::new(
+            "the simulator cannot start",
+            &error,
+            format!("take another port: --port {}", port.wrapping_add(1)),
+            ErrorClass::Config,
+        )
     })?;
     let home = tempfile::tempdir().map_err(|error| {
-        Told::new("the simulator cannot start", &error, "make the temporary folder writable".to_owned(), ErrorClass::Config)
+        Told::new(
+            "the simulator cannot start",
+            &error,
+            "make the temporary folder writable".to_owned(),
+            ErrorClass::Config,
+        )
     })?;
     let out = &call.outside.out;
     out.line(format!("# simulated world of {release}; nothing here is real. Copy this into another terminal:"));
@@ -103,7 +115,12 @@ pub(super) fn environment(
     program: Option<&str>,
 ) -> Result<Vec<(String, String)>, Told> {
     let told = |error: &std::io::Error| {
-        Told::new("the rehearsal cannot start", error, "make the temporary folder writable".to_owned(), ErrorClass::Config)
+        Told::new(
+            "the rehearsal cannot start",
+            error,
+            "make the temporary folder writable".to_owned(),
+            ErrorClass::Config,
+        )
     };
     let settings = home.join("settings.json");
     std::fs::write(&settings, simulator.sealed_settings_json()).map_err(|error| told(&error))?;

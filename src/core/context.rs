@@ -201,8 +201,8 @@ impl Context {
 
     /// Image registry.
     pub fn registry(&self) -> Registry {
-        
-        let base = self.settings.services.registry_url("quay.io");
+        let host = self.settings.payload_repository.split('/').next().unwrap_or_default();
+        let base = self.settings.services.registry_url(host);
         Registry::new(self.http.service(Service::Registry, &base, Auth::None))
     }
 

@@ -92,9 +92,9 @@ impl ZStream {
         }
     }
 
-    /// Pull spec of the promoted payload; `arch` is spelled as in payload tags (`x86_64`).
-    pub fn payload(&self, arch: &str) -> String {
-        format!("quay.io/openshift-release-dev/ocp-release:{self}-{arch}")
+    /// Pull spec of the promoted payload in `repository`; `arch` is spelled as in payload tags (`x86_64`).
+    pub fn payload(&self, repository: &str, arch: &str) -> String {
+        format!("{repository}:{self}-{arch}")
     }
 
     /// Path of the state file in the state repository.

@@ -6,9 +6,6 @@ use serde_yaml::Value;
 
 use super::ids::{JiraKey, MrIid};
 
-/// Where fixed issues of a shipment live; the second name is the one before Jira moved to the cloud.
-pub const JIRA_SOURCES: [&str; 2] = ["redhat.atlassian.net", "issues.redhat.com"];
-
 /// What separates project and number in the address of a merge request.
 const SEPARATOR: &str = "/-/merge_requests/";
 

@@ -629,7 +629,9 @@ impl ClosedGate {
             Self::NoReleaseDate => "ask ART to put the release date into build data".to_owned(),
             Self::NotReady { .. } => "ask ART to complete the build data".to_owned(),
             Self::Decision { which, .. } => {
-                format!("look at the failed jobs and decide (--decide accept|reject --reason TEXT) about the {which} build")
+                format!(
+                    "look at the failed jobs and decide (--decide accept|reject --reason TEXT) about the {which} build"
+                )
             }
             Self::Blocker { .. } => "resolve the blocker (oar issue resolve)".to_owned(),
             Self::Missing { .. } => "provide it".to_owned(),

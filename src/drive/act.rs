@@ -3,6 +3,7 @@
 use super::memory::Memory;
 use super::{Event, Wishes};
 use crate::core::context::Context;
+use crate::core::journal::{Level, RunLog};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Change, Operation, SetTask};
 use crate::domain::task::{Task, TaskStatus, Which, marker};
@@ -46,6 +47,13 @@ pub async fn carry_out(
                 memory.notified.insert(key.clone());
                 let text = notify::PlanMessage { text: &message.text, steps: &message.steps, links: &message.links };
                 notify::of_plan(ctx, release, text, key).await;
+            }
+            // The operator stores the evidence (counts, jobs); a bare mark would say only that it passed.
+            Action::MarkPass { task: Task::AnalyzeCandidateBuild, .. } => {
+                run(ctx, release, analysis(Which::Candidate, wishes), memory, tell).await?;
+            }
+            Action::MarkPass { task: Task::AnalyzePromotedBuild, .. } => {
+                run(ctx, release, analysis(Which::Promoted, wishes), memory, tell).await?;
             }
             Action::MarkPass { .. }
             | Action::MarkFail { .. }
@@ -115,8 +123,11 @@ async fn mark(
 ) -> Result<(), TaskError> {
     let at = ctx.clock.now();
     let set = |task: Task, to: TaskStatus, note: &str| {
+        let log = RunLog::default();
+        log.add(at, Level::Info, note);
+        log.add(at, Level::Info, &marker(task, to));
         Operation::SetTask(SetTask {
-            result: Some(format!("{note}\n{}", marker(task, to))),
+            result: Some(log.text()),
             reason: Change::Set(note.to_owned()),
             intent: Change::Clear,
             ..SetTask::new(task, to, at)

@@ -21,6 +21,7 @@ use crate::domain::stage::StagePolicy;
 use crate::domain::state::entries::{Decision, TaskEntry};
 use crate::domain::state::view::State;
 use crate::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
+use crate::domain::withdrawal;
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
@@ -114,6 +115,10 @@ fn from_state(input: &mut Input, state: &State, wishes: &Wishes, memory: &Memory
         }
     }
     input.issues = issues(state);
+    input.given_up = state.issues().into_iter().find_map(|issue| {
+        let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
+        withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
+    });
     let decisions = state.metadata().decisions;
     input.candidate_verdict = verdict(&decisions, Which::Candidate, wishes);
     input.promoted_verdict = verdict(&decisions, Which::Promoted, wishes);

@@ -39,6 +39,8 @@ pub struct Wishes {
     pub ignore_release_date: bool,
     /// How long to go on.
     pub persistence: Persistence,
+    /// A watching drive ends then, whatever it waits for; nothing lets it wait for ever.
+    pub until: Option<Timestamp>,
 }
 
 /// How long a drive goes on.
@@ -125,8 +127,14 @@ async fn rounds(
         }
         let now_plan = plan(&gather::input(ctx, release, wishes, memory).await?);
         if now_plan.actions.is_empty() {
-            let Standing::Waiting { recheck_at } = now_plan.verdict else { return Ok(now_plan) };
-            if wishes.persistence != Persistence::Watch {
+            // A plan that needs a person may still wait for something that comes by itself.
+            let Some(recheck_at) = now_plan.recheck_at().filter(|_| wishes.persistence == Persistence::Watch) else {
+                return Ok(now_plan);
+            };
+            if matches!(now_plan.verdict, Standing::Done) {
+                return Ok(now_plan);
+            }
+            if wishes.until.is_some_and(|end| ctx.clock.now() >= end) {
                 return Ok(now_plan);
             }
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));

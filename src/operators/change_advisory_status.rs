@@ -25,7 +25,10 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
     let flow = assembly.flow();
     if flow == Flow::Errata {
         return Err(TaskError::Refused {
-            why: format!("{} ships through advisories alone, which change-advisory-status does not know yet", run.release),
+            why: format!(
+                "{} ships through advisories alone, which change-advisory-status does not know yet",
+                run.release
+            ),
             next: "approve it by hand, then: update-task-status change-advisory-status Pass --reason TEXT".to_owned(),
         });
     }
@@ -99,7 +102,9 @@ fn closed(run: &Run<'_>, flow: Flow, ignore_release_date: bool) -> Option<Closed
     let issues = run.state.issues();
     let blocker = issues.iter().find(|issue| {
         let ours = issue.source.as_deref() == Some(SOURCE);
-        issue.is_open_blocker() && !ours && (issue.related_tasks.is_empty() || issue.concerns(Task::ChangeAdvisoryStatus))
+        issue.is_open_blocker()
+            && !ours
+            && (issue.related_tasks.is_empty() || issue.concerns(Task::ChangeAdvisoryStatus))
     });
     if let Some(issue) = blocker {
         return Some(ClosedGate::Blocker { issue: issue.issue.clone() });
@@ -132,9 +137,10 @@ fn blocked(run: &Run<'_>, objection: Objection) -> Outcome {
 
 /// The page that the payload of exactly this release names; another release's page would be a trap.
 async fn advisory_page(run: &Run<'_>) -> Result<Option<String>, TaskError> {
-    const REPOSITORY: &str = "openshift-release-dev/ocp-release";
+    let repository = &run.ctx.settings.payload_repository;
+    let repository = repository.split_once('/').map_or(repository.as_str(), |(_, path)| path);
     let tag = format!("{}-x86_64", run.release);
-    let Some(told) = run.ctx.registry().payload_metadata(REPOSITORY, &tag).await? else {
+    let Some(told) = run.ctx.registry().payload_metadata(repository, &tag).await? else {
         run.info(format!("the registry has no payload {tag} yet"));
         return Ok(None);
     };

@@ -233,7 +233,7 @@ impl Search {
         JobOrder {
             job: JOB.to_owned(),
             envs: BTreeMap::from([
-                (PAYLOAD.to_owned(), run.release.payload("x86_64")),
+                (PAYLOAD.to_owned(), run.release.payload(&run.ctx.settings.payload_repository, "x86_64")),
                 (MERGE_REQUEST.to_owned(), mr.to_string()),
             ]),
             labels: BTreeMap::from([(LABEL.to_owned(), self.label.clone())]),

@@ -87,7 +87,8 @@ fn listing(release: &ZStream, mut issues: Vec<Issue>) -> Answer {
             (false, true) => "BLOCKER",
             (false, false) => "note",
         };
-        let tasks = if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") };
+        let tasks =
+            if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") };
         let resolution = issue.resolution.as_deref().map(|text| format!("\n          -> {text}")).unwrap_or_default();
         format!("{}  {kind:<8}  {} ({tasks}){resolution}", issue.id, issue.issue)
     };

@@ -44,6 +44,6 @@ async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskE
         TaskRequest::AnalyzeBuild { which, decide } => analyze_build::run(run, *which, decide.as_ref()).await,
         TaskRequest::ChangeAdvisoryStatus { ignore_release_date } => {
             change_advisory_status::run(run, *ignore_release_date).await
-        },
+        }
     }
 }

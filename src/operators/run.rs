@@ -88,7 +88,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     }
     let run = Run::begin(ctx, release, task).await.map_err(early)?;
     let before = run.state.status(task);
-    let work = AssertUnwindSafe(super::dispatch(&run, &request)).catch_unwind();
+    let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
     let ended = tokio::select! {
         ended = work => ended.unwrap_or_else(|_| Err(TaskError::Internal { assumed: format!("{task} does not panic") })),
         () = ctx.cancel.cancelled() => Err(TaskError::Cancelled),
@@ -113,6 +113,17 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         ended_at: ctx.clock.now(),
         log: run.log.text(),
     })
+}
+
+/// A task that is done stays done: pressing the button again changes nothing.
+///
+/// Pure checks look again, and so does take-ownership, which may find that an earlier finding is settled.
+async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskError> {
+    let finished = run.state.status(run.task) == TaskStatus::Pass && run.task.has_effects();
+    if finished && run.task != Task::TakeOwnership {
+        return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
+    }
+    super::dispatch(run, request).await
 }
 
 impl<'a> Run<'a> {

@@ -209,7 +209,7 @@ impl Search {
         let crashed = entry.as_ref().filter(|_| run.state.status(run.task) == TaskStatus::InProgress);
         let before = |at: Timestamp, slack: SignedDuration| at.checked_sub(slack).unwrap_or(at);
         Self {
-            payload: run.release.payload("x86_64"),
+            payload: run.release.payload(&run.ctx.settings.payload_repository, "x86_64"),
             since: crashed
                 .and_then(|entry| entry.started())
                 .map_or_else(|| before(run.started_at, CLOCK_SLACK), |at| before(at, LOCAL_TIME_SLACK)),

@@ -60,9 +60,8 @@ impl StatusView {
     /// The same for programs.
     pub fn json(&self) -> Value {
         let flow = self.flow();
-        let tasks: serde_json::Map<String, Value> = Task::tracked(flow)
-            .map(|task| (task.name().to_owned(), json!(self.state.status(task))))
-            .collect();
+        let tasks: serde_json::Map<String, Value> =
+            Task::tracked(flow).map(|task| (task.name().to_owned(), json!(self.state.status(task)))).collect();
         json!({
             "ok": true,
             "source": "statebox",

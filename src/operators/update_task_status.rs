@@ -2,6 +2,7 @@
 
 use super::error::TaskError;
 use crate::core::context::Context;
+use crate::core::journal::{Level, RunLog};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Change, Operation, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus, marker};
@@ -39,12 +40,15 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<St
             next: "add --reason TEXT: it is stored with the task".to_owned(),
         });
     }
-    let override_ = may_change_pass
-        .then(|| Override { reason: reason.clone().unwrap_or_default(), actor: ctx.actor.clone() });
+    let override_ =
+        may_change_pass.then(|| Override { reason: reason.clone().unwrap_or_default(), actor: ctx.actor.clone() });
     let said = reason.as_deref().unwrap_or("no reason given");
     let now = ctx.clock.now();
+    let log = RunLog::default();
+    log.add(now, Level::Info, &format!("set by hand by {}: {said}", ctx.actor));
+    log.add(now, Level::Info, &marker(task, status));
     let set = SetTask {
-        result: Some(format!("set by hand by {}: {said}\n{}", ctx.actor, marker(task, status))),
+        result: Some(log.text()),
         reason: reason.clone().map_or(Change::Keep, Change::Set),
         intent: Change::Clear,
         override_,

@@ -166,7 +166,7 @@ fn promoted_record(facts: &mut Facts, verdict: Verdict) {
     let build = plan.release.to_string();
     let record = Record {
         build: &build,
-        pull_spec: &plan.release.payload("x86_64"),
+        pull_spec: &plan.release.payload(crate::sim::services::images::PAYLOADS, "x86_64"),
         jobs: records::jobs(plan.release.minor(), Stream::Stable, plan.sizes.record_jobs),
         began,
     };

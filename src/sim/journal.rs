@@ -19,7 +19,7 @@ use crate::domain::dates;
 const MOST_KEPT: usize = 32 << 20;
 
 /// Stands for the base URL of the simulator.
-pub const PLACEHOLDER: &str = "http://sim.example.com";
+pub const PLACEHOLDER: &str = "https://sim.example.com";
 
 /// One request and its answer.
 #[derive(Debug, Clone, Serialize)]

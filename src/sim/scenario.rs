@@ -39,6 +39,8 @@ pub struct ReleasePlan {
     pub shipment_project: String,
     /// Number of the shipment merge request; 0 when the release has none.
     pub shipment_iid: u64,
+    /// The merge request's address as a state file spells it, whatever its host.
+    pub shipment_page: Option<String>,
     /// Its branch.
     pub shipment_branch: String,
     /// Candidate nightlies by payload architecture (`x86_64`).
@@ -60,6 +62,9 @@ impl ReleasePlan {
     pub fn shipment_url(&self, base_url: &str) -> String {
         if self.shipment_iid == 0 {
             return String::new();
+        }
+        if let Some(page) = &self.shipment_page {
+            return page.clone();
         }
         format!("{base_url}/gitlab/{}/-/merge_requests/{}", self.shipment_project, self.shipment_iid)
     }
@@ -306,6 +311,7 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         live_id: format!("RHBA-{}:{}", on.year(), 10_000 + serial),
         shipment_project: SHIPMENT_PROJECT.to_owned(),
         shipment_iid: 100 + serial,
+        shipment_page: None,
         shipment_branch: format!("prepare-shipment-{release}"),
         nightlies,
         art_ticket: format!("ART-{}", 20_000 + serial),

@@ -13,7 +13,7 @@ use crate::sim::auth::Credentials;
 use crate::sim::elliott::Elliott;
 use crate::sim::events::Event;
 use crate::sim::faults::Faults;
-use crate::sim::journal::{self, Journal};
+use crate::sim::journal::{self, Journal, PLACEHOLDER};
 use crate::sim::scenario::{ReleasePlan, Scenario};
 use crate::sim::services::{
     build_data, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
@@ -36,7 +36,7 @@ struct Inner {
 impl World {
     /// The world of a scenario, served at `base_url`.
     pub fn new(scenario: &Scenario, seed: u64, clock: VirtualClock, base_url: String, faults: Faults) -> Self {
-        let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), base_url.clone());
+        let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), PLACEHOLDER.to_owned());
         let credentials = Credentials::default();
         let mut journal = Journal::new(base_url.clone());
         for secret in credentials.secrets() {
@@ -79,7 +79,7 @@ impl World {
 
     /// Throws the world away and begins another at the clock's present time.
     pub fn reset(&self, scenario: &Scenario, seed: u64) {
-        let fresh = Facts::new(scenario.plan.clone(), seed, self.0.clock.now(), self.0.base_url.clone());
+        let fresh = Facts::new(scenario.plan.clone(), seed, self.0.clock.now(), PLACEHOLDER.to_owned());
         *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         self.journal().clear();
         self.faults().reset(seed);
@@ -102,7 +102,7 @@ pub struct Facts {
     pub now: Timestamp,
     /// The only source of chance.
     pub rng: fastrand::Rng,
-    /// `http://127.0.0.1:PORT`.
+    /// How addresses inside data begin: a name without port, which `oar` rewrites to the real address.
     pub base_url: String,
     /// The release and its fate.
     pub release: ReleasePlan,

@@ -12,6 +12,9 @@ use crate::domain::release::Minor;
 /// Architectures with a release controller of their own.
 const CONTROLLER_ARCHES: [&str; 5] = ["amd64", "arm64", "multi", "ppc64le", "s390x"];
 
+/// How a simulator spells its own address inside data.
+const SIMULATED: &str = "https://sim.example.com";
+
 /// Which hosts may be talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedHosts {
@@ -149,6 +152,10 @@ impl Services {
             (None, Some(hosts)) => AllowedHosts::Listed(hosts.split(',').map(|host| host.trim().to_owned()).collect()),
             (None, None) => AllowedHosts::Any,
         };
+        if let Some((base, _)) = &simulator {
+            // Addresses inside simulated data name no port, so that state files of two rehearsals are equal.
+            rewrites.push((SIMULATED.to_owned(), base.clone()));
+        }
         let registries = pairs(sources, "registries", "OAR_REGISTRY_MAP")?;
         rewrites.extend(pairs(sources, "url_rewrites", "OAR_URL_REWRITES")?);
         // Longest first; of two equal ones the later given by a person comes first.

@@ -26,6 +26,10 @@ pub struct Settings {
     pub errata_auth: ErrataAuth,
     /// The GitLab project of shipment merge requests.
     pub shipment_project: String,
+    /// Hosts of the bug trackers whose issues a shipment lists.
+    pub issue_sources: Vec<String>,
+    /// Repository of promoted payloads, with its registry.
+    pub payload_repository: String,
     /// Which Jira we talk to.
     pub jira: JiraSettings,
     /// Where release state and test records are kept.
@@ -282,6 +286,12 @@ impl Settings {
             http: http(&mut sources, simulated)?,
             errata_auth: sources.word("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
             shipment_project: sources.text("services.gitlab.shipment_project", "OAR_GITLAB_SHIPMENT_PROJECT")?,
+            issue_sources: sources
+                .text("shipment.issue_sources", "OAR_SHIPMENT_ISSUE_SOURCES")?
+                .split(',')
+                .map(|source| source.trim().to_owned())
+                .collect(),
+            payload_repository: sources.text("payload.repository", "OAR_PAYLOAD_REPOSITORY")?,
             jira: jira(&mut sources)?,
             state: state(&mut sources)?,
             home,

@@ -10,7 +10,9 @@ use crate::core::clients::error::ClientError;
 use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::effects::{Effected, Evidence};
 use crate::core::error::ErrorClass;
-use crate::domain::health::{Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, effective, listed_images};
+use crate::domain::health::{
+    Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, effective, listed_images,
+};
 use crate::domain::task::StageRelease;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;

@@ -168,7 +168,11 @@ fn posts(run: &Run<'_>, outcome: &Outcome) -> Vec<Post> {
                 key: format!("abnormal/{text}"),
                 team: "art",
                 mention: Mention::Team,
-                text: format!("{} {}\nPlease help: QE cannot work on them in this state.", bold(release), escaped(&text)),
+                text: format!(
+                    "{} {}\nPlease help: QE cannot work on them in this state.",
+                    bold(release),
+                    escaped(&text)
+                ),
             }));
             all
         }
@@ -177,6 +181,10 @@ fn posts(run: &Run<'_>, outcome: &Outcome) -> Vec<Post> {
                 JobSystem::Jenkins => "the stage pipeline",
                 JobSystem::Prow => "the image-consistency job",
             };
+            // Told once, by the run that started it; later looks know more about the job, but start none.
+            if !run.notes().effects.iter().any(|effect| effect.starts_with("start ")) {
+                return Vec::new();
+            }
             let since = job.triggered_at.map(|at| at.to_string()).unwrap_or_default();
             let page = job.url.as_deref().unwrap_or("its page does not exist yet");
             vec![post(format!("job/{since}"), format!("{} {name} was started: {page}", bold(release)))]

@@ -8,7 +8,7 @@ use crate::core::clients::gitlab::MergeRequest;
 use crate::domain::assembly::Assembly;
 use crate::domain::ids::JiraKey;
 use crate::domain::pipeline::{ReleaseStage, standing};
-use crate::domain::shipment::{BadShipmentFile, JIRA_SOURCES, MrAddress, ShipmentFile, is_shipment_file, stage_status};
+use crate::domain::shipment::{BadShipmentFile, MrAddress, ShipmentFile, is_shipment_file, stage_status};
 use crate::domain::task::{ClosedGate, StageRelease};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -89,9 +89,10 @@ pub async fn files(run: &Run<'_>, shipment: &Shipment) -> Result<Vec<ShipmentFil
 /// As [`open`] and [`files`].
 pub async fn fixed_issues(run: &Run<'_>) -> Result<BTreeSet<JiraKey>, TaskError> {
     let shipment = open(run).await?;
+    let sources: Vec<&str> = run.ctx.settings.issue_sources.iter().map(String::as_str).collect();
     let mut keys = BTreeSet::new();
     for file in files(run, &shipment).await? {
-        keys.extend(file.fixed_issues(&JIRA_SOURCES).map_err(|bad| TaskError::Refused {
+        keys.extend(file.fixed_issues(&sources).map_err(|bad| TaskError::Refused {
             why: bad.to_string(),
             next: format!("have the file corrected in {} (ask ART), then run it again", shipment.mr.web_url),
         })?);

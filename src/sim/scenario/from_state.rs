@@ -58,6 +58,7 @@ impl Scenario {
             Some((project, iid)) => (plan.shipment_project, plan.shipment_iid) = (project, iid),
             None => plan.shipment_iid = 0,
         }
+        plan.shipment_page = state.shipment_mr;
         plan.past = past(state.tasks);
         plan.misfortunes = Misfortunes {
             candidate_rejected: plan.past.progress(Task::AnalyzeCandidateBuild.name()) == Progress::Failed,

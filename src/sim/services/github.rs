@@ -165,7 +165,7 @@ pub fn hear(_facts: &mut Facts, _event: &Event) {}
 fn problem(status: StatusCode, message: &str) -> Response {
     let body = json!({
         "message": message,
-        "documentation_url": "https://docs.github.com/rest",
+        "documentation_url": "https://docs.example.com/rest",
         "status": status.as_u16().to_string(),
     });
     wire::json(status, &body)

@@ -14,6 +14,9 @@ pub const ARCHES: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];
 /// Where component images live before they are public.
 pub const REPOSITORY: &str = "openshift-release-dev/ocp-v4.0-art-dev";
 
+/// Where payloads are pulled from, as people of this world spell it.
+pub(in crate::sim) const PAYLOADS: &str = "registry.example.com/openshift-release-dev/ocp-release";
+
 /// Payload tags that come from RHCOS and are no part of the shipment.
 pub const RHCOS_TAGS: [&str; 2] = ["rhel-coreos", "rhel-coreos-extensions"];
 
@@ -132,7 +135,7 @@ impl Component {
 
     /// Pull spec of the index.
     pub fn pull_spec(&self) -> String {
-        format!("quay.io/{REPOSITORY}@{}", self.index_digest())
+        format!("registry.example.com/{REPOSITORY}@{}", self.index_digest())
     }
 }
 

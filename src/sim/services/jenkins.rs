@@ -87,7 +87,7 @@ impl Jenkins {
         };
         let parameters: IndexMap<String, String> = [
             ("VERSION".to_owned(), plan.release.minor().to_string()),
-            ("PULL_SPEC".to_owned(), plan.release.payload("x86_64")),
+            ("PULL_SPEC".to_owned(), plan.release.payload(crate::sim::services::images::PAYLOADS, "x86_64")),
         ]
         .into();
         let started = job.triggered_at.unwrap_or(plan.start);

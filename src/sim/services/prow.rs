@@ -103,7 +103,7 @@ impl Prow {
             Progress::Failed => ("failure", Some(plan.start)),
             Progress::Running | Progress::Untouched => ("pending", None),
         };
-        let payload = plan.release.payload("x86_64");
+        let payload = plan.release.payload(crate::sim::services::images::PAYLOADS, "x86_64");
         let envs = if task == Task::ImageConsistencyCheck {
             BTreeMap::from([
                 ("MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL".to_owned(), payload),

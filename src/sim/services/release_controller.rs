@@ -93,7 +93,13 @@ fn stable_stream(release: &ZStream) -> String {
 }
 
 fn payload(release: &ZStream, arch: &'static str, phase: &'static str, created: Timestamp) -> Tag {
-    Tag { name: release.to_string(), phase, pull_spec: release.payload(arch), created, arch: Some(arch) }
+    Tag {
+        name: release.to_string(),
+        phase,
+        pull_spec: release.payload(crate::sim::services::images::PAYLOADS, arch),
+        created,
+        arch: Some(arch),
+    }
 }
 
 /// Routes below `/release_controller`.

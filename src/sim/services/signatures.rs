@@ -79,8 +79,9 @@ fn signed_tag(facts: &mut Facts, digest: &str) -> Option<String> {
 
 /// The claim inside an OpenPGP literal-data packet; the signature packet around it is invented bytes.
 fn signature(digest: &str, tag: &str) -> Vec<u8> {
-    let reference =
-        tag.rsplit_once('-').and_then(|(version, arch)| Some(version.parse::<ZStream>().ok()?.payload(arch)));
+    let reference = tag.rsplit_once('-').and_then(|(version, arch)| {
+        Some(version.parse::<ZStream>().ok()?.payload(crate::sim::services::images::PAYLOADS, arch))
+    });
     let claim = json!({
         "critical": {
             "image": { "docker-manifest-digest": digest },

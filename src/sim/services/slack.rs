@@ -71,7 +71,7 @@ pub struct Message {
 
 /// Channels and groups there are from the start; others appear when they are named.
 const CHANNELS: [&str; 4] = ["team-qe-release", "forum-ocp-release", "team-art", "forum-qe"];
-const GROUPS: [&str; 4] = ["release-qe", "openshift-qe", "aos-art", "openshift-prodsec"];
+const GROUPS: [&str; 4] = ["example-qe-release", "example-qe", "release-artists-example", "example-docs-approvers"];
 
 impl Slack {
     /// Slack as the plan's release finds it.
@@ -80,7 +80,8 @@ impl Slack {
         for name in CHANNELS {
             slack.channels.insert(channel_id(name), name.to_owned());
         }
-        for handle in GROUPS {
+        let lead = format!("rel-lead-{}", plan.release.minor()).replace('.', "");
+        for handle in GROUPS.into_iter().chain([lead.as_str()]) {
             slack.add_group(handle);
         }
         slack

@@ -21,7 +21,8 @@ type Answers = fn(&str) -> Reply;
 /// A GitLab that notes what it was asked, in a project `group/data`.
 async fn gitlab(answers: Answers) -> (Gitlab, MrAddress, Seen) {
     async fn answer(State((answers, seen)): State<(Answers, Seen)>, request: Request) -> Reply {
-        let token = request.headers().get("private-token").map_or(String::new(), |value| value.to_str().unwrap().to_owned());
+        let token =
+            request.headers().get("private-token").map_or(String::new(), |value| value.to_str().unwrap().to_owned());
         let line = format!("{} {}", request.method(), request.uri());
         let body = axum::body::to_bytes(request.into_body(), 10_000).await.unwrap();
         seen.lock().unwrap().push(format!("{line} {}", String::from_utf8_lossy(&body)).trim_end().to_owned());

@@ -57,11 +57,11 @@ fn content(plan: &ReleasePlan, kind: &str) -> Value {
     let application = if kind == "fbc" { format!("fbc-{group}") } else { group.clone() }.replace('.', "-");
     let (listed, nvrs): (Vec<Value>, Vec<String>) = if kind == "fbc" {
         let fragment = Component { name: "fbc-fragment".to_owned(), release: plan.release.to_string() };
-        (vec![component(&fragment, "quay.io/openshift-art/stage-fbc-fragments")], vec![fragment.nvr()])
+        (vec![component(&fragment, "registry.example.com/openshift-art/stage-fbc-fragments")], vec![fragment.nvr()])
     } else {
         let all = components(plan, kind);
         (
-            all.iter().map(|one| component(one, &format!("quay.io/{}", images::REPOSITORY))).collect(),
+            all.iter().map(|one| component(one, &format!("registry.example.com/{}", images::REPOSITORY))).collect(),
             all.iter().map(Component::nvr).collect(),
         )
     };
@@ -175,7 +175,7 @@ pub(super) fn stage_advisories(plan: &ReleasePlan) -> BTreeMap<String, String> {
                 })
                 .collect();
             let advisory = json!({
-                "apiVersion": "rhtap.redhat.com/v1alpha1",
+                "apiVersion": "rhtap.example.com/v1alpha1",
                 "kind": "Advisory",
                 "metadata": { "name": live_name(plan, kind) },
                 "spec": {
