@@ -17,32 +17,33 @@ use oar::sim::server::{Simulator, StartOptions};
 use tokio_util::sync::CancellationToken;
 
 /// The release of all stories.
-pub const RELEASE: &str = "4.20.17";
+pub(crate) const RELEASE: &str = "4.20.17";
 
 /// A world, its clock, and everything that `oar` said in it.
-pub struct Town {
+pub(crate) struct Town {
     pub release: ZStream,
     pub(super) simulator: Simulator,
     pub(super) clock: VirtualClock,
     home: tempfile::TempDir,
     env: Env,
     said: Mutex<String>,
+    seen: Mutex<Vec<String>>,
 }
 
 /// A world at its beginning: nobody has looked at the release yet.
-pub async fn fresh() -> Town {
+pub(crate) async fn fresh() -> Town {
     Town::founded("smooth", |_| {}).await
 }
 
 /// The state file exists, nothing else was done.
-pub async fn reported() -> Town {
+pub(crate) async fn reported() -> Town {
     let town = fresh().await;
     town.has_report().await;
     town
 }
 
 /// Everything up to the push has passed; the payload is not promoted yet.
-pub async fn prepared() -> Town {
+pub(crate) async fn prepared() -> Town {
     let town = reported().await;
     let done = [
         Task::TakeOwnership,
@@ -56,7 +57,7 @@ pub async fn prepared() -> Town {
 }
 
 /// Prepared, promoted, released to stage, and the tests of the promoted build are accepted.
-pub async fn promoted() -> Town {
+pub(crate) async fn promoted() -> Town {
     let town = prepared().await;
     town.payload_is_promoted();
     town.stage_release_succeeds();
@@ -66,7 +67,7 @@ pub async fn promoted() -> Town {
 }
 
 /// Only the final approval is left, and it is the day before the release.
-pub async fn ready_to_approve() -> Town {
+pub(crate) async fn ready_to_approve() -> Town {
     let town = promoted().await;
     town.signature_is_published();
     let done = [Task::ImageConsistencyCheck, Task::StageTesting, Task::ImageSignedCheck];
@@ -77,10 +78,10 @@ pub async fn ready_to_approve() -> Town {
 
 impl Town {
     /// The world `scenario`, small, after `change`.
-    pub async fn founded(scenario: &str, change: impl FnOnce(&mut ReleasePlan)) -> Self {
+    pub(crate) async fn founded(scenario: &str, change: impl FnOnce(&mut ReleasePlan)) -> Self {
         let release: ZStream = RELEASE.parse().unwrap();
         let mut scenario = Scenario::named(scenario, Some(&release), None).unwrap();
-        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (6, 4);
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
         change(&mut scenario.plan);
         let clock = VirtualClock::starting_at(scenario.start());
         let options = StartOptions { port: 0, scenario, seed: 1, clock: clock.clone(), faults: Faults::none() };
@@ -92,11 +93,11 @@ impl Town {
         env = env.with("OAR_CONFIG_FILE", settings.display().to_string());
         env = env.with("OAR_HOME", home.path().join("home").display().to_string());
         env = env.with("OAR_ELLIOTT_CMD", format!("{} sim elliott", env!("CARGO_BIN_EXE_oar")));
-        Self { release, simulator, clock, home, env, said: Mutex::default() }
+        Self { release, simulator, clock, home, env, said: Mutex::default(), seen: Mutex::default() }
     }
 
     /// Runs one command line about the release, from another machine than the last one.
-    pub async fn elsewhere(&mut self, words: &str) -> String {
+    pub(crate) async fn elsewhere(&mut self, words: &str) -> String {
         let other = self.home.path().join("elsewhere").display().to_string();
         let here = std::mem::take(&mut self.env);
         self.env = here.clone().with("OAR_HOME", other);
@@ -108,17 +109,46 @@ impl Town {
     /// Runs `oar -r RELEASE words`: what it printed, what it complained about, how it ended.
     ///
     /// Words in double quotes stay together. Log lines are left out: the reports say the same.
-    pub async fn oar(&self, words: &str) -> String {
+    pub(crate) async fn oar(&self, words: &str) -> String {
         let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
         args.extend(split(words));
         self.run(args, self.env.clone()).await
     }
 
     /// The same without one variable of the environment.
-    pub async fn oar_without(&self, variable: &str, words: &str) -> String {
+    pub(crate) async fn oar_without(&self, variable: &str, words: &str) -> String {
         let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
         args.extend(split(words));
         self.run(args, self.env.clone().with(variable, "")).await
+    }
+
+    /// Runs `oar` about another release.
+    pub(crate) async fn oar_about(&self, release: &str, words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), release.to_owned()];
+        args.extend(split(words));
+        self.run(args, self.env.clone()).await
+    }
+
+    /// The same with one variable of the environment set otherwise.
+    pub(crate) async fn oar_with(&self, variable: &str, value: &str, words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
+        args.extend(split(words));
+        self.run(args, self.env.clone().with(variable, value)).await
+    }
+
+    /// Outside writes since the last time this was asked, without their order.
+    pub(crate) fn new_writes(&self) -> String {
+        let mut seen = self.seen.lock().unwrap();
+        let all = self.external_writes();
+        let mut old = std::mem::replace(&mut *seen, all.clone());
+        let mut new = Vec::new();
+        for write in all {
+            match old.iter().position(|known| *known == write) {
+                Some(place) => drop(old.swap_remove(place)),
+                None => new.push(write),
+            }
+        }
+        if new.is_empty() { "nothing".to_owned() } else { new.join("\n") }
     }
 
     async fn run(&self, args: Vec<String>, env: Env) -> String {
@@ -140,24 +170,24 @@ impl Town {
     }
 
     /// Puts the state file there, quietly.
-    pub async fn has_report(&self) {
+    pub(crate) async fn has_report(&self) {
         let told = self.oar("create-test-report --no-notify").await;
         assert!(told.ends_with("exit 0"), "{told}");
     }
 
     /// The text of the state file.
-    pub fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         let facts = self.simulator.world().facts();
         facts.github.file("z-stream", &self.release.state_path()).expect("a state file").to_owned()
     }
 
     /// The stored state.
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         State::parse(&self.file(), Some(&self.release)).expect("a state that can be read")
     }
 
     /// Somebody else (a colleague, the program of old) writes statuses into the state file.
-    pub fn somebody_stores(&self, tasks: &[Task], status: TaskStatus) {
+    pub(crate) fn somebody_stores(&self, tasks: &[Task], status: TaskStatus) {
         self.someone_else_edits_the_state(|mut state| {
             for task in tasks {
                 state = self.applied(state, Operation::SetTask(SetTask::new(*task, TaskStatus::InProgress, self.now())));
@@ -172,13 +202,13 @@ impl Town {
     }
 
     /// Somebody else changes the state file between two of our runs.
-    pub fn someone_else_edits_the_state(&self, edit: impl FnOnce(State) -> State) {
+    pub(crate) fn someone_else_edits_the_state(&self, edit: impl FnOnce(State) -> State) {
         let text = edit(self.state()).to_yaml();
         self.simulator.world().facts().github.put_file("z-stream", &self.release.state_path(), &text);
     }
 
     /// Applies one operation; a refusal is a mistake of the story.
-    pub fn applied(&self, state: State, operation: Operation) -> State {
+    pub(crate) fn applied(&self, state: State, operation: Operation) -> State {
         match operation.apply(&state, self.now()) {
             Applied::Changed(state) => state,
             Applied::Unchanged => state,
@@ -187,19 +217,19 @@ impl Town {
     }
 
     /// The time in town.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Lets time pass: `2h`, `45m`.
-    pub fn time_passes(&self, length: &str) {
+    pub(crate) fn time_passes(&self, length: &str) {
         let length: SignedDuration = length.parse().expect("a length of time");
         self.clock.advance(length);
         drop(self.simulator.world().facts());
     }
 
     /// Lets whole days pass.
-    pub fn days_pass(&self, days: i64) {
+    pub(crate) fn days_pass(&self, days: i64) {
         self.clock.advance(SignedDuration::from_hours(24 * days));
         drop(self.simulator.world().facts());
     }
@@ -210,13 +240,13 @@ impl Town {
 
     /// The stored status of a task.
     #[track_caller]
-    pub fn expect_task(&self, task: Task, status: TaskStatus) {
+    pub(crate) fn expect_task(&self, task: Task, status: TaskStatus) {
         assert_eq!(self.state().status(task), status, "{task} in\n{}", self.file());
     }
 
     /// Nothing was asked that the world does not know, and no secret got into any text.
     #[track_caller]
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         assert_eq!(self.simulator.unmatched(), Vec::<String>::new());
         let messages: String = self.posted_messages().join("\n");
         let file = {
