@@ -54,6 +54,18 @@ pub fn current(entry: &TaskEntry, in_text: impl Fn(&str) -> Option<(JobSystem, S
     entry.job_ref.clone().or_else(old)
 }
 
+/// The job of any task: tasks that start jobs are also read from old logs.
+pub fn job_of(task: Task, entry: &TaskEntry) -> Option<JobRef> {
+    if task == Task::StageTesting {
+        let build = |text: &str| stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()));
+        return current(entry, build);
+    }
+    if task == Task::ImageConsistencyCheck {
+        return current(entry, consistency_job);
+    }
+    entry.job_ref.clone()
+}
+
 /// Ids of every job that this task is known to have had, oldest first.
 ///
 /// Nothing that happens between the start of a job and the storing of its reference changes the answer.

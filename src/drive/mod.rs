@@ -9,7 +9,7 @@ pub mod memory;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::context::Context;
-use crate::core::statebox::error::{StoreError, StoreFault};
+use crate::core::statebox::error::StoreFault;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
 use crate::operators::error::{TaskError, TaskFailure};
@@ -177,11 +177,6 @@ async fn take_lease(ctx: &Context, release: &ZStream) -> Result<Option<Lease>, T
 /// Is somebody else driving?
 pub fn is_driver_busy(error: &TaskError) -> bool {
     use crate::domain::state::operation::Rejection;
-    matches!(
-        error,
-        TaskError::Store(StoreError {
-            fault: StoreFault::Rejected(Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. }),
-            ..
-        })
-    )
+    let TaskError::Store(error) = error else { return false };
+    matches!(error.fault, StoreFault::Rejected(Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. }))
 }

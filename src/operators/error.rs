@@ -17,10 +17,10 @@ pub enum TaskError {
     Service(#[from] ClientError),
     /// The state could not be read or written.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// A setting or credential.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(Box<ConfigError>),
     /// An outside write with an unclear end.
     #[error(transparent)]
     Effect(#[from] EffectError),
@@ -59,9 +59,22 @@ pub enum TaskError {
     },
 }
 
+// Boxed, because they are several times as large as everything else an operator returns.
+impl From<StoreError> for TaskError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+impl From<ConfigError> for TaskError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
 impl From<AssemblyError> for TaskError {
     fn from(error: AssemblyError) -> Self {
-        Self::Config(ConfigError::BuildData(error))
+        ConfigError::BuildData(error).into()
     }
 }
 

@@ -183,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn a_release_that_was_given_up_is_left_alone_until_a_person_insists() {
+        let mut input = promoted();
+        input.given_up = Some("Release 4.20.17 will not ship".into());
+        assert_eq!(actions(&input), []);
+        assert_eq!(plan(&input).verdict, Verdict::NeedsPerson);
+        input.retry = Some(Task::ImageConsistencyCheck);
+        assert_ne!(actions(&input), []);
+    }
+
+    #[test]
     fn a_release_without_a_state_file_gets_one_and_nothing_else() {
         let mut input = fresh();
         input.source = StateSource::None;

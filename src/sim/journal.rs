@@ -34,12 +34,12 @@ pub struct Entry {
     pub path: String,
     /// Request headers that carry meaning; secrets hashed.
     pub headers: BTreeMap<String, String>,
-    /// Request body, parsed where it is JSON.
-    pub body: Value,
+    /// Request body as text; null when there was none.
+    pub body: Option<String>,
     /// Status of the answer; 0 when none was given.
     pub status: u16,
-    /// Body of the answer, parsed where it is JSON.
-    pub response: Value,
+    /// Body of the answer as text; null when there was none.
+    pub response: Option<String>,
     /// The fault that was played.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
@@ -63,6 +63,7 @@ pub struct Journal {
     base_url: String,
     entries: Vec<Raw>,
     kept: usize,
+    without_bodies: bool,
     aliases: BTreeMap<String, String>,
 }
 
@@ -97,6 +98,11 @@ impl Journal {
         Self { base_url, ..Self::default() }
     }
 
+    /// Keeps requests without their bodies from now on: for worlds whose journal nobody is going to read.
+    pub fn forget_bodies(&mut self) {
+        self.without_bodies = true;
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.entries.clear();
@@ -105,6 +111,9 @@ impl Journal {
 
     /// Keeps a request.
     pub fn push(&mut self, mut raw: Raw) {
+        if self.without_bodies {
+            (raw.body, raw.response) = (bytes::Bytes::new(), bytes::Bytes::new());
+        }
         self.kept += raw.body.len() + raw.response.len();
         if self.kept > MOST_KEPT {
             for body in [&mut raw.body, &mut raw.response] {
@@ -135,7 +144,8 @@ impl Journal {
     pub fn key(&self, method: &str, service: &str, path: &str, body: &[u8]) -> u64 {
         let mut words = Words { base_url: &self.base_url, aliases: self.aliases.clone() };
         let body = words.body(body);
-        let text = format!("{method} /{service}{} {}", words.text(path), words.aliased(body));
+        let body = body.map(|body| words.text(&body)).unwrap_or_default();
+        let text = format!("{method} /{service}{} {body}", words.text(path));
         let digest = Sha256::digest(text);
         digest.iter().take(8).fold(0, |key, byte| (key << 8) | u64::from(*byte))
     }
@@ -157,9 +167,9 @@ impl Journal {
                     method: raw.method.clone(),
                     path: words.text(&raw.path),
                     headers: raw.headers.iter().map(|(name, value)| (name.clone(), words.text(value))).collect(),
-                    body: words.aliased(body),
+                    body: body.map(|body| words.text(&body)),
                     status: raw.status,
-                    response: words.aliased(response),
+                    response: response.map(|body| words.text(&body)),
                     fault: raw.fault,
                     unmatched: raw.unmatched,
                     at: raw.at,
@@ -172,10 +182,11 @@ impl Journal {
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// One JSON line per request.
+    /// One JSON line per request, without the faults: those are no part of what was said on the wire.
     pub fn lines(&self) -> String {
         let mut text = String::new();
-        for entry in self.entries() {
+        for mut entry in self.entries() {
+            entry.fault = None;
             text.push_str(&serde_json::to_string(&entry).unwrap_or_default());
             text.push('\n');
         }
@@ -213,19 +224,19 @@ struct Words<'j> {
 }
 
 impl Words<'_> {
-    /// A body as JSON where it is JSON, as text where it is text, else as its hash.
-    fn body(&mut self, bytes: &[u8]) -> Value {
+    /// A body as text, binary ones as their hash. JSON is written anew, so that spacing does not matter.
+    fn body(&mut self, bytes: &[u8]) -> Option<String> {
         if bytes.is_empty() {
-            return Value::Null;
+            return None;
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Value::String(format!("binary {}", full_hash(bytes)));
+            return Some(format!("binary {}", full_hash(bytes)));
         };
         let text = text.replace(self.base_url, PLACEHOLDER);
-        match serde_json::from_str(&text) {
-            Ok(value) => self.contents(value),
-            Err(_) => Value::String(text),
-        }
+        Some(match serde_json::from_str(&text) {
+            Ok(value) => self.contents(value).to_string(),
+            Err(_) => text,
+        })
     }
 
     /// Looks into base64 file contents, which hide the port from a plain replacement.
@@ -265,18 +276,6 @@ impl Words<'_> {
             }
         }
         text
-    }
-
-    fn aliased(&self, value: Value) -> Value {
-        if self.aliases.is_empty() {
-            return value;
-        }
-        match value {
-            Value::String(text) => Value::String(self.text(&text)),
-            Value::Array(list) => list.into_iter().map(|value| self.aliased(value)).collect(),
-            Value::Object(map) => map.into_iter().map(|(name, value)| (name, self.aliased(value))).collect(),
-            plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
-        }
     }
 }
 
@@ -328,7 +327,7 @@ mod tests {
         let one = told("http://127.0.0.1:40001", [0, 1]);
         assert_eq!(one, told("http://127.0.0.1:50002", [1, 0]));
         assert!(!one.contains("127.0.0.1"), "{one}");
-        assert!(one.contains("http://sim.example.com/q"), "{one}");
+        assert!(one.contains("https://sim.example.com/q"), "{one}");
     }
 
     #[test]
