@@ -9,3 +9,5 @@ mod crash;
 mod properties;
 mod races;
 mod real_program;
+mod rehearsal;
+mod rehearsals;
