@@ -67,7 +67,14 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"POST /errata/api/v1/erratum/170171/change_state");
+    assert_snapshot!(town.new_writes(), @"
+    POST /errata/api/v1/erratum/170171/change_state
+    POST /errata/api/v1/erratum/170172/change_state
+    POST /jira/rest/api/3/issue/ART-22018/transitions
+    POST /jira/rest/api/3/issue/ART-22019/transitions
+    POST /jira/rest/api/3/issue/ART-22020/transitions
+    POST /slack/chat.postMessage
+    ");
     town.expect_task(TASK, TaskStatus::Pass);
     assert_eq!((town.advisory_state("rpm"), town.advisory_state("rhcos")), ("REL_PREP", "REL_PREP"));
 
@@ -213,7 +220,11 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     town.expect_task(TASK, TaskStatus::Fail);
 
     // A later try has two fresh days.
-    assert_snapshot!(town.oar("change-advisory-status").await, @"");
+    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
+      next: oar -r 4.20.17 change-advisory-status again in 30 min
+    exit 0
+    ");
     town.expect_task(TASK, TaskStatus::InProgress);
     assert_eq!(town.writes_to("/approve"), 1);
 

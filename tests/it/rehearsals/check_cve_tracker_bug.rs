@@ -23,7 +23,7 @@ async fn missed_trackers_are_told_and_hold_nobody_up() {
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
-    4.20.17 has no issues
+    0c0546ee  note      1 CVE trackers are attached nowhere, ART has to attach them: OCPBUGS-220181 (check-cve-tracker-bug)
     exit 0
     ");
     assert_snapshot!(town.posted_messages().join("\n"), @"");

@@ -62,7 +62,7 @@ async fn the_job_is_started_once_looked_at_and_passes_with_healthy_images() {
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"nothing");
+    assert_snapshot!(town.new_writes(), @"POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/notes");
     town.expect_task(TASK, TaskStatus::Pass);
 
     town.finish();
