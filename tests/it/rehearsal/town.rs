@@ -53,6 +53,7 @@ pub(crate) async fn prepared() -> Town {
         Task::AnalyzeCandidateBuild,
     ];
     town.somebody_stores(&done, TaskStatus::Pass);
+    town.everything_is_pushed();
     town
 }
 
@@ -81,7 +82,7 @@ impl Town {
     pub(crate) async fn founded(scenario: &str, change: impl FnOnce(&mut ReleasePlan)) -> Self {
         let release: ZStream = RELEASE.parse().unwrap();
         let mut scenario = Scenario::named(scenario, Some(&release), None).unwrap();
-        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (64, 6);
         change(&mut scenario.plan);
         let clock = VirtualClock::starting_at(scenario.start());
         let options = StartOptions { port: 0, scenario, seed: 1, clock: clock.clone(), faults: Faults::none() };
@@ -159,7 +160,8 @@ impl Town {
         let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
         let (printed, complained) = (read(&printed), read(&complained));
         self.said.lock().unwrap().push_str(&format!("{printed}{complained}"));
-        let complaints: String = complained.lines().filter(|line| !is_log(line)).map(|line| format!("{line}\n")).collect();
+        let complaints: String =
+            complained.lines().filter(|line| !is_log(line)).map(|line| format!("{line}\n")).collect();
         let told = format!("{printed}{complaints}exit {}", exit.code());
         self.plain(&told)
     }
@@ -190,7 +192,8 @@ impl Town {
     pub(crate) fn somebody_stores(&self, tasks: &[Task], status: TaskStatus) {
         self.someone_else_edits_the_state(|mut state| {
             for task in tasks {
-                state = self.applied(state, Operation::SetTask(SetTask::new(*task, TaskStatus::InProgress, self.now())));
+                state =
+                    self.applied(state, Operation::SetTask(SetTask::new(*task, TaskStatus::InProgress, self.now())));
                 if status != TaskStatus::InProgress {
                     let result = Some(format!("Stored by a colleague.\ntask [{task}] status is changed to [{status}]"));
                     let set = SetTask { result, ..SetTask::new(*task, status, self.now()) };
