@@ -112,14 +112,10 @@ fn show_clap(outside: &Outside, message: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     let text = message.render();
     let text = if outside.out_is_terminal { text.ansi().to_string() } else { text.to_string() };
-    match message.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            outside.out.line(text.trim_end());
-            Exit::Done
-        }
-        _ => {
-            outside.err.line(text.trim_end());
-            Exit::Usage
-        }
+    if matches!(message.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        outside.out.line(text.trim_end());
+        return Exit::Done;
     }
+    outside.err.line(text.trim_end());
+    Exit::Usage
 }

@@ -23,7 +23,7 @@ use crate::domain::dates::stamp;
 use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
-use crate::domain::task::{JobRef, JobSystem, Task};
+use crate::domain::task::Task;
 use crate::drive::{self, Event, Persistence, Wishes};
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::faults::Faults;
@@ -87,6 +87,9 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     let simulator = Simulator::start(options).await.map_err(|error| told_io("the simulator cannot start", &error))?;
     if let Some((path, text)) = &file {
         simulator.world().facts().github.put_file("z-stream", path, text);
+    }
+    if args.journal.is_none() && args.keep.is_none() {
+        simulator.world().journal().forget_bodies();
     }
     let home = tempfile::tempdir().map_err(|error| told_io("the rehearsal cannot start", &error))?;
     let ctx = context(call, &simulator, &home, clock.clone())?;
@@ -226,14 +229,7 @@ fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, Told> 
     let metadata = state.metadata();
     let tasks = state.tasks().into_iter().filter_map(|entry| {
         let (task, status) = (entry.task()?, entry.status.known()?);
-        let job: Option<JobRef> = match task {
-            Task::StageTesting => job_trace::current(&entry, |text| {
-                job_trace::stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()))
-            }),
-            Task::ImageConsistencyCheck => job_trace::current(&entry, job_trace::consistency_job),
-            _ => entry.job_ref.clone(),
-        };
-        Some(FromTask { task, status, job })
+        Some(FromTask { task, status, job: job_trace::job_of(task, &entry) })
     });
     Ok(FromState {
         release,

@@ -124,10 +124,7 @@ pub fn report_json(report: &TaskReport) -> Value {
         Outcome::Failed { reason } => (reason.to_string(), Value::Null),
         Outcome::Unchanged { why } => (why.clone(), Value::Null),
     };
-    let job = match &report.outcome {
-        Outcome::Waiting { job: Some(job), .. } => json!(job),
-        _ => Value::Null,
-    };
+    let job = if let Outcome::Waiting { job: Some(job), .. } = &report.outcome { json!(job) } else { Value::Null };
     json!({
         "ok": !matches!(report.outcome, Outcome::Failed { .. }),
         "release": report.release.to_string(),

@@ -54,6 +54,18 @@ pub fn current(entry: &TaskEntry, in_text: impl Fn(&str) -> Option<(JobSystem, S
     entry.job_ref.clone().or_else(old)
 }
 
+/// The job of any task: tasks that start jobs are also read from old logs.
+pub fn job_of(task: Task, entry: &TaskEntry) -> Option<JobRef> {
+    if task == Task::StageTesting {
+        let build = |text: &str| stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()));
+        return current(entry, build);
+    }
+    if task == Task::ImageConsistencyCheck {
+        return current(entry, consistency_job);
+    }
+    entry.job_ref.clone()
+}
+
 /// Ids of every job that this task is known to have had, oldest first.
 ///
 /// Nothing that happens between the start of a job and the storing of its reference changes the answer.
@@ -161,15 +173,19 @@ mod tests {
         let release = "4.20.1".parse().unwrap();
         let nightly = "4.20.0-0.nightly-2026-01-01-000000";
         let of = |spec: &str| is_payload_of(spec, &release, Some(nightly));
-        assert!(of("quay.io/openshift-release-dev/ocp-release:4.20.1-x86_64"));
-        assert!(of("quay.io/openshift-release-dev/ocp-release:4.20.1-multi"));
+        assert!(of("registry.example.com/openshift-release-dev/ocp-release:4.20.1-x86_64"));
+        assert!(of("registry.example.com/openshift-release-dev/ocp-release:4.20.1-multi"));
         assert!(of(&format!("registry.example.com/ocp/release:{nightly}")));
-        for stranger in
-            ["quay.io/x:4.20.17-x86_64", "quay.io/x:4.20.1-rc.1-x86_64", "quay.io/x:14.20.1-x86_64", "", "n/a"]
-        {
+        for stranger in [
+            "registry.example.com/x:4.20.17-x86_64",
+            "registry.example.com/x:4.20.1-rc.1-x86_64",
+            "registry.example.com/x:14.20.1-x86_64",
+            "",
+            "n/a",
+        ] {
             assert!(!of(stranger), "{stranger}");
         }
-        assert!(!is_payload_of("quay.io/x:n/a", &release, None));
+        assert!(!is_payload_of("registry.example.com/x:n/a", &release, None));
     }
 
     fn entry(attempts: &[(&str, &str)], job: Option<&str>, result: &str) -> TaskEntry {

@@ -21,3 +21,4 @@ pub mod signature;
 pub mod stage;
 pub mod state;
 pub mod task;
+pub mod withdrawal;

@@ -168,7 +168,7 @@ async fn mark(
                 text: text.clone(),
                 blocker: true,
                 related: task.iter().copied().collect(),
-                source: Some(source.clone().into()),
+                source: Some(source.clone()),
                 at,
             })],
             format!("blocker added: {text}"),

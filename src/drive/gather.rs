@@ -20,7 +20,8 @@ use crate::domain::shipment::MrState as GitlabState;
 use crate::domain::stage::StagePolicy;
 use crate::domain::state::entries::{Decision, TaskEntry};
 use crate::domain::state::view::State;
-use crate::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
+use crate::domain::task::{Flow, Task, TaskStatus, Which};
+use crate::domain::withdrawal;
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
@@ -55,13 +56,11 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
             input.source = StateSource::None;
             return Ok(input);
         }
-        Err(error) => match error.class() {
-            ErrorClass::Transient | ErrorClass::RateLimit => {
-                input.source = StateSource::Unavailable { why: error.to_string() };
-                return Ok(input);
-            }
-            _ => return Err(error.into()),
-        },
+        Err(error) if matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit) => {
+            input.source = StateSource::Unavailable { why: error.to_string() };
+            return Ok(input);
+        }
+        Err(error) => return Err(error.into()),
     };
     input.source = StateSource::StateBox;
     let run = Run::observe(ctx, release, state)?;
@@ -114,6 +113,10 @@ fn from_state(input: &mut Input, state: &State, wishes: &Wishes, memory: &Memory
         }
     }
     input.issues = issues(state);
+    input.given_up = state.issues().into_iter().find_map(|issue| {
+        let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
+        withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
+    });
     let decisions = state.metadata().decisions;
     input.candidate_verdict = verdict(&decisions, Which::Candidate, wishes);
     input.promoted_verdict = verdict(&decisions, Which::Promoted, wishes);
@@ -134,22 +137,11 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         status,
         started_at: entry.started(),
         completed_at: entry.completed(),
-        job_ref: job(task, entry),
+        job_ref: job_trace::job_of(task, entry),
         intent_open: entry.intent.is_some(),
         fail_cause,
         waiting_on: entry.reason.clone().filter(|_| status == TaskStatus::InProgress),
         ..TaskFacts::default()
-    }
-}
-
-/// The job of a task, as stored or as older files tell it in their log.
-fn job(task: Task, entry: &TaskEntry) -> Option<JobRef> {
-    match task {
-        Task::StageTesting => job_trace::current(entry, |text| {
-            job_trace::stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()))
-        }),
-        Task::ImageConsistencyCheck => job_trace::current(entry, job_trace::consistency_job),
-        _ => entry.job_ref.clone(),
     }
 }
 
@@ -248,7 +240,7 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
     input.page = match (input.status(Task::ChangeAdvisoryStatus), input.prod_release.succeeded()) {
         (TaskStatus::Fail, true) => PageState::Accessible,
         (TaskStatus::Fail, false) => PageState::NotAccessible,
-        _ => PageState::Unknown,
+        (TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Pass, _) => PageState::Unknown,
     };
 }
 

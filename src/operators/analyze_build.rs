@@ -151,10 +151,7 @@ mod tests {
             RecordVerdict::NotStarted,
             RecordVerdict::Aggregating { missing: vec!["e2e".into()] },
         ] {
-            let by = match outcome(verdict, None) {
-                Outcome::Blocked { by } => by,
-                other => panic!("{other:?}"),
-            };
+            let Outcome::Blocked { by } = outcome(verdict, None) else { panic!("it is a wait") };
             assert_eq!(by.opened_by(), crate::domain::task::OpenedBy::Time, "{by}");
         }
     }

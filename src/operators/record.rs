@@ -139,14 +139,9 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
         | ErrorClass::NotReady
         | ErrorClass::Auth
         | ErrorClass::Config => stays,
-        ErrorClass::Internal => match error {
-            TaskError::Cancelled => stays,
-            _ => TaskStatus::Fail,
-        },
-        ErrorClass::NotFound | ErrorClass::InvalidInput => match error {
-            TaskError::Refused { .. } | TaskError::NoState { .. } => stays,
-            _ => TaskStatus::Fail,
-        },
+        ErrorClass::Internal if matches!(error, TaskError::Cancelled) => stays,
+        ErrorClass::InvalidInput if matches!(error, TaskError::Refused { .. }) => stays,
+        ErrorClass::Internal | ErrorClass::NotFound | ErrorClass::InvalidInput => TaskStatus::Fail,
     };
     if before == TaskStatus::Pass {
         return None;

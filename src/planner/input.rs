@@ -79,6 +79,8 @@ pub struct Input {
     pub credentials_missing: BTreeMap<Task, String>,
     /// Keys of notifications that were already sent.
     pub notified: BTreeSet<String>,
+    /// How people closed a blocker when they gave the release up.
+    pub given_up: Option<String>,
 }
 
 /// Where the statuses come from.
@@ -339,6 +341,7 @@ impl Input {
             kerberos_missing: false,
             credentials_missing: BTreeMap::new(),
             notified: BTreeSet::new(),
+            given_up: None,
         }
     }
 

@@ -99,6 +99,8 @@ kinds! {
         TaskWaiting,
     }
     Action {
+        /// People gave the release up.
+        GivenUp,
         /// Nobody is named as owner.
         OwnerNeeded,
         /// There is no Kerberos ticket.

@@ -40,7 +40,11 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         draft.say(Message::new(Kind::Initialised, text).task(Task::CreateTestReport));
         return Next::Halt;
     }
-    shipped_elsewhere(draft).or(stopped_by_world(draft)).or(general_blockers(draft)).unwrap_or(Next::Go)
+    given_up(draft)
+        .or(shipped_elsewhere(draft))
+        .or(stopped_by_world(draft))
+        .or(general_blockers(draft))
+        .unwrap_or(Next::Go)
 }
 
 fn unusable(draft: &Draft<'_>) -> Option<Message> {
@@ -54,6 +58,19 @@ fn unusable(draft: &Draft<'_>) -> Option<Message> {
     }
     let text = format!("build data is not ready: {}", input.not_ready.join("; "));
     Some(Message::new(Kind::BuildDataNotReady, text).step("ask ART to complete the assembly, then run drive again"))
+}
+
+/// The record says that the release will not ship. A person who knows better says so with `--retry`.
+fn given_up(draft: &mut Draft<'_>) -> Option<Next> {
+    let input = draft.input;
+    let said = input.given_up.as_ref().filter(|_| input.retry.is_none())?;
+    let text = format!("{} was given up, says the resolution of a blocker: {said}", input.release);
+    draft.say(
+        Message::new(Kind::GivenUp, text)
+            .step("nothing is to be done if that is right")
+            .step(format!("if it ships all the same: oar -r {} drive --retry TASK", input.release)),
+    );
+    Some(Next::Halt)
 }
 
 /// A5b: somebody else did our last step. With a run of ours under way, that run finds out itself.
@@ -163,6 +180,16 @@ mod tests {
         input.source = StateSource::Unavailable { why: "github timed out".into() };
         assert_eq!(actions(&input), []);
         assert!(matches!(plan(&input).verdict, Verdict::Waiting { .. }));
+    }
+
+    #[test]
+    fn a_release_that_was_given_up_is_left_alone_until_a_person_insists() {
+        let mut input = promoted();
+        input.given_up = Some("Release 4.20.17 will not ship".into());
+        assert_eq!(actions(&input), []);
+        assert_eq!(plan(&input).verdict, Verdict::NeedsPerson);
+        input.retry = Some(Task::ImageConsistencyCheck);
+        assert_ne!(actions(&input), []);
     }
 
     #[test]

@@ -153,6 +153,28 @@ fn credential_hint(service: Service) -> &'static str {
         Service::Github | Service::GithubRaw => "check GITHUB_TOKEN",
         Service::Gangway => "check APITOKEN; it expires, oc whoami -t shows a fresh one",
         Service::Registry => "check the pull secret",
-        _ => "it should need none; look at the proxy in between",
+        Service::Koji
+        | Service::BrewDownload
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Elliott => "it should need none; look at the proxy in between",
     }
 }

@@ -198,9 +198,9 @@ fn posts(run: &Run<'_>, outcome: &Outcome) -> Vec<Post> {
 
 /// The blocker about advisories in an abnormal state that this run is going to store.
 fn abnormal(run: &Run<'_>) -> Option<String> {
-    run.notes().operations.iter().find_map(|operation| match operation {
-        Operation::AddIssue(issue) if issue.blocker => Some(issue.text.clone()),
-        _ => None,
+    run.notes().operations.iter().find_map(|operation| {
+        let Operation::AddIssue(issue) = operation else { return None };
+        issue.blocker.then(|| issue.text.clone())
     })
 }
 

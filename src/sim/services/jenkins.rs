@@ -114,6 +114,21 @@ impl Jenkins {
         format!("{}/job/zstreams/job/{JOB}/", self.base)
     }
 
+    /// Ends the running build otherwise than well (stories call this).
+    pub fn end_running(&mut self, result: &'static str, now: Timestamp) {
+        if let Some(build) = self.builds.iter_mut().find(|build| build.result.is_none()) {
+            (build.result, build.ended) = (Some(result), Some(now));
+        }
+    }
+
+    /// Somebody else asks for a build of another release (stories call this).
+    pub fn somebody_queues(&mut self, version: &str, pull_spec: &str, now: Timestamp) {
+        let parameters =
+            [("VERSION".to_owned(), version.to_owned()), ("PULL_SPEC".to_owned(), pull_spec.to_owned())].into();
+        self.queue.push(Item { id: self.next_item, parameters, since: now, left: None });
+        self.next_item += 1;
+    }
+
     fn running(&self) -> Option<&Build> {
         self.builds.iter().find(|build| build.result.is_none())
     }
@@ -211,7 +226,8 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         leave(facts, *item);
     } else if let Event::Jenkins(JenkinsEvent::BuildEnds { number }) = event {
         let now = facts.now;
-        if let Some(build) = facts.jenkins.builds.iter_mut().find(|build| build.number == *number) {
+        let still_running = |build: &&mut Build| build.number == *number && build.result.is_none();
+        if let Some(build) = facts.jenkins.builds.iter_mut().find(still_running) {
             build.result = Some("SUCCESS");
             build.ended = Some(now);
         }
