@@ -318,11 +318,15 @@ pub(crate) async fn canned<T>(
     test: impl AsyncFnOnce(ServiceHttp) -> T,
 ) -> T {
     let (status, body) = (StatusCode::from_u16(status).unwrap(), body.to_owned());
-    let router = Router::new().fallback(move || async move { (status, body) });
+    served(service, Router::new().fallback(move || async move { (status, body) }), test).await
+}
+
+/// A client for a service that a few routes of a story stand in for.
+pub(crate) async fn served<T>(service: Service, router: Router, test: impl AsyncFnOnce(ServiceHttp) -> T) -> T {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let http =
-        http(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH), Vec::new()).service(service, &base, Auth::None);
+    let clock = VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH);
+    let http = http(clock, Vec::new()).service(service, &base, Auth::None);
     tokio::select! {
         answer = test(http) => answer,
         ended = axum::serve(listener, router) => panic!("the server ended: {ended:?}"),
