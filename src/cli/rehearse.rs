@@ -88,6 +88,9 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     if let Some((path, text)) = &file {
         simulator.world().facts().github.put_file("z-stream", path, text);
     }
+    if args.journal.is_none() && args.keep.is_none() {
+        simulator.world().journal().forget_bodies();
+    }
     let home = tempfile::tempdir().map_err(|error| told_io("the rehearsal cannot start", &error))?;
     let ctx = context(call, &simulator, &home, clock.clone())?;
     let say = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };

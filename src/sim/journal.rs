@@ -63,6 +63,7 @@ pub struct Journal {
     base_url: String,
     entries: Vec<Raw>,
     kept: usize,
+    without_bodies: bool,
     aliases: BTreeMap<String, String>,
 }
 
@@ -97,6 +98,11 @@ impl Journal {
         Self { base_url, ..Self::default() }
     }
 
+    /// Keeps requests without their bodies from now on: for worlds whose journal nobody is going to read.
+    pub fn forget_bodies(&mut self) {
+        self.without_bodies = true;
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.entries.clear();
@@ -105,6 +111,9 @@ impl Journal {
 
     /// Keeps a request.
     pub fn push(&mut self, mut raw: Raw) {
+        if self.without_bodies {
+            (raw.body, raw.response) = (bytes::Bytes::new(), bytes::Bytes::new());
+        }
         self.kept += raw.body.len() + raw.response.len();
         if self.kept > MOST_KEPT {
             for body in [&mut raw.body, &mut raw.response] {

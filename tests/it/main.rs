@@ -3,6 +3,12 @@
 
 mod architecture;
 mod config;
+mod contract;
 mod corpus;
+mod crash;
 mod properties;
+mod races;
+mod real_program;
+mod rehearsal;
+mod rehearsals;
 mod surface;
