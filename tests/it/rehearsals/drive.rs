@@ -95,7 +95,7 @@ async fn a_drive_starts_both_jobs_once_their_gates_are_open() {
     town.expect_task(Task::StageTesting, TaskStatus::InProgress);
     assert_snapshot!(town.new_writes(), @"
     POST /gangway/v1/executions
-    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.io%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
+    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=registry.example.com%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
     POST /slack/chat.postMessage
     ");
 
@@ -166,7 +166,10 @@ async fn a_failed_task_is_tried_again_only_when_somebody_asks() {
 async fn only_one_drives() {
     let town = promoted().await;
     town.someone_else_edits_the_state(|state| {
-        let take = oar::domain::state::operation::Operation::AcquireLease { holder: "a-colleague@1".to_owned(), at: town.now() };
+        let take = oar::domain::state::operation::Operation::AcquireLease {
+            holder: "a-colleague@1".to_owned(),
+            at: town.now(),
+        };
         town.applied(state, take)
     });
     town.new_writes();
