@@ -110,7 +110,7 @@ async fn a_missing_token_of_the_store_is_never_a_private_truth() {
 
     let told = town.oar_without("GITHUB_TOKEN", "create-test-report").await;
     assert_snapshot!(told, @"
-    error: the start cannot be used
+    error: the environment of this call cannot be used
       why:  credentials are missing: GITHUB_TOKEN
       next: set GITHUB_TOKEN (reads and writes the release state): create a token with contents read and write on the state repository
     exit 6

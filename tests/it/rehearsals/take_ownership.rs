@@ -90,8 +90,8 @@ async fn a_word_that_is_no_mail_address_touches_nothing() {
 
     assert_snapshot!(town.oar("take-ownership -e lead").await, @"
     error: take-ownership of 4.20.17 could not be carried out
-      why:  the owner's mail address is none
-      next: give one like [EMAIL_REDACTED] with -e
+      why:  what is given as the owner is no mail address
+      next: give a whole address with -e, the part behind the @ included
     exit 2
     ");
     assert_eq!(town.new_writes(), "nothing");
