@@ -170,8 +170,8 @@ fn owner(run: &Run<'_>, given: Option<&str>) -> Result<String, TaskError> {
         return Ok(email);
     }
     Err(TaskError::Refused {
-        why: "what is given as the owner is no mail address".to_owned(),
-        next: "give a whole address with -e, the part behind the @ included".to_owned(),
+        why: "the owner's mail address is none".to_owned(),
+        next: "give one like NAME@DOMAIN with -e".to_owned(),
     })
 }
 
