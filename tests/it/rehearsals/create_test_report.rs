@@ -158,7 +158,7 @@ async fn every_task_of_a_release_without_a_file_asks_for_the_report_first() {
     exit 4
     ");
     assert_snapshot!(town.oar("status").await, @"
-    error: the status
+    error: the status of 4.20.17 cannot be shown
       why:  4.20.17 has no state file
       next: create it: oar -r 4.20.17 create-test-report
     exit 4
