@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 NAMES := oarctl job jobctl
 CARGO ?= cargo
 # The C library that josekit links; the rest of the build needs only a compiler.
-PACKAGES := gcc pkg-config libssl-dev ca-certificates
+PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates
 TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages

@@ -11,7 +11,7 @@ use crate::core::clock::VirtualClock;
 use crate::core::error::ErrorClass;
 use crate::sim::elliott;
 use crate::sim::faults::Faults;
-use crate::sim::scenario::{NAMES, Scenario};
+use crate::sim::scenario::{NAMES, Scenario, meaning};
 use crate::sim::server::{Simulator, StartOptions};
 
 /// The simulator on its own.
@@ -51,7 +51,8 @@ pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> 
     match command {
         SimCommand::Serve { port, scenario, seed, faults } => serve(call, port, &scenario, seed, faults).await,
         SimCommand::Scenarios => {
-            call.show(&NAMES.join("\n"), &serde_json::json!({ "ok": true, "scenarios": NAMES }));
+            let lines: Vec<_> = NAMES.iter().map(|name| format!("{name:<28} {}", meaning(name))).collect();
+            call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": NAMES }));
             Ok(Exit::Done)
         }
         SimCommand::Elliott { args } => {

@@ -173,15 +173,19 @@ mod tests {
         let release = "4.20.1".parse().unwrap();
         let nightly = "4.20.0-0.nightly-2026-01-01-000000";
         let of = |spec: &str| is_payload_of(spec, &release, Some(nightly));
-        assert!(of("quay.io/openshift-release-dev/ocp-release:4.20.1-x86_64"));
-        assert!(of("quay.io/openshift-release-dev/ocp-release:4.20.1-multi"));
+        assert!(of("registry.example.com/openshift-release-dev/ocp-release:4.20.1-x86_64"));
+        assert!(of("registry.example.com/openshift-release-dev/ocp-release:4.20.1-multi"));
         assert!(of(&format!("registry.example.com/ocp/release:{nightly}")));
-        for stranger in
-            ["quay.io/x:4.20.17-x86_64", "quay.io/x:4.20.1-rc.1-x86_64", "quay.io/x:14.20.1-x86_64", "", "n/a"]
-        {
+        for stranger in [
+            "registry.example.com/x:4.20.17-x86_64",
+            "registry.example.com/x:4.20.1-rc.1-x86_64",
+            "registry.example.com/x:14.20.1-x86_64",
+            "",
+            "n/a",
+        ] {
             assert!(!of(stranger), "{stranger}");
         }
-        assert!(!is_payload_of("quay.io/x:n/a", &release, None));
+        assert!(!is_payload_of("registry.example.com/x:n/a", &release, None));
     }
 
     fn entry(attempts: &[(&str, &str)], job: Option<&str>, result: &str) -> TaskEntry {

@@ -228,7 +228,7 @@ mod tests {
         for text in [
             "2026-03-20T05:53:38Z: INFO: task [Take Ownership] status is changed to [Pass]",
             "triggered stage pipeline job: <https://jenkins.example.com/job/x/1/>",
-            "quay.io/openshift-release-dev/ocp-release@sha256:0011",
+            "registry.example.com/openshift-release-dev/ocp-release@sha256:0011",
             "Advisories in abnormal state (NEW_FILES instead of QE): 200051",
         ] {
             assert_eq!(mask(text), text);

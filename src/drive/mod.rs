@@ -8,7 +8,9 @@ pub mod memory;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::core::clock::Clock;
 use crate::core::context::Context;
+use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreFault;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
@@ -108,6 +110,8 @@ pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<P
 struct Lease {
     holder: String,
     epoch: i64,
+    /// Held as long as the lease: whoever drives from here next continues under the same name.
+    _lock: Lock,
 }
 
 async fn rounds(
@@ -167,11 +171,19 @@ async fn take_lease(ctx: &Context, release: &ZStream) -> Result<Option<Lease>, T
     if ctx.statebox.load(release).await?.is_none() {
         return Ok(None);
     }
-    let holder = format!("{}@{}", ctx.actor, std::process::id());
+    let lock = TaskError::unless_busy(
+        &ctx.home,
+        &format!("{release}.drive"),
+        format!("drives {release}"),
+        format!("let it go on, or stop it; oar -r {release} status shows where the release stands"),
+    )?;
+    // A rehearsal writes the same bytes each time.
+    let machine = if matches!(ctx.clock, Clock::Virtual(_)) { "simulator" } else { lock.name() };
+    let holder = format!("{}@{machine}", ctx.actor);
     let take = Operation::AcquireLease { holder: holder.clone(), at: ctx.clock.now() };
     let saved = ctx.statebox.apply(release, &[take], "Take driver lease").await?;
     let epoch = saved.state.driver().map_or(0, |lease| lease.epoch);
-    Ok(Some(Lease { holder, epoch }))
+    Ok(Some(Lease { holder, epoch, _lock: lock }))
 }
 
 /// Is somebody else driving?

@@ -1,9 +1,12 @@
 //! Our inability to find out or to act. A verdict against the release is never an error.
 
+use std::path::Path;
+
 use crate::core::clients::error::ClientError;
 use crate::core::config::error::ConfigError;
 use crate::core::effects::EffectError;
 use crate::core::error::ErrorClass;
+use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreError;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::release::ZStream;
@@ -35,6 +38,14 @@ pub enum TaskError {
     Refused {
         /// Why.
         why: String,
+        /// What to do instead.
+        next: String,
+    },
+    /// Another process of this machine does the same right now.
+    #[error("another oar on this machine {does}")]
+    Busy {
+        /// What it does (`drives 4.20.17`).
+        does: String,
         /// What to do instead.
         next: String,
     },
@@ -79,6 +90,19 @@ impl From<AssemblyError> for TaskError {
 }
 
 impl TaskError {
+    /// Takes a lock of this machine; [`TaskError::Busy`] when a living process holds it.
+    ///
+    /// # Errors
+    ///
+    /// Busy, or the lock file cannot be made.
+    pub fn unless_busy(home: &Path, lock: &str, does: String, next: String) -> Result<Lock, Self> {
+        let taken = Lock::take(home, lock).map_err(|cause| {
+            let path = home.join("locks").display().to_string();
+            Self::Effect(EffectError::Ledger { path, cause })
+        })?;
+        taken.ok_or(Self::Busy { does, next })
+    }
+
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match self {
@@ -88,6 +112,7 @@ impl TaskError {
             Self::Effect(error) => error.class(),
             Self::NoState { .. } => ErrorClass::NotFound,
             Self::Refused { .. } => ErrorClass::InvalidInput,
+            Self::Busy { .. } => ErrorClass::Conflict,
             Self::Program { .. } => ErrorClass::Transient,
             Self::Cancelled | Self::Internal { .. } => ErrorClass::Internal,
         }
@@ -101,7 +126,7 @@ impl TaskError {
             Self::Config(error) => error.next_step(),
             Self::Effect(error) => error.next_step(),
             Self::NoState { release } => format!("create it: oar -r {release} create-test-report"),
-            Self::Refused { next, .. } | Self::Program { next, .. } => next.clone(),
+            Self::Refused { next, .. } | Self::Busy { next, .. } | Self::Program { next, .. } => next.clone(),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),
             Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),
         }

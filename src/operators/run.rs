@@ -15,6 +15,7 @@ use crate::core::clients::error::ClientError;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
 use crate::core::journal::{Level, RunLog};
+use crate::core::lock::Lock;
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
@@ -86,6 +87,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     if let TaskRequest::CreateTestReport = request {
         return super::create_test_report::run(ctx, release).await.map_err(early);
     }
+    let _alone = alone(ctx, release, task).map_err(early)?;
     let run = Run::begin(ctx, release, task).await.map_err(early)?;
     let before = run.state.status(task);
     let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
@@ -113,6 +115,17 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         ended_at: ctx.clock.now(),
         log: run.log.text(),
     })
+}
+
+/// Two runs of one task would both look, find nothing, and both act; the second is told instead.
+fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, TaskError> {
+    if !task.has_effects() || ctx.options.dry_run {
+        return Ok(None);
+    }
+    let lock = format!("{release}.{task}");
+    let does = format!("runs {task} of {release} right now");
+    let next = format!("wait until it ends, then: oar -r {release} status");
+    TaskError::unless_busy(&ctx.home, &lock, does, next).map(Some)
 }
 
 /// A task that is done stays done: pressing the button again changes nothing.

@@ -281,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    const OURS: &str = "quay.io/x:4.20.1-x86_64";
+    const OURS: &str = "registry.example.com/x:4.20.1-x86_64";
 
     fn search() -> Search {
         let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
@@ -325,7 +325,7 @@ mod tests {
     fn a_running_build_of_the_same_payload_is_taken_over_whoever_started_it() {
         let running = build(5, OURS, BuildState::Building, 1);
         assert_eq!(found(search().pick(&[], &[running])), Some("5".to_owned()));
-        let other = build(5, "quay.io/x:4.20.17-x86_64", BuildState::Building, 11);
+        let other = build(5, "registry.example.com/x:4.20.17-x86_64", BuildState::Building, 11);
         assert_eq!(search().pick(&[], &[other]), Look::Free);
     }
 
@@ -339,6 +339,6 @@ mod tests {
 
     #[test]
     fn somebody_elses_request_in_the_queue_goes_first() {
-        assert!(matches!(search().pick(&[item(3, "quay.io/x:4.19.2-x86_64")], &[]), Look::Busy(_)));
+        assert!(matches!(search().pick(&[item(3, "registry.example.com/x:4.19.2-x86_64")], &[]), Look::Busy(_)));
     }
 }

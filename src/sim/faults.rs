@@ -32,6 +32,8 @@ pub enum Fault {
     AppliedThenReset,
     /// No answer ever.
     Hang,
+    /// The request is carried out, but no answer ever comes.
+    AppliedThenHang,
     /// A login page with status 200.
     Html,
     /// The body ends in the middle, then the connection breaks.
@@ -50,6 +52,7 @@ impl Fault {
             Self::AppliedThenError => "applied_then_error",
             Self::AppliedThenReset => "applied_then_reset",
             Self::Hang => "hang",
+            Self::AppliedThenHang => "applied_then_hang",
             Self::Html => "html",
             Self::Truncated => "truncated",
             Self::MalformedJson => "malformed_json",

@@ -242,6 +242,21 @@ pub const NAMES: &[&str] = &[
     "portal-never-opens",
 ];
 
+/// What happens in the scenario `name`, in one sentence; nothing for an unknown name.
+pub fn meaning(name: &str) -> &'static str {
+    match name {
+        "smooth" => "everything goes well",
+        "stage-pipeline-fails-twice" => "the first two builds of the stage pipeline end badly, the third succeeds",
+        "push-fails-once" => "one push to the staging CDN fails and has to be repeated",
+        "blocking-alert" => "the RHCOS advisory carries a blocking security alert",
+        "new-files" => "an advisory is in the state NEW_FILES when it should be in QE",
+        "promoted-rejected" => "the tests of the promoted payload end with a rejection",
+        "candidate-rejected" => "the tests of the chosen nightly end with a rejection",
+        "portal-never-opens" => "the public advisory page does not appear after the approval",
+        _ => "",
+    }
+}
+
 impl Scenario {
     /// The scenario `name` for a release (default 4.20.17) on a release date (default 2026-Jun-10).
     ///

@@ -214,6 +214,13 @@ async fn watch(
     let answer = match fault {
         Some(Fault::Hang) => {
             world.journal().push(raw);
+            world.hangs().notify_one();
+            return std::future::pending().await;
+        }
+        Some(Fault::AppliedThenHang) => {
+            drop(serve(&world, &raw, again, next).await);
+            world.journal().push(raw);
+            world.hangs().notify_one();
             return std::future::pending().await;
         }
         Some(Fault::Reset) => None,

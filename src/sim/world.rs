@@ -31,6 +31,7 @@ struct Inner {
     facts: Mutex<Facts>,
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
+    hangs: tokio::sync::Notify,
 }
 
 impl World {
@@ -48,6 +49,7 @@ impl World {
             facts: Mutex::new(facts),
             journal: Mutex::new(journal),
             faults: Mutex::new(faults),
+            hangs: tokio::sync::Notify::new(),
             base_url,
         }))
     }
@@ -88,6 +90,11 @@ impl World {
     /// What was asked so far.
     pub fn journal(&self) -> MutexGuard<'_, Journal> {
         self.0.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is told of every request that hangs: the moment to stop its sender.
+    pub fn hangs(&self) -> &tokio::sync::Notify {
+        &self.0.hangs
     }
 
     /// What is to go wrong on the way.

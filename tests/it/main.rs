@@ -1,6 +1,13 @@
 //! The integration tests: one binary, one link.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
+mod architecture;
 mod config;
+mod contract;
 mod corpus;
+mod crash;
 mod properties;
+mod races;
+mod real_program;
+mod rehearsal;
+mod rehearsals;

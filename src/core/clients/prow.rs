@@ -211,7 +211,7 @@ spec:
     - env:
       - {name: MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID, value: 12}
       - {name: FROM_SECRET, valueFrom: {}}
-      - {name: PAYLOAD, value: 'quay.io/x:1'}
+      - {name: PAYLOAD, value: 'registry.example.com/x:1'}
 status:
   startTime: 2026-01-02T03:04:05Z
   state: pending

@@ -34,6 +34,8 @@ pub struct Jenkins {
     builds: Vec<Build>,
     next_item: u64,
     next_build: u64,
+    /// Triggers need a crumb even with an API token, as on servers with the strict set-up.
+    pub crumb_required: bool,
 }
 
 /// A trigger that waits or has waited.
@@ -81,6 +83,7 @@ impl Jenkins {
             builds: Vec::new(),
             next_item: rng.u64(20_000..30_000),
             next_build: rng.u64(900..1_900),
+            crumb_required: false,
         };
         let Some(job) = plan.past.job(Task::StageTesting.name()).filter(|job| job.system == JobSystem::Jenkins) else {
             return jenkins;
@@ -109,6 +112,21 @@ impl Jenkins {
 
     fn job_url(&self) -> String {
         format!("{}/job/zstreams/job/{JOB}/", self.base)
+    }
+
+    /// Ends the running build otherwise than well (stories call this).
+    pub fn end_running(&mut self, result: &'static str, now: Timestamp) {
+        if let Some(build) = self.builds.iter_mut().find(|build| build.result.is_none()) {
+            (build.result, build.ended) = (Some(result), Some(now));
+        }
+    }
+
+    /// Somebody else asks for a build of another release (stories call this).
+    pub fn somebody_queues(&mut self, version: &str, pull_spec: &str, now: Timestamp) {
+        let parameters =
+            [("VERSION".to_owned(), version.to_owned()), ("PULL_SPEC".to_owned(), pull_spec.to_owned())].into();
+        self.queue.push(Item { id: self.next_item, parameters, since: now, left: None });
+        self.next_item += 1;
     }
 
     fn running(&self) -> Option<&Build> {
@@ -208,7 +226,8 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         leave(facts, *item);
     } else if let Event::Jenkins(JenkinsEvent::BuildEnds { number }) = event {
         let now = facts.now;
-        if let Some(build) = facts.jenkins.builds.iter_mut().find(|build| build.number == *number) {
+        let still_running = |build: &&mut Build| build.number == *number && build.result.is_none();
+        if let Some(build) = facts.jenkins.builds.iter_mut().find(still_running) {
             build.result = Some("SUCCESS");
             build.ended = Some(now);
         }
@@ -314,10 +333,14 @@ async fn trigger(
     State(world): State<World>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     body: String,
 ) -> Response {
     if name != JOB {
         return not_found();
+    }
+    if world.facts().jenkins.crumb_required && !headers.contains_key("jenkins-crumb") {
+        return error_page(StatusCode::FORBIDDEN, "No valid crumb was included in the request");
     }
     let mut given = wire::pairs(&query.unwrap_or_default());
     given.extend(wire::pairs(&body));

@@ -246,7 +246,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         let length = if run.job == CONSISTENCY { consistency } else { consistency * 2 };
         facts.schedule_in(length, Event::Prow(ProwEvent::Ends { id: id.clone() }));
     } else if let Event::Prow(ProwEvent::Ends { id }) = event {
-        if let Some(run) = facts.prow.runs.get_mut(id) {
+        if let Some(run) = facts.prow.runs.get_mut(id).filter(|run| run.ended.is_none()) {
             (run.state, run.ended) = ("success", Some(now));
         }
     } else if *event == Event::Begin {

@@ -31,7 +31,7 @@ fn parameters_are_read_from_any_object_with_a_name_and_a_value() {
     let build: WireBuild = serde_json::from_value(json!({
         "number": 12, "url": "u", "building": false, "result": "SUCCESS", "timestamp": 1000,
         "actions": [{}, null, {"parameters": [
-            {"_class": "DynamicReferenceParameterValue", "name": "PULL_SPEC", "value": "quay.io/x:1"},
+            {"_class": "DynamicReferenceParameterValue", "name": "PULL_SPEC", "value": "registry.example.com/x:1"},
             {"name": "FLAG", "value": true},
             {"name": "SECRET"},
         ]}],
@@ -39,7 +39,7 @@ fn parameters_are_read_from_any_object_with_a_name_and_a_value() {
     .unwrap();
     let build = build.into_build();
     assert_eq!(build.state, BuildState::Success);
-    assert_eq!(build.parameters["PULL_SPEC"], "quay.io/x:1");
+    assert_eq!(build.parameters["PULL_SPEC"], "registry.example.com/x:1");
     assert_eq!(build.parameters["FLAG"], "true");
     assert_eq!(build.parameters.len(), 2);
 }
@@ -59,9 +59,10 @@ fn a_result_that_shows_up_while_the_build_runs_does_not_end_it() {
 #[test]
 fn a_queue_item_tells_its_parameters_as_lines_too() {
     let item: WireItem =
-        serde_json::from_value(json!({"id": 7, "params": "\nVERSION=4.20\nPULL_SPEC=quay.io/a:b=c"})).unwrap();
+        serde_json::from_value(json!({"id": 7, "params": "\nVERSION=4.20\nPULL_SPEC=registry.example.com/a:b=c"}))
+            .unwrap();
     let item = item.into_item("https://ci.example.com");
-    assert_eq!(item.parameters["PULL_SPEC"], "quay.io/a:b=c");
+    assert_eq!(item.parameters["PULL_SPEC"], "registry.example.com/a:b=c");
     assert_eq!(queue_id(&item.url), Some(7));
     assert_eq!(queue_id("https://ci.example.com/job/zstreams/job/Stage-Pipeline/12/"), None);
 }
@@ -81,7 +82,7 @@ const TRIGGER: &str = "/job/zstreams/job/Stage-Pipeline/buildWithParameters";
 
 async fn trigger(router: Router) -> Result<QueueItem, ClientError> {
     talk_to(router, Service::Jenkins, async |http| {
-        Jenkins::new(http).trigger("zstreams/Stage-Pipeline", &[("PULL_SPEC", "quay.io/a:1")]).await
+        Jenkins::new(http).trigger("zstreams/Stage-Pipeline", &[("PULL_SPEC", "registry.example.com/a:1")]).await
     })
     .await
 }
@@ -91,7 +92,7 @@ async fn a_build_is_ordered_with_its_parameters_in_the_query() {
     let router = Router::new().route(
         TRIGGER,
         post(|uri: Uri| async move {
-            assert_eq!(uri.query(), Some("PULL_SPEC=quay.io%2Fa%3A1"));
+            assert_eq!(uri.query(), Some("PULL_SPEC=registry.example.com%2Fa%3A1"));
             (StatusCode::CREATED, [("location", "https://ci.example.com/queue/item/31/")])
         }),
     );

@@ -111,7 +111,7 @@ fn the_simulator_url_turns_every_service_to_this_machine() {
         format!("{SIM}/build_data/openshift-4.20/releases.yml")
     );
     assert_eq!(services.release_controller_url("arm64").unwrap(), format!("{SIM}/release_controller"));
-    assert_eq!(services.registry_url("quay.io"), format!("{SIM}/registry"));
+    assert_eq!(services.registry_url("registry.example.com"), format!("{SIM}/registry"));
     assert!(settings.http.proxies.is_empty());
     assert!(services.allows(&Url::parse("http://127.0.0.1:1/x").unwrap()));
     assert!(services.allows(&Url::parse("http://[::1]/x").unwrap()));
@@ -136,8 +136,12 @@ fn real_addresses_inside_data_lead_to_the_simulator() {
         );
     }
     let rewrite = |url: &str| settings.services.rewrite(url);
-    assert_eq!(rewrite("https://quay.io/v2/"), format!("{SIM}/registry/v2/"));
-    assert_eq!(rewrite("https://github.com.example.com/x"), "https://github.com.example.com/x");
+    let (aliases, _) = FileLayer::parse(None, DEFAULTS).unwrap().get("services.registry.aliases").unwrap();
+    for alias in aliases.split(',') {
+        assert_eq!(rewrite(&format!("{alias}/v2/")), format!("{SIM}/registry/v2/"));
+    }
+    let longer = format!("{}.example.com/x", defaults.services.url(Service::GithubWeb).unwrap());
+    assert_eq!(rewrite(&longer), longer);
     assert_eq!(rewrite("https://example.com/x"), "https://example.com/x");
 }
 
@@ -182,10 +186,11 @@ fn the_allow_list_names_hosts() {
 
 #[test]
 fn registries_can_be_mapped_one_by_one() {
-    let settings = load(&Env::default().with("OAR_REGISTRY_MAP", "quay.io=http://127.0.0.1:5000/"), "").unwrap();
-    assert_eq!(settings.services.registry_url("quay.io"), "http://127.0.0.1:5000");
+    let settings =
+        load(&Env::default().with("OAR_REGISTRY_MAP", "registry.example.com=http://127.0.0.1:5000/"), "").unwrap();
+    assert_eq!(settings.services.registry_url("registry.example.com"), "http://127.0.0.1:5000");
     assert_eq!(settings.services.registry_url("registry.example.com"), "https://registry.example.com");
-    assert!(told(load(&Env::default().with("OAR_REGISTRY_MAP", "quay.io"), "")).contains("from=to"));
+    assert!(told(load(&Env::default().with("OAR_REGISTRY_MAP", "registry.example.com"), "")).contains("from=to"));
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(super) fn router() -> Router<World> {
         .route(&format!("{mr}/changes"), get(changes))
         .route(&format!("{mr}/diffs"), get(diffs))
         .route(&format!("{mr}/notes"), get(notes).post(add_note))
+        .route(&format!("{mr}/notes/{{note}}"), put(edit_note))
         .route(&format!("{mr}/discussions"), post(discuss))
         .route(&format!("{mr}/approvals"), get(approvals))
         .route(&format!("{mr}/approve"), post(approve))
@@ -251,6 +252,31 @@ async fn add_note(
     mr.note(body, BOT, now);
     let note = mr.notes.last().map(|note| answers::note(world.base_url(), note));
     wire::json(StatusCode::CREATED, &note.unwrap_or_default())
+}
+
+async fn edit_note(
+    State(world): State<World>,
+    Path((project, iid, id)): Path<(String, String, String)>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut facts = world.facts();
+    let iid = match find(&facts.gitlab, &project, &iid) {
+        Ok(mr) => mr.iid,
+        Err(refusal) => return *refusal,
+    };
+    let sent = sent(&headers, raw, &body);
+    let Some(mr) = facts.gitlab.merge_requests.get_mut(&iid) else { return missing("Merge request") };
+    let Some(note) = mr.notes.iter_mut().find(|note| note.id.to_string() == id) else { return missing("Note") };
+    if note.author != BOT {
+        return problem(StatusCode::FORBIDDEN, "403 Forbidden");
+    }
+    let Some(body) = text(&sent, "body") else {
+        return wire::json(StatusCode::BAD_REQUEST, &json!({ "error": "body is missing" }));
+    };
+    body.clone_into(&mut note.body);
+    ok(&answers::note(world.base_url(), note))
 }
 
 async fn discuss(

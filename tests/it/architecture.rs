@@ -1,0 +1,424 @@
+//! The house as a test: who may name whom, and the few rules that no compiler knows.
+//!
+//! Every rule is a function from sources to sentences; the tests at the end first show each rule failing on
+//! small invented sources, then hold it against the tree.
+
+mod source;
+
+use std::path::Path;
+
+use source::{ModPath, Source, code_only, tokens};
+
+/// Rooms through which requests come in; they do not know each other.
+const DOORS: [&str; 3] = ["cli", "mcp", "web"];
+
+/// Files that may put a simulated world up.
+const STAGE_HANDS: [&str; 2] = ["src/cli/sim.rs", "src/cli/rehearse.rs"];
+
+/// What all operators share; everything else below `operators` is a task or a read of its own.
+const SHARED_BY_OPERATORS: [&str; 5] = ["steps", "run", "error", "record", "request"];
+
+/// What all clients share.
+const SHARED_BY_CLIENTS: [&str; 7] = ["http", "error", "retry", "service", "pacer", "process", "loopback"];
+
+/// Words that a pure room cannot contain.
+const IMPURE: [&str; 8] = ["async", "await", "tokio", "tracing", "reqwest", "println", "eprintln", "fs"];
+
+/// A file is a thought; a longer one has two subjects.
+const MOST_LINES: usize = 800;
+
+/// Rooms from top to bottom, as `lib.rs` lists them.
+fn rooms(lib: &str) -> Vec<String> {
+    let names = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    names.map(str::to_owned).collect()
+}
+
+/// Every arrow that points the wrong way, as "file: room must not use room".
+fn wrong_arrows(sources: &[Source], rooms: &[String]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for source in sources {
+        let from = source.module();
+        for to in source.paths() {
+            if let Some((user, used)) = wrong_arrow(&source.file, &from, &to, rooms) {
+                wrong.push(format!("{}: {user} must not use {used}", source.file));
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    wrong
+}
+
+fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, rooms: &[String]) -> Option<(String, String)> {
+    let part = |path: &ModPath, at: usize| path.get(at).cloned().unwrap_or_default();
+    let (user, used) = (part(from, 0), part(to, 0));
+    // Items of the crate's root, and the root itself.
+    if user.is_empty() || used.is_empty() || used == "*" {
+        return None;
+    }
+    let Some(below) = rooms.iter().position(|room| *room == used) else { return Some((user, used)) };
+    let wrong = Some((user.clone(), used.clone()));
+    if user != used {
+        let clock_only = used == "core" && part(to, 1) == "clock";
+        return match (user.as_str(), used.as_str()) {
+            ("sim", "domain") => None,
+            ("sim", _) => wrong.filter(|_| !clock_only),
+            (_, "sim") => wrong.filter(|_| !STAGE_HANDS.contains(&file)),
+            (above, below) if DOORS.contains(&above) && DOORS.contains(&below) => wrong,
+            (above, "core") if DOORS.contains(&above) && part(to, 1) == "clients" => {
+                Some((user, "core::clients".to_owned()))
+            }
+            (above, _) => wrong.filter(|_| rooms.iter().position(|room| room == above).is_none_or(|at| at > below)),
+        };
+    }
+    let neighbours = |depth: usize, shared: &[&str]| {
+        let (own, other) = (part(from, depth), part(to, depth));
+        let is_module = other.chars().next().is_some_and(char::is_lowercase);
+        // `mod.rs` and the bracket know everybody: that is what they are for.
+        let knows_all = own.is_empty() || own == "run";
+        let wrong = is_module && own != other && !shared.contains(&other.as_str()) && !knows_all;
+        wrong.then(|| (from[..=depth].join("::"), to[..=depth].join("::")))
+    };
+    match (user.as_str(), part(from, 1).as_str(), part(to, 1).as_str()) {
+        ("operators", _, _) => neighbours(1, &SHARED_BY_OPERATORS),
+        ("core", "clients", "clients") => neighbours(2, &SHARED_BY_CLIENTS),
+        _ => None,
+    }
+}
+
+/// Words of the outside world in rooms that only think.
+fn impure(sources: &[Source]) -> Vec<String> {
+    let thinking = |source: &&Source| matches!(source.module().first().map(String::as_str), Some("domain" | "planner"));
+    let words = |source: &Source| {
+        let words = tokens(&code_only(source.product()));
+        let found: Vec<_> = IMPURE.iter().filter(|word| words.iter().any(|token| token == *word)).collect();
+        found.into_iter().map(|word| format!("{}: thinks, and must not know {word}", source.file)).collect::<Vec<_>>()
+    };
+    sources.iter().filter(thinking).flat_map(words).collect()
+}
+
+/// Hosts that exist, put together here so that this file names none of them.
+fn real_hosts() -> Vec<String> {
+    let names = [
+        ("redhat", "com"),
+        ("redhat", "io"),
+        ("openshift", "org"),
+        ("openshift", "com"),
+        ("openshiftapps", "com"),
+        ("atlassian", "net"),
+        ("slack", "com"),
+        ("google", "com"),
+        ("googleapis", "com"),
+        ("github", "com"),
+        ("githubusercontent", "com"),
+        ("quay", "io"),
+        ("gitlab", "com"),
+    ];
+    names.iter().map(|(name, end)| format!("{name}.{end}")).collect()
+}
+
+/// Names of real hosts, which belong into the one file of defaults.
+fn named_hosts(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        for (number, line) in source.text.lines().enumerate() {
+            let begins = |at: usize| !line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            let ends = |at: usize| !line[at..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
+            let named = real_hosts()
+                .into_iter()
+                .find(|host| line.match_indices(host.as_str()).any(|(at, host)| begins(at) && ends(at + host.len())));
+            found.extend(named.map(|host| format!("{}:{}: names {host}", source.file, number + 1)));
+        }
+    }
+    found
+}
+
+/// Modules of the test binary that no `mod` line reaches: they would never run.
+fn undeclared(sources: &[Source]) -> Vec<String> {
+    let declares = |file: &str, name: &str| {
+        sources.iter().filter(|source| source.file == file).any(|source| {
+            let words = tokens(&code_only(&source.text));
+            words.windows(3).any(|words| words[0] == "mod" && words[1] == name && words[2] == ";")
+        })
+    };
+    let mut lost = Vec::new();
+    for source in sources.iter().filter(|source| source.file != "tests/it/main.rs") {
+        let module = source.file.trim_end_matches(".rs").trim_end_matches("/mod");
+        let Some((folder, name)) = module.rsplit_once('/') else { continue };
+        let above = [format!("{folder}/main.rs"), format!("{folder}/mod.rs"), format!("{folder}.rs")];
+        if !above.iter().any(|file| declares(file, name)) {
+            lost.push(format!("{}: is declared nowhere, so it never runs", source.file));
+        }
+    }
+    lost
+}
+
+/// Attributes that hide something without saying why, and tests that are switched off.
+fn silent_exceptions(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        let code = code_only(&source.text);
+        for (at, _) in code.match_indices("#[").chain(code.match_indices("#![")) {
+            let attribute = attribute(&code[at..]);
+            let words = tokens(attribute);
+            let has = |word: &str| words.iter().any(|token| token == word);
+            let hides = words.windows(2).any(|pair| (pair[0] == "allow" || pair[0] == "expect") && pair[1] == "(");
+            if hides && !has("reason") {
+                found.push(format!("{}: {attribute} gives no reason", source.file));
+            }
+            if has("ignore") {
+                found.push(format!("{}: {attribute} switches a test off", source.file));
+            }
+        }
+    }
+    found
+}
+
+/// From `#[` to the bracket that closes it.
+fn attribute(code: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in code.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' if depth == 1 => return &code[..=at],
+            ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    code
+}
+
+fn too_long(sources: &[Source]) -> Vec<String> {
+    let lines = |source: &Source| (source.file.clone(), source.text.lines().count());
+    let long = sources.iter().map(lines).filter(|(_, lines)| *lines > MOST_LINES);
+    long.map(|(file, lines)| format!("{file}: {lines} lines; a file has one subject and at most {MOST_LINES}"))
+        .collect()
+}
+
+/// Papers that stay behind when the product leaves the house.
+fn planning_papers(sources: &[Source]) -> Vec<String> {
+    let words = [format!("{}/", "shared"), format!("{}.md", "decisions"), format!("{}-commands.md", "oar")];
+    let named = |source: &Source| {
+        let word = words.iter().find(|word| source.product().contains(word.as_str()))?;
+        Some(format!("{}: refers to {word}, which readers do not have", source.file))
+    };
+    sources.iter().filter_map(named).collect()
+}
+
+/// All files below `folder` whose name ends so.
+fn below(folder: &str, ends: &[&str]) -> Vec<Source> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut open = vec![top.join(folder)];
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(path.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path()));
+        } else if ends.iter().any(|end| path.to_string_lossy().ends_with(end)) {
+            let file = path.strip_prefix(top).expect("below the top").display().to_string();
+            found.push(Source { file, text: std::fs::read_to_string(&path).expect("a text") });
+        }
+    }
+    found.sort_by(|a, b| a.file.cmp(&b.file));
+    found
+}
+
+fn source(file: &str, text: &str) -> Source {
+    Source { file: file.to_owned(), text: text.to_owned() }
+}
+
+fn house() -> Vec<String> {
+    rooms(
+        "pub mod cli;\n\npub mod web;\npub mod agents;\npub mod operators;\npub mod core;\npub mod domain;\npub mod sim;\n",
+    )
+}
+
+fn arrows(file: &str, text: &str) -> Vec<String> {
+    wrong_arrows(&[source(file, text)], &house())
+}
+
+#[test]
+fn an_arrow_up_the_house_is_told() {
+    assert_eq!(
+        arrows("src/domain/task.rs", "use crate::core::clock::Clock;"),
+        ["src/domain/task.rs: domain must not use core"]
+    );
+    assert_eq!(
+        arrows("src/core/context.rs", "fn f() { let x = crate::operators::run::run(); }"),
+        ["src/core/context.rs: core must not use operators"]
+    );
+    assert_eq!(
+        arrows("src/core/context.rs", "use crate::attic::Box;"),
+        ["src/core/context.rs: core must not use attic"]
+    );
+    assert_eq!(arrows("src/operators/run.rs", "use crate::{core::clock, domain::task};"), [""; 0]);
+}
+
+#[test]
+fn a_path_is_found_in_braces_behind_super_and_in_an_inline_module() {
+    let told = ["src/core/clock.rs: core must not use cli"];
+    assert_eq!(arrows("src/core/clock.rs", "use crate::{domain::task::{Task, Which}, cli::exit};"), told);
+    assert_eq!(arrows("src/core/clock.rs", "use super::super::cli::exit::Exit;"), told);
+    assert_eq!(arrows("src/core/clock.rs", "mod tests { use super::super::super::cli::exit; }"), told);
+    assert_eq!(arrows("src/core/clock.rs", "mod tests { use super::super::domain; } use self::x;"), [""; 0]);
+    assert_eq!(arrows("src/core/mod.rs", "use super::cli::exit::Exit;"), ["src/core/mod.rs: core must not use cli"]);
+}
+
+#[test]
+fn comments_and_literals_name_nothing() {
+    let text = "// crate::cli::x\n/* crate::cli */ fn f<'a>() { g(\"crate::cli::y\", r#\"\"crate::cli\"#, '\"'); }";
+    assert_eq!(arrows("src/domain/task.rs", text), [""; 0]);
+    let behind = format!("{text} use crate::cli::z;");
+    assert_eq!(arrows("src/domain/task.rs", &behind), ["src/domain/task.rs: domain must not use cli"]);
+}
+
+#[test]
+fn doors_know_neither_each_other_nor_a_service() {
+    assert_eq!(arrows("src/cli/oar.rs", "use crate::web::router;"), ["src/cli/oar.rs: cli must not use web"]);
+    assert_eq!(arrows("src/web/router.rs", "use crate::cli::exit;"), ["src/web/router.rs: web must not use cli"]);
+    assert_eq!(
+        arrows("src/cli/oar.rs", "use crate::core::clients::jira::Jira;"),
+        ["src/cli/oar.rs: cli must not use core::clients"]
+    );
+    assert_eq!(arrows("src/cli/oar.rs", "use crate::agents::approval_checker;"), [""; 0]);
+}
+
+#[test]
+fn an_operator_knows_no_other_operator() {
+    let file = "src/operators/stage_testing.rs";
+    assert_eq!(
+        arrows(file, "use super::push_to_cdn_staging::run;"),
+        ["src/operators/stage_testing.rs: operators::stage_testing must not use operators::push_to_cdn_staging"]
+    );
+    assert_eq!(arrows(file, "use super::steps::notify; use super::run::Run; use crate::operators::error::X;"), [""; 0]);
+    assert_eq!(
+        arrows("src/operators/steps/notify.rs", "use super::super::stage_testing;"),
+        ["src/operators/steps/notify.rs: operators::steps must not use operators::stage_testing"]
+    );
+    assert_eq!(arrows("src/operators/mod.rs", "use self::stage_testing::run;"), [""; 0]);
+}
+
+#[test]
+fn a_client_knows_no_other_client() {
+    assert_eq!(
+        arrows("src/core/clients/jira/wire.rs", "use crate::core::clients::gitlab::GitLab;"),
+        ["src/core/clients/jira/wire.rs: core::clients::jira must not use core::clients::gitlab"]
+    );
+    let fine = "use super::super::http::Ask; use super::answers::X; use crate::core::clients::error::ClientError;";
+    assert_eq!(arrows("src/core/clients/jira/wire.rs", fine), [""; 0]);
+}
+
+#[test]
+fn the_stage_stands_beside_the_house() {
+    assert_eq!(arrows("src/sim/world.rs", "use crate::core::clock::Clock; use crate::domain::task::Task;"), [""; 0]);
+    assert_eq!(
+        arrows("src/sim/world.rs", "use crate::core::clients::jira::wire;"),
+        ["src/sim/world.rs: sim must not use core"]
+    );
+    assert_eq!(arrows("src/cli/oar.rs", "use crate::sim::world;"), ["src/cli/oar.rs: cli must not use sim"]);
+    assert_eq!(arrows("src/domain/task.rs", "use crate::sim::world;"), ["src/domain/task.rs: domain must not use sim"]);
+    assert_eq!(arrows("src/cli/rehearse.rs", "use crate::sim::world;"), [""; 0]);
+}
+
+#[test]
+fn rooms_that_think_do_not_wait_log_or_read() {
+    let told = impure(&[
+        source("src/planner/gate.rs", "async fn f() {} // tokio\n#[cfg(test)]\nmod tests { use std::fs; }"),
+        source("src/core/a.rs", "async"),
+    ]);
+    assert_eq!(told, ["src/planner/gate.rs: thinks, and must not know async"]);
+}
+
+#[test]
+fn a_real_host_is_seen_and_an_invented_one_is_not() {
+    let (host, like) = (format!("issues.{}", real_hosts()[0]), format!("not{}", real_hosts()[0]));
+    let text = format!("fine: https://example.com {like}\nbad: https://{host}/browse");
+    assert_eq!(named_hosts(&[source("src/a.rs", &text)]), [format!("src/a.rs:2: names {}", real_hosts()[0])]);
+}
+
+#[test]
+fn a_test_file_that_nobody_declares_is_told() {
+    let files = [
+        source("tests/it/main.rs", "mod crash;\nmod rehearsals;\n// mod lost;"),
+        source("tests/it/crash.rs", ""),
+        source("tests/it/lost.rs", ""),
+        source("tests/it/rehearsals/mod.rs", "mod signed;"),
+        source("tests/it/rehearsals/signed.rs", ""),
+        source("tests/it/rehearsals/unsigned.rs", ""),
+    ];
+    assert_eq!(
+        undeclared(&files),
+        [
+            "tests/it/lost.rs: is declared nowhere, so it never runs",
+            "tests/it/rehearsals/unsigned.rs: is declared nowhere, so it never runs"
+        ]
+    );
+}
+
+#[test]
+fn an_exception_without_reason_and_a_test_that_is_off_are_told() {
+    let fine = "#[expect(dead_code, reason = \"soon\")] #![cfg_attr(test, allow(x, reason = \"y\"))] #[serde(skip)]";
+    assert_eq!(silent_exceptions(&[source("src/a.rs", fine)]), [""; 0]);
+    let bad = "#![allow(x)] #[cfg_attr(test, expect(y))] #[ignore = \"slow\"] fn f() {}";
+    assert_eq!(
+        silent_exceptions(&[source("src/a.rs", bad)]),
+        [
+            "src/a.rs: #[cfg_attr(test, expect(y))] gives no reason",
+            "src/a.rs: #[ignore = \"\"] switches a test off",
+            "src/a.rs: #![allow(x)] gives no reason",
+        ]
+    );
+}
+
+#[test]
+fn long_files_and_planning_papers_are_told() {
+    let long = source("src/a.rs", &"\n".repeat(MOST_LINES + 1));
+    assert_eq!(too_long(&[long, source("src/b.rs", &"\n".repeat(MOST_LINES))]).len(), 1);
+    let paper = format!("as {}/data says", "shared");
+    assert_eq!(planning_papers(&[source("docs/a.md", &paper), source("docs/b.md", "shared with all")]).len(), 1);
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let sources = below("src", &[".rs"]);
+    let lib = sources.iter().find(|source| source.file == "src/lib.rs").expect("the map");
+    let rooms = rooms(&lib.text);
+    assert!(rooms.len() > 5 && sources.len() > 100, "the house was not found: {rooms:?}");
+    assert_eq!(wrong_arrows(&sources, &rooms), [""; 0]);
+}
+
+#[test]
+fn domain_and_planner_only_think() {
+    assert_eq!(impure(&below("src", &[".rs"])), [""; 0]);
+}
+
+#[test]
+fn real_hosts_are_named_in_the_defaults_only() {
+    let files = ["src", "tests", "config", "docs", "_releases"].iter().flat_map(|folder| below(folder, &[""]));
+    let files: Vec<_> = files.filter(|source| source.file != "config/defaults.toml").collect();
+    assert_eq!(named_hosts(&files), [""; 0]);
+}
+
+#[test]
+fn every_test_file_is_declared() {
+    assert_eq!(undeclared(&below("tests/it", &[".rs"])), [""; 0]);
+}
+
+#[test]
+fn no_test_is_off_and_every_exception_has_a_reason() {
+    let sources: Vec<_> = below("src", &[".rs"]).into_iter().chain(below("tests", &[".rs"])).collect();
+    assert_eq!(silent_exceptions(&sources), [""; 0]);
+}
+
+#[test]
+fn a_file_is_a_thought() {
+    let sources: Vec<_> = below("src", &[".rs"]).into_iter().chain(below("tests", &[".rs"])).collect();
+    assert_eq!(too_long(&sources), [""; 0]);
+}
+
+#[test]
+fn code_and_pages_stand_on_their_own() {
+    let pages =
+        ["README.md", "AGENTS.md", "CLAUDE.md", "CHANGELOG.md", "Makefile", "src", "docs", "config", "_releases"];
+    let sources: Vec<_> = pages.iter().flat_map(|path| below(path, &[".rs", ".md", ".toml", "Makefile"])).collect();
+    assert_eq!(planning_papers(&sources), [""; 0]);
+}

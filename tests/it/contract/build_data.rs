@@ -1,0 +1,49 @@
+use oar::core::clients::build_data::BuildDataSource;
+use oar::core::clients::service::Service::BuildData as ID;
+use oar::core::error::ErrorClass;
+use oar::domain::release::Minor;
+
+use super::stage::{Means, Operation, Stage, canned};
+
+fn minor(text: &str) -> Minor {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_file_of_a_minor_is_read_and_a_minor_without_branch_is_not_found() {
+    let stage = Stage::open().await;
+    let source = BuildDataSource::new(stage.client(ID));
+    assert!(source.releases(minor("4.20")).await.unwrap().starts_with("releases:\n  4.20.17:"));
+    assert_eq!(source.releases(minor("4.11")).await.unwrap_err().class(), ErrorClass::NotFound);
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class() {
+    let stage = Stage::open().await;
+    let source = BuildDataSource::new(stage.client(ID));
+    // Half a text is a text; whoever parses it has to notice.
+    let read = Operation::reads(ID, "releases.yml").on_cut(Means::Answer);
+    read.in_bad_weather(&stage, async || source.releases(minor("4.20")).await).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_text_is_unreadable() {
+    let read = async |http| BuildDataSource::new(http).releases(minor("4.20")).await;
+    assert_eq!(canned(ID, 200, "", read).await.unwrap_err().class(), ErrorClass::Corrupt);
+}
+
+#[tokio::test]
+async fn the_simulator_knows_one_branch_under_both_addresses() {
+    let stage = Stage::open().await;
+    stage
+        .answers(
+            ID,
+            &[
+                ("GET /openshift-4.20/releases.yml", "", 200, "release_jira: ART-22017"),
+                ("GET /openshift-eng/ocp-build-data/openshift-4.20/releases.yml", "", 200, "4.20.17"),
+                ("GET /openshift-4.11/releases.yml", "", 404, "404: Not Found"),
+                ("GET /openshift-4.20/other.yml", "", 404, ""),
+            ],
+        )
+        .await;
+}

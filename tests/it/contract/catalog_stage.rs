@@ -1,0 +1,77 @@
+use oar::core::clients::catalog_stage::CatalogStage;
+use oar::core::clients::service::Service::CatalogStage as ID;
+use oar::core::error::ErrorClass;
+use oar::domain::health::Grade;
+use oar::domain::ids::Digest;
+use oar::sim::events::Event;
+
+use super::stage::{Operation, Stage, canned};
+
+/// The digest of a component with vulnerabilities, released to stage.
+fn released(stage: &Stage) -> Digest {
+    stage.happens(Event::StageReleaseDone);
+    let mut facts = stage.facts();
+    let (digest, (component, _)) = facts.catalog_stage.images.first_key_value().unwrap();
+    let (digest, component) = (digest.parse().unwrap(), component.clone());
+    facts.catalog_stage.unhealthy.insert(component);
+    digest
+}
+
+#[tokio::test]
+async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
+    let stage = Stage::open().await;
+    let catalog = CatalogStage::new(stage.client(ID));
+    let digest = released(&stage);
+
+    let image = catalog.image(&digest).await.unwrap().unwrap();
+    let now = stage.clock.now();
+    let present = image.grades.iter().find(|grade| grade.start < Some(now) && grade.end > Some(now)).unwrap();
+    assert_eq!((image.grades.len(), present.grade.clone()), (3, Grade::from_wire("D")));
+    let found = catalog.vulnerabilities(&image).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.sources.len()).collect::<Vec<_>>(), [1, 1], "a text and a list");
+    let unknown: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+    assert_eq!(catalog.image(&unknown).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class() {
+    let stage = Stage::open().await;
+    let (catalog, digest) = (CatalogStage::new(stage.client(ID)), released(&stage));
+    let look = Operation::reads(ID, "/v1/images\\?");
+    look.in_bad_weather(&stage, async || catalog.image(&digest).await).await;
+    let image = catalog.image(&digest).await.unwrap().unwrap();
+    let list = Operation::reads(ID, "/vulnerabilities");
+    list.in_bad_weather(&stage, async || catalog.vulnerabilities(&image).await).await;
+}
+
+#[tokio::test]
+async fn words_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_followed() {
+    let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+    let future = r#"{"data":[{"freshness_grades":[{"grade":"Z","start_date":"someday","x":1}],"moon":{},
+        "_links":{"vulnerabilities":{"href":"/v1/../elsewhere"}}}],"pages":"many"}"#;
+    let read = async |http| {
+        let catalog = CatalogStage::new(http);
+        let image = catalog.image(&digest).await.unwrap().unwrap();
+        assert_eq!((image.grades[0].grade.clone(), image.grades[0].start), (Grade::Unknown, None));
+        catalog.vulnerabilities(&image).await
+    };
+    assert_eq!(canned(ID, 200, future, read).await.unwrap_err().class(), ErrorClass::Corrupt);
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_the_catalogue_refuses() {
+    let stage = Stage::open().await;
+    let none = format!("GET /v1/images?filter=image_id==sha256:{}", "0".repeat(64));
+    stage
+        .answers(
+            ID,
+            &[
+                ("GET /v1/images", "", 400, "filter"),
+                ("GET /v1/images?filter=colour==red", "", 400, "Bad Request"),
+                ("GET /v1/images?filter=image_id==sha256:1", "", 400, "not a digest"),
+                (&none, "", 200, "\"total\":0"),
+                ("GET /v1/images/id/0/vulnerabilities", "", 404, "Not Found"),
+            ],
+        )
+        .await;
+}

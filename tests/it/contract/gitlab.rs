@@ -1,0 +1,201 @@
+use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::gitlab::Gitlab;
+use oar::core::clients::retry::Repeat::{Converges, LookFirst, Never};
+use oar::core::clients::service::Service::Gitlab as ID;
+use oar::core::error::ErrorClass;
+use oar::domain::shipment::{MrAddress, MrState, ShipmentFile, is_shipment_file};
+use oar::sim::events::Event;
+use oar::sim::faults::{Fault, Rule};
+
+use super::stage::{Operation, Stage, canned};
+
+fn shipment(stage: &Stage, gitlab: &Gitlab) -> MrAddress {
+    gitlab.address(&stage.plan.shipment_url(stage.sim.base_url())).unwrap()
+}
+
+#[tokio::test]
+async fn the_shipment_is_read_at_the_commit_that_would_be_merged() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let address = shipment(&stage, &gitlab);
+
+    assert_eq!(gitlab.current_user().await.unwrap().username, "release-bot");
+    assert_eq!(gitlab.find_user("lead@example.com").await.unwrap().unwrap().username, "lead");
+    assert_eq!(gitlab.find_user("nobody@example.com").await.unwrap(), None);
+    let mr = gitlab.merge_request(&address).await.unwrap();
+    assert_eq!((mr.state, mr.title.as_str()), (MrState::Open, "Shipment for 4.20.17"));
+    assert_eq!((mr.head_sha.len(), mr.source_branch.as_str()), (40, "prepare-shipment-4.20.17"));
+    let files = gitlab.changed_files(&address).await.unwrap();
+    let image = files.iter().find(|file| is_shipment_file(&file.path) && file.path.contains("image")).unwrap();
+    assert!(!image.deleted);
+    let text = gitlab.file(&address.project, &image.path, &mr.head_sha).await.unwrap();
+    assert!(ShipmentFile::parse(&image.path, &text).unwrap().unwrap().has_images());
+}
+
+#[tokio::test]
+async fn a_comment_is_added_and_replaced() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let address = shipment(&stage, &gitlab);
+
+    let first = gitlab.add_note(&address, "first").await.unwrap();
+    gitlab.add_note(&address, "second").await.unwrap();
+    gitlab.update_note(&address, first.id, "first, corrected").await.unwrap();
+
+    let notes = gitlab.notes(&address).await.unwrap();
+    let bodies: Vec<_> = notes.iter().map(|note| note.body.as_str()).collect();
+    assert_eq!(bodies, ["second", "first, corrected"], "newest first");
+    assert_eq!(notes[0].author, "release-bot");
+    let missing = gitlab.update_note(&address, 1, "?").await.unwrap_err();
+    assert_eq!(missing.class(), ErrorClass::NotFound);
+}
+
+#[tokio::test]
+async fn an_approval_names_the_commit_and_happens_once() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let address = shipment(&stage, &gitlab);
+    let head = gitlab.merge_request(&address).await.unwrap().head_sha;
+
+    let stale = gitlab.approve(&address, &"0".repeat(40)).await.unwrap_err();
+    assert_eq!(stale.class(), ErrorClass::Conflict);
+    assert_eq!(gitlab.approvals(&address).await.unwrap().approved_by, [""; 0]);
+    gitlab.approve(&address, &head).await.unwrap();
+    assert_eq!(gitlab.approvals(&address).await.unwrap().approved_by, ["release-bot"]);
+    let twice = gitlab.approve(&address, &head).await.unwrap_err();
+    assert_eq!(twice.fault, Wrong::Unauthorized(401), "a second approval looks like a missing right");
+}
+
+#[tokio::test]
+async fn the_stage_release_shows_in_pipeline_and_advisory() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let address = shipment(&stage, &gitlab);
+    stage.happens(Event::StageReleaseStarts);
+
+    let newest = gitlab.pipelines(&address).await.unwrap().remove(0);
+    let jobs = gitlab.stage_jobs(&address.project, newest.id).await.unwrap();
+    let bridge = jobs.iter().find(|job| job.stage == "stage-release-triggers").unwrap();
+    assert_eq!(bridge.status, "running");
+
+    stage.happens(Event::StageReleaseDone);
+    let mr = gitlab.merge_request(&address).await.unwrap();
+    assert_eq!(mr.labels, ["stage-release-success"]);
+    assert!(gitlab.pipelines(&address).await.unwrap()[0].id > newest.id, "a new head has a new pipeline");
+    let files = gitlab.changed_files(&address).await.unwrap();
+    let mut urls = Vec::new();
+    for file in files.iter().filter(|file| is_shipment_file(&file.path)) {
+        let text = gitlab.file(&address.project, &file.path, &mr.head_sha).await.unwrap();
+        urls.extend(ShipmentFile::parse(&file.path, &text).unwrap().and_then(|file| file.stage_advisory()));
+    }
+    assert!(gitlab.text_at(&urls[0]).await.unwrap().contains("sha256:"));
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class_and_comments_nothing_twice() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let mr = shipment(&stage, &gitlab);
+    let head = gitlab.merge_request(&mr).await.unwrap().head_sha;
+    let path = gitlab.changed_files(&mr).await.unwrap().remove(0).path;
+    let pipeline = gitlab.pipelines(&mr).await.unwrap().remove(0).id;
+    let reads = |path| Operation::reads(ID, path);
+    let writes = |repeat, path| Operation::new(ID, repeat, path);
+
+    reads("/user$").in_bad_weather(&stage, async || gitlab.current_user().await).await;
+    reads("/users\\?").in_bad_weather(&stage, async || gitlab.find_user("lead@example.com").await).await;
+    reads("/merge_requests/[0-9]+$").in_bad_weather(&stage, async || gitlab.merge_request(&mr).await).await;
+    reads("/diffs").in_bad_weather(&stage, async || gitlab.changed_files(&mr).await).await;
+    reads("/files/").in_bad_weather(&stage, async || gitlab.file(&mr.project, &path, &head).await).await;
+    reads("/notes").in_bad_weather(&stage, async || gitlab.notes(&mr).await).await;
+    reads("/approvals").in_bad_weather(&stage, async || gitlab.approvals(&mr).await).await;
+    reads("/pipelines\\?").in_bad_weather(&stage, async || gitlab.pipelines(&mr).await).await;
+    reads("/jobs").in_bad_weather(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
+    reads("/bridges").in_bad_weather(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
+    writes(Never, "/notes$").in_bad_weather(&stage, async || gitlab.add_note(&mr, "once").await.map(|_| ())).await;
+    let note = gitlab.notes(&mr).await.unwrap();
+    assert_eq!(note.len(), 1, "in all that weather one comment was made");
+    let note = note[0].id;
+    writes(Converges, "/notes/").in_bad_weather(&stage, async || gitlab.update_note(&mr, note, "x").await).await;
+    writes(LookFirst, "/approve$").in_bad_weather(&stage, async || gitlab.approve(&mr, &head).await).await;
+}
+
+#[tokio::test]
+async fn a_comment_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let mr = shipment(&stage, &gitlab);
+    for fault in [Fault::AppliedThenReset, Fault::AppliedThenError, Fault::Truncated] {
+        stage.goes_wrong(Rule::on("gitlab", fault).method("POST").times(1));
+        assert!(gitlab.add_note(&mr, "once").await.unwrap_err().may_have_happened());
+    }
+    assert_eq!(gitlab.notes(&mr).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn words_and_fields_of_the_future_do_no_harm() {
+    const MR: &str = r#"{"state":"hibernating","title":"t","sha":"a","source_branch":"b","web_url":"u","sparkle":{},
+        "diff_refs":null}"#;
+    let address = || MrAddress::parse("http://127.0.0.1:1/a/b/-/merge_requests/1", "http://127.0.0.1:1").unwrap();
+    let read = async |http| Gitlab::new(http).merge_request(&address()).await;
+    let mr = canned(ID, 200, MR, read).await.unwrap();
+    assert!(matches!(mr.state, MrState::Other(state) if state == "hibernating"));
+    assert_eq!(mr.head_sha, "a");
+    let without = MR.replace("\"title\":\"t\",", "");
+    assert_eq!(canned(ID, 200, &without, read).await.unwrap_err().class(), ErrorClass::Corrupt);
+    let file = async |http| Gitlab::new(http).file("a/b", "x.yaml", "main").await;
+    let bad = canned(ID, 200, r#"{"content":"%%%","encoding":"base64"}"#, file).await;
+    assert_eq!(bad.unwrap_err().class(), ErrorClass::Corrupt);
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_gitlab_refuses() {
+    let stage = Stage::open().await;
+    let gitlab = Gitlab::new(stage.client(ID));
+    let address = shipment(&stage, &gitlab);
+    let stranger = Gitlab::new(stage.stranger(ID));
+    assert_eq!(stranger.merge_request(&address).await.unwrap_err().fault, Wrong::Unauthorized(401));
+    stage.refuses_strangers(ID, "GET /api/v4/user", 401, 401).await;
+    let head = gitlab.merge_request(&address).await.unwrap().head_sha;
+    let branch = stage.plan.shipment_branch.clone();
+    let path = gitlab.changed_files(&address).await.unwrap().remove(0).path;
+    let project = "/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data";
+    let mr = format!("{project}/merge_requests/{}", address.iid);
+    let at = |method: &str, rest: &str| format!("{method} {mr}{rest}");
+    let of = |method: &str, rest: &str| format!("{method} {project}{rest}");
+    let commit = |action: &str| format!(r#"{{"branch":"{branch}","commit_message":"m","actions":[{action}]}}"#);
+    let stale = commit(&format!(
+        r#"{{"action":"update","file_path":"{path}","content":"x","last_commit_id":"{}"}}"#,
+        "0".repeat(40)
+    ));
+    let open = format!(r#"{{"source_branch":"{branch}","target_branch":"main","title":"t"}}"#);
+    let sha = format!(r#"{{"sha":"{head}"}}"#);
+    stage
+        .answers(
+            ID,
+            &[
+                (&of("GET", ""), "", 200, "path_with_namespace"),
+                ("GET /api/v4/projects/hybrid-platforms/art/ocp-shipment-data", "", 404, ""),
+                ("GET /api/v4/projects/no%2Fsuch", "", 404, "404 Project Not Found"),
+                (&of("GET", "/merge_requests/1"), "", 404, "404 Not found"),
+                (&of("GET", "/repository/files/README.md"), "", 400, "ref is missing"),
+                (&of("GET", "/repository/files/none?ref=main"), "", 404, "404 File Not Found"),
+                (&of("GET", "/repository/files/README.md?ref=nowhere"), "", 404, "404 Commit Not Found"),
+                (&of("GET", "/pipelines/1"), "", 404, ""),
+                (&of("GET", "/repository/branches/none"), "", 404, "404 Branch Not Found"),
+                (&at("POST", "/notes"), "{}", 400, "body is missing"),
+                (&at("PUT", "/notes/1"), r#"{"body":"x"}"#, 404, "404 Note Not Found"),
+                (&at("POST", "/discussions"), r#"{"body":"b","position":{"head_sha":"x"}}"#, 400, "line_code"),
+                (&at("POST", "/approve"), r#"{"sha":"0000"}"#, 409, "does not match HEAD"),
+                (&at("POST", "/approve"), &sha, 201, "approved_by"),
+                (&at("POST", "/approve"), &sha, 401, "401 Unauthorized"),
+                (&at("PUT", "/merge"), r#"{"sha":"0000"}"#, 409, "does not match HEAD"),
+                (&of("POST", "/merge_requests"), "{}", 400, "source_branch is missing"),
+                (&of("POST", "/merge_requests"), &open, 409, "already exists for this source branch"),
+                (&of("POST", "/repository/branches"), "{}", 400, "branch is missing"),
+                (&of("POST", "/repository/commits"), &stale, 400, "has changed since you started editing"),
+                (&of("POST", "/repository/commits"), &stale.replace(&branch, "main"), 403, "not allowed to push"),
+            ],
+        )
+        .await;
+}

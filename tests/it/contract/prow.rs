@@ -1,0 +1,76 @@
+use std::collections::BTreeMap;
+
+use oar::core::clients::prow::{Prow, ProwState};
+use oar::core::clients::service::Service::Prow as ID;
+use oar::core::error::ErrorClass;
+use oar::domain::ids::ProwJobId;
+use oar::sim::services::prow::{self, CONSISTENCY};
+
+use super::stage::{Means, Operation, Stage, canned};
+
+fn started(stage: &Stage) -> ProwJobId {
+    let none = BTreeMap::new;
+    prow::start(&mut stage.facts(), CONSISTENCY.to_owned(), none(), none(), none()).id.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_job_goes_from_triggered_to_its_end_and_is_forgotten() {
+    let stage = Stage::open().await;
+    let (prow, id) = (Prow::new(stage.client(ID)), started(&stage));
+
+    let job = prow.job(&id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.url), (ProwState::Triggered, None), "the page comes later");
+    stage.clock.advance(jiff::SignedDuration::from_secs(15));
+    let job = prow.job(&id).await.unwrap().unwrap();
+    assert_eq!(job.state, ProwState::Pending);
+    assert!(job.url.unwrap().ends_with(&job.build_id.unwrap()));
+    stage.hours_pass(2);
+    let job = prow.job(&id).await.unwrap().unwrap();
+    assert!(job.state == ProwState::Success && job.completed_at > job.started_at);
+    assert_eq!(prow.jobs_named(CONSISTENCY).await.unwrap().len(), 1);
+    assert_eq!(prow.jobs_named("other").await.unwrap(), []);
+    stage.hours_pass(49);
+    assert_eq!(prow.job(&id).await.unwrap(), None);
+    assert_eq!(prow.jobs_named(CONSISTENCY).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class() {
+    let stage = Stage::open().await;
+    let (prow, id) = (Prow::new(stage.client(ID)), started(&stage));
+    // Half a YAML file may still be YAML; without state it is no job.
+    let one = Operation::reads(ID, "^/prowjob\\?").on_404(Means::Answer);
+    one.in_bad_weather(&stage, async || prow.job(&id).await).await;
+    let list = Operation::reads(ID, "^/prowjobs.js");
+    list.in_bad_weather(&stage, async || prow.jobs_named(CONSISTENCY).await).await;
+}
+
+#[tokio::test]
+async fn words_and_fields_of_the_future_do_no_harm() {
+    const JOB: &str = "{metadata: {name: 0b1d7a5e-1111-4222-8333-abcdefabcdef, aura: 1}, spec: {job: x}, status: {state: napping, z: []}}";
+    let id: ProwJobId = "0b1d7a5e-1111-4222-8333-abcdefabcdef".parse().unwrap();
+    let read = async |http| Prow::new(http).job(&id).await;
+    let job = canned(ID, 200, JOB, read).await.unwrap().unwrap();
+    assert_eq!(job.state, ProwState::Other("napping".to_owned()));
+    for body in ["", "a: [", "just words", "[]"] {
+        assert_eq!(canned(ID, 200, body, read).await.unwrap_err().class(), ErrorClass::Corrupt, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_deck_refuses() {
+    let stage = Stage::open().await;
+    let id = started(&stage);
+    stage
+        .answers(
+            ID,
+            &[
+                ("GET /prowjob", "", 400, "did not provide the 'prowjob' query parameter"),
+                ("GET /prowjob?prowjob=none", "", 404, ""),
+                (&format!("GET /prowjob?prowjob={id}"), "", 200, "kind: ProwJob"),
+                ("GET /prowjobs.js?omit=annotations,decoration_config,pod_spec", "", 200, "\"pod_spec\":null"),
+                ("GET /view/gs/qe-private-deck/logs/none/1", "", 404, ""),
+            ],
+        )
+        .await;
+}

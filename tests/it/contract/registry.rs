@@ -1,0 +1,71 @@
+use oar::core::clients::registry::Registry;
+use oar::core::clients::service::Service::Registry as ID;
+use oar::core::error::ErrorClass;
+
+use super::stage::{Means, Operation, Stage, canned};
+
+const PAYLOADS: &str = "openshift-release-dev/ocp-release";
+const TAG: &str = "4.20.17-x86_64";
+
+#[tokio::test]
+async fn a_payload_tells_its_version_and_its_page_once_it_is_promoted() {
+    let stage = Stage::open().await;
+    let registry = Registry::new(stage.client(ID));
+    assert_eq!(registry.payload_metadata(PAYLOADS, TAG).await.unwrap(), None);
+    stage.hours_pass(20);
+    let metadata = registry.payload_metadata(PAYLOADS, TAG).await.unwrap().unwrap();
+    assert_eq!(metadata.version, "4.20.17");
+    assert_eq!(metadata.advisory_url, Some(stage.plan.portal_url(stage.sim.base_url())));
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class() {
+    let stage = Stage::open().await;
+    stage.hours_pass(20);
+    let registry = Registry::new(stage.client(ID));
+    let read = async || registry.payload_metadata(PAYLOADS, TAG).await;
+    let reads = |path| Operation::reads(ID, path);
+    // Without a challenge the first look needs no token; what follows is then refused.
+    reads("^/v2/$").on_page(Means::Error(ErrorClass::Auth)).on_cut(Means::Answer).in_bad_weather(&stage, read).await;
+    reads("^/v2/auth").in_bad_weather(&stage, read).await;
+    reads("/manifests/4").on_404(Means::Answer).in_bad_weather(&stage, read).await;
+    reads("/manifests/sha256").in_bad_weather(&stage, read).await;
+    reads("/blobs/").in_bad_weather(&stage, read).await;
+}
+
+#[tokio::test]
+async fn what_is_no_payload_is_unreadable() {
+    let read = async |http| Registry::new(http).payload_metadata(PAYLOADS, TAG).await;
+    for body in [
+        "{}",
+        r#"{"layers":[]}"#,
+        r#"{"layers":[{"digest":"md5:1"}]}"#,
+        r#"{"manifests":[{"digest":"x","platform":{"os":"linux","architecture":"riscv"}}]}"#,
+    ] {
+        assert_eq!(canned(ID, 200, body, read).await.unwrap_err().class(), ErrorClass::Corrupt, "{body}");
+    }
+    // Bytes that are not those of the digest: every request here is answered with the manifest itself.
+    let other = format!(r#"{{"layers":[{{"digest":"sha256:{}"}}],"new":1}}"#, "0".repeat(64));
+    let error = canned(ID, 200, &other, read).await.unwrap_err();
+    assert!(error.to_string().contains("do not match its digest"), "{error}");
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_a_registry_refuses() {
+    let stage = Stage::open().await;
+    stage.hours_pass(20);
+    let manifest = format!("GET /v2/{PAYLOADS}/manifests/{TAG}");
+    stage.refuses_strangers(ID, &manifest, 401, 401).await;
+    let scope = format!("GET /v2/auth?service=sim-registry&scope=repository:{PAYLOADS}:pull");
+    stage
+        .answers(
+            ID,
+            &[
+                ("GET /v2/", "", 401, "UNAUTHORIZED"),
+                (&manifest, "", 401, "UNAUTHORIZED"),
+                ("GET /v2/auth?service=sim-registry", "", 400, "no scope"),
+                (&scope, "", 200, "expires_in"),
+            ],
+        )
+        .await;
+}

@@ -1,0 +1,74 @@
+use oar::core::clients::release_controller::{Phase, ReleaseController};
+use oar::core::clients::service::Service::ReleaseController as ID;
+use oar::core::error::ErrorClass;
+use oar::domain::release::ZStream;
+
+use super::stage::{Means, Operation, Stage, canned};
+
+fn release() -> ZStream {
+    "4.20.17".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
+    let stage = Stage::open().await;
+    let controller = ReleaseController::new(stage.client(ID));
+
+    assert_eq!(controller.phase(&release()).await.unwrap(), None);
+    assert_eq!(controller.payload_digest(&release()).await.unwrap(), None);
+    let latest = controller.latest("4-stable", release().minor()).await.unwrap().unwrap();
+    assert_eq!((latest.name.as_str(), latest.phase), ("4.20.16", Phase::Accepted));
+    stage.hours_pass(20);
+    assert_eq!(controller.phase(&release()).await.unwrap(), Some(Phase::Ready));
+    assert_eq!(controller.payload_digest(&release()).await.unwrap(), None, "the change log is not rendered yet");
+    stage.hours_pass(2);
+    assert_eq!(controller.phase(&release()).await.unwrap(), Some(Phase::Accepted));
+    assert!(controller.payload_digest(&release()).await.unwrap().is_some());
+    let latest = controller.latest("4-stable", release().minor()).await.unwrap().unwrap();
+    assert_eq!(latest.name, "4.20.17");
+    assert_eq!(controller.latest("4-stable", "4.2".parse().unwrap()).await.unwrap(), None, "4.2 is not 4.20");
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class() {
+    let stage = Stage::open().await;
+    stage.hours_pass(22);
+    let controller = ReleaseController::new(stage.client(ID));
+    // A web page with 404 comes from somebody in between; the controller itself answers in plain text.
+    let reads = |path| Operation::reads(ID, path).on_404(Means::Error(ErrorClass::Corrupt));
+    reads("format=short").in_bad_weather(&stage, async || controller.phase(&release()).await).await;
+    reads("/release/4.20.17$").in_bad_weather(&stage, async || controller.payload_digest(&release()).await).await;
+    let latest = async || controller.latest("4-stable", release().minor()).await;
+    reads("/latest").in_bad_weather(&stage, latest).await;
+}
+
+#[tokio::test]
+async fn words_and_fields_of_the_future_do_no_harm() {
+    let read = async |http| ReleaseController::new(http).phase(&release()).await;
+    let future = r#"{"name":"4.20.17","phase":"Simmering","taste":{"salt":1}}"#;
+    assert_eq!(canned(ID, 200, future, read).await.unwrap(), Some(Phase::Other("Simmering".to_owned())));
+    let digest = async |http| ReleaseController::new(http).payload_digest(&release()).await;
+    let odd = r#"{"name":"4.20.17","phase":"Ready","changeLogJson":{"to":{"digest":"md5:1"}}}"#;
+    assert_eq!(canned(ID, 200, odd, digest).await.unwrap_err().class(), ErrorClass::Corrupt);
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_the_release_controller_refuses() {
+    let stage = Stage::open().await;
+    let at = |rest: &str| format!("GET /api/v1/releasestream/{rest}");
+    stage
+        .answers(
+            ID,
+            &[
+                (&at("none/latest"), "", 404, "no release configuration exists with the requested name"),
+                (&at("4-stable/latest?prefix=9."), "", 404, "no tags exist within the release that satisfy"),
+                (&at("4-stable/latest?format=poem"), "", 400, "format must be one of"),
+                (&at("4-stable/release/4.20.99"), "", 404, "unable to find release tag 4.20.99"),
+                (&at("5-stable/release/4.20.16"), "", 404, ""),
+                (&at("4-stable-arm64/release/4.20.16?format=short"), "", 200, "Accepted"),
+                (&at("4-stable/tags?phase=Accepted"), "", 200, "4.20.16"),
+                ("GET /api/v1/releasestreams/accepted", "", 200, "4-stable"),
+            ],
+        )
+        .await;
+}

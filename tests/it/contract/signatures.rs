@@ -1,0 +1,65 @@
+use oar::core::clients::release_controller::ReleaseController;
+use oar::core::clients::service::Service::{ReleaseController as CONTROLLER, Signatures as ID};
+use oar::core::clients::signatures::Signatures;
+use oar::core::error::ErrorClass;
+use oar::domain::ids::Digest;
+use oar::sim::events::Event;
+
+use super::stage::{Means, Operation, Stage, canned};
+
+async fn promoted(stage: &Stage) -> Digest {
+    stage.hours_pass(21);
+    let controller = ReleaseController::new(stage.client(CONTROLLER));
+    controller.payload_digest(&stage.plan.release).await.unwrap().unwrap()
+}
+
+fn nobody() -> Digest {
+    format!("sha256:{}", "0".repeat(64)).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_signature_appears_after_the_promotion() {
+    let stage = Stage::open().await;
+    let (signatures, digest) = (Signatures::new(stage.client(ID)), promoted(&stage).await);
+    assert!(!signatures.has_signature(&digest).await.unwrap());
+    stage.happens(Event::SignaturePublished);
+    assert!(signatures.has_signature(&digest).await.unwrap());
+    assert!(!signatures.has_signature(&nobody()).await.unwrap());
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class() {
+    let stage = Stage::open().await;
+    let (signatures, digest) = (Signatures::new(stage.client(ID)), promoted(&stage).await);
+    stage.happens(Event::SignaturePublished);
+    let look = Operation::reads(ID, "/signature-1").on_404(Means::Answer).on_cut(Means::Answer);
+    look.in_bad_weather(&stage, async || signatures.has_signature(&digest).await).await;
+}
+
+#[tokio::test]
+async fn an_empty_file_and_an_object_store_that_says_403_are_no_signature() {
+    let look = async |http| Signatures::new(http).has_signature(&nobody()).await;
+    assert!(!canned(ID, 200, "", look).await.unwrap());
+    assert!(!canned(ID, 403, "<Error>AccessDenied</Error>", look).await.unwrap());
+    assert!(canned(ID, 200, "bytes", look).await.unwrap());
+    assert_eq!(canned(ID, 410, "", look).await.unwrap_err().class(), ErrorClass::NotFound);
+}
+
+#[tokio::test]
+async fn the_simulator_wants_the_folder_spelled_with_an_equals_sign() {
+    let stage = Stage::open().await;
+    let digest = promoted(&stage).await;
+    stage.happens(Event::SignaturePublished);
+    let folder = digest.mirror_folder();
+    stage
+        .answers(
+            ID,
+            &[
+                (&format!("GET /{folder}/signature-1"), "", 200, digest.as_str()),
+                (&format!("GET /{digest}/signature-1"), "", 404, ""),
+                (&format!("GET /{folder}/signature-9"), "", 404, ""),
+                (&format!("GET /pub/openshift-v4/signatures/openshift/release/{folder}/signature-1"), "", 200, ""),
+            ],
+        )
+        .await;
+}

@@ -1,0 +1,111 @@
+use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::retry::Repeat::Never;
+use oar::core::clients::service::Service::Slack as ID;
+use oar::core::clients::slack::Slack;
+use oar::core::error::ErrorClass;
+use oar::sim::faults::{Fault, Rule};
+
+use super::stage::{Operation, Stage, canned};
+
+#[tokio::test]
+async fn a_message_reaches_channel_and_thread_and_names_people() {
+    let stage = Stage::open().await;
+    let slack = Slack::new(stage.client(ID));
+
+    let ts = slack.post_message("#team-qe-release", "hello", None).await.unwrap();
+    slack.post_message("#team-qe-release", "again", Some(&ts)).await.unwrap();
+    assert!(slack.user_id("lead@example.com").await.unwrap().unwrap().starts_with('U'));
+    assert_eq!(slack.user_id("nobody@example.com").await.unwrap(), None);
+    assert!(slack.group_id("openshift-qe").await.unwrap().unwrap().starts_with('S'));
+    assert_eq!(slack.group_id("no-such-group").await.unwrap(), None);
+
+    let facts = stage.facts();
+    let told: Vec<_> =
+        facts.slack.messages.iter().map(|message| (message.text.as_str(), message.thread.clone())).collect();
+    assert_eq!(told, [("hello", None), ("again", Some(ts))]);
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_body_is_a_refusal() {
+    let stage = Stage::open().await;
+    let slack = Slack::new(stage.client(ID));
+    stage.facts().slack.unknown_channels.push("nowhere".to_owned());
+    stage.facts().slack.archived.push("forum-qe".to_owned());
+    let post = async |channel: &str, text: &str| slack.post_message(channel, text, None).await.unwrap_err().fault;
+
+    assert_eq!(post("#nowhere", "x").await, Wrong::Refused("channel_not_found".to_owned()));
+    assert_eq!(post("#forum-qe", "x").await, Wrong::Refused("is_archived".to_owned()));
+    assert_eq!(post("#team-art", &"x".repeat(40_001)).await, Wrong::Refused("msg_too_long".to_owned()));
+    let stranger = Slack::new(stage.stranger(ID)).post_message("#team-art", "x", None).await.unwrap_err();
+    assert_eq!(stranger.class(), ErrorClass::Auth, "status 200, and still a refused credential");
+    let expired = async |http| Slack::new(http).group_id("x").await;
+    let expired = canned(ID, 200, r#"{"ok":false,"error":"token_expired"}"#, expired).await;
+    assert_eq!(expired.unwrap_err().class(), ErrorClass::Auth);
+}
+
+#[tokio::test]
+async fn a_limited_channel_is_waited_for() {
+    let stage = Stage::open().await;
+    stage.facts().slack.limited = true;
+    let slack = Slack::new(stage.client(ID));
+    slack.post_message("#team-art", "one", None).await.unwrap();
+    slack.post_message("#team-art", "two", None).await.unwrap();
+    assert_eq!((stage.facts().slack.messages.len(), stage.asked().len()), (2, 3), "one 429 in between");
+}
+
+#[tokio::test]
+async fn bad_weather_is_told_by_its_class_and_posts_nothing_twice() {
+    let stage = Stage::open().await;
+    let slack = Slack::new(stage.client(ID));
+    let post = async || slack.post_message("#team-art", "once", None).await;
+    Operation::new(ID, Never, "chat.postMessage").in_bad_weather(&stage, post).await;
+    assert_eq!(stage.facts().slack.messages.len(), 1, "in all that weather one message was posted");
+    let reads = |path| Operation::reads(ID, path);
+    reads("users.lookupByEmail").in_bad_weather(&stage, async || slack.user_id("lead@example.com").await).await;
+    reads("usergroups.list").in_bad_weather(&stage, async || slack.group_id("openshift-qe").await).await;
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
+    let stage = Stage::open().await;
+    let slack = Slack::new(stage.client(ID));
+    for fault in [Fault::AppliedThenReset, Fault::AppliedThenError, Fault::Truncated, Fault::MalformedJson] {
+        stage.goes_wrong(Rule::on("slack", fault).times(1));
+        assert!(slack.post_message("#team-art", "x", None).await.unwrap_err().may_have_happened());
+    }
+    assert_eq!(stage.facts().slack.messages.len(), 4);
+}
+
+#[tokio::test]
+async fn codes_and_fields_of_the_future_do_no_harm() {
+    let look = async |http| Slack::new(http).user_id("lead@example.com").await;
+    let error = canned(ID, 200, r#"{"ok":false,"error":"bad_hair_day","extra":1}"#, look).await.unwrap_err();
+    assert_eq!((error.class(), error.fault), (ErrorClass::InvalidInput, Wrong::Refused("bad_hair_day".to_owned())));
+    for body in ["", "[]", "{}", r#"{"ok":true}"#] {
+        assert_eq!(canned(ID, 200, body, look).await.unwrap_err().class(), ErrorClass::Corrupt, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_slack_refuses() {
+    let stage = Stage::open().await;
+    stage.refuses_strangers(ID, "POST /auth.test", 200, 200).await;
+    stage.facts().slack.unknown_channels.push("nowhere".to_owned());
+    stage
+        .answers(
+            ID,
+            &[
+                ("POST /auth.test", "", 200, "\"ok\":true"),
+                ("POST /chat.postMessage", r#"{"channel":"team-art"}"#, 200, "no_text"),
+                ("POST /chat.postMessage", r#"{"text":"x"}"#, 200, "channel_not_found"),
+                ("POST /chat.postMessage", "channel=%23nowhere&text=x", 200, "channel_not_found"),
+                ("POST /chat.postMessage", "{\"channel\":", 200, "invalid_json"),
+                ("POST /chat.postMessage", "channel=%23team-art&text=x", 200, "\"ok\":true"),
+                ("POST /chat.update", r#"{"channel":"C1","ts":"1.1","text":"x"}"#, 200, "message_not_found"),
+                ("GET /users.lookupByEmail?email=nobody@example.com", "", 200, "users_not_found"),
+                ("GET /users.info", "", 200, "user_not_found"),
+                ("POST /no.such", "", 200, "unknown_method"),
+            ],
+        )
+        .await;
+}

@@ -1,0 +1,333 @@
+//! A running simulator with a small world, and the weather that every operation has to stand.
+
+use std::fmt::Debug;
+use std::sync::MutexGuard;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderName, StatusCode, header};
+use jiff::SignedDuration;
+use oar::core::clients::error::ClientError;
+use oar::core::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
+use oar::core::clients::retry::Repeat;
+use oar::core::clients::service::Service;
+use oar::core::clock::{Clock, VirtualClock};
+use oar::core::error::ErrorClass;
+use oar::sim::events::Event;
+use oar::sim::faults::{Fault, Faults, Rule};
+use oar::sim::scenario::{ReleasePlan, Scenario};
+use oar::sim::server::{Simulator, StartOptions};
+use oar::sim::world::Facts;
+use tokio_util::sync::CancellationToken;
+
+/// Tries for what may be repeated.
+const TRIES: usize = 3;
+
+/// A simulator, the clock it shares with the clients, and two ways to ask it.
+pub(crate) struct Stage {
+    pub(crate) sim: Simulator,
+    pub(crate) clock: VirtualClock,
+    pub(crate) plan: ReleasePlan,
+    http: Http,
+    visitor: reqwest::Client,
+}
+
+fn policy() -> HttpPolicy {
+    HttpPolicy {
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(5),
+        total_timeout: Duration::from_secs(10),
+        tries: u32::try_from(TRIES).unwrap(),
+        in_flight: 4,
+        max_body_bytes: 1 << 22,
+        hosts: HostRule::Loopback,
+        rewrites: Vec::new(),
+    }
+}
+
+fn http(clock: VirtualClock) -> Http {
+    Http::new(policy(), Clock::Virtual(clock), CancellationToken::new()).unwrap()
+}
+
+impl Stage {
+    /// The smooth scenario, with few images.
+    pub(crate) async fn open() -> Self {
+        let mut scenario = Scenario::named("smooth", None, None).unwrap();
+        let sizes = &mut scenario.plan.sizes;
+        (sizes.images, sizes.components, sizes.record_jobs) = (40, 8, 2);
+        let (plan, clock) = (scenario.plan.clone(), VirtualClock::starting_at(scenario.start()));
+        let options = StartOptions { port: 0, scenario, seed: 7, clock: clock.clone(), faults: Faults::none() };
+        let sim = Simulator::start(options).await.unwrap();
+        Self { sim, plan, http: http(clock.clone()), clock, visitor: bare_client(&policy()).unwrap() }
+    }
+
+    /// A client for a service with the credential that the simulator accepts.
+    pub(crate) fn client(&self, service: Service) -> ServiceHttp {
+        self.with(service, self.credential(service))
+    }
+
+    /// A client whose credential is worn out.
+    pub(crate) fn stranger(&self, service: Service) -> ServiceHttp {
+        self.with(service, Auth::Bearer("worn-out".into()))
+    }
+
+    fn with(&self, service: Service, auth: Auth) -> ServiceHttp {
+        self.http.service(service, &format!("{}/{service}", self.sim.base_url()), auth)
+    }
+
+    fn credential(&self, service: Service) -> Auth {
+        let known = self.sim.world().credentials();
+        let basic = |user: &str, secret: &str| Auth::Basic { user: user.to_owned(), secret: secret.into() };
+        match service.id() {
+            "errata" => Auth::Bearer(known.errata_token.as_str().into()),
+            "jira" => basic(&known.jira_user, &known.jira_token),
+            "gitlab" => Auth::Header {
+                name: HeaderName::from_static("private-token"),
+                secret: known.gitlab_token.as_str().into(),
+            },
+            "jenkins" => basic(&known.jenkins_user, &known.jenkins_token),
+            "slack" => Auth::Bearer(known.slack_bot_token.as_str().into()),
+            "github" => Auth::Bearer(known.github_token.as_str().into()),
+            "gangway" => Auth::Bearer(known.apitoken.as_str().into()),
+            _ => Auth::None,
+        }
+    }
+
+    /// What is true in the world; never held across an await.
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.sim.world().facts()
+    }
+
+    pub(crate) fn happens(&self, event: Event) {
+        event.apply(&mut self.facts());
+    }
+
+    pub(crate) fn hours_pass(&self, hours: i64) {
+        self.clock.advance(SignedDuration::from_hours(hours));
+    }
+
+    pub(crate) fn goes_wrong(&self, rule: Rule) {
+        self.sim.world().faults().add(rule).unwrap();
+    }
+
+    /// `METHOD path` of every request since the last look, in the order of arrival where time moved.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let mut journal = self.sim.world().journal();
+        let asked = journal.entries().into_iter().map(|entry| format!("{} {}", entry.method, entry.path)).collect();
+        journal.clear();
+        asked
+    }
+
+    /// Asks the simulator itself, with the right credential, and compares status and words.
+    ///
+    /// A pair is `METHOD /path`, a body (JSON when it begins like that, else a form), a status, and a
+    /// piece of the answer.
+    pub(crate) async fn answers(&self, service: Service, pairs: &[(&str, &str, u16, &str)]) {
+        let mut wrong = Vec::new();
+        for (ask, body, status, says) in pairs {
+            let (got, told) = self.ask(service, ask, body, &self.credential(service)).await;
+            if got != *status || !told.contains(says) {
+                wrong.push(format!("{ask} {body}\n  wanted {status} {says:?}\n  got    {got} {told:.300}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// Whoever comes without credential, with a wrong one or with another scheme is refused.
+    pub(crate) async fn refuses_strangers(&self, service: Service, ask: &str, without: u16, with_wrong: u16) {
+        let basic = Auth::Basic { user: "somebody".to_owned(), secret: "wrong".into() };
+        let token = Auth::Header { name: HeaderName::from_static("private-token"), secret: "wrong".into() };
+        assert_eq!(self.ask(service, ask, "", &Auth::None).await.0, without, "{ask}: no credential");
+        for auth in [Auth::Bearer("wrong".into()), basic] {
+            assert_eq!(self.ask(service, ask, "", &auth).await.0, with_wrong, "{ask}: {auth:?}");
+        }
+        // A header that belongs to another service is no credential at all.
+        assert_eq!(self.ask(service, ask, "", &token).await.0, without, "{ask}: a header of its own");
+    }
+
+    async fn ask(&self, service: Service, ask: &str, body: &str, auth: &Auth) -> (u16, String) {
+        let (method, path) = ask.split_once(' ').unwrap();
+        let url = format!("{}/{service}{path}", self.sim.base_url());
+        let mut request = self.visitor.request(method.parse().unwrap(), url);
+        request = match auth {
+            Auth::None => request,
+            Auth::Bearer(token) => request.bearer_auth(opened(token)),
+            Auth::Basic { user, secret } => request.basic_auth(user, Some(opened(secret))),
+            Auth::Header { name, secret } => request.header(name, opened(secret)),
+        };
+        if !body.is_empty() {
+            let json = body.starts_with(['{', '[']);
+            let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
+            request = request.header(header::CONTENT_TYPE, kind).body(body.to_owned());
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+}
+
+fn opened(secret: &secrecy::SecretString) -> String {
+    secrecy::ExposeSecret::expose_secret(secret).to_owned()
+}
+
+/// What a kind of weather comes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Means {
+    /// The client takes it for an answer.
+    Answer,
+    /// The client reports an error of this class.
+    Error(ErrorClass),
+}
+
+/// One operation of a client, as the weather meets it.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    service: Service,
+    path: &'static str,
+    repeat: Repeat,
+    not_found: Means,
+    unauthorized: Means,
+    page: Means,
+    cut: Means,
+    waits_itself: bool,
+}
+
+impl Operation {
+    /// An operation of repeat class `repeat` whose requests match `path`, a regular expression.
+    pub(crate) fn new(service: Service, repeat: Repeat, path: &'static str) -> Self {
+        Self {
+            service,
+            path,
+            repeat,
+            not_found: Means::Error(ErrorClass::NotFound),
+            unauthorized: Means::Error(ErrorClass::Auth),
+            page: Means::Error(ErrorClass::Corrupt),
+            cut: Means::Error(ErrorClass::Corrupt),
+            waits_itself: true,
+        }
+    }
+
+    pub(crate) fn reads(service: Service, path: &'static str) -> Self {
+        Self::new(service, Repeat::Reads, path)
+    }
+
+    /// What 404 means.
+    pub(crate) fn on_404(mut self, means: Means) -> Self {
+        self.not_found = means;
+        self
+    }
+
+    /// What 401 means.
+    pub(crate) fn on_401(mut self, means: Means) -> Self {
+        self.unauthorized = means;
+        self
+    }
+
+    /// What a web page with status 200 means.
+    pub(crate) fn on_page(mut self, means: Means) -> Self {
+        self.page = means;
+        self
+    }
+
+    /// What a body that ends in the middle, with a right length, means.
+    pub(crate) fn on_cut(mut self, means: Means) -> Self {
+        self.cut = means;
+        self
+    }
+
+    /// The client hands 429 on to its caller instead of waiting.
+    pub(crate) fn hands_on_429(mut self) -> Self {
+        self.waits_itself = false;
+        self
+    }
+
+    /// Plays all kinds of weather. Only the last call is carried out, unless the operation reads.
+    pub(crate) async fn in_bad_weather<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
+        let repeated = matches!(self.repeat, Repeat::Reads | Repeat::Converges);
+        let many = if repeated { TRIES } else { 1 };
+        let transient = Means::Error(ErrorClass::Transient);
+        let status = |code, retry_after_s| Fault::Status { code, retry_after_s };
+        let mut weather = vec![
+            (status(401, None), self.unauthorized, 1),
+            (status(404, None), self.not_found, 1),
+            (status(500, None), transient, many),
+            (status(503, None), transient, many),
+            (Fault::Reset, transient, many),
+            (Fault::Html, self.page, 1),
+        ];
+        if self.waits_itself {
+            // A 429 says that nothing was done, so even a write that must not happen twice is sent again.
+            weather.push((status(429, Some(30)), Means::Error(ErrorClass::RateLimit), TRIES));
+        } else {
+            weather.push((status(429, Some(30)), Means::Answer, 1));
+        }
+        if self.repeat == Repeat::Reads {
+            weather.push((Fault::Truncated, transient, many));
+            weather.push((Fault::MalformedJson, self.cut, 1));
+        }
+        for (fault, means, requests) in weather {
+            stage.goes_wrong(self.rule(fault.clone()));
+            let (ended, seen) = self.counted(stage, &call).await;
+            stage.sim.world().faults().clear();
+            let told = format!("{} in {fault:?}: {ended:?}", self.path);
+            match (&ended, means) {
+                (Ok(_), Means::Answer) => {}
+                (Err(error), Means::Error(class)) => {
+                    assert_eq!(error.class(), class, "{told}");
+                    assert_eq!(error.service, self.service, "{told}");
+                    let certain = matches!(fault, Fault::Status { code: 400..=499, .. });
+                    assert!(certain || error.may_have_happened(), "a write may have arrived: {told}");
+                }
+                (Ok(_), Means::Error(_)) | (Err(_), Means::Answer) => panic!("wanted {means:?}: {told}"),
+            }
+            assert_eq!(seen, requests, "requests sent: {told}");
+        }
+        if self.waits_itself {
+            self.waits_as_long_as_told(stage, call).await;
+        }
+    }
+
+    async fn waits_as_long_as_told<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
+        stage.goes_wrong(self.rule(Fault::Status { code: 429, retry_after_s: Some(30) }).times(1));
+        let before = stage.clock.now();
+        let (ended, seen) = self.counted(stage, &call).await;
+        stage.sim.world().faults().clear();
+        assert!(ended.is_ok(), "{} after one 429: {ended:?}", self.path);
+        assert!(seen >= 2, "{}: the 429 and at least one more, not {seen}", self.path);
+        let waited = stage.clock.now().duration_since(before);
+        assert!(waited >= SignedDuration::from_secs(30), "{}: waited {waited} only", self.path);
+    }
+
+    fn rule(&self, fault: Fault) -> Rule {
+        Rule::on(self.service.id(), fault).path(self.path)
+    }
+
+    async fn counted<T>(
+        &self,
+        stage: &Stage,
+        call: &impl AsyncFn() -> Result<T, ClientError>,
+    ) -> (Result<T, ClientError>, usize) {
+        stage.sim.world().journal().clear();
+        let ended = call().await;
+        let path = regex::Regex::new(self.path).unwrap();
+        let entries = stage.sim.world().journal().entries();
+        (ended, entries.iter().filter(|entry| entry.service == self.service.id() && path.is_match(&entry.path)).count())
+    }
+}
+
+/// A client for a service that always gives this answer, for what the simulator cannot say.
+pub(crate) async fn canned<T>(
+    service: Service,
+    status: u16,
+    body: &str,
+    test: impl AsyncFnOnce(ServiceHttp) -> T,
+) -> T {
+    let (status, body) = (StatusCode::from_u16(status).unwrap(), body.to_owned());
+    let router = Router::new().fallback(move || async move { (status, body) });
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let http = http(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH)).service(service, &base, Auth::None);
+    tokio::select! {
+        answer = test(http) => answer,
+        ended = axum::serve(listener, router) => panic!("the server ended: {ended:?}"),
+    }
+}

@@ -1,0 +1,247 @@
+//! The real program is killed between its outside effects and run again: the same end, nothing twice.
+//!
+//! A fault of the simulator lets one request hang, either before or after the service carried it out;
+//! the program is killed at that moment. Every POST and every PUT of a story is such a point, in both
+//! ways. Reads are no points of their own: killed there, the program leaves what the write before left.
+//! That bounds the points of a story to four or two times the number of its writes, a dozen or two.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use oar::domain::state::view::State;
+use oar::domain::task::Task;
+use oar::sim::faults::Fault;
+
+use crate::real_program::{Signal, Town, Write};
+
+/// Towns at once: more only wait for the two processors.
+const SIDE_BY_SIDE: usize = 3;
+
+/// One step of a story.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Run(&'static [&'static str]),
+    Hours(i64),
+}
+
+/// How a story is disturbed.
+#[derive(Debug, Clone)]
+struct Point {
+    method: &'static str,
+    nth: usize,
+    fault: Fault,
+}
+
+/// What a story left: statuses and jobs of all tasks, issues, push jobs, writes.
+#[derive(Debug, PartialEq)]
+struct End {
+    tasks: BTreeMap<String, (String, Option<String>)>,
+    issues: Vec<(String, bool)>,
+    pushes: usize,
+    writes: Vec<Write>,
+}
+
+impl End {
+    fn of(town: &Town) -> (Self, Vec<Write>) {
+        let state: State = town.state();
+        let task = |entry: oar::domain::state::entries::TaskEntry| {
+            let job = entry.job_ref.map(|job| format!("{:?} {}", job.system, job.id));
+            (entry.name, (entry.status.as_str().to_owned(), job))
+        };
+        let (messages, mut writes): (Vec<_>, Vec<_>) = town.writes().into_iter().partition(|write| write.0 == "slack");
+        let tasks = state.tasks().into_iter().map(task).collect();
+        let issues = state.issues().into_iter().map(|issue| (issue.issue, issue.resolved)).collect();
+        // Sent twice, they give the same end: counted once.
+        writes.dedup_by(|one, other| one == other && converges(one));
+        let pushes = town.sim.world().facts().errata.pushes.len();
+        (Self { tasks, issues, pushes, writes }, messages)
+    }
+}
+
+/// A write that the service carries out only where something is missing.
+fn converges(write: &Write) -> bool {
+    write.1 == "PUT" || write.2.ends_with("/push?defaults=stage")
+}
+
+/// Runs a story; a step that was disturbed runs again.
+async fn tell(town: &Town, steps: &[Step], point: Option<&Point>) {
+    if let Some(point) = point {
+        town.fault(point.method, point.nth, point.fault.clone());
+    }
+    let hangs = point.is_some_and(|point| matches!(point.fault, Fault::Hang | Fault::AppliedThenHang));
+    for step in steps {
+        match step {
+            Step::Hours(hours) => town.hours_pass(*hours),
+            Step::Run(args) if hangs => {
+                if town.oar_killed_at(args, Signal::Kill).await.is_some() {
+                    town.sim.world().faults().clear();
+                    town.oar(args).await;
+                }
+            }
+            Step::Run(args) => {
+                let told = town.oar(args).await;
+                // A lost answer may leave the step open; the program said so, and running it again settles it.
+                if !matches!(told.code, 0 | 3) {
+                    town.oar(args).await.exits(0);
+                }
+            }
+        }
+    }
+}
+
+/// Tells the story undisturbed, then once for every point, and compares the ends.
+async fn survives<F: Future<Output = Town>>(town: impl Fn() -> F, steps: &[Step], faults: &[Fault]) {
+    let calm = town().await;
+    let (posts, puts) = (calm.requests("POST"), calm.requests("PUT"));
+    tell(&calm, steps, None).await;
+    let (end, messages) = End::of(&calm);
+    let points: Vec<Point> = [("POST", calm.requests("POST") - posts), ("PUT", calm.requests("PUT") - puts)]
+        .into_iter()
+        .flat_map(|(method, count)| (1..=count).map(move |nth| (method, nth)))
+        .flat_map(|(method, nth)| faults.iter().map(move |fault| Point { method, nth, fault: fault.clone() }))
+        .collect();
+    assert!(points.len() >= 4, "the story writes: {points:?}");
+    let (town, end, messages) = (&town, &end, &messages);
+    let wrong: Vec<String> = futures::stream::iter(points)
+        .map(|point| async move {
+            let town = town().await;
+            tell(&town, steps, Some(&point)).await;
+            let (told, heard) = End::of(&town);
+            let mut wrong = Vec::new();
+            if !town.was_disturbed() {
+                wrong.push(format!("{point:?} was never reached"));
+            }
+            if told != *end {
+                wrong.push(format!("{point:?}: {}", difference(end, &told)));
+            }
+            let mut known = messages.clone();
+            for message in heard {
+                match known.iter().position(|known| known.3 == message.3) {
+                    Some(place) => drop(known.remove(place)),
+                    None => wrong.push(format!("{point:?}: a message twice or of its own: {}", message.3)),
+                }
+            }
+            wrong
+        })
+        .buffer_unordered(SIDE_BY_SIDE)
+        .flat_map(futures::stream::iter)
+        .collect()
+        .await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn difference(calm: &End, disturbed: &End) -> String {
+    let mut lines = Vec::new();
+    for (task, now) in &disturbed.tasks {
+        let then = calm.tasks.get(task);
+        if then != Some(now) {
+            lines.push(format!("{task} is {now:?}, undisturbed {then:?}"));
+        }
+    }
+    if calm.pushes != disturbed.pushes {
+        lines.push(format!("{} push jobs, undisturbed {}", disturbed.pushes, calm.pushes));
+    }
+    if calm.issues != disturbed.issues {
+        lines.push(format!("issues {:?}, undisturbed {:?}", disturbed.issues, calm.issues));
+    }
+    let count = |writes: &[Write]| {
+        let mut counts: BTreeMap<Write, i32> = BTreeMap::new();
+        for write in writes {
+            *counts.entry(write.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let (then, now) = (count(&calm.writes), count(&disturbed.writes));
+    for write in then.keys().chain(now.keys()).collect::<std::collections::BTreeSet<_>>() {
+        let (a, b) = (then.get(write).copied().unwrap_or(0), now.get(write).copied().unwrap_or(0));
+        if a != b {
+            lines.push(format!("{} {} {} {}: {b} times, undisturbed {a}", write.0, write.1, write.2, write.3));
+        }
+    }
+    lines.join("; ")
+}
+
+const KILLS: [Fault; 2] = [Fault::Hang, Fault::AppliedThenHang];
+const LOST_ANSWERS: [Fault; 1] = [Fault::AppliedThenError];
+
+const OWNERSHIP: &[Step] = &[Step::Run(&["take-ownership"])];
+const PUSH: &[Step] = &[Step::Run(&["push-to-cdn-staging"]), Step::Hours(2), Step::Run(&["push-to-cdn-staging"])];
+const CONSISTENCY: &[Step] =
+    &[Step::Run(&["image-consistency-check"]), Step::Hours(4), Step::Run(&["image-consistency-check"])];
+const STAGE: &[Step] = &[Step::Run(&["stage-testing"]), Step::Hours(5), Step::Run(&["stage-testing"])];
+const APPROVAL: &[Step] = &[
+    Step::Run(&["change-advisory-status", "--ignore-release-date"]),
+    Step::Hours(6),
+    Step::Run(&["change-advisory-status", "--ignore-release-date"]),
+];
+
+async fn tested() -> Town {
+    Town::promoted(&[Task::TakeOwnership, Task::PushToCdnStaging, Task::AnalyzePromotedBuild]).await
+}
+
+async fn approvable() -> Town {
+    Town::promoted(&[
+        Task::TakeOwnership,
+        Task::CheckCveTrackerBug,
+        Task::CheckRhcosSecurityAlerts,
+        Task::PushToCdnStaging,
+        Task::AnalyzeCandidateBuild,
+        Task::AnalyzePromotedBuild,
+        Task::ImageConsistencyCheck,
+        Task::StageTesting,
+        Task::ImageSignedCheck,
+    ])
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_take_ownership_continues_where_it_was() {
+    survives(Town::created, OWNERSHIP, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_push_pushes_no_advisory_twice() {
+    survives(Town::created, PUSH, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_image_consistency_check_starts_one_job() {
+    survives(tested, CONSISTENCY, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_stage_testing_starts_one_pipeline() {
+    survives(tested, STAGE, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_approval_approves_and_moves_once() {
+    survives(approvable, APPROVAL, &KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_makes_no_ownership_write_happen_twice() {
+    survives(Town::created, OWNERSHIP, &LOST_ANSWERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_makes_no_push_happen_twice() {
+    survives(Town::created, PUSH, &LOST_ANSWERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_starts_no_second_job() {
+    survives(tested, CONSISTENCY, &LOST_ANSWERS).await;
+    survives(tested, STAGE, &[Fault::AppliedThenError, Fault::AppliedThenReset]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_approves_once() {
+    survives(approvable, APPROVAL, &LOST_ANSWERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_drive_goes_on_at_once() {
+    // The round that was killed, and what remains after it.
+    survives(Town::created, &[Step::Run(&["drive", "--once"]), Step::Run(&["drive"])], &KILLS).await;
+}

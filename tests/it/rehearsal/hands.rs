@@ -1,0 +1,186 @@
+//! The hands that stories put into the world, and their eyes on it.
+
+use oar::sim::events::Event;
+use oar::sim::faults::{Fault, Rule};
+use oar::sim::services::{errata, gitlab};
+use serde_json::Value;
+
+use super::town::Town;
+
+/// What the world hears that is no write: searches and look-ups that travel as POST.
+const LOOKS: &[(&str, &str)] = &[
+    ("catalog_stage", "/graphql"),
+    ("catalog_stage", "/"),
+    ("jira", "/search"),
+    ("slack", "/usergroups.list"),
+    ("slack", "/users.lookupByEmail"),
+    ("slack", "/conversations."),
+    ("gitlab", "/api/graphql"),
+    ("errata", "/security_alerts/refresh"),
+];
+
+impl Town {
+    /// ART puts the payload into the stable stream, and it is accepted there.
+    pub(crate) fn payload_is_promoted(&self) {
+        for event in [Event::Promote, Event::PromotionAccepted, Event::ChangeLogReady] {
+            self.happens(event);
+        }
+    }
+
+    /// The stage release of the shipment succeeds.
+    pub(crate) fn stage_release_succeeds(&self) {
+        self.happens(Event::StageReleaseStarts);
+        self.happens(Event::StageReleaseDone);
+    }
+
+    /// The tests of the promoted build end well.
+    pub(crate) fn tests_of_the_promoted_build_are_accepted(&self) {
+        self.happens(Event::PromotedRecordAppears);
+        self.happens(Event::PromotedRecordAggregated);
+    }
+
+    /// The mirror has the signature.
+    pub(crate) fn signature_is_published(&self) {
+        self.happens(Event::SignaturePublished);
+    }
+
+    /// Running pushes get the time that they need.
+    pub(crate) fn push_finishes(&self) {
+        self.time_passes("50m");
+    }
+
+    /// The running consistency job gets the time that it needs.
+    pub(crate) fn consistency_job_finishes(&self) {
+        self.time_passes("110m");
+    }
+
+    /// The running stage pipeline gets the time that it needs.
+    pub(crate) fn stage_pipeline_finishes(&self) {
+        self.time_passes("200m");
+    }
+
+    /// The advisory page becomes public.
+    pub(crate) fn advisory_page_opens(&self) {
+        self.happens(Event::PortalOpens);
+    }
+
+    /// The newest consistency job ends: `success`, `failure`, `aborted`, `error`.
+    pub(crate) fn consistency_job_ends(&self, state: &'static str) {
+        let mut facts = self.simulator.world().facts();
+        let now = facts.now;
+        let run = facts.prow.runs.values_mut().next_back().expect("a run");
+        (run.state, run.ended) = (state, Some(now));
+    }
+
+    /// The running stage pipeline ends: `FAILURE`, `ABORTED`, `UNSTABLE`.
+    pub(crate) fn stage_pipeline_ends(&self, result: &'static str) {
+        let mut facts = self.simulator.world().facts();
+        let now = facts.now;
+        facts.jenkins.end_running(result, now);
+    }
+
+    /// Somebody else's request waits in front of the stage pipeline.
+    pub(crate) fn somebody_queues_a_stage_pipeline(&self) {
+        let mut facts = self.simulator.world().facts();
+        let now = facts.now;
+        facts.jenkins.somebody_queues("4.19", "registry.example.com/ocp/release:4.19.2-x86_64", now);
+    }
+
+    /// An advisory changes its state by somebody else's hand.
+    pub(crate) fn advisory_becomes(&self, kind: &str, state: errata::State) {
+        let mut facts = self.simulator.world().facts();
+        let id = facts.release.advisories[kind];
+        facts.errata.advisories.get_mut(&id).expect("an advisory").state = state;
+    }
+
+    /// The state of an advisory, as the Errata Tool shows it.
+    pub(crate) fn advisory_state(&self, kind: &str) -> &'static str {
+        let facts = self.simulator.world().facts();
+        facts.errata.advisories[&facts.release.advisories[kind]].state.name()
+    }
+
+    /// The shipment merge request is closed, merged or opened by somebody else.
+    pub(crate) fn merge_request_becomes(&self, state: gitlab::MrState) {
+        let mut facts = self.simulator.world().facts();
+        let iid = facts.release.shipment_iid;
+        facts.gitlab.merge_requests.get_mut(&iid).expect("a merge request").state = state;
+    }
+
+    /// Comments on the shipment merge request, oldest first.
+    pub(crate) fn comments(&self) -> Vec<String> {
+        let facts = self.simulator.world().facts();
+        facts.gitlab.merge_requests[&facts.release.shipment_iid].notes.iter().map(|note| note.body.clone()).collect()
+    }
+
+    /// Everything else about the world.
+    pub(crate) fn world(&self) -> std::sync::MutexGuard<'_, oar::sim::world::Facts> {
+        self.simulator.world().facts()
+    }
+
+    /// From now on a service answers nothing but this status.
+    pub(crate) fn break_service(&self, service: &str, code: u16) {
+        self.plan(Rule::on(service, Fault::Status { code, retry_after_s: None }));
+    }
+
+    /// From now on a service answers a login page, with status 200.
+    pub(crate) fn answers_a_login_page(&self, service: &str) {
+        self.plan(Rule::on(service, Fault::Html));
+    }
+
+    /// All services work again.
+    pub(crate) fn repair(&self) {
+        self.simulator.world().faults().clear();
+    }
+
+    /// The next request of this kind is carried out, but its answer gets lost.
+    pub(crate) fn answer_gets_lost(&self, service: &str, method: &str, path: &str) {
+        self.plan(Rule::on(service, Fault::AppliedThenError).method(method).path(path).times(1));
+    }
+
+    /// The next request of this kind is carried out, then the line breaks.
+    pub(crate) fn line_breaks(&self, service: &str, method: &str, path: &str) {
+        self.plan(Rule::on(service, Fault::AppliedThenReset).method(method).path(path).times(1));
+    }
+
+    /// Requests of this kind answer nothing but this status.
+    pub(crate) fn refuses(&self, service: &str, method: &str, path: &str, code: u16) {
+        self.plan(Rule::on(service, Fault::Status { code, retry_after_s: None }).method(method).path(path));
+    }
+
+    fn plan(&self, rule: Rule) {
+        self.simulator.world().faults().add(rule).expect("a rule");
+    }
+
+    /// Everything posted to Slack, oldest first: `#channel: text`.
+    pub(crate) fn posted_messages(&self) -> Vec<String> {
+        let facts = self.simulator.world().facts();
+        facts.slack.messages.iter().map(|m| self.plain(&format!("#{}: {}", m.channel_name, m.text))).collect()
+    }
+
+    /// Every request so far that meant to change something outside, the state file aside.
+    pub(crate) fn external_writes(&self) -> Vec<String> {
+        writes_of(&self.simulator.journal())
+    }
+
+    /// How many outside writes so far contain this text.
+    pub(crate) fn writes_to(&self, text: &str) -> usize {
+        self.external_writes().iter().filter(|write| write.contains(text)).count()
+    }
+}
+
+/// Every request of a journal that means to change something outside, the state file aside.
+pub(crate) fn writes_of(journal: &str) -> Vec<String> {
+    let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("a journal line"));
+    lines.filter(is_write).map(|entry| {
+        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        format!("{} /{}{}", text("method"), text("service"), text("path"))
+    }).collect()
+}
+
+fn is_write(entry: &Value) -> bool {
+    let text = |key: &str| entry[key].as_str().unwrap_or_default();
+    let (service, path) = (text("service"), text("path"));
+    !matches!(text("method"), "GET" | "HEAD")
+        && service != "github"
+        && !LOOKS.iter().any(|(of, part)| *of == service && path.contains(part))
+}

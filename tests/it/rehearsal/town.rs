@@ -1,0 +1,280 @@
+//! A simulated world with one release, and `oar` standing in it.
+
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use oar::cli::outside::{Outside, Stream};
+use oar::core::clock::VirtualClock;
+use oar::core::config::env::Env;
+use oar::domain::release::ZStream;
+use oar::domain::state::operation::{Applied, Operation, SetTask};
+use oar::domain::state::view::State;
+use oar::domain::task::{Task, TaskStatus};
+use oar::sim::events::Event;
+use oar::sim::faults::Faults;
+use oar::sim::scenario::{ReleasePlan, Scenario};
+use oar::sim::server::{Simulator, StartOptions};
+use tokio_util::sync::CancellationToken;
+
+/// The release of all stories.
+pub(crate) const RELEASE: &str = "4.20.17";
+
+/// A world, its clock, and everything that `oar` said in it.
+pub(crate) struct Town {
+    pub release: ZStream,
+    pub(super) simulator: Simulator,
+    pub(super) clock: VirtualClock,
+    home: tempfile::TempDir,
+    env: Env,
+    said: Mutex<String>,
+    seen: Mutex<Vec<String>>,
+}
+
+/// A world at its beginning: nobody has looked at the release yet.
+pub(crate) async fn fresh() -> Town {
+    Town::founded("smooth", |_| {}).await
+}
+
+/// The state file exists, nothing else was done.
+pub(crate) async fn reported() -> Town {
+    let town = fresh().await;
+    town.has_report().await;
+    town
+}
+
+/// Everything up to the push has passed; the payload is not promoted yet.
+pub(crate) async fn prepared() -> Town {
+    let town = reported().await;
+    let done = [
+        Task::TakeOwnership,
+        Task::CheckCveTrackerBug,
+        Task::CheckRhcosSecurityAlerts,
+        Task::PushToCdnStaging,
+        Task::AnalyzeCandidateBuild,
+    ];
+    town.somebody_stores(&done, TaskStatus::Pass);
+    town
+}
+
+/// Prepared, promoted, released to stage, and the tests of the promoted build are accepted.
+pub(crate) async fn promoted() -> Town {
+    let town = prepared().await;
+    town.payload_is_promoted();
+    town.stage_release_succeeds();
+    town.tests_of_the_promoted_build_are_accepted();
+    town.somebody_stores(&[Task::AnalyzePromotedBuild], TaskStatus::Pass);
+    town
+}
+
+/// Only the final approval is left, and it is the day before the release.
+pub(crate) async fn ready_to_approve() -> Town {
+    let town = promoted().await;
+    town.signature_is_published();
+    let done = [Task::ImageConsistencyCheck, Task::StageTesting, Task::ImageSignedCheck];
+    town.somebody_stores(&done, TaskStatus::Pass);
+    town.days_pass(6);
+    town
+}
+
+impl Town {
+    /// The world `scenario`, small, after `change`.
+    pub(crate) async fn founded(scenario: &str, change: impl FnOnce(&mut ReleasePlan)) -> Self {
+        let release: ZStream = RELEASE.parse().unwrap();
+        let mut scenario = Scenario::named(scenario, Some(&release), None).unwrap();
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        change(&mut scenario.plan);
+        let clock = VirtualClock::starting_at(scenario.start());
+        let options = StartOptions { port: 0, scenario, seed: 1, clock: clock.clone(), faults: Faults::none() };
+        let simulator = Simulator::start(options).await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let settings = home.path().join("settings.json");
+        std::fs::write(&settings, simulator.sealed_settings_json()).unwrap();
+        let mut env: Env = simulator.env().into_iter().collect();
+        env = env.with("OAR_CONFIG_FILE", settings.display().to_string());
+        env = env.with("OAR_HOME", home.path().join("home").display().to_string());
+        env = env.with("OAR_ELLIOTT_CMD", format!("{} sim elliott", env!("CARGO_BIN_EXE_oar")));
+        Self { release, simulator, clock, home, env, said: Mutex::default(), seen: Mutex::default() }
+    }
+
+    /// Runs one command line about the release, from another machine than the last one.
+    pub(crate) async fn elsewhere(&mut self, words: &str) -> String {
+        let other = self.home.path().join("elsewhere").display().to_string();
+        let here = std::mem::take(&mut self.env);
+        self.env = here.clone().with("OAR_HOME", other);
+        let told = self.oar(words).await;
+        self.env = here;
+        told
+    }
+
+    /// Runs `oar -r RELEASE words`: what it printed, what it complained about, how it ended.
+    ///
+    /// Words in double quotes stay together. Log lines are left out: the reports say the same.
+    pub(crate) async fn oar(&self, words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
+        args.extend(split(words));
+        self.run(args, self.env.clone()).await
+    }
+
+    /// The same without one variable of the environment.
+    pub(crate) async fn oar_without(&self, variable: &str, words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
+        args.extend(split(words));
+        self.run(args, self.env.clone().with(variable, "")).await
+    }
+
+    /// Runs `oar` about another release.
+    pub(crate) async fn oar_about(&self, release: &str, words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), release.to_owned()];
+        args.extend(split(words));
+        self.run(args, self.env.clone()).await
+    }
+
+    /// The same with one variable of the environment set otherwise.
+    pub(crate) async fn oar_with(&self, variable: &str, value: &str, words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
+        args.extend(split(words));
+        self.run(args, self.env.clone().with(variable, value)).await
+    }
+
+    /// Outside writes since the last time this was asked, without their order.
+    pub(crate) fn new_writes(&self) -> String {
+        let mut seen = self.seen.lock().unwrap();
+        let all = self.external_writes();
+        let mut old = std::mem::replace(&mut *seen, all.clone());
+        let mut new = Vec::new();
+        for write in all {
+            match old.iter().position(|known| *known == write) {
+                Some(place) => drop(old.swap_remove(place)),
+                None => new.push(write),
+            }
+        }
+        if new.is_empty() { "nothing".to_owned() } else { new.join("\n") }
+    }
+
+    async fn run(&self, args: Vec<String>, env: Env) -> String {
+        let (out, printed) = Stream::captured();
+        let (err, complained) = Stream::captured();
+        let outside = Outside { args, env, out, err, out_is_terminal: false, program: None };
+        let exit = oar::cli::run(outside, CancellationToken::new()).await;
+        let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
+        let (printed, complained) = (read(&printed), read(&complained));
+        self.said.lock().unwrap().push_str(&format!("{printed}{complained}"));
+        let complaints: String = complained.lines().filter(|line| !is_log(line)).map(|line| format!("{line}\n")).collect();
+        let told = format!("{printed}{complaints}exit {}", exit.code());
+        self.plain(&told)
+    }
+
+    /// Without the port of the simulator, which differs from run to run.
+    pub(super) fn plain(&self, text: &str) -> String {
+        text.replace(self.simulator.base_url(), "http://sim.example.com")
+    }
+
+    /// Puts the state file there, quietly.
+    pub(crate) async fn has_report(&self) {
+        let told = self.oar("create-test-report --no-notify").await;
+        assert!(told.ends_with("exit 0"), "{told}");
+    }
+
+    /// The text of the state file.
+    pub(crate) fn file(&self) -> String {
+        let facts = self.simulator.world().facts();
+        facts.github.file("z-stream", &self.release.state_path()).expect("a state file").to_owned()
+    }
+
+    /// The stored state.
+    pub(crate) fn state(&self) -> State {
+        State::parse(&self.file(), Some(&self.release)).expect("a state that can be read")
+    }
+
+    /// Somebody else (a colleague, the program of old) writes statuses into the state file.
+    pub(crate) fn somebody_stores(&self, tasks: &[Task], status: TaskStatus) {
+        self.someone_else_edits_the_state(|mut state| {
+            for task in tasks {
+                state = self.applied(state, Operation::SetTask(SetTask::new(*task, TaskStatus::InProgress, self.now())));
+                if status != TaskStatus::InProgress {
+                    let result = Some(format!("Stored by a colleague.\ntask [{task}] status is changed to [{status}]"));
+                    let set = SetTask { result, ..SetTask::new(*task, status, self.now()) };
+                    state = self.applied(state, Operation::SetTask(set));
+                }
+            }
+            state
+        });
+    }
+
+    /// Somebody else changes the state file between two of our runs.
+    pub(crate) fn someone_else_edits_the_state(&self, edit: impl FnOnce(State) -> State) {
+        let text = edit(self.state()).to_yaml();
+        self.simulator.world().facts().github.put_file("z-stream", &self.release.state_path(), &text);
+    }
+
+    /// Applies one operation; a refusal is a mistake of the story.
+    pub(crate) fn applied(&self, state: State, operation: Operation) -> State {
+        match operation.apply(&state, self.now()) {
+            Applied::Changed(state) => state,
+            Applied::Unchanged => state,
+            Applied::Rejected(why) => panic!("the story stores what may not be stored: {why}"),
+        }
+    }
+
+    /// The time in town.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass: `2h`, `45m`.
+    pub(crate) fn time_passes(&self, length: &str) {
+        let length: SignedDuration = length.parse().expect("a length of time");
+        self.clock.advance(length);
+        drop(self.simulator.world().facts());
+    }
+
+    /// Lets whole days pass.
+    pub(crate) fn days_pass(&self, days: i64) {
+        self.clock.advance(SignedDuration::from_hours(24 * days));
+        drop(self.simulator.world().facts());
+    }
+
+    pub(super) fn happens(&self, event: Event) {
+        event.apply(&mut self.simulator.world().facts());
+    }
+
+    /// The stored status of a task.
+    #[track_caller]
+    pub(crate) fn expect_task(&self, task: Task, status: TaskStatus) {
+        assert_eq!(self.state().status(task), status, "{task} in\n{}", self.file());
+    }
+
+    /// Nothing was asked that the world does not know, and no secret got into any text.
+    #[track_caller]
+    pub(crate) fn finish(self) {
+        assert_eq!(self.simulator.unmatched(), Vec::<String>::new());
+        let messages: String = self.posted_messages().join("\n");
+        let file = {
+            let facts = self.simulator.world().facts();
+            facts.github.file("z-stream", &self.release.state_path()).unwrap_or_default().to_owned()
+        };
+        let said = self.said.lock().unwrap();
+        for (place, text) in [("output", said.as_str()), ("state file", &file), ("messages", &messages)] {
+            for secret in self.simulator.world().credentials().secrets() {
+                assert!(!text.contains(secret), "{secret} got into the {place}:\n{text}");
+            }
+        }
+    }
+}
+
+fn is_log(line: &str) -> bool {
+    let stamped = line.get(..20).is_some_and(|head| head.ends_with('Z') && head.as_bytes()[10] == b'T');
+    stamped && line.get(20..).is_some_and(|rest| rest.starts_with(": "))
+}
+
+fn split(words: &str) -> Vec<String> {
+    let mut args = Vec::new();
+    for (place, piece) in words.split('"').enumerate() {
+        if place % 2 == 1 {
+            args.push(piece.to_owned());
+        } else {
+            args.extend(piece.split_whitespace().map(str::to_owned));
+        }
+    }
+    args
+}

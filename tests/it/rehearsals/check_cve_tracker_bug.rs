@@ -1,0 +1,118 @@
+use insta::assert_snapshot;
+use oar::domain::task::{Task, TaskStatus};
+use oar::sim::elliott::Behaviour;
+
+use crate::rehearsal::{Town, reported};
+
+fn attach_everything(town: &Town) {
+    let mut world = town.world();
+    let trackers: Vec<String> =
+        world.elliott.brew.values().chain(world.elliott.konflux.values()).flatten().cloned().collect();
+    let rpm = world.release.advisories["rpm"];
+    world.errata.advisories.get_mut(&rpm).unwrap().jira_issues.extend(trackers);
+}
+
+#[tokio::test]
+async fn missed_trackers_are_told_and_hold_nobody_up() {
+    let town = reported().await;
+
+    assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
+    check-cve-tracker-bug Pass: every CVE tracker of the release is attached
+      next: oar -r 4.20.17 plan shows what comes next
+    exit 0
+    ");
+    assert_snapshot!(town.oar("issue list").await, @"
+    4.20.17 has no issues
+    exit 0
+    ");
+    assert_snapshot!(town.posted_messages().join("\n"), @"");
+    town.expect_task(Task::CheckCveTrackerBug, TaskStatus::Pass);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn the_same_missed_trackers_are_told_once() {
+    let town = reported().await;
+    town.oar("check-cve-tracker-bug").await;
+    town.new_writes();
+
+    let told = town.oar("check-cve-tracker-bug").await;
+    assert!(told.ends_with("exit 0"), "{told}");
+    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(town.state().issues().len(), 1);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn attached_trackers_close_the_issue_of_the_last_check() {
+    let town = reported().await;
+    town.oar("check-cve-tracker-bug").await;
+    attach_everything(&town);
+
+    assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
+    check-cve-tracker-bug Pass: every CVE tracker of the release is attached
+      next: oar -r 4.20.17 plan shows what comes next
+    exit 0
+    ");
+    assert_snapshot!(town.oar("issue list").await, @"
+    4.20.17 has no issues
+    exit 0
+    ");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_release_without_elliott_says_what_to_install_and_stays_not_started() {
+    let town = reported().await;
+
+    assert_snapshot!(town.oar_with("OAR_ELLIOTT_CMD", "/nowhere/elliott", "check-cve-tracker-bug").await, @"
+    check-cve-tracker-bug Not Started: blocked, elliott is not installed or not executable: install elliott (openshift-eng/art-tools), or name it with OAR_ELLIOTT_CMD
+      next: provide it, then: oar -r 4.20.17 check-cve-tracker-bug
+    exit 4
+    ");
+    town.expect_task(Task::CheckCveTrackerBug, TaskStatus::NotStarted);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_tracker_that_jira_hides_is_named_with_what_to_do() {
+    let town = reported().await;
+    town.world().elliott.behaviour = Behaviour::CannotFetch;
+
+    assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
+    error: check-cve-tracker-bug of 4.20.17 could not be carried out
+      why:  elliott cannot fetch OCPBUGS-1 from Jira
+      next: ask ART to take the issue out of the assembly, or to make it readable for the account of JIRA_TOKEN
+    exit 2
+    ");
+    assert_snapshot!(town.oar("issue list").await, @"
+    8f99de46  BLOCKER   elliott cannot fetch CVE trackers from Jira: OCPBUGS-1; ask ART to take the issue out of the assembly, or to make it readable for the account of JIRA_TOKEN (check-cve-tracker-bug)
+    exit 0
+    ");
+
+    town.world().elliott.behaviour = Behaviour::Honest;
+    town.oar("check-cve-tracker-bug").await;
+    town.expect_task(Task::CheckCveTrackerBug, TaskStatus::Pass);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn an_outage_of_the_shipment_is_never_a_clean_check() {
+    let town = reported().await;
+    town.break_service("gitlab", 502);
+
+    assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
+    error: check-cve-tracker-bug of 4.20.17 could not be carried out
+      why:  gitlab answered HTTP 502 (read the merge request)
+      next: wait a few minutes and run it again
+    exit 7
+    ");
+    town.expect_task(Task::CheckCveTrackerBug, TaskStatus::NotStarted);
+
+    town.finish();
+}

@@ -1,0 +1,217 @@
+use insta::assert_snapshot;
+use oar::domain::task::{Task, TaskStatus};
+
+use crate::rehearsal::{Town, fresh, promoted, ready_to_approve};
+
+#[tokio::test]
+async fn a_plan_writes_nothing() {
+    let town = promoted().await;
+    let file = town.file();
+    town.new_writes();
+
+    assert_snapshot!(town.oar("plan").await, @"
+    4.20.17  Green  there is something to do: oar drive
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
+    now:     run image-consistency-check
+    now:     run stage-testing
+    note:    image-consistency-check runs now
+    note:    stage-testing runs now
+    wait:    image-signed-check waits for image-consistency-check, stage-testing
+    next:    image-signed-check, change-advisory-status
+    exit 0
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(town.file(), file);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_dry_drive_writes_nothing() {
+    let town = promoted().await;
+    let file = town.file();
+    town.new_writes();
+
+    assert_snapshot!(town.oar("--dry-run drive").await, @"
+    4.20.17  Green  there is something to do: oar drive
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
+    now:     run image-consistency-check
+    now:     run stage-testing
+    note:    image-consistency-check runs now
+    note:    stage-testing runs now
+    wait:    image-signed-check waits for image-consistency-check, stage-testing
+    next:    image-signed-check, change-advisory-status
+    exit 0
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(town.file(), file);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_drive_goes_from_nothing_to_its_first_wait() {
+    let town = fresh().await;
+
+    assert_snapshot!(town.oar("drive").await, @"
+    2026-06-03T06:00:00Z create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
+    2026-06-03T06:00:00Z take-ownership Pass: 2 advisories and the shipment have their owner
+    2026-06-03T06:00:00Z analyze-candidate-build Pass: 4.20.0-0.nightly-2026-06-01-230000: 5 of 5 required jobs passed
+    2026-06-03T06:00:00Z check-cve-tracker-bug Pass: every CVE tracker of the release is attached
+    2026-06-03T06:00:00Z check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
+    2026-06-03T06:00:00Z push-to-cdn-staging In Progress: waiting for push jobs (170171 cdn_stage READY, 170172 cdn_stage READY), look again in 10 min
+    4.20.17  Green  waiting, look again at 2026-06-03T06:10:00Z
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, analyze-candidate-build
+    running: push-to-cdn-staging
+    note:    push-to-cdn-staging is running: push jobs (170171 cdn_stage READY, 170172 cdn_stage READY) (look again at 2026-06-03T06:10:00Z)
+    wait:    4.20.17 is not promoted yet (not listed yet); this takes 6 to 24 h (look again at 2026-06-03T06:30:00Z)
+    next:    analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
+    exit 3
+    ");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_drive_that_is_repeated_while_the_world_stands_still_does_nothing_twice() {
+    let town = fresh().await;
+    town.oar("drive").await;
+    town.new_writes();
+
+    let told = town.oar("drive").await;
+    assert!(told.ends_with("exit 3"), "{told}");
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_drive_starts_both_jobs_once_their_gates_are_open() {
+    let town = promoted().await;
+    town.new_writes();
+
+    town.oar("drive").await;
+    town.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
+    town.expect_task(Task::StageTesting, TaskStatus::InProgress);
+    assert_snapshot!(town.new_writes(), @"
+    POST /gangway/v1/executions
+    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.io%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
+    POST /slack/chat.postMessage
+    ");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_watching_drive_brings_a_release_to_its_end() {
+    let town = Town::founded("smooth", |_| {}).await;
+
+    let told = town.oar("drive --watch").await;
+    assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"), @"");
+    for task in Task::ALL.into_iter().filter(|task| town.state().task(*task).is_some()) {
+        town.expect_task(task, TaskStatus::Pass);
+    }
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn one_service_that_is_down_does_not_stop_the_other_threads() {
+    let town = promoted().await;
+    town.break_service("jenkins", 503);
+
+    let told = town.oar("drive --once").await;
+    town.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
+    assert_ne!(town.state().status(Task::StageTesting), TaskStatus::Fail);
+    assert!(!told.contains("FAILED"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_stops_the_drive_before_it_assumes_anything() {
+    let town = promoted().await;
+    town.break_service("github", 503);
+    town.new_writes();
+
+    assert_snapshot!(town.oar("drive").await, @"
+    4.20.17  Green  waiting, look again at 2026-06-03T06:05:00Z
+    wait:    the state of 4.20.17 cannot be read: _releases/4.20/statebox/4.20.17.yaml could not be read (look again at 2026-06-03T06:05:00Z)
+    next:    take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
+    exit 3
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_failed_task_is_tried_again_only_when_somebody_asks() {
+    let town = promoted().await;
+    town.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
+    town.new_writes();
+
+    let told = town.oar("drive").await;
+    assert!(told.ends_with("exit 4") || told.ends_with("exit 5"), "{told}");
+    assert_eq!(town.writes_to("buildWithParameters"), 0);
+
+    town.oar("drive --retry stage-testing").await;
+    assert_eq!(town.writes_to("buildWithParameters"), 1);
+    town.expect_task(Task::StageTesting, TaskStatus::InProgress);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn only_one_drives() {
+    let town = promoted().await;
+    town.someone_else_edits_the_state(|state| {
+        let take = oar::domain::state::operation::Operation::AcquireLease { holder: "a-colleague@1".to_owned(), at: town.now() };
+        town.applied(state, take)
+    });
+    town.new_writes();
+
+    assert_snapshot!(town.oar("drive").await, @"
+    error: 4.20.17 could not be driven
+      why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
+            a-colleague@1 drives this release until 2026-06-03T08:00:00Z
+      next: wait until 2026-06-03T08:00:00Z, or stop the other driver
+    exit 8
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.time_passes("3h");
+    let told = town.oar("drive --once").await;
+    assert!(!told.ends_with("exit 8"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn an_edit_of_a_colleague_in_between_is_kept() {
+    let town = ready_to_approve().await;
+    town.oar("drive --once").await;
+    town.somebody_stores(&[Task::StageTesting], TaskStatus::Pass);
+    town.oar("issue add \"seen by a colleague\" --no-blocker").await;
+    town.advisory_page_opens();
+    town.time_passes("40m");
+
+    town.oar("drive").await;
+    assert!(town.file().contains("seen by a colleague"));
+    town.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn status_and_plan_as_json_are_one_document() {
+    let town = promoted().await;
+
+    for words in ["--json status", "--json plan", "--json issue list", "--json image-signed-check"] {
+        let told = town.oar(words).await;
+        let (document, _) = told.rsplit_once("\nexit").unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(document).is_ok(), "{words}: {told}");
+    }
+
+    town.finish();
+}

@@ -1,0 +1,251 @@
+use insta::assert_snapshot;
+use oar::domain::task::{Task, TaskStatus};
+
+use crate::rehearsal::{Town, prepared, promoted};
+
+const TASK: Task = Task::ImageConsistencyCheck;
+
+async fn started() -> Town {
+    let town = promoted().await;
+    town.oar("image-consistency-check").await;
+    town.new_writes();
+    town
+}
+
+fn job_of(town: &Town) -> Option<String> {
+    town.state().task(TASK).and_then(|entry| entry.job_ref).map(|job| job.id)
+}
+
+#[tokio::test]
+async fn the_check_waits_for_promotion_and_for_the_stage_release() {
+    let town = prepared().await;
+    town.new_writes();
+
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check Not Started: blocked, the payload is not promoted (phase not found)
+      next: wait for ART to promote the payload (look again in 30 min), then: oar -r 4.20.17 image-consistency-check
+    exit 3
+    ");
+    town.payload_is_promoted();
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check Not Started: blocked, the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 has not succeeded (manual)
+      next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min), then: oar -r 4.20.17 image-consistency-check
+    exit 3
+    ");
+    town.expect_task(TASK, TaskStatus::NotStarted);
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn the_job_is_started_once_looked_at_and_passes_with_healthy_images() {
+    let town = promoted().await;
+    town.new_writes();
+
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check In Progress: waiting for the image-consistency job (triggered), look again in 15 min
+      job:  prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019>
+      did:  start the image consistency job
+      did:  tell qe-release on Slack
+      next: oar -r 4.20.17 image-consistency-check again in 15 min
+    exit 0
+    ");
+    assert_snapshot!(town.new_writes(), @"
+    POST /gangway/v1/executions
+    POST /slack/chat.postMessage
+    ");
+    town.consistency_job_finishes();
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check In Progress: waiting for image health: the stage advisory of shipment/ocp/openshift-4.20/openshift-4.20/prod/4.20.17.extras.20260603060000.yaml cannot be used: it lists no image, look again in 15 min
+      job:  prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019>
+      next: oar -r 4.20.17 image-consistency-check again in 15 min
+    exit 0
+    ");
+    assert_snapshot!(town.new_writes(), @"nothing");
+    town.expect_task(TASK, TaskStatus::Pass);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn the_job_reference_survives_every_status_check() {
+    let town = started().await;
+    let job = job_of(&town);
+    assert!(job.is_some());
+
+    for _ in 0..3 {
+        town.time_passes("15m");
+        town.oar("image-consistency-check").await;
+        assert_eq!(job_of(&town), job);
+    }
+    assert_eq!(town.writes_to("gangway"), 1);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn people_are_told_about_a_job_once() {
+    let town = started().await;
+    for _ in 0..3 {
+        town.time_passes("15m");
+        town.oar("image-consistency-check").await;
+    }
+    assert_snapshot!(town.posted_messages().join("\n"), @"#team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* the image-consistency job was started: https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_second_press_of_the_button_never_lowers_a_pass() {
+    let town = started().await;
+    town.consistency_job_finishes();
+    town.oar("image-consistency-check").await;
+    let file = town.file();
+    town.new_writes();
+
+    town.break_service("prow", 503);
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    error: image-consistency-check of 4.20.17 could not be carried out
+      why:  prow answered HTTP 503 (look at Prow job)
+      next: wait a few minutes and run it again
+    exit 7
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(town.file(), file);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_the_trigger_starts_no_second_job() {
+    let town = promoted().await;
+    town.answer_gets_lost("gangway", "POST", "executions");
+
+    town.oar("image-consistency-check").await;
+    town.time_passes("2m");
+    town.oar("image-consistency-check").await;
+    let runs = town.world().prow.runs.len();
+    assert_eq!(runs, 1);
+    assert!(job_of(&town).is_some());
+    town.expect_task(TASK, TaskStatus::InProgress);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_broken_line_during_the_trigger_is_looked_up_from_another_machine_too() {
+    let mut town = promoted().await;
+    town.line_breaks("gangway", "POST", "executions");
+
+    town.oar("image-consistency-check").await;
+    town.time_passes("2m");
+    town.elsewhere("image-consistency-check").await;
+    let runs = town.world().prow.runs.len();
+    assert_eq!(runs, 1);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_failed_job_is_a_verdict() {
+    let town = started().await;
+    town.time_passes("1m");
+    town.consistency_job_ends("failure");
+
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check Fail: prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019> ended with failure
+      next: look into it; then: oar -r 4.20.17 drive --retry image-consistency-check, or waive it with a reason
+    exit 5
+    ");
+    town.expect_task(TASK, TaskStatus::Fail);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn an_aborted_job_is_started_again_once_and_is_no_verdict_of_the_images() {
+    let town = started().await;
+    town.time_passes("1m");
+    town.consistency_job_ends("aborted");
+
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check In Progress: waiting for the image-consistency job (triggered), look again in 15 min
+      job:  prow 011b68ea-7cc4-4455-98f3-583fc3fd5109 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1912229214122382706>
+      did:  start the image consistency job
+      did:  tell qe-release on Slack
+      next: oar -r 4.20.17 image-consistency-check again in 15 min
+    exit 0
+    ");
+    town.time_passes("1m");
+    town.oar("image-consistency-check").await;
+    assert_eq!(town.world().prow.runs.len(), 2);
+
+    town.consistency_job_ends("aborted");
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check Fail: prow 011b68ea-7cc4-4455-98f3-583fc3fd5109 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1912229214122382706> ended with aborted
+      next: look into it; then: oar -r 4.20.17 drive --retry image-consistency-check, or waive it with a reason
+    exit 5
+    ");
+    town.oar("image-consistency-check").await;
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn images_that_nobody_could_look_at_are_not_healthy_images() {
+    let town = started().await;
+    town.consistency_job_finishes();
+    town.break_service("catalog_stage", 502);
+
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    image-consistency-check In Progress: waiting for image health: the stage advisory of shipment/ocp/openshift-4.20/openshift-4.20/prod/4.20.17.extras.20260603060000.yaml cannot be used: it lists no image, look again in 15 min
+      job:  prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019>
+      next: oar -r 4.20.17 image-consistency-check again in 15 min
+    exit 0
+    ");
+    town.expect_task(TASK, TaskStatus::InProgress);
+
+    town.repair();
+    town.oar("image-consistency-check").await;
+    town.expect_task(TASK, TaskStatus::Pass);
+    assert_eq!(town.writes_to("gangway"), 1);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_job_that_tests_something_else_is_refused() {
+    let town = promoted().await;
+
+    let told = town.oar("image-consistency-check -i 11111111-2222-4333-8444-555555555555").await;
+    assert_snapshot!(told, @"
+    image-consistency-check Not Started: blocked, nobody knows whether this happened: Prow has forgotten job 11111111-2222-4333-8444-555555555555 and nobody looked at its end: open its page, then store what came of it (update-task-status), or set the task to Not Started to run the job again
+      next: look at the service whether it happened, then: oar -r 4.20.17 image-consistency-check
+    exit 4
+    ");
+    town.expect_task(TASK, TaskStatus::NotStarted);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_down_is_an_outage_and_starts_nothing() {
+    let town = promoted().await;
+    town.break_service("gangway", 503);
+
+    assert_snapshot!(town.oar("image-consistency-check").await, @"
+    error: image-consistency-check of 4.20.17 could not be carried out
+      why:  nobody knows whether this happened: start the image consistency job
+            gangway answered HTTP 503 (start Prow job)
+      next: look at the service whether it happened (start the image consistency job); then run it again: it looks before it acts
+    exit 8
+    ");
+    assert_ne!(town.state().status(TASK), TaskStatus::Fail);
+
+    town.repair();
+    town.oar("image-consistency-check").await;
+    assert_eq!(town.world().prow.runs.len(), 1);
+
+    town.finish();
+}

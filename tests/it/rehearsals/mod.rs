@@ -1,0 +1,15 @@
+//! The stories: each is told by one town, in the words of [`crate::rehearsal`]. One file per task.
+
+mod analyze_build;
+mod change_advisory_status;
+mod check_cve_tracker_bug;
+mod check_rhcos_security_alerts;
+mod create_test_report;
+mod drive;
+mod image_consistency_check;
+mod image_signed_check;
+mod issues;
+mod push_to_cdn_staging;
+mod stage_testing;
+mod take_ownership;
+mod update_task_status;

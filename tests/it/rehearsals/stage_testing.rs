@@ -1,0 +1,257 @@
+use insta::assert_snapshot;
+use oar::domain::task::{Task, TaskStatus};
+
+use crate::rehearsal::{Town, prepared, promoted, reported};
+
+const TASK: Task = Task::StageTesting;
+
+async fn building() -> Town {
+    let town = promoted().await;
+    town.oar("stage-testing").await;
+    town.time_passes("2m");
+    town.oar("stage-testing").await;
+    town.new_writes();
+    town
+}
+
+fn job_of(town: &Town) -> Option<String> {
+    town.state().task(TASK).and_then(|entry| entry.job_ref).map(|job| job.id)
+}
+
+#[tokio::test]
+async fn stage_testing_that_may_not_start_is_not_a_failure() {
+    let town = prepared().await;
+    town.new_writes();
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Not Started: blocked, the payload is not promoted (phase not found)
+      next: wait for ART to promote the payload (look again in 30 min), then: oar -r 4.20.17 stage-testing
+    exit 3
+    ");
+    town.payload_is_promoted();
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Not Started: blocked, the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 has not succeeded (manual)
+      next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min), then: oar -r 4.20.17 stage-testing
+    exit 3
+    ");
+    town.stage_release_succeeds();
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Not Started: blocked, analyze-promoted-build has to pass first (it is Not Started)
+      next: finish analyze-promoted-build first, then: oar -r 4.20.17 stage-testing
+    exit 3
+    ");
+    town.expect_task(TASK, TaskStatus::NotStarted);
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn stage_testing_waits_until_the_push_has_passed() {
+    let town = reported().await;
+    town.payload_is_promoted();
+    town.stage_release_succeeds();
+    town.somebody_stores(&[Task::AnalyzePromotedBuild], TaskStatus::Pass);
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Not Started: blocked, push-to-cdn-staging has to pass first (it is Not Started)
+      next: finish push-to-cdn-staging first, then: oar -r 4.20.17 stage-testing
+    exit 3
+    ");
+    town.expect_task(TASK, TaskStatus::NotStarted);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn the_pipeline_is_started_once_followed_and_passes() {
+    let town = promoted().await;
+    town.new_writes();
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing In Progress: waiting for the stage pipeline (queued), look again in 2 min
+      job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26570/>
+      did:  start the stage pipeline
+      did:  tell qe-release on Slack
+      next: oar -r 4.20.17 stage-testing again in 2 min
+    exit 0
+    ");
+    assert_snapshot!(town.new_writes(), @"
+    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.io%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
+    POST /slack/chat.postMessage
+    ");
+    town.time_passes("2m");
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing In Progress: waiting for the stage pipeline (building), look again in 15 min
+      job:  jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/>
+      next: oar -r 4.20.17 stage-testing again in 15 min
+    exit 0
+    ");
+    town.stage_pipeline_finishes();
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Pass: stage pipeline build 1434 succeeded
+      next: oar -r 4.20.17 plan shows what comes next
+    exit 0
+    ");
+    town.expect_task(TASK, TaskStatus::Pass);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn the_job_reference_survives_every_status_check() {
+    let town = building().await;
+    let job = job_of(&town);
+    assert!(job.as_ref().is_some_and(|id| !id.is_empty()));
+
+    for _ in 0..3 {
+        town.time_passes("15m");
+        town.oar("stage-testing").await;
+        assert_eq!(job_of(&town), job);
+    }
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_second_press_of_the_button_never_lowers_a_pass() {
+    let town = building().await;
+    town.stage_pipeline_finishes();
+    town.oar("stage-testing").await;
+    let file = town.file();
+
+    town.break_service("jenkins", 503);
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Pass: nothing to do, stage-testing passed already
+      next: oar -r 4.20.17 plan shows what comes next
+    exit 0
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(town.file(), file);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_the_trigger_starts_no_second_job() {
+    for broken_line in [false, true] {
+        let mut town = promoted().await;
+        town.new_writes();
+        if broken_line {
+            town.line_breaks("jenkins", "POST", "buildWithParameters");
+        } else {
+            town.answer_gets_lost("jenkins", "POST", "buildWithParameters");
+        }
+
+        town.oar("stage-testing").await;
+        town.time_passes("2m");
+        town.elsewhere("stage-testing").await;
+        town.time_passes("2m");
+        town.oar("stage-testing").await;
+        assert_eq!(town.writes_to("buildWithParameters"), 1);
+        assert!(job_of(&town).is_some_and(|id| !id.is_empty()));
+        town.expect_task(TASK, TaskStatus::InProgress);
+
+        town.finish();
+    }
+}
+
+#[tokio::test]
+async fn a_failed_pipeline_is_a_verdict_and_pressing_again_is_a_new_try() {
+    let town = building().await;
+    town.stage_pipeline_ends("FAILURE");
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Fail: jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/> ended with FAILURE
+      next: look into it; then: oar -r 4.20.17 drive --retry stage-testing, or waive it with a reason
+    exit 5
+    ");
+    town.expect_task(TASK, TaskStatus::Fail);
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing In Progress: waiting for the stage pipeline (queued), look again in 2 min
+      job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26571/>
+      did:  start the stage pipeline
+      did:  tell qe-release on Slack
+      next: oar -r 4.20.17 stage-testing again in 2 min
+    exit 0
+    ");
+    town.expect_task(TASK, TaskStatus::InProgress);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn somebody_elses_request_in_the_queue_goes_first() {
+    let town = promoted().await;
+    town.somebody_queues_a_stage_pipeline();
+    town.new_writes();
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    stage-testing Not Started: blocked, the job queue is busy: queue item 26570 waits before us
+      next: wait for the queue (look again in 10 min), then: oar -r 4.20.17 stage-testing
+    exit 3
+    ");
+    assert_eq!(town.new_writes(), "nothing");
+    town.expect_task(TASK, TaskStatus::NotStarted);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_forced_start_needs_a_reason_and_keeps_it() {
+    let town = prepared().await;
+    town.payload_is_promoted();
+    town.stage_release_succeeds();
+
+    assert!(town.oar("stage-testing --force").await.ends_with("exit 2"));
+    assert_snapshot!(town.oar("stage-testing --force --reason \"agreed with ART\"").await, @"
+    stage-testing In Progress: waiting for the stage pipeline (queued), look again in 2 min
+      job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26570/>
+      did:  start the stage pipeline
+      did:  tell qe-release on Slack
+      note: started although analyze-promoted-build has to pass first (it is Not Started): agreed with ART
+      next: oar -r 4.20.17 stage-testing again in 2 min
+    exit 0
+    ");
+    assert_snapshot!(town.oar("issue list").await, @"
+    4e0c81b9  note      stage-testing was started by force although analyze-promoted-build has to pass first (it is Not Started); reason: agreed with ART (stage-testing)
+    exit 0
+    ");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_build_that_does_not_exist_or_tests_another_release_is_refused() {
+    let town = promoted().await;
+
+    assert_snapshot!(town.oar("stage-testing -n 99999").await, @"
+    stage-testing Not Started: blocked, nobody knows whether this happened: build 99999 of zstreams/Stage-Pipeline is gone from Jenkins
+      next: look at the service whether it happened, then: oar -r 4.20.17 stage-testing
+    exit 4
+    ");
+    town.somebody_queues_a_stage_pipeline();
+    town.expect_task(TASK, TaskStatus::NotStarted);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn an_outage_of_jenkins_keeps_a_running_job_running() {
+    let town = building().await;
+    let job = job_of(&town);
+    town.break_service("jenkins", 503);
+
+    assert_snapshot!(town.oar("stage-testing").await, @"
+    error: stage-testing of 4.20.17 could not be carried out
+      why:  jenkins answered HTTP 503 (look at build)
+      next: wait a few minutes and run it again
+    exit 7
+    ");
+    town.expect_task(TASK, TaskStatus::InProgress);
+    assert_eq!(job_of(&town), job);
+
+    town.finish();
+}

@@ -1,0 +1,81 @@
+use insta::assert_snapshot;
+use oar::domain::task::{Task, TaskStatus};
+
+use crate::rehearsal::reported;
+
+#[tokio::test]
+async fn a_person_sets_a_status_with_a_reason() {
+    let town = reported().await;
+
+    let told = town.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    assert_snapshot!(told, @"
+    task [Stage Testing] status is changed to [Pass]
+    stage-testing went from Not Started to Pass
+    exit 0
+    ");
+    town.expect_task(Task::StageTesting, TaskStatus::Pass);
+    assert!(town.file().contains("tested by hand"), "{}", town.file());
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_pass_stays_unless_somebody_says_override_and_why() {
+    let town = reported().await;
+    town.somebody_stores(&[Task::StageTesting], TaskStatus::Pass);
+    let file = town.file();
+
+    assert_snapshot!(town.oar("update-task-status stage-testing Fail --reason \"no\"").await, @"
+    error: stage-testing of 4.20.17 could not be set
+      why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
+            stage-testing is Pass; a Pass does not become Fail without an override
+      next: when it really has to change: update-task-status stage-testing 'Fail' --override --reason TEXT
+    exit 2
+    ");
+    assert_eq!(town.file(), file);
+
+    let told = town.oar("update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"").await;
+    assert_snapshot!(told, @"
+    task [Stage Testing] status is changed to [Fail]
+    stage-testing went from Pass to Fail
+    exit 0
+    ");
+    town.expect_task(Task::StageTesting, TaskStatus::Fail);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn words_that_are_no_task_or_status_are_refused() {
+    let town = reported().await;
+
+    assert_snapshot!(town.oar("update-task-status stage-test Pass").await, @r#"
+    error: invalid value 'stage-test' for '<TASK>': "stage-test" is not a task; tasks are: create-test-report, take-ownership, update-bug-list, check-cve-tracker-bug, check-rhcos-security-alerts, check-greenwave-cvp-tests, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, drop-bugs, change-advisory-status, add-qe-approval
+
+    For more information, try '--help'.
+    exit 2
+    "#);
+    assert_snapshot!(town.oar("update-task-status stage-testing Passed").await, @r#"
+    error: invalid value 'Passed' for '<STATUS>': "Passed" is not a status; statuses are: Not Started, In Progress, Pass, Fail
+
+    For more information, try '--help'.
+    exit 2
+    "#);
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn setting_the_same_status_twice_is_one_change() {
+    let town = reported().await;
+    town.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    let file = town.file();
+
+    assert_snapshot!(town.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await, @"
+    stage-testing is Pass already; nothing to do
+    exit 0
+    ");
+    assert_eq!(town.file(), file);
+
+    town.finish();
+}
