@@ -13,3 +13,4 @@ mod races;
 mod real_program;
 mod rehearsal;
 mod rehearsals;
+mod surface;

@@ -396,13 +396,11 @@ impl Call<'_> {
     }
 
     async fn exchange(&self, url: &Url) -> Result<Answer, ClientError> {
-        match &self.http.auth {
-            Auth::Negotiate if self.is_at_home(url) => self.negotiated(url).await,
-            auth => {
-                let credential = if self.bare { None } else { auth.header() };
-                self.judge(self.once(url, credential).await?)
-            }
+        if matches!(self.http.auth, Auth::Negotiate) && self.is_at_home(url) {
+            return self.negotiated(url).await;
         }
+        let credential = if self.bare { None } else { self.http.auth.header() };
+        self.judge(self.once(url, credential).await?)
     }
 
     /// Is this the very host of the service? A ticket's token goes nowhere else.
@@ -551,6 +549,18 @@ impl Answer {
             return Err(refuse("a web page instead of the file"));
         }
         std::str::from_utf8(&self.body).map_err(|_| refuse("not UTF-8"))
+    }
+
+    /// Is this a confirmation whose body says nothing that we need? A login page with status 200 is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Unreadable`] for a web page: a write may or may not have happened.
+    pub fn done(&self) -> Result<(), ClientError> {
+        if self.is_web_page() {
+            return Err(ClientError::unreadable(self.service, self.op, "a web page instead of a confirmation"));
+        }
+        Ok(())
     }
 
     /// A header as text.

@@ -103,10 +103,10 @@ impl Kerberos {
             Self::Unreachable => {
                 "check that you are on the network of your Kerberos realm (VPN), then run it again".to_owned()
             }
-            Self::NotBuilt => format!(
-                "use an oar built with the cargo feature kerberos (the default), or {}=bearer with a token",
-                "OAR_ERRATA_AUTH"
-            ),
+            Self::NotBuilt => {
+                "use an oar built with the cargo feature kerberos (the default), or OAR_ERRATA_AUTH=bearer with a token"
+                    .to_owned()
+            }
             Self::Other(_) => "look at klist and the Kerberos settings (krb5.conf), run kinit again".to_owned(),
         }
     }

@@ -77,6 +77,7 @@ fn facts() -> impl Strategy<Value = TaskFacts> {
                 intent_open,
                 fail_cause,
                 failed_now,
+                attempts: 0,
                 retries_used,
                 not_before,
                 blocked_by,

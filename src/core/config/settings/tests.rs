@@ -136,7 +136,9 @@ fn real_addresses_inside_data_lead_to_the_simulator() {
         );
     }
     let rewrite = |url: &str| settings.services.rewrite(url);
-    let (aliases, _) = FileLayer::parse(None, DEFAULTS).unwrap().get("services.registry.aliases").unwrap();
+    let (none, built_in) = (FileLayer::default(), FileLayer::parse(None, DEFAULTS).unwrap());
+    let (env, flags) = (Env::default(), Flags::default());
+    let (aliases, _) = Sources::new(&flags, &env, &none, &built_in).built_in("services.registry.aliases").unwrap();
     for alias in aliases.split(',') {
         assert_eq!(rewrite(&format!("{alias}/v2/")), format!("{SIM}/registry/v2/"));
     }
