@@ -12,6 +12,8 @@ mod config;
 mod contract;
 mod corpus;
 mod crash;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod properties;
 mod races;
 mod real_program;
