@@ -166,13 +166,15 @@ impl Stage<'_> {
             };
             let answer = match ended {
                 Ok(plan) if matches!(plan.verdict, Verdict::Done) => return Ok(plan),
-                Ok(plan) => match people.help(self.ctx, self.release, &plan).await.map_err(|error| self.broke_off(error))? {
-                    Answer::Nobody(why) => {
-                        people.end = Some(why);
-                        return Ok(plan);
+                Ok(plan) => {
+                    match people.help(self.ctx, self.release, &plan).await.map_err(|error| self.broke_off(error))? {
+                        Answer::Nobody(why) => {
+                            people.end = Some(why);
+                            return Ok(plan);
+                        }
+                        Answer::Helped(help) => help,
                     }
-                    Answer::Helped(help) => help,
-                },
+                }
                 Err(error) if people.may_begin_again(&error) => {
                     self.clock.advance(BREAK);
                     Help::told("release lead", format!("waited half an hour and began again after: {error}"))

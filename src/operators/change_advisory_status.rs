@@ -57,9 +57,7 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
         }
     }
     // The advisories go out only together with the images: their page has to be public.
-    // A failed approval that is tried again has its two days anew, or it would fail at the same moment.
-    let goes_on = run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::InProgress;
-    let started = run.state.task(Task::ChangeAdvisoryStatus).filter(|_| goes_on).and_then(|entry| entry.started());
+    let started = run.state.task(Task::ChangeAdvisoryStatus).and_then(|entry| entry.started());
     let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
     let until = deadline(due, Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
     let page = advisory_page(run).await?;

@@ -165,7 +165,9 @@ fn begin(facts: &mut Facts) {
 fn misfortunes(facts: &mut Facts) {
     let fate = facts.release.misfortunes.clone();
     let hours = SignedDuration::from_hours;
-    if fate.previous_page_open && let Some(page) = facts.registry.versions.values().next() {
+    if fate.previous_page_open
+        && let Some(page) = facts.registry.versions.values().next()
+    {
         let name = page.rsplit('/').next().unwrap_or_default().to_owned();
         facts.customer_portal.publish(&name);
     }
@@ -177,7 +179,8 @@ fn misfortunes(facts: &mut Facts) {
         facts.schedule_in(hours(12), Event::Person(Act::CloseMergeRequest));
     }
     if fate.restricted_bugs {
-        let cves: Vec<String> = jira::bugs(&facts.release).into_iter().filter(|bug| bug.cve).map(|bug| bug.key).collect();
+        let cves: Vec<String> =
+            jira::bugs(&facts.release).into_iter().filter(|bug| bug.cve).map(|bug| bug.key).collect();
         for key in cves {
             if let Some(issue) = facts.jira.issues.get_mut(&key) {
                 issue.visible = false;

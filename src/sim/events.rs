@@ -1,11 +1,11 @@
 //! What can happen in the world. Every transition is an event at a virtual time.
 
+use crate::sim::people::Act;
 use crate::sim::services::{
     build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
     release_controller, signatures, slack,
 };
 use crate::sim::world::Facts;
-use crate::sim::people::Act;
 use crate::sim::{actors, services};
 
 /// One happening. World-wide ones are heard by every service; `ServiceX(..)` ones by that service alone.

@@ -273,3 +273,81 @@ fn edit_state(facts: &mut Facts) -> Option<String> {
     facts.github.put_file("z-stream", &path, &text);
     Some("committed to the state file by hand".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::clock::VirtualClock;
+    use crate::sim::faults::Faults;
+    use crate::sim::scenario::Scenario;
+    use crate::sim::world::World;
+
+    fn world(scenario: &str) -> World {
+        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        let clock = VirtualClock::starting_at(scenario.start());
+        World::new(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none())
+    }
+
+    #[test]
+    fn every_event_that_can_be_asked_for_by_name_is_known() {
+        for name in Event::names() {
+            assert!(Event::named(name).is_some(), "{name}");
+        }
+        assert!(Event::named("nonsense").is_none());
+    }
+
+    #[test]
+    fn a_deed_is_done_once_and_told() {
+        for (scenario, act) in [
+            ("new-files", Act::FinishAdvisories),
+            ("blocking-alert", Act::ClearAlerts),
+            ("build-data-incomplete", Act::CompleteBuildData),
+            ("restricted-cve-bugs", Act::GrantAccess),
+            ("missed-cve-tracker", Act::AttachTrackers),
+            ("stop-ship-kernel", Act::ReleaseKernel),
+            ("smooth", Act::CloseMergeRequest),
+        ] {
+            let world = world(scenario);
+            let facts = &mut world.facts();
+            assert!(act.apply(facts).is_some(), "{scenario}");
+            assert!(act.apply(facts).is_none(), "{scenario}: there is nothing left to do");
+            assert_eq!(facts.story.deeds.iter().map(|deed| deed.who).collect::<Vec<_>>(), [act.who()]);
+        }
+    }
+
+    #[test]
+    fn a_stage_release_that_art_repaired_is_not_started_again_by_itself() {
+        let world = world("stage-pipeline-fails-twice");
+        let hours = |n| world.clock().advance(jiff::SignedDuration::from_hours(n));
+        hours(25);
+        assert_eq!(world.facts().story.stage_failures, 1);
+        assert!(Act::RepairStageRelease.apply(&mut world.facts()).is_some());
+        hours(1);
+        assert!(world.facts().story.stage_released);
+        hours(10);
+        let facts = world.facts();
+        assert!(!facts.story.stage_runs && facts.story.stage_failures == 1);
+    }
+
+    #[test]
+    fn nobody_publishes_what_is_never_published() {
+        let world = world("portal-never-opens");
+        assert_eq!(Act::Publish.apply(&mut world.facts()), None);
+        assert!(Act::Publish.apply(&mut self::world("smooth").facts()).is_some());
+    }
+
+    #[test]
+    fn a_colleagues_edit_keeps_the_state_file_readable() {
+        let world = world("smooth");
+        let facts = &mut world.facts();
+        assert!(Act::EditState.apply(facts).is_none(), "there is no file yet");
+        let release = facts.release.release.clone();
+        let state = State::create(&release, facts.now, &crate::domain::state::entries::Metadata::default());
+        facts.github.put_file("z-stream", &release.state_path(), &state.to_yaml());
+        assert!(Act::EditState.apply(facts).is_some());
+        let edited =
+            State::parse(facts.github.file("z-stream", &release.state_path()).expect("a file"), Some(&release));
+        assert_eq!(edited.expect("a state").issues().len(), 1);
+    }
+}

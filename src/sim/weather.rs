@@ -167,7 +167,10 @@ pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Opt
         "slack" => {
             let tier = SLACK.iter().find(|tier| path.trim_start_matches('/').starts_with(tier.name))?;
             facts.weather.over(tier, now).map(|seconds| {
-                later(wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "ok": false, "error": "ratelimited" })), seconds)
+                later(
+                    wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "ok": false, "error": "ratelimited" })),
+                    seconds,
+                )
             })
         }
         _ => None,
@@ -218,4 +221,93 @@ pub fn others_write(facts: &mut Facts, service: &str, method: &str, path: &str) 
     let mut kept: String = text.split_inclusive('\n').filter(|line| !line.starts_with("writer:")).collect();
     kept.push_str(&format!("writer: \"{turn}\"\n"));
     facts.github.put_file("z-stream", &state, &kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::clock::VirtualClock;
+    use crate::sim::faults::Faults;
+    use crate::sim::people::Act;
+    use crate::sim::scenario::Scenario;
+    use crate::sim::world::World;
+
+    fn world(scenario: &str) -> World {
+        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        let clock = VirtualClock::starting_at(scenario.start());
+        World::new(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none())
+    }
+
+    fn status(world: &World, service: &str, method: &str, path: &str) -> Option<u16> {
+        refuse(&mut world.facts(), service, method, path).map(|response| response.status().as_u16())
+    }
+
+    #[test]
+    fn nothing_is_limited_unless_a_scenario_says_so() {
+        let calm = world("smooth");
+        assert!((0..600).all(|_| status(&calm, "github", "PUT", "/x").is_none()));
+        assert!(fault(&calm.facts(), "github", 7).is_none());
+    }
+
+    #[test]
+    fn the_gateway_grants_ten_calls_in_any_minute() {
+        let world = world("rate-limits");
+        let calls = |n: usize| (0..n).filter(|_| status(&world, "gangway", "POST", "/v1/executions").is_none()).count();
+        assert_eq!(calls(12), 10);
+        world.clock().advance(MINUTE);
+        assert_eq!(calls(3), 3);
+    }
+
+    #[test]
+    fn github_slows_down_who_creates_content_and_lets_readers_go_on() {
+        let world = world("rate-limits");
+        for _ in 0..80 {
+            assert_eq!(status(&world, "github", "PUT", "/repos/a/b/contents/c"), None);
+        }
+        let refusal = refuse(&mut world.facts(), "github", "PUT", "/repos/a/b/contents/c").expect("a refusal");
+        assert_eq!(refusal.status().as_u16(), 403);
+        assert!(refusal.headers().contains_key("retry-after"));
+        assert_eq!(status(&world, "github", "GET", "/repos/a/b/contents/c"), None);
+    }
+
+    #[test]
+    fn an_expired_token_is_refused_until_somebody_renews_it() {
+        let world = world("gangway-token-expires");
+        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
+        world.clock().advance(HOUR * 11);
+        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), Some(403));
+        assert!(Act::RenewTokens.apply(&mut world.facts()).is_some());
+        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
+        assert!(Act::RenewTokens.apply(&mut world.facts()).is_none(), "there is nothing left to renew");
+    }
+
+    #[test]
+    fn one_service_is_out_at_a_time_and_each_of_them_once_in_seventy_minutes() {
+        let world = world("outages-in-turn");
+        let mut out = Vec::new();
+        for _ in IN_TURN {
+            let facts = world.facts();
+            out.extend(IN_TURN.into_iter().filter(|service| fault(&facts, service, 1).is_some()));
+            drop(facts);
+            world.clock().advance(OUTAGE);
+        }
+        assert_eq!(out, IN_TURN);
+    }
+
+    #[test]
+    fn other_writers_make_four_writes_in_five_conflict() {
+        let world = world("conflict-storm");
+        let path = world.facts().release.release.state_path();
+        world.facts().github.put_file("z-stream", &path, "release: 4.20.17\n");
+        let url = format!("/repos/openshift/release-tests/contents/{path}");
+        let mut conflicts = 0;
+        for _ in 0..10 {
+            let mut facts = world.facts();
+            let before = facts.github.branches["z-stream"].head.clone();
+            others_write(&mut facts, "github", "PUT", &url);
+            conflicts += usize::from(facts.github.branches["z-stream"].head != before);
+        }
+        assert_eq!(conflicts, 8);
+    }
 }

@@ -78,14 +78,7 @@ fn line(who: &str, what: &str) -> String {
 impl People {
     /// The people around the simulated world.
     pub(super) fn new(world: World) -> Self {
-        Self {
-            world,
-            helps: 0,
-            tries: BTreeMap::new(),
-            rejected: false,
-            deeds_told: AtomicUsize::new(0),
-            end: None,
-        }
+        Self { world, helps: 0, tries: BTreeMap::new(), rejected: false, deeds_told: AtomicUsize::new(0), end: None }
     }
 
     /// What people did in the world since the last call, with the time of each deed where it lies back.
@@ -93,14 +86,19 @@ impl People {
         let facts = self.world.facts();
         let deeds = facts.story.deeds.get(self.deeds_told.load(Ordering::Relaxed)..).unwrap_or_default();
         self.deeds_told.store(facts.story.deeds.len(), Ordering::Relaxed);
-        deeds.iter().map(|deed| format!("{}  {}", deed.at.strftime("%m-%d %H:%M"), line(deed.who, &deed.what))).collect()
+        deeds
+            .iter()
+            .map(|deed| format!("{}  {}", deed.at.strftime("%m-%d %H:%M"), line(deed.who, &deed.what)))
+            .collect()
     }
 
     /// Does somebody begin again after a drive that broke off?
     pub(super) fn may_begin_again(&mut self, error: &TaskError) -> bool {
         self.helps += 1;
-        let passes =
-            matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Conflict | ErrorClass::Corrupt);
+        let passes = matches!(
+            error.class(),
+            ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Conflict | ErrorClass::Corrupt
+        );
         passes && self.helps <= MOST_HELPS
     }
 
@@ -258,7 +256,8 @@ impl People {
             Some(_) | None => return None,
         };
         let accept = passed_of(&message.text).is_none_or(|(passed, all)| passed * 2 > all);
-        let reason = if accept { "the failed jobs fail for a known reason outside the product" } else { "too many failed" };
+        let reason =
+            if accept { "the failed jobs fail for a known reason outside the product" } else { "too many failed" };
         self.rejected = !accept;
         let word = if accept { "accepted" } else { "rejected" };
         let wishes = Wishes { decide: Some((which, Word { accept, reason: reason.to_owned() })), ..Wishes::default() };

@@ -22,12 +22,17 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
     lines.push(format!("stage release:  {}", if world["stage_released"] == true { "done" } else { "not done" }));
     lines.push(format!("merge request:  {}", text("merge_request")));
     let advisories = world["advisories"].as_object().into_iter().flatten();
-    let advisories: Vec<String> = advisories.map(|(id, state)| format!("{id} {}", state.as_str().unwrap_or("?"))).collect();
+    let advisories: Vec<String> =
+        advisories.map(|(id, state)| format!("{id} {}", state.as_str().unwrap_or("?"))).collect();
     lines.push(format!("advisories:     {}", advisories.join(", ")));
     lines.push(format!("page public:    {}", yes("page_public")));
     lines.push(format!("rate limits:    {}", if world["limits"] == true { "on" } else { "off" }));
     for deed in list(&world, "deeds") {
-        lines.push(format!("person ({}): {}", deed["who"].as_str().unwrap_or("?"), deed["what"].as_str().unwrap_or("?")));
+        lines.push(format!(
+            "person ({}): {}",
+            deed["who"].as_str().unwrap_or("?"),
+            deed["what"].as_str().unwrap_or("?")
+        ));
     }
     lines.push("coming:".to_owned());
     for event in list(&world, "coming") {

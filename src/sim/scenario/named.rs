@@ -10,11 +10,9 @@ const SMOOTH: (&str, &str, Fate) = ("smooth", "everything goes well", |_| {});
 
 const LIST: &[(&str, &str, Fate)] = &[
     SMOOTH,
-    (
-        "stage-pipeline-fails-twice",
-        "the stage release of the shipment fails twice before it succeeds",
-        |plan| plan.misfortunes.stage_pipeline_failures = 2,
-    ),
+    ("stage-pipeline-fails-twice", "the stage release of the shipment fails twice before it succeeds", |plan| {
+        plan.misfortunes.stage_pipeline_failures = 2
+    }),
     ("push-fails-once", "one push to the staging CDN fails and has to be repeated", |plan| {
         plan.misfortunes.push_failures = 1;
     }),

@@ -58,15 +58,16 @@ pub fn download_router() -> Router<World> {
     Router::new().route("/{name}/{version}/{release}/metadata.json", get(metadata))
 }
 
-async fn metadata(State(world): State<World>, Path((name, version, release)): Path<(String, String, String)>) -> Response {
+async fn metadata(
+    State(world): State<World>,
+    Path((name, version, release)): Path<(String, String, String)>,
+) -> Response {
     let facts = world.facts();
     let nvr = format!("{name}-{version}-{release}");
     if !nvr.starts_with("rhcos-") || !builds(&facts).any(|build| build == nvr) {
         return wire::html(StatusCode::NOT_FOUND, "<html><head><title>404 Not Found</title></head></html>");
     }
-    let package = |name: &str, version: &str, release: &str| {
-        json!({ "type": "rpm", "name": name, "version": version, "release": release, "epoch": null, "arch": "x86_64" })
-    };
+    let package = |name: &str, version: &str, release: &str| json!({ "type": "rpm", "name": name, "version": version, "release": release, "epoch": null, "arch": "x86_64" });
     let mut components = vec![package("bash", "5.1.8", "9.el9"), package("kernel-core", KERNEL.0, KERNEL.1)];
     if !facts.koji.without_kernel {
         components.push(package("kernel", KERNEL.0, KERNEL.1));
@@ -186,7 +187,11 @@ mod tests {
         let (name, version) = rest.rsplit_once('-').expect("a version");
         let metadata = asking.get(&format!("/brew_download/{name}/{version}/{release}/metadata.json")).await.json();
         let kernel = &metadata["output"][1]["components"][2];
-        let nvr = format!("kernel-{}-{}", kernel["version"].as_str().expect("text"), kernel["release"].as_str().expect("text"));
+        let nvr = format!(
+            "kernel-{}-{}",
+            kernel["version"].as_str().expect("text"),
+            kernel["release"].as_str().expect("text")
+        );
         let listed = tags(&asking, &nvr).await;
         assert!(listed.contains(STOP_SHIP) && listed.contains("early-kernel-candidate"), "{listed}");
         assert!(tags(&asking, "kernel-1-1").await.contains("<int>1000</int>"));

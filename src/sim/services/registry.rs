@@ -131,7 +131,9 @@ pub fn payload_digest(facts: &mut Facts, tag: &str) -> Option<String> {
     let page = facts.registry.versions.get(version)?.clone();
     let stable_page = page.replace(&facts.registry.base_url, PLACEHOLDER);
     let registry = &mut facts.registry;
-    let references = registry.references.get_or_insert_with(|| references(registry.components.get(..registry.in_payload).unwrap_or_default()));
+    let references = registry
+        .references
+        .get_or_insert_with(|| references(registry.components.get(..registry.in_payload).unwrap_or_default()));
     let payload = Payload::build(references, version, oci, arch, &page);
     // The page names our port; the journal writes the digests that a placeholder would have given.
     let stable = Payload::build(references, version, oci, arch, &stable_page);
