@@ -53,6 +53,9 @@ pub struct RehearseArgs {
     /// twenty times; what each of them does is told with "person (…)".
     #[arg(long)]
     pub people_help: bool,
+    /// A world with few images, for tests of slow builds
+    #[arg(long, hide = true)]
+    pub small: bool,
     /// Seed of all chance
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -88,7 +91,10 @@ struct Summary {
 
 /// Rehearses a release and sums it up.
 pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
-    let (scenario, file) = scenario(&args)?;
+    let (mut scenario, file) = scenario(&args)?;
+    if args.small {
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+    }
     let release = scenario.plan.release.clone();
     let start = scenario.start();
     let clock = VirtualClock::starting_at(start);

@@ -19,7 +19,7 @@ async fn oar(words: &[&str]) -> (String, u8) {
 }
 
 async fn helped(scenario: &str) -> (String, u8) {
-    oar(&["rehearse", "--scenario", scenario, "--people-help"]).await
+    oar(&["rehearse", "--small", "--scenario", scenario, "--people-help"]).await
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn the_lead_waives_a_build_of_which_most_jobs_passed() {
 
 #[tokio::test]
 async fn without_people_the_same_rehearsal_stops_where_one_is_needed() {
-    let (told, exit) = oar(&["rehearse", "--scenario", "promoted-rejected"]).await;
+    let (told, exit) = oar(&["rehearse", "--small", "--scenario", "promoted-rejected"]).await;
     assert_eq!(exit, 4, "{told}");
     assert!(!told.contains("person ("), "{told}");
 }
@@ -52,7 +52,7 @@ async fn a_release_that_was_given_up_is_finished_by_nobody() {
         println!("skipped: no {file}");
         return;
     }
-    let (told, exit) = oar(&["rehearse", "--from", file, "--people-help"]).await;
+    let (told, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
     assert_eq!(exit, 4, "{told}");
     assert!(told.contains("nobody could finish 4.14.64: 4.14.64 was given up"), "{told}");
 }
@@ -64,7 +64,7 @@ async fn a_timed_out_approval_is_finished_when_art_publishes() {
         println!("skipped: no {file}");
         return;
     }
-    let (told, exit) = oar(&["rehearse", "--from", file, "--people-help"]).await;
+    let (told, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
     assert_eq!(exit, 0, "{told}");
     assert!(told.contains("person (ART): published"), "{told}");
     assert!(told.contains("person (release lead): has change-advisory-status tried again"), "{told}");
