@@ -103,7 +103,8 @@ impl StoreError {
                 let ours = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied);
                 if ours { ErrorClass::Config } else { ErrorClass::Transient }
             }
-            StoreFault::Corrupt(_) => ErrorClass::Corrupt,
+            // No later look makes a broken file whole: somebody has to repair what was handed to us.
+            StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
                 Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. } => ErrorClass::Conflict,

@@ -11,6 +11,7 @@ mod image_signed_check;
 mod issues;
 mod people;
 mod push_to_cdn_staging;
+mod rehearse;
 mod stage_testing;
 mod take_ownership;
 mod update_task_status;
