@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -70,8 +72,8 @@ pub struct RehearseArgs {
     pub keep: Option<PathBuf>,
 }
 
-/// Virtual time after which a rehearsal gives up waiting.
-const LONGEST_REHEARSAL: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// How long after the release day (or the beginning, when that is later) a rehearsal gives up waiting.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(9 * 24);
 
 /// What happened to one task.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +99,7 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     }
     let release = scenario.plan.release.clone();
     let start = scenario.start();
+    let release_day = scenario.plan.release_date;
     let clock = VirtualClock::starting_at(start);
     call.log_with(Clock::Virtual(clock.clone()));
     let faults = if args.faults > 0.0 { Faults::random(args.faults, args.seed) } else { Faults::none() };
@@ -115,7 +118,14 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
 
     let started = real_now();
     let summary = Arc::new(Mutex::new(Summary::default()));
-    let stage = Stage { call, ctx: &ctx, release: &release, clock: &clock, summary: &summary };
+    let stage = Stage {
+        call,
+        until: clock_end(start, release_day),
+        ctx: &ctx,
+        release: &release,
+        clock: &clock,
+        summary: &summary,
+    };
     let mut people = args.people_help.then(|| People::new(simulator.world().clone()));
     let plan = stage.play(people.as_mut()).await;
     let wall_ms = real_now().duration_since(started).as_millis();
@@ -149,6 +159,7 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
 /// What a rehearsal plays with.
 struct Stage<'a> {
     call: &'a Call,
+    until: Timestamp,
     ctx: &'a Context,
     release: &'a ZStream,
     clock: &'a VirtualClock,
@@ -161,7 +172,7 @@ const BREAK: SignedDuration = SignedDuration::from_mins(30);
 impl Stage<'_> {
     /// Drives until nothing moves any more, with the help of people if there are some.
     async fn play(&self, mut people: Option<&mut People>) -> Result<Plan, Told> {
-        let until = clock_end(self.ctx.clock.now());
+        let until = self.until;
         let watching = || Wishes { persistence: Persistence::Watch, until: Some(until), ..Wishes::default() };
         let mut told = BTreeMap::new();
         let mut wishes = watching();
@@ -254,8 +265,9 @@ fn news(told: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<
 }
 
 /// A rehearsal that still waits after this time waits for something that its world never brings.
-fn clock_end(now: Timestamp) -> Timestamp {
-    now.checked_add(LONGEST_REHEARSAL).unwrap_or(now)
+fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
+    let day = release_day.to_zoned(TimeZone::UTC).map_or(start, |day| day.timestamp());
+    start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
 }
 
 /// Remembers what happened; the outside effects of this event.

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::SignedDuration;
+
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
@@ -25,6 +27,9 @@ const MOST_HELPS: u32 = 20;
 
 /// How often they try the same for the same reason.
 const MOST_TRIES: u32 = 3;
+
+/// How long people wait for something that may mend itself.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 
 /// The owner when nobody is named.
 const OWNER: &str = "release-lead@example.com";
@@ -141,7 +146,7 @@ impl People {
             (Some(message), _) => message.text.clone(),
             (None, Verdict::Waiting { .. }) => {
                 let waits: Vec<&str> = plan.messages.iter().map(|message| message.text.as_str()).collect();
-                format!("what it waits for did not come in sixty days: {}", waits.join("; "))
+                format!("what it waits for did not come in time: {}", waits.join("; "))
             }
             (None, _) => "the plan asks nobody for anything".to_owned(),
         }
@@ -156,6 +161,12 @@ impl People {
         self.ask(act).then(Help::default)
     }
 
+    /// Somebody sees nothing to mend and looks again later.
+    fn wait(&self, who: &str) -> Option<Help> {
+        self.world.clock().advance(PATIENCE);
+        Some(Help::told(who, "found nothing to mend and looked again half an hour later"))
+    }
+
     async fn answer(
         &mut self,
         ctx: &Context,
@@ -168,7 +179,7 @@ impl People {
                 let wishes = Wishes { email: Some(OWNER.to_owned()), ..Wishes::default() };
                 Some(Help::told(LEAD, "named an owner").wish(wishes))
             }
-            Kind::BuildDataNotReady => self.in_world(Act::CompleteBuildData),
+            Kind::BuildDataNotReady => self.in_world(Act::CompleteBuildData).or_else(|| self.wait(LEAD)),
             Kind::CredentialMissing | Kind::KerberosNeeded => self.in_world(Act::RenewTokens),
             Kind::StageReleaseFailed => self.in_world(Act::RepairStageRelease),
             Kind::PromotionRejected => self.in_world(Act::AcceptPromotion),
