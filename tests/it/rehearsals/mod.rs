@@ -9,6 +9,7 @@ mod drive;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;
+mod people;
 mod push_to_cdn_staging;
 mod rehearse;
 mod stage_testing;
