@@ -7,6 +7,7 @@ pub mod analyze_build;
 pub mod change_advisory_status;
 pub mod check_cve_tracker_bug;
 pub mod check_rhcos_security_alerts;
+pub mod compare_images;
 pub mod create_test_report;
 pub mod error;
 pub mod image_consistency_check;

@@ -104,11 +104,11 @@ struct Spec {
 #[derive(Deserialize)]
 struct PayloadTag {
     name: String,
-    from: From,
+    from: Source,
 }
 
 #[derive(Deserialize)]
-struct From {
+struct Source {
     name: String,
 }
 
@@ -142,7 +142,7 @@ impl Registry {
     pub async fn payload_metadata(&self, repository: &str, tag: &str) -> Result<Option<PayloadMetadata>, ClientError> {
         const OP: &str = "read payload metadata";
         let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
-        let Some(mut files) = self.release_files(OP, repository, tag).await? else { return Ok(None) };
+        let Some(mut files) = self.release_files(OP, repository, tag, "amd64").await? else { return Ok(None) };
         let told = release_metadata(&mut files).map_err(|why| bad(&why))?;
         Ok(Some(PayloadMetadata {
             version: told.version,
@@ -150,8 +150,8 @@ impl Registry {
         }))
     }
 
-    /// The images that a payload refers to; `reference` is a tag or a digest. `None` when there is no such
-    /// payload. Reads only; repeat freely. About four requests.
+    /// The images that a payload for `arch` (`amd64`) refers to; `reference` is a tag or a digest. `None` when
+    /// there is no such payload. Reads only; repeat freely. About four requests.
     ///
     /// # Errors
     ///
@@ -160,10 +160,11 @@ impl Registry {
         &self,
         repository: &str,
         reference: &str,
+        arch: &str,
     ) -> Result<Option<PayloadContents>, ClientError> {
         const OP: &str = "read the images of a payload";
         let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
-        let Some(mut files) = self.release_files(OP, repository, reference).await? else { return Ok(None) };
+        let Some(mut files) = self.release_files(OP, repository, reference, arch).await? else { return Ok(None) };
         let told = release_metadata(&mut files).map_err(|why| bad(&why))?;
         let text = files.remove(REFERENCES).ok_or_else(|| bad("a payload without image-references"))?;
         let references: ImageReferences =
@@ -210,9 +211,10 @@ impl Registry {
         op: &'static str,
         repository: &str,
         reference: &str,
+        arch: &str,
     ) -> Result<Option<HashMap<&'static str, Vec<u8>>>, ClientError> {
         let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
-        let Some(found) = self.manifest(op, repository, reference, "amd64").await? else { return Ok(None) };
+        let Some(found) = self.manifest(op, repository, reference, arch).await? else { return Ok(None) };
         let layer = found.manifest.layers.last().ok_or_else(|| bad("a manifest without layers"))?;
         let layer = self.blob(op, repository, &layer.digest).await?;
         release_files(&layer).map(Some).map_err(|why| bad(&why))

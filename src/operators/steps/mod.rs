@@ -2,6 +2,7 @@
 
 pub mod advisories;
 pub mod approval;
+pub mod consistency;
 pub mod findings;
 pub mod image_health;
 pub mod job_of_run;
