@@ -102,9 +102,8 @@ impl ImageVerdict {
 /// Is a payload image left out of the comparison?
 pub fn is_skipped(name: &str) -> bool {
     let base = name.strip_suffix("-extensions").filter(|base| *base != BASE_IMAGES[0]).unwrap_or(name);
-    let numbered = base.rsplit_once('-').filter(|(_, number)| {
-        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-    });
+    let numbered =
+        base.rsplit_once('-').filter(|(_, number)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
     let stem = numbered.map_or(base, |(stem, _)| stem);
     base == BASE_IMAGES[0] || stem == BASE_IMAGES[1]
 }
@@ -123,9 +122,7 @@ pub fn matches<'a>(
     components: impl IntoIterator<Item = (&'a NamedImage, &'a ImageFacts)>,
 ) -> Vec<Match> {
     let key = |other: &ImageFacts| {
-        let same = |a: &Option<String>, b: &Option<String>| {
-            a.as_deref().is_some_and(|a| !a.is_empty()) && a == b
-        };
+        let same = |a: &Option<String>, b: &Option<String>| a.as_deref().is_some_and(|a| !a.is_empty()) && a == b;
         if image.list_digest.is_some() && image.list_digest == other.list_digest {
             Some(MatchKey::ListDigest)
         } else if image.digest == other.digest {
@@ -136,9 +133,9 @@ pub fn matches<'a>(
             None
         }
     };
-    let found = components.into_iter().filter_map(|(component, facts)| {
-        key(facts).map(|key| Match { component: component.name.clone(), key })
-    });
+    let found = components
+        .into_iter()
+        .filter_map(|(component, facts)| key(facts).map(|key| Match { component: component.name.clone(), key }));
     let mut found: Vec<_> = found.collect();
     found.sort_by_key(|found| found.key);
     // A weak match beside a strong one says nothing.
@@ -272,9 +269,9 @@ impl ConsistencyReport {
             });
             match &one.verdict {
                 ImageVerdict::Shipment(found) => {
-                    let each = found.iter().map(|one| {
-                        json!({ "component": one.component, "key": one.key.as_str(), "weak": one.key.is_weak() })
-                    });
+                    let each = found.iter().map(
+                        |one| json!({ "component": one.component, "key": one.key.as_str(), "weak": one.key.is_weak() }),
+                    );
                     told["matches"] = each.collect();
                 }
                 ImageVerdict::Released(repositories) => told["repositories"] = json!(repositories),
@@ -324,8 +321,7 @@ impl fmt::Display for CheckedImage {
                 write!(f, ": no component has its name ({})", self.image.pull_spec)
             }
             ImageVerdict::Missing(candidates) => {
-                let each: Vec<_> =
-                    candidates.iter().map(|one| format!("{} {}", one.name, one.pull_spec)).collect();
+                let each: Vec<_> = candidates.iter().map(|one| format!("{} {}", one.name, one.pull_spec)).collect();
                 write!(f, ": other builds of it are {} ({})", each.join(", "), self.image.pull_spec)
             }
             ImageVerdict::Unknown(why) => write!(f, ": {why} ({})", self.image.pull_spec),

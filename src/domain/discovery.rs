@@ -197,7 +197,11 @@ mod tests {
         for (case, due, approval, today, wanted) in table {
             let state = state(due, approval);
             assert_eq!(judge(&state, today, false).map(|entry| entry.why), wanted, "{case}");
-            assert_eq!(judge(&state, today, true).map(|entry| entry.why), Some(wanted.unwrap_or(Why::Inactive)), "{case}");
+            assert_eq!(
+                judge(&state, today, true).map(|entry| entry.why),
+                Some(wanted.unwrap_or(Why::Inactive)),
+                "{case}"
+            );
         }
     }
 

@@ -102,10 +102,9 @@ mod tests {
     #[test]
     fn tags_and_digests_are_told_apart() {
         let hex = "a".repeat(64);
-        for text in [
-            "quay.example.com/ocp/release:4.20.17-x86_64".to_owned(),
-            format!("localhost:5000/a/b/c@sha256:{hex}"),
-        ] {
+        for text in
+            ["quay.example.com/ocp/release:4.20.17-x86_64".to_owned(), format!("localhost:5000/a/b/c@sha256:{hex}")]
+        {
             assert_eq!(text.parse::<PullSpec>().map(|spec| spec.to_string()), Ok(text));
         }
         let both: PullSpec = format!("quay.example.com/a/b:1@sha256:{hex}").parse().unwrap();

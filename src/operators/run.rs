@@ -45,6 +45,17 @@ pub struct TaskReport {
     pub ended_at: Timestamp,
     /// The run's log, as stored.
     pub log: String,
+    /// More than a line can say; shown, never stored.
+    pub details: Option<Details>,
+}
+
+/// A report of its own that a task makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Details {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub json: serde_json::Value,
 }
 
 /// One run of one task: what an operator gets.
@@ -72,6 +83,7 @@ pub(super) struct Notes {
     pub(super) effects: Vec<String>,
     pub(super) operations: Vec<Operation>,
     pub(super) started: bool,
+    pub(super) details: Option<Details>,
 }
 
 /// Runs `request` for `release` and records its end, whatever the end is.
@@ -114,6 +126,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         started_at: run.started_at,
         ended_at: ctx.clock.now(),
         log: run.log.text(),
+        details: run.notes().details.take(),
     })
 }
 
@@ -180,6 +193,11 @@ impl<'a> Run<'a> {
         let message = message.into();
         self.log.add(self.ctx.clock.now(), Level::Warning, &message);
         self.notes().warnings.push(message);
+    }
+
+    /// Shows a report beside the outcome; it is not stored.
+    pub fn show(&self, details: Details) {
+        self.notes().details = Some(details);
     }
 
     /// Build data of the release, fetched once per run.

@@ -100,9 +100,8 @@ mod tests {
     async fn a_build_without_kernel_is_not_a_build_without_metadata() {
         assert_eq!(asked(r#"{"output":null}"#).await.unwrap(), Some(Vec::new()));
         let other = Nvr::parse("rhcos-x86_64-4.20.10-0").unwrap();
-        let nothing = talk_to(Router::new(), Service::BrewDownload, async |http| {
-            BrewDownload::new(http).kernels(&other).await
-        });
+        let nothing =
+            talk_to(Router::new(), Service::BrewDownload, async |http| BrewDownload::new(http).kernels(&other).await);
         assert_eq!(nothing.await.unwrap(), None);
     }
 

@@ -214,7 +214,9 @@ mod tests {
     }
 
     fn answer(value: &str) -> String {
-        format!("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value>\n</param>\n</params>\n</methodResponse>\n")
+        format!(
+            "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value>\n</param>\n</params>\n</methodResponse>\n"
+        )
     }
 
     fn tag(name: &str) -> String {

@@ -256,7 +256,8 @@ impl Registry {
     async fn blob(&self, op: &'static str, repository: &str, digest: &str) -> Result<bytes::Bytes, ClientError> {
         let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
         let wanted: Digest = digest.parse().map_err(|_| bad("a blob without sha256 digest"))?;
-        let answer = self.get(op, repository, &format!("/v2/{repository}/blobs/{wanted}"), &[302, 303, 307, 308]).await?;
+        let answer =
+            self.get(op, repository, &format!("/v2/{repository}/blobs/{wanted}"), &[302, 303, 307, 308]).await?;
         let answer = match answer.header("location") {
             // Without our token when it leads to another host.
             Some(elsewhere) if answer.status.is_redirection() => self.http.get_absolute(op, elsewhere).send().await?,

@@ -38,11 +38,7 @@ fn an_image_is_recognised_by_list_by_digest_or_by_commit_and_name() {
 fn absent_facts_are_not_equal_facts() {
     let bare = facts('a', '-', "", "");
     assert!(matches(&bare, [(&named("c"), &facts('9', '-', "", ""))]).is_empty());
-    let blank = |own| ImageFacts {
-        name: Some(String::new()),
-        vcs_ref: Some(String::new()),
-        ..facts(own, '-', "", "")
-    };
+    let blank = |own| ImageFacts { name: Some(String::new()), vcs_ref: Some(String::new()), ..facts(own, '-', "", "") };
     assert!(matches(&blank('a'), [(&named("c"), &blank('9'))]).is_empty());
     let commit_only = |own| facts(own, '-', "", "c0ffee");
     assert!(matches(&commit_only('a'), [(&named("c"), &commit_only('9'))]).is_empty());
@@ -140,10 +136,17 @@ fn the_report_names_missing_unknown_and_weakly_recognised_images() {
         ImageVerdict::Missing(vec![named("other")]),
         ImageVerdict::Unknown("HTTP 504".to_owned()),
     ]);
-    let names: Vec<_> = report.findings().iter().filter_map(|line| line.split(' ').find(|w| w.starts_with("image-"))).map(|w| w.trim_end_matches(':').to_owned()).collect();
+    let names: Vec<_> = report
+        .findings()
+        .iter()
+        .filter_map(|line| line.split(' ').find(|w| w.starts_with("image-")))
+        .map(|w| w.trim_end_matches(':').to_owned())
+        .collect();
     assert_eq!(names, ["image-1", "image-2", "image-3"]);
-    assert!(report.text().ends_with(
-        "NOT consistent: 4 images checked: 1 in the shipment, 1 released earlier, 1 missing, 1 unknown"
-    ));
+    assert!(
+        report
+            .text()
+            .ends_with("NOT consistent: 4 images checked: 1 in the shipment, 1 released earlier, 1 missing, 1 unknown")
+    );
     assert_eq!(report.json()["images"][2]["same_name"][0]["name"], "other");
 }

@@ -165,8 +165,7 @@ async fn judge(
         Ok(spec) => known.get(&spec.identity()),
         Err(_) => known.get(&image.pull_spec),
     };
-    let with_facts: Vec<_> =
-        components.iter().filter_map(|one| Some((one, facts_of(one)?.as_ref().ok()?))).collect();
+    let with_facts: Vec<_> = components.iter().filter_map(|one| Some((one, facts_of(one)?.as_ref().ok()?))).collect();
     let dark = components.len() - with_facts.len();
     let catalog = ctx.catalog();
     let asked = images.into_iter().map(|image| {

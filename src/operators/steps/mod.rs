@@ -6,6 +6,7 @@ pub mod consistency;
 pub mod findings;
 pub mod image_health;
 pub mod job_of_run;
+pub mod kernel;
 pub mod notify;
 pub mod promotion;
 pub mod shipment;
