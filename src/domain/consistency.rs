@@ -195,6 +195,18 @@ pub enum Consistency {
     Unknown,
 }
 
+/// The verdict about several payloads of one release: a missing image decides, then an unknown one.
+pub fn overall(reports: &[ConsistencyReport]) -> Consistency {
+    let any = |wanted| reports.iter().any(|report| report.verdict() == wanted);
+    if any(Consistency::Inconsistent) {
+        Consistency::Inconsistent
+    } else if any(Consistency::Unknown) || reports.is_empty() {
+        Consistency::Unknown
+    } else {
+        Consistency::Consistent
+    }
+}
+
 impl ConsistencyReport {
     /// The verdict: a missing image decides, then an unknown one. A payload without images is unknown.
     pub fn verdict(&self) -> Consistency {

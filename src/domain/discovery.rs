@@ -171,7 +171,7 @@ mod tests {
         let mut state = State::create(&release("4.20.17"), at, &metadata);
         for status in [TaskStatus::InProgress, approval] {
             let set = SetTask::new(Task::ChangeAdvisoryStatus, status, at);
-            if let Ok(Applied::Changed(next)) = Operation::SetTask(set).apply(&state) {
+            if let Applied::Changed(next) = Operation::SetTask(set).apply(&state, at) {
                 state = next;
             }
         }

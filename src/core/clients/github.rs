@@ -291,3 +291,68 @@ fn message(answer: &Answer) -> String {
     }
     serde_json::from_slice(&answer.body).map(|problem: Problem| problem.message).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::post;
+
+    use super::*;
+    use crate::core::clients::loopback::talk_to;
+    use crate::core::clients::service::Service;
+
+    async fn asked(answer: &str) -> Result<TreeAnswer, ClientError> {
+        let answer = answer.to_owned();
+        let graphql = move |body: String| async move {
+            let sent: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(sent["variables"]["at"], "z-stream:_releases");
+            assert_eq!((&sent["variables"]["owner"], &sent["variables"]["name"]), (&"o".into(), &"r".into()));
+            answer
+        };
+        let router = Router::new().route("/graphql", post(graphql));
+        talk_to(router, Service::Github, async |http| {
+            Github::new(http, "o/r".to_owned()).release_files("z-stream", "_releases").await
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_tree_tells_every_file_with_its_text_or_why_there_is_none() {
+        let answer = r#"{"data":{"repository":{"object":{"entries":[
+            {"name":"README.md","type":"blob","object":{}},
+            {"name":"4.20","type":"tree","object":{"entries":[
+                {"name":"4.20.z.yaml","type":"blob","object":{"text":"releases: {}","isTruncated":false,"isBinary":false}},
+                {"name":"notes.txt","type":"blob","object":{"text":"x"}},
+                {"name":"other","type":"tree","object":{"entries":[{"name":"a.yaml","type":"blob","object":{"text":"x"}}]}},
+                {"name":"statebox","type":"tree","object":{"entries":[
+                    {"name":"4.20.1.yaml","type":"blob","object":{"text":"a: 1","isTruncated":false}},
+                    {"name":"4.20.2.yaml","type":"blob","object":{"text":"half","isTruncated":true}},
+                    {"name":"4.20.3.yaml","type":"blob","object":{"text":null,"isBinary":true}},
+                    {"name":"sub","type":"commit","object":null}]}}]}}]}}}}"#;
+        let TreeAnswer::Files(files) = asked(answer).await.unwrap() else { panic!("no files") };
+        let told: Vec<_> =
+            files.iter().map(|(path, text)| (path.trim_start_matches("_releases/4.20/"), text.is_ok())).collect();
+        let state = |number: u8| format!("statebox/4.20.{number}.yaml");
+        let (first, second, third) = (state(1), state(2), state(3));
+        let wanted = [("4.20.z.yaml", true), (first.as_str(), true), (second.as_str(), false), (third.as_str(), false)];
+        assert_eq!(told, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_no_with_status_200_is_a_no() {
+        let limited = r#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}"#;
+        assert_eq!(asked(limited).await.unwrap(), TreeAnswer::RateLimited { wait_s: None });
+        let nothing = r#"{"data":{"repository":{"object":null}}}"#;
+        assert_eq!(asked(nothing).await.unwrap(), TreeAnswer::Absent);
+        for bad in [
+            r#"{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve"}]}"#,
+            r#"{"data":{"repository":{"object":{"entries":[]}}},"errors":[{"message":"timeout"}]}"#,
+            r#"{"data":null}"#,
+            r#"{"data":{"repository":{"object":{"entries":[{}]}}}}"#,
+            "<html>unicorn</html>",
+            "",
+        ] {
+            assert!(asked(bad).await.is_err(), "{bad}");
+        }
+    }
+}

@@ -266,12 +266,12 @@ mod tests {
         assert!(asked(&fault(1, "<b/>")).await.is_err());
     }
 
-    #[tokio::test]
-    async fn half_an_answer_is_none() {
+    #[test]
+    fn half_an_answer_is_none() {
         let whole = answer(&format!("<array><data>{}</data></array>", tag("early-kernel-stop-ship")));
         let end = whole.find("</methodResponse>").unwrap();
-        for cut in (0..=end).filter(|cut| whole.is_char_boundary(*cut)).step_by(7) {
-            assert!(asked(&whole[..cut]).await.is_err(), "cut at {cut}");
+        for cut in 0..=end {
+            assert!(parse(&whole[..cut]).is_err(), "cut at {cut}");
         }
     }
 

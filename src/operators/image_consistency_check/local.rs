@@ -1,7 +1,7 @@
 //! The comparison in this process, where a job is not wanted or not to be had.
 
 use super::{RECHECK, health_of, unready};
-use crate::domain::consistency::{Consistency, ConsistencyReport};
+use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::pull_spec::PullSpec;
 use crate::domain::task::{FailReason, Outcome, TaskStatus, WaitingOn};
 use crate::operators::error::TaskError;
@@ -51,18 +51,19 @@ pub(in crate::operators) async fn run_here(run: &Run<'_>, arches: &[String]) -> 
 
 async fn judge(run: &Run<'_>, reports: &[ConsistencyReport]) -> Result<Outcome, TaskError> {
     let all = || reports.iter().flat_map(|report| &report.images);
-    let verdicts = || reports.iter().map(ConsistencyReport::verdict);
-    if verdicts().any(|verdict| verdict == Consistency::Inconsistent) {
-        let missing = all().filter(|one| one.verdict.as_str() == "missing").map(|one| one.image.name.clone());
-        let reason = FailReason::InconsistentImages { missing: missing.collect(), checked: all().count() };
-        return Ok(Outcome::Failed { reason });
-    }
-    if verdicts().any(|verdict| verdict == Consistency::Unknown) {
-        let unknown = all().filter(|one| one.verdict.as_str() == "unknown").count();
-        let why = format!("{unknown} of {} images could not be looked up", all().count());
-        return Ok(Outcome::Waiting { on: WaitingOn::ImageFacts { why }, job: None, recheck: RECHECK });
-    }
-    Ok(health_of(image_health::check(run).await?, None))
+    let checked = all().count();
+    let of = |verdict: &'static str| all().filter(move |one| one.verdict.as_str() == verdict);
+    Ok(match overall(reports) {
+        Consistency::Inconsistent => {
+            let missing = of("missing").map(|one| one.image.name.clone()).collect();
+            Outcome::Failed { reason: FailReason::InconsistentImages { missing, checked } }
+        }
+        Consistency::Unknown => {
+            let why = format!("{} of {checked} images could not be looked up", of("unknown").count());
+            Outcome::Waiting { on: WaitingOn::ImageFacts { why }, job: None, recheck: RECHECK }
+        }
+        Consistency::Consistent => health_of(image_health::check(run).await?, None),
+    })
 }
 
 /// The shipment that build data names may be another release's.
