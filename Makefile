@@ -5,12 +5,8 @@ PREFIX ?= /usr/local
 NAMES := oarctl job jobctl
 CARGO ?= cargo
 # The C library that josekit links; the rest of the build needs only a compiler.
-<<<<<<< HEAD
-PACKAGES := gcc pkg-config libssl-dev ca-certificates
-# cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
-=======
 PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates
->>>>>>> main
+# cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages

@@ -95,7 +95,7 @@ async fn a_drive_starts_both_jobs_once_their_gates_are_open() {
     town.expect_task(Task::StageTesting, TaskStatus::InProgress);
     assert_snapshot!(town.new_writes(), @"
     POST /gangway/v1/executions
-    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.io%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
+    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=registry.example.com%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
     POST /slack/chat.postMessage
     POST /slack/chat.postMessage
     ");
