@@ -149,7 +149,10 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     if finished && run.task != Task::TakeOwnership {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    let outcome = super::dispatch(run, request).await?;
+    let outcome = match super::dispatch(run, request).await {
+        Err(stopped @ TaskError::DryRun { .. }) => return Ok(Outcome::Unchanged { why: stopped.to_string() }),
+        ended => ended?,
+    };
     let before = run.state.status(run.task);
     Ok(match &outcome {
         // Something that is not there any more is no verdict: a Pass was one.
@@ -268,6 +271,7 @@ impl<'a> Run<'a> {
         look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
         perform: impl AsyncFn() -> Result<T, ClientError>,
     ) -> Result<Effected<T>, TaskError> {
+        self.unless_dry(what)?;
         self.start().await?;
         let ended = self.effects().once(key, what, evidence, look_up, perform).await?;
         if ended.is_new() {
@@ -286,10 +290,23 @@ impl<'a> Run<'a> {
         what: &str,
         perform: impl AsyncFnOnce() -> Result<T, ClientError>,
     ) -> Result<T, TaskError> {
+        self.unless_dry(what)?;
         self.start().await?;
         let value = perform().await?;
         self.notes().effects.push(what.to_owned());
         Ok(value)
+    }
+
+    /// A dry run ends before its first change.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::DryRun`] in a dry run.
+    pub fn unless_dry(&self, what: &str) -> Result<(), TaskError> {
+        if !self.ctx.options.dry_run {
+            return Ok(());
+        }
+        Err(TaskError::DryRun { would: format!("it would {what}, then go on from there") })
     }
 
     /// The effect machinery, for pieces that need more than [`Run::effect`].
