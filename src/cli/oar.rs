@@ -24,9 +24,7 @@ use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
-use crate::operators::{
-    compare_images, discovery, is_shipped, issues, metadata, run, status, update_task_status,
-};
+use crate::operators::{compare_images, discovery, is_shipped, issues, metadata, run, status, update_task_status};
 
 /// One call of the program, with what all commands share.
 #[derive(Debug)]

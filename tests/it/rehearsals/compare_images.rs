@@ -39,7 +39,7 @@ async fn a_registry_that_is_down_is_no_verdict() {
 #[tokio::test]
 async fn payload_and_merge_request_are_compared_without_a_release() {
     let town = promoted().await;
-    let payload = format!("{}:4.20.17-x86_64", oar::sim::services::images::PAYLOADS);
+    let payload = "registry.example.com/openshift-release-dev/ocp-release:4.20.17-x86_64";
     let told = town.oar(&format!("ctl image-consistency-check -p {payload} -m 2117")).await;
     assert!(told.contains(" 0 missing, 0 unknown") && told.ends_with("exit 0"), "{told}");
     let json = town.oar(&format!("--json ctl image-consistency-check -p {payload} -m 2117")).await;

@@ -12,6 +12,8 @@ mod drive;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;
+mod kernel;
+mod people;
 mod push_to_cdn_staging;
 mod stage_testing;
 mod take_ownership;

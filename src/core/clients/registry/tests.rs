@@ -43,9 +43,7 @@ impl Shelf {
     }
 
     fn list(&mut self, members: &[(&str, &str)]) -> String {
-        let one = |(arch, digest): &(&str, &str)| {
-            json!({ "digest": digest, "platform": { "os": "linux", "architecture": arch } })
-        };
+        let one = |(arch, digest): &(&str, &str)| json!({ "digest": digest, "platform": { "os": "linux", "architecture": arch } });
         self.add(json!({ "manifests": members.iter().map(one).collect::<Vec<_>>() }).to_string())
     }
 
@@ -116,7 +114,8 @@ fn text(digest: &Digest) -> String {
 #[tokio::test]
 async fn an_image_tells_its_digests_and_labels() {
     let mut shelf = Shelf::default();
-    let labels = json!({ "name": "openshift/cli", "vcs-ref": "c0ffee", "version": "v4.20", "release": "1", "empty": null });
+    let labels =
+        json!({ "name": "openshift/cli", "vcs-ref": "c0ffee", "version": "v4.20", "release": "1", "empty": null });
     let (amd, arm) = (shelf.image(labels), shelf.image(Value::Null));
     let list = shelf.list(&[("arm64", &arm), ("amd64", &amd)]);
     with(shelf, async |registry, shelf| {
@@ -180,7 +179,8 @@ async fn a_payload_tells_its_release_and_images() {
     let none = shelf.payload(&[("etc/passwd", "x")]);
     with(shelf, async |registry, _| {
         let contents = registry.payload_contents("ocp/release", "4.20.17-x86_64", "amd64").await.unwrap().unwrap();
-        let names: Vec<_> = contents.images.iter().map(|image| (image.name.as_str(), image.pull_spec.as_str())).collect();
+        let names: Vec<_> =
+            contents.images.iter().map(|image| (image.name.as_str(), image.pull_spec.as_str())).collect();
         assert_eq!(contents.version, "4.20.17");
         assert_eq!(names, [("cli", "quay.example.com/a@sha256:1"), ("etcd", "quay.example.com/b@sha256:2")]);
         assert!(registry.payload_contents("ocp/release", &bare, "amd64").await.is_err());
