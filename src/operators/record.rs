@@ -13,10 +13,7 @@ use crate::domain::task::{Outcome, Task, TaskStatus, marker};
 /// Stores In Progress with the intent of this run, before its first outside effect.
 pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
     if run.ctx.options.dry_run {
-        return Err(TaskError::Refused {
-            why: format!("{} would change something outside, and this is a dry run", run.task),
-            next: "run it without --dry-run".to_owned(),
-        });
+        return Err(TaskError::DryRun { would: format!("{} would start", run.task) });
     }
     run.info(marker(run.task, TaskStatus::InProgress));
     let intent = Intent {
