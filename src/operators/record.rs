@@ -19,9 +19,13 @@ pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
     let intent = Intent {
         key: format!("{}/{}", run.task, stamp(run.started_at)),
         at: Some(run.started_at),
-        by: run.ctx.actor.clone(),
+        by: format!("{}@{}", run.ctx.actor, run.machine),
     };
-    let set = SetTask { intent: Change::Set(intent), ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at) };
+    let set = SetTask {
+        intent: Change::Set(intent),
+        seen_intent: run.state.task(run.task).and_then(|entry| entry.intent),
+        ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at)
+    };
     let message = format!("Update task: {}", run.task);
     run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
     Ok(())

@@ -12,6 +12,7 @@ use super::record;
 use super::request::TaskRequest;
 use super::steps::notify;
 use crate::core::clients::error::ClientError;
+use crate::core::clock::Clock;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
 use crate::core::journal::{Level, RunLog};
@@ -70,6 +71,8 @@ pub struct Run<'a> {
     pub state: State,
     /// When the run began.
     pub started_at: Timestamp,
+    /// What tells this machine from others in an announced intent.
+    pub(super) machine: String,
     pub(super) log: RunLog,
     pub(super) notes: Mutex<Notes>,
     ledger: Ledger,
@@ -99,8 +102,12 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     if let TaskRequest::CreateTestReport = request {
         return super::create_test_report::run(ctx, release).await.map_err(early);
     }
-    let _alone = alone(ctx, release, task).map_err(early)?;
-    let run = Run::begin(ctx, release, task).await.map_err(early)?;
+    let alone = alone(ctx, release, task).map_err(early)?;
+    let mut run = Run::begin(ctx, release, task).await.map_err(early)?;
+    // A rehearsal writes the same bytes each time.
+    if let Some(lock) = alone.as_ref().filter(|_| !matches!(ctx.clock, Clock::Virtual(_))) {
+        run.machine = lock.name().to_owned();
+    }
     let before = run.state.status(task);
     let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
     let ended = tokio::select! {
@@ -189,6 +196,7 @@ impl<'a> Run<'a> {
             task,
             state,
             started_at: ctx.clock.now(),
+            machine: "simulator".to_owned(),
             log: RunLog::default(),
             notes: Mutex::new(Notes::default()),
             ledger,
