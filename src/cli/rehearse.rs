@@ -95,7 +95,7 @@ struct Summary {
 pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     let (mut scenario, file) = scenario(&args)?;
     if args.small {
-        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (48, 10);
     }
     let release = scenario.plan.release.clone();
     let start = scenario.start();
