@@ -56,7 +56,7 @@ impl Clock {
         match self {
             Self::System => system_now(),
             Self::Virtual(clock) => clock.now(),
-            Self::Simulator(clock) => clock.shown.now(),
+            Self::Simulator(clock) => clock.now(),
         }
     }
 
@@ -113,6 +113,12 @@ impl SimulatorClock {
             http,
             shown: VirtualClock::starting_at(Timestamp::UNIX_EPOCH),
         }
+    }
+
+    /// Until the simulator has answered once, the machine's time: a message from 1970 helps nobody.
+    fn now(&self) -> Timestamp {
+        let shown = self.shown.now();
+        if shown == Timestamp::UNIX_EPOCH { system_now() } else { shown }
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) {
