@@ -23,7 +23,7 @@ pub const NAMES: [(&str, &str); 3] = [("oarctl", "ctl"), ("job", "job"), ("jobct
 #[derive(Debug, Parser)]
 #[command(name = "oar", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Examples:\n  oar rehearse 4.20.17                  a whole release against the simulator, no credentials\n  oar -r 4.20.17 status                 where the release stands and what comes next\n  oar -r 4.20.17 drive                  do everything that can be done now\n  oar -r 4.20.17 stage-testing          one task alone\n\nExit codes: 0 done, 3 waiting, 4 a person is needed, 5 a Fail verdict, 6 credential, 7 service down, 8 conflict, 2 usage, 1 internal."
+    after_help = "Examples:\n  oar rehearse 4.20.17                  a whole release against the simulator, no credentials\n  oar -r 4.20.17 status                 where the release stands\n  oar -r 4.20.17 drive                  do everything that can be done now\n  oar -r 4.20.17 stage-testing          one task alone\n\nExit codes: 0 done, 3 waiting, 4 a person is needed, 5 a Fail verdict, 6 credential, 7 service down, 8 conflict, 2 usage, 1 internal."
 )]
 pub struct Cli {
     /// The release: 4.20.17, 4.21.0-rc.1
@@ -137,7 +137,7 @@ pub enum Command {
     ///
     /// Nothing is merged and no advisory moves; change-advisory-status does this and more.
     AddQeApproval,
-    /// Show where the release stands, what it waits for and what comes next
+    /// Show where the release stands: statuses, jobs, waits and blockers, as stored
     Status,
     /// Tell whether the release is out of our hands
     ///

@@ -48,15 +48,17 @@ pub(super) async fn run(run: &Run<'_>, build: Option<BuildNumber>, force: Option
 async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
     let gathered = stage_facts::gather(run).await?;
-    match (stage_facts::not_ready(assembly).or_else(|| stage::closed(&gathered.facts(run))), force) {
-        (Some(by), None) => return Ok(Outcome::Blocked { by }),
-        (Some(by), Some(reason)) => record_force(run, &by, reason),
-        (None, _) => {}
+    let closed = stage_facts::not_ready(assembly).or_else(|| stage::closed(&gathered.facts(run)));
+    if let (Some(by), None) = (&closed, force) {
+        return Ok(Outcome::Blocked { by: by.clone() });
     }
     let search = Search::of(run);
     match search.look(jenkins).await? {
         Look::Ours(_) | Look::Free => {}
         Look::Busy(why) => return Ok(Outcome::Blocked { by: ClosedGate::Queue { why } }),
+    }
+    if let (Some(by), Some(reason)) = (&closed, force) {
+        record_force(run, by, reason);
     }
     let minor = run.release.minor().to_string();
     let metadata = assembly.advisories.get("metadata").map(ToString::to_string);
@@ -158,7 +160,7 @@ fn belongs(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
     let tests = tested.map_or_else(|| "no payload at all".to_owned(), Clone::clone);
     Err(TaskError::Refused {
         why: format!("build {} of {JOB} tests {tests}, not {}", build.number, run.release),
-        next: format!("give the build that tests {}: oar -r {} stage-testing --build N", run.release, run.release),
+        next: format!("give the build that tests {}: oar -r {} stage-testing -n NUMBER", run.release, run.release),
     })
 }
 

@@ -1,7 +1,8 @@
 //! What follows from what: a pure function from one snapshot of the world to a plan.
 //!
 //! [`plan::plan`] walks the rows of the decision table once, top to bottom; each family of rows has its
-//! file. Refuses: I/O, async, clocks, logging, and errors: odd input becomes a message in the plan.
+//! file. Rows are named by letter: T any task, A the whole release, B preparation, C candidate, D promotion,
+//! F gate, E consistency, S stage testing, G and H approval, X stalls. Refuses: I/O, async, clocks, logging, and errors: odd input becomes a message in the plan.
 
 mod approval;
 mod build_record;

@@ -104,7 +104,8 @@ fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
         }
         (_, _) => {
             let text = format!("{task} is In Progress, but nobody knows its job; it is put back and started again");
-            let command = format!("oar -r {} {task} -i ID", draft.input.release);
+            let option = if task == Task::StageTesting { "-n NUMBER" } else { "-i ID" };
+            let command = format!("oar -r {} {task} {option}", draft.input.release);
             draft.say(
                 Message::new(Kind::JobRefLost, text)
                     .task(task)

@@ -302,7 +302,8 @@ fn place(uri: &Uri) -> (String, String) {
     let whole = uri.path_and_query().map_or("/", |path| path.as_str());
     let inner = whole.strip_prefix('/').unwrap_or(whole);
     let end = inner.find(['/', '?']).unwrap_or(inner.len());
-    (inner[..end].to_owned(), inner[end..].to_owned())
+    let rest = &inner[end..];
+    (inner[..end].to_owned(), if rest.is_empty() { "/".to_owned() } else { rest.to_owned() })
 }
 
 fn meaningful(headers: &HeaderMap) -> BTreeMap<String, String> {

@@ -23,8 +23,8 @@ async fn a_payload_tells_its_version_and_its_page_once_it_is_promoted() {
 async fn bad_weather_is_told_by_its_class() {
     let stage = Stage::open().await;
     stage.hours_pass(20);
-    let registry = Registry::new(stage.client(ID));
-    let read = async || registry.payload_metadata(PAYLOADS, TAG).await;
+    // A registry keeps its token; each look here begins without one.
+    let read = async || Registry::new(stage.client(ID)).payload_metadata(PAYLOADS, TAG).await;
     let reads = |path| Operation::reads(ID, path);
     // The first look asks for the challenge in a header; its body says nothing.
     reads("^/v2/$").on_cut(Means::Answer).in_bad_weather(&stage, read).await;
