@@ -199,6 +199,12 @@ impl serde::Serialize for Task {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Task {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A text that names no task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a task; tasks are: {}", Task::ALL.map(Task::name).join(", "))]
@@ -258,6 +264,12 @@ impl serde::Serialize for TaskStatus {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for TaskStatus {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A text that names no status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a status; statuses are: Not Started, In Progress, Pass, Fail")]
@@ -272,7 +284,7 @@ pub fn marker(task: Task, status: TaskStatus) -> String {
 }
 
 /// Where a job that we started runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobSystem {
     /// A build of the stage pipeline.
@@ -300,7 +312,7 @@ impl FromStr for JobSystem {
 }
 
 /// A job of ours elsewhere; stored as data so that it can never get lost in a log text.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JobRef {
     /// Who runs it.
     pub system: JobSystem,
@@ -320,7 +332,7 @@ impl fmt::Display for JobRef {
 }
 
 /// Which of the two test records of a release is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Which {
     /// The nightly chosen for the release.

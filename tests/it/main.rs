@@ -6,6 +6,7 @@ mod config;
 mod contract;
 mod corpus;
 mod crash;
+mod many_writers;
 mod properties;
 mod races;
 mod real_program;

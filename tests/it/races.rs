@@ -31,7 +31,8 @@ async fn two_creations_at_once_make_one_file_and_both_say_so() {
     let (one, other) = (one.exits(0), other.exits(0));
     let made = [&one, &other].iter().filter(|told| told.out.contains("did:  create")).count();
     assert_eq!(made, 1, "{one:?}\n{other:?}");
-    let created: Vec<_> = town.sim.world().journal().entries().into_iter().filter(|entry| entry.status == 201).collect();
+    let created: Vec<_> =
+        town.sim.world().journal().entries().into_iter().filter(|entry| entry.status == 201).collect();
     assert_eq!(created.iter().filter(|entry| entry.service == "github").count(), 1);
     let said = town.writes().into_iter().filter(|write| write.0 == "slack").count();
     assert_eq!(said, 1, "one message");

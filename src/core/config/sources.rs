@@ -118,7 +118,7 @@ impl FileLayer {
         }
     }
 
-    fn get(&self, key: &str) -> Option<(String, Origin)> {
+    pub(super) fn get(&self, key: &str) -> Option<(String, Origin)> {
         self.values.get(key).map(|(value, line)| (value.clone(), self.origin(*line)))
     }
 

@@ -171,10 +171,13 @@ impl Town {
 /// Every request of a journal that means to change something outside, the state file aside.
 pub(crate) fn writes_of(journal: &str) -> Vec<String> {
     let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("a journal line"));
-    lines.filter(is_write).map(|entry| {
-        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-        format!("{} /{}{}", text("method"), text("service"), text("path"))
-    }).collect()
+    lines
+        .filter(is_write)
+        .map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+            format!("{} /{}{}", text("method"), text("service"), text("path"))
+        })
+        .collect()
 }
 
 fn is_write(entry: &Value) -> bool {

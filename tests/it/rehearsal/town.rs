@@ -159,7 +159,8 @@ impl Town {
         let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
         let (printed, complained) = (read(&printed), read(&complained));
         self.said.lock().unwrap().push_str(&format!("{printed}{complained}"));
-        let complaints: String = complained.lines().filter(|line| !is_log(line)).map(|line| format!("{line}\n")).collect();
+        let complaints: String =
+            complained.lines().filter(|line| !is_log(line)).map(|line| format!("{line}\n")).collect();
         let told = format!("{printed}{complaints}exit {}", exit.code());
         self.plain(&told)
     }
@@ -190,7 +191,8 @@ impl Town {
     pub(crate) fn somebody_stores(&self, tasks: &[Task], status: TaskStatus) {
         self.someone_else_edits_the_state(|mut state| {
             for task in tasks {
-                state = self.applied(state, Operation::SetTask(SetTask::new(*task, TaskStatus::InProgress, self.now())));
+                state =
+                    self.applied(state, Operation::SetTask(SetTask::new(*task, TaskStatus::InProgress, self.now())));
                 if status != TaskStatus::InProgress {
                     let result = Some(format!("Stored by a colleague.\ntask [{task}] status is changed to [{status}]"));
                     let set = SetTask { result, ..SetTask::new(*task, status, self.now()) };

@@ -216,7 +216,8 @@ async fn approved_too_early(town: Town) -> Town {
     town.has_report().await;
     town.payload_is_promoted();
     town.stage_release_succeeds();
-    let before: Vec<Task> = Task::ALL.into_iter().filter(|task| town.state().task(*task).is_some() && *task != TASK).collect();
+    let before: Vec<Task> =
+        Task::ALL.into_iter().filter(|task| town.state().task(*task).is_some() && *task != TASK).collect();
     town.somebody_stores(&before, TaskStatus::Pass);
     town.days_pass(6);
     let told = town.oar("change-advisory-status").await;

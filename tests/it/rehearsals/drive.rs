@@ -166,7 +166,10 @@ async fn a_failed_task_is_tried_again_only_when_somebody_asks() {
 async fn only_one_drives() {
     let town = promoted().await;
     town.someone_else_edits_the_state(|state| {
-        let take = oar::domain::state::operation::Operation::AcquireLease { holder: "a-colleague@1".to_owned(), at: town.now() };
+        let take = oar::domain::state::operation::Operation::AcquireLease {
+            holder: "a-colleague@1".to_owned(),
+            at: town.now(),
+        };
         town.applied(state, take)
     });
     town.new_writes();

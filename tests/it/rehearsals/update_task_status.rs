@@ -34,7 +34,8 @@ async fn a_pass_stays_unless_somebody_says_override_and_why() {
     ");
     assert_eq!(town.file(), file);
 
-    let told = town.oar("update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"").await;
+    let told =
+        town.oar("update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"").await;
     assert_snapshot!(told, @"
     task [Stage Testing] status is changed to [Fail]
     stage-testing went from Pass to Fail
