@@ -6,12 +6,13 @@ NAMES := oarctl job jobctl
 CARGO ?= cargo
 # The C library that josekit links; the rest of the build needs only a compiler.
 PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates
+# cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 packages: ## install missing Debian packages (as root), or name them in one line
 	@missing=""; for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
@@ -30,10 +31,10 @@ rehearse: packages ## build a release binary and rehearse 4.20.17
 test: packages ## all tests
 	$(CARGO) $(TEST_RUNNER) --locked --all-targets
 
-quick: ## rules only: domain and planner
+quick: packages ## rules only: domain and planner
 	$(CARGO) test --locked --lib -- domain:: planner::
 
-check: ## format, lints, documentation
+check: packages ## format, lints, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
@@ -41,8 +42,8 @@ check: ## format, lints, documentation
 snapshots: ## rewrite snapshots and generated reference, then look at `git diff`
 	INSTA_UPDATE=always OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --all-targets
 
-docs: ## regenerate docs/reference
-	OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --test it surface
+docs: ## make docs/reference anew from the program
+	OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --test it -- surface
 
 deny: ## licences, bans and sources of all dependencies
 	$(CARGO) deny --offline check bans licenses sources
@@ -51,23 +52,23 @@ bench: ## time and memory of a rehearsal (median of 5)
 	$(CARGO) build --release --locked
 	tools/bench.sh ./target/release/oar
 
-serve sim: ## the simulator in the foreground; prints what to export
+sim serve: ## the simulator in the foreground; prints what to export
 	$(CARGO) run --locked --release -- sim serve
 
-crash: ## kill the program between two writes and run it again
-	$(CARGO) $(TEST_RUNNER) --locked --test it crash
+crash: packages ## kill the program between two writes and run it again
+	$(CARGO) test --locked --test it -- crash
 
 fuzz: ## parsers against hostile text, a longer run
-	PROPTEST_CASES=20000 $(CARGO) test --locked --test it properties
+	PROPTEST_CASES=20000 $(CARGO) test --locked --test it -- properties
 
 ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
-	@git diff --exit-code -- docs/reference
+	@git diff --exit-code -- docs/reference || { echo "docs/reference differs from what is committed: run make docs and commit"; exit 1; }
 
-install: packages ## oar with its other names into $(PREFIX)/bin
+install: packages ## put oar and its other names into PREFIX/bin (below DESTDIR)
 	$(CARGO) build --release --locked
-	install -D -m 755 target/release/oar $(DESTDIR)$(PREFIX)/bin/oar
-	@for name in $(NAMES); do ln -sf oar $(DESTDIR)$(PREFIX)/bin/$$name; done
+	install -D -m 755 target/release/oar "$(DESTDIR)$(PREFIX)/bin/oar"
+	@for name in $(NAMES); do ln -sf oar "$(DESTDIR)$(PREFIX)/bin/$$name"; done
 
-uninstall: ## removes what install made
+uninstall: ## remove what install made
 	rm -f $(DESTDIR)$(PREFIX)/bin/oar $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(NAMES))

@@ -138,6 +138,7 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         started_at: entry.started(),
         completed_at: entry.completed(),
         job_ref: job_trace::job_of(task, entry),
+        attempts: entry.attempts.len(),
         intent_open: entry.intent.is_some(),
         fail_cause,
         waiting_on: entry.reason.clone().filter(|_| status == TaskStatus::InProgress),

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::core::clock::Clock;
 use crate::core::context::Context;
+use crate::core::error::ErrorClass;
 use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreFault;
 use crate::domain::release::ZStream;
@@ -27,6 +28,9 @@ const MOST_ROUNDS: u32 = 100;
 
 /// The shortest wait of a watching drive: nothing we wait for changes faster.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a watching drive leaves a store alone that did not answer.
+const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a person wants of this drive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +111,11 @@ pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<P
     Ok(plan(&gather::input(ctx, release, wishes, &Memory::default()).await?))
 }
 
+/// Is this the kind of trouble that ends by itself?
+fn passes_by(error: &TaskError) -> bool {
+    matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Corrupt)
+}
+
 struct Lease {
     holder: String,
     epoch: i64,
@@ -129,7 +138,14 @@ async fn rounds(
         if ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
         }
-        let now_plan = plan(&gather::input(ctx, release, wishes, memory).await?);
+        let input = match gather::input(ctx, release, wishes, memory).await {
+            Err(error) if wishes.persistence == Persistence::Watch && passes_by(&error) => {
+                ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
+                continue;
+            }
+            input => input?,
+        };
+        let now_plan = plan(&input);
         if now_plan.actions.is_empty() {
             // A plan that needs a person may still wait for something that comes by itself.
             let Some(recheck_at) = now_plan.recheck_at().filter(|_| wishes.persistence == Persistence::Watch) else {
@@ -150,10 +166,20 @@ async fn rounds(
         if ctx.options.dry_run {
             return Ok(now_plan);
         }
-        if lease.is_none() {
-            *lease = take_lease(ctx, release).await?;
+        let acted = async {
+            if lease.is_none() {
+                *lease = take_lease(ctx, release).await?;
+            }
+            act::carry_out(ctx, release, wishes, &now_plan, memory, tell).await
+        };
+        let acted = acted.await;
+        if let Err(error) = acted {
+            if wishes.persistence != Persistence::Watch || !passes_by(&error) {
+                return Err(error);
+            }
+            // The store of the state is away for a moment; who watches looks again.
+            ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
         }
-        act::carry_out(ctx, release, wishes, &now_plan, memory, tell).await?;
         rounds_without_wait += 1;
         if wishes.persistence == Persistence::Once {
             return Ok(plan(&gather::input(ctx, release, wishes, memory).await?));

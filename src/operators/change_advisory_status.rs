@@ -57,7 +57,9 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
         }
     }
     // The advisories go out only together with the images: their page has to be public.
-    let started = run.state.task(Task::ChangeAdvisoryStatus).and_then(|entry| entry.started());
+    // A pass after a failed one begins a new wait; one that goes on keeps the old end.
+    let goes_on = run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::InProgress;
+    let started = run.state.task(Task::ChangeAdvisoryStatus).filter(|_| goes_on).and_then(|entry| entry.started());
     let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
     let until = deadline(due, Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
     let page = advisory_page(run).await?;

@@ -136,7 +136,18 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     if finished && run.task != Task::TakeOwnership {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    super::dispatch(run, request).await
+    let outcome = super::dispatch(run, request).await?;
+    let before = run.state.status(run.task);
+    Ok(match &outcome {
+        // Something that is not there any more is no verdict: a Pass was one.
+        Outcome::Waiting { on, .. } if before == TaskStatus::Pass => {
+            Outcome::Unchanged { why: format!("{} passed already; this look found only a wait for {on}", run.task) }
+        }
+        Outcome::Blocked { by } if before == TaskStatus::Pass => {
+            Outcome::Unchanged { why: format!("{} passed already; this look found only: {by}", run.task) }
+        }
+        _ => outcome,
+    })
 }
 
 impl<'a> Run<'a> {

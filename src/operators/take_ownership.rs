@@ -171,7 +171,7 @@ fn owner(run: &Run<'_>, given: Option<&str>) -> Result<String, TaskError> {
     }
     Err(TaskError::Refused {
         why: "the owner's mail address is none".to_owned(),
-        next: "give one like name@example.com with -e".to_owned(),
+        next: "give one like NAME@DOMAIN with -e".to_owned(),
     })
 }
 

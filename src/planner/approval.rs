@@ -226,7 +226,9 @@ fn failed(draft: &mut Draft<'_>) {
         return;
     }
     let deadline = input.approval_deadline();
-    let public = input.page == PageState::Accessible || input.prod_release.succeeded();
+    // The production release may be days before its page; one more wait, then a person has to look.
+    let released = input.prod_release.succeeded() && facts.attempts < 2;
+    let public = input.page == PageState::Accessible || released;
     let too_soon = deadline.is_some_and(|at| input.now < at);
     if public || too_soon {
         if world_known(draft) && draft.run(APPROVAL) == Standing::Acting {

@@ -114,6 +114,8 @@ pub struct TaskFacts {
     pub fail_cause: Option<FailCause>,
     /// The Fail was found in this run of the caller, not by an earlier one.
     pub failed_now: bool,
+    /// Attempts that the state remembers.
+    pub attempts: usize,
     /// Automatic retries so far.
     pub retries_used: u32,
     /// Not before this time: the wait before a retry, or the recheck hint of the last run.
@@ -135,6 +137,7 @@ impl Default for TaskFacts {
             intent_open: false,
             fail_cause: None,
             failed_now: false,
+            attempts: 0,
             retries_used: 0,
             not_before: None,
             blocked_by: None,

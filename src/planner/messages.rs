@@ -5,11 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::task::Task;
 
 macro_rules! kinds {
-    ($($severity:ident { $($(#[$doc:meta])* $kind:ident),+ $(,)? })+) => {
+    ($($severity:ident { $(#[doc = $doc:literal] $kind:ident),+ $(,)? })+) => {
         /// What a message is about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub enum Kind {
-            $($($(#[$doc])* $kind),+),+
+            $($(#[doc = $doc] $kind),+),+
         }
 
         impl Kind {
@@ -19,6 +19,11 @@ macro_rules! kinds {
             /// The name in JSON and in notification keys.
             pub const fn name(self) -> &'static str {
                 match self { $($(Self::$kind => stringify!($kind)),+),+ }
+            }
+
+            /// What it tells, for the reference.
+            pub fn meaning(self) -> &'static str {
+                match self { $($(Self::$kind => $doc.trim_ascii()),+),+ }
             }
 
             /// Who has to care.

@@ -12,3 +12,4 @@ mod races;
 mod real_program;
 mod rehearsal;
 mod rehearsals;
+mod surface;

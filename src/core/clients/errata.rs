@@ -141,7 +141,7 @@ impl Errata {
     pub async fn set_owner(&self, id: AdvisoryId, email: &str) -> Result<(), ClientError> {
         let call = self.http.put("set the owner of an advisory", Repeat::Converges, &format!("/api/v1/erratum/{id}"));
         let answer = call.form(&[("advisory[assigned_to_email]", email)]).accept(&[400, 422]).send().await?;
-        refusal(&answer).map_or(Ok(()), Err)
+        refusal(&answer).map_or_else(|| answer.done(), Err)
     }
 
     /// Moves an advisory: `POST /api/v1/erratum/{id}/change_state`. Look first: read the state before
@@ -154,7 +154,7 @@ impl Errata {
         let path = format!("/api/v1/erratum/{id}/change_state");
         let call = self.http.post("move an advisory", Repeat::LookFirst, &path);
         let answer = call.form(&[("new_state", to.as_str())]).accept(&[400, 422]).send().await?;
-        refusal(&answer).map_or(Ok(()), Err)
+        refusal(&answer).map_or_else(|| answer.done(), Err)
     }
 }
 

@@ -136,9 +136,10 @@ impl Github {
     }
 
     fn contents(&self, path: &str) -> String {
-        let encoded: Vec<String> =
-            path.split('/').map(|part| url::form_urlencoded::byte_serialize(part.as_bytes()).collect()).collect();
-        format!("/repos/{}/contents/{}", self.repository, encoded.join("/"))
+        let encoded: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        // A form spells a space as plus sign, a path does not.
+        let encoded = encoded.replace('+', "%20").replace("%2F", "/");
+        format!("/repos/{}/contents/{encoded}", self.repository)
     }
 
     fn file(&self, answer: &Answer) -> Result<GithubFile, ClientError> {

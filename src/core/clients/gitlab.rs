@@ -306,7 +306,7 @@ impl Gitlab {
         repeat: Repeat,
         endpoint: Result<E, B>,
     ) -> Result<(), ClientError> {
-        Connection::new(&self.http, op, repeat).bytes(endpoint).await.map(|_| ())
+        Connection::new(&self.http, op, repeat).done(endpoint).await
     }
 }
 

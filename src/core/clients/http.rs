@@ -543,6 +543,18 @@ impl Answer {
         std::str::from_utf8(&self.body).map_err(|_| refuse("not UTF-8"))
     }
 
+    /// Is this a confirmation whose body says nothing that we need? A login page with status 200 is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Unreadable`] for a web page: a write may or may not have happened.
+    pub fn done(&self) -> Result<(), ClientError> {
+        if self.is_web_page() {
+            return Err(ClientError::unreadable(self.service, self.op, "a web page instead of a confirmation"));
+        }
+        Ok(())
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

@@ -199,7 +199,7 @@ impl Jira {
             JiraApi::Server => json!({ "name": account.as_str() }),
         };
         let path = self.path(&format!("/issue/{key}/assignee"));
-        self.http.put("assign an issue", Repeat::Converges, &path).json(&body).send().await.map(|_| ())
+        self.http.put("assign an issue", Repeat::Converges, &path).json(&body).send().await?.done()
     }
 
     /// The steps that the workflow offers now: `GET /issue/{key}/transitions`. Reads.
@@ -225,7 +225,7 @@ impl Jira {
     pub async fn transition(&self, key: &JiraKey, step: &Transition) -> Result<(), ClientError> {
         let path = self.path(&format!("/issue/{key}/transitions"));
         let body = json!({ "transition": { "id": step.id } });
-        self.http.post("move an issue", Repeat::LookFirst, &path).json(&body).send().await.map(|_| ())
+        self.http.post("move an issue", Repeat::LookFirst, &path).json(&body).send().await?.done()
     }
 
     fn path(&self, rest: &str) -> String {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::error::ClientError;
+use super::error::{ClientError, Fault};
 use super::http::{Answer, ServiceHttp};
 use crate::domain::ids::Digest;
 
@@ -125,8 +125,12 @@ impl Registry {
     /// The anonymous token a registry wants, or nothing for one that wants none.
     async fn token(&self, op: &'static str, repository: &str) -> Result<Option<String>, ClientError> {
         let answer = self.http.get(op, "/v2/").accept(&[401]).send().await?;
-        let Some(challenge) = answer.header("www-authenticate").filter(|_| answer.status.as_u16() == 401) else {
-            return Ok(None);
+        if answer.status.is_success() {
+            // A registry without accounts; a web page comes from somebody in between.
+            return answer.done().map(|()| None);
+        }
+        let Some(challenge) = answer.header("www-authenticate") else {
+            return Err(ClientError::new(self.http.service(), op, Fault::Unauthorized(answer.status.as_u16())));
         };
         let part = |name: &str| {
             let start = challenge.find(&format!("{name}=\""))? + name.len() + 2;

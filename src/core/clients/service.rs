@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 macro_rules! services {
-    ($($(#[$doc:meta])* $variant:ident = $id:literal, $env:literal;)*) => {
+    ($(#[doc = $doc:literal] $variant:ident = $id:literal, $env:literal;)*) => {
         /// A service by its id.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Service {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = $doc] $variant,)*
         }
 
         impl Service {
@@ -19,6 +19,13 @@ macro_rules! services {
             pub const fn id(self) -> &'static str {
                 match self {
                     $(Self::$variant => $id,)*
+                }
+            }
+
+            /// What it is, for the reference.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc.trim_ascii(),)*
                 }
             }
 

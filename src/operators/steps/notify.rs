@@ -150,6 +150,9 @@ async fn mention(slack: &Slack, handle: Option<&str>) -> (String, Option<String>
 }
 
 fn told(error: &EffectError) -> String {
+    if let EffectError::Unknown { cause: Some(cause), .. } = error {
+        return format!("the message may have got lost ({cause}); it is not sent a second time");
+    }
     format!("{error}; {}", error.next_step())
 }
 
@@ -187,7 +190,7 @@ fn posts(run: &Run<'_>, outcome: &Outcome) -> Vec<Post> {
             }
             let since = job.triggered_at.map(|at| at.to_string()).unwrap_or_default();
             let page = job.url.as_deref().unwrap_or("its page does not exist yet");
-            vec![post(format!("job/{since}"), format!("{} {name} was started: {page}", bold(release)))]
+            vec![post(format!("job/{task}/{since}"), format!("{} {name} was started: {page}", bold(release)))]
         }
         (Task::ChangeAdvisoryStatus, Outcome::Passed { summary }) => {
             vec![post("approved".to_owned(), format!("{} is approved: {}", bold(release), escaped(summary)))]

@@ -26,7 +26,7 @@ async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
     let image = catalog.image(&digest).await.unwrap().unwrap();
     let now = stage.clock.now();
     let present = image.grades.iter().find(|grade| grade.start < Some(now) && grade.end > Some(now)).unwrap();
-    assert_eq!((image.grades.len(), present.grade.clone()), (3, Grade::from_wire("D")));
+    assert_eq!((image.grades.len(), present.grade), (3, Grade::from_wire("D")));
     let found = catalog.vulnerabilities(&image).await.unwrap();
     assert_eq!(found.iter().map(|one| one.sources.len()).collect::<Vec<_>>(), [1, 1], "a text and a list");
     let unknown: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
@@ -52,7 +52,7 @@ async fn words_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_fol
     let read = async |http| {
         let catalog = CatalogStage::new(http);
         let image = catalog.image(&digest).await.unwrap().unwrap();
-        assert_eq!((image.grades[0].grade.clone(), image.grades[0].start), (Grade::Unknown, None));
+        assert_eq!((image.grades[0].grade, image.grades[0].start), (Grade::Unknown, None));
         catalog.vulnerabilities(&image).await
     };
     assert_eq!(canned(ID, 200, future, read).await.unwrap_err().class(), ErrorClass::Corrupt);

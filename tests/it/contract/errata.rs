@@ -16,10 +16,8 @@ fn numbers(stage: &Stage) -> (AdvisoryId, AdvisoryId) {
 }
 
 fn why(error: ClientError) -> String {
-    match error.fault {
-        Wrong::Refused(why) => why,
-        other => panic!("not refused but {other:?}"),
-    }
+    let Wrong::Refused(why) = error.fault else { panic!("not refused but {:?}", error.fault) };
+    why
 }
 
 #[tokio::test]

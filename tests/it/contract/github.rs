@@ -20,10 +20,9 @@ async fn write(github: &Github, text: &str, sha: Option<&str>) -> Result<WriteAn
 }
 
 async fn read(github: &Github) -> GithubFile {
-    match github.read_file("z-stream", PATH).await.unwrap() {
-        ReadAnswer::File(file) => file,
-        other => panic!("not a file but {other:?}"),
-    }
+    let answer = github.read_file("z-stream", PATH).await.unwrap();
+    let ReadAnswer::File(file) = answer else { panic!("not a file but {answer:?}") };
+    file
 }
 
 #[tokio::test]

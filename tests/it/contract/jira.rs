@@ -135,7 +135,7 @@ async fn the_simulator_refuses_what_jira_refuses() {
                 ("GET /rest/api/3/issue/OCPBUGS-1", "", 404, "do not have permission to see it"),
                 ("GET /rest/api/3/search?jql=project%20%3D%20CVP", "", 410, "has been removed"),
                 ("GET /rest/api/3/search/jql", "", 400, "Unbounded JQL"),
-                ("GET /rest/api/3/search/jql?jql=project%20is%20nice", "", 400, ""),
+                ("GET /rest/api/3/search/jql?jql=colour%20%3D%20red", "", 400, ""),
                 ("GET /rest/api/3/search/jql?jql=project%3DOCPBUGS&nextPageToken=old", "", 400, "nextPageToken"),
                 ("GET /rest/api/3/user/search", "", 400, "must be provided"),
                 (&at("POST", "/transitions"), r#"{"transition":{"id":"999"}}"#, 400, ""),

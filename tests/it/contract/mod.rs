@@ -20,3 +20,4 @@ mod registry;
 mod release_controller;
 mod signatures;
 mod slack;
+mod way_out;

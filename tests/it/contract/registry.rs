@@ -1,6 +1,7 @@
 use oar::core::clients::registry::Registry;
 use oar::core::clients::service::Service::Registry as ID;
 use oar::core::error::ErrorClass;
+use oar::sim::journal::PLACEHOLDER;
 
 use super::stage::{Means, Operation, Stage, canned};
 
@@ -15,7 +16,7 @@ async fn a_payload_tells_its_version_and_its_page_once_it_is_promoted() {
     stage.hours_pass(20);
     let metadata = registry.payload_metadata(PAYLOADS, TAG).await.unwrap().unwrap();
     assert_eq!(metadata.version, "4.20.17");
-    assert_eq!(metadata.advisory_url, Some(stage.plan.portal_url(stage.sim.base_url())));
+    assert_eq!(metadata.advisory_url, Some(stage.plan.portal_url(PLACEHOLDER)));
 }
 
 #[tokio::test]
@@ -25,8 +26,8 @@ async fn bad_weather_is_told_by_its_class() {
     let registry = Registry::new(stage.client(ID));
     let read = async || registry.payload_metadata(PAYLOADS, TAG).await;
     let reads = |path| Operation::reads(ID, path);
-    // Without a challenge the first look needs no token; what follows is then refused.
-    reads("^/v2/$").on_page(Means::Error(ErrorClass::Auth)).on_cut(Means::Answer).in_bad_weather(&stage, read).await;
+    // The first look asks for the challenge in a header; its body says nothing.
+    reads("^/v2/$").on_cut(Means::Answer).in_bad_weather(&stage, read).await;
     reads("^/v2/auth").in_bad_weather(&stage, read).await;
     reads("/manifests/4").on_404(Means::Answer).in_bad_weather(&stage, read).await;
     reads("/manifests/sha256").in_bad_weather(&stage, read).await;

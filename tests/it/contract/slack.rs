@@ -7,6 +7,9 @@ use oar::sim::faults::{Fault, Rule};
 
 use super::stage::{Operation, Stage, canned};
 
+/// A group that the simulated workspace has from the start.
+const GROUP: &str = "example-qe";
+
 #[tokio::test]
 async fn a_message_reaches_channel_and_thread_and_names_people() {
     let stage = Stage::open().await;
@@ -16,7 +19,7 @@ async fn a_message_reaches_channel_and_thread_and_names_people() {
     slack.post_message("#team-qe-release", "again", Some(&ts)).await.unwrap();
     assert!(slack.user_id("lead@example.com").await.unwrap().unwrap().starts_with('U'));
     assert_eq!(slack.user_id("nobody@example.com").await.unwrap(), None);
-    assert!(slack.group_id("openshift-qe").await.unwrap().unwrap().starts_with('S'));
+    assert!(slack.group_id(GROUP).await.unwrap().unwrap().starts_with('S'));
     assert_eq!(slack.group_id("no-such-group").await.unwrap(), None);
 
     let facts = stage.facts();
@@ -62,7 +65,7 @@ async fn bad_weather_is_told_by_its_class_and_posts_nothing_twice() {
     assert_eq!(stage.facts().slack.messages.len(), 1, "in all that weather one message was posted");
     let reads = |path| Operation::reads(ID, path);
     reads("users.lookupByEmail").in_bad_weather(&stage, async || slack.user_id("lead@example.com").await).await;
-    reads("usergroups.list").in_bad_weather(&stage, async || slack.group_id("openshift-qe").await).await;
+    reads("usergroups.list").in_bad_weather(&stage, async || slack.group_id(GROUP).await).await;
 }
 
 #[tokio::test]

@@ -44,6 +44,36 @@ impl Town {
         self.happens(Event::SignaturePublished);
     }
 
+    /// Every advisory was pushed to staging by somebody else.
+    pub(crate) fn everything_is_pushed(&self) {
+        let mut facts = self.simulator.world().facts();
+        let now = facts.now;
+        let facts = &mut *facts;
+        for (id, advisory) in &mut facts.errata.advisories {
+            advisory.rhnqa = true;
+            let push = errata::PushJob {
+                id: *id,
+                advisory: *id,
+                target: advisory.content.stage_target().to_owned(),
+                status: errata::PushStatus::Complete,
+                respin: advisory.respin_count,
+                created_at: now,
+                updated_at: now,
+            };
+            facts.errata.pushes.insert(*id, push);
+        }
+    }
+
+    /// A CVE tracker is taken off its advisory.
+    pub(crate) fn a_tracker_is_detached(&self) {
+        let mut facts = self.simulator.world().facts();
+        let facts = &mut *facts;
+        let tracker = facts.elliott.brew.values().flatten().next().expect("a tracker").clone();
+        for advisory in facts.errata.advisories.values_mut() {
+            advisory.jira_issues.remove(&tracker);
+        }
+    }
+
     /// Running pushes get the time that they need.
     pub(crate) fn push_finishes(&self) {
         self.time_passes("50m");

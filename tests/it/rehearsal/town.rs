@@ -53,6 +53,7 @@ pub(crate) async fn prepared() -> Town {
         Task::AnalyzeCandidateBuild,
     ];
     town.somebody_stores(&done, TaskStatus::Pass);
+    town.everything_is_pushed();
     town
 }
 
@@ -81,7 +82,7 @@ impl Town {
     pub(crate) async fn founded(scenario: &str, change: impl FnOnce(&mut ReleasePlan)) -> Self {
         let release: ZStream = RELEASE.parse().unwrap();
         let mut scenario = Scenario::named(scenario, Some(&release), None).unwrap();
-        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (64, 6);
         change(&mut scenario.plan);
         let clock = VirtualClock::starting_at(scenario.start());
         let options = StartOptions { port: 0, scenario, seed: 1, clock: clock.clone(), faults: Faults::none() };

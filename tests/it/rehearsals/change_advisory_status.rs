@@ -1,5 +1,5 @@
 use insta::assert_snapshot;
-use oar::domain::task::{Task, TaskStatus};
+use oar::domain::task::{Flow, Task, TaskStatus};
 use oar::sim::services::gitlab::MrState;
 
 use crate::rehearsal::{Town, promoted, ready_to_approve};
@@ -57,12 +57,24 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
 
     town.advisory_page_opens();
     assert_snapshot!(town.oar("change-advisory-status").await, @"
-    error: change-advisory-status of 4.20.17 could not be carried out
-      why:  errata refused: Staging push is not complete (move an advisory)
-      next: look at what errata says above; if the request itself is wrong, report it as a bug of oar
-    exit 2
+    change-advisory-status Pass: the shipment is approved and advisories 170171, 170172 are in REL_PREP or later
+      did:  move advisory 170171 to REL_PREP
+      did:  move advisory 170172 to REL_PREP
+      did:  close ART-22018
+      did:  close ART-22019
+      did:  close ART-22020
+      did:  tell qe-release on Slack
+      next: oar -r 4.20.17 plan shows what comes next
+    exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"POST /errata/api/v1/erratum/170171/change_state");
+    assert_snapshot!(town.new_writes(), @"
+    POST /errata/api/v1/erratum/170171/change_state
+    POST /errata/api/v1/erratum/170172/change_state
+    POST /jira/rest/api/3/issue/ART-22018/transitions
+    POST /jira/rest/api/3/issue/ART-22019/transitions
+    POST /jira/rest/api/3/issue/ART-22020/transitions
+    POST /slack/chat.postMessage
+    ");
     town.expect_task(TASK, TaskStatus::Pass);
     assert_eq!((town.advisory_state("rpm"), town.advisory_state("rhcos")), ("REL_PREP", "REL_PREP"));
 
@@ -86,10 +98,9 @@ async fn every_pass_of_the_approval_does_only_what_is_missing() {
     town.new_writes();
     let file = town.file();
     assert_snapshot!(town.oar("change-advisory-status").await, @"
-    error: change-advisory-status of 4.20.17 could not be carried out
-      why:  errata refused: Staging push is not complete (move an advisory)
-      next: look at what errata says above; if the request itself is wrong, report it as a bug of oar
-    exit 2
+    change-advisory-status Pass: nothing to do, change-advisory-status passed already
+      next: oar -r 4.20.17 plan shows what comes next
+    exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");
     assert_eq!(town.file(), file);
@@ -201,11 +212,19 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     let town = approved_too_early(town).await;
     town.days_pass(4);
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"");
+    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    change-advisory-status Fail: the advisory page was not public by 2026-06-12T00:00:00Z
+      next: look into it; then: oar -r 4.20.17 drive --retry change-advisory-status, or waive it with a reason
+    exit 5
+    ");
     town.expect_task(TASK, TaskStatus::Fail);
 
     // A later try has two fresh days.
-    assert_snapshot!(town.oar("change-advisory-status").await, @"");
+    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
+      next: oar -r 4.20.17 change-advisory-status again in 30 min
+    exit 0
+    ");
     town.expect_task(TASK, TaskStatus::InProgress);
     assert_eq!(town.writes_to("/approve"), 1);
 
@@ -216,9 +235,9 @@ async fn approved_too_early(town: Town) -> Town {
     town.has_report().await;
     town.payload_is_promoted();
     town.stage_release_succeeds();
-    let before: Vec<Task> =
-        Task::ALL.into_iter().filter(|task| town.state().task(*task).is_some() && *task != TASK).collect();
+    let before: Vec<Task> = Task::tracked(Flow::Konflux).filter(|task| *task != TASK).collect();
     town.somebody_stores(&before, TaskStatus::Pass);
+    town.everything_is_pushed();
     town.days_pass(6);
     let told = town.oar("change-advisory-status").await;
     assert!(told.ends_with("exit 0"), "{told}");

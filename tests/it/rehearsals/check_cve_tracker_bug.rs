@@ -15,14 +15,15 @@ fn attach_everything(town: &Town) {
 #[tokio::test]
 async fn missed_trackers_are_told_and_hold_nobody_up() {
     let town = reported().await;
+    town.a_tracker_is_detached();
 
     assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
-    check-cve-tracker-bug Pass: every CVE tracker of the release is attached
+    check-cve-tracker-bug Pass: checked: 1 CVE trackers are attached nowhere; ART has to attach them
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
-    4.20.17 has no issues
+    0c0546ee  note      1 CVE trackers are attached nowhere, ART has to attach them: OCPBUGS-220181 (check-cve-tracker-bug)
     exit 0
     ");
     assert_snapshot!(town.posted_messages().join("\n"), @"");
@@ -34,6 +35,7 @@ async fn missed_trackers_are_told_and_hold_nobody_up() {
 #[tokio::test]
 async fn the_same_missed_trackers_are_told_once() {
     let town = reported().await;
+    town.a_tracker_is_detached();
     town.oar("check-cve-tracker-bug").await;
     town.new_writes();
 
@@ -48,6 +50,7 @@ async fn the_same_missed_trackers_are_told_once() {
 #[tokio::test]
 async fn attached_trackers_close_the_issue_of_the_last_check() {
     let town = reported().await;
+    town.a_tracker_is_detached();
     town.oar("check-cve-tracker-bug").await;
     attach_everything(&town);
 
@@ -57,7 +60,8 @@ async fn attached_trackers_close_the_issue_of_the_last_check() {
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
-    4.20.17 has no issues
+    0c0546ee  resolved  1 CVE trackers are attached nowhere, ART has to attach them: OCPBUGS-220181 (check-cve-tracker-bug)
+              -> every CVE tracker of the release is attached
     exit 0
     ");
 

@@ -77,7 +77,7 @@ async fn the_pipeline_is_started_once_followed_and_passes() {
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
-    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=quay.io%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
+    POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=registry.example.com%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
     POST /slack/chat.postMessage
     ");
     town.time_passes("2m");

@@ -91,7 +91,7 @@ async fn a_word_that_is_no_mail_address_touches_nothing() {
     assert_snapshot!(town.oar("take-ownership -e lead").await, @"
     error: take-ownership of 4.20.17 could not be carried out
       why:  the owner's mail address is none
-      next: give one like [EMAIL_REDACTED] with -e
+      next: give one like NAME@DOMAIN with -e
     exit 2
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -129,7 +129,7 @@ async fn jira_and_slack_are_best_effort() {
       did:  set the owner of advisory 170172
       did:  name the lead on the merge request
       note: sub-tasks of ART-22017 were not all assigned: jira answered HTTP 503 (read an issue)
-      note: nobody was told on Slack: nobody knows whether this happened: post a message to qe-release; look at the service whether it happened (post a message to qe-release); then run it again: it looks before it acts
+      note: nobody was told on Slack: the message may have got lost (slack answered HTTP 503 (post message)); it is not sent a second time
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");

@@ -42,6 +42,15 @@ impl<'a> Connection<'a> {
         self.raw(endpoint).await
     }
 
+    /// A write whose answer says nothing that we need.
+    pub(super) async fn done<E: Endpoint + Sync, B: std::fmt::Display>(
+        &self,
+        endpoint: Result<E, B>,
+    ) -> Result<(), ClientError> {
+        let body = self.bytes(endpoint).await?;
+        self.answer(body).done()
+    }
+
     /// One object.
     pub(super) async fn one<T: DeserializeOwned, E: Endpoint + Sync, B: std::fmt::Display>(
         &self,
@@ -76,8 +85,12 @@ impl<'a> Connection<'a> {
     }
 
     fn read<T: DeserializeOwned>(&self, body: Vec<u8>) -> Result<T, ClientError> {
+        self.answer(body).json()
+    }
+
+    fn answer(&self, body: Vec<u8>) -> Answer {
         let (service, op, status) = (self.http.service(), self.op, StatusCode::OK);
-        Answer { service, op, status, headers: HeaderMap::new(), body: body.into() }.json()
+        Answer { service, op, status, headers: HeaderMap::new(), body: body.into() }
     }
 
     fn unreadable(&self, why: &str) -> ClientError {

@@ -136,7 +136,9 @@ fn real_addresses_inside_data_lead_to_the_simulator() {
         );
     }
     let rewrite = |url: &str| settings.services.rewrite(url);
-    let (aliases, _) = FileLayer::parse(None, DEFAULTS).unwrap().get("services.registry.aliases").unwrap();
+    let (none, built_in) = (FileLayer::default(), FileLayer::parse(None, DEFAULTS).unwrap());
+    let (env, flags) = (Env::default(), Flags::default());
+    let (aliases, _) = Sources::new(&flags, &env, &none, &built_in).built_in("services.registry.aliases").unwrap();
     for alias in aliases.split(',') {
         assert_eq!(rewrite(&format!("{alias}/v2/")), format!("{SIM}/registry/v2/"));
     }
@@ -187,10 +189,10 @@ fn the_allow_list_names_hosts() {
 #[test]
 fn registries_can_be_mapped_one_by_one() {
     let settings =
-        load(&Env::default().with("OAR_REGISTRY_MAP", "registry.example.com=http://127.0.0.1:5000/"), "").unwrap();
-    assert_eq!(settings.services.registry_url("registry.example.com"), "http://127.0.0.1:5000");
+        load(&Env::default().with("OAR_REGISTRY_MAP", "images.example.com=http://127.0.0.1:5000/"), "").unwrap();
+    assert_eq!(settings.services.registry_url("images.example.com"), "http://127.0.0.1:5000");
     assert_eq!(settings.services.registry_url("registry.example.com"), "https://registry.example.com");
-    assert!(told(load(&Env::default().with("OAR_REGISTRY_MAP", "registry.example.com"), "")).contains("from=to"));
+    assert!(told(load(&Env::default().with("OAR_REGISTRY_MAP", "images.example.com"), "")).contains("from=to"));
 }
 
 #[test]

@@ -142,7 +142,9 @@ async fn a_dry_run_sends_nothing_and_shows_what_waits() {
 async fn a_file_in_a_folder_keeps_nothing_for_later() {
     let folder = tempfile::tempdir().unwrap();
     let repo = super::super::repo::Repo::Directory(folder.path().to_owned());
-    let clock = crate::core::clock::Clock::Virtual(crate::core::clock::VirtualClock::starting_at(at("2026-01-01T00:00:00Z")));
-    let local = StateBox::new(repo, "z-stream".to_owned(), super::super::fake_github::LIMITS, clock, Default::default());
+    let clock =
+        crate::core::clock::Clock::Virtual(crate::core::clock::VirtualClock::starting_at(at("2026-01-01T00:00:00Z")));
+    let local =
+        StateBox::new(repo, "z-stream".to_owned(), super::super::fake_github::LIMITS, clock, Default::default());
     assert!(local.keeping(folder.path(), true).later.is_none());
 }
