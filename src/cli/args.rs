@@ -249,3 +249,13 @@ pub enum IssueCommand {
     /// List the issues
     List,
 }
+
+/// Reads a chance between 0 and 1.
+///
+/// # Errors
+///
+/// The text is no such number.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
+    rate.ok_or_else(|| "it takes a number from 0 to 1, such as 0.05".to_owned())
+}

@@ -18,17 +18,17 @@ use crate::planner::plan::{Action, Plan, Verdict};
 
 /// Shows what is next and why. Writes nothing.
 pub(super) async fn plan(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
-    let (ctx, release) = (call.context()?, call.release()?);
+    let (release, ctx) = (call.release()?, call.context()?);
     let wishes = wishes(args)?;
     let plan = drive::look(&ctx, &release, &wishes).await;
-    let plan = plan.map_err(|error| call.told_task(&format!("the plan of {release}"), error))?;
+    let plan = plan.map_err(|error| call.told_task(&format!("{release} could not be planned"), error))?;
     call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));
     Ok(Exit::Done)
 }
 
 /// Drives the release and shows what happens as it happens.
 pub(super) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
-    let (ctx, release) = (call.context()?, call.release()?);
+    let (release, ctx) = (call.release()?, call.context()?);
     let wishes = wishes(args)?;
     let plan = run(call, &ctx, &release, &wishes).await?;
     call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));

@@ -22,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 
 use crate::core::config::env::Env;
+use crate::core::error::ErrorClass;
 use args::{Cli, NAMES};
 use exit::Exit;
 use logging::{LogClock, Verbosity};
 use outside::{Outside, Stream};
+use render::Told;
 
 /// The program: reads its surroundings, runs, and says how it ended.
 pub fn main() -> ExitCode {
@@ -81,11 +83,11 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let color = if outside.out_is_terminal { clap::ColorChoice::Auto } else { clap::ColorChoice::Never };
     let matches = match Cli::command().color(color).try_get_matches_from(&words) {
         Ok(matches) => matches,
-        Err(message) => return show_clap(&outside, &message),
+        Err(message) => return show_clap(&outside, &words, &message),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(message) => return show_clap(&outside, &message),
+        Err(message) => return show_clap(&outside, &words, &message),
     };
     let verbosity = match cli.verbose {
         0 => Verbosity::Quiet,
@@ -108,14 +110,36 @@ fn with_own_name(args: &[String]) -> Vec<String> {
     words
 }
 
-fn show_clap(outside: &Outside, message: &clap::Error) -> Exit {
+fn show_clap(outside: &Outside, words: &[String], message: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     let text = message.render();
-    let text = if outside.out_is_terminal { text.ansi().to_string() } else { text.to_string() };
     if matches!(message.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let text = if outside.out_is_terminal { text.ansi().to_string() } else { text.to_string() };
         outside.out.line(text.trim_end());
         return Exit::Done;
     }
-    outside.err.line(text.trim_end());
-    Exit::Usage
+    let told = usage(&text.to_string());
+    if words.iter().any(|word| word == "--json") {
+        outside.out.line(format!("{:#}", told.json()));
+    }
+    outside.err.line(told.text());
+    told.exit
+}
+
+/// A command line that makes no sense, in the form of every other error.
+fn usage(text: &str) -> Told {
+    let text = text.trim_end().trim_start_matches("error: ");
+    let (why, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let hint = rest.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
+    let usage = rest.lines().map(str::trim).find(|line| line.starts_with("Usage: "));
+    let help = "oar --help, or oar COMMAND --help, shows what is possible";
+    let next: Vec<&str> = hint.into_iter().chain(usage).chain([help]).collect();
+    Told {
+        what: "the command line makes no sense".to_owned(),
+        why: why.lines().map(|line| line.trim().to_owned()).collect(),
+        done: Vec::new(),
+        next: next.join("\n"),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    }
 }

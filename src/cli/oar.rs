@@ -95,13 +95,15 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
             task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date }).await
         }
         Command::Status => {
-            let (ctx, release) = (call.context()?, call.release()?);
-            let view = status::of(&ctx, &release).await.map_err(|error| call.told_task("the status", error))?;
+            let (release, ctx) = (call.release()?, call.context()?);
+            let view = status::of(&ctx, &release)
+                .await
+                .map_err(|error| call.told_task(&format!("the status of {release} cannot be shown"), error))?;
             call.show(&view.text(), &view.json());
             Ok(Exit::Done)
         }
         Command::UpdateTaskStatus { task, status, reason, override_ } => {
-            let (ctx, release) = (call.context()?, call.release()?);
+            let (release, ctx) = (call.release()?, call.context()?);
             let by_hand = update_task_status::ByHand { task, status, reason, may_change_pass: override_ };
             let told = update_task_status::run(&ctx, &release, by_hand).await;
             let told = told.map_err(|error| call.told_task(&format!("{task} of {release} could not be set"), error))?;
@@ -116,7 +118,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::Rehearse(args) => rehearse::run(call, args).await,
         Command::Sim(command) => sim::run(call, command).await,
         Command::Ctl { command: CtlCommand::ApprovalChecker } => {
-            let (ctx, release) = (call.context()?, call.release()?);
+            let (release, ctx) = (call.release()?, call.context()?);
             let report = crate::agents::approval_checker::pass(&ctx, &release).await;
             let report = report.map_err(|failure| Told::failure(&failure))?;
             call.show(&render::report_text(&report), &render::report_json(&report));
@@ -133,7 +135,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
 }
 
 async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
-    let (ctx, release) = (call.context()?, call.release()?);
+    let (release, ctx) = (call.release()?, call.context()?);
     let report = run::run_task(&ctx, &release, request).await.map_err(|failure| Told::failure(&failure))?;
     call.show(&render::report_text(&report), &render::report_json(&report));
     Ok(Exit::of_outcome(&report.outcome))
@@ -147,13 +149,13 @@ async fn analyze(call: &Call, which: Which, decide: Decide) -> Result<Exit, Told
 }
 
 async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
-    let (ctx, release) = (call.context()?, call.release()?);
+    let (release, ctx) = (call.release()?, call.context()?);
     let told = match command {
         IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,
         IssueCommand::Resolve { issue, resolution } => issues::resolve(&ctx, &release, &issue, &resolution).await,
         IssueCommand::List => issues::list(&ctx, &release).await,
     };
-    let told = told.map_err(|error| call.told_task(&format!("the issues of {release}"), error))?;
+    let told = told.map_err(|error| call.told_task(&format!("the issues of {release} could not be handled"), error))?;
     call.show(&told.text, &told.json);
     Ok(Exit::Done)
 }
@@ -175,10 +177,15 @@ async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> 
     if !command.means_the_release() {
         return Ok(state::run(command, form, &mut call.outside.out.clone(), &mut call.outside.err.clone()));
     }
-    let (ctx, release) = (call.context()?, call.release()?);
-    let loaded = ctx.statebox.load(&release).await.map_err(|error| call.told_task("the state", error.into()))?;
+    let (release, ctx) = (call.release()?, call.context()?);
+    let loaded = ctx
+        .statebox
+        .load(&release)
+        .await
+        .map_err(|error| call.told_task(&format!("the state of {release} cannot be shown"), error.into()))?;
     let missing = || TaskError::NoState { release: release.clone() };
-    let state = loaded.ok_or_else(|| call.told_task("the state", missing()))?.state;
+    let state =
+        loaded.ok_or_else(|| call.told_task(&format!("the state of {release} cannot be shown"), missing()))?.state;
     call.outside.out.line(match command {
         StateCommand::Check { .. } => state::check(&release.state_path(), &state),
         StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => state::show(&state, form),
@@ -241,13 +248,14 @@ impl Call {
     /// Settings that cannot be used, or a missing credential of the state store.
     pub fn context(&self) -> Result<Context, Told> {
         let settings = Arc::new(self.settings()?);
-        let clock = Context::clock_of(&settings).map_err(|error| told_config("the start", &error))?;
+        let clock =
+            Context::clock_of(&settings).map_err(|error| told_config("the environment of this call", &error))?;
         // A second context of one call keeps the first clock.
         let clock = self.clock.get_or_init(|| clock).clone();
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
         let ctx = Context::new(settings, clock, self.cancel.clone(), actor, options)
-            .map_err(|error| told_config("the start", &error))?;
+            .map_err(|error| told_config("the environment of this call", &error))?;
         // A second context of one call changes the same state.
         let _ = self.statebox.set(ctx.statebox.clone());
         Ok(ctx)

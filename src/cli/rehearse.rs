@@ -46,7 +46,7 @@ pub struct RehearseArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Chance per request of one random fault, 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = super::args::rate)]
     pub faults: f64,
     /// Write every request of the rehearsal to this file, one JSON line each
     #[arg(long, value_name = "FILE")]

@@ -32,7 +32,7 @@ pub enum SimCommand {
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Chance per request of one random fault, 0 to 1
-        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = super::args::rate)]
         faults: f64,
     },
     /// List the scenarios

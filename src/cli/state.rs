@@ -111,7 +111,7 @@ pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dy
 pub fn show(state: &State, form: Form) -> String {
     match form {
         Form::Json => format!("{}\n", state.to_json()),
-        Form::Text => text_of(state),
+        Form::Text => super::render::clean(&text_of(state)),
     }
 }
 

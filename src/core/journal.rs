@@ -41,7 +41,8 @@ impl RunLog {
         match level {
             Level::Info => tracing::info!("{message}"),
             Level::Warning => tracing::warn!("{message}"),
-            Level::Error => tracing::error!("{message}"),
+            // The door tells how a run ended; told here as well, it would stand there twice.
+            Level::Error => tracing::debug!("{message}"),
         }
         let line = format!("{}: {}: {message}", stamp(at), level.as_str());
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Wishes;
 use super::memory::Memory;
+use super::{Persistence, Wishes};
 use crate::core::config::settings::StagePolicy as StageSetting;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
@@ -56,7 +56,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
             input.source = StateSource::None;
             return Ok(input);
         }
-        Err(error) if matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit) => {
+        Err(error) if sits_out(wishes, error.class()) => {
             input.source = StateSource::Unavailable { why: error.to_string() };
             return Ok(input);
         }
@@ -68,6 +68,16 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     lacking(&mut input, ctx, memory);
     let assembly = match run.assembly().await {
         Ok(assembly) => assembly,
+        Err(error) if sits_out(wishes, error.class()) => {
+            input.source = StateSource::Unavailable { why: error.to_string() };
+            return Ok(input);
+        }
+        // Build data that nobody can reach says nothing about what ART has completed.
+        Err(error @ TaskError::Service(_))
+            if matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit) =>
+        {
+            return Err(error);
+        }
         Err(error) => {
             input.not_ready = vec![error.to_string()];
             return Ok(input);
@@ -82,6 +92,11 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     input.candidate_build = candidate.or_else(|| assembly.candidate_builds.get("x86_64").cloned());
     from_services(&mut input, &run).await;
     Ok(input)
+}
+
+/// A drive that stays waits for an outage to end; one that ends anyway tells the outage itself.
+fn sits_out(wishes: &Wishes, class: ErrorClass) -> bool {
+    wishes.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
 }
 
 fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {

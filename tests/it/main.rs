@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
 mod architecture;
+mod bad_input;
 mod config;
 mod contract;
 mod corpus;

@@ -120,6 +120,13 @@ impl ClientError {
                     self.service
                 )
             }
+            Fault::Status(429) if self.retry_after_s.is_some_and(|seconds| seconds >= 60) => {
+                let minutes = self.retry_after_s.unwrap_or_default().div_ceil(60);
+                format!("wait {minutes} min, the service asks for that, and run it again")
+            }
+            Fault::Status(404) if self.service == Service::BuildData => {
+                "check the number of the release: build data has no branch for its minor".to_owned()
+            }
             Fault::Status(429) => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
             Fault::Status(408 | 425 | 500 | 502..=504) => "wait a few minutes and run it again".to_owned(),
             Fault::Unauthorized(_) => format!("renew the credential: {}", credential_hint(self.service)),

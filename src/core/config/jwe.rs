@@ -199,7 +199,7 @@ impl JweError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::NoKey | Self::KeyLength { .. } | Self::BadJwk(_) | Self::Authentication => ErrorClass::Auth,
-            Self::Zip | Self::Unsupported { .. } | Self::NotJwe(_) => ErrorClass::Corrupt,
+            Self::Zip | Self::Unsupported { .. } | Self::NotJwe(_) => ErrorClass::InvalidInput,
             Self::Library => ErrorClass::Internal,
         }
     }

@@ -95,7 +95,7 @@ impl StateBox {
         let queue = self.queue(&path);
         let mut recent = queue.lock().await;
         // What cannot be sent now is shown on top of what is read.
-        let _ = self.send_waiting(release, &mut recent).await;
+        let _ = Box::pin(self.send_waiting(release, &mut recent)).await;
         let file = self.repo.read(&self.branch, &path).await?;
         recent.clone_from(&file);
         let Some(file) = file else { return Ok(None) };
@@ -116,7 +116,7 @@ impl StateBox {
     pub async fn apply(&self, release: &ZStream, operations: &[Operation], message: &str) -> Result<Saved, StoreError> {
         let queue = self.queue(&release.state_path());
         let mut recent = queue.lock().await;
-        self.send_waiting(release, &mut recent).await?;
+        Box::pin(self.send_waiting(release, &mut recent)).await?;
         self.apply_now(release, operations, message, &mut recent).await
     }
 
@@ -128,7 +128,7 @@ impl StateBox {
         recent: &mut Recent,
     ) -> Result<Saved, StoreError> {
         let change = |before: Option<&State>, now| apply_all(before, release, operations, now);
-        self.change(release, &change, message, recent).await
+        Box::pin(self.change(release, &change, message, recent)).await
     }
 
     /// The queue of one file.

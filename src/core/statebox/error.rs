@@ -123,7 +123,8 @@ impl StoreError {
                 if ours { ErrorClass::Config } else { ErrorClass::Transient }
             }
             StoreFault::Git(_) => ErrorClass::Config,
-            StoreFault::Corrupt(_) => ErrorClass::Corrupt,
+            // No later look makes a broken file whole: somebody has to repair what was handed to us.
+            StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
                 Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. } => ErrorClass::Conflict,

@@ -94,7 +94,7 @@ impl StateBox {
     ) -> Result<Stored, StoreError> {
         let queue = self.queue(&release.state_path());
         let mut recent = queue.lock().await;
-        let saved = match self.send_waiting(release, &mut recent).await {
+        let saved = match Box::pin(self.send_waiting(release, &mut recent)).await {
             Ok(()) => self.apply_now(release, operations, message, &mut recent).await,
             // Order: what waits longer goes first.
             Err(error) => Err(error),
@@ -173,7 +173,7 @@ impl StateBox {
             [only] => only.message.clone(),
             all => format!("Send {} changes that waited", all.len()),
         };
-        match self.change(release, &change, &message, recent).await {
+        match Box::pin(self.change(release, &change, &message, recent)).await {
             Ok(_) => {}
             // Nobody created the file, or it went: that is for the command itself to tell.
             Err(StoreError { fault: StoreFault::Rejected(_), .. }) => return Ok(()),

@@ -78,8 +78,9 @@ impl Repo {
     pub async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreError> {
         let read = match self {
             Self::Directory(root) => directory::read(root, path),
-            Self::Git(git) => git.read(branch, path).await,
-            Self::GitHub(github) => match github.read_file(branch, path).await {
+            // Boxed: running programs makes large futures, and these sit in everything that touches the state.
+            Self::Git(git) => Box::pin(git.read(branch, path)).await,
+            Self::GitHub(github) => match Box::pin(github.read_file(branch, path)).await {
                 Ok(ReadAnswer::File(file)) => Ok(Some(File { bytes: file.bytes, revision: Revision(file.sha) })),
                 Ok(ReadAnswer::Absent) => Ok(None),
                 Ok(ReadAnswer::NoBranch) => Err(no_branch(branch)),
@@ -107,10 +108,10 @@ impl Repo {
     ) -> Result<Revision, StoreError> {
         let written = match self {
             Self::Directory(root) => directory::write(root, path, bytes, expected),
-            Self::Git(git) => git.write(branch, path, bytes, expected, message).await,
+            Self::Git(git) => Box::pin(git.write(branch, path, bytes, expected, message)).await,
             Self::GitHub(github) => {
                 let sha = expected.map(|revision| revision.0.as_str());
-                match github.write_file(branch, path, bytes, sha, message).await {
+                match Box::pin(github.write_file(branch, path, bytes, sha, message)).await {
                     Ok(WriteAnswer::Written(sha)) => Ok(Revision(sha)),
                     Ok(WriteAnswer::Conflict) => Err(StoreFault::Conflict),
                     Ok(WriteAnswer::NoBranch) => Err(no_branch(branch)),

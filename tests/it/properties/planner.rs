@@ -78,7 +78,7 @@ fn facts() -> impl Strategy<Value = TaskFacts> {
                 fail_cause,
                 failed_now,
                 attempts: 0,
-            retries_used,
+                retries_used,
                 not_before,
                 blocked_by,
                 waiting_on: None,

@@ -110,7 +110,7 @@ async fn a_missing_token_of_the_store_is_never_a_private_truth() {
 
     let told = town.oar_without("GITHUB_TOKEN", "create-test-report").await;
     assert_snapshot!(told, @"
-    error: the start cannot be used
+    error: the environment of this call cannot be used
       why:  credentials are missing: GITHUB_TOKEN
       next: set GITHUB_TOKEN (reads and writes the release state): create a token with contents read and write on the state repository
     exit 6
@@ -158,7 +158,7 @@ async fn every_task_of_a_release_without_a_file_asks_for_the_report_first() {
     exit 4
     ");
     assert_snapshot!(town.oar("status").await, @"
-    error: the status
+    error: the status of 4.20.17 cannot be shown
       why:  4.20.17 has no state file
       next: create it: oar -r 4.20.17 create-test-report
     exit 4

@@ -141,10 +141,11 @@ async fn a_store_that_cannot_be_read_stops_the_drive_before_it_assumes_anything(
     town.new_writes();
 
     assert_snapshot!(town.oar("drive").await, @"
-    4.20.17  Green  waiting, look again at 2026-06-03T06:05:00Z
-    wait:    the state of 4.20.17 cannot be read: _releases/4.20/statebox/4.20.17.yaml could not be read (look again at 2026-06-03T06:05:00Z)
-    next:    take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
-    exit 3
+    error: 4.20.17 could not be driven
+      why:  _releases/4.20/statebox/4.20.17.yaml could not be read
+            github answered HTTP 503 (read file)
+      next: wait a few minutes and run it again
+    exit 7
     ");
     assert_eq!(town.new_writes(), "nothing");
 

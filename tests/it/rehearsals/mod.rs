@@ -10,6 +10,7 @@ mod image_consistency_check;
 mod image_signed_check;
 mod issues;
 mod push_to_cdn_staging;
+mod rehearse;
 mod stage_testing;
 mod take_ownership;
 mod update_task_status;

@@ -51,15 +51,15 @@ async fn words_that_are_no_task_or_status_are_refused() {
     let town = reported().await;
 
     assert_snapshot!(town.oar("update-task-status stage-test Pass").await, @r#"
-    error: invalid value 'stage-test' for '<TASK>': "stage-test" is not a task; tasks are: create-test-report, take-ownership, update-bug-list, check-cve-tracker-bug, check-rhcos-security-alerts, check-greenwave-cvp-tests, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, drop-bugs, change-advisory-status, add-qe-approval
-
-    For more information, try '--help'.
+    error: the command line makes no sense
+      why:  invalid value 'stage-test' for '<TASK>': "stage-test" is not a task; tasks are: create-test-report, take-ownership, update-bug-list, check-cve-tracker-bug, check-rhcos-security-alerts, check-greenwave-cvp-tests, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, drop-bugs, change-advisory-status, add-qe-approval
+      next: oar --help, or oar COMMAND --help, shows what is possible
     exit 2
     "#);
     assert_snapshot!(town.oar("update-task-status stage-testing Passed").await, @r#"
-    error: invalid value 'Passed' for '<STATUS>': "Passed" is not a status; statuses are: Not Started, In Progress, Pass, Fail
-
-    For more information, try '--help'.
+    error: the command line makes no sense
+      why:  invalid value 'Passed' for '<STATUS>': "Passed" is not a status; statuses are: Not Started, In Progress, Pass, Fail
+      next: oar --help, or oar COMMAND --help, shows what is possible
     exit 2
     "#);
 

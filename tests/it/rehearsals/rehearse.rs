@@ -1,0 +1,245 @@
+//! Whole rehearsals by the front door: scenarios, faults, and real state files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+use oar::cli::outside::{Outside, Stream};
+use oar::core::config::env::Env;
+use oar::domain::state::view::State;
+use oar::domain::task::{Task, TaskStatus};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+/// What a rehearsal came to.
+struct Rehearsed {
+    told: String,
+    exit: u8,
+    keep: tempfile::TempDir,
+}
+
+async fn rehearse(words: &[&str]) -> Rehearsed {
+    let keep = tempfile::tempdir().unwrap();
+    let mut args: Vec<String> = ["oar", "rehearse"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+    args.extend(["--keep".to_owned(), keep.path().display().to_string()]);
+    let (out, printed) = Stream::captured();
+    let (err, complained) = Stream::captured();
+    let program = Some(env!("CARGO_BIN_EXE_oar").to_owned());
+    let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
+    let exit = oar::cli::run(outside, CancellationToken::new()).await.code();
+    let read = |buffer: &std::sync::Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
+    let told = format!("{}{}", read(&printed), read(&complained));
+    assert!(!told.contains("UNMATCHED") && !told.contains("panicked"), "{told}");
+    Rehearsed { told, exit, keep }
+}
+
+impl Rehearsed {
+    /// The end of the output: what is left to do, and the verdict. The wall time is left out.
+    fn end(&self) -> String {
+        let printed = self.told.lines().skip_while(|line| !line.ends_with("outside writes:"));
+        let rest = printed.skip(1).skip_while(|line| !line.is_empty()).filter(|line| !is_log(line));
+        let rest: Vec<&str> = rest.filter(|line| !line.is_empty()).collect();
+        let text = rest.join("\n");
+        let text = text.rsplit_once(" in ").map_or(text.as_str(), |(before, _)| before);
+        format!("{text}\nexit {}", self.exit)
+    }
+
+    fn journal(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.keep.path().join("journal.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn is_log(line: &str) -> bool {
+    line.get(19..22).is_some_and(|middle| middle == "Z: ")
+}
+
+/// Every write that took effect, with how often it did.
+fn effects(journal: &[Value]) -> BTreeMap<String, usize> {
+    const ONCE: [&str; 7] = [
+        "/executions",
+        "/buildWithParameters",
+        "/approve",
+        "/change_state",
+        "/notes",
+        "/chat.postMessage",
+        "/transitions",
+    ];
+    let mut counts = BTreeMap::new();
+    for entry in journal {
+        let text = |key: &str| entry[key].as_str().unwrap_or_default();
+        let carried_out = match text("fault") {
+            "" | "latency" | "truncated" | "malformed_json" => {
+                entry["status"].as_u64().is_some_and(|status| status < 400)
+            }
+            "applied_then_error" | "applied_then_reset" => true,
+            _ => false,
+        };
+        let path = text("path").split('?').next().unwrap_or_default();
+        if text("method") == "POST" && carried_out && ONCE.iter().any(|end| path.ends_with(end)) {
+            *counts.entry(format!("{}{} {}", text("service"), text("path"), entry["body"])).or_default() += 1;
+        }
+    }
+    counts
+}
+
+#[tokio::test]
+async fn the_smooth_rehearsal_ends_approved_and_does_everything_once() {
+    let rehearsed = rehearse(&["4.20.17"]).await;
+
+    assert_snapshot!(rehearsed.end(), @"
+    REHEARSAL of 4.20.17: approved, overall Green, 142 h of virtual time
+    exit 0
+    ");
+    for (effect, times) in effects(&rehearsed.journal()) {
+        assert_eq!(times, 1, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn a_stage_release_that_fails_needs_art() {
+    assert_snapshot!(rehearse(&["--scenario", "stage-pipeline-fails-twice"]).await.end(), @"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
+    person:  the stage release of the shipment ended with failed
+             -> open the pipeline of the merge request, stage stage-release-triggers, and look why
+             -> have it repeated together with ART; other tasks go on meanwhile
+             -> then run drive again
+             https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
+    wait:    image-signed-check waits for image-consistency-check, stage-testing
+    next:    image-consistency-check, stage-testing, image-signed-check, change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 25 h 40 min of virtual time
+    exit 4
+    ");
+}
+
+#[tokio::test]
+async fn a_push_that_fails_once_is_repeated_and_the_release_is_approved() {
+    assert_snapshot!(rehearse(&["--scenario", "push-fails-once"]).await.end(), @"
+    REHEARSAL of 4.20.17: approved, overall Green, 142 h of virtual time
+    exit 0
+    ");
+}
+
+#[tokio::test]
+async fn a_blocking_alert_holds_back_nothing_but_the_approval() {
+    assert_snapshot!(rehearse(&["--scenario", "blocking-alert"]).await.end(), @r#"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
+    person:  the approval is held back by a blocker: RHCOS advisory 170172 has blocking security alerts: unverified-cve (Contact Product Security.). Mail product security with the advisory number and these details; run check-rhcos-security-alerts again when they are solved
+             -> solve what the issue says
+             -> then: oar -r 4.20.17 issue resolve "4787dbf7" --resolution TEXT
+    next:    change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 28 h 57 min of virtual time
+    exit 4
+    "#);
+}
+
+#[tokio::test]
+async fn an_advisory_in_new_files_needs_art() {
+    assert_snapshot!(rehearse(&["--scenario", "new-files"]).await.end(), @r#"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, analyze-candidate-build, analyze-promoted-build, image-consistency-check
+    person:  push-to-cdn-staging is held back by a blocker: Advisories in abnormal state (NEW_FILES instead of QE): 170171
+             -> solve what the issue says
+             -> then: oar -r 4.20.17 issue resolve "ee13f0ac" --resolution TEXT
+    wait:    stage-testing waits for push-to-cdn-staging: it tests what was pushed
+    wait:    image-signed-check waits for push-to-cdn-staging, stage-testing
+    next:    push-to-cdn-staging, stage-testing, image-signed-check, change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 26 h 15 min of virtual time
+    exit 4
+    "#);
+}
+
+#[tokio::test]
+async fn a_rejected_promoted_build_needs_a_decision() {
+    assert_snapshot!(rehearse(&["--scenario", "promoted-rejected"]).await.end(), @"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, image-consistency-check
+    person:  the promoted build was rejected (4 of 5 required jobs passed); a person has to decide
+             -> look at the failed jobs in the test record
+             -> oar -r 4.20.17 drive --decide promoted=accept --reason TEXT
+             -> or: oar -r 4.20.17 drive --decide promoted=reject --reason TEXT
+    wait:    stage-testing waits for the verdict on the promoted build
+    wait:    image-signed-check waits for stage-testing, analyze-promoted-build
+    next:    analyze-promoted-build, stage-testing, image-signed-check, change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 26 h 15 min of virtual time
+    exit 4
+    ");
+}
+
+#[tokio::test]
+async fn a_rejected_candidate_needs_a_decision() {
+    assert_snapshot!(rehearse(&["--scenario", "candidate-rejected"]).await.end(), @"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
+    person:  the candidate build was rejected (4 of 5 required jobs passed); a person has to decide
+             -> look at the failed jobs in the test record
+             -> oar -r 4.20.17 drive --decide candidate=accept --reason TEXT
+             -> or: oar -r 4.20.17 drive --decide candidate=reject --reason TEXT
+    person:  the approval needs a verdict on the candidate build, and there is none that lets it ship
+             -> oar -r 4.20.17 drive --decide candidate=accept --reason TEXT
+    next:    analyze-candidate-build, change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 28 h 57 min of virtual time
+    exit 4
+    ");
+}
+
+#[tokio::test]
+async fn a_scenario_that_nobody_knows_is_told_with_those_there_are() {
+    let rehearsed = rehearse(&["--scenario", "no-such-world"]).await;
+    assert!(rehearsed.exit == 2 && rehearsed.told.contains("portal-never-opens"), "{}", rehearsed.told);
+}
+
+/// Real state files of one minor, when they are here.
+fn files(minor: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox").join(minor);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!("skipped: no {}", folder.display());
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+async fn goes_on_from(file: &Path) {
+    let name = file.display().to_string();
+    let before = State::parse(&std::fs::read_to_string(file).unwrap(), None).unwrap();
+    let rehearsed = rehearse(&["--from", &name]).await;
+    assert!(matches!(rehearsed.exit, 0 | 4), "{name}: {}\n{}", rehearsed.exit, rehearsed.end());
+    if rehearsed.exit == 4 {
+        assert!(
+            rehearsed.told.contains("\nperson:") || rehearsed.told.contains("\nFAILED:"),
+            "{name}:\n{}",
+            rehearsed.end()
+        );
+    }
+    let kept = rehearsed.keep.path().join(format!("{}.yaml", before.release()));
+    let after = State::parse(&std::fs::read_to_string(kept).unwrap(), None).unwrap();
+    for task in Task::ALL.into_iter().filter(|task| before.status(*task) == TaskStatus::Pass) {
+        assert_eq!(after.status(task), TaskStatus::Pass, "{name}: {task} was Pass");
+        let text = |state: &State| state.task(task).and_then(|entry| entry.result);
+        assert_eq!(text(&after), text(&before), "{name}: the stored text of {task}");
+    }
+}
+
+#[tokio::test]
+async fn real_files_go_on_to_the_end_or_to_a_person() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox");
+    let Ok(minors) = std::fs::read_dir(&folder) else {
+        eprintln!("skipped: no {}", folder.display());
+        return;
+    };
+    let mut minors: Vec<String> = minors.map(|minor| minor.unwrap().file_name().into_string().unwrap()).collect();
+    minors.sort();
+    // Each file takes seconds in a debug build; OAR_REHEARSE_ALL=1 takes all of them.
+    let all = std::env::var_os("OAR_REHEARSE_ALL").is_some();
+    if !all {
+        eprintln!("one state file of each minor is rehearsed; OAR_REHEARSE_ALL=1 takes all");
+    }
+    let chosen = |minor: &String| files(minor).into_iter().rev().take(if all { usize::MAX } else { 1 });
+    for file in minors.iter().flat_map(chosen) {
+        goes_on_from(&file).await;
+    }
+}
