@@ -151,9 +151,10 @@ impl StateBox {
         let mut unconfirmed: Option<Unconfirmed> = None;
         let mut tries = 0;
         loop {
-            tries += 1;
             let known = recent.take();
             let guessed = known.is_some();
+            // Writing over what we remember saves a read when it works, and is no try when it does not.
+            tries += u32::from(!guessed);
             let fault = match self.attempt(release, &path, change, &message, &mut unconfirmed, known).await {
                 Ok(Some((saved, file))) => {
                     if let Some(file) = file {
@@ -188,7 +189,7 @@ impl StateBox {
             let late = spent.saturating_add(wait) > self.limits.total;
             if tries >= self.limits.tries || late || self.cancel.is_cancelled() {
                 let arrived = if unconfirmed.is_some() { Arrived::Perhaps } else { Arrived::No };
-                return Err(StoreError { path, doing: Doing::Changing, attempts: tries, arrived, fault });
+                return Err(StoreError { path, doing: Doing::Changing, attempts: tries.max(1), arrived, fault });
             }
             if !wait.is_zero() {
                 self.clock.pause(wait, &self.cancel).await;
