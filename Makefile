@@ -4,21 +4,32 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 NAMES := oarctl job jobctl
 CARGO ?= cargo
-# The C library that josekit links; the rest of the build needs only a compiler.
-PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates
+# libssl-dev is for josekit; libkrb5-dev and libclang-dev (which reads the C headers) are for Kerberos.
+# Without the last two: cargo build --no-default-features gives an oar that cannot use a ticket.
+PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates libkrb5-dev libclang-dev
+# A Kerberos server for tests/it/kerberos.rs, which is skipped where they are missing.
+TEST_PACKAGES := krb5-kdc krb5-admin-server krb5-user
 # cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
-.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages
+.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages test-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-packages: ## install missing Debian packages (as root), or name them in one line
-	@missing=""; for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
+# The packages that are not installed get installed (as root), or are named in one line.
+define install-packages
+	@missing=""; for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ] && command -v dpkg-query >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ]; then echo "installing:$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  else echo "missing Debian packages; run:  sudo apt-get install -y$$missing" >&2; exit 1; fi; fi
+endef
+
+packages: ## install missing Debian packages (as root), or name them in one line
+	$(call install-packages,$(PACKAGES))
+
+test-packages: ## the same for packages that only tests use
+	$(call install-packages,$(TEST_PACKAGES))
 
 setup: packages ## packages, and the tools that `make ci` uses
 	@command -v cargo-nextest >/dev/null || $(CARGO) install --locked cargo-nextest

@@ -16,6 +16,7 @@ pub mod state;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,9 @@ use logging::{LogClock, Verbosity};
 use outside::{Outside, Stream};
 use render::Told;
 
+/// Time for blocking work that nobody waits for any more, such as closing a file.
+const LEFT_OVER: Duration = Duration::from_secs(1);
+
 /// The program: reads its surroundings, runs, and says how it ended.
 pub fn main() -> ExitCode {
     let outside = Outside {
@@ -41,7 +45,12 @@ pub fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let exit = match runtime {
-        Ok(runtime) => runtime.block_on(until_signal(outside)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(until_signal(outside));
+            // Ctrl-C does not wait for a Kerberos server that is away.
+            runtime.shutdown_timeout(LEFT_OVER);
+            exit
+        }
         Err(cause) => {
             outside.err.line(format!(
                 "error: the program cannot start\n  why:  {cause}\n  next: free some memory or processes"

@@ -20,6 +20,7 @@ use super::clients::gitlab::Gitlab;
 use super::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
+use super::clients::negotiate::{self, Kerberos};
 use super::clients::pacer::Pacer;
 use super::clients::prow::Prow;
 use super::clients::registry::Registry;
@@ -137,6 +138,14 @@ impl Context {
         self.settings.credentials.require(&needs)
     }
 
+    /// What is wrong with our Kerberos ticket; nothing where the Errata Tool takes no ticket. Asks nobody.
+    pub async fn ticket_trouble(&self) -> Option<Kerberos> {
+        match self.settings.errata_auth {
+            ErrataAuth::Negotiate => negotiate::check_ticket().await.err(),
+            ErrataAuth::Bearer | ErrataAuth::None => None,
+        }
+    }
+
     /// The sealed settings: owners, contacts.
     ///
     /// # Errors
@@ -171,7 +180,8 @@ impl Context {
     pub fn errata(&self) -> Errata {
         let auth = match self.settings.errata_auth {
             ErrataAuth::Bearer => self.bearer(Credential::ErrataToken),
-            ErrataAuth::Negotiate | ErrataAuth::None => Auth::None,
+            ErrataAuth::Negotiate => Auth::Negotiate,
+            ErrataAuth::None => Auth::None,
         };
         Errata::new(self.service(Service::Errata, auth))
     }

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::{Persistence, Wishes};
+use crate::core::clients::negotiate::Kerberos;
+use crate::core::clients::service::Service;
+use crate::core::config::credentials::Credential;
 use crate::core::config::settings::StagePolicy as StageSetting;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
@@ -66,6 +69,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     let run = Run::observe(ctx, release, state)?;
     from_state(&mut input, &run.state, wishes, memory);
     lacking(&mut input, ctx, memory);
+    ticket(&mut input, ctx).await;
     let assembly = match run.assembly().await {
         Ok(assembly) => assembly,
         Err(error) if sits_out(wishes, error.class()) => {
@@ -213,6 +217,21 @@ fn lacking(input: &mut Input, ctx: &Context, memory: &Memory) {
         if let Some(lacks) = &last.lacks {
             input.credentials_missing.insert(*task, lacks.clone());
         }
+    }
+}
+
+/// The ticket for the Errata Tool. A build without Kerberos is told as such: kinit would not help.
+async fn ticket(input: &mut Input, ctx: &Context) {
+    match ctx.ticket_trouble().await {
+        Some(without @ Kerberos::NotBuilt) => {
+            let lacks = format!("{} {without}; {}", Service::Errata, without.next_step(Service::Errata));
+            let asking =
+                TaskRequest::all().into_iter().filter(|request| request.needs().contains(&Credential::ErrataToken));
+            for request in asking {
+                input.credentials_missing.entry(request.task()).or_insert_with(|| lacks.clone());
+            }
+        }
+        trouble => input.kerberos_missing = trouble.is_some(),
     }
 }
 

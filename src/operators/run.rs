@@ -137,17 +137,16 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
     let outcome = super::dispatch(run, request).await?;
-    let before = run.state.status(run.task);
-    Ok(match &outcome {
-        // Something that is not there any more is no verdict: a Pass was one.
-        Outcome::Waiting { on, .. } if before == TaskStatus::Pass => {
-            Outcome::Unchanged { why: format!("{} passed already; this look found only a wait for {on}", run.task) }
-        }
-        Outcome::Blocked { by } if before == TaskStatus::Pass => {
-            Outcome::Unchanged { why: format!("{} passed already; this look found only: {by}", run.task) }
-        }
-        _ => outcome,
-    })
+    let wait = match &outcome {
+        Outcome::Waiting { on, .. } => format!("a wait for {on}"),
+        Outcome::Blocked { by } => by.to_string(),
+        Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => return Ok(outcome),
+    };
+    if run.state.status(run.task) != TaskStatus::Pass {
+        return Ok(outcome);
+    }
+    // Something that is not there any more is no verdict: the Pass was one.
+    Ok(Outcome::Unchanged { why: format!("{} passed already; this look found only {wait}", run.task) })
 }
 
 impl<'a> Run<'a> {

@@ -19,7 +19,7 @@ const STAGE_HANDS: [&str; 2] = ["src/cli/sim.rs", "src/cli/rehearse.rs"];
 const SHARED_BY_OPERATORS: [&str; 5] = ["steps", "run", "error", "record", "request"];
 
 /// What all clients share.
-const SHARED_BY_CLIENTS: [&str; 7] = ["http", "error", "retry", "service", "pacer", "process", "loopback"];
+const SHARED_BY_CLIENTS: [&str; 8] = ["http", "error", "retry", "service", "pacer", "process", "loopback", "negotiate"];
 
 /// Words that a pure room cannot contain.
 const IMPURE: [&str; 8] = ["async", "await", "tokio", "tracing", "reqwest", "println", "eprintln", "fs"];

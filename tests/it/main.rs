@@ -1,5 +1,10 @@
 //! The integration tests: one binary, one link.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
+#![allow(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test says when it skips, and reads its own switches"
+)]
 
 mod architecture;
 mod bad_input;
@@ -8,6 +13,8 @@ mod contract;
 mod corpus;
 mod crash;
 mod many_writers;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod properties;
 mod races;
 mod real_program;

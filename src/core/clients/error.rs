@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::negotiate::Kerberos;
 use super::service::Service;
 use crate::core::error::ErrorClass;
 
@@ -35,6 +36,8 @@ pub enum Fault {
     Broken,
     /// 401 or 403.
     Unauthorized(u16),
+    /// Kerberos did not let us in, or did not let us trust the answer.
+    Kerberos(Kerberos),
     /// Any other status that is not success.
     Status(u16),
     /// The answer is not what the service documents.
@@ -56,6 +59,7 @@ impl fmt::Display for Fault {
             Self::Unreachable => f.write_str("cannot be reached"),
             Self::Broken => f.write_str("broke the connection"),
             Self::Unauthorized(code) => write!(f, "refused our credential with HTTP {code}"),
+            Self::Kerberos(why) => why.fmt(f),
             Self::Status(code) => write!(f, "answered HTTP {code}"),
             Self::Unreadable(why) => write!(f, "gave an answer we cannot read: {why}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
@@ -87,6 +91,7 @@ impl ClientError {
             Fault::Status(409 | 412) => ErrorClass::Conflict,
             Fault::Status(_) | Fault::Refused(_) => ErrorClass::InvalidInput,
             Fault::Unauthorized(_) => ErrorClass::Auth,
+            Fault::Kerberos(why) => why.class(),
             Fault::Unreadable(_) => ErrorClass::Corrupt,
             Fault::HostNotAllowed(_) | Fault::BadUrl(_) => ErrorClass::Config,
             Fault::Cancelled => ErrorClass::Internal,
@@ -103,6 +108,7 @@ impl ClientError {
         match &self.fault {
             Fault::TimedOut | Fault::Broken | Fault::Unreadable(_) | Fault::Cancelled => true,
             Fault::Status(code) => *code >= 500 || *code == 408,
+            Fault::Kerberos(why) => why.may_have_happened(),
             Fault::Unreachable
             | Fault::Unauthorized(_)
             | Fault::Refused(_)
@@ -130,6 +136,7 @@ impl ClientError {
             Fault::Status(429) => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
             Fault::Status(408 | 425 | 500 | 502..=504) => "wait a few minutes and run it again".to_owned(),
             Fault::Unauthorized(_) => format!("renew the credential: {}", credential_hint(self.service)),
+            Fault::Kerberos(why) => why.next_step(self.service),
             Fault::Status(_) | Fault::Refused(_) => {
                 format!(
                     "look at what {} says above; if the request itself is wrong, report it as a bug of oar",
@@ -152,7 +159,7 @@ impl ClientError {
 /// Which credential a service wants, and how to renew it.
 fn credential_hint(service: Service) -> &'static str {
     match service {
-        Service::Errata => "run kinit (with OAR_ERRATA_AUTH=bearer: check ERRATA_TOKEN)",
+        Service::Errata => "check ERRATA_TOKEN, or run kinit and leave OAR_ERRATA_AUTH out",
         Service::Jira => "check JIRA_USERNAME and JIRA_TOKEN",
         Service::Gitlab => "check GITLAB_TOKEN",
         Service::Jenkins => "check JENKINS_USER and JENKINS_TOKEN",

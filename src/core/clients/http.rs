@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::error::{ClientError, Fault};
+use super::negotiate::{Heard, Kerberos, Negotiation};
 use super::retry::{Repeat, with_retries};
 use super::service::Service;
 use crate::core::cache::DiskCache;
@@ -95,12 +96,15 @@ pub enum Auth {
         /// Its value.
         secret: SecretString,
     },
+    /// With a Kerberos ticket; the service has to prove itself, too.
+    Negotiate,
 }
 
 impl Auth {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let (name, text) = match self {
-            Self::None => return None,
+            // A ticket proves itself anew with every request: no fixed header.
+            Self::None | Self::Negotiate => return None,
             Self::Bearer(secret) => (header::AUTHORIZATION, format!("Bearer {}", secret.expose_secret())),
             Self::Basic { user, secret } => {
                 let pair = format!("{user}:{}", secret.expose_secret());
@@ -413,28 +417,69 @@ impl Call<'_> {
         let shared = &self.http.http.0;
         let error = |fault| ClientError::new(self.http.service, self.op, fault);
         let Ok(_place) = shared.places.acquire().await else { return Err(error(Fault::Cancelled)) };
-        let mut request = shared
+        tracing::debug!(service = %self.http.service, op = self.op, "call");
+        tokio::select! {
+            answer = self.exchange(url) => answer,
+            () = shared.cancel.cancelled() => Err(error(Fault::Cancelled)),
+        }
+    }
+
+    async fn exchange(&self, url: &Url) -> Result<Answer, ClientError> {
+        if matches!(self.http.auth, Auth::Negotiate) && self.is_at_home(url) {
+            return self.negotiated(url).await;
+        }
+        let credential = if self.bare { None } else { self.http.auth.header() };
+        self.judge(self.once(url, credential).await?)
+    }
+
+    /// Is this the very host of the service? A ticket's token goes nowhere else.
+    fn is_at_home(&self, url: &Url) -> bool {
+        !self.bare && Url::parse(&self.http.base).is_ok_and(|base| base.origin() == url.origin())
+    }
+
+    /// One exchange with Kerberos. Only an answer whose sender has proved itself counts as one; an
+    /// outage or a refusal needs no proof, whoever stands in between may report it.
+    async fn negotiated(&self, url: &Url) -> Result<Answer, ClientError> {
+        let error = |why| ClientError::new(self.http.service, self.op, Fault::Kerberos(why));
+        let (mut negotiation, mut token) = Negotiation::start(url).await.map_err(error)?;
+        loop {
+            let answer = self.once(url, Some((header::AUTHORIZATION, token))).await?;
+            let proved = match negotiation.hear(answer.status, &answer.headers).await.map_err(error)? {
+                Heard::Again(next, wanted) => {
+                    (negotiation, token) = (next, wanted);
+                    continue;
+                }
+                Heard::Proved => true,
+                Heard::Unproved => false,
+            };
+            return match self.judge(answer) {
+                Err(refused) if let Fault::Unauthorized(code) = refused.fault => {
+                    Err(ClientError { fault: Fault::Kerberos(Kerberos::NotAccepted(code)), ..refused })
+                }
+                judged if proved => judged,
+                Err(outage) if outage.is_transient() => Err(outage),
+                Ok(_) | Err(_) => Err(error(Kerberos::Unproved)),
+            };
+        }
+    }
+
+    /// Sends the request once, with this credential, and reads the whole answer.
+    async fn once(&self, url: &Url, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, ClientError> {
+        let mut request = self
+            .http
+            .http
+            .0
             .client
             .request(self.method.clone(), url.clone())
             .headers(self.headers.clone())
             .body(self.body.clone());
-        if !self.bare
-            && let Some((name, value)) = self.http.auth.header()
-        {
+        if let Some((name, value)) = credential {
             request = request.header(name, value);
         }
-        tracing::debug!(service = %self.http.service, op = self.op, "call");
-        let exchange = async {
-            let response = request.send().await.map_err(|cause| self.broken(cause))?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            let body = self.read_body(response).await?;
-            Ok(Answer { service: self.http.service, op: self.op, status, headers, body })
-        };
-        let answer: Answer = tokio::select! {
-            answer = exchange => answer?,
-            () = shared.cancel.cancelled() => return Err(error(Fault::Cancelled)),
-        };
-        self.judge(answer)
+        let response = request.send().await.map_err(|cause| self.broken(cause))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read_body(response).await?;
+        Ok(Answer { service: self.http.service, op: self.op, status, headers, body })
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Bytes, ClientError> {

@@ -17,6 +17,7 @@ pub mod jenkins;
 pub mod jira;
 #[cfg(test)]
 pub(crate) mod loopback;
+pub mod negotiate;
 pub mod pacer;
 pub mod process;
 pub mod prow;

@@ -109,7 +109,7 @@ impl FakeGithub {
         let state = State::parse(&self.text(), None).unwrap();
         match operation.apply(&state, at("2026-01-01T00:00:05Z")) {
             Applied::Changed(state) => self.put(&state.to_yaml()),
-            other => panic!("{other:?}"),
+            other @ (Applied::Unchanged | Applied::Rejected(_)) => panic!("{other:?}"),
         }
     }
 

@@ -232,7 +232,11 @@ impl GitDir {
         all.extend(arguments);
         process::run(&self.program, &all, &self.cancel).await.map_err(|error| match error {
             process::ProcessError::Cancelled { .. } => StoreFault::Cancelled,
-            other => StoreFault::Git(other.to_string()),
+            other @ (process::ProcessError::Missing { .. }
+            | process::ProcessError::Broken { .. }
+            | process::ProcessError::TimedOut { .. }
+            | process::ProcessError::TooMuchOutput { .. }
+            | process::ProcessError::BadCommand { .. }) => StoreFault::Git(other.to_string()),
         })
     }
 }

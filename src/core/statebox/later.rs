@@ -101,7 +101,7 @@ impl StateBox {
         };
         match saved {
             Ok(saved) => Ok(Stored::Saved(saved)),
-            Err(error) => self.keep(release, operations, message, error),
+            Err(error) => self.keep(release, operations, message, error).map_err(|error| *error),
         }
     }
 
@@ -125,16 +125,16 @@ impl StateBox {
         operations: &[Operation],
         message: &str,
         error: StoreError,
-    ) -> Result<Stored, StoreError> {
+    ) -> Result<Stored, Box<StoreError>> {
         let Some(later) = self.later.as_ref().filter(|later| later.sends && error.is_outage()) else {
-            return Err(error);
+            return Err(Box::new(error));
         };
         let (now, seen) = (self.clock.now(), self.last_seen(release));
         let state = match &seen {
             Some(seen) => match apply_all(Some(seen), release, operations, now) {
                 Ok(after) => after.or_else(|| Some(seen.clone())),
                 // Better refused now than when nobody is watching.
-                Err(fault) => return Err(StoreError { fault, ..error }),
+                Err(fault) => return Err(Box::new(StoreError { fault, ..error })),
             },
             None => None,
         };
@@ -145,7 +145,7 @@ impl StateBox {
             }
             Err(cause) => {
                 tracing::warn!("the change cannot be kept in {}: {cause}", later.unsent.path(release).display());
-                Err(error)
+                Err(Box::new(error))
             }
         }
     }

@@ -106,10 +106,8 @@ pub async fn move_to_rel_prep(run: &Run<'_>, advisories: &[Advisory]) -> Result<
             Err(TaskError::Effect(EffectError::Client(error)))
                 if matches!(error.fault, Fault::Status(400 | 409 | 422) | Fault::Refused(_)) =>
             {
-                let why = match error.fault {
-                    Fault::Refused(why) => why,
-                    fault => error.excerpt.unwrap_or_else(|| fault.to_string()),
-                };
+                let why = error.excerpt.clone().unwrap_or_else(|| error.fault.to_string());
+                let why = if let Fault::Refused(said) = error.fault { said } else { why };
                 run.info(format!("advisory {id} cannot be moved yet: {why}"));
                 return Ok(Some(format!("advisory {id}: {why}")));
             }

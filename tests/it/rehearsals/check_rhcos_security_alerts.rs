@@ -107,7 +107,7 @@ async fn a_refused_ticket_leaves_the_task_as_it_was() {
     assert_snapshot!(town.oar_with("ERRATA_TOKEN", "an-old-ticket", "check-rhcos-security-alerts").await, @"
     error: check-rhcos-security-alerts of 4.20.17 could not be carried out
       why:  errata refused our credential with HTTP 401 (read an advisory)
-      next: renew the credential: run kinit (with OAR_ERRATA_AUTH=bearer: check ERRATA_TOKEN)
+      next: renew the credential: check ERRATA_TOKEN, or run kinit and leave OAR_ERRATA_AUTH out
     exit 6
     ");
     town.expect_task(Task::CheckRhcosSecurityAlerts, TaskStatus::NotStarted);

@@ -45,7 +45,7 @@ async fn the_job_is_started_once_looked_at_and_passes_with_healthy_images() {
 
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check In Progress: waiting for the image-consistency job (triggered), look again in 15 min
-      job:  prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019>
+      job:  prow 526a2e87-a389-4e4f-8b93-a7a5bb269602 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170>
       did:  start the image consistency job
       did:  tell qe-release on Slack
       next: oar -r 4.20.17 image-consistency-check again in 15 min
@@ -91,7 +91,7 @@ async fn people_are_told_about_a_job_once() {
         town.time_passes("15m");
         town.oar("image-consistency-check").await;
     }
-    assert_snapshot!(town.posted_messages().join("\n"), @"#team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* the image-consistency job was started: https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019");
+    assert_snapshot!(town.posted_messages().join("\n"), @"#team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* the image-consistency job was started: https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170");
 
     town.finish();
 }
@@ -153,7 +153,7 @@ async fn a_failed_job_is_a_verdict() {
     town.consistency_job_ends("failure");
 
     assert_snapshot!(town.oar("image-consistency-check").await, @"
-    image-consistency-check Fail: prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019> ended with failure
+    image-consistency-check Fail: prow 526a2e87-a389-4e4f-8b93-a7a5bb269602 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170> ended with failure
       next: look into it; then: oar -r 4.20.17 drive --retry image-consistency-check, or waive it with a reason
     exit 5
     ");
@@ -170,7 +170,7 @@ async fn an_aborted_job_is_started_again_once_and_is_no_verdict_of_the_images() 
 
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check In Progress: waiting for the image-consistency job (triggered), look again in 15 min
-      job:  prow 011b68ea-7cc4-4455-98f3-583fc3fd5109 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1912229214122382706>
+      job:  prow 9da3af6a-fb53-43dd-88c3-793e5abbce30 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1900673419498600124>
       did:  start the image consistency job
       did:  tell qe-release on Slack
       next: oar -r 4.20.17 image-consistency-check again in 15 min
@@ -182,7 +182,7 @@ async fn an_aborted_job_is_started_again_once_and_is_no_verdict_of_the_images() 
 
     town.consistency_job_ends("aborted");
     assert_snapshot!(town.oar("image-consistency-check").await, @"
-    image-consistency-check Fail: prow 011b68ea-7cc4-4455-98f3-583fc3fd5109 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1912229214122382706> ended with aborted
+    image-consistency-check Fail: prow 9da3af6a-fb53-43dd-88c3-793e5abbce30 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1900673419498600124> ended with aborted
       next: look into it; then: oar -r 4.20.17 drive --retry image-consistency-check, or waive it with a reason
     exit 5
     ");
@@ -199,7 +199,7 @@ async fn images_that_nobody_could_look_at_are_not_healthy_images() {
 
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check In Progress: waiting for image health: 64 of 64 images could not be looked up (catalog_stage answered HTTP 502 (look up an image)), look again in 15 min
-      job:  prow 4c40e9f2-5535-4745-8fc2-b3dbd1430502 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1916872991341480019>
+      job:  prow 526a2e87-a389-4e4f-8b93-a7a5bb269602 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170>
       next: oar -r 4.20.17 image-consistency-check again in 15 min
     exit 0
     ");
