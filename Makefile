@@ -50,8 +50,9 @@ check: packages ## format, lints, documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
 
-snapshots: ## rewrite snapshots and generated reference, then look at `git diff`
-	INSTA_UPDATE=always OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --all-targets
+snapshots: packages ## rewrite snapshots and generated reference, then look at `git diff`
+	@command -v cargo-insta >/dev/null || { echo "snapshots inside the tests need: cargo install --locked cargo-insta" >&2; exit 1; }
+	OAR_WRITE_REFERENCE=1 $(CARGO) insta test --accept --all-targets
 
 docs: ## make docs/reference anew from the program
 	OAR_WRITE_REFERENCE=1 $(CARGO) test --locked --test it -- surface

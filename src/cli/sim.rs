@@ -20,7 +20,7 @@ pub enum SimCommand {
     /// Serve a simulated world and print what to export to talk to it
     ///
     /// Time stands still unless oar waits or you advance it:
-    /// curl -d '{"advance_s":3600}' $OAR_SIM_URL/__sim/clock
+    /// curl --json '{"advance_s":3600}' $OAR_SIM_URL/__sim/clock
     Serve {
         /// Port on this machine; 0 takes a free one
         #[arg(long, default_value_t = 8500)]

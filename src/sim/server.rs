@@ -27,7 +27,6 @@ use crate::sim::events;
 use crate::sim::faults::{Fault, Faults};
 use crate::sim::journal::{self, Raw};
 use crate::sim::scenario::Scenario;
-use crate::sim::services::images::PAYLOADS;
 use crate::sim::world::World;
 use crate::sim::{control, services};
 
@@ -98,7 +97,6 @@ impl Simulator {
     pub fn env(&self) -> Vec<(String, String)> {
         let mut env = vec![("OAR_SIM_URL".to_owned(), self.base_url().to_owned())];
         env.extend(self.world.credentials().env());
-        env.push(("OAR_PAYLOAD_REPOSITORY".to_owned(), PAYLOADS.to_owned()));
         env
     }
 

@@ -12,9 +12,9 @@ mod config;
 mod contract;
 mod corpus;
 mod crash;
-mod many_writers;
 #[cfg(feature = "kerberos")]
 mod kerberos;
+mod many_writers;
 mod properties;
 mod races;
 mod real_program;

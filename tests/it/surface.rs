@@ -60,7 +60,8 @@ fn every_command_is_in_the_reference() {
     let mut root = Cli::command().term_width(100).color(clap::ColorChoice::Never);
     root.build();
     let names = NAMES.iter().map(|(name, command)| format!("`{name} …` is `oar {command} …`"));
-    let mut text = format!("{}.\n", names.collect::<Vec<_>>().join(", "));
+    let also = "Options of `oar` itself can stand behind every command and are listed once.";
+    let mut text = format!("{}.\n{also}\n", names.collect::<Vec<_>>().join(", "));
     help_of(&mut root, "oar", &mut text);
     page("commands.md", "Commands", &text);
 }
@@ -72,6 +73,7 @@ fn help_of(command: &mut clap::Command, name: &str, text: &mut String) {
     let subcommands = command.get_subcommands_mut().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
     for sub in subcommands {
         let name = format!("{name} {}", sub.get_name());
+        *sub = std::mem::take(sub).mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
         help_of(sub, &name, text);
     }
 }
