@@ -105,6 +105,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn json_that_was_cut_and_a_page_in_place_of_the_answer_are_not_kept() {
+        for (kind, body) in [("application/json; charset=utf-8", "{\"a\":"), ("text/html", "<html>Sign in</html>")] {
+            let home = tempfile::tempdir().unwrap();
+            let router = Router::new().fallback(async move || ([("content-type", kind), ("etag", "\"1\"")], body));
+            talk_to(router, Service::BuildData, async |http| {
+                let cache = DiskCache::below(home.path());
+                http.get("read", "/x").send_through(Some(&cache)).await.unwrap();
+                assert_eq!(cache.read(&format!("{}/x", http.base())), None, "{kind}");
+            })
+            .await;
+        }
+    }
+
+    #[tokio::test]
     async fn an_unchanged_answer_that_nobody_asked_for_is_an_error() {
         let home = tempfile::tempdir().unwrap();
         let router = Router::new().fallback(async || StatusCode::NOT_MODIFIED);

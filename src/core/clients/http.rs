@@ -530,9 +530,13 @@ impl Call<'_> {
     }
 }
 
-/// Keeps a whole answer that the service will know again. A page in place of the answer is kept by nobody.
+/// Keeps a whole answer that the service will know again. A page in place of the answer is kept by nobody,
+/// nor is JSON that ends in the middle: the service would call it unchanged for ever.
 fn keep(cache: &DiskCache, key: &str, answer: &Answer) {
-    if let (StatusCode::OK, Some(etag), false) = (answer.status, answer.header("etag"), answer.is_web_page()) {
+    let is_json = answer.header("content-type").is_some_and(|kind| kind.contains("json"));
+    let is_cut = is_json && answer.json::<serde::de::IgnoredAny>().is_err();
+    if let (StatusCode::OK, Some(etag), false) = (answer.status, answer.header("etag"), is_cut || answer.is_web_page())
+    {
         cache.write(key, etag, &answer.body);
     }
 }
