@@ -8,7 +8,8 @@ use super::config::ConfigCommand;
 use super::rehearse::RehearseArgs;
 use super::sim::SimCommand;
 use super::state::StateCommand;
-use crate::domain::ids::{BuildNumber, ProwJobId};
+use crate::domain::ids::{BuildNumber, MrIid, ProwJobId};
+use crate::domain::pull_spec::PullSpec;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
 
@@ -95,8 +96,14 @@ pub enum Command {
     /// Start the image-consistency job, or look how it goes
     ImageConsistencyCheck {
         /// A Prow job that was started by hand
-        #[arg(short = 'i', long, value_name = "PROW_ID")]
+        #[arg(short = 'i', long, value_name = "PROW_ID", conflicts_with = "local")]
         job_id: Option<ProwJobId>,
+        /// Compare here, image by image, instead of starting a job
+        #[arg(long)]
+        local: bool,
+        /// An architecture to compare (amd64, arm64, ppc64le, s390x); repeat for several
+        #[arg(long, value_name = "ARCH", requires = "local", default_value = "amd64")]
+        arch: Vec<String>,
     },
     /// Start the stage pipeline, or look how it goes
     StageTesting {
@@ -126,8 +133,24 @@ pub enum Command {
         #[arg(long)]
         ignore_release_date: bool,
     },
+    /// Approve the shipment merge request, nothing else
+    ///
+    /// Nothing is merged and no advisory moves; change-advisory-status does this and more.
+    AddQeApproval,
     /// Show where the release stands, what it waits for and what comes next
     Status,
+    /// Tell whether the release is out of our hands
+    ///
+    /// Asks GitLab and the Errata Tool, not the stored state. Exit 7: not everything could be asked.
+    IsShipped,
+    /// Show what build data says about the release, and what changed since it was stored
+    Metadata,
+    /// List the releases that need attention; needs no -r
+    ActiveReleases {
+        /// Finished and given-up ones, too
+        #[arg(long)]
+        all: bool,
+    },
     /// Show what is next and why, without doing anything
     Plan(DriveArgs),
     /// Move the release as far as it can go
@@ -176,6 +199,21 @@ pub enum Command {
 pub enum CtlCommand {
     /// One pass over the final approval of a release that is waiting for its advisory page
     ApprovalChecker,
+    /// Compare the images of a payload with a shipment merge request
+    ///
+    /// Exit 0: consistent; 5: an image is neither in the shipment nor released earlier; 7: not all could be
+    /// looked up.
+    ImageConsistencyCheck {
+        /// The payload: host/repository:tag or host/repository@sha256:…
+        #[arg(short, long, value_name = "PULL_SPEC")]
+        payload_url: PullSpec,
+        /// Number of the merge request in the shipment project
+        #[arg(short, long, value_name = "NUMBER")]
+        mr_id: MrIid,
+        /// An architecture to compare (amd64, arm64, ppc64le, s390x); repeat for several
+        #[arg(long, value_name = "ARCH", default_value = "amd64")]
+        arch: Vec<String>,
+    },
 }
 
 /// A person's decision about a rejected build.

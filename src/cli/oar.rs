@@ -22,11 +22,12 @@ use crate::core::error::ErrorClass;
 use crate::core::statebox::cas::StateBox;
 use crate::core::statebox::unsent;
 use crate::domain::assembly::BuildData;
+use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
-use crate::operators::{issues, run, status, update_task_status};
+use crate::operators::{compare_images, discovery, is_shipped, issues, metadata, run, status, update_task_status};
 
 /// One call of the program, with what all commands share.
 #[derive(Debug)]
@@ -81,7 +82,10 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::CheckCveTrackerBug => task(call, TaskRequest::CheckCveTrackerBug).await,
         Command::CheckRhcosSecurityAlerts => task(call, TaskRequest::CheckRhcosSecurityAlerts).await,
         Command::PushToCdnStaging { check_only } => task(call, TaskRequest::PushToCdnStaging { check_only }).await,
-        Command::ImageConsistencyCheck { job_id } => {
+        Command::ImageConsistencyCheck { local: true, arch, .. } => {
+            task(call, TaskRequest::CompareImages { arches: arch }).await
+        }
+        Command::ImageConsistencyCheck { job_id, .. } => {
             task(call, TaskRequest::ImageConsistencyCheck { job: job_id }).await
         }
         Command::StageTesting { build_number, force, reason } => {
@@ -100,6 +104,27 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
                 .await
                 .map_err(|error| call.told_task(&format!("the status of {release} cannot be shown"), error))?;
             call.show(&view.text(), &view.json());
+            Ok(Exit::Done)
+        }
+        Command::AddQeApproval => task(call, TaskRequest::AddQeApproval).await,
+        Command::IsShipped => {
+            let (ctx, release) = (call.context()?, call.release()?);
+            let view = is_shipped::of(&ctx, &release).await;
+            let view = view.map_err(|error| call.told_task(&format!("whether {release} is shipped"), error))?;
+            call.show(&render::clean(&view.text()), &view.json());
+            Ok(if view.shipped.is_some() { Exit::Done } else { Exit::Unavailable })
+        }
+        Command::Metadata => {
+            let (ctx, release) = (call.context()?, call.release()?);
+            let view = metadata::of(&ctx, &release).await;
+            let view = view.map_err(|error| call.told_task(&format!("the metadata of {release}"), error))?;
+            call.show(&render::clean(&view.text()), &view.json());
+            Ok(Exit::Done)
+        }
+        Command::ActiveReleases { all } => {
+            let listing = discovery::active(&call.context()?, all).await;
+            let listing = listing.map_err(|error| call.told_task("the active releases", error))?;
+            call.show(&render::clean(&listing.text()), &listing.json());
             Ok(Exit::Done)
         }
         Command::UpdateTaskStatus { task, status, reason, override_ } => {
@@ -123,6 +148,21 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
             let report = report.map_err(|failure| Told::failure(&failure))?;
             call.show(&render::report_text(&report), &render::report_json(&report));
             Ok(Exit::of_outcome(&report.outcome))
+        }
+        Command::Ctl { command: CtlCommand::ImageConsistencyCheck { payload_url, mr_id, arch } } => {
+            let reports = compare_images::run(&call.context()?, &payload_url, mr_id, &arch).await;
+            let reports = reports.map_err(|error| call.told_task("the images could not be compared", error))?;
+            let text: Vec<_> = reports.iter().map(ConsistencyReport::text).collect();
+            let json = match reports.as_slice() {
+                [one] => one.json(),
+                several => several.iter().map(ConsistencyReport::json).collect(),
+            };
+            call.show(&render::clean(&text.join("\n\n")), &json);
+            Ok(match overall(&reports) {
+                Consistency::Consistent => Exit::Done,
+                Consistency::Inconsistent => Exit::Failed,
+                Consistency::Unknown => Exit::Unavailable,
+            })
         }
         Command::Job | Command::Jobctl => {
             let name = if matches!(command, Command::Job) { "job" } else { "jobctl" };

@@ -1,17 +1,23 @@
 //! `oar rehearse`: simulator and drive in one process, in virtual time.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+
+use people::{Answer, Help, People};
 
 use super::drive::{event_text, exit_of, plan_json, plan_text};
 use super::exit::Exit;
 use super::oar::Call;
-use super::render::{Told, minutes};
+use super::render::{Told, clean, minutes};
 use super::sim::{environment, unknown};
 use crate::core::clock::{Clock, VirtualClock};
 use crate::core::config::env::Env;
@@ -25,6 +31,7 @@ use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
 use crate::drive::{self, Event, Persistence, Wishes};
+use crate::operators::error::TaskError;
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::faults::Faults;
 use crate::sim::scenario::{FromState, FromTask, Scenario};
@@ -42,6 +49,15 @@ pub struct RehearseArgs {
     /// Go on from a real state file
     #[arg(long, value_name = "STATE.yaml", conflicts_with = "rehearsed")]
     pub from: Option<PathBuf>,
+    /// Let simulated people do what the plan asks of them
+    ///
+    /// ART, product security, administrators and the release lead act as the steps of the plan say, at most
+    /// twenty times; what each of them does is told with "person (…)".
+    #[arg(long)]
+    pub people_help: bool,
+    /// A world with few images, for tests of slow builds
+    #[arg(long, hide = true)]
+    pub small: bool,
     /// Seed of all chance
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -56,8 +72,8 @@ pub struct RehearseArgs {
     pub keep: Option<PathBuf>,
 }
 
-/// Virtual time after which a rehearsal gives up waiting.
-const LONGEST_REHEARSAL: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// How long after the release day (or the beginning, when that is later) a rehearsal gives up waiting.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(9 * 24);
 
 /// What happened to one task.
 #[derive(Debug, Clone, Default)]
@@ -77,9 +93,13 @@ struct Summary {
 
 /// Rehearses a release and sums it up.
 pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
-    let (scenario, file) = scenario(&args)?;
+    let (mut scenario, file) = scenario(&args)?;
+    if args.small {
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (48, 10);
+    }
     let release = scenario.plan.release.clone();
     let start = scenario.start();
+    let release_day = scenario.plan.release_date;
     let clock = VirtualClock::starting_at(start);
     call.log_with(Clock::Virtual(clock.clone()));
     let faults = if args.faults > 0.0 { Faults::random(args.faults, args.seed) } else { Faults::none() };
@@ -98,7 +118,16 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
 
     let started = real_now();
     let summary = Arc::new(Mutex::new(Summary::default()));
-    let plan = drive_it(call, &ctx, &release, &clock, &summary).await;
+    let stage = Stage {
+        call,
+        until: clock_end(start, release_day),
+        ctx: &ctx,
+        release: &release,
+        clock: &clock,
+        summary: &summary,
+    };
+    let mut people = args.people_help.then(|| People::new(simulator.world().clone()));
+    let plan = stage.play(people.as_mut()).await;
     let wall_ms = real_now().duration_since(started).as_millis();
 
     let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
@@ -113,37 +142,106 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     let plan = plan?;
     let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
     let took = Took { virtual_minutes: clock.now().duration_since(start).as_mins(), wall_ms };
-    call.show(
-        &summary_text(&release, &plan, &summary, state.as_ref(), &took, &unmatched),
-        &summary_json(&release, &plan, &summary, state.as_ref(), &took, &unmatched),
-    );
+    let people_end = people.and_then(|people| people.end);
+    let mut text = summary_text(&release, &plan, &summary, state.as_ref(), &took, &unmatched);
+    let mut json = summary_json(&release, &plan, &summary, state.as_ref(), &took, &unmatched);
+    if let Some(why) = &people_end {
+        text.push_str(&format!("\nnobody could finish {release}: {}", clean(why)));
+        json["nobody_could_finish"] = clean(why).into();
+    }
+    call.show(&text, &json);
     if !unmatched.is_empty() {
         return Ok(Exit::Internal);
     }
     Ok(exit_of(&plan))
 }
 
-async fn drive_it(
-    call: &Call,
-    ctx: &Context,
-    release: &ZStream,
-    clock: &VirtualClock,
-    summary: &Arc<Mutex<Summary>>,
-) -> Result<Plan, Told> {
-    let (streams, json, clock, collected) = (call.outside.clone(), call.json, clock.clone(), summary.clone());
-    let mut told = BTreeMap::new();
-    let mut tell = |event: Event<'_>| {
-        let effects = collect(&mut collected.lock().unwrap_or_else(PoisonError::into_inner), &event, clock.now());
-        let line = news(&mut told, &event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
+/// What a rehearsal plays with.
+struct Stage<'a> {
+    call: &'a Call,
+    until: Timestamp,
+    ctx: &'a Context,
+    release: &'a ZStream,
+    clock: &'a VirtualClock,
+    summary: &'a Arc<Mutex<Summary>>,
+}
+
+/// Pause before a drive that broke off is begun again.
+const BREAK: SignedDuration = SignedDuration::from_mins(30);
+
+impl Stage<'_> {
+    /// Drives until nothing moves any more, with the help of people if there are some.
+    async fn play(&self, mut people: Option<&mut People>) -> Result<Plan, Told> {
+        let until = self.until;
+        let watching = || Wishes { persistence: Persistence::Watch, until: Some(until), ..Wishes::default() };
+        let mut told = BTreeMap::new();
+        let mut wishes = watching();
+        loop {
+            let ended = self.drive(&wishes, people.as_deref(), &mut told).await;
+            let Some(people) = people.as_deref_mut() else {
+                return ended.map_err(|error| self.broke_off(error));
+            };
+            let answer = match ended {
+                Ok(plan) if matches!(plan.verdict, Verdict::Done) => return Ok(plan),
+                Ok(plan) => {
+                    match people.help(self.ctx, self.release, &plan).await.map_err(|error| self.broke_off(error))? {
+                        Answer::Nobody(why) => {
+                            people.end = Some(why);
+                            return Ok(plan);
+                        }
+                        Answer::Helped(help) => help,
+                    }
+                }
+                Err(error) if people.may_begin_again(&error) => {
+                    self.clock.advance(BREAK);
+                    Help::told("release lead", format!("waited half an hour and began again after: {error}"))
+                }
+                Err(error) => return Err(self.broke_off(error)),
+            };
+            for line in people.news() {
+                self.line(line);
+            }
+            for line in answer.told {
+                self.line(format!("{}  {line}", self.clock.now().strftime("%m-%d %H:%M")));
+            }
+            told.clear();
+            wishes = Wishes { until: Some(until), persistence: Persistence::Watch, ..answer.wishes };
+        }
+    }
+
+    fn broke_off(&self, error: TaskError) -> Told {
+        self.call.told_task(&format!("the rehearsal of {} could not go on", self.release), error)
+    }
+
+    fn line(&self, text: String) {
+        let streams = &self.call.outside;
+        if self.call.json { streams.err.line(text) } else { streams.out.line(text) }
+    }
+
+    async fn drive(
+        &self,
+        wishes: &Wishes,
+        people: Option<&People>,
+        told: &mut BTreeMap<Option<Task>, String>,
+    ) -> Result<Plan, TaskError> {
+        let mut tell = |event: Event<'_>| {
+            for line in people.map(People::news).unwrap_or_default() {
+                self.line(line);
+            }
+            self.tell(told, &event);
+        };
+        drive::drive(self.ctx, self.release, wishes, &mut tell).await
+    }
+
+    fn tell(&self, told: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
+        let (clock, collected) = (self.clock, self.summary);
+        let effects = collect(&mut collected.lock().unwrap_or_else(PoisonError::into_inner), event, clock.now());
+        let line = news(told, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
         let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
         for line in lines {
-            if json { streams.err.line(line) } else { streams.out.line(line) }
+            self.line(line);
         }
-    };
-    let until = clock_end(ctx.clock.now());
-    let wishes = Wishes { persistence: Persistence::Watch, until: Some(until), ..Wishes::default() };
-    let ended = drive::drive(ctx, release, &wishes, &mut tell).await;
-    ended.map_err(|error| call.told_task(&format!("the rehearsal of {release} could not go on"), error))
+    }
 }
 
 /// The line of an event, unless the same was told last: looking again at an unchanged world is no news.
@@ -167,8 +265,9 @@ fn news(told: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<
 }
 
 /// A rehearsal that still waits after this time waits for something that its world never brings.
-fn clock_end(now: Timestamp) -> Timestamp {
-    now.checked_add(LONGEST_REHEARSAL).unwrap_or(now)
+fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
+    let day = release_day.to_zoned(TimeZone::UTC).map_or(start, |day| day.timestamp());
+    start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
 }
 
 /// Remembers what happened; the outside effects of this event.

@@ -110,6 +110,7 @@ pub fn report_text(report: &TaskReport) -> String {
         lines.push(format!("  note: {warning}"));
     }
     lines.push(format!("  next: {}", next_of(report)));
+    lines.extend(report.details.iter().map(|details| format!("\n{}", details.text)));
     lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
 }
 
@@ -138,6 +139,7 @@ pub fn report_json(report: &TaskReport) -> Value {
         "effects": report.effects,
         "warnings": report.warnings,
         "next": next_of(report),
+        "details": report.details.as_ref().map(|details| &details.json),
         "started_at": stamp(report.started_at),
         "ended_at": stamp(report.ended_at),
     })

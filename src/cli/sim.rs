@@ -1,5 +1,7 @@
 //! `oar sim …`: the simulator on its own, and the elliott stand-in that rehearsals start.
 
+mod hand;
+
 use std::path::Path;
 
 use clap::Subcommand;
@@ -37,6 +39,38 @@ pub enum SimCommand {
     },
     /// List the scenarios
     Scenarios,
+    /// Show where the world behind OAR_SIM_URL stands and what will happen next
+    Status,
+    /// Let something happen in the world behind OAR_SIM_URL; without a name, list what can happen
+    ///
+    /// Examples:
+    ///   oar sim event promote
+    ///   oar sim event advisories-finished
+    ///   oar sim event --body '{"name": "mr-merged"}'
+    Event {
+        /// What happens
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// The whole request instead of a name
+        #[arg(long, value_name = "JSON", conflicts_with = "name")]
+        body: Option<String>,
+    },
+    /// Hold back everything that happens by itself in the world behind OAR_SIM_URL
+    Pause,
+    /// Let it happen again; what became due meanwhile happens at once
+    Resume,
+    /// Let time pass in the world behind OAR_SIM_URL: 90m, 2h, 1d
+    Advance {
+        /// How long
+        #[arg(value_name = "DURATION")]
+        by: jiff::Span,
+    },
+    /// Switch the rate limits of GitHub, Gangway and Slack in the world behind OAR_SIM_URL
+    Limits {
+        /// on or off
+        #[arg(value_name = "WHICH", value_parser = ["on", "off"])]
+        which: String,
+    },
     /// Stand-in for the program elliott; answers from the world behind OAR_SIM_URL
     #[command(hide = true, disable_help_flag = true)]
     Elliott {
@@ -55,6 +89,12 @@ pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> 
             call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": NAMES }));
             Ok(Exit::Done)
         }
+        SimCommand::Status => hand::status(call).await,
+        SimCommand::Event { name, body } => hand::event(call, name, body).await,
+        SimCommand::Pause => hand::pause(call, true).await,
+        SimCommand::Resume => hand::pause(call, false).await,
+        SimCommand::Advance { by } => hand::advance(call, by).await,
+        SimCommand::Limits { which } => hand::limits(call, which == "on").await,
         SimCommand::Elliott { args } => {
             let env = call
                 .outside

@@ -10,7 +10,9 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::DiskCache;
+use super::clients::brew_download::BrewDownload;
 use super::clients::build_data::BuildDataSource;
+use super::clients::catalog::Catalog;
 use super::clients::catalog_stage::CatalogStage;
 use super::clients::customer_portal::CustomerPortal;
 use super::clients::elliott::Elliott;
@@ -20,6 +22,7 @@ use super::clients::gitlab::Gitlab;
 use super::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
+use super::clients::koji::Koji;
 use super::clients::negotiate::{self, Kerberos};
 use super::clients::pacer::Pacer;
 use super::clients::prow::Prow;
@@ -155,9 +158,19 @@ impl Context {
         self.settings.sealed()
     }
 
+    /// Files of brew builds.
+    pub fn brew_download(&self) -> BrewDownload {
+        BrewDownload::new(self.service(Service::BrewDownload, Auth::None))
+    }
+
     /// Build data.
     pub fn build_data(&self) -> BuildDataSource {
         BuildDataSource::new(self.service(Service::BuildData, Auth::None)).cached(DiskCache::below(&self.home))
+    }
+
+    /// Public container catalog.
+    pub fn catalog(&self) -> Catalog {
+        Catalog::new(self.service(Service::Catalog, Auth::None))
     }
 
     /// Stage container catalog.
@@ -216,14 +229,23 @@ impl Context {
         Jira::new(self.service(Service::Jira, auth), self.settings.jira.api)
     }
 
+    /// Brew hub.
+    pub fn koji(&self) -> Koji {
+        Koji::new(self.service(Service::Koji, Auth::None))
+    }
+
     /// Prow's Deck.
     pub fn prow(&self) -> Prow {
         Prow::new(self.service(Service::Prow, Auth::None))
     }
 
-    /// Image registry.
+    /// Image registry of the payloads.
     pub fn registry(&self) -> Registry {
-        let host = self.settings.payload_repository.split('/').next().unwrap_or_default();
+        self.registry_at(self.settings.payload_repository.split('/').next().unwrap_or_default())
+    }
+
+    /// Image registry by the host that image names carry.
+    pub fn registry_at(&self, host: &str) -> Registry {
         let base = self.settings.services.registry_url(host);
         Registry::new(self.http.service(Service::Registry, &base, Auth::None))
     }

@@ -85,7 +85,7 @@ impl EffectError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Client(error) => error.class(),
-            Self::Unknown { .. } => ErrorClass::Conflict,
+            Self::Unknown { .. } => ErrorClass::Transient,
             Self::Ledger { .. } => ErrorClass::Config,
         }
     }

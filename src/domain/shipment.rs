@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_yaml::Value;
 
+use super::consistency::NamedImage;
 use super::ids::{JiraKey, MrIid};
 
 /// What separates project and number in the address of a merge request.
@@ -167,6 +168,34 @@ impl ShipmentFile {
     /// Address of the advisory that the stage release made; absent until then.
     pub fn stage_advisory(&self) -> Option<String> {
         self.at(&["environments", "stage", "advisory", "internal_url"]).and_then(text).filter(|url| !url.is_empty())
+    }
+
+    /// The images that the shipment ships, and what was left out because it names none.
+    ///
+    /// # Errors
+    ///
+    /// [`BadShipmentFile`]: `components` is no list, or an entry names no image by text. A shorter list would
+    /// make images of the payload look missing, or released.
+    pub fn components(&self) -> Result<(Vec<NamedImage>, Vec<String>), BadShipmentFile> {
+        let refuse = |why: &str| BadShipmentFile { path: self.path.clone(), why: why.to_owned() };
+        let entries = match self.at(&["snapshot", "spec", "components"]) {
+            None | Some(Value::Null) => return Ok((Vec::new(), Vec::new())),
+            Some(Value::Sequence(entries)) => entries,
+            Some(_) => return Err(refuse("`snapshot.spec.components` is not a list")),
+        };
+        let (mut images, mut left_out) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let name = entry.get("name").and_then(text).unwrap_or_else(|| "a component without name".to_owned());
+            match entry.get("containerImage") {
+                None | Some(Value::Null) => left_out.push(format!("{}: {name} names no image", self.path)),
+                Some(Value::String(spec)) if spec.trim().is_empty() => {
+                    left_out.push(format!("{}: {name} names no image", self.path));
+                }
+                Some(Value::String(spec)) => images.push(NamedImage { name, pull_spec: spec.trim().to_owned() }),
+                Some(_) => return Err(refuse("a component whose `containerImage` is no text")),
+            }
+        }
+        Ok((images, left_out))
     }
 
     fn at(&self, keys: &[&str]) -> Option<&Value> {

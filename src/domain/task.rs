@@ -417,6 +417,11 @@ pub enum WaitingOn {
         /// Why not.
         why: String,
     },
+    /// Payload and shipment could not be compared to the end.
+    ImageFacts {
+        /// Why not.
+        why: String,
+    },
     /// The stage pipeline.
     StagePipeline {
         /// `queued`, `building`.
@@ -457,6 +462,7 @@ impl fmt::Display for WaitingOn {
             Self::PushJobs { states } => write!(f, "push jobs ({})", states.join(", ")),
             Self::ConsistencyJob { state } => write!(f, "the image-consistency job ({state})"),
             Self::ImageHealth { why } => write!(f, "image health: {why}"),
+            Self::ImageFacts { why } => write!(f, "facts about images: {why}"),
             Self::StagePipeline { state } => write!(f, "the stage pipeline ({state})"),
             Self::PayloadDigest => f.write_str("the payload digest"),
             Self::Signature => f.write_str("the signature"),
@@ -575,6 +581,13 @@ pub enum ClosedGate {
         /// How far it is.
         state: String,
     },
+    /// Nobody can tell which kernel an advisory ships, or what its tags are.
+    KernelUnknown {
+        /// The advisory.
+        advisory: AdvisoryId,
+        /// Why nobody can tell.
+        why: String,
+    },
     /// A record or registry that contradicts itself.
     BadRecord {
         /// Which file and why.
@@ -616,6 +629,7 @@ impl ClosedGate {
             | Self::Missing { .. }
             | Self::MergeRequestClosed { .. }
             | Self::UnknownOutcome { .. }
+            | Self::KernelUnknown { .. }
             | Self::BadRecord { .. } => OpenedBy::Person,
         }
     }
@@ -650,6 +664,11 @@ impl ClosedGate {
             Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
             Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
             Self::TestRecord { .. } => "wait for the test jobs (look again in 10 min)".to_owned(),
+            Self::KernelUnknown { .. } => {
+                "look by hand whether the kernel carries the stop-ship tag; if not, resolve the blocker (oar issue \
+                 resolve) with what you saw"
+                    .to_owned()
+            }
             Self::BadRecord { .. } => "ask the owner of the record to correct it".to_owned(),
         }
     }
@@ -682,6 +701,9 @@ impl fmt::Display for ClosedGate {
             Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
             Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
             Self::TestRecord { which, state } => write!(f, "the {which} build is not tested yet: {state}"),
+            Self::KernelUnknown { advisory, why } => {
+                write!(f, "nobody can tell whether the kernel of advisory {advisory} may ship: {why}")
+            }
             Self::BadRecord { why } => f.write_str(why),
         }
     }
@@ -703,6 +725,13 @@ pub enum FailReason {
         unhealthy: usize,
         /// How many were looked at.
         scanned: usize,
+    },
+    /// Payload images that are neither in the shipment nor released earlier.
+    InconsistentImages {
+        /// Their names in the payload.
+        missing: Vec<String>,
+        /// How many were compared.
+        checked: usize,
     },
     /// Nobody signed the payload by its release date.
     UnsignedOnReleaseDate,
@@ -752,6 +781,12 @@ impl fmt::Display for FailReason {
         match self {
             Self::Job { job, result } => write!(f, "{job} ended with {result}"),
             Self::UnhealthyImages { unhealthy, scanned } => write!(f, "{unhealthy} of {scanned} images are unhealthy"),
+            Self::InconsistentImages { missing, checked } => write!(
+                f,
+                "{} of {checked} payload images are neither in the shipment nor released earlier: {}",
+                missing.len(),
+                missing.join(", ")
+            ),
             Self::UnsignedOnReleaseDate => f.write_str("the payload is still unsigned on the release date"),
             Self::BuildRejected { which, summary } => write!(f, "the {which} build is rejected: {summary}"),
             Self::Push { states } => write!(f, "push jobs failed: {}", states.join(", ")),
@@ -773,27 +808,4 @@ impl fmt::Display for FailReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_task_is_found_by_its_own_name() {
-        for task in Task::ALL {
-            assert_eq!(task.name().parse(), Ok(task));
-        }
-        assert!("Stage Testing".parse::<Task>().is_err());
-    }
-
-    #[test]
-    fn the_marker_line_is_spelled_as_other_tools_expect() {
-        assert_eq!(
-            marker(Task::PushToCdnStaging, TaskStatus::InProgress),
-            "task [Push to CDN Staging] status is changed to [In Progress]"
-        );
-    }
-
-    #[test]
-    fn a_konflux_release_tracks_ten_tasks() {
-        assert_eq!(Task::tracked(Flow::Konflux).count(), 10);
-    }
-}
+mod tests;

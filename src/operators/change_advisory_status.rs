@@ -4,7 +4,9 @@
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::advisories::Advisory;
 use super::steps::approval::{self, Objection};
+use super::steps::kernel::{self, KernelObjection};
 use super::steps::shipment;
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::dates;
@@ -14,6 +16,12 @@ use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatu
 
 /// Who reports objections.
 const SOURCE: &str = "change-advisory-status";
+
+/// Who reports kernels; advisory and build follow where a person's word counts for those only.
+const KERNEL_SOURCE: &str = "kernel-stop-ship";
+
+/// How an objection ends that is there no more; any other ending is a person's word.
+const SETTLED: &str = "the next pass found nothing that speaks against the approval";
 
 /// One pass of the final approval.
 ///
@@ -45,9 +53,12 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
     };
     run.with_the_end(Operation::ResolveSource {
         source: SOURCE.to_owned(),
-        resolution: "the next pass found nothing that speaks against the approval".to_owned(),
+        resolution: SETTLED.to_owned(),
         at: run.ctx.clock.now(),
     });
+    if let Some(outcome) = stopped_by_kernel(run, &advisories).await? {
+        return Ok(outcome);
+    }
     match &shipment.mr.state {
         MrState::Open => approval::approve(run, &shipment).await?,
         MrState::Merged => run.info(format!("{} is merged; no approval is needed", shipment.mr.web_url)),
@@ -103,7 +114,7 @@ fn closed(run: &Run<'_>, flow: Flow, ignore_release_date: bool) -> Option<Closed
     }
     let issues = run.state.issues();
     let blocker = issues.iter().find(|issue| {
-        let ours = issue.source.as_deref() == Some(SOURCE);
+        let ours = issue.source.as_deref().is_some_and(|source| source == SOURCE || source.starts_with(KERNEL_SOURCE));
         issue.is_open_blocker()
             && !ours
             && (issue.related_tasks.is_empty() || issue.concerns(Task::ChangeAdvisoryStatus))
@@ -127,14 +138,61 @@ fn blocked(run: &Run<'_>, objection: Objection) -> Outcome {
         Objection::State(advisories) => ClosedGate::AdvisoryState { advisories },
         Objection::Dropped(advisories) => ClosedGate::AdvisoryDropped { advisories },
     };
+    report(run, by.to_string(), SOURCE.to_owned());
+    Outcome::Blocked { by }
+}
+
+fn report(run: &Run<'_>, text: String, source: String) {
     run.with_the_end(Operation::AddIssue(AddIssue {
-        text: by.to_string(),
+        text,
         blocker: true,
         related: vec![Task::ChangeAdvisoryStatus],
-        source: Some(SOURCE.to_owned()),
+        source: Some(source),
         at: run.ctx.clock.now(),
     }));
-    Outcome::Blocked { by }
+}
+
+/// A kernel that must not ship ends the approval; one that nobody can judge waits for a person, whose word
+/// (the resolved blocker) then counts for that build.
+async fn stopped_by_kernel(run: &Run<'_>, advisories: &[Advisory]) -> Result<Option<Outcome>, TaskError> {
+    let issues = run.state.issues();
+    let mut standing = Vec::new();
+    let mut stopped = None;
+    for objection in kernel::inspect(run, advisories).await? {
+        let (source, outcome) = match objection {
+            KernelObjection::StopShip { kernel } => {
+                (KERNEL_SOURCE.to_owned(), Outcome::Failed { reason: FailReason::KernelStopShip { kernel } })
+            }
+            KernelObjection::Unknown { advisory, build, why } => {
+                let source = format!("{KERNEL_SOURCE}/{advisory}/{build}");
+                let word = issues.iter().rfind(|issue| issue.source.as_deref() == Some(&source));
+                let word = word.filter(|issue| issue.resolved).and_then(|issue| issue.resolution.as_deref());
+                if let Some(word) = word.filter(|word| *word != SETTLED) {
+                    run.warn(format!("the kernel of {build} is taken for good, because somebody looked: {word}"));
+                    continue;
+                }
+                (source, Outcome::Blocked { by: ClosedGate::KernelUnknown { advisory, why } })
+            }
+        };
+        report(run, told(&outcome), source.clone());
+        standing.push(source);
+        stopped = stopped.or(Some(outcome));
+    }
+    let open = issues.iter().filter(|issue| !issue.resolved).filter_map(|issue| issue.source.clone());
+    for source in open.filter(|source| source.starts_with(KERNEL_SOURCE) && !standing.contains(source)) {
+        run.with_the_end(Operation::ResolveSource { source, resolution: SETTLED.to_owned(), at: run.ctx.clock.now() });
+    }
+    Ok(stopped)
+}
+
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { reason } => reason.to_string(),
+        Outcome::Blocked { by } => by.to_string(),
+        Outcome::Passed { summary } => summary.clone(),
+        Outcome::Unchanged { why } => why.clone(),
+        Outcome::Waiting { on, .. } => on.to_string(),
+    }
 }
 
 /// The page that the payload of exactly this release names; another release's page would be a trap.

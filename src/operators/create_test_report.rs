@@ -29,6 +29,7 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
         started_at,
         ended_at: ctx.clock.now(),
         log: marker(Task::CreateTestReport, TaskStatus::Pass),
+        details: None,
     };
     if ctx.statebox.load(release).await?.is_some() {
         let why = format!("the state file exists: {path}");

@@ -49,6 +49,12 @@ pub enum TaskError {
         /// What to do instead.
         next: String,
     },
+    /// A dry run came to its first change; the run ends there, as if nothing had been to be done.
+    #[error("dry run: {would}")]
+    DryRun {
+        /// What it would do.
+        would: String,
+    },
     /// A program that we start ended badly.
     #[error("{program} failed: {why}")]
     Program {
@@ -111,7 +117,7 @@ impl TaskError {
             Self::Config(error) => error.class(),
             Self::Effect(error) => error.class(),
             Self::NoState { .. } => ErrorClass::NotFound,
-            Self::Refused { .. } => ErrorClass::InvalidInput,
+            Self::Refused { .. } | Self::DryRun { .. } => ErrorClass::InvalidInput,
             Self::Busy { .. } => ErrorClass::Conflict,
             Self::Program { .. } => ErrorClass::Transient,
             Self::Cancelled | Self::Internal { .. } => ErrorClass::Internal,
@@ -126,6 +132,7 @@ impl TaskError {
             Self::Config(error) => error.next_step(),
             Self::Effect(error) => error.next_step(),
             Self::NoState { release } => format!("create it: oar -r {release} create-test-report"),
+            Self::DryRun { .. } => "run it without --dry-run".to_owned(),
             Self::Refused { next, .. } | Self::Busy { next, .. } | Self::Program { next, .. } => next.clone(),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),
             Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),

@@ -1,5 +1,7 @@
 //! Compares the payload with the shipment and looks at image health.
 
+mod local;
+
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
@@ -17,6 +19,8 @@ use crate::domain::ids::{MrIid, ProwJobId};
 use crate::domain::job_trace;
 use crate::domain::stage;
 use crate::domain::task::{ClosedGate, FailReason, JobRef, JobSystem, Outcome, TaskStatus, WaitingOn};
+
+pub(super) use local::run_here;
 
 const JOB: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
 const PAYLOAD: &str = "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL";
@@ -74,12 +78,10 @@ pub(super) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) -> Result<Outcom
 }
 
 async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
-    let assembly = run.assembly().await?;
-    let gathered = stage_facts::gather(run).await?;
-    if let Some(by) = stage_facts::not_ready(assembly).or_else(|| stage::consistency_closed(&gathered.facts(run))) {
+    if let Some(by) = unready(run).await? {
         return Ok(Outcome::Blocked { by });
     }
-    let Some(mr) = assembly.shipment_mr.as_deref().and_then(merge_request) else {
+    let Some(mr) = run.assembly().await?.shipment_mr.as_deref().and_then(merge_request) else {
         let missing = vec!["a shipment merge request: the Prow job compares the payload with one".to_owned()];
         return Ok(Outcome::Blocked { by: ClosedGate::NotReady { missing } });
     };
@@ -109,6 +111,13 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
     run.info(format!("Prow job URL: {}", url.as_deref().unwrap_or("not shown yet")));
     let job = JobRef { system: JobSystem::Prow, id: id.to_string(), url, triggered_at: Some(run.ctx.clock.now()) };
     Ok(waiting(&state, job))
+}
+
+/// What keeps the check from starting: payload and stage release have to be there.
+async fn unready(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
+    let assembly = run.assembly().await?;
+    let gathered = stage_facts::gather(run).await?;
+    Ok(stage_facts::not_ready(assembly).or_else(|| stage::consistency_closed(&gathered.facts(run))))
 }
 
 /// What a look at a job found.
@@ -154,23 +163,26 @@ async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
 }
 
 async fn health(run: &Run<'_>, job: JobRef) -> Result<Outcome, TaskError> {
-    Ok(match image_health::check(run).await? {
+    let outcome = health_of(image_health::check(run).await?, Some(job.clone()));
+    if matches!(outcome, Outcome::Passed { .. } | Outcome::Failed { .. }) {
+        job_of_run::remember(run, job);
+    }
+    Ok(outcome)
+}
+
+/// What image health makes of a good comparison; while it waits, the reference of its job is kept.
+fn health_of(verdict: HealthVerdict, job: Option<JobRef>) -> Outcome {
+    let waits = |why| Outcome::Waiting { on: WaitingOn::ImageHealth { why }, job, recheck: RECHECK };
+    match verdict {
         HealthVerdict::Healthy { scanned } => {
-            job_of_run::remember(run, job);
             Outcome::Passed { summary: format!("payload and shipment are consistent, {scanned} images are healthy") }
         }
         HealthVerdict::Unhealthy { unhealthy, scanned, .. } => {
-            job_of_run::remember(run, job);
             Outcome::Failed { reason: FailReason::UnhealthyImages { unhealthy, scanned } }
         }
-        HealthVerdict::Unknown { why } => health_waits(why, job),
-        HealthVerdict::NotReleased(state) => health_waits(format!("the stage release is {state}"), job),
-    })
-}
-
-/// The job's good end stands, so its reference is kept.
-fn health_waits(why: String, job: JobRef) -> Outcome {
-    Outcome::Waiting { on: WaitingOn::ImageHealth { why }, job: Some(job), recheck: RECHECK }
+        HealthVerdict::Unknown { why } => waits(why),
+        HealthVerdict::NotReleased(state) => waits(format!("the stage release is {state}")),
+    }
 }
 
 /// Is the job of a failed task good or still running, so that another one would be in vain?

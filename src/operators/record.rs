@@ -13,18 +13,19 @@ use crate::domain::task::{Outcome, Task, TaskStatus, marker};
 /// Stores In Progress with the intent of this run, before its first outside effect.
 pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
     if run.ctx.options.dry_run {
-        return Err(TaskError::Refused {
-            why: format!("{} would change something outside, and this is a dry run", run.task),
-            next: "run it without --dry-run".to_owned(),
-        });
+        return Err(TaskError::DryRun { would: format!("{} would start", run.task) });
     }
     run.info(marker(run.task, TaskStatus::InProgress));
     let intent = Intent {
         key: format!("{}/{}", run.task, stamp(run.started_at)),
         at: Some(run.started_at),
-        by: run.ctx.actor.clone(),
+        by: format!("{}@{}", run.ctx.actor, run.machine),
     };
-    let set = SetTask { intent: Change::Set(intent), ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at) };
+    let set = SetTask {
+        intent: Change::Set(intent),
+        seen_intent: run.state.task(run.task).and_then(|entry| entry.intent),
+        ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at)
+    };
     let message = format!("Update task: {}", run.task);
     run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
     Ok(())

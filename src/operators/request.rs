@@ -28,6 +28,11 @@ pub enum TaskRequest {
         /// A job that somebody started by hand.
         job: Option<ProwJobId>,
     },
+    /// Compare payload and shipment here, without a job.
+    CompareImages {
+        /// Architectures as images spell them; `amd64` when empty.
+        arches: Vec<String>,
+    },
     /// Start the stage pipeline, or look how it goes.
     StageTesting {
         /// A build that somebody started by hand.
@@ -49,6 +54,8 @@ pub enum TaskRequest {
         /// Start earlier than one day before the release date.
         ignore_release_date: bool,
     },
+    /// Approve the shipment merge request, nothing else.
+    AddQeApproval,
 }
 
 /// A person's decision about a rejected build.
@@ -62,19 +69,21 @@ pub struct Verdict {
 
 impl TaskRequest {
     /// Each request once, without details; to ask all of them what they need.
-    pub const fn all() -> [Self; 11] {
+    pub const fn all() -> [Self; 13] {
         [
             Self::CreateTestReport,
             Self::TakeOwnership { email: None },
             Self::CheckCveTrackerBug,
             Self::CheckRhcosSecurityAlerts,
             Self::PushToCdnStaging { check_only: false },
+            Self::CompareImages { arches: Vec::new() },
             Self::ImageConsistencyCheck { job: None },
             Self::StageTesting { build: None, force: None },
             Self::ImageSignedCheck,
             Self::AnalyzeBuild { which: Which::Candidate, decide: None },
             Self::AnalyzeBuild { which: Which::Promoted, decide: None },
             Self::ChangeAdvisoryStatus { ignore_release_date: false },
+            Self::AddQeApproval,
         ]
     }
 
@@ -86,11 +95,12 @@ impl TaskRequest {
             Self::CheckCveTrackerBug => Task::CheckCveTrackerBug,
             Self::CheckRhcosSecurityAlerts => Task::CheckRhcosSecurityAlerts,
             Self::PushToCdnStaging { .. } => Task::PushToCdnStaging,
-            Self::ImageConsistencyCheck { .. } => Task::ImageConsistencyCheck,
+            Self::ImageConsistencyCheck { .. } | Self::CompareImages { .. } => Task::ImageConsistencyCheck,
             Self::StageTesting { .. } => Task::StageTesting,
             Self::ImageSignedCheck => Task::ImageSignedCheck,
             Self::AnalyzeBuild { which, .. } => which.task(),
             Self::ChangeAdvisoryStatus { .. } => Task::ChangeAdvisoryStatus,
+            Self::AddQeApproval => Task::AddQeApproval,
         }
     }
 
@@ -105,6 +115,7 @@ impl TaskRequest {
             Self::CheckCveTrackerBug => &[ErrataToken, JiraUsername, JiraToken, GitlabToken],
             Self::CheckRhcosSecurityAlerts | Self::PushToCdnStaging { .. } => &[ErrataToken],
             Self::ImageConsistencyCheck { .. } => &[ApiToken, GitlabToken],
+            Self::CompareImages { .. } | Self::AddQeApproval => &[GitlabToken],
             Self::StageTesting { .. } => &[JenkinsUser, JenkinsToken, GitlabToken],
             Self::ChangeAdvisoryStatus { .. } => &[ErrataToken, GitlabToken],
         }

@@ -12,6 +12,7 @@ use super::record;
 use super::request::TaskRequest;
 use super::steps::notify;
 use crate::core::clients::error::ClientError;
+use crate::core::clock::Clock;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
 use crate::core::journal::{Level, RunLog};
@@ -45,6 +46,17 @@ pub struct TaskReport {
     pub ended_at: Timestamp,
     /// The run's log, as stored.
     pub log: String,
+    /// More than a line can say; shown, never stored.
+    pub details: Option<Details>,
+}
+
+/// A report of its own that a task makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Details {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub json: serde_json::Value,
 }
 
 /// One run of one task: what an operator gets.
@@ -59,6 +71,8 @@ pub struct Run<'a> {
     pub state: State,
     /// When the run began.
     pub started_at: Timestamp,
+    /// What tells this machine from others in an announced intent.
+    pub(super) machine: String,
     pub(super) log: RunLog,
     pub(super) notes: Mutex<Notes>,
     ledger: Ledger,
@@ -72,6 +86,7 @@ pub(super) struct Notes {
     pub(super) effects: Vec<String>,
     pub(super) operations: Vec<Operation>,
     pub(super) started: bool,
+    pub(super) details: Option<Details>,
 }
 
 /// Runs `request` for `release` and records its end, whatever the end is.
@@ -87,8 +102,12 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     if let TaskRequest::CreateTestReport = request {
         return super::create_test_report::run(ctx, release).await.map_err(early);
     }
-    let _alone = alone(ctx, release, task).map_err(early)?;
-    let run = Run::begin(ctx, release, task).await.map_err(early)?;
+    let alone = alone(ctx, release, task).map_err(early)?;
+    let mut run = Run::begin(ctx, release, task).await.map_err(early)?;
+    // A rehearsal writes the same bytes each time.
+    if let Some(lock) = alone.as_ref().filter(|_| !matches!(ctx.clock, Clock::Virtual(_))) {
+        run.machine = lock.name().to_owned();
+    }
     let before = run.state.status(task);
     let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
     let ended = tokio::select! {
@@ -114,6 +133,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         started_at: run.started_at,
         ended_at: ctx.clock.now(),
         log: run.log.text(),
+        details: run.notes().details.take(),
     })
 }
 
@@ -136,7 +156,10 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     if finished && run.task != Task::TakeOwnership {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    let outcome = super::dispatch(run, request).await?;
+    let outcome = match super::dispatch(run, request).await {
+        Err(stopped @ TaskError::DryRun { .. }) => return Ok(Outcome::Unchanged { why: stopped.to_string() }),
+        ended => ended?,
+    };
     let wait = match &outcome {
         Outcome::Waiting { on, .. } => format!("a wait for {on}"),
         Outcome::Blocked { by } => by.to_string(),
@@ -173,6 +196,7 @@ impl<'a> Run<'a> {
             task,
             state,
             started_at: ctx.clock.now(),
+            machine: "simulator".to_owned(),
             log: RunLog::default(),
             notes: Mutex::new(Notes::default()),
             ledger,
@@ -190,6 +214,11 @@ impl<'a> Run<'a> {
         let message = message.into();
         self.log.add(self.ctx.clock.now(), Level::Warning, &message);
         self.notes().warnings.push(message);
+    }
+
+    /// Shows a report beside the outcome; it is not stored.
+    pub fn show(&self, details: Details) {
+        self.notes().details = Some(details);
     }
 
     /// Build data of the release, fetched once per run.
@@ -249,6 +278,7 @@ impl<'a> Run<'a> {
         look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
         perform: impl AsyncFn() -> Result<T, ClientError>,
     ) -> Result<Effected<T>, TaskError> {
+        self.unless_dry(what)?;
         self.start().await?;
         let ended = self.effects().once(key, what, evidence, look_up, perform).await?;
         if ended.is_new() {
@@ -267,10 +297,23 @@ impl<'a> Run<'a> {
         what: &str,
         perform: impl AsyncFnOnce() -> Result<T, ClientError>,
     ) -> Result<T, TaskError> {
+        self.unless_dry(what)?;
         self.start().await?;
         let value = perform().await?;
         self.notes().effects.push(what.to_owned());
         Ok(value)
+    }
+
+    /// A dry run ends before its first change.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::DryRun`] in a dry run.
+    pub fn unless_dry(&self, what: &str) -> Result<(), TaskError> {
+        if !self.ctx.options.dry_run {
+            return Ok(());
+        }
+        Err(TaskError::DryRun { would: format!("it would {what}, then go on from there") })
     }
 
     /// The effect machinery, for pieces that need more than [`Run::effect`].

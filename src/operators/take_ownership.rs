@@ -96,7 +96,7 @@ impl Writes<'_, '_> {
     /// A write that converges.
     async fn converge(&self, what: &str, perform: impl AsyncFn() -> Result<(), ClientError>) -> Result<(), TaskError> {
         if self.after_pass() {
-            self.refuse_dry_run()?;
+            self.run.unless_dry(what)?;
             perform().await?;
             self.run.tell_effect(what);
         } else {
@@ -118,7 +118,7 @@ impl Writes<'_, '_> {
             if look_up().await?.is_some() {
                 return Ok(false);
             }
-            self.refuse_dry_run()?;
+            self.run.unless_dry(what)?;
             let is_new = self.run.effects().once(key, what, Evidence::Strong, look_up, perform).await?.is_new();
             if is_new {
                 self.run.tell_effect(what);
@@ -129,16 +129,6 @@ impl Writes<'_, '_> {
         };
         self.done.fetch_add(usize::from(is_new), Ordering::Relaxed);
         Ok(is_new)
-    }
-
-    fn refuse_dry_run(&self) -> Result<(), TaskError> {
-        if !self.run.ctx.options.dry_run {
-            return Ok(());
-        }
-        Err(TaskError::Refused {
-            why: "the owner would change, and this is a dry run".to_owned(),
-            next: "run it without --dry-run".to_owned(),
-        })
     }
 }
 

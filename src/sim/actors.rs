@@ -5,9 +5,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::task::Task;
+use crate::sim::elliott::Behaviour;
 use crate::sim::events::Event;
+use crate::sim::people::{Act, Deed};
 use crate::sim::records::{self, Record, Stream, Verdict};
 use crate::sim::scenario::Progress;
+use crate::sim::services::jira;
 use crate::sim::world::Facts;
 
 /// How long ART needs to look at a failed stage release before it runs again.
@@ -28,6 +31,12 @@ pub struct Story {
     pub record_began: Option<Timestamp>,
     /// QE has approved; ART needs to be asked only once.
     pub approved: bool,
+    /// The stage release succeeded.
+    pub stage_released: bool,
+    /// The stage release runs.
+    pub stage_runs: bool,
+    /// What people did.
+    pub deeds: Vec<Deed>,
 }
 
 /// Lets the actors react to what happened.
@@ -56,13 +65,19 @@ pub fn hear(facts: &mut Facts, event: &Event) {
             promoted_record(facts, if rejected { Verdict::Rejected } else { Verdict::Accepted });
         }
         Event::StageReleaseStarts => {
+            facts.story.stage_runs = true;
             let fails = facts.story.stage_failures < facts.release.misfortunes.stage_pipeline_failures;
             let end = if fails { Event::StageReleaseFails } else { Event::StageReleaseDone };
             facts.schedule_in(timing.stage_release_run, end);
         }
         Event::StageReleaseFails => {
             facts.story.stage_failures += 1;
-            facts.schedule_in(ART_REPAIRS, Event::StageReleaseStarts);
+            facts.story.stage_runs = false;
+            facts.schedule_in(ART_REPAIRS, Event::Person(Act::RetryStageRelease));
+        }
+        Event::StageReleaseDone => {
+            facts.story.stage_runs = false;
+            facts.story.stage_released = true;
         }
         Event::QeApproved if !facts.story.approved => {
             facts.story.approved = true;
@@ -80,7 +95,6 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::PromotionAccepted
         | Event::ChangeLogReady
         | Event::SignaturePublished
-        | Event::StageReleaseDone
         | Event::QeApproved
         | Event::PortalOpens
         | Event::MrMerged
@@ -88,7 +102,8 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Errata(_)
         | Event::Gitlab(_)
         | Event::Jenkins(_)
-        | Event::Prow(_) => {}
+        | Event::Prow(_)
+        | Event::Person(_) => {}
     }
 }
 
@@ -103,6 +118,7 @@ fn begin(facts: &mut Facts) {
         facts.github.put_file("z-stream", &records::tracking_path(minor), &tracking);
     }
     candidate_record(facts);
+    misfortunes(facts);
 
     let (timing, past) = (facts.release.timing.clone(), facts.release.past.clone());
     let shipment = facts.release.shipment_iid != 0;
@@ -143,6 +159,43 @@ fn begin(facts: &mut Facts) {
         .saturating_add(LIVE_HOUR)
         .unwrap_or(Timestamp::MAX);
     facts.schedule(live, Event::ReleaseDay);
+}
+
+/// Arranges what befalls the release from outside.
+fn misfortunes(facts: &mut Facts) {
+    let fate = facts.release.misfortunes.clone();
+    let hours = SignedDuration::from_hours;
+    if fate.previous_page_open
+        && let Some(page) = facts.registry.versions.values().next()
+    {
+        let name = page.rsplit('/').next().unwrap_or_default().to_owned();
+        facts.customer_portal.publish(&name);
+    }
+    if fate.merged_early {
+        let after = facts.release.timing.stage_release + facts.release.timing.stage_release_run + hours(2);
+        facts.schedule_in(after, Event::ProdRelease);
+    }
+    if fate.mr_closed {
+        facts.schedule_in(hours(12), Event::Person(Act::CloseMergeRequest));
+    }
+    if fate.restricted_bugs {
+        let cves: Vec<String> =
+            jira::bugs(&facts.release).into_iter().filter(|bug| bug.cve).map(|bug| bug.key).collect();
+        for key in cves {
+            if let Some(issue) = facts.jira.issues.get_mut(&key) {
+                issue.visible = false;
+            }
+        }
+        facts.elliott.behaviour = Behaviour::CannotFetch;
+    }
+    if fate.missed_tracker {
+        facts.elliott.miss("image", "OCPBUGS-70001");
+    }
+    if fate.state_edited {
+        for after in [2, 30, 80] {
+            facts.schedule_in(hours(after), Event::Person(Act::EditState));
+        }
+    }
 }
 
 fn candidate_record(facts: &mut Facts) {

@@ -25,7 +25,10 @@ pub fn router() -> Router<World> {
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/faults/{number}", delete(remove_fault))
         .route("/requests", get(requests))
-        .route("/event", post(event))
+        .route("/event", post(event).get(event_names))
+        .route("/pause", post(pause))
+        .route("/limits", post(limits))
+        .route("/story", get(story))
         .route("/unmatched", get(unmatched))
         .nest("/elliott", elliott::router())
 }
@@ -107,6 +110,9 @@ fn shown(facts: &Facts, id: &str) -> Option<Value> {
         "customer_portal" => tree(&facts.customer_portal),
         "registry" => tree(&facts.registry),
         "elliott" => tree(&facts.elliott),
+        "koji" | "brew_download" => tree(&facts.koji),
+        "catalog" => tree(&facts.catalog),
+        "weather" => tree(&facts.weather),
         _ => None,
     }
 }
@@ -157,8 +163,71 @@ async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Resp
     let Some(event) = Event::named(&asked.name) else {
         return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}", asked.name));
     };
-    event.apply(&mut world.facts());
-    Json(json!({ "applied": asked.name })).into_response()
+    let mut facts = world.facts();
+    let done = match event {
+        Event::Person(act) => act.apply(&mut facts),
+        event => {
+            event.apply(&mut facts);
+            Some(asked.name.clone())
+        }
+    };
+    Json(json!({ "applied": done.is_some(), "event": asked.name, "done": done })).into_response()
+}
+
+async fn event_names() -> Json<Value> {
+    Json(json!({ "events": Event::names() }))
+}
+
+#[derive(Deserialize)]
+struct Switch {
+    on: bool,
+}
+
+/// Holds back what happens by itself; `on: false` lets what is due happen now.
+async fn pause(State(world): State<World>, Json(switch): Json<Switch>) -> Json<Value> {
+    world.pause(switch.on);
+    drop(world.facts());
+    Json(json!({ "paused": world.is_paused() }))
+}
+
+/// Rate limits of GitHub, Gangway and Slack.
+async fn limits(State(world): State<World>, Json(switch): Json<Switch>) -> Json<Value> {
+    let mut facts = world.facts();
+    facts.weather.limits = switch.on;
+    facts.slack.limited = switch.on;
+    Json(json!({ "limits": switch.on }))
+}
+
+/// How many of the coming events are shown.
+const COMING: usize = 8;
+
+/// Where the world stands: for people who rehearse by hand.
+async fn story(State(world): State<World>) -> Json<Value> {
+    let facts = world.facts();
+    let coming: Vec<Value> = facts
+        .upcoming()
+        .into_iter()
+        .take(COMING)
+        .map(|(at, event)| json!({ "at": at, "event": format!("{event:?}") }))
+        .collect();
+    let advisories: serde_json::Map<String, Value> =
+        facts.errata.advisories.values().map(|one| (one.id.to_string(), one.state.name().into())).collect();
+    Json(json!({
+        "now": facts.now,
+        "paused": world.is_paused(),
+        "release": facts.release.release.to_string(),
+        "release_date": facts.release.release_date.to_string(),
+        "promoted": facts.story.promoted,
+        "stage_released": facts.story.stage_released,
+        "merge_request": facts.gitlab.shipment().map(|mr| mr.state.name()),
+        "advisories": advisories,
+        "page_public": facts.customer_portal.published.contains(&facts.release.live_id),
+        "limits": facts.weather.limits,
+        "faults": world.faults().rules().len(),
+        "unmatched": world.journal().unmatched().len(),
+        "coming": coming,
+        "deeds": facts.story.deeds,
+    }))
 }
 
 async fn unmatched(State(world): State<World>) -> Json<Value> {

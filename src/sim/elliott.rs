@@ -17,11 +17,10 @@ use axum::routing::{post, put};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 pub use command_line::Asked;
 
+use crate::sim::door;
 use crate::sim::scenario::ReleasePlan;
 use crate::sim::services::jira::{self, Home};
 use crate::sim::world::{Facts, World};
@@ -129,27 +128,10 @@ pub async fn stand_in(args: &[String], env: &BTreeMap<String, String>) -> Ended 
     }
 }
 
-/// One request over a plain connection; the world is on this machine and speaks HTTP/1.
 async fn ask(base: &str, asked: &Asked) -> std::io::Result<Ended> {
-    let bad = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, text.to_owned());
-    let url = url::Url::parse(base).map_err(|_| bad("OAR_SIM_URL is not a URL"))?;
-    let host = url.host_str().ok_or_else(|| bad("OAR_SIM_URL has no host"))?;
-    let port = url.port_or_known_default().ok_or_else(|| bad("OAR_SIM_URL has no port"))?;
-    let body = serde_json::to_string(asked)?;
-    let path = format!("{}/__sim/elliott", url.path().trim_end_matches('/'));
-    let mut stream = TcpStream::connect((host, port)).await?;
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (_, rest) = answer.split_once("\r\n\r\n").ok_or_else(|| bad("no HTTP answer"))?;
-    // The braces delimit the document whether or not the answer came in chunks.
-    let document = rest.find('{').zip(rest.rfind('}')).and_then(|(from, to)| rest.get(from..=to));
-    serde_json::from_str(document.unwrap_or_default()).map_err(|_| bad("not an answer of the stand-in's world"))
+    let body = serde_json::to_value(asked)?;
+    let (_, answer) = door::ask(base, "POST", "/__sim/elliott", Some(&body)).await?;
+    serde_json::from_value(answer).map_err(|_| std::io::Error::other("not an answer of the stand-in's world"))
 }
 
 /// Routes below `/__sim/elliott`.

@@ -1,7 +1,8 @@
 //! What can happen in the world. Every transition is an event at a virtual time.
 
+use crate::sim::people::Act;
 use crate::sim::services::{
-    build_data, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
+    build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
     release_controller, signatures, slack,
 };
 use crate::sim::world::Facts;
@@ -48,11 +49,17 @@ pub enum Event {
     Jenkins(jenkins::JenkinsEvent),
     /// Of Prow alone.
     Prow(prow::ProwEvent),
+    /// Somebody does something.
+    Person(Act),
 }
 
 impl Event {
     /// Lets actors and every service react.
     pub fn apply(self, facts: &mut Facts) {
+        if let Self::Person(act) = self {
+            act.apply(facts);
+            return;
+        }
         actors::hear(facts, &self);
         errata::hear(facts, &self);
         jira::hear(facts, &self);
@@ -64,6 +71,7 @@ impl Event {
         release_controller::hear(facts, &self);
         prow::hear(facts, &self);
         signatures::hear(facts, &self);
+        catalog::hear(facts, &self);
         catalog_stage::hear(facts, &self);
         customer_portal::hear(facts, &self);
         registry::hear(facts, &self);
@@ -86,8 +94,29 @@ impl Event {
             "portal-opens" => Self::PortalOpens,
             "mr-merged" => Self::MrMerged,
             "release-day" => Self::ReleaseDay,
-            _ => return None,
+            _ => Self::Person(name.parse().ok()?),
         })
+    }
+
+    /// Every name that [`Self::named`] knows.
+    pub fn names() -> Vec<&'static str> {
+        const WORLD: [&str; 14] = [
+            "promote",
+            "promotion-accepted",
+            "change-log-ready",
+            "signature-published",
+            "stage-release-starts",
+            "stage-release-fails",
+            "stage-release-done",
+            "promoted-record-appears",
+            "promoted-record-aggregated",
+            "qe-approved",
+            "prod-release",
+            "portal-opens",
+            "mr-merged",
+            "release-day",
+        ];
+        WORLD.into_iter().chain(Act::ALL.map(Act::name)).collect()
     }
 }
 

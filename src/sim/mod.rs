@@ -11,14 +11,17 @@
 pub mod actors;
 pub mod auth;
 pub mod control;
+pub mod door;
 pub mod elliott;
 pub mod events;
 pub mod faults;
 pub mod journal;
+pub mod people;
 pub mod records;
 pub mod scenario;
 pub mod server;
 pub mod services;
+pub mod weather;
 pub mod world;
 
 #[cfg(test)]

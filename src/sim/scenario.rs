@@ -10,10 +10,13 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use crate::domain::dates;
 use crate::domain::release::ZStream;
 use crate::domain::task::{JobRef, Task, TaskStatus};
+use crate::sim::weather::Weather;
 
 mod from_state;
+mod named;
 
 pub use from_state::{FromState, FromTask};
+pub use named::{NAMES, meaning};
 
 /// Project that holds shipment merge requests unless a state file names another.
 const SHIPMENT_PROJECT: &str = "hybrid-platforms/art/ocp-shipment-data";
@@ -53,6 +56,8 @@ pub struct ReleasePlan {
     pub timing: Timing,
     /// What goes wrong.
     pub misfortunes: Misfortunes,
+    /// What the services suffer from.
+    pub weather: Weather,
     /// What had already happened when the world began.
     pub past: Past,
 }
@@ -160,6 +165,22 @@ pub struct Misfortunes {
     pub candidate_rejected: bool,
     /// The public page never answers.
     pub portal_never_opens: bool,
+    /// The page of the release before is public.
+    pub previous_page_open: bool,
+    /// The shipment is released and merged before QE approves.
+    pub merged_early: bool,
+    /// Somebody closes the shipment merge request.
+    pub mr_closed: bool,
+    /// Build data has no advisory numbers yet.
+    pub build_data_incomplete: bool,
+    /// Jira hides the CVE bugs.
+    pub restricted_bugs: bool,
+    /// A CVE tracker is attached to nothing.
+    pub missed_tracker: bool,
+    /// The kernel carries the stop-ship tag.
+    pub stop_ship_kernel: bool,
+    /// A colleague commits to the state file.
+    pub state_edited: bool,
 }
 
 /// How far a piece of work was when the world began.
@@ -230,55 +251,18 @@ pub enum ScenarioError {
     },
 }
 
-/// Names of all scenarios.
-pub const NAMES: &[&str] = &[
-    "smooth",
-    "stage-pipeline-fails-twice",
-    "push-fails-once",
-    "blocking-alert",
-    "new-files",
-    "promoted-rejected",
-    "candidate-rejected",
-    "portal-never-opens",
-];
-
-/// What happens in the scenario `name`, in one sentence; nothing for an unknown name.
-pub fn meaning(name: &str) -> &'static str {
-    match name {
-        "smooth" => "everything goes well",
-        "stage-pipeline-fails-twice" => "the first two builds of the stage pipeline end badly, the third succeeds",
-        "push-fails-once" => "one push to the staging CDN fails and has to be repeated",
-        "blocking-alert" => "the RHCOS advisory carries a blocking security alert",
-        "new-files" => "an advisory is in the state NEW_FILES when it should be in QE",
-        "promoted-rejected" => "the tests of the promoted payload end with a rejection",
-        "candidate-rejected" => "the tests of the chosen nightly end with a rejection",
-        "portal-never-opens" => "the public advisory page does not appear after the approval",
-        _ => "",
-    }
-}
-
 impl Scenario {
     /// The scenario `name` for a release (default 4.20.17) on a release date (default 2026-Jun-10).
     ///
     /// # Errors
     /// An unknown name.
     pub fn named(name: &str, release: Option<&ZStream>, on: Option<Date>) -> Result<Self, ScenarioError> {
-        let mut misfortunes = Misfortunes::default();
-        match name {
-            "smooth" => {}
-            "stage-pipeline-fails-twice" => misfortunes.stage_pipeline_failures = 2,
-            "push-fails-once" => misfortunes.push_failures = 1,
-            "blocking-alert" => misfortunes.blocking_alert = true,
-            "new-files" => misfortunes.new_files = true,
-            "promoted-rejected" => misfortunes.promoted_rejected = true,
-            "candidate-rejected" => misfortunes.candidate_rejected = true,
-            "portal-never-opens" => misfortunes.portal_never_opens = true,
-            _ => return Err(ScenarioError::Unknown { name: name.to_owned() }),
-        }
         let release = release.cloned().or_else(|| "4.20.17".parse().ok());
         let Some(release) = release else { return Err(ScenarioError::Unknown { name: name.to_owned() }) };
         let mut plan = plan_for(release, on.unwrap_or(date(2026, 6, 10)));
-        plan.misfortunes = misfortunes;
+        if !named::befall(name, &mut plan) {
+            return Err(ScenarioError::Unknown { name: name.to_owned() });
+        }
         Ok(Self { name: name.to_owned(), plan })
     }
 
@@ -333,6 +317,7 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         sizes: Sizes { images: 860, components: 190, record_jobs: 5 },
         timing: Timing::default(),
         misfortunes: Misfortunes::default(),
+        weather: Weather::default(),
         past: Past::default(),
         release,
     }

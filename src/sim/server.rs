@@ -28,7 +28,7 @@ use crate::sim::faults::{Fault, Faults};
 use crate::sim::journal::{self, Raw};
 use crate::sim::scenario::Scenario;
 use crate::sim::world::World;
-use crate::sim::{control, services};
+use crate::sim::{control, services, weather};
 
 /// Largest request or answer that is looked at.
 const MOST_BYTES: usize = 32 << 20;
@@ -157,6 +157,9 @@ pub fn router(world: World) -> Router {
         .nest("/signatures", services::signatures::router())
         .nest("/catalog_stage", services::catalog_stage::router())
         .nest("/customer_portal", services::customer_portal::router())
+        .nest("/koji", services::koji::router())
+        .nest("/brew_download", services::koji::download_router())
+        .nest("/catalog", services::catalog::router())
         .nest("/registry", services::registry::router())
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)
@@ -207,9 +210,10 @@ async fn watch(
         service,
         path,
     };
-    let random = world.faults().is_random();
+    let random = world.faults().is_random() || world.facts().weather.slow;
     let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
     let fault = world.faults().strike(&raw.service, &raw.method, &raw.path, key);
+    let fault = fault.or_else(|| weather::fault(&world.facts(), &raw.service, key));
     raw.fault = fault.as_ref().map(Fault::name);
     let again = Request::from_parts(parts, Body::from(body));
     let answer = match fault {
@@ -283,7 +287,12 @@ fn cut_short(bytes: Bytes) -> impl futures::Stream<Item = io::Result<Bytes>> + S
 
 /// The honest answer: the service's refusal, or what its route says.
 async fn serve(world: &World, raw: &Raw, request: Request, next: Next) -> Response {
-    match events::refuse(&raw.service, &raw.path, request.headers(), world.credentials()) {
+    let refusal = events::refuse(&raw.service, &raw.path, request.headers(), world.credentials()).or_else(|| {
+        let mut facts = world.facts();
+        weather::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
+        weather::refuse(&mut facts, &raw.service, &raw.method, &raw.path)
+    });
+    match refusal {
         Some(refusal) => refusal,
         None => next.run(request).await,
     }

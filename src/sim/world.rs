@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,9 +17,10 @@ use crate::sim::faults::Faults;
 use crate::sim::journal::{self, Journal, PLACEHOLDER};
 use crate::sim::scenario::{ReleasePlan, Scenario};
 use crate::sim::services::{
-    build_data, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
+    build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, koji, prow, registry,
     release_controller, signatures, slack,
 };
+use crate::sim::weather::Weather;
 
 /// The world behind all routers; cheap to clone.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ struct Inner {
     facts: Mutex<Facts>,
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
+    paused: AtomicBool,
     hangs: tokio::sync::Notify,
 }
 
@@ -49,6 +52,7 @@ impl World {
             facts: Mutex::new(facts),
             journal: Mutex::new(journal),
             faults: Mutex::new(faults),
+            paused: AtomicBool::new(false),
             hangs: tokio::sync::Notify::new(),
             base_url,
         }))
@@ -75,8 +79,22 @@ impl World {
     pub fn facts(&self) -> MutexGuard<'_, Facts> {
         let now = self.0.clock.now();
         let mut facts = self.0.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.run_until(now);
+        if self.is_paused() {
+            facts.now = facts.now.max(now);
+        } else {
+            facts.run_until(now);
+        }
         facts
+    }
+
+    /// Holds back everything that happens by itself, or lets what is due happen at once; time goes on.
+    pub fn pause(&self, paused: bool) {
+        self.0.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// Is everything that happens by itself held back?
+    pub fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::Relaxed)
     }
 
     /// Throws the world away and begins another at the clock's present time.
@@ -133,10 +151,16 @@ pub struct Facts {
     pub prow: prow::Prow,
     /// Signature mirror.
     pub signatures: signatures::Signatures,
+    /// Public catalog.
+    pub catalog: catalog::Catalog,
     /// Stage catalog.
     pub catalog_stage: catalog_stage::CatalogStage,
     /// Public errata pages.
     pub customer_portal: customer_portal::CustomerPortal,
+    /// Koji and its downloads.
+    pub koji: koji::Koji,
+    /// What the services suffer from.
+    pub weather: Weather,
     /// Container registry.
     pub registry: registry::Registry,
     /// The stand-in for elliott.
@@ -165,6 +189,9 @@ impl Facts {
             release_controller: release_controller::ReleaseController::new(&plan, &base_url, &mut rng),
             prow: prow::Prow::new(&plan, &base_url, &mut rng),
             signatures: signatures::Signatures::new(&plan, &base_url, &mut rng),
+            catalog: catalog::Catalog::new(&plan),
+            koji: koji::Koji::new(&plan),
+            weather: plan.weather.clone().beginning(plan.start),
             catalog_stage: catalog_stage::CatalogStage::new(&plan, &base_url, &mut rng),
             customer_portal: customer_portal::CustomerPortal::new(&plan, &base_url, &mut rng),
             registry: registry::Registry::new(&plan, &base_url, &mut rng),
@@ -208,6 +235,13 @@ impl Facts {
     /// A 40-digit hexadecimal id from the seeded source.
     pub fn sha(&mut self) -> String {
         (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect()
+    }
+
+    /// What is still to come, in the order of its time.
+    pub fn upcoming(&self) -> Vec<(Timestamp, Event)> {
+        let mut due: Vec<&Due> = self.queue.iter().map(|Reverse(due)| due).collect();
+        due.sort();
+        due.into_iter().map(|due| (due.at, due.event.clone())).collect()
     }
 
     fn run_until(&mut self, now: Timestamp) {

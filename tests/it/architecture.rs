@@ -15,6 +15,11 @@ const DOORS: [&str; 3] = ["cli", "mcp", "web"];
 /// Files that may put a simulated world up.
 const STAGE_HANDS: [&str; 2] = ["src/cli/sim.rs", "src/cli/rehearse.rs"];
 
+/// One of them, or a part of one in its folder.
+fn is_stage_hand(file: &str) -> bool {
+    STAGE_HANDS.iter().any(|hand| file == *hand || file.starts_with(&hand.replace(".rs", "/")))
+}
+
 /// What all operators share; everything else below `operators` is a task or a read of its own.
 const SHARED_BY_OPERATORS: [&str; 5] = ["steps", "run", "error", "record", "request"];
 
@@ -63,7 +68,7 @@ fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, rooms: &[String]) -> Op
         return match (user.as_str(), used.as_str()) {
             ("sim", "domain") => None,
             ("sim", _) => wrong.filter(|_| !clock_only),
-            (_, "sim") => wrong.filter(|_| !STAGE_HANDS.contains(&file)),
+            (_, "sim") => wrong.filter(|_| !is_stage_hand(file)),
             (above, below) if DOORS.contains(&above) && DOORS.contains(&below) => wrong,
             (above, "core") if DOORS.contains(&above) && part(to, 1) == "clients" => {
                 Some((user, "core::clients".to_owned()))

@@ -9,7 +9,7 @@
 use base64::Engine as _;
 use octocrab::models::repos::Content;
 
-use super::error::ClientError;
+use super::error::{ClientError, Fault};
 use super::http::{Answer, ServiceHttp};
 use super::retry::Repeat;
 use crate::core::cache::DiskCache;
@@ -56,6 +56,20 @@ pub enum WriteAnswer {
     Conflict,
     /// There is no such branch, or the token may not see it.
     NoBranch,
+    /// Too many requests.
+    RateLimited {
+        /// Seconds to wait, when told.
+        wait_s: Option<u64>,
+    },
+}
+
+/// What came of reading a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TreeAnswer {
+    /// Its files: path, and text or why there is none.
+    Files(Vec<(String, Result<String, String>)>),
+    /// There is no such branch or folder.
+    Absent,
     /// Too many requests.
     RateLimited {
         /// Seconds to wait, when told.
@@ -135,6 +149,48 @@ impl Github {
         }
     }
 
+    /// Files of `{folder}/*` and `{folder}/*/statebox` with their texts: one question to GraphQL, which says no
+    /// with status 200. Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]: no answer, a refused credential, or `errors` in the answer.
+    pub async fn release_files(&self, branch: &str, folder: &str) -> Result<TreeAnswer, ClientError> {
+        const OP: &str = "read all state files";
+        let (owner, name) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
+        let variables = serde_json::json!({ "owner": owner, "name": name, "at": format!("{branch}:{folder}") });
+        let body = serde_json::json!({ "query": RELEASE_FILES, "variables": variables });
+        let call = self.http.post(OP, Repeat::Reads, "/graphql").json(&body).header("accept", JSON);
+        let answer = call.accept(&[403, 429]).send().await?;
+        if matches!(answer.status.as_u16(), 403 | 429) {
+            return Ok(TreeAnswer::RateLimited { wait_s: self.limited(&answer)? });
+        }
+        let answered: graphql::Answer = answer.json()?;
+        if answered.errors.iter().any(|error| error.kind.as_deref() == Some("RATE_LIMITED")) {
+            return Ok(TreeAnswer::RateLimited { wait_s: None });
+        }
+        if let Some(error) = answered.errors.first() {
+            let why = crate::domain::mask::mask(&error.message);
+            return Err(ClientError::new(self.http.service(), OP, Fault::Refused(why)));
+        }
+        let repository = answered.data.and_then(|data| data.repository);
+        let repository = repository
+            .ok_or_else(|| ClientError::unreadable(self.http.service(), OP, "an answer without repository"))?;
+        let Some(root) = repository.object else { return Ok(TreeAnswer::Absent) };
+        let mut files = Vec::new();
+        for minor in root.entries.unwrap_or_default() {
+            for entry in minor.inside() {
+                let path = format!("{folder}/{}/{}", minor.name, entry.name);
+                for inner in entry.inside().iter().filter(|_| entry.name == "statebox") {
+                    files.extend(inner.file(format!("{path}/{}", inner.name)));
+                }
+                files.extend(entry.file(path));
+            }
+        }
+        files.retain(|(path, _)| path.ends_with(".yaml"));
+        Ok(TreeAnswer::Files(files))
+    }
+
     fn contents(&self, path: &str) -> String {
         let encoded: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
         // A form spells a space as plus sign, a path does not.
@@ -159,8 +215,84 @@ impl Github {
         if answer.status.as_u16() == 429 || wait_s.is_some() || used_up {
             return Ok(wait_s);
         }
-        let fault = super::error::Fault::Unauthorized(answer.status.as_u16());
+        let fault = Fault::Unauthorized(answer.status.as_u16());
         Err(ClientError::new(self.http.service(), answer.op, fault))
+    }
+}
+
+/// Folders of minors, their files, and the files of their `statebox` folders.
+const RELEASE_FILES: &str = "query($owner: String!, $name: String!, $at: String!) { \
+    repository(owner: $owner, name: $name) { object(expression: $at) { ... on Tree { entries { name type object { \
+    ... on Tree { entries { name type object { \
+    ... on Blob { text isTruncated isBinary } \
+    ... on Tree { entries { name type object { ... on Blob { text isTruncated isBinary } } } } \
+    } } } } } } } } }";
+
+/// The shape of the answer; every level may be null.
+mod graphql {
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    pub(super) struct Answer {
+        pub(super) data: Option<Data>,
+        #[serde(default)]
+        pub(super) errors: Vec<Error>,
+    }
+
+    #[derive(Deserialize)]
+    pub(super) struct Error {
+        #[serde(rename = "type")]
+        pub(super) kind: Option<String>,
+        #[serde(default)]
+        pub(super) message: String,
+    }
+
+    #[derive(Deserialize)]
+    pub(super) struct Data {
+        pub(super) repository: Option<Repository>,
+    }
+
+    #[derive(Deserialize)]
+    pub(super) struct Repository {
+        pub(super) object: Option<Object>,
+    }
+
+    /// A tree, a blob, or (a submodule, a link) neither.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Object {
+        pub(super) entries: Option<Vec<Entry>>,
+        text: Option<String>,
+        is_truncated: Option<bool>,
+        is_binary: Option<bool>,
+    }
+
+    #[derive(Deserialize)]
+    pub(super) struct Entry {
+        pub(super) name: String,
+        object: Option<Object>,
+    }
+
+    impl Entry {
+        /// What is inside, when it is a folder.
+        pub(super) fn inside(&self) -> &[Self] {
+            self.object.as_ref().and_then(|object| object.entries.as_deref()).unwrap_or_default()
+        }
+
+        /// The file, when it is one: half a text is none.
+        pub(super) fn file(&self, path: String) -> Option<(String, Result<String, String>)> {
+            let object = self.object.as_ref()?;
+            if object.entries.is_some() {
+                return None;
+            }
+            let text = match (&object.text, object.is_truncated) {
+                (_, Some(true)) => Err("GitHub cuts it off, it is too large".to_owned()),
+                (Some(text), _) => Ok(text.clone()),
+                (None, _) if object.is_binary == Some(true) => Err("it is not text".to_owned()),
+                (None, _) => Err("GitHub sends no text of it".to_owned()),
+            };
+            Some((path, text))
+        }
     }
 }
 
@@ -172,4 +304,69 @@ fn message(answer: &Answer) -> String {
         message: String,
     }
     serde_json::from_slice(&answer.body).map(|problem: Problem| problem.message).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::post;
+
+    use super::*;
+    use crate::core::clients::loopback::talk_to;
+    use crate::core::clients::service::Service;
+
+    async fn asked(answer: &str) -> Result<TreeAnswer, ClientError> {
+        let answer = answer.to_owned();
+        let graphql = move |body: String| async move {
+            let sent: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(sent["variables"]["at"], "z-stream:_releases");
+            assert_eq!((&sent["variables"]["owner"], &sent["variables"]["name"]), (&"o".into(), &"r".into()));
+            answer
+        };
+        let router = Router::new().route("/graphql", post(graphql));
+        talk_to(router, Service::Github, async |http| {
+            Github::new(http, "o/r".to_owned()).release_files("z-stream", "_releases").await
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_tree_tells_every_file_with_its_text_or_why_there_is_none() {
+        let answer = r#"{"data":{"repository":{"object":{"entries":[
+            {"name":"README.md","type":"blob","object":{}},
+            {"name":"4.20","type":"tree","object":{"entries":[
+                {"name":"4.20.z.yaml","type":"blob","object":{"text":"releases: {}","isTruncated":false,"isBinary":false}},
+                {"name":"notes.txt","type":"blob","object":{"text":"x"}},
+                {"name":"other","type":"tree","object":{"entries":[{"name":"a.yaml","type":"blob","object":{"text":"x"}}]}},
+                {"name":"statebox","type":"tree","object":{"entries":[
+                    {"name":"4.20.1.yaml","type":"blob","object":{"text":"a: 1","isTruncated":false}},
+                    {"name":"4.20.2.yaml","type":"blob","object":{"text":"half","isTruncated":true}},
+                    {"name":"4.20.3.yaml","type":"blob","object":{"text":null,"isBinary":true}},
+                    {"name":"sub","type":"commit","object":null}]}}]}}]}}}}"#;
+        let TreeAnswer::Files(files) = asked(answer).await.unwrap() else { panic!("no files") };
+        let told: Vec<_> =
+            files.iter().map(|(path, text)| (path.trim_start_matches("_releases/4.20/"), text.is_ok())).collect();
+        let state = |number: u8| format!("statebox/4.20.{number}.yaml");
+        let (first, second, third) = (state(1), state(2), state(3));
+        let wanted = [("4.20.z.yaml", true), (first.as_str(), true), (second.as_str(), false), (third.as_str(), false)];
+        assert_eq!(told, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_no_with_status_200_is_a_no() {
+        let limited = r#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}"#;
+        assert_eq!(asked(limited).await.unwrap(), TreeAnswer::RateLimited { wait_s: None });
+        let nothing = r#"{"data":{"repository":{"object":null}}}"#;
+        assert_eq!(asked(nothing).await.unwrap(), TreeAnswer::Absent);
+        for bad in [
+            r#"{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve"}]}"#,
+            r#"{"data":{"repository":{"object":{"entries":[]}}},"errors":[{"message":"timeout"}]}"#,
+            r#"{"data":null}"#,
+            r#"{"data":{"repository":{"object":{"entries":[{}]}}}}"#,
+            "<html>unicorn</html>",
+            "",
+        ] {
+            assert!(asked(bad).await.is_err(), "{bad}");
+        }
+    }
 }

@@ -346,6 +346,12 @@ impl Call<'_> {
         self.header("content-type", "application/json")
     }
 
+    /// Sends `body` as it is; give its type with [`Call::header`].
+    pub fn text(mut self, body: String) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// Sends `pairs` as a form.
     pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into();

@@ -3,7 +3,9 @@
 //! A client turns one operation into one request and the answer into domain types. Refuses: rules
 //! about releases, knowledge of tasks, other clients.
 
+pub mod brew_download;
 pub mod build_data;
+pub mod catalog;
 pub mod catalog_stage;
 pub mod customer_portal;
 pub mod elliott;
@@ -15,6 +17,7 @@ pub mod gitlab;
 pub mod http;
 pub mod jenkins;
 pub mod jira;
+pub mod koji;
 #[cfg(test)]
 pub(crate) mod loopback;
 pub mod negotiate;

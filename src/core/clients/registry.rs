@@ -1,12 +1,16 @@
-//! Image registry, protocol v2: what a payload says of itself. Anonymous tokens.
+//! Image registry, protocol v2: what a payload says of itself, what an image is. Anonymous tokens.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
 
 use super::error::{ClientError, Fault};
 use super::http::{Answer, ServiceHttp};
+use crate::domain::consistency::{ImageFacts, NamedImage};
 use crate::domain::ids::Digest;
 
 /// Most bytes that are unpacked while looking for the metadata file: the layer is a few MiB.
@@ -16,10 +20,21 @@ const MANIFEST_TYPES: &str = "application/vnd.docker.distribution.manifest.list.
     application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.image.manifest.v1+json";
 
-/// Image registry, protocol v2.
+/// Image registry, protocol v2. Clones share their tokens.
 #[derive(Debug, Clone)]
 pub struct Registry {
     http: ServiceHttp,
+    /// One per repository; nothing for a registry that wants none.
+    tokens: Arc<Mutex<HashMap<String, Option<String>>>>,
+}
+
+/// What a payload holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayloadContents {
+    /// The release it calls itself.
+    pub version: String,
+    /// Its images, in its order.
+    pub images: Vec<NamedImage>,
 }
 
 /// What a payload says of itself.
@@ -44,6 +59,7 @@ struct Manifest {
     manifests: Vec<Platformed>,
     #[serde(default)]
     layers: Vec<Blob>,
+    config: Option<Blob>,
 }
 
 #[derive(Deserialize)]
@@ -75,10 +91,46 @@ struct ReleaseUrls {
     url: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct ImageReferences {
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    tags: Vec<PayloadTag>,
+}
+
+#[derive(Deserialize)]
+struct PayloadTag {
+    name: String,
+    from: Source,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct ImageConfig {
+    config: Option<Labelled>,
+}
+
+#[derive(Deserialize)]
+struct Labelled {
+    #[serde(rename = "Labels")]
+    labels: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// The files of a payload that we read.
+const METADATA: &str = "release-manifests/release-metadata";
+const REFERENCES: &str = "release-manifests/image-references";
+
 impl Registry {
     /// A client over `http`.
-    pub const fn new(http: ServiceHttp) -> Self {
-        Self { http }
+    pub fn new(http: ServiceHttp) -> Self {
+        Self { http, tokens: Arc::default() }
     }
 
     /// Reads `release-metadata` out of the last layer of `repository:tag`; `None` when there is no such
@@ -90,36 +142,131 @@ impl Registry {
     pub async fn payload_metadata(&self, repository: &str, tag: &str) -> Result<Option<PayloadMetadata>, ClientError> {
         const OP: &str = "read payload metadata";
         let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
-        let token = self.token(OP, repository).await?;
-        let path = |kind: &str, reference: &str| format!("/v2/{repository}/{kind}/{reference}");
-        let answer = self.get(OP, &path("manifests", tag), token.as_deref(), &[404]).await?;
-        if answer.status.as_u16() == 404 {
-            return Ok(None);
-        }
-        let mut manifest: Manifest = answer.json()?;
-        if !manifest.manifests.is_empty() {
-            let amd64 = |one: &&Platformed| one.platform.os == "linux" && one.platform.architecture == "amd64";
-            let chosen = manifest.manifests.iter().find(amd64).ok_or_else(|| bad("an index without linux/amd64"))?;
-            manifest = self.get(OP, &path("manifests", &chosen.digest), token.as_deref(), &[]).await?.json()?;
-        }
-        let layer = manifest.layers.last().ok_or_else(|| bad("a manifest without layers"))?;
-        let wanted: Digest = layer.digest.parse().map_err(|_| bad("a layer without sha256 digest"))?;
-        let answer = self.get(OP, &path("blobs", wanted.as_str()), token.as_deref(), &[307]).await?;
-        let answer = match answer.header("location") {
-            Some(elsewhere) if answer.status.as_u16() == 307 => self.http.get_absolute(OP, elsewhere).send().await?,
-            Some(_) | None => answer,
-        };
-        let got: String = Sha256::digest(&answer.body).iter().map(|byte| format!("{byte:02x}")).collect();
-        if wanted.as_str() != format!("sha256:{got}") {
-            return Err(bad("a layer whose bytes do not match its digest"));
-        }
-        let text = metadata_file(&answer.body).map_err(|why| bad(&why))?;
-        let told: ReleaseMetadata =
-            serde_json::from_slice(&text).map_err(|cause| bad(&format!("release-metadata is damaged ({cause})")))?;
+        let Some(mut files) = self.release_files(OP, repository, tag, "amd64").await? else { return Ok(None) };
+        let told = release_metadata(&mut files).map_err(|why| bad(&why))?;
         Ok(Some(PayloadMetadata {
             version: told.version,
             advisory_url: told.metadata.and_then(|metadata| metadata.url).filter(|url| !url.is_empty()),
         }))
+    }
+
+    /// The images that a payload for `arch` (`amd64`) refers to; `reference` is a tag or a digest. `None` when
+    /// there is no such payload. Reads only; repeat freely. About four requests.
+    ///
+    /// # Errors
+    ///
+    /// The registry fails, or the image is no release payload.
+    pub async fn payload_contents(
+        &self,
+        repository: &str,
+        reference: &str,
+        arch: &str,
+    ) -> Result<Option<PayloadContents>, ClientError> {
+        const OP: &str = "read the images of a payload";
+        let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
+        let Some(mut files) = self.release_files(OP, repository, reference, arch).await? else { return Ok(None) };
+        let told = release_metadata(&mut files).map_err(|why| bad(&why))?;
+        let text = files.remove(REFERENCES).ok_or_else(|| bad("a payload without image-references"))?;
+        let references: ImageReferences =
+            serde_json::from_slice(&text).map_err(|cause| bad(&format!("image-references is damaged ({cause})")))?;
+        let tags = references.spec.tags.into_iter();
+        let images = tags.map(|tag| NamedImage { name: tag.name, pull_spec: tag.from.name }).collect();
+        Ok(Some(PayloadContents { version: told.version, images }))
+    }
+
+    /// What an image is, for one architecture as images spell it (`amd64`): manifest, then configuration.
+    /// `None` when there is no such image. Reads only; repeat freely. Two or three requests.
+    ///
+    /// # Errors
+    ///
+    /// The registry fails, an index does not hold the architecture, bytes do not match their digest.
+    pub async fn image(
+        &self,
+        repository: &str,
+        reference: &str,
+        arch: &str,
+    ) -> Result<Option<ImageFacts>, ClientError> {
+        const OP: &str = "read an image";
+        let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
+        let Some(found) = self.manifest(OP, repository, reference, arch).await? else { return Ok(None) };
+        let config = found.manifest.config.ok_or_else(|| bad("a manifest without configuration"))?;
+        let config = self.blob(OP, repository, &config.digest).await?;
+        let config: ImageConfig =
+            serde_json::from_slice(&config).map_err(|cause| bad(&format!("a damaged configuration ({cause})")))?;
+        let mut labels = config.config.and_then(|config| config.labels).unwrap_or_default();
+        let mut label = |name: &str| labels.remove(name).flatten().filter(|text| !text.is_empty());
+        let (version, release) = (label("version"), label("release"));
+        Ok(Some(ImageFacts {
+            digest: found.digest,
+            list_digest: found.list_digest,
+            name: label("name"),
+            vcs_ref: label("vcs-ref"),
+            tag: version.zip(release).map(|(version, release)| format!("{version}-{release}")),
+        }))
+    }
+
+    /// The files of a payload's last layer that we read.
+    async fn release_files(
+        &self,
+        op: &'static str,
+        repository: &str,
+        reference: &str,
+        arch: &str,
+    ) -> Result<Option<HashMap<&'static str, Vec<u8>>>, ClientError> {
+        let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
+        let Some(found) = self.manifest(op, repository, reference, arch).await? else { return Ok(None) };
+        let layer = found.manifest.layers.last().ok_or_else(|| bad("a manifest without layers"))?;
+        let layer = self.blob(op, repository, &layer.digest).await?;
+        release_files(&layer).map(Some).map_err(|why| bad(&why))
+    }
+
+    /// The manifest of one architecture; an index is followed once.
+    async fn manifest(
+        &self,
+        op: &'static str,
+        repository: &str,
+        reference: &str,
+        arch: &str,
+    ) -> Result<Option<Found>, ClientError> {
+        let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
+        let path = |reference: &str| format!("/v2/{repository}/manifests/{reference}");
+        let answer = self.get(op, repository, &path(reference), &[404]).await?;
+        if answer.status.as_u16() == 404 {
+            return Ok(None);
+        }
+        let digest = digest_of(&answer.body).ok_or_else(|| bad("a manifest without digest"))?;
+        if reference.contains(':') && reference != digest.as_str() {
+            return Err(bad("a manifest whose bytes do not match its digest"));
+        }
+        let manifest: Manifest = answer.json()?;
+        if manifest.manifests.is_empty() {
+            return Ok(Some(Found { manifest, digest, list_digest: None }));
+        }
+        let wanted = |one: &&Platformed| one.platform.os == "linux" && one.platform.architecture == arch;
+        let chosen = manifest.manifests.iter().find(wanted);
+        let chosen = chosen.ok_or_else(|| bad(&format!("an index without linux/{arch}")))?;
+        let answer = self.get(op, repository, &path(&chosen.digest), &[]).await?;
+        let own = digest_of(&answer.body).filter(|own| own.as_str() == chosen.digest);
+        let own = own.ok_or_else(|| bad("a manifest whose bytes do not match its digest"))?;
+        let manifest: Manifest = answer.json()?;
+        Ok(Some(Found { manifest, digest: own, list_digest: Some(digest) }))
+    }
+
+    /// A blob, which may live elsewhere; its bytes have to match its digest.
+    async fn blob(&self, op: &'static str, repository: &str, digest: &str) -> Result<bytes::Bytes, ClientError> {
+        let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
+        let wanted: Digest = digest.parse().map_err(|_| bad("a blob without sha256 digest"))?;
+        let answer =
+            self.get(op, repository, &format!("/v2/{repository}/blobs/{wanted}"), &[302, 303, 307, 308]).await?;
+        let answer = match answer.header("location") {
+            // Without our token when it leads to another host.
+            Some(elsewhere) if answer.status.is_redirection() => self.http.get_absolute(op, elsewhere).send().await?,
+            Some(_) | None => answer,
+        };
+        if digest_of(&answer.body).as_ref() != Some(&wanted) {
+            return Err(bad("a blob whose bytes do not match its digest"));
+        }
+        Ok(answer.body)
     }
 
     /// The anonymous token a registry wants, or nothing for one that wants none.
@@ -146,7 +293,46 @@ impl Registry {
         token.map(Some).ok_or_else(|| ClientError::unreadable(self.http.service(), op, "an answer without token"))
     }
 
+    /// Reads with the token of the repository; one that is worn out is renewed once.
     async fn get(
+        &self,
+        op: &'static str,
+        repository: &str,
+        path: &str,
+        accepted: &'static [u16],
+    ) -> Result<Answer, ClientError> {
+        let token = self.known_token(op, repository, None).await?;
+        let ended = self.get_with(op, path, token.as_deref(), accepted).await;
+        match ended {
+            Err(error) if matches!(error.fault, Fault::Unauthorized(401)) => {
+                let token = self.known_token(op, repository, Some(token)).await?;
+                self.get_with(op, path, token.as_deref(), accepted).await
+            }
+            ended => ended,
+        }
+    }
+
+    /// The token of a repository; asked for once, however many requests want it at the same time.
+    ///
+    /// `worn_out` is one that was refused: it is replaced, unless somebody else did so meanwhile.
+    async fn known_token(
+        &self,
+        op: &'static str,
+        repository: &str,
+        worn_out: Option<Option<String>>,
+    ) -> Result<Option<String>, ClientError> {
+        let mut tokens = self.tokens.lock().await;
+        match tokens.get(repository) {
+            Some(known) if worn_out.as_ref() != Some(known) => Ok(known.clone()),
+            Some(_) | None => {
+                let token = self.token(op, repository).await?;
+                tokens.insert(repository.to_owned(), token.clone());
+                Ok(token)
+            }
+        }
+    }
+
+    async fn get_with(
         &self,
         op: &'static str,
         path: &str,
@@ -161,19 +347,43 @@ impl Registry {
     }
 }
 
-/// The file `release-manifests/release-metadata` out of a gzipped tar.
-fn metadata_file(layer: &[u8]) -> Result<Vec<u8>, String> {
+/// A manifest with what it is called.
+struct Found {
+    manifest: Manifest,
+    digest: Digest,
+    list_digest: Option<Digest>,
+}
+
+fn digest_of(bytes: &[u8]) -> Option<Digest> {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}").parse().ok()
+}
+
+fn release_metadata(files: &mut HashMap<&'static str, Vec<u8>>) -> Result<ReleaseMetadata, String> {
+    let text = files.remove(METADATA).ok_or("an image without release-metadata: it is no release payload")?;
+    serde_json::from_slice(&text).map_err(|cause| format!("release-metadata is damaged ({cause})"))
+}
+
+/// The files that we read, out of a gzipped tar.
+fn release_files(layer: &[u8]) -> Result<HashMap<&'static str, Vec<u8>>, String> {
     let unpacked = flate2::read::GzDecoder::new(layer).take(MOST_UNPACKED);
     let mut archive = tar::Archive::new(unpacked);
     let damaged = |cause: std::io::Error| format!("a layer that cannot be unpacked ({cause})");
+    let mut files = HashMap::new();
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
-        let is_it = entry.path().is_ok_and(|path| path.ends_with("release-manifests/release-metadata"));
-        if is_it {
+        let name = [METADATA, REFERENCES].into_iter().find(|name| entry.path().is_ok_and(|path| path.ends_with(name)));
+        if let Some(name) = name {
             let mut text = Vec::new();
             entry.read_to_end(&mut text).map_err(damaged)?;
-            return Ok(text);
+            files.insert(name, text);
+        }
+        if files.len() == 2 {
+            break;
         }
     }
-    Err("an image without release-metadata: it is no release payload".to_owned())
+    Ok(files)
 }
+
+#[cfg(test)]
+mod tests;

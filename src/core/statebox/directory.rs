@@ -12,13 +12,47 @@ use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest as _, Sha1};
 
 use super::error::StoreFault;
-use super::repo::{File, Revision};
+use super::repo::{File, Revision, TreeFile};
+use crate::domain::release::Minor;
 
 /// The lock file stays: removing it would let two processes lock two different files of that name.
 const LOCK: &str = ".oar.lock";
 
 pub(super) fn read(root: &Path, path: &str) -> Result<Option<File>, StoreFault> {
     Ok(bytes_at(&place(root, path)?)?.map(|bytes| File { revision: revision_of(&bytes), bytes }))
+}
+
+/// Files of `{folder}/X.Y` and `{folder}/X.Y/statebox`; a folder that is not there holds none.
+pub(super) fn release_files(root: &Path, folder: &str) -> Result<Vec<TreeFile>, StoreFault> {
+    let mut files = Vec::new();
+    for (minor, is_folder) in names_in(&root.join(folder))? {
+        if !is_folder || minor.parse::<Minor>().is_err() {
+            continue;
+        }
+        for inner in [format!("{folder}/{minor}"), format!("{folder}/{minor}/statebox")] {
+            for (name, is_folder) in names_in(&root.join(&inner))? {
+                if is_folder || !name.ends_with(".yaml") {
+                    continue;
+                }
+                let path = format!("{inner}/{name}");
+                let text = fs::read(root.join(&path)).map_err(|cause| cause.to_string());
+                let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
+                files.push(TreeFile { path, text });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Names in a folder, and whether each is a folder itself.
+fn names_in(folder: &Path) -> io::Result<Vec<(String, bool)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    entries
+        .map(|entry| entry.map(|one| (one.file_name().to_string_lossy().into_owned(), one.path().is_dir())))
+        .collect()
 }
 
 pub(super) fn write(
@@ -87,6 +121,29 @@ mod tests {
         assert!(matches!(write(folder.path(), "a/b.yaml", b"3\n", Some(&first)), Err(StoreFault::Conflict)));
         let stored = read(folder.path(), "a/b.yaml").unwrap().unwrap();
         assert_eq!((stored.bytes, stored.revision), (b"2\n".to_vec(), second));
+    }
+
+    #[test]
+    fn state_and_tracking_files_of_every_minor_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(release_files(folder.path(), "_releases").unwrap(), []);
+        for path in
+            ["4.20/4.20.z.yaml", "4.20/statebox/4.20.1.yaml", "4.9/statebox/4.9.1.yaml", "x/x.yaml", "4.20/a/b.yaml"]
+        {
+            write(folder.path(), &format!("_releases/{path}"), b"a: 1\n", None).unwrap();
+        }
+        write(folder.path(), "_releases/4.20/statebox/4.20.2.yaml", b"\xff", None).unwrap();
+        let mut found = release_files(folder.path(), "_releases").unwrap();
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        let told: Vec<_> =
+            found.iter().map(|file| (file.path.trim_start_matches("_releases/"), file.text.is_ok())).collect();
+        let wanted = [
+            ("4.20/4.20.z.yaml", true),
+            ("4.20/statebox/4.20.1.yaml", true),
+            ("4.20/statebox/4.20.2.yaml", false),
+            ("4.9/statebox/4.9.1.yaml", true),
+        ];
+        assert_eq!(told, wanted);
     }
 
     #[test]

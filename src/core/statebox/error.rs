@@ -127,7 +127,9 @@ impl StoreError {
             StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
-                Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. } => ErrorClass::Conflict,
+                Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. } | Rejection::StartedElsewhere { .. } => {
+                    ErrorClass::Conflict
+                }
                 Rejection::PassStays { .. }
                 | Rejection::BlankIssue
                 | Rejection::BlankSearch

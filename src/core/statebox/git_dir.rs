@@ -8,13 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StoreFault;
-use super::repo::{File, Revision};
+use super::repo::{File, Revision, TreeFile};
 use crate::core::clients::process::{self, Environment, Finished, Program};
 use crate::core::clock::Clock;
 use crate::core::config::env::Env;
+use crate::domain::release::Minor;
 
 /// Every step is local and takes milliseconds; a network disk may stall.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -24,6 +26,9 @@ const LOCK_WAIT: &str = "core.filesRefLockTimeout=5000";
 
 /// How often a branch that moved for the sake of another file is followed within one write.
 const MOVES: u32 = 20;
+
+/// Programs that read side by side.
+const PROGRAMS: usize = 4;
 
 /// A repository of this machine.
 #[derive(Debug, Clone)]
@@ -80,6 +85,29 @@ impl GitDir {
         let Some(blob) = self.look(branch, path).await?.blob else { return Ok(None) };
         let bytes = self.run(&["cat-file", "blob", &blob]).await?;
         Ok(Some(File { bytes, revision: Revision(blob) }))
+    }
+
+    /// Tracking files and state files of all minors below `folder` of `branch`.
+    pub(super) async fn release_files(&self, branch: &str, folder: &str) -> Result<Vec<TreeFile>, StoreFault> {
+        let Some(commit) = self.head(branch).await? else {
+            self.not_only_remote(branch).await?;
+            return Ok(Vec::new());
+        };
+        let listed = self.run(&["ls-tree", "--full-tree", "-r", "-z", "--name-only", &commit, "--", folder]).await?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let read = |path: String| {
+            let name = format!("{commit}:{path}");
+            async move {
+                let text = match self.run(&["cat-file", "blob", &name]).await {
+                    Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()),
+                    Err(StoreFault::Cancelled) => return Err(StoreFault::Cancelled),
+                    Err(other) => Err(other.to_string()),
+                };
+                Ok(TreeFile { path, text })
+            }
+        };
+        let paths = listed.split('\0').filter(|path| is_release_file(path, folder)).map(str::to_owned);
+        futures::stream::iter(paths.map(read)).buffered(PROGRAMS).try_collect().await
     }
 
     /// Writes `path` of `branch` as one commit if its blob still is `expected`.
@@ -239,6 +267,15 @@ impl GitDir {
             | process::ProcessError::BadCommand { .. }) => StoreFault::Git(other.to_string()),
         })
     }
+}
+
+/// `_releases/X.Y/*.yaml` or `_releases/X.Y/statebox/*.yaml`.
+fn is_release_file(path: &str, folder: &str) -> bool {
+    let below = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let parts: Vec<&str> = below.split('/').collect();
+    let (Some(minor), Some(name)) = (parts.first(), parts.last()) else { return false };
+    let deep = parts.len() == 2 || parts.len() == 3 && parts.get(1) == Some(&"statebox");
+    deep && name.ends_with(".yaml") && minor.parse::<Minor>().is_ok()
 }
 
 fn text(bytes: &[u8]) -> String {

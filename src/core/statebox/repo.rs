@@ -6,7 +6,7 @@ use super::directory;
 use super::error::{Doing, StoreError, StoreFault};
 use super::git_dir::GitDir;
 use crate::core::cache::DiskCache;
-use crate::core::clients::github::{Github, ReadAnswer, WriteAnswer};
+use crate::core::clients::github::{Github, ReadAnswer, TreeAnswer, WriteAnswer};
 use crate::core::clients::http::ServiceHttp;
 use crate::core::config::error::ConfigError;
 use crate::core::config::sources::Origin;
@@ -23,6 +23,18 @@ pub struct File {
     /// Its version.
     pub revision: Revision,
 }
+
+/// A file found in a tree; its text, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Path in the repository.
+    pub path: String,
+    /// Its text.
+    pub text: Result<String, String>,
+}
+
+/// The folder of all releases.
+const RELEASES: &str = "_releases";
 
 /// Where state, records and registries are kept.
 #[derive(Debug, Clone)]
@@ -89,6 +101,30 @@ impl Repo {
             },
         };
         read.map_err(|fault| StoreError::new(path, Doing::Reading, fault))
+    }
+
+    /// The tracking files and state files of all minors (`_releases/X.Y/*`, `_releases/X.Y/statebox/*`) of
+    /// `branch`, sorted by path. Reads only; one request.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not answer; a single file that has no text is told with it.
+    pub async fn release_files(&self, branch: &str) -> Result<Vec<TreeFile>, StoreError> {
+        let read = match self {
+            Self::Directory(root) => directory::release_files(root, RELEASES),
+            Self::Git(git) => Box::pin(git.release_files(branch, RELEASES)).await,
+            Self::GitHub(github) => match github.release_files(branch, RELEASES).await {
+                Ok(TreeAnswer::Files(files)) => {
+                    Ok(files.into_iter().map(|(path, text)| TreeFile { path, text }).collect())
+                }
+                Ok(TreeAnswer::Absent) => Err(no_branch(branch)),
+                Ok(TreeAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                Err(error) => Err(error.into()),
+            },
+        };
+        let mut files = read.map_err(|fault| StoreError::new(RELEASES, Doing::Reading, fault))?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
     }
 
     /// Writes `path` of `branch` if its revision still is `expected` (`None`: if it does not exist).

@@ -148,3 +148,20 @@ fn a_failure_that_is_allowed_does_not_count_but_a_lone_manual_job_waits() {
     assert_eq!(stage_status(&[job(1, "a", "success"), allowed("failed")], "release").as_deref(), Some("success"));
     assert_eq!(stage_status(&[allowed("manual")], "release").as_deref(), Some("manual"));
 }
+
+#[test]
+fn components_without_image_are_told_and_damaged_lists_refused() {
+    let file = |components: &str| {
+        let text = format!("shipment:\n  snapshot:\n    spec:\n      components: {components}\n");
+        ShipmentFile::parse("a.yaml", &text).unwrap().unwrap().components()
+    };
+    let (images, left_out) =
+        file(r#"[{name: cli, containerImage: "quay.example.com/a@sha256:1"}, {name: bare}, {name: blank, containerImage: " "}]"#)
+            .unwrap();
+    assert_eq!(images.iter().map(|image| image.name.as_str()).collect::<Vec<_>>(), ["cli"]);
+    assert_eq!(left_out, ["a.yaml: bare names no image", "a.yaml: blank names no image"]);
+    assert_eq!(file("null").unwrap(), (Vec::new(), Vec::new()));
+    for damaged in ["{}", "text", "[{name: a, containerImage: [1]}]"] {
+        assert!(file(damaged).is_err(), "{damaged}");
+    }
+}

@@ -117,6 +117,8 @@ pub struct SetTask {
     pub note: Option<String>,
     /// Permission to change a Pass.
     pub override_: Option<Override>,
+    /// The intent that this run saw when it looked; a start over a younger one of somebody else is refused.
+    pub seen_intent: Option<Intent>,
 }
 
 impl SetTask {
@@ -134,6 +136,7 @@ impl SetTask {
             class: None,
             note: None,
             override_: None,
+            seen_intent: None,
         }
     }
 }
@@ -231,6 +234,16 @@ pub enum Rejection {
         /// Where somebody wanted it.
         to: TaskStatus,
     },
+    /// Another machine announced an effect of the same task a moment ago.
+    #[error("{by} started {task} at {at}, after this run had looked")]
+    StartedElsewhere {
+        /// The task.
+        task: Task,
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
     /// An issue without text.
     #[error("the text of an issue must not be blank")]
     BlankIssue,
@@ -276,6 +289,9 @@ impl Rejection {
             Self::NoStateFile { release } => format!("create it: oar -r {release} create-test-report"),
             Self::PassStays { task, to } => {
                 format!("when it really has to change: update-task-status {task} '{to}' --override --reason TEXT")
+            }
+            Self::StartedElsewhere { task, .. } => {
+                format!("let it go on; in a few minutes run {task} again: it looks at what was started")
             }
             Self::BlankIssue => "say what is wrong in one sentence".to_owned(),
             Self::BlankSearch | Self::NoSuchIssue { .. } => "take an id from: issue list".to_owned(),

@@ -3,7 +3,7 @@
 //! Times come from the clock of whoever moves the task, never out of a log. Each try is kept as an
 //! attempt with the job it started, so that a job reference is never lost when a new try begins.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Map, Node};
 use super::entries::{Attempt, Intent, TaskEntry};
@@ -36,6 +36,9 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
         }
         return Ok(None);
     }
+    if let Some(stored) = &stored {
+        fence(stored, set)?;
+    }
     let entry = entry(document, set.task);
     let stored = task_entry(entry);
     let overrides = set.override_.as_ref().filter(|_| from == TaskStatus::Pass);
@@ -55,6 +58,21 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
     change(entry, "intent", &set.intent, intent_node);
     change(entry, "reason", &set.reason, |reason| Node::text(text::note(reason)));
     Ok(overrides.filter(|_| step != Step::Refresh).map(|permission| override_note(set, from, permission)))
+}
+
+/// How long an announced effect keeps others from starting the same task.
+const FENCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Two machines that both looked before either started: the one whose announcement comes second stops.
+fn fence(stored: &TaskEntry, set: &SetTask) -> Result<(), Rejection> {
+    let (Some(theirs), Change::Set(ours)) = (&stored.intent, &set.intent) else { return Ok(()) };
+    let Some(at) = theirs.at else { return Ok(()) };
+    let known = theirs.by == ours.by || set.seen_intent.as_ref() == Some(theirs);
+    let age = set.at.duration_since(at);
+    if known || age > FENCE || age < -FENCE {
+        return Ok(());
+    }
+    Err(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })
 }
 
 /// Remembers that a message was sent.

@@ -58,7 +58,7 @@ async fn images(run: &Run<'_>, shipment: &Shipment) -> Result<Result<Vec<ListedI
     let gitlab = run.ctx.gitlab();
     let mut seen = BTreeSet::new();
     let mut images = Vec::new();
-    for file in shipment::files(run, shipment).await? {
+    for file in shipment::files(run.ctx, shipment).await? {
         if !file.has_images() {
             continue;
         }

@@ -2,9 +2,11 @@
 
 pub mod advisories;
 pub mod approval;
+pub mod consistency;
 pub mod findings;
 pub mod image_health;
 pub mod job_of_run;
+pub mod kernel;
 pub mod notify;
 pub mod promotion;
 pub mod shipment;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::core::clients::gitlab::MergeRequest;
+use crate::core::context::Context;
 use crate::domain::assembly::Assembly;
 use crate::domain::ids::JiraKey;
 use crate::domain::pipeline::{ReleaseStage, standing};
@@ -50,7 +51,16 @@ pub async fn open(run: &Run<'_>) -> Result<Shipment, TaskError> {
         why: bad.to_string(),
         next: "correct the address in build data, or the address of GitLab (OAR_GITLAB_URL)".to_owned(),
     })?;
-    let mr = gitlab.merge_request(&address).await?;
+    at(run.ctx, address).await
+}
+
+/// Reads a merge request by its address. Reads only.
+///
+/// # Errors
+///
+/// GitLab fails.
+pub async fn at(ctx: &Context, address: MrAddress) -> Result<Shipment, TaskError> {
+    let mr = ctx.gitlab().merge_request(&address).await?;
     Ok(Shipment { address, mr })
 }
 
@@ -59,8 +69,8 @@ pub async fn open(run: &Run<'_>) -> Result<Shipment, TaskError> {
 /// # Errors
 ///
 /// GitLab fails, a file cannot be read, or there is none at all: a shorter list would look like less work.
-pub async fn files(run: &Run<'_>, shipment: &Shipment) -> Result<Vec<ShipmentFile>, TaskError> {
-    let gitlab = run.ctx.gitlab();
+pub async fn files(ctx: &Context, shipment: &Shipment) -> Result<Vec<ShipmentFile>, TaskError> {
+    let gitlab = ctx.gitlab();
     let refuse = |why: String| TaskError::Refused {
         why,
         next: format!("have the file corrected in {} (ask ART), then run it again", shipment.mr.web_url),
@@ -91,7 +101,7 @@ pub async fn fixed_issues(run: &Run<'_>) -> Result<BTreeSet<JiraKey>, TaskError>
     let shipment = open(run).await?;
     let sources: Vec<&str> = run.ctx.settings.issue_sources.iter().map(String::as_str).collect();
     let mut keys = BTreeSet::new();
-    for file in files(run, &shipment).await? {
+    for file in files(run.ctx, &shipment).await? {
         keys.extend(file.fixed_issues(&sources).map_err(|bad| TaskError::Refused {
             why: bad.to_string(),
             next: format!("have the file corrected in {} (ask ART), then run it again", shipment.mr.web_url),

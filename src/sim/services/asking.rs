@@ -56,6 +56,9 @@ impl Asking {
             .nest("/slack", services::slack::router())
             .nest("/github", services::github::router())
             .nest("/github_raw", services::github::raw_router())
+            .nest("/koji", services::koji::router())
+            .nest("/brew_download", services::koji::download_router())
+            .nest("/catalog", services::catalog::router())
             .nest("/catalog_stage", services::catalog_stage::router())
             .nest("/customer_portal", services::customer_portal::router())
             .with_state(world.clone());

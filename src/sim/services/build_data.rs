@@ -60,7 +60,7 @@ async fn file(State(world): State<World>, Path(branch): Path<String>) -> Respons
 }
 
 /// The release inherits from its predecessor and replaces what is its own with `!` keys, as ART does.
-fn releases_yml(plan: &ReleasePlan, base_url: &str) -> Result<String, std::fmt::Error> {
+pub(in crate::sim) fn releases_yml(plan: &ReleasePlan, base_url: &str) -> Result<String, std::fmt::Error> {
     let mut text = String::from("releases:\n");
     let kind = if plan.release.candidate().is_some() { "candidate" } else { "standard" };
     let built = plan.start.saturating_sub(SignedDuration::from_hours(30)).unwrap_or(plan.start);
@@ -75,6 +75,8 @@ fn releases_yml(plan: &ReleasePlan, base_url: &str) -> Result<String, std::fmt::
     }
     writeln!(text, "      group:\n        advisories!:{}", if plan.advisories.is_empty() { " {}" } else { "" })?;
     for (kind, id) in &plan.advisories {
+        // ART's placeholder until the advisory exists.
+        let id = if plan.misfortunes.build_data_incomplete { "-1".to_owned() } else { id.to_string() };
         writeln!(text, "          {kind}: {id}")?;
     }
     writeln!(text, "        release_jira: {}", plan.art_ticket)?;

@@ -40,7 +40,7 @@ impl CatalogStage {
 
     /// Takes in all images of the release.
     pub fn index(&mut self, plan: &ReleasePlan) {
-        for component in images::payload(plan).iter().chain(&images::outside_payload(plan)) {
+        for component in images::shipped(plan).iter().chain(&images::outside_payload(plan)) {
             for arch in ARCHES {
                 self.images.insert(component.digest(arch), (component.name.clone(), arch.to_owned()));
             }

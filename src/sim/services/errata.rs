@@ -226,7 +226,9 @@ impl Errata {
                 errata.hooks.push_fails.insert(*id, plan.misfortunes.push_failures);
             }
             let build = if kind == "rhcos" { "rhcos-x86_64" } else { kind.as_str() };
-            advisory.builds.insert(format!("{build}-{}-1", plan.release), true);
+            // Koji knows no dash inside a version.
+            let version = plan.release.to_string().replace('-', ".");
+            advisory.builds.insert(format!("{build}-{version}-1"), true);
             for bug in jira::bugs(plan) {
                 if matches!(bug.home, Home::Advisory(home) if home == kind) {
                     advisory.jira_issues.insert(bug.key);

@@ -162,7 +162,7 @@ pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Op
 pub fn hear(_facts: &mut Facts, _event: &Event) {}
 
 /// An error as GitHub words it.
-fn problem(status: StatusCode, message: &str) -> Response {
+pub(in crate::sim) fn problem(status: StatusCode, message: &str) -> Response {
     let body = json!({
         "message": message,
         "documentation_url": "https://docs.example.com/rest",

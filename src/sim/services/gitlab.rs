@@ -243,6 +243,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::ReleaseDay
         | Event::Errata(_)
         | Event::Jenkins(_)
-        | Event::Prow(_) => {}
+        | Event::Prow(_)
+        | Event::Person(_) => {}
     }
 }

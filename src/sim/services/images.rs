@@ -42,11 +42,13 @@ pub struct Component {
     pub name: String,
     /// The z-stream it is built for.
     pub release: String,
+    /// Built a second time from the same commit.
+    pub rebuilt: bool,
 }
 
 impl Component {
     fn new(plan: &ReleasePlan, name: String) -> Self {
-        Self { name, release: plan.release.to_string() }
+        Self { name, release: plan.release.to_string(), rebuilt: false }
     }
 
     /// Commit the image is built from.
@@ -61,7 +63,12 @@ impl Component {
 
     /// Build name, version and release.
     pub fn nvr(&self) -> String {
-        format!("ose-{}-container-v{}-202606010000.p0", self.name, self.release)
+        format!("ose-{}-container-v{}-{}", self.name, self.release, self.build())
+    }
+
+    /// Release of the build.
+    fn build(&self) -> &'static str {
+        if self.rebuilt { "202606020000.p0" } else { "202606010000.p0" }
     }
 
     /// Image configuration (the blob `config` of the manifest) for an architecture.
@@ -73,7 +80,7 @@ impl Component {
             "config": { "Labels": {
                 "name": self.label_name(),
                 "version": format!("v{}", self.release),
-                "release": "202606010000.p0",
+                "release": self.build(),
                 "vcs-ref": commit,
                 "io.openshift.build.commit.id": commit,
             }},
@@ -144,18 +151,50 @@ pub fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{}", wire::sha256_hex(bytes))
 }
 
-/// Components of the payload that the shipment's image advisory carries; [`RHCOS_TAGS`] come on top
-/// in the payload, and all of them together are the plan's number of components.
+/// In the payload as the release before shipped it, so no part of the shipment.
+const RELEASED: [&str; 2] = ["etcd", "haproxy-router"];
+
+/// In the shipment as a later build of the commit that the payload has.
+const REBUILT: [&str; 2] = ["console", "hyperkube"];
+
+/// Components of the payload; [`RHCOS_TAGS`] come on top, and all of them together are the plan's number
+/// of components.
+///
+/// Most are in the shipment byte for byte. A few were built again there, a few shipped with the release
+/// before: whoever compares digests alone misses them.
 pub fn payload(plan: &ReleasePlan) -> Vec<Component> {
     let wanted = plan.sizes.components.saturating_sub(RHCOS_TAGS.len());
     let numbered = (1..).map(|n| format!("component-{n:03}"));
-    WELL_KNOWN
+    let mut components: Vec<Component> = WELL_KNOWN
         .iter()
         .map(|name| (*name).to_owned())
         .chain(numbered)
         .take(wanted)
         .map(|name| Component::new(plan, name))
-        .collect()
+        .collect();
+    if let Some(previous) = &plan.previous {
+        for component in components.iter_mut().filter(|component| RELEASED.contains(&component.name.as_str())) {
+            component.release = previous.to_string();
+        }
+    }
+    components
+}
+
+/// Components of the payload that customers have already.
+pub fn released(plan: &ReleasePlan) -> Vec<Component> {
+    let ours = plan.release.to_string();
+    payload(plan).into_iter().filter(|component| component.release != ours).collect()
+}
+
+/// Components of the payload as the shipment's image advisory carries them.
+pub fn shipped(plan: &ReleasePlan) -> Vec<Component> {
+    let ours = plan.release.to_string();
+    let mut components: Vec<Component> =
+        payload(plan).into_iter().filter(|component| component.release == ours).collect();
+    for component in &mut components {
+        component.rebuilt = REBUILT.contains(&component.name.as_str());
+    }
+    components
 }
 
 /// Components of the payload that RHCOS brings.
@@ -166,7 +205,7 @@ pub fn rhcos(plan: &ReleasePlan) -> Vec<Component> {
 /// Components of the release outside the payload (`extras` and `metadata` advisories), as many as
 /// the plan's number of images needs after the payload's four architectures each.
 pub fn outside_payload(plan: &ReleasePlan) -> Vec<Component> {
-    let inside = payload(plan).len() * ARCHES.len();
+    let inside = shipped(plan).len() * ARCHES.len();
     let left = plan.sizes.images.saturating_sub(inside).div_ceil(ARCHES.len());
     (1..=left).map(|n| Component::new(plan, format!("operator-{n:03}"))).collect()
 }
@@ -191,7 +230,20 @@ mod tests {
     fn the_components_add_up_to_the_size_of_the_plan() {
         let plan = Scenario::named("smooth", None, None).expect("a scenario").plan;
         assert_eq!(payload(&plan).len() + rhcos(&plan).len(), 190);
-        let images = (payload(&plan).len() + outside_payload(&plan).len()) * ARCHES.len();
+        let images = (shipped(&plan).len() + outside_payload(&plan).len()) * ARCHES.len();
         assert_eq!(images, 860);
+    }
+
+    #[test]
+    fn payload_and_shipment_differ_in_rebuilt_and_released_components_only() {
+        let plan = Scenario::named("smooth", None, None).expect("a scenario").plan;
+        let (payload, shipped, released) = (payload(&plan), shipped(&plan), released(&plan));
+        let by_digest = |one: &&Component| shipped.iter().any(|other| other.index_digest() == one.index_digest());
+        let (equal, other): (Vec<_>, Vec<_>) = payload.iter().partition(by_digest);
+        assert_eq!((equal.len(), other.len()), (184, 4));
+        for one in other {
+            let same_commit = shipped.iter().any(|other| other.vcs_ref() == one.vcs_ref());
+            assert!(same_commit ^ released.contains(one), "{}", one.name);
+        }
     }
 }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod asking;
 pub mod build_data;
+pub mod catalog;
 pub mod catalog_stage;
 pub mod customer_portal;
 pub mod errata;
@@ -15,10 +16,11 @@ pub mod gitlab;
 pub mod images;
 pub mod jenkins;
 pub mod jira;
+pub mod koji;
 pub mod people;
 pub mod prow;
 pub mod registry;
 pub mod release_controller;
 pub mod signatures;
 pub mod slack;
-mod wire;
+pub(in crate::sim) mod wire;

@@ -50,8 +50,11 @@ pub struct Registry {
     pub stable: IndexMap<String, String>,
     #[serde(skip)]
     blobs: IndexMap<String, Blob>,
+    /// The payload's first, then the rest of the shipment.
     #[serde(skip)]
     components: Vec<Component>,
+    #[serde(skip)]
+    in_payload: usize,
     /// `image-references`, the same in every payload; made once.
     #[serde(skip)]
     references: Option<String>,
@@ -86,7 +89,13 @@ impl Registry {
             stable: IndexMap::new(),
             references: None,
             blobs: IndexMap::new(),
-            components: images::payload(plan).into_iter().chain(images::rhcos(plan)).collect(),
+            in_payload: images::payload(plan).len() + images::RHCOS_TAGS.len(),
+            components: images::payload(plan)
+                .into_iter()
+                .chain(images::rhcos(plan))
+                .chain(images::shipped(plan).into_iter().filter(|component| component.rebuilt))
+                .chain(images::outside_payload(plan))
+                .collect(),
             component_digests: IndexMap::new(),
         }
     }
@@ -122,7 +131,9 @@ pub fn payload_digest(facts: &mut Facts, tag: &str) -> Option<String> {
     let page = facts.registry.versions.get(version)?.clone();
     let stable_page = page.replace(&facts.registry.base_url, PLACEHOLDER);
     let registry = &mut facts.registry;
-    let references = registry.references.get_or_insert_with(|| references(&registry.components));
+    let references = registry
+        .references
+        .get_or_insert_with(|| references(registry.components.get(..registry.in_payload).unwrap_or_default()));
     let payload = Payload::build(references, version, oci, arch, &page);
     // The page names our port; the journal writes the digests that a placeholder would have given.
     let stable = Payload::build(references, version, oci, arch, &stable_page);

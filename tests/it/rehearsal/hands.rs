@@ -9,6 +9,7 @@ use super::town::Town;
 
 /// What the world hears that is no write: searches and look-ups that travel as POST.
 const LOOKS: &[(&str, &str)] = &[
+    ("koji", ""),
     ("catalog_stage", "/graphql"),
     ("catalog_stage", "/"),
     ("jira", "/search"),

@@ -238,7 +238,7 @@ async fn a_gateway_that_is_down_is_an_outage_and_starts_nothing() {
       why:  nobody knows whether this happened: start the image consistency job
             gangway answered HTTP 503 (start Prow job)
       next: look at the service whether it happened (start the image consistency job); then run it again: it looks before it acts
-    exit 8
+    exit 7
     ");
     assert_ne!(town.state().status(TASK), TaskStatus::Fail);
 

@@ -1,14 +1,19 @@
 //! The stories: each is told by one town, in the words of [`crate::rehearsal`]. One file per task.
 
+mod add_qe_approval;
 mod analyze_build;
 mod change_advisory_status;
 mod check_cve_tracker_bug;
 mod check_rhcos_security_alerts;
+mod compare_images;
 mod create_test_report;
+mod discovery;
 mod drive;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;
+mod kernel;
+mod people;
 mod push_to_cdn_staging;
 mod rehearse;
 mod stage_testing;

@@ -65,6 +65,21 @@ async fn other_files_of_the_branch_stay_and_do_not_get_in_the_way() {
 }
 
 #[tokio::test]
+async fn all_tracking_and_state_files_are_read_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    assert!(git.release_files(BRANCH, "_releases").await.unwrap().is_empty());
+    let others = ["_releases/README.yaml", "_releases/4.99/notes.txt", "_releases/4.99/deep/er/x.yaml", "4.99/x.yaml"];
+    for path in [PATH, "_releases/4.99/4.99.z.yaml"].iter().chain(&others) {
+        write(&git, path, path, None).await.unwrap();
+    }
+    let files = git.release_files(BRANCH, "_releases").await.unwrap();
+    let told: Vec<_> = files.into_iter().map(|file| (file.path, file.text.unwrap())).collect();
+    let both = |path: &str| (path.to_owned(), path.to_owned());
+    assert_eq!(told, [both("_releases/4.99/4.99.z.yaml"), both(PATH)]);
+}
+
+#[tokio::test]
 async fn writers_of_two_files_at_once_both_get_through() {
     let dir = tempfile::tempdir().unwrap();
     let git = made(dir.path(), &["--bare"]).await;

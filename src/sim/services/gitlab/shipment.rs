@@ -29,7 +29,7 @@ fn components(plan: &ReleasePlan, kind: &str) -> Vec<Component> {
     let outside = images::outside_payload(plan);
     let operators = outside.len().saturating_sub(BUNDLES);
     match kind {
-        "image" => images::payload(plan),
+        "image" => images::shipped(plan),
         "extras" => outside[..operators].to_vec(),
         _ => outside[operators..].to_vec(),
     }
@@ -56,7 +56,7 @@ fn content(plan: &ReleasePlan, kind: &str) -> Value {
     let group = format!("openshift-{minor}");
     let application = if kind == "fbc" { format!("fbc-{group}") } else { group.clone() }.replace('.', "-");
     let (listed, nvrs): (Vec<Value>, Vec<String>) = if kind == "fbc" {
-        let fragment = Component { name: "fbc-fragment".to_owned(), release: plan.release.to_string() };
+        let fragment = Component { name: "fbc-fragment".to_owned(), release: plan.release.to_string(), rebuilt: false };
         (vec![component(&fragment, "registry.example.com/openshift-art/stage-fbc-fragments")], vec![fragment.nvr()])
     } else {
         let all = components(plan, kind);

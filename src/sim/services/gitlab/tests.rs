@@ -42,7 +42,7 @@ async fn the_shipment_is_open_with_a_file_per_kind() {
     let (_, image) = file(&asking, "image").await;
     let image = yaml(&image);
     let components = image["shipment"]["snapshot"]["spec"]["components"].as_array().expect("components");
-    assert_eq!(components.len(), 188);
+    assert_eq!(components.len(), 186);
     assert!(
         image["shipment"]["data"]["releaseNotes"]["issues"]["fixed"].as_array().is_some_and(|fixed| fixed.len() == 6)
     );

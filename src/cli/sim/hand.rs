@@ -1,0 +1,130 @@
+//! `oar sim status|event|pause|resume|advance|limits`: the hands on a world that another terminal serves.
+
+use serde_json::{Value, json};
+
+use super::super::exit::Exit;
+use super::super::oar::Call;
+use super::super::render::{Told, clean};
+use crate::core::error::ErrorClass;
+use crate::sim::door;
+
+/// Shows where the world stands.
+pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
+    let world = ask(call, "GET", "/__sim/story", None).await?;
+    let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
+    let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
+    let mut lines = vec![format!("{} in a simulated world, virtual time {}", text("release"), text("now"))];
+    if world["paused"] == true {
+        lines.push("paused:         nothing happens by itself (oar sim resume)".to_owned());
+    }
+    lines.push(format!("release date:   {}", text("release_date")));
+    lines.push(format!("promoted:       {}", yes("promoted")));
+    lines.push(format!("stage release:  {}", if world["stage_released"] == true { "done" } else { "not done" }));
+    lines.push(format!("merge request:  {}", text("merge_request")));
+    let advisories = world["advisories"].as_object().into_iter().flatten();
+    let advisories: Vec<String> =
+        advisories.map(|(id, state)| format!("{id} {}", state.as_str().unwrap_or("?"))).collect();
+    lines.push(format!("advisories:     {}", advisories.join(", ")));
+    lines.push(format!("page public:    {}", yes("page_public")));
+    lines.push(format!("rate limits:    {}", if world["limits"] == true { "on" } else { "off" }));
+    for deed in list(&world, "deeds") {
+        lines.push(format!(
+            "person ({}): {}",
+            deed["who"].as_str().unwrap_or("?"),
+            deed["what"].as_str().unwrap_or("?")
+        ));
+    }
+    lines.push("coming:".to_owned());
+    for event in list(&world, "coming") {
+        lines.push(format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")));
+    }
+    call.show(&clean_lines(&lines), &with_ok(world));
+    Ok(Exit::Done)
+}
+
+/// Lets an event happen, or lists the names.
+pub(super) async fn event(call: &Call, name: Option<String>, body: Option<String>) -> Result<Exit, Told> {
+    let body = match (name, body) {
+        (Some(name), _) => json!({ "name": name }),
+        (None, Some(text)) => serde_json::from_str(&text).map_err(|error| {
+            usage("the event is no JSON document", &error, "for example: --body '{\"name\": \"promote\"}'")
+        })?,
+        (None, None) => {
+            let names = ask(call, "GET", "/__sim/event", None).await?;
+            let text: Vec<&str> = names["events"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            call.show(&text.join("\n"), &with_ok(names.clone()));
+            return Ok(Exit::Done);
+        }
+    };
+    let said = ask(call, "POST", "/__sim/event", Some(&body)).await?;
+    let text = match said["done"].as_str() {
+        Some(what) => format!("done: {what}"),
+        None => "there was nothing to do".to_owned(),
+    };
+    call.show(&clean(&text), &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// Holds back what happens by itself, or lets it happen again.
+pub(super) async fn pause(call: &Call, on: bool) -> Result<Exit, Told> {
+    let said = ask(call, "POST", "/__sim/pause", Some(&json!({ "on": on }))).await?;
+    let text = if on { "nothing happens by itself until: oar sim resume" } else { "things happen by themselves again" };
+    call.show(text, &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// Lets time pass.
+pub(super) async fn advance(call: &Call, by: jiff::Span) -> Result<Exit, Told> {
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let seconds = by.to_duration(days).map(|by| by.as_secs()).unwrap_or(-1);
+    if seconds < 0 {
+        let error = std::io::Error::other(format!("{by} is no length of time that can pass"));
+        return Err(usage("time cannot pass", &error, "for example: oar sim advance 2h"));
+    }
+    let said = ask(call, "POST", "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
+    call.show(&format!("virtual time is now {}", said["now"].as_str().unwrap_or("?")), &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// Switches the rate limits.
+pub(super) async fn limits(call: &Call, on: bool) -> Result<Exit, Told> {
+    let said = ask(call, "POST", "/__sim/limits", Some(&json!({ "on": on }))).await?;
+    call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(said));
+    Ok(Exit::Done)
+}
+
+async fn ask(call: &Call, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Told> {
+    let serve = "serve a world in another terminal (oar sim serve) and export what it prints";
+    let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
+        return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), serve));
+    };
+    let (status, said) = door::ask(base, method, path, body).await.map_err(|error| {
+        let mut told = usage(&format!("the simulated world at {base} does not answer"), &error, serve);
+        told.exit = Exit::Unavailable;
+        told
+    })?;
+    if status >= 400 {
+        let error = std::io::Error::other(said["error"].as_str().unwrap_or("refused").to_owned());
+        return Err(usage("the world refuses", &error, "oar sim event lists what can happen"));
+    }
+    Ok(said)
+}
+
+fn usage(what: &str, error: &dyn std::error::Error, next: &str) -> Told {
+    let mut told = Told::new(what, error, next.to_owned(), ErrorClass::InvalidInput);
+    told.exit = Exit::Usage;
+    told
+}
+
+fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    world[name].as_array().into_iter().flatten()
+}
+
+fn clean_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn with_ok(mut said: Value) -> Value {
+    said["ok"] = true.into();
+    said
+}

@@ -1,0 +1,204 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::core::clients::loopback::talk_to;
+use crate::core::clients::service::Service;
+
+/// A registry in memory that wants a token, and counts how often one was asked for.
+#[derive(Default)]
+struct Shelf {
+    things: BTreeMap<String, Vec<u8>>,
+    /// Blobs that live elsewhere.
+    moved: bool,
+    tokens: AtomicUsize,
+}
+
+impl Shelf {
+    fn add(&mut self, bytes: impl Into<Vec<u8>>) -> String {
+        let bytes = bytes.into();
+        let digest = digest_of(&bytes).unwrap().to_string();
+        self.things.insert(digest.clone(), bytes);
+        digest
+    }
+
+    fn tag(&mut self, name: &str, digest: &str) {
+        let bytes = self.things[digest].clone();
+        self.things.insert(name.to_owned(), bytes);
+    }
+
+    /// An image with these labels; its digest.
+    fn image(&mut self, labels: Value) -> String {
+        let config = self.add(json!({ "config": { "Labels": labels } }).to_string());
+        self.add(json!({ "config": { "digest": config }, "layers": [] }).to_string())
+    }
+
+    fn list(&mut self, members: &[(&str, &str)]) -> String {
+        let one = |(arch, digest): &(&str, &str)| json!({ "digest": digest, "platform": { "os": "linux", "architecture": arch } });
+        self.add(json!({ "manifests": members.iter().map(one).collect::<Vec<_>>() }).to_string())
+    }
+
+    fn payload(&mut self, files: &[(&str, &str)]) -> String {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (name, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        let (base, last) = (self.add("base"), archive.into_inner().unwrap().finish().unwrap());
+        let last = self.add(last);
+        let config = self.add("{}");
+        let layers = json!([{ "digest": base }, { "digest": last }]);
+        self.add(json!({ "config": { "digest": config }, "layers": layers }).to_string())
+    }
+
+    fn answer(&self, kind: &str, what: &str, headers: &HeaderMap) -> Response<Body> {
+        let status = |status: StatusCode| Response::builder().status(status);
+        let worn_out = self.tokens.load(Ordering::SeqCst);
+        if headers.get("authorization").is_none_or(|sent| sent != format!("Bearer token-{worn_out}").as_str()) {
+            return status(StatusCode::UNAUTHORIZED).body(Body::empty()).unwrap();
+        }
+        if kind == "blobs" && self.moved {
+            return status(StatusCode::TEMPORARY_REDIRECT)
+                .header("location", format!("https://elsewhere.example.com/{what}"))
+                .body(Body::empty())
+                .unwrap();
+        }
+        match self.things.get(what) {
+            Some(bytes) => status(StatusCode::OK).body(Body::from(bytes.clone())).unwrap(),
+            None => status(StatusCode::NOT_FOUND).body(Body::empty()).unwrap(),
+        }
+    }
+}
+
+async fn with<T>(shelf: Shelf, test: impl AsyncFnOnce(Registry, &Shelf) -> T) -> T {
+    let shelf = Arc::new(shelf);
+    let (keeper, teller) = (Arc::clone(&shelf), Arc::clone(&shelf));
+    let challenge = |headers: HeaderMap| async move {
+        let host = headers["host"].to_str().unwrap().to_owned();
+        let realm = format!("Bearer realm=\"http://{host}/auth\",service=\"reg\",scope=\"x\"");
+        Response::builder().status(401).header("www-authenticate", realm).body(Body::empty()).unwrap()
+    };
+    let router = Router::new()
+        .route("/v2/", get(challenge))
+        .route(
+            "/auth",
+            get(move || async move {
+                let count = teller.tokens.fetch_add(1, Ordering::SeqCst) + 1;
+                json!({ "access_token": format!("token-{count}") }).to_string()
+            }),
+        )
+        .route(
+            "/v2/ocp/{name}/{kind}/{what}",
+            get(move |Path((_, kind, what)): Path<(String, String, String)>, headers: HeaderMap| async move {
+                keeper.answer(&kind, &what, &headers)
+            }),
+        );
+    talk_to(router, Service::Registry, async |http| test(Registry::new(http), &shelf).await).await
+}
+
+fn text(digest: &Digest) -> String {
+    digest.to_string()
+}
+
+#[tokio::test]
+async fn an_image_tells_its_digests_and_labels() {
+    let mut shelf = Shelf::default();
+    let labels =
+        json!({ "name": "openshift/cli", "vcs-ref": "c0ffee", "version": "v4.20", "release": "1", "empty": null });
+    let (amd, arm) = (shelf.image(labels), shelf.image(Value::Null));
+    let list = shelf.list(&[("arm64", &arm), ("amd64", &amd)]);
+    with(shelf, async |registry, shelf| {
+        let image = registry.image("ocp/cli", &list, "amd64").await.unwrap().unwrap();
+        assert_eq!((text(&image.digest), image.list_digest.as_ref().map(text)), (amd.clone(), Some(list.clone())));
+        let labels = (image.name.as_deref(), image.vcs_ref.as_deref(), image.tag.as_deref());
+        assert_eq!(labels, (Some("openshift/cli"), Some("c0ffee"), Some("v4.20-1")));
+        let bare = registry.image("ocp/cli", &arm, "amd64").await.unwrap().unwrap();
+        assert_eq!((text(&bare.digest), bare.list_digest, bare.name, bare.tag), (arm.clone(), None, None, None));
+        assert_eq!(registry.image("ocp/cli", "no-such-tag", "amd64").await.unwrap(), None);
+        assert!(registry.image("ocp/cli", &list, "s390x").await.is_err(), "not in the index");
+        assert_eq!(shelf.tokens.load(Ordering::SeqCst), 1, "one token serves the repository");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_once_however_many_want_it_and_renewed_when_worn_out() {
+    let mut shelf = Shelf::default();
+    let image = shelf.image(Value::Null);
+    with(shelf, async |registry, shelf| {
+        let asked = (0..8).map(|_| registry.image("ocp/cli", &image, "amd64"));
+        assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
+        assert_eq!(shelf.tokens.load(Ordering::SeqCst), 1);
+        // The registry forgets the token it gave.
+        shelf.tokens.fetch_add(1, Ordering::SeqCst);
+        let asked = (0..8).map(|_| registry.image("ocp/cli", &image, "amd64"));
+        assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
+        assert_eq!(shelf.tokens.load(Ordering::SeqCst), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bytes_that_do_not_match_their_digest_are_refused() {
+    let mut shelf = Shelf::default();
+    let (good, other) = (shelf.image(Value::Null), shelf.image(json!({ "name": "other" })));
+    let list = shelf.list(&[("amd64", &good)]);
+    shelf.things.insert(good.clone(), shelf.things[&other].clone());
+    with(shelf, async |registry, _| {
+        for reference in [&good, &list] {
+            let error = registry.image("ocp/cli", reference, "amd64").await.unwrap_err();
+            assert!(error.to_string().contains("do not match"), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payload_tells_its_release_and_images() {
+    let mut shelf = Shelf::default();
+    let references = r#"{"spec":{"tags":[{"name":"cli","from":{"name":"quay.example.com/a@sha256:1"}},{"name":"etcd","from":{"name":"quay.example.com/b@sha256:2"},"annotations":{}}]}}"#;
+    let metadata = r#"{"kind":"cincinnati-metadata-v0","version":"4.20.17"}"#;
+    let good = shelf.payload(&[
+        ("release-manifests/0000.yaml", "x"),
+        ("release-manifests/image-references", references),
+        ("release-manifests/release-metadata", metadata),
+    ]);
+    shelf.tag("4.20.17-x86_64", &good);
+    let bare = shelf.payload(&[("release-manifests/release-metadata", metadata)]);
+    let none = shelf.payload(&[("etc/passwd", "x")]);
+    with(shelf, async |registry, _| {
+        let contents = registry.payload_contents("ocp/release", "4.20.17-x86_64", "amd64").await.unwrap().unwrap();
+        let names: Vec<_> =
+            contents.images.iter().map(|image| (image.name.as_str(), image.pull_spec.as_str())).collect();
+        assert_eq!(contents.version, "4.20.17");
+        assert_eq!(names, [("cli", "quay.example.com/a@sha256:1"), ("etcd", "quay.example.com/b@sha256:2")]);
+        assert!(registry.payload_contents("ocp/release", &bare, "amd64").await.is_err());
+        assert!(registry.payload_contents("ocp/release", &none, "amd64").await.is_err());
+        assert_eq!(registry.payload_contents("ocp/release", "4.20.18-x86_64", "amd64").await.unwrap(), None);
+        let told = registry.payload_metadata("ocp/release", &bare).await.unwrap().unwrap();
+        assert_eq!(told, PayloadMetadata { version: "4.20.17".to_owned(), advisory_url: None });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_blob_elsewhere_is_fetched_there_if_the_host_may_be_asked() {
+    let mut shelf = Shelf { moved: true, ..Shelf::default() };
+    let image = shelf.image(Value::Null);
+    with(shelf, async |registry, _| {
+        let error = registry.image("ocp/cli", &image, "amd64").await.unwrap_err();
+        assert!(matches!(error.fault, Fault::HostNotAllowed(ref host) if host == "elsewhere.example.com"), "{error}");
+    })
+    .await;
+}

@@ -1,0 +1,102 @@
+//! The public catalog: images that customers can already pull.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::images::{self, ARCHES, Component};
+use super::wire;
+use crate::sim::events::Event;
+use crate::sim::scenario::ReleasePlan;
+use crate::sim::world::{Facts, World};
+
+/// What the catalog knows.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Catalog {
+    /// Digest → component and architecture. An index is known under the first architecture.
+    pub images: BTreeMap<String, (String, String)>,
+}
+
+impl Catalog {
+    /// The catalog as the plan's release finds it: a few components shipped with the release before.
+    pub fn new(plan: &ReleasePlan) -> Self {
+        let mut catalog = Self::default();
+        catalog.take_in(images::released(plan));
+        catalog
+    }
+
+    fn take_in(&mut self, components: Vec<Component>) {
+        for component in components {
+            for arch in ARCHES {
+                self.images.insert(component.digest(arch), (component.label_name(), arch.to_owned()));
+            }
+            self.images.insert(component.index_digest(), (component.label_name(), ARCHES[0].to_owned()));
+        }
+    }
+}
+
+/// Routes below `/catalog`.
+pub fn router() -> Router<World> {
+    Router::new().route("/v1/images", get(images))
+}
+
+/// The public page comes together with the images.
+pub fn hear(facts: &mut Facts, event: &Event) {
+    if *event == Event::PortalOpens {
+        let shipped = images::shipped(&facts.release);
+        facts.catalog.take_in(shipped);
+    }
+}
+
+async fn images(State(world): State<World>, RawQuery(raw): RawQuery) -> Response {
+    let query = wire::pairs(raw.as_deref().unwrap_or_default());
+    let digest = query.get("filter").and_then(|filter| filter.strip_prefix("image_id=="));
+    let Some(digest) = digest.filter(|digest| digest.starts_with("sha256:") && digest.len() == 71) else {
+        let body = json!({
+            "status": 400, "title": "Bad Request", "detail": "Unsupported or malformed filter", "type": "about:blank",
+        });
+        return wire::json(StatusCode::BAD_REQUEST, &body);
+    };
+    let facts = world.facts();
+    let data: Vec<Value> = facts
+        .catalog
+        .images
+        .get(digest)
+        .map(|(repository, arch)| {
+            json!({
+                "_id": &digest[7..31],
+                "architecture": arch,
+                "repositories": [{ "registry": "registry.example.com", "repository": repository, "published": true }],
+            })
+        })
+        .into_iter()
+        .collect();
+    wire::json(StatusCode::OK, &json!({ "total": data.len(), "data": data, "page": 0, "page_size": 100 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::services::asking::Asking;
+
+    #[tokio::test]
+    async fn the_catalog_knows_what_shipped_before_and_learns_the_rest_on_the_day() {
+        let asking = Asking::smooth();
+        let plan = asking.world.facts().release.clone();
+        let (old, new) = (images::released(&plan).remove(0), images::shipped(&plan).remove(0));
+        let total = async |digest: String| {
+            let said = asking.get(&format!("/catalog/v1/images?filter=image_id%3D%3D{digest}")).await;
+            said.json()["total"].as_u64().expect("a number")
+        };
+        assert_eq!((total(old.digest("amd64")).await, total(new.digest("amd64")).await), (1, 0));
+        Event::PortalOpens.apply(&mut asking.world.facts());
+        assert_eq!(total(new.index_digest()).await, 1);
+        assert_eq!(asking.get("/catalog/v1/images?filter=nonsense").await.status.as_u16(), 400);
+    }
+}
