@@ -21,11 +21,7 @@ pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
         at: Some(run.started_at),
         by: format!("{}@{}", run.ctx.actor, run.machine),
     };
-    let set = SetTask {
-        intent: Change::Set(intent),
-        seen_intent: run.state.task(run.task).and_then(|entry| entry.intent),
-        ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at)
-    };
+    let set = SetTask { intent: Change::Set(intent), ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at) };
     let message = format!("Update task: {}", run.task);
     run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
     Ok(())

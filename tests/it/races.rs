@@ -68,6 +68,25 @@ async fn two_stage_testings_at_once_start_one_pipeline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_machine_is_refused_while_the_first_one_starts_the_pipeline() {
+    let town = tested().await;
+    let mut first = stuck(&town, &["stage-testing"], 1).await;
+
+    let elsewhere = town.home.path().join("another-machine");
+    let mut command = town.command(&["stage-testing"]);
+    let second = command.env("OAR_HOME", elsewhere).output().await.expect("the program runs");
+
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(8), "{told}");
+    assert!(told.contains("has not said how that ended"), "{told}");
+    assert_eq!(builds_started(&town), 0);
+    first.start_kill().expect("it hangs");
+    first.wait().await.expect("it ends");
+    town.oar(&["stage-testing"]).await.exits(0);
+    assert_eq!(builds_started(&town), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_driver_is_told_who_drives() {
     let town = Town::created().await;
     let mut first = stuck(&town, &["drive"], 1).await;

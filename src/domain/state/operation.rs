@@ -117,8 +117,6 @@ pub struct SetTask {
     pub note: Option<String>,
     /// Permission to change a Pass.
     pub override_: Option<Override>,
-    /// The intent that this run saw when it looked; a start over a younger one of somebody else is refused.
-    pub seen_intent: Option<Intent>,
 }
 
 impl SetTask {
@@ -136,7 +134,6 @@ impl SetTask {
             class: None,
             note: None,
             override_: None,
-            seen_intent: None,
         }
     }
 }
@@ -234,8 +231,8 @@ pub enum Rejection {
         /// Where somebody wanted it.
         to: TaskStatus,
     },
-    /// Another machine announced an effect of the same task a moment ago.
-    #[error("{by} started {task} at {at}, after this run had looked")]
+    /// Another machine announced an effect of the same task a moment ago: two starts would be two jobs.
+    #[error("{by} announced at {at} that it starts {task}, and has not said how that ended")]
     StartedElsewhere {
         /// The task.
         task: Task,

@@ -63,13 +63,13 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
 /// How long an announced effect keeps others from starting the same task.
 const FENCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Two machines that both looked before either started: the one whose announcement comes second stops.
+/// Two machines at the same task: the one whose announcement comes second stops. Whoever takes over from a
+/// machine that died waits until its announcement is old; by then the service shows what was started.
 fn fence(stored: &TaskEntry, set: &SetTask) -> Result<(), Rejection> {
     let (Some(theirs), Change::Set(ours)) = (&stored.intent, &set.intent) else { return Ok(()) };
     let Some(at) = theirs.at else { return Ok(()) };
-    let known = theirs.by == ours.by || set.seen_intent.as_ref() == Some(theirs);
     let age = set.at.duration_since(at);
-    if known || age > FENCE || age < -FENCE {
+    if theirs.by == ours.by || age > FENCE || age < -FENCE {
         return Ok(());
     }
     Err(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })
