@@ -7,6 +7,19 @@ use super::entries::{Intent, Metadata};
 use super::view::State;
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
+/// Tasks and statuses in operations that wait are spelled as in state files.
+macro_rules! read_as_spelled {
+    ($($name:ident),*) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+read_as_spelled!(Task, TaskStatus);
+
 /// One change. Applying it twice is the same as applying it once.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
