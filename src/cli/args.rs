@@ -44,7 +44,7 @@ pub struct Cli {
     /// When to colour the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// Keep the state in this folder instead of GitHub
+    /// Keep the state in this folder or Git repository instead of GitHub
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Settings file (TOML) instead of the user's own

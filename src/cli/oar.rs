@@ -1,6 +1,6 @@
 //! `oar`: one request per command line.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,9 @@ use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
 use crate::core::context::{Context, Options};
+use crate::core::error::ErrorClass;
+use crate::core::statebox::cas::StateBox;
+use crate::core::statebox::unsent;
 use crate::domain::assembly::BuildData;
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::release::ZStream;
@@ -40,6 +43,8 @@ pub struct Call {
     clock: LogClock,
     flags: Flags,
     options: Options,
+    /// The store of this call, once it is known.
+    statebox: OnceLock<StateBox>,
 }
 
 /// Runs one command line.
@@ -52,8 +57,19 @@ pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: L
         flags = flags.with("--settings", "settings.file", file.display().to_string());
     }
     let options = Options { no_notify: cli.no_notify, dry_run: cli.dry_run };
-    let call = Call { outside, cancel, json: cli.json, release: cli.release, clock, flags, options };
+    let call = Call {
+        outside,
+        cancel,
+        json: cli.json,
+        release: cli.release,
+        clock,
+        flags,
+        options,
+        statebox: OnceLock::new(),
+    };
     match dispatch(&call, cli.command).await {
+        // Done is what is stored; what waits here for its store is on its way.
+        Ok(Exit::Done) if call.statebox.get().is_some_and(StateBox::has_kept) => Exit::Waiting,
         Ok(exit) => exit,
         Err(told) => call.tell(&told),
     }
@@ -186,6 +202,18 @@ async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
 
 async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> {
     let form = if call.json { state::Form::Json } else { state::Form::Text };
+    if matches!(command, StateCommand::Unsent) {
+        let home = call.settings()?.home;
+        let listed = unsent::list(&home).map_err(|cause| {
+            let what = format!("{} cannot be read", home.join("unsent").display());
+            Told::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
+        })?;
+        let release = call.release.as_ref().map(ToString::to_string);
+        let listed = listed.iter().filter(|line| release.as_ref().is_none_or(|release| *release == line.release));
+        let (text, json) = state::unsent(listed);
+        call.show(&text, &json);
+        return Ok(Exit::Done);
+    }
     if !command.means_the_release() {
         return Ok(state::run(command, form, &mut call.outside.out.clone(), &mut call.outside.err.clone()));
     }
@@ -200,7 +228,7 @@ async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> 
         loaded.ok_or_else(|| call.told_task(&format!("the state of {release} cannot be shown"), missing()))?.state;
     call.outside.out.line(match command {
         StateCommand::Check { .. } => state::check(&release.state_path(), &state),
-        StateCommand::Show { .. } | StateCommand::Fmt { .. } => state::show(&state, form),
+        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => state::show(&state, form),
     });
     Ok(Exit::Done)
 }
@@ -266,8 +294,11 @@ impl Call {
         let clock = self.clock.get_or_init(|| clock).clone();
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
-        Context::new(settings, clock, self.cancel.clone(), actor, options)
-            .map_err(|error| told_config("the environment of this call", &error))
+        let ctx = Context::new(settings, clock, self.cancel.clone(), actor, options)
+            .map_err(|error| told_config("the environment of this call", &error))?;
+        // A second context of one call changes the same state.
+        let _ = self.statebox.set(ctx.statebox.clone());
+        Ok(ctx)
     }
 
     /// The release of `-r`.
@@ -285,7 +316,7 @@ impl Call {
                 done: Vec::new(),
                 next: "add -r RELEASE, for example: oar -r 4.20.17 status".to_owned(),
                 exit: Exit::Usage,
-                class: crate::core::error::ErrorClass::InvalidInput,
+                class: ErrorClass::InvalidInput,
             }
         })
     }

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
+use super::render::clean;
+use crate::core::statebox::unsent::Listed;
+use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::oddities;
 use crate::domain::state::error::StateError;
@@ -39,6 +42,10 @@ pub enum StateCommand {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// List changes that could not be stored yet (with -r: of this release), and those refused later
+    ///
+    /// They are kept on this machine and sent by the next command about their release, whatever it is.
+    Unsent,
 }
 
 impl StateCommand {
@@ -46,6 +53,7 @@ impl StateCommand {
     pub fn means_the_release(&self) -> bool {
         match self {
             Self::Show { files } | Self::Check { files } | Self::Fmt { files, .. } => files.is_empty(),
+            Self::Unsent => false,
         }
     }
 }
@@ -68,6 +76,7 @@ pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dy
         }
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
+        StateCommand::Unsent => return Exit::Usage,
     };
     let mut exit = Exit::Done;
     if files.is_empty() {
@@ -104,6 +113,29 @@ pub fn show(state: &State, form: Form) -> String {
         Form::Json => format!("{}\n", state.to_json()),
         Form::Text => super::render::clean(&text_of(state)),
     }
+}
+
+/// Changes that wait on this machine, for people and for programs.
+pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, serde_json::Value) {
+    let (mut lines, mut json) = (Vec::new(), Vec::new());
+    for Listed { release, file, waiting } in listed {
+        let fate = match &waiting.refused {
+            None => "waits".to_owned(),
+            Some(why) => format!("refused: {why}"),
+        };
+        lines.push(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
+        json.push(serde_json::json!({
+            "release": release, "at": stamp(waiting.at), "message": waiting.message, "store": waiting.store,
+            "operations": waiting.operations.len(), "refused": waiting.refused, "file": file.display().to_string(),
+        }));
+    }
+    if lines.is_empty() {
+        lines.push("nothing waits".to_owned());
+    }
+    (
+        lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n"),
+        serde_json::json!({ "ok": true, "unsent": json }),
+    )
 }
 
 /// One line that a state is usable, and one for each oddity.

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use super::cache::DiskCache;
 use super::clients::brew_download::BrewDownload;
 use super::clients::build_data::BuildDataSource;
 use super::clients::catalog::Catalog;
@@ -36,8 +37,10 @@ use super::config::error::ConfigError;
 use super::config::sealed::SealedSettings;
 use super::config::services::AllowedHosts;
 use super::config::settings::{ErrataAuth, JiraApi, Settings};
-use super::statebox::cas::StateBox;
+use super::statebox::cas::{Limits, StateBox};
+use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
+use crate::domain::mask::mask;
 
 /// The surroundings of a run: cheap to clone, all clones share one connection pool and one pace.
 #[derive(Debug, Clone)]
@@ -87,16 +90,25 @@ impl Context {
     ) -> Result<Self, ConfigError> {
         let http = Http::new(policy(&settings), clock.clone(), cancel.clone()).map_err(ConfigError::Tls)?;
         let repo = match &settings.state.dir {
+            Some(dir) if GitDir::is_one(dir) => {
+                let (role, mail) = (actor.clone(), settings.state.author_mail.clone());
+                let author = Author { name: mask(&role), mail };
+                Repo::Git(GitDir::new(dir, &author, &settings.elliott.environment, clock.clone(), cancel.clone()))
+            }
             Some(dir) => Repo::Directory(dir.clone()),
             None => {
                 let auth = Auth::Bearer(secret(&settings, Credential::GithubToken)?);
                 let base = settings.services.url(Service::Github)?;
                 let http = http.service(Service::Github, base, auth);
-                Repo::github(http, &settings.state.repository)?
+                Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))?
             }
         };
-        let statebox = StateBox::new(repo.clone(), settings.state.branch.clone(), clock.clone(), cancel.clone());
         let home = settings.home.clone();
+        let total = SignedDuration::try_from(settings.state.total).unwrap_or(SignedDuration::from_mins(1));
+        let limits = Limits { tries: settings.state.tries, total };
+        let branch = settings.state.branch.clone();
+        let statebox = StateBox::new(repo.clone(), branch, limits, clock.clone(), cancel.clone());
+        let statebox = statebox.keeping(&home, !options.dry_run);
         let pace = &settings.prow;
         let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
         let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
@@ -153,7 +165,7 @@ impl Context {
 
     /// Build data.
     pub fn build_data(&self) -> BuildDataSource {
-        BuildDataSource::new(self.service(Service::BuildData, Auth::None))
+        BuildDataSource::new(self.service(Service::BuildData, Auth::None)).cached(DiskCache::below(&self.home))
     }
 
     /// Public container catalog.

@@ -4,19 +4,17 @@ use super::statebox::error::StoreError;
 use super::statebox::repo::Repo;
 use crate::domain::release::Minor;
 
-/// Branch of the test records.
-pub const RECORD_BRANCH: &str = "record";
 /// Branch of the job registries.
 pub const REGISTRY_BRANCH: &str = "main";
 
-/// The test record of `build`; nothing when there is none. Reads only; repeat freely.
+/// The test record of `build` on `branch`; nothing when there is none. Reads only; repeat freely.
 ///
 /// # Errors
 ///
 /// [`StoreError`] when the store does not answer.
-pub async fn record(repo: &Repo, build: &str, arch: &str) -> Result<Option<String>, StoreError> {
+pub async fn record(repo: &Repo, branch: &str, build: &str, arch: &str) -> Result<Option<String>, StoreError> {
     let path = format!("_releases/ocp-test-result-{build}-{arch}.json");
-    text(repo, RECORD_BRANCH, &path).await
+    text(repo, branch, &path).await
 }
 
 /// The job registry of `minor`; nothing when there is none. Reads only; repeat freely.

@@ -272,7 +272,7 @@ pub fn marker(task: Task, status: TaskStatus) -> String {
 }
 
 /// Where a job that we started runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobSystem {
     /// A build of the stage pipeline.
@@ -300,7 +300,7 @@ impl FromStr for JobSystem {
 }
 
 /// A job of ours elsewhere; stored as data so that it can never get lost in a log text.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JobRef {
     /// Who runs it.
     pub system: JobSystem,
@@ -320,7 +320,7 @@ impl fmt::Display for JobRef {
 }
 
 /// Which of the two test records of a release is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Which {
     /// The nightly chosen for the release.

@@ -323,7 +323,7 @@ async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, Advisory>, Task
 async fn record(run: &Run<'_>, build: Option<&str>) -> RecordState {
     let Some(build) = build else { return RecordState::Missing };
     let texts = async {
-        let record = records::record(&run.ctx.repo, build, ARCH).await?;
+        let record = records::record(&run.ctx.repo, &run.ctx.settings.state.record_branch, build, ARCH).await?;
         let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
         Ok::<_, TaskError>((record, registry))
     };

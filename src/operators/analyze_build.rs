@@ -26,7 +26,7 @@ pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -
             None => return Ok(passed(run, which, "not applicable: build data names no candidate build".to_owned())),
         },
     };
-    let record = records::record(&run.ctx.repo, &build, ARCH).await?;
+    let record = records::record(&run.ctx.repo, &run.ctx.settings.state.record_branch, &build, ARCH).await?;
     let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
     let verdict = acceptance::judge(&build, record.as_deref(), registry.as_deref());
     run.info(format!("test record of {build}: {}", words(&verdict)));

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::error::TaskError;
 use crate::core::context::Context;
+use crate::core::statebox::error::{StoreError, StoreFault};
+use crate::core::statebox::later::Stored;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
-use crate::domain::state::operation::{AddIssue, Operation};
+use crate::domain::state::operation::{AddIssue, Operation, Rejection};
 use crate::domain::task::Task;
 
 /// Text and data of an answer.
@@ -72,11 +74,19 @@ async fn apply(
     if ctx.options.dry_run {
         return Ok(Some(said("dry run: nothing was stored")));
     }
-    if ctx.statebox.load(release).await?.is_none() {
-        return Err(TaskError::NoState { release: release.clone() });
-    }
-    let saved = ctx.statebox.apply(release, &[operation], message).await?;
-    Ok(saved.changed.then(|| listing(release, saved.state.issues())))
+    let stored = match ctx.statebox.apply_or_keep(release, &[operation], message).await {
+        Err(StoreError { fault: StoreFault::Rejected(Rejection::NoStateFile { .. }), .. }) => {
+            return Err(TaskError::NoState { release: release.clone() });
+        }
+        stored => stored?,
+    };
+    Ok(match (&stored, stored.notice()) {
+        (Stored::Saved(saved), _) => saved.changed.then(|| listing(release, saved.state.issues())),
+        (Stored::Kept { .. }, notice) => {
+            let notice = notice.unwrap_or_default();
+            Some(Answer { json: json!({ "ok": true, "stored": false, "summary": notice }), text: notice })
+        }
+    })
 }
 
 fn listing(release: &ZStream, mut issues: Vec<Issue>) -> Answer {

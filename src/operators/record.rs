@@ -58,8 +58,15 @@ pub(super) async fn end(
         return Ok(before);
     }
     let message = format!("Update task: {}", run.task);
-    let saved = run.ctx.statebox.apply(run.release, &operations, &message).await?;
-    Ok(saved.state.status(run.task))
+    if ended.is_err() && !run.notes().started {
+        // Nothing happened that anybody would miss: not worth a change that waits.
+        return Ok(run.ctx.statebox.apply(run.release, &operations, &message).await?.state.status(run.task));
+    }
+    let stored = run.ctx.statebox.apply_or_keep(run.release, &operations, &message).await?;
+    if let Some(notice) = stored.notice() {
+        run.warn(notice);
+    }
+    Ok(stored.state().map_or(before, |state| state.status(run.task)))
 }
 
 fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option<SetTask> {

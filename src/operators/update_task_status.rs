@@ -28,10 +28,16 @@ pub struct ByHand {
 pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<String, TaskError> {
     ctx.clock.refresh().await;
     let ByHand { task, status, reason, may_change_pass } = by_hand;
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let (state, is_current) = match ctx.statebox.load(release).await {
+        Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, true),
+        // Good enough to refuse what makes no sense; the change itself is judged again when it is sent.
+        Err(error) => match ctx.statebox.last_seen(release).filter(|_| error.is_outage()) {
+            Some(state) => (state, false),
+            None => return Err(error.into()),
+        },
+    };
     let before = state.status(task);
-    if before == status {
+    if before == status && is_current {
         return Ok(format!("{task} is {status} already; nothing to do"));
     }
     if before == TaskStatus::Fail && status == TaskStatus::Pass && reason.is_none() {
@@ -58,6 +64,9 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<St
         return Ok(format!("dry run: {task} would go from {before} to {status}"));
     }
     let message = format!("Update task: {task}");
-    ctx.statebox.apply(release, &[Operation::SetTask(set)], &message).await?;
+    let stored = ctx.statebox.apply_or_keep(release, &[Operation::SetTask(set)], &message).await?;
+    if let Some(notice) = stored.notice() {
+        return Ok(format!("{task} goes from {before} to {status}, but this is {notice}"));
+    }
     Ok(format!("{}\n{task} went from {before} to {status}", marker(task, status)))
 }

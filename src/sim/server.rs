@@ -34,7 +34,8 @@ use crate::sim::{control, services, weather};
 const MOST_BYTES: usize = 32 << 20;
 
 /// Headers that say nothing about the request or change with the machine.
-const NOISE: &[&str] = &["host", "content-length", "connection", "accept-encoding", "user-agent", "date"];
+const NOISE: &[&str] =
+    &["host", "if-none-match", "content-length", "connection", "accept-encoding", "user-agent", "date"];
 
 /// Headers whose values are secrets.
 const SECRET: &[&str] = &["authorization", "private-token", "cookie", "job-token"];

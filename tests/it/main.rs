@@ -14,6 +14,7 @@ mod corpus;
 mod crash;
 #[cfg(feature = "kerberos")]
 mod kerberos;
+mod many_writers;
 mod properties;
 mod races;
 mod real_program;

@@ -12,12 +12,14 @@ use octocrab::models::repos::Content;
 use super::error::{ClientError, Fault};
 use super::http::{Answer, ServiceHttp};
 use super::retry::Repeat;
+use crate::core::cache::DiskCache;
 
 /// One repository on GitHub.
 #[derive(Debug, Clone)]
 pub struct Github {
     http: ServiceHttp,
     repository: String,
+    cache: Option<DiskCache>,
 }
 
 /// A file as GitHub keeps it.
@@ -78,7 +80,19 @@ pub enum TreeAnswer {
 impl Github {
     /// A client for `repository` (`owner/name`).
     pub const fn new(http: ServiceHttp, repository: String) -> Self {
-        Self { http, repository }
+        Self { http, repository, cache: None }
+    }
+
+    /// The same, asking only for what changed since the copy in `cache`; an unchanged file costs nothing of
+    /// the hourly allowance.
+    #[must_use]
+    pub fn cached(self, cache: DiskCache) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+
+    /// The repository and where it is, to tell it from others of the same name.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.http.base(), self.repository)
     }
 
     /// Reads `path` of `branch`. Reads only; repeat freely.
@@ -88,7 +102,7 @@ impl Github {
     /// [`ClientError`]: no answer, a refused credential, or something that is no file.
     pub async fn read_file(&self, branch: &str, path: &str) -> Result<ReadAnswer, ClientError> {
         let call = self.http.get("read file", &self.contents(path)).query(&[("ref", branch)]);
-        let answer = call.header("accept", JSON).accept(&[403, 404, 429]).send().await?;
+        let answer = call.header("accept", JSON).accept(&[403, 404, 429]).send_through(self.cache.as_ref()).await?;
         match answer.status.as_u16() {
             403 | 429 => Ok(ReadAnswer::RateLimited { wait_s: self.limited(&answer)? }),
             404 if message(&answer).starts_with("No commit found for the ref") => Ok(ReadAnswer::NoBranch),

@@ -20,6 +20,7 @@ use super::error::{ClientError, Fault};
 use super::negotiate::{Heard, Kerberos, Negotiation};
 use super::retry::{Repeat, with_retries};
 use super::service::Service;
+use crate::core::cache::DiskCache;
 use crate::core::clock::Clock;
 use crate::domain::mask;
 
@@ -221,6 +222,7 @@ impl ServiceHttp {
             body: Bytes::new(),
             accepted: &[],
             bare: false,
+            revalidates: false,
         }
     }
 
@@ -240,6 +242,7 @@ impl ServiceHttp {
             body: Bytes::new(),
             accepted: &[],
             bare,
+            revalidates: false,
         }
     }
 
@@ -281,6 +284,7 @@ impl ServiceHttp {
             body,
             accepted: ANY,
             bare: false,
+            revalidates: false,
         };
         let answer = call.send().await?;
         let mut response = http::Response::new(answer.body);
@@ -315,6 +319,8 @@ pub struct Call<'a> {
     body: Bytes,
     accepted: &'static [u16],
     bare: bool,
+    /// Do we hold a copy, so that "not modified" is an answer?
+    revalidates: bool,
 }
 
 impl Call<'_> {
@@ -367,6 +373,29 @@ impl Call<'_> {
         let shared = &self.http.http.0;
         let url = self.checked_url()?;
         with_retries(self.repeat, shared.policy.tries, &shared.clock, &shared.cancel, || self.attempt(&url)).await
+    }
+
+    /// Sends it as [`Call::send`], asking only whether the copy in `cache` is still right when there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::send`].
+    pub async fn send_through(self, cache: Option<&DiskCache>) -> Result<Answer, ClientError> {
+        let Some(cache) = cache else { return self.send().await };
+        let key = self.url.clone();
+        let Some(kept) = cache.read(&key) else {
+            let answer = self.send().await?;
+            keep(cache, &key, &answer);
+            return Ok(answer);
+        };
+        let mut call = self.header("if-none-match", &kept.etag);
+        call.revalidates = true;
+        let answer = call.send().await?;
+        if answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(Answer { status: StatusCode::OK, body: kept.body.into(), ..answer });
+        }
+        keep(cache, &key, &answer);
+        Ok(answer)
     }
 
     /// Sends it and reads the answer as JSON.
@@ -476,7 +505,8 @@ impl Call<'_> {
         let code = answer.status.as_u16();
         let repeatable = matches!(code, 408 | 425 | 429 | 500 | 502..=504);
         let accepted = self.accepted.contains(&code) || (self.accepted == ANY && !repeatable);
-        if answer.status.is_success() || accepted {
+        let unchanged = self.revalidates && code == 304;
+        if answer.status.is_success() || accepted || unchanged {
             return Ok(answer);
         }
         let fault = match code {
@@ -503,6 +533,17 @@ impl Call<'_> {
         // The cause would repeat the address, which may carry a credential.
         let cause = Some(Box::new(cause.without_url()));
         ClientError { cause, ..ClientError::new(self.http.service, self.op, fault) }
+    }
+}
+
+/// Keeps a whole answer that the service will know again. A page in place of the answer is kept by nobody,
+/// nor is JSON that ends in the middle: the service would call it unchanged for ever.
+fn keep(cache: &DiskCache, key: &str, answer: &Answer) {
+    let is_json = answer.header("content-type").is_some_and(|kind| kind.contains("json"));
+    let is_cut = is_json && answer.json::<serde::de::IgnoredAny>().is_err();
+    if let (StatusCode::OK, Some(etag), false) = (answer.status, answer.header("etag"), is_cut || answer.is_web_page())
+    {
+        cache.write(key, etag, &answer.body);
     }
 }
 

@@ -120,8 +120,10 @@ pub struct StateSettings {
     pub branch: String,
     /// Branch of the test records.
     pub record_branch: String,
-    /// A local directory instead of GitHub.
+    /// A directory or Git repository of this machine instead of GitHub.
     pub dir: Option<PathBuf>,
+    /// Address of commits in a Git repository of this machine; their name is the role that acts.
+    pub author_mail: String,
     /// Tries of one compare-and-swap.
     pub tries: u32,
     /// Time for all of them together.
@@ -402,6 +404,7 @@ fn state(sources: &mut Sources<'_>) -> Result<StateSettings, ConfigError> {
         branch: sources.text("state.branch", "OAR_STATE_BRANCH")?,
         record_branch: sources.text("state.record_branch", "OAR_STATE_RECORD_BRANCH")?,
         dir: sources.optional("state.dir", "OAR_STATE_DIR").map(PathBuf::from),
+        author_mail: sources.text("state.author_mail", "OAR_STATE_AUTHOR_MAIL")?,
         tries: small(sources.number("state.tries", "OAR_STATE_TRIES", 1, 50)?),
         total: seconds(sources, "state.total_s", "OAR_STATE_TOTAL", 600)?,
     })

@@ -3,10 +3,14 @@
 //! A change is never a finished document but a list of operations. When somebody else was faster,
 //! they are applied again to what he wrote, so that no change of anybody gets lost.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Arrived, Doing, StoreError, StoreFault};
+use super::later::Later;
 use super::repo::{File, Repo, Revision};
 use crate::core::clock::Clock;
 use crate::domain::mask::mask;
@@ -14,30 +18,45 @@ use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Applied, Operation, Rejection};
 use crate::domain::state::view::State;
 
-/// Tries of one change; a branch with many writers lets one through within two or three.
-const MAX_TRIES: u32 = 8;
-/// Time for all tries together.
-const MAX_TOTAL: SignedDuration = SignedDuration::from_secs(60);
 /// Longest pause before the second try; it doubles with each further one.
 const FIRST_PAUSE_MS: u64 = 500;
 /// Longest pause before any try.
 const LONGEST_PAUSE_MS: u64 = 10_000;
 
-/// The store of release states.
-#[derive(Debug, Clone)]
-pub struct StateBox {
-    repo: Repo,
-    branch: String,
-    clock: Clock,
-    cancel: CancellationToken,
+/// How long one change may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Tries; a branch with many writers lets one through within two or three.
+    pub tries: u32,
+    /// Time for all tries together.
+    pub total: SignedDuration,
 }
 
-/// A state as it stands in the store.
+/// The store of release states. Clones share one queue per release.
+#[derive(Debug, Clone)]
+pub struct StateBox {
+    pub(super) repo: Repo,
+    pub(super) branch: String,
+    pub(super) clock: Clock,
+    cancel: CancellationToken,
+    limits: Limits,
+    pub(super) later: Option<Later>,
+    queues: Queues,
+}
+
+/// Per state file: whoever holds it is the only one of this process at work on the file, and knows what
+/// this process last read or wrote there.
+type Queues = Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Recent>>>>>;
+
+/// What this process last read or wrote.
+pub(super) type Recent = Option<File>;
+
+/// A state as it stands in the store, with the changes on top that still wait on this machine.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The state.
     pub state: State,
-    /// Its version.
+    /// Its version in the store.
     pub revision: Revision,
 }
 
@@ -50,6 +69,9 @@ pub struct Saved {
     pub changed: bool,
 }
 
+/// A change of the newest state, whatever that is: the state after it, or nothing when it says so already.
+pub(super) type Change<'a> = &'a (dyn Fn(Option<&State>, Timestamp) -> Result<Option<State>, StoreFault> + Sync);
+
 /// A write of ours that nobody confirmed.
 struct Unconfirmed {
     before: Option<State>,
@@ -57,20 +79,29 @@ struct Unconfirmed {
 }
 
 impl StateBox {
-    /// A store on `branch` of `repo` (the original's branch is `z-stream`).
-    pub const fn new(repo: Repo, branch: String, clock: Clock, cancel: CancellationToken) -> Self {
-        Self { repo, branch, clock, cancel }
+    /// A store on `branch` of `repo` (the original's branch is `z-stream`) that keeps nothing for later.
+    pub fn new(repo: Repo, branch: String, limits: Limits, clock: Clock, cancel: CancellationToken) -> Self {
+        Self { repo, branch, clock, cancel, limits, later: None, queues: Queues::default() }
     }
 
-    /// Reads the state of `release`; nothing when there is no file. Reads only; repeat freely.
+    /// Reads the state of `release`; nothing when there is no file. Reads only, but for changes of this
+    /// machine that wait: they are sent first. Repeat freely.
     ///
     /// # Errors
     ///
     /// [`StoreError`]: the store does not answer, or the file is no state file.
     pub async fn load(&self, release: &ZStream) -> Result<Option<Loaded>, StoreError> {
         let path = release.state_path();
-        let Some(file) = self.repo.read(&self.branch, &path).await? else { return Ok(None) };
+        let queue = self.queue(&path);
+        let mut recent = queue.lock().await;
+        // What cannot be sent now is shown on top of what is read.
+        let _ = Box::pin(self.send_waiting(release, &mut recent)).await;
+        let file = self.repo.read(&self.branch, &path).await?;
+        recent.clone_from(&file);
+        let Some(file) = file else { return Ok(None) };
         let state = parse(&file, release).map_err(|fault| StoreError::new(&path, Doing::Reading, fault))?;
+        self.remember(release, &file.bytes);
+        let state = self.with_waiting(release, state);
         Ok(Some(Loaded { state, revision: file.revision }))
     }
 
@@ -83,70 +114,129 @@ impl StateBox {
     ///
     /// [`StoreError`]: refused by the rules, conflicts without end, or a store that does not answer.
     pub async fn apply(&self, release: &ZStream, operations: &[Operation], message: &str) -> Result<Saved, StoreError> {
+        let queue = self.queue(&release.state_path());
+        let mut recent = queue.lock().await;
+        Box::pin(self.send_waiting(release, &mut recent)).await?;
+        self.apply_now(release, operations, message, &mut recent).await
+    }
+
+    pub(super) async fn apply_now(
+        &self,
+        release: &ZStream,
+        operations: &[Operation],
+        message: &str,
+        recent: &mut Recent,
+    ) -> Result<Saved, StoreError> {
+        let change = |before: Option<&State>, now| apply_all(before, release, operations, now);
+        Box::pin(self.change(release, &change, message, recent)).await
+    }
+
+    /// The queue of one file.
+    pub(super) fn queue(&self, path: &str) -> Arc<tokio::sync::Mutex<Recent>> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry(path.to_owned()).or_default())
+    }
+
+    /// Brings `change` into the store, however often others are faster.
+    pub(super) async fn change(
+        &self,
+        release: &ZStream,
+        change: Change<'_>,
+        message: &str,
+        recent: &mut Recent,
+    ) -> Result<Saved, StoreError> {
         let path = release.state_path();
         let message = mask(message.lines().next().unwrap_or("Update state").trim());
         let started = self.clock.now();
         let mut unconfirmed: Option<Unconfirmed> = None;
         let mut tries = 0;
         loop {
-            tries += 1;
-            let fault = match self.attempt(release, &path, operations, &message, &mut unconfirmed).await {
-                Ok(saved) => return Ok(saved),
+            let known = recent.take();
+            let guessed = known.is_some();
+            // Writing over what we remember saves a read when it works, and is no try when it does not.
+            tries += u32::from(!guessed);
+            let fault = match self.attempt(release, &path, change, &message, &mut unconfirmed, known).await {
+                Ok(Some((saved, file))) => {
+                    if let Some(file) = file {
+                        self.remember(release, &file.bytes);
+                        *recent = Some(file);
+                    }
+                    return Ok(saved);
+                }
+                // What we remembered does not decide anything alone.
+                Ok(None) => continue,
                 Err(fault) => fault,
             };
             let wait = match &fault {
-                StoreFault::Conflict => jitter(tries, self.clock.now()),
-                StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries, self.clock.now()),
+                StoreFault::Conflict if guessed => SignedDuration::ZERO,
+                StoreFault::Conflict => jitter(tries, &self.clock),
+                StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries, &self.clock),
                 // Our write may stand there: look at once, and again after a pause.
                 StoreFault::Service(error)
                     if unconfirmed.is_some() && (error.is_transient() || error.may_have_happened()) =>
                 {
-                    jitter(tries, self.clock.now())
+                    jitter(tries, &self.clock)
                 }
                 StoreFault::Service(_)
                 | StoreFault::NotFound(_)
                 | StoreFault::Disk(_)
+                | StoreFault::Git(_)
                 | StoreFault::Corrupt(_)
                 | StoreFault::Rejected(_)
                 | StoreFault::Cancelled => SignedDuration::MAX,
             };
             let spent = self.clock.now().duration_since(started);
-            if tries >= MAX_TRIES || spent.saturating_add(wait) > MAX_TOTAL || self.cancel.is_cancelled() {
+            let late = spent.saturating_add(wait) > self.limits.total;
+            if tries >= self.limits.tries || late || self.cancel.is_cancelled() {
                 let arrived = if unconfirmed.is_some() { Arrived::Perhaps } else { Arrived::No };
-                return Err(StoreError { path, doing: Doing::Changing, attempts: tries, arrived, fault });
+                return Err(StoreError { path, doing: Doing::Changing, attempts: tries.max(1), arrived, fault });
             }
-            self.clock.pause(wait, &self.cancel).await;
+            if !wait.is_zero() {
+                self.clock.pause(wait, &self.cancel).await;
+            }
         }
     }
 
+    /// One try on what `known` says, or on what is read now. A remembered file is only good for writing
+    /// over it: the store refuses that when it is old. Everything else (nothing to do, a refusal) has to be
+    /// seen in the store itself, and gives nothing here.
     async fn attempt(
         &self,
         release: &ZStream,
         path: &str,
-        operations: &[Operation],
+        change: Change<'_>,
         message: &str,
         unconfirmed: &mut Option<Unconfirmed>,
-    ) -> Result<Saved, StoreFault> {
+        known: Option<File>,
+    ) -> Result<Option<(Saved, Option<File>)>, StoreFault> {
         if self.cancel.is_cancelled() && unconfirmed.is_none() {
             return Err(StoreFault::Cancelled);
         }
-        let file = self.repo.read(&self.branch, path).await.map_err(|error| error.fault)?;
+        let guessed = known.is_some();
+        let file = match known {
+            Some(file) => Some(file),
+            None => self.repo.read(&self.branch, path).await.map_err(|error| error.fault)?,
+        };
         let before = file.as_ref().map(|file| parse(file, release)).transpose()?;
         if let (Some(ours), Some(state)) = (&*unconfirmed, &before)
             && ours.stands_in(state)
         {
-            return Ok(Saved { state: state.clone(), changed: true });
+            return Ok(Some((Saved { state: state.clone(), changed: true }, file)));
         }
-        let now = self.clock.now();
-        let Some(after) = apply_all(before.as_ref(), release, operations, now)? else {
+        let after = match change(before.as_ref(), self.clock.now()) {
+            Ok(Some(after)) => after,
+            Ok(None) | Err(_) if guessed => return Ok(None),
             // Nothing differs: the file says it all, thanks to us or to somebody else.
-            let state = before.ok_or_else(|| no_file(release))?;
-            return Ok(Saved { state, changed: unconfirmed.is_some() });
+            Ok(None) => {
+                let state = before.ok_or_else(|| no_file(release))?;
+                return Ok(Some((Saved { state, changed: unconfirmed.is_some() }, file)));
+            }
+            Err(fault) => return Err(fault),
         };
         let bytes = after.to_yaml().into_bytes();
         let expected = file.as_ref().map(|file| &file.revision);
         match self.repo.write(&self.branch, path, &bytes, expected, message).await {
-            Ok(_) => Ok(Saved { state: after, changed: true }),
+            Ok(revision) => Ok(Some((Saved { state: after, changed: true }, Some(File { bytes, revision })))),
             Err(error) => {
                 if error.arrived == Arrived::Perhaps {
                     *unconfirmed = Some(Unconfirmed { before, after });
@@ -165,7 +255,7 @@ impl Unconfirmed {
 }
 
 /// The state after all operations; nothing when none of them changed anything.
-fn apply_all(
+pub(super) fn apply_all(
     before: Option<&State>,
     release: &ZStream,
     operations: &[Operation],
@@ -189,11 +279,11 @@ fn apply_all(
     Ok(changed.then_some(state))
 }
 
-fn no_file(release: &ZStream) -> StoreFault {
+pub(super) fn no_file(release: &ZStream) -> StoreFault {
     StoreFault::Rejected(Rejection::NoStateFile { release: release.to_string() })
 }
 
-fn parse(file: &File, release: &ZStream) -> Result<State, StoreFault> {
+pub(super) fn parse(file: &File, release: &ZStream) -> Result<State, StoreFault> {
     let text = std::str::from_utf8(&file.bytes).map_err(|error| {
         let line = 1 + file.bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         StoreFault::Corrupt(crate::domain::state::error::StateError::Syntax {
@@ -206,18 +296,20 @@ fn parse(file: &File, release: &ZStream) -> Result<State, StoreFault> {
 
 /// Full jitter: anything up to a limit that doubles, so that two writers do not meet again and again.
 ///
-/// Seeded by the time of the conflict: real writers meet at different nanoseconds, a rehearsal repeats itself.
-fn jitter(tries: u32, now: Timestamp) -> SignedDuration {
+/// Seeded by the time of the conflict, and by the process where several of them share one clock; a
+/// rehearsal in one process repeats itself.
+fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
     let limit = FIRST_PAUSE_MS.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE_MS);
-    let seed = now.as_nanosecond().unsigned_abs();
+    let process = if matches!(clock, Clock::Virtual(_)) { 0 } else { std::process::id() };
+    let seed = clock.now().as_nanosecond().unsigned_abs() ^ u128::from(process).rotate_left(32);
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are the ones that differ")]
     let mut random = fastrand::Rng::with_seed(seed as u64);
     SignedDuration::from_millis(i64::try_from(random.u64(0..=limit)).unwrap_or_default())
 }
 
-fn rate_pause(wait_s: Option<u64>, tries: u32, now: Timestamp) -> SignedDuration {
+fn rate_pause(wait_s: Option<u64>, tries: u32, clock: &Clock) -> SignedDuration {
     let told = wait_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-    told.unwrap_or_else(|| jitter(tries, now))
+    told.unwrap_or_else(|| jitter(tries, clock))
 }
 
 #[cfg(test)]

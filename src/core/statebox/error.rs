@@ -70,6 +70,9 @@ pub enum StoreFault {
     /// The disk did not help.
     #[error("the folder cannot be used")]
     Disk(#[from] std::io::Error),
+    /// The local Git repository did not help.
+    #[error("git: {0}")]
+    Git(String),
     /// The stored text is no state file.
     #[error("the stored file is no state file: {0}")]
     Corrupt(StateError),
@@ -92,6 +95,22 @@ impl StoreError {
         Self { path: path.to_owned(), doing, attempts: 1, arrived, fault }
     }
 
+    /// Is the store out of reach, so that the same write may succeed later?
+    pub fn is_outage(&self) -> bool {
+        match &self.fault {
+            StoreFault::RateLimit { .. } => true,
+            // A page in place of an answer comes from a proxy or a maintenance.
+            StoreFault::Service(error) => error.is_transient() || error.class() == ErrorClass::Corrupt,
+            StoreFault::Conflict
+            | StoreFault::NotFound(_)
+            | StoreFault::Disk(_)
+            | StoreFault::Git(_)
+            | StoreFault::Corrupt(_)
+            | StoreFault::Rejected(_)
+            | StoreFault::Cancelled => false,
+        }
+    }
+
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match &self.fault {
@@ -103,6 +122,7 @@ impl StoreError {
                 let ours = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied);
                 if ours { ErrorClass::Config } else { ErrorClass::Transient }
             }
+            StoreFault::Git(_) => ErrorClass::Config,
             // No later look makes a broken file whole: somebody has to repair what was handed to us.
             StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
             StoreFault::Rejected(rejection) => match rejection {
@@ -131,6 +151,7 @@ impl StoreError {
             StoreFault::NotFound(_) => "check the repository, branch and path in: oar config show".to_owned(),
             StoreFault::Service(error) => error.next_step(),
             StoreFault::Disk(_) => "check that the folder of --state exists and can be written".to_owned(),
+            StoreFault::Git(_) => "look at the repository of --state with git itself, then run it again".to_owned(),
             StoreFault::Corrupt(error) => error.next_step(),
             StoreFault::Rejected(rejection) => rejection.next_step(),
             StoreFault::Cancelled => "run it again; it continues where it was".to_owned(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::directory;
 use super::error::{Doing, StoreError, StoreFault};
+use super::git_dir::GitDir;
+use crate::core::cache::DiskCache;
 use crate::core::clients::github::{Github, ReadAnswer, TreeAnswer, WriteAnswer};
 use crate::core::clients::http::ServiceHttp;
 use crate::core::config::error::ConfigError;
@@ -41,6 +43,8 @@ pub enum Repo {
     GitHub(Github),
     /// One folder for all branches; only when asked for, or in a rehearsal.
     Directory(PathBuf),
+    /// One Git repository on this machine; only when asked for.
+    Git(GitDir),
 }
 
 impl Repo {
@@ -49,13 +53,17 @@ impl Repo {
     /// # Errors
     ///
     /// `repository` is not of the form `owner/name`.
-    pub fn github(http: ServiceHttp, repository: &str) -> Result<Self, ConfigError> {
+    pub fn github(http: ServiceHttp, repository: &str, cache: Option<DiskCache>) -> Result<Self, ConfigError> {
         let plain = |part: &str| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
         match repository.split_once('/') {
             Some((owner, name)) if plain(owner) && plain(name) => {
-                Ok(Self::GitHub(Github::new(http, repository.to_owned())))
+                let github = Github::new(http, repository.to_owned());
+                Ok(Self::GitHub(match cache {
+                    Some(cache) => github.cached(cache),
+                    None => github,
+                }))
             }
             Some(_) | None => Err(ConfigError::BadValue {
                 key: "state.repository".to_owned(),
@@ -63,6 +71,14 @@ impl Repo {
                 origin: Origin::Default,
                 accepted: "owner/name".to_owned(),
             }),
+        }
+    }
+
+    /// Where the repository is, when that is elsewhere and may be out of reach.
+    pub fn remote_place(&self) -> Option<String> {
+        match self {
+            Self::GitHub(github) => Some(github.place()),
+            Self::Directory(_) | Self::Git(_) => None,
         }
     }
 
@@ -74,7 +90,9 @@ impl Repo {
     pub async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreError> {
         let read = match self {
             Self::Directory(root) => directory::read(root, path),
-            Self::GitHub(github) => match github.read_file(branch, path).await {
+            // Boxed: running programs makes large futures, and these sit in everything that touches the state.
+            Self::Git(git) => Box::pin(git.read(branch, path)).await,
+            Self::GitHub(github) => match Box::pin(github.read_file(branch, path)).await {
                 Ok(ReadAnswer::File(file)) => Ok(Some(File { bytes: file.bytes, revision: Revision(file.sha) })),
                 Ok(ReadAnswer::Absent) => Ok(None),
                 Ok(ReadAnswer::NoBranch) => Err(no_branch(branch)),
@@ -94,6 +112,7 @@ impl Repo {
     pub async fn release_files(&self, branch: &str) -> Result<Vec<TreeFile>, StoreError> {
         let read = match self {
             Self::Directory(root) => directory::release_files(root, RELEASES),
+            Self::Git(git) => Box::pin(git.release_files(branch, RELEASES)).await,
             Self::GitHub(github) => match github.release_files(branch, RELEASES).await {
                 Ok(TreeAnswer::Files(files)) => {
                     Ok(files.into_iter().map(|(path, text)| TreeFile { path, text }).collect())
@@ -125,9 +144,10 @@ impl Repo {
     ) -> Result<Revision, StoreError> {
         let written = match self {
             Self::Directory(root) => directory::write(root, path, bytes, expected),
+            Self::Git(git) => Box::pin(git.write(branch, path, bytes, expected, message)).await,
             Self::GitHub(github) => {
                 let sha = expected.map(|revision| revision.0.as_str());
-                match github.write_file(branch, path, bytes, sha, message).await {
+                match Box::pin(github.write_file(branch, path, bytes, sha, message)).await {
                     Ok(WriteAnswer::Written(sha)) => Ok(Revision(sha)),
                     Ok(WriteAnswer::Conflict) => Err(StoreFault::Conflict),
                     Ok(WriteAnswer::NoBranch) => Err(no_branch(branch)),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
 /// Facts of build data, as copied into the file when it was created or refreshed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Metadata {
     /// The ART ticket (`ART-12345`; the placeholder `ART-0` occurs).
     pub jira_ticket: Option<String>,
@@ -23,7 +23,7 @@ pub struct Metadata {
 }
 
 /// A person's word about a build that the tests rejected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Decision {
     /// Which build.
     pub which: Which,
@@ -126,7 +126,7 @@ pub struct Attempt {
 }
 
 /// An outside effect that is about to happen: written before, cleared after.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Intent {
     /// Key under which the effect can be found outside.
     pub key: String,

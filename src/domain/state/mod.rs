@@ -18,3 +18,4 @@ pub mod scalar;
 mod task_moves;
 pub mod text;
 pub mod view;
+pub mod waited;

@@ -7,8 +7,22 @@ use super::entries::{Intent, Metadata};
 use super::view::State;
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
+/// Tasks and statuses in operations that wait are spelled as in state files.
+macro_rules! read_as_spelled {
+    ($($name:ident),*) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+read_as_spelled!(Task, TaskStatus);
+
 /// One change. Applying it twice is the same as applying it once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Makes the file when there is none; an existing one stays.
     Create {
@@ -92,7 +106,7 @@ pub enum Operation {
 }
 
 /// A move of one task. Start from [`SetTask::new`] and set what the move brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SetTask {
     /// The task.
     pub task: Task,
@@ -138,7 +152,8 @@ impl SetTask {
 }
 
 /// What happens to a stored value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change<T> {
     /// It stays.
     #[default]
@@ -150,7 +165,7 @@ pub enum Change<T> {
 }
 
 /// Why somebody may change a finished task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Override {
     /// Reason, stored publicly.
     pub reason: String,
@@ -159,7 +174,7 @@ pub struct Override {
 }
 
 /// New facts of build data; maps are merged key by key, absent values stay.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MetadataPatch {
     /// The ART ticket.
     pub jira_ticket: Option<String>,
@@ -174,7 +189,7 @@ pub struct MetadataPatch {
 }
 
 /// An issue to report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AddIssue {
     /// The text; masked, at most 1000 characters are kept.
     pub text: String,
@@ -189,7 +204,7 @@ pub struct AddIssue {
 }
 
 /// What changes about an issue.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IssueEdit {
     /// New text.
     pub text: Option<String>,

@@ -1,0 +1,291 @@
+//! A Git repository on this machine, bare or not, through the `git` program.
+//!
+//! A write is one commit on top of the branch as it was read; `git update-ref` with the old commit moves
+//! the branch only if it still is there. Work trees and the repository's own index are never touched, so
+//! a branch that is checked out is refused: its next commit would take ours back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::error::StoreFault;
+use super::repo::{File, Revision, TreeFile};
+use crate::core::clients::process::{self, Environment, Finished, Program};
+use crate::core::clock::Clock;
+use crate::core::config::env::Env;
+use crate::domain::release::Minor;
+
+/// Every step is local and takes milliseconds; a network disk may stall.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long git waits for another writer's lock on the branch.
+const LOCK_WAIT: &str = "core.filesRefLockTimeout=5000";
+
+/// How often a branch that moved for the sake of another file is followed within one write.
+const MOVES: u32 = 20;
+
+/// Programs that read side by side.
+const PROGRAMS: usize = 4;
+
+/// A repository of this machine.
+#[derive(Debug, Clone)]
+pub struct GitDir {
+    dir: PathBuf,
+    program: Program,
+    clock: Clock,
+    cancel: CancellationToken,
+}
+
+/// Who commits. Never a person: the file is public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// A role.
+    pub name: String,
+    /// Its address.
+    pub mail: String,
+}
+
+/// A file of one commit.
+struct Stored {
+    commit: Option<String>,
+    blob: Option<String>,
+}
+
+impl GitDir {
+    /// Is `dir` itself a repository (not a folder within one)?
+    pub fn is_one(dir: &Path) -> bool {
+        let bare = dir.join("HEAD").is_file() && dir.join("objects").is_dir() && dir.join("refs").is_dir();
+        bare || dir.join(".git").exists()
+    }
+
+    /// The repository at `dir`; `env` gives the program its `PATH` and `HOME`. Starts nothing yet.
+    pub fn new(dir: &Path, author: &Author, env: &Env, clock: Clock, cancel: CancellationToken) -> Self {
+        let mut environment = Environment::default()
+            .with("LC_ALL", "C")
+            .with("GIT_TERMINAL_PROMPT", "0")
+            .with("GIT_AUTHOR_NAME", &author.name)
+            .with("GIT_COMMITTER_NAME", &author.name)
+            .with("GIT_AUTHOR_EMAIL", &author.mail)
+            .with("GIT_COMMITTER_EMAIL", &author.mail);
+        for name in ["PATH", "HOME"] {
+            if let Some(value) = env.get(name) {
+                environment = environment.with(name, value);
+            }
+        }
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let program = Program { name: "git", command: vec!["git".to_owned()], environment, limit: LIMIT };
+        Self { dir, program, clock, cancel }
+    }
+
+    /// Reads `path` of `branch`; an absent file, or a branch that nobody began, is nothing.
+    pub(super) async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreFault> {
+        let Some(blob) = self.look(branch, path).await?.blob else { return Ok(None) };
+        let bytes = self.run(&["cat-file", "blob", &blob]).await?;
+        Ok(Some(File { bytes, revision: Revision(blob) }))
+    }
+
+    /// Tracking files and state files of all minors below `folder` of `branch`.
+    pub(super) async fn release_files(&self, branch: &str, folder: &str) -> Result<Vec<TreeFile>, StoreFault> {
+        let Some(commit) = self.head(branch).await? else {
+            self.not_only_remote(branch).await?;
+            return Ok(Vec::new());
+        };
+        let listed = self.run(&["ls-tree", "--full-tree", "-r", "-z", "--name-only", &commit, "--", folder]).await?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let read = |path: String| {
+            let name = format!("{commit}:{path}");
+            async move {
+                let text = match self.run(&["cat-file", "blob", &name]).await {
+                    Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()),
+                    Err(StoreFault::Cancelled) => return Err(StoreFault::Cancelled),
+                    Err(other) => Err(other.to_string()),
+                };
+                Ok(TreeFile { path, text })
+            }
+        };
+        let paths = listed.split('\0').filter(|path| is_release_file(path, folder)).map(str::to_owned);
+        futures::stream::iter(paths.map(read)).buffered(PROGRAMS).try_collect().await
+    }
+
+    /// Writes `path` of `branch` as one commit if its blob still is `expected`.
+    pub(super) async fn write(
+        &self,
+        branch: &str,
+        path: &str,
+        bytes: &[u8],
+        expected: Option<&Revision>,
+        message: &str,
+    ) -> Result<Revision, StoreFault> {
+        if self.checked_out().iter().any(|head| head == branch) {
+            return Err(StoreFault::Git(format!(
+                "{branch} is checked out in {}; switch to another branch there, or name a bare clone",
+                self.dir.display()
+            )));
+        }
+        let folder = tempfile::tempdir()?;
+        let content = folder.path().join("content");
+        fs::write(&content, bytes)?;
+        let blob = self.line(&["hash-object", "-w", "--no-filters", "--", &content.display().to_string()]).await?;
+        for _ in 0..MOVES {
+            let stored = self.look(branch, path).await?;
+            if stored.blob.as_deref() != expected.map(|revision| revision.0.as_str()) {
+                return Err(StoreFault::Conflict);
+            }
+            if self.commit(&folder.path().join("index"), branch, path, &blob, stored.commit.as_deref(), message).await?
+            {
+                return Ok(Revision(blob));
+            }
+        }
+        Err(StoreFault::Conflict)
+    }
+
+    /// One commit on `parent`; false when the branch is not at `parent` any more.
+    async fn commit(
+        &self,
+        index: &Path,
+        branch: &str,
+        path: &str,
+        blob: &str,
+        parent: Option<&str>,
+        message: &str,
+    ) -> Result<bool, StoreFault> {
+        let now = format!("@{} +0000", self.clock.now().as_second());
+        let environment = self.program.environment.clone();
+        let environment = environment
+            .with("GIT_INDEX_FILE", &index.display().to_string())
+            .with("GIT_AUTHOR_DATE", &now)
+            .with("GIT_COMMITTER_DATE", &now);
+        let own = Self { program: Program { environment, ..self.program.clone() }, ..self.clone() };
+        match parent {
+            Some(parent) => drop(own.run(&["read-tree", parent]).await?),
+            None => drop(own.run(&["read-tree", "--empty"]).await?),
+        }
+        own.run(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")]).await?;
+        let tree = own.line(&["write-tree"]).await?;
+        let mut arguments = vec!["commit-tree", &tree, "-m", message];
+        arguments.extend(parent.iter().flat_map(|parent| ["-p", parent]));
+        let commit = own.line(&arguments).await?;
+        let name = format!("refs/heads/{branch}");
+        // An empty old value means: there is no such branch.
+        let old = parent.unwrap_or_default();
+        // From here on nothing is interrupted: a step that was begun is carried out or refused.
+        let own = Self { cancel: CancellationToken::new(), ..own };
+        let reflog = format!("oar: {message}");
+        let ended = own.try_run(&["-c", LOCK_WAIT, "update-ref", "-m", &reflog, &name, &commit, old]).await?;
+        if ended.code == Some(0) {
+            return Ok(true);
+        }
+        if self.head(branch).await?.as_deref() == parent {
+            return Err(refused("update-ref", &ended));
+        }
+        Ok(false)
+    }
+
+    /// The branch's commit and the file's blob in it.
+    async fn look(&self, branch: &str, path: &str) -> Result<Stored, StoreFault> {
+        let Some(commit) = self.head(branch).await? else {
+            self.not_only_remote(branch).await?;
+            return Ok(Stored { commit: None, blob: None });
+        };
+        // `{mode} {kind} {id}\t{path}`, nothing when there is no such path.
+        let entry = self.line(&["ls-tree", "--full-tree", &commit, "--", path]).await?;
+        let mut words = entry.split_whitespace();
+        let blob = match (words.next(), words.next(), words.next()) {
+            (Some("100644" | "100755"), Some("blob"), Some(id)) => Some(id.to_owned()),
+            (None, _, _) => None,
+            _ => return Err(StoreFault::NotFound(format!("{path} on {branch} is no plain file"))),
+        };
+        Ok(Stored { commit: Some(commit), blob })
+    }
+
+    async fn head(&self, branch: &str) -> Result<Option<String>, StoreFault> {
+        let name = format!("refs/heads/{branch}^{{commit}}");
+        let ended = self.try_run(&["rev-parse", "--verify", "--quiet", &name]).await?;
+        match ended.code {
+            Some(0) => Ok(Some(text(&ended.stdout))),
+            Some(1) => Ok(None),
+            _ => Err(refused("rev-parse", &ended)),
+        }
+    }
+
+    /// A clone knows the branch of its origin; beginning another one of that name would hide the real state.
+    async fn not_only_remote(&self, branch: &str) -> Result<(), StoreFault> {
+        let pattern = format!("refs/remotes/*/{branch}");
+        let found = self.line(&["for-each-ref", "--format=%(refname:short)", "--count=1", &pattern]).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(StoreFault::NotFound(format!(
+            "{} knows {found}, but has no branch {branch} of its own: git -C {0} branch {branch} {found}",
+            self.dir.display()
+        )))
+    }
+
+    /// Branches that work trees of this repository are on.
+    fn checked_out(&self) -> Vec<String> {
+        let git = self.dir.join(".git");
+        let link = fs::read_to_string(&git).ok();
+        let own =
+            link.as_deref().and_then(|text| text.trim().strip_prefix("gitdir: ")).map(|place| self.dir.join(place));
+        let mut heads = vec![own.unwrap_or_else(|| git.clone()).join("HEAD")];
+        for common in [&git, &self.dir] {
+            let trees = fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten();
+            heads.extend(trees.map(|tree| tree.path().join("HEAD")));
+        }
+        let branch = |head: &PathBuf| {
+            let text = fs::read_to_string(head).ok()?;
+            Some(text.trim().strip_prefix("ref: refs/heads/")?.to_owned())
+        };
+        heads.iter().filter_map(branch).collect()
+    }
+
+    async fn line(&self, arguments: &[&str]) -> Result<String, StoreFault> {
+        Ok(text(&self.run(arguments).await?))
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, StoreFault> {
+        let ended = self.try_run(arguments).await?;
+        if ended.code == Some(0) {
+            return Ok(ended.stdout);
+        }
+        Err(refused(arguments.first().copied().unwrap_or_default(), &ended))
+    }
+
+    async fn try_run(&self, arguments: &[&str]) -> Result<Finished, StoreFault> {
+        let dir = self.dir.display().to_string();
+        let mut all = vec!["-C", &dir, "-c", "core.hooksPath=/dev/null", "--literal-pathspecs"];
+        all.extend(arguments);
+        process::run(&self.program, &all, &self.cancel).await.map_err(|error| match error {
+            process::ProcessError::Cancelled { .. } => StoreFault::Cancelled,
+            other @ (process::ProcessError::Missing { .. }
+            | process::ProcessError::Broken { .. }
+            | process::ProcessError::TimedOut { .. }
+            | process::ProcessError::TooMuchOutput { .. }
+            | process::ProcessError::BadCommand { .. }) => StoreFault::Git(other.to_string()),
+        })
+    }
+}
+
+/// `_releases/X.Y/*.yaml` or `_releases/X.Y/statebox/*.yaml`.
+fn is_release_file(path: &str, folder: &str) -> bool {
+    let below = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let parts: Vec<&str> = below.split('/').collect();
+    let (Some(minor), Some(name)) = (parts.first(), parts.last()) else { return false };
+    let deep = parts.len() == 2 || parts.len() == 3 && parts.get(1) == Some(&"statebox");
+    deep && name.ends_with(".yaml") && minor.parse::<Minor>().is_ok()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+fn refused(what: &str, ended: &Finished) -> StoreFault {
+    let why = ended.log.trim().lines().next().unwrap_or("no reason given");
+    StoreFault::Git(format!("{what}: {why}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::core::clock::VirtualClock;
+
+const BRANCH: &str = "z-stream";
+const PATH: &str = "_releases/4.99/statebox/4.99.1.yaml";
+
+fn env() -> Env {
+    Env::default().with("PATH", "/usr/bin:/bin:/usr/local/bin")
+}
+
+fn opened(dir: &Path) -> GitDir {
+    let author = Author { name: "release-engineer".to_owned(), mail: "oar@example.com".to_owned() };
+    let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::from_second(1_800_000_000).unwrap()));
+    GitDir::new(dir, &author, &env(), clock, CancellationToken::new())
+}
+
+async fn made(dir: &Path, how: &[&str]) -> GitDir {
+    let git = opened(dir);
+    git.run(&[&["init", "--quiet"], how].concat()).await.unwrap();
+    git
+}
+
+async fn write(git: &GitDir, path: &str, text: &str, expected: Option<&Revision>) -> Result<Revision, StoreFault> {
+    git.write(BRANCH, path, text.as_bytes(), expected, "Update state").await
+}
+
+#[tokio::test]
+async fn a_file_is_one_commit_by_a_role_and_comes_back_with_its_blob() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    assert!(GitDir::is_one(dir.path()));
+    assert_eq!(git.read(BRANCH, PATH).await.unwrap(), None);
+    let first = write(&git, PATH, "hello\n", None).await.unwrap();
+    assert_eq!(first.0, "ce013625030ba8dba906f756967f9e9ca394464a");
+    let second = write(&git, PATH, "b: 2\r\n", Some(&first)).await.unwrap();
+    let file = git.read(BRANCH, PATH).await.unwrap().unwrap();
+    assert_eq!((file.bytes.as_slice(), file.revision), (b"b: 2\r\n".as_slice(), second));
+    let log = git.line(&["log", "--format=%an <%ae> %cn %at %s", BRANCH]).await.unwrap();
+    let line = "release-engineer <oar@example.com> release-engineer 1800000000 Update state";
+    assert_eq!(log, [line, line].join("\n"));
+}
+
+#[tokio::test]
+async fn a_file_is_replaced_only_from_the_revision_that_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    let first = write(&git, PATH, "1\n", None).await.unwrap();
+    assert!(matches!(write(&git, PATH, "2\n", None).await, Err(StoreFault::Conflict)));
+    write(&git, PATH, "2\n", Some(&first)).await.unwrap();
+    assert!(matches!(write(&git, PATH, "3\n", Some(&first)).await, Err(StoreFault::Conflict)));
+    assert_eq!(git.read(BRANCH, PATH).await.unwrap().unwrap().bytes, b"2\n");
+}
+
+#[tokio::test]
+async fn other_files_of_the_branch_stay_and_do_not_get_in_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    let ours = write(&git, PATH, "1\n", None).await.unwrap();
+    write(&git, "_releases/4.99/4.99.z.yaml", "x\n", None).await.unwrap();
+    write(&git, PATH, "2\n", Some(&ours)).await.unwrap();
+    assert_eq!(git.read(BRANCH, "_releases/4.99/4.99.z.yaml").await.unwrap().unwrap().bytes, b"x\n");
+    assert_eq!(git.line(&["rev-list", "--count", BRANCH]).await.unwrap(), "3");
+}
+
+#[tokio::test]
+async fn all_tracking_and_state_files_are_read_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    assert!(git.release_files(BRANCH, "_releases").await.unwrap().is_empty());
+    let others = ["_releases/README.yaml", "_releases/4.99/notes.txt", "_releases/4.99/deep/er/x.yaml", "4.99/x.yaml"];
+    for path in [PATH, "_releases/4.99/4.99.z.yaml"].iter().chain(&others) {
+        write(&git, path, path, None).await.unwrap();
+    }
+    let files = git.release_files(BRANCH, "_releases").await.unwrap();
+    let told: Vec<_> = files.into_iter().map(|file| (file.path, file.text.unwrap())).collect();
+    let both = |path: &str| (path.to_owned(), path.to_owned());
+    assert_eq!(told, [both("_releases/4.99/4.99.z.yaml"), both(PATH)]);
+}
+
+#[tokio::test]
+async fn writers_of_two_files_at_once_both_get_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    let (one, other) = tokio::join!(write(&git, "a", "1\n", None), write(&git, "b", "2\n", None));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(git.line(&["rev-list", "--count", BRANCH]).await.unwrap(), "2");
+}
+
+#[tokio::test]
+async fn a_branch_that_is_checked_out_is_read_and_never_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--initial-branch", BRANCH]).await;
+    assert!(GitDir::is_one(dir.path()));
+    assert_eq!(git.read(BRANCH, PATH).await.unwrap(), None);
+    let error = write(&git, PATH, "1\n", None).await.unwrap_err();
+    assert!(error.to_string().contains("z-stream is checked out in"), "{error}");
+    git.run(&["symbolic-ref", "HEAD", "refs/heads/main"]).await.unwrap();
+    write(&git, PATH, "1\n", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clone_that_never_took_the_branch_is_not_an_empty_store() {
+    let (origin, clone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&made(origin.path(), &["--bare"]).await, PATH, "1\n", None).await.unwrap();
+    let git = made(clone.path(), &[]).await;
+    let origin = origin.path().display().to_string();
+    git.run(&["fetch", "--quiet", &origin, "refs/heads/*:refs/remotes/origin/*"]).await.unwrap();
+    let error = git.read(BRANCH, PATH).await.unwrap_err();
+    assert!(error.to_string().contains("branch z-stream origin/z-stream"), "{error}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_no_repository_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(!GitDir::is_one(dir.path()));
+    let error = opened(&dir.path().join("gone")).read(BRANCH, PATH).await.unwrap_err();
+    assert!(matches!(error, StoreFault::Git(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_left_is_told_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    let first = write(&git, PATH, "1\n", None).await.unwrap();
+    git.run(&["config", "core.filesRefLockTimeout", "1"]).await.unwrap();
+    fs::write(dir.path().join("refs/heads/z-stream.lock"), "").unwrap();
+    let error = write(&git, PATH, "2\n", Some(&first)).await.unwrap_err();
+    assert!(error.to_string().contains("z-stream.lock"), "{error}");
+    assert_eq!(git.read(BRANCH, PATH).await.unwrap().unwrap().bytes, b"1\n");
+}

@@ -1,0 +1,223 @@
+//! Many processes change one state file at once: nothing gets lost, and nobody says otherwise.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use oar::core::clock::{Clock, VirtualClock};
+use oar::core::config::env::Env;
+use oar::core::statebox::git_dir::{Author, GitDir};
+use oar::core::statebox::repo::Repo;
+use oar::domain::release::ZStream;
+use oar::domain::state::entries::Metadata;
+use oar::domain::state::view::State;
+use oar::domain::task::{Task, TaskStatus};
+use oar::sim::faults::{Fault, Faults, Rule};
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+use crate::real_program::{Told, Town, bare};
+
+const BRANCH: &str = "z-stream";
+
+/// One task per writer.
+const TASKS: [Task; 8] = [
+    Task::TakeOwnership,
+    Task::CheckCveTrackerBug,
+    Task::CheckRhcosSecurityAlerts,
+    Task::PushToCdnStaging,
+    Task::ImageConsistencyCheck,
+    Task::StageTesting,
+    Task::ImageSignedCheck,
+    Task::AnalyzeCandidateBuild,
+];
+
+/// Codes that mean: stored, or kept and going to be stored.
+const TAKEN: [i32; 2] = [0, 3];
+
+/// The operations of one writer in their order: its task begins, issues are reported, its task passes.
+fn operations(writer: usize, count: usize) -> Vec<Vec<String>> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let task = TASKS[writer].name();
+    let issue = |n: usize| words(&["issue", "add", "--no-blocker", &text(writer, n)]);
+    let mut all = vec![words(&["update-task-status", task, "In Progress"])];
+    all.extend((2..count).map(issue));
+    all.push(words(&["update-task-status", task, "Pass"]));
+    all
+}
+
+fn text(writer: usize, n: usize) -> String {
+    format!("writer {writer} saw thing {n}")
+}
+
+/// Every operation of every writer stands in the state, once.
+#[track_caller]
+fn expect_all(state: &State, count: usize) {
+    let mut found: Vec<_> = state.issues().into_iter().map(|issue| issue.issue).collect();
+    let mut wanted: Vec<_> = (0..8).flat_map(|writer| (2..count).map(move |n| text(writer, n))).collect();
+    found.sort();
+    wanted.sort();
+    assert_eq!(found, wanted);
+    for task in TASKS {
+        let entry = state.task(task).expect("it was moved");
+        assert_eq!((entry.status.known(), entry.attempts.len()), (Some(TaskStatus::Pass), 1), "{task}");
+    }
+}
+
+/// Runs `count` operations of each of eight writers, one process each, and gives back every ending.
+async fn all_at_once(count: usize, command: impl Fn(usize, &[String]) -> Command) -> Vec<Told> {
+    let command = &command;
+    let writer = |writer: usize| async move {
+        let mut told = Vec::new();
+        for words in operations(writer, count) {
+            told.push(Told::of(&command(writer, &words).output().await.expect("the program starts")));
+        }
+        told
+    };
+    futures::future::join_all((0..8).map(writer)).await.into_iter().flatten().collect()
+}
+
+/// Two writers share a machine.
+fn machine(folder: &Path, writer: usize) -> PathBuf {
+    folder.join(format!("machine {}", writer / 2))
+}
+
+fn in_town(town: &Town, writer: usize, words: &[String]) -> Command {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = town.command(&words);
+    // The clock of the world is shared, so the pauses of all writers add up.
+    command.env("OAR_STATE_TRIES", "50").env("OAR_STATE_TOTAL", "600");
+    command.env("OAR_HOME", machine(town.home.path(), writer));
+    command
+}
+
+/// What waits on any machine is sent by a look at the release.
+async fn all_machines_look(town: &Town) {
+    for writer in [0, 2, 4, 6] {
+        let words = ["state".to_owned(), "show".to_owned()];
+        Told::of(&in_town(town, writer, &words).output().await.expect("the program starts")).exits(0);
+    }
+}
+
+async fn waiting(town: &Town) -> usize {
+    let mut waiting = 0;
+    for writer in [0, 2, 4, 6] {
+        let words = ["state".to_owned(), "unsent".to_owned()];
+        let told = Told::of(&in_town(town, writer, &words).output().await.expect("the program starts")).exits(0);
+        assert!(!told.out.contains("refused"), "{}", told.out);
+        waiting += told.out.matches("  waits").count();
+    }
+    waiting
+}
+
+#[track_caller]
+fn all_exit(told: &[Told], codes: &[i32]) {
+    for told in told {
+        assert!(codes.contains(&told.code), "{told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_processes_change_one_file_on_github_and_nothing_gets_lost() {
+    let town = Town::created().await;
+    let commits = || town.sim.world().facts().github.branches[BRANCH].messages.len();
+    let before = commits();
+    let told = all_at_once(25, |writer, words| in_town(&town, writer, words)).await;
+    assert_eq!(told.len(), 200);
+    all_exit(&told, &[0]);
+    expect_all(&town.state(), 25);
+    assert_eq!(commits() - before, 200, "one commit each");
+}
+
+/// A local store with a fresh state file; the folder of the machines beside it.
+fn fresh_state() -> (ZStream, String) {
+    let release: ZStream = "4.20.17".parse().expect("a release");
+    let text = State::create(&release, Timestamp::UNIX_EPOCH, &Metadata::default()).to_yaml();
+    (release, text)
+}
+
+fn at_home(store: &Path, homes: &Path, writer: usize, words: &[String]) -> Command {
+    let mut command = bare(&["-r", "4.20.17", "--state"]);
+    command.arg(store).args(words).env("OAR_HOME", machine(homes, writer)).env("OAR_STATE_TRIES", "50");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_processes_change_one_file_in_a_directory_and_nothing_gets_lost() {
+    let (store, homes) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (release, text) = fresh_state();
+    let repo = Repo::Directory(store.path().to_owned());
+    repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first file");
+    let told = all_at_once(25, |writer, words| at_home(store.path(), homes.path(), writer, words)).await;
+    all_exit(&told, &[0]);
+    expect_all(&stored(&repo, &release).await, 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lost() {
+    let (store, homes) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    #[expect(clippy::disallowed_methods, reason = "a person makes the repository")]
+    let mut git = Command::new("git");
+    let made = git.args(["init", "--quiet", "--bare"]).arg(store.path()).status().await;
+    assert!(made.expect("git starts").success());
+    let (release, text) = fresh_state();
+    let env = Env::default().with("PATH", "/usr/bin:/bin");
+    let author = Author { name: "test".to_owned(), mail: "oar@example.com".to_owned() };
+    let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
+    let repo = Repo::Git(GitDir::new(store.path(), &author, &env, clock, CancellationToken::new()));
+    repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first commit");
+    let told = all_at_once(25, |writer, words| at_home(store.path(), homes.path(), writer, words)).await;
+    all_exit(&told, &[0]);
+    expect_all(&stored(&repo, &release).await, 25);
+    #[expect(clippy::disallowed_methods, reason = "a person looks at the history")]
+    let mut git = Command::new("git");
+    let count = git.arg("-C").arg(store.path()).args(["rev-list", "--count", BRANCH]).output().await;
+    assert_eq!(String::from_utf8_lossy(&count.expect("git starts").stdout).trim(), "201", "one commit each");
+}
+
+async fn stored(repo: &Repo, release: &ZStream) -> State {
+    let file = repo.read(BRANCH, &release.state_path()).await.expect("a store").expect("a file");
+    State::parse(std::str::from_utf8(&file.bytes).expect("text"), Some(release)).expect("a state")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_while_github_was_away_arrives_later() {
+    let town = Town::created().await;
+    all_machines_look(&town).await;
+    let before = town.state();
+    town.sim
+        .world()
+        .faults()
+        .add(Rule::on("github", Fault::Status { code: 503, retry_after_s: None }))
+        .expect("a rule");
+
+    let told = all_at_once(6, |writer, words| in_town(&town, writer, words)).await;
+
+    all_exit(&told, &[3]);
+    assert!(told.iter().all(|told| told.out.contains("not stored yet") && told.out.contains("unsent/4.20.17.jsonl")));
+    assert_eq!(town.state(), before);
+    assert_eq!(waiting(&town).await, 48);
+    town.sim.world().faults().clear();
+    all_machines_look(&town).await;
+    expect_all(&town.state(), 6);
+    assert_eq!(waiting(&town).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_is_believed_whatever_happens_to_questions_and_answers() {
+    let town = Town::created().await;
+    all_machines_look(&town).await;
+    *town.sim.world().faults() = Faults::random(0.15, 7);
+    for (nth, fault) in [(3, Fault::AppliedThenReset), (9, Fault::AppliedThenError), (15, Fault::Truncated)] {
+        let rule = Rule { nth: Some(nth), ..Rule::on("github", fault).method("PUT").times(3) };
+        town.sim.world().faults().add(rule).expect("a rule");
+    }
+
+    let told = all_at_once(8, |writer, words| in_town(&town, writer, words)).await;
+
+    all_exit(&told, &TAKEN);
+    assert!(town.was_disturbed());
+    *town.sim.world().faults() = Faults::none();
+    all_machines_look(&town).await;
+    expect_all(&town.state(), 8);
+    assert_eq!(waiting(&town).await, 0);
+}
