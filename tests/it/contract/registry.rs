@@ -29,9 +29,9 @@ async fn bad_weather_is_told_by_its_class() {
     // The first look asks for the challenge in a header; its body says nothing.
     reads("^/v2/$").on_cut(Means::Answer).in_bad_weather(&stage, read).await;
     reads("^/v2/auth").in_bad_weather(&stage, read).await;
-    reads("/manifests/4").on_404(Means::Answer).in_bad_weather(&stage, read).await;
-    reads("/manifests/sha256").in_bad_weather(&stage, read).await;
-    reads("/blobs/").in_bad_weather(&stage, read).await;
+    reads("/manifests/4").renews_its_token().on_404(Means::Answer).in_bad_weather(&stage, read).await;
+    reads("/manifests/sha256").renews_its_token().in_bad_weather(&stage, read).await;
+    reads("/blobs/").renews_its_token().in_bad_weather(&stage, read).await;
 }
 
 #[tokio::test]

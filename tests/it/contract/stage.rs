@@ -192,6 +192,7 @@ pub(crate) struct Operation {
     page: Means,
     cut: Means,
     waits_itself: bool,
+    asks_on_401: usize,
 }
 
 impl Operation {
@@ -205,6 +206,7 @@ impl Operation {
             page: Means::Error(ErrorClass::Corrupt),
             cut: Means::Error(ErrorClass::Corrupt),
             waits_itself: true,
+            asks_on_401: 1,
         }
     }
 
@@ -230,6 +232,12 @@ impl Operation {
         self
     }
 
+    /// A refused token is renewed once, so a refusal is met by two requests.
+    pub(crate) fn renews_its_token(mut self) -> Self {
+        self.asks_on_401 = 2;
+        self
+    }
+
     /// The client hands 429 on to its caller instead of waiting.
     pub(crate) fn hands_on_429(mut self) -> Self {
         self.waits_itself = false;
@@ -243,7 +251,7 @@ impl Operation {
         let transient = Means::Error(ErrorClass::Transient);
         let status = |code, retry_after_s| Fault::Status { code, retry_after_s };
         let mut weather = vec![
-            (status(401, None), Means::Error(ErrorClass::Auth), 1),
+            (status(401, None), Means::Error(ErrorClass::Auth), self.asks_on_401),
             (status(404, None), self.not_found, 1),
             (status(500, None), transient, many),
             (status(503, None), transient, many),
