@@ -164,12 +164,11 @@ async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Resp
         return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}", asked.name));
     };
     let mut facts = world.facts();
-    let done = match event {
-        Event::Person(act) => act.apply(&mut facts),
-        event => {
-            event.apply(&mut facts);
-            Some(asked.name.clone())
-        }
+    let done = if let Event::Person(act) = event {
+        act.apply(&mut facts)
+    } else {
+        event.apply(&mut facts);
+        Some(asked.name.clone())
     };
     Json(json!({ "applied": done.is_some(), "event": asked.name, "done": done })).into_response()
 }

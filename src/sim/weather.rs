@@ -17,7 +17,7 @@ use crate::sim::world::Facts;
 /// The circumstances of a world.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Weather {
-    /// Services that are out one after the other, each for [`OUTAGE`], over and over.
+    /// Services that are out one after the other, each for a fixed time, over and over.
     pub outages_in_turn: bool,
     /// Answers take up to twenty seconds, one in twenty up to a minute.
     pub slow: bool,
@@ -120,7 +120,7 @@ impl Weather {
 
     fn expired(&self, service: &str, now: Timestamp) -> bool {
         let over = |(name, after): &(&str, SignedDuration)| *name == service && self.age(now) >= *after;
-        self.expiring.iter().any(over) && !self.renewed.iter().any(|name| *name == service)
+        self.expiring.iter().any(over) && !self.renewed.iter().any(|renewed| renewed == &service)
     }
 
     /// Renews all expired tokens; their services, or nothing when none is expired.
@@ -140,7 +140,7 @@ pub fn fault(facts: &Facts, service: &str, key: u64) -> Option<Fault> {
     }
     weather.slow.then(|| {
         let dice = key ^ (key >> 17);
-        let ms = if dice % 20 == 0 { 20_000 + dice % 40_000 } else { 200 + dice % 19_800 };
+        let ms = if dice.is_multiple_of(20) { 20_000 + dice % 40_000 } else { 200 + dice % 19_800 };
         Fault::Latency { ms: u32::try_from(ms).unwrap_or(20_000) }
     })
 }
