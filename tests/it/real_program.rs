@@ -114,7 +114,7 @@ impl Town {
                 return None;
             }
         }
-        signal.send(&mut child).await;
+        signal.send(&mut child);
         let output = child.wait_with_output().await.expect("the program ends");
         Some(Told::of(&output))
     }
@@ -188,16 +188,15 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    async fn send(self, child: &mut Child) {
-        let name = match self {
+    fn send(self, child: &mut Child) {
+        let signal = match self {
             Self::Kill => return child.start_kill().expect("it still runs"),
-            Self::Interrupt => "-INT",
-            Self::Terminate => "-TERM",
+            Self::Interrupt => rustix::process::Signal::INT,
+            Self::Terminate => rustix::process::Signal::TERM,
         };
-        let id = child.id().expect("it still runs").to_string();
-        #[expect(clippy::disallowed_methods, reason = "a test sends a signal as a shell does")]
-        let sent = Command::new("kill").args([name, &id]).status().await;
-        assert!(sent.expect("kill starts").success());
+        let id = i32::try_from(child.id().expect("it still runs")).expect("a process id");
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, signal).expect("it still runs");
     }
 }
 
