@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use super::complete::Shell;
 use super::config::ConfigCommand;
+use super::examples;
 use super::rehearse::RehearseArgs;
 use super::sim::SimCommand;
 use super::state::StateCommand;
@@ -158,8 +160,10 @@ pub enum Command {
     /// Set the status of a task by hand, within the rules
     UpdateTaskStatus {
         /// The task
+        #[arg(value_name = "TASK")]
         task: Task,
         /// Not Started, In Progress, Pass or Fail
+        #[arg(value_name = "STATUS")]
         status: TaskStatus,
         /// Why; recorded in the state
         #[arg(long, value_name = "TEXT")]
@@ -192,6 +196,25 @@ pub enum Command {
     Job,
     /// Job controllers (also: jobctl)
     Jobctl,
+    /// Print the script that completes commands and values in a shell
+    ///
+    /// Releases known on this machine, tasks, scenarios, events and statuses are completed, too. Completing asks no
+    /// service and reads no credential.
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of oar, or write the pages of all commands
+    Man {
+        /// Write the pages of all commands into this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// The command line with all its help texts.
+pub fn command() -> clap::Command {
+    examples::with_examples(Cli::command())
 }
 
 /// Commands for cron and controllers.

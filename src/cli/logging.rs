@@ -9,6 +9,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
 
 use super::outside::Stream;
+use super::render::clean;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
@@ -46,7 +47,16 @@ struct Lines {
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        if *metadata.level() > self.most || !metadata.target().starts_with("oar") {
+        let target_is_ours = metadata.target().starts_with("oar");
+        if target_is_ours && *metadata.level() == Level::INFO {
+            // A step of the run is what the sign of life tells, also when the log does not show it.
+            if let Some(screen) = self.err.screen() {
+                let mut line = Line::default();
+                event.record(&mut line);
+                screen.step(&clean(&line.message));
+            }
+        }
+        if *metadata.level() > self.most || !target_is_ours {
             return;
         }
         let level = match *metadata.level() {

@@ -3,32 +3,40 @@
 //! Refuses: rules about releases, calls to services, records of its own.
 
 pub mod args;
+pub mod complete;
 pub mod config;
 pub mod drive;
+pub mod examples;
 pub mod exit;
 pub mod logging;
+pub mod man;
 pub mod oar;
 pub mod outside;
+pub mod progress;
 pub mod rehearse;
 pub mod render;
+pub mod shapes;
 pub mod sim;
 pub mod state;
+pub mod terminal;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
-use args::{Cli, NAMES};
+use args::{Cli, Color, NAMES};
 use exit::Exit;
 use logging::{LogClock, Verbosity};
 use outside::{Outside, Stream};
+use progress::Screen;
 use render::Told;
+use terminal::Style;
 
 /// Time for blocking work that nobody waits for any more, such as closing a file.
 const LEFT_OVER: Duration = Duration::from_secs(1);
@@ -39,7 +47,7 @@ pub fn main() -> ExitCode {
         args: std::env::args().collect(),
         env: Env::from_process(),
         out: Stream::new(std::io::stdout()),
-        err: Stream::new(std::io::stderr()),
+        err: Stream::new(std::io::stderr()).watched(std::io::stderr().is_terminal()),
         out_is_terminal: std::io::stdout().is_terminal(),
         program: std::env::current_exe().ok().map(|path| path.display().to_string()),
     };
@@ -89,23 +97,60 @@ async fn until_signal(outside: Outside) -> Exit {
 /// Runs one command line.
 pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let words = with_own_name(&outside.args);
-    let color = if outside.out_is_terminal { clap::ColorChoice::Auto } else { clap::ColorChoice::Never };
-    let matches = match Cli::command().color(color).try_get_matches_from(&words) {
+    if let Some(said) = complete::asked(&words, &outside.env) {
+        outside.out.raw(&said);
+        return Exit::Done;
+    }
+    // Help and usage errors are told before there is a parsed `--color`.
+    let (early_color, early_json) = (flag_of_color(&words), words.iter().any(|word| word == "--json"));
+    let outside = dressed(outside, early_color, early_json);
+    let color = if outside.out.style().color { clap::ColorChoice::Always } else { clap::ColorChoice::Never };
+    let matches = match args::command().color(color).try_get_matches_from(&words) {
         Ok(matches) => matches,
-        Err(message) => return show_clap(&outside, &words, &message),
+        Err(message) => return show_clap(&outside, early_json, &message),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(message) => return show_clap(&outside, &words, &message),
+        Err(message) => return show_clap(&outside, early_json, &message),
     };
     let verbosity = match cli.verbose {
         0 => Verbosity::Quiet,
         1 => Verbosity::Steps,
         _ => Verbosity::Calls,
     };
+    let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
     let clock = LogClock::default();
     let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone());
-    oar::run(cli, outside, cancel, clock).with_subscriber(subscriber).await
+    progress::beside(screen, oar::run(cli, outside, cancel, clock).with_subscriber(subscriber)).await
+}
+
+/// Streams that show what they may show; JSON is for programs and never dressed.
+fn dressed(outside: Outside, color: Color, json: bool) -> Outside {
+    let style = |is_terminal| Style::decide(&outside.env, color, is_terminal);
+    let out = if json { Style::default() } else { style(outside.out_is_terminal) };
+    let err = style(outside.err.is_terminal());
+    Outside { out: outside.out.clone().dressed(out), err: outside.err.clone().dressed(err), ..outside }
+}
+
+/// Both streams on one screen, so that a sign of life and printed lines do not mix.
+fn on_screen(outside: Outside) -> (Outside, Option<Screen>) {
+    let style = outside.err.style();
+    if !style.live && !style.accessible {
+        return (outside, None);
+    }
+    let width = outside.env.get("COLUMNS").and_then(|text| text.parse().ok()).unwrap_or(80);
+    let (err, screen) = outside.err.clone().with_screen(style, width);
+    let out = outside.out.clone().on(&screen);
+    (Outside { out, err, ..outside }, Some(screen))
+}
+
+/// `--color WHEN` as far as it can be told from words that may make no sense.
+fn flag_of_color(words: &[String]) -> Color {
+    use clap::ValueEnum as _;
+    let after = words.iter().position(|word| word == "--color").and_then(|at| words.get(at + 1));
+    let joined = words.iter().find_map(|word| word.strip_prefix("--color="));
+    let word = joined.or(after.map(String::as_str)).unwrap_or_default();
+    Color::from_str(word, false).unwrap_or(Color::Auto)
 }
 
 /// `oarctl x` is `oar ctl x`: the executable's name is read before clap sees the words.
@@ -119,17 +164,17 @@ fn with_own_name(args: &[String]) -> Vec<String> {
     words
 }
 
-fn show_clap(outside: &Outside, words: &[String], message: &clap::Error) -> Exit {
+fn show_clap(outside: &Outside, json: bool, message: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     let text = message.render();
     if matches!(message.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let text = if outside.out_is_terminal { text.ansi().to_string() } else { text.to_string() };
-        outside.out.line(text.trim_end());
+        let text = if outside.out.style().color { text.ansi().to_string() } else { text.to_string() };
+        outside.out.raw(&format!("{}\n", text.trim_end()));
         return Exit::Done;
     }
     let told = usage(&text.to_string());
-    if words.iter().any(|word| word == "--json") {
-        outside.out.line(format!("{:#}", told.json()));
+    if json {
+        outside.out.raw(&format!("{:#}\n", told.json()));
     }
     outside.err.line(told.text());
     told.exit

@@ -1,8 +1,8 @@
 //! `oar`: one request per command line.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
@@ -12,7 +12,7 @@ use super::logging::LogClock;
 use super::outside::Outside;
 use super::render::{self, Told};
 use super::state::StateCommand;
-use super::{config, drive, rehearse, sim, state};
+use super::{config, drive, man, rehearse, sim, state};
 use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
@@ -164,14 +164,38 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
                 Consistency::Unknown => Exit::Unavailable,
             })
         }
+        Command::Completions { shell } => {
+            call.outside.out.raw(shell.script());
+            Ok(Exit::Done)
+        }
+        Command::Man { dir } => manual(call, dir.as_deref()),
         Command::Job | Command::Jobctl => {
             let name = if matches!(command, Command::Job) { "job" } else { "jobctl" };
-            call.outside.err.line(format!(
-                "error: {name} has no command in this version\n  why:  the job system is not part of it yet\n  next: CHANGELOG.md tells what each version can do"
-            ));
-            Ok(Exit::Usage)
+            Err(Told {
+                what: format!("{name} has no command in this version"),
+                why: vec!["the job system is not part of it yet".to_owned()],
+                done: Vec::new(),
+                next: "CHANGELOG.md tells what each version can do".to_owned(),
+                exit: Exit::Usage,
+                class: ErrorClass::InvalidInput,
+            })
         }
     }
+}
+
+fn manual(call: &Call, dir: Option<&Path>) -> Result<Exit, Told> {
+    let next = || "name a folder that can be written: oar man --dir DIR".to_owned();
+    let told =
+        |cause: std::io::Error| Told::new("the manual cannot be written", &cause, next(), ErrorClass::InvalidInput);
+    let Some(dir) = dir else {
+        call.outside.out.raw(&man::main_page().map_err(told)?);
+        return Ok(Exit::Done);
+    };
+    let pages = man::write(dir).map_err(told)?;
+    let text = format!("{} pages written into {}", pages.len(), dir.display());
+    let pages: Vec<_> = pages.iter().map(|path| path.display().to_string()).collect();
+    call.show(&text, &serde_json::json!({ "ok": true, "pages": pages }));
+    Ok(Exit::Done)
 }
 
 async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
@@ -215,7 +239,14 @@ async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> 
         return Ok(Exit::Done);
     }
     if !command.means_the_release() {
-        return Ok(state::run(command, form, &mut call.outside.out.clone(), &mut call.outside.err.clone()));
+        let ended = state::run(command, form);
+        if !ended.out.is_empty() {
+            call.print(&ended.out);
+        }
+        if !ended.err.is_empty() {
+            call.outside.err.line(ended.err.trim_end());
+        }
+        return Ok(ended.exit);
     }
     let (release, ctx) = (call.release()?, call.context()?);
     let loaded = ctx
@@ -226,16 +257,22 @@ async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> 
     let missing = || TaskError::NoState { release: release.clone() };
     let state =
         loaded.ok_or_else(|| call.told_task(&format!("the state of {release} cannot be shown"), missing()))?.state;
-    call.outside.out.line(match command {
-        StateCommand::Check { .. } => state::check(&release.state_path(), &state),
+    let told = match command {
+        StateCommand::Check { .. } => state::check(&release.state_path(), &state, form),
         StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => state::show(&state, form),
-    });
+    };
+    call.print(&told);
     Ok(Exit::Done)
 }
 
 async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
-    let mut out = call.outside.out.clone();
+    let mut out: Vec<u8> = Vec::new();
     let told = |error: ConfigError| told_config("the settings", &error);
+    // With `-` standard output is the file, which nothing may touch.
+    let is_the_file = matches!(
+        &command,
+        ConfigCommand::Encrypt { output, .. } | ConfigCommand::Decrypt { output, .. } if output.as_os_str() == "-"
+    );
     // Sealing and opening work without the settings that they may be about to repair.
     let keys = || Credentials::from_env(&call.outside.env);
     match command {
@@ -243,6 +280,7 @@ async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
             let form = if call.json { config::Form::Json } else { config::Form::Text };
             let Some(release) = &call.release else {
                 config::show(&call.settings()?, form, &mut out).map_err(told)?;
+                call.print(&String::from_utf8_lossy(&out));
                 return Ok(Exit::Done);
             };
             let ctx = call.context()?;
@@ -254,12 +292,20 @@ async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
             let data = BuildData::parse(&text).map_err(|error| told(error.into()))?;
             let explain = if explain { config::Explain::Yes } else { config::Explain::No };
             config::show_release(&data, release, explain, form, &mut out).map_err(told)?;
+            call.print(&String::from_utf8_lossy(&out));
+            return Ok(Exit::Done);
         }
         ConfigCommand::Check { build_data: None } => config::check(&call.settings()?, &mut out).map_err(told)?,
         ConfigCommand::Check { build_data: Some(file) } => {
             let text = std::fs::read_to_string(&file)
                 .map_err(|cause| told(ConfigError::Unreadable { path: file.clone(), cause }))?;
-            config::check_build_data(&text, &mut out).map_err(told)?;
+            if let Err(error) = config::check_build_data(&text, &mut out) {
+                // What was found in the other assemblies is told, too.
+                if !call.json {
+                    call.print(&String::from_utf8_lossy(&out));
+                }
+                return Err(told(error));
+            }
         }
         ConfigCommand::Encrypt { input, output } => {
             config::encrypt(&input, &output, &keys(), &mut out).map_err(told)?
@@ -267,6 +313,13 @@ async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
         ConfigCommand::Decrypt { input, output } => {
             config::decrypt(&input, &output, &keys(), &mut out).map_err(told)?
         }
+    }
+    let text = String::from_utf8_lossy(&out);
+    if is_the_file {
+        call.outside.out.raw(&text);
+    } else {
+        let text = text.trim_end();
+        call.show(text, &serde_json::json!({ "ok": true, "summary": text }));
     }
     Ok(Exit::Done)
 }
@@ -307,17 +360,13 @@ impl Call {
     ///
     /// None was given.
     pub fn release(&self) -> Result<ZStream, Told> {
-        self.release.clone().ok_or_else(|| {
-            let text = super::args::Cli::command()
-                .error(clap::error::ErrorKind::MissingRequiredArgument, "this command needs a release: -r 4.20.17");
-            Told {
-                what: "the command line is not complete".to_owned(),
-                why: vec![text.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()],
-                done: Vec::new(),
-                next: "add -r RELEASE, for example: oar -r 4.20.17 status".to_owned(),
-                exit: Exit::Usage,
-                class: ErrorClass::InvalidInput,
-            }
+        self.release.clone().ok_or_else(|| Told {
+            what: "the command line is not complete".to_owned(),
+            why: vec!["this command needs a release: -r 4.20.17".to_owned()],
+            done: Vec::new(),
+            next: "add -r RELEASE, for example: oar -r 4.20.17 status".to_owned(),
+            exit: Exit::Usage,
+            class: ErrorClass::InvalidInput,
         })
     }
 
@@ -335,16 +384,25 @@ impl Call {
     /// Prints the result.
     pub fn show(&self, text: &str, json: &serde_json::Value) {
         if self.json {
-            self.outside.out.line(format!("{json:#}"));
+            self.outside.out.raw(&format!("{:#}\n", render::clean_json(json.clone())));
         } else {
-            self.outside.out.line(text);
+            self.outside.out.line(render::clean(text));
+        }
+    }
+
+    /// Prints an answer that is already in the form that was asked for.
+    pub fn print(&self, text: &str) {
+        if self.json {
+            self.outside.out.raw(text);
+        } else {
+            self.outside.out.line(text.trim_end());
         }
     }
 
     /// Prints an error and gives its exit.
     pub fn tell(&self, told: &Told) -> Exit {
         if self.json {
-            self.outside.out.line(format!("{:#}", told.json()));
+            self.outside.out.raw(&format!("{:#}\n", told.json()));
         }
         self.outside.err.line(told.text());
         told.exit

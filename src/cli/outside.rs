@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::progress::Screen;
+use super::terminal::Style;
 use crate::core::config::env::Env;
 
 /// The surroundings of one call of the program.
@@ -24,7 +26,12 @@ pub struct Outside {
 
 /// A shared output stream. A closed pipe is not an error: nobody reads any more.
 #[derive(Clone)]
-pub struct Stream(Arc<Mutex<dyn Write + Send>>);
+pub struct Stream {
+    writer: Arc<Mutex<dyn Write + Send>>,
+    is_terminal: bool,
+    style: Style,
+    screen: Option<Screen>,
+}
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -35,31 +42,92 @@ impl std::fmt::Debug for Stream {
 impl Stream {
     /// Wraps `writer`.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(writer)))
+        Self::of(Arc::new(Mutex::new(writer)))
+    }
+
+    fn of(writer: Arc<Mutex<dyn Write + Send>>) -> Self {
+        Self { writer, is_terminal: false, style: Style::default(), screen: None }
     }
 
     /// A stream whose content can be read back, for tests.
     pub fn captured() -> (Self, Arc<Mutex<Vec<u8>>>) {
         let buffer = Arc::new(Mutex::new(Vec::new()));
-        (Self(Arc::new(Mutex::new(Captured(buffer.clone())))), buffer)
+        (Self::of(Arc::new(Mutex::new(Captured(buffer.clone())))), buffer)
     }
 
-    /// Writes one line.
+    /// Says whether people are watching.
+    #[must_use]
+    pub const fn watched(mut self, is_terminal: bool) -> Self {
+        self.is_terminal = is_terminal;
+        self
+    }
+
+    /// Are people watching?
+    pub const fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// The same stream with lines dressed like this.
+    #[must_use]
+    pub fn dressed(mut self, style: Style) -> Self {
+        self.style = style;
+        self
+    }
+
+    /// How lines are dressed.
+    pub const fn style(&self) -> Style {
+        self.style
+    }
+
+    /// The same stream as one that shares a screen `width` columns wide with a sign of life, and that screen.
+    #[must_use]
+    pub fn with_screen(mut self, style: Style, width: usize) -> (Self, Screen) {
+        let screen = Screen::new(self.writer.clone(), style, width);
+        self.screen = Some(screen.clone());
+        (self, screen)
+    }
+
+    /// The same stream on the screen of another one.
+    #[must_use]
+    pub fn on(mut self, screen: &Screen) -> Self {
+        self.screen = Some(screen.clone());
+        self
+    }
+
+    /// The screen of this stream, if it has one.
+    pub const fn screen(&self) -> Option<&Screen> {
+        self.screen.as_ref()
+    }
+
+    /// Writes one line, dressed.
     pub fn line(&self, text: impl AsRef<str>) {
-        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.raw(&format!("{}\n", self.style.dress(text.as_ref())));
+    }
+
+    /// Writes text for programs exactly as it is.
+    pub fn raw(&self, text: &str) {
+        let _quiet = self.screen.as_ref().map(Screen::hush);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever closed the pipe has seen enough.
-        let _ = writeln!(writer, "{}", text.as_ref());
+        let _ = writer.write_all(text.as_bytes());
         let _ = writer.flush();
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        let _quiet = self.screen.as_ref().map(Screen::hush);
+        match self.writer.lock().unwrap_or_else(PoisonError::into_inner).write(bytes) {
+            Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        match self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush() {
+            Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
     }
 }
 
@@ -73,5 +141,29 @@ impl Write for Captured {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_who_has_seen_enough_is_no_error() {
+        let mut stream = Stream::new(Closed);
+        stream.line("nobody reads this");
+        assert!(stream.write_all(b"nor this").and_then(|()| stream.flush()).is_ok());
     }
 }

@@ -75,7 +75,7 @@ impl Told {
                 "class": self.class,
                 "what": clean(&self.what),
                 "why": self.why.iter().map(|why| clean(why)).collect::<Vec<_>>(),
-                "done": self.done,
+                "done": self.done.iter().map(|done| clean(done)).collect::<Vec<_>>(),
                 "next": clean(&self.next),
                 "exit": self.exit.code(),
             },
@@ -186,6 +186,16 @@ pub fn minutes(minutes: i64) -> String {
 /// Text from outside made safe for a terminal: masked, without control characters.
 pub fn clean(text: &str) -> String {
     mask::mask(text).chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for a document of JSON: every string is masked. Escapes of control characters are JSON's own.
+pub fn clean_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => mask::mask(&text).into(),
+        Value::Array(items) => items.into_iter().map(clean_json).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, clean_json(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
 }
 
 fn causes(error: &dyn Error) -> Vec<String> {

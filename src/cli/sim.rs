@@ -12,6 +12,7 @@ use super::render::Told;
 use crate::core::clock::VirtualClock;
 use crate::core::error::ErrorClass;
 use crate::sim::elliott;
+use crate::sim::events::Event;
 use crate::sim::faults::Faults;
 use crate::sim::scenario::{NAMES, Scenario, meaning};
 use crate::sim::server::{Simulator, StartOptions};
@@ -42,11 +43,6 @@ pub enum SimCommand {
     /// Show where the world behind OAR_SIM_URL stands and what will happen next
     Status,
     /// Let something happen in the world behind OAR_SIM_URL; without a name, list what can happen
-    ///
-    /// Examples:
-    ///   oar sim event promote
-    ///   oar sim event advisories-finished
-    ///   oar sim event --body '{"name": "mr-merged"}'
     Event {
         /// What happens
         #[arg(value_name = "NAME")]
@@ -86,7 +82,9 @@ pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> 
         SimCommand::Serve { port, scenario, seed, faults } => serve(call, port, &scenario, seed, faults).await,
         SimCommand::Scenarios => {
             let lines: Vec<_> = NAMES.iter().map(|name| format!("{name:<28} {}", meaning(name))).collect();
-            call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": NAMES }));
+            let json: Vec<_> =
+                NAMES.iter().map(|name| serde_json::json!({ "name": name, "meaning": meaning(name) })).collect();
+            call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": json }));
             Ok(Exit::Done)
         }
         SimCommand::Status => hand::status(call).await,
@@ -106,7 +104,7 @@ pub(super) async fn run(call: &Call, command: SimCommand) -> Result<Exit, Told> 
                 call.outside.err.line(ended.stderr.trim_end());
             }
             if !ended.stdout.is_empty() {
-                call.outside.out.line(ended.stdout.trim_end());
+                call.outside.out.raw(&format!("{}\n", ended.stdout.trim_end()));
             }
             Ok(if ended.code == 0 { Exit::Done } else { Exit::Internal })
         }
@@ -135,12 +133,26 @@ async fn serve(call: &Call, port: u16, scenario: &str, seed: u64, faults: f64) -
             ErrorClass::Config,
         )
     })?;
-    let out = &call.outside.out;
-    out.line(format!("# simulated world of {release}; nothing here is real. Copy this into another terminal:"));
-    for (name, value) in environment(&simulator, home.path(), call.outside.program.as_deref())? {
-        out.line(format!("export {name}='{value}'"));
+    let variables = environment(&simulator, home.path(), call.outside.program.as_deref())?;
+    if call.json {
+        let variables: serde_json::Map<_, _> =
+            variables.into_iter().map(|(name, value)| (name, serde_json::Value::from(value))).collect();
+        let json = serde_json::json!({ "ok": true, "release": release.to_string(), "environment": variables });
+        // The credentials are invented, and whoever masks them makes them useless.
+        call.print(&format!("{json:#}\n"));
+    } else {
+        // To be copied, so it is not dressed.
+        let out = &call.outside.out;
+        out.raw(&format!("# simulated world of {release}; nothing here is real. Copy this into another terminal:\n"));
+        for (name, value) in variables {
+            out.raw(&format!("export {name}='{value}'\n"));
+        }
+        out.raw(&format!("# then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)\n"));
     }
-    out.line(format!("# then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)"));
+    // It serves until somebody ends it: there is nothing to wait for.
+    if let Some(screen) = call.outside.err.screen() {
+        screen.end();
+    }
     tokio::select! {
         () = simulator.serve() => {}
         () = call.cancel.cancelled() => {}
@@ -172,6 +184,16 @@ pub(super) fn environment(
         env.push(("OAR_ELLIOTT_CMD".to_owned(), format!("{program} sim elliott")));
     }
     Ok(env)
+}
+
+/// Names for `--scenario`, with what happens in each.
+pub(super) fn scenario_names() -> Vec<(String, String)> {
+    NAMES.iter().map(|name| ((*name).to_owned(), meaning(name).to_owned())).collect()
+}
+
+/// Names for `sim event`.
+pub(super) fn event_names() -> Vec<(String, String)> {
+    Event::names().into_iter().map(|name| (name.to_owned(), String::new())).collect()
 }
 
 /// A scenario name that nobody knows.

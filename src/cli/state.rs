@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 use super::exit::Exit;
-use super::render::clean;
+use super::render::{clean, clean_json};
 use crate::core::statebox::unsent::Listed;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
@@ -67,56 +69,87 @@ pub enum Form {
     Json,
 }
 
-/// Runs the command on its files; results go to `out`, errors to `err`. All files are looked at.
-pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+/// What a command on files has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How it ended.
+    pub exit: Exit,
+    /// The result, in the form that was asked for.
+    pub out: String,
+    /// What could not be done, for people.
+    pub err: String,
+}
+
+/// Runs the command on its files. All files are looked at.
+pub fn run(command: &StateCommand, form: Form) -> Said {
+    let shows = matches!(command, StateCommand::Show { .. });
     let (files, each): (_, &Look<'_>) = match command {
-        StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form)))),
-        StateCommand::Check { files } => {
-            (files, &|path, _, state| Ok(Answer::said(check(&path.display().to_string(), state))))
-        }
+        StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form), json!({})))),
+        StateCommand::Check { files } => (files, &|path, _, state| {
+            Ok(Answer::said(check(&path.display().to_string(), state, Form::Text), judgement(state)))
+        }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
-        StateCommand::Unsent => return Exit::Usage,
+        StateCommand::Unsent => (&Vec::new(), &|_, _, _| Ok(Answer::said(String::new(), json!({})))),
     };
-    let mut exit = Exit::Done;
+    let mut said = Said { exit: Exit::Done, out: String::new(), err: String::new() };
     if files.is_empty() {
-        tell(
-            err,
+        said.err = tell(
             "nothing to look at",
             "no file was named",
             "name state files, or a release: oar -r RELEASE state show",
         );
-        return Exit::Usage;
+        said.exit = Exit::Usage;
     }
+    let mut rows = Vec::new();
     for path in files {
+        let mut row = json!({ "file": path.display().to_string() });
         let answered = read(path).and_then(|(text, state)| each(path, &text, &state));
         match answered {
             Ok(answer) => {
-                // Whoever closed the pipe has seen enough.
-                let _ = out.write_all(answer.text.as_bytes());
-                if answer.differs && exit == Exit::Done {
-                    exit = Exit::Failed;
+                if form == Form::Text || shows {
+                    said.out.push_str(&answer.text);
+                }
+                row["usable"] = true.into();
+                for (name, value) in answer.json.as_object().into_iter().flatten() {
+                    row[name] = value.clone();
+                }
+                if answer.differs && said.exit == Exit::Done {
+                    said.exit = Exit::Failed;
                 }
             }
             Err(trouble) => {
-                tell(err, &format!("{} cannot be used", path.display()), &trouble.why, &trouble.next);
-                exit = Exit::Usage;
+                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &trouble.next);
+                row["usable"] = false.into();
+                row["why"] = clean(&trouble.why).into();
+                row["next"] = clean(&trouble.next).into();
+                said.exit = Exit::Usage;
             }
         }
+        rows.push(row);
     }
-    exit
+    if form == Form::Json && !shows {
+        said.out = format!("{:#}\n", json!({ "ok": said.exit == Exit::Done, "files": rows }));
+    }
+    said
 }
 
 /// What a state says, as text or as one line of JSON, with a final line feed.
 pub fn show(state: &State, form: Form) -> String {
     match form {
-        Form::Json => format!("{}\n", state.to_json()),
-        Form::Text => super::render::clean(&text_of(state)),
+        Form::Json => format!("{}\n", clean_json(state.to_json())),
+        Form::Text => clean(&text_of(state)),
     }
 }
 
+/// What a check finds, for programs.
+fn judgement(state: &State) -> Value {
+    let odd: Vec<_> = oddities(state).iter().map(|odd| clean(&odd.to_string())).collect();
+    json!({ "release": state.release().to_string(), "oddities": odd })
+}
+
 /// Changes that wait on this machine, for people and for programs.
-pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, serde_json::Value) {
+pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, Value) {
     let (mut lines, mut json) = (Vec::new(), Vec::new());
     for Listed { release, file, waiting } in listed {
         let fate = match &waiting.refused {
@@ -124,7 +157,7 @@ pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, serde_js
             Some(why) => format!("refused: {why}"),
         };
         lines.push(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
-        json.push(serde_json::json!({
+        json.push(json!({
             "release": release, "at": stamp(waiting.at), "message": waiting.message, "store": waiting.store,
             "operations": waiting.operations.len(), "refused": waiting.refused, "file": file.display().to_string(),
         }));
@@ -132,14 +165,16 @@ pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, serde_js
     if lines.is_empty() {
         lines.push("nothing waits".to_owned());
     }
-    (
-        lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n"),
-        serde_json::json!({ "ok": true, "unsent": json }),
-    )
+    (lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n"), json!({ "ok": true, "unsent": json }))
 }
 
-/// One line that a state is usable, and one for each oddity.
-pub fn check(name: &str, state: &State) -> String {
+/// One line that a state is usable, and one for each oddity; or the same as a document.
+pub fn check(name: &str, state: &State, form: Form) -> String {
+    if form == Form::Json {
+        let mut row = judgement(state);
+        (row["file"], row["usable"]) = (name.into(), true.into());
+        return format!("{:#}\n", json!({ "ok": true, "files": [row] }));
+    }
     let told = oddities(state);
     let mut text = match told.len() {
         0 => format!("{name}: ok\n"),
@@ -188,12 +223,13 @@ type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Answer, Trouble> + 'a;
 
 struct Answer {
     text: String,
+    json: Value,
     differs: bool,
 }
 
 impl Answer {
-    const fn said(text: String) -> Self {
-        Self { text, differs: false }
+    const fn said(text: String, json: Value) -> Self {
+        Self { text, json, differs: false }
     }
 }
 
@@ -230,7 +266,7 @@ fn read(path: &Path) -> Result<(String, State), Trouble> {
 fn compare(path: &Path, text: &str, state: &State) -> Answer {
     let ours = state.to_yaml();
     if ours == text {
-        return Answer::said(String::new());
+        return Answer::said(String::new(), json!({ "differs": false }));
     }
     let (mut theirs, mut wanted) = (text.split('\n'), ours.split('\n'));
     let mut line = 1;
@@ -238,8 +274,9 @@ fn compare(path: &Path, text: &str, state: &State) -> Answer {
         let pair = (theirs.next(), wanted.next());
         if pair.0 != pair.1 || pair == (None, None) {
             let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
-            let differs = format!("{}:{line}: {} would be {}\n", path.display(), show(pair.0), show(pair.1));
-            return Answer { text: differs, differs: true };
+            let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
+            let json = json!({ "differs": true, "first_difference": clean(&differs) });
+            return Answer { text: format!("{differs}\n"), json, differs: true };
         }
         line += 1;
     }
@@ -248,18 +285,18 @@ fn compare(path: &Path, text: &str, state: &State) -> Answer {
 fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
     let ours = state.to_yaml();
     if ours == text {
-        return Ok(Answer::said(String::new()));
+        return Ok(Answer::said(String::new(), json!({ "written": false })));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
     fresh.write_all(ours.as_bytes())?;
     fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
     fresh.persist(path).map_err(|error| error.error)?;
-    Ok(Answer::said(format!("{}: written anew\n", path.display())))
+    Ok(Answer::said(format!("{}: written anew\n", path.display()), json!({ "written": true })))
 }
 
-fn tell(err: &mut dyn Write, what: &str, why: &str, next: &str) {
-    let _ = writeln!(err, "error: {what}\n  why:  {why}\n  next: {next}");
+fn tell(what: &str, why: &str, next: &str) -> String {
+    format!("error: {what}\n  why:  {}\n  next: {}\n", clean(why), clean(next))
 }
 
 #[cfg(test)]
@@ -274,9 +311,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("4.99.1.yaml");
         std::fs::write(&path, text).unwrap();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let exit = run(&command(vec![path.clone()]), Form::Text, &mut out, &mut err);
-        let plain = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&path.display().to_string(), "FILE");
+        let Said { exit, out, err } = run(&command(vec![path.clone()]), Form::Text);
+        let plain = |text: String| text.replace(&path.display().to_string(), "FILE");
         (exit, plain(out), plain(err), std::fs::read_to_string(&path).unwrap())
     }
 
@@ -343,5 +379,20 @@ mod tests {
         let (exit, out, _, _) = on(&odd, |files| StateCommand::Check { files });
         assert_eq!(exit, Exit::Done);
         assert_eq!(out, "FILE: ok, 1 thing is odd\n  stage-testing has the unknown status \"Paused\"; it is kept\n");
+    }
+
+    #[test]
+    fn as_json_a_check_tells_every_file_in_one_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("4.99.1.yaml"), GOOD).unwrap();
+        std::fs::write(path("bad.yaml"), "").unwrap();
+        let said = run(&StateCommand::Check { files: vec![path("4.99.1.yaml"), path("bad.yaml")] }, Form::Json);
+        let json: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!((said.exit, &json["ok"]), (Exit::Usage, &json!(false)));
+        let usable: Vec<_> = json["files"].as_array().unwrap().iter().map(|file| file["usable"].clone()).collect();
+        assert_eq!(usable, [json!(true), json!(false)]);
+        assert_eq!(json["files"][0]["oddities"], json!([]));
+        assert!(json["files"][1]["why"].as_str().unwrap().contains("not a mapping"), "{json}");
     }
 }
