@@ -428,10 +428,10 @@ mod tests {
 
     #[test]
     fn every_task_says_when_it_may_start_what_it_writes_and_how_it_ends() {
-        let leaves = all_leaves();
-        for task in Task::ALL {
-            let (_, mut command) =
-                leaves.iter().find(|(path, _)| path == task.name()).cloned().expect("a command of that name");
+        // Some tasks are no command yet: other programs store them.
+        let tasks: Vec<_> = all_leaves().into_iter().filter(|(path, _)| path.parse::<Task>().is_ok()).collect();
+        assert!(tasks.len() >= 12, "{}", tasks.len());
+        for (task, mut command) in tasks {
             let help = command.render_long_help().to_string();
             for part in ["May start: ", "Writes: ", "Exit codes: "] {
                 assert!(help.contains(part), "{task}: {part}");

@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod corpus;
 mod crash;
+mod json;
 #[cfg(feature = "kerberos")]
 mod kerberos;
 mod many_writers;
@@ -21,3 +22,4 @@ mod real_program;
 mod rehearsal;
 mod rehearsals;
 mod surface;
+mod terminal;

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use clap::CommandFactory as _;
-use oar::cli::args::{Cli, NAMES};
+use oar::cli::args::{NAMES, command};
 use oar::cli::logging::{self, Verbosity};
 use oar::cli::outside::Stream;
+use oar::cli::shapes;
 use oar::core::clients::service::Service;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::credentials::Credential;
@@ -56,8 +56,13 @@ fn every_exit_code_is_in_the_reference() {
 }
 
 #[test]
+fn every_json_document_is_in_the_reference() {
+    page("json.md", "JSON documents", &shapes::page());
+}
+
+#[test]
 fn every_command_is_in_the_reference() {
-    let mut root = Cli::command().term_width(100).color(clap::ColorChoice::Never);
+    let mut root = command().term_width(100).color(clap::ColorChoice::Never);
     root.build();
     let names = NAMES.iter().map(|(name, command)| format!("`{name} …` is `oar {command} …`"));
     let also = "Options of `oar` itself can stand behind every command and are listed once.";

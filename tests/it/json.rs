@@ -1,0 +1,83 @@
+//! What `--json` prints fits the documents of the reference, and is nothing but one document.
+
+use oar::cli::shapes;
+use oar::domain::task::Task;
+use serde_json::Value;
+
+use crate::real_program::{Told, Town, run_bare};
+
+/// Reads `told` as the document of that name.
+#[track_caller]
+fn fits(name: &str, told: &Told) -> Value {
+    let json: Value = serde_json::from_str(&told.out).unwrap_or_else(|why| panic!("no document ({why}): {told:?}"));
+    let shape = shapes::all().into_iter().find(|shape| shape.name == name).expect("a shape of that name");
+    if let Err(why) = (shape.fits)(&json) {
+        panic!("{name}: {why}\n{json:#}");
+    }
+    json
+}
+
+#[tokio::test]
+async fn documents_about_a_release_fit_the_reference() {
+    let town = Town::promoted(&[Task::TakeOwnership]).await;
+    for (name, exit, words) in [
+        ("task", 0, &["check-rhcos-security-alerts"] as &[&str]),
+        ("task", 0, &["stage-testing", "--force", "--reason", "a test"]),
+        ("task", 0, &["push-to-cdn-staging", "--check-only"]),
+        ("task", 0, &["take-ownership", "-e", "lead@example.com"]),
+        ("status", 0, &["status"]),
+        ("plan", 0, &["plan"]),
+        ("plan", 0, &["drive", "--once"]),
+        ("metadata", 0, &["metadata"]),
+        ("shipped", 0, &["is-shipped"]),
+        ("active-releases", 0, &["active-releases", "--all"]),
+        ("issues", 0, &["issue", "add", "etcd is slow", "--no-blocker"]),
+        ("issues", 0, &["issue", "resolve", "etcd", "--resolution", "fixed"]),
+        ("issues", 0, &["issue", "list"]),
+        ("done", 0, &["update-task-status", "stage-testing", "Fail", "--reason", "by hand"]),
+        ("state-files", 0, &["state", "check"]),
+        ("unsent", 0, &["state", "unsent"]),
+    ] {
+        let told = town.oar(&[words, &["--json", "--no-notify"]].concat()).await;
+        if told.code != exit {
+            assert!(told.code == 3 && name == "plan", "{words:?}: {told:?}");
+        }
+        fits(name, &told);
+    }
+    town.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn documents_about_no_release_fit_the_reference() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(place("broken.yaml"), "tasks: 1\n").expect("a file");
+    for (name, exit, words) in [
+        ("settings", 0, vec!["config".to_owned(), "show".to_owned()]),
+        ("scenarios", 0, vec!["sim".to_owned(), "scenarios".to_owned()]),
+        ("state-files", 2, vec!["state".to_owned(), "check".to_owned(), place("broken.yaml")]),
+        ("state-files", 2, vec!["state".to_owned(), "fmt".to_owned(), place("broken.yaml")]),
+        ("pages", 0, vec!["man".to_owned(), "--dir".to_owned(), place("man")]),
+        ("error", 2, vec!["state".to_owned(), "cheque".to_owned()]),
+        ("error", 2, vec!["status".to_owned()]),
+        ("error", 6, vec!["-r".to_owned(), "4.20.17".to_owned(), "status".to_owned()]),
+        ("error", 2, vec!["sim".to_owned(), "status".to_owned()]),
+        ("error", 2, vec!["job".to_owned()]),
+        ("rehearsal", 0, ["rehearse", "--small", "4.20.17"].map(str::to_owned).to_vec()),
+    ] {
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--json"]).collect();
+        let told = run_bare(&words).await.exits(exit);
+        let json = fits(name, &told);
+        if name == "error" {
+            assert_eq!(json["error"]["exit"], exit);
+        }
+    }
+}
+
+#[test]
+fn a_document_with_an_unknown_or_a_missing_field_does_not_fit() {
+    let shape = shapes::all().into_iter().find(|shape| shape.name == "pages").expect("pages");
+    assert!((shape.fits)(&serde_json::json!({ "ok": true, "pages": [] })).is_ok());
+    assert!((shape.fits)(&serde_json::json!({ "ok": true, "pages": [], "more": 1 })).is_err());
+    assert!((shape.fits)(&serde_json::json!({ "ok": true })).is_err());
+}

@@ -1,0 +1,138 @@
+//! The real program at a terminal, in a pipe, and with nobody reading.
+
+use std::process::Stdio;
+
+use crate::real_program::{Told, Town, bare, run_bare};
+
+async fn with(env: &[(&str, &str)], args: &[&str]) -> Told {
+    Told::of(&bare(args).envs(env.iter().copied()).output().await.expect("the program starts"))
+}
+
+const ESCAPE: char = '\u{1b}';
+
+#[tokio::test]
+async fn a_pipe_gets_plain_text_on_both_streams() {
+    for args in [&["sim", "scenarios"] as &[&str], &["status"], &["--help"], &["nonsense"]] {
+        let told = with(&[("TERM", "xterm-256color")], args).await;
+        assert!(!format!("{}{}", told.out, told.err).contains(ESCAPE), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() {
+    let coloured = |told: &Told| format!("{}{}", told.out, told.err).contains(ESCAPE);
+    for args in [&["--help"] as &[&str], &["status"], &["nonsense"]] {
+        let always = [args, &["--color", "always"]].concat();
+        assert!(coloured(&with(&[("NO_COLOR", "1")], &always).await), "{always:?}");
+        assert!(coloured(&with(&[("CLICOLOR_FORCE", "1")], args).await), "{args:?}");
+        assert!(!coloured(&with(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], args).await), "{args:?}");
+        let never = [args, &["--color=never"]].concat();
+        assert!(!coloured(&with(&[("CLICOLOR_FORCE", "1")], &never).await), "{never:?}");
+    }
+}
+
+#[tokio::test]
+async fn json_is_never_dressed() {
+    let told = with(&[("CLICOLOR_FORCE", "1")], &["--json", "--color", "always", "status"]).await.exits(2);
+    assert!(!told.out.contains(ESCAPE) && told.err.contains(ESCAPE), "{told:?}");
+    let told = with(&[("OAR_ACCESSIBLE", "1")], &["--json", "sim", "scenarios"]).await.exits(0);
+    assert_eq!(told.out, run_bare(&["--json", "sim", "scenarios"]).await.out);
+}
+
+#[tokio::test]
+async fn an_accessible_result_has_names_and_values_instead_of_columns() {
+    let told = with(&[("OAR_ACCESSIBLE", "1")], &["sim", "scenarios"]).await.exits(0);
+    assert!(told.out.lines().next().is_some_and(|line| line.starts_with("smooth: ")), "{told:?}");
+    let columns = told.out.lines().find(|line| line.contains("  "));
+    assert_eq!(columns, None);
+    let town = Town::created().await;
+    let told = town.command(&["status"]).env("OAR_ACCESSIBLE", "1").output().await.expect("the program starts");
+    let told = Told::of(&told).exits(0);
+    assert!(told.out.contains("stage-testing: Not Started"), "{told:?}");
+    assert!(!told.out.contains("  ") && told.out.is_ascii(), "{told:?}");
+    town.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_goes_away_ends_the_program_quietly() {
+    for args in [&["sim", "scenarios"] as &[&str], &["config", "show"], &["--help"], &["man"], &["nonsense", "--json"]]
+    {
+        let mut child = bare(args).spawn().expect("the program starts");
+        drop(child.stdout.take());
+        let ended = Told::of(&child.wait_with_output().await.expect("the program ends"));
+        assert!(matches!(ended.code, 0 | 2), "{args:?}: {ended:?}");
+        assert!(!ended.err.contains("panicked") && !ended.err.contains("pipe"), "{args:?}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
+    let town = Town::created().await;
+    for args in [
+        &["change-advisory-status", "--ignore-release-date"] as &[&str],
+        &["update-task-status", "stage-testing", "Pass", "--reason", "by hand"],
+        &["issue", "resolve", "nothing", "--resolution", "gone"],
+        &["drive", "--once"],
+    ] {
+        // A pipe that stays open: whoever reads from it waits for ever.
+        let mut command = town.command(args);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");
+        let held = child.stdin.take();
+        let told = Told::of(&child.wait_with_output().await.expect("the program ends"));
+        assert_ne!(told.code, -1, "{told:?}");
+        drop(held);
+    }
+    town.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn at_a_terminal_addresses_are_links_and_a_screen_reader_gets_none() {
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        eprintln!("skipped: the program script is not installed");
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_oar");
+    let at_terminal = async |env: &[(&str, &str)], words: &str| {
+        #[expect(clippy::disallowed_methods, reason = "a terminal that is none")]
+        let mut command = tokio::process::Command::new("/usr/bin/script");
+        command.args(["-qec", &format!("{program} {words}"), "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+        command.env("TERM", "xterm-256color").envs(env.iter().copied()).stdin(Stdio::null());
+        Told::of(&command.output().await.expect("a terminal"))
+    };
+    let told = at_terminal(&[], "config show").await;
+    assert!(told.out.contains("\u{1b}]8;;https://"), "{told:?}");
+    let told = at_terminal(&[("OAR_ACCESSIBLE", "1")], "config show --color never").await;
+    assert!(!told.out.contains(ESCAPE), "{told:?}");
+    let told = at_terminal(&[("NO_COLOR", "1"), ("TERM", "dumb")], "status").await;
+    assert!(told.out.contains("error: ") && !told.out.contains(ESCAPE), "{told:?}");
+    let told = at_terminal(&[], "config show --json").await;
+    assert!(!told.out.contains(ESCAPE), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_scripts_of_all_shells_ask_the_program_and_bash_understands_its_own() {
+    for shell in ["bash", "zsh", "fish"] {
+        let told = run_bare(&["completions", shell]).await.exits(0);
+        assert!(told.out.contains("__complete") && told.out.contains("oarctl"), "{told:?}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("oar.bash");
+    std::fs::write(&script, run_bare(&["completions", "bash"]).await.out).expect("a file");
+    let ask = |line: &str| {
+        let words = line.replace("oar ", &format!("{} ", env!("CARGO_BIN_EXE_oar")));
+        format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _oar; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            script.display()
+        )
+    };
+    for (line, wanted) in [
+        ("oar stage-t", "stage-testing\n"),
+        ("oar update-task-status stage-testing In", "In\\ Progress\n"),
+        ("oar --color = al", "always\n"),
+    ] {
+        #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
+        let mut bash = tokio::process::Command::new("/bin/bash");
+        let output = bash.args(["--norc", "-c", &ask(line)]).output().await.expect("bash");
+        assert_eq!(Told::of(&output).exits(0).out, wanted, "{line}");
+    }
+}
