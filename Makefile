@@ -77,10 +77,29 @@ ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
 	@git diff --exit-code -- docs/reference || { echo "docs/reference differs from what is committed: run make docs and commit"; exit 1; }
 
-install: packages ## put oar and its other names into PREFIX/bin (below DESTDIR)
+# What install makes besides the program: manual pages, and completion for three shells.
+SHARE = $(DESTDIR)$(PREFIX)/share
+BASH_DIR = $(SHARE)/bash-completion/completions
+ZSH_DIR = $(SHARE)/zsh/site-functions
+FISH_DIR = $(SHARE)/fish/vendor_completions.d
+
+install: packages ## put oar, its other names, manual and completions below PREFIX (below DESTDIR)
 	$(CARGO) build --release --locked
-	install -D -m 755 target/release/oar "$(DESTDIR)$(PREFIX)/bin/oar"
+	$(MAKE) --no-print-directory install-files
+
+# Without building: what was built last, or PROGRAM.
+PROGRAM ?= target/release/oar
+.PHONY: install-files
+install-files:
+	install -D -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/oar"
 	@for name in $(NAMES); do ln -sf oar "$(DESTDIR)$(PREFIX)/bin/$$name"; done
+	$(PROGRAM) man --dir "$(SHARE)/man/man1"
+	@install -d "$(BASH_DIR)" "$(ZSH_DIR)" "$(FISH_DIR)"
+	$(PROGRAM) completions bash > "$(BASH_DIR)/oar"
+	$(PROGRAM) completions zsh > "$(ZSH_DIR)/_oar"
+	$(PROGRAM) completions fish > "$(FISH_DIR)/oar.fish"
+	@for name in $(NAMES); do ln -sf oar "$(BASH_DIR)/$$name"; ln -sf oar.fish "$(FISH_DIR)/$$name.fish"; done
 
 uninstall: ## remove what install made
-	rm -f $(DESTDIR)$(PREFIX)/bin/oar $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(NAMES))
+	rm -f $(foreach name,oar $(NAMES),"$(DESTDIR)$(PREFIX)/bin/$(name)" "$(BASH_DIR)/$(name)" "$(FISH_DIR)/$(name).fish" "$(SHARE)/man/man1/$(name).1")
+	rm -f "$(ZSH_DIR)/_oar" "$(SHARE)/man/man1"/oar-*.1

@@ -306,8 +306,7 @@ mod tests {
     fn nothing_that_is_typed_makes_an_error() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(asked(&words("oar status"), &Env::default()), None);
-        for line in ["oar __complete", "oar __complete x", "oar __complete 1 oar \u{1b}[31m", "oar __complete 2 oar ="]
-        {
+        for line in ["oar __complete", "oar __complete x", "oar __complete 1 oar \u{1b}[31m"] {
             assert_eq!(asked(&words(line), &Env::default()), Some(String::new()), "{line:?}");
         }
         assert!(asked(&words("oar __complete 99 oar"), &Env::default()).is_some(), "a place behind the last word");

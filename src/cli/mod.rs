@@ -105,7 +105,9 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let (early_color, early_json) = (flag_of_color(&words), words.iter().any(|word| word == "--json"));
     let outside = dressed(outside, early_color, early_json);
     let color = if outside.out.style().color { clap::ColorChoice::Always } else { clap::ColorChoice::Never };
-    let matches = match args::command().color(color).try_get_matches_from(&words) {
+    // In two columns a screen reader meets half of a name and half of its meaning.
+    let command = args::command().next_line_help(outside.out.style().accessible);
+    let matches = match command.color(color).try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(message) => return show_clap(&outside, early_json, &message),
     };

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::render::minutes;
 use super::terminal::Style;
 
 /// How often the moving line is looked after.
@@ -96,13 +97,16 @@ impl Screen {
         }
         let silence = elapsed.saturating_sub(state.last_line);
         let step = if state.step.is_empty() { "working" } else { state.step.as_str() };
-        let seconds = elapsed.as_secs();
+        let passed = match elapsed.as_secs() {
+            seconds @ 0..=119 => format!("{seconds} s"),
+            seconds => minutes(i64::try_from(seconds / 60).unwrap_or(i64::MAX)),
+        };
         if state.style.live && silence >= SILENCE {
-            let text: String = format!("{seconds} s  {step}").chars().take(state.width.saturating_sub(1)).collect();
+            let text: String = format!("{passed}  {step}").chars().take(state.width.saturating_sub(1)).collect();
             state.write(&format!("\r\u{1b}[2K{text}"));
             state.shown = true;
         } else if state.style.accessible && silence >= FIRST_WORD && elapsed >= state.next_word {
-            let text = format!("still at work after {seconds} seconds: {step}\n");
+            let text = format!("still at work after {passed}: {step}\n");
             state.next_word = elapsed + elapsed.clamp(FIRST_WORD, LONGEST_PAUSE);
             state.write(&text);
         }
@@ -200,8 +204,8 @@ mod tests {
     #[test]
     fn a_screen_reader_hears_whole_sentences_ever_less_often() {
         let text = after(SPOKEN, |screen, _| (0..200).for_each(|second| screen.beat(Duration::from_secs(second))));
-        let seconds = ["5", "10", "20", "40", "80", "160"];
-        let wanted: String = seconds.map(|at| format!("still at work after {at} seconds: working\n")).concat();
+        let times = ["5 s", "10 s", "20 s", "40 s", "80 s", "2 min"];
+        let wanted: String = times.map(|at| format!("still at work after {at}: working\n")).concat();
         assert_eq!(text, wanted);
     }
 

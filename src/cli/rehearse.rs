@@ -143,7 +143,8 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
     let took = Took { virtual_minutes: clock.now().duration_since(start).as_mins(), wall_ms };
     let people_end = people.and_then(|people| people.end);
-    let mut text = summary_text(&release, &plan, &summary, state.as_ref(), &took, &unmatched);
+    let rows = if call.outside.out.style().accessible { Rows::Sentences } else { Rows::Columns };
+    let mut text = summary_text(&release, &plan, &summary, state.as_ref(), &took, &unmatched, rows);
     let mut json = summary_json(&release, &plan, &summary, state.as_ref(), &took, &unmatched);
     if let Some(why) = &people_end {
         text.push_str(&format!("\nnobody could finish {release}: {}", clean(why)));
@@ -379,6 +380,13 @@ struct Took {
     wall_ms: i128,
 }
 
+/// How tasks are listed.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    Columns,
+    Sentences,
+}
+
 fn summary_text(
     release: &ZStream,
     plan: &Plan,
@@ -386,15 +394,23 @@ fn summary_text(
     state: Option<&State>,
     took: &Took,
     unmatched: &[String],
+    rows: Rows,
 ) -> String {
     let at = |at: Option<Timestamp>| at.map(|at| at.strftime("%m-%d %H:%M").to_string()).unwrap_or_default();
     let mut lines = vec![String::new(), format!("REHEARSAL of {release}: summary")];
-    lines.push(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
+    if matches!(rows, Rows::Columns) {
+        lines.push(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
+    }
     for task in Task::ALL {
         let Some(story) = summary.tasks.get(&task) else { continue };
         let status = state.map_or_else(|| story.status.clone(), |state| state.status(task).to_string());
         let status = if task == Task::CreateTestReport { story.status.clone() } else { status };
-        lines.push(format!("{task:<28} {status:<12} {:<12} {:<12} {}", at(story.started), at(story.ended), story.runs));
+        let (first, last, runs) = (at(story.started), at(story.ended), story.runs);
+        lines.push(match rows {
+            Rows::Columns => format!("{task:<28} {status:<12} {first:<12} {last:<12} {runs}"),
+            // Read aloud, a value needs its name beside it.
+            Rows::Sentences => format!("{task}: {status}, first run {first}, last run {last}, runs {runs}"),
+        });
     }
     lines.push(String::new());
     lines.push(format!("{} outside writes:", summary.effects.len()));

@@ -22,7 +22,7 @@ pub struct ErrorDocument {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorPart {
-    /// Kind of trouble: auth, config, conflict, corrupt, internal, invalid_input, not_found, not_ready, rate_limit, transient
+    /// Kind of trouble: auth, config, conflict, corrupt, internal, invalid-input, not-found, not-ready, rate-limit, transient
     pub class: String,
     /// What failed
     pub what: String,

@@ -51,6 +51,8 @@ async fn an_accessible_result_has_names_and_values_instead_of_columns() {
     assert!(told.out.contains("stage-testing: Not Started"), "{told:?}");
     assert!(!told.out.contains("  ") && told.out.is_ascii(), "{told:?}");
     town.sim.shutdown().await;
+    let told = with(&[("OAR_ACCESSIBLE", "1")], &["rehearse", "--small"]).await.exits(0);
+    assert!(told.out.contains("stage-testing: Pass, first run "), "{told:?}");
 }
 
 #[tokio::test]
