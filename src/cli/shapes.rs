@@ -250,7 +250,7 @@ pub struct ActiveRelease {
     /// The release
     pub release: String,
     /// Why it is listed
-    pub why: Value,
+    pub why: String,
     /// Year, month, day
     pub release_date: Option<String>,
     /// Days to the release date; negative after it
@@ -260,9 +260,9 @@ pub struct ActiveRelease {
     /// Of how many
     pub tasks: u64,
     /// Failed tasks
-    pub tasks_failed: Value,
-    /// Open blockers
-    pub open_blockers: u64,
+    pub tasks_failed: Vec<String>,
+    /// Texts of the open blockers
+    pub open_blockers: Vec<String>,
 }
 
 /// A state file that cannot be read.
@@ -577,7 +577,10 @@ pub fn all() -> Vec<Shape> {
 
 /// What prints something else, and what that is.
 pub const EXCEPTIONS: [(&str, &str); 6] = [
-    ("state show", "each state file as one line of JSON, key by key as it is stored"),
+    (
+        "state show",
+        "each state file as one line of JSON, key by key as it is stored; for one that cannot be used a line like those of state check",
+    ),
     (
         "-r R config show",
         "values of build data with assembly and entry, what is not ready, and differences to older readers",

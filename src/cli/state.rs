@@ -123,6 +123,9 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
                 row["usable"] = false.into();
                 row["why"] = clean(&trouble.why).into();
                 row["next"] = clean(&trouble.next).into();
+                if form == Form::Json && shows {
+                    said.out.push_str(&format!("{row}\n"));
+                }
                 said.exit = Exit::Usage;
             }
         }

@@ -44,6 +44,12 @@ async fn documents_about_a_release_fit_the_reference() {
         }
         fits(name, &told);
     }
+    let told = town.oar(&["image-consistency-check", "--local", "--json", "--no-notify"]).await;
+    let details = fits("task", &told)["details"].clone();
+    let comparison = shapes::all().into_iter().find(|shape| shape.name == "comparison").expect("comparison");
+    for one in details.as_array().cloned().unwrap_or_else(|| vec![details]) {
+        (comparison.fits)(&one).unwrap_or_else(|why| panic!("comparison: {why}\n{one:#}"));
+    }
     town.sim.shutdown().await;
 }
 
