@@ -173,12 +173,12 @@ fn action_text(action: &Action) -> String {
     match action {
         Action::Run(task) => format!("run {task}"),
         Action::Check(task, job) => format!("look at {task} ({job})"),
-        Action::MarkPass { task, note } => format!("mark {task} Pass: {note}"),
         Action::MarkFail { task, note, .. } => format!("mark {task} Fail: {note}"),
         Action::ResetTask { task, note } => format!("put {task} back: {note}"),
         Action::ResolveIssue { issue, resolution } => format!("resolve issue {issue}: {resolution}"),
         Action::AddBlocker { text, .. } => format!("add a blocker: {text}"),
         Action::Analyze(which) => format!("analyse the {which} build"),
+        Action::Conclude { which, note } => format!("judge the {which} build: {note}"),
         Action::Notify { message, .. } => format!("tell people: {}", message.text),
     }
 }

@@ -764,6 +764,55 @@ pub enum FailReason {
     },
 }
 
+impl FailReason {
+    /// The kind of verdict, as kept with the attempt: whoever reads it later must not read the text.
+    pub const fn class(&self) -> VerdictClass {
+        match self {
+            Self::Job { .. } => VerdictClass::Job,
+            Self::PageDeadline { .. } => VerdictClass::Deadline,
+            Self::UnhealthyImages { .. }
+            | Self::InconsistentImages { .. }
+            | Self::UnsignedOnReleaseDate
+            | Self::BuildRejected { .. }
+            | Self::Push { .. }
+            | Self::MissedCveTrackers { .. }
+            | Self::KernelStopShip { .. }
+            | Self::BlockingAlerts { .. }
+            | Self::AdvisoriesNotMoved { .. } => VerdictClass::Verdict,
+        }
+    }
+}
+
+/// The kind of a stored verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerdictClass {
+    /// Something was looked at and is bad.
+    Verdict,
+    /// A job of ours ended badly.
+    Job,
+    /// Something did not come in time; it may come later.
+    Deadline,
+}
+
+impl VerdictClass {
+    /// The spelling in the state file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verdict => "verdict",
+            Self::Job => "verdict-job",
+            Self::Deadline => "verdict-deadline",
+        }
+    }
+}
+
+impl FromStr for VerdictClass {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Verdict, Self::Job, Self::Deadline].into_iter().find(|class| class.as_str() == text).ok_or(())
+    }
+}
+
 impl fmt::Display for FailReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -40,7 +40,7 @@ pub async fn carry_out(
                 let Some(request) = request(*task, wishes) else { continue };
                 run(ctx, release, request, memory, tell).await?;
             }
-            Action::Analyze(which) => {
+            Action::Analyze(which) | Action::Conclude { which, .. } => {
                 run(ctx, release, analysis(*which, wishes), memory, tell).await?;
             }
             Action::Notify { message, key } => {
@@ -48,15 +48,7 @@ pub async fn carry_out(
                 let text = notify::PlanMessage { text: &message.text, steps: &message.steps, links: &message.links };
                 notify::of_plan(ctx, release, text, key).await;
             }
-            // The operator stores the evidence (counts, jobs); a bare mark would say only that it passed.
-            Action::MarkPass { task: Task::AnalyzeCandidateBuild, .. } => {
-                run(ctx, release, analysis(Which::Candidate, wishes), memory, tell).await?;
-            }
-            Action::MarkPass { task: Task::AnalyzePromotedBuild, .. } => {
-                run(ctx, release, analysis(Which::Promoted, wishes), memory, tell).await?;
-            }
-            Action::MarkPass { .. }
-            | Action::MarkFail { .. }
+            Action::MarkFail { .. }
             | Action::ResetTask { .. }
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. } => mark(ctx, release, action, tell).await?,
@@ -134,9 +126,6 @@ async fn mark(
         })
     };
     let (operations, told) = match action {
-        Action::MarkPass { task, note } => {
-            (vec![set(*task, TaskStatus::Pass, note)], format!("{task} marked Pass: {note}"))
-        }
         Action::MarkFail { task, note, blocker } => {
             let mut operations = vec![set(*task, TaskStatus::Fail, note)];
             operations.extend(blocker.as_ref().map(|found| {
@@ -173,7 +162,9 @@ async fn mark(
             })],
             format!("blocker added: {text}"),
         ),
-        Action::Run(_) | Action::Check(..) | Action::Analyze(_) | Action::Notify { .. } => return Ok(()),
+        Action::Run(_) | Action::Check(..) | Action::Analyze(_) | Action::Conclude { .. } | Action::Notify { .. } => {
+            return Ok(());
+        }
     };
     ctx.statebox.apply(release, &operations, told.as_str()).await?;
     tell(Event::Marked(told));

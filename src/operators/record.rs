@@ -117,7 +117,7 @@ fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option
             run.log.add(now, Level::Error, &reason.to_string());
             Some(SetTask {
                 result: say(TaskStatus::Fail),
-                class: Some("verdict".to_owned()),
+                class: Some(reason.class().as_str().to_owned()),
                 reason: Change::Set(reason.to_string()),
                 ..base(TaskStatus::Fail)
             })
