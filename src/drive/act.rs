@@ -1,5 +1,6 @@
 //! Carries a plan out: task runs through the one way in, marks through the state.
 
+use super::gather::owner;
 use super::memory::Memory;
 use super::{Event, Wishes};
 use crate::core::context::Context;
@@ -45,7 +46,13 @@ pub async fn carry_out(
             }
             Action::Notify { message, key } => {
                 memory.notified.insert(key.clone());
-                let text = notify::PlanMessage { text: &message.text, steps: &message.steps, links: &message.links };
+                let owner = owner(ctx, release, wishes);
+                let text = notify::PlanMessage {
+                    text: &message.text,
+                    steps: &message.steps,
+                    links: &message.links,
+                    owner: owner.as_deref(),
+                };
                 notify::of_plan(ctx, release, text, key).await;
             }
             Action::MarkFail { .. }

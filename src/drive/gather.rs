@@ -95,7 +95,8 @@ fn sits_out(wishes: &Wishes, class: ErrorClass) -> bool {
     wishes.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
 }
 
-fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {
+/// Who owns the release: named for this drive, else by the settings.
+pub(super) fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {
     let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
     wishes.email.clone().or_else(named).filter(|owner| !owner.is_empty())
 }

@@ -129,24 +129,29 @@ fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option
     }
 }
 
-/// A run that could not be carried out. An outage keeps the stored status: it is no verdict.
-fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
-    let now = run.ctx.clock.now();
-    run.log.add(now, Level::Error, &chain(error));
-    let before = run.state.status(run.task);
-    let stays = if run.notes().started { TaskStatus::InProgress } else { before };
-    let to = match error.class() {
+/// Is a run that broke off like this at its end? Otherwise the next one goes on.
+pub(super) fn is_end(error: &TaskError) -> bool {
+    match error.class() {
         ErrorClass::Transient
         | ErrorClass::RateLimit
         | ErrorClass::Corrupt
         | ErrorClass::Conflict
         | ErrorClass::NotReady
         | ErrorClass::Auth
-        | ErrorClass::Config => stays,
-        ErrorClass::Internal if matches!(error, TaskError::Cancelled) => stays,
-        ErrorClass::InvalidInput if matches!(error, TaskError::Refused { .. }) => stays,
-        ErrorClass::Internal | ErrorClass::NotFound | ErrorClass::InvalidInput => TaskStatus::Fail,
-    };
+        | ErrorClass::Config => false,
+        ErrorClass::Internal => !matches!(error, TaskError::Cancelled),
+        ErrorClass::InvalidInput => !matches!(error, TaskError::Refused { .. } | TaskError::DryRun { .. }),
+        ErrorClass::NotFound => true,
+    }
+}
+
+/// A run that could not be carried out. An outage keeps the stored status: it is no verdict.
+fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
+    let now = run.ctx.clock.now();
+    run.log.add(now, Level::Error, &chain(error));
+    let before = run.state.status(run.task);
+    let stays = if run.notes().started { TaskStatus::InProgress } else { before };
+    let to = if is_end(error) { TaskStatus::Fail } else { stays };
     if before == TaskStatus::Pass {
         return None;
     }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::notify::News;
 use super::steps::{job_of_run, stage_facts};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
@@ -75,8 +76,12 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
             async || Ok(of_queue(&jenkins.trigger(JOB, &parameters).await?, run.ctx.clock.now())),
         )
         .await?;
-    let verb = if started.is_new() { "triggered" } else { "found" };
+    let is_new = started.is_new();
+    let verb = if is_new { "triggered" } else { "found" };
     let job = started.into_inner();
+    if is_new {
+        run.news(News::JobStarted(job.clone()));
+    }
     run.info(format!("{verb} stage pipeline job: <{}>", job.url.as_deref().unwrap_or_default()));
     match follow(run, jenkins, job.clone()).await {
         Ok(outcome) => Ok(outcome),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::notify::News;
 use super::steps::shipment::{self, Shipment};
 use super::steps::{advisories, findings};
 use crate::core::clients::error::ClientError;
@@ -78,6 +79,7 @@ pub(super) async fn run(run: &Run<'_>, email: Option<&str>) -> Result<Outcome, T
     if writes.after_pass() && writes.done.load(Ordering::Relaxed) == 0 {
         return Ok(Outcome::Unchanged { why: summary });
     }
+    run.news(News::NewOwner { username: lead.username, email });
     Ok(Outcome::Passed { summary })
 }
 
@@ -210,6 +212,7 @@ fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
     let ids: Vec<_> = abnormal.iter().map(ToString::to_string).collect();
     let text = format!("Advisories in abnormal state (NEW_FILES instead of QE): {}", ids.join(", "));
     run.warn(&text);
+    run.news(News::AbnormalAdvisories(abnormal.to_vec()));
     findings::report(run, SOURCE, &text, true, &[Task::PushToCdnStaging]);
 }
 

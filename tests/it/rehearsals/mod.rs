@@ -13,6 +13,7 @@ mod image_consistency_check;
 mod image_signed_check;
 mod issues;
 mod kernel;
+mod notifications;
 mod people;
 mod push_to_cdn_staging;
 mod rehearse;
