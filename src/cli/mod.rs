@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod config;
+mod confirm;
 pub mod drive;
 pub mod exit;
 pub mod logging;
@@ -13,6 +14,7 @@ pub mod rehearse;
 pub mod render;
 pub mod sim;
 pub mod state;
+mod status;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -93,17 +93,17 @@ async fn run(
 fn request(task: Task, wishes: &Wishes) -> Option<TaskRequest> {
     Some(match task {
         Task::CreateTestReport => TaskRequest::CreateTestReport,
-        Task::TakeOwnership => TaskRequest::TakeOwnership { email: wishes.email.clone() },
+        Task::TakeOwnership => TaskRequest::TakeOwnership { email: wishes.email.clone(), reason: None },
         Task::CheckCveTrackerBug => TaskRequest::CheckCveTrackerBug,
         Task::CheckRhcosSecurityAlerts => TaskRequest::CheckRhcosSecurityAlerts,
-        Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false },
+        Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false, force: None },
         Task::ImageConsistencyCheck => TaskRequest::ImageConsistencyCheck { job: None },
         Task::StageTesting => TaskRequest::StageTesting { build: None, force: None },
         Task::ImageSignedCheck => TaskRequest::ImageSignedCheck,
         Task::AnalyzeCandidateBuild => analysis(Which::Candidate, wishes),
         Task::AnalyzePromotedBuild => analysis(Which::Promoted, wishes),
         Task::ChangeAdvisoryStatus => {
-            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: wishes.ignore_release_date }
+            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: wishes.ignore_release_date, reason: None }
         }
         Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs | Task::AddQeApproval => return None,
     })

@@ -90,6 +90,20 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     Ok(input)
 }
 
+/// The stored facts alone; everything that a service would have to tell is unknown.
+pub(super) fn stored(ctx: &Context, release: &ZStream, state: &State) -> Input {
+    let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
+    let nobody = Wishes::default();
+    input.policy = ctx.settings.stage_policy;
+    input.stall = stall_limits(ctx);
+    input.owner = owner(ctx, release, &nobody);
+    input.source = StateSource::StateBox;
+    from_state(&mut input, state, &Memory::default());
+    input.candidate_build = state.metadata().candidate_builds.get("x86_64").cloned();
+    decided(&mut input, state, &nobody);
+    input
+}
+
 /// A drive that stays waits for an outage to end; one that ends anyway tells the outage itself.
 fn sits_out(wishes: &Wishes, class: ErrorClass) -> bool {
     wishes.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
@@ -252,13 +266,10 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
     let candidate = input.candidate_build.clone();
     let approval_open = input.status(Task::ChangeAdvisoryStatus) != TaskStatus::NotStarted;
     let unknown = |error: TaskError| error.to_string();
-    let (promoted, shipped, states, candidate_file, promoted_file) = futures::join!(
-        promotion::phase(run),
-        shipment_facts(run, approval_open),
-        advisories_of(run),
-        record(run, candidate.as_deref()),
-        record(run, Some(&input.release)),
-    );
+    // One after the other: both ask for the same registry.
+    let records = async { (record(run, candidate.as_deref()).await, record(run, Some(&input.release)).await) };
+    let (promoted, shipped, states, (candidate_file, promoted_file)) =
+        futures::join!(promotion::phase(run), shipment_facts(run, approval_open), advisories_of(run), records,);
     input.promotion = match promoted {
         Ok(promotion) => Promotion::from_phase(promotion.phase()),
         Err(error) => Promotion::Unknown(unknown(error)),

@@ -7,7 +7,7 @@ use crate::core::error::ErrorClass;
 use crate::core::journal::Level;
 use crate::domain::dates::stamp;
 use crate::domain::state::entries::Intent;
-use crate::domain::state::operation::{Change, MetadataPatch, Operation, Override, SetTask};
+use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
 use crate::domain::task::{Outcome, Task, TaskStatus, marker};
 
 /// Stores In Progress with the intent of this run, before its first outside effect.
@@ -25,6 +25,22 @@ pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
     let message = format!("Update task: {}", run.task);
     run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
     Ok(())
+}
+
+/// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
+pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {
+    let Some(reason) = request.reason() else { return };
+    run.info(format!("reason given by {}: {reason}", run.ctx.actor));
+    if !matches!(outcome, Some(Outcome::Passed { .. } | Outcome::Waiting { .. })) {
+        return;
+    }
+    run.with_the_end(Operation::AddIssue(AddIssue {
+        text: format!("{} was run by {}; reason: {reason}", run.task, run.ctx.actor),
+        blocker: false,
+        related: vec![run.task],
+        source: None,
+        at: run.ctx.clock.now(),
+    }));
 }
 
 /// Records how the run ended; the stored status afterwards.

@@ -115,6 +115,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         ended = work => ended.unwrap_or_else(|_| Err(TaskError::Internal { assumed: format!("{task} does not panic") })),
         () = ctx.cancel.cancelled() => Err(TaskError::Cancelled),
     };
+    record::reason(&run, &request, ended.as_ref().ok());
     notify::after(&run, ended.as_ref()).await;
     let recorded = record::end(&run, &request, ended.as_ref()).await;
     let effects = run.effects_so_far();

@@ -24,7 +24,8 @@ async fn every_change_of_the_owner_is_told_once() {
         town.oar(&format!("--yes take-ownership -e {owner}@example.com")).await;
     }
 
-    let owners: Vec<_> = town.posted_messages().iter().filter_map(|m| Some(m.split_once("Owner: ")?.1.to_owned())).collect();
+    let owners: Vec<_> =
+        town.posted_messages().iter().filter_map(|m| Some(m.split_once("Owner: ")?.1.to_owned())).collect();
     assert_eq!(owners.len(), 3, "{}", told(&town));
     assert!(owners[0] == owners[2] && owners[0] != owners[1], "{owners:?}");
 
@@ -38,7 +39,7 @@ async fn art_is_told_of_advisories_that_are_still_being_filled() {
 
     town.oar("take-ownership -e lead@example.com").await;
     let told = told(&town);
-    assert!(told.contains("#team-art: <!subteam^") && told.contains("/advisory/170171|170171>"), "{told}");
+    assert!(told.contains("#forum-ocp-release: <!subteam^") && told.contains("/advisory/170171|170171>"), "{told}");
 
     town.finish();
 }
@@ -51,7 +52,10 @@ async fn art_is_told_of_missed_trackers_once() {
 
     town.oar("check-cve-tracker-bug").await;
     let first = told(&town);
-    assert!(first.contains("#team-art: <!subteam^") && first.contains("*[4.20.17]* 1 CVE trackers"), "{first}");
+    assert!(
+        first.contains("#forum-ocp-release: <!subteam^") && first.contains("*[4.20.17]* 1 CVE trackers"),
+        "{first}"
+    );
     assert!(first.contains("/browse/OCPBUGS-"), "{first}");
     town.oar("check-cve-tracker-bug").await;
     assert_eq!(told(&town), first);

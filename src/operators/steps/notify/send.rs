@@ -79,7 +79,8 @@ pub async fn after(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) {
 /// Tells that a state file was created; a warning when that was not possible.
 pub async fn state_file_created(ctx: &Context, release: &ZStream) -> Option<String> {
     let text = format!("{} is prepared: the state file {} was created.", bold(release), release.state_path());
-    alone(ctx, release, &Post::lead(format!("created/{release}"), text)).await.into_iter().next()
+    let warnings = alone(ctx, release, &Post::lead(format!("created/{release}"), text)).await;
+    (!warnings.is_empty()).then(|| warnings.join("; "))
 }
 
 /// A message of a plan, as far as people are told.
@@ -183,7 +184,7 @@ impl Prepared {
             Ok(true) => sent.is_new = true,
             // Whoever was not called before is not called now: no reason to complain again.
             Ok(false) => sent.warnings.clear(),
-            Err(error) => sent.warnings.push(format!("nobody was told on Slack: {}", told(&error))),
+            Err(error) => sent.warnings = vec![format!("nobody was told on Slack: {}", told(&error))],
         }
         let asked = &ctx.settings.slack;
         let (Some(channel), Some(thread)) = (&asked.channel, &asked.thread) else { return sent };
