@@ -12,5 +12,5 @@ use crate::operators::run::{TaskReport, run_task};
 ///
 /// As [`run_task`].
 pub async fn pass(ctx: &Context, release: &ZStream) -> Result<TaskReport, TaskFailure> {
-    run_task(ctx, release, TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false }).await
+    run_task(ctx, release, TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None }).await
 }

@@ -83,6 +83,9 @@ pub enum Command {
         /// Mail address of the owner
         #[arg(short, long, value_name = "ADDRESS")]
         email: Option<String>,
+        /// Why; recorded in the state
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// Look for CVE trackers that are attached to no advisory and no shipment
     CheckCveTrackerBug,
@@ -94,6 +97,12 @@ pub enum Command {
         /// Only look, start no push
         #[arg(long)]
         check_only: bool,
+        /// Push although a check before it is not done; needs --reason
+        #[arg(long, requires = "reason", conflicts_with = "check_only")]
+        force: bool,
+        /// Why; recorded in the state
+        #[arg(long, value_name = "TEXT", requires = "force")]
+        reason: Option<String>,
     },
     /// Start the image-consistency job, or look how it goes
     ImageConsistencyCheck {
@@ -116,7 +125,7 @@ pub enum Command {
         #[arg(long, requires = "reason")]
         force: bool,
         /// Why; recorded in the state
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", requires = "force")]
         reason: Option<String>,
     },
     /// Check that the promoted payload is signed on the public mirror
@@ -134,6 +143,9 @@ pub enum Command {
         /// Start earlier than one day before the release date
         #[arg(long)]
         ignore_release_date: bool,
+        /// Why; recorded in the state
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// Approve the shipment merge request, nothing else
     ///
@@ -246,7 +258,7 @@ pub struct Decide {
     #[arg(long, value_name = "DECISION", requires = "reason")]
     pub decide: Option<Decision>,
     /// Why; recorded in the state
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "decide")]
     pub reason: Option<String>,
 }
 
@@ -275,7 +287,7 @@ pub struct DriveArgs {
     #[arg(long, value_name = "BUILD=DECISION", requires = "reason")]
     pub decide: Option<String>,
     /// Why; recorded in the state
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "decide")]
     pub reason: Option<String>,
     /// Try a failed task again
     #[arg(long, value_name = "TASK")]

@@ -1,5 +1,7 @@
 //! `oar drive` and `oar plan`: the planner's words on a terminal.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::args::DriveArgs;
@@ -10,10 +12,10 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::task::Which;
+use crate::domain::task::{Task, Which};
 use crate::drive::{self, Event, Persistence, Wishes};
 use crate::operators::request::Verdict as Word;
-use crate::planner::messages::Message;
+use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 
 /// Shows what is next and why. Writes nothing.
@@ -30,16 +32,30 @@ pub(super) async fn plan(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
 pub(super) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
     let (release, ctx) = (call.release()?, call.context()?);
     let wishes = wishes(args)?;
-    let plan = run(call, &ctx, &release, &wishes).await?;
+    let mut troubles = BTreeMap::new();
+    let plan = run(call, &ctx, &release, &wishes, &mut troubles).await?;
     call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));
-    Ok(exit_of(&plan))
+    // With something left to do, what could not be done tells how this drive ended.
+    let trouble = troubles.values().next().filter(|_| matches!(plan.verdict, Verdict::Continue));
+    Ok(trouble.map_or_else(|| exit_of(&plan), |class| Exit::of_error(*class)))
 }
 
-async fn run(call: &Call, ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, Told> {
+async fn run(
+    call: &Call,
+    ctx: &Context,
+    release: &ZStream,
+    wishes: &Wishes,
+    troubles: &mut BTreeMap<Task, ErrorClass>,
+) -> Result<Plan, Told> {
     let (streams, json) = (call.outside.clone(), call.json);
     let clock = ctx.clock.clone();
     let mut tell = |event: Event<'_>| {
         // With --json the one document is the result; what happens on the way goes to stderr.
+        match &event {
+            Event::Ran(report) => drop(troubles.remove(&report.task)),
+            Event::CouldNot(failure) => drop(troubles.insert(failure.task, failure.error.class())),
+            Event::Marked(_) | Event::Waits { .. } => {}
+        }
         let lines = event_text(&event);
         let lines = format!("{} {}", stamp(clock.now()), lines);
         if json { streams.err.line(lines) } else { streams.out.line(lines) }
@@ -60,9 +76,17 @@ pub(super) fn exit_of(plan: &Plan) -> Exit {
     match plan.verdict {
         Verdict::Done | Verdict::Continue => Exit::Done,
         Verdict::Waiting { .. } => Exit::Waiting,
+        Verdict::NeedsPerson if lacks_credentials_only(plan) => Exit::Credential,
         Verdict::NeedsPerson => Exit::NeedsPerson,
         Verdict::Failed => Exit::Failed,
     }
+}
+
+/// Does a person have to do nothing but provide credentials?
+fn lacks_credentials_only(plan: &Plan) -> bool {
+    let mut asked = plan.messages.iter().filter(|message| message.severity() >= Severity::Action).peekable();
+    asked.peek().is_some()
+        && asked.all(|message| matches!(message.kind, Kind::CredentialMissing | Kind::KerberosNeeded))
 }
 
 fn wishes(args: DriveArgs) -> Result<Wishes, Told> {
@@ -155,7 +179,6 @@ fn names<'a>(tasks: impl Iterator<Item = &'a crate::domain::task::Task>) -> Stri
 }
 
 fn message_lines(message: &Message) -> Vec<String> {
-    use crate::planner::messages::Severity;
     let head = match message.severity() {
         Severity::Info => "note:    ",
         Severity::Wait => "wait:    ",
@@ -173,12 +196,12 @@ fn action_text(action: &Action) -> String {
     match action {
         Action::Run(task) => format!("run {task}"),
         Action::Check(task, job) => format!("look at {task} ({job})"),
-        Action::MarkPass { task, note } => format!("mark {task} Pass: {note}"),
         Action::MarkFail { task, note, .. } => format!("mark {task} Fail: {note}"),
         Action::ResetTask { task, note } => format!("put {task} back: {note}"),
         Action::ResolveIssue { issue, resolution } => format!("resolve issue {issue}: {resolution}"),
         Action::AddBlocker { text, .. } => format!("add a blocker: {text}"),
         Action::Analyze(which) => format!("analyse the {which} build"),
+        Action::Conclude { which, note } => format!("judge the {which} build: {note}"),
         Action::Notify { message, .. } => format!("tell people: {}", message.text),
     }
 }

@@ -5,6 +5,7 @@
 pub mod args;
 pub mod complete;
 pub mod config;
+mod confirm;
 pub mod drive;
 pub mod examples;
 pub mod exit;
@@ -18,6 +19,7 @@ pub mod render;
 pub mod shapes;
 pub mod sim;
 pub mod state;
+mod status;
 pub mod terminal;
 
 use std::io::IsTerminal as _;

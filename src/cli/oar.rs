@@ -2,17 +2,19 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
 use super::config::ConfigCommand;
+use super::confirm::confirm;
 use super::exit::Exit;
 use super::logging::LogClock;
 use super::outside::Outside;
 use super::render::{self, Told};
 use super::state::StateCommand;
-use super::{config, drive, man, rehearse, sim, state};
+use super::{config, drive, man, rehearse, sim, state, status};
 use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
@@ -27,7 +29,13 @@ use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
-use crate::operators::{compare_images, discovery, is_shipped, issues, metadata, run, status, update_task_status};
+use crate::operators::{
+    change_advisory_status, compare_images, discovery, is_shipped, issues, metadata, run, take_ownership,
+    update_task_status,
+};
+
+/// How long somebody at a terminal waits for one answer.
+const HASTE: Duration = Duration::from_secs(8);
 
 /// One call of the program, with what all commands share.
 #[derive(Debug)]
@@ -38,6 +46,8 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// Print JSON?
     pub json: bool,
+    /// Is every question answered with yes?
+    pub yes: bool,
     /// The release, when one was given.
     pub release: Option<ZStream>,
     clock: LogClock,
@@ -61,6 +71,7 @@ pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: L
         outside,
         cancel,
         json: cli.json,
+        yes: cli.yes,
         release: cli.release,
         clock,
         flags,
@@ -78,10 +89,26 @@ pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: L
 async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
     match command {
         Command::CreateTestReport => task(call, TaskRequest::CreateTestReport).await,
-        Command::TakeOwnership { email } => task(call, TaskRequest::TakeOwnership { email }).await,
+        Command::TakeOwnership { email, reason } => {
+            let request = TaskRequest::TakeOwnership { email, reason };
+            let (release, ctx) = (call.release()?, call.context()?);
+            if let (TaskRequest::TakeOwnership { email, .. }, false) = (&request, call.yes) {
+                // Without credentials the task itself says what is missing.
+                let will = match ctx.require(request.needs()) {
+                    Ok(()) => take_ownership::will(&ctx, &release, email.as_deref()).await,
+                    Err(_) => Ok(Vec::new()),
+                };
+                let what = format!("taking over {release}");
+                confirm(call, &what, &will.map_err(|error| call.told_task(&what, error))?).await?;
+            }
+            task(call, request).await
+        }
         Command::CheckCveTrackerBug => task(call, TaskRequest::CheckCveTrackerBug).await,
         Command::CheckRhcosSecurityAlerts => task(call, TaskRequest::CheckRhcosSecurityAlerts).await,
-        Command::PushToCdnStaging { check_only } => task(call, TaskRequest::PushToCdnStaging { check_only }).await,
+        Command::PushToCdnStaging { check_only, force, reason } => {
+            let force = reason.filter(|_| force);
+            task(call, TaskRequest::PushToCdnStaging { check_only, force }).await
+        }
         Command::ImageConsistencyCheck { local: true, arch, .. } => {
             task(call, TaskRequest::CompareImages { arches: arch }).await
         }
@@ -95,17 +122,14 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::ImageSignedCheck => task(call, TaskRequest::ImageSignedCheck).await,
         Command::AnalyzeCandidateBuild(decide) => analyze(call, Which::Candidate, decide).await,
         Command::AnalyzePromotedBuild(decide) => analyze(call, Which::Promoted, decide).await,
-        Command::ChangeAdvisoryStatus { ignore_release_date } => {
-            task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date }).await
-        }
-        Command::Status => {
+        Command::ChangeAdvisoryStatus { ignore_release_date, reason } => {
             let (release, ctx) = (call.release()?, call.context()?);
-            let view = status::of(&ctx, &release)
-                .await
-                .map_err(|error| call.told_task(&format!("the status of {release} cannot be shown"), error))?;
-            call.show(&view.text(), &view.json());
-            Ok(Exit::Done)
+            let what = format!("the final approval of {release}");
+            let will = change_advisory_status::will(&ctx, &release, ignore_release_date).await;
+            confirm(call, &what, &will.map_err(|error| call.told_task(&what, error))?).await?;
+            task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason }).await
         }
+        Command::Status => status::status(call).await,
         Command::AddQeApproval => task(call, TaskRequest::AddQeApproval).await,
         Command::IsShipped => {
             let (ctx, release) = (call.context()?, call.release()?);
@@ -130,6 +154,9 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::UpdateTaskStatus { task, status, reason, override_ } => {
             let (release, ctx) = (call.release()?, call.context()?);
             let by_hand = update_task_status::ByHand { task, status, reason, may_change_pass: override_ };
+            let what = format!("changing {task} of {release}");
+            let will = update_task_status::will(&ctx, &release, &by_hand).await;
+            confirm(call, &what, &will.map_err(|error| call.told_task(&what, error))?).await?;
             let told = update_task_status::run(&ctx, &release, by_hand).await;
             let told = told.map_err(|error| call.told_task(&format!("{task} of {release} could not be set"), error))?;
             call.show(&told, &serde_json::json!({ "ok": true, "summary": told }));
@@ -216,7 +243,12 @@ async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
     let (release, ctx) = (call.release()?, call.context()?);
     let told = match command {
         IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,
-        IssueCommand::Resolve { issue, resolution } => issues::resolve(&ctx, &release, &issue, &resolution).await,
+        IssueCommand::Resolve { issue, resolution } => {
+            let what = format!("resolving an issue of {release}");
+            let will = issues::will_resolve(&ctx, &release, &issue).await;
+            confirm(call, &what, &will.map_err(|error| call.told_task(&what, error))?).await?;
+            issues::resolve(&ctx, &release, &issue, &resolution).await
+        }
         IssueCommand::List => issues::list(&ctx, &release).await,
     };
     let told = told.map_err(|error| call.told_task(&format!("the issues of {release} could not be handled"), error))?;
@@ -340,7 +372,27 @@ impl Call {
     ///
     /// Settings that cannot be used, or a missing credential of the state store.
     pub fn context(&self) -> Result<Context, Told> {
-        let settings = Arc::new(self.settings()?);
+        self.context_with(self.settings()?)
+    }
+
+    /// The same for somebody who waits at a terminal for a picture: each service is asked once, for seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::context`].
+    pub fn hasty_context(&self) -> Result<Context, Told> {
+        let mut settings = self.settings()?;
+        let http = &mut settings.http;
+        http.tries = 1;
+        http.total_timeout = http.total_timeout.min(HASTE);
+        http.read_timeout = http.read_timeout.min(HASTE);
+        http.read_timeouts.clear();
+        http.connect_timeout = http.connect_timeout.min(HASTE);
+        self.context_with(settings)
+    }
+
+    fn context_with(&self, settings: Settings) -> Result<Context, Told> {
+        let settings = Arc::new(settings);
         let clock =
             Context::clock_of(&settings).map_err(|error| told_config("the environment of this call", &error))?;
         // A second context of one call keeps the first clock.

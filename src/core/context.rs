@@ -30,7 +30,7 @@ use super::clients::registry::Registry;
 use super::clients::release_controller::ReleaseController;
 use super::clients::service::Service;
 use super::clients::signatures::Signatures;
-use super::clients::slack::Slack;
+use super::clients::slack::{Names, Slack};
 use super::clock::{Clock, SimulatorClock};
 use super::config::credentials::Credential;
 use super::config::error::ConfigError;
@@ -64,6 +64,8 @@ pub struct Context {
     http: Http,
     /// One pace for all starts of Prow jobs, whoever asks.
     pacer: Arc<Pacer>,
+    /// People and groups of Slack that were looked up.
+    slack_names: Names,
 }
 
 /// What was asked for beside the task.
@@ -112,7 +114,19 @@ impl Context {
         let pace = &settings.prow;
         let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
         let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
-        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, pacer })
+        Ok(Self {
+            clock,
+            cancel,
+            settings,
+            statebox,
+            repo,
+            home,
+            actor,
+            options,
+            http,
+            pacer,
+            slack_names: Names::default(),
+        })
     }
 
     /// The clock that the settings ask for: the machine's, or the simulator's.
@@ -263,7 +277,8 @@ impl Context {
 
     /// Slack.
     pub fn slack(&self) -> Slack {
-        Slack::new(self.service(Service::Slack, self.bearer(Credential::SlackBotToken)))
+        let slack = Slack::new(self.service(Service::Slack, self.bearer(Credential::SlackBotToken)));
+        slack.knowing(self.slack_names.clone())
     }
 
     /// A service without address answers every call with "no usable address"; the settings name its variable.

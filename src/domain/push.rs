@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 
+use super::task::{ClosedGate, Task, TaskStatus};
+
 /// Push jobs take 30 to 60 minutes, some a night.
 pub const RECHECK: SignedDuration = SignedDuration::from_mins(10);
 
@@ -15,6 +17,19 @@ pub const STALLED_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 /// A target is pushed once and at most three times again; then a person has to look.
 pub const TRIES: usize = 4;
+
+/// What keeps a push from starting: trackers have to be checked, alerts have to be looked at.
+///
+/// `alerts` is nothing in the Errata flow, which has no such check. Bad alerts hold back the approval, not the
+/// push, so a Fail counts as looked at.
+pub fn closed(trackers: TaskStatus, alerts: Option<TaskStatus>) -> Option<ClosedGate> {
+    if trackers != TaskStatus::Pass {
+        return Some(ClosedGate::Prerequisite { task: Task::CheckCveTrackerBug, status: trackers });
+    }
+    let open = |status: &TaskStatus| matches!(status, TaskStatus::NotStarted | TaskStatus::InProgress);
+    let status = alerts.filter(open)?;
+    Some(ClosedGate::Prerequisite { task: Task::CheckRhcosSecurityAlerts, status })
+}
 
 /// State of one push job as the Errata Tool spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! When stage testing may start, and its neighbour image consistency.
 
+use std::str::FromStr;
+
 use super::task::{ClosedGate, StageRelease, Task, TaskStatus};
 
 /// How strictly stage testing waits for the verdict on the promoted build.
@@ -10,6 +12,18 @@ pub enum StagePolicy {
     Strict,
     /// It is enough that the promoted build is not rejected; saves up to 6 h, may test a build in vain.
     Overlap,
+}
+
+impl FromStr for StagePolicy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "strict" => Ok(Self::Strict),
+            "overlap" => Ok(Self::Overlap),
+            _ => Err(()),
+        }
+    }
 }
 
 /// What both stage tasks look at.

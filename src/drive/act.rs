@@ -1,5 +1,6 @@
 //! Carries a plan out: task runs through the one way in, marks through the state.
 
+use super::gather::owner;
 use super::memory::Memory;
 use super::{Event, Wishes};
 use crate::core::context::Context;
@@ -40,23 +41,21 @@ pub async fn carry_out(
                 let Some(request) = request(*task, wishes) else { continue };
                 run(ctx, release, request, memory, tell).await?;
             }
-            Action::Analyze(which) => {
+            Action::Analyze(which) | Action::Conclude { which, .. } => {
                 run(ctx, release, analysis(*which, wishes), memory, tell).await?;
             }
             Action::Notify { message, key } => {
                 memory.notified.insert(key.clone());
-                let text = notify::PlanMessage { text: &message.text, steps: &message.steps, links: &message.links };
+                let owner = owner(ctx, release, wishes);
+                let text = notify::PlanMessage {
+                    text: &message.text,
+                    steps: &message.steps,
+                    links: &message.links,
+                    owner: owner.as_deref(),
+                };
                 notify::of_plan(ctx, release, text, key).await;
             }
-            // The operator stores the evidence (counts, jobs); a bare mark would say only that it passed.
-            Action::MarkPass { task: Task::AnalyzeCandidateBuild, .. } => {
-                run(ctx, release, analysis(Which::Candidate, wishes), memory, tell).await?;
-            }
-            Action::MarkPass { task: Task::AnalyzePromotedBuild, .. } => {
-                run(ctx, release, analysis(Which::Promoted, wishes), memory, tell).await?;
-            }
-            Action::MarkPass { .. }
-            | Action::MarkFail { .. }
+            Action::MarkFail { .. }
             | Action::ResetTask { .. }
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. } => mark(ctx, release, action, tell).await?,
@@ -94,17 +93,17 @@ async fn run(
 fn request(task: Task, wishes: &Wishes) -> Option<TaskRequest> {
     Some(match task {
         Task::CreateTestReport => TaskRequest::CreateTestReport,
-        Task::TakeOwnership => TaskRequest::TakeOwnership { email: wishes.email.clone() },
+        Task::TakeOwnership => TaskRequest::TakeOwnership { email: wishes.email.clone(), reason: None },
         Task::CheckCveTrackerBug => TaskRequest::CheckCveTrackerBug,
         Task::CheckRhcosSecurityAlerts => TaskRequest::CheckRhcosSecurityAlerts,
-        Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false },
+        Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false, force: None },
         Task::ImageConsistencyCheck => TaskRequest::ImageConsistencyCheck { job: None },
         Task::StageTesting => TaskRequest::StageTesting { build: None, force: None },
         Task::ImageSignedCheck => TaskRequest::ImageSignedCheck,
         Task::AnalyzeCandidateBuild => analysis(Which::Candidate, wishes),
         Task::AnalyzePromotedBuild => analysis(Which::Promoted, wishes),
         Task::ChangeAdvisoryStatus => {
-            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: wishes.ignore_release_date }
+            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: wishes.ignore_release_date, reason: None }
         }
         Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs | Task::AddQeApproval => return None,
     })
@@ -134,9 +133,6 @@ async fn mark(
         })
     };
     let (operations, told) = match action {
-        Action::MarkPass { task, note } => {
-            (vec![set(*task, TaskStatus::Pass, note)], format!("{task} marked Pass: {note}"))
-        }
         Action::MarkFail { task, note, blocker } => {
             let mut operations = vec![set(*task, TaskStatus::Fail, note)];
             operations.extend(blocker.as_ref().map(|found| {
@@ -173,7 +169,9 @@ async fn mark(
             })],
             format!("blocker added: {text}"),
         ),
-        Action::Run(_) | Action::Check(..) | Action::Analyze(_) | Action::Notify { .. } => return Ok(()),
+        Action::Run(_) | Action::Check(..) | Action::Analyze(_) | Action::Conclude { .. } | Action::Notify { .. } => {
+            return Ok(());
+        }
     };
     ctx.statebox.apply(release, &operations, told.as_str()).await?;
     tell(Event::Marked(told));

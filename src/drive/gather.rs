@@ -2,41 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::memory::Memory;
 use super::{Persistence, Wishes};
 use crate::core::clients::negotiate::Kerberos;
 use crate::core::clients::service::Service;
 use crate::core::config::credentials::Credential;
-use crate::core::config::settings::StagePolicy as StageSetting;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
-use crate::core::records;
-use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::acceptance::RecordVerdict;
 use crate::domain::approval;
 use crate::domain::assembly::Assembly;
 use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState as GitlabState;
-use crate::domain::stage::StagePolicy;
 use crate::domain::state::entries::{Decision, TaskEntry};
 use crate::domain::state::view::State;
-use crate::domain::task::{Flow, Task, TaskStatus, Which};
+use crate::domain::task::{Flow, Task, TaskStatus, VerdictClass, Which};
 use crate::domain::withdrawal;
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::{advisories, promotion, shipment};
+use crate::operators::steps::{advisories, build_record, promotion, shipment};
 use crate::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
-    StateSource, TaskFacts,
+    StallLimits, StateSource, TaskFacts,
 };
 use crate::planner::old_fail::{self, FailCause};
-
-/// Records are judged for this architecture.
-const ARCH: &str = "amd64";
 
 /// Looks at the world. Reads only.
 ///
@@ -48,10 +42,8 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     input.ignore_release_date = wishes.ignore_release_date;
     input.retry = memory.retry;
     input.notified = memory.notified.clone();
-    input.policy = match ctx.settings.stage_policy {
-        StageSetting::Strict => StagePolicy::Strict,
-        StageSetting::Overlap => StagePolicy::Overlap,
-    };
+    input.policy = ctx.settings.stage_policy;
+    input.stall = stall_limits(ctx);
     input.owner = owner(ctx, release, wishes);
     let state = match ctx.statebox.load(release).await {
         Ok(Some(loaded)) => loaded.state,
@@ -67,7 +59,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     };
     input.source = StateSource::StateBox;
     let run = Run::observe(ctx, release, state)?;
-    from_state(&mut input, &run.state, wishes, memory);
+    from_state(&mut input, &run.state, memory);
     lacking(&mut input, ctx, memory);
     ticket(&mut input, ctx).await;
     let assembly = match run.assembly().await {
@@ -92,10 +84,24 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     if input.flow == Flow::Errata {
         return Ok(input);
     }
-    let candidate = run.state.metadata().candidate_builds.get("x86_64").cloned();
-    input.candidate_build = candidate.or_else(|| assembly.candidate_builds.get("x86_64").cloned());
+    input.candidate_build = build_record::build_of(&run, Which::Candidate).await?;
+    decided(&mut input, &run.state, wishes);
     from_services(&mut input, &run).await;
     Ok(input)
+}
+
+/// The stored facts alone; everything that a service would have to tell is unknown.
+pub(super) fn stored(ctx: &Context, release: &ZStream, state: &State) -> Input {
+    let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
+    let nobody = Wishes::default();
+    input.policy = ctx.settings.stage_policy;
+    input.stall = stall_limits(ctx);
+    input.owner = owner(ctx, release, &nobody);
+    input.source = StateSource::StateBox;
+    from_state(&mut input, state, &Memory::default());
+    input.candidate_build = state.metadata().candidate_builds.get("x86_64").cloned();
+    decided(&mut input, state, &nobody);
+    input
 }
 
 /// A drive that stays waits for an outage to end; one that ends anyway tells the outage itself.
@@ -103,7 +109,8 @@ fn sits_out(wishes: &Wishes, class: ErrorClass) -> bool {
     wishes.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
 }
 
-fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {
+/// Who owns the release: named for this drive, else by the settings.
+pub(super) fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {
     let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
     wishes.email.clone().or_else(named).filter(|owner| !owner.is_empty())
 }
@@ -112,7 +119,7 @@ fn not_ready(assembly: &Assembly) -> Vec<String> {
     assembly.not_ready.iter().map(|gap| format!("{}: {}", gap.entry, gap.why)).collect()
 }
 
-fn from_state(input: &mut Input, state: &State, wishes: &Wishes, memory: &Memory) {
+fn from_state(input: &mut Input, state: &State, memory: &Memory) {
     input.release_date = state.metadata().release_date.as_deref().and_then(dates::release_date);
     for entry in state.tasks() {
         if let (Some(task), Some(status)) = (entry.task(), entry.status.known()) {
@@ -136,20 +143,40 @@ fn from_state(input: &mut Input, state: &State, wishes: &Wishes, memory: &Memory
         let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
         withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
     });
+}
+
+/// What was decided about the two builds that are meant now.
+fn decided(input: &mut Input, state: &State, wishes: &Wishes) {
     let decisions = state.metadata().decisions;
-    input.candidate_verdict = verdict(&decisions, Which::Candidate, wishes);
-    input.promoted_verdict = verdict(&decisions, Which::Promoted, wishes);
+    let candidate = input.candidate_build.clone().unwrap_or_default();
+    input.candidate_verdict = verdict(&decisions, Which::Candidate, &candidate, wishes);
+    input.promoted_verdict = verdict(&decisions, Which::Promoted, &input.release, wishes);
+}
+
+fn stall_limits(ctx: &Context) -> StallLimits {
+    let set = &ctx.settings.stall;
+    let length = |limit: std::time::Duration| SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
+    StallLimits {
+        promotion: length(set.promotion),
+        test_file: length(set.test_file),
+        aggregation: length(set.aggregation),
+        analysis: length(set.analysis),
+        push: length(set.push),
+        stage_release: length(set.stage_release),
+        image_consistency: length(set.image_consistency),
+        stage_testing: length(set.stage_testing),
+    }
 }
 
 fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
     let last = entry.attempts.last();
     let fail_cause = (status == TaskStatus::Fail).then(|| match last.and_then(|attempt| attempt.class.as_deref()) {
         Some("transient" | "rate-limit" | "corrupt" | "conflict") => FailCause::Transient,
-        Some("verdict") if entry.reason.as_deref().is_some_and(|why| why.contains("was not public by")) => {
-            FailCause::TimedOut
-        }
-        Some("verdict") if entry.job_ref.is_some() => FailCause::JobFailed,
-        Some(_) => FailCause::Permanent,
+        Some(class) => match class.parse() {
+            Ok(VerdictClass::Deadline) => FailCause::TimedOut,
+            Ok(VerdictClass::Job) => FailCause::JobFailed,
+            Ok(VerdictClass::Verdict) | Err(()) => FailCause::Permanent,
+        },
         None => old_fail::classify(entry.result.as_deref().unwrap_or_default()),
     });
     TaskFacts {
@@ -191,7 +218,7 @@ fn issues(state: &State) -> Issues {
     issues
 }
 
-fn verdict(decisions: &[Decision], which: Which, wishes: &Wishes) -> BuildVerdict {
+fn verdict(decisions: &[Decision], which: Which, build: &str, wishes: &Wishes) -> BuildVerdict {
     if let Some((_, word)) = wishes.decide.as_ref().filter(|(meant, _)| *meant == which) {
         let reason = word.reason.clone();
         return match word.accept {
@@ -199,7 +226,7 @@ fn verdict(decisions: &[Decision], which: Which, wishes: &Wishes) -> BuildVerdic
             false => BuildVerdict::Reject { reason, at: None },
         };
     }
-    match decisions.iter().rev().find(|decision| decision.which == which) {
+    match decisions.iter().rev().find(|decision| decision.is_about(which, build)) {
         Some(word) if word.accept => BuildVerdict::Accept { reason: word.reason.clone(), at: word.at },
         Some(word) => BuildVerdict::Reject { reason: word.reason.clone(), at: word.at },
         None => BuildVerdict::None,
@@ -239,13 +266,10 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
     let candidate = input.candidate_build.clone();
     let approval_open = input.status(Task::ChangeAdvisoryStatus) != TaskStatus::NotStarted;
     let unknown = |error: TaskError| error.to_string();
-    let (promoted, shipped, states, candidate_file, promoted_file) = futures::join!(
-        promotion::phase(run),
-        shipment_facts(run, approval_open),
-        advisories_of(run),
-        record(run, candidate.as_deref()),
-        record(run, Some(&input.release)),
-    );
+    // One after the other: both ask for the same registry.
+    let records = async { (record(run, candidate.as_deref()).await, record(run, Some(&input.release)).await) };
+    let (promoted, shipped, states, (candidate_file, promoted_file)) =
+        futures::join!(promotion::phase(run), shipment_facts(run, approval_open), advisories_of(run), records,);
     input.promotion = match promoted {
         Ok(promotion) => Promotion::from_phase(promotion.phase()),
         Err(error) => Promotion::Unknown(unknown(error)),
@@ -322,16 +346,11 @@ async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, Advisory>, Task
 
 async fn record(run: &Run<'_>, build: Option<&str>) -> RecordState {
     let Some(build) = build else { return RecordState::Missing };
-    let texts = async {
-        let record = records::record(&run.ctx.repo, &run.ctx.settings.state.record_branch, build, ARCH).await?;
-        let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
-        Ok::<_, TaskError>((record, registry))
-    };
-    let (record, registry) = match texts.await {
-        Ok(texts) => texts,
+    let verdict = match build_record::verdict(run, build).await {
+        Ok(verdict) => verdict,
         Err(error) => return RecordState::Unknown { why: error.to_string() },
     };
-    match acceptance::judge(build, record.as_deref(), registry.as_deref()) {
+    match verdict {
         RecordVerdict::Missing => RecordState::Missing,
         RecordVerdict::NotStarted => RecordState::NotStarted,
         RecordVerdict::Aggregating { missing } => RecordState::Aggregating { missing },

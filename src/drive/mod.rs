@@ -15,6 +15,7 @@ use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreFault;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
+use crate::domain::state::view::State;
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::request::Verdict;
 use crate::operators::run::TaskReport;
@@ -109,6 +110,11 @@ pub async fn drive(
 pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, TaskError> {
     ctx.clock.refresh().await;
     Ok(plan(&gather::input(ctx, release, wishes, &Memory::default()).await?))
+}
+
+/// What is next as far as the stored state tells: no service is asked.
+pub fn stored(ctx: &Context, release: &ZStream, state: &State) -> Plan {
+    plan(&gather::stored(ctx, release, state))
 }
 
 /// Is this the kind of trouble that ends by itself?

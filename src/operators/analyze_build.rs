@@ -3,13 +3,10 @@
 use super::error::TaskError;
 use super::request::Verdict;
 use super::run::Run;
-use crate::core::records;
-use crate::domain::acceptance::{self, RecordVerdict};
+use super::steps::build_record;
+use crate::domain::acceptance::RecordVerdict;
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{ClosedGate, FailReason, Outcome, Which};
-
-/// Records are judged for this architecture; others follow it.
-const ARCH: &str = "amd64";
 
 /// Judges the record of the candidate or the promoted build; `decide` is a person's word about it.
 ///
@@ -19,20 +16,15 @@ const ARCH: &str = "amd64";
 ///
 /// Build data or the record store do not answer.
 pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -> Result<Outcome, TaskError> {
-    let build = match which {
-        Which::Promoted => run.release.to_string(),
-        Which::Candidate => match candidate(run).await? {
-            Some(build) => build,
-            None => return Ok(passed(run, which, "not applicable: build data names no candidate build".to_owned())),
-        },
+    let Some(build) = build_record::build_of(run, which).await? else {
+        return Ok(passed(run, which, "not applicable: build data names no candidate build".to_owned()));
     };
-    let record = records::record(&run.ctx.repo, &run.ctx.settings.state.record_branch, &build, ARCH).await?;
-    let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
-    let verdict = acceptance::judge(&build, record.as_deref(), registry.as_deref());
+    let verdict = build_record::verdict(run, &build).await?;
     run.info(format!("test record of {build}: {}", words(&verdict)));
     if let Some(word) = decide {
         run.with_the_end(Operation::Decide {
             which,
+            build: build.clone(),
             accept: word.accept,
             reason: word.reason.clone(),
             by: run.ctx.actor.clone(),
@@ -41,7 +33,7 @@ pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -
     }
     let stored = || {
         let decisions = run.state.metadata().decisions;
-        let last = decisions.into_iter().rev().find(|decision| decision.which == which)?;
+        let last = decisions.into_iter().rev().find(|decision| decision.is_about(which, &build))?;
         Some(Verdict { accept: last.accept, reason: last.reason })
     };
     let word = decide.cloned().or_else(stored);
@@ -95,12 +87,6 @@ fn words(verdict: &RecordVerdict) -> String {
         RecordVerdict::Rejected { summary, failed } => format!("{summary}; failed: {}", failed.join(", ")),
         RecordVerdict::Invalid { why } => why.clone(),
     }
-}
-
-/// The nightly that build data names now; an older copy in the state file serves when it names none.
-async fn candidate(run: &Run<'_>) -> Result<Option<String>, TaskError> {
-    let fresh = run.assembly().await?.candidate_builds.get("x86_64").cloned();
-    Ok(fresh.or_else(|| run.state.metadata().candidate_builds.get("x86_64").cloned()))
 }
 
 /// A build that passed closes what an earlier verdict had opened.

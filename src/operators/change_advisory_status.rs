@@ -8,8 +8,10 @@ use super::steps::advisories::Advisory;
 use super::steps::approval::{self, Objection};
 use super::steps::kernel::{self, KernelObjection};
 use super::steps::shipment;
+use crate::core::context::Context;
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::dates;
+use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatus, WaitingOn};
@@ -101,6 +103,33 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
         false => format!("the shipment is approved and advisories {} are in REL_PREP or later", ids.join(", ")),
     };
     Ok(Outcome::Passed { summary })
+}
+
+/// What the first pass of an approval is going to do that nobody takes back; nothing when this pass would not
+/// begin one. Reads the stored state only.
+///
+/// # Errors
+///
+/// The state cannot be read.
+pub async fn will(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Vec<String>, TaskError> {
+    ctx.clock.refresh().await;
+    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Vec::new()) };
+    let run = Run::observe(ctx, release, loaded.state)?;
+    let status = run.state.status(Task::ChangeAdvisoryStatus);
+    let metadata = run.state.metadata();
+    let begins = matches!(status, TaskStatus::NotStarted | TaskStatus::Fail);
+    let Some(mr) = metadata.shipment_mr.filter(|_| begins) else { return Ok(Vec::new()) };
+    if closed(&run, Flow::Konflux, ignore_release_date).is_some() {
+        return Ok(Vec::new());
+    }
+    let managed = metadata.advisory_ids.iter().filter(|(impetus, _)| impetus.as_str() != "microshift");
+    let advisories: Vec<_> = managed.map(|(impetus, id)| format!("{id} ({impetus})")).collect();
+    let mut will = vec![
+        format!("approve the merge request {mr}"),
+        format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
+    ];
+    will.extend(metadata.jira_ticket.map(|ticket| format!("close the QE sub-tasks of {ticket}")));
+    Ok(will)
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.

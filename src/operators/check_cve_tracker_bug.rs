@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::notify::News;
 use super::steps::{advisories, findings, shipment};
 use crate::core::clients::elliott::{BuildSystem, ElliottError, Trackers, keys_in};
 use crate::core::clients::process::ProcessError;
@@ -117,6 +118,7 @@ fn judge(run: &Run<'_>, missed: BTreeSet<JiraKey>) -> Outcome {
     let new: BTreeSet<_> = missed.difference(&announced).cloned().collect();
     if !new.is_empty() {
         run.info(format!("not announced before: {}", join(&new)));
+        run.news(News::MissedTrackers(new));
     }
     let blocking = run.ctx.settings.cve_check_blocking;
     findings::report(run, SOURCE, &issue_text(&missed), blocking, &[Task::CheckCveTrackerBug]);

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::error::TaskError;
 use super::run::Run;
 use super::steps::findings;
+use super::steps::notify::News;
 use crate::core::clients::errata::{Alert, ErratumKind, SecurityAlerts};
 use crate::domain::ids::AdvisoryId;
 use crate::domain::task::{ClosedGate, Outcome, Task, WaitingOn};
@@ -72,6 +73,11 @@ fn judge(run: &Run<'_>, id: AdvisoryId, alerts: &SecurityAlerts) -> Outcome {
     for alert in &blocking {
         run.info(format!("blocking alert: {}", in_words(alert)));
     }
+    let alerts = match blocking.is_empty() {
+        true => vec!["named by none of its alerts".to_owned()],
+        false => blocking.iter().map(|alert| short(alert)).collect(),
+    };
+    run.news(News::BlockingAlerts { advisory: id, alerts });
     findings::report(run, SOURCE, &issue_text(id, &blocking), true, &[Task::ChangeAdvisoryStatus]);
     let count = blocking.len().max(1);
     Outcome::Passed {

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::notify::News;
 use super::steps::{image_health, job_of_run, stage_facts};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
@@ -42,9 +43,6 @@ const STRANGERS: usize = 5;
 ///
 /// Our inability to find out or to act.
 pub(super) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) -> Result<Outcome, TaskError> {
-    if run.state.status(run.task) == TaskStatus::Pass {
-        return Ok(Outcome::Unchanged { why: "the image consistency check has passed".to_owned() });
-    }
     let prow = run.ctx.prow();
     let entry = run.state.task(run.task);
     let stored = entry.as_ref().and_then(|entry| job_trace::current(entry, job_trace::consistency_job));
@@ -97,8 +95,13 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
             async || Ok((run.ctx.gangway().start(&order).await?, ProwState::Triggered)),
         )
         .await?;
-    let verb = if started.is_new() { "Triggered" } else { "Found" };
+    let is_new = started.is_new();
+    let verb = if is_new { "Triggered" } else { "Found" };
     let (id, state) = started.into_inner();
+    if is_new {
+        let (id, triggered_at) = (id.to_string(), Some(run.ctx.clock.now()));
+        run.news(News::JobStarted(JobRef { system: JobSystem::Prow, id, url: None, triggered_at }));
+    }
     run.info(format!("{verb} image consistency check Prow job: {id}"));
     if state.is_final() {
         return Ok(match check(run, prow, &id).await? {

@@ -8,7 +8,7 @@ use crate::core::statebox::error::{StoreError, StoreFault};
 use crate::core::statebox::later::Stored;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
-use crate::domain::state::operation::{AddIssue, Operation, Rejection};
+use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};
 use crate::domain::task::Task;
 
 /// Text and data of an answer.
@@ -54,6 +54,30 @@ pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution:
     Ok(answer.unwrap_or_else(|| said("the issue is resolved already; nothing to do")))
 }
 
+/// The open blocker that resolving `search` closes; nothing when it closes none.
+///
+/// # Errors
+///
+/// The state cannot be read.
+pub async fn will_resolve(ctx: &Context, release: &ZStream, search: &str) -> Result<Vec<String>, TaskError> {
+    let state = match ctx.statebox.load(release).await {
+        Ok(loaded) => loaded.map(|loaded| loaded.state),
+        Err(error) if error.is_outage() => ctx.statebox.last_seen(release),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(state) = state else { return Ok(Vec::new()) };
+    let at = ctx.clock.now();
+    let resolve = Operation::ResolveIssue { search: search.to_owned(), resolution: "-".to_owned(), at };
+    let Applied::Changed(after) = resolve.apply(&state, at) else { return Ok(Vec::new()) };
+    let closed =
+        state.issues().into_iter().zip(after.issues()).filter(|(old, new)| old.is_open_blocker() && new.resolved);
+    Ok(closed.map(|(old, _)| format!("resolve the blocker {} ({}): {}", old.id, concerned(&old), old.issue)).collect())
+}
+
+fn concerned(issue: &Issue) -> String {
+    if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") }
+}
+
 /// Lists all issues, open ones first.
 ///
 /// # Errors
@@ -97,8 +121,7 @@ fn listing(release: &ZStream, mut issues: Vec<Issue>) -> Answer {
             (false, true) => "BLOCKER",
             (false, false) => "note",
         };
-        let tasks =
-            if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") };
+        let tasks = concerned(issue);
         let resolution = issue.resolution.as_deref().map(|text| format!("\n          -> {text}")).unwrap_or_default();
         format!("{}  {kind:<8}  {} ({tasks}){resolution}", issue.id, issue.issue)
     };

@@ -39,16 +39,18 @@ async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskE
         TaskRequest::CreateTestReport => {
             Ok(Outcome::Unchanged { why: "the state file is made before a run begins".to_owned() })
         }
-        TaskRequest::TakeOwnership { email } => take_ownership::run(run, email.as_deref()).await,
+        TaskRequest::TakeOwnership { email, .. } => take_ownership::run(run, email.as_deref()).await,
         TaskRequest::CheckCveTrackerBug => check_cve_tracker_bug::run(run).await,
         TaskRequest::CheckRhcosSecurityAlerts => check_rhcos_security_alerts::run(run).await,
-        TaskRequest::PushToCdnStaging { check_only } => push_to_cdn_staging::run(run, *check_only).await,
+        TaskRequest::PushToCdnStaging { check_only, force } => {
+            push_to_cdn_staging::run(run, *check_only, force.as_deref()).await
+        }
         TaskRequest::ImageConsistencyCheck { job } => image_consistency_check::run(run, job.as_ref()).await,
         TaskRequest::CompareImages { arches } => image_consistency_check::run_here(run, arches).await,
         TaskRequest::StageTesting { build, force } => stage_testing::run(run, *build, force.as_deref()).await,
         TaskRequest::ImageSignedCheck => image_signed_check::run(run).await,
         TaskRequest::AnalyzeBuild { which, decide } => analyze_build::run(run, *which, decide.as_ref()).await,
-        TaskRequest::ChangeAdvisoryStatus { ignore_release_date } => {
+        TaskRequest::ChangeAdvisoryStatus { ignore_release_date, .. } => {
             change_advisory_status::run(run, *ignore_release_date).await
         }
         TaskRequest::AddQeApproval => add_qe_approval::run(run).await,

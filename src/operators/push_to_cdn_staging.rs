@@ -14,7 +14,7 @@ use crate::core::clients::error::{ClientError, Fault};
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::push::{self, PushJob, PushVerdict};
-use crate::domain::task::{ClosedGate, FailReason, Outcome, Task, TaskStatus, WaitingOn};
+use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatus, WaitingOn};
 
 /// Source of the issue about pushes that keep failing.
 const SOURCE: &str = "push-to-cdn-staging";
@@ -45,10 +45,20 @@ enum Stand {
 /// # Errors
 ///
 /// Our inability to find out or to act.
-pub(super) async fn run(run: &Run<'_>, check_only: bool) -> Result<Outcome, TaskError> {
-    let missing = advisories::not_ready(run.assembly().await?);
+pub(super) async fn run(run: &Run<'_>, check_only: bool, force: Option<&str>) -> Result<Outcome, TaskError> {
+    let assembly = run.assembly().await?;
+    let missing = advisories::not_ready(assembly);
     if !missing.is_empty() {
         return Ok(Outcome::Blocked { by: ClosedGate::NotReady { missing } });
+    }
+    // What was started goes on, whatever was found later.
+    if !check_only && run.state.status(run.task) != TaskStatus::InProgress {
+        let alerts = (assembly.flow() == Flow::Konflux).then(|| run.state.status(Task::CheckRhcosSecurityAlerts));
+        match (push::closed(run.state.status(Task::CheckCveTrackerBug), alerts), force) {
+            (Some(by), None) => return Ok(Outcome::Blocked { by }),
+            (Some(by), Some(reason)) => findings::forced(run, &by, reason),
+            (None, _) => {}
+        }
     }
     let managed = advisories::managed(run).await?;
     for advisory in &managed.dropped_empty {

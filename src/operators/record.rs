@@ -7,7 +7,7 @@ use crate::core::error::ErrorClass;
 use crate::core::journal::Level;
 use crate::domain::dates::stamp;
 use crate::domain::state::entries::Intent;
-use crate::domain::state::operation::{Change, MetadataPatch, Operation, Override, SetTask};
+use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
 use crate::domain::task::{Outcome, Task, TaskStatus, marker};
 
 /// Stores In Progress with the intent of this run, before its first outside effect.
@@ -25,6 +25,22 @@ pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
     let message = format!("Update task: {}", run.task);
     run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
     Ok(())
+}
+
+/// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
+pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {
+    let Some(reason) = request.reason() else { return };
+    run.info(format!("reason given by {}: {reason}", run.ctx.actor));
+    if !matches!(outcome, Some(Outcome::Passed { .. } | Outcome::Waiting { .. })) {
+        return;
+    }
+    run.with_the_end(Operation::AddIssue(AddIssue {
+        text: format!("{} was run by {}; reason: {reason}", run.task, run.ctx.actor),
+        blocker: false,
+        related: vec![run.task],
+        source: None,
+        at: run.ctx.clock.now(),
+    }));
 }
 
 /// Records how the run ended; the stored status afterwards.
@@ -117,7 +133,7 @@ fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option
             run.log.add(now, Level::Error, &reason.to_string());
             Some(SetTask {
                 result: say(TaskStatus::Fail),
-                class: Some("verdict".to_owned()),
+                class: Some(reason.class().as_str().to_owned()),
                 reason: Change::Set(reason.to_string()),
                 ..base(TaskStatus::Fail)
             })
@@ -129,24 +145,29 @@ fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option
     }
 }
 
-/// A run that could not be carried out. An outage keeps the stored status: it is no verdict.
-fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
-    let now = run.ctx.clock.now();
-    run.log.add(now, Level::Error, &chain(error));
-    let before = run.state.status(run.task);
-    let stays = if run.notes().started { TaskStatus::InProgress } else { before };
-    let to = match error.class() {
+/// Is a run that broke off like this at its end? Otherwise the next one goes on.
+pub(super) fn is_end(error: &TaskError) -> bool {
+    match error.class() {
         ErrorClass::Transient
         | ErrorClass::RateLimit
         | ErrorClass::Corrupt
         | ErrorClass::Conflict
         | ErrorClass::NotReady
         | ErrorClass::Auth
-        | ErrorClass::Config => stays,
-        ErrorClass::Internal if matches!(error, TaskError::Cancelled) => stays,
-        ErrorClass::InvalidInput if matches!(error, TaskError::Refused { .. }) => stays,
-        ErrorClass::Internal | ErrorClass::NotFound | ErrorClass::InvalidInput => TaskStatus::Fail,
-    };
+        | ErrorClass::Config => false,
+        ErrorClass::Internal => !matches!(error, TaskError::Cancelled),
+        ErrorClass::InvalidInput => !matches!(error, TaskError::Refused { .. } | TaskError::DryRun { .. }),
+        ErrorClass::NotFound => true,
+    }
+}
+
+/// A run that could not be carried out. An outage keeps the stored status: it is no verdict.
+fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
+    let now = run.ctx.clock.now();
+    run.log.add(now, Level::Error, &chain(error));
+    let before = run.state.status(run.task);
+    let stays = if run.notes().started { TaskStatus::InProgress } else { before };
+    let to = if is_end(error) { TaskStatus::Fail } else { stays };
     if before == TaskStatus::Pass {
         return None;
     }

@@ -13,6 +13,8 @@ pub enum TaskRequest {
     TakeOwnership {
         /// The new owner.
         email: Option<String>,
+        /// Why; recorded.
+        reason: Option<String>,
     },
     /// Look for CVE trackers that are attached nowhere.
     CheckCveTrackerBug,
@@ -22,6 +24,8 @@ pub enum TaskRequest {
     PushToCdnStaging {
         /// Only look.
         check_only: bool,
+        /// Push although a gate is closed; the reason is recorded.
+        force: Option<String>,
     },
     /// Start the consistency job, or look how it goes.
     ImageConsistencyCheck {
@@ -53,6 +57,8 @@ pub enum TaskRequest {
     ChangeAdvisoryStatus {
         /// Start earlier than one day before the release date.
         ignore_release_date: bool,
+        /// Why; recorded.
+        reason: Option<String>,
     },
     /// Approve the shipment merge request, nothing else.
     AddQeApproval,
@@ -72,19 +78,36 @@ impl TaskRequest {
     pub const fn all() -> [Self; 13] {
         [
             Self::CreateTestReport,
-            Self::TakeOwnership { email: None },
+            Self::TakeOwnership { email: None, reason: None },
             Self::CheckCveTrackerBug,
             Self::CheckRhcosSecurityAlerts,
-            Self::PushToCdnStaging { check_only: false },
+            Self::PushToCdnStaging { check_only: false, force: None },
             Self::CompareImages { arches: Vec::new() },
             Self::ImageConsistencyCheck { job: None },
             Self::StageTesting { build: None, force: None },
             Self::ImageSignedCheck,
             Self::AnalyzeBuild { which: Which::Candidate, decide: None },
             Self::AnalyzeBuild { which: Which::Promoted, decide: None },
-            Self::ChangeAdvisoryStatus { ignore_release_date: false },
+            Self::ChangeAdvisoryStatus { ignore_release_date: false, reason: None },
             Self::AddQeApproval,
         ]
+    }
+
+    /// Why somebody wants this, where it is no answer to a closed gate.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::TakeOwnership { reason, .. } | Self::ChangeAdvisoryStatus { reason, .. } => reason.as_deref(),
+            Self::CreateTestReport
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::PushToCdnStaging { .. }
+            | Self::CompareImages { .. }
+            | Self::ImageConsistencyCheck { .. }
+            | Self::StageTesting { .. }
+            | Self::ImageSignedCheck
+            | Self::AnalyzeBuild { .. }
+            | Self::AddQeApproval => None,
+        }
     }
 
     /// The task that this request runs.

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::error::{TaskError, TaskFailure};
 use super::record;
 use super::request::TaskRequest;
-use super::steps::notify;
+use super::steps::notify::{self, News};
 use crate::core::clients::error::ClientError;
 use crate::core::clock::Clock;
 use crate::core::context::Context;
@@ -85,6 +85,7 @@ pub(super) struct Notes {
     pub(super) warnings: Vec<String>,
     pub(super) effects: Vec<String>,
     pub(super) operations: Vec<Operation>,
+    pub(super) news: Vec<News>,
     pub(super) started: bool,
     pub(super) details: Option<Details>,
 }
@@ -114,9 +115,8 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         ended = work => ended.unwrap_or_else(|_| Err(TaskError::Internal { assumed: format!("{task} does not panic") })),
         () = ctx.cancel.cancelled() => Err(TaskError::Cancelled),
     };
-    if let Ok(outcome) = &ended {
-        notify::after(&run, outcome).await;
-    }
+    record::reason(&run, &request, ended.as_ref().ok());
+    notify::after(&run, ended.as_ref()).await;
     let recorded = record::end(&run, &request, ended.as_ref()).await;
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
@@ -319,6 +319,11 @@ impl<'a> Run<'a> {
     /// The effect machinery, for pieces that need more than [`Run::effect`].
     pub fn effects(&self) -> Effects<'_> {
         Effects { ledger: &self.ledger, clock: &self.ctx.clock, cancel: &self.ctx.cancel }
+    }
+
+    /// Something that people are told of once the run has ended.
+    pub fn news(&self, news: News) {
+        self.notes().news.push(news);
     }
 
     /// Tells an outside effect that was done through [`Run::effects`].

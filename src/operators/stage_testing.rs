@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::error::TaskError;
 use super::run::Run;
-use super::steps::{job_of_run, stage_facts};
+use super::steps::notify::News;
+use super::steps::{findings, job_of_run, stage_facts};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
 use crate::core::effects::Evidence;
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
 use crate::domain::stage;
-use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{ClosedGate, FailReason, JobRef, JobSystem, Outcome, TaskStatus, WaitingOn};
 
 const JOB: &str = "zstreams/Stage-Pipeline";
@@ -32,9 +32,6 @@ const LOCAL_TIME_SLACK: SignedDuration = SignedDuration::from_hours(14);
 ///
 /// Our inability to find out or to act.
 pub(super) async fn run(run: &Run<'_>, build: Option<BuildNumber>, force: Option<&str>) -> Result<Outcome, TaskError> {
-    if run.state.status(run.task) == TaskStatus::Pass {
-        return Ok(Outcome::Unchanged { why: "stage testing has passed".to_owned() });
-    }
     let jenkins = run.ctx.jenkins();
     if let Some(number) = build {
         return check(run, &jenkins, number).await;
@@ -58,7 +55,7 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
         Look::Busy(why) => return Ok(Outcome::Blocked { by: ClosedGate::Queue { why } }),
     }
     if let (Some(by), Some(reason)) = (&closed, force) {
-        record_force(run, by, reason);
+        findings::forced(run, by, reason);
     }
     let minor = run.release.minor().to_string();
     let metadata = assembly.advisories.get("metadata").map(ToString::to_string);
@@ -78,8 +75,12 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
             async || Ok(of_queue(&jenkins.trigger(JOB, &parameters).await?, run.ctx.clock.now())),
         )
         .await?;
-    let verb = if started.is_new() { "triggered" } else { "found" };
+    let is_new = started.is_new();
+    let verb = if is_new { "triggered" } else { "found" };
     let job = started.into_inner();
+    if is_new {
+        run.news(News::JobStarted(job.clone()));
+    }
     run.info(format!("{verb} stage pipeline job: <{}>", job.url.as_deref().unwrap_or_default()));
     match follow(run, jenkins, job.clone()).await {
         Ok(outcome) => Ok(outcome),
@@ -162,18 +163,6 @@ fn belongs(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
         why: format!("build {} of {JOB} tests {tests}, not {}", build.number, run.release),
         next: format!("give the build that tests {}: oar -r {} stage-testing -n NUMBER", run.release, run.release),
     })
-}
-
-/// The reason stays in the file whatever later runs log.
-fn record_force(run: &Run<'_>, gate: &ClosedGate, reason: &str) {
-    run.warn(format!("started although {gate}: {reason}"));
-    run.with_the_end(Operation::AddIssue(AddIssue {
-        text: format!("stage-testing was started by force although {gate}; reason: {reason}"),
-        blocker: false,
-        related: vec![run.task],
-        source: Some("stage-testing:force".to_owned()),
-        at: run.ctx.clock.now(),
-    }));
 }
 
 /// The job of a task that is In Progress; a failed one is over, and running the task again starts anew.

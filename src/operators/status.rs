@@ -1,4 +1,4 @@
-//! What people ask most: where does this release stand?
+//! What people ask most: where does this release stand? The stored half of the answer.
 
 use serde_json::{Value, json};
 
@@ -14,59 +14,80 @@ use crate::domain::task::{Flow, Task, TaskStatus};
 pub struct StatusView {
     release: ZStream,
     state: State,
+    /// Why this is what was last seen here, when the store does not answer.
+    pub old: Option<String>,
 }
 
-/// Reads where `release` stands.
+/// Reads where `release` stands. While the store does not answer, what was last seen here serves.
 ///
 /// # Errors
 ///
-/// There is no state file, or it cannot be read.
+/// There is no state file, or it cannot be read and never was.
 pub async fn of(ctx: &Context, release: &ZStream) -> Result<StatusView, TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
-    Ok(StatusView { release: release.clone(), state })
+    let (state, old) = match ctx.statebox.load(release).await {
+        Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, None),
+        Err(error) => match ctx.statebox.last_seen(release).filter(|_| error.is_outage()) {
+            Some(state) => (state, Some(error.to_string())),
+            None => return Err(error.into()),
+        },
+    };
+    Ok(StatusView { release: release.clone(), state, old })
+}
+
+/// One line of the list of tasks.
+#[derive(Debug)]
+pub struct TaskLine {
+    /// The task.
+    pub task: Task,
+    /// Its stored status.
+    pub status: TaskStatus,
+    /// When that began or was known, as stored.
+    pub at: String,
+    /// Page or name of the job, while it matters.
+    pub job: Option<String>,
+    /// Why it failed or is held back.
+    pub why: Option<String>,
 }
 
 impl StatusView {
-    /// One screen for people.
-    pub fn text(&self) -> String {
-        let metadata = self.state.metadata();
-        let flow = self.flow();
-        let mut lines = vec![format!("{}  {:?}", self.release, self.state.overall(flow))];
-        lines.push(format!(
-            "release date {}, {} flow, updated {}",
-            metadata.release_date.as_deref().unwrap_or("unknown"),
-            flow,
-            self.state.updated_at()
-        ));
-        lines.extend(metadata.shipment_mr.iter().map(|url| format!("shipment {url}")));
-        lines.push(String::new());
-        for task in Task::tracked(flow) {
-            lines.extend(task_lines(task, self.state.task(task).as_ref()));
-        }
-        let open: Vec<Issue> = self.state.issues().into_iter().filter(|issue| !issue.resolved).collect();
-        if !open.is_empty() {
-            lines.push(String::new());
-        }
-        for issue in &open {
-            let kind = if issue.blocker { "BLOCKER" } else { "note" };
-            lines.push(format!("{kind} {}: {}", issue.id, issue.issue));
-        }
-        lines.push(String::new());
-        lines.push(format!("next: oar -r {} plan tells what is next and why", self.release));
-        lines.join("\n")
+    /// The stored state.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Release date, flow and age of what is stored, on one line.
+    pub fn facts(&self) -> String {
+        let due = self.state.metadata().release_date;
+        let due = due.as_deref().unwrap_or("unknown");
+        format!("release date {due}, {} flow, updated {}", self.flow(), self.state.updated_at())
+    }
+
+    /// Overall status, in the word of state files.
+    pub fn overall(&self) -> String {
+        format!("{:?}", self.state.overall(self.flow()))
+    }
+
+    /// Every tracked task.
+    pub fn tasks(&self) -> Vec<TaskLine> {
+        Task::tracked(self.flow()).map(|task| line(task, self.state.task(task))).collect()
+    }
+
+    /// Issues that are not resolved, blockers first.
+    pub fn open_issues(&self) -> Vec<Issue> {
+        let mut open: Vec<Issue> = self.state.issues().into_iter().filter(|issue| !issue.resolved).collect();
+        open.sort_by_key(|issue| !issue.blocker);
+        open
     }
 
     /// The same for programs.
     pub fn json(&self) -> Value {
-        let flow = self.flow();
         let tasks: serde_json::Map<String, Value> =
-            Task::tracked(flow).map(|task| (task.name().to_owned(), json!(self.state.status(task)))).collect();
+            Task::tracked(self.flow()).map(|task| (task.name().to_owned(), json!(self.state.status(task)))).collect();
         json!({
             "ok": true,
             "source": "statebox",
             "release": self.release.to_string(),
-            "overall_status": format!("{:?}", self.state.overall(flow)),
+            "overall_status": self.overall(),
             "task_map": tasks,
             "state": self.state.to_json(),
         })
@@ -78,13 +99,12 @@ impl StatusView {
     }
 }
 
-fn task_lines(task: Task, entry: Option<&TaskEntry>) -> Vec<String> {
-    let status = entry.and_then(|entry| entry.status.known()).unwrap_or(TaskStatus::NotStarted);
-    let when = entry.and_then(|entry| entry.completed_at.clone().or_else(|| entry.started_at.clone()));
-    let mut lines = vec![format!("{task:<28} {status:<12} {}", when.unwrap_or_default()).trim_end().to_owned()];
-    if let Some(entry) = entry.filter(|_| status != TaskStatus::Pass) {
-        lines.extend(entry.job_ref.iter().map(|job| format!("{:<28}   job: {job}", "")));
-        lines.extend(entry.reason.iter().map(|why| format!("{:<28}   {why}", "")));
-    }
-    lines
+fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
+    let status = entry.as_ref().and_then(|entry| entry.status.known()).unwrap_or(TaskStatus::NotStarted);
+    let Some(entry) = entry else { return TaskLine { task, status, at: String::new(), job: None, why: None } };
+    let open = status != TaskStatus::Pass;
+    let job = entry.job_ref.filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
+    // What a running task waits for is told by the plan.
+    let why = entry.reason.filter(|_| open && status != TaskStatus::InProgress);
+    TaskLine { task, status, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
 }

@@ -7,15 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::notify::News;
 use super::steps::shipment::{self, Shipment};
 use super::steps::{advisories, findings};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
 use crate::core::config::credentials::Credential;
+use crate::core::context::Context;
 use crate::core::effects::Evidence;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::ids::{AdvisoryId, JiraKey};
+use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::task::{ClosedGate, Flow, Outcome, Task, TaskStatus};
 
@@ -78,7 +81,31 @@ pub(super) async fn run(run: &Run<'_>, email: Option<&str>) -> Result<Outcome, T
     if writes.after_pass() && writes.done.load(Ordering::Relaxed) == 0 {
         return Ok(Outcome::Unchanged { why: summary });
     }
+    run.news(News::NewOwner { username: lead.username, email });
     Ok(Outcome::Passed { summary })
+}
+
+/// What taking the release over from another owner changes; nothing when nobody, or the same one, owns it.
+///
+/// # Errors
+///
+/// The state, build data or GitLab cannot be read.
+pub async fn will(ctx: &Context, release: &ZStream, email: Option<&str>) -> Result<Vec<String>, TaskError> {
+    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Vec::new()) };
+    if loaded.state.status(Task::TakeOwnership) != TaskStatus::Pass {
+        return Ok(Vec::new());
+    }
+    let run = Run::observe(ctx, release, loaded.state)?;
+    let email = owner(&run, email)?;
+    let new = lead(&run, &email).await?;
+    let shipment = shipment::open(&run).await?;
+    let notes = ctx.gitlab().notes(&shipment.address).await?;
+    let Some(before) = named(&notes).filter(|named| *named != new.username) else { return Ok(Vec::new()) };
+    Ok(vec![
+        format!("take {release} over from @{before}, who is its release lead"),
+        "set the owner of its advisories, and of the QE sub-tasks".to_owned(),
+        format!("name @{} as release lead on {}", new.username, shipment.mr.web_url),
+    ])
 }
 
 /// Outside writes of this task. It may be run again after its Pass, when the owner changes: the Pass stays then,
@@ -200,7 +227,12 @@ async fn name_lead(writes: &Writes<'_, '_>, shipment: &Shipment, lead: &GitlabUs
 
 /// Does the newest comment about the lead (`notes` come newest first) name `username`?
 fn names(notes: &[Note], username: &str) -> bool {
-    notes.iter().find_map(|note| note.body.trim().strip_prefix(LEAD_NOTE)).is_some_and(|named| named.trim() == username)
+    named(notes) == Some(username)
+}
+
+/// Whom the newest comment about the lead names.
+fn named(notes: &[Note]) -> Option<&str> {
+    notes.iter().find_map(|note| note.body.trim().strip_prefix(LEAD_NOTE)).map(str::trim)
 }
 
 fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
@@ -210,6 +242,7 @@ fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
     let ids: Vec<_> = abnormal.iter().map(ToString::to_string).collect();
     let text = format!("Advisories in abnormal state (NEW_FILES instead of QE): {}", ids.join(", "));
     run.warn(&text);
+    run.news(News::AbnormalAdvisories(abnormal.to_vec()));
     findings::report(run, SOURCE, &text, true, &[Task::PushToCdnStaging]);
 }
 

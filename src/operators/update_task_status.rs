@@ -20,6 +20,25 @@ pub struct ByHand {
     pub may_change_pass: bool,
 }
 
+/// What cannot be taken for granted about the change: a Pass that goes.
+///
+/// # Errors
+///
+/// The state cannot be read.
+pub async fn will(ctx: &Context, release: &ZStream, by_hand: &ByHand) -> Result<Vec<String>, TaskError> {
+    let ByHand { task, status, may_change_pass, .. } = by_hand;
+    if !may_change_pass || *status == TaskStatus::Pass {
+        return Ok(Vec::new());
+    }
+    // Without an answer of the store the change itself says what is wrong.
+    let state = match ctx.statebox.load(release).await {
+        Ok(loaded) => loaded.map(|loaded| loaded.state),
+        Err(_) => ctx.statebox.last_seen(release),
+    };
+    let is_pass = state.is_some_and(|state| state.status(*task) == TaskStatus::Pass);
+    Ok(is_pass.then(|| format!("change {task} of {release} from Pass to {status}")).into_iter().collect())
+}
+
 /// Sets the status; the sentence tells what was stored.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub(super) fn judge_record(draft: &mut Draft<'_>, which: Which) -> Judged {
     {
         // A person's decision settles whatever was reported against the build.
         resolve_blockers(draft, task, Whose::Everybody, &format!("waived: {reason}"));
-        draft.mark_pass(task, format!("waived: {reason}"));
+        draft.conclude(which, format!("waived: {reason}"));
         return Judged::Good(format!("waived: {reason}"));
     }
     if *record == RecordState::Accepted {
@@ -48,7 +48,7 @@ pub(super) fn judge_record(draft: &mut Draft<'_>, which: Which) -> Judged {
             return Judged::Open;
         }
         resolve_blockers(draft, task, Whose::Ours, "the build is accepted now");
-        draft.mark_pass(task, "all required tests of the build are accepted");
+        draft.conclude(which, "all required tests of the build are accepted");
         return Judged::Good("all required tests are accepted".into());
     }
     if is_fail {

@@ -20,7 +20,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     }
     if draft.input.candidate_build.is_none() && draft.status(task) != TaskStatus::Fail {
         let text = "build data names no candidate build; there is nothing to analyse";
-        draft.mark_pass(task, text);
+        draft.conclude(Which::Candidate, text);
         draft.say(Message::new(Kind::CandidateMissing, text).task(task));
         return Next::Go;
     }
@@ -82,7 +82,7 @@ mod tests {
             let input = candidate(record.clone(), verdict.clone());
             match kind {
                 Some(kind) => assert!(kinds(&input).contains(&kind), "{record:?} {verdict:?}: {:?}", kinds(&input)),
-                None => assert!(matches!(&marks(&input)[..], [Action::MarkPass { .. }]), "{record:?} {verdict:?}"),
+                None => assert!(matches!(&marks(&input)[..], [Action::Conclude { .. }]), "{record:?} {verdict:?}"),
             }
         }
     }
@@ -91,7 +91,7 @@ mod tests {
     fn a_release_without_candidate_build_has_nothing_to_analyse() {
         let mut input = fresh();
         input.candidate_build = None;
-        assert!(matches!(&marks(&input)[..], [Action::MarkPass { .. }]));
+        assert!(matches!(&marks(&input)[..], [Action::Conclude { .. }]));
         assert!(kinds(&input).contains(&Kind::CandidateMissing));
     }
 
@@ -115,9 +115,9 @@ mod tests {
         input.candidate_verdict = accept("2026-03-20T08:59:00Z");
         assert_eq!(marks(&input), [], "the decision is older than the Fail");
         input.candidate_verdict = accept("2026-03-20T09:01:00Z");
-        assert!(matches!(&marks(&input)[..], [Action::MarkPass { .. }]));
+        assert!(matches!(&marks(&input)[..], [Action::Conclude { .. }]));
         input.candidate_verdict = BuildVerdict::None;
         input.candidate_file = RecordState::Accepted;
-        assert!(matches!(&marks(&input)[..], [Action::MarkPass { .. }]));
+        assert!(matches!(&marks(&input)[..], [Action::Conclude { .. }]));
     }
 }

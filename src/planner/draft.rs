@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::input::{Input, StateSource, TaskFacts};
 use super::messages::{Kind, Message, Severity, recheck_after};
 use super::plan::{Action, Blocker, Overall, Phase, Plan, Verdict};
-use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task::{Task, TaskStatus, Which};
 
 /// Does the walk go on after a family of rows?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,10 +88,10 @@ impl<'a> Draft<'a> {
     /// Status of `task` once this plan's marks are stored.
     pub(super) fn status(&self, task: Task) -> TaskStatus {
         let marked = self.actions.iter().rev().find_map(|action| match action {
-            Action::MarkPass { task: marked, .. } if *marked == task => Some(TaskStatus::Pass),
             Action::MarkFail { task: marked, .. } if *marked == task => Some(TaskStatus::Fail),
             Action::ResetTask { task: marked, .. } if *marked == task => Some(TaskStatus::NotStarted),
-            Action::MarkPass { .. }
+            Action::Conclude { which, .. } if which.task() == task => Some(TaskStatus::Pass),
+            Action::Conclude { .. }
             | Action::MarkFail { .. }
             | Action::ResetTask { .. }
             | Action::Run(_)
@@ -158,11 +158,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn mark_pass(&mut self, task: Task, note: impl Into<String>) {
-        if self.input.status(task) != TaskStatus::Pass {
-            self.act(Action::MarkPass { task, note: note.into() });
+    /// Has a build judged that is known to be good.
+    pub(super) fn conclude(&mut self, which: Which, note: impl Into<String>) {
+        if self.input.status(which.task()) != TaskStatus::Pass {
+            self.act(Action::Conclude { which, note: note.into() });
         }
-        self.stands(task, Standing::Done);
+        self.stands(which.task(), Standing::Done);
     }
 
     /// Records a verdict, unless the task already passed or already is Fail.

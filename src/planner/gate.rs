@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn stage_testing_starts_in_the_same_plan_that_opens_the_gate() {
         let found = actions(&with(RecordState::Accepted, BuildVerdict::None));
-        assert!(matches!(&found[0], Action::MarkPass { task: TASK, .. }), "{found:?}");
+        assert!(matches!(&found[0], Action::Conclude { which: Which::Promoted, .. }), "{found:?}");
         assert!(found.contains(&Action::Run(Task::StageTesting)));
     }
 

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::old_fail::FailCause;
 use crate::domain::advisory::{AdvisoryState, is_managed};
@@ -34,6 +34,8 @@ pub struct Input {
     pub ignore_release_date: bool,
     /// How strictly stage testing waits.
     pub policy: StagePolicy,
+    /// After how long a wait is worth a person's look.
+    pub stall: StallLimits,
     /// Who takes the release; nothing when nobody is configured or named.
     pub owner: Option<String>,
     /// What is stored about each task; an absent task is Not Started.
@@ -81,6 +83,43 @@ pub struct Input {
     pub notified: BTreeSet<String>,
     /// How people closed a blocker when they gave the release up.
     pub given_up: Option<String>,
+}
+
+/// After how long each kind of wait is worth a person's look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StallLimits {
+    /// Promotion of the payload.
+    pub promotion: SignedDuration,
+    /// Test record of the promoted payload.
+    pub test_file: SignedDuration,
+    /// Results of its test jobs.
+    pub aggregation: SignedDuration,
+    /// Analysis of a rejected build.
+    pub analysis: SignedDuration,
+    /// Pushes to the staging CDN.
+    pub push: SignedDuration,
+    /// Stage release of the shipment.
+    pub stage_release: SignedDuration,
+    /// The image-consistency job.
+    pub image_consistency: SignedDuration,
+    /// The stage pipeline.
+    pub stage_testing: SignedDuration,
+}
+
+impl Default for StallLimits {
+    fn default() -> Self {
+        let hours = SignedDuration::from_hours;
+        Self {
+            promotion: hours(36),
+            test_file: hours(3),
+            aggregation: hours(8),
+            analysis: hours(1),
+            push: hours(6),
+            stage_release: hours(4),
+            image_consistency: hours(4),
+            stage_testing: hours(6),
+        }
+    }
 }
 
 /// Where the statuses come from.
@@ -322,6 +361,7 @@ impl Input {
             release_date: None,
             ignore_release_date: false,
             policy: StagePolicy::Strict,
+            stall: StallLimits::default(),
             owner: None,
             tasks: BTreeMap::new(),
             issues: Issues::default(),

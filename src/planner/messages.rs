@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::input::StallLimits;
 use crate::domain::task::Task;
 
 macro_rules! kinds {
@@ -273,18 +274,18 @@ impl Message {
 }
 
 /// After how long a wait of this kind is worth a person's look; nothing when it has its own end.
-pub fn stall_limit(kind: Kind, task: Option<Task>) -> Option<SignedDuration> {
-    let hours = match (kind, task) {
-        (Kind::WaitPromotion, _) => 36,
-        (Kind::WaitTestFile, _) => 3,
-        (Kind::WaitAggregation, _) => 8,
-        (Kind::AnalysisStarted, _) => 1,
-        (Kind::StageReleaseWaiting, _) => 4,
-        (Kind::AsyncRunning, Some(Task::PushToCdnStaging | Task::StageTesting)) => 6,
-        (Kind::AsyncRunning, Some(Task::ImageConsistencyCheck)) => 4,
+pub fn stall_limit(limits: &StallLimits, kind: Kind, task: Option<Task>) -> Option<SignedDuration> {
+    Some(match (kind, task) {
+        (Kind::WaitPromotion, _) => limits.promotion,
+        (Kind::WaitTestFile, _) => limits.test_file,
+        (Kind::WaitAggregation, _) => limits.aggregation,
+        (Kind::AnalysisStarted, _) => limits.analysis,
+        (Kind::StageReleaseWaiting, _) => limits.stage_release,
+        (Kind::AsyncRunning, Some(Task::PushToCdnStaging)) => limits.push,
+        (Kind::AsyncRunning, Some(Task::StageTesting)) => limits.stage_testing,
+        (Kind::AsyncRunning, Some(Task::ImageConsistencyCheck)) => limits.image_consistency,
         (_, _) => return None,
-    };
-    Some(SignedDuration::from_hours(hours))
+    })
 }
 
 /// How long after now it makes sense to look again at a running task.

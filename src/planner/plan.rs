@@ -82,13 +82,6 @@ pub enum Action {
     Run(Task),
     /// Ask for the result of a running job.
     Check(Task, JobRef),
-    /// Record a Pass that follows from the facts.
-    MarkPass {
-        /// The task.
-        task: Task,
-        /// Why, for its result.
-        note: String,
-    },
     /// Record a verdict against the release.
     MarkFail {
         /// The task.
@@ -123,6 +116,13 @@ pub enum Action {
     },
     /// Have a rejected build analysed.
     Analyze(Which),
+    /// Have a build judged whose verdict is known to be good; the run stores the evidence with the Pass.
+    Conclude {
+        /// Which build.
+        which: Which,
+        /// Why it is good.
+        note: String,
+    },
     /// Tell people what a message says, once per key.
     Notify {
         /// The message.
@@ -136,12 +136,10 @@ impl Action {
     /// The task this action works on; notifications and issues work on none.
     pub fn task(&self) -> Option<Task> {
         match self {
-            Self::Run(task)
-            | Self::Check(task, _)
-            | Self::MarkPass { task, .. }
-            | Self::MarkFail { task, .. }
-            | Self::ResetTask { task, .. } => Some(*task),
-            Self::Analyze(which) => Some(which.task()),
+            Self::Run(task) | Self::Check(task, _) | Self::MarkFail { task, .. } | Self::ResetTask { task, .. } => {
+                Some(*task)
+            }
+            Self::Analyze(which) | Self::Conclude { which, .. } => Some(which.task()),
             Self::ResolveIssue { .. } | Self::AddBlocker { .. } | Self::Notify { .. } => None,
         }
     }
@@ -222,7 +220,7 @@ mod tests {
                     set(input, *task, TaskStatus::Pass);
                     ran.push(*task);
                 }
-                Action::MarkPass { task, .. } => drop(set(input, *task, TaskStatus::Pass).waiting_on.take()),
+                Action::Conclude { which, .. } => drop(set(input, which.task(), TaskStatus::Pass).waiting_on.take()),
                 Action::Notify { key, .. } => drop(input.notified.insert(key.clone())),
                 Action::Check(..)
                 | Action::MarkFail { .. }

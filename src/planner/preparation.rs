@@ -5,6 +5,7 @@ use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
 use crate::domain::advisory::{ABNORMAL_SOURCE, is_managed};
+use crate::domain::push;
 use crate::domain::task::{Task, TaskStatus};
 
 /// Walks the B rows.
@@ -30,7 +31,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     }
     let trackers = Needs::met_if(draft.passed(Task::CheckCveTrackerBug));
     eval(draft, Task::CheckRhcosSecurityAlerts, trackers);
-    push(draft);
+    push_rows(draft);
     Next::Go
 }
 
@@ -39,10 +40,10 @@ fn has_blocker(draft: &Draft<'_>, task: Task) -> bool {
 }
 
 /// B6b, B7: the push goes on as soon as its advisories can be pushed.
-fn push(draft: &mut Draft<'_>) {
+fn push_rows(draft: &mut Draft<'_>) {
     let task = Task::PushToCdnStaging;
-    let alerts_ended = matches!(draft.status(Task::CheckRhcosSecurityAlerts), TaskStatus::Pass | TaskStatus::Fail);
-    let due = draft.passed(Task::CheckCveTrackerBug) && alerts_ended;
+    let alerts = draft.status(Task::CheckRhcosSecurityAlerts);
+    let due = push::closed(draft.status(Task::CheckCveTrackerBug), Some(alerts)).is_none();
     if let Some(issue) = settled_abnormal_issue(draft) {
         let resolution = "no advisory is in NEW_FILES any more".to_owned();
         draft.act(Action::ResolveIssue { issue, resolution });

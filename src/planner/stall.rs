@@ -11,7 +11,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) {
         .iter()
         .filter_map(|wait| {
             let since = wait.since?;
-            let limit = stall_limit(wait.kind, wait.task)?;
+            let limit = stall_limit(&draft.input.stall, wait.kind, wait.task)?;
             let age = now.duration_since(since);
             (age > limit).then(|| {
                 let text =
@@ -52,5 +52,16 @@ mod tests {
         assert_eq!(told(&plan(&input), Kind::Stalled).key(), key);
         move_to(&mut input, "2026-03-22T12:00:00Z");
         assert_ne!(told(&plan(&input), Kind::Stalled).key(), key);
+    }
+
+    #[test]
+    fn the_settings_say_how_long_a_wait_may_take() {
+        let mut input = fresh();
+        pass(&mut input, &[Task::TakeOwnership]);
+        input.stall.promotion = jiff::SignedDuration::from_hours(48);
+        move_to(&mut input, "2026-03-21T22:00:00Z");
+        assert!(plan(&input).messages.iter().all(|message| message.kind != Kind::Stalled), "48 h are allowed");
+        input.stall.promotion = jiff::SignedDuration::from_hours(2);
+        assert!(told(&plan(&input), Kind::Stalled).text.ends_with("usual is less than 2 h"));
     }
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use oar::domain::acceptance::{RecordVerdict, judge};
+use oar::domain::acceptance::{AcceptancePolicy, RecordVerdict, judge};
 use oar::domain::state::document::{Map, Node, Scalar};
 use oar::domain::state::emitter::emit;
 use oar::domain::state::view::State;
@@ -119,7 +119,7 @@ fn real_records_are_judged_as_recorded_unless_jobs_are_missing() {
         let minor: String = build.split('.').take(2).collect::<Vec<_>>().join(".");
         let registry = jobs.join(format!("{}__ocp-{minor}-test-jobs-amd64.json", column("registry_at")));
         let Ok(registry) = std::fs::read_to_string(registry) else { continue };
-        let verdict = judge(build, Some(&record), Some(&registry));
+        let verdict = judge(build, Some(&record), Some(&registry), AcceptancePolicy::Strict);
         let promoted = column("recorded_manual_promotion") == "true";
         let fits = match (&verdict, column("strict_decision")) {
             (RecordVerdict::Accepted { .. }, decision) => promoted || decision == "ACCEPTED",

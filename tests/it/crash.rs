@@ -178,9 +178,9 @@ const CONSISTENCY: &[Step] =
     &[Step::Run(&["image-consistency-check"]), Step::Hours(4), Step::Run(&["image-consistency-check"])];
 const STAGE: &[Step] = &[Step::Run(&["stage-testing"]), Step::Hours(5), Step::Run(&["stage-testing"])];
 const APPROVAL: &[Step] = &[
-    Step::Run(&["change-advisory-status", "--ignore-release-date"]),
+    Step::Run(&["--yes", "change-advisory-status", "--ignore-release-date"]),
     Step::Hours(6),
-    Step::Run(&["change-advisory-status", "--ignore-release-date"]),
+    Step::Run(&["--yes", "change-advisory-status", "--ignore-release-date"]),
 ];
 
 async fn tested() -> Town {

@@ -3,8 +3,9 @@
 //! Endpoints and types come from `slack-morphism`; its requests leave through our own way out, which
 //! also holds the token. The answer is always HTTP 200 with `ok`; `ok: false` is a refusal.
 
+use std::collections::BTreeMap;
 use std::iter::IntoIterator;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -28,12 +29,32 @@ use super::retry::Repeat;
 #[derive(Debug, Clone)]
 pub struct Slack {
     http: ServiceHttp,
+    names: Names,
+}
+
+/// Ids of people and groups that were looked up: each is asked for once, by all clients that share this.
+#[derive(Debug, Clone, Default)]
+pub struct Names(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Names {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn keep(&self, name: String, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, id.to_owned());
+    }
 }
 
 impl Slack {
     /// A client over `http`.
-    pub const fn new(http: ServiceHttp) -> Self {
-        Self { http }
+    pub fn new(http: ServiceHttp) -> Self {
+        Self { http, names: Names::default() }
+    }
+
+    /// The same with ids that others looked up, too.
+    pub fn knowing(self, names: Names) -> Self {
+        Self { names, ..self }
     }
 
     /// Posts `text` to `channel`, into `thread` when given; the message's time stamp. Never repeat.
@@ -58,11 +79,19 @@ impl Slack {
     ///
     /// Slack refuses or fails.
     pub async fn user_id(&self, email: &str) -> Result<Option<String>, ClientError> {
+        let name = format!("person {email}");
+        if let Some(id) = self.names.get(&name) {
+            return Ok(Some(id));
+        }
         let request = SlackApiUsersLookupByEmailRequest::new(email.to_owned().into());
         let client = SlackClient::new(Way::new(&self.http, "look up user", Repeat::Reads));
         let answer = client.open_session(&no_token()).users_lookup_by_email(&request).await;
         match told(&client, answer) {
-            Ok(answer) => Ok(Some(answer.user.id.to_string())),
+            Ok(answer) => {
+                let id = answer.user.id.to_string();
+                self.names.keep(name, &id);
+                Ok(Some(id))
+            }
             Err(error) if error.fault == Fault::Refused("users_not_found".to_owned()) => Ok(None),
             Err(error) => Err(error),
         }
@@ -74,13 +103,19 @@ impl Slack {
     ///
     /// Slack refuses or fails.
     pub async fn group_id(&self, handle: &str) -> Result<Option<String>, ClientError> {
+        if let Some(id) = self.names.get(&format!("group {handle}")) {
+            return Ok(Some(id));
+        }
         let mut request = SlackApiUserGroupsListRequest::new();
         // Without the count the answer lacks a field that the library insists on.
         request.include_count = Some(true);
         let client = SlackClient::new(Way::new(&self.http, "list user groups", Repeat::Reads));
         let answer = client.open_session(&no_token()).usergroups_list(&request).await;
         let groups = told(&client, answer)?.usergroups;
-        Ok(groups.into_iter().find(|group| group.handle == handle).map(|group| group.id.to_string()))
+        for group in &groups {
+            self.names.keep(format!("group {}", group.handle), &group.id.to_string());
+        }
+        Ok(self.names.get(&format!("group {handle}")))
     }
 }
 

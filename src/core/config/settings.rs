@@ -12,6 +12,8 @@ use super::sealed::SealedSettings;
 use super::services::Services;
 use super::sources::{FileLayer, Flags, Origin, Row, Sources};
 use crate::core::clients::service::Service;
+use crate::domain::acceptance::AcceptancePolicy;
+use crate::domain::stage::StagePolicy;
 
 const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
 
@@ -230,26 +232,6 @@ impl JiraApi {
             Self::Server => "/rest/api/2",
             Self::Cloud => "/rest/api/3",
         }
-    }
-}
-
-words! {
-    /// When stage testing may start.
-    StagePolicy {
-        /// The promoted build must be accepted.
-        Strict = "strict",
-        /// The promoted build must not be rejected.
-        Overlap = "overlap",
-    }
-}
-
-words! {
-    /// Which rule decides on a build.
-    AcceptancePolicy {
-        /// A required job that never ran is not a passed job.
-        Strict = "strict",
-        /// The older rule.
-        Compat = "compat",
     }
 }
 

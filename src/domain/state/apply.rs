@@ -53,8 +53,8 @@ impl Operation {
                 Ok(())
             }
             Self::UpdateIssue { search, edit } => issues::update(document, &release, search, edit),
-            Self::Decide { which, accept, reason, by, at } => {
-                decide(metadata(document), *which, *accept, [reason, by], *at);
+            Self::Decide { which, build, accept, reason, by, at } => {
+                decide(metadata(document), *which, *accept, [build, reason, by], *at);
                 Ok(())
             }
             Self::AcquireLease { holder, at } => lease::acquire(document, holder, *at),
@@ -96,13 +96,14 @@ fn merge<T>(facts: &mut Map, after: &str, key: &str, new: &IndexMap<String, T>, 
 }
 
 /// Appends the decision, unless the last word on this build says the same.
-fn decide(facts: &mut Map, which: Which, accept: bool, [reason, by]: [&str; 2], at: Timestamp) {
-    let (reason, by) = (Node::text(text::note(reason)), Node::text(text::note(by)));
+fn decide(facts: &mut Map, which: Which, accept: bool, words: [&str; 3], at: Timestamp) {
+    let [build, reason, by] = words.map(|word| Node::text(text::note(word)));
     let name = Node::text(which.name());
     let decisions = facts.list_mut("shipment_mr", "decisions");
     let last = decisions.iter().rev().filter_map(Node::as_map).find(|map| map.get("which") == Some(&name));
     let same = |map: &Map| {
         map.get("accept").is_some_and(Node::is_true) == accept
+            && map.get("build") == Some(&build)
             && map.get("reason") == Some(&reason)
             && map.get("by") == Some(&by)
     };
@@ -111,6 +112,7 @@ fn decide(facts: &mut Map, which: Which, accept: bool, [reason, by]: [&str; 2], 
     }
     decisions.push(Node::Map(Map::from([
         ("which", name),
+        ("build", build),
         ("accept", Node::bool(accept)),
         ("reason", reason),
         ("by", by),

@@ -25,8 +25,10 @@ pub struct Metadata {
 /// A person's word about a build that the tests rejected.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Decision {
-    /// Which build.
+    /// Which of the two builds.
     pub which: Which,
+    /// Its name; decisions of old do not hold it.
+    pub build: Option<String>,
     /// Ship it all the same?
     pub accept: bool,
     /// Why.
@@ -35,6 +37,15 @@ pub struct Decision {
     pub by: String,
     /// When it was recorded.
     pub at: Option<Timestamp>,
+}
+
+impl Decision {
+    /// Is it about this build? A word about one nightly says nothing about the next one.
+    ///
+    /// A decision without name can only be about the payload, of which there is one per release.
+    pub fn is_about(&self, which: Which, build: &str) -> bool {
+        self.which == which && self.build.as_deref().map_or(which == Which::Promoted, |named| named == build)
+    }
 }
 
 /// One entry of `tasks`.

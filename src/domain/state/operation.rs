@@ -69,8 +69,11 @@ pub enum Operation {
     },
     /// Records a person's word about a rejected build.
     Decide {
-        /// Which build.
+        /// Which of the two builds.
         which: Which,
+        /// Its name.
+        #[serde(default)]
+        build: String,
         /// Ship it all the same?
         accept: bool,
         /// Why.

@@ -244,6 +244,7 @@ fn decision(map: &Map) -> Option<Decision> {
     let which = source(map, "which")?;
     Some(Decision {
         which: [Which::Candidate, Which::Promoted].into_iter().find(|known| known.name() == which)?,
+        build: owned(map, "build"),
         accept: truth(map, "accept"),
         reason: owned(map, "reason").unwrap_or_default(),
         by: owned(map, "by").unwrap_or_default(),

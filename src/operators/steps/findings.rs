@@ -2,7 +2,7 @@
 
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, IssueEdit, Operation};
-use crate::domain::task::Task;
+use crate::domain::task::{ClosedGate, Task};
 use crate::operators::run::Run;
 
 /// Longest text of an issue that the state keeps.
@@ -35,6 +35,18 @@ pub fn settle(run: &Run<'_>, source: &str, resolution: &str) {
             at: run.ctx.clock.now(),
         });
     }
+}
+
+/// Keeps why somebody started a task although `gate` is closed; later runs log over the result.
+pub fn forced(run: &Run<'_>, gate: &ClosedGate, reason: &str) {
+    run.warn(format!("started although {gate}: {reason}"));
+    run.with_the_end(Operation::AddIssue(AddIssue {
+        text: format!("{} was started by force although {gate}; reason: {reason}", run.task),
+        blocker: false,
+        related: vec![run.task],
+        source: Some(format!("{}:force", run.task)),
+        at: run.ctx.clock.now(),
+    }));
 }
 
 /// The open issue of a source, as it was when the run began.

@@ -2,6 +2,7 @@
 
 pub mod advisories;
 pub mod approval;
+pub mod build_record;
 pub mod consistency;
 pub mod findings;
 pub mod image_health;

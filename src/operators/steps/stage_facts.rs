@@ -2,9 +2,8 @@
 
 use super::promotion::{self, Promotion};
 use super::shipment;
-use crate::core::config::settings;
 use crate::domain::assembly::Assembly;
-use crate::domain::stage::{StageFacts, StagePolicy};
+use crate::domain::stage::StageFacts;
 use crate::domain::task::{ClosedGate, Flow, StageRelease, Task};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -26,10 +25,7 @@ impl Gathered {
             mr: self.mr.as_deref().unwrap_or("the shipment"),
             push: run.state.status(Task::PushToCdnStaging),
             gate: run.state.status(Task::AnalyzePromotedBuild),
-            policy: match run.ctx.settings.stage_policy {
-                settings::StagePolicy::Strict => StagePolicy::Strict,
-                settings::StagePolicy::Overlap => StagePolicy::Overlap,
-            },
+            policy: run.ctx.settings.stage_policy,
         }
     }
 }

@@ -241,7 +241,7 @@ prop_compose! {
 /// Status of a task once the plan's marks are stored.
 fn status_after(input: &Input, plan: &Plan, task: Task) -> TaskStatus {
     let marked = plan.actions.iter().find_map(|action| match action {
-        Action::MarkPass { task: marked, .. } if *marked == task => Some(TaskStatus::Pass),
+        Action::Conclude { which, .. } if which.task() == task => Some(TaskStatus::Pass),
         Action::MarkFail { task: marked, .. } if *marked == task => Some(TaskStatus::Fail),
         _ => None,
     });
@@ -282,7 +282,7 @@ fn carried_out(input: &Input, plan: &Plan) -> Input {
                     }
                 }
                 Action::Analyze(_) => facts.not_before = later,
-                Action::MarkPass { .. } => facts.status = TaskStatus::Pass,
+                Action::Conclude { .. } => facts.status = TaskStatus::Pass,
                 Action::MarkFail { .. } => {
                     facts.status = TaskStatus::Fail;
                     facts.completed_at = Some(input.now);

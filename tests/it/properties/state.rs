@@ -86,6 +86,7 @@ fn any_operation(random: &mut fastrand::Rng, minute: i64) -> Operation {
         },
         10 => Operation::Decide {
             which: Which::Promoted,
+            build: "4.99.1".to_owned(),
             accept: random.bool(),
             reason: words,
             by: "lead".to_owned(),

@@ -137,6 +137,19 @@ impl Town {
         self.run(args, self.env.clone().with(variable, value)).await
     }
 
+    /// The same with several variables of the environment set otherwise.
+    pub(crate) async fn oar_with_all(&self, variables: &[(&str, &str)], words: &str) -> String {
+        let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];
+        args.extend(split(words));
+        let env = variables.iter().fold(self.env.clone(), |env, (name, value)| env.with(name, *value));
+        self.run(args, env).await
+    }
+
+    /// Every request so far, one JSON line each.
+    pub(crate) fn journal(&self) -> String {
+        self.simulator.journal()
+    }
+
     /// Outside writes since the last time this was asked, without their order.
     pub(crate) fn new_writes(&self) -> String {
         let mut seen = self.seen.lock().unwrap();

@@ -13,7 +13,7 @@ async fn the_approval_does_not_start_before_its_day() {
     town.somebody_stores(&done, TaskStatus::Pass);
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, final approval starts on 2026-06-09
       next: wait until 2026-06-09, then: oar -r 4.20.17 change-advisory-status
     exit 3
@@ -30,7 +30,7 @@ async fn the_approval_needs_every_other_task() {
     town.days_pass(6);
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, image-consistency-check has to pass first (it is Not Started)
       next: finish image-consistency-check first, then: oar -r 4.20.17 change-advisory-status
     exit 3
@@ -45,7 +45,7 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
     let town = ready_to_approve().await;
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-12T00:00:00Z), look again in 30 min
       did:  approve https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
       next: oar -r 4.20.17 change-advisory-status again in 30 min
@@ -56,7 +56,7 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
     assert_eq!(town.advisory_state("rpm"), "QE");
 
     town.advisory_page_opens();
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Pass: the shipment is approved and advisories 170171, 170172 are in REL_PREP or later
       did:  move advisory 170171 to REL_PREP
       did:  move advisory 170172 to REL_PREP
@@ -84,20 +84,20 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
 #[tokio::test]
 async fn every_pass_of_the_approval_does_only_what_is_missing() {
     let town = ready_to_approve().await;
-    town.oar("change-advisory-status").await;
+    town.oar("--yes change-advisory-status").await;
     town.new_writes();
 
     for _ in 0..3 {
         town.time_passes("20m");
-        town.oar("change-advisory-status").await;
+        town.oar("--yes change-advisory-status").await;
     }
     assert_eq!(town.new_writes(), "nothing");
 
     town.advisory_page_opens();
-    town.oar("change-advisory-status").await;
+    town.oar("--yes change-advisory-status").await;
     town.new_writes();
     let file = town.file();
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Pass: nothing to do, change-advisory-status passed already
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
@@ -113,8 +113,8 @@ async fn a_lost_answer_of_the_approval_approves_once() {
     let mut town = ready_to_approve().await;
     town.answer_gets_lost("gitlab", "POST", "approve");
 
-    town.oar("change-advisory-status").await;
-    town.elsewhere("change-advisory-status").await;
+    town.oar("--yes change-advisory-status").await;
+    town.elsewhere("--yes change-advisory-status").await;
     assert_eq!(town.writes_to("/approve"), 1);
     town.expect_task(TASK, TaskStatus::InProgress);
 
@@ -127,8 +127,8 @@ async fn a_lost_answer_of_a_move_moves_once() {
     town.advisory_page_opens();
     town.answer_gets_lost("errata", "POST", "change_state");
 
-    town.oar("change-advisory-status").await;
-    town.elsewhere("change-advisory-status").await;
+    town.oar("--yes change-advisory-status").await;
+    town.elsewhere("--yes change-advisory-status").await;
     assert_eq!(town.writes_to("change_state"), 2);
     town.expect_task(TASK, TaskStatus::Pass);
 
@@ -141,7 +141,7 @@ async fn a_closed_merge_request_is_not_a_merged_one() {
     town.merge_request_becomes(MrState::Closed);
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 was closed without being merged
       next: ask ART for the right merge request, then: oar -r 4.20.17 change-advisory-status
     exit 4
@@ -159,7 +159,7 @@ async fn an_unreachable_merge_request_is_not_a_merged_one() {
     town.break_service("gitlab", 401);
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     error: change-advisory-status of 4.20.17 could not be carried out
       why:  gitlab refused our credential with HTTP 401 (read the merge request)
       next: renew the credential: check GITLAB_TOKEN
@@ -177,7 +177,7 @@ async fn a_blocker_holds_the_approval_back() {
     town.oar("issue add \"do not ship yet\" --task change-advisory-status").await;
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, open blocker: do not ship yet
       next: resolve the blocker (oar issue resolve), then: oar -r 4.20.17 change-advisory-status
     exit 4
@@ -195,7 +195,7 @@ async fn all_advisories_are_looked_at_before_the_first_one_moves() {
     town.advisory_becomes("rhcos", oar::sim::services::errata::State::NewFiles);
     town.new_writes();
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, advisories in a state that cannot be worked on: 170172 NEW_FILES
       next: ask ART to move the advisories to QE, then: oar -r 4.20.17 change-advisory-status
     exit 4
@@ -212,15 +212,16 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     let town = approved_too_early(town).await;
     town.days_pass(4);
 
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Fail: the advisory page was not public by 2026-06-12T00:00:00Z
+      did:  tell qe-release on Slack
       next: look into it; then: oar -r 4.20.17 drive --retry change-advisory-status, or waive it with a reason
     exit 5
     ");
     town.expect_task(TASK, TaskStatus::Fail);
 
     // A later try has two fresh days.
-    assert_snapshot!(town.oar("change-advisory-status").await, @"
+    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
       next: oar -r 4.20.17 change-advisory-status again in 30 min
     exit 0
@@ -239,7 +240,7 @@ async fn approved_too_early(town: Town) -> Town {
     town.somebody_stores(&before, TaskStatus::Pass);
     town.everything_is_pushed();
     town.days_pass(6);
-    let told = town.oar("change-advisory-status").await;
+    let told = town.oar("--yes change-advisory-status").await;
     assert!(told.ends_with("exit 0"), "{told}");
     town
 }

@@ -19,6 +19,7 @@ async fn missed_trackers_are_told_and_hold_nobody_up() {
 
     assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
     check-cve-tracker-bug Pass: checked: 1 CVE trackers are attached nowhere; ART has to attach them
+      did:  tell art on Slack
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");
@@ -26,7 +27,10 @@ async fn missed_trackers_are_told_and_hold_nobody_up() {
     0c0546ee  note      1 CVE trackers are attached nowhere, ART has to attach them: OCPBUGS-220181 (check-cve-tracker-bug)
     exit 0
     ");
-    assert_snapshot!(town.posted_messages().join("\n"), @"");
+    assert_snapshot!(town.posted_messages().join("\n"), @"
+    #forum-ocp-release: <!subteam^SA3033CCE4> *[4.20.17]* 1 CVE trackers are attached to no advisory and no shipment: <http://sim.example.com/jira/browse/OCPBUGS-220181|OCPBUGS-220181>
+    Please attach them, or tell QE why they do not belong to the release.
+    ");
     town.expect_task(Task::CheckCveTrackerBug, TaskStatus::Pass);
 
     town.finish();

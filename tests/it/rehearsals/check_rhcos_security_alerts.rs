@@ -33,6 +33,7 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
 
     assert_snapshot!(town.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: checked: advisory 170172 has 1 blocking security alert(s); they hold back the final approval
+      did:  tell qe-release on Slack
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");
@@ -40,7 +41,11 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
     4787dbf7  BLOCKER   RHCOS advisory 170172 has blocking security alerts: unverified-cve (Contact Product Security.). Mail product security with the advisory number and these details; run check-rhcos-security-alerts again when they are solved (change-advisory-status)
     exit 0
     ");
-    assert_snapshot!(town.posted_messages().join("\n"), @"");
+    assert_snapshot!(town.posted_messages().join("\n"), @"
+    #team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* RHCOS advisory <http://sim.example.com/errata/advisory/170172|170172> has blocking security alerts; they hold back the final approval:
+    • unverified-cve (Contact Product Security.)
+    Please mail product security with the advisory and these details.
+    ");
 
     town.finish();
 }

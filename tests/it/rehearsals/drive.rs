@@ -224,3 +224,66 @@ async fn status_and_plan_as_json_are_one_document() {
 
     town.finish();
 }
+
+#[tokio::test]
+async fn a_single_round_whose_only_action_failed_says_what_failed() {
+    let town = fresh().await;
+    town.break_service("build_data", 503);
+
+    let told = town.oar("drive --once").await;
+    assert!(told.ends_with("exit 7"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_missing_credential_ends_a_drive_like_the_task_that_lacks_it() {
+    let town = promoted().await;
+    town.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
+
+    let alone = town.oar_without("JENKINS_TOKEN", "stage-testing").await;
+    let driven = town.oar_without("JENKINS_TOKEN", "drive").await;
+    assert!(alone.ends_with("exit 6") && driven.ends_with("exit 6"), "{alone}\n{driven}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_decision_about_one_nightly_says_nothing_about_the_next() {
+    let town = Town::founded("candidate-rejected", |_| {}).await;
+    town.has_report().await;
+    town.someone_else_edits_the_state(|state| {
+        let decide = oar::domain::state::operation::Operation::Decide {
+            which: oar::domain::task::Which::Candidate,
+            build: "4.20.0-0.nightly-2026-05-01-000000".to_owned(),
+            accept: true,
+            reason: "known flake".to_owned(),
+            by: "lead".to_owned(),
+            at: town.now(),
+        };
+        town.applied(state, decide)
+    });
+
+    let told = town.oar("analyze-candidate-build").await;
+    assert!(told.ends_with("exit 4"), "{told}");
+    let told = town.oar("drive").await;
+    assert!(told.contains("a person has to decide"), "{told}");
+    town.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::NotStarted);
+
+    let told = town.oar("analyze-candidate-build --decide accept --reason \"the lab was down\"").await;
+    assert!(told.ends_with("exit 0"), "{told}");
+    assert!(town.file().contains("build: 4.20.0-0.nightly-"), "{}", town.file());
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn the_settings_say_after_how_long_a_wait_is_stalled() {
+    let town = crate::rehearsal::prepared().await;
+    town.time_passes("3h");
+
+    let told = town.oar_with("OAR_STALL_PROMOTION_H", "2", "plan").await;
+    assert!(told.contains("usual is less than 2 h") || !told.contains("is not promoted"), "{told}");
+
+    town.finish();
+}

@@ -15,7 +15,7 @@ async fn an_issue_is_added_listed_and_resolved() {
     383c8431  BLOCKER   the lab has no power (stage-testing)
     exit 0
     ");
-    assert_snapshot!(town.oar("issue resolve \"no power\" --resolution \"power is back\"").await, @"
+    assert_snapshot!(town.oar("--yes issue resolve \"no power\" --resolution \"power is back\"").await, @"
     383c8431  resolved  the lab has no power (stage-testing)
               -> power is back
     exit 0
@@ -49,14 +49,14 @@ async fn an_issue_that_nobody_knows_cannot_be_resolved() {
     town.oar("issue add \"the lab has no power\"").await;
     town.oar("issue add \"the lab is too hot\"").await;
 
-    assert_snapshot!(town.oar("issue resolve flood --resolution done").await, @r#"
+    assert_snapshot!(town.oar("--yes issue resolve flood --resolution done").await, @r#"
     error: the issues of 4.20.17 could not be handled
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             no open issue matches "flood"; open issues: 383c8431 "the lab has no power"; 634a4f16 "the lab is too hot"
       next: take an id from: issue list
     exit 2
     "#);
-    assert_snapshot!(town.oar("issue resolve \"the lab\" --resolution done").await, @r#"
+    assert_snapshot!(town.oar("--yes issue resolve \"the lab\" --resolution done").await, @r#"
     error: the issues of 4.20.17 could not be handled
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             2 open issues match "the lab": 383c8431 "the lab has no power"; 634a4f16 "the lab is too hot"

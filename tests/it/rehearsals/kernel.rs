@@ -10,14 +10,14 @@ async fn a_kernel_with_the_stop_ship_tag_stops_the_approval_before_its_first_ste
     town.world().koji.tags.push("early-kernel-stop-ship".to_owned());
     town.new_writes();
 
-    let told = town.oar("change-advisory-status").await;
+    let told = town.oar("--yes change-advisory-status").await;
     assert!(told.contains("carries the stop-ship tag") && told.ends_with("exit 5"), "{told}");
     assert!(!town.new_writes().contains("approve"));
     town.expect_task(TASK, TaskStatus::Fail);
     assert!(town.state().issues().iter().any(|issue| issue.is_open_blocker() && issue.issue.contains("kernel-5.14.0")));
 
     town.world().koji.release_kernel();
-    let told = town.oar("change-advisory-status").await;
+    let told = town.oar("--yes change-advisory-status").await;
     assert!(told.contains("In Progress: waiting for the advisory page"), "{told}");
     assert!(!town.state().issues().iter().any(|issue| issue.is_open_blocker()), "{}", town.file());
 
@@ -31,15 +31,16 @@ async fn a_kernel_that_nobody_can_judge_waits_for_the_word_of_a_person() {
     town.new_writes();
 
     for _ in 0..2 {
-        let told = town.oar("change-advisory-status").await;
+        let told = town.oar("--yes change-advisory-status").await;
         assert!(told.contains("lists no kernel") && told.ends_with("exit 4"), "{told}");
     }
     assert!(!town.new_writes().contains("approve"));
     let open: Vec<_> = town.state().issues().into_iter().filter(|issue| issue.is_open_blocker()).collect();
     assert_eq!(open.len(), 1, "{open:?}");
 
-    town.oar(&format!("issue resolve {} --resolution \"the kernel is 5.14.0-570 and may ship\"", open[0].id)).await;
-    let told = town.oar("change-advisory-status").await;
+    town.oar(&format!("--yes issue resolve {} --resolution \"the kernel is 5.14.0-570 and may ship\"", open[0].id))
+        .await;
+    let told = town.oar("--yes change-advisory-status").await;
     assert!(told.contains("In Progress: waiting for the advisory page"), "{told}");
     assert!(told.contains("taken for good, because somebody looked"), "{told}");
 
@@ -52,7 +53,7 @@ async fn a_brew_hub_that_is_down_is_neither_a_pass_nor_a_blocker() {
     town.new_writes();
     for service in ["koji", "brew_download"] {
         town.break_service(service, 503);
-        let told = town.oar("change-advisory-status").await;
+        let told = town.oar("--yes change-advisory-status").await;
         assert!(told.ends_with("exit 7"), "{service}: {told}");
         town.repair();
     }

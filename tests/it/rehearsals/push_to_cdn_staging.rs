@@ -191,3 +191,26 @@ async fn an_outage_of_the_errata_tool_keeps_a_running_push_running() {
 
     town.finish();
 }
+
+#[tokio::test]
+async fn nothing_is_pushed_before_trackers_and_alerts_were_checked() {
+    let town = reported().await;
+    town.somebody_stores(&[Task::TakeOwnership], TaskStatus::Pass);
+    town.new_writes();
+
+    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    push-to-cdn-staging Not Started: blocked, check-cve-tracker-bug has to pass first (it is Not Started)
+      next: finish check-cve-tracker-bug first, then: oar -r 4.20.17 push-to-cdn-staging
+    exit 3
+    ");
+    town.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);
+    let told = town.oar("push-to-cdn-staging").await;
+    assert!(told.contains("check-rhcos-security-alerts has to pass first") && told.ends_with("exit 3"), "{told}");
+    assert_eq!(town.new_writes(), "nothing");
+
+    let told = town.oar("push-to-cdn-staging --force --reason \"alerts were looked at by hand\"").await;
+    assert!(told.contains("In Progress") && told.ends_with("exit 0"), "{told}");
+    assert!(town.file().contains("reason: alerts were looked at by hand"), "{}", town.file());
+
+    town.finish();
+}

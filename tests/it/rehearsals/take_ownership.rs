@@ -63,7 +63,7 @@ async fn another_owner_is_named_in_a_new_comment() {
     let town = reported().await;
     town.oar("take-ownership -e first@example.com").await;
 
-    let told = town.oar("take-ownership -e second@example.com").await;
+    let told = town.oar("--yes take-ownership -e second@example.com").await;
     assert_snapshot!(told, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
@@ -72,6 +72,7 @@ async fn another_owner_is_named_in_a_new_comment() {
       did:  assign ART-22020
       did:  assign ART-22019
       did:  assign ART-22018
+      did:  tell qe-release on Slack
       next: oar -r 4.20.17 plan shows what comes next
     exit 0
     ");
@@ -198,8 +199,8 @@ async fn an_advisory_in_new_files_becomes_a_blocker_that_goes_when_art_is_done()
       did:  move ART-22019 to In Progress
       did:  assign ART-22018
       did:  move ART-22018 to In Progress
-      did:  tell qe-release on Slack
       did:  tell art on Slack
+      did:  tell qe-release on Slack
       note: Advisories in abnormal state (NEW_FILES instead of QE): 170171
       next: oar -r 4.20.17 plan shows what comes next
     exit 0

@@ -35,7 +35,7 @@ async fn a_pass_stays_unless_somebody_says_override_and_why() {
     assert_eq!(town.file(), file);
 
     let told =
-        town.oar("update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"").await;
+        town.oar("--yes update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"").await;
     assert_snapshot!(told, @"
     task [Stage Testing] status is changed to [Fail]
     stage-testing went from Pass to Fail

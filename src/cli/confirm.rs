@@ -1,0 +1,94 @@
+//! The question before what cannot be taken back.
+//!
+//! On a terminal a person answers; without one nobody is asked, and only `--yes` goes on.
+
+use std::io::IsTerminal as _;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::exit::Exit;
+use super::oar::Call;
+use super::render::{Told, clean};
+use crate::core::error::ErrorClass;
+
+/// Goes on when nothing of `will` needs a person's word, or when it is given.
+///
+/// # Errors
+///
+/// Nobody said yes: nothing was changed.
+pub(super) async fn confirm(call: &Call, what: &str, will: &[String]) -> Result<(), Told> {
+    if will.is_empty() || call.yes || call.options().dry_run {
+        return Ok(());
+    }
+    let asked = call.outside.out_is_terminal && std::io::stdin().is_terminal();
+    let refused = |why: String, next: String| Told {
+        what: format!("{what} was not done"),
+        why: std::iter::once(why).chain(will.iter().map(|one| format!("it would {one}"))).collect(),
+        done: Vec::new(),
+        next,
+        exit: Exit::NeedsPerson,
+        class: ErrorClass::InvalidInput,
+    };
+    if !asked {
+        let why = "it cannot be taken back, and nobody is at a terminal to be asked".to_owned();
+        return Err(refused(why, format!("if that is meant, run it again with --yes: {}", again(&call.outside.args))));
+    }
+    call.outside.err.line(format!("{what} cannot be taken back. It will:"));
+    for one in will {
+        call.outside.err.line(format!("  - {}", clean(one)));
+    }
+    call.outside.err.line("Go on? [y/N]");
+    let mut answer = String::new();
+    let mut input = BufReader::new(tokio::io::stdin());
+    tokio::select! {
+        // A closed input is no yes.
+        _ = input.read_line(&mut answer) => {}
+        () = call.cancel.cancelled() => {}
+    }
+    if is_yes(&answer) {
+        return Ok(());
+    }
+    Err(refused("the answer was not yes; nothing was changed".to_owned(), "nothing to do".to_owned()))
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// The command line that was given, with the word that is missing.
+fn again(args: &[String]) -> String {
+    let name = args.first().and_then(|path| path.rsplit('/').next()).unwrap_or("oar");
+    let mut words = vec![name.to_owned()];
+    words.extend(args.iter().skip(1).map(|arg| quoted(arg)));
+    words.push("--yes".to_owned());
+    words.join(" ")
+}
+
+fn quoted(arg: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,%".contains(c);
+    if !arg.is_empty() && arg.chars().all(plain) { arg.to_owned() } else { format!("'{}'", arg.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for yes in ["y", "Y\n", " yes \r\n"] {
+            assert!(is_yes(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n", "no", "yy", "yes please"] {
+            assert!(!is_yes(no), "{no:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_to_repeat_can_be_pasted_into_a_shell() {
+        let args = ["/usr/bin/oar", "-r", "4.20.17", "issue", "resolve", "it's open", "--resolution", "a b"];
+        assert_eq!(
+            again(&args.map(str::to_owned)),
+            "oar -r 4.20.17 issue resolve 'it'\\''s open' --resolution 'a b' --yes"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! `oar status`: what is stored and what is next, on one screen.
+
+use serde_json::{Value, json};
+
+use super::drive::plan_json;
+use super::exit::Exit;
+use super::oar::Call;
+use super::render::{Told, clean, one_line};
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::domain::task::TaskStatus;
+use crate::drive::{self, Wishes};
+use crate::operators::status::{self, StatusView};
+use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::plan::{Plan, Verdict};
+
+/// Columns of the narrowest terminal that people use.
+const WIDTH: usize = 80;
+
+/// Further lines of an entry stand below its text.
+const INDENT: &str = "        ";
+
+/// Shows where the release stands. Writes nothing; an outage makes it say which facts are old.
+pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
+    let (release, ctx) = (call.release()?, call.hasty_context()?);
+    let view = status::of(&ctx, &release).await;
+    let view = view.map_err(|error| call.told_task(&format!("the status of {release} cannot be shown"), error))?;
+    let mut old = Vec::new();
+    let plan = match &view.old {
+        Some(why) => {
+            old.push(format!("the state of {release} is what was last seen here: {why}"));
+            None
+        }
+        None => match drive::look(&ctx, &release, &Wishes::default()).await {
+            Ok(plan) => Some(plan),
+            Err(error) => {
+                old.push(format!("the next step is told from what is stored: {}", one_line(&error)));
+                None
+            }
+        },
+    };
+    let plan = plan.unwrap_or_else(|| drive::stored(&ctx, &release, view.state()));
+    let next = next(&release, &plan);
+    let mut told = view.json();
+    told["plan"] = plan_json(&release, &plan);
+    told["waits"] = waits(&plan).map(wait_json).collect();
+    told["next"] = json!(next.iter().map(|step| clean(step)).collect::<Vec<_>>());
+    told["old"] = json!(old.iter().map(|fact| clean(fact)).collect::<Vec<_>>());
+    call.show(&text(&release, &view, &plan, &old, &next), &told);
+    Ok(Exit::Done)
+}
+
+fn text(release: &ZStream, view: &StatusView, plan: &Plan, old: &[String], next: &[String]) -> String {
+    let mut lines = vec![format!("{release}  {}", view.overall()), view.facts()];
+    lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
+    for line in view.tasks() {
+        lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.status.as_str(), line.at).trim_end().to_owned());
+        lines.extend(line.job.map(|job| format!("{INDENT}{job}")));
+        let why = line.why.filter(|_| line.status == TaskStatus::Fail);
+        lines.extend(why.iter().flat_map(|why| wrapped(INDENT, why)));
+    }
+    for issue in view.open_issues() {
+        let kind = if issue.blocker { "BLOCKER" } else { "note   " };
+        lines.extend(wrapped(&format!("{kind} "), &format!("{}: {}", issue.id, issue.issue)));
+    }
+    for message in persons(plan) {
+        lines.extend(wrapped(head(message), &message.text));
+    }
+    for message in waits(plan) {
+        let since = message.since.map(|at| format!("since {}", stamp(at)));
+        let again = message.recheck.map(|at| format!("look again at {}", stamp(at)));
+        let times: Vec<String> = since.into_iter().chain(again).collect();
+        let times = if times.is_empty() { String::new() } else { format!(" ({})", times.join(", ")) };
+        lines.extend(wrapped("wait    ", &format!("{}{times}", message.text)));
+    }
+    for fact in old {
+        lines.extend(wrapped("old     ", fact));
+    }
+    for (place, step) in next.iter().enumerate() {
+        lines.extend(wrapped(if place == 0 { "next    " } else { INDENT }, step));
+    }
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn head(message: &Message) -> &'static str {
+    if message.severity() == Severity::Failure { "FAILED  " } else { "person  " }
+}
+
+/// What a person has to care about; a missing answer of a service is among the waits.
+fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
+    plan.messages.iter().filter(|message| message.severity() >= Severity::Action)
+}
+
+/// What is waited for, with running jobs; a task that only waits for another one is told by the list.
+fn waits(plan: &Plan) -> impl Iterator<Item = &Message> {
+    let told = |message: &&Message| match message.severity() {
+        Severity::Info => message.recheck.is_some(),
+        Severity::Wait => {
+            !matches!(message.kind, Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate)
+        }
+        Severity::Action | Severity::Failure => false,
+    };
+    plan.messages.iter().filter(told)
+}
+
+fn wait_json(message: &Message) -> Value {
+    json!({
+        "task": message.task,
+        "what": clean(&message.text),
+        "since": message.since.map(stamp),
+        "recheck_at": message.recheck.map(stamp),
+    })
+}
+
+/// What to do now, the most urgent first.
+fn next(release: &ZStream, plan: &Plan) -> Vec<String> {
+    let steps: Vec<String> = persons(plan).flat_map(|message| message.steps.iter().take(3).cloned()).take(4).collect();
+    let acts: Vec<_> = plan.actions.iter().filter_map(|action| action.task()).map(|task| task.name()).collect();
+    match plan.verdict {
+        Verdict::Done => vec!["nothing: the release is approved and shipped".to_owned()],
+        Verdict::Continue if !acts.is_empty() => {
+            let drive = format!("oar -r {release} drive  ({})", acts.join(", "));
+            std::iter::once(drive).chain(steps).collect()
+        }
+        Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue if !steps.is_empty() => steps,
+        Verdict::Waiting { recheck_at } => {
+            vec![format!("nothing before {}; then: oar -r {release} drive", stamp(recheck_at))]
+        }
+        Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue => vec![format!("oar -r {release} drive")],
+    }
+}
+
+/// `head` and `text` in lines of at most [`WIDTH`] columns; a word that is longer (a page) stays whole.
+fn wrapped(head: &str, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = head.to_owned();
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let length = line.chars().count() + word.chars().count() + usize::from(!is_empty);
+        if length > WIDTH && !is_empty {
+            lines.push(std::mem::replace(&mut line, INDENT.to_owned()));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_into_eighty_columns_and_pages_stay_whole() {
+        let page = format!("https://ci.example.com/{}", "x".repeat(90));
+        let text = format!("{} {page} end", "word ".repeat(40));
+        let lines = wrapped("wait    ", &text);
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH || line.contains(&page)), "{lines:?}");
+        assert!(lines.iter().any(|line| line.trim() == page), "{lines:?}");
+        assert_eq!(lines.join(" ").split_whitespace().count(), 43);
+    }
+}

@@ -1,0 +1,37 @@
+//! Which builds of a release are judged, and what their test records say: the one place that asks.
+
+use crate::core::records;
+use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::task::Which;
+use crate::operators::error::TaskError;
+use crate::operators::run::Run;
+
+/// Records are judged for this architecture; others follow it.
+const ARCH: &str = "amd64";
+
+/// The build that `which` means; nothing when build data names no candidate.
+///
+/// The nightly that build data names now counts; an older copy in the state file serves when it names none.
+///
+/// # Errors
+///
+/// Build data cannot be read.
+pub async fn build_of(run: &Run<'_>, which: Which) -> Result<Option<String>, TaskError> {
+    if which == Which::Promoted {
+        return Ok(Some(run.release.to_string()));
+    }
+    let fresh = run.assembly().await?.candidate_builds.get("x86_64").cloned();
+    Ok(fresh.or_else(|| run.state.metadata().candidate_builds.get("x86_64").cloned()))
+}
+
+/// What the test record of `build` says, by the rule that the settings ask for.
+///
+/// # Errors
+///
+/// The record store does not answer.
+pub async fn verdict(run: &Run<'_>, build: &str) -> Result<RecordVerdict, TaskError> {
+    let settings = &run.ctx.settings;
+    let record = records::record(&run.ctx.repo, &settings.state.record_branch, build, ARCH).await?;
+    let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
+    Ok(acceptance::judge(build, record.as_deref(), registry.as_deref(), settings.acceptance_policy))
+}

@@ -1,0 +1,113 @@
+//! Where a release stands, on one screen.
+
+use insta::assert_snapshot;
+use oar::domain::task::{Task, TaskStatus};
+
+use crate::rehearsal::{Town, promoted, ready_to_approve};
+
+fn fits(told: &str) {
+    let lines: Vec<_> = told.lines().collect();
+    // The last one is the story's own note of the exit code.
+    assert!(lines.len() <= 25, "{} lines\n{told}", lines.len());
+    let wide = lines.iter().filter(|line| line.chars().count() > 80 && !line.contains("http"));
+    assert_eq!(wide.count(), 0, "{told}");
+}
+
+#[tokio::test]
+async fn tasks_jobs_waits_and_the_next_step_are_on_one_screen() {
+    let town = promoted().await;
+    town.oar("drive").await;
+    town.new_writes();
+
+    let told = town.oar("status").await;
+    fits(&told);
+    assert_snapshot!(told, @"");
+    assert_eq!(town.new_writes(), "nothing");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_blocker_and_what_a_person_has_to_do_are_told() {
+    let town = ready_to_approve().await;
+    town.oar("issue add \"the lab has no power\" --task change-advisory-status").await;
+
+    let told = town.oar("status").await;
+    fits(&told);
+    assert!(told.contains("BLOCKER ") && told.contains("the lab has no power"), "{told}");
+    assert!(told.contains("next    ") && told.contains("issue resolve"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_failed_task_says_why() {
+    let town = promoted().await;
+    town.oar("drive").await;
+    town.stage_pipeline_ends("FAILURE");
+    town.oar("stage-testing").await;
+
+    let told = town.oar("status").await;
+    fits(&told);
+    assert!(told.contains("4.20.17  Red") && told.contains("ended with FAILURE"), "{told}");
+    assert!(told.contains("drive --retry stage-testing"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn an_outage_of_services_does_not_make_it_fail() {
+    let town = promoted().await;
+    for service in ["gitlab", "release_controller", "errata", "build_data"] {
+        town.break_service(service, 503);
+    }
+
+    let told = town.oar("status").await;
+    fits(&told);
+    assert!(told.ends_with("exit 0") && told.contains("next    "), "{told}");
+    assert!(told.contains("503") || told.contains("could not be read") || told.contains("not known"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_it_shows_what_was_last_seen_and_says_so() {
+    let town = promoted().await;
+    town.oar("status").await;
+    town.break_service("github", 503);
+
+    let told = town.oar("status").await;
+    fits(&told);
+    assert!(told.ends_with("exit 0") && told.contains("old     ") && told.contains("last seen here"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn programs_get_the_same_as_one_document() {
+    let town = promoted().await;
+    town.oar("drive").await;
+
+    let told = town.oar("--json status").await;
+    let (document, _) = told.rsplit_once("\nexit").unwrap();
+    let json: serde_json::Value = serde_json::from_str(document).unwrap();
+    assert_eq!(json["task_map"]["stage-testing"], "In Progress");
+    assert!(json["waits"].as_array().is_some_and(|waits| waits.iter().any(|wait| wait["task"] == "stage-testing")));
+    assert!(json["next"][0].as_str().is_some_and(|next| next.contains("oar -r 4.20.17 drive")), "{}", json["next"]);
+    assert_eq!(json["old"], serde_json::json!([]));
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_finished_release_has_nothing_left_to_do() {
+    let town = Town::founded("smooth", |_| {}).await;
+    town.oar("drive --watch").await;
+
+    let told = town.oar("status").await;
+    fits(&told);
+    assert!(told.contains("next    nothing: the release is approved and shipped"), "{told}");
+    town.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
+
+    town.finish();
+}
