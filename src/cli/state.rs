@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::render::clean;
 use crate::core::statebox::unsent::Listed;
 use crate::domain::dates::stamp;
+use crate::domain::mask::mask;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::oddities;
 use crate::domain::state::error::StateError;
@@ -110,8 +111,19 @@ pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dy
 /// What a state says, as text or as one line of JSON, with a final line feed.
 pub fn show(state: &State, form: Form) -> String {
     match form {
-        Form::Json => format!("{}\n", state.to_json()),
+        Form::Json => format!("{}\n", masked(state.to_json())),
         Form::Text => super::render::clean(&text_of(state)),
+    }
+}
+
+/// A file of somebody else may hold what ours never do.
+fn masked(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(mask(&text)),
+        Value::Array(items) => items.into_iter().map(masked).collect(),
+        Value::Object(entries) => entries.into_iter().map(|(key, value)| (mask(&key), masked(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
 
@@ -335,6 +347,23 @@ mod tests {
             "4.99.1 (Errata): Green, updated 2026-01-01T00:00:00Z\n  release date  -\n  jira ticket   -\n  advisories    -\n  \
              shipment      -\n  stage-testing              Pass         2026-01-01T00:00:00Z .. 2026-01-01T01:00:00Z\n"
         );
+    }
+
+    #[test]
+    fn json_of_a_foreign_file_is_masked() {
+        let token = "glpat-abcdefghij0123456789";
+        let foreign = GOOD.replace("status: Pass", &format!("status: Pass\n  result: {token} of somebody@example.org"));
+        let state = State::parse(&foreign, None).unwrap();
+        let told = show(&state, Form::Json);
+        assert!(!told.contains(token) && !told.contains("somebody@"), "{told}");
+    }
+
+    #[test]
+    fn check_tells_what_a_cut_file_lacks() {
+        let cut = GOOD.split("issues:").next().unwrap();
+        let (exit, out, _, _) = on(cut, |files| StateCommand::Check { files });
+        assert_eq!(exit, Exit::Done);
+        assert!(out.contains("issues is missing; the end of the file may have been cut off"), "{out}");
     }
 
     #[test]

@@ -178,6 +178,22 @@ impl Context {
         BuildDataSource::new(self.service(Service::BuildData, Auth::None)).cached(DiskCache::below(&self.home))
     }
 
+    /// Build data alone, for reads that need no credential.
+    ///
+    /// # Errors
+    ///
+    /// The TLS set-up of this machine is unusable.
+    pub fn build_data_alone(
+        settings: &Settings,
+        clock: Clock,
+        cancel: CancellationToken,
+    ) -> Result<BuildDataSource, ConfigError> {
+        let http = Http::with_rules(policy(settings), &rules(settings), clock, cancel).map_err(ConfigError::Tls)?;
+        let base = settings.services.url(Service::BuildData)?;
+        let source = BuildDataSource::new(http.service(Service::BuildData, base, Auth::None));
+        Ok(source.cached(DiskCache::below(&settings.home)))
+    }
+
     /// Public container catalog.
     pub fn catalog(&self) -> Catalog {
         Catalog::new(self.service(Service::Catalog, Auth::None))

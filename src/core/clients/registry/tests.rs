@@ -202,3 +202,40 @@ async fn a_blob_elsewhere_is_fetched_there_if_the_host_may_be_asked() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_pull_secret_is_shown_to_the_registry_that_it_names_and_to_nobody_else() {
+    let told = async |base: &str, realm_here: bool| {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (noted, realm) = (seen.clone(), realm_here);
+        let router = Router::new().fallback(async move |request: axum::extract::Request| {
+            let host = request.headers()["host"].to_str().unwrap().to_owned();
+            let auth = request.headers().get("authorization").map(|sent| sent.to_str().unwrap().to_owned());
+            if request.uri().path() == "/token" {
+                noted.lock().unwrap().push(auth);
+                return Response::new(Body::from(r#"{"token":"t"}"#));
+            }
+            if auth.is_some() {
+                return Response::builder().status(404).body(Body::empty()).unwrap();
+            }
+            // Elsewhere is the same server under another name.
+            let host = if realm { host } else { host.replace("127.0.0.1", "localhost") };
+            let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"s\"");
+            Response::builder().status(401).header("www-authenticate", challenge).body(Body::empty()).unwrap()
+        });
+        let logins = BTreeMap::from([
+            ("registry.example.com".to_owned(), SecretString::from("wide")),
+            (base.to_owned(), SecretString::from("narrow")),
+        ]);
+        talk_to(router, Service::Registry, async |http| {
+            let registry = Registry::new(http).with_pull_secret("registry.example.com", logins.into());
+            assert_eq!(registry.payload_metadata("team/app", "1").await.unwrap(), None);
+        })
+        .await;
+        let seen = seen.lock().unwrap();
+        seen.clone()
+    };
+    assert_eq!(told("registry.example.com/team", true).await, [Some("Basic narrow".to_owned())]);
+    assert_eq!(told("registry.example.com/tea", true).await, [Some("Basic wide".to_owned())]);
+    assert_eq!(told("registry.example.com/team", false).await, [None], "a realm elsewhere");
+}
