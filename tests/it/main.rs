@@ -21,3 +21,4 @@ mod real_program;
 mod rehearsal;
 mod rehearsals;
 mod surface;
+mod sweep;

@@ -8,6 +8,7 @@ use super::negotiate::Kerberos;
 use super::service::Service;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
+use crate::domain::mask::mask;
 
 /// A call that failed, with everything a person needs to go on.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +108,11 @@ impl fmt::Display for Fault {
 impl ClientError {
     /// A failure without lower error and excerpt.
     pub fn new(service: Service, op: &'static str, fault: Fault) -> Self {
+        let fault = match fault {
+            Fault::Unreadable(why) => Fault::Unreadable(shown(&why)),
+            Fault::Refused(why) => Fault::Refused(shown(&why)),
+            fault => fault,
+        };
         Self { service, op, fault, excerpt: None, retry_after_s: None, cause: None }
     }
 
@@ -221,6 +227,16 @@ impl ClientError {
         }
     }
 }
+
+/// A piece of a foreign text as people may see it: on one line, masked, without what moves a terminal.
+pub(super) fn shown(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|c| !c.is_control()).take(2 * SHOWN_CHARS).collect();
+    mask(&line).chars().take(SHOWN_CHARS).collect()
+}
+
+/// Longest piece of a foreign text that an error carries.
+const SHOWN_CHARS: usize = 400;
 
 /// Which credential a service wants, and how to renew it.
 fn credential_hint(service: Service) -> &'static str {

@@ -5,12 +5,11 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::core::cache::DiskCache;
-use crate::core::clients::error::ClientError;
+use crate::core::clients::error::{ClientError, shown};
 use crate::core::clients::service::Service;
-use crate::domain::mask;
 
-/// Longest piece of a refused answer that an error carries.
-const EXCERPT_CHARS: usize = 400;
+/// How much of a refused answer is looked at; less of it is shown.
+const EXCERPT_BYTES: usize = 1600;
 
 /// Keeps a whole answer that the service will know again. A page in place of the answer is kept by nobody,
 /// nor is JSON that ends in the middle: the service would call it unchanged for ever.
@@ -101,7 +100,6 @@ impl Answer {
 
 /// The beginning of a body on one line, masked; nothing for an empty one.
 pub(in super::super) fn excerpt(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body.get(..body.len().min(4 * EXCERPT_CHARS)).unwrap_or_default());
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT_CHARS).collect();
-    (!line.is_empty()).then(|| mask::mask(&line))
+    let line = shown(&String::from_utf8_lossy(body.get(..body.len().min(EXCERPT_BYTES)).unwrap_or_default()));
+    (!line.is_empty()).then_some(line)
 }
