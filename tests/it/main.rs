@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod corpus;
 mod crash;
+mod fuzz;
 #[cfg(feature = "kerberos")]
 mod kerberos;
 mod many_writers;

@@ -18,6 +18,9 @@ use crate::domain::ids::Digest;
 /// Most bytes that are unpacked while looking for the metadata file: the layer is a few MiB.
 const MOST_UNPACKED: u64 = 256 * 1024 * 1024;
 
+/// Largest file inside that is read: image-references of a payload has some hundred KB.
+const MOST_FILE: u64 = 16 * 1024 * 1024;
+
 const MANIFEST_TYPES: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.image.manifest.v1+json";
@@ -70,7 +73,8 @@ struct Manifest {
 #[derive(Deserialize)]
 struct Platformed {
     digest: String,
-    platform: Platform,
+    /// Attestations and signatures have none.
+    platform: Option<Platform>,
 }
 
 #[derive(Deserialize)]
@@ -253,7 +257,9 @@ impl Registry {
         if manifest.manifests.is_empty() {
             return Ok(Some(Found { manifest, digest, list_digest: None }));
         }
-        let wanted = |one: &&Platformed| one.platform.os == "linux" && one.platform.architecture == arch;
+        let wanted = |one: &&Platformed| {
+            one.platform.as_ref().is_some_and(|platform| platform.os == "linux" && platform.architecture == arch)
+        };
         let chosen = manifest.manifests.iter().find(wanted);
         let chosen = chosen.ok_or_else(|| bad(&format!("an index without linux/{arch}")))?;
         let answer = self.get(op, repository, &path(&chosen.digest), &[]).await?;
@@ -410,7 +416,10 @@ fn release_files(layer: &[u8]) -> Result<HashMap<&'static str, Vec<u8>>, String>
         let name = [METADATA, REFERENCES].into_iter().find(|name| entry.path().is_ok_and(|path| path.ends_with(name)));
         if let Some(name) = name {
             let mut text = Vec::new();
-            entry.read_to_end(&mut text).map_err(damaged)?;
+            (&mut entry).take(MOST_FILE + 1).read_to_end(&mut text).map_err(damaged)?;
+            if text.len() as u64 > MOST_FILE {
+                return Err(format!("{name} is larger than {MOST_FILE} bytes"));
+            }
             files.insert(name, text);
         }
         if files.len() == 2 {

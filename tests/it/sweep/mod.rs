@@ -3,6 +3,7 @@
 
 mod clients;
 mod files;
+pub(crate) mod parsers;
 
 /// What must never be shown to anybody.
 pub(crate) const TOKEN: &str = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";

@@ -239,3 +239,21 @@ async fn a_pull_secret_is_shown_to_the_registry_that_it_names_and_to_nobody_else
     assert_eq!(told("registry.example.com/tea", true).await, [Some("Basic wide".to_owned())]);
     assert_eq!(told("registry.example.com/team", false).await, [None], "a realm elsewhere");
 }
+
+#[test]
+fn a_layer_that_unpacks_without_end_is_given_up() {
+    let packed = |name: &str, size: u64| {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(size);
+        archive.append_data(&mut header, name, std::io::repeat(b' ').take(size)).unwrap();
+        archive.into_inner().unwrap().finish().unwrap()
+    };
+    let told = release_files(&packed(METADATA, MOST_FILE + 1)).unwrap_err();
+    assert!(told.contains("larger than"), "{told}");
+    assert_eq!(release_files(&packed("other", MOST_FILE)).unwrap().len(), 0);
+    for damaged in [&b""[..], b"\x1f\x8b", b"<html></html>", &[0; 4096], &packed(METADATA, 4096)[..60]] {
+        let read = release_files(damaged);
+        assert!(read.is_err() || read.unwrap().is_empty());
+    }
+}
