@@ -94,7 +94,7 @@ pub fn run(command: &StateCommand, form: Form, out: &mut dyn Write, err: &mut dy
         match answered {
             Ok(answer) => {
                 // Whoever closed the pipe has seen enough.
-                let _ = out.write_all(answer.text.as_bytes());
+                let _ = out.write_all(clean(&answer.text).as_bytes());
                 if answer.differs && exit == Exit::Done {
                     exit = Exit::Failed;
                 }
@@ -271,7 +271,7 @@ fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
 }
 
 fn tell(err: &mut dyn Write, what: &str, why: &str, next: &str) {
-    let _ = writeln!(err, "error: {what}\n  why:  {why}\n  next: {next}");
+    let _ = writeln!(err, "error: {}\n  why:  {}\n  next: {}", clean(what), clean(why), clean(next));
 }
 
 #[cfg(test)]
@@ -356,6 +356,13 @@ mod tests {
         let state = State::parse(&foreign, None).unwrap();
         let told = show(&state, Form::Json);
         assert!(!told.contains(token) && !told.contains("somebody@"), "{told}");
+        for odd in [
+            foreign.replace("status: Pass", &format!("status: {token}")),
+            format!("{GOOD}x: {{{token}: 1, {token}: 2}}\n"),
+        ] {
+            let (_, out, err, _) = on(&odd, |files| StateCommand::Check { files });
+            assert!(!(out.clone() + &err).contains(token), "{out}{err}");
+        }
     }
 
     #[test]

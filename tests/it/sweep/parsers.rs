@@ -128,6 +128,9 @@ const CONSOLE: &str = "2026-06-03T06:00:00Z: INFO: https://jenkins.example.com/j
     stage job status according to job id: 12\nStarted job 0b1d7a5e-1111-4222-8333-abcdefabcdef\nOCPBUGS-1, OCPBUGS-22\n\
     https://jenkins.example.com/queue/item/7/\n";
 
+const TEAM: &str = r#"{"contacts":{"slack":{"qe-release":{"id":"U1"}},"email":{}},
+"owners":{"default":"a@example.com"}}"#;
+
 const PULL_SECRET: &str = r#"{"auths":{"registry.example.com":{"auth":"YTpi"}}}"#;
 
 const LEDGER: &str = "{\"at\":\"2026-06-03T06:00:00Z\",\"key\":\"a\",\"step\":\"intent\"}\n\
@@ -277,7 +280,7 @@ pub(crate) fn parsers() -> Vec<Parser> {
                 Ok(plain.len().to_string())
             },
         },
-        parser("plain settings of a team", "{\"owners\":{\"default\":\"a\"}}", |bytes| {
+        parser("plain settings of a team", TEAM, |bytes| {
             let mut warnings = Vec::new();
             let read = SealedSettings::from_json(Path::new("plain.json"), bytes, &mut warnings);
             read.map(|_| String::new()).map_err(|error| told(&error))
