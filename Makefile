@@ -70,7 +70,9 @@ sim serve: ## the simulator in the foreground; prints what to export
 crash: packages ## kill the program between two writes and run it again
 	$(CARGO) test --locked --test it -- crash
 
-fuzz: ## parsers against hostile text, a longer run
+FUZZ_ITERATIONS ?= 20000
+fuzz: ## parsers against damaged files, a longer run (FUZZ_ITERATIONS per parser, OAR_FUZZ_SEED)
+	OAR_FUZZ_ITERATIONS=$(FUZZ_ITERATIONS) $(CARGO) test --locked --test it -- fuzz:: --nocapture
 	PROPTEST_CASES=20000 $(CARGO) test --locked --test it -- properties
 
 ci: check test ## exactly what CI runs

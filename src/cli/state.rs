@@ -108,7 +108,7 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
         match answered {
             Ok(answer) => {
                 if form == Form::Text || shows {
-                    said.out.push_str(&answer.text);
+                    said.out.push_str(&clean(&answer.text));
                 }
                 row["usable"] = true.into();
                 for (name, value) in answer.json.as_object().into_iter().flatten() {
@@ -374,6 +374,30 @@ mod tests {
             "4.99.1 (Errata): Green, updated 2026-01-01T00:00:00Z\n  release date  -\n  jira ticket   -\n  advisories    -\n  \
              shipment      -\n  stage-testing              Pass         2026-01-01T00:00:00Z .. 2026-01-01T01:00:00Z\n"
         );
+    }
+
+    #[test]
+    fn json_of_a_foreign_file_is_masked() {
+        let token = "glpat-abcdefghij0123456789";
+        let foreign = GOOD.replace("status: Pass", &format!("status: Pass\n  result: {token} of somebody@example.org"));
+        let state = State::parse(&foreign, None).unwrap();
+        let told = show(&state, Form::Json);
+        assert!(!told.contains(token) && !told.contains("somebody@"), "{told}");
+        for odd in [
+            foreign.replace("status: Pass", &format!("status: {token}")),
+            format!("{GOOD}x: {{{token}: 1, {token}: 2}}\n"),
+        ] {
+            let (_, out, err, _) = on(&odd, |files| StateCommand::Check { files });
+            assert!(!(out.clone() + &err).contains(token), "{out}{err}");
+        }
+    }
+
+    #[test]
+    fn check_tells_what_a_cut_file_lacks() {
+        let cut = GOOD.split("issues:").next().unwrap();
+        let (exit, out, _, _) = on(cut, |files| StateCommand::Check { files });
+        assert_eq!(exit, Exit::Done);
+        assert!(out.contains("issues is missing; the end of the file may have been cut off"), "{out}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What every operator gets first: clock, cancellation, settings, clients, stores, actor.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderName;
 use jiff::SignedDuration;
@@ -19,7 +19,9 @@ use super::clients::elliott::Elliott;
 use super::clients::errata::Errata;
 use super::clients::gangway::Gangway;
 use super::clients::gitlab::Gitlab;
-use super::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
+use super::clients::http::{
+    Auth, BreakerRule, HostRule, Http, HttpPolicy, Proof, Rules, ServiceHttp, ServiceRules, bare_client,
+};
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
 use super::clients::koji::Koji;
@@ -34,9 +36,11 @@ use super::clients::slack::{Names, Slack};
 use super::clock::{Clock, SimulatorClock};
 use super::config::credentials::Credential;
 use super::config::error::ConfigError;
+use super::config::http::OneService;
+use super::config::pull_secret;
 use super::config::sealed::SealedSettings;
 use super::config::services::AllowedHosts;
-use super::config::settings::{ErrataAuth, JiraApi, Settings};
+use super::config::settings::{ErrataAuth, JiraApi, Mutual, Settings};
 use super::statebox::cas::{Limits, StateBox};
 use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
@@ -62,6 +66,8 @@ pub struct Context {
     /// What was asked for beside the task.
     pub options: Options,
     http: Http,
+    /// The pull secret of image registries.
+    logins: Arc<BTreeMap<String, SecretString>>,
     /// One pace for all starts of Prow jobs, whoever asks.
     pacer: Arc<Pacer>,
     /// People and groups of Slack that were looked up.
@@ -90,7 +96,8 @@ impl Context {
         actor: String,
         options: Options,
     ) -> Result<Self, ConfigError> {
-        let http = Http::new(policy(&settings), clock.clone(), cancel.clone()).map_err(ConfigError::Tls)?;
+        let http = Http::with_rules(policy(&settings), &rules(&settings), clock.clone(), cancel.clone())
+            .map_err(ConfigError::Tls)?;
         let repo = match &settings.state.dir {
             Some(dir) if GitDir::is_one(dir) => {
                 let (role, mail) = (actor.clone(), settings.state.author_mail.clone());
@@ -114,19 +121,10 @@ impl Context {
         let pace = &settings.prow;
         let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
         let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
-        Ok(Self {
-            clock,
-            cancel,
-            settings,
-            statebox,
-            repo,
-            home,
-            actor,
-            options,
-            http,
-            pacer,
-            slack_names: Names::default(),
-        })
+        // A rehearsal has no use for real passwords.
+        let auth_file = settings.registry_auth_file.as_deref().filter(|_| settings.services.simulator.is_none());
+        let logins = Arc::new(auth_file.map(pull_secret::read).transpose()?.unwrap_or_default());
+        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, logins, pacer, slack_names: Names::default() })
     }
 
     /// The clock that the settings ask for: the machine's, or the simulator's.
@@ -172,14 +170,30 @@ impl Context {
         self.settings.sealed()
     }
 
-    /// Files of brew builds.
+    /// Files of brew builds; public inside the company network, behind Kerberos elsewhere.
     pub fn brew_download(&self) -> BrewDownload {
-        BrewDownload::new(self.service(Service::BrewDownload, Auth::None))
+        BrewDownload::new(self.service(Service::BrewDownload, Auth::NegotiateIfAsked))
     }
 
     /// Build data.
     pub fn build_data(&self) -> BuildDataSource {
         BuildDataSource::new(self.service(Service::BuildData, Auth::None)).cached(DiskCache::below(&self.home))
+    }
+
+    /// Build data alone, for reads that need no credential.
+    ///
+    /// # Errors
+    ///
+    /// The TLS set-up of this machine is unusable.
+    pub fn build_data_alone(
+        settings: &Settings,
+        clock: Clock,
+        cancel: CancellationToken,
+    ) -> Result<BuildDataSource, ConfigError> {
+        let http = Http::with_rules(policy(settings), &rules(settings), clock, cancel).map_err(ConfigError::Tls)?;
+        let base = settings.services.url(Service::BuildData)?;
+        let source = BuildDataSource::new(http.service(Service::BuildData, base, Auth::None));
+        Ok(source.cached(DiskCache::below(&settings.home)))
     }
 
     /// Public container catalog.
@@ -207,7 +221,10 @@ impl Context {
     pub fn errata(&self) -> Errata {
         let auth = match self.settings.errata_auth {
             ErrataAuth::Bearer => self.bearer(Credential::ErrataToken),
-            ErrataAuth::Negotiate => Auth::Negotiate,
+            ErrataAuth::Negotiate => Auth::Negotiate(match self.settings.errata_mutual {
+                Mutual::Required => Proof::Required,
+                Mutual::Optional => Proof::Optional,
+            }),
             ErrataAuth::None => Auth::None,
         };
         Errata::new(self.service(Service::Errata, auth))
@@ -261,7 +278,8 @@ impl Context {
     /// Image registry by the host that image names carry.
     pub fn registry_at(&self, host: &str) -> Registry {
         let base = self.settings.services.registry_url(host);
-        Registry::new(self.http.service(Service::Registry, &base, Auth::None))
+        let registry = Registry::new(self.http.service(Service::Registry, &base, Auth::None));
+        registry.with_pull_secret(host, Arc::clone(&self.logins))
     }
 
     /// Release controller of amd64.
@@ -308,10 +326,9 @@ fn secret(settings: &Settings, credential: Credential) -> Result<SecretString, C
 }
 
 fn policy(settings: &Settings) -> HttpPolicy {
-    let longest = settings.http.read_timeouts.values().copied().max().unwrap_or(Duration::ZERO);
     HttpPolicy {
         connect_timeout: settings.http.connect_timeout,
-        read_timeout: settings.http.read_timeout.max(longest),
+        read_timeout: settings.http.read_timeout.min(settings.http.total_timeout),
         total_timeout: settings.http.total_timeout,
         tries: settings.http.tries,
         in_flight: settings.http.in_flight,
@@ -322,5 +339,26 @@ fn policy(settings: &Settings) -> HttpPolicy {
             AllowedHosts::Listed(hosts) => HostRule::Listed(hosts.clone()),
         },
         rewrites: settings.services.rewrites.clone(),
+    }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let http = &settings.http;
+    let own = |(service, one): (&Service, &OneService)| {
+        let slow = one.read_timeout.is_some() || one.total_timeout.is_some();
+        let rules = ServiceRules {
+            read_timeout: slow.then(|| http.read_timeout_of(*service)),
+            total_timeout: slow.then(|| http.total_timeout_of(*service)),
+            proxy: one.proxy.clone(),
+            in_flight: one.in_flight,
+            per_hour: one.requests_per_hour,
+        };
+        (*service, rules)
+    };
+    let pause = SignedDuration::try_from(http.breaker_pause).unwrap_or(SignedDuration::from_mins(1));
+    Rules {
+        breaker: Some(BreakerRule { failures: http.breaker_failures, pause }),
+        per_hour: Some(http.requests_per_hour),
+        of: http.services.iter().map(own).collect(),
     }
 }

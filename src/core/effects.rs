@@ -4,8 +4,8 @@
 //! would happen twice (class "never"). The order is always the same: write the intent, look whether
 //! it happened, do it, look again when the answer got lost.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write as _};
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -134,12 +134,11 @@ impl Ledger {
     pub fn open(home: &Path, release: &str) -> Result<Self, EffectError> {
         let path = home.join("effects").join(format!("{release}.jsonl"));
         let fail = |cause| EffectError::Ledger { path: path.display().to_string(), cause };
-        let seen = match File::open(&path) {
-            Ok(file) => BufReader::new(file)
-                .lines()
-                .map_while(Result::ok)
-                .filter_map(|line| serde_json::from_str(&line).ok())
-                .collect(),
+        let seen = match std::fs::read(&path) {
+            // Damage costs its own line, not those behind it.
+            Ok(bytes) => {
+                bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+            }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(cause) => return Err(fail(cause)),
         };
@@ -159,6 +158,10 @@ impl Ledger {
         text.push('\n');
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(fail)?;
+        }
+        // A line that was cut off by a power cut must not swallow this one.
+        if std::fs::read(&self.path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n')) {
+            text.insert(0, '\n');
         }
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path).map_err(fail)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(fail)?;

@@ -115,11 +115,7 @@ impl BuildData {
     ///
     /// Not YAML, or not a map of assemblies under `releases`.
     pub fn parse(text: &str) -> Result<Self, AssemblyError> {
-        if nests_too_deep(text) {
-            return Err(AssemblyError::NotYaml { why: "it nests too deeply".to_owned() });
-        }
-        let tree: Value =
-            serde_yaml::from_str(text).map_err(|error| AssemblyError::NotYaml { why: error.to_string() })?;
+        let tree: Value = crate::domain::yaml::parse(text).map_err(|why| AssemblyError::NotYaml { why })?;
         match tree {
             Value::Map(mut top) => match top.entries.swap_remove("releases") {
                 Some(Value::Map(releases)) => Ok(Self { releases }),
@@ -206,20 +202,6 @@ impl BuildData {
         let entry = self.releases.entries.get(key).ok_or_else(|| AssemblyError::NotListed { key: key.to_owned() })?;
         entry.get("assembly").ok_or_else(|| shape(&format!("releases.{key}.assembly")))
     }
-}
-
-/// The parser's time grows with the square of open brackets (a minute for 100,000 of them), and it
-/// refuses anything deeper than 128 only afterwards. Brackets inside texts count, hence the room.
-fn nests_too_deep(text: &str) -> bool {
-    let mut open = 0_usize;
-    text.bytes().any(|byte| {
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        open > 1_000
-    })
 }
 
 fn shape(path: &str) -> AssemblyError {

@@ -129,7 +129,7 @@ pub fn to_initialise(tracked: &[ZStream], with_state: &[ZStream]) -> Vec<Entry> 
 ///
 /// Not YAML, or without such a map; keys that name no release are told.
 pub fn tracked(text: &str) -> Result<(Vec<ZStream>, Vec<String>), String> {
-    let document: serde_yaml::Value = serde_yaml::from_str(text).map_err(|cause| format!("not YAML ({cause})"))?;
+    let document: serde_yaml::Value = super::yaml::parse(text).map_err(|why| format!("not YAML ({why})"))?;
     let releases = match document.get("releases") {
         Some(serde_yaml::Value::Mapping(releases)) => releases,
         Some(serde_yaml::Value::Null) => return Ok((Vec::new(), Vec::new())),

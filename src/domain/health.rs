@@ -106,7 +106,7 @@ pub struct ListedImage {
 /// Why the text cannot be used: no YAML, no image list, an image without digest, or no image at all. A login
 /// page is YAML, too (one long string), and must not look like an advisory without images.
 pub fn listed_images(advisory: &str) -> Result<Vec<ListedImage>, String> {
-    let document: Value = serde_yaml::from_str(advisory).map_err(|cause| format!("not YAML ({cause})"))?;
+    let document: Value = super::yaml::parse(advisory).map_err(|why| format!("not YAML ({why})"))?;
     let images = document.get("spec").and_then(|spec| spec.get("content")).and_then(|content| content.get("images"));
     let images = images.and_then(Value::as_sequence).ok_or("no list `spec.content.images`")?;
     let mut seen = BTreeSet::new();

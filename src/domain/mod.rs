@@ -27,3 +27,4 @@ pub mod stage;
 pub mod state;
 pub mod task;
 pub mod withdrawal;
+pub mod yaml;

@@ -121,7 +121,7 @@ impl ShipmentFile {
     /// [`BadShipmentFile`]: no YAML, no map at all (a login page is one long text), or an unusable `shipment`.
     pub fn parse(path: &str, text: &str) -> Result<Option<Self>, BadShipmentFile> {
         let refuse = |why: String| BadShipmentFile { path: path.to_owned(), why };
-        let document: Value = serde_yaml::from_str(text).map_err(|cause| refuse(format!("not YAML ({cause})")))?;
+        let document: Value = super::yaml::parse(text).map_err(|why| refuse(format!("not YAML ({why})")))?;
         if !document.is_mapping() {
             return Err(refuse("not a map".to_owned()));
         }

@@ -232,7 +232,7 @@ async fn a_service_that_hangs_is_given_up_after_the_set_time() {
 
     let mut command = town.command(&["take-ownership"]);
     // One second is the shortest that the settings take, and one try is enough.
-    command.env("OAR_HTTP_TOTAL_TIMEOUT", "1").env("OAR_HTTP_TRIES", "1");
+    command.env("OAR_ERRATA_TOTAL_TIMEOUT", "1").env("OAR_HTTP_TRIES", "1");
     let told = explained(Told::of(&command.output().await.expect("the program starts")), 7);
 
     assert!(told.err.contains("errata did not answer in time"), "{}", told.err);

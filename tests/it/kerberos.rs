@@ -4,7 +4,7 @@ mod realm;
 mod stand_in;
 
 use insta::assert_snapshot;
-use oar::core::clients::http::{Auth, ServiceHttp};
+use oar::core::clients::http::{Auth, Proof, ServiceHttp};
 use oar::core::clients::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 
@@ -163,7 +163,7 @@ async fn a_token_never_leaves_the_host_of_the_service() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let elsewhere = format!("http://{}/page", listener.local_addr().expect("an address"));
     let request = http::Request::get(&elsewhere).body(bytes::Bytes::new()).expect("a request");
-    let errata: ServiceHttp = http().service(Service::Errata, "http://localhost:9", Auth::Negotiate);
+    let errata: ServiceHttp = http().service(Service::Errata, "http://localhost:9", Auth::Negotiate(Proof::Required));
 
     let heard = async {
         let found = errata.get_absolute("read a page", &elsewhere).send().await.expect("an answer").body;

@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod corpus;
 mod crash;
+mod fuzz;
 mod json;
 #[cfg(feature = "kerberos")]
 mod kerberos;
@@ -22,4 +23,5 @@ mod real_program;
 mod rehearsal;
 mod rehearsals;
 mod surface;
+mod sweep;
 mod terminal;

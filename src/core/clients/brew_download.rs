@@ -17,6 +17,8 @@ pub struct BrewDownload {
 
 #[derive(Deserialize)]
 struct Metadata {
+    /// May be null, but not missing: then it is some other file.
+    #[serde(deserialize_with = "Option::deserialize")]
     output: Option<Vec<Output>>,
 }
 
@@ -107,7 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_metadata_is_an_error() {
-        for body in ["", "<html>login</html>", "[]", r#"{"output":[{"components":[{"name":"kernel"}]}]}"#] {
+        for body in ["", "<html>login</html>", "[]", "{}", r#"{"output":[{"components":[{"name":"kernel"}]}]}"#] {
             assert!(asked(body).await.is_err(), "{body}");
         }
     }

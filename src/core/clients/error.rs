@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::negotiate::Kerberos;
 use super::service::Service;
 use crate::core::error::ErrorClass;
+use crate::domain::dates::stamp;
+use crate::domain::mask::mask;
 
 /// A call that failed, with everything a person needs to go on.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +48,30 @@ pub enum Fault {
     Unreadable(String),
     /// Status 200, but the service says no in its body.
     Refused(String),
+    /// The service knows no job of this name.
+    UnknownJob(String),
     /// We refuse to talk to this host.
     HostNotAllowed(String),
     /// The address in the settings or in data is no URL.
     BadUrl(String),
     /// The run was cancelled while we waited.
     Cancelled,
+    /// It failed again and again, and is left alone for a while: nothing was sent.
+    Suspended {
+        /// Failures in a row.
+        failures: u32,
+        /// Since when it is left alone.
+        since: Timestamp,
+        /// When it is asked again.
+        until: Timestamp,
+    },
+    /// We asked it as often as one hour allows: nothing was sent.
+    Overspent {
+        /// Requests within an hour.
+        most: u32,
+        /// When it may be asked again.
+        until: Timestamp,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -63,9 +85,22 @@ impl fmt::Display for Fault {
             Self::Status(code) => write!(f, "answered HTTP {code}"),
             Self::Unreadable(why) => write!(f, "gave an answer we cannot read: {why}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::UnknownJob(job) => write!(f, "knows no job {job}"),
             Self::HostNotAllowed(host) => write!(f, "is at {host}, which is not an allowed host"),
             Self::BadUrl(url) => write!(f, "has no usable address ({url})"),
             Self::Cancelled => f.write_str("was not asked to the end: the run was cancelled"),
+            Self::Suspended { failures, since, until } => write!(
+                f,
+                "is not asked: it failed {failures} times in a row until {}, and is asked again from {} on",
+                stamp(*since),
+                stamp(*until)
+            ),
+            Self::Overspent { most, until } => write!(
+                f,
+                "is not asked: this run has sent it {most} requests within the hour, the most that is set; \
+                 it is asked again from {} on",
+                stamp(*until)
+            ),
         }
     }
 }
@@ -73,6 +108,11 @@ impl fmt::Display for Fault {
 impl ClientError {
     /// A failure without lower error and excerpt.
     pub fn new(service: Service, op: &'static str, fault: Fault) -> Self {
+        let fault = match fault {
+            Fault::Unreadable(why) => Fault::Unreadable(shown(&why)),
+            Fault::Refused(why) => Fault::Refused(shown(&why)),
+            fault => fault,
+        };
         Self { service, op, fault, excerpt: None, retry_after_s: None, cause: None }
     }
 
@@ -84,10 +124,11 @@ impl ClientError {
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match &self.fault {
-            Fault::TimedOut | Fault::Unreachable | Fault::Broken => ErrorClass::Transient,
+            Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::Suspended { .. } => ErrorClass::Transient,
+            Fault::Overspent { .. } => ErrorClass::RateLimit,
             Fault::Status(429) => ErrorClass::RateLimit,
             Fault::Status(408 | 425 | 500 | 502..=504) => ErrorClass::Transient,
-            Fault::Status(404 | 410) => ErrorClass::NotFound,
+            Fault::Status(404 | 410) | Fault::UnknownJob(_) => ErrorClass::NotFound,
             Fault::Status(409 | 412) => ErrorClass::Conflict,
             Fault::Status(_) | Fault::Refused(_) => ErrorClass::InvalidInput,
             Fault::Unauthorized(_) => ErrorClass::Auth,
@@ -103,6 +144,19 @@ impl ClientError {
         matches!(self.class(), ErrorClass::Transient | ErrorClass::RateLimit)
     }
 
+    /// Is the service down, as opposed to saying no? What the breaker counts.
+    pub fn is_outage(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::Status(408 | 500 | 502..=504)
+        )
+    }
+
+    /// Was the request held back on our side?
+    pub fn is_held_back(&self) -> bool {
+        matches!(self.fault, Fault::Suspended { .. } | Fault::Overspent { .. })
+    }
+
     /// May a write have happened although we got no good answer?
     pub fn may_have_happened(&self) -> bool {
         match &self.fault {
@@ -112,8 +166,11 @@ impl ClientError {
             Fault::Unreachable
             | Fault::Unauthorized(_)
             | Fault::Refused(_)
+            | Fault::UnknownJob(_)
             | Fault::HostNotAllowed(_)
-            | Fault::BadUrl(_) => false,
+            | Fault::BadUrl(_)
+            | Fault::Suspended { .. }
+            | Fault::Overspent { .. } => false,
         }
     }
 
@@ -147,14 +204,39 @@ impl ClientError {
                 "open {} in a browser: a login or maintenance page looks like this; then run it again",
                 self.service
             ),
+            Fault::UnknownJob(job) => format!(
+                "check the name {job} in the registry of jobs and that the job is still defined in the CI configuration; \
+                 asking again does not help"
+            ),
             Fault::HostNotAllowed(_) => {
                 "a rehearsal talks to its simulator only; check the address and OAR_NETWORK_ALLOW".to_owned()
             }
             Fault::BadUrl(_) => format!("correct the address ({})", self.service.url_env()),
+            Fault::Suspended { until, .. } => format!(
+                "check that {} is up and reachable from here (VPN) and run it again; a run that goes on asks by itself \
+                 from {} on",
+                self.service,
+                stamp(*until)
+            ),
+            Fault::Overspent { .. } => format!(
+                "if that many requests are right, raise services.{}.requests_per_hour; otherwise report it as a loop \
+                 of oar",
+                self.service
+            ),
             Fault::Cancelled => "run it again; it continues where it was".to_owned(),
         }
     }
 }
+
+/// A piece of a foreign text as people may see it: on one line, masked, without what moves a terminal.
+pub(super) fn shown(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|c| !c.is_control()).take(2 * SHOWN_CHARS).collect();
+    mask(&line).chars().take(SHOWN_CHARS).collect()
+}
+
+/// Longest piece of a foreign text that an error carries.
+const SHOWN_CHARS: usize = 400;
 
 /// Which credential a service wants, and how to renew it.
 fn credential_hint(service: Service) -> &'static str {

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::error::ClientError;
-use super::http::ServiceHttp;
+use super::error::{ClientError, Fault};
+use super::http::{Answer, ServiceHttp, excerpt};
 use super::pacer::Pacer;
 use super::retry::Repeat;
 use crate::domain::ids::ProwJobId;
 
 /// Periodic jobs are the only ones we start.
 const PERIODIC: &str = "1";
+
+const OP: &str = "start Prow job";
 
 /// Gangway: starts Prow jobs.
 #[derive(Debug, Clone)]
@@ -48,18 +50,42 @@ impl Gangway {
     ///
     /// # Errors
     ///
-    /// An answer without job id is unreadable: the job may have been started.
+    /// [`Fault::UnknownJob`], which no repetition helps. An answer without job id is unreadable: the job may
+    /// have been started.
     pub async fn start(&self, order: &JobOrder) -> Result<ProwJobId, ClientError> {
         #[derive(Deserialize)]
         struct Wire {
             id: String,
         }
         self.pacer.turn().await;
-        let call = self.http.post("start Prow job", Repeat::Never, "/v1/executions").json(&body(order));
-        let wire: Wire = call.json_answer().await?;
-        let refuse = |_| ClientError::unreadable(self.http.service(), "start Prow job", "the answer names no job id");
+        let call = self.http.post(OP, Repeat::Never, "/v1/executions").json(&body(order)).accept(&[500]);
+        let answer = call.send().await?;
+        if answer.status == 500 {
+            let fault = match is_unknown_job(&answer) {
+                true => Fault::UnknownJob(order.job.clone()),
+                false => Fault::Status(500),
+            };
+            let error = ClientError::new(self.http.service(), OP, fault);
+            return Err(ClientError { excerpt: excerpt(&answer.body), ..error });
+        }
+        let wire: Wire = answer.json()?;
+        let refuse = |_| ClientError::unreadable(self.http.service(), OP, "the answer names no job id");
         wire.id.parse().map_err(refuse)
     }
+}
+
+/// Gangway tells a job that it does not know as an outage (500, code 2 "unknown"); its words are all there
+/// is to tell them apart.
+fn is_unknown_job(answer: &Answer) -> bool {
+    #[derive(Deserialize)]
+    struct Status {
+        code: i64,
+        message: String,
+    }
+    const UNKNOWN: i64 = 2;
+    serde_json::from_slice::<Status>(&answer.body).is_ok_and(|status| {
+        status.code == UNKNOWN && status.message.to_ascii_lowercase().contains("failed to find associated periodic job")
+    })
 }
 
 fn body(order: &JobOrder) -> serde_json::Value {
@@ -90,6 +116,38 @@ mod tests {
             body(&order).to_string(),
             r#"{"job_name":"periodic-ci-x","job_execution_type":"1","pod_spec_options":{"envs":{"A":"1"},"labels":{"oar-effect":"abc"},"annotations":{}}}"#
         );
+    }
+
+    #[tokio::test]
+    async fn a_job_that_gangway_does_not_know_is_no_outage() {
+        use axum::Router;
+        use axum::http::StatusCode;
+
+        use crate::core::clients::loopback::talk_to;
+        use crate::core::clients::service::Service;
+        use crate::core::clock::{Clock, VirtualClock};
+        use crate::core::error::ErrorClass;
+
+        let known = r#"{"code":2,"message":"failed to find associated periodic job \"x\"","details":[]}"#;
+        let cases = [
+            (known, ErrorClass::NotFound, false),
+            (r#"{"code":2,"message":"etcd is away","details":[]}"#, ErrorClass::Transient, true),
+            (
+                r#"{"code":13,"message":"failed to find associated periodic job","details":[]}"#,
+                ErrorClass::Transient,
+                true,
+            ),
+            ("<html>failed to find associated periodic job</html>", ErrorClass::Transient, true),
+        ];
+        for (body, class, maybe) in cases {
+            let router = Router::new().fallback(async move || (StatusCode::INTERNAL_SERVER_ERROR, body));
+            let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
+            let minute = jiff::SignedDuration::from_mins(1);
+            let pacer = Arc::new(Pacer::new(5, 9, minute, clock, tokio_util::sync::CancellationToken::new()));
+            let start = async |http| Gangway::new(http, pacer).start(&JobOrder::default()).await;
+            let error = talk_to(router, Service::Gangway, start).await.unwrap_err();
+            assert_eq!((error.class(), error.may_have_happened()), (class, maybe), "{body}");
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! GitHub: single files of one repository, through the contents API.
 //!
 //! A file is replaced only from the blob that was read; GitHub answers 409 when the blob or the head
-//! of the branch moved, and 422 when a file to be created exists already. A missing branch and a
+//! of the branch moved, and 422 when a file to be created exists already; any other 422 is a mistake of
+//! ours that no repetition mends. A missing branch and a
 //! missing file are both 404 and differ in their message alone. Too many requests are 403 or 429.
 //! The answers are octocrab's models; the requests are ours, because octocrab's own transport would
 //! bypass time-outs, host rule and journal.
@@ -10,7 +11,7 @@ use base64::Engine as _;
 use octocrab::models::repos::Content;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::{Answer, ServiceHttp, excerpt};
 use super::retry::Repeat;
 use crate::core::cache::DiskCache;
 
@@ -105,7 +106,7 @@ impl Github {
         let answer = call.header("accept", JSON).accept(&[403, 404, 429]).send_through(self.cache.as_ref()).await?;
         match answer.status.as_u16() {
             403 | 429 => Ok(ReadAnswer::RateLimited { wait_s: self.limited(&answer)? }),
-            404 if message(&answer).starts_with("No commit found for the ref") => Ok(ReadAnswer::NoBranch),
+            404 if message_of(&answer).starts_with("No commit found for the ref") => Ok(ReadAnswer::NoBranch),
             404 => Ok(ReadAnswer::Absent),
             _ => self.file(&answer).map(ReadAnswer::File),
         }
@@ -144,7 +145,13 @@ impl Github {
         match answer.status.as_u16() {
             403 | 429 => Ok(WriteAnswer::RateLimited { wait_s: self.limited(&answer)? }),
             404 => Ok(WriteAnswer::NoBranch),
-            409 | 422 => Ok(WriteAnswer::Conflict),
+            409 => Ok(WriteAnswer::Conflict),
+            // Somebody created the file meanwhile, and the id of its blob is missing now.
+            422 if sha.is_none() && message_of(&answer).contains("\"sha\"") => Ok(WriteAnswer::Conflict),
+            422 => {
+                let error = ClientError::new(self.http.service(), answer.op, Fault::Status(422));
+                Err(ClientError { excerpt: excerpt(&answer.body), ..error })
+            }
             _ => Ok(WriteAnswer::Written(answer.json::<Written>()?.content.sha)),
         }
     }
@@ -167,7 +174,7 @@ impl Github {
         }
         let answered: graphql::Answer = answer.json()?;
         if answered.errors.iter().any(|error| error.kind.as_deref() == Some("RATE_LIMITED")) {
-            return Ok(TreeAnswer::RateLimited { wait_s: None });
+            return Ok(TreeAnswer::RateLimited { wait_s: self.until_reset(&answer) });
         }
         if let Some(error) = answered.errors.first() {
             let why = crate::domain::mask::mask(&error.message);
@@ -207,13 +214,20 @@ impl Github {
         Ok(GithubFile { bytes: bytes.map_err(|_| unreadable("content that is no base64"))?, sha: file.sha })
     }
 
+    /// Seconds until the hourly allowance is full again, and one more because GitHub counts in whole seconds.
+    fn until_reset(&self, answer: &Answer) -> Option<u64> {
+        let reset: i64 = answer.header("x-ratelimit-reset")?.trim().parse().ok()?;
+        let now = self.http.now().as_second();
+        u64::try_from(reset.saturating_sub(now).saturating_add(1).max(0)).ok()
+    }
+
     /// Seconds to wait when the refusal is about the number of requests; else the credential is refused.
     fn limited(&self, answer: &Answer) -> Result<Option<u64>, ClientError> {
         let seconds = |name| answer.header(name).and_then(|text| text.trim().parse::<u64>().ok());
         let wait_s = seconds("retry-after");
         let used_up = seconds("x-ratelimit-remaining") == Some(0);
         if answer.status.as_u16() == 429 || wait_s.is_some() || used_up {
-            return Ok(wait_s);
+            return Ok(wait_s.or_else(|| used_up.then(|| self.until_reset(answer)).flatten()));
         }
         let fault = Fault::Unauthorized(answer.status.as_u16());
         Err(ClientError::new(self.http.service(), answer.op, fault))
@@ -298,7 +312,7 @@ mod graphql {
 
 const JSON: &str = "application/vnd.github+json";
 
-fn message(answer: &Answer) -> String {
+fn message_of(answer: &Answer) -> String {
     #[derive(serde::Deserialize)]
     struct Problem {
         message: String,
@@ -350,6 +364,52 @@ mod tests {
         let (first, second, third) = (state(1), state(2), state(3));
         let wanted = [("4.20.z.yaml", true), (first.as_str(), true), (second.as_str(), false), (third.as_str(), false)];
         assert_eq!(told, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_used_up_allowance_tells_when_it_is_full_again() {
+        use axum::http::StatusCode;
+
+        // The clock of these tests stands at the epoch.
+        for (headers, wait) in [
+            ([("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "900")], Some(901)),
+            ([("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "soon")], None),
+            ([("x-ratelimit-remaining", "0"), ("retry-after", "30")], Some(30)),
+            ([("x-ratelimit-remaining", "7"), ("retry-after", "60")], Some(60)),
+        ] {
+            let router = Router::new().fallback(async move || (StatusCode::FORBIDDEN, headers, "{}"));
+            let told = talk_to(router, Service::Github, async |http| {
+                let github = Github::new(http, "o/r".to_owned());
+                let read = github.read_file("main", "a.yaml").await.unwrap();
+                let written = github.write_file("main", "a.yaml", b"x", None, "m").await.unwrap();
+                (read, written)
+            });
+            let wanted = (ReadAnswer::RateLimited { wait_s: wait }, WriteAnswer::RateLimited { wait_s: wait });
+            assert_eq!(told.await, wanted, "{headers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_file_that_exists_already_makes_a_422_a_conflict() {
+        use axum::http::StatusCode;
+
+        let missing = r#"{"message":"Invalid request.\n\n\"sha\" wasn't supplied."}"#;
+        let malformed = r#"{"message":"path contains a malformed path component"}"#;
+        for (body, sha, conflict) in [
+            (missing, None, true),
+            (missing, Some("abc"), false),
+            (malformed, None, false),
+            ("<html></html>", None, false),
+        ] {
+            let router = Router::new().fallback(async move || (StatusCode::UNPROCESSABLE_ENTITY, body));
+            let written = talk_to(router, Service::Github, async |http| {
+                Github::new(http, "o/r".to_owned()).write_file("main", "a.yaml", b"x", sha, "m").await
+            });
+            match written.await {
+                Ok(answer) => assert!(conflict && answer == WriteAnswer::Conflict, "{body}"),
+                Err(error) => assert!(!conflict && !error.may_have_happened() && !error.is_transient(), "{body}"),
+            }
+        }
     }
 
     #[tokio::test]

@@ -1,122 +1,40 @@
 //! The one way out: every request of every client passes here.
 //!
 //! Time-outs, repetition by class, a bound on requests in flight and on body sizes, the host rule,
-//! credentials, and errors that name service and operation. Secrets are opened here and nowhere
+//! credentials, and errors that name service and operation. A service that fails again and again is
+//! left alone for a while, and no loop asks a service without end. Secrets are opened here and nowhere
 //! else among the clients.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod answer;
+mod auth;
+mod breaker;
+mod budget;
+mod exchange;
+mod gate;
+mod policy;
 
-use base64::Engine as _;
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+pub use self::answer::Answer;
+pub(super) use self::answer::excerpt;
+pub use self::auth::{Auth, Proof};
+pub use self::breaker::BreakerRule;
+use self::gate::{Gate, Gates};
+use self::policy::rewrite;
+pub use self::policy::{HostRule, HttpPolicy, Rules, ServiceRules};
 use super::error::{ClientError, Fault};
-use super::negotiate::{Heard, Kerberos, Negotiation};
 use super::retry::{Repeat, with_retries};
 use super::service::Service;
 use crate::core::cache::DiskCache;
 use crate::core::clock::Clock;
 use crate::domain::mask;
-
-/// Longest piece of a refused answer that an error carries.
-const EXCERPT_CHARS: usize = 400;
-
-/// Limits and rules that hold for every request of this process.
-#[derive(Debug, Clone)]
-pub struct HttpPolicy {
-    /// Time to get a connection.
-    pub connect_timeout: Duration,
-    /// Time between two pieces of an answer.
-    pub read_timeout: Duration,
-    /// Time for one request as a whole.
-    pub total_timeout: Duration,
-    /// Tries for reads and converging writes.
-    pub tries: u32,
-    /// Requests under way at once.
-    pub in_flight: usize,
-    /// Largest answer in bytes.
-    pub max_body_bytes: usize,
-    /// Which hosts may be talked to.
-    pub hosts: HostRule,
-    /// Address prefixes that are replaced before a request, longest match first.
-    pub rewrites: Vec<(String, String)>,
-}
-
-/// Which hosts may be talked to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostRule {
-    /// Any host (the settings decide).
-    Any,
-    /// Only this machine: rehearsals and tests.
-    Loopback,
-    /// Only the listed hosts.
-    Listed(Vec<String>),
-}
-
-impl HostRule {
-    fn allows(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        match self {
-            Self::Any => true,
-            Self::Loopback => match url.host() {
-                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-                Some(url::Host::Domain(name)) => name == "localhost",
-                None => false,
-            },
-            Self::Listed(hosts) => hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)),
-        }
-    }
-}
-
-/// How a client proves who we are.
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// Not at all.
-    None,
-    /// `Authorization: Bearer …`.
-    Bearer(SecretString),
-    /// `Authorization: Basic …`.
-    Basic {
-        /// User name.
-        user: String,
-        /// Password or API token.
-        secret: SecretString,
-    },
-    /// A header of the service's own.
-    Header {
-        /// Its name.
-        name: HeaderName,
-        /// Its value.
-        secret: SecretString,
-    },
-    /// With a Kerberos ticket; the service has to prove itself, too.
-    Negotiate,
-}
-
-impl Auth {
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
-        let (name, text) = match self {
-            // A ticket proves itself anew with every request: no fixed header.
-            Self::None | Self::Negotiate => return None,
-            Self::Bearer(secret) => (header::AUTHORIZATION, format!("Bearer {}", secret.expose_secret())),
-            Self::Basic { user, secret } => {
-                let pair = format!("{user}:{}", secret.expose_secret());
-                (header::AUTHORIZATION, format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
-            }
-            Self::Header { name, secret } => (name.clone(), secret.expose_secret().to_owned()),
-        };
-        let mut value = HeaderValue::from_str(&text).ok()?;
-        value.set_sensitive(true);
-        Some((name, value))
-    }
-}
 
 /// The shared connection pool with its rules; cheap to clone.
 #[derive(Debug, Clone)]
@@ -125,27 +43,51 @@ pub struct Http(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     client: reqwest::Client,
+    /// Clients of services with time-outs or a proxy of their own.
+    clients: BTreeMap<Service, reqwest::Client>,
     policy: HttpPolicy,
-    places: Semaphore,
+    gates: Gates,
     clock: Clock,
     cancel: CancellationToken,
 }
 
 impl Http {
-    /// Builds the pool.
+    /// Builds the pool, without rules for single services.
     ///
     /// # Errors
     ///
     /// The TLS set-up of this machine is unusable.
     pub fn new(policy: HttpPolicy, clock: Clock, cancel: CancellationToken) -> Result<Self, reqwest::Error> {
+        Self::with_rules(policy, &Rules::default(), clock, cancel)
+    }
+
+    /// Builds the pool.
+    ///
+    /// # Errors
+    ///
+    /// The TLS set-up of this machine is unusable, or the address of a proxy.
+    pub fn with_rules(
+        policy: HttpPolicy,
+        rules: &Rules,
+        clock: Clock,
+        cancel: CancellationToken,
+    ) -> Result<Self, reqwest::Error> {
         let client = bare_client(&policy)?;
-        let places = Semaphore::new(policy.in_flight);
-        Ok(Self(Arc::new(Shared { client, policy, places, clock, cancel })))
+        let mut clients = BTreeMap::new();
+        for (service, own) in &rules.of {
+            if own.read_timeout.is_some() || own.total_timeout.is_some() || own.proxy.is_some() {
+                clients.insert(*service, client_of(&policy, own)?);
+            }
+        }
+        let gates = Gates::new(policy.in_flight, rules);
+        Ok(Self(Arc::new(Shared { client, clients, policy, gates, clock, cancel })))
     }
 
     /// A client for one service. `base` may end with a slash or not; paths of calls start with one.
     pub fn service(&self, service: Service, base: &str, auth: Auth) -> ServiceHttp {
-        ServiceHttp { http: self.clone(), service, base: base.trim_end_matches('/').to_owned(), auth }
+        let base = base.trim_end_matches('/').to_owned();
+        let gate = self.0.gates.of(service, &base);
+        ServiceHttp { http: self.clone(), service, base, auth, gate }
     }
 }
 
@@ -157,19 +99,25 @@ impl Http {
 ///
 /// The TLS set-up of this machine is unusable.
 pub fn bare_client(policy: &HttpPolicy) -> Result<reqwest::Client, reqwest::Error> {
+    client_of(policy, &ServiceRules::default())
+}
+
+fn client_of(policy: &HttpPolicy, own: &ServiceRules) -> Result<reqwest::Client, reqwest::Error> {
     // A second installation is refused; the first one serves.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     #[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
     let mut builder = reqwest::Client::builder()
         .connect_timeout(policy.connect_timeout)
-        .read_timeout(policy.read_timeout)
-        .timeout(policy.total_timeout)
+        .read_timeout(own.read_timeout.unwrap_or(policy.read_timeout))
+        .timeout(own.total_timeout.unwrap_or(policy.total_timeout))
         .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true)
         .user_agent(concat!("oar/", env!("CARGO_PKG_VERSION")));
     if policy.hosts == HostRule::Loopback {
         // No proxy between us and our own machine, and no system trust store to load.
         builder = builder.no_proxy().tls_certs_only([]);
+    } else if let Some(proxy) = &own.proxy {
+        builder = builder.proxy(reqwest::Proxy::all(proxy)?);
     }
     builder.build()
 }
@@ -181,6 +129,7 @@ pub struct ServiceHttp {
     service: Service,
     base: String,
     auth: Auth,
+    gate: Gate,
 }
 
 impl ServiceHttp {
@@ -192,6 +141,11 @@ impl ServiceHttp {
     /// Base address without trailing slash.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The time by which answers of this service are judged.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.http.0.clock.now()
     }
 
     /// Starts a read. `path` begins with a slash and is already percent-encoded; it may carry a query.
@@ -294,15 +248,6 @@ impl ServiceHttp {
     }
 }
 
-/// Longest matching prefix of `rewrites` replaced.
-fn rewrite(rewrites: &[(String, String)], url: &str) -> String {
-    rewrites
-        .iter()
-        .filter(|(from, _)| url.starts_with(from.as_str()))
-        .max_by_key(|(from, _)| from.len())
-        .map_or_else(|| url.to_owned(), |(from, to)| format!("{to}{}", &url[from.len()..]))
-}
-
 /// Marker for [`Call::accept`]: every status is an answer, except those worth repeating.
 const ANY: &[u16] = &[0];
 
@@ -335,6 +280,15 @@ impl Call<'_> {
     /// Adds a header; a value that HTTP cannot carry is left out.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// Adds a header that no log shows; a value that HTTP cannot carry is left out.
+    pub fn secret_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
             self.headers.insert(HeaderName::from_static(name), value);
         }
         self
@@ -385,7 +339,7 @@ impl Call<'_> {
         let key = self.url.clone();
         let Some(kept) = cache.read(&key) else {
             let answer = self.send().await?;
-            keep(cache, &key, &answer);
+            answer::keep(cache, &key, &answer);
             return Ok(answer);
         };
         let mut call = self.header("if-none-match", &kept.etag);
@@ -394,7 +348,7 @@ impl Call<'_> {
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(Answer { status: StatusCode::OK, body: kept.body.into(), ..answer });
         }
-        keep(cache, &key, &answer);
+        answer::keep(cache, &key, &answer);
         Ok(answer)
     }
 
@@ -418,214 +372,4 @@ impl Call<'_> {
         }
         Ok(url)
     }
-
-    async fn attempt(&self, url: &Url) -> Result<Answer, ClientError> {
-        let shared = &self.http.http.0;
-        let error = |fault| ClientError::new(self.http.service, self.op, fault);
-        let Ok(_place) = shared.places.acquire().await else { return Err(error(Fault::Cancelled)) };
-        tracing::debug!(service = %self.http.service, op = self.op, "call");
-        tokio::select! {
-            answer = self.exchange(url) => answer,
-            () = shared.cancel.cancelled() => Err(error(Fault::Cancelled)),
-        }
-    }
-
-    async fn exchange(&self, url: &Url) -> Result<Answer, ClientError> {
-        if matches!(self.http.auth, Auth::Negotiate) && self.is_at_home(url) {
-            return self.negotiated(url).await;
-        }
-        let credential = if self.bare { None } else { self.http.auth.header() };
-        self.judge(self.once(url, credential).await?)
-    }
-
-    /// Is this the very host of the service? A ticket's token goes nowhere else.
-    fn is_at_home(&self, url: &Url) -> bool {
-        !self.bare && Url::parse(&self.http.base).is_ok_and(|base| base.origin() == url.origin())
-    }
-
-    /// One exchange with Kerberos. Only an answer whose sender has proved itself counts as one; an
-    /// outage or a refusal needs no proof, whoever stands in between may report it.
-    async fn negotiated(&self, url: &Url) -> Result<Answer, ClientError> {
-        let error = |why| ClientError::new(self.http.service, self.op, Fault::Kerberos(why));
-        let (mut negotiation, mut token) = Negotiation::start(url).await.map_err(error)?;
-        loop {
-            let answer = self.once(url, Some((header::AUTHORIZATION, token))).await?;
-            let proved = match negotiation.hear(answer.status, &answer.headers).await.map_err(error)? {
-                Heard::Again(next, wanted) => {
-                    (negotiation, token) = (next, wanted);
-                    continue;
-                }
-                Heard::Proved => true,
-                Heard::Unproved => false,
-            };
-            return match self.judge(answer) {
-                Err(refused) if let Fault::Unauthorized(code) = refused.fault => {
-                    Err(ClientError { fault: Fault::Kerberos(Kerberos::NotAccepted(code)), ..refused })
-                }
-                judged if proved => judged,
-                Err(outage) if outage.is_transient() => Err(outage),
-                Ok(_) | Err(_) => Err(error(Kerberos::Unproved)),
-            };
-        }
-    }
-
-    /// Sends the request once, with this credential, and reads the whole answer.
-    async fn once(&self, url: &Url, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, ClientError> {
-        let mut request = self
-            .http
-            .http
-            .0
-            .client
-            .request(self.method.clone(), url.clone())
-            .headers(self.headers.clone())
-            .body(self.body.clone());
-        if let Some((name, value)) = credential {
-            request = request.header(name, value);
-        }
-        let response = request.send().await.map_err(|cause| self.broken(cause))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.read_body(response).await?;
-        Ok(Answer { service: self.http.service, op: self.op, status, headers, body })
-    }
-
-    async fn read_body(&self, mut response: reqwest::Response) -> Result<Bytes, ClientError> {
-        let most = self.http.http.0.policy.max_body_bytes;
-        let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(|cause| self.broken(cause))? {
-            if body.len() + piece.len() > most {
-                let why = format!("the answer is larger than {most} bytes");
-                return Err(ClientError::unreadable(self.http.service, self.op, why));
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body.freeze())
-    }
-
-    fn judge(&self, answer: Answer) -> Result<Answer, ClientError> {
-        let code = answer.status.as_u16();
-        let repeatable = matches!(code, 408 | 425 | 429 | 500 | 502..=504);
-        let accepted = self.accepted.contains(&code) || (self.accepted == ANY && !repeatable);
-        let unchanged = self.revalidates && code == 304;
-        if answer.status.is_success() || accepted || unchanged {
-            return Ok(answer);
-        }
-        let fault = match code {
-            401 | 403 => Fault::Unauthorized(code),
-            code => Fault::Status(code),
-        };
-        let retry_after_s = answer.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|text| {
-            let date = || jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp());
-            let wait = |at: jiff::Timestamp| at.duration_since(self.http.http.0.clock.now()).as_secs().max(0);
-            text.trim().parse().ok().or_else(|| date().and_then(|at| u64::try_from(wait(at)).ok()))
-        });
-        let excerpt = excerpt(&answer.body);
-        Err(ClientError { excerpt, retry_after_s, ..ClientError::new(self.http.service, self.op, fault) })
-    }
-
-    fn broken(&self, cause: reqwest::Error) -> ClientError {
-        let fault = if cause.is_timeout() {
-            Fault::TimedOut
-        } else if cause.is_connect() {
-            Fault::Unreachable
-        } else {
-            Fault::Broken
-        };
-        // The cause would repeat the address, which may carry a credential.
-        let cause = Some(Box::new(cause.without_url()));
-        ClientError { cause, ..ClientError::new(self.http.service, self.op, fault) }
-    }
-}
-
-/// Keeps a whole answer that the service will know again. A page in place of the answer is kept by nobody,
-/// nor is JSON that ends in the middle: the service would call it unchanged for ever.
-fn keep(cache: &DiskCache, key: &str, answer: &Answer) {
-    let is_json = answer.header("content-type").is_some_and(|kind| kind.contains("json"));
-    let is_cut = is_json && answer.json::<serde::de::IgnoredAny>().is_err();
-    if let (StatusCode::OK, Some(etag), false) = (answer.status, answer.header("etag"), is_cut || answer.is_web_page())
-    {
-        cache.write(key, etag, &answer.body);
-    }
-}
-
-/// What a service answered.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// Who answered.
-    pub service: Service,
-    /// To which operation.
-    pub op: &'static str,
-    /// HTTP status.
-    pub status: StatusCode,
-    /// Headers as sent.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// Reads the body as JSON.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::Unreadable`] with what stands there instead; a web page is named as such.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.body).map_err(|cause| {
-            let why = if self.body.is_empty() {
-                "an empty body instead of JSON".to_owned()
-            } else if self.is_web_page() {
-                "a web page instead of JSON".to_owned()
-            } else {
-                format!("not the documented JSON ({cause})")
-            };
-            let excerpt = excerpt(&self.body);
-            ClientError { excerpt, ..ClientError::unreadable(self.service, self.op, why) }
-        })
-    }
-
-    /// Reads the body as text that is not a web page.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::Unreadable`] for a web page, an empty body or bytes that are not UTF-8.
-    pub fn plain_text(&self) -> Result<&str, ClientError> {
-        let refuse = |why: &str| ClientError::unreadable(self.service, self.op, why);
-        if self.body.is_empty() {
-            return Err(refuse("an empty body"));
-        }
-        if self.is_web_page() {
-            return Err(refuse("a web page instead of the file"));
-        }
-        std::str::from_utf8(&self.body).map_err(|_| refuse("not UTF-8"))
-    }
-
-    /// Is this a confirmation whose body says nothing that we need? A login page with status 200 is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::Unreadable`] for a web page: a write may or may not have happened.
-    pub fn done(&self) -> Result<(), ClientError> {
-        if self.is_web_page() {
-            return Err(ClientError::unreadable(self.service, self.op, "a web page instead of a confirmation"));
-        }
-        Ok(())
-    }
-
-    /// A header as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// Does a web page stand in the place of the answer (login, proxy, maintenance)?
-    pub fn is_web_page(&self) -> bool {
-        let start = self.body.get(..self.body.len().min(200)).unwrap_or_default();
-        let start = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
-        start.starts_with("<!doctype html") || start.starts_with("<html")
-    }
-}
-
-/// The beginning of a body on one line, masked; nothing for an empty one.
-pub(super) fn excerpt(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body.get(..body.len().min(4 * EXCERPT_CHARS)).unwrap_or_default());
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT_CHARS).collect();
-    (!line.is_empty()).then(|| mask::mask(&line))
 }

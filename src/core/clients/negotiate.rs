@@ -202,6 +202,15 @@ fn credential(token: &[u8]) -> HeaderValue {
     value
 }
 
+/// Does a refusal ask for a Kerberos ticket?
+pub(super) fn is_offered(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::WWW_AUTHENTICATE).into_iter();
+    let mut challenges = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    challenges.any(|challenge| {
+        challenge.split_whitespace().next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("negotiate"))
+    })
+}
+
 /// The service's token: one of perhaps several challenges, in one header or in many.
 fn offered(headers: &HeaderMap) -> Option<Vec<u8>> {
     let values = headers.get_all(header::WWW_AUTHENTICATE).into_iter();

@@ -131,7 +131,7 @@ impl Prow {
         }
         let refuse = |why: String| ClientError::unreadable(self.http.service(), OP, why);
         let object: Value =
-            serde_yaml::from_str(answer.plain_text()?).map_err(|cause| refuse(format!("not YAML ({cause})")))?;
+            crate::domain::yaml::parse(answer.plain_text()?).map_err(|why| refuse(format!("not YAML ({why})")))?;
         parse(&object).map(Some).ok_or_else(|| refuse("the object has no name, job or state".to_owned()))
     }
 

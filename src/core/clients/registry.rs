@@ -1,9 +1,11 @@
-//! Image registry, protocol v2: what a payload says of itself, what an image is. Anonymous tokens.
+//! Image registry, protocol v2: what a payload says of itself, what an image is. Tokens are anonymous, or
+//! those of the pull secret where the registry has an entry in it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
@@ -16,6 +18,9 @@ use crate::domain::ids::Digest;
 /// Most bytes that are unpacked while looking for the metadata file: the layer is a few MiB.
 const MOST_UNPACKED: u64 = 256 * 1024 * 1024;
 
+/// Largest file inside that is read: image-references of a payload has some hundred KB.
+const MOST_FILE: u64 = 16 * 1024 * 1024;
+
 const MANIFEST_TYPES: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.image.manifest.v1+json";
@@ -24,6 +29,9 @@ const MANIFEST_TYPES: &str = "application/vnd.docker.distribution.manifest.list.
 #[derive(Debug, Clone)]
 pub struct Registry {
     http: ServiceHttp,
+    host: String,
+    /// Name and password in base64 by `host` or `host/path`.
+    logins: Arc<BTreeMap<String, SecretString>>,
     /// One per repository; nothing for a registry that wants none.
     tokens: Arc<Mutex<HashMap<String, Option<String>>>>,
 }
@@ -65,7 +73,8 @@ struct Manifest {
 #[derive(Deserialize)]
 struct Platformed {
     digest: String,
-    platform: Platform,
+    /// Attestations and signatures have none.
+    platform: Option<Platform>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +139,13 @@ const REFERENCES: &str = "release-manifests/image-references";
 impl Registry {
     /// A client over `http`.
     pub fn new(http: ServiceHttp) -> Self {
-        Self { http, tokens: Arc::default() }
+        Self { http, host: String::new(), logins: Arc::default(), tokens: Arc::default() }
+    }
+
+    /// The same with a pull secret; `host` is the registry's name in image names.
+    #[must_use]
+    pub fn with_pull_secret(self, host: &str, logins: Arc<BTreeMap<String, SecretString>>) -> Self {
+        Self { host: host.to_owned(), logins, ..self }
     }
 
     /// Reads `release-metadata` out of the last layer of `repository:tag`; `None` when there is no such
@@ -242,7 +257,9 @@ impl Registry {
         if manifest.manifests.is_empty() {
             return Ok(Some(Found { manifest, digest, list_digest: None }));
         }
-        let wanted = |one: &&Platformed| one.platform.os == "linux" && one.platform.architecture == arch;
+        let wanted = |one: &&Platformed| {
+            one.platform.as_ref().is_some_and(|platform| platform.os == "linux" && platform.architecture == arch)
+        };
         let chosen = manifest.manifests.iter().find(wanted);
         let chosen = chosen.ok_or_else(|| bad(&format!("an index without linux/{arch}")))?;
         let answer = self.get(op, repository, &path(&chosen.digest), &[]).await?;
@@ -288,9 +305,33 @@ impl Registry {
         let realm = part("realm").ok_or_else(bad)?;
         let scope = format!("repository:{repository}:pull");
         let query = [("service", part("service").unwrap_or_default()), ("scope", scope.as_str())];
-        let token: Token = self.http.get_absolute(op, realm).query(&query).json_answer().await?;
+        let mut call = self.http.get_absolute(op, realm).query(&query);
+        if let Some(login) = self.login_for(repository).filter(|_| self.may_know(realm)) {
+            call = call.secret_header("authorization", &format!("Basic {}", login.expose_secret()));
+        }
+        let token: Token = call.json_answer().await?;
         let token = token.token.or(token.access_token);
         token.map(Some).ok_or_else(|| ClientError::unreadable(self.http.service(), op, "an answer without token"))
+    }
+
+    /// The entry of the pull secret with the longest matching place.
+    fn login_for(&self, repository: &str) -> Option<&SecretString> {
+        let whole = format!("{}/{repository}", self.host);
+        let fits = |place: &str| whole.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let fitting = self.logins.iter().filter(|(place, _)| fits(place));
+        fitting.max_by_key(|(place, _)| place.len()).map(|(_, login)| login)
+    }
+
+    /// May the password go to this address? Only over TLS, or on this machine; a challenge names any address
+    /// it likes, so it has to be the registry or a neighbour of it.
+    fn may_know(&self, realm: &str) -> bool {
+        let Ok(url) = url::Url::parse(&self.http.rewritten(realm)) else { return false };
+        let host = url.host_str().unwrap_or_default();
+        let own = url::Url::parse(self.http.base()).ok();
+        let own = own.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        let domain = |host: &str| host.rsplit('.').take(2).map(str::to_owned).collect::<Vec<_>>();
+        let local = own == host && matches!(host, "127.0.0.1" | "localhost");
+        local || (url.scheme() == "https" && (host == own || (own.contains('.') && domain(host) == domain(own))))
     }
 
     /// Reads with the token of the repository; one that is worn out is renewed once.
@@ -375,7 +416,10 @@ fn release_files(layer: &[u8]) -> Result<HashMap<&'static str, Vec<u8>>, String>
         let name = [METADATA, REFERENCES].into_iter().find(|name| entry.path().is_ok_and(|path| path.ends_with(name)));
         if let Some(name) = name {
             let mut text = Vec::new();
-            entry.read_to_end(&mut text).map_err(damaged)?;
+            (&mut entry).take(MOST_FILE + 1).read_to_end(&mut text).map_err(damaged)?;
+            if text.len() as u64 > MOST_FILE {
+                return Err(format!("{name} is larger than {MOST_FILE} bytes"));
+            }
             files.insert(name, text);
         }
         if files.len() == 2 {

@@ -67,6 +67,8 @@ where
 
 fn may_repeat(repeat: Repeat, error: &ClientError) -> bool {
     match repeat {
+        // Waiting for that is the caller's decision: it takes a minute at least.
+        _ if error.is_held_back() => false,
         Repeat::Reads | Repeat::Converges => error.is_transient(),
         Repeat::LookFirst | Repeat::Never => matches!(error.fault, Fault::Unreachable | Fault::Status(429)),
     }

@@ -6,7 +6,9 @@
 pub mod credentials;
 pub mod env;
 pub mod error;
+pub mod http;
 pub mod jwe;
+pub mod pull_secret;
 pub mod seal;
 pub mod sealed;
 pub mod secret;

@@ -1,6 +1,5 @@
 //! All settings of one run, read once.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use super::credentials::Credentials;
 use super::env::Env;
 use super::error::ConfigError;
+use super::http::HttpSettings;
 use super::sealed::SealedSettings;
 use super::services::Services;
 use super::sources::{FileLayer, Flags, Origin, Row, Sources};
@@ -26,6 +26,10 @@ pub struct Settings {
     pub http: HttpSettings,
     /// How we prove ourselves to the Errata Tool.
     pub errata_auth: ErrataAuth,
+    /// Has the Errata Tool to prove with Kerberos who it is?
+    pub errata_mutual: Mutual,
+    /// File with the credentials of image registries.
+    pub registry_auth_file: Option<PathBuf>,
     /// The GitLab project of shipment merge requests.
     pub shipment_project: String,
     /// Hosts of the bug trackers whose issues a shipment lists.
@@ -66,34 +70,6 @@ pub struct Settings {
     pub rows: Vec<Row>,
     /// Oddities that do not stop anybody.
     pub warnings: Vec<String>,
-}
-
-/// Time-outs and limits of requests.
-#[derive(Debug, Clone)]
-pub struct HttpSettings {
-    /// Time to get a connection.
-    pub connect_timeout: Duration,
-    /// Time between two pieces of an answer.
-    pub read_timeout: Duration,
-    /// The same for services that need another one; see [`HttpSettings::read_timeout_of`].
-    pub read_timeouts: BTreeMap<Service, Duration>,
-    /// Time for one request as a whole.
-    pub total_timeout: Duration,
-    /// Tries of reads and converging writes.
-    pub tries: u32,
-    /// Requests under way at once.
-    pub in_flight: usize,
-    /// Largest answer.
-    pub max_body_bytes: usize,
-    /// Proxies of single services.
-    pub proxies: BTreeMap<Service, String>,
-}
-
-impl HttpSettings {
-    /// Time between two pieces of an answer of `service`, never more than the total.
-    pub fn read_timeout_of(&self, service: Service) -> Duration {
-        self.read_timeouts.get(&service).copied().unwrap_or(self.read_timeout).min(self.total_timeout)
-    }
 }
 
 /// Which Jira we talk to.
@@ -216,6 +192,16 @@ words! {
 }
 
 words! {
+    /// Has a service that takes our ticket to prove with Kerberos who it is?
+    Mutual {
+        /// An answer without proof is not used.
+        Required = "required",
+        /// TLS proves it.
+        Optional = "optional",
+    }
+}
+
+words! {
     /// The kind of Jira.
     JiraApi {
         /// Server: `/rest/api/2`, plain text bodies, bearer token.
@@ -267,8 +253,16 @@ impl Settings {
         let log_dir = folder(&mut sources, "run.log_dir", "OAR_LOG_DIR", || home.join("logs"));
         let mut settings = Self {
             services,
-            http: http(&mut sources, simulated)?,
+            http: HttpSettings::read(&mut sources, simulated)?,
             errata_auth: sources.word("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
+            errata_mutual: sources.word(
+                "services.errata.mutual_auth",
+                "OAR_ERRATA_MUTUAL_AUTH",
+                "required or optional",
+            )?,
+            registry_auth_file: sources
+                .optional("services.registry.auth_file", "OAR_REGISTRY_AUTH_FILE")
+                .map(PathBuf::from),
             shipment_project: sources.text("services.gitlab.shipment_project", "OAR_GITLAB_SHIPMENT_PROJECT")?,
             issue_sources: sources
                 .text("shipment.issue_sources", "OAR_SHIPMENT_ISSUE_SOURCES")?
@@ -337,38 +331,6 @@ fn settings_file(env: &Env, flags: &Flags) -> Result<FileLayer, ConfigError> {
     FileLayer::parse(Some(&path), &text)
 }
 
-fn http(sources: &mut Sources<'_>, simulated: bool) -> Result<HttpSettings, ConfigError> {
-    let mut read_timeouts = BTreeMap::new();
-    let mut proxies = BTreeMap::new();
-    for service in Service::ALL {
-        let upper = service.id().to_ascii_uppercase();
-        let key = format!("services.{service}.read_timeout_s");
-        let variable = format!("OAR_{upper}_READ_TIMEOUT");
-        if sources.is_set(&key, &variable) {
-            read_timeouts.insert(*service, Duration::from_secs(sources.number(&key, &variable, 1, 3600)?));
-        }
-        let key = format!("services.{service}.proxy");
-        let variable = format!("OAR_{upper}_PROXY");
-        // A proxy would carry requests of a rehearsal off this machine.
-        if sources.is_set(&key, &variable)
-            && let Some(proxy) = sources.optional(&key, &variable)
-            && !simulated
-        {
-            proxies.insert(*service, proxy);
-        }
-    }
-    Ok(HttpSettings {
-        connect_timeout: seconds(sources, "http.connect_timeout_s", "OAR_HTTP_CONNECT_TIMEOUT", 120)?,
-        read_timeout: seconds(sources, "http.read_timeout_s", "OAR_HTTP_READ_TIMEOUT", 3600)?,
-        read_timeouts,
-        total_timeout: seconds(sources, "http.total_timeout_s", "OAR_HTTP_TOTAL_TIMEOUT", 3600)?,
-        tries: small(sources.number("http.tries", "OAR_HTTP_TRIES", 1, 10)?),
-        in_flight: size(sources.number("http.in_flight", "OAR_HTTP_IN_FLIGHT", 1, 200)?),
-        max_body_bytes: size(sources.number("http.max_body_bytes", "OAR_HTTP_MAX_BODY_BYTES", 65_536, 1 << 30)?),
-        proxies,
-    })
-}
-
 fn jira(sources: &mut Sources<'_>) -> Result<JiraSettings, ConfigError> {
     Ok(JiraSettings {
         api: sources.word("services.jira.api", "OAR_JIRA_API", "2 (Server) or 3 (Cloud)")?,
@@ -426,7 +388,12 @@ fn folder(sources: &mut Sources<'_>, key: &str, variable: &str, usual: impl Fn()
     path
 }
 
-fn seconds(sources: &mut Sources<'_>, key: &str, variable: &str, most: u64) -> Result<Duration, ConfigError> {
+pub(super) fn seconds(
+    sources: &mut Sources<'_>,
+    key: &str,
+    variable: &str,
+    most: u64,
+) -> Result<Duration, ConfigError> {
     sources.number(key, variable, 1, most).map(Duration::from_secs)
 }
 
@@ -435,11 +402,11 @@ const fn minutes(number: u64) -> Duration {
 }
 
 /// Numbers come out of their range check small.
-fn small(number: u64) -> u32 {
+pub(super) fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn size(number: u64) -> usize {
+pub(super) fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

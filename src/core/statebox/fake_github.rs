@@ -168,7 +168,9 @@ async fn write(Shared(github): Shared<FakeGithub>, Path(path): Path<String>, Jso
     }
     let stored = inner.files.get(&path).map(|bytes| sha_of(bytes));
     match (stored, body["sha"].as_str()) {
-        (Some(_), None) => return (StatusCode::UNPROCESSABLE_ENTITY, "\"sha\" wasn't supplied").into_response(),
+        (Some(_), None) => {
+            return (StatusCode::UNPROCESSABLE_ENTITY, r#"{"message":"\"sha\" wasn't supplied"}"#).into_response();
+        }
         (stored, given) if stored.as_deref() != given => {
             return (StatusCode::CONFLICT, "does not match").into_response();
         }

@@ -68,6 +68,11 @@ pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
 /// What is unusual about a readable state; nothing of it is repaired by itself.
 pub fn oddities(state: &State) -> Vec<String> {
     let mut found = Vec::new();
+    for part in ["metadata", "tasks", "issues"] {
+        if !state.has(part) {
+            found.push(format!("{part} is missing; the end of the file may have been cut off"));
+        }
+    }
     let tasks = state.tasks();
     for (index, entry) in tasks.iter().enumerate() {
         let name = &entry.name;

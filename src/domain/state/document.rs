@@ -12,7 +12,7 @@ pub enum Node {
 }
 
 /// What a YAML 1.1 reader makes of a scalar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A string.
     Text,

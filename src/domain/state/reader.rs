@@ -9,7 +9,7 @@ mod scalars;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::cursor::{Cursor, is_blank, is_break};
 use super::document::{Kind, Map, Node, Scalar};
@@ -393,6 +393,8 @@ impl Reader {
     /// Ends a mapping: merge keys are carried out, duplicates refused.
     fn close_map(&self, entries: Vec<(Scalar, Node)>) -> Result<Map, StateError> {
         let mut own = Map::default();
+        // By hash, because a hostile file of 4 MB has half a million keys.
+        let mut known = HashSet::new();
         let mut inherited: Vec<Map> = Vec::new();
         for (key, value) in entries {
             if key.kind == Kind::Reserved && key.source == "<<" {
@@ -407,7 +409,7 @@ impl Reader {
                 }
                 continue;
             }
-            if own.entries.iter().any(|(known, _)| *known == key) {
+            if !known.insert((key.kind, key.source.clone())) {
                 return Err(StateError::DuplicateKey { line: key.line, key: key.source });
             }
             own.entries.push((key, value));
@@ -416,8 +418,10 @@ impl Reader {
             return Ok(own);
         }
         let mut merged = Map::default();
+        let mut places = HashMap::new();
         for (key, value) in inherited.into_iter().flat_map(|map| map.entries).chain(own.entries) {
-            match merged.entries.iter_mut().find(|(known, _)| *known == key) {
+            let place = *places.entry((key.kind, key.source.clone())).or_insert(merged.entries.len());
+            match merged.entries.get_mut(place) {
                 Some((_, slot)) => *slot = value,
                 None => merged.entries.push((key, value)),
             }

@@ -76,6 +76,11 @@ impl State {
         map_to_json(&self.document)
     }
 
+    /// Does the file have this part at its top level?
+    pub fn has(&self, part: &str) -> bool {
+        self.document.get(part).is_some()
+    }
+
     /// Which release.
     pub const fn release(&self) -> &ZStream {
         &self.release

@@ -10,6 +10,7 @@ mod catalog_stage;
 mod customer_portal;
 mod errata;
 mod gangway;
+mod gates;
 mod github;
 mod gitlab;
 mod jenkins;

@@ -154,7 +154,7 @@ impl Stage {
         let url = format!("{}/{service}{path}", self.sim.base_url());
         let mut request = self.visitor.request(method.parse().unwrap(), url);
         request = match auth {
-            Auth::None | Auth::Negotiate => request,
+            Auth::None | Auth::Negotiate(_) | Auth::NegotiateIfAsked => request,
             Auth::Bearer(token) => request.bearer_auth(opened(token)),
             Auth::Basic { user, secret } => request.basic_auth(user, Some(opened(secret))),
             Auth::Header { name, secret } => request.header(name, opened(secret)),

@@ -83,7 +83,7 @@ impl From<Note> for OurNote {
 
 #[derive(Deserialize)]
 pub(super) struct Approvals {
-    #[serde(default)]
+    // Missing is not "nobody": another object must not look like a merge request without approvals.
     pub(super) approved_by: Vec<Approver>,
     #[serde(default)]
     pub(super) approvals_left: u64,

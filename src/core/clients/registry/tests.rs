@@ -202,3 +202,58 @@ async fn a_blob_elsewhere_is_fetched_there_if_the_host_may_be_asked() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_pull_secret_is_shown_to_the_registry_that_it_names_and_to_nobody_else() {
+    let told = async |base: &str, realm_here: bool| {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (noted, realm) = (seen.clone(), realm_here);
+        let router = Router::new().fallback(async move |request: axum::extract::Request| {
+            let host = request.headers()["host"].to_str().unwrap().to_owned();
+            let auth = request.headers().get("authorization").map(|sent| sent.to_str().unwrap().to_owned());
+            if request.uri().path() == "/token" {
+                noted.lock().unwrap().push(auth);
+                return Response::new(Body::from(r#"{"token":"t"}"#));
+            }
+            if auth.is_some() {
+                return Response::builder().status(404).body(Body::empty()).unwrap();
+            }
+            // Elsewhere is the same server under another name.
+            let host = if realm { host } else { host.replace("127.0.0.1", "localhost") };
+            let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"s\"");
+            Response::builder().status(401).header("www-authenticate", challenge).body(Body::empty()).unwrap()
+        });
+        let logins = BTreeMap::from([
+            ("registry.example.com".to_owned(), SecretString::from("wide")),
+            (base.to_owned(), SecretString::from("narrow")),
+        ]);
+        talk_to(router, Service::Registry, async |http| {
+            let registry = Registry::new(http).with_pull_secret("registry.example.com", logins.into());
+            assert_eq!(registry.payload_metadata("team/app", "1").await.unwrap(), None);
+        })
+        .await;
+        let seen = seen.lock().unwrap();
+        seen.clone()
+    };
+    assert_eq!(told("registry.example.com/team", true).await, [Some("Basic narrow".to_owned())]);
+    assert_eq!(told("registry.example.com/tea", true).await, [Some("Basic wide".to_owned())]);
+    assert_eq!(told("registry.example.com/team", false).await, [None], "a realm elsewhere");
+}
+
+#[test]
+fn a_layer_that_unpacks_without_end_is_given_up() {
+    let packed = |name: &str, size: u64| {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(size);
+        archive.append_data(&mut header, name, std::io::repeat(b' ').take(size)).unwrap();
+        archive.into_inner().unwrap().finish().unwrap()
+    };
+    let told = release_files(&packed(METADATA, MOST_FILE + 1)).unwrap_err();
+    assert!(told.contains("larger than"), "{told}");
+    assert_eq!(release_files(&packed("other", MOST_FILE)).unwrap().len(), 0);
+    for damaged in [&b""[..], b"\x1f\x8b", b"<html></html>", &[0; 4096], &packed(METADATA, 4096)[..60]] {
+        let read = release_files(damaged);
+        assert!(read.is_err() || read.unwrap().is_empty());
+    }
+}

@@ -3,6 +3,7 @@ use url::Url;
 use super::super::credentials::Credential;
 use super::super::services::AllowedHosts;
 use super::*;
+use crate::core::clients::service::Service;
 use crate::domain::release::Minor;
 
 const SIM: &str = "http://127.0.0.1:7777";
@@ -26,7 +27,9 @@ fn an_empty_environment_gives_the_defaults() {
     assert_eq!(settings.http.connect_timeout, Duration::from_secs(10));
     assert_eq!(settings.http.read_timeout, Duration::from_secs(60));
     assert_eq!(settings.http.tries, 3);
-    assert_eq!(settings.http.read_timeout_of(Service::Errata), Duration::from_secs(180), "the total bounds it");
+    assert_eq!(settings.http.read_timeout_of(Service::Errata), Duration::from_secs(300));
+    assert_eq!(settings.http.total_timeout_of(Service::Errata), Duration::from_secs(600));
+    assert_eq!(settings.http.total_timeout_of(Service::Jira), Duration::from_secs(180));
     assert_eq!(settings.http.read_timeout_of(Service::Jira), Duration::from_secs(60));
     assert_eq!((settings.jira.api, settings.errata_auth), (JiraApi::Cloud, ErrataAuth::Negotiate));
     assert_eq!((settings.stage_policy, settings.acceptance_policy), (StagePolicy::Strict, AcceptancePolicy::Strict));
@@ -112,7 +115,7 @@ fn the_simulator_url_turns_every_service_to_this_machine() {
     );
     assert_eq!(services.release_controller_url("arm64").unwrap(), format!("{SIM}/release_controller"));
     assert_eq!(services.registry_url("registry.example.com"), format!("{SIM}/registry"));
-    assert!(settings.http.proxies.is_empty());
+    assert!(settings.http.services.values().all(|one| one.proxy.is_none()));
     assert!(services.allows(&Url::parse("http://127.0.0.1:1/x").unwrap()));
     assert!(services.allows(&Url::parse("http://[::1]/x").unwrap()));
     for away in

@@ -1,0 +1,59 @@
+//! How a client proves who we are.
+
+use base64::Engine as _;
+use http::{HeaderName, HeaderValue, header};
+use secrecy::{ExposeSecret, SecretString};
+
+/// How a client proves who we are.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// `Authorization: Bearer …`.
+    Bearer(SecretString),
+    /// `Authorization: Basic …`.
+    Basic {
+        /// User name.
+        user: String,
+        /// Password or API token.
+        secret: SecretString,
+    },
+    /// A header of the service's own.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Its value.
+        secret: SecretString,
+    },
+    /// With a Kerberos ticket, from the first request on.
+    Negotiate(Proof),
+    /// With a Kerberos ticket where the service asks for one; TLS proves the service.
+    NegotiateIfAsked,
+}
+
+impl Auth {
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let (name, text) = match self {
+            // A ticket proves itself anew with every request: no fixed header.
+            Self::None | Self::Negotiate(_) | Self::NegotiateIfAsked => return None,
+            Self::Bearer(secret) => (header::AUTHORIZATION, format!("Bearer {}", secret.expose_secret())),
+            Self::Basic { user, secret } => {
+                let pair = format!("{user}:{}", secret.expose_secret());
+                (header::AUTHORIZATION, format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+            }
+            Self::Header { name, secret } => (name.clone(), secret.expose_secret().to_owned()),
+        };
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
+    }
+}
+
+/// Has a service that takes our ticket to prove with Kerberos who it is?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Yes: an answer without proof is not used.
+    Required,
+    /// No: TLS proves it. A wrong proof is refused all the same.
+    Optional,
+}

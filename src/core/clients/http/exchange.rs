@@ -1,0 +1,155 @@
+//! One request and its answer: gate, credential, body within its bound, judgement.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, header};
+use url::Url;
+
+use super::answer::{Answer, excerpt};
+use super::auth::{Auth, Proof};
+use super::{ANY, Call};
+use crate::core::clients::error::{ClientError, Fault};
+use crate::core::clients::negotiate::{Heard, Kerberos, Negotiation, is_offered};
+
+impl Call<'_> {
+    /// One try: through the gate, out, and back.
+    pub(super) async fn attempt(&self, url: &Url) -> Result<Answer, ClientError> {
+        let shared = &self.http.http.0;
+        tokio::select! {
+            answer = self.passed(url) => answer,
+            () = shared.cancel.cancelled() => Err(ClientError::new(self.http.service, self.op, Fault::Cancelled)),
+        }
+    }
+
+    async fn passed(&self, url: &Url) -> Result<Answer, ClientError> {
+        let (clock, gate) = (&self.http.http.0.clock, &self.http.gate);
+        let _places = gate.place().await;
+        let now = clock.now();
+        let pass = gate.enter(now, self.bare).map_err(|fault| {
+            let again = match &fault {
+                Fault::Suspended { until, .. } | Fault::Overspent { until, .. } => Some(until.duration_since(now)),
+                _ => None,
+            };
+            let retry_after_s = again.and_then(|wait| u64::try_from(wait.as_secs()).ok());
+            ClientError { retry_after_s, ..ClientError::new(self.http.service, self.op, fault) }
+        })?;
+        tracing::debug!(service = %self.http.service, op = self.op, "call");
+        let answer = self.exchange(url).await;
+        if let Some(pass) = pass {
+            pass.ended(clock.now(), answer.as_ref().is_err_and(ClientError::is_outage));
+        }
+        answer
+    }
+
+    async fn exchange(&self, url: &Url) -> Result<Answer, ClientError> {
+        match self.http.auth {
+            Auth::Negotiate(proof) if self.is_at_home(url) => self.negotiated(url, proof).await,
+            Auth::NegotiateIfAsked if self.is_at_home(url) => {
+                let answer = self.once(url, None).await?;
+                let asked = answer.status == 401 && is_offered(&answer.headers);
+                if asked { self.negotiated(url, Proof::Optional).await } else { self.judge(answer) }
+            }
+            Auth::None
+            | Auth::Bearer(_)
+            | Auth::Basic { .. }
+            | Auth::Header { .. }
+            | Auth::Negotiate(_)
+            | Auth::NegotiateIfAsked => {
+                let credential = if self.bare { None } else { self.http.auth.header() };
+                self.judge(self.once(url, credential).await?)
+            }
+        }
+    }
+
+    /// Is this the very host of the service? A ticket's token goes nowhere else.
+    fn is_at_home(&self, url: &Url) -> bool {
+        !self.bare && Url::parse(&self.http.base).is_ok_and(|base| base.origin() == url.origin())
+    }
+
+    /// One exchange with Kerberos. Where a proof is required, only an answer whose sender has proved itself
+    /// counts as one; an outage or a refusal needs no proof, whoever stands in between may report it.
+    async fn negotiated(&self, url: &Url, proof: Proof) -> Result<Answer, ClientError> {
+        let error = |why| ClientError::new(self.http.service, self.op, Fault::Kerberos(why));
+        let (mut negotiation, mut token) = Negotiation::start(url).await.map_err(error)?;
+        loop {
+            let answer = self.once(url, Some((header::AUTHORIZATION, token))).await?;
+            let proved = match negotiation.hear(answer.status, &answer.headers).await.map_err(error)? {
+                Heard::Again(next, wanted) => {
+                    (negotiation, token) = (next, wanted);
+                    continue;
+                }
+                Heard::Proved => true,
+                Heard::Unproved => false,
+            };
+            return match self.judge(answer) {
+                Err(refused) if let Fault::Unauthorized(code) = refused.fault => {
+                    Err(ClientError { fault: Fault::Kerberos(Kerberos::NotAccepted(code)), ..refused })
+                }
+                judged if proved || proof == Proof::Optional => judged,
+                Err(outage) if outage.is_transient() => Err(outage),
+                Ok(_) | Err(_) => Err(error(Kerberos::Unproved)),
+            };
+        }
+    }
+
+    /// Sends the request once, with this credential, and reads the whole answer.
+    async fn once(&self, url: &Url, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, ClientError> {
+        let shared = &self.http.http.0;
+        let client = shared.clients.get(&self.http.service).unwrap_or(&shared.client);
+        let mut request =
+            client.request(self.method.clone(), url.clone()).headers(self.headers.clone()).body(self.body.clone());
+        if let Some((name, value)) = credential {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(|cause| self.broken(cause))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read_body(response).await?;
+        Ok(Answer { service: self.http.service, op: self.op, status, headers, body })
+    }
+
+    async fn read_body(&self, mut response: reqwest::Response) -> Result<Bytes, ClientError> {
+        let most = self.http.http.0.policy.max_body_bytes;
+        let mut body = BytesMut::new();
+        while let Some(piece) = response.chunk().await.map_err(|cause| self.broken(cause))? {
+            if body.len() + piece.len() > most {
+                let why = format!("the answer is larger than {most} bytes");
+                return Err(ClientError::unreadable(self.http.service, self.op, why));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    }
+
+    fn judge(&self, answer: Answer) -> Result<Answer, ClientError> {
+        let code = answer.status.as_u16();
+        let repeatable = matches!(code, 408 | 425 | 429 | 500 | 502..=504);
+        let accepted = self.accepted.contains(&code) || (self.accepted == ANY && !repeatable);
+        let unchanged = self.revalidates && code == 304;
+        if answer.status.is_success() || accepted || unchanged {
+            return Ok(answer);
+        }
+        let fault = match code {
+            401 | 403 => Fault::Unauthorized(code),
+            code => Fault::Status(code),
+        };
+        let retry_after_s = answer.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|text| {
+            let date = || jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp());
+            let wait = |at: jiff::Timestamp| at.duration_since(self.http.http.0.clock.now()).as_secs().max(0);
+            text.trim().parse().ok().or_else(|| date().and_then(|at| u64::try_from(wait(at)).ok()))
+        });
+        let excerpt = excerpt(&answer.body);
+        Err(ClientError { excerpt, retry_after_s, ..ClientError::new(self.http.service, self.op, fault) })
+    }
+
+    fn broken(&self, cause: reqwest::Error) -> ClientError {
+        let fault = if cause.is_timeout() {
+            Fault::TimedOut
+        } else if cause.is_connect() {
+            Fault::Unreachable
+        } else {
+            Fault::Broken
+        };
+        // The cause would repeat the address, which may carry a credential.
+        let cause = Some(Box::new(cause.without_url()));
+        ClientError { cause, ..ClientError::new(self.http.service, self.op, fault) }
+    }
+}

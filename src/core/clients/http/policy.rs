@@ -1,0 +1,94 @@
+//! What holds for every request, and what only for those to one service.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use url::Url;
+
+use super::breaker::BreakerRule;
+use crate::core::clients::service::Service;
+
+/// Limits and rules that hold for every request of this process.
+#[derive(Debug, Clone)]
+pub struct HttpPolicy {
+    /// Time to get a connection.
+    pub connect_timeout: Duration,
+    /// Time between two pieces of an answer.
+    pub read_timeout: Duration,
+    /// Time for one request as a whole.
+    pub total_timeout: Duration,
+    /// Tries for reads and converging writes.
+    pub tries: u32,
+    /// Requests under way at once.
+    pub in_flight: usize,
+    /// Largest answer in bytes.
+    pub max_body_bytes: usize,
+    /// Which hosts may be talked to.
+    pub hosts: HostRule,
+    /// Address prefixes that are replaced before a request, longest match first.
+    pub rewrites: Vec<(String, String)>,
+}
+
+/// Which hosts may be talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostRule {
+    /// Any host (the settings decide).
+    Any,
+    /// Only this machine: rehearsals and tests.
+    Loopback,
+    /// Only the listed hosts.
+    Listed(Vec<String>),
+}
+
+impl HostRule {
+    pub(super) fn allows(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        match self {
+            Self::Any => true,
+            Self::Loopback => match url.host() {
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                Some(url::Host::Domain(name)) => name == "localhost",
+                None => false,
+            },
+            Self::Listed(hosts) => hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)),
+        }
+    }
+}
+
+/// What holds for the requests to one service in place of the policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceRules {
+    /// Time between two pieces of an answer.
+    pub read_timeout: Option<Duration>,
+    /// Time for one request as a whole.
+    pub total_timeout: Option<Duration>,
+    /// Address of a proxy.
+    pub proxy: Option<String>,
+    /// Requests under way at once.
+    pub in_flight: Option<usize>,
+    /// Requests within an hour.
+    pub per_hour: Option<u32>,
+}
+
+/// What keeps a service from us and us from a service: breaker, budgets, exceptions from the policy.
+///
+/// The default has none of it, for tests that count requests.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// When a service that fails is left alone for a while.
+    pub breaker: Option<BreakerRule>,
+    /// Requests to one service within an hour, where its own rules say nothing.
+    pub per_hour: Option<u32>,
+    /// Exceptions by service.
+    pub of: BTreeMap<Service, ServiceRules>,
+}
+
+/// Longest matching prefix of `rewrites` replaced.
+pub(super) fn rewrite(rewrites: &[(String, String)], url: &str) -> String {
+    rewrites
+        .iter()
+        .filter(|(from, _)| url.starts_with(from.as_str()))
+        .max_by_key(|(from, _)| from.len())
+        .map_or_else(|| url.to_owned(), |(from, to)| format!("{to}{}", &url[from.len()..]))
+}
