@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod canaries;
 mod config;
 mod contract;
 mod corpus;
@@ -16,6 +17,7 @@ mod crash;
 mod kerberos;
 mod many_writers;
 mod properties;
+mod published;
 mod races;
 mod real_program;
 mod rehearsal;

@@ -182,6 +182,14 @@ impl Town {
         self.simulator.world().faults().add(rule).expect("a rule");
     }
 
+    /// Asks Gangway as anybody with its token could.
+    pub(crate) async fn asks_gangway(&self, path: &str) -> Value {
+        let token = self.simulator.world().credentials().apitoken.clone();
+        let url = format!("{}/gangway{path}", self.simulator.base_url());
+        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+        serde_json::from_str(&answer.text().await.expect("a whole answer")).expect("JSON")
+    }
+
     /// Everything posted to Slack, oldest first: `#channel: text`.
     pub(crate) fn posted_messages(&self) -> Vec<String> {
         let facts = self.simulator.world().facts();
