@@ -23,6 +23,7 @@ use crate::core::statebox::cas::StateBox;
 use crate::core::statebox::unsent;
 use crate::domain::assembly::BuildData;
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::mask;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
@@ -335,9 +336,9 @@ impl Call {
     /// Prints the result.
     pub fn show(&self, text: &str, json: &serde_json::Value) {
         if self.json {
-            self.outside.out.line(format!("{json:#}"));
+            self.outside.out.line(format!("{:#}", render::masked(json)));
         } else {
-            self.outside.out.line(text);
+            self.outside.out.line(mask::mask(text));
         }
     }
 

@@ -188,6 +188,16 @@ pub fn clean(text: &str) -> String {
     mask::mask(text).chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
+/// JSON with every text masked.
+pub fn masked(json: &Value) -> Value {
+    match json {
+        Value::String(text) => Value::String(mask::mask(text)),
+        Value::Array(list) => list.iter().map(masked).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), masked(value))).collect(),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain.clone(),
+    }
+}
+
 fn causes(error: &dyn Error) -> Vec<String> {
     let mut all = vec![error.to_string()];
     let mut cause = error.source();

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::render::clean;
 use crate::core::statebox::unsent::Listed;
 use crate::domain::dates::stamp;
+use crate::domain::mask;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::oddities;
 use crate::domain::state::error::StateError;
@@ -259,7 +260,7 @@ fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
 }
 
 fn tell(err: &mut dyn Write, what: &str, why: &str, next: &str) {
-    let _ = writeln!(err, "error: {what}\n  why:  {why}\n  next: {next}");
+    let _ = writeln!(err, "error: {}\n  why:  {why}\n  next: {next}", mask::mask(what));
 }
 
 #[cfg(test)]

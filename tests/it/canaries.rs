@@ -13,6 +13,9 @@ use crate::rehearsal::Town;
 /// The owner of the release, whom our own requests have to name.
 const OWNER: &str = "kanarie.lead@example.com";
 
+/// Whom somebody names as owner by hand.
+const NEXT: &str = "kanarie.next@example.com";
+
 /// What must not be found, and where it was planted.
 const PLANTED: [(&str, &str); 21] = [
     (OWNER, "sealed settings: the owner"),
@@ -23,7 +26,7 @@ const PLANTED: [(&str, &str); 21] = [
     ("kanarie.note@example.com", "GitLab: a comment"),
     ("kanarie.hand@example.com", "state file, written by hand"),
     ("kanarie.word@example.com", "command line: text of an issue"),
-    ("kanarie.stranger@example.com", "command line: an address that nobody has"),
+    (NEXT, "command line: another owner"),
     ("kanarie.alert@example.com", "Errata Tool: a security alert"),
     ("Kanarie Writer", "GitLab: the display name in a user object"),
     ("KanarieTitle", "Jira: a token in the title of a bug"),
@@ -39,9 +42,11 @@ const PLANTED: [(&str, &str); 21] = [
 ];
 
 /// Where a planted text may stand, and why: place, request, text.
-const ALLOWED: [(&str, &str, &str); 5] = [
+const ALLOWED: [(&str, &str, &str); 7] = [
     ("request to errata", OWNER, "the account that the advisory is assigned to"),
     ("request to gitlab", OWNER, "the search for the account of the owner"),
+    ("request to errata", NEXT, "the account that the advisory is assigned to"),
+    ("request to gitlab", NEXT, "the search for the account of the owner"),
     ("request to jira", OWNER, "the search for the account of the owner"),
     ("request to slack", OWNER, "the look-up of the owner, so that a message can mention them"),
     ("request to slack", "kanarie.prodsec@example.com", "the look-up of people, so that a message can mention them"),
@@ -94,12 +99,22 @@ fn plant(facts: &mut Facts) {
 
 /// Somebody writes into the state file what nobody should.
 fn a_hand_slips(town: &Town) {
+    let issue = format!(
+        "issues:\n- issue: 'the lab {} of kanarie.hand@example.com'\n  reported_at: '2026-06-03T06:00:00Z'\n  \
+         resolved: false\n  resolution: null\n  blocker: false\n  related_tasks: []\n",
+        token("KanarieHand")
+    );
     let secret = token("KanarieHand");
-    let told = format!("kanarie.hand@example.com used {secret}\ntask [Stage Testing] status is changed to [In Progress]");
+    let told =
+        format!("kanarie.hand@example.com used {secret}\ntask [Stage Testing] status is changed to [In Progress]");
+    let block = told.replace('\n', "\n    ");
     town.someone_else_edits_the_text(|text| {
-        let block = told.replace('\n', "\n    ");
-        text.replace("issues: []", &format!("issues:\n- issue: 'the lab {secret} of kanarie.hand@example.com'\n  reported_at: '2026-06-03T06:00:00Z'\n  resolved: false\n  resolution: null\n  blocker: false\n  related_tasks: []"))
-            .replacen("  result: null", &format!("  result: |-\n    {block}"), 1)
+        let text = text.replacen("  result: null", &format!("  result: |-\n    {block}"), 1);
+        if text.contains("issues: []") {
+            text.replace("issues: []\n", &issue)
+        } else {
+            text.replace("issues:\n", &issue)
+        }
     });
 }
 
@@ -151,8 +166,8 @@ async fn everything_is_run(town: &Town) {
         format!("update-task-status stage-testing Pass --override --reason \"{text}\""),
         format!("--json update-task-status stage-testing \"In Progress\" --override --reason \"{text}\""),
         format!("stage-testing --force --reason \"{text}\""),
-        "take-ownership -e kanarie.stranger@example.com".to_owned(),
-        "--json take-ownership -e nobody.kanarie.stranger@example.com".to_owned(),
+        "take-ownership -e kanarie.next@example.com".to_owned(),
+        "--json take-ownership -e nobody.kanarie.next@example.com".to_owned(),
         "state show".to_owned(),
         "--json state show".to_owned(),
         format!("--json state show {}", town.path("no-such-kanarie.word@example.com.yaml").display()),
@@ -172,7 +187,10 @@ fn everything_left(town: &Town) -> Places {
     for (name, branch) in &facts.github.branches {
         places.push((format!("commit messages of {name}"), branch.messages.join("\n")));
     }
-    places.push(("state file".to_owned(), facts.github.file("z-stream", &town.release.state_path()).unwrap_or_default().to_owned()));
+    places.push((
+        "state file".to_owned(),
+        facts.github.file("z-stream", &town.release.state_path()).unwrap_or_default().to_owned(),
+    ));
     for message in &facts.slack.messages {
         places.push((format!("message to #{}", message.channel_name), message.text.clone()));
     }
@@ -236,7 +254,9 @@ async fn a_smooth_release_tells_nobody_and_no_secret() {
 
 #[tokio::test]
 async fn releases_that_fail_tell_nobody_and_no_secret() {
-    for scenario in ["blocking-alert", "missed-cve-tracker", "stop-ship-kernel", "promoted-rejected", "slack-token-expires"] {
+    for scenario in
+        ["blocking-alert", "missed-cve-tracker", "stop-ship-kernel", "promoted-rejected", "slack-token-expires"]
+    {
         let town = planted(scenario).await;
         town.oar("-v -v drive --watch").await;
         a_hand_slips(&town);
@@ -249,7 +269,8 @@ async fn releases_that_fail_tell_nobody_and_no_secret() {
 async fn an_error_does_not_tell_the_credential_that_was_refused() {
     let town = planted("smooth").await;
     town.has_report().await;
-    let commands = ["take-ownership", "check-rhcos-security-alerts", "stage-testing", "image-consistency-check", "plan"];
+    let commands =
+        ["take-ownership", "check-rhcos-security-alerts", "stage-testing", "image-consistency-check", "plan"];
     for credential in Credential::ALL {
         for command in commands {
             let refused = format!("KanarieRefused{}", "9z8Y7x".repeat(3));

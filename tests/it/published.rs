@@ -1,13 +1,12 @@
-//! What is said on the wire against what the services published: Gangway's messages, the schema of
-//! shipment files, the API descriptions of GitHub and Jira. Without those documents what they say about our
-//! few messages is held by words of our own.
+//! What is said on the wire against what the services published: Gangway's messages, the schema of shipment
+//! files. Without those documents our few messages are held by words of our own. GitHub and Jira are in
+//! [`crate::contract`].
 
 mod messages;
 mod schema;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -166,49 +165,8 @@ async fn every_shipment_file_has_the_published_form() {
     let mut strange = read(files.values().next().unwrap());
     strange["shipment"]["metadata"]["assembly"] = json!(4.2);
     strange["shipment"]["colour"] = json!("red");
-    assert_eq!(schema::faults(&schema, &strange), ["/shipment/colour is not known", "/shipment/metadata/assembly is no string"]);
-}
-
-/// Services and the description of their API; GitHub's GraphQL is not described there.
-const DESCRIBED: [(&str, &str); 2] = [("github", "github_contents.json"), ("jira", "jira_cloud_v3.json")];
-
-/// The checker and the Python that has its module, when both are here.
-fn checker() -> Option<(PathBuf, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tool = root.join("../shared/tools/openapi_check.py");
-    if !tool.exists() {
-        eprintln!("skipped: no {}", tool.display());
-        return None;
-    }
-    // `make contracts` makes the first one.
-    let candidates = [root.join("target/contracts/bin/python3"), PathBuf::from("python3")];
-    let able = |python: &PathBuf| {
-        let mut command = Command::new(python);
-        command.args(["-c", "import openapi_schema_validator, jsonschema"]).output().is_ok_and(|ran| ran.status.success())
-    };
-    let python = candidates.into_iter().find(able);
-    if python.is_none() {
-        eprintln!("skipped: no python3 with openapi-schema-validator; make contracts installs it");
-    }
-    Some((tool, python?))
-}
-
-#[tokio::test]
-async fn everything_said_to_github_and_jira_follows_their_published_apis() {
-    let rehearsed = rehearse(&["--small"]).await;
-    let journal = rehearsed.journal();
-    let said: BTreeSet<&str> = journal.iter().map(|entry| text(entry, "service")).collect();
-    assert!(DESCRIBED.iter().all(|(service, _)| said.contains(service)), "{said:?}");
-    let Some((tool, python)) = checker() else { return };
-    for (service, document) in DESCRIBED {
-        let Some(document) = published(document) else { return };
-        let of_service = |entry: &&Value| text(entry, "service") == service && text(entry, "path") != "/graphql";
-        let lines: Vec<String> = journal.iter().filter(of_service).map(Value::to_string).collect();
-        let traffic = rehearsed.keep.path().join(format!("{service}.jsonl"));
-        std::fs::write(&traffic, lines.join("\n")).unwrap();
-        let ran = Command::new(&python).arg(&tool).args([&document, &traffic]).output().unwrap();
-        let told = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "{service}: {told}");
-        eprintln!("{service}: {}", told.trim());
-    }
+    assert_eq!(
+        schema::faults(&schema, &strange),
+        ["/shipment/colour is not known", "/shipment/metadata/assembly is no string"]
+    );
 }

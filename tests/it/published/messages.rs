@@ -73,7 +73,9 @@ impl Messages {
                 None => return self.check(name, value).map_err(|why| format!("{place}: {why}")),
                 // The transcoder before the service reads a number in quotes, too: so it is asked in the wild.
                 Some(known) => match value.as_str() {
-                    Some(text) => known.contains_key(text) || text.parse().is_ok_and(|n: u64| known.values().any(|v| *v == n)),
+                    Some(text) => {
+                        known.contains_key(text) || text.parse().is_ok_and(|n: u64| known.values().any(|v| *v == n))
+                    }
                     None => value.as_u64().is_some_and(|number| known.values().any(|known| *known == number)),
                 },
             },
