@@ -158,6 +158,16 @@ impl Town {
         self.plan(Rule::on(service, Fault::Html));
     }
 
+    /// What goes wrong in this town.
+    pub(crate) fn faults(&self) -> std::sync::MutexGuard<'_, oar::sim::faults::Faults> {
+        self.simulator.world().faults()
+    }
+
+    /// Did anything go wrong?
+    pub(crate) fn was_disturbed(&self) -> bool {
+        self.simulator.world().journal().entries().iter().any(|entry| entry.fault.is_some())
+    }
+
     /// All services work again.
     pub(crate) fn repair(&self) {
         self.simulator.world().faults().clear();

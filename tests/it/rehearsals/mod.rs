@@ -9,6 +9,7 @@ mod compare_images;
 mod create_test_report;
 mod discovery;
 mod drive;
+mod faults;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;
