@@ -111,8 +111,9 @@ fn a_hand_slips(town: &Town) {
         token("KanarieHand")
     );
     let secret = token("KanarieHand");
-    let told =
-        format!("kanarie.hand@example.com used {secret} and {SPOKEN} as {USER}\ntask [Stage Testing] status is changed to [In Progress]");
+    let told = format!(
+        "kanarie.hand@example.com used {secret} and {SPOKEN} as {USER}\ntask [Stage Testing] status is changed to [In Progress]"
+    );
     let block = told.replace('\n', "\n    ");
     town.someone_else_edits_the_text(|text| {
         let text = text.replacen("  result: null", &format!("  result: |-\n    {block}"), 1);

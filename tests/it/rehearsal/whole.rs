@@ -55,9 +55,8 @@ fn is_log(line: &str) -> bool {
 
 /// Every write that took effect, with how often it did.
 pub(crate) fn effects(journal: &[Value]) -> BTreeMap<String, usize> {
-    const ONCE: [&str; 8] = [
+    const ONCE: [&str; 7] = [
         "/executions",
-        "/push",
         "/buildWithParameters",
         "/approve",
         "/change_state",
