@@ -12,7 +12,7 @@ TEST_PACKAGES := krb5-kdc krb5-admin-server krb5-user
 # cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
-.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz ci install uninstall packages test-packages
+.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts people-help ci install uninstall packages test-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -74,6 +74,17 @@ FUZZ_ITERATIONS ?= 20000
 fuzz: ## parsers against damaged files, a longer run (FUZZ_ITERATIONS per parser, OAR_FUZZ_SEED)
 	OAR_FUZZ_ITERATIONS=$(FUZZ_ITERATIONS) $(CARGO) test --locked --test it -- fuzz:: --nocapture
 	PROPTEST_CASES=20000 $(CARGO) test --locked --test it -- properties
+
+contracts: packages ## the journal of a rehearsal against the published APIs of GitHub and Jira
+	@test -x target/contract-venv/bin/python || python3 -m venv target/contract-venv
+	@target/contract-venv/bin/python -c 'import openapi_schema_validator' 2>/dev/null || target/contract-venv/bin/pip install -q openapi-schema-validator==0.9.0
+	$(CARGO) test --locked --test it -- contract::journal published --nocapture
+
+# STATEBOX is a folder with real state files, one folder per minor.
+STATEBOX ?= ../shared/data/statebox
+people-help: packages ## rehearse from every state file in STATEBOX, people helping; one line each
+	$(CARGO) build --locked
+	tools/people_help.sh ./target/debug/oar "$(STATEBOX)"
 
 ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi

@@ -25,6 +25,7 @@ use crate::core::statebox::cas::StateBox;
 use crate::core::statebox::unsent;
 use crate::domain::assembly::BuildData;
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::mask;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;

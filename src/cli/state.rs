@@ -299,7 +299,7 @@ fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
 }
 
 fn tell(what: &str, why: &str, next: &str) -> String {
-    format!("error: {what}\n  why:  {}\n  next: {}\n", clean(why), clean(next))
+    format!("error: {}\n  why:  {}\n  next: {}\n", clean(what), clean(why), clean(next))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! State files and records are public. Too much is masked rather than too little, but the structure
 //! of a text stays, so that a log still reads as one.
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use regex::{Captures, Regex};
 
@@ -12,9 +13,19 @@ const MAX_ROUNDS: usize = 4;
 /// Shorter values would hide ordinary words.
 const MIN_SECRET_BYTES: usize = 8;
 
+/// Secrets of this process, which every masking knows from then on.
+static KNOWN: RwLock<Masker> = RwLock::new(Masker { secrets: Vec::new() });
+
 /// Replaces everything that must not become public by `[…_REDACTED]`; idempotent.
 pub fn mask(text: &str) -> String {
-    Masker::default().mask(text)
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).mask(text)
+}
+
+/// Lets every masking of this process know these secrets: a value without a pattern is found by nothing else.
+pub fn know(secrets: impl IntoIterator<Item = String>) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let all: BTreeSet<String> = known.secrets.iter().cloned().chain(secrets).collect();
+    *known = Masker::knowing(all);
 }
 
 /// Masks patterns and, beside them, secrets whose values are known.
@@ -161,6 +172,17 @@ fn pattern(text: &str) -> Regex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Patterns alone: what other tests made known does not matter here.
+    fn mask(text: &str) -> String {
+        Masker::default().mask(text)
+    }
+
+    #[test]
+    fn a_secret_that_was_made_known_is_masked_everywhere() {
+        know(["plainword-of-this-test".to_owned(), "short".to_owned()]);
+        assert_eq!(super::mask("it said plainword-of-this-test, short"), "it said [SECRET_REDACTED], short");
+    }
 
     #[test]
     fn addresses_go_and_what_only_looks_like_one_stays() {

@@ -64,15 +64,13 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     ticket(&mut input, ctx).await;
     let assembly = match run.assembly().await {
         Ok(assembly) => assembly,
-        Err(error) if sits_out(wishes, error.class()) => {
+        // Build data that nobody can reach, or a login page in its place, says nothing about what ART has completed.
+        Err(error @ TaskError::Service(_)) if super::passes_by(&error) => {
+            if wishes.persistence != Persistence::Watch {
+                return Err(error);
+            }
             input.source = StateSource::Unavailable { why: error.to_string() };
             return Ok(input);
-        }
-        // Build data that nobody can reach says nothing about what ART has completed.
-        Err(error @ TaskError::Service(_))
-            if matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit) =>
-        {
-            return Err(error);
         }
         Err(error) => {
             input.not_ready = vec![error.to_string()];

@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod canaries;
 mod config;
 mod contract;
 mod corpus;
@@ -18,6 +19,7 @@ mod json;
 mod kerberos;
 mod many_writers;
 mod properties;
+mod published;
 mod races;
 mod real_program;
 mod rehearsal;

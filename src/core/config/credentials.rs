@@ -6,6 +6,7 @@ use std::fmt;
 use super::env::Env;
 use super::error::ConfigError;
 use super::secret::Secret;
+use crate::domain::mask;
 
 /// A credential, known by the variable that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,12 +115,15 @@ impl fmt::Display for Credential {
 pub struct Credentials(BTreeMap<Credential, Secret>);
 
 impl Credentials {
-    /// Takes what the environment offers; an empty variable counts as missing.
+    /// Takes what the environment offers; an empty variable counts as missing. From then on every masking
+    /// hides these values.
     pub fn from_env(env: &Env) -> Self {
         let found = |credential: &Credential| {
             env.get(credential.variable()).map(|text| (*credential, Secret::new(text.trim())))
         };
-        Self(Credential::ALL.iter().filter_map(found).collect())
+        let all: BTreeMap<Credential, Secret> = Credential::ALL.iter().filter_map(found).collect();
+        mask::know(all.values().map(|secret| secret.expose().to_owned()));
+        Self(all)
     }
 
     /// The secret, when it was given.

@@ -20,7 +20,7 @@ impl Secret {
     }
 
     /// The text itself. Only for the unsealing of settings, for starting programs that need a
-    /// credential in their environment, and for user names.
+    /// credential in their environment, for user names, and for whoever has to hide it.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -224,7 +224,7 @@ impl StateBox {
             return Ok(Some((Saved { state: state.clone(), changed: true }, file)));
         }
         let after = match change(before.as_ref(), self.clock.now()) {
-            Ok(Some(after)) => after,
+            Ok(Some(after)) => after.masked(),
             Ok(None) | Err(_) if guessed => return Ok(None),
             // Nothing differs: the file says it all, thanks to us or to somebody else.
             Ok(None) => {

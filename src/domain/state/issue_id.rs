@@ -3,10 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use super::text::comparable;
+use crate::domain::mask::mask;
 use crate::domain::release::ZStream;
 
-/// The first eight hex digits of SHA-256 over release, compared text and time of report.
+/// The first eight hex digits of SHA-256 over release, compared text and time of report; the same
+/// before and after the text was masked.
 pub fn of(release: &ZStream, text: &str, reported_at: &str) -> String {
-    let hash = Sha256::digest(format!("{release}{}{reported_at}", comparable(text)));
+    let hash = Sha256::digest(format!("{release}{}{reported_at}", comparable(&mask(text))));
     hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod issue_id;
 mod issues;
 mod lease;
+mod masked;
 pub mod operation;
 pub mod reader;
 pub mod scalar;

@@ -117,6 +117,7 @@ async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> Response
 
 fn execution_status(run: &Run) -> &'static str {
     match run.state {
+        "scheduling" => "SCHEDULING",
         "triggered" => "TRIGGERED",
         "pending" => "PENDING",
         "success" => "SUCCESS",

@@ -158,6 +158,16 @@ impl Town {
         self.plan(Rule::on(service, Fault::Html));
     }
 
+    /// What goes wrong in this town.
+    pub(crate) fn faults(&self) -> std::sync::MutexGuard<'_, oar::sim::faults::Faults> {
+        self.simulator.world().faults()
+    }
+
+    /// Did anything go wrong?
+    pub(crate) fn was_disturbed(&self) -> bool {
+        self.simulator.world().journal().entries().iter().any(|entry| entry.fault.is_some())
+    }
+
     /// All services work again.
     pub(crate) fn repair(&self) {
         self.simulator.world().faults().clear();
@@ -180,6 +190,14 @@ impl Town {
 
     fn plan(&self, rule: Rule) {
         self.simulator.world().faults().add(rule).expect("a rule");
+    }
+
+    /// Asks Gangway as anybody with its token could.
+    pub(crate) async fn asks_gangway(&self, path: &str) -> Value {
+        let token = self.simulator.world().credentials().apitoken.clone();
+        let url = format!("{}/gangway{path}", self.simulator.base_url());
+        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+        serde_json::from_str(&answer.text().await.expect("a whole answer")).expect("JSON")
     }
 
     /// Everything posted to Slack, oldest first: `#channel: text`.

@@ -3,5 +3,6 @@
 
 pub(crate) mod hands;
 pub(crate) mod town;
+pub(crate) mod whole;
 
 pub(crate) use town::{Town, fresh, prepared, promoted, ready_to_approve, reported};

@@ -97,6 +97,42 @@ impl Town {
         Self { release, simulator, clock, home, env, said: Mutex::default(), seen: Mutex::default() }
     }
 
+    /// Rewrites the sealed settings.
+    pub(crate) fn settings(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        let path = self.home.path().join("settings.json");
+        let mut settings = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        change(&mut settings);
+        std::fs::write(path, settings.to_string()).unwrap();
+    }
+
+    /// Everything that this machine keeps of its runs: file by file, settings aside.
+    pub(crate) fn kept(&self) -> Vec<(String, String)> {
+        let mut kept = Vec::new();
+        let mut folders = vec![self.home.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("settings.json") {
+                    let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                    kept.push((path.strip_prefix(self.home.path()).unwrap().display().to_string(), text));
+                }
+            }
+        }
+        kept
+    }
+
+    /// Everything that was printed so far, log lines and all.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// A path below the home of this town.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.home.path().join(name)
+    }
+
     /// Runs one command line about the release, from another machine than the last one.
     pub(crate) async fn elsewhere(&mut self, words: &str) -> String {
         let other = self.home.path().join("elsewhere").display().to_string();
@@ -221,6 +257,25 @@ impl Town {
     pub(crate) fn someone_else_edits_the_state(&self, edit: impl FnOnce(State) -> State) {
         let text = edit(self.state()).to_yaml();
         self.simulator.world().facts().github.put_file("z-stream", &self.release.state_path(), &text);
+    }
+
+    /// Somebody else changes the text of the state file by hand.
+    pub(crate) fn someone_else_edits_the_text(&self, edit: impl FnOnce(&str) -> String) {
+        let before = self.file();
+        let text = edit(&before);
+        assert_ne!(text, before, "the story changes nothing");
+        self.simulator.world().facts().github.put_file("z-stream", &self.release.state_path(), &text);
+    }
+
+    /// The value of a variable in this town.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.env.get(name).map(str::to_owned)
+    }
+
+    /// Every request and its answer.
+    pub(crate) fn journal(&self) -> Vec<serde_json::Value> {
+        let entries = self.simulator.world().journal().entries();
+        entries.iter().map(|entry| serde_json::to_value(entry).expect("JSON")).collect()
     }
 
     /// Applies one operation; a refusal is a mistake of the story.

@@ -10,6 +10,7 @@ mod confirmation;
 mod create_test_report;
 mod discovery;
 mod drive;
+mod faults;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;

@@ -1,87 +1,12 @@
-//! Whole rehearsals by the front door: scenarios, faults, and real state files.
+//! Whole rehearsals by the front door: scenarios, and real state files.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
-use oar::cli::outside::{Outside, Stream};
-use oar::core::config::env::Env;
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
-/// What a rehearsal came to.
-struct Rehearsed {
-    told: String,
-    exit: u8,
-    keep: tempfile::TempDir,
-}
-
-async fn rehearse(words: &[&str]) -> Rehearsed {
-    let keep = tempfile::tempdir().unwrap();
-    let mut args: Vec<String> = ["oar", "rehearse"].iter().chain(words).map(|word| (*word).to_owned()).collect();
-    args.extend(["--keep".to_owned(), keep.path().display().to_string()]);
-    let (out, printed) = Stream::captured();
-    let (err, complained) = Stream::captured();
-    let program = Some(env!("CARGO_BIN_EXE_oar").to_owned());
-    let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
-    let exit = oar::cli::run(outside, CancellationToken::new()).await.code();
-    let read = |buffer: &std::sync::Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
-    let told = format!("{}{}", read(&printed), read(&complained));
-    assert!(!told.contains("UNMATCHED") && !told.contains("panicked"), "{told}");
-    Rehearsed { told, exit, keep }
-}
-
-impl Rehearsed {
-    /// The end of the output: what is left to do, and the verdict. The wall time is left out.
-    fn end(&self) -> String {
-        let printed = self.told.lines().skip_while(|line| !line.ends_with("outside writes:"));
-        let rest = printed.skip(1).skip_while(|line| !line.is_empty()).filter(|line| !is_log(line));
-        let rest: Vec<&str> = rest.filter(|line| !line.is_empty()).collect();
-        let text = rest.join("\n");
-        let text = text.rsplit_once(" in ").map_or(text.as_str(), |(before, _)| before);
-        format!("{text}\nexit {}", self.exit)
-    }
-
-    fn journal(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.keep.path().join("journal.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-fn is_log(line: &str) -> bool {
-    line.get(19..22).is_some_and(|middle| middle == "Z: ")
-}
-
-/// Every write that took effect, with how often it did.
-fn effects(journal: &[Value]) -> BTreeMap<String, usize> {
-    const ONCE: [&str; 7] = [
-        "/executions",
-        "/buildWithParameters",
-        "/approve",
-        "/change_state",
-        "/notes",
-        "/chat.postMessage",
-        "/transitions",
-    ];
-    let mut counts = BTreeMap::new();
-    for entry in journal {
-        let text = |key: &str| entry[key].as_str().unwrap_or_default();
-        let carried_out = match text("fault") {
-            "" | "latency" | "truncated" | "malformed_json" => {
-                entry["status"].as_u64().is_some_and(|status| status < 400)
-            }
-            "applied_then_error" | "applied_then_reset" => true,
-            _ => false,
-        };
-        let path = text("path").split('?').next().unwrap_or_default();
-        if text("method") == "POST" && carried_out && ONCE.iter().any(|end| path.ends_with(end)) {
-            *counts.entry(format!("{}{} {}", text("service"), text("path"), entry["body"])).or_default() += 1;
-        }
-    }
-    counts
-}
+use crate::rehearsal::whole::{effects, rehearse};
 
 #[tokio::test]
 async fn the_smooth_rehearsal_ends_approved_and_does_everything_once() {

@@ -1,0 +1,82 @@
+//! As much of JSON Schema as the schema of shipment files uses. A keyword that is not known here fails.
+
+use serde_json::Value;
+
+/// Everything in `value` that `schema` does not allow, in the order of the value's paths.
+pub(super) fn faults(schema: &Value, value: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    check(schema, schema, value, "", &mut faults);
+    faults.sort();
+    faults
+}
+
+fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+    for (keyword, wanted) in schema.as_object().expect("a schema is an object") {
+        match keyword.as_str() {
+            "$comment" | "$defs" | "title" | "description" | "default" => {}
+            "$ref" => {
+                let pointer = wanted.as_str().and_then(|name| name.strip_prefix('#')).expect("a place in this schema");
+                check(root, root.pointer(pointer).expect("the place exists"), value, place, faults);
+            }
+            "anyOf" => {
+                let fits = |one: &Value| {
+                    let mut inner = Vec::new();
+                    check(root, one, value, place, &mut inner);
+                    inner.is_empty()
+                };
+                if !wanted.as_array().expect("a list").iter().any(fits) {
+                    faults.push(format!("{place} fits none of the allowed forms"));
+                }
+            }
+            "type" => {
+                let kind = wanted.as_str().expect("one type");
+                let fits = match kind {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    "boolean" => value.is_boolean(),
+                    "null" => value.is_null(),
+                    other => panic!("type {other} is not known here"),
+                };
+                if !fits {
+                    faults.push(format!("{place} is no {kind}"));
+                }
+            }
+            "enum" => {
+                if !wanted.as_array().expect("a list").contains(value) {
+                    faults.push(format!("{place} is {value}, which is not allowed"));
+                }
+            }
+            "required" => {
+                for key in wanted.as_array().expect("a list").iter().filter_map(Value::as_str) {
+                    if value.is_object() && value.get(key).is_none() {
+                        faults.push(format!("{place}/{key} is missing"));
+                    }
+                }
+            }
+            "properties" => {
+                for (key, inner) in wanted.as_object().expect("an object") {
+                    if let Some(value) = value.get(key) {
+                        check(root, inner, value, &format!("{place}/{key}"), faults);
+                    }
+                }
+            }
+            "additionalProperties" => {
+                assert_eq!(wanted, &Value::Bool(false), "schemas of further properties are not known here");
+                let known = schema["properties"].as_object();
+                for key in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    if !known.is_some_and(|known| known.contains_key(key)) {
+                        faults.push(format!("{place}/{key} is not known"));
+                    }
+                }
+            }
+            "items" => {
+                for (n, value) in value.as_array().into_iter().flatten().enumerate() {
+                    check(root, wanted, value, &format!("{place}/{n}"), faults);
+                }
+            }
+            other => panic!("keyword {other} is not known here"),
+        }
+    }
+}
