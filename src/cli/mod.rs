@@ -11,6 +11,7 @@ pub mod oar;
 pub mod outside;
 pub mod rehearse;
 pub mod render;
+pub mod serve;
 pub mod sim;
 pub mod state;
 

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod job_trace;
 pub mod kernel;
 pub mod mask;
+pub mod pasted;
 pub mod pipeline;
 pub mod pull_spec;
 pub mod push;
