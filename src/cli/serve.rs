@@ -102,7 +102,12 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     if args.stdio {
         let local = Principal::new(shared.ctx.actor.clone(), Scope::ALL);
         return crate::mcp::stdio::serve(&shared, local).await.map(|()| Exit::Done).map_err(|why| {
-            Told::new("the conversation over stdin and stdout ended early", &why, "start it again".to_owned(), ErrorClass::Internal)
+            Told::new(
+                "the conversation over stdin and stdout ended early",
+                &why,
+                "start it again".to_owned(),
+                ErrorClass::Internal,
+            )
         });
     }
     if args.auth == AuthMode::None && !args.host.is_loopback() {
@@ -129,7 +134,9 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
         let _ = stream.set_nodelay(true);
     });
     let served = axum::serve(listener, behind(guard, router)).with_graceful_shutdown(stop.cancelled_owned());
-    served.await.map_err(|cause| Told::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal))?;
+    served
+        .await
+        .map_err(|cause| Told::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal))?;
     Ok(Exit::Done)
 }
 
@@ -164,7 +171,12 @@ fn credential(call: &Call, args: &ServeArgs, shared: &Shared) -> Result<Credenti
     let tokens = Tokens::below(&shared.ctx.home);
     let told = |cause: std::io::Error| {
         let path = tokens.path().display().to_string();
-        Told::new(format!("{path} cannot be used"), &cause, "make it readable and writable".to_owned(), ErrorClass::Config)
+        Told::new(
+            format!("{path} cannot be used"),
+            &cause,
+            "make it readable and writable".to_owned(),
+            ErrorClass::Config,
+        )
     };
     if tokens.entries().map_err(told)?.is_empty() {
         let token = tokens.add("agent", Scope::AGENT, None).map_err(told)?;

@@ -7,8 +7,8 @@ use axum::Router;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-use super::server::{Door, Shared};
 use super::legacy_sse;
+use super::server::{Door, Shared};
 use crate::core::access::principal::Principal;
 
 /// A session without a word for so long is over; runs are longer, but they send progress.

@@ -74,7 +74,8 @@ async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Princi
         async move { event.map(Ok) }
     });
     let stream = first.chain(rest).take_until(ended.cancelled_owned());
-    let mut response = Sse::new(Boxed(Box::pin(stream))).keep_alive(KeepAlive::new().interval(PING_EVERY)).into_response();
+    let mut response =
+        Sse::new(Boxed(Box::pin(stream))).keep_alive(KeepAlive::new().interval(PING_EVERY)).into_response();
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     response
 }

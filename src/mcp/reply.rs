@@ -113,8 +113,7 @@ impl Reply {
 
     /// What an operator could not do.
     pub fn operator(what: &str, error: &TaskError) -> Self {
-        let code =
-            if matches!(error, TaskError::Cancelled) { Code::Cancelled } else { Code::of(error.class()) };
+        let code = if matches!(error, TaskError::Cancelled) { Code::Cancelled } else { Code::of(error.class()) };
         let why = report::causes(error).join(": ");
         Self::error(code, format!("{what}: {why}"), error.next_step())
     }
@@ -164,9 +163,8 @@ impl Reply {
             }
             Outcome::Blocked { by } => match by.opened_by() {
                 OpenedBy::Time => {
-                    reply = reply
-                        .with("waiting", wait(by.to_string(), None))
-                        .with("next", next(again, None, &by.step()));
+                    reply =
+                        reply.with("waiting", wait(by.to_string(), None)).with("next", next(again, None, &by.step()));
                 }
                 OpenedBy::Person => {
                     return Self::stopped(Code::Precondition, &by.to_string(), &by.step(), reply);
@@ -180,7 +178,8 @@ impl Reply {
     }
 
     fn stopped(code: Code, message: &str, hint: &str, mut reply: Self) -> Self {
-        let error = json!({ "code": code, "message": report::clean(message), "retryable": false, "hint": report::clean(hint) });
+        let error =
+            json!({ "code": code, "message": report::clean(message), "retryable": false, "hint": report::clean(hint) });
         reply.is_error = true;
         reply.with("ok", json!(false)).with("error", error).seal()
     }
@@ -251,7 +250,6 @@ fn next(again: Option<Value>, seconds: Option<i64>, words: &str) -> Value {
     Value::Object(next)
 }
 
-
 fn tail(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();
     let skipped = lines.len().saturating_sub(LOG_LINES);
@@ -267,5 +265,3 @@ fn shorten(text: &str, rest: &str) -> String {
     let head = text.get(..end).unwrap_or_default();
     format!("{head}\n… cut; the whole answer is at {rest}")
 }
-
-

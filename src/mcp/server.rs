@@ -166,8 +166,12 @@ impl Door {
             Ok(run) => wait_for(&run, context).await,
             Err(head) => {
                 let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
-                Reply::error(Code::Conflict, what, format!("call oar_get_run with {} and come back when it ended", head.id))
-                    .with("run_id", json!(head.id))
+                Reply::error(
+                    Code::Conflict,
+                    what,
+                    format!("call oar_get_run with {} and come back when it ended", head.id),
+                )
+                .with("run_id", json!(head.id))
             }
         }
     }

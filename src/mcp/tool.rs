@@ -28,8 +28,7 @@ pub enum Toolset {
 
 impl Toolset {
     /// All of them, as they are listed.
-    pub const ALL: [Self; 6] =
-        [Self::Status, Self::Release, Self::Jobs, Self::Issues, Self::Analysis, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Status, Self::Release, Self::Jobs, Self::Issues, Self::Analysis, Self::Admin];
 
     /// Offered when nobody asks for others: what an agent needs to take a release through.
     pub const USUAL: [Self; 3] = [Self::Status, Self::Release, Self::Issues];

@@ -57,7 +57,8 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
     if let Err(refused) = guard.place(&request) {
         return refused;
     }
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MOST_BYTES) {
         return (StatusCode::PAYLOAD_TOO_LARGE, "a request has at most 1 MiB").into_response();
     }

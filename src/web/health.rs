@@ -15,7 +15,11 @@ pub type Facts = Arc<dyn Fn() -> (bool, Value) + Send + Sync>;
 /// `/health`, `/livez`, `/readyz`.
 pub fn routes(facts: Facts) -> Router {
     let alive = async || "ok";
-    Router::new().route("/livez", get(alive)).route("/readyz", get(alive)).route("/health", get(health)).with_state(facts)
+    Router::new()
+        .route("/livez", get(alive))
+        .route("/readyz", get(alive))
+        .route("/health", get(health))
+        .with_state(facts)
 }
 
 async fn health(State(facts): State<Facts>) -> Response {

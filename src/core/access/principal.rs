@@ -113,7 +113,10 @@ mod tests {
         for scope in Scope::ALL {
             assert_eq!(scope.to_string().parse(), Ok(scope));
         }
-        assert_eq!("release:everything".parse::<Scope>().unwrap_err().to_string(), "\"release:everything\" is no scope");
+        assert_eq!(
+            "release:everything".parse::<Scope>().unwrap_err().to_string(),
+            "\"release:everything\" is no scope"
+        );
     }
 
     #[test]

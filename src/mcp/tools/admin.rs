@@ -73,10 +73,7 @@ pub const TOOLS: &[Tool] = &[
         counted: Counted::Cli,
         scope: Scope::Write,
         hints: Hints { idempotent: false, ..DESTROYS },
-        params: &[
-            required("command", Kind::Text(100), "Command"),
-            optional("args", Kind::Text(1000), "Its arguments"),
-        ],
+        params: &[required("command", Kind::Text(100), "Command"), optional("args", Kind::Text(1000), "Its arguments")],
         work: Work::Change(no_runner),
         ..ADMIN
     },
@@ -88,10 +85,7 @@ pub const TOOLS: &[Tool] = &[
         counted: Counted::Cli,
         scope: Scope::JobsRun,
         hints: Hints { idempotent: false, ..DESTROYS },
-        params: &[
-            required("command", Kind::Text(100), "Command"),
-            optional("args", Kind::Text(1000), "Its arguments"),
-        ],
+        params: &[required("command", Kind::Text(100), "Command"), optional("args", Kind::Text(1000), "Its arguments")],
         work: Work::Change(no_runner),
         ..ADMIN
     },

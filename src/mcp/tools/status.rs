@@ -144,8 +144,9 @@ fn release_metadata(call: Call) -> LocalBoxFuture<'static, Reply> {
             Err(refused) => return refused,
         };
         match metadata::of(&call.ctx, &release).await {
-            Ok(view) => Reply::data(format!("metadata of {release}"), view.json())
-                .with("release", json!(release.to_string())),
+            Ok(view) => {
+                Reply::data(format!("metadata of {release}"), view.json()).with("release", json!(release.to_string()))
+            }
             Err(error) => Reply::operator(&format!("the metadata of {release}"), &error),
         }
     }

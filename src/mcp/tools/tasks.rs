@@ -200,10 +200,8 @@ fn task(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
 /// A task that may also be told to store and send nothing.
 fn check(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
     let release = call.release()?;
-    let options = Options {
-        no_notify: !call.arguments.flag("notify", false),
-        dry_run: !call.arguments.flag("record", true),
-    };
+    let options =
+        Options { no_notify: !call.arguments.flag("notify", false), dry_run: !call.arguments.flag("record", true) };
     Ok(Change::new(release.to_string(), move |ctx| {
         async move {
             let (actor, cancel) = (ctx.actor.clone(), ctx.cancel.clone());
