@@ -15,6 +15,7 @@ mod crash;
 #[cfg(feature = "kerberos")]
 mod kerberos;
 mod many_writers;
+mod mcp;
 mod properties;
 mod races;
 mod real_program;
