@@ -6,6 +6,8 @@
 //! | room | what it is for |
 //! |---|---|
 //! | [`cli`] | the door for people and cron: arguments → one request, report → text or JSON |
+//! | [`mcp`] | the door for AI agents: tool calls → one request, report → structured answer |
+//! | [`web`] | the door for browsers and probes: who may come in, health, approval pages |
 //! | [`agents`] | background passes: each is one idempotent look at the world |
 //! | [`drive`] | gathers the world, asks the planner, carries the plan out, tells what happened |
 //! | [`operators`] | one file per task; `run.rs` is the one way into any of them |
@@ -18,6 +20,10 @@
 //! `sim`. A test (`tests/it/architecture.rs`) reads every `crate::` path and fails on a wrong arrow.
 
 pub mod cli;
+
+pub mod mcp;
+
+pub mod web;
 
 pub mod agents;
 

@@ -8,6 +8,7 @@ use super::complete::Shell;
 use super::config::ConfigCommand;
 use super::examples;
 use super::rehearse::RehearseArgs;
+use super::serve::McpCommand;
 use super::sim::SimCommand;
 use super::state::StateCommand;
 use crate::domain::ids::{BuildNumber, MrIid, ProwJobId};
@@ -198,6 +199,9 @@ pub enum Command {
     /// The simulator on its own
     #[command(subcommand)]
     Sim(SimCommand),
+    /// The server for AI agents
+    #[command(subcommand)]
+    Mcp(McpCommand),
     /// Commands for cron and controllers (also: oarctl)
     Ctl {
         /// What to do

@@ -16,6 +16,7 @@ pub mod outside;
 pub mod progress;
 pub mod rehearse;
 pub mod render;
+pub mod serve;
 pub mod shapes;
 pub mod sim;
 pub mod state;

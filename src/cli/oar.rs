@@ -14,7 +14,7 @@ use super::logging::LogClock;
 use super::outside::Outside;
 use super::render::{self, Told};
 use super::state::StateCommand;
-use super::{config, drive, man, rehearse, sim, state, status};
+use super::{config, drive, man, rehearse, serve, sim, state, status};
 use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
@@ -170,6 +170,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::State(command) => state_files(call, &command).await,
         Command::Rehearse(args) => rehearse::run(call, args).await,
         Command::Sim(command) => sim::run(call, command).await,
+        Command::Mcp(command) => serve::run(call, command).await,
         Command::Ctl { command: CtlCommand::ApprovalChecker } => {
             let (release, ctx) = (call.release()?, call.context()?);
             let report = crate::agents::approval_checker::pass(&ctx, &release).await;

@@ -127,6 +127,12 @@ impl Context {
         Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, logins, pacer, slack_names: Names::default() })
     }
 
+    /// The same surroundings for one call of `actor`, which `cancel` ends without ending others.
+    #[must_use]
+    pub fn acting_for(&self, actor: String, cancel: CancellationToken, options: Options) -> Self {
+        Self { actor, cancel, options, ..self.clone() }
+    }
+
     /// The clock that the settings ask for: the machine's, or the simulator's.
     ///
     /// # Errors

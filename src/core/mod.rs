@@ -2,6 +2,7 @@
 //!
 //! Nothing else moves in; a helper without a name of its own has no home here.
 
+pub mod access;
 pub mod cache;
 pub mod clients;
 pub mod clock;

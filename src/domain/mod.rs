@@ -16,6 +16,7 @@ pub mod job_trace;
 pub mod kernel;
 pub mod mask;
 pub mod outcome;
+pub mod pasted;
 pub mod pipeline;
 pub mod pull_spec;
 pub mod push;

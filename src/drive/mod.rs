@@ -5,6 +5,7 @@
 pub mod act;
 pub mod gather;
 pub mod memory;
+pub mod report;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -18,22 +18,22 @@ use crate::domain::task::{Outcome, Task, TaskStatus, marker};
 pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, TaskError> {
     let started_at = ctx.clock.now();
     let path = release.state_path();
-    let report = |outcome: Outcome, warnings: Vec<String>, effects: Vec<String>| TaskReport {
+    let report = |before, after, outcome: Outcome, warnings: Vec<String>, effects: Vec<String>| TaskReport {
         release: release.clone(),
         task: Task::CreateTestReport,
-        before: TaskStatus::NotStarted,
-        after: TaskStatus::Pass,
+        before,
+        after,
         outcome,
         warnings,
         effects,
         started_at,
         ended_at: ctx.clock.now(),
-        log: marker(Task::CreateTestReport, TaskStatus::Pass),
+        log: marker(Task::CreateTestReport, after),
         details: None,
     };
     if ctx.statebox.load(release).await?.is_some() {
         let why = format!("the state file exists: {path}");
-        return Ok(report(Outcome::Unchanged { why }, Vec::new(), Vec::new()));
+        return Ok(report(TaskStatus::Pass, TaskStatus::Pass, Outcome::Unchanged { why }, Vec::new(), Vec::new()));
     }
     let text = ctx.build_data().releases(release.minor()).await?;
     let assembly = BuildData::parse(&text)?.resolve(release)?;
@@ -53,17 +53,18 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
     warnings.extend(assembly.not_ready.iter().map(|missing| format!("build data: {} {}", missing.entry, missing.why)));
     if ctx.options.dry_run {
         let why = format!("dry run: {path} would be created");
-        return Ok(report(Outcome::Unchanged { why }, warnings, Vec::new()));
+        let open = TaskStatus::NotStarted;
+        return Ok(report(open, open, Outcome::Unchanged { why }, warnings, Vec::new()));
     }
     let message = format!("Initialize StateBox for release {release}");
     let saved = ctx.statebox.apply(release, &[Operation::Create { metadata }], &message).await?;
     if saved.changed {
         warnings.extend(notify::state_file_created(ctx, release).await);
     }
-    let (summary, effects) = if saved.changed {
-        (format!("created the state file {path}"), vec![format!("create {path}")])
+    let (before, summary, effects) = if saved.changed {
+        (TaskStatus::NotStarted, format!("created the state file {path}"), vec![format!("create {path}")])
     } else {
-        (format!("the state file exists: {path}"), Vec::new())
+        (TaskStatus::Pass, format!("the state file exists: {path}"), Vec::new())
     };
-    Ok(report(Outcome::Passed { summary }, warnings, effects))
+    Ok(report(before, TaskStatus::Pass, Outcome::Passed { summary }, warnings, effects))
 }

@@ -89,6 +89,33 @@ pub async fn list(ctx: &Context, release: &ZStream) -> Result<Answer, TaskError>
     Ok(listing(release, state.issues()))
 }
 
+/// Which issues are wanted; the default wants all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only open ones.
+    pub open: bool,
+    /// Only blockers.
+    pub blockers: bool,
+    /// Only those that concern this task, which those of the whole release do.
+    pub task: Option<Task>,
+}
+
+/// The issues that `filter` wants, in file order.
+///
+/// # Errors
+///
+/// No state file, or it cannot be read.
+pub async fn list_some(ctx: &Context, release: &ZStream, filter: &Filter) -> Result<Vec<Value>, TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let mut issues = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state.issues();
+    issues.retain(|issue| {
+        !(filter.open && issue.resolved)
+            && !(filter.blockers && !issue.blocker)
+            && filter.task.is_none_or(|task| issue.concerns(task))
+    });
+    Ok(issues.iter().map(shown).collect())
+}
+
 async fn apply(
     ctx: &Context,
     release: &ZStream,
@@ -113,6 +140,15 @@ async fn apply(
     })
 }
 
+/// An issue for programs.
+fn shown(issue: &Issue) -> Value {
+    json!({
+        "id": issue.id, "issue": issue.issue, "blocker": issue.blocker, "resolved": issue.resolved,
+        "resolution": issue.resolution, "related_tasks": issue.related_tasks,
+        "reported_at": issue.reported_at, "resolved_at": issue.resolved_at, "source": issue.source,
+    })
+}
+
 fn listing(release: &ZStream, mut issues: Vec<Issue>) -> Answer {
     issues.sort_by_key(|issue| issue.resolved);
     let line = |issue: &Issue| {
@@ -130,16 +166,8 @@ fn listing(release: &ZStream, mut issues: Vec<Issue>) -> Answer {
     } else {
         issues.iter().map(line).collect::<Vec<_>>().join("\n")
     };
-    let json = issues
-        .iter()
-        .map(|issue| {
-            json!({
-                "id": issue.id, "issue": issue.issue, "blocker": issue.blocker, "resolved": issue.resolved,
-                "resolution": issue.resolution, "related_tasks": issue.related_tasks,
-                "reported_at": issue.reported_at, "resolved_at": issue.resolved_at, "source": issue.source,
-            })
-        })
-        .collect::<Vec<_>>();
+    let json = issues.iter().map(shown).collect::<Vec<_>>();
+
     Answer { text, json: json!({ "ok": true, "release": release.to_string(), "issues": json }) }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod add_qe_approval;
 pub mod analyze_build;
+pub mod build_promotion;
 pub mod change_advisory_status;
 pub mod check_cve_tracker_bug;
 pub mod check_rhcos_security_alerts;
@@ -19,6 +20,7 @@ pub mod issues;
 pub mod metadata;
 pub mod push_to_cdn_staging;
 pub mod record;
+pub mod report;
 pub mod request;
 pub mod run;
 pub mod stage_testing;

@@ -18,6 +18,7 @@ mod json;
 #[cfg(feature = "kerberos")]
 mod kerberos;
 mod many_writers;
+mod mcp;
 mod properties;
 mod published;
 mod races;

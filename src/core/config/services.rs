@@ -95,6 +95,26 @@ impl Services {
         url.to_owned()
     }
 
+    /// Every configured host (with its port, when it has one): those whose addresses people may paste.
+    pub fn hosts(&self) -> Vec<String> {
+        let inside_data = self.rewrites.iter().map(|(from, _)| from);
+        let known = self.urls.values().chain(self.registries.values()).chain(inside_data);
+        let each_arch = |url: &String| -> Vec<String> {
+            let arches = CONTROLLER_ARCHES.iter().filter(|_| url.contains("{arch}"));
+            let named: Vec<_> = arches.map(|arch| url.replace("{arch}", arch)).collect();
+            if named.is_empty() { vec![url.clone()] } else { named }
+        };
+        let authority = |url: String| {
+            let url = Url::parse(&url).ok()?;
+            let host = url.host_str()?.to_owned();
+            Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
+        };
+        let mut hosts: Vec<_> = known.flat_map(each_arch).filter_map(authority).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
     /// May we talk to this host?
     pub fn allows(&self, url: &Url) -> bool {
         match &self.allowed {

@@ -1,0 +1,127 @@
+//! A caller with a name, and the scopes that say what it may do.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+/// One permission, spelled as tokens and OAuth servers spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Look at releases, jobs and runs of one's own.
+    Read,
+    /// Run tasks and store what they found out.
+    Write,
+    /// Ask for what ships or overrides; a person confirms it. Also: confirm what others ask for.
+    Critical,
+    /// The same without a person.
+    CriticalUnattended,
+    /// Start test jobs that a registry knows.
+    JobsRun,
+    /// Start any test job.
+    JobsRunAny,
+    /// Report and resolve issues.
+    IssuesWrite,
+    /// Empty and warm the cache.
+    CacheAdmin,
+    /// See and cancel runs of others.
+    Admin,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::Write,
+        Self::Critical,
+        Self::CriticalUnattended,
+        Self::JobsRun,
+        Self::JobsRunAny,
+        Self::IssuesWrite,
+        Self::CacheAdmin,
+        Self::Admin,
+    ];
+
+    /// What an agent gets when nobody says anything else: everything that a person can still stop.
+    pub const AGENT: [Self; 6] =
+        [Self::Read, Self::Write, Self::Critical, Self::JobsRun, Self::IssuesWrite, Self::CacheAdmin];
+
+    /// As tokens spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "release:read",
+            Self::Write => "release:write",
+            Self::Critical => "release:critical",
+            Self::CriticalUnattended => "release:critical:unattended",
+            Self::JobsRun => "jobs:run",
+            Self::JobsRunAny => "jobs:run:any",
+            Self::IssuesWrite => "issues:write",
+            Self::CacheAdmin => "cache:admin",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no scope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no scope")]
+pub struct UnknownScope {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| UnknownScope { text: text.to_owned() })
+    }
+}
+
+/// Somebody who asks: a person or an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// A role or account, never a mail address.
+    pub name: String,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+}
+
+impl Principal {
+    /// A principal with `scopes`.
+    pub fn new(name: impl Into<String>, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        Self { name: name.into(), scopes: scopes.into_iter().collect() }
+    }
+
+    /// May it do what `scope` covers?
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_is_read_as_it_is_spelled() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.to_string().parse(), Ok(scope));
+        }
+        assert_eq!(
+            "release:everything".parse::<Scope>().unwrap_err().to_string(),
+            "\"release:everything\" is no scope"
+        );
+    }
+
+    #[test]
+    fn an_agent_cannot_act_without_a_person_by_default() {
+        let agent = Principal::new("agent", Scope::AGENT);
+        assert!(agent.may(Scope::Critical) && !agent.may(Scope::CriticalUnattended) && !agent.may(Scope::Admin));
+    }
+}

@@ -1,0 +1,43 @@
+//! One call of a tool: who asks, what was given, and the surroundings for carrying it out.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::Arguments;
+use super::reply::{Code, Reply};
+use super::server::Shared;
+use crate::core::access::principal::Principal;
+use crate::core::context::{Context, Options};
+use crate::domain::release::ZStream;
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What all calls share.
+    pub shared: Arc<Shared>,
+    /// Who asks.
+    pub who: Principal,
+    /// What was given, checked.
+    pub arguments: Arguments,
+    /// Surroundings that act in the caller's name and end with the call.
+    pub ctx: Context,
+}
+
+impl Call {
+    /// A call of `who`; `cancel` ends it.
+    pub fn new(shared: Arc<Shared>, who: Principal, arguments: Arguments, cancel: CancellationToken) -> Self {
+        let ctx = shared.ctx.acting_for(who.name.clone(), cancel, Options::default());
+        Self { shared, who, arguments, ctx }
+    }
+
+    /// The release of a tool that has that parameter.
+    ///
+    /// # Errors
+    ///
+    /// The tool has none: a mistake in the catalog.
+    pub fn release(&self) -> Result<ZStream, Reply> {
+        let missing = || Reply::error(Code::InvalidArgument, "no release was given", "give release, e.g. 4.20.17");
+        self.arguments.release().cloned().ok_or_else(missing)
+    }
+}

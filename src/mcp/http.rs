@@ -1,0 +1,46 @@
+//! Streamable HTTP: sessions for older clients, none for newer ones, on one address.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+
+use super::legacy_sse;
+use super::server::{Door, Shared};
+use crate::core::access::principal::Principal;
+
+/// A session without a word for so long is over; runs are longer, but they send progress.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// Bytes of a request.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// Which transports are mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transports {
+    /// `/sse` and `/messages/` of 2024.
+    pub legacy_sse: bool,
+}
+
+/// The routes of the protocol. Who may come in is decided before: requests carry a [`Principal`].
+pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config = SessionConfig::default();
+    sessions.session_config.keep_alive = Some(IDLE);
+    let config = StreamableHttpServerConfig::default()
+        // Host and origin are checked for every route, before this one.
+        .disable_allowed_hosts()
+        .with_cancellation_token(shared.ctx.cancel.child_token())
+        .with_max_request_body_bytes(MOST_BYTES);
+    let factory = Arc::clone(shared);
+    let nobody = Principal::new("nobody", []);
+    let service = StreamableHttpService::new(
+        move || Ok(Door::new(Arc::clone(&factory), nobody.clone())),
+        Arc::new(sessions),
+        config,
+    );
+    let router = Router::new().route_service("/mcp", service);
+    if transports.legacy_sse { router.merge(legacy_sse::routes(shared)) } else { router }
+}

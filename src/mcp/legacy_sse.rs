@@ -1,0 +1,185 @@
+//! HTTP with server-sent events as of 2024-11-05: the crate ships none any more, older clients still use it.
+//!
+//! One stream per session; requests come by POST and are answered on the stream. The session's id in the
+//! address is the only tie between the two, so it is random, bound to the caller, and never logged.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use bytes::Bytes;
+use futures::channel::mpsc;
+use futures::stream::{self, Stream, StreamExt as _};
+use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::server::{Door, Shared};
+use crate::core::access::principal::Principal;
+
+/// Sessions at a time; each holds a few kilobytes.
+const MOST_SESSIONS: usize = 100;
+
+/// Messages on their way in each direction.
+const IN_FLIGHT: usize = 64;
+
+/// Proxies close streams that say nothing.
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Clone)]
+struct Sessions {
+    shared: Arc<Shared>,
+    open: Arc<Mutex<HashMap<String, Session>>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    owner: String,
+    inbox: mpsc::Sender<RxJsonRpcMessage<RoleServer>>,
+    in_flight: Vec<String>,
+}
+
+/// `GET /sse` and `POST /messages/`.
+pub fn routes(shared: &Arc<Shared>) -> Router {
+    let sessions = Sessions { shared: Arc::clone(shared), open: Arc::default() };
+    Router::new().route("/sse", get(open)).route("/messages/", post(message)).with_state(sessions)
+}
+
+async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Principal>) -> Response {
+    let id = format!("{:016x}{:016x}", random(), random());
+    let (inbox, incoming) = mpsc::channel::<RxJsonRpcMessage<RoleServer>>(IN_FLIGHT);
+    let (outgoing, answers) = mpsc::channel::<TxJsonRpcMessage<RoleServer>>(IN_FLIGHT);
+    {
+        let mut open = sessions.book();
+        if open.len() >= MOST_SESSIONS {
+            return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions; close one").into_response();
+        }
+        open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
+    }
+    let ended = sessions.shared.ctx.cancel.child_token();
+    let door = Door::new(Arc::clone(&sessions.shared), who);
+    super::runs::accompany(serve(door, outgoing, incoming, ended.clone()));
+    let leaving = Leaving { sessions, id: id.clone(), _ended: ended.clone().drop_guard() };
+    let endpoint = Event::default().event("endpoint").data(format!("/messages/?session_id={id}"));
+    let first = stream::once(async move { Ok::<_, Infallible>(endpoint) });
+    let rest = answers.filter_map(move |answer| {
+        leaving.answered(&answer);
+        let event = serde_json::to_string(&answer).ok().map(|text| Event::default().event("message").data(text));
+        async move { event.map(Ok) }
+    });
+    let stream = first.chain(rest).take_until(ended.cancelled_owned());
+    let mut response =
+        Sse::new(Boxed(Box::pin(stream))).keep_alive(KeepAlive::new().interval(PING_EVERY)).into_response();
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    response
+}
+
+struct Boxed<S>(std::pin::Pin<Box<S>>);
+
+impl<S: Stream> Stream for Boxed<S> {
+    type Item = S::Item;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+async fn serve(
+    door: Door,
+    outgoing: mpsc::Sender<TxJsonRpcMessage<RoleServer>>,
+    incoming: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
+    ended: CancellationToken,
+) {
+    if let Ok(running) = rmcp::service::serve_server_with_ct(door, (outgoing, incoming), ended).await {
+        // The end of a session is no news; runs go on without it.
+        let _ = running.waiting().await;
+    }
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Address {
+    session_id: Option<String>,
+}
+
+async fn message(
+    State(sessions): State<Sessions>,
+    Extension(who): Extension<Principal>,
+    Query(address): Query<Address>,
+    body: Bytes,
+) -> Response {
+    let Some(id) = address.session_id.filter(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit())) else {
+        return (StatusCode::BAD_REQUEST, "session_id is missing or none; open /sse first").into_response();
+    };
+    let Ok(message) = serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(&body) else {
+        return (StatusCode::BAD_REQUEST, "the body is no JSON-RPC message").into_response();
+    };
+    let request = serde_json::from_slice::<serde_json::Value>(&body)
+        .ok()
+        .filter(|body| body.get("method").is_some())
+        .and_then(|body| body.get("id").map(ToString::to_string));
+    let mut inbox = {
+        let mut open = sessions.book();
+        // Somebody else's session does not exist.
+        let Some(session) = open.get_mut(&id).filter(|session| session.owner == who.name) else {
+            return (StatusCode::NOT_FOUND, "no such session; open /sse again").into_response();
+        };
+        if let Some(request) = request {
+            if session.in_flight.contains(&request) {
+                return (StatusCode::BAD_REQUEST, "a request with this id is still being answered").into_response();
+            }
+            session.in_flight.push(request);
+        }
+        session.inbox.clone()
+    };
+    match futures::SinkExt::send(&mut inbox, message).await {
+        Ok(()) => (StatusCode::ACCEPTED, "Accepted").into_response(),
+        Err(_) => (StatusCode::GONE, "the session is over; open /sse again").into_response(),
+    }
+}
+
+/// Removes the session when its stream ends, however it ends.
+struct Leaving {
+    sessions: Sessions,
+    id: String,
+    _ended: DropGuard,
+}
+
+impl Leaving {
+    fn answered(&self, answer: &TxJsonRpcMessage<RoleServer>) {
+        let id = serde_json::to_value(answer).ok().filter(|answer| answer.get("method").is_none());
+        let Some(id) = id.and_then(|answer| answer.get("id").map(ToString::to_string)) else { return };
+        if let Some(session) = self.sessions.book().get_mut(&self.id) {
+            session.in_flight.retain(|open| *open != id);
+        }
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.sessions.book().remove(&self.id);
+    }
+}
+
+impl Sessions {
+    fn book(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Unguessable, unlike the numbers of a seeded generator.
+fn random() -> u64 {
+    let mut bytes = [0_u8; 8];
+    match openssl::rand::rand_bytes(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => fastrand::u64(..),
+    }
+}

@@ -1,0 +1,21 @@
+//! The door for AI agents: tool calls to one request, reports and errors to structured answers.
+//!
+//! `catalog` knows every tool, `tools/` holds one file per toolset, `server` speaks the protocol, `runs`
+//! keeps what changes something alive until it is recorded. Refuses: rules about releases, calls to
+//! services, and answers that a program has to guess from.
+
+pub mod arguments;
+pub mod call;
+pub mod catalog;
+pub mod confirm;
+pub mod http;
+pub mod legacy_sse;
+pub mod prompts;
+pub mod reply;
+pub mod resources;
+pub mod runs;
+pub mod server;
+pub mod stdio;
+pub mod tool;
+pub mod tools;
+pub mod workshop;

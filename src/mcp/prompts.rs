@@ -1,0 +1,1 @@
+//! Prompts: how an agent takes a release through.

@@ -1,0 +1,1 @@
+//! Resources: what answers link to.

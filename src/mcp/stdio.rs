@@ -1,0 +1,21 @@
+//! The protocol over stdin and stdout, for clients that start the server themselves.
+
+use std::sync::Arc;
+
+use super::server::{Door, Shared};
+use crate::core::access::principal::Principal;
+
+/// Serves until stdin ends or the program is told to stop.
+///
+/// # Errors
+///
+/// The first message is none of the protocol.
+pub async fn serve(shared: &Arc<Shared>, who: Principal) -> Result<(), std::io::Error> {
+    let door = Door::new(Arc::clone(shared), who);
+    let stop = shared.ctx.cancel.child_token();
+    let transport = rmcp::transport::io::stdio();
+    let running = rmcp::service::serve_server_with_ct(door, transport, stop).await.map_err(std::io::Error::other)?;
+    // However the conversation ended, it ended.
+    let _ = running.waiting().await;
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! What a tool is: one row of the catalog.
+
+use futures::future::LocalBoxFuture;
+use serde_json::{Map, Value, json};
+
+use super::arguments::{Param, schema};
+use super::call::Call;
+use super::reply::Reply;
+use crate::core::access::principal::Scope;
+use crate::core::context::Context;
+
+/// A group of tools that is offered together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Toolset {
+    /// Looks at releases.
+    Status,
+    /// Tasks of a release.
+    Release,
+    /// Test jobs.
+    Jobs,
+    /// Issues of a release.
+    Issues,
+    /// Judging test results.
+    Analysis,
+    /// Cache, generic runners, help.
+    Admin,
+}
+
+impl Toolset {
+    /// All of them, as they are listed.
+    pub const ALL: [Self; 6] = [Self::Status, Self::Release, Self::Jobs, Self::Issues, Self::Analysis, Self::Admin];
+
+    /// Offered when nobody asks for others: what an agent needs to take a release through.
+    pub const USUAL: [Self; 3] = [Self::Status, Self::Release, Self::Issues];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Release => "release",
+            Self::Jobs => "jobs",
+            Self::Issues => "issues",
+            Self::Analysis => "analysis",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What the description says first about a tool's effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Looks only.
+    ReadOnly,
+    /// Stores or sends something.
+    Write,
+    /// Ships, or cannot be undone.
+    Critical,
+    /// One pass of a background agent.
+    Background,
+    /// Neither (cache).
+    None,
+}
+
+impl Mark {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "Read-only. ",
+            Self::Write => "⚠️ WRITE. ",
+            Self::Critical => "⚠️ CRITICAL. ",
+            Self::Background => "⚠️ BACKGROUND: runs one cycle. ",
+            Self::None => "",
+        }
+    }
+}
+
+/// How `/health` counts a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// It does what a command line does.
+    Cli,
+    /// It has no command line of its own behind it.
+    Api,
+}
+
+/// What a tool does to the world, as clients are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hints {
+    /// Changes nothing at all.
+    pub read_only: bool,
+    /// May replace or end something.
+    pub destructive: bool,
+    /// Calling it again adds nothing.
+    pub idempotent: bool,
+    /// Talks to services.
+    pub open_world: bool,
+}
+
+/// Looks only, at services.
+pub const LOOKS: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
+/// Looks only, at this process.
+pub const LOOKS_INSIDE: Hints = Hints { open_world: false, ..LOOKS };
+/// Adds something, once.
+pub const ADDS: Hints = Hints { read_only: false, destructive: false, idempotent: true, open_world: true };
+/// Replaces, ends or ships something, once.
+pub const DESTROYS: Hints = Hints { destructive: true, ..ADDS };
+
+/// One tool.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// Its name; renaming it needs an entry in `aliases`.
+    pub name: &'static str,
+    /// Former and other names.
+    pub aliases: &'static [&'static str],
+    /// A short title for people.
+    pub title: &'static str,
+    /// What it does, when to call it, and how to go on; the first sentence counts most.
+    pub about: &'static str,
+    /// What the description says first.
+    pub mark: Mark,
+    /// Its group.
+    pub toolset: Toolset,
+    /// How it is counted.
+    pub counted: Counted,
+    /// What its caller must be allowed to do.
+    pub scope: Scope,
+    /// What clients are told.
+    pub hints: Hints,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// What it does.
+    pub work: Work,
+}
+
+/// How a call is carried out.
+#[derive(Clone, Copy)]
+pub enum Work {
+    /// Looks; ends with its caller.
+    Look(fn(Call) -> LocalBoxFuture<'static, Reply>),
+    /// Changes something; becomes a run, which outlives its caller.
+    Change(fn(&Call) -> Result<Change, Reply>),
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Look(_) => "Look",
+            Self::Change(_) => "Change",
+        })
+    }
+}
+
+/// A change that waits for its turn.
+pub struct Change {
+    /// Changes with the same queue run one after the other: a release, or a unit of test jobs.
+    pub queue: String,
+    /// What a person has to confirm first, looked up when the call comes in.
+    pub asks: Option<Asks>,
+    /// What it does.
+    pub work: Box<dyn FnOnce(Context) -> LocalBoxFuture<'static, Reply> + Send>,
+}
+
+/// Finds out what a person has to confirm; nothing when it turns out to be harmless.
+pub type Asks = Box<dyn FnOnce(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send>;
+
+/// What a person is asked before something ships.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What would be done, to what, and what cannot be undone; for people, one fact a line.
+    pub plan: String,
+    /// Has the person to say why?
+    pub needs_reason: bool,
+}
+
+impl Change {
+    /// A change that nobody has to confirm.
+    pub fn new(
+        queue: impl Into<String>,
+        work: impl FnOnce(Context) -> LocalBoxFuture<'static, Reply> + Send + 'static,
+    ) -> Self {
+        Self { queue: queue.into(), asks: None, work: Box::new(work) }
+    }
+
+    /// The same, asking a person first.
+    #[must_use]
+    pub fn asking(
+        self,
+        asks: impl FnOnce(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + 'static,
+    ) -> Self {
+        Self { asks: Some(Box::new(asks)), ..self }
+    }
+}
+
+impl Tool {
+    /// Does it change anything that outlives the call?
+    pub const fn changes(&self) -> bool {
+        matches!(self.work, Work::Change(_))
+    }
+
+    /// The description that clients show.
+    pub fn description(&self) -> String {
+        format!("{}{}", self.mark.text(), self.about)
+    }
+
+    /// The schema of its arguments.
+    pub fn input_schema(&self) -> Map<String, Value> {
+        schema(self.params)
+    }
+}
+
+/// The schema of every answer; short, because clients get it once per tool.
+pub fn output_schema() -> Map<String, Value> {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "ok": { "type": "boolean" },
+            "changed": { "type": "boolean" },
+            "summary": { "type": "string" },
+            "legacy_text": { "type": "string" },
+            "status": { "type": "string" },
+            "waiting": { "type": "object" },
+            "job": { "type": "object" },
+            "next": { "type": "object" },
+            "error": { "type": "object" },
+            "data": {},
+        },
+        "required": ["ok", "changed", "summary", "legacy_text"],
+    });
+    if let Value::Object(schema) = schema { schema } else { Map::new() }
+}

@@ -1,0 +1,183 @@
+//! Issues of a release: what blocks it, and what was done about it.
+
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use serde_json::json;
+
+use super::tasks::TASK_NAMES;
+use crate::core::access::principal::Scope;
+use crate::domain::task::Task;
+use crate::mcp::arguments::{Kind, RELEASE, optional, required};
+use crate::mcp::call::Call;
+use crate::mcp::reply::{Code, Reply};
+use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, LOOKS, Mark, Tool, Toolset, Work};
+use crate::operators::issues;
+
+const LOOK: Tool = Tool {
+    name: "",
+    aliases: &[],
+    title: "",
+    about: "",
+    mark: Mark::ReadOnly,
+    toolset: Toolset::Issues,
+    counted: Counted::Api,
+    scope: Scope::Read,
+    hints: LOOKS,
+    params: &[RELEASE],
+    work: Work::Look(list),
+};
+
+/// The tools of this file.
+pub const TOOLS: &[Tool] = &[
+    Tool {
+        name: "oar_get_issues",
+        title: "Issues",
+        about: "Issues of a release, open ones first.",
+        params: &[
+            RELEASE,
+            optional("unresolved_only", Kind::Flag(false), "Only open ones"),
+            optional("blockers_only", Kind::Flag(false), "Only blockers"),
+            optional("task_name", Kind::Choice(&TASK_NAMES), "Only those of this task"),
+        ],
+        ..LOOK
+    },
+    Tool {
+        name: "oar_get_task_blocker",
+        title: "Blocker of a task",
+        about: "The open issue that blocks a task, if there is one.",
+        params: &[RELEASE, required("task_name", Kind::Choice(&TASK_NAMES), "The task")],
+        work: Work::Look(blocker),
+        ..LOOK
+    },
+    Tool {
+        name: "oar_add_issue",
+        title: "Add an issue",
+        about: "Reports an issue. An open one with the same text is not added twice.",
+        mark: Mark::Write,
+        scope: Scope::IssuesWrite,
+        hints: ADDS,
+        params: &[
+            RELEASE,
+            required("issue", Kind::Text(1000), "What is wrong"),
+            optional("blocker", Kind::Flag(true), "Does it stop the release?"),
+            optional("related_tasks", Kind::Names(500), "Tasks it concerns, comma separated; none: the whole release"),
+        ],
+        work: Work::Change(add),
+        ..LOOK
+    },
+    Tool {
+        name: "oar_resolve_issue",
+        title: "Resolve an issue",
+        about: "Closes the one open issue of an id or text. Closing a blocker asks a human.",
+        mark: Mark::Write,
+        scope: Scope::IssuesWrite,
+        hints: DESTROYS,
+        params: &[
+            RELEASE,
+            required("issue", Kind::Text(1000), "Its id or text"),
+            required("resolution", Kind::Text(1000), "What was done about it"),
+        ],
+        work: Work::Change(resolve),
+        ..LOOK
+    },
+];
+
+fn list(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move {
+        let release = match call.release() {
+            Ok(release) => release,
+            Err(refused) => return refused,
+        };
+        let given = &call.arguments;
+        let filter = issues::Filter {
+            open: given.flag("unresolved_only", false),
+            blockers: given.flag("blockers_only", false),
+            task: given.parsed::<Task>("task_name"),
+        };
+        match issues::list_some(&call.ctx, &release, &filter).await {
+            Ok(found) => Reply::data(
+                format!("{} issues of {release}", found.len()),
+                json!({
+                    "success": true, "count": found.len(), "issues": found, "release": release.to_string(),
+                    "filters": {
+                        "unresolved_only": filter.open, "blockers_only": filter.blockers, "task_name": filter.task,
+                    },
+                }),
+            )
+            .with("release", json!(release.to_string())),
+            Err(error) => Reply::operator(&format!("the issues of {release}"), &error),
+        }
+    }
+    .boxed_local()
+}
+
+fn blocker(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move {
+        let (release, task) = match (call.release(), call.arguments.parsed::<Task>("task_name")) {
+            (Ok(release), Some(task)) => (release, task),
+            (Err(refused), _) => return refused,
+            (_, None) => return Reply::error(Code::InvalidArgument, "task_name is no task", "see tools/list"),
+        };
+        let filter = issues::Filter { open: true, blockers: true, task: Some(task) };
+        match issues::list_some(&call.ctx, &release, &filter).await {
+            Ok(found) => {
+                let summary = if found.is_empty() { "is not blocked" } else { "is blocked" };
+                let data = json!({
+                    "success": true, "blocked": !found.is_empty(), "blocker": found.first(), "task_name": task,
+                    "release": release.to_string(),
+                });
+                Reply::data(format!("{task} of {release} {summary}"), data).with("release", json!(release.to_string()))
+            }
+            Err(error) => Reply::operator(&format!("what blocks {task} of {release}"), &error),
+        }
+    }
+    .boxed_local()
+}
+
+fn add(call: &Call) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let given = &call.arguments;
+    let text = given.text("issue").unwrap_or_default().to_owned();
+    let blocker = given.flag("blocker", true);
+    let mut tasks = Vec::new();
+    for name in given.names("related_tasks") {
+        let task = name.parse::<Task>().map_err(|error| {
+            let hint = format!("tasks are {}", TASK_NAMES.join(", "));
+            Reply::error(Code::InvalidArgument, error.to_string(), hint)
+        })?;
+        tasks.push(task);
+    }
+    Ok(Change::new(release.to_string(), move |ctx| {
+        async move {
+            match issues::add(&ctx, &release, &text, &tasks, blocker).await {
+                Ok(told) => said(&release.to_string(), told),
+                Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error),
+            }
+        }
+        .boxed_local()
+    }))
+}
+
+fn resolve(call: &Call) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let given = &call.arguments;
+    let issue = given.text("issue").unwrap_or_default().to_owned();
+    let resolution = given.text("resolution").unwrap_or_default().to_owned();
+    let (asked, wanted) = (release.clone(), issue.clone());
+    let change = Change::new(release.to_string(), move |ctx| {
+        async move {
+            match issues::resolve(&ctx, &release, &issue, &resolution).await {
+                Ok(told) => said(&release.to_string(), told),
+                Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error),
+            }
+        }
+        .boxed_local()
+    });
+    Ok(change.asking(move |ctx| crate::mcp::confirm::resolving(ctx, asked, wanted).boxed_local()))
+}
+
+fn said(release: &str, told: issues::Answer) -> Reply {
+    let summary = told.text.lines().next().unwrap_or_default().to_owned();
+    let changed = told.json.get("issues").is_some();
+    Reply::changed(summary, changed, told.json).with("release", json!(release))
+}

@@ -1,0 +1,302 @@
+//! Tasks of a release: each starts something or looks how it goes, and records what it found out.
+
+use futures::FutureExt as _;
+use serde_json::{Value, json};
+
+use crate::core::access::principal::Scope;
+use crate::core::context::{Context, Options};
+use crate::domain::release::ZStream;
+use crate::domain::task::{Outcome, Task, TaskStatus, Which};
+use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
+use crate::mcp::call::Call;
+use crate::mcp::reply::{Code, Reply};
+use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
+use crate::operators::request::{TaskRequest, Verdict};
+use crate::operators::run::{TaskReport, run_task};
+use crate::operators::{self};
+
+const NOTIFY: Param = optional("notify", Kind::Flag(false), "Post to Slack what was found");
+const RECORD: Param = optional("record", Kind::Flag(true), "Store the result; false with notify=false only looks");
+
+const TASK: Tool = Tool {
+    name: "",
+    aliases: &[],
+    title: "",
+    about: "",
+    mark: Mark::Write,
+    toolset: Toolset::Release,
+    counted: Counted::Cli,
+    scope: Scope::Write,
+    hints: ADDS,
+    params: &[RELEASE],
+    work: Work::Change(unsupported),
+};
+
+/// The tools of this file.
+pub const TOOLS: &[Tool] = &[
+    Tool {
+        name: "oar_create_test_report",
+        title: "Create test report",
+        about: "Creates the state file of a release; nothing else can run before. Calling it again changes nothing.",
+        work: Work::Change(|call| task(call, TaskRequest::CreateTestReport)),
+        ..TASK
+    },
+    Tool {
+        name: "oar_take_ownership",
+        title: "Take ownership",
+        about: "Makes a person the owner of advisories, merge request and Jira sub-tasks of a release.",
+        hints: DESTROYS,
+        params: &[RELEASE, required("email", Kind::Mail, "Mail address of the new owner")],
+        work: Work::Change(|call| {
+            task(call, TaskRequest::TakeOwnership { email: call.arguments.text("email").map(str::to_owned) })
+        }),
+        ..TASK
+    },
+    Tool {
+        name: "oar_check_cve_tracker_bug",
+        title: "Check CVE tracker bugs",
+        about: "Looks for CVE trackers that no advisory or shipment carries, and stores what it found. About 1 min.",
+        params: &[RELEASE, NOTIFY, RECORD],
+        work: Work::Change(|call| check(call, TaskRequest::CheckCveTrackerBug)),
+        ..TASK
+    },
+    Tool {
+        name: "oar_check_rhcos_security_alerts",
+        title: "Check RHCOS security alerts",
+        about: "Looks for blocking security alerts on the RHCOS advisory, and stores what it found.",
+        params: &[RELEASE, NOTIFY, RECORD],
+        work: Work::Change(|call| check(call, TaskRequest::CheckRhcosSecurityAlerts)),
+        ..TASK
+    },
+    Tool {
+        name: "oar_push_to_cdn_staging",
+        title: "Push to CDN staging",
+        about: "Pushes the advisories to the staging CDN, or looks how the pushes go. Takes hours; call again as \
+                `next` says.",
+        mark: Mark::Critical,
+        hints: DESTROYS,
+        work: Work::Change(|call| task(call, TaskRequest::PushToCdnStaging { check_only: false })),
+        ..TASK
+    },
+    Tool {
+        name: "oar_image_consistency_check",
+        title: "Image consistency check",
+        about: "Without job_id starts the Prow job that compares payload and shipment (WRITE), unless one runs; \
+                with job_id looks how that job went and records it. 90-120 min.",
+        params: &[
+            RELEASE,
+            optional("job_id", Kind::JobId, "Prow job to look at, id or pasted URL"),
+            optional("build_number", Kind::JobId, "Former name of job_id"),
+        ],
+        work: Work::Change(consistency),
+        ..TASK
+    },
+    Tool {
+        name: "oar_stage_testing",
+        title: "Stage testing",
+        about: "Without build_number starts the stage pipeline in Jenkins (WRITE), unless one runs; with it looks \
+                how that build went and records it. 2-4 h. Needs promotion, a finished push, the stage release and \
+                the test gate.",
+        params: &[
+            RELEASE,
+            optional("build_number", Kind::BuildNumber, "Jenkins build to look at, number or pasted URL"),
+            optional("force_reason", Kind::Text(1000), "Start although a gate is closed; says why, recorded"),
+        ],
+        work: Work::Change(|call| {
+            let build = call.arguments.parsed("build_number");
+            let force = call.arguments.text("force_reason").map(str::to_owned);
+            task(call, TaskRequest::StageTesting { build, force })
+        }),
+        ..TASK
+    },
+    Tool {
+        name: "oar_image_signed_check",
+        title: "Image signed check",
+        about: "Looks whether the payload's signature is published, and stores it. Comes hours after promotion.",
+        params: &[RELEASE, RECORD],
+        work: Work::Change(|call| check(call, TaskRequest::ImageSignedCheck)),
+        ..TASK
+    },
+    Tool {
+        name: "oar_change_advisory_status",
+        title: "Change advisory status",
+        about: "Final approval: approves the shipment and moves the advisories to REL_PREP, one pass per call. A \
+                human confirms it. Best from the day before the release date.",
+        mark: Mark::Critical,
+        scope: Scope::Critical,
+        hints: DESTROYS,
+        params: &[
+            RELEASE,
+            optional("ignore_release_date", Kind::Flag(false), "Approve earlier than the day before the release date"),
+        ],
+        work: Work::Change(approve),
+        ..TASK
+    },
+    Tool {
+        name: "oar_check_greenwave_cvp_tests",
+        title: "Check Greenwave CVP tests",
+        about: "Errata flow only; not supported in the Konflux flow.",
+        ..TASK
+    },
+    Tool {
+        name: "oar_update_bug_list",
+        title: "Update bug list",
+        about: "Errata flow only; not supported in the Konflux flow.",
+        params: &[RELEASE, optional("notify", Kind::Flag(true), "Post to Slack")],
+        ..TASK
+    },
+    Tool {
+        name: "oar_drop_bugs",
+        title: "Drop bugs",
+        about: "Errata flow only; not supported in the Konflux flow.",
+        mark: Mark::Critical,
+        scope: Scope::Critical,
+        hints: DESTROYS,
+        ..TASK
+    },
+    Tool {
+        name: "oar_update_task_status",
+        title: "Update task status",
+        about: "Stores a status that a person found out, with the reason. A Pass without a passing run, and any \
+                change of a Pass, ask a human.",
+        counted: Counted::Api,
+        hints: DESTROYS,
+        params: &[
+            RELEASE,
+            required("task_name", Kind::Choice(&TASK_NAMES), "The task"),
+            required("status", Kind::Choice(&["Pass", "Fail", "In Progress"]), "Its new status"),
+            optional("result", Kind::Text(64_000), "Why; stored"),
+        ],
+        work: Work::Change(by_hand),
+        ..TASK
+    },
+];
+
+/// Tasks of the Konflux flow, and the others that state files know.
+pub const TASK_NAMES: [&str; 14] = [
+    "take-ownership",
+    "image-consistency-check",
+    "analyze-candidate-build",
+    "analyze-promoted-build",
+    "check-cve-tracker-bug",
+    "check-rhcos-security-alerts",
+    "push-to-cdn-staging",
+    "stage-testing",
+    "image-signed-check",
+    "change-advisory-status",
+    "create-test-report",
+    "update-bug-list",
+    "check-greenwave-cvp-tests",
+    "drop-bugs",
+];
+
+/// A task as a change of its release.
+fn task(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let queue = release.to_string();
+    Ok(Change::new(queue, move |ctx| async move { answer(&ctx, &release, request).await }.boxed_local()))
+}
+
+/// A task that may also be told to store and send nothing.
+fn check(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let options =
+        Options { no_notify: !call.arguments.flag("notify", false), dry_run: !call.arguments.flag("record", true) };
+    Ok(Change::new(release.to_string(), move |ctx| {
+        async move {
+            let (actor, cancel) = (ctx.actor.clone(), ctx.cancel.clone());
+            answer(&ctx.acting_for(actor, cancel, options), &release, request).await
+        }
+        .boxed_local()
+    }))
+}
+
+fn consistency(call: &Call) -> Result<Change, Reply> {
+    let given = &call.arguments;
+    if given.text("job_id").is_some() && given.text("build_number").is_some() {
+        let why = "job_id and build_number mean the same; give one of them";
+        return Err(Reply::error(Code::InvalidArgument, why, "leave build_number out"));
+    }
+    let job = given.parsed("job_id").or_else(|| given.parsed("build_number"));
+    task(call, TaskRequest::ImageConsistencyCheck { job })
+}
+
+fn approve(call: &Call) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let ignore_release_date = call.arguments.flag("ignore_release_date", false);
+    let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date })?;
+    Ok(change.asking(move |ctx| super::super::confirm::approval(ctx, release).boxed_local()))
+}
+
+fn by_hand(call: &Call) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let given = &call.arguments;
+    let (Some(task), Some(status)) = (given.parsed::<Task>("task_name"), given.parsed::<TaskStatus>("status")) else {
+        return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
+    };
+    let reason = given.text("result").map(str::to_owned);
+    let wish = operators::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
+    let asked = release.clone();
+    let change = Change::new(release.to_string(), move |ctx| {
+        async move {
+            match operators::update_task_status::run(&ctx, &release, wish).await {
+                Ok(told) => {
+                    let mut data = json!({
+                        "success": true, "release": release.to_string(), "task": task, "status": status,
+                        "updated_systems": ["statebox"], "message": told,
+                    });
+                    if let (Some(fields), Some(reason)) = (data.as_object_mut(), reason) {
+                        let preview: String = operators::report::clean(&reason).chars().take(200).collect();
+                        fields.insert("result_length".to_owned(), json!(reason.chars().count()));
+                        fields.insert("result_preview".to_owned(), json!(preview));
+                    }
+                    let changed = !told.contains("nothing to do");
+                    Reply::changed(told, changed, data)
+                        .with("release", json!(release.to_string()))
+                        .with("task", json!(task))
+                        .with("status", json!(status))
+                }
+                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error),
+            }
+        }
+        .boxed_local()
+    });
+    Ok(change.asking(move |ctx| super::super::confirm::by_hand(ctx, asked, task, status).boxed_local()))
+}
+
+fn unsupported(call: &Call) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let why = format!("not supported in the Konflux release flow, which {release} follows");
+    Err(Reply::error(Code::Precondition, why, "go on with oar_plan_next_actions; nothing has to be done here"))
+}
+
+/// A person's decision about a build, or a look at its record.
+pub(super) fn analyze(call: &Call, which: Which, decide: Option<Verdict>) -> Result<Change, Reply> {
+    task(call, TaskRequest::AnalyzeBuild { which, decide })
+}
+
+async fn answer(ctx: &Context, release: &ZStream, request: TaskRequest) -> Reply {
+    match run_task(ctx, release, request).await {
+        Ok(report) => Reply::report(&report, again(&report)),
+        Err(failure) => Reply::failure(&failure),
+    }
+}
+
+/// The call that looks at what this run started.
+fn again(report: &TaskReport) -> Option<Value> {
+    let name = format!("oar_{}", report.task.name().replace('-', "_"));
+    let tool = crate::mcp::catalog::find(&name)?;
+    let mut arguments = json!({ "release": report.release.to_string() });
+    let (Outcome::Waiting { job, .. }, Some(fields)) = (&report.outcome, arguments.as_object_mut()) else {
+        return Some(json!({ "tool": tool.name, "arguments": arguments }));
+    };
+    let parameter = match report.task {
+        Task::StageTesting => Some("build_number"),
+        Task::ImageConsistencyCheck => Some("job_id"),
+        _ => None,
+    };
+    if let (Some(parameter), Some(job)) = (parameter, job) {
+        fields.insert(parameter.to_owned(), json!(job.id));
+    }
+    Some(json!({ "tool": tool.name, "arguments": arguments }))
+}

@@ -1,0 +1,128 @@
+//! What a run found out, in the words and fields that every door shows.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+
+use super::run::TaskReport;
+use crate::domain::dates::stamp;
+use crate::domain::mask;
+use crate::domain::task::Outcome;
+
+/// One line: task, status, and what it means.
+pub fn line(report: &TaskReport) -> String {
+    let task = report.task;
+    clean(&match &report.outcome {
+        Outcome::Passed { summary } => format!("{task} Pass: {summary}"),
+        Outcome::Waiting { on, recheck, .. } => {
+            format!("{task} In Progress: waiting for {on}, look again in {}", minutes(recheck.as_mins()))
+        }
+        Outcome::Blocked { by } => format!("{task} {}: blocked, {by}", report.after),
+        Outcome::Failed { reason } => format!("{task} Fail: {reason}"),
+        Outcome::Unchanged { why } => format!("{task} {}: nothing to do, {why}", report.after),
+    })
+}
+
+/// What it found out, without task and status.
+pub fn summary(report: &TaskReport) -> String {
+    clean(&match &report.outcome {
+        Outcome::Passed { summary } => summary.clone(),
+        Outcome::Waiting { on, .. } => format!("waiting for {on}"),
+        Outcome::Blocked { by } => by.to_string(),
+        Outcome::Failed { reason } => reason.to_string(),
+        Outcome::Unchanged { why } => why.clone(),
+    })
+}
+
+/// All of it for people.
+pub fn text(report: &TaskReport) -> String {
+    let mut lines = vec![line(report)];
+    if let Outcome::Waiting { job: Some(job), .. } = &report.outcome {
+        lines.push(format!("  job:  {job}"));
+    }
+    lines.extend(report.effects.iter().map(|effect| format!("  did:  {effect}")));
+    lines.extend(report.warnings.iter().map(|warning| format!("  note: {warning}")));
+    lines.push(format!("  next: {}", next(report)));
+    lines.extend(report.details.iter().map(|details| format!("\n{}", details.text)));
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// All of it for programs.
+pub fn json(report: &TaskReport) -> Value {
+    let waiting = match &report.outcome {
+        Outcome::Waiting { on, recheck, .. } => {
+            json!({ "on": on.to_string(), "recheck_minutes": recheck.as_mins().max(1) })
+        }
+        Outcome::Blocked { by } => json!({ "on": by.to_string() }),
+        Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => Value::Null,
+    };
+    let job = if let Outcome::Waiting { job: Some(job), .. } = &report.outcome { json!(job) } else { Value::Null };
+    json!({
+        "ok": !matches!(report.outcome, Outcome::Failed { .. }),
+        "release": report.release.to_string(),
+        "task": report.task,
+        "status": report.after,
+        "changed": report.before != report.after,
+        "outcome": outcome_name(&report.outcome),
+        "summary": summary(report),
+        "waiting": waiting,
+        "job": job,
+        "effects": report.effects,
+        "warnings": report.warnings,
+        "next": next(report),
+        "details": report.details.as_ref().map(|details| &details.json),
+        "started_at": stamp(report.started_at),
+        "ended_at": stamp(report.ended_at),
+    })
+}
+
+const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed { .. } => "passed",
+        Outcome::Waiting { .. } => "waiting",
+        Outcome::Blocked { .. } => "blocked",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Unchanged { .. } => "unchanged",
+    }
+}
+
+/// What to do next, and when.
+pub fn next(report: &TaskReport) -> String {
+    let (release, task) = (&report.release, report.task);
+    clean(&match &report.outcome {
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } => format!("oar -r {release} plan shows what comes next"),
+        Outcome::Waiting { recheck, .. } => format!("oar -r {release} {task} again in {}", minutes(recheck.as_mins())),
+        Outcome::Blocked { by } => format!("{}, then: oar -r {release} {task}", by.step()),
+        Outcome::Failed { .. } => {
+            format!("look into it; then: oar -r {release} drive --retry {task}, or waive it with a reason")
+        }
+    })
+}
+
+/// An error and its causes, outermost first, each once.
+pub fn causes(error: &dyn Error) -> Vec<String> {
+    let mut all = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(lower) = cause {
+        let text = lower.to_string();
+        if all.last() != Some(&text) {
+            all.push(text);
+        }
+        cause = lower.source();
+    }
+    all
+}
+
+/// Minutes as people say them.
+pub fn minutes(minutes: i64) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, rest) => format!("{} min", rest.max(1)),
+        (hours, 0) => format!("{hours} h"),
+        (hours, rest) => format!("{hours} h {rest} min"),
+    }
+}
+
+/// Text that may leave the program: masked, and without characters that steer terminals.
+pub fn clean(text: &str) -> String {
+    mask::mask(text).chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}

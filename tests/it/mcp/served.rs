@@ -1,0 +1,114 @@
+//! A server as the real program, in front of a simulated world, and a client that knows nothing of our code.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
+
+use crate::real_program::Town;
+
+/// A running server.
+pub(super) struct Served {
+    pub(super) town: Town,
+    pub(super) base: String,
+    pub(super) token: String,
+    pub(super) http: reqwest::Client,
+    session: String,
+    _child: Child,
+}
+
+impl Served {
+    /// `oar mcp serve` with `args`, in front of a fresh world with a state file.
+    pub(super) async fn start(args: &[&str]) -> Self {
+        Self::before(Town::created().await, args).await
+    }
+
+    /// The same in front of `town`.
+    pub(super) async fn before(town: Town, args: &[&str]) -> Self {
+        let words: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
+        let mut command = town.command(&words);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the program starts");
+        let mut out = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let mut err = BufReader::new(child.stderr.take().expect("stderr")).lines();
+        let first = out.next_line().await.expect("stdout is text");
+        let Some(first) = first else {
+            let mut why = String::new();
+            while let Ok(Some(line)) = err.next_line().await {
+                why.push_str(&line);
+                why.push('\n');
+            }
+            panic!("the server did not start:\n{why}");
+        };
+        let base = first.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
+        let base = base.trim_end_matches("/mcp").to_owned();
+        let mut token = String::new();
+        if !args.contains(&"none") {
+            while let Some(line) = err.next_line().await.expect("stderr is text") {
+                if let Some((_, made)) = line.split_once("shown only now: ") {
+                    token = made.trim().to_owned();
+                    break;
+                }
+            }
+        }
+        // What the server logs must not fill a pipe that nobody reads.
+        tokio::spawn(async move { while let Ok(Some(_)) = err.next_line().await {} });
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let mut served = Self { town, base, token, http, session: String::new(), _child: child };
+        served.session = served.initialize().await;
+        served
+    }
+
+    /// A POST to `/mcp` with `message`, with the usual headers; `more` adds or replaces some.
+    pub(super) async fn post(&self, message: &Value, more: &[(&str, &str)]) -> reqwest::Response {
+        let mut request = self
+            .http
+            .post(format!("{}/mcp", self.base))
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json")
+            .body(message.to_string());
+        if !more.iter().any(|(name, _)| *name == "authorization") && !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if !self.session.is_empty() && !more.iter().any(|(name, _)| *name == "mcp-session-id") {
+            request = request.header("mcp-session-id", &self.session);
+        }
+        for (name, value) in more.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    async fn initialize(&self) -> String {
+        let params = json!({
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "story", "version": "1" },
+        });
+        let message = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+        let answer = self.post(&message, &[]).await;
+        let session = answer.headers().get("mcp-session-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let session = session.expect("a session");
+        let done = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        self.post(&done, &[("mcp-session-id", &session)]).await;
+        session
+    }
+
+    /// One request in the session; the whole answer message.
+    pub(super) async fn ask(&self, method: &str, params: Value) -> Value {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        last_message(&self.post(&message, &[]).await.text().await.expect("a body"))
+    }
+
+    /// Calls a tool; its result.
+    pub(super) async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let answer = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await;
+        answer.get("result").cloned().unwrap_or_else(|| panic!("{tool}: {answer}"))
+    }
+}
+
+/// The last message of a body: plain JSON, or the last data of an event stream.
+pub(super) fn last_message(body: &str) -> Value {
+    let data = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let last = data.filter(|data| data.starts_with('{')).next_back().unwrap_or(body);
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {body}"))
+}
