@@ -8,8 +8,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::exit::Exit;
 use super::oar::Call;
-use super::render::{Told, clean};
+use super::render::Told;
 use crate::core::error::ErrorClass;
+use crate::operators::report::clean;
 
 /// Goes on when nothing of `will` needs a person's word, or when it is given.
 ///

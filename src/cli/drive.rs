@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use super::args::DriveArgs;
 use super::exit::Exit;
 use super::oar::Call;
-use super::render::{self, Told, clean};
+use super::render::Told;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, Which};
-use crate::drive::{self, Event, Persistence, Wishes};
+use crate::drive::{self, Event, Persistence, Wishes, report as plans};
+use crate::operators::report::{self, clean, one_line};
 use crate::operators::request::Verdict as Word;
-use crate::planner::messages::{Kind, Message, Severity};
-use crate::planner::plan::{Action, Plan, Verdict};
+use crate::planner::messages::{Kind, Severity};
+use crate::planner::plan::{Plan, Verdict};
 
 /// Shows what is next and why. Writes nothing.
 pub(super) async fn plan(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
@@ -24,7 +23,7 @@ pub(super) async fn plan(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
     let wishes = wishes(args)?;
     let plan = drive::look(&ctx, &release, &wishes).await;
     let plan = plan.map_err(|error| call.told_task(&format!("{release} could not be planned"), error))?;
-    call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));
+    call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
     Ok(Exit::Done)
 }
 
@@ -34,7 +33,7 @@ pub(super) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
     let wishes = wishes(args)?;
     let mut troubles = BTreeMap::new();
     let plan = run(call, &ctx, &release, &wishes, &mut troubles).await?;
-    call.show(&plan_text(&release, &plan), &plan_json(&release, &plan));
+    call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
     // With something left to do, what could not be done tells how this drive ended.
     let trouble = troubles.values().next().filter(|_| matches!(plan.verdict, Verdict::Continue));
     Ok(trouble.map_or_else(|| exit_of(&plan), |class| Exit::of_error(*class)))
@@ -131,9 +130,9 @@ fn decision(text: &str, reason: String) -> Result<(Which, Word), Told> {
 /// One thing that happened, in words.
 pub(super) fn event_text(event: &Event<'_>) -> String {
     match event {
-        Event::Ran(report) => render::report_line(report),
+        Event::Ran(report) => report::line(report),
         Event::CouldNot(failure) => {
-            render::clean(&format!("{} could not be carried out: {}", failure.task, render::one_line(&failure.error)))
+            clean(&format!("{} could not be carried out: {}", failure.task, one_line(&failure.error)))
         }
         Event::Marked(what) => clean(what),
         Event::Waits { until, plan } => {
@@ -141,90 +140,4 @@ pub(super) fn event_text(event: &Event<'_>) -> String {
             clean(&format!("waiting until {}: {}", stamp(*until), waits.join("; ")))
         }
     }
-}
-
-/// A plan for people: what it waits for, what a person has to do, what comes next.
-pub(super) fn plan_text(release: &ZStream, plan: &Plan) -> String {
-    let mut lines = vec![format!("{release}  {:?}  {}", plan.overall, standing(plan))];
-    if !plan.passed.is_empty() {
-        lines.push(format!("passed:  {}", names(plan.passed.iter())));
-    }
-    for (task, job) in &plan.running {
-        lines.push(format!("running: {task}{}", job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()));
-    }
-    for action in &plan.actions {
-        lines.push(format!("now:     {}", action_text(action)));
-    }
-    for message in &plan.messages {
-        lines.extend(message_lines(message));
-    }
-    if !plan.next.is_empty() {
-        lines.push(format!("next:    {}", names(plan.next.iter())));
-    }
-    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
-}
-
-fn standing(plan: &Plan) -> String {
-    match plan.verdict {
-        Verdict::Done => "done: approved".to_owned(),
-        Verdict::Waiting { recheck_at } => format!("waiting, look again at {}", stamp(recheck_at)),
-        Verdict::NeedsPerson => "a person is needed".to_owned(),
-        Verdict::Failed => "failed".to_owned(),
-        Verdict::Continue => "there is something to do: oar drive".to_owned(),
-    }
-}
-
-fn names<'a>(tasks: impl Iterator<Item = &'a crate::domain::task::Task>) -> String {
-    tasks.map(|task| task.name()).collect::<Vec<_>>().join(", ")
-}
-
-fn message_lines(message: &Message) -> Vec<String> {
-    let head = match message.severity() {
-        Severity::Info => "note:    ",
-        Severity::Wait => "wait:    ",
-        Severity::Action => "person:  ",
-        Severity::Failure => "FAILED:  ",
-    };
-    let again = message.recheck.map(|at| format!(" (look again at {})", stamp(at))).unwrap_or_default();
-    let mut lines = vec![format!("{head}{}{again}", message.text)];
-    lines.extend(message.steps.iter().map(|step| format!("         -> {step}")));
-    lines.extend(message.links.iter().map(|link| format!("         {link}")));
-    lines
-}
-
-fn action_text(action: &Action) -> String {
-    match action {
-        Action::Run(task) => format!("run {task}"),
-        Action::Check(task, job) => format!("look at {task} ({job})"),
-        Action::MarkFail { task, note, .. } => format!("mark {task} Fail: {note}"),
-        Action::ResetTask { task, note } => format!("put {task} back: {note}"),
-        Action::ResolveIssue { issue, resolution } => format!("resolve issue {issue}: {resolution}"),
-        Action::AddBlocker { text, .. } => format!("add a blocker: {text}"),
-        Action::Analyze(which) => format!("analyse the {which} build"),
-        Action::Conclude { which, note } => format!("judge the {which} build: {note}"),
-        Action::Notify { message, .. } => format!("tell people: {}", message.text),
-    }
-}
-
-/// A plan for programs.
-pub(super) fn plan_json(release: &ZStream, plan: &Plan) -> Value {
-    json!({
-        "ok": !matches!(plan.verdict, Verdict::Failed),
-        "release": release.to_string(),
-        "overall": plan.overall,
-        "phase": plan.phase,
-        "verdict": match plan.verdict {
-            Verdict::Done => "done",
-            Verdict::Waiting { .. } => "waiting",
-            Verdict::NeedsPerson => "needs-person",
-            Verdict::Failed => "failed",
-            Verdict::Continue => "continue",
-        },
-        "recheck_at": plan.recheck_at().map(stamp),
-        "actions": plan.actions.iter().map(|action| clean(&action_text(action))).collect::<Vec<_>>(),
-        "messages": plan.messages,
-        "passed": plan.passed,
-        "running": plan.running.iter().map(|(task, job)| json!({ "task": task, "job": job })).collect::<Vec<_>>(),
-        "next": plan.next,
-    })
 }

@@ -9,10 +9,10 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
 
 use super::outside::Stream;
-use super::render::clean;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
+use crate::operators::report::clean;
 
 /// How much of the log people want to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::confirm::confirm;
 use super::exit::Exit;
 use super::logging::LogClock;
 use super::outside::Outside;
-use super::render::{self, Told};
+use super::render::Told;
 use super::state::StateCommand;
 use super::{config, drive, man, rehearse, serve, sim, state, status};
 use crate::core::config::credentials::Credentials;
@@ -25,13 +25,12 @@ use crate::core::statebox::cas::StateBox;
 use crate::core::statebox::unsent;
 use crate::domain::assembly::BuildData;
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
-use crate::domain::mask;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::{
-    change_advisory_status, compare_images, discovery, is_shipped, issues, metadata, run, take_ownership,
+    change_advisory_status, compare_images, discovery, is_shipped, issues, metadata, report, run, take_ownership,
     update_task_status,
 };
 
@@ -136,20 +135,20 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
             let (ctx, release) = (call.context()?, call.release()?);
             let view = is_shipped::of(&ctx, &release).await;
             let view = view.map_err(|error| call.told_task(&format!("whether {release} is shipped"), error))?;
-            call.show(&render::clean(&view.text()), &view.json());
+            call.show(&report::clean(&view.text()), &view.json());
             Ok(if view.shipped.is_some() { Exit::Done } else { Exit::Unavailable })
         }
         Command::Metadata => {
             let (ctx, release) = (call.context()?, call.release()?);
             let view = metadata::of(&ctx, &release).await;
             let view = view.map_err(|error| call.told_task(&format!("the metadata of {release}"), error))?;
-            call.show(&render::clean(&view.text()), &view.json());
+            call.show(&report::clean(&view.text()), &view.json());
             Ok(Exit::Done)
         }
         Command::ActiveReleases { all } => {
             let listing = discovery::active(&call.context()?, all).await;
             let listing = listing.map_err(|error| call.told_task("the active releases", error))?;
-            call.show(&render::clean(&listing.text()), &listing.json());
+            call.show(&report::clean(&listing.text()), &listing.json());
             Ok(Exit::Done)
         }
         Command::UpdateTaskStatus { task, status, reason, override_ } => {
@@ -175,7 +174,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
             let (release, ctx) = (call.release()?, call.context()?);
             let report = crate::agents::approval_checker::pass(&ctx, &release).await;
             let report = report.map_err(|failure| Told::failure(&failure))?;
-            call.show(&render::report_text(&report), &render::report_json(&report));
+            call.show(&report::text(&report), &report::json(&report));
             Ok(Exit::of_outcome(&report.outcome))
         }
         Command::Ctl { command: CtlCommand::ImageConsistencyCheck { payload_url, mr_id, arch } } => {
@@ -186,7 +185,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
                 [one] => one.json(),
                 several => several.iter().map(ConsistencyReport::json).collect(),
             };
-            call.show(&render::clean(&text.join("\n\n")), &json);
+            call.show(&report::clean(&text.join("\n\n")), &json);
             Ok(match overall(&reports) {
                 Consistency::Consistent => Exit::Done,
                 Consistency::Inconsistent => Exit::Failed,
@@ -230,7 +229,7 @@ fn manual(call: &Call, dir: Option<&Path>) -> Result<Exit, Told> {
 async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
     let (release, ctx) = (call.release()?, call.context()?);
     let report = run::run_task(&ctx, &release, request).await.map_err(|failure| Told::failure(&failure))?;
-    call.show(&render::report_text(&report), &render::report_json(&report));
+    call.show(&report::text(&report), &report::json(&report));
     Ok(Exit::of_outcome(&report.outcome))
 }
 
@@ -391,7 +390,7 @@ impl Call {
         http.tries = 1;
         http.total_timeout = http.total_timeout.min(HASTE);
         http.read_timeout = http.read_timeout.min(HASTE);
-        http.read_timeouts.clear();
+        http.services.values_mut().for_each(|one| (one.read_timeout, one.total_timeout) = (None, None));
         http.connect_timeout = http.connect_timeout.min(HASTE);
         self.context_with(settings)
     }
@@ -441,9 +440,9 @@ impl Call {
     /// Prints the result.
     pub fn show(&self, text: &str, json: &serde_json::Value) {
         if self.json {
-            self.outside.out.raw(&format!("{:#}\n", render::clean_json(json.clone())));
+            self.outside.out.raw(&format!("{:#}\n", report::clean_json(json.clone())));
         } else {
-            self.outside.out.line(render::clean(text));
+            self.outside.out.line(report::clean(text));
         }
     }
 

@@ -9,8 +9,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::render::minutes;
 use super::terminal::Style;
+use crate::operators::report::minutes;
 
 /// How often the moving line is looked after.
 const BEAT: Duration = Duration::from_millis(250);

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use people::{Answer, Help, People};
 
-use super::drive::{event_text, exit_of, plan_json, plan_text};
+use super::drive::{event_text, exit_of};
 use super::exit::Exit;
 use super::oar::Call;
-use super::render::{Told, clean, minutes};
+use super::render::Told;
 use super::sim::{environment, unknown};
 use crate::core::clock::{Clock, VirtualClock};
 use crate::core::config::env::Env;
@@ -30,8 +30,10 @@ use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
+use crate::drive::report as plans;
 use crate::drive::{self, Event, Persistence, Wishes};
 use crate::operators::error::TaskError;
+use crate::operators::report::{clean, minutes};
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::faults::Faults;
 use crate::sim::scenario::{FromState, FromTask, Scenario};
@@ -418,7 +420,7 @@ fn summary_text(
     lines.extend(unmatched.iter().map(|request| format!("UNMATCHED request: {request}")));
     lines.push(String::new());
     if !matches!(plan.verdict, Verdict::Done) {
-        lines.push(plan_text(release, plan));
+        lines.push(plans::text(release, plan));
         lines.push(String::new());
     }
     let end = match plan.verdict {
@@ -458,7 +460,7 @@ fn summary_json(
     json!({
         "rehearsal": true,
         "ok": matches!(plan.verdict, Verdict::Done),
-        "plan": plan_json(release, plan),
+        "plan": plans::json(release, plan),
         "tasks": tasks,
         "effects": summary.effects,
         "unmatched": unmatched,

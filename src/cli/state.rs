@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::render::{clean, clean_json};
 use crate::core::statebox::unsent::Listed;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
@@ -15,6 +14,7 @@ use crate::domain::state::check::oddities;
 use crate::domain::state::error::StateError;
 use crate::domain::state::view::{Overall, State};
 use crate::domain::task::Flow;
+use crate::operators::report::{clean, clean_json};
 
 /// What can be done with state files.
 #[derive(Debug, Clone, clap::Subcommand)]

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::drive::plan_json;
 use super::exit::Exit;
 use super::oar::Call;
-use super::render::{Told, clean, one_line};
+use super::render::Told;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::TaskStatus;
+use crate::drive::report as plans;
 use crate::drive::{self, Wishes};
+use crate::operators::report::{clean, one_line};
 use crate::operators::status::{self, StatusView};
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
@@ -42,7 +43,7 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
     let plan = plan.unwrap_or_else(|| drive::stored(&ctx, &release, view.state()));
     let next = next(&release, &plan);
     let mut told = view.json();
-    told["plan"] = plan_json(&release, &plan);
+    told["plan"] = plans::json(&release, &plan);
     told["waits"] = waits(&plan).map(wait_json).collect();
     told["next"] = json!(next.iter().map(|step| clean(step)).collect::<Vec<_>>());
     told["old"] = json!(old.iter().map(|fact| clean(fact)).collect::<Vec<_>>());

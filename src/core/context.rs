@@ -124,7 +124,20 @@ impl Context {
         // A rehearsal has no use for real passwords.
         let auth_file = settings.registry_auth_file.as_deref().filter(|_| settings.services.simulator.is_none());
         let logins = Arc::new(auth_file.map(pull_secret::read).transpose()?.unwrap_or_default());
-        Ok(Self { clock, cancel, settings, statebox, repo, home, actor, options, http, logins, pacer, slack_names: Names::default() })
+        Ok(Self {
+            clock,
+            cancel,
+            settings,
+            statebox,
+            repo,
+            home,
+            actor,
+            options,
+            http,
+            logins,
+            pacer,
+            slack_names: Names::default(),
+        })
     }
 
     /// The same surroundings for one call of `actor`, which `cancel` ends without ending others.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::operators::report::clean;
-use crate::planner::messages::Message;
+use crate::planner::messages::{Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 
 /// A plan for people: what it waits for, what a person has to do, what comes next.
@@ -44,7 +44,6 @@ fn names<'a>(tasks: impl Iterator<Item = &'a crate::domain::task::Task>) -> Stri
 }
 
 fn message_lines(message: &Message) -> Vec<String> {
-    use crate::planner::messages::Severity;
     let head = match message.severity() {
         Severity::Info => "note:    ",
         Severity::Wait => "wait:    ",
@@ -62,12 +61,12 @@ fn action_text(action: &Action) -> String {
     match action {
         Action::Run(task) => format!("run {task}"),
         Action::Check(task, job) => format!("look at {task} ({job})"),
-        Action::MarkPass { task, note } => format!("mark {task} Pass: {note}"),
         Action::MarkFail { task, note, .. } => format!("mark {task} Fail: {note}"),
         Action::ResetTask { task, note } => format!("put {task} back: {note}"),
         Action::ResolveIssue { issue, resolution } => format!("resolve issue {issue}: {resolution}"),
         Action::AddBlocker { text, .. } => format!("add a blocker: {text}"),
         Action::Analyze(which) => format!("analyse the {which} build"),
+        Action::Conclude { which, note } => format!("judge the {which} build: {note}"),
         Action::Notify { message, .. } => format!("tell people: {}", message.text),
     }
 }

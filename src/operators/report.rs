@@ -126,3 +126,18 @@ pub fn minutes(minutes: i64) -> String {
 pub fn clean(text: &str) -> String {
     mask::mask(text).chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
+
+/// The same for a document of JSON: every string is masked. Escapes of control characters are JSON's own.
+pub fn clean_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => mask::mask(&text).into(),
+        Value::Array(items) => items.into_iter().map(clean_json).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, clean_json(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// An error and its causes on one line.
+pub fn one_line(error: &dyn Error) -> String {
+    clean(&causes(error).join(": "))
+}

@@ -93,11 +93,6 @@ impl StatusView {
         })
     }
 
-    /// Green, or Red when a task failed.
-    pub fn overall(&self) -> String {
-        format!("{:?}", self.state.overall(self.flow()))
-    }
-
     /// Without build data: a shipment makes the Konflux flow.
     fn flow(&self) -> Flow {
         if self.state.metadata().shipment_mr.is_some() { Flow::Konflux } else { Flow::Errata }

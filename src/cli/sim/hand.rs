@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::exit::Exit;
 use super::super::oar::Call;
-use super::super::render::{Told, clean};
+use super::super::render::Told;
 use crate::core::error::ErrorClass;
+use crate::operators::report::clean;
 use crate::sim::door;
 
 /// Shows where the world stands.

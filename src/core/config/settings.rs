@@ -11,7 +11,6 @@ use super::http::HttpSettings;
 use super::sealed::SealedSettings;
 use super::services::Services;
 use super::sources::{FileLayer, Flags, Origin, Row, Sources};
-use crate::core::clients::service::Service;
 use crate::domain::acceptance::AcceptancePolicy;
 use crate::domain::stage::StagePolicy;
 

@@ -48,7 +48,10 @@ pub const TOOLS: &[Tool] = &[
         hints: DESTROYS,
         params: &[RELEASE, required("email", Kind::Mail, "Mail address of the new owner")],
         work: Work::Change(|call| {
-            task(call, TaskRequest::TakeOwnership { email: call.arguments.text("email").map(str::to_owned) })
+            task(
+                call,
+                TaskRequest::TakeOwnership { email: call.arguments.text("email").map(str::to_owned), reason: None },
+            )
         }),
         ..TASK
     },
@@ -75,7 +78,7 @@ pub const TOOLS: &[Tool] = &[
                 `next` says.",
         mark: Mark::Critical,
         hints: DESTROYS,
-        work: Work::Change(|call| task(call, TaskRequest::PushToCdnStaging { check_only: false })),
+        work: Work::Change(|call| task(call, TaskRequest::PushToCdnStaging { check_only: false, force: None })),
         ..TASK
     },
     Tool {
@@ -224,7 +227,7 @@ fn consistency(call: &Call) -> Result<Change, Reply> {
 fn approve(call: &Call) -> Result<Change, Reply> {
     let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
-    let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date })?;
+    let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None })?;
     Ok(change.asking(move |ctx| super::super::confirm::approval(ctx, release).boxed_local()))
 }
 
