@@ -26,7 +26,7 @@ use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
 use args::{Cli, NAMES};
 use exit::Exit;
-use logging::{LogClock, Verbosity};
+use logging::{LogClock, LogSink, Verbosity};
 use outside::{Outside, Stream};
 use render::Told;
 
@@ -103,9 +103,9 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
         1 => Verbosity::Steps,
         _ => Verbosity::Calls,
     };
-    let clock = LogClock::default();
-    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone());
-    oar::run(cli, outside, cancel, clock).with_subscriber(subscriber).await
+    let (clock, log) = (LogClock::default(), LogSink::default());
+    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone());
+    oar::run(cli, outside, cancel, clock, log).with_subscriber(subscriber).await
 }
 
 /// `oarctl x` is `oar ctl x`: the executable's name is read before clap sees the words.
