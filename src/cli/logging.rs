@@ -10,6 +10,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::outside::Stream;
 use crate::core::clock::Clock;
+use crate::core::log_file::LogFile;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
 use crate::operators::report::clean;
@@ -28,20 +29,24 @@ pub enum Verbosity {
 /// The clock that stamps log lines, known once the settings are read.
 pub type LogClock = Arc<OnceLock<Clock>>;
 
-/// A subscriber that writes to `err`.
-pub fn subscriber(err: Stream, verbosity: Verbosity, clock: LogClock) -> impl Subscriber + Send + Sync {
+/// The log of this run on disk, known once the settings are read.
+pub type LogSink = Arc<OnceLock<LogFile>>;
+
+/// A subscriber that writes to `err`, and every call to `file` as well.
+pub fn subscriber(err: Stream, verbosity: Verbosity, clock: LogClock, file: LogSink) -> impl Subscriber + Send + Sync {
     let most = match verbosity {
         Verbosity::Quiet => Level::WARN,
         Verbosity::Steps => Level::INFO,
         Verbosity::Calls => Level::DEBUG,
     };
-    Registry::default().with(Lines { err, most, clock })
+    Registry::default().with(Lines { err, most, clock, file })
 }
 
 struct Lines {
     err: Stream,
     most: Level,
     clock: LogClock,
+    file: LogSink,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
@@ -56,7 +61,8 @@ impl<S: Subscriber> Layer<S> for Lines {
                 screen.step(&clean(&line.message));
             }
         }
-        if *metadata.level() > self.most || !target_is_ours {
+        let (shown, file) = (*metadata.level() <= self.most, self.file.get());
+        if !target_is_ours || (!shown && file.is_none()) {
             return;
         }
         let level = match *metadata.level() {
@@ -68,7 +74,13 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut line = Line::default();
         event.record(&mut line);
         let now = self.clock.get().unwrap_or(&Clock::System).now();
-        self.err.line(format!("{}: {level}: {}{}", stamp(now), mask::mask(&line.message), mask::mask(&line.fields)));
+        let line = format!("{}: {level}: {}{}", stamp(now), mask::mask(&line.message), mask::mask(&line.fields));
+        if let Some(file) = file {
+            file.line(&line);
+        }
+        if shown {
+            self.err.line(line);
+        }
     }
 }
 

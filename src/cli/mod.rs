@@ -35,7 +35,7 @@ use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
 use args::{Cli, Color, NAMES};
 use exit::Exit;
-use logging::{LogClock, Verbosity};
+use logging::{LogClock, LogSink, Verbosity};
 use outside::{Outside, Stream};
 use progress::Screen;
 use render::Told;
@@ -124,9 +124,9 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
         _ => Verbosity::Calls,
     };
     let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
-    let clock = LogClock::default();
-    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone());
-    progress::beside(screen, oar::run(cli, outside, cancel, clock).with_subscriber(subscriber)).await
+    let (clock, log) = (LogClock::default(), LogSink::default());
+    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone());
+    progress::beside(screen, oar::run(cli, outside, cancel, clock, log).with_subscriber(subscriber)).await
 }
 
 /// Streams that show what they may show; JSON is for programs and never dressed.

@@ -10,7 +10,7 @@ use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
 use super::config::ConfigCommand;
 use super::confirm::confirm;
 use super::exit::Exit;
-use super::logging::LogClock;
+use super::logging::{LogClock, LogSink};
 use super::outside::Outside;
 use super::render::Told;
 use super::state::StateCommand;
@@ -21,10 +21,12 @@ use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
 use crate::core::context::{Context, Options};
 use crate::core::error::ErrorClass;
+use crate::core::log_file::LogFile;
 use crate::core::statebox::cas::StateBox;
 use crate::core::statebox::unsent;
 use crate::domain::assembly::BuildData;
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
@@ -51,6 +53,7 @@ pub struct Call {
     /// The release, when one was given.
     pub release: Option<ZStream>,
     clock: LogClock,
+    log: LogSink,
     flags: Flags,
     options: Options,
     /// The store of this call, once it is known.
@@ -58,7 +61,7 @@ pub struct Call {
 }
 
 /// Runs one command line.
-pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: LogClock) -> Exit {
+pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: LogClock, log: LogSink) -> Exit {
     let mut flags = Flags::default();
     if let Some(dir) = &cli.state {
         flags = flags.with("--state", "state.dir", dir.display().to_string());
@@ -74,6 +77,7 @@ pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: L
         yes: cli.yes,
         release: cli.release,
         clock,
+        log,
         flags,
         options,
         statebox: OnceLock::new(),
@@ -401,6 +405,7 @@ impl Call {
             Context::clock_of(&settings).map_err(|error| told_config("the environment of this call", &error))?;
         // A second context of one call keeps the first clock.
         let clock = self.clock.get_or_init(|| clock).clone();
+        let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now())));
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
         let ctx = Context::new(settings, clock, self.cancel.clone(), actor, options)

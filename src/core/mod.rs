@@ -12,5 +12,6 @@ pub mod effects;
 pub mod error;
 pub mod journal;
 pub mod lock;
+pub mod log_file;
 pub mod records;
 pub mod statebox;

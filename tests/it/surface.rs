@@ -209,15 +209,18 @@ fn the_log_line_has_the_form_of_the_reference() {
     let start = "2026-06-10T06:00:00Z".parse().expect("a time");
     assert!(clock.set(Clock::Virtual(VirtualClock::starting_at(start))).is_ok(), "the first clock");
     let token = format!("glpat-{}", "x".repeat(20));
-    tracing::subscriber::with_default(logging::subscriber(err, Verbosity::Calls, clock), || {
-        tracing::error!(target: "oar::run", "somebody has to act");
-        tracing::warn!(target: "oar::run", "something is degraded, the run goes on");
-        tracing::info!(target: "oar::run", "a step of the run (-v)");
-        tracing::debug!(target: "oar::run", service = "gitlab", status = 200, "a call (-vv)");
-        tracing::info!(target: "oar::run", "a secret is replaced: {token}");
-        tracing::trace!(target: "oar::run", "never shown");
-        tracing::error!(target: "hyper", "of other programs' parts nothing is shown");
-    });
+    tracing::subscriber::with_default(
+        logging::subscriber(err, Verbosity::Calls, clock, logging::LogSink::default()),
+        || {
+            tracing::error!(target: "oar::run", "somebody has to act");
+            tracing::warn!(target: "oar::run", "something is degraded, the run goes on");
+            tracing::info!(target: "oar::run", "a step of the run (-v)");
+            tracing::debug!(target: "oar::run", service = "gitlab", status = 200, "a call (-vv)");
+            tracing::info!(target: "oar::run", "a secret is replaced: {token}");
+            tracing::trace!(target: "oar::run", "never shown");
+            tracing::error!(target: "hyper", "of other programs' parts nothing is shown");
+        },
+    );
     let lines = String::from_utf8(lines.lock().expect("the log").clone()).expect("text");
     assert!(!lines.contains(&token), "{lines}");
     let text = format!(
