@@ -80,9 +80,8 @@ contracts: packages ## the journal of a rehearsal against the published APIs of 
 	@target/contract-venv/bin/python -c 'import openapi_schema_validator' 2>/dev/null || target/contract-venv/bin/pip install -q openapi-schema-validator==0.9.0
 	$(CARGO) test --locked --test it -- contract::journal published --nocapture
 
-# STATEBOX is a folder with real state files, one folder per minor.
-STATEBOX ?= ../shared/data/statebox
-people-help: packages ## rehearse from every state file in STATEBOX, people helping; one line each
+people-help: packages ## rehearse from every state file of STATEBOX=FOLDER/MINOR/*.yaml, people helping
+	@test -n "$(STATEBOX)" || { echo "make people-help STATEBOX=FOLDER: the folder with real state files, one folder per minor" >&2; exit 2; }
 	$(CARGO) build --locked
 	tools/people_help.sh ./target/debug/oar "$(STATEBOX)"
 

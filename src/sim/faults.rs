@@ -38,7 +38,7 @@ pub enum Fault {
     Html,
     /// The body ends in the middle, then the connection breaks.
     Truncated,
-    /// The body is cut JSON with a right length; a body that is no JSON is truncated.
+    /// The body is cut JSON with a right length; by chance only JSON is hit, another body is truncated.
     MalformedJson,
 }
 

@@ -252,13 +252,14 @@ async fn watch(
     };
     let (mut head, body) = answer.into_parts();
     let body = to_bytes(body, MOST_BYTES).await.unwrap_or_default();
-    // Cut JSON cannot be read; cut text often can, and no server cuts that and gives a right length.
+    // Cut JSON cannot be read; cut text often can, and no server cuts that and gives a right length: only a
+    // rule asks for it.
     let is_json = head
         .headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.contains("json")));
     let fault = match fault {
-        Some(Fault::MalformedJson) if !is_json => Some(Fault::Truncated),
+        Some(Fault::MalformedJson) if random && !is_json => Some(Fault::Truncated),
         fault => fault,
     };
     raw.fault = fault.as_ref().map(Fault::name);

@@ -47,15 +47,16 @@ impl Messages {
                 .find(|field| field.name == *key || camel(&field.name) == *key)
                 .ok_or_else(|| format!("{message} has no field {key}"))?;
             let place = format!("{message}.{key}");
-            match value {
-                // Null is the absence of any field.
-                Value::Null => {}
-                Value::Array(list) if field.repeated => {
-                    list.iter().try_for_each(|value| self.kind(&field.kind, value, &place))?;
-                }
-                value if field.repeated => return Err(format!("{place} is no list: {value}")),
-                value => self.kind(&field.kind, value, &place)?,
+            // Null is the absence of any field.
+            if value.is_null() {
+                continue;
             }
+            let values = match value.as_array().filter(|_| field.repeated) {
+                Some(list) => list.as_slice(),
+                None if field.repeated => return Err(format!("{place} is no list: {value}")),
+                None => std::slice::from_ref(value),
+            };
+            values.iter().try_for_each(|value| self.kind(&field.kind, value, &place))?;
         }
         Ok(())
     }

@@ -152,6 +152,16 @@ impl Town {
         self.run(args, self.env.clone()).await
     }
 
+    /// Runs a command that may change neither the state file nor anything outside.
+    pub(crate) async fn oar_changes_nothing(&self, words: &str) -> String {
+        let file = self.file();
+        self.new_writes();
+        let told = self.oar(words).await;
+        assert_eq!(self.new_writes(), "nothing", "{told}");
+        assert_eq!(self.file(), file, "{told}");
+        told
+    }
+
     /// The same without one variable of the environment.
     pub(crate) async fn oar_without(&self, variable: &str, words: &str) -> String {
         let mut args = vec!["oar".to_owned(), "-r".to_owned(), RELEASE.to_owned()];

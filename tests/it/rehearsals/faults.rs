@@ -11,7 +11,7 @@ use crate::rehearsal::{Town, fresh};
 const RATE: f64 = 0.05;
 
 /// What had an effect twice.
-fn twice<'e>(what: &str, mut effects: Vec<&'e str>) -> Vec<String> {
+fn twice(what: &str, mut effects: Vec<&str>) -> Vec<String> {
     effects.sort_unstable();
     let pairs = effects.windows(2).filter(|pair| pair[0] == pair[1]);
     pairs.map(|pair| format!("{what}: {}", pair[0])).collect()
