@@ -174,7 +174,13 @@ fn show_clap(outside: &Outside, json: bool, message: &clap::Error) -> Exit {
         outside.out.raw(&format!("{}\n", text.trim_end()));
         return Exit::Done;
     }
-    let told = usage(&text.to_string());
+    let nothing_asked = message.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if nothing_asked && !json {
+        let text = if outside.err.style().color { text.ansi().to_string() } else { text.to_string() };
+        outside.err.raw(&format!("{}\n", text.trim_end()));
+        return Exit::Usage;
+    }
+    let told = usage(&if nothing_asked { "a command is missing".to_owned() } else { text.to_string() });
     if json {
         outside.out.raw(&format!("{:#}\n", told.json()));
     }

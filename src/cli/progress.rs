@@ -33,7 +33,7 @@ struct State {
     style: Style,
     width: usize,
     step: String,
-    shown: bool,
+    shown: Option<String>,
     spoke: bool,
     last_line: Duration,
     next_word: Duration,
@@ -54,7 +54,7 @@ impl Screen {
             style,
             width,
             step: String::new(),
-            shown: false,
+            shown: None,
             spoke: false,
             last_line: Duration::ZERO,
             next_word: FIRST_WORD,
@@ -103,8 +103,10 @@ impl Screen {
         };
         if state.style.live && silence >= SILENCE {
             let text: String = format!("{passed}  {step}").chars().take(state.width.saturating_sub(1)).collect();
-            state.write(&format!("\r\u{1b}[2K{text}"));
-            state.shown = true;
+            if state.shown.as_ref() != Some(&text) {
+                state.write(&format!("\r\u{1b}[2K{text}"));
+                state.shown = Some(text);
+            }
         } else if state.style.accessible && silence >= FIRST_WORD && elapsed >= state.next_word {
             let text = format!("still at work after {passed}: {step}\n");
             state.next_word = elapsed + elapsed.clamp(FIRST_WORD, LONGEST_PAUSE);
@@ -115,7 +117,7 @@ impl Screen {
 
 impl State {
     fn erase(&mut self) {
-        if std::mem::take(&mut self.shown) {
+        if self.shown.take().is_some() {
             self.write("\r\u{1b}[2K");
         }
     }
