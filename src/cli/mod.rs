@@ -123,7 +123,9 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
     let clock = LogClock::default();
     let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone());
-    progress::beside(screen, oar::run(cli, outside, cancel, clock).with_subscriber(subscriber)).await
+    // Boxed, because the future of all commands is large and every move of it costs stack.
+    let work = Box::pin(oar::run(cli, outside, cancel, clock));
+    progress::beside(screen, work.with_subscriber(subscriber)).await
 }
 
 /// Streams that show what they may show; JSON is for programs and never dressed.
