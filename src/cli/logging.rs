@@ -53,12 +53,14 @@ impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         let target_is_ours = metadata.target().starts_with("oar");
-        if target_is_ours && *metadata.level() == Level::INFO {
-            // A step of the run is what the sign of life tells, also when the log does not show it.
-            if let Some(screen) = self.err.screen() {
-                let mut line = Line::default();
-                event.record(&mut line);
-                screen.step(&clean(&line.message));
+        // Steps and calls are what the sign of life tells, also when the log does not show them.
+        if let Some(screen) = self.err.screen().filter(|_| target_is_ours) {
+            let mut line = Line::default();
+            event.record(&mut line);
+            match (line.service, line.op) {
+                (Some(service), Some(op)) => screen.step(&clean(&format!("{service}: {op}"))),
+                (None, _) | (_, None) if *metadata.level() == Level::INFO => screen.step(&clean(&line.message)),
+                (None, _) | (_, None) => {}
             }
         }
         let (shown, file) = (*metadata.level() <= self.most, self.file.get());
@@ -88,6 +90,8 @@ impl<S: Subscriber> Layer<S> for Lines {
 struct Line {
     message: String,
     fields: String,
+    service: Option<String>,
+    op: Option<String>,
 }
 
 impl Visit for Line {
@@ -96,6 +100,38 @@ impl Visit for Line {
             self.message = format!("{value:?}");
         } else {
             self.fields.push_str(&format!(" {}={value:?}", field.name()));
+            match field.name() {
+                "service" => self.service = Some(format!("{value:?}")),
+                "op" => self.op = Some(format!("{value:?}").trim_matches('"').to_owned()),
+                _ => {}
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::terminal::Style;
+
+    #[test]
+    fn the_sign_of_life_tells_calls_and_steps_that_the_log_hides_and_no_secret() {
+        let (err, written) = Stream::captured();
+        let style = Style { live: true, ..Style::default() };
+        let (err, screen) = err.with_screen(style, 80);
+        let seen = |seconds| {
+            screen.beat(std::time::Duration::from_secs(seconds));
+            let text = String::from_utf8(std::mem::take(&mut *written.lock().unwrap())).unwrap();
+            text.rsplit_once("  ").map(|(_, step)| step.to_owned())
+        };
+        tracing::subscriber::with_default(subscriber(err, Verbosity::Quiet, LogClock::default()), || {
+            tracing::debug!(target: "oar::http", service = %"gitlab", op = "read file", "call");
+            assert_eq!(seen(1).as_deref(), Some("gitlab: read file"));
+            tracing::info!(target: "oar::run", "a step with glpat-{}", "x".repeat(20));
+            assert_eq!(seen(2).as_deref(), Some("a step with [TOKEN_REDACTED]"));
+            tracing::debug!(target: "oar::run", "a detail");
+            tracing::info!(target: "hyper", "somebody else's");
+            assert_eq!(seen(3).as_deref(), Some("a step with [TOKEN_REDACTED]"));
+        });
     }
 }

@@ -126,7 +126,9 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
     let (clock, log) = (LogClock::default(), LogSink::default());
     let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone());
-    progress::beside(screen, oar::run(cli, outside, cancel, clock, log).with_subscriber(subscriber)).await
+    // Boxed, because the future of all commands is large and every move of it costs stack.
+    let work = Box::pin(oar::run(cli, outside, cancel, clock, log));
+    progress::beside(screen, work.with_subscriber(subscriber)).await
 }
 
 /// Streams that show what they may show; JSON is for programs and never dressed.
@@ -177,7 +179,13 @@ fn show_clap(outside: &Outside, json: bool, message: &clap::Error) -> Exit {
         outside.out.raw(&format!("{}\n", text.trim_end()));
         return Exit::Done;
     }
-    let told = usage(&text.to_string());
+    let nothing_asked = message.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if nothing_asked && !json {
+        let text = if outside.err.style().color { text.ansi().to_string() } else { text.to_string() };
+        outside.err.raw(&format!("{}\n", text.trim_end()));
+        return Exit::Usage;
+    }
+    let told = usage(&if nothing_asked { "a command is missing".to_owned() } else { text.to_string() });
     if json {
         outside.out.raw(&format!("{:#}\n", told.json()));
     }

@@ -33,11 +33,23 @@ struct State {
     style: Style,
     width: usize,
     step: String,
-    shown: bool,
+    shown: Option<String>,
     spoke: bool,
     last_line: Duration,
     next_word: Duration,
+    resting: u32,
     ended: bool,
+}
+
+/// There is no sign of life while this lives.
+#[derive(Debug)]
+pub struct Rest(Screen);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.resting = state.resting.saturating_sub(1);
+    }
 }
 
 impl std::fmt::Debug for Screen {
@@ -54,10 +66,11 @@ impl Screen {
             style,
             width,
             step: String::new(),
-            shown: false,
+            shown: None,
             spoke: false,
             last_line: Duration::ZERO,
             next_word: FIRST_WORD,
+            resting: 0,
             ended: false,
         })))
     }
@@ -72,6 +85,14 @@ impl Screen {
         state.erase();
         state.spoke = true;
         state
+    }
+
+    /// Keeps the sign of life away until the answer is dropped: a person is being asked something.
+    pub fn rest(&self) -> Rest {
+        let mut state = self.state();
+        state.erase();
+        state.resting += 1;
+        Rest(self.clone())
     }
 
     /// What is being done now.
@@ -92,6 +113,7 @@ impl Screen {
         if state.ended {
             return;
         }
+        state.spoke |= state.resting > 0;
         if std::mem::take(&mut state.spoke) {
             state.last_line = elapsed;
         }
@@ -103,8 +125,10 @@ impl Screen {
         };
         if state.style.live && silence >= SILENCE {
             let text: String = format!("{passed}  {step}").chars().take(state.width.saturating_sub(1)).collect();
-            state.write(&format!("\r\u{1b}[2K{text}"));
-            state.shown = true;
+            if state.shown.as_ref() != Some(&text) {
+                state.write(&format!("\r\u{1b}[2K{text}"));
+                state.shown = Some(text);
+            }
         } else if state.style.accessible && silence >= FIRST_WORD && elapsed >= state.next_word {
             let text = format!("still at work after {passed}: {step}\n");
             state.next_word = elapsed + elapsed.clamp(FIRST_WORD, LONGEST_PAUSE);
@@ -115,7 +139,7 @@ impl Screen {
 
 impl State {
     fn erase(&mut self) {
-        if std::mem::take(&mut self.shown) {
+        if self.shown.take().is_some() {
             self.write("\r\u{1b}[2K");
         }
     }
@@ -207,6 +231,20 @@ mod tests {
         let times = ["5 s", "10 s", "20 s", "40 s", "80 s", "2 min"];
         let wanted: String = times.map(|at| format!("still at work after {at}: working\n")).concat();
         assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn nothing_moves_under_a_question() {
+        let text = after(LIVE, |screen, err| {
+            screen.beat(ms(1000));
+            let rest = screen.rest();
+            err.line("Go on?");
+            (0..40).for_each(|second| screen.beat(Duration::from_secs(second)));
+            drop(rest);
+            screen.beat(ms(39_750));
+            screen.beat(ms(40_000));
+        });
+        assert_eq!(text, "\r^[2K1 s  working\r^[2KGo on?\n\r^[2K40 s  working");
     }
 
     #[test]

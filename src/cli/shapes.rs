@@ -154,8 +154,9 @@ pub struct Running {
     pub job: Option<Job>,
 }
 
-/// Where a release stands, as stored. Later versions may add fields.
+/// Where a release stands, as stored.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Status {
     /// Always true
     pub ok: bool,
@@ -311,8 +312,9 @@ pub struct Issue {
     pub source: Option<String>,
 }
 
-/// A change by hand. Later versions may add fields.
+/// A change by hand.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Done {
     /// Always true
     pub ok: bool,

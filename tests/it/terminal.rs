@@ -32,6 +32,16 @@ async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() 
 }
 
 #[tokio::test]
+async fn no_command_at_all_is_answered_with_help_and_exit_2() {
+    for args in [&[] as &[&str], &["issue"]] {
+        let told = run_bare(args).await.exits(2);
+        assert!(told.out.is_empty() && told.err.contains("Commands:"), "{told:?}");
+        let told = run_bare(&[args, &["--json"]].concat()).await.exits(2);
+        assert!(told.out.contains("missing") || told.out.contains("requires a subcommand"), "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn json_is_never_dressed() {
     let told = with(&[("CLICOLOR_FORCE", "1")], &["--json", "--color", "always", "status"]).await.exits(2);
     assert!(!told.out.contains(ESCAPE) && told.err.contains(ESCAPE), "{told:?}");
