@@ -1,5 +1,6 @@
 //! `oar status`: what is stored and what is next, on one screen.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::drive::plan_json;
@@ -8,10 +9,10 @@ use super::oar::Call;
 use super::render::{Told, clean, one_line};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::task::TaskStatus;
+use crate::domain::task::{Task, TaskStatus};
 use crate::drive::{self, Wishes};
 use crate::operators::status::{self, StatusView};
-use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::messages::{Kind, Message, Severity, recheck_after};
 use crate::planner::plan::{Plan, Verdict};
 
 /// Columns of the narrowest terminal that people use.
@@ -39,18 +40,24 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
             }
         },
     };
-    let plan = plan.unwrap_or_else(|| drive::stored(&ctx, &release, view.state()));
+    let plan = plan.unwrap_or_else(|| {
+        let mut plan = drive::stored(&ctx, &release, view.state());
+        // Nobody was asked; that is said once, not per service.
+        plan.messages.retain(|message| !message.kind.is_about_an_outage());
+        plan
+    });
     let next = next(&release, &plan);
     let mut told = view.json();
     told["plan"] = plan_json(&release, &plan);
-    told["waits"] = waits(&plan).map(wait_json).collect();
+    let waits = waits(&view, &plan);
+    told["waits"] = waits.iter().map(Wait::json).collect();
     told["next"] = json!(next.iter().map(|step| clean(step)).collect::<Vec<_>>());
     told["old"] = json!(old.iter().map(|fact| clean(fact)).collect::<Vec<_>>());
-    call.show(&text(&release, &view, &plan, &old, &next), &told);
+    call.show(&text(&release, &view, &plan, [&waits_text(&waits), &old, &next]), &told);
     Ok(Exit::Done)
 }
 
-fn text(release: &ZStream, view: &StatusView, plan: &Plan, old: &[String], next: &[String]) -> String {
+fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
     let mut lines = vec![format!("{release}  {}", view.overall()), view.facts()];
     lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
     for line in view.tasks() {
@@ -66,15 +73,8 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, old: &[String], next:
     for message in persons(plan) {
         lines.extend(wrapped(head(message), &message.text));
     }
-    for message in waits(plan) {
-        let since = message.since.map(|at| format!("since {}", stamp(at)));
-        let again = message.recheck.map(|at| format!("look again at {}", stamp(at)));
-        let times: Vec<String> = since.into_iter().chain(again).collect();
-        let times = if times.is_empty() { String::new() } else { format!(" ({})", times.join(", ")) };
-        lines.extend(wrapped("wait    ", &format!("{}{times}", message.text)));
-    }
-    for fact in old {
-        lines.extend(wrapped("old     ", fact));
+    for (head, all) in [("wait    ", waits), ("old     ", old)] {
+        lines.extend(all.iter().flat_map(|one| wrapped(head, one)));
     }
     for (place, step) in next.iter().enumerate() {
         lines.extend(wrapped(if place == 0 { "next    " } else { INDENT }, step));
@@ -91,25 +91,64 @@ fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
     plan.messages.iter().filter(|message| message.severity() >= Severity::Action)
 }
 
-/// What is waited for, with running jobs; a task that only waits for another one is told by the list.
-fn waits(plan: &Plan) -> impl Iterator<Item = &Message> {
-    let told = |message: &&Message| match message.severity() {
-        Severity::Info => message.recheck.is_some(),
-        Severity::Wait => {
-            !matches!(message.kind, Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate)
-        }
-        Severity::Action | Severity::Failure => false,
-    };
-    plan.messages.iter().filter(told)
+/// Something that comes by itself.
+struct Wait {
+    task: Option<Task>,
+    what: String,
+    since: Option<Timestamp>,
+    again: Option<Timestamp>,
 }
 
-fn wait_json(message: &Message) -> Value {
-    json!({
-        "task": message.task,
-        "what": clean(&message.text),
-        "since": message.since.map(stamp),
-        "recheck_at": message.recheck.map(stamp),
-    })
+impl Wait {
+    fn json(&self) -> Value {
+        json!({
+            "task": self.task,
+            "what": clean(&self.what),
+            "since": self.since.map(stamp),
+            "recheck_at": self.again.map(stamp),
+        })
+    }
+}
+
+fn waits_text(waits: &[Wait]) -> Vec<String> {
+    let line = |wait: &Wait| {
+        let since = wait.since.map(|at| format!("since {}", stamp(at)));
+        let again = wait.again.map(|at| format!("look again at {}", stamp(at)));
+        let times: Vec<String> = since.into_iter().chain(again).collect();
+        if times.is_empty() { wait.what.clone() } else { format!("{} ({})", wait.what, times.join(", ")) }
+    };
+    waits.iter().map(line).collect()
+}
+
+/// What is waited for: running tasks as stored, then the plan's waits. A task that only waits for another one
+/// is told by the list of tasks.
+fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
+    let told = |message: &&Message| match message.severity() {
+        Severity::Info => message.recheck.is_some(),
+        Severity::Wait => !matches!(
+            message.kind,
+            Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate | Kind::ApprovedNotShipped
+        ),
+        Severity::Action | Severity::Failure => false,
+    };
+    let planned: Vec<&Message> = plan.messages.iter().filter(told).collect();
+    let updated: Option<Timestamp> = view.state().updated_at().parse().ok();
+    let running = view.tasks().into_iter().filter(|line| {
+        line.status == TaskStatus::InProgress && !planned.iter().any(|message| message.task == Some(line.task))
+    });
+    let running = running.map(|line| Wait {
+        task: Some(line.task),
+        what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
+        since: line.at.parse().ok(),
+        again: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()),
+    });
+    let planned = planned.iter().map(|message| Wait {
+        task: message.task,
+        what: message.text.clone(),
+        since: message.since,
+        again: message.recheck,
+    });
+    running.chain(planned).collect()
 }
 
 /// What to do now, the most urgent first.
