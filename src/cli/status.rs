@@ -62,8 +62,10 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [
     lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
     for line in view.tasks() {
         lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.status.as_str(), line.at).trim_end().to_owned());
-        lines.extend(line.job.map(|job| format!("{INDENT}{job}")));
-        let why = line.why.filter(|_| line.status == TaskStatus::Fail);
+        let failed = line.status == TaskStatus::Fail;
+        // The reason of a failure names its job.
+        lines.extend(line.job.filter(|_| !failed).map(|job| format!("{INDENT}{job}")));
+        let why = line.why.filter(|_| failed);
         lines.extend(why.iter().flat_map(|why| wrapped(INDENT, why)));
     }
     for issue in view.open_issues() {
@@ -88,7 +90,12 @@ fn head(message: &Message) -> &'static str {
 
 /// What a person has to care about; a missing answer of a service is among the waits.
 fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
-    plan.messages.iter().filter(|message| message.severity() >= Severity::Action)
+    let cause = |message: &&Message| {
+        message.severity() >= Severity::Action && !matches!(message.kind, Kind::SyncFailed | Kind::PrereqMissing)
+    };
+    // What follows from another message is told only when there is no other.
+    let has_cause = plan.messages.iter().any(|message| cause(&message));
+    plan.messages.iter().filter(move |one| one.severity() >= Severity::Action && (!has_cause || cause(one)))
 }
 
 /// Something that comes by itself.
