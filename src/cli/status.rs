@@ -1,5 +1,6 @@
 //! `oar status`: what is stored and what is next, on one screen.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -7,12 +8,11 @@ use super::oar::Call;
 use super::render::Told;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::task::TaskStatus;
-use crate::drive::report as plans;
-use crate::drive::{self, Wishes};
+use crate::domain::task::{Task, TaskStatus};
+use crate::drive::{self, Wishes, report as plans};
 use crate::operators::report::{clean, one_line};
 use crate::operators::status::{self, StatusView};
-use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::messages::{Kind, Message, Severity, recheck_after};
 use crate::planner::plan::{Plan, Verdict};
 
 /// Columns of the narrowest terminal that people use.
@@ -40,24 +40,32 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
             }
         },
     };
-    let plan = plan.unwrap_or_else(|| drive::stored(&ctx, &release, view.state()));
+    let plan = plan.unwrap_or_else(|| {
+        let mut plan = drive::stored(&ctx, &release, view.state());
+        // Nobody was asked; that is said once, not per service.
+        plan.messages.retain(|message| !message.kind.is_about_an_outage());
+        plan
+    });
     let next = next(&release, &plan);
     let mut told = view.json();
     told["plan"] = plans::json(&release, &plan);
-    told["waits"] = waits(&plan).map(wait_json).collect();
+    let waits = waits(&view, &plan);
+    told["waits"] = waits.iter().map(Wait::json).collect();
     told["next"] = json!(next.iter().map(|step| clean(step)).collect::<Vec<_>>());
     told["old"] = json!(old.iter().map(|fact| clean(fact)).collect::<Vec<_>>());
-    call.show(&text(&release, &view, &plan, &old, &next), &told);
+    call.show(&text(&release, &view, &plan, [&waits_text(&waits), &old, &next]), &told);
     Ok(Exit::Done)
 }
 
-fn text(release: &ZStream, view: &StatusView, plan: &Plan, old: &[String], next: &[String]) -> String {
+fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
     let mut lines = vec![format!("{release}  {}", view.overall()), view.facts()];
     lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
     for line in view.tasks() {
         lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.status.as_str(), line.at).trim_end().to_owned());
-        lines.extend(line.job.map(|job| format!("{INDENT}{job}")));
-        let why = line.why.filter(|_| line.status == TaskStatus::Fail);
+        let failed = line.status == TaskStatus::Fail;
+        // The reason of a failure names its job.
+        lines.extend(line.job.filter(|_| !failed).map(|job| format!("{INDENT}{job}")));
+        let why = line.why.filter(|_| failed);
         lines.extend(why.iter().flat_map(|why| wrapped(INDENT, why)));
     }
     for issue in view.open_issues() {
@@ -67,15 +75,8 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, old: &[String], next:
     for message in persons(plan) {
         lines.extend(wrapped(head(message), &message.text));
     }
-    for message in waits(plan) {
-        let since = message.since.map(|at| format!("since {}", stamp(at)));
-        let again = message.recheck.map(|at| format!("look again at {}", stamp(at)));
-        let times: Vec<String> = since.into_iter().chain(again).collect();
-        let times = if times.is_empty() { String::new() } else { format!(" ({})", times.join(", ")) };
-        lines.extend(wrapped("wait    ", &format!("{}{times}", message.text)));
-    }
-    for fact in old {
-        lines.extend(wrapped("old     ", fact));
+    for (head, all) in [("wait    ", waits), ("old     ", old)] {
+        lines.extend(all.iter().flat_map(|one| wrapped(head, one)));
     }
     for (place, step) in next.iter().enumerate() {
         lines.extend(wrapped(if place == 0 { "next    " } else { INDENT }, step));
@@ -89,28 +90,72 @@ fn head(message: &Message) -> &'static str {
 
 /// What a person has to care about; a missing answer of a service is among the waits.
 fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
-    plan.messages.iter().filter(|message| message.severity() >= Severity::Action)
+    let cause = |message: &&Message| {
+        message.severity() >= Severity::Action && !matches!(message.kind, Kind::SyncFailed | Kind::PrereqMissing)
+    };
+    // What follows from another message is told only when there is no other.
+    let has_cause = plan.messages.iter().any(|message| cause(&message));
+    plan.messages.iter().filter(move |one| one.severity() >= Severity::Action && (!has_cause || cause(one)))
 }
 
-/// What is waited for, with running jobs; a task that only waits for another one is told by the list.
-fn waits(plan: &Plan) -> impl Iterator<Item = &Message> {
+/// Something that comes by itself.
+struct Wait {
+    task: Option<Task>,
+    what: String,
+    since: Option<Timestamp>,
+    again: Option<Timestamp>,
+}
+
+impl Wait {
+    fn json(&self) -> Value {
+        json!({
+            "task": self.task,
+            "what": clean(&self.what),
+            "since": self.since.map(stamp),
+            "recheck_at": self.again.map(stamp),
+        })
+    }
+}
+
+fn waits_text(waits: &[Wait]) -> Vec<String> {
+    let line = |wait: &Wait| {
+        let since = wait.since.map(|at| format!("since {}", stamp(at)));
+        let again = wait.again.map(|at| format!("look again at {}", stamp(at)));
+        let times: Vec<String> = since.into_iter().chain(again).collect();
+        if times.is_empty() { wait.what.clone() } else { format!("{} ({})", wait.what, times.join(", ")) }
+    };
+    waits.iter().map(line).collect()
+}
+
+/// What is waited for: running tasks as stored, then the plan's waits. A task that only waits for another one
+/// is told by the list of tasks.
+fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
     let told = |message: &&Message| match message.severity() {
         Severity::Info => message.recheck.is_some(),
-        Severity::Wait => {
-            !matches!(message.kind, Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate)
-        }
+        Severity::Wait => !matches!(
+            message.kind,
+            Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate | Kind::ApprovedNotShipped
+        ),
         Severity::Action | Severity::Failure => false,
     };
-    plan.messages.iter().filter(told)
-}
-
-fn wait_json(message: &Message) -> Value {
-    json!({
-        "task": message.task,
-        "what": clean(&message.text),
-        "since": message.since.map(stamp),
-        "recheck_at": message.recheck.map(stamp),
-    })
+    let planned: Vec<&Message> = plan.messages.iter().filter(told).collect();
+    let updated: Option<Timestamp> = view.state().updated_at().parse().ok();
+    let running = view.tasks().into_iter().filter(|line| {
+        line.status == TaskStatus::InProgress && !planned.iter().any(|message| message.task == Some(line.task))
+    });
+    let running = running.map(|line| Wait {
+        task: Some(line.task),
+        what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
+        since: line.at.parse().ok(),
+        again: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()),
+    });
+    let planned = planned.iter().map(|message| Wait {
+        task: message.task,
+        what: message.text.clone(),
+        since: message.since,
+        again: message.recheck,
+    });
+    running.chain(planned).collect()
 }
 
 /// What to do now, the most urgent first.

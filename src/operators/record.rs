@@ -23,7 +23,9 @@ pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
     };
     let set = SetTask { intent: Change::Set(intent), ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at) };
     let message = format!("Update task: {}", run.task);
-    run.ctx.statebox.apply(run.release, &[Operation::SetTask(set)], &message).await?;
+    let mut operations = vec![Operation::SetTask(set)];
+    operations.append(&mut run.notes().at_start);
+    run.ctx.statebox.apply(run.release, &operations, &message).await?;
     Ok(())
 }
 

@@ -86,6 +86,7 @@ pub(super) struct Notes {
     pub(super) effects: Vec<String>,
     pub(super) operations: Vec<Operation>,
     pub(super) news: Vec<News>,
+    pub(super) at_start: Vec<Operation>,
     pub(super) started: bool,
     pub(super) details: Option<Details>,
 }
@@ -247,6 +248,11 @@ impl<'a> Run<'a> {
     /// Lets `operation` be written together with the end of this run (issues, mostly).
     pub fn with_the_end(&self, operation: Operation) {
         self.notes().operations.push(operation);
+    }
+
+    /// Lets `operation` be written together with the start of this run, so that no crash loses it.
+    pub fn with_the_start(&self, operation: Operation) {
+        self.notes().at_start.push(operation);
     }
 
     /// Stores In Progress with the intent of this run; call it when the gates are open and before the

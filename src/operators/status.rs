@@ -45,7 +45,7 @@ pub struct TaskLine {
     pub at: String,
     /// Page or name of the job, while it matters.
     pub job: Option<String>,
-    /// Why it failed or is held back.
+    /// Why it failed or is held back, or what it waits for.
     pub why: Option<String>,
 }
 
@@ -104,7 +104,6 @@ fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
     let Some(entry) = entry else { return TaskLine { task, status, at: String::new(), job: None, why: None } };
     let open = status != TaskStatus::Pass;
     let job = entry.job_ref.filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
-    // What a running task waits for is told by the plan.
-    let why = entry.reason.filter(|_| open && status != TaskStatus::InProgress);
+    let why = entry.reason.filter(|_| open);
     TaskLine { task, status, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
 }

@@ -164,6 +164,20 @@ kinds! {
     }
 }
 
+impl Kind {
+    /// Does it only say that a service could not be asked?
+    pub const fn is_about_an_outage(self) -> bool {
+        matches!(
+            self,
+            Self::RecordUnknown
+                | Self::PromotionUnknown
+                | Self::StageReleaseUnknown
+                | Self::MrUnknown
+                | Self::AdvisoriesUnknown
+        )
+    }
+}
+
 /// Who has to care about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

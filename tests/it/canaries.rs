@@ -206,7 +206,7 @@ fn everything_left(town: &Town) -> Places {
         places.extend(ours.map(|note| ("comment on the merge request".to_owned(), note.body.clone())));
     }
     drop(facts);
-    for entry in town.journal() {
+    for entry in town.requests() {
         let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         let said = format!("{} {}\n{}\n{}", text("method"), text("path"), entry["headers"], text("body"));
         places.push((format!("request to {}", text("service")), plainly(&said)));

@@ -173,7 +173,11 @@ const KILLS: [Fault; 2] = [Fault::Hang, Fault::AppliedThenHang];
 const LOST_ANSWERS: [Fault; 1] = [Fault::AppliedThenError];
 
 const OWNERSHIP: &[Step] = &[Step::Run(&["take-ownership"])];
-const PUSH: &[Step] = &[Step::Run(&["push-to-cdn-staging"]), Step::Hours(2), Step::Run(&["push-to-cdn-staging"])];
+const PUSH: &[Step] = &[
+    Step::Run(&["push-to-cdn-staging", "--force", "--reason", "a story about pushes"]),
+    Step::Hours(2),
+    Step::Run(&["push-to-cdn-staging"]),
+];
 const CONSISTENCY: &[Step] =
     &[Step::Run(&["image-consistency-check"]), Step::Hours(4), Step::Run(&["image-consistency-check"])];
 const STAGE: &[Step] = &[Step::Run(&["stage-testing"]), Step::Hours(5), Step::Run(&["stage-testing"])];

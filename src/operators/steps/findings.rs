@@ -40,7 +40,7 @@ pub fn settle(run: &Run<'_>, source: &str, resolution: &str) {
 /// Keeps why somebody started a task although `gate` is closed; later runs log over the result.
 pub fn forced(run: &Run<'_>, gate: &ClosedGate, reason: &str) {
     run.warn(format!("started although {gate}: {reason}"));
-    run.with_the_end(Operation::AddIssue(AddIssue {
+    run.with_the_start(Operation::AddIssue(AddIssue {
         text: format!("{} was started by force although {gate}; reason: {reason}", run.task),
         blocker: false,
         related: vec![run.task],

@@ -283,7 +283,7 @@ impl Town {
     }
 
     /// Every request and its answer.
-    pub(crate) fn journal(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn requests(&self) -> Vec<serde_json::Value> {
         let entries = self.simulator.world().journal().entries();
         entries.iter().map(|entry| serde_json::to_value(entry).expect("JSON")).collect()
     }

@@ -104,22 +104,29 @@ async fn a_rejected_promoted_build_closes_the_gate_until_its_tests_are_accepted(
     4.20.17  Red
     release date 2026-Jun-10, Konflux flow, updated 2026-06-03T06:00:00Z
     shipment https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
-
-    take-ownership               Not Started
-    check-cve-tracker-bug        Not Started
-    check-rhcos-security-alerts  Not Started
-    push-to-cdn-staging          Not Started
-    analyze-candidate-build      Not Started
-    analyze-promoted-build       Fail         2026-06-03T06:00:00Z
-                                   the promoted build is rejected: 4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-stable-upgrade-aws-ipi-f999; a real regression
-    image-consistency-check      Not Started
-    stage-testing                Not Started
-    image-signed-check           Not Started
-    change-advisory-status       Not Started
-
-    BLOCKER 0a9e9783: the promoted build is rejected: 4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-stable-upgrade-aws-ipi-f999; a real regression
-
-    next: oar -r 4.20.17 plan tells what is next and why
+      take-ownership              Not Started
+      check-cve-tracker-bug       Not Started
+      check-rhcos-security-alerts Not Started
+      push-to-cdn-staging         Not Started
+      analyze-candidate-build     Not Started
+      analyze-promoted-build      Fail         2026-06-03T06:00:00Z
+            the promoted build is rejected: 4 of 5 required jobs passed; failed:
+            periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-stable-upgrade-aws-ipi-f999;
+            a real regression
+      image-consistency-check     Not Started
+      stage-testing               Not Started
+      image-signed-check          Not Started
+      change-advisory-status      Not Started
+    BLOCKER 0a9e9783: the promoted build is rejected: 4 of 5 required jobs passed;
+            failed:
+            periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-stable-upgrade-aws-ipi-f999;
+            a real regression
+    FAILED  the promoted build is rejected: a real regression
+    next    oar -r 4.20.17 drive (take-ownership, analyze-candidate-build)
+            nothing new is started; running jobs are still watched
+            to waive it: oar -r 4.20.17 drive --decide promoted=accept --reason TEXT
+            to have it analysed again: oar -r 4.20.17 drive --retry
+            analyze-promoted-build
     exit 0
     ");
 

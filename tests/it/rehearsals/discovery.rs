@@ -79,7 +79,9 @@ async fn a_dry_run_tells_its_first_change_and_makes_none() {
     let town = reported().await;
     let file = town.file();
     town.new_writes();
-    for command in ["push-to-cdn-staging", "take-ownership -e lead@example.com", "add-qe-approval"] {
+    for command in
+        ["push-to-cdn-staging --force --reason soon", "take-ownership -e lead@example.com", "add-qe-approval"]
+    {
         let told = town.oar(&format!("--dry-run {command}")).await;
         assert!(told.contains("dry run") && told.ends_with("exit 0"), "{command}: {told}");
     }

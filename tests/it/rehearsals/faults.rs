@@ -37,7 +37,7 @@ fn happened_twice(town: &Town) -> Vec<String> {
     }
     drop(facts);
     // What leaves no trace of its own in the world: requests that were carried out.
-    let carried_out: Vec<Value> = town.journal();
+    let carried_out: Vec<Value> = town.requests();
     found.extend(effects(&carried_out).into_iter().filter(|(_, times)| *times > 1).map(|(effect, _)| effect));
     found
 }

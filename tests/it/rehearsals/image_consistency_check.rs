@@ -248,3 +248,30 @@ async fn a_gateway_that_is_down_is_an_outage_and_starts_nothing() {
 
     town.finish();
 }
+
+#[tokio::test]
+async fn the_comment_on_image_health_is_updated_in_place() {
+    let town = started().await;
+    town.consistency_job_finishes();
+    {
+        let mut facts = town.world();
+        let (component, _) = facts.catalog_stage.images.values().next().expect("an image").clone();
+        facts.catalog_stage.unhealthy.insert(component);
+    }
+    let about_health = || town.comments().into_iter().filter(|text| text.contains("image health")).collect::<Vec<_>>();
+
+    let told = town.oar("image-consistency-check").await;
+    assert!(told.contains("images are unhealthy") && told.ends_with("exit 5"), "{told}");
+    let first = about_health();
+    assert_eq!(first.len(), 1, "{first:?}");
+    let again = town.oar("image-consistency-check").await;
+    assert!(!again.contains("comment"), "an unchanged comment is left alone: {again}");
+
+    town.world().catalog_stage.unhealthy.clear();
+    let told = town.oar("image-consistency-check").await;
+    assert!(told.contains("did:  update the comment on image health") && told.ends_with("exit 0"), "{told}");
+    let last = about_health();
+    assert!(last.len() == 1 && last != first, "{last:?}");
+
+    town.finish();
+}

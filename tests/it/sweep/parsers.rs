@@ -263,12 +263,12 @@ pub(crate) fn parsers() -> Vec<Parser> {
         }),
         parser("record", RECORD, |bytes| {
             let text = String::from_utf8_lossy(bytes);
-            let _ = judge("4.20.0-0.nightly-2026-06-01-230000", Some(&text), Some(REGISTRY));
+            let _ = judge("4.20.0-0.nightly-2026-06-01-230000", Some(&text), Some(REGISTRY), AcceptancePolicy::default());
             Record::parse(&text).map(|record| record.jobs.len().to_string()).map_err(|error| told(&error))
         }),
         parser("job registry", REGISTRY, |bytes| {
             let text = String::from_utf8_lossy(bytes);
-            let _ = judge("4.20.17", Some(RECORD), Some(&text));
+            let _ = judge("4.20.17", Some(RECORD), Some(&text), AcceptancePolicy::default());
             Registry::parse(&text).map(|_| String::new()).map_err(|error| told(&error))
         }),
         parser("settings", SETTINGS, settings),
