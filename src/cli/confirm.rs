@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::exit::Exit;
 use super::oar::Call;
+use super::progress::Screen;
 use super::render::Told;
 use crate::core::error::ErrorClass;
 use crate::operators::report::clean;
@@ -21,7 +22,8 @@ pub(super) async fn confirm(call: &Call, what: &str, will: &[String]) -> Result<
     if will.is_empty() || call.yes || call.options().dry_run {
         return Ok(());
     }
-    let asked = call.outside.out_is_terminal && std::io::stdin().is_terminal();
+    // The question stands on stderr.
+    let asked = call.outside.err.is_terminal() && std::io::stdin().is_terminal();
     let refused = |why: String, next: String| Told {
         what: format!("{what} was not done"),
         why: std::iter::once(why).chain(will.iter().map(|one| format!("it would {one}"))).collect(),
@@ -34,6 +36,7 @@ pub(super) async fn confirm(call: &Call, what: &str, will: &[String]) -> Result<
         let why = "it cannot be taken back, and nobody is at a terminal to be asked".to_owned();
         return Err(refused(why, format!("if that is meant, run it again with --yes: {}", again(&call.outside.args))));
     }
+    let _rest = call.outside.err.screen().map(Screen::rest);
     call.outside.err.line(format!("{what} cannot be taken back. It will:"));
     for one in will {
         call.outside.err.line(format!("  - {}", clean(one)));

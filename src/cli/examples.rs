@@ -208,6 +208,15 @@ const EXAMPLES: &[Examples] = &[
             ("oar sim serve --port 0 --scenario smooth --seed 7", "a free port, another chance"),
         ],
     ),
+    (
+        "mcp serve",
+        &[
+            ("oar mcp serve", "over HTTP on 127.0.0.1:8000; prints a token at its first start"),
+            ("oar mcp serve --toolsets all --read-only", "everything that changes nothing"),
+            ("oar mcp serve --stdio", "for a client that starts the server itself"),
+        ],
+    ),
+    ("mcp tools", &[("oar mcp tools", "names, groups and titles")]),
     ("sim scenarios", &[("oar sim scenarios", "names for --scenario, and what happens in each")]),
     ("sim status", &[("oar sim status", "time, advisories, what comes next")]),
     (

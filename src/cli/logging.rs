@@ -124,14 +124,17 @@ mod tests {
             let text = String::from_utf8(std::mem::take(&mut *written.lock().unwrap())).unwrap();
             text.rsplit_once("  ").map(|(_, step)| step.to_owned())
         };
-        tracing::subscriber::with_default(subscriber(err, Verbosity::Quiet, LogClock::default()), || {
-            tracing::debug!(target: "oar::http", service = %"gitlab", op = "read file", "call");
-            assert_eq!(seen(1).as_deref(), Some("gitlab: read file"));
-            tracing::info!(target: "oar::run", "a step with glpat-{}", "x".repeat(20));
-            assert_eq!(seen(2).as_deref(), Some("a step with [TOKEN_REDACTED]"));
-            tracing::debug!(target: "oar::run", "a detail");
-            tracing::info!(target: "hyper", "somebody else's");
-            assert_eq!(seen(3).as_deref(), Some("a step with [TOKEN_REDACTED]"));
-        });
+        tracing::subscriber::with_default(
+            subscriber(err, Verbosity::Quiet, LogClock::default(), LogSink::default()),
+            || {
+                tracing::debug!(target: "oar::http", service = %"gitlab", op = "read file", "call");
+                assert_eq!(seen(1).as_deref(), Some("gitlab: read file"));
+                tracing::info!(target: "oar::run", "a step with glpat-{}", "x".repeat(20));
+                assert_eq!(seen(2).as_deref(), Some("a step with [TOKEN_REDACTED]"));
+                tracing::debug!(target: "oar::run", "a detail");
+                tracing::info!(target: "hyper", "somebody else's");
+                assert_eq!(seen(3).as_deref(), Some("a step with [TOKEN_REDACTED]"));
+            },
+        );
     }
 }

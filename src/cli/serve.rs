@@ -128,6 +128,10 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     let facts = facts(&shared, args);
     let router = health::routes(facts).merge(routes(&shared, Transports { legacy_sse: !args.no_legacy_sse }));
     call.outside.out.line(format!("serving MCP on http://{bound}/mcp"));
+    // It serves until somebody ends it: there is nothing to wait for.
+    if let Some(screen) = call.outside.err.screen() {
+        screen.end();
+    }
     let stop = shared.ctx.cancel.clone();
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         // Without it, small answers wait 40 ms for an acknowledgement.

@@ -170,6 +170,28 @@ pub struct Status {
     pub task_map: Map<String, Value>,
     /// The state file as it is
     pub state: Map<String, Value>,
+    /// What comes next and why
+    pub plan: Plan,
+    /// What is waited for
+    pub waits: Vec<StatusWait>,
+    /// The next steps, in words
+    pub next: Vec<String>,
+    /// Facts that could not be asked for anew
+    pub old: Vec<String>,
+}
+
+/// One thing that is waited for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatusWait {
+    /// The task, when it is one task that waits
+    pub task: Option<String>,
+    /// What for
+    pub what: String,
+    /// Since when
+    pub since: Option<String>,
+    /// When to look again
+    pub recheck_at: Option<String>,
 }
 
 /// Whether a release is out of our hands.

@@ -14,7 +14,7 @@ use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
 use oar::core::effects::Ledger;
 use oar::core::statebox::unsent::{self, Unsent};
-use oar::domain::acceptance::judge;
+use oar::domain::acceptance::{AcceptancePolicy, judge};
 use oar::domain::assembly::BuildData;
 use oar::domain::kernel::Nvr;
 use oar::domain::pull_spec::PullSpec;
@@ -263,7 +263,8 @@ pub(crate) fn parsers() -> Vec<Parser> {
         }),
         parser("record", RECORD, |bytes| {
             let text = String::from_utf8_lossy(bytes);
-            let _ = judge("4.20.0-0.nightly-2026-06-01-230000", Some(&text), Some(REGISTRY), AcceptancePolicy::default());
+            let _ =
+                judge("4.20.0-0.nightly-2026-06-01-230000", Some(&text), Some(REGISTRY), AcceptancePolicy::default());
             Record::parse(&text).map(|record| record.jobs.len().to_string()).map_err(|error| told(&error))
         }),
         parser("job registry", REGISTRY, |bytes| {
