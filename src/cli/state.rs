@@ -103,7 +103,7 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
     }
     let mut rows = Vec::new();
     for path in files {
-        let mut row = json!({ "file": path.display().to_string() });
+        let mut row = json!({ "file": clean(&path.display().to_string()) });
         let answered = read(path).and_then(|(text, state)| each(path, &text, &state));
         match answered {
             Ok(answer) => {

@@ -85,7 +85,7 @@ fn in_town(town: &Town, writer: usize, words: &[String]) -> Command {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut command = town.command(&words);
     // The clock of the world is shared, so the pauses of all writers add up.
-    command.env("OAR_STATE_TRIES", "50").env("OAR_STATE_TOTAL", "600");
+    command.env("OAR_STATE_TRIES", "100").env("OAR_STATE_TOTAL", "600");
     command.env("OAR_HOME", machine(town.home.path(), writer));
     command
 }
@@ -138,7 +138,7 @@ fn fresh_state() -> (ZStream, String) {
 fn at_home(store: &Path, homes: &Path, writer: usize, words: &[String]) -> Command {
     let mut command = bare(&["-r", "4.20.17", "--state"]);
     // On a busy machine a change through Git takes seconds, and the pauses are real ones.
-    command.env("OAR_STATE_TRIES", "50").env("OAR_STATE_TOTAL", "600");
+    command.env("OAR_STATE_TRIES", "100").env("OAR_STATE_TOTAL", "600");
     command.arg(store).args(words).env("OAR_HOME", machine(homes, writer));
     command
 }

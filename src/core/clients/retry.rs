@@ -45,7 +45,10 @@ where
         .with_max_times(usize::try_from(tries.saturating_sub(1)).unwrap_or(2))
         .with_jitter();
     let (waiting, stopped) = (clock.clone(), cancel.clone());
-    call.retry(pace)
+    // What the service itself said, when it is not asked any more at the next try.
+    let mut said: Option<(Fault, Option<String>)> = None;
+    let ended = call
+        .retry(pace)
         .sleep(move |length: Duration| {
             let (clock, cancel) = (waiting.clone(), stopped.clone());
             async move {
@@ -62,7 +65,12 @@ where
             (planned, None) => planned,
             (None, Some(_)) => None,
         })
-        .await
+        .notify(|error: &ClientError, _| said = Some((error.fault.clone(), error.excerpt.clone())))
+        .await;
+    ended.map_err(|error| match said {
+        Some((fault, excerpt)) if error.is_held_back() => ClientError { fault, excerpt, ..error },
+        Some(_) | None => error,
+    })
 }
 
 fn may_repeat(repeat: Repeat, error: &ClientError) -> bool {
