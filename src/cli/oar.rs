@@ -288,6 +288,15 @@ impl Call {
     ///
     /// Settings that cannot be used, or a missing credential of the state store.
     pub fn context(&self) -> Result<Context, Told> {
+        self.context_until(self.cancel.clone(), false)
+    }
+
+    /// The same, ended by `cancel` alone; `degraded` does without the credential of the state store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::context`].
+    pub fn context_until(&self, cancel: CancellationToken, degraded: bool) -> Result<Context, Told> {
         let settings = Arc::new(self.settings()?);
         let clock =
             Context::clock_of(&settings).map_err(|error| told_config("the environment of this call", &error))?;
@@ -295,7 +304,8 @@ impl Call {
         let clock = self.clock.get_or_init(|| clock).clone();
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
-        let ctx = Context::new(settings, clock, self.cancel.clone(), actor, options)
+        let make = if degraded { Context::degraded } else { Context::new };
+        let ctx = make(settings, clock, cancel, actor, options)
             .map_err(|error| told_config("the environment of this call", &error))?;
         // A second context of one call changes the same state.
         let _ = self.statebox.set(ctx.statebox.clone());

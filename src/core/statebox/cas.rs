@@ -32,6 +32,9 @@ pub struct Limits {
     pub total: SignedDuration,
 }
 
+/// The first and the last version of a file that a run saw.
+pub type Seen = (Option<Revision>, Option<Revision>);
+
 /// The store of release states. Clones share one queue per release.
 #[derive(Debug, Clone)]
 pub struct StateBox {
@@ -42,6 +45,7 @@ pub struct StateBox {
     limits: Limits,
     pub(super) later: Option<Later>,
     queues: Queues,
+    witness: Arc<Mutex<Seen>>,
 }
 
 /// Per state file: whoever holds it is the only one of this process at work on the file, and knows what
@@ -81,7 +85,24 @@ struct Unconfirmed {
 impl StateBox {
     /// A store on `branch` of `repo` (the original's branch is `z-stream`) that keeps nothing for later.
     pub fn new(repo: Repo, branch: String, limits: Limits, clock: Clock, cancel: CancellationToken) -> Self {
-        Self { repo, branch, clock, cancel, limits, later: None, queues: Queues::default() }
+        Self { repo, branch, clock, cancel, limits, later: None, queues: Queues::default(), witness: Arc::default() }
+    }
+
+    /// The same store with a memory of its own of what is seen through it.
+    #[must_use]
+    pub fn witnessed(self) -> Self {
+        Self { witness: Arc::default(), ..self }
+    }
+
+    /// The first and the last version that was seen through this store and its clones.
+    pub fn seen(&self) -> Seen {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn saw(&self, revision: &Revision) {
+        let mut seen = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = seen.0.get_or_insert_with(|| revision.clone());
+        seen.1 = Some(revision.clone());
     }
 
     /// Reads the state of `release`; nothing when there is no file. Reads only, but for changes of this
@@ -99,6 +120,7 @@ impl StateBox {
         let file = self.repo.read(&self.branch, &path).await?;
         recent.clone_from(&file);
         let Some(file) = file else { return Ok(None) };
+        self.saw(&file.revision);
         let state = parse(&file, release).map_err(|fault| StoreError::new(&path, Doing::Reading, fault))?;
         self.remember(release, &file.bytes);
         let state = self.with_waiting(release, state);
@@ -159,6 +181,7 @@ impl StateBox {
                 Ok(Some((saved, file))) => {
                     if let Some(file) = file {
                         self.remember(release, &file.bytes);
+                        self.saw(&file.revision);
                         *recent = Some(file);
                     }
                     return Ok(saved);
