@@ -114,8 +114,8 @@ impl Drop for Line {
         if entry.is_change
             && let Some(store) = &written.store
         {
-            let (before, after) = store.seen();
-            (entry.before, entry.after) = (before.map(|seen| seen.0), after.map(|seen| seen.0));
+            let seen = store.seen();
+            (entry.before, entry.after) = (seen.before.map(|seen| seen.0), seen.after.map(|seen| seen.0));
         }
         drop(written);
         let audit: &Audit = &self.shared.audit;

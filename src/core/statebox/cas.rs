@@ -32,8 +32,31 @@ pub struct Limits {
     pub total: SignedDuration,
 }
 
-/// The first and the last version of a file that a run saw.
-pub type Seen = (Option<Revision>, Option<Revision>);
+/// Versions of a state file around what was done through one store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The version that our first write replaced; without a write, the last one that was read.
+    pub before: Option<Revision>,
+    /// The version after our last write, or a newer one that was read since.
+    pub after: Option<Revision>,
+    wrote: bool,
+}
+
+impl Seen {
+    fn read(&mut self, revision: &Revision) {
+        if !self.wrote {
+            self.before = Some(revision.clone());
+        }
+        self.after = Some(revision.clone());
+    }
+
+    fn written(&mut self, over: Option<&Revision>, revision: &Revision) {
+        if !self.wrote {
+            self.before = over.cloned();
+        }
+        (self.after, self.wrote) = (Some(revision.clone()), true);
+    }
+}
 
 /// The store of release states. Clones share one queue per release.
 #[derive(Debug, Clone)]
@@ -94,15 +117,13 @@ impl StateBox {
         Self { witness: Arc::default(), ..self }
     }
 
-    /// The first and the last version that was seen through this store and its clones.
+    /// What was seen through this store and its clones.
     pub fn seen(&self) -> Seen {
-        self.witness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.witness().clone()
     }
 
-    fn saw(&self, revision: &Revision) {
-        let mut seen = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = seen.0.get_or_insert_with(|| revision.clone());
-        seen.1 = Some(revision.clone());
+    fn witness(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the state of `release`; nothing when there is no file. Reads only, but for changes of this
@@ -120,7 +141,7 @@ impl StateBox {
         let file = self.repo.read(&self.branch, &path).await?;
         recent.clone_from(&file);
         let Some(file) = file else { return Ok(None) };
-        self.saw(&file.revision);
+        self.witness().read(&file.revision);
         let state = parse(&file, release).map_err(|fault| StoreError::new(&path, Doing::Reading, fault))?;
         self.remember(release, &file.bytes);
         let state = self.with_waiting(release, state);
@@ -181,7 +202,6 @@ impl StateBox {
                 Ok(Some((saved, file))) => {
                     if let Some(file) = file {
                         self.remember(release, &file.bytes);
-                        self.saw(&file.revision);
                         *recent = Some(file);
                     }
                     return Ok(saved);
@@ -244,7 +264,14 @@ impl StateBox {
         if let (Some(ours), Some(state)) = (&*unconfirmed, &before)
             && ours.stands_in(state)
         {
+            if let Some(file) = &file {
+                let over = self.seen().before;
+                self.witness().written(over.as_ref(), &file.revision);
+            }
             return Ok(Some((Saved { state: state.clone(), changed: true }, file)));
+        }
+        if let Some(file) = file.as_ref().filter(|_| !guessed) {
+            self.witness().read(&file.revision);
         }
         let after = match change(before.as_ref(), self.clock.now()) {
             Ok(Some(after)) => after,
@@ -259,7 +286,10 @@ impl StateBox {
         let bytes = after.to_yaml().into_bytes();
         let expected = file.as_ref().map(|file| &file.revision);
         match self.repo.write(&self.branch, path, &bytes, expected, message).await {
-            Ok(revision) => Ok(Some((Saved { state: after, changed: true }, Some(File { bytes, revision })))),
+            Ok(revision) => {
+                self.witness().written(expected, &revision);
+                Ok(Some((Saved { state: after, changed: true }, Some(File { bytes, revision }))))
+            }
             Err(error) => {
                 if error.arrived == Arrived::Perhaps {
                     *unconfirmed = Some(Unconfirmed { before, after });
