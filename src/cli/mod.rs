@@ -2,6 +2,7 @@
 //!
 //! Refuses: rules about releases, calls to services, records of its own.
 
+pub mod access;
 pub mod args;
 pub mod complete;
 pub mod config;

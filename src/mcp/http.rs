@@ -37,7 +37,7 @@ pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
     let factory = Arc::clone(shared);
     let nobody = Principal::new("nobody", []);
     let service = StreamableHttpService::new(
-        move || Ok(Door::new(Arc::clone(&factory), nobody.clone())),
+        move || Ok(Door::new(Arc::clone(&factory), nobody.clone(), "http")),
         Arc::new(sessions),
         config,
     );

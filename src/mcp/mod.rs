@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod confirm;
 pub mod http;
 pub mod legacy_sse;
+pub mod line;
 pub mod prompts;
 pub mod reply;
 pub mod resources;

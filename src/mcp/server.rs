@@ -18,11 +18,16 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Arguments;
 use super::call::Call;
 use super::catalog::{self, Choice};
+use super::line::{InFlight, Line};
 use super::reply::{Code, Reply};
 use super::runs::{Order, Run, Runs};
 use super::tool::{Change, Tool, Work, output_schema};
 use super::workshop::Workshop;
+use crate::core::access::audit::{Audit, Entry, digest_of};
+use crate::core::access::pace::Pace;
 use crate::core::access::principal::Principal;
+use crate::core::config::credentials::Credential;
+use crate::core::config::settings::AuditedCalls;
 use crate::core::context::Context;
 
 /// A look ends after so long; services have their own, shorter limits.
@@ -53,6 +58,14 @@ pub struct Shared {
     pub workshop: Workshop,
     /// Hosts whose pasted addresses are understood.
     pub hosts: Vec<String>,
+    /// Where every call is kept.
+    pub audit: Audit,
+    /// Changes that a caller may ask for in a minute.
+    pub pace: Pace,
+    /// Calls and runs that have not ended.
+    pub in_flight: InFlight,
+    /// The state store's credential, when it is missing and the server runs all the same.
+    pub locked: Option<Credential>,
 }
 
 impl Shared {
@@ -65,7 +78,11 @@ impl Shared {
         let workshop = Workshop::open()?;
         let runs = Arc::new(Runs::new(&ctx.home, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone()));
         let hosts = ctx.settings.services.hosts();
-        Ok(Self { ctx, choice, runs, workshop, hosts })
+        let mcp = &ctx.settings.mcp;
+        let audit = Audit::below(&ctx.home, ctx.clock.clone(), mcp.audit == AuditedCalls::All);
+        let pace = Pace::new(mcp.writes_per_minute);
+        let locked = ctx.missing_for_all().into_iter().find(|missing| *missing == Credential::GithubToken);
+        Ok(Self { ctx, choice, runs, workshop, hosts, audit, pace, in_flight: InFlight::default(), locked })
     }
 }
 
@@ -74,12 +91,13 @@ impl Shared {
 pub struct Door {
     shared: Arc<Shared>,
     who: Principal,
+    transport: &'static str,
 }
 
 impl Door {
-    /// A door for `who`.
-    pub const fn new(shared: Arc<Shared>, who: Principal) -> Self {
-        Self { shared, who }
+    /// A door for `who`, who comes over `transport`.
+    pub const fn new(shared: Arc<Shared>, who: Principal, transport: &'static str) -> Self {
+        Self { shared, who, transport }
     }
 
     /// The caller of one request: HTTP requests carry who was let in.
@@ -114,6 +132,7 @@ impl Door {
         tool: &'static Tool,
         given: &Map<String, Value>,
         context: &RequestContext<RoleServer>,
+        line: &Arc<Line>,
     ) -> Reply {
         let who = self.caller(context);
         if !who.may(tool.scope) {
@@ -124,7 +143,11 @@ impl Door {
             Ok(arguments) => arguments,
             Err(error) => return Reply::bad_argument(&error),
         };
+        if let Some(refused) = self.held_back(tool, &who) {
+            return refused;
+        }
         let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
+        line.about(&call);
         match tool.work {
             Work::Look(look) => {
                 let looked = self.shared.workshop.run(move || {
@@ -142,10 +165,34 @@ impl Door {
                 looked.await.unwrap_or_else(|_| cancelled_look())
             }
             Work::Change(change) => match change(&call) {
-                Ok(change) => self.run(tool, &call, change, context).await,
+                Ok(change) => self.run(tool, &call, change, context, line).await,
                 Err(refused) => refused,
             },
         }
+    }
+
+    /// Why nobody may call this now, although the caller might.
+    fn held_back(&self, tool: &Tool, who: &Principal) -> Option<Reply> {
+        if let Some(missing) = self.shared.locked.filter(|_| tool.hints.open_world) {
+            let what = format!("{missing} is missing: {}", missing.purpose());
+            let hint = format!("{}, set {missing} where the server runs and start it again", missing.how_to_get());
+            return Some(Reply::error(Code::Precondition, what, hint));
+        }
+        if !tool.changes() {
+            return None;
+        }
+        let wait = self.shared.pace.take(&who.name).err()?;
+        let seconds = wait.as_secs() + 1;
+        let most = self.shared.ctx.settings.mcp.writes_per_minute;
+        let what = format!("{} asked for more than {most} changes within a minute", who.name);
+        let next = json!({ "not_before_seconds": seconds, "text": format!("call it again in {seconds} s") });
+        let refused = Reply::error(Code::Conflict, what, format!("call it again in {seconds} s"));
+        Some(refused.with("next", next))
+    }
+
+    /// The line of the audit log for one call.
+    fn line(&self, tool: &Tool, given: &Map<String, Value>, context: &RequestContext<RoleServer>) -> Arc<Line> {
+        Line::open(&self.shared, &self.caller(context), self.transport, client(context), tool, given)
     }
 
     async fn run(
@@ -154,16 +201,28 @@ impl Door {
         call: &Call,
         change: Change,
         context: &RequestContext<RoleServer>,
+        line: &Arc<Line>,
     ) -> Reply {
         let Change { queue, asks: _, work } = change;
         let key = format!("{} {} {}", call.who.name, tool.name, call.arguments.canonical());
         let (ctx, who) = (call.ctx.clone(), call.who.clone());
+        let audited = Arc::clone(line);
         let work = Box::new(move |cancel: CancellationToken| {
             let (actor, options) = (ctx.actor.clone(), ctx.options);
-            work(ctx.acting_for(actor, cancel, options))
+            let working = work(ctx.acting_for(actor, cancel, options));
+            async move {
+                let reply = working.await;
+                audited.ended(&reply);
+                drop(audited);
+                reply
+            }
+            .boxed_local()
         });
         match self.shared.runs.submit(Order { tool: tool.name, key, queue, who, work }) {
-            Ok(run) => wait_for(&run, context).await,
+            Ok(run) => {
+                line.ran(&run.id);
+                wait_for(&run, context).await
+            }
             Err(head) => {
                 let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
                 Reply::error(
@@ -206,6 +265,11 @@ async fn wait_for(run: &Run, context: &RequestContext<RoleServer>) -> Reply {
 
 fn cancelled_look() -> Reply {
     Reply::error(Code::Cancelled, "the look was cancelled", "call it again")
+}
+
+/// Name and version of the client program, as it says.
+fn client(context: &RequestContext<RoleServer>) -> String {
+    context.client_info().map(|client| format!("{} {}", client.name, client.version)).unwrap_or_default()
 }
 
 /// A tool as the protocol shows it.
@@ -262,10 +326,22 @@ impl ServerHandler for Door {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let choice = self.choice(&context)?;
-        let unknown = || ErrorData::invalid_params(format!("there is no tool {:?}", request.name), None);
-        let tool = catalog::find(&request.name).filter(|tool| choice.offers(tool)).ok_or_else(unknown)?;
         let given = request.arguments.unwrap_or_default();
-        let reply = self.answer(tool, &given, &context).await;
+        let Some(tool) = catalog::find(&request.name).filter(|tool| choice.offers(tool)) else {
+            self.shared.audit.record(Entry {
+                who: self.caller(&context).name,
+                client: client(&context),
+                transport: self.transport.to_owned(),
+                tool: "(unknown tool)".to_owned(),
+                arguments: Some(digest_of(&given)),
+                outcome: "UNKNOWN_TOOL".to_owned(),
+                ..Entry::default()
+            });
+            return Err(ErrorData::invalid_params(format!("there is no tool {:?}", request.name), None));
+        };
+        let line = self.line(tool, &given, &context);
+        let reply = self.answer(tool, &given, &context, &line).await;
+        line.told(&reply, context.ct.is_cancelled());
         Ok(result(reply).into())
     }
 

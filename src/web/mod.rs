@@ -4,3 +4,5 @@
 
 pub mod guard;
 pub mod health;
+pub mod metrics;
+pub mod protected_resource;

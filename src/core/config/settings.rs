@@ -59,6 +59,8 @@ pub struct Settings {
     pub prow: ProwSettings,
     /// Where replies go when somebody started us from a Slack thread.
     pub slack: SlackSettings,
+    /// The server for AI agents.
+    pub mcp: McpSettings,
     /// Tell what would be done, do nothing.
     pub dry_run: bool,
     /// The sealed settings, when a file was named and its key is there.
@@ -159,6 +161,21 @@ pub struct SlackSettings {
     pub thread: Option<String>,
 }
 
+/// The server for AI agents.
+#[derive(Debug, Clone)]
+pub struct McpSettings {
+    /// Calls that change something, per caller and minute.
+    pub writes_per_minute: u32,
+    /// Which calls the audit log keeps.
+    pub audit: AuditedCalls,
+    /// The issuer of tokens that are accepted beside our own.
+    pub oauth_issuer: Option<String>,
+    /// The address of this server as those tokens name it.
+    pub oauth_audience: Option<String>,
+    /// Where the issuer publishes its keys.
+    pub oauth_jwks_url: Option<String>,
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -217,6 +234,16 @@ impl JiraApi {
             Self::Server => "/rest/api/2",
             Self::Cloud => "/rest/api/3",
         }
+    }
+}
+
+words! {
+    /// Which calls the audit log keeps.
+    AuditedCalls {
+        /// Every one.
+        All = "all",
+        /// Changes, and whatever was refused or failed.
+        Changes = "changes",
     }
 }
 
@@ -288,6 +315,7 @@ impl Settings {
                 channel: sources.optional("slack.channel", "OAR_SLACK_CHANNEL"),
                 thread: sources.optional("slack.thread", "OAR_SLACK_THREAD"),
             },
+            mcp: mcp(&mut sources)?,
             dry_run: sources.switch("run.dry_run", "OAR_DRY_RUN")?,
             sealed,
             credentials,
@@ -376,6 +404,16 @@ fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
         burst: small(sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?),
         calls_per_window: small(sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?),
         window: seconds(sources, "prow.window_s", "OAR_PROW_WINDOW", 3600)?,
+    })
+}
+
+fn mcp(sources: &mut Sources<'_>) -> Result<McpSettings, ConfigError> {
+    Ok(McpSettings {
+        writes_per_minute: small(sources.number("mcp.writes_per_minute", "OAR_MCP_WRITES_PER_MINUTE", 1, 100_000)?),
+        audit: sources.word("mcp.audit", "OAR_MCP_AUDIT", "all or changes")?,
+        oauth_issuer: sources.optional("mcp.oauth.issuer", "OAR_MCP_OAUTH_ISSUER"),
+        oauth_audience: sources.optional("mcp.oauth.audience", "OAR_MCP_OAUTH_AUDIENCE"),
+        oauth_jwks_url: sources.optional("mcp.oauth.jwks_url", "OAR_MCP_OAUTH_JWKS_URL"),
     })
 }
 
