@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::outside::Stream;
@@ -28,7 +29,11 @@ pub enum Verbosity {
 pub type LogClock = Arc<OnceLock<Clock>>;
 
 /// A subscriber that writes to `err`.
-pub fn subscriber(err: Stream, verbosity: Verbosity, clock: LogClock) -> impl Subscriber + Send + Sync {
+pub fn subscriber(
+    err: Stream,
+    verbosity: Verbosity,
+    clock: LogClock,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync {
     let most = match verbosity {
         Verbosity::Quiet => Level::WARN,
         Verbosity::Steps => Level::INFO,

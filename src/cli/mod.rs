@@ -22,9 +22,11 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
+use crate::core::run_logs::RunLogs;
 use args::{Cli, NAMES};
 use exit::Exit;
 use logging::{LogClock, Verbosity};
@@ -105,7 +107,8 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
         _ => Verbosity::Calls,
     };
     let clock = LogClock::default();
-    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone());
+    let runs = RunLogs::stamped_by(clock.clone());
+    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone()).with(runs);
     oar::run(cli, outside, cancel, clock).with_subscriber(subscriber).await
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -16,8 +17,12 @@ use crate::core::error::ErrorClass;
 use crate::mcp::catalog::{self, Choice};
 use crate::mcp::http::{Transports, routes};
 use crate::mcp::server::Shared;
+use crate::web::approval_page;
 use crate::web::guard::{Credential, Guard, behind};
 use crate::web::health;
+
+/// Runs that go on when the server stops may take so long to end by themselves.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server for AI agents.
 #[derive(Debug, Subcommand)]
@@ -101,7 +106,10 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     let shared = Arc::new(shared);
     if args.stdio {
         let local = Principal::new(shared.ctx.actor.clone(), Scope::ALL);
-        return crate::mcp::stdio::serve(&shared, local).await.map(|()| Exit::Done).map_err(|why| {
+        let served = crate::mcp::stdio::serve(&shared, local).await;
+        // Runs outlive whoever asked for them.
+        shared.runs.settle(PATIENCE).await;
+        return served.map(|()| Exit::Done).map_err(|why| {
             Told::new(
                 "the conversation over stdin and stdout ended early",
                 &why,
@@ -126,7 +134,10 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
         clock: shared.ctx.clock.clone(),
     };
     let facts = facts(&shared, args);
-    let router = health::routes(facts).merge(routes(&shared, Transports { legacy_sse: !args.no_legacy_sse }));
+    let (approvals, tokens) = (shared.confirm.approvals.clone(), Tokens::below(&shared.ctx.home));
+    let router = health::routes(facts).merge(approval_page::routes(approvals, tokens, shared.ctx.clock.clone()));
+    let router = router.merge(routes(&shared, Transports { legacy_sse: !args.no_legacy_sse }));
+    shared.confirm.shown_at(&format!("http://{bound}"));
     call.outside.out.line(format!("serving MCP on http://{bound}/mcp"));
     let stop = shared.ctx.cancel.clone();
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -134,9 +145,9 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
         let _ = stream.set_nodelay(true);
     });
     let served = axum::serve(listener, behind(guard, router)).with_graceful_shutdown(stop.cancelled_owned());
-    served
-        .await
-        .map_err(|cause| Told::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal))?;
+    let served = served.await;
+    shared.runs.settle(PATIENCE).await;
+    served.map_err(|cause| Told::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal))?;
     Ok(Exit::Done)
 }
 

@@ -3,6 +3,7 @@
 //! Nothing else moves in; a helper without a name of its own has no home here.
 
 pub mod access;
+pub mod approvals;
 pub mod cache;
 pub mod clients;
 pub mod clock;
@@ -13,4 +14,5 @@ pub mod error;
 pub mod journal;
 pub mod lock;
 pub mod records;
+pub mod run_logs;
 pub mod statebox;

@@ -3,8 +3,10 @@
 use super::error::TaskError;
 use super::request::Verdict;
 use super::run::Run;
+use crate::core::context::Context;
 use crate::core::records;
 use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{ClosedGate, FailReason, Outcome, Which};
 
@@ -59,6 +61,26 @@ pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -
         }
         open @ (Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => open,
     })
+}
+
+/// The build that a person would decide about, and what its record says now.
+///
+/// # Errors
+///
+/// No state file; build data or the record store do not answer.
+pub async fn stands(ctx: &Context, release: &ZStream, which: Which) -> Result<(Option<String>, String), TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let run = Run::observe(ctx, release, state)?;
+    let build = match which {
+        Which::Promoted => Some(release.to_string()),
+        Which::Candidate => candidate(&run).await?,
+    };
+    let Some(build) = build else { return Ok((None, "build data names no candidate build".to_owned())) };
+    let record = records::record(&ctx.repo, &ctx.settings.state.record_branch, &build, ARCH).await?;
+    let registry = records::registry(&ctx.repo, release.minor(), ARCH).await?;
+    let told = words(&acceptance::judge(&build, record.as_deref(), registry.as_deref()));
+    Ok((Some(build), told))
 }
 
 /// What follows from the record and a person's word. A good record needs no word; a word settles all others.

@@ -8,7 +8,7 @@ use crate::core::statebox::error::{StoreError, StoreFault};
 use crate::core::statebox::later::Stored;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
-use crate::domain::state::operation::{AddIssue, Operation, Rejection};
+use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};
 use crate::domain::task::Task;
 
 /// Text and data of an answer.
@@ -52,6 +52,24 @@ pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution:
     let operation = Operation::ResolveIssue { search, resolution, at: ctx.clock.now() };
     let answer = apply(ctx, release, operation, &format!("Resolve issue: {head}")).await?;
     Ok(answer.unwrap_or_else(|| said("the issue is resolved already; nothing to do")))
+}
+
+/// The open blocker that [`resolve`] would close now; nothing when it would close none.
+///
+/// # Errors
+///
+/// No state file, or it cannot be read.
+pub async fn blocker_named(ctx: &Context, release: &ZStream, search: &str) -> Result<Option<Issue>, TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let at = ctx.clock.now();
+    let (search, resolution) = (search.to_owned(), "looked at".to_owned());
+    // Done to a copy: so the search cannot differ from that of the change itself.
+    let Applied::Changed(after) = (Operation::ResolveIssue { search, resolution, at }).apply(&state, at) else {
+        return Ok(None);
+    };
+    let closed: Vec<_> = after.issues().into_iter().filter(|issue| issue.resolved).map(|issue| issue.id).collect();
+    Ok(state.issues().into_iter().find(|issue| issue.is_open_blocker() && closed.contains(&issue.id)))
 }
 
 /// Lists all issues, open ones first.

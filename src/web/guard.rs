@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 
+use super::approval_page;
 use crate::core::access::principal::Principal;
 use crate::core::access::tokens::{Refused, Tokens};
 use crate::core::clock::Clock;
@@ -67,7 +68,7 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
             request.extensions_mut().insert(who);
             next.run(request).await
         }
-        Err(_) if OPEN.contains(&path.as_str()) => next.run(request).await,
+        Err(_) if OPEN.contains(&path.as_str()) || path.starts_with(approval_page::PATH) => next.run(request).await,
         Err(refused) => unauthorized(refused),
     }
 }

@@ -10,7 +10,7 @@ use super::env::Env;
 use super::error::ConfigError;
 use super::sealed::SealedSettings;
 use super::services::Services;
-use super::sources::{FileLayer, Flags, Origin, Row, Sources};
+use super::sources::{FileLayer, Flags, Origin, Row, Sources, bad};
 use crate::core::clients::service::Service;
 
 const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
@@ -54,6 +54,8 @@ pub struct Settings {
     pub prow: ProwSettings,
     /// Where replies go when somebody started us from a Slack thread.
     pub slack: SlackSettings,
+    /// Runs and confirmations of the server for AI agents.
+    pub runs: RunSettings,
     /// Tell what would be done, do nothing.
     pub dry_run: bool,
     /// The sealed settings, when a file was named and its key is there.
@@ -64,6 +66,27 @@ pub struct Settings {
     pub rows: Vec<Row>,
     /// Oddities that do not stop anybody.
     pub warnings: Vec<String>,
+}
+
+/// Runs and confirmations of the server for AI agents.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// A run is told to end after so long.
+    pub time_limit: Duration,
+    /// The same for tools that need another limit, by name.
+    pub time_limits: BTreeMap<String, Duration>,
+    /// A run that was told to end may take so long for it.
+    pub grace: Duration,
+    /// Waiting callers hear of their run at least so often.
+    pub progress: Duration,
+    /// Runs that stay on record.
+    pub keep_runs: usize,
+    /// For how many days.
+    pub keep_days: u32,
+    /// Which tools ask a person, by name; those not named ask always.
+    pub confirm: BTreeMap<String, ConfirmPolicy>,
+    /// Address of the approval page, where people reach it by another name than the server listens on.
+    pub approvals_url: Option<String>,
 }
 
 /// Time-outs and limits of requests.
@@ -253,6 +276,18 @@ words! {
     }
 }
 
+words! {
+    /// Whether a critical tool asks a person.
+    ConfirmPolicy {
+        /// Every time.
+        Always = "always",
+        /// The first time for each release.
+        OncePerRelease = "once_per_release",
+        /// Not at all.
+        Never = "never",
+    }
+}
+
 impl Settings {
     /// Reads everything: flags, environment, settings file, sealed settings, defaults.
     ///
@@ -313,6 +348,7 @@ impl Settings {
                 channel: sources.optional("slack.channel", "OAR_SLACK_CHANNEL"),
                 thread: sources.optional("slack.thread", "OAR_SLACK_THREAD"),
             },
+            runs: runs(&mut sources)?,
             dry_run: sources.switch("run.dry_run", "OAR_DRY_RUN")?,
             sealed,
             credentials,
@@ -433,6 +469,32 @@ fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
         burst: small(sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?),
         calls_per_window: small(sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?),
         window: seconds(sources, "prow.window_s", "OAR_PROW_WINDOW", 3600)?,
+    })
+}
+
+fn runs(sources: &mut Sources<'_>) -> Result<RunSettings, ConfigError> {
+    let mut time_limits = BTreeMap::new();
+    for (tool, text, origin) in sources.table("mcp.runs.time_limits_s") {
+        let limit = text.parse().ok().filter(|limit| (1..=86_400).contains(limit));
+        let key = format!("mcp.runs.time_limits_s.{tool}");
+        let limit = limit.ok_or_else(|| bad(&key, text, origin, "a whole number from 1 to 86400"))?;
+        time_limits.insert(tool, Duration::from_secs(limit));
+    }
+    let mut confirm = BTreeMap::new();
+    for (tool, text, origin) in sources.table("mcp.confirm") {
+        let key = format!("mcp.confirm.{tool}");
+        let policy = text.parse().map_err(|()| bad(&key, text, origin, "always, once_per_release or never"))?;
+        confirm.insert(tool, policy);
+    }
+    Ok(RunSettings {
+        time_limit: seconds(sources, "mcp.runs.time_limit_s", "OAR_MCP_RUNS_TIME_LIMIT", 86_400)?,
+        time_limits,
+        grace: seconds(sources, "mcp.runs.grace_s", "OAR_MCP_RUNS_GRACE", 600)?,
+        progress: seconds(sources, "mcp.runs.progress_s", "OAR_MCP_RUNS_PROGRESS", 20)?,
+        keep_runs: size(sources.number("mcp.runs.keep", "OAR_MCP_RUNS_KEEP", 10, 100_000)?),
+        keep_days: small(sources.number("mcp.runs.keep_days", "OAR_MCP_RUNS_KEEP_DAYS", 1, 3650)?),
+        confirm,
+        approvals_url: sources.optional("mcp.approvals.url", "OAR_MCP_APPROVALS_URL"),
     })
 }
 
