@@ -26,6 +26,7 @@ use crate::core::error::ErrorClass;
 use crate::mcp::catalog::{self, Choice};
 use crate::mcp::http::{Transports, routes};
 use crate::mcp::server::Shared;
+use crate::web::approval_page;
 use crate::web::guard::{Credential, Guard, behind};
 use crate::web::health::{self, Facts, Health};
 use crate::web::metrics::Sample;
@@ -184,7 +185,13 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
     let stop = call.cancel.clone();
     let router = health::routes(health(call, args, shared, ticket))
         .merge(protected_resource::routes(oauth.as_ref()))
+        .merge(approval_page::routes(
+            shared.confirm.approvals.clone(),
+            Tokens::below(&shared.ctx.home),
+            shared.ctx.clock.clone(),
+        ))
         .merge(routes(shared, Transports { legacy_sse: !args.no_legacy_sse }));
+    shared.confirm.shown_at(&format!("http://{bound}"));
     call.outside.out.line(format!("serving MCP on http://{bound}/mcp"));
     // It serves until somebody ends it: there is nothing to wait for.
     if let Some(screen) = call.outside.err.screen() {

@@ -408,7 +408,7 @@ pub struct Ticket {
     /// `valid`, `not_needed`, `no_ticket`, `timeout`, or `error: …`.
     pub status: String,
     /// For how long it is still valid.
-    pub left: Option<Duration>,
+    pub left: Option<std::time::Duration>,
 }
 
 fn ticket_status(trouble: &Kerberos) -> String {

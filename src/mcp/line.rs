@@ -19,6 +19,9 @@ use crate::core::statebox::cas::StateBox;
 /// The outcome of a call whose end nobody saw; its run's file tells more.
 const UNFINISHED: &str = "UNFINISHED";
 
+/// The outcome of a call that put a question to a person.
+const ASKED: &str = "CONFIRMATION_REQUIRED";
+
 /// One line, not yet written.
 #[derive(Debug)]
 pub struct Line {
@@ -92,6 +95,11 @@ impl Line {
         if let Some(run) = reply.body.get("run_id").and_then(Value::as_str) {
             entry.run_id = Some(run.to_owned());
         }
+    }
+
+    /// A person is asked; the caller comes back with the answer, and that is another line.
+    pub fn asked(&self) {
+        self.written().entry.outcome = ASKED.to_owned();
     }
 
     /// What its caller was told; says nothing of a run that goes on without its caller.

@@ -79,6 +79,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The code of an error, as callers read it.
+    pub fn code(&self) -> Option<&str> {
+        self.body.get("error")?.get("code")?.as_str()
+    }
+
     /// Data as callers know it: the text is the same as compact JSON.
     pub fn data(summary: impl Into<String>, data: Value) -> Self {
         let text = data.to_string();

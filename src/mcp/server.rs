@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InputRequiredResult,
+    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
+    ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value, json};
@@ -18,14 +20,16 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Arguments;
 use super::call::Call;
 use super::catalog::{self, Choice};
+use super::confirm::{self, Confirmations, Permit, Settled};
 use super::line::{InFlight, Line};
 use super::reply::{Code, Reply};
-use super::runs::{Order, Run, Runs};
+use super::runs::{Order, Run, Runs, Standing};
 use super::tool::{Change, Tool, Work, output_schema};
-use super::workshop::Workshop;
+use super::workshop::{Lost, Workshop};
 use crate::core::access::audit::{Audit, Entry, digest_of};
 use crate::core::access::pace::Pace;
 use crate::core::access::principal::Principal;
+use crate::core::approvals::Approvals;
 use crate::core::config::credentials::Credential;
 use crate::core::config::settings::AuditedCalls;
 use crate::core::context::Context;
@@ -33,8 +37,11 @@ use crate::core::context::Context;
 /// A look ends after so long; services have their own, shorter limits.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
 
-/// Waiting callers hear of a run at least so often.
-const PROGRESS_EVERY: Duration = Duration::from_secs(15);
+/// Waiting callers hear of new steps at most so often.
+const STEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Characters of a progress message; clients cut longer ones.
+const LONGEST_PROGRESS: usize = 200;
 
 /// What clients tell their model about the server; they cut at 2 kB.
 const INSTRUCTIONS: &str = "\
@@ -54,6 +61,8 @@ pub struct Shared {
     pub choice: Choice,
     /// Runs of this process.
     pub runs: Arc<Runs>,
+    /// What people confirm.
+    pub confirm: Confirmations,
     /// Where calls are carried out.
     pub workshop: Workshop,
     /// Hosts whose pasted addresses are understood.
@@ -76,13 +85,28 @@ impl Shared {
     /// The system gives no thread.
     pub fn new(ctx: Context, choice: Choice) -> std::io::Result<Self> {
         let workshop = Workshop::open()?;
-        let runs = Arc::new(Runs::new(&ctx.home, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone()));
+        let settings = &ctx.settings.runs;
+        let runs = Runs::new(&ctx.home, settings.into(), ctx.clock.clone(), workshop.clone(), ctx.cancel.clone());
+        let confirm = Confirmations::new(Approvals::below(&ctx.home), settings.approvals_url.clone())?;
         let hosts = ctx.settings.services.hosts();
         let mcp = &ctx.settings.mcp;
         let audit = Audit::below(&ctx.home, ctx.clock.clone(), mcp.audit == AuditedCalls::All);
+        let log = audit.clone();
+        confirm.approvals.witnessed_by(Arc::new(move |noted| {
+            log.record(Entry {
+                who: noted.who.to_owned(),
+                tool: noted.tool.to_owned(),
+                release: Some(noted.queue.to_owned()),
+                confirmation: Some(json!({ "what": noted.what, "text": noted.text })),
+                outcome: noted.what.to_ascii_uppercase(),
+                ..Entry::default()
+            });
+        }));
         let pace = Pace::new(mcp.writes_per_minute);
         let locked = ctx.missing_for_all().into_iter().find(|missing| *missing == Credential::GithubToken);
-        Ok(Self { ctx, choice, runs, workshop, hosts, audit, pace, in_flight: InFlight::default(), locked })
+        let runs = Arc::new(runs);
+        let in_flight = InFlight::default();
+        Ok(Self { ctx, choice, runs, confirm, workshop, hosts, audit, pace, in_flight, locked })
     }
 }
 
@@ -130,43 +154,31 @@ impl Door {
     async fn answer(
         &self,
         tool: &'static Tool,
-        given: &Map<String, Value>,
+        request: &CallToolRequestParams,
         context: &RequestContext<RoleServer>,
         line: &Arc<Line>,
-    ) -> Reply {
+    ) -> Result<Reply, InputRequiredResult> {
         let who = self.caller(context);
         if !who.may(tool.scope) {
             let hint = format!("ask for a token with scope {}", tool.scope);
-            return Reply::error(Code::Denied, format!("{} may not call {}", who.name, tool.name), hint);
+            return Ok(Reply::error(Code::Denied, format!("{} may not call {}", who.name, tool.name), hint));
         }
+        let nothing = Map::new();
+        let given = request.arguments.as_ref().unwrap_or(&nothing);
         let arguments = match Arguments::read(tool.params, given, &self.shared.hosts) {
             Ok(arguments) => arguments,
-            Err(error) => return Reply::bad_argument(&error),
+            Err(error) => return Ok(Reply::bad_argument(&error)),
         };
         if let Some(refused) = self.held_back(tool, &who) {
-            return refused;
+            return Ok(refused);
         }
         let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
         line.about(&call);
         match tool.work {
-            Work::Look(look) => {
-                let looked = self.shared.workshop.run(move || {
-                    async move {
-                        let ended = call.ctx.cancel.clone();
-                        tokio::select! {
-                            ended = tokio::time::timeout(LONGEST_LOOK, look(call)) => ended.unwrap_or_else(|_| {
-                                Reply::error(Code::Timeout, "the look took too long", "call it again in a minute")
-                            }),
-                            () = ended.cancelled() => cancelled_look(),
-                        }
-                    }
-                    .boxed_local()
-                });
-                looked.await.unwrap_or_else(|_| cancelled_look())
-            }
+            Work::Look(look) => Ok(self.look(call, look).await),
             Work::Change(change) => match change(&call) {
-                Ok(change) => self.run(tool, &call, change, context, line).await,
-                Err(refused) => refused,
+                Ok(change) => self.change(tool, &call, change, (request, context), line).await,
+                Err(refused) => Ok(refused),
             },
         }
     }
@@ -195,72 +207,134 @@ impl Door {
         Line::open(&self.shared, &self.caller(context), self.transport, client(context), tool, given)
     }
 
-    async fn run(
+    async fn look(&self, call: Call, look: fn(Call) -> LocalBoxFuture<'static, Reply>) -> Reply {
+        let looked = self.shared.workshop.run(move || {
+            async move {
+                let ended = call.ctx.cancel.clone();
+                tokio::select! {
+                    ended = tokio::time::timeout(LONGEST_LOOK, look(call)) => ended.unwrap_or_else(|_| {
+                        Reply::error(Code::Timeout, "the look took too long", "call it again in a minute")
+                    }),
+                    () = ended.cancelled() => cancelled_look(),
+                }
+            }
+            .boxed_local()
+        });
+        looked.await.unwrap_or_else(|lost| match lost {
+            Lost::Closed => cancelled_look(),
+            Lost::Panicked => Reply::error(Code::Internal, lost.to_string(), "report it as a bug"),
+        })
+    }
+
+    /// Asks whom it has to ask, then lets the change run.
+    async fn change(
         &self,
         tool: &'static Tool,
         call: &Call,
         change: Change,
-        context: &RequestContext<RoleServer>,
+        (request, context): (&CallToolRequestParams, &RequestContext<RoleServer>),
         line: &Arc<Line>,
-    ) -> Reply {
-        let Change { queue, asks: _, work } = change;
-        let key = format!("{} {} {}", call.who.name, tool.name, call.arguments.canonical());
+    ) -> Result<Reply, InputRequiredResult> {
+        let Change { queue, asks, work } = change;
+        let arguments = call.arguments.canonical();
+        let key = format!("{} {} {arguments}", call.who.name, tool.name);
+        // What was confirmed and runs need not be confirmed again to hear of it.
+        if let Some(run) = self.shared.runs.joinable(&key) {
+            line.ran(&run.id);
+            return Ok(self.wait_for(&run, context).await);
+        }
+        let permit = match &asks {
+            None => Permit::default(),
+            Some(asks) => match confirm::settle(&self.shared, tool, call, (asks, &queue), request, context).await {
+                Settled::Go(permit) => permit,
+                Settled::Ask(question) => return Err(question),
+                Settled::No(refused) => return Ok(refused),
+            },
+        };
         let (ctx, who) = (call.ctx.clone(), call.who.clone());
+        let confirmed = permit.evidence.clone();
         let audited = Arc::clone(line);
         let work = Box::new(move |cancel: CancellationToken| {
-            let (actor, options) = (ctx.actor.clone(), ctx.options);
-            let working = work(ctx.acting_for(actor, cancel, options));
+            let (mut actor, options) = (ctx.actor.clone(), ctx.options);
+            if let Some(evidence) = &permit.evidence {
+                actor = format!("{actor}, confirmed by {}", evidence.who);
+            }
+            let ctx = ctx.acting_for(actor, cancel, options);
             async move {
-                let reply = working.await;
+                let reply = match confirm::still(permit, asks, ctx.clone()).await {
+                    Ok(()) => work(ctx).await,
+                    Err(refused) => refused,
+                };
                 audited.ended(&reply);
                 drop(audited);
                 reply
             }
             .boxed_local()
         });
-        match self.shared.runs.submit(Order { tool: tool.name, key, queue, who, work }) {
+        let order = Order { tool: tool.name, key, queue, who, arguments, confirmed, work };
+        Ok(match self.shared.runs.submit(order) {
             Ok(run) => {
                 line.ran(&run.id);
-                wait_for(&run, context).await
+                self.wait_for(&run, context).await
             }
             Err(head) => {
                 let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
-                Reply::error(
-                    Code::Conflict,
-                    what,
-                    format!("call oar_get_run with {} and come back when it ended", head.id),
-                )
-                .with("run_id", json!(head.id))
+                let hint = format!("call oar_get_run with {} and come back when it ended", head.id);
+                Reply::error(Code::Conflict, what, hint).with("run_id", json!(head.id))
             }
-        }
+        })
     }
-}
 
-/// Waits for `run`, telling the caller now and then that it goes on. A caller who leaves ends nothing.
-async fn wait_for(run: &Run, context: &RequestContext<RoleServer>) -> Reply {
-    let ended = run.ended();
-    tokio::pin!(ended);
-    let token = context.meta.get_progress_token();
-    let mut step = 0.0;
-    loop {
-        tokio::select! {
-            reply = &mut ended => return reply,
-            () = context.ct.cancelled() => {
-                let hint = format!("oar_get_run with {} tells how it ended; oar_cancel_run ends it", run.id);
-                return Reply::error(Code::Cancelled, format!("nobody waits for run {} any more; it goes on", run.id), hint)
-                    .with("run_id", json!(run.id));
-            }
-            () = tokio::time::sleep(PROGRESS_EVERY) => {
-                step += 1.0;
-                if let Some(token) = &token {
-                    let told = ProgressNotificationParam::new(token.clone(), step)
-                        .with_message(format!("{} of {} goes on (run {})", run.tool, run.queue, run.id));
+    /// Waits for `run`, telling the caller its steps, and now and then that it goes on. A caller who leaves
+    /// ends nothing.
+    async fn wait_for(&self, run: &Run, context: &RequestContext<RoleServer>) -> Reply {
+        let every = self.shared.ctx.settings.runs.progress;
+        let ended = run.ended();
+        tokio::pin!(ended);
+        let token = context.meta.get_progress_token();
+        let mut steps = run.steps();
+        let mut told = 0.0;
+        loop {
+            let news = async {
+                // Not each of many quick steps.
+                let _ = tokio::time::timeout(STEP_EVERY, std::future::pending::<()>()).await;
+                let more = match &mut steps {
+                    Some(steps) => steps.changed().await.is_ok(),
+                    None => false,
+                };
+                if !more {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                reply = &mut ended => return reply,
+                () = context.ct.cancelled() => {
+                    let what = format!("nobody waits for run {} any more; it goes on", run.id);
+                    let hint = format!("oar_get_run with {} tells how it ended; oar_cancel_run ends it", run.id);
+                    return Reply::error(Code::Cancelled, what, hint).with("run_id", json!(run.id));
+                }
+                _ = tokio::time::timeout(every, news) => {
+                    told += 1.0;
+                    let Some(token) = &token else { continue };
+                    let step = steps.as_ref().map(|steps| steps.borrow().clone()).unwrap_or_default();
+                    let message = progress(run, &step);
+                    let told = ProgressNotificationParam::new(token.clone(), told).with_message(message);
                     // A caller who cannot be told has left; the next round sees it.
                     let _ = context.peer.notify_progress(told).await;
                 }
             }
         }
     }
+}
+
+/// What a waiting caller hears.
+fn progress(run: &Run, step: &str) -> String {
+    let standing = match (run.standing(), step) {
+        (Standing::Queued, _) => "waits for its turn".to_owned(),
+        (Standing::Running | Standing::Ended(_), "") => "goes on".to_owned(),
+        (Standing::Running | Standing::Ended(_), step) => step.to_owned(),
+    };
+    format!("{} {}: {standing} (run {})", run.queue, run.tool, run.id).chars().take(LONGEST_PROGRESS).collect()
 }
 
 fn cancelled_look() -> Reply {
@@ -326,23 +400,31 @@ impl ServerHandler for Door {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let choice = self.choice(&context)?;
-        let given = request.arguments.unwrap_or_default();
+        let nothing = Map::new();
+        let given = request.arguments.as_ref().unwrap_or(&nothing);
         let Some(tool) = catalog::find(&request.name).filter(|tool| choice.offers(tool)) else {
             self.shared.audit.record(Entry {
                 who: self.caller(&context).name,
                 client: client(&context),
                 transport: self.transport.to_owned(),
                 tool: "(unknown tool)".to_owned(),
-                arguments: Some(digest_of(&given)),
+                arguments: Some(digest_of(given)),
                 outcome: "UNKNOWN_TOOL".to_owned(),
                 ..Entry::default()
             });
             return Err(ErrorData::invalid_params(format!("there is no tool {:?}", request.name), None));
         };
-        let line = self.line(tool, &given, &context);
-        let reply = self.answer(tool, &given, &context, &line).await;
-        line.told(&reply, context.ct.is_cancelled());
-        Ok(result(reply).into())
+        let line = self.line(tool, given, &context);
+        Ok(match self.answer(tool, &request, &context, &line).await {
+            Ok(reply) => {
+                line.told(&reply, context.ct.is_cancelled());
+                result(reply).into()
+            }
+            Err(question) => {
+                line.asked();
+                question.into()
+            }
+        })
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {

@@ -1,5 +1,7 @@
 //! What a tool is: one row of the catalog.
 
+use std::sync::Arc;
+
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
@@ -160,13 +162,19 @@ pub struct Change {
 }
 
 /// Finds out what a person has to confirm; nothing when it turns out to be harmless.
-pub type Asks = Box<dyn FnOnce(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send>;
+///
+/// Asked twice: when the call comes in, and when its turn comes, because the facts must be the same.
+pub type Asks = Arc<dyn Fn(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + Sync>;
 
 /// What a person is asked before something ships.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// What would be done, to what, and what cannot be undone; for people, one fact a line.
     pub plan: String,
+    /// What stays the same while the confirmed work goes on in further calls; nothing when each asks anew.
+    pub covers: Option<String>,
+    /// Is this such a further call?
+    pub goes_on: bool,
     /// Has the person to say why?
     pub needs_reason: bool,
 }
@@ -184,9 +192,9 @@ impl Change {
     #[must_use]
     pub fn asking(
         self,
-        asks: impl FnOnce(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + 'static,
+        asks: impl Fn(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + Sync + 'static,
     ) -> Self {
-        Self { asks: Some(Box::new(asks)), ..self }
+        Self { asks: Some(Arc::new(asks)), ..self }
     }
 }
 

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 
+use super::approval_page;
 use super::protected_resource;
 use crate::core::access::audit::{Audit, Entry};
 use crate::core::access::oauth::{self, Resource};
@@ -95,7 +96,7 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
         Ok(who) => {
             request.extensions_mut().insert(who);
         }
-        Err(_) if speaks_to_all => {}
+        Err(_) if speaks_to_all || path.starts_with(approval_page::PATH) => {}
         Err(refusal) => return guard.refuse(&request, refusal),
     }
     request.headers_mut().remove(header::AUTHORIZATION);

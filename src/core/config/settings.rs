@@ -1,5 +1,6 @@
 //! All settings of one run, read once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::error::ConfigError;
 use super::http::HttpSettings;
 use super::sealed::SealedSettings;
 use super::services::Services;
-use super::sources::{FileLayer, Flags, Origin, Row, Sources};
+use super::sources::{FileLayer, Flags, Origin, Row, Sources, bad};
 use crate::domain::acceptance::AcceptancePolicy;
 use crate::domain::stage::StagePolicy;
 
@@ -61,6 +62,8 @@ pub struct Settings {
     pub slack: SlackSettings,
     /// The server for AI agents.
     pub mcp: McpSettings,
+    /// Runs and confirmations of the server for AI agents.
+    pub runs: RunSettings,
     /// Tell what would be done, do nothing.
     pub dry_run: bool,
     /// The sealed settings, when a file was named and its key is there.
@@ -71,6 +74,27 @@ pub struct Settings {
     pub rows: Vec<Row>,
     /// Oddities that do not stop anybody.
     pub warnings: Vec<String>,
+}
+
+/// Runs and confirmations of the server for AI agents.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// A run is told to end after so long.
+    pub time_limit: Duration,
+    /// The same for tools that need another limit, by name.
+    pub time_limits: BTreeMap<String, Duration>,
+    /// A run that was told to end may take so long for it.
+    pub grace: Duration,
+    /// Waiting callers hear of their run at least so often.
+    pub progress: Duration,
+    /// Runs that stay on record.
+    pub keep_runs: usize,
+    /// For how many days.
+    pub keep_days: u32,
+    /// Which tools ask a person, by name; those not named ask always.
+    pub confirm: BTreeMap<String, ConfirmPolicy>,
+    /// Address of the approval page, where people reach it by another name than the server listens on.
+    pub approvals_url: Option<String>,
 }
 
 /// Which Jira we talk to.
@@ -247,6 +271,18 @@ words! {
     }
 }
 
+words! {
+    /// Whether a critical tool asks a person.
+    ConfirmPolicy {
+        /// Every time.
+        Always = "always",
+        /// The first time for each release.
+        OncePerRelease = "once_per_release",
+        /// Not at all.
+        Never = "never",
+    }
+}
+
 impl Settings {
     /// Reads everything: flags, environment, settings file, sealed settings, defaults.
     ///
@@ -316,6 +352,7 @@ impl Settings {
                 thread: sources.optional("slack.thread", "OAR_SLACK_THREAD"),
             },
             mcp: mcp(&mut sources)?,
+            runs: runs(&mut sources)?,
             dry_run: sources.switch("run.dry_run", "OAR_DRY_RUN")?,
             sealed,
             credentials,
@@ -414,6 +451,32 @@ fn mcp(sources: &mut Sources<'_>) -> Result<McpSettings, ConfigError> {
         oauth_issuer: sources.optional("mcp.oauth.issuer", "OAR_MCP_OAUTH_ISSUER"),
         oauth_audience: sources.optional("mcp.oauth.audience", "OAR_MCP_OAUTH_AUDIENCE"),
         oauth_jwks_url: sources.optional("mcp.oauth.jwks_url", "OAR_MCP_OAUTH_JWKS_URL"),
+    })
+}
+
+fn runs(sources: &mut Sources<'_>) -> Result<RunSettings, ConfigError> {
+    let mut time_limits = BTreeMap::new();
+    for (tool, text, origin) in sources.table("mcp.runs.time_limits_s") {
+        let limit = text.parse().ok().filter(|limit| (1..=86_400).contains(limit));
+        let key = format!("mcp.runs.time_limits_s.{tool}");
+        let limit = limit.ok_or_else(|| bad(&key, text, origin, "a whole number from 1 to 86400"))?;
+        time_limits.insert(tool, Duration::from_secs(limit));
+    }
+    let mut confirm = BTreeMap::new();
+    for (tool, text, origin) in sources.table("mcp.confirm") {
+        let key = format!("mcp.confirm.{tool}");
+        let policy = text.parse().map_err(|()| bad(&key, text, origin, "always, once_per_release or never"))?;
+        confirm.insert(tool, policy);
+    }
+    Ok(RunSettings {
+        time_limit: seconds(sources, "mcp.runs.time_limit_s", "OAR_MCP_RUNS_TIME_LIMIT", 86_400)?,
+        time_limits,
+        grace: seconds(sources, "mcp.runs.grace_s", "OAR_MCP_RUNS_GRACE", 600)?,
+        progress: seconds(sources, "mcp.runs.progress_s", "OAR_MCP_RUNS_PROGRESS", 20)?,
+        keep_runs: size(sources.number("mcp.runs.keep", "OAR_MCP_RUNS_KEEP", 10, 100_000)?),
+        keep_days: small(sources.number("mcp.runs.keep_days", "OAR_MCP_RUNS_KEEP_DAYS", 1, 3650)?),
+        confirm,
+        approvals_url: sources.optional("mcp.approvals.url", "OAR_MCP_APPROVALS_URL"),
     })
 }
 

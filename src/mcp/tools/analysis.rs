@@ -1,9 +1,12 @@
 //! Judging test results.
 
+use futures::FutureExt as _;
+
 use crate::core::access::principal::Scope;
 use crate::domain::task::Which;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, Mark, Tool, Toolset, Work};
 use crate::operators::request::Verdict;
@@ -40,5 +43,12 @@ fn analyze(call: &Call) -> Result<Change, Reply> {
         }
         (None, _) => None,
     };
-    super::tasks::analyze(call, which, decide)
+    let (release, word) = (call.release()?, decide.clone());
+    let change = super::tasks::analyze(call, which, decide)?;
+    Ok(match word {
+        Some(word) => {
+            change.asking(move |ctx| questions::deciding(ctx, release.clone(), which, word.clone()).boxed_local())
+        }
+        None => change,
+    })
 }

@@ -9,6 +9,7 @@ use crate::core::access::principal::Scope;
 use crate::domain::task::Task;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, LOOKS, Mark, Tool, Toolset, Work};
 use crate::operators::issues;
@@ -150,7 +151,7 @@ fn add(call: &Call) -> Result<Change, Reply> {
     Ok(Change::new(release.to_string(), move |ctx| {
         async move {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
-                Ok(told) => said(&release.to_string(), told),
+                Ok(told) => answered(&release.to_string(), told),
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error),
             }
         }
@@ -163,20 +164,20 @@ fn resolve(call: &Call) -> Result<Change, Reply> {
     let given = &call.arguments;
     let issue = given.text("issue").unwrap_or_default().to_owned();
     let resolution = given.text("resolution").unwrap_or_default().to_owned();
-    let (asked, wanted) = (release.clone(), issue.clone());
+    let (asked, wanted, said) = (release.clone(), issue.clone(), resolution.clone());
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
-                Ok(told) => said(&release.to_string(), told),
+                Ok(told) => answered(&release.to_string(), told),
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error),
             }
         }
         .boxed_local()
     });
-    Ok(change.asking(move |ctx| crate::mcp::confirm::resolving(ctx, asked, wanted).boxed_local()))
+    Ok(change.asking(move |ctx| questions::resolving(ctx, asked.clone(), wanted.clone(), said.clone()).boxed_local()))
 }
 
-fn said(release: &str, told: issues::Answer) -> Reply {
+fn answered(release: &str, told: issues::Answer) -> Reply {
     let summary = told.text.lines().next().unwrap_or_default().to_owned();
     let changed = told.json.get("issues").is_some();
     Reply::changed(summary, changed, told.json).with("release", json!(release))

@@ -1,5 +1,7 @@
 //! Tasks of a release: each starts something or looks how it goes, and records what it found out.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use serde_json::{Value, json};
 
@@ -9,6 +11,7 @@ use crate::domain::release::ZStream;
 use crate::domain::task::{Outcome, Task, TaskStatus, Which};
 use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
 use crate::mcp::call::Call;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
 use crate::operators::request::{TaskRequest, Verdict};
@@ -228,7 +231,7 @@ fn approve(call: &Call) -> Result<Change, Reply> {
     let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
     let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None })?;
-    Ok(change.asking(move |ctx| super::super::confirm::approval(ctx, release).boxed_local()))
+    Ok(change.asking(move |ctx| questions::approval(ctx, release.clone(), ignore_release_date).boxed_local()))
 }
 
 fn by_hand(call: &Call) -> Result<Change, Reply> {
@@ -239,7 +242,7 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
     };
     let reason = given.text("result").map(str::to_owned);
     let wish = operators::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
-    let asked = release.clone();
+    let (asked, said, runs) = (release.clone(), reason.clone(), Arc::clone(&call.shared.runs));
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
             match operators::update_task_status::run(&ctx, &release, wish).await {
@@ -264,7 +267,9 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
         }
         .boxed_local()
     });
-    Ok(change.asking(move |ctx| super::super::confirm::by_hand(ctx, asked, task, status).boxed_local()))
+    Ok(change.asking(move |ctx| {
+        questions::by_hand(ctx, Arc::clone(&runs), asked.clone(), task, status, said.clone()).boxed_local()
+    }))
 }
 
 fn unsupported(call: &Call) -> Result<Change, Reply> {

@@ -107,7 +107,7 @@ async fn pages_of_strangers_and_callers_without_a_good_token_change_nothing_and_
 async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
     let town = Town::created().await;
     let reader = token(&town, "reader", &[Scope::Read]);
-    let served = Served::with(town, &["--toolsets", "all"], Some(reader), |_| {}).await;
+    let served = Served::after(town, &["--toolsets", "all"], Some(reader), |_| {}).await;
     let before = world(&served);
     let cases = [
         ("oar_push_to_cdn_staging", json!({ "release": RELEASE }), "DENIED"),
@@ -247,7 +247,7 @@ async fn without_its_variables_the_server_starts_only_when_told_and_says_what_is
     let told = crate::real_program::Told::of(&output).exits(6);
     assert!(told.err.contains("GITHUB_TOKEN") && told.err.contains("OAR_JWK"), "{}", told.err);
 
-    let served = Served::with(town, &["--allow-degraded"], None, |command| {
+    let served = Served::after(town, &["--allow-degraded"], None, |command| {
         command.env_remove("GITHUB_TOKEN").env_remove("JENKINS_TOKEN");
     })
     .await;
@@ -271,7 +271,7 @@ async fn without_its_variables_the_server_starts_only_when_told_and_says_what_is
 #[tokio::test]
 async fn a_tool_whose_own_variables_are_missing_names_them() {
     let town = Town::created().await;
-    let served = Served::with(town, &[], None, |command| {
+    let served = Served::after(town, &[], None, |command| {
         command.env_remove("GITLAB_TOKEN");
     })
     .await;
@@ -374,7 +374,7 @@ async fn a_token_of_the_oauth_server_comes_in_and_goes_nowhere_else() {
     let text = format!("[mcp.oauth]\nissuer = '{0}'\naudience = '{AUDIENCE}'\njwks_url = '{0}/keys'\n", issuer.address);
     std::fs::write(&settings, text).expect("a file");
     let (settings, good) = (settings.display().to_string(), issuer.token(AUDIENCE, "release:read openid"));
-    let served = Served::with(town, &["--auth", "oauth", "--settings", &settings], Some(good.clone()), |_| {}).await;
+    let served = Served::after(town, &["--auth", "oauth", "--settings", &settings], Some(good.clone()), |_| {}).await;
 
     let told = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
     assert_eq!(told["isError"], false, "{told}");

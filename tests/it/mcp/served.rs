@@ -26,11 +26,19 @@ impl Served {
 
     /// The same in front of `town`.
     pub(super) async fn before(town: Town, args: &[&str]) -> Self {
-        Self::with(town, args, None, |_| {}).await
+        Self::with(town, args, &[], None).await
+    }
+
+    /// The same with more variables; `token` is one that an earlier server made there.
+    pub(super) async fn with(town: Town, args: &[&str], env: &[(&str, &str)], token: Option<&str>) -> Self {
+        let more = |command: &mut Command| {
+            command.envs(env.iter().copied());
+        };
+        Self::after(town, args, token.map(str::to_owned), more).await
     }
 
     /// The same after `change` of the command; a known `token` is used instead of the one of the first start.
-    pub(super) async fn with(
+    pub(super) async fn after(
         town: Town,
         args: &[&str],
         token: Option<String>,
@@ -70,6 +78,19 @@ impl Served {
         let mut served = Self { town, base, token, http, child, session: String::new() };
         served.session = served.initialize().await;
         served
+    }
+
+    /// Ends the server as a crash would; what it left stays.
+    pub(super) async fn killed(mut self) -> (Town, String) {
+        self.child.kill().await.expect("it still runs");
+        (self.town, self.token)
+    }
+
+    /// Tells the server to stop, as systemd would.
+    pub(super) fn terminate(&self) {
+        let id = i32::try_from(self.child.id().expect("it still runs")).expect("a process id");
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it still runs");
     }
 
     /// A POST to `/mcp` with `message`, with the usual headers; `more` adds or replaces some.
