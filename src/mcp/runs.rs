@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::reply::{Code, Reply};
 use super::workshop::Workshop;
-use crate::core::access::principal::Principal;
+use crate::core::access::principal::{Principal, Scope};
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 
@@ -171,6 +171,13 @@ impl Runs {
     /// The run of an id, when this process knows it.
     pub fn get(&self, id: &str) -> Option<Arc<Run>> {
         self.book().runs.get(id).cloned()
+    }
+
+    /// Ids of the runs that `who` may see, newest first.
+    pub fn ids_of(&self, who: &Principal) -> Vec<String> {
+        let book = self.book();
+        let runs = book.runs.values().rev();
+        runs.filter(|run| run.owner == who.name || who.may(Scope::Admin)).map(|run| run.id.clone()).collect()
     }
 
     /// Runs that have not ended: running and waiting ones.

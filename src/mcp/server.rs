@@ -1,15 +1,18 @@
 //! The protocol: one handler for all transports and revisions.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ContentBlock,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value, json};
@@ -18,15 +21,21 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Arguments;
 use super::call::Call;
 use super::catalog::{self, Choice};
+use super::prompts;
 use super::reply::{Code, Reply};
+use super::resources::{self, Answers};
 use super::runs::{Order, Run, Runs};
 use super::tool::{Change, Tool, Work, output_schema};
 use super::workshop::Workshop;
-use crate::core::access::principal::Principal;
+use crate::core::access::principal::{Principal, Scope};
+use crate::core::config_store::ConfigStore;
 use crate::core::context::Context;
 
 /// A look ends after so long; services have their own, shorter limits.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
+
+/// Choices whose list of tools is kept.
+const MOST_LISTS: usize = 64;
 
 /// Waiting callers hear of a run at least so often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(15);
@@ -53,6 +62,11 @@ pub struct Shared {
     pub workshop: Workshop,
     /// Hosts whose pasted addresses are understood.
     pub hosts: Vec<String>,
+    /// What build data says, kept in memory.
+    pub store: ConfigStore,
+    /// Answers that were too large for one message.
+    pub answers: Answers,
+    lists: Mutex<HashMap<Choice, Vec<rmcp::model::Tool>>>,
 }
 
 impl Shared {
@@ -65,7 +79,25 @@ impl Shared {
         let workshop = Workshop::open()?;
         let runs = Arc::new(Runs::new(&ctx.home, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone()));
         let hosts = ctx.settings.services.hosts();
-        Ok(Self { ctx, choice, runs, workshop, hosts })
+        let (store, answers) = (ConfigStore::new(ctx.clock.clone()), Answers::default());
+        Ok(Self { ctx, choice, runs, workshop, hosts, store, answers, lists: Mutex::default() })
+    }
+}
+
+impl Shared {
+    /// The tools of `choice` as the protocol shows them; made once for each choice.
+    fn list(&self, choice: &Choice) -> Vec<rmcp::model::Tool> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.get(choice) {
+            return list.clone();
+        }
+        let list: Vec<_> = catalog::all().filter(|tool| choice.offers(tool)).map(shown).collect();
+        // Headers make choices: whoever invents many gets a slower answer, not our memory.
+        if lists.len() >= MOST_LISTS {
+            lists.clear();
+        }
+        lists.insert(choice.clone(), list.clone());
+        list
     }
 }
 
@@ -109,6 +141,16 @@ impl Door {
         Ok(choice)
     }
 
+    /// A call that only reads, in the name of the caller.
+    fn reading(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {
+        let who = self.caller(context);
+        if !who.may(Scope::Read) {
+            let what = format!("{} may not read; ask for a token with scope {}", who.name, Scope::Read);
+            return Err(ErrorData::invalid_request(what, None));
+        }
+        Ok(Call::new(Arc::clone(&self.shared), who, Arguments::default(), context.ct.child_token()))
+    }
+
     async fn answer(
         &self,
         tool: &'static Tool,
@@ -125,8 +167,11 @@ impl Door {
             Err(error) => return Reply::bad_argument(&error),
         };
         let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
+        if let Some(known) = if let Work::Known(known, _) = tool.work { known(&call) } else { None } {
+            return known;
+        }
         match tool.work {
-            Work::Look(look) => {
+            Work::Look(look) | Work::Known(_, look) => {
                 let looked = self.shared.workshop.run(move || {
                     async move {
                         let ended = call.ctx.cancel.clone();
@@ -236,7 +281,12 @@ fn result(reply: Reply) -> CallToolResult {
 
 impl ServerHandler for Door {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(
                 Implementation::new("release-tests", env!("CARGO_PKG_VERSION"))
@@ -252,8 +302,7 @@ impl ServerHandler for Door {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let choice = self.choice(&context)?;
-        let tools = catalog::all().filter(|tool| choice.offers(tool)).map(shown).collect();
-        Ok(ListToolsResult::with_all_items(tools))
+        Ok(ListToolsResult::with_all_items(self.shared.list(&choice)))
     }
 
     async fn call_tool(
@@ -266,7 +315,59 @@ impl ServerHandler for Door {
         let tool = catalog::find(&request.name).filter(|tool| choice.offers(tool)).ok_or_else(unknown)?;
         let given = request.arguments.unwrap_or_default();
         let reply = self.answer(tool, &given, &context).await;
+        let reply = reply.fitting(|whole| self.shared.answers.keep(&self.caller(&context).name, whole));
         Ok(result(reply).into())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let call = self.reading(&context)?;
+        Ok(resources::list(call).await)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let call = self.reading(&context)?;
+        Ok(resources::read(call, request.uri).await?.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::list()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompts::get(&request.name, &request.arguments.unwrap_or_default(), &self.shared.hosts)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let call = self.reading(&context)?;
+        resources::complete(call, request).await
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {

@@ -6,7 +6,8 @@ use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
 
-const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
+/// Architectures of builds.
+pub const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
 const ARCH: Param = optional("arch", Kind::Choice(&ARCHES), "Architecture; amd64 when not given");
 const MINOR: Param = required("release", Kind::Minor, "Minor X.Y, e.g. 4.20");
 const BUILD: Param = required("build", Kind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
