@@ -7,6 +7,7 @@ pub mod config;
 pub mod drive;
 pub mod exit;
 pub mod logging;
+pub mod mcp_install;
 pub mod oar;
 pub mod outside;
 pub mod rehearse;

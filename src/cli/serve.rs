@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::exit::Exit;
+use super::mcp_install::{self, InstallArgs, SlashCommand};
 use super::oar::Call;
 use super::render::Told;
 use crate::core::access::principal::{Principal, Scope};
@@ -26,6 +27,8 @@ pub enum McpCommand {
     Serve(Box<ServeArgs>),
     /// List the tools
     Tools,
+    /// Tell a client where the server is, and give it our prompts as slash commands
+    Install(InstallArgs),
 }
 
 /// How to serve.
@@ -79,6 +82,7 @@ pub enum AuthMode {
 pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> {
     match command {
         McpCommand::Serve(args) => serve(call, &args).await,
+        McpCommand::Install(args) => mcp_install::run(call, &args, &slash_commands()),
         McpCommand::Tools => {
             let lines: Vec<_> = catalog::all()
                 .map(|tool| format!("{:<36} {:<9} {}", tool.name, tool.toolset.name(), tool.title))
@@ -90,6 +94,16 @@ pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> 
             Ok(Exit::Done)
         }
     }
+}
+
+fn slash_commands() -> Vec<SlashCommand> {
+    let command = |(name, about, arguments, text): (&str, &str, Vec<&str>, &str)| SlashCommand {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        arguments: arguments.into_iter().map(str::to_owned).collect(),
+        text: text.to_owned(),
+    };
+    crate::mcp::prompts::texts().map(command).collect()
 }
 
 async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {

@@ -42,6 +42,8 @@ pub enum Kind {
     Names(usize),
     /// One of these.
     Choice(&'static [&'static str]),
+    /// One of these, with what counts when it is not given.
+    ChoiceOr(&'static [&'static str], &'static str),
     /// Yes or no, with what counts when it is not given.
     Flag(bool),
     /// A whole number within bounds, with what counts when it is not given.
@@ -132,6 +134,7 @@ fn property(param: &Param) -> Value {
         Kind::Date => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
         Kind::Text(most) | Kind::Names(most) => json!({ "type": "string", "maxLength": most }),
         Kind::Choice(choices) => json!({ "type": "string", "enum": choices }),
+        Kind::ChoiceOr(choices, usual) => json!({ "type": "string", "enum": choices, "default": usual }),
         Kind::Flag(usual) => json!({ "type": "boolean", "default": usual }),
         Kind::Count { least, most, usual } => {
             json!({ "type": "integer", "minimum": least, "maximum": most, "default": usual })
@@ -238,7 +241,7 @@ impl Arguments {
                 }
                 Given::Text(text.to_owned())
             }
-            Kind::Choice(choices) => {
+            Kind::Choice(choices) | Kind::ChoiceOr(choices, _) => {
                 let text = text()?;
                 if !choices.contains(&text) {
                     return Err(format!("is one of {}", choices.join(", ")));

@@ -30,7 +30,7 @@ pub const TOOLS: &[Tool] = &[
         hints: LOOKS,
         params: &[
             required("build", Kind::Text(200), "Build, e.g. 4.20.17 or 4.20.0-0.nightly-2026-05-03-214402"),
-            optional("arch", Kind::Choice(&super::jobs::ARCHES), "Architecture; amd64 when not given"),
+            super::jobs::ARCH,
         ],
         work: Work::Look(test_result),
     },

@@ -12,7 +12,7 @@ use crate::domain::task::Task;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, LOOKS, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Change, Counted, Hints, LOOKS, Mark, Tool, Toolset, Work};
 use crate::operators::issues;
 
 const LOOK: Tool = Tool {
@@ -73,7 +73,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Closes the one open issue of an id or text. Closing a blocker asks a human.",
         mark: Mark::Write,
         scope: Scope::IssuesWrite,
-        hints: DESTROYS,
+        hints: Hints { idempotent: false, ..ADDS },
         params: &[
             RELEASE,
             required("issue", Kind::Text(1000), "Its id or text"),

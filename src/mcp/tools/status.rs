@@ -56,7 +56,11 @@ pub const TOOLS: &[Tool] = &[
                 issues, metadata. Quick: asks nobody but the state store.",
         params: &[
             RELEASE,
-            optional("include_results", Kind::Choice(&["none", "tail", "full"]), "Stored logs; tail when not given"),
+            optional(
+                "include_results",
+                Kind::ChoiceOr(&["none", "tail", "full"], "tail"),
+                "How much of the stored logs",
+            ),
             optional("tasks", Kind::Names(500), "Only these tasks, comma separated"),
         ],
         work: Work::Look(release_status),
