@@ -205,7 +205,7 @@ impl Agent {
 
 #[tokio::test]
 async fn an_agent_takes_a_release_from_nothing_to_approved_as_the_prompt_says() {
-    let town = crate::real_program::Town::empty().await;
+    let town = crate::real_program::Town::with_every_part().await;
     let agent = Agent::over(Served::before(town, &[]).await).await;
     let prompt =
         agent.ask("prompts/get", json!({ "name": "release_drive", "arguments": { "release": RELEASE } })).await;
@@ -223,7 +223,7 @@ async fn an_agent_takes_a_release_from_nothing_to_approved_as_the_prompt_says() 
                 arguments["email"] = json!("lead@example.com");
             }
             let answer = agent.call(tool, arguments).await;
-            told.push(format!("{tool}: {}", answer["summary"]));
+            told.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
             let error = &answer["error"];
             assert!(error.is_null(), "{tool}: {answer:#}\n{}", told.join("\n"));
             moved |= answer["changed"] == true && answer.get("waiting").is_none();
