@@ -123,9 +123,12 @@ impl Entry {
 
     /// Is it time for a check? Only one caller hears yes, and has to call [`ConfigStore::check`].
     pub fn claims_check(&self, now: Timestamp) -> bool {
-        let every = if self.assembly.not_ready.is_empty() { CHECKED_EVERY } else { GAPS_CHECKED_EVERY };
         let age = now.as_second() - self.checked_second.load(Ordering::Relaxed);
-        age >= every.as_secs() && !self.being_checked.swap(true, Ordering::Relaxed)
+        age >= self.checked_every().as_secs() && !self.being_checked.swap(true, Ordering::Relaxed)
+    }
+
+    fn checked_every(&self) -> SignedDuration {
+        if self.assembly.not_ready.is_empty() { CHECKED_EVERY } else { GAPS_CHECKED_EVERY }
     }
 
     fn checked(&self, at: Timestamp, stale: bool) {
@@ -354,7 +357,9 @@ impl ConfigStore {
     pub async fn check(&self, entry: &Entry, read: &impl AsyncFn(Minor) -> Result<String, ClientError>) {
         let branch = self.branch(entry.release.minor(), read).await;
         let now = self.clock.now();
-        let late = now.checked_sub(CHECKED_EVERY).and_then(|past| past.checked_add(CHECK_AGAIN)).unwrap_or(now);
+        let every = entry.checked_every();
+        // As if the last check had been so long ago that the next one is due soon, but not at once.
+        let late = now.checked_sub(every - every.min(CHECK_AGAIN)).unwrap_or(now);
         match branch {
             Ok(branch) if branch.digest == entry.digest => entry.checked(now, false),
             Ok(branch) => match branch.data.resolve(&entry.release) {

@@ -31,6 +31,7 @@ impl Upstream {
         let mut text = "releases:\n".to_owned();
         for (release, ticket) in locked(&self.releases).iter() {
             text.push_str(&format!("  {release}:\n    assembly:\n      group:\n        release_jira: {ticket}\n"));
+            text.push_str("        shipment: {url: 'https://gitlab.example.com/s/-/merge_requests/1'}\n");
         }
         Ok(text)
     }
@@ -84,7 +85,7 @@ async fn a_hit_is_the_same_value_and_the_text_is_its_json() {
         shown,
         json!({
             "release": "4.99.1", "advisories": {}, "jira_ticket": "ART-1", "candidate_builds": {},
-            "shipment_mr": "", "release_date": "",
+            "shipment_mr": "https://gitlab.example.com/s/-/merge_requests/1", "release_date": "",
         })
     );
 }
