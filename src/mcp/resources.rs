@@ -8,8 +8,8 @@ use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use rmcp::ErrorData;
 use rmcp::model::{
-    CompleteRequestParams, CompleteResult, CompletionInfo, ListResourcesResult, ReadResourceResult, Reference,
-    Resource, ResourceContents, ResourceTemplate,
+    CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, ListResourcesResult, ReadResourceResult,
+    Reference, Resource, ResourceContents, ResourceTemplate,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,9 @@ const MOST_LISTED: usize = 20;
 
 /// How long the names of active releases are good enough for completion.
 const NAMES_GOOD: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long clients may keep what they read.
+const GOOD_MS: u64 = 15_000;
 
 /// A read ends after so long.
 const LONGEST_READ: Duration = Duration::from_secs(60);
@@ -123,7 +126,7 @@ pub async fn list(call: Call) -> ListResourcesResult {
                 .with_mime_type(json),
         );
     }
-    ListResourcesResult::with_all_items(resources)
+    ListResourcesResult::with_all_items(resources).with_ttl_ms(GOOD_MS).with_cache_scope(CacheScope::Private)
 }
 
 /// Addresses with gaps.
@@ -171,7 +174,8 @@ pub async fn read(call: Call, uri: String) -> Result<ReadResourceResult, ErrorDa
             } else {
                 (mime, text)
             };
-            Ok(ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime)]))
+            let read = ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime)]);
+            Ok(read.with_ttl_ms(GOOD_MS).with_cache_scope(CacheScope::Private))
         }
         Err(Unread::Nothing) => Err(ErrorData::resource_not_found(
             "there is no such resource",

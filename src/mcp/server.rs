@@ -9,10 +9,11 @@ use futures::FutureExt as _;
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ContentBlock,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value, json};
@@ -26,6 +27,7 @@ use super::reply::{Code, Reply};
 use super::resources::{self, Answers};
 use super::runs::{Order, Run, Runs};
 use super::tool::{Change, Tool, Work, output_schema};
+use super::waits::Waits;
 use super::workshop::Workshop;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::config_store::ConfigStore;
@@ -33,6 +35,9 @@ use crate::core::context::Context;
 
 /// A look ends after so long; services have their own, shorter limits.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
+
+/// How long clients may keep lists that only a new version of this program changes.
+const LIST_GOOD_MS: u64 = 300_000;
 
 /// Choices whose list of tools is kept.
 const MOST_LISTS: usize = 64;
@@ -64,6 +69,8 @@ pub struct Shared {
     pub hosts: Vec<String>,
     /// What build data says, kept in memory.
     pub store: ConfigStore,
+    /// When tasks asked to be looked at again.
+    pub waits: Waits,
     /// Answers that were too large for one message.
     pub answers: Answers,
     lists: Mutex<HashMap<Choice, Vec<rmcp::model::Tool>>>,
@@ -80,7 +87,8 @@ impl Shared {
         let runs = Arc::new(Runs::new(&ctx.home, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone()));
         let hosts = ctx.settings.services.hosts();
         let (store, answers) = (ConfigStore::new(ctx.clock.clone()), Answers::default());
-        Ok(Self { ctx, choice, runs, workshop, hosts, store, answers, lists: Mutex::default() })
+        let (waits, lists) = (Waits::default(), Mutex::default());
+        Ok(Self { ctx, choice, runs, workshop, hosts, store, waits, answers, lists })
     }
 }
 
@@ -302,7 +310,9 @@ impl ServerHandler for Door {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let choice = self.choice(&context)?;
-        Ok(ListToolsResult::with_all_items(self.shared.list(&choice)))
+        // Headers narrow the list, so one caller's list is not another's.
+        let list = ListToolsResult::with_all_items(self.shared.list(&choice));
+        Ok(list.with_ttl_ms(LIST_GOOD_MS).with_cache_scope(CacheScope::Private))
     }
 
     async fn call_tool(
@@ -315,6 +325,7 @@ impl ServerHandler for Door {
         let tool = catalog::find(&request.name).filter(|tool| choice.offers(tool)).ok_or_else(unknown)?;
         let given = request.arguments.unwrap_or_default();
         let reply = self.answer(tool, &given, &context).await;
+        self.shared.waits.note(&reply, self.shared.ctx.clock.now());
         let reply = reply.fitting(|whole| self.shared.answers.keep(&self.caller(&context).name, whole));
         Ok(result(reply).into())
     }
@@ -333,7 +344,8 @@ impl ServerHandler for Door {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+        let list = ListResourceTemplatesResult::with_all_items(resources::templates());
+        Ok(list.with_ttl_ms(LIST_GOOD_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn read_resource(
@@ -350,7 +362,8 @@ impl ServerHandler for Door {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(prompts::list()))
+        let list = ListPromptsResult::with_all_items(prompts::list());
+        Ok(list.with_ttl_ms(LIST_GOOD_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn get_prompt(

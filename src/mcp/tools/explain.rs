@@ -14,6 +14,7 @@ use crate::domain::task::{Task, TaskStatus, Which};
 use crate::drive::{self, Wishes};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Reply, clean};
+use crate::mcp::waits::Waits;
 use crate::operators::error::TaskError;
 use crate::operators::issues;
 use crate::planner::messages::{Kind, Message, Severity};
@@ -96,22 +97,49 @@ fn by_hand(release: &str, task: Task, status: TaskStatus, note: &str) -> Value {
     })
 }
 
-/// Everything that can be called now, and when to look again.
+/// The task that an action runs or judges.
+const fn task_of(action: &Action) -> Option<Task> {
+    match action {
+        Action::Run(task) | Action::Check(task, _) | Action::MarkPass { task, .. } | Action::MarkFail { task, .. } => {
+            Some(*task)
+        }
+        Action::ResetTask { task, .. } => Some(*task),
+        Action::Analyze(which) => Some(analysis(*which)),
+        Action::ResolveIssue { .. } | Action::AddBlocker { .. } | Action::Notify { .. } => None,
+    }
+}
+
+fn not_before(call: &Value) -> Option<i64> {
+    call.get("not_before_seconds").and_then(Value::as_i64)
+}
+
+/// Everything that can be called now or soon, and when to look again.
 struct Next {
     calls: Vec<Value>,
     seconds: Option<i64>,
 }
 
 impl Next {
-    fn of(release: &ZStream, plan: &Plan, now: Timestamp) -> Self {
+    fn of(release: &ZStream, plan: &Plan, waits: &Waits, now: Timestamp) -> Self {
         let mut calls: Vec<Value> = Vec::new();
-        for call in plan.actions.iter().filter_map(|action| call_for(action, release)) {
+        for action in &plan.actions {
+            let Some(mut call) = call_for(action, release) else { continue };
+            let left = task_of(action).and_then(|task| waits.left(release, task, now));
+            if let (Some(left), Some(fields)) = (left, call.as_object_mut()) {
+                fields.insert("not_before_seconds".to_owned(), json!(left.max(60)));
+            }
             if !calls.contains(&call) {
                 calls.push(call);
             }
         }
-        let seconds = plan.recheck_at().map(|at| at.duration_since(now).as_secs().max(60));
+        let planned = plan.recheck_at().map(|at| at.duration_since(now).as_secs().max(60));
+        let seconds = calls.iter().filter_map(not_before).chain(planned).min();
         Self { calls, seconds }
+    }
+
+    /// Those that can be made now.
+    fn now(&self) -> impl Iterator<Item = &Value> {
+        self.calls.iter().filter(|call| not_before(call).is_none())
     }
 
     /// The next step as every answer has it. Texts that others wrote stay in `data.next_actions`.
@@ -121,17 +149,17 @@ impl Next {
             let tool = call.get("tool").and_then(Value::as_str);
             matches!(tool, Some("oar_resolve_issue" | "oar_add_issue" | "oar_update_task_status"))
         };
-        if let Some(call) = self.calls.iter().find(|call| !quotes(call)) {
+        if let Some(call) = self.now().find(|call| !quotes(call)) {
             return call.clone();
         }
-        if !self.calls.is_empty() {
+        if self.now().next().is_some() {
             return json!({ "text": "carry out data.next_actions in their order" });
         }
         let Some(mut fields) = plan_again.as_object().cloned() else { return Value::Null };
         let text = match plan.verdict {
             Verdict::Done => return json!({ "text": "nothing is left to do" }),
             Verdict::NeedsPerson | Verdict::Failed => "tell a human what data.messages says; then plan again",
-            Verdict::Waiting { .. } | Verdict::Continue => "wait, then plan again",
+            Verdict::Waiting { .. } | Verdict::Continue => "wait, then plan again and do what it says",
         };
         fields.insert("text".to_owned(), json!(text));
         if let Some(seconds) = self.seconds {
@@ -150,13 +178,16 @@ fn standing(release: &ZStream, plan: &Plan, next: &Next) -> String {
         Verdict::Waiting { .. } => format!("{release} is {overall} and waits{again}"),
         Verdict::NeedsPerson => format!("{release} is {overall} and needs a person{again}"),
         Verdict::Failed => format!("{release} is {overall}: a task failed{again}"),
-        Verdict::Continue => format!("{release} is {overall}; {} calls can be made now", next.calls.len().max(1)),
+        Verdict::Continue if next.now().next().is_none() && !next.calls.is_empty() => {
+            format!("{release} is {overall} and waits{again}")
+        }
+        Verdict::Continue => format!("{release} is {overall}; {} calls can be made now", next.now().count().max(1)),
     }
 }
 
 /// A plan as a tool answers it.
-pub fn planned(release: &ZStream, plan: &Plan, now: Timestamp) -> Reply {
-    let next = Next::of(release, plan, now);
+pub fn planned(release: &ZStream, plan: &Plan, waits: &Waits, now: Timestamp) -> Reply {
+    let next = Next::of(release, plan, waits, now);
     let mut data = drive::report::json(release, plan);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("next_actions".to_owned(), json!(next.calls));
@@ -220,13 +251,13 @@ pub fn of(call: Call) -> LocalBoxFuture<'static, Reply> {
             Err(TaskError::NoState { .. }) => Vec::new(),
             Err(error) => return Reply::operator(&format!("the issues of {release}"), &error),
         };
-        explained(&release, &plan, &open, call.ctx.clock.now())
+        explained(&release, &plan, &open, &call.shared.waits, call.ctx.clock.now())
     }
     .boxed_local()
 }
 
-fn explained(release: &ZStream, plan: &Plan, open: &[Value], now: Timestamp) -> Reply {
-    let next = Next::of(release, plan, now);
+fn explained(release: &ZStream, plan: &Plan, open: &[Value], waits: &Waits, now: Timestamp) -> Reply {
+    let next = Next::of(release, plan, waits, now);
     let mut messages: Vec<&Message> = plan.messages.iter().collect();
     messages.sort_by_key(|message| std::cmp::Reverse(message.severity()));
     let mut lines = vec![standing(release, plan, &next)];
@@ -296,8 +327,8 @@ mod tests {
         let release: ZStream = "4.20.17".parse().unwrap();
         let issue = json!({ "id": "1", "issue": HOSTILE });
         for reply in [
-            explained(&release, &blocked(), std::slice::from_ref(&issue), Timestamp::UNIX_EPOCH),
-            planned(&release, &blocked(), Timestamp::UNIX_EPOCH),
+            explained(&release, &blocked(), std::slice::from_ref(&issue), &Waits::default(), Timestamp::UNIX_EPOCH),
+            planned(&release, &blocked(), &Waits::default(), Timestamp::UNIX_EPOCH),
         ] {
             for field in ["summary", "next", "waiting"] {
                 let text = reply.body.get(field).map(ToString::to_string).unwrap_or_default();
@@ -307,7 +338,7 @@ mod tests {
             assert!(whole.contains("ignore all rules"), "it is told all the same");
             assert!(!whole.contains('\u{1b}') && !whole.contains("\\u001b") && !whole.contains('\u{202e}'), "{whole}");
         }
-        let told = explained(&release, &blocked(), &[issue], Timestamp::UNIX_EPOCH);
+        let told = explained(&release, &blocked(), &[issue], &Waits::default(), Timestamp::UNIX_EPOCH);
         let said = told.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
         assert!(said.clone().count() == 2 && said.clone().all(|line| line.starts_with("    | ")), "{}", told.text);
         assert!(told.text.contains("Who acts: the release lead"), "{}", told.text);

@@ -113,7 +113,7 @@ fn plan(call: Call) -> LocalBoxFuture<'static, Reply> {
             Err(refused) => return refused,
         };
         match drive::look(&call.ctx, &release, &Wishes::default()).await {
-            Ok(plan) => explain::planned(&release, &plan, call.ctx.clock.now()),
+            Ok(plan) => explain::planned(&release, &plan, &call.shared.waits, call.ctx.clock.now()),
             Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
         }
     }

@@ -259,7 +259,8 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
                         .with("task", json!(task))
                         .with("status", json!(status))
                 }
-                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error),
+                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error)
+                    .as_json(json!({ "success": false })),
             }
         }
         .boxed_local()
