@@ -127,7 +127,7 @@ impl Choice {
         self.toolsets.contains(&tool.toolset)
             && self.only.as_ref().is_none_or(|only| only.contains(tool.name))
             && !self.excluded.contains(tool.name)
-            && !(self.read_only && !tool.hints.read_only)
+            && (tool.hints.read_only || !self.read_only)
     }
 }
 

@@ -79,8 +79,8 @@ pub struct Reply {
     pub body: Map<String, Value>,
     /// Did the call fail?
     pub is_error: bool,
-    /// Where the rest is: address and name.
-    pub links: Vec<(String, String)>,
+    /// Where the rest is: address and name. Boxed, to keep the answer small enough for an error.
+    pub links: Box<[(String, String)]>,
 }
 
 impl Reply {
@@ -107,7 +107,7 @@ impl Reply {
         body.insert("summary".to_owned(), Value::String(summary));
         body.insert("legacy_text".to_owned(), Value::String(text.clone()));
         body.insert("data".to_owned(), data);
-        Self { text, body, is_error: false, links: Vec::new() }
+        Self { text, body, is_error: false, links: Box::default() }
     }
 
     /// Build data that could not be had.
@@ -229,7 +229,7 @@ impl Reply {
         body.insert("changed".to_owned(), json!(changed));
         body.insert("summary".to_owned(), json!(one_line(&summary.into())));
         body.insert("legacy_text".to_owned(), json!(text));
-        Self { text, body, is_error: false, links: Vec::new() }
+        Self { text, body, is_error: false, links: Box::default() }
     }
 
     /// The same with one more field.
@@ -242,7 +242,8 @@ impl Reply {
     /// The same with a link to more.
     #[must_use]
     pub fn linking(mut self, address: impl Into<String>, name: impl Into<String>) -> Self {
-        self.links.push((address.into(), name.into()));
+        let more = (address.into(), name.into());
+        self.links = self.links.into_iter().chain([more]).collect();
         self
     }
 
@@ -260,8 +261,9 @@ impl Reply {
             return self;
         }
         let rest = keep(&self);
-        self.links.push((rest.clone(), "the whole answer".to_owned()));
-        let is_data = self.body.get("data").is_some_and(|data| self.text == data.to_string());
+        self = self.linking(rest.clone(), "the whole answer");
+        let data = self.body.get("data").map(ToString::to_string);
+        let is_data = data.is_some_and(|data| data == self.text);
         for (letters, items) in [(2_000, 200), (500, 100), (200, 40), (100, 10)] {
             if let Some(data) = self.body.get_mut("data") {
                 shorten_all(data, letters, items);

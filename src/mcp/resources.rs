@@ -199,10 +199,10 @@ enum Unread {
 
 impl From<TaskError> for Unread {
     fn from(error: TaskError) -> Self {
-        match error {
-            TaskError::NoState { .. } => Self::Nothing,
-            error => Self::Later(crate::operators::report::causes(&error).join(": ")),
+        if matches!(error, TaskError::NoState { .. }) {
+            return Self::Nothing;
         }
+        Self::Later(crate::operators::report::causes(&error).join(": "))
     }
 }
 

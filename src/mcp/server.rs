@@ -174,10 +174,12 @@ impl Door {
             Ok(arguments) => arguments,
             Err(error) => return Reply::bad_argument(&error),
         };
-        let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
-        if let Some(known) = if let Work::Known(known, _) = tool.work { known(&call) } else { None } {
-            return known;
+        if let Work::Known(known, _) = tool.work
+            && let Some(reply) = known(&self.shared, &arguments)
+        {
+            return reply;
         }
+        let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
         match tool.work {
             Work::Look(look) | Work::Known(_, look) => {
                 let looked = self.shared.workshop.run(move || {

@@ -1,11 +1,14 @@
 //! What a tool is: one row of the catalog.
 
+use std::sync::Arc;
+
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Param, schema};
+use super::arguments::{Arguments, Param, schema};
 use super::call::Call;
 use super::reply::Reply;
+use super::server::Shared;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 
@@ -148,7 +151,7 @@ pub enum Work {
     /// Looks; ends with its caller.
     Look(fn(Call) -> LocalBoxFuture<'static, Reply>),
     /// Looks; what is known already is answered at once, without the way to the workshop and back.
-    Known(fn(&Call) -> Option<Reply>, fn(Call) -> LocalBoxFuture<'static, Reply>),
+    Known(fn(&Arc<Shared>, &Arguments) -> Option<Reply>, fn(Call) -> LocalBoxFuture<'static, Reply>),
     /// Changes something; becomes a run, which outlives its caller.
     Change(fn(&Call) -> Result<Change, Reply>),
 }

@@ -20,8 +20,9 @@ pub struct Waits {
 impl Waits {
     /// Remembers what `reply` says about its task: not before when, or nothing any more.
     pub fn note(&self, reply: &Reply, now: Timestamp) {
-        let text = |field: &str| reply.body.get(field).and_then(Value::as_str).map(str::to_owned);
-        let (Some(release), Some(task)) = (text("release"), text("task")) else { return };
+        let text = |field: &str| reply.body.get(field).and_then(Value::as_str);
+        let (Some(task), Some(release)) = (text("task"), text("release")) else { return };
+        let (release, task) = (release.to_owned(), task.to_owned());
         let seconds = reply.body.get("next").and_then(|next| next.get("not_before_seconds")).and_then(Value::as_i64);
         let until = seconds.and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok());
         let mut waits = self.until.lock().unwrap_or_else(PoisonError::into_inner);

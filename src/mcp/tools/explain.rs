@@ -27,12 +27,29 @@ pub fn call_of(task: Task, release: &ZStream) -> Option<Value> {
         Task::AnalyzeCandidateBuild => ("oar_analyze_build", json!({ "release": release, "which": "candidate" })),
         Task::AnalyzePromotedBuild => ("oar_analyze_build", json!({ "release": release, "which": "promoted" })),
         Task::AddQeApproval => return None,
-        _ => {
+        Task::CreateTestReport
+        | Task::TakeOwnership
+        | Task::UpdateBugList
+        | Task::ImageConsistencyCheck
+        | Task::CheckGreenwaveCvpTests
+        | Task::CheckCveTrackerBug
+        | Task::CheckRhcosSecurityAlerts
+        | Task::PushToCdnStaging
+        | Task::StageTesting
+        | Task::ImageSignedCheck
+        | Task::DropBugs
+        | Task::ChangeAdvisoryStatus => {
             let name = format!("oar_{}", task.name().replace('-', "_"));
             (crate::mcp::catalog::find(&name)?.name, json!({ "release": release }))
         }
     };
     Some(json!({ "tool": tool, "arguments": arguments }))
+}
+
+/// The parameter that takes the job of `task`.
+pub fn job_parameter(task: Task) -> Option<&'static str> {
+    let known = [(Task::StageTesting, "build_number"), (Task::ImageConsistencyCheck, "job_id")];
+    known.into_iter().find(|(known, _)| *known == task).map(|(_, parameter)| parameter)
 }
 
 /// The call that carries an action out.
@@ -48,11 +65,7 @@ fn call_for(action: &Action, release: &ZStream) -> Option<Value> {
         }
         Action::Check(task, job) => {
             let mut call = call_of(*task, release)?;
-            let parameter = match task {
-                Task::StageTesting => Some("build_number"),
-                Task::ImageConsistencyCheck => Some("job_id"),
-                _ => None,
-            };
+            let parameter = job_parameter(*task);
             if let (Some(parameter), Some(arguments)) =
                 (parameter, call.get_mut("arguments").and_then(Value::as_object_mut))
             {
@@ -216,21 +229,23 @@ fn answer(release: &ZStream, plan: &Plan, next: &Next, words: &str, data: Value)
 }
 
 /// Who has to do something about a message.
-const fn who(kind: Kind) -> &'static str {
+fn who(kind: Kind) -> &'static str {
+    const OF_SERVER: [Kind; 2] = [Kind::KerberosNeeded, Kind::CredentialMissing];
+    const OF_ART: [Kind; 6] = [
+        Kind::BuildDataNotReady,
+        Kind::MrClosed,
+        Kind::AdvisoryDropped,
+        Kind::PromotionRejected,
+        Kind::StageReleaseFailed,
+        Kind::ReleaseDateMissing,
+    ];
     match kind.severity() {
         Severity::Info => "nobody",
         Severity::Wait => "nobody: it comes by itself",
-        Severity::Action | Severity::Failure => match kind {
-            Kind::KerberosNeeded | Kind::CredentialMissing => "whoever runs this server",
-            Kind::BuildDataNotReady
-            | Kind::MrClosed
-            | Kind::AdvisoryDropped
-            | Kind::PromotionRejected
-            | Kind::StageReleaseFailed
-            | Kind::ReleaseDateMissing => "ART, asked by the release lead",
-            Kind::AnalysisError => "the owner of the test record",
-            _ => "the release lead",
-        },
+        Severity::Action | Severity::Failure if OF_SERVER.contains(&kind) => "whoever runs this server",
+        Severity::Action | Severity::Failure if OF_ART.contains(&kind) => "ART, asked by the release lead",
+        Severity::Action | Severity::Failure if kind == Kind::AnalysisError => "the owner of the test record",
+        Severity::Action | Severity::Failure => "the release lead",
     }
 }
 

@@ -12,9 +12,10 @@ use crate::core::access::principal::Scope;
 use crate::core::config_store::Entry;
 use crate::domain::task::Task;
 use crate::drive::{self, Wishes};
-use crate::mcp::arguments::{Kind, RELEASE, optional};
+use crate::mcp::arguments::{Arguments, Kind, RELEASE, optional};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
+use crate::mcp::server::Shared;
 use crate::mcp::tool::{Counted, LOOKS, Mark, Tool, Toolset, Work};
 use crate::operators::{build_promotion, discovery, is_shipped, status};
 
@@ -159,17 +160,15 @@ fn release_status(call: Call) -> LocalBoxFuture<'static, Reply> {
 }
 
 /// Metadata that the cache holds.
-fn known_metadata(call: &Call) -> Option<Reply> {
-    let release = call.arguments.release()?;
-    let entry = call.shared.store.peek(release)?;
-    if entry.claims_check(call.ctx.clock.now()) {
+fn known_metadata(shared: &Arc<Shared>, arguments: &Arguments) -> Option<Reply> {
+    let entry = shared.store.peek(arguments.release()?)?;
+    if entry.claims_check(shared.ctx.clock.now()) {
         // Nobody waits for the check: this answer is served from what is known.
-        let (shared, entry) = (Arc::clone(&call.shared), Arc::clone(&entry));
-        let begun = Arc::clone(&call.shared);
-        begun.workshop.begin(move || {
+        let (checking, checked) = (Arc::clone(shared), Arc::clone(&entry));
+        shared.workshop.begin(move || {
             async move {
-                let source = shared.ctx.build_data();
-                shared.store.check(&entry, &async |minor| source.releases(minor).await).await;
+                let source = checking.ctx.build_data();
+                checking.store.check(&checked, &async |minor| source.releases(minor).await).await;
             }
             .boxed_local()
         });

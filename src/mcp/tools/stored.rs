@@ -136,3 +136,59 @@ pub fn timeline(release: &ZStream, view: &Value) -> Value {
     events.sort_by(|a, b| a.0.cmp(&b.0));
     json!({ "release": release.to_string(), "events": events.into_iter().map(|(_, event)| event).collect::<Vec<_>>() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> Value {
+        let log = "line\n".repeat(1_000) + "task [Stage Testing] status is changed to [Fail]";
+        json!({ "state": {
+            "schema_version": "1.0", "created_at": "2026-06-01T00:00:00Z", "updated_at": "2026-06-03T00:00:00Z",
+            "metadata": { "shipment_mr": "https://gitlab.example.com/s/-/merge_requests/1" },
+            "tasks": [
+                { "name": "stage-testing", "status": "Fail", "started_at": "2026-06-02T00:00:00Z",
+                  "completed_at": "2026-06-02T04:00:00Z", "result": log, "notified": ["x"] },
+                { "name": "take-ownership", "status": "Pass", "started_at": "2026-06-01T01:00:00Z",
+                  "completed_at": "2026-06-01T01:01:00Z", "result": "fine" },
+                { "name": "a label of old", "status": "Pass" },
+            ],
+            "issues": [{ "issue": "late", "reported_at": "2026-06-02T05:00:00Z", "blocker": true, "resolved": false }],
+        } })
+    }
+
+    fn shown(results: Results, only: &[Task]) -> Value {
+        status(&"4.20.17".parse().unwrap(), &view(), "Red", results, only)
+    }
+
+    #[test]
+    fn every_task_of_the_flow_is_listed_in_its_order_whether_it_began_or_not() {
+        let shown = shown(Results::Tail, &[]);
+        let names: Vec<_> = shown["tasks"].as_array().unwrap().iter().map(name_of).collect();
+        let mut wanted: Vec<_> = Task::tracked(Flow::Konflux).map(Task::name).collect();
+        wanted.push("a label of old");
+        assert_eq!(names, wanted);
+        let first = &shown["tasks"][1];
+        assert_eq!((&first["status"], &first["started_at"]), (&json!("Not Started"), &Value::Null), "{first}");
+        assert_eq!((&shown["phase"], &shown["overall_status"]), (&json!("stage-testing (Fail)"), &json!("Red")));
+    }
+
+    #[test]
+    fn a_log_is_left_out_or_cut_at_its_beginning_or_whole() {
+        let result = |results| shown(results, &[Task::StageTesting])["tasks"][0]["result"].clone();
+        assert_eq!(result(Results::None), Value::Null);
+        let tail = result(Results::Tail);
+        let tail = tail.as_str().unwrap();
+        assert!(tail.len() <= TAIL + 10 && tail.starts_with("… line") && tail.ends_with("[Fail]"), "{tail}");
+        assert!(result(Results::Full).as_str().unwrap().len() > 5_000);
+        assert_eq!(shown(Results::None, &[Task::StageTesting])["tasks"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_timeline_is_in_order() {
+        let line = timeline(&"4.20.17".parse().unwrap(), &view());
+        let what: Vec<_> =
+            line["events"].as_array().unwrap().iter().map(|event| event["what"].as_str().unwrap()).collect();
+        assert_eq!(what, ["created", "task started", "task ended", "task started", "task ended", "issue reported"]);
+    }
+}

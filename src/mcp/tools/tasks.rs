@@ -294,11 +294,7 @@ fn again(report: &TaskReport) -> Option<Value> {
     let (Outcome::Waiting { job, .. }, Some(fields)) = (&report.outcome, arguments.as_object_mut()) else {
         return Some(json!({ "tool": tool.name, "arguments": arguments }));
     };
-    let parameter = match report.task {
-        Task::StageTesting => Some("build_number"),
-        Task::ImageConsistencyCheck => Some("job_id"),
-        _ => None,
-    };
+    let parameter = super::explain::job_parameter(report.task);
     if let (Some(parameter), Some(job)) = (parameter, job) {
         fields.insert(parameter.to_owned(), json!(job.id));
     }
