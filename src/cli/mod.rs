@@ -12,6 +12,7 @@ pub mod examples;
 pub mod exit;
 pub mod logging;
 pub mod man;
+pub mod mcp_install;
 pub mod oar;
 pub mod outside;
 pub mod progress;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{self, AuditCommand, TokenCommand, unusable};
 use super::exit::Exit;
+use super::mcp_install::{self, InstallArgs, SlashCommand};
 use super::oar::Call;
 use super::render::Told;
 use crate::core::access::oauth::Resource;
@@ -54,6 +55,8 @@ pub enum McpCommand {
     /// Check the log of who called what
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Tell a client where the server is, and give it our prompts as slash commands
+    Install(InstallArgs),
 }
 
 /// How to serve.
@@ -117,6 +120,7 @@ pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> 
         McpCommand::Serve(args) => serve(call, &args).await,
         McpCommand::Token(command) => access::token(call, command),
         McpCommand::Audit(command) => access::log(call, command),
+        McpCommand::Install(args) => mcp_install::run(call, &args, &slash_commands()),
         McpCommand::Tools => {
             let lines: Vec<_> = catalog::all()
                 .map(|tool| format!("{:<36} {:<9} {}", tool.name, tool.toolset.name(), tool.title))
@@ -128,6 +132,16 @@ pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> 
             Ok(Exit::Done)
         }
     }
+}
+
+fn slash_commands() -> Vec<SlashCommand> {
+    let command = |(name, about, arguments, text): (&str, &str, Vec<&str>, &str)| SlashCommand {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        arguments: arguments.into_iter().map(str::to_owned).collect(),
+        text: text.to_owned(),
+    };
+    crate::mcp::prompts::texts().map(command).collect()
 }
 
 /// Serves until a signal. Contacts no service before the first call.

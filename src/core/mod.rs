@@ -8,6 +8,7 @@ pub mod cache;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod config_store;
 pub mod context;
 pub mod effects;
 pub mod error;

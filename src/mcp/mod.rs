@@ -19,4 +19,5 @@ pub mod server;
 pub mod stdio;
 pub mod tool;
 pub mod tools;
+pub mod waits;
 pub mod workshop;

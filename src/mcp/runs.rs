@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use super::reply::{Code, Reply};
 use super::workshop::{Lost, Workshop};
-use crate::core::access::principal::Principal;
+use crate::core::access::principal::{Principal, Scope};
 use crate::core::approvals::Evidence;
 use crate::core::clock::Clock;
 use crate::core::config::settings::RunSettings;
@@ -285,6 +285,11 @@ impl Runs {
         self.shelf.any(|run| run["tool"] == tool && run["queue"] == queue && run["answer"]["status"] == "Pass")
     }
 
+    /// Ids of the runs that `who` may see, newest first.
+    pub fn ids_of(&self, who: &Principal) -> Vec<String> {
+        self.ids(|owner| owner == who.name || who.may(Scope::Admin))
+    }
+
     /// Runs that have not ended: running and waiting ones.
     pub fn open(&self) -> (usize, usize) {
         self.book().values().fold((0, 0), |(running, queued), run| match *run.standing.borrow() {
@@ -323,7 +328,7 @@ impl Runs {
         }
         // Set once: a run ends once.
         let _ = run.ended_at.set(stamp(self.clock.now()));
-        let ended = Standing::Ended(reply.fitting(&address));
+        let ended = Standing::Ended(reply.fitting(|_| address.clone()));
         // On record before anybody is answered: an answer that is not on record could be lost with us.
         let mut record = run.json();
         if let Standing::Ended(reply) = &ended {

@@ -1,7 +1,8 @@
 //! The protocol: one handler for all transports and revisions.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -9,8 +10,10 @@ use futures::future::LocalBoxFuture;
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InputRequiredResult,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, InputRequiredResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
     ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer};
@@ -22,16 +25,20 @@ use super::call::Call;
 use super::catalog::{self, Choice};
 use super::confirm::{self, Confirmations, Permit, Settled};
 use super::line::{InFlight, Line};
+use super::prompts;
 use super::reply::{Code, Reply};
+use super::resources::{self, Answers};
 use super::runs::{Order, Run, Runs, Standing};
 use super::tool::{Change, Tool, Work, output_schema};
+use super::waits::Waits;
 use super::workshop::{Lost, Workshop};
 use crate::core::access::audit::{Audit, Entry, digest_of};
 use crate::core::access::pace::Pace;
-use crate::core::access::principal::Principal;
+use crate::core::access::principal::{Principal, Scope};
 use crate::core::approvals::Approvals;
 use crate::core::config::credentials::Credential;
 use crate::core::config::settings::AuditedCalls;
+use crate::core::config_store::ConfigStore;
 use crate::core::context::Context;
 
 /// A look ends after so long; services have their own, shorter limits.
@@ -42,6 +49,11 @@ const STEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Characters of a progress message; clients cut longer ones.
 const LONGEST_PROGRESS: usize = 200;
+/// How long clients may keep lists that only a new version of this program changes.
+const LIST_GOOD_MS: u64 = 300_000;
+
+/// Choices whose list of tools is kept.
+const MOST_LISTS: usize = 64;
 
 /// What clients tell their model about the server; they cut at 2 kB.
 const INSTRUCTIONS: &str = "\
@@ -75,6 +87,13 @@ pub struct Shared {
     pub in_flight: InFlight,
     /// The state store's credential, when it is missing and the server runs all the same.
     pub locked: Option<Credential>,
+    /// What build data says, kept in memory.
+    pub store: ConfigStore,
+    /// When tasks asked to be looked at again.
+    pub waits: Waits,
+    /// Answers that were too large for one message.
+    pub answers: Answers,
+    lists: Mutex<HashMap<Choice, Vec<rmcp::model::Tool>>>,
 }
 
 impl Shared {
@@ -106,7 +125,41 @@ impl Shared {
         let locked = ctx.missing_for_all().into_iter().find(|missing| *missing == Credential::GithubToken);
         let runs = Arc::new(runs);
         let in_flight = InFlight::default();
-        Ok(Self { ctx, choice, runs, confirm, workshop, hosts, audit, pace, in_flight, locked })
+        let (store, answers) = (ConfigStore::new(ctx.clock.clone()), Answers::default());
+        let (waits, lists) = (Waits::default(), Mutex::default());
+        Ok(Self {
+            ctx,
+            choice,
+            runs,
+            confirm,
+            workshop,
+            hosts,
+            audit,
+            pace,
+            in_flight,
+            locked,
+            store,
+            waits,
+            answers,
+            lists,
+        })
+    }
+}
+
+impl Shared {
+    /// The tools of `choice` as the protocol shows them; made once for each choice.
+    fn list(&self, choice: &Choice) -> Vec<rmcp::model::Tool> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.get(choice) {
+            return list.clone();
+        }
+        let list: Vec<_> = catalog::all().filter(|tool| choice.offers(tool)).map(shown).collect();
+        // Headers make choices: whoever invents many gets a slower answer, not our memory.
+        if lists.len() >= MOST_LISTS {
+            lists.clear();
+        }
+        lists.insert(choice.clone(), list.clone());
+        list
     }
 }
 
@@ -151,6 +204,16 @@ impl Door {
         Ok(choice)
     }
 
+    /// A call that only reads, in the name of the caller.
+    fn reading(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {
+        let who = self.caller(context);
+        if !who.may(Scope::Read) {
+            let what = format!("{} may not read; ask for a token with scope {}", who.name, Scope::Read);
+            return Err(ErrorData::invalid_request(what, None));
+        }
+        Ok(Call::new(Arc::clone(&self.shared), who, Arguments::default(), context.ct.child_token()))
+    }
+
     async fn answer(
         &self,
         tool: &'static Tool,
@@ -172,10 +235,15 @@ impl Door {
         if let Some(refused) = self.held_back(tool, &who) {
             return Ok(refused);
         }
+        if let Work::Known(known, _) = tool.work
+            && let Some(reply) = known(&self.shared, &arguments)
+        {
+            return Ok(reply);
+        }
         let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
         line.about(&call);
         match tool.work {
-            Work::Look(look) => Ok(self.look(call, look).await),
+            Work::Look(look) | Work::Known(_, look) => Ok(self.look(call, look).await),
             Work::Change(change) => match change(&call) {
                 Ok(change) => self.change(tool, &call, change, (request, context), line).await,
                 Err(refused) => Ok(refused),
@@ -374,7 +442,12 @@ fn result(reply: Reply) -> CallToolResult {
 
 impl ServerHandler for Door {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(
                 Implementation::new("release-tests", env!("CARGO_PKG_VERSION"))
@@ -390,8 +463,9 @@ impl ServerHandler for Door {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let choice = self.choice(&context)?;
-        let tools = catalog::all().filter(|tool| choice.offers(tool)).map(shown).collect();
-        Ok(ListToolsResult::with_all_items(tools))
+        // Headers narrow the list, so one caller's list is not another's.
+        let list = ListToolsResult::with_all_items(self.shared.list(&choice));
+        Ok(list.with_ttl_ms(LIST_GOOD_MS).with_cache_scope(CacheScope::Private))
     }
 
     async fn call_tool(
@@ -418,6 +492,8 @@ impl ServerHandler for Door {
         Ok(match self.answer(tool, &request, &context, &line).await {
             Ok(reply) => {
                 line.told(&reply, context.ct.is_cancelled());
+                self.shared.waits.note(&reply, self.shared.ctx.clock.now());
+                let reply = reply.fitting(|whole| self.shared.answers.keep(&self.caller(&context).name, whole));
                 result(reply).into()
             }
             Err(question) => {
@@ -425,6 +501,59 @@ impl ServerHandler for Door {
                 question.into()
             }
         })
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let call = self.reading(&context)?;
+        Ok(resources::list(call).await)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let list = ListResourceTemplatesResult::with_all_items(resources::templates());
+        Ok(list.with_ttl_ms(LIST_GOOD_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let call = self.reading(&context)?;
+        Ok(resources::read(call, request.uri).await?.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let list = ListPromptsResult::with_all_items(prompts::list());
+        Ok(list.with_ttl_ms(LIST_GOOD_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompts::get(&request.name, &request.arguments.unwrap_or_default(), &self.shared.hosts)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let call = self.reading(&context)?;
+        resources::complete(call, request).await
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {

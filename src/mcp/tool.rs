@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Param, schema};
+use super::arguments::{Arguments, Param, schema};
 use super::call::Call;
 use super::reply::Reply;
+use super::server::Shared;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 
@@ -64,6 +65,17 @@ pub enum Mark {
 }
 
 impl Mark {
+    /// One word for tables.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "looks",
+            Self::Write => "writes",
+            Self::Critical => "critical",
+            Self::Background => "one cycle",
+            Self::None => "cache",
+        }
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::ReadOnly => "Read-only. ",
@@ -138,6 +150,8 @@ pub struct Tool {
 pub enum Work {
     /// Looks; ends with its caller.
     Look(fn(Call) -> LocalBoxFuture<'static, Reply>),
+    /// Looks; what is known already is answered at once, without the way to the workshop and back.
+    Known(fn(&Arc<Shared>, &Arguments) -> Option<Reply>, fn(Call) -> LocalBoxFuture<'static, Reply>),
     /// Changes something; becomes a run, which outlives its caller.
     Change(fn(&Call) -> Result<Change, Reply>),
 }
@@ -146,6 +160,7 @@ impl std::fmt::Debug for Work {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Look(_) => "Look",
+            Self::Known(..) => "Known",
             Self::Change(_) => "Change",
         })
     }
@@ -223,13 +238,12 @@ pub fn output_schema() -> Map<String, Value> {
             "ok": { "type": "boolean" },
             "changed": { "type": "boolean" },
             "summary": { "type": "string" },
-            "legacy_text": { "type": "string" },
             "status": { "type": "string" },
             "waiting": { "type": "object" },
-            "job": { "type": "object" },
             "next": { "type": "object" },
             "error": { "type": "object" },
             "data": {},
+            "legacy_text": { "type": "string" },
         },
         "required": ["ok", "changed", "summary", "legacy_text"],
     });

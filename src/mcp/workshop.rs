@@ -54,6 +54,12 @@ impl Workshop {
         Ok(Self { pieces })
     }
 
+    /// Carries out what `make` makes, while nobody waits for it.
+    pub fn begin(&self, make: impl FnOnce() -> LocalBoxFuture<'static, ()> + Send + 'static) {
+        // A closed workshop does nothing any more, and whoever does not wait need not know.
+        let _ = self.pieces.send(Box::new(make));
+    }
+
     /// Carries out what `make` makes. Dropping the returned future does not end it: whoever wants that hands
     /// in a token.
     ///

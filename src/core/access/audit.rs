@@ -428,7 +428,7 @@ mod tests {
             |text: &str| text.lines().filter(|line| !line.contains("oar_b")).map(|line| format!("{line}\n")).collect(),
         ] {
             let (_home, audit) = log();
-            ["oar_a", "oar_b", "oar_c"].iter().for_each(|tool| drop(audit.record(entry(tool))));
+            ["oar_a", "oar_b", "oar_c"].iter().for_each(|tool| audit.record(entry(tool)));
             assert_eq!(check(audit.path()).unwrap().lines, 3);
             edit(&audit, change);
             assert!(matches!(check(audit.path()), Err(Broken::Chain { .. })));

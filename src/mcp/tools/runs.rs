@@ -93,7 +93,10 @@ fn get(call: Call) -> LocalBoxFuture<'static, Reply> {
             run["now"] = now;
         }
         let address = format!("oar://runs/{id}/log");
-        Reply::data(summary, run).with("run_id", json!(id)).linking(&address, "log of this run").fitting(&address)
+        Reply::data(summary, run)
+            .with("run_id", json!(id))
+            .linking(&address, "log of this run")
+            .fitting(|_| address.clone())
     }
     .boxed_local()
 }

@@ -61,7 +61,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_check_cve_tracker_bug",
         title: "Check CVE tracker bugs",
-        about: "Looks for CVE trackers that no advisory or shipment carries, and stores what it found. About 1 min.",
+        about: "Looks for CVE trackers that no advisory or shipment carries, and stores what it found. Read-only with \
+                record=false and notify=false. About 1 min.",
         params: &[RELEASE, NOTIFY, RECORD],
         work: Work::Change(|call| check(call, TaskRequest::CheckCveTrackerBug)),
         ..TASK
@@ -69,7 +70,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_check_rhcos_security_alerts",
         title: "Check RHCOS security alerts",
-        about: "Looks for blocking security alerts on the RHCOS advisory, and stores what it found.",
+        about: "Looks for blocking security alerts on the RHCOS advisory, and stores what it found. Read-only with \
+                record=false and notify=false.",
         params: &[RELEASE, NOTIFY, RECORD],
         work: Work::Change(|call| check(call, TaskRequest::CheckRhcosSecurityAlerts)),
         ..TASK
@@ -88,7 +90,7 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_image_consistency_check",
         title: "Image consistency check",
         about: "Without job_id starts the Prow job that compares payload and shipment (WRITE), unless one runs; \
-                with job_id looks how that job went and records it. 90-120 min.",
+                with job_id (READ-ONLY outside: starts nothing) looks how that job went and records it. 90-120 min.",
         params: &[
             RELEASE,
             optional("job_id", Kind::JobId, "Prow job to look at, id or pasted URL"),
@@ -100,8 +102,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_stage_testing",
         title: "Stage testing",
-        about: "Without build_number starts the stage pipeline in Jenkins (WRITE), unless one runs; with it looks \
-                how that build went and records it. 2-4 h. Needs promotion, a finished push, the stage release and \
+        about: "Without build_number starts the stage pipeline in Jenkins (WRITE), unless one runs; with it \
+                (READ-ONLY outside: starts nothing) looks how that build went and records it. 2-4 h. Needs promotion, a finished push, the stage release and \
                 the test gate.",
         params: &[
             RELEASE,
@@ -118,7 +120,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_image_signed_check",
         title: "Image signed check",
-        about: "Looks whether the payload's signature is published, and stores it. Comes hours after promotion.",
+        about: "Looks whether the payload's signature is published, and stores it; read-only with record=false. Comes \
+                hours after promotion.",
         params: &[RELEASE, RECORD],
         work: Work::Change(|call| check(call, TaskRequest::ImageSignedCheck)),
         ..TASK
@@ -141,6 +144,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_check_greenwave_cvp_tests",
         title: "Check Greenwave CVP tests",
+        mark: Mark::ReadOnly,
         about: "Errata flow only; not supported in the Konflux flow.",
         ..TASK
     },
@@ -155,7 +159,6 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_drop_bugs",
         title: "Drop bugs",
         about: "Errata flow only; not supported in the Konflux flow.",
-        mark: Mark::Critical,
         scope: Scope::Critical,
         hints: DESTROYS,
         ..TASK
@@ -262,7 +265,8 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
                         .with("task", json!(task))
                         .with("status", json!(status))
                 }
-                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error),
+                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error)
+                    .as_json(json!({ "success": false })),
             }
         }
         .boxed_local()
@@ -298,11 +302,7 @@ fn again(report: &TaskReport) -> Option<Value> {
     let (Outcome::Waiting { job, .. }, Some(fields)) = (&report.outcome, arguments.as_object_mut()) else {
         return Some(json!({ "tool": tool.name, "arguments": arguments }));
     };
-    let parameter = match report.task {
-        Task::StageTesting => Some("build_number"),
-        Task::ImageConsistencyCheck => Some("job_id"),
-        _ => None,
-    };
+    let parameter = super::explain::job_parameter(report.task);
     if let (Some(parameter), Some(job)) = (parameter, job) {
         fields.insert(parameter.to_owned(), json!(job.id));
     }
