@@ -2,5 +2,6 @@
 
 mod content;
 mod gate;
+mod journey;
 mod runs;
 mod served;
