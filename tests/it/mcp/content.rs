@@ -1,4 +1,4 @@
-//! What the tools say: their table, their answers, resources, prompts, and the way of a whole release.
+//! What the tools say: their table, their answers, resources and prompts.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use oar::core::access::principal::Scope;
 use oar::core::access::tokens::Tokens;
 use oar::core::config::env::Env;
-use oar::domain::task::{Task, TaskStatus};
 use oar::mcp::arguments::Arguments;
 use oar::mcp::catalog::{self, Choice};
 use serde_json::{Map, Value, json};
@@ -201,45 +200,6 @@ impl Agent {
         assert!(answer.to_string().len() <= 45_000, "{tool}");
         told
     }
-}
-
-#[tokio::test]
-async fn an_agent_takes_a_release_from_nothing_to_approved_as_the_prompt_says() {
-    let town = crate::real_program::Town::with_every_part().await;
-    let agent = Agent::over(Served::before(town, &[]).await).await;
-    let prompt =
-        agent.ask("prompts/get", json!({ "name": "release_drive", "arguments": { "release": RELEASE } })).await;
-    let text = prompt["result"]["messages"][0]["content"]["text"].as_str().expect("a text").to_owned();
-    assert!(text.contains(&format!("`oar_plan_next_actions` with release={RELEASE}")), "{text}");
-
-    let mut told = Vec::new();
-    for _round in 0..200 {
-        let plan = agent.call("oar_plan_next_actions", json!({ "release": RELEASE })).await;
-        let actions = plan["data"]["next_actions"].as_array().expect("a list").clone();
-        let now: Vec<_> = actions.iter().filter(|action| action.get("not_before_seconds").is_none()).collect();
-        for action in &now {
-            let (tool, mut arguments) = (action["tool"].as_str().expect("a tool"), action["arguments"].clone());
-            if action.get("ask").is_some() {
-                arguments["email"] = json!("lead@example.com");
-            }
-            let answer = agent.call(tool, arguments).await;
-            told.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
-            assert!(answer["error"].is_null(), "{tool}: {answer:#}\n{}", told.join("\n"));
-        }
-        let passed = plan["data"]["passed"].as_array().expect("a list");
-        if passed.contains(&json!("change-advisory-status")) {
-            break;
-        }
-        if now.is_empty() {
-            let seconds = plan["next"]["not_before_seconds"].as_i64();
-            let seconds = seconds.unwrap_or_else(|| panic!("who waits for what? {plan:#}\n{}", told.join("\n")));
-            agent.served.town.hours_pass((seconds + 3_599) / 3_600);
-        }
-    }
-    let state = agent.served.town.state();
-    assert_eq!(state.status(Task::ChangeAdvisoryStatus), TaskStatus::Pass, "{}", told.join("\n"));
-    let shipped = agent.call("oar_is_release_shipped", json!({ "release": RELEASE })).await;
-    assert_eq!(shipped["ok"], true, "{shipped}");
 }
 
 #[tokio::test]

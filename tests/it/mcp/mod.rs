@@ -3,5 +3,6 @@
 mod confirm;
 mod content;
 mod gate;
+mod journey;
 mod runs;
 mod served;
