@@ -37,6 +37,9 @@ const FINISH: Duration = Duration::from_secs(20);
 /// Then they are cancelled, and have so long to reach a safe point.
 const SAFE_POINT: Duration = Duration::from_secs(8);
 
+/// Then the last answers leave.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// Then connections have so long to close.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -219,9 +222,10 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
 async fn finish(shared: &Arc<Shared>, work: &CancellationToken) {
     let idle = || shared.in_flight.count() == 0;
     elapse(FINISH, idle).await;
-    // Sessions and their streams end as well.
     work.cancel();
     elapse(SAFE_POINT, idle).await;
+    elapse(LAST_WORDS, || false).await;
+    shared.sessions.cancel();
 }
 
 /// Waits until `done`, or so long.

@@ -64,6 +64,8 @@ pub struct Shared {
     pub pace: Pace,
     /// Calls and runs that have not ended.
     pub in_flight: InFlight,
+    /// Ends sessions and their streams; later than `ctx.cancel`, so that answers still go out.
+    pub sessions: CancellationToken,
     /// The state store's credential, when it is missing and the server runs all the same.
     pub locked: Option<Credential>,
 }
@@ -82,7 +84,18 @@ impl Shared {
         let audit = Audit::below(&ctx.home, ctx.clock.clone(), mcp.audit == AuditedCalls::All);
         let pace = Pace::new(mcp.writes_per_minute);
         let locked = ctx.missing_for_all().into_iter().find(|missing| *missing == Credential::GithubToken);
-        Ok(Self { ctx, choice, runs, workshop, hosts, audit, pace, in_flight: InFlight::default(), locked })
+        Ok(Self {
+            ctx,
+            choice,
+            runs,
+            workshop,
+            hosts,
+            audit,
+            pace,
+            in_flight: InFlight::default(),
+            sessions: CancellationToken::new(),
+            locked,
+        })
     }
 }
 
