@@ -244,6 +244,8 @@ async fn other_machines_are_served_only_with_a_token_behind_a_named_proxy() {
         (&["--host", "0.0.0.0", "--behind-proxy", "route"], "--allowed-host"),
         (&["--behind-proxy", "route", "--auth", "none"], "this machine only"),
         (&["--auth", "oauth"], "mcp.oauth.issuer"),
+        (&["--tls-cert", "/nowhere.pem"], "--tls-key"),
+        (&["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem"], "/nowhere.pem"),
     ] {
         let words: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
         let told = town.oar(&words).await.exits(2);
