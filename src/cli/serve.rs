@@ -3,12 +3,15 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::{Listener, ListenerExt as _};
 use clap::{Args, Subcommand};
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -32,12 +35,16 @@ use crate::web::guard::{Credential, Guard, behind};
 use crate::web::health::{self, Facts, Health};
 use crate::web::metrics::Sample;
 use crate::web::protected_resource;
+use crate::web::tls::{Identity, TlsListener};
 
 /// After a signal, calls and runs may take so long to end by themselves.
 const FINISH: Duration = Duration::from_secs(20);
 
 /// Then they are cancelled, and have so long to reach a safe point.
 const SAFE_POINT: Duration = Duration::from_secs(8);
+
+/// Then the last answers leave.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Then connections have so long to close.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -86,7 +93,13 @@ pub struct ServeArgs {
     /// How callers show who they are; none works on this machine only
     #[arg(long, value_name = "HOW", default_value = "token")]
     pub auth: AuthMode,
-    /// Name of the proxy in front that speaks TLS with callers; needed to listen for other machines
+    /// Certificate to speak TLS with, in PEM form with those of its issuers; read once, at the start
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Name of the proxy in front that speaks TLS with callers, when this server does not
     #[arg(long, value_name = "NAME")]
     pub behind_proxy: Option<String>,
     /// Start although variables that every tool needs are missing; tools then say which
@@ -182,6 +195,7 @@ async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Re
 /// HTTP.
 async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, Told> {
     let oauth = Resource::of(&shared.ctx).map_err(|why| usage(&why.to_string()))?;
+    let identity = identity(args)?;
     let address = SocketAddr::new(args.host, args.port);
     let listener = TcpListener::bind(address).await.map_err(|cause| {
         let next = "stop what listens there, or take another port: --port 8001".to_owned();
@@ -205,22 +219,22 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
             shared.ctx.clock.clone(),
         ))
         .merge(routes(shared, Transports { legacy_sse: !args.no_legacy_sse }));
-    shared.confirm.shown_at(&format!("http://{bound}"));
-    call.outside.out.line(format!("serving MCP on http://{bound}/mcp"));
+    let scheme = if identity.is_some() { "https" } else { "http" };
+    shared.confirm.shown_at(&format!("{scheme}://{bound}"));
+    call.outside.out.line(format!("serving MCP on {scheme}://{bound}/mcp"));
     // It serves until somebody ends it: there is nothing to wait for.
     if let Some(screen) = call.outside.err.screen() {
         screen.end();
     }
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Without it, small answers wait 40 ms for an acknowledgement.
-        let _ = stream.set_nodelay(true);
-    });
-    let service = behind(guard, router).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = behind(guard, router);
     let finished = CancellationToken::new();
     let serving = async {
+        let serving: BoxFuture<'_, std::io::Result<()>> = match identity {
+            Some(identity) => Box::pin(accept(TlsListener::new(listener, &identity), router, stop.clone())),
+            None => Box::pin(accept(listener, router, stop.clone())),
+        };
         tokio::select! {
-            served = async { serving.await } => served,
+            served = serving => served,
             () = async { finished.cancelled().await; elapse(CLOSE, || false).await } => Ok(()),
         }
     };
@@ -240,13 +254,52 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
     Ok(Exit::Done)
 }
 
+/// Serves whoever comes to `listener`, until `stop`; then the connections that there are.
+async fn accept<L>(listener: L, router: axum::Router, stop: CancellationToken) -> std::io::Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+    L::Io: Nodelay,
+{
+    // The tap also tells routes who the peer is, which listeners of our own cannot.
+    let listener = listener.tap_io(Nodelay::no_delay);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// Without it, small answers wait 40 ms for an acknowledgement.
+trait Nodelay {
+    fn no_delay(&mut self);
+}
+
+impl Nodelay for TcpStream {
+    fn no_delay(&mut self) {
+        let _ = self.set_nodelay(true);
+    }
+}
+
+impl Nodelay for tokio_rustls::server::TlsStream<TcpStream> {
+    fn no_delay(&mut self) {
+        let _ = self.get_ref().0.set_nodelay(true);
+    }
+}
+
+fn identity(args: &ServeArgs) -> Result<Option<Identity>, Told> {
+    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
+    let identity = Identity::read(certificate, key).map_err(|cause| {
+        let next = "give the certificate and its key as PEM files that this user can read".to_owned();
+        Told::new("the server cannot speak TLS", &cause, next, ErrorClass::Config)
+    })?;
+    Ok(Some(identity))
+}
+
 /// Lets calls and runs end, then cancels what is left at its next safe point; 30 s at most, closing included.
 async fn finish(shared: &Arc<Shared>, work: &CancellationToken) {
     let idle = || shared.in_flight.count() == 0;
     elapse(FINISH, idle).await;
-    // Sessions and their streams end as well.
     work.cancel();
     elapse(SAFE_POINT, idle).await;
+    elapse(LAST_WORDS, || false).await;
+    shared.sessions.cancel();
 }
 
 /// Waits until `done`, or so long.
@@ -277,8 +330,13 @@ fn may_listen(args: &ServeArgs) -> Result<(), String> {
         return Err("--auth none is for this machine only; leave it out, or serve on 127.0.0.1".to_owned());
     }
     match &args.behind_proxy {
+        None if args.tls_cert.is_some() && args.allowed_host.is_empty() => {
+            Err("other machines use a name of this one: add it with --allowed-host NAME".to_owned())
+        }
+        None if args.tls_cert.is_some() => Ok(()),
         None => Err(format!(
-            "on {} tokens would travel in the clear; put a proxy with TLS in front and name it: --behind-proxy NAME",
+            "on {} tokens would travel in the clear; give --tls-cert and --tls-key, or put a proxy with TLS in front \
+             and name it: --behind-proxy NAME",
             args.host
         )),
         Some(name) if name.trim().is_empty() => Err("--behind-proxy needs the name of the proxy".to_owned()),

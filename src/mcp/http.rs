@@ -32,7 +32,7 @@ pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
     let config = StreamableHttpServerConfig::default()
         // Host and origin are checked for every route, before this one.
         .disable_allowed_hosts()
-        .with_cancellation_token(shared.ctx.cancel.child_token())
+        .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
     let factory = Arc::clone(shared);
     let nobody = Principal::new("nobody", []);

@@ -85,6 +85,8 @@ pub struct Shared {
     pub pace: Pace,
     /// Calls and runs that have not ended.
     pub in_flight: InFlight,
+    /// Ends sessions and their streams; later than `ctx.cancel`, so that answers still go out.
+    pub sessions: CancellationToken,
     /// The state store's credential, when it is missing and the server runs all the same.
     pub locked: Option<Credential>,
     /// What build data says, kept in memory.
@@ -137,6 +139,7 @@ impl Shared {
             audit,
             pace,
             in_flight,
+            sessions: CancellationToken::new(),
             locked,
             store,
             waits,

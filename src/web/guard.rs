@@ -3,7 +3,7 @@
 //! Whoever is refused is in the audit log. The credential ends here: nothing behind the guard sees it, so
 //! nothing can hand it on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
@@ -11,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use indexmap::IndexMap;
 
 use super::approval_page;
 use super::protected_resource;
@@ -22,6 +23,12 @@ use crate::core::clock::Clock;
 
 /// Bytes of a request.
 const MOST_BYTES: usize = 1 << 20;
+
+/// The header that ties requests of the protocol together.
+const SESSION: &str = "mcp-session-id";
+
+/// Sessions whose owner is remembered; older ones ended long ago.
+const MOST_SESSIONS: usize = 10_000;
 
 /// Routes for probes, which come with whatever address they know and without a credential.
 const PROBES: [&str; 2] = ["/livez", "/readyz"];
@@ -65,6 +72,8 @@ enum Refusal {
     UnknownToken,
     ExpiredToken(String),
     InvalidToken(&'static str),
+    /// A known caller in the session of another.
+    ForeignSession(String),
     /// The issuer's keys are not known, so nobody can say.
     Undecided(String),
     /// A known caller who may not even look.
@@ -73,10 +82,39 @@ enum Refusal {
 
 /// `routes` behind `guard`.
 pub fn behind(guard: Guard, routes: Router) -> Router {
-    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(guard), check))
+    let door = Door { guard, sessions: Mutex::default() };
+    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(door), check))
 }
 
-async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+/// The guard at work.
+struct Door {
+    guard: Guard,
+    /// Who opened which session.
+    sessions: Mutex<IndexMap<String, String>>,
+}
+
+impl Door {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, IndexMap<String, String>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_of_another(&self, session: Option<&str>, who: &str) -> bool {
+        session.is_some_and(|session| self.sessions().get(session).is_some_and(|owner| owner != who))
+    }
+
+    /// A session belongs to whoever opened it.
+    fn remember(&self, response: &Response, who: &str) {
+        let Some(opened) = response.headers().get(SESSION).and_then(|value| value.to_str().ok()) else { return };
+        let mut sessions = self.sessions();
+        sessions.entry(opened.to_owned()).or_insert_with(|| who.to_owned());
+        if sessions.len() > MOST_SESSIONS {
+            sessions.shift_remove_index(0);
+        }
+    }
+}
+
+async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    let guard = &door.guard;
     let path = request.uri().path().to_owned();
     if PROBES.contains(&path.as_str()) {
         return next.run(request).await;
@@ -88,12 +126,18 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
         return next.run(request).await;
     }
     let speaks_to_all = path == "/health";
+    let mut caller = None;
     match guard.who(request.headers()).await {
         // What a client may do is said tool by tool; one that may do nothing at all needs another token.
         Ok(who) if who.scopes.is_empty() && !speaks_to_all => {
             return guard.refuse(&request, Refusal::NothingAllowed(who.name));
         }
         Ok(who) => {
+            let session = request.headers().get(SESSION).and_then(|value| value.to_str().ok());
+            if door.is_of_another(session, &who.name) {
+                return guard.refuse(&request, Refusal::ForeignSession(who.name));
+            }
+            caller = Some(who.name.clone());
             request.extensions_mut().insert(who);
         }
         Err(_) if speaks_to_all || path.starts_with(approval_page::PATH) => {}
@@ -101,7 +145,13 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
     }
     request.headers_mut().remove(header::AUTHORIZATION);
     match bounded(request).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => {
+            let response = next.run(request).await;
+            if let Some(who) = caller {
+                door.remember(&response, &who);
+            }
+            response
+        }
         Err(request) => guard.refuse(&request, Refusal::TooLarge),
     }
 }
@@ -159,7 +209,7 @@ impl Guard {
 
     fn refuse(&self, request: &Request, refusal: Refusal) -> Response {
         let who = match &refusal {
-            Refusal::ExpiredToken(name) | Refusal::NothingAllowed(name) => name.clone(),
+            Refusal::ExpiredToken(name) | Refusal::NothingAllowed(name) | Refusal::ForeignSession(name) => name.clone(),
             Refusal::TooLarge => {
                 request.extensions().get::<Principal>().map_or("nobody", |who| who.name.as_str()).to_owned()
             }
@@ -198,7 +248,11 @@ impl Guard {
             Refusal::NoToken => None,
             Refusal::UnknownToken | Refusal::ExpiredToken(_) | Refusal::InvalidToken(_) => Some("invalid_token"),
             Refusal::NothingAllowed(_) => Some("insufficient_scope"),
-            Refusal::ForeignHost | Refusal::ForeignOrigin | Refusal::TooLarge | Refusal::Undecided(_) => return None,
+            Refusal::ForeignHost
+            | Refusal::ForeignOrigin
+            | Refusal::TooLarge
+            | Refusal::ForeignSession(_)
+            | Refusal::Undecided(_) => return None,
         };
         let mut parts = vec!["realm=\"oar\"".to_owned()];
         if let Credential::Bearer { oauth: Some(oauth), .. } = &self.credential {
@@ -240,6 +294,7 @@ impl Refusal {
             Self::UnknownToken => "UNKNOWN_TOKEN",
             Self::ExpiredToken(_) => "EXPIRED_TOKEN",
             Self::InvalidToken(_) => "INVALID_TOKEN",
+            Self::ForeignSession(_) => "FOREIGN_SESSION",
             Self::Undecided(_) => "UNDECIDED_TOKEN",
             Self::NothingAllowed(_) => "INSUFFICIENT_SCOPE",
         }
@@ -249,6 +304,7 @@ impl Refusal {
         match self {
             Self::ForeignHost | Self::ForeignOrigin | Self::NothingAllowed(_) => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ForeignSession(_) => StatusCode::NOT_FOUND,
             Self::NoToken | Self::UnknownToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
@@ -268,6 +324,7 @@ impl Refusal {
             Self::UnknownToken => "the token is unknown; oar mcp token add makes a new one".to_owned(),
             Self::ExpiredToken(_) => "the token has expired; get a new one".to_owned(),
             Self::InvalidToken(why) => format!("the token is not valid here: {why}"),
+            Self::ForeignSession(_) => "no such session; open one with initialize".to_owned(),
             Self::Undecided(_) => "the keys of the token's issuer cannot be read now; come back".to_owned(),
             Self::NothingAllowed(_) => "the token allows nothing here; get one with more scopes".to_owned(),
         }

@@ -7,3 +7,4 @@ pub mod guard;
 pub mod health;
 pub mod metrics;
 pub mod protected_resource;
+pub mod tls;

@@ -323,6 +323,12 @@ pub enum Broken {
         /// Its number, from 1.
         line: u64,
     },
+    /// The log does not have a line that it had.
+    #[error("it has no line with the digest {digest}: lines were taken away since")]
+    Missing {
+        /// The digest.
+        digest: String,
+    },
     /// A line that is none, although the next does not say that it was cut.
     #[error("line {line} is no line of this log")]
     NoLine {
@@ -331,23 +337,28 @@ pub enum Broken {
     },
 }
 
-/// Checks that every line follows from the one before. An absent file is an empty log.
+/// Checks that every line follows from the one before, and that one of them has the digest `known`, which an
+/// earlier check gave. An absent file is an empty log.
 ///
 /// # Errors
 ///
 /// Where it does not.
-pub fn check(path: &Path) -> Result<Checked, Broken> {
+pub fn check(path: &Path, known: Option<&str>) -> Result<Checked, Broken> {
     let unreadable = |cause| Broken::Unreadable { path: path.to_owned(), cause };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            return Ok(Checked { lines: 0, cut: 0, head: BEGINNING.to_owned() });
+            return match known.filter(|known| *known != BEGINNING) {
+                Some(digest) => Err(Broken::Missing { digest: digest.to_owned() }),
+                None => Ok(Checked { lines: 0, cut: 0, head: BEGINNING.to_owned() }),
+            };
         }
         Err(cause) => return Err(unreadable(cause)),
     };
     let mut reader = BufReader::new(file);
     let mut found = Checked { lines: 0, cut: 0, head: BEGINNING.to_owned() };
     let mut damaged: Option<u64> = None;
+    let mut missing = known.filter(|known| *known != BEGINNING);
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
@@ -378,8 +389,12 @@ pub fn check(path: &Path) -> Result<Checked, Broken> {
             return Err(Broken::NoLine { line: found.lines });
         }
         found.head = sha256(line);
+        missing = missing.filter(|digest| *digest != found.head);
     }
-    Ok(found)
+    match missing {
+        Some(digest) => Err(Broken::Missing { digest: digest.to_owned() }),
+        None => Ok(found),
+    }
 }
 
 #[cfg(test)]
@@ -418,7 +433,7 @@ mod tests {
         );
         assert_eq!(lines[0], first);
         assert!(lines[1].ends_with(&format!(r#""prev":"{}"}}"#, sha256(lines[0].as_bytes()))), "{}", lines[1]);
-        assert_eq!(check(audit.path()).unwrap(), Checked { lines: 2, cut: 0, head: sha256(lines[1].as_bytes()) });
+        assert_eq!(check(audit.path(), None).unwrap(), Checked { lines: 2, cut: 0, head: sha256(lines[1].as_bytes()) });
     }
 
     #[test]
@@ -428,11 +443,26 @@ mod tests {
             |text: &str| text.lines().filter(|line| !line.contains("oar_b")).map(|line| format!("{line}\n")).collect(),
         ] {
             let (_home, audit) = log();
-            ["oar_a", "oar_b", "oar_c"].iter().for_each(|tool| audit.record(entry(tool)));
-            assert_eq!(check(audit.path()).unwrap().lines, 3);
+            for tool in ["oar_a", "oar_b", "oar_c"] {
+                audit.record(entry(tool));
+            }
+            assert_eq!(check(audit.path(), None).unwrap().lines, 3);
             edit(&audit, change);
-            assert!(matches!(check(audit.path()), Err(Broken::Chain { .. })));
+            assert!(matches!(check(audit.path(), None), Err(Broken::Chain { .. })));
         }
+    }
+
+    #[test]
+    fn lines_taken_from_the_end_show_with_a_digest_from_before() {
+        let (_home, audit) = log();
+        audit.record(entry("oar_a"));
+        audit.record(entry("oar_b"));
+        let known = check(audit.path(), None).unwrap().head;
+        audit.record(entry("oar_c"));
+        assert_eq!(check(audit.path(), Some(&known)).unwrap().lines, 3);
+        edit(&audit, |text| text.lines().take(1).map(|line| format!("{line}\n")).collect());
+        assert_eq!(check(audit.path(), None).unwrap().lines, 1);
+        assert!(matches!(check(audit.path(), Some(&known)), Err(Broken::Missing { .. })));
     }
 
     #[test]
@@ -441,16 +471,16 @@ mod tests {
         audit.record(entry("oar_a"));
         audit.record(entry("oar_b"));
         edit(&audit, |text| text[..text.len() - 20].to_owned());
-        assert_eq!(check(audit.path()).unwrap().cut, 1, "the last line may be cut");
+        assert_eq!(check(audit.path(), None).unwrap().cut, 1, "the last line may be cut");
         let again = Audit::below(home.path(), clock(), true);
         again.record(entry("oar_c"));
         again.record(entry("oar_d"));
-        let found = check(audit.path()).unwrap();
+        let found = check(audit.path(), None).unwrap();
         assert_eq!((found.lines, found.cut), (4, 1));
         edit(&audit, |text| text.replace("oar_b", "oar_x"));
-        assert!(check(audit.path()).is_err(), "also a cut line is part of the chain");
+        assert!(check(audit.path(), None).is_err(), "also a cut line is part of the chain");
         edit(&audit, |text| format!("{text}nonsense\n"));
-        assert!(check(audit.path()).is_err(), "a whole line that is none was not cut");
+        assert!(check(audit.path(), None).is_err(), "a whole line that is none was not cut");
     }
 
     #[test]
@@ -462,7 +492,7 @@ mod tests {
                 scope.spawn(move || (0..25).for_each(|_| other.record(entry("oar_a"))));
             }
         });
-        assert_eq!(check(audit.path()).unwrap().lines, 100);
+        assert_eq!(check(audit.path(), None).unwrap().lines, 100);
     }
 
     #[test]
@@ -472,7 +502,7 @@ mod tests {
         audit.record(entry("oar_look"));
         audit.record(Entry { outcome: "DENIED".to_owned(), ..entry("oar_look") });
         audit.record(Entry { is_change: true, ..entry("oar_change") });
-        assert_eq!(check(audit.path()).unwrap().lines, 2);
+        assert_eq!(check(audit.path(), None).unwrap().lines, 2);
         assert_eq!(audit.counts().len(), 3);
     }
 

@@ -11,6 +11,7 @@ struct House {
     _home: tempfile::TempDir,
     router: Router,
     token: String,
+    other: String,
     over: String,
     audit: Audit,
 }
@@ -20,6 +21,7 @@ fn house(oauth: Option<Resource>) -> House {
     let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-01T00:00:00Z".parse().unwrap()));
     let tokens = Tokens::below(home.path());
     let token = tokens.add("agent", [Scope::Read], None).unwrap();
+    let other = tokens.add("other", [Scope::Read], None).unwrap();
     let over = tokens.add("past", [Scope::Read], Some("2026-05-31T00:00:00Z".parse().unwrap())).unwrap();
     let audit = Audit::below(home.path(), clock.clone(), true);
     let guard = Guard {
@@ -39,8 +41,9 @@ fn house(oauth: Option<Resource>) -> House {
         .route("/mcp", get(who).post(length))
         .route("/health", get(who))
         .route("/livez", get(who))
+        .route("/open", get(async || [(SESSION, "one")]))
         .route("/other", post(length));
-    House { _home: home, router: behind(guard, routes), token, over, audit }
+    House { _home: home, router: behind(guard, routes), token, other, over, audit }
 }
 
 fn request(path: &str, headers: &[(&str, &str)]) -> Request {
@@ -141,6 +144,21 @@ async fn a_large_body_is_refused_also_when_it_does_not_say_how_large_it_is() {
     assert_eq!(send(Body::empty(), Some(MOST_BYTES + 1)).await.0, 413);
     assert_eq!(send(chunks(17), None).await.0, 413);
     assert_eq!(house.refused(), ["agent TOO_LARGE", "agent TOO_LARGE"]);
+}
+
+#[tokio::test]
+async fn the_session_of_another_does_not_exist() {
+    let house = house(None);
+    assert_eq!(house.ask(request("/open", &[("authorization", &house.bearer())])).await.0, 200);
+    let own = [("authorization", house.bearer()), (SESSION, "one".to_owned())];
+    let foreign = [("authorization", format!("Bearer {}", house.other)), (SESSION, "one".to_owned())];
+    let mut told = Vec::new();
+    for headers in [&own, &foreign] {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        told.push(house.ask(request("/mcp", &headers)).await.0);
+    }
+    assert_eq!(told, [200, 404]);
+    assert_eq!(house.refused(), ["other FOREIGN_SESSION"]);
 }
 
 #[tokio::test]

@@ -53,11 +53,24 @@ async fn knock(served: &Served, path: &str, headers: &[(&str, &str)]) -> u16 {
     request.send().await.expect("an answer").status().as_u16()
 }
 
-/// A call of a tool as the bearer of `token`, outside of any session of ours.
+/// A call of a tool as the bearer of `token`, without a session: as clients of 2026 call.
 async fn call_as(served: &Served, token: &str, tool: &str, arguments: Value) -> reqwest::Response {
-    let params = json!({ "name": tool, "arguments": arguments });
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "story", "version": "2" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
     let message = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params });
-    served.post(&message, &[("authorization", &format!("Bearer {token}"))]).await
+    let authorization = format!("Bearer {token}");
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("mcp-session-id", ""),
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", tool),
+    ];
+    served.post(&message, &headers).await
 }
 
 #[tokio::test]
@@ -136,11 +149,16 @@ async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
     let writer = token(&served.town, "writer", &Scope::ALL);
     let arguments = json!({ "release": RELEASE, "command": "config", "args": "decrypt a b" });
     let body = call_as(&served, &writer, "oar_run_command", arguments).await.text().await.expect("a body");
-    // Sessions belong to whoever opened them, so this may also be refused by the session.
-    if !body.is_empty() && body.contains("jsonrpc") {
-        assert_ne!(last_message(&body)["result"]["isError"], false, "{body}");
-    }
+    assert_eq!(last_message(&body)["result"]["isError"], true, "{body}");
+    kept(&served, &[("tool", "oar_run_command"), ("who", "writer"), ("client", "story 2")]);
+    assert_ne!(audit(&served).last().expect("a line")["outcome"], "OK");
     assert_eq!(world(&served), before);
+
+    // A session belongs to whoever opened it.
+    let message = json!({ "jsonrpc": "2.0", "id": 8, "method": "tools/list" });
+    let foreign = served.post(&message, &[("authorization", &format!("Bearer {writer}"))]).await;
+    assert_eq!(foreign.status(), 404);
+    kept(&served, &[("outcome", "FOREIGN_SESSION"), ("who", "writer")]);
 }
 
 #[tokio::test]
@@ -226,6 +244,8 @@ async fn other_machines_are_served_only_with_a_token_behind_a_named_proxy() {
         (&["--host", "0.0.0.0", "--behind-proxy", "route"], "--allowed-host"),
         (&["--behind-proxy", "route", "--auth", "none"], "this machine only"),
         (&["--auth", "oauth"], "mcp.oauth.issuer"),
+        (&["--tls-cert", "/nowhere.pem"], "--tls-key"),
+        (&["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem"], "/nowhere.pem"),
     ] {
         let words: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
         let told = town.oar(&words).await.exits(2);
