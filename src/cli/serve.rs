@@ -105,7 +105,9 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     })?;
     let shared = Arc::new(shared);
     if args.stdio {
-        let local = Principal::new(shared.ctx.actor.clone(), Scope::ALL);
+        // The client's user may do everything, but the agent between the two has to ask.
+        let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::CriticalUnattended);
+        let local = Principal::new(shared.ctx.actor.clone(), scopes);
         let served = crate::mcp::stdio::serve(&shared, local).await;
         // Runs outlive whoever asked for them.
         shared.runs.settle(PATIENCE).await;
