@@ -176,7 +176,9 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
 
 /// The conversation over stdin and stdout.
 async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, Told> {
-    let local = Principal::new(shared.ctx.actor.clone(), Scope::ALL);
+    // The client's user may do everything, but the agent between the two has to ask.
+    let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::CriticalUnattended);
+    let local = Principal::new(shared.ctx.actor.clone(), scopes);
     let ended = tokio::select! {
         ended = crate::mcp::stdio::serve(shared, local) => ended,
         () = call.cancel.cancelled() => Ok(()),

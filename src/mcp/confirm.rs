@@ -37,6 +37,9 @@ use form::Word;
 /// A question in a client waits so long for its answer.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
+/// Looking up the facts takes at most so long.
+const LONGEST_LOOK: Duration = Duration::from_secs(120);
+
 /// The name of the question within one answer.
 const QUESTION: &str = "confirm";
 
@@ -188,7 +191,23 @@ pub async fn settle(
 ) -> Settled {
     let question = {
         let (asks, ctx) = (Arc::clone(asks), call.ctx.clone());
-        match shared.workshop.run(move || async move { asks(ctx).await }.boxed_local()).await {
+        let looks = move || {
+            async move {
+                let cancel = ctx.cancel.clone();
+                tokio::select! {
+                    found = tokio::time::timeout(LONGEST_LOOK, asks(ctx)) => found.unwrap_or_else(|_| {
+                        let what = "the facts that a person has to confirm could not be looked up in time";
+                        Err(Reply::error(Code::Timeout, what, "nothing was done; call it again in a minute"))
+                    }),
+                    () = cancel.cancelled() => {
+                        let what = "the caller left before anything was asked";
+                        Err(Reply::error(Code::Cancelled, what, "nothing was done; call it again"))
+                    }
+                }
+            }
+            .boxed_local()
+        };
+        match shared.workshop.run(looks).await {
             Ok(Ok(Some(question))) => question,
             Ok(Ok(None)) => return Settled::Go(Permit::default()),
             Ok(Err(refused)) => return Settled::No(refused),

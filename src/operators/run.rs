@@ -131,11 +131,14 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
             // An effect that is under way is finished and recorded first; the next one does not begin.
             let mut acting = run.acting.subscribe();
             tokio::select! {
-                ended = &mut work => ended.unwrap_or_else(panicked).map_err(|_| TaskError::Cancelled),
+                ended = &mut work => ended.unwrap_or_else(panicked),
                 _ = acting.wait_for(|effects| *effects == 0) => Err(TaskError::Cancelled),
             }
         }
     };
+    // A request that was cut off says so in words of its own.
+    let cut_off = |error: &TaskError| ctx.cancel.is_cancelled() && !matches!(error, TaskError::Internal { .. });
+    let ended = ended.map_err(|error| if cut_off(&error) { TaskError::Cancelled } else { error });
     record::reason(&run, &request, ended.as_ref().ok());
     notify::after(&run, ended.as_ref()).await;
     let recorded = record::end(&run, &request, ended.as_ref()).await;

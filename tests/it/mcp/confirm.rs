@@ -152,6 +152,53 @@ async fn facts_that_changed_while_somebody_thought_end_the_question() {
     assert_eq!(told["structuredContent"]["changed"], true, "{told}");
 }
 
+/// A session of a client of `version` that can ask its user.
+async fn session(served: &Served, version: &str) -> String {
+    let params = json!({
+        "protocolVersion": version, "capabilities": { "elicitation": {} },
+        "clientInfo": { "name": "story", "version": "1" },
+    });
+    let begin = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    let begun = served.post(&begin, &[("mcp-session-id", "")]).await;
+    let session = begun.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    drop(begun);
+    let done = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    served.post(&done, &[("mcp-session-id", &session)]).await;
+    session
+}
+
+#[tokio::test]
+async fn a_client_of_2024_has_the_page_only_whatever_it_says_of_itself() {
+    let served = served().await;
+    let session = session(&served, "2024-11-05").await;
+    let params = json!({ "name": "oar_change_advisory_status", "arguments": approval() });
+    let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params });
+    let told = last_message(&served.post(&call, &[("mcp-session-id", &session)]).await.text().await.unwrap());
+    assert_eq!(code(&told["result"]), "CONFIRMATION_REQUIRED", "{told}");
+}
+
+#[tokio::test]
+async fn a_confirmation_once_per_release_covers_the_next_call_of_the_tool() {
+    let town = Town::created().await;
+    let file = town.home.path().join("oar.toml");
+    std::fs::write(&file, "[mcp.confirm]\noar_resolve_issue = \"once_per_release\"\n").unwrap();
+    let path = file.display().to_string();
+    let served = Served::with(town, &[], &[("OAR_SETTINGS", path.as_str())], None).await;
+    let lead = lead(&served.town);
+    for text in ["first blocker", "second blocker"] {
+        served.call("oar_add_issue", json!({ "release": RELEASE, "issue": text })).await;
+    }
+    let resolve = |text: &str| json!({ "release": RELEASE, "issue": text, "resolution": "fixed" });
+    let asked = served.call("oar_resolve_issue", resolve("first")).await;
+    let url = asked["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
+    assert_eq!(decide(&served, &url, &lead, "approve").await.0, 200);
+    for text in ["first", "second"] {
+        let told = served.call("oar_resolve_issue", resolve(text)).await;
+        assert_eq!(told["structuredContent"]["confirmation"]["who"], "lead", "{told}");
+    }
+    assert!(served.town.state().issues().iter().all(|issue| issue.resolved));
+}
+
 /// Reads an event stream until a message fits.
 async fn message(stream: &mut reqwest::Response, seen: &mut String, fits: impl Fn(&Value) -> bool) -> Value {
     loop {
@@ -168,16 +215,8 @@ async fn message(stream: &mut reqwest::Response, seen: &mut String, fits: impl F
 #[tokio::test]
 async fn an_older_client_is_asked_while_its_call_waits() {
     let served = served().await;
-    let params = json!({
-        "protocolVersion": "2025-06-18", "capabilities": { "elicitation": {} },
-        "clientInfo": { "name": "story", "version": "1" },
-    });
-    let begin = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
-    let begun = served.post(&begin, &[("mcp-session-id", "")]).await;
-    let session = begun.headers()["mcp-session-id"].to_str().unwrap().to_owned();
-    drop(begun);
+    let session = session(&served, "2025-06-18").await;
     let header = [("mcp-session-id", session.as_str())];
-    served.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }), &header).await;
     for (decision, expected) in [("reject", "DENIED"), ("approve", "none")] {
         let params = json!({ "name": "oar_change_advisory_status", "arguments": approval() });
         let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params });

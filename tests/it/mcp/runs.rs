@@ -78,7 +78,7 @@ async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_
     }
     errata_hangs(&town);
     let served = Served::with(town, &[], &QUICK, None).await;
-    let stuck = async { answer(&served, call(1, "oar_push_to_cdn_staging", json!({ "release": RELEASE }))).await };
+    let stuck = async { answer(&served, call(5000, "oar_push_to_cdn_staging", json!({ "release": RELEASE }))).await };
     let others = async {
         served.town.sim.world().hangs().notified().await;
         // Its own release waits behind the hanging one.
@@ -143,7 +143,7 @@ async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled
     let town = Town::created().await;
     errata_hangs(&town);
     let served = Served::with(town, &[], &QUICK, None).await;
-    let push = |id| call(id, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
+    let push = |id: usize| call(5000 + id, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
     {
         let leaving = answer(&served, push(1));
         tokio::pin!(leaving);
