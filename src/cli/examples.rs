@@ -217,6 +217,23 @@ const EXAMPLES: &[Examples] = &[
         ],
     ),
     ("mcp tools", &[("oar mcp tools", "names, groups and titles")]),
+    (
+        "mcp token add",
+        &[
+            ("oar mcp token add nightly-agent", "what agents may usually do"),
+            ("oar mcp token add lead --scopes release:read,release:critical --expires 90d", "confirms, for 90 days"),
+        ],
+    ),
+    ("mcp token list", &[("oar mcp token list", "names, scopes and ends; never the tokens")]),
+    ("mcp token revoke", &[("oar mcp token revoke nightly-agent", "lets it in no more, at once")]),
+    ("mcp audit verify", &[("oar mcp audit verify", "is the log whole, and how far does it go?")]),
+    (
+        "mcp install",
+        &[
+            ("oar mcp install", "sets Claude Code up for this project"),
+            ("oar mcp install --transport stdio", "the client starts the server itself"),
+        ],
+    ),
     ("sim scenarios", &[("oar sim scenarios", "names for --scenario, and what happens in each")]),
     ("sim status", &[("oar sim status", "time, advisories, what comes next")]),
     (

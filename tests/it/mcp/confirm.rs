@@ -32,7 +32,7 @@ fn shipped(town: &Town) -> Vec<Write> {
     writes.filter(|write| write.2.contains("/approve") || write.2.contains("change_state")).collect()
 }
 
-fn lead(town: &Town) -> String {
+pub(super) fn lead(town: &Town) -> String {
     Tokens::below(&town.home.path().join("home")).add("lead", [Scope::Read, Scope::Critical], None).unwrap()
 }
 
@@ -240,7 +240,7 @@ async fn an_older_client_is_asked_while_its_call_waits() {
 }
 
 /// A form of the page, as a browser sends it back.
-async fn decide(served: &Served, url: &str, token: &str, decision: &str) -> (u16, String) {
+pub(super) async fn decide(served: &Served, url: &str, token: &str, decision: &str) -> (u16, String) {
     let browser = reqwest::Client::builder().no_proxy().build().unwrap();
     let page = browser.get(url).send().await.unwrap();
     assert_eq!(page.status(), 200);

@@ -1,17 +1,16 @@
 //! The whole way of a release with tools alone, as the prompt says, over each transport.
 //!
-//! Nobody is asked here: the caller may act without a person. How people are asked is another story.
+//! A person confirms what ships: at the client where the protocol can ask, on the approval page where not.
 
 use std::process::Stdio;
 
-use oar::core::access::principal::Scope;
-use oar::core::access::tokens::Tokens;
 use oar::domain::task::{Task, TaskStatus};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
-use super::served::{Served, last_message};
+use super::confirm::{decide, lead};
+use super::served::Served;
 use crate::real_program::Town;
 
 const RELEASE: &str = "4.20.17";
@@ -25,14 +24,14 @@ enum Wire {
 
 impl Wire {
     async fn http(served: &Served) -> Self {
-        let (base, token) = (served.base.clone(), unattended(served));
+        let (base, token) = (served.base.clone(), served.token.clone());
         let mut wire = Self::Http { http: served.http.clone(), base, token, session: String::new() };
         wire.greet("2025-06-18").await;
         wire
     }
 
     async fn sse(served: &Served) -> Self {
-        let token = unattended(served);
+        let token = served.token.clone();
         let open = served.http.get(format!("{}/sse", served.base)).bearer_auth(&token);
         let stream = open.send().await.expect("a stream");
         let (http, address) = (served.http.clone(), String::new());
@@ -58,7 +57,8 @@ impl Wire {
 
     async fn greet(&mut self, version: &str) {
         let client = json!({ "name": "story", "version": "1" });
-        let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
+        let capabilities = if version == "2024-11-05" { json!({}) } else { json!({ "elicitation": {} }) };
+        let params = json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client });
         let hello = self.ask("initialize", params).await;
         assert_eq!(hello["result"]["serverInfo"]["name"], "release-tests", "{hello}");
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
@@ -74,11 +74,27 @@ impl Wire {
                 if !session.is_empty() {
                     request = request.header("mcp-session-id", session.as_str());
                 }
-                let answer = request.send().await.expect("an answer");
+                let mut answer = request.send().await.expect("an answer");
                 if let Some(given) = answer.headers().get("mcp-session-id") {
                     *session = given.to_str().expect("a text").to_owned();
                 }
-                answer.text().await.expect("a body")
+                let (mut said, mut asked) = (String::new(), 0);
+                while let Some(chunk) = answer.chunk().await.expect("a body") {
+                    said.push_str(std::str::from_utf8(&chunk).expect("text"));
+                    let messages: Vec<Value> = messages(&said);
+                    let questions: Vec<_> = messages.iter().filter_map(yes).collect();
+                    for yes in questions.iter().skip(asked) {
+                        let reply = http.post(format!("{base}/mcp")).bearer_auth(&*token).body(yes.to_string());
+                        let reply = reply.header("accept", "application/json, text/event-stream");
+                        let reply = reply.header("content-type", "application/json");
+                        reply.header("mcp-session-id", session.as_str()).send().await.expect("it listens");
+                    }
+                    asked = questions.len();
+                    if let Some(answer) = messages.into_iter().find(|message| message["id"] == 1) {
+                        return answer.to_string();
+                    }
+                }
+                said
             }
             Self::Sse { http, address, token, .. } => {
                 let request = http.post(address.as_str()).bearer_auth(token).body(message.to_string());
@@ -113,12 +129,14 @@ impl Wire {
         let said = self.send(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await;
         loop {
             let message = match self {
-                Self::Http { .. } => return last_message(&said),
+                Self::Http { .. } => return serde_json::from_str(&said).unwrap_or_default(),
                 Self::Sse { .. } => self.event().await,
                 Self::Stdio { output, .. } => output.next_line().await.expect("text").expect("it goes on"),
             };
             let message: Value = serde_json::from_str(&message).expect("JSON");
-            if message["id"] == 1 {
+            if let Some(yes) = yes(&message) {
+                self.send(&yes).await;
+            } else if message["id"] == 1 {
                 return message;
             }
         }
@@ -132,14 +150,23 @@ impl Wire {
     }
 }
 
-/// A token for everything, beside the one that the server made.
-fn unattended(served: &Served) -> String {
-    let tokens = Tokens::below(&served.town.home.path().join("home"));
-    tokens.add("unattended", Scope::ALL, None).expect("a token")
+/// The messages of an event stream so far, or the one of a plain body.
+fn messages(said: &str) -> Vec<Value> {
+    let data = said.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let messages: Vec<_> = data.filter_map(|data| serde_json::from_str(data).ok()).collect();
+    if messages.is_empty() { serde_json::from_str(said).into_iter().collect() } else { messages }
+}
+
+/// What the person at the client answers to a question.
+fn yes(message: &Value) -> Option<Value> {
+    let asked = message["method"] == "elicitation/create";
+    let content = json!({ "decision": "approve", "release": RELEASE, "reason": "I looked" });
+    let result = json!({ "action": "accept", "content": content });
+    asked.then(|| json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }))
 }
 
 /// Follows the prompt until the release is approved.
-async fn takes_it_through(town: &Town, wire: &mut Wire) {
+async fn takes_it_through(town: &Town, page: Option<&Served>, wire: &mut Wire) {
     let prompt = json!({ "name": "release_drive", "arguments": { "release": RELEASE } });
     let prompt = wire.ask("prompts/get", prompt).await;
     let text = prompt["result"]["messages"][0]["content"]["text"].as_str().expect("a text");
@@ -155,7 +182,13 @@ async fn takes_it_through(town: &Town, wire: &mut Wire) {
             if action.get("ask").is_some() {
                 arguments["email"] = json!("lead@example.com");
             }
-            let answer = wire.call(tool, arguments).await;
+            let mut answer = wire.call(tool, arguments.clone()).await;
+            if answer["error"]["code"] == "CONFIRMATION_REQUIRED" {
+                let served = page.expect("this client asks its own user");
+                let url = answer["approval"]["url"].as_str().expect("a link").to_owned();
+                assert_eq!(decide(served, &url, &lead(town), "approve").await.0, 200);
+                answer = wire.call(tool, arguments).await;
+            }
             told.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
             assert!(answer["error"].is_null(), "{tool}: {answer:#}\n{}", told.join("\n"));
         }
@@ -178,19 +211,19 @@ async fn takes_it_through(town: &Town, wire: &mut Wire) {
 async fn an_agent_takes_a_release_from_nothing_to_approved_over_streamable_http() {
     let served = Served::before(Town::with_every_part().await, &[]).await;
     let mut wire = Wire::http(&served).await;
-    takes_it_through(&served.town, &mut wire).await;
+    takes_it_through(&served.town, None, &mut wire).await;
 }
 
 #[tokio::test]
 async fn an_agent_takes_a_release_from_nothing_to_approved_over_the_older_event_stream() {
     let served = Served::before(Town::with_every_part().await, &[]).await;
     let mut wire = Wire::sse(&served).await;
-    takes_it_through(&served.town, &mut wire).await;
+    takes_it_through(&served.town, Some(&served), &mut wire).await;
 }
 
 #[tokio::test]
 async fn an_agent_takes_a_release_from_nothing_to_approved_over_stdin_and_stdout() {
     let town = Town::with_every_part().await;
     let mut wire = Wire::stdio(&town).await;
-    takes_it_through(&town, &mut wire).await;
+    takes_it_through(&town, None, &mut wire).await;
 }

@@ -7,6 +7,7 @@ use oar::core::access::principal::Scope;
 use oar::core::access::tokens::Tokens;
 use oar::domain::release::ZStream;
 use oar::domain::state::view::State;
+use oar::domain::task::Task;
 use oar::sim::faults::{Fault, Rule};
 use serde_json::{Value, json};
 
@@ -54,6 +55,11 @@ fn running(town: &Town) -> String {
     all.first().and_then(|run| run["run_id"].as_str()).expect("a running run").to_owned()
 }
 
+/// A release whose pushes may begin.
+async fn checked() -> Town {
+    Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await
+}
+
 #[tokio::test]
 async fn a_task_called_twice_is_done_once_and_says_so() {
     let served = Served::start(&[]).await;
@@ -67,7 +73,7 @@ async fn a_task_called_twice_is_done_once_and_says_so() {
 
 #[tokio::test]
 async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_hangs() {
-    let town = Town::created().await;
+    let town = checked().await;
     let releases: Vec<String> = (0..16).map(|n| format!("4.20.{}", 17 + n)).collect();
     let place = |release: &str| release.parse::<ZStream>().expect("a release").state_path();
     {
@@ -141,7 +147,7 @@ async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_
 
 #[tokio::test]
 async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled() {
-    let town = Town::created().await;
+    let town = checked().await;
     errata_hangs(&town);
     let served = Served::with(town, &[], &QUICK, None).await;
     let push = |id: usize| call(5000 + id, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
@@ -181,7 +187,7 @@ async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled
 
 #[tokio::test]
 async fn a_waiting_caller_hears_of_its_run_and_a_run_without_end_is_ended() {
-    let town = Town::created().await;
+    let town = checked().await;
     errata_hangs(&town);
     let limit = [QUICK[0], QUICK[1], ("OAR_MCP_RUNS_TIME_LIMIT", "3")];
     let served = Served::with(town, &[], &limit, None).await;
@@ -204,7 +210,7 @@ async fn a_waiting_caller_hears_of_its_run_and_a_run_without_end_is_ended() {
 
 #[tokio::test]
 async fn a_run_that_a_crash_ended_is_found_with_what_the_state_file_says() {
-    let town = Town::created().await;
+    let town = checked().await;
     errata_hangs(&town);
     let served = Served::with(town, &[], &QUICK, None).await;
     {
@@ -234,7 +240,7 @@ async fn a_run_that_a_crash_ended_is_found_with_what_the_state_file_says() {
 
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_ends_its_runs_first() {
-    let town = Town::created().await;
+    let town = checked().await;
     errata_hangs(&town);
     let served = Served::with(town, &[], &QUICK, None).await;
     {
