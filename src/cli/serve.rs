@@ -64,6 +64,10 @@ pub struct ServeArgs {
     /// An origin whose pages may call this server
     #[arg(long, value_name = "ORIGIN")]
     pub allowed_origin: Vec<String>,
+    /// Also offer what the protocol's test suite looks for
+    #[cfg(feature = "conformance")]
+    #[arg(long)]
+    pub fixtures: bool,
 }
 
 /// How callers show who they are.
@@ -126,7 +130,12 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
         clock: shared.ctx.clock.clone(),
     };
     let facts = facts(&shared, args);
-    let router = health::routes(facts).merge(routes(&shared, Transports { legacy_sse: !args.no_legacy_sse }));
+    let transports = Transports {
+        legacy_sse: !args.no_legacy_sse,
+        #[cfg(feature = "conformance")]
+        fixtures: args.fixtures,
+    };
+    let router = health::routes(facts).merge(routes(&shared, transports));
     call.outside.out.line(format!("serving MCP on http://{bound}/mcp"));
     // It serves until somebody ends it: there is nothing to wait for.
     if let Some(screen) = call.outside.err.screen() {
