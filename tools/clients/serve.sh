@@ -3,6 +3,8 @@
 
 program=$(realpath "${program:?the program to serve with}")
 place=$(mktemp -d)
+# Under a service manager the server tells its token to nobody.
+unset JOURNAL_STREAM
 started=()
 leave() {
   for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
@@ -30,7 +32,6 @@ start_world() {
   await "$place/world" '^# then' >/dev/null
   # shellcheck disable=SC1090 # written by the line above
   source <(grep '^export ' "$place/world")
-  export OAR_HOME="$place/home"
 }
 
 # start_server ARGUMENTS…: sets `url` (the origin) and, when a token is needed, `token`.
