@@ -60,9 +60,11 @@ docs: ## make docs/reference anew from the program
 deny: ## licences, bans and sources of all dependencies
 	$(CARGO) deny --offline check bans licenses sources
 
-bench: ## time and memory of a rehearsal (median of 5)
+bench: ## time and memory of a rehearsal (median of 5), speed of the MCP server
 	$(CARGO) build --release --locked
 	tools/bench.sh ./target/release/oar
+	$(CARGO) build --release --locked --example mcp_load
+	tools/bench_mcp.sh
 
 sim serve: ## the simulator in the foreground; prints what to export
 	$(CARGO) run --locked --release -- sim serve

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::outside::Stream;
@@ -33,7 +34,12 @@ pub type LogClock = Arc<OnceLock<Clock>>;
 pub type LogSink = Arc<OnceLock<LogFile>>;
 
 /// A subscriber that writes to `err`, and every call to `file` as well.
-pub fn subscriber(err: Stream, verbosity: Verbosity, clock: LogClock, file: LogSink) -> impl Subscriber + Send + Sync {
+pub fn subscriber(
+    err: Stream,
+    verbosity: Verbosity,
+    clock: LogClock,
+    file: LogSink,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync {
     let most = match verbosity {
         Verbosity::Quiet => Level::WARN,
         Verbosity::Steps => Level::INFO,

@@ -2,6 +2,7 @@
 //!
 //! Refuses: rules about releases, calls to services, records of its own.
 
+pub mod access;
 pub mod args;
 pub mod complete;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod examples;
 pub mod exit;
 pub mod logging;
 pub mod man;
+pub mod mcp_install;
 pub mod oar;
 pub mod outside;
 pub mod progress;
@@ -30,9 +32,11 @@ use std::time::Duration;
 use clap::FromArgMatches as _;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
+use crate::core::run_logs::RunLogs;
 use args::{Cli, Color, NAMES};
 use exit::Exit;
 use logging::{LogClock, LogSink, Verbosity};
@@ -125,7 +129,8 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     };
     let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
     let (clock, log) = (LogClock::default(), LogSink::default());
-    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone());
+    let runs = RunLogs::stamped_by(clock.clone());
+    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone()).with(runs);
     // Boxed, because the future of all commands is large and every move of it costs stack.
     let work = Box::pin(oar::run(cli, outside, cancel, clock, log));
     progress::beside(screen, work.with_subscriber(subscriber)).await

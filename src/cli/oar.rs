@@ -380,7 +380,7 @@ impl Call {
     ///
     /// Settings that cannot be used, or a missing credential of the state store.
     pub fn context(&self) -> Result<Context, Told> {
-        self.context_with(self.settings()?)
+        self.context_with(self.settings()?, self.cancel.clone(), false)
     }
 
     /// The same for somebody who waits at a terminal for a picture: each service is asked once, for seconds.
@@ -396,10 +396,19 @@ impl Call {
         http.read_timeout = http.read_timeout.min(HASTE);
         http.services.values_mut().for_each(|one| (one.read_timeout, one.total_timeout) = (None, None));
         http.connect_timeout = http.connect_timeout.min(HASTE);
-        self.context_with(settings)
+        self.context_with(settings, self.cancel.clone(), false)
     }
 
-    fn context_with(&self, settings: Settings) -> Result<Context, Told> {
+    /// The same, ended by `cancel` alone; `degraded` does without the credential of the state store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::context`].
+    pub fn context_until(&self, cancel: CancellationToken, degraded: bool) -> Result<Context, Told> {
+        self.context_with(self.settings()?, cancel, degraded)
+    }
+
+    fn context_with(&self, settings: Settings, cancel: CancellationToken, degraded: bool) -> Result<Context, Told> {
         let settings = Arc::new(settings);
         let clock =
             Context::clock_of(&settings).map_err(|error| told_config("the environment of this call", &error))?;
@@ -408,7 +417,8 @@ impl Call {
         let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now())));
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
-        let ctx = Context::new(settings, clock, self.cancel.clone(), actor, options)
+        let make = if degraded { Context::degraded } else { Context::new };
+        let ctx = make(settings, clock, cancel, actor, options)
             .map_err(|error| told_config("the environment of this call", &error))?;
         // A second context of one call changes the same state.
         let _ = self.statebox.set(ctx.statebox.clone());

@@ -26,6 +26,7 @@ use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
 use super::clients::koji::Koji;
 use super::clients::negotiate::{self, Kerberos};
+use super::clients::oauth::Oauth;
 use super::clients::pacer::Pacer;
 use super::clients::prow::Prow;
 use super::clients::registry::Registry;
@@ -96,6 +97,32 @@ impl Context {
         actor: String,
         options: Options,
     ) -> Result<Self, ConfigError> {
+        Self::build(settings, clock, cancel, actor, options, false)
+    }
+
+    /// The same without the credential of the state store: whoever asks for the state is refused by it.
+    ///
+    /// # Errors
+    ///
+    /// An address in the settings is unusable.
+    pub fn degraded(
+        settings: Arc<Settings>,
+        clock: Clock,
+        cancel: CancellationToken,
+        actor: String,
+        options: Options,
+    ) -> Result<Self, ConfigError> {
+        Self::build(settings, clock, cancel, actor, options, true)
+    }
+
+    fn build(
+        settings: Arc<Settings>,
+        clock: Clock,
+        cancel: CancellationToken,
+        actor: String,
+        options: Options,
+        degraded: bool,
+    ) -> Result<Self, ConfigError> {
         let http = Http::with_rules(policy(&settings), &rules(&settings), clock.clone(), cancel.clone())
             .map_err(ConfigError::Tls)?;
         let repo = match &settings.state.dir {
@@ -106,7 +133,11 @@ impl Context {
             }
             Some(dir) => Repo::Directory(dir.clone()),
             None => {
-                let auth = Auth::Bearer(secret(&settings, Credential::GithubToken)?);
+                let auth = match secret(&settings, Credential::GithubToken) {
+                    Ok(token) => Auth::Bearer(token),
+                    Err(_) if degraded => Auth::None,
+                    Err(missing) => return Err(missing),
+                };
                 let base = settings.services.url(Service::Github)?;
                 let http = http.service(Service::Github, base, auth);
                 Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))?
@@ -146,6 +177,12 @@ impl Context {
         Self { actor, cancel, options, ..self.clone() }
     }
 
+    /// The same surroundings with a memory of their own of the state versions that are seen in them.
+    #[must_use]
+    pub fn witnessed(self) -> Self {
+        Self { statebox: self.statebox.witnessed(), ..self }
+    }
+
     /// The clock that the settings ask for: the machine's, or the simulator's.
     ///
     /// # Errors
@@ -170,6 +207,24 @@ impl Context {
         let bearer = self.settings.errata_auth == ErrataAuth::Bearer;
         let needs: Vec<_> = needs.iter().copied().filter(|need| *need != Credential::ErrataToken || bearer).collect();
         self.settings.credentials.require(&needs)
+    }
+
+    /// Credentials without which nothing works here: the key of the sealed settings, and that of the store.
+    pub fn missing_for_all(&self) -> Vec<Credential> {
+        missing_for_all(&self.settings)
+    }
+
+    /// How our Kerberos ticket stands. Asks nobody, but may take a while: not for those who cannot wait.
+    pub async fn ticket(&self) -> Ticket {
+        match self.settings.errata_auth {
+            ErrataAuth::Negotiate => match negotiate::ticket_left().await {
+                Ok(left) => Ticket { valid: true, status: "valid".to_owned(), left: Some(left) },
+                Err(trouble) => Ticket { valid: false, status: ticket_status(&trouble), left: None },
+            },
+            ErrataAuth::Bearer | ErrataAuth::None => {
+                Ticket { valid: true, status: "not_needed".to_owned(), left: None }
+            }
+        }
     }
 
     /// What is wrong with our Kerberos ticket; nothing where the Errata Tool takes no ticket. Asks nobody.
@@ -284,6 +339,11 @@ impl Context {
         Koji::new(self.service(Service::Koji, Auth::None))
     }
 
+    /// The OAuth server whose keys are at `address`.
+    pub fn oauth(&self, address: &str) -> Oauth {
+        Oauth::new(self.http.service(Service::Oauth, address, Auth::None))
+    }
+
     /// Prow's Deck.
     pub fn prow(&self) -> Prow {
         Prow::new(self.service(Service::Prow, Auth::None))
@@ -338,6 +398,36 @@ impl Context {
             _ => Auth::None,
         }
     }
+}
+
+/// How a Kerberos ticket stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Can we use it, or do we need none?
+    pub valid: bool,
+    /// `valid`, `not_needed`, `no_ticket`, `timeout`, or `error: …`.
+    pub status: String,
+    /// For how long it is still valid.
+    pub left: Option<std::time::Duration>,
+}
+
+fn ticket_status(trouble: &Kerberos) -> String {
+    match trouble {
+        Kerberos::NoTicket => "no_ticket".to_owned(),
+        Kerberos::Unreachable => "timeout".to_owned(),
+        Kerberos::Expired => "error: expired".to_owned(),
+        Kerberos::NotBuilt => "error: built without Kerberos".to_owned(),
+        Kerberos::UnknownService { .. } | Kerberos::NotAccepted(_) | Kerberos::Unproved | Kerberos::Other(_) => {
+            format!("error: {trouble}")
+        }
+    }
+}
+
+/// Credentials without which nothing works: the key of the sealed settings and, on GitHub, that of the store.
+pub fn missing_for_all(settings: &Settings) -> Vec<Credential> {
+    let store = settings.state.dir.is_none().then_some(Credential::GithubToken);
+    let needed = [Some(Credential::OarJwk), store].into_iter().flatten();
+    needed.filter(|credential| settings.credentials.get(*credential).is_none()).collect()
 }
 
 fn secret(settings: &Settings, credential: Credential) -> Result<SecretString, ConfigError> {

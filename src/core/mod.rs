@@ -3,10 +3,12 @@
 //! Nothing else moves in; a helper without a name of its own has no home here.
 
 pub mod access;
+pub mod approvals;
 pub mod cache;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod config_store;
 pub mod context;
 pub mod effects;
 pub mod error;
@@ -14,4 +16,5 @@ pub mod journal;
 pub mod lock;
 pub mod log_file;
 pub mod records;
+pub mod run_logs;
 pub mod statebox;

@@ -42,6 +42,8 @@ pub enum Kind {
     Names(usize),
     /// One of these.
     Choice(&'static [&'static str]),
+    /// One of these, with what counts when it is not given.
+    ChoiceOr(&'static [&'static str], &'static str),
     /// Yes or no, with what counts when it is not given.
     Flag(bool),
     /// A whole number within bounds, with what counts when it is not given.
@@ -67,6 +69,17 @@ pub const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Pa
 
 /// The parameter most tools take.
 pub const RELEASE: Param = required("release", Kind::Release, "Release X.Y.Z, e.g. 4.20.17");
+
+/// Names that callers of earlier servers use, and what this one calls the same; only where it has no such name.
+const ALIASES: [(&str, &str); 7] = [
+    ("job_id", "build_number"),
+    ("build_number", "job_id"),
+    ("prow_job_id", "job_id"),
+    ("task", "task_name"),
+    ("owner", "email"),
+    ("minor", "release"),
+    ("y_stream", "release"),
+];
 
 /// What a caller gave that cannot be used; says which parameter and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +134,7 @@ fn property(param: &Param) -> Value {
         Kind::Date => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
         Kind::Text(most) | Kind::Names(most) => json!({ "type": "string", "maxLength": most }),
         Kind::Choice(choices) => json!({ "type": "string", "enum": choices }),
+        Kind::ChoiceOr(choices, usual) => json!({ "type": "string", "enum": choices, "default": usual }),
         Kind::Flag(usual) => json!({ "type": "boolean", "default": usual }),
         Kind::Count { least, most, usual } => {
             json!({ "type": "integer", "minimum": least, "maximum": most, "default": usual })
@@ -155,7 +169,18 @@ impl Arguments {
     ///
     /// The first thing that does not fit.
     pub fn read(params: &[Param], given: &Map<String, Value>, hosts: &[String]) -> Result<Self, BadArgument> {
-        if let Some(name) = given.keys().find(|name| params.iter().all(|param| param.name != name.as_str())) {
+        let takes = |name: &str| params.iter().any(|param| param.name == name);
+        let mut renamed = Map::new();
+        for (name, value) in given.iter().filter(|(name, _)| !takes(name)) {
+            let own = ALIASES.iter().find(|(alias, own)| alias == name && takes(own)).map(|(_, own)| *own);
+            let Some(own) = own else { continue };
+            if given.get(own).is_some_and(|value| !is_blank(value)) || renamed.contains_key(own) {
+                return Err(BadArgument::Unknown { name: name.clone(), known: format!("{own}, which means the same") });
+            }
+            renamed.insert(own.to_owned(), value.clone());
+        }
+        let known = |name: &str| takes(name) || ALIASES.iter().any(|(alias, own)| *alias == name && takes(own));
+        if let Some(name) = given.keys().find(|name| !known(name)) {
             let known = params.iter().map(|param| param.name).collect::<Vec<_>>().join(", ");
             let known = if known.is_empty() { "none".to_owned() } else { known };
             return Err(BadArgument::Unknown { name: name.chars().take(100).collect(), known });
@@ -163,6 +188,7 @@ impl Arguments {
         let mut read = Self::default();
         for param in params {
             let value = given.get(param.name).filter(|value| !is_blank(value));
+            let value = value.or_else(|| renamed.get(param.name).filter(|value| !is_blank(value)));
             let Some(value) = value else {
                 if param.required {
                     return Err(BadArgument::Missing { name: param.name, about: param.about });
@@ -215,7 +241,7 @@ impl Arguments {
                 }
                 Given::Text(text.to_owned())
             }
-            Kind::Choice(choices) => {
+            Kind::Choice(choices) | Kind::ChoiceOr(choices, _) => {
                 let text = text()?;
                 if !choices.contains(&text) {
                     return Err(format!("is one of {}", choices.join(", ")));

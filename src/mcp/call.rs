@@ -27,7 +27,7 @@ pub struct Call {
 impl Call {
     /// A call of `who`; `cancel` ends it.
     pub fn new(shared: Arc<Shared>, who: Principal, arguments: Arguments, cancel: CancellationToken) -> Self {
-        let ctx = shared.ctx.acting_for(who.name.clone(), cancel, Options::default());
+        let ctx = shared.ctx.acting_for(who.name.clone(), cancel, Options::default()).witnessed();
         Self { shared, who, arguments, ctx }
     }
 

@@ -1,6 +1,7 @@
 //! Every tool, and the choice that one server offers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use super::tool::{Counted, Tool, Toolset};
 use super::tools;
@@ -22,11 +23,30 @@ pub fn all() -> impl Iterator<Item = &'static Tool> {
 
 /// The tool of a name or former name.
 pub fn find(name: &str) -> Option<&'static Tool> {
-    all().find(|tool| tool.name == name || tool.aliases.contains(&name))
+    static NAMES: LazyLock<HashMap<&'static str, &'static Tool>> = LazyLock::new(|| {
+        let former = all().flat_map(|tool| tool.aliases.iter().map(move |name| (*name, tool)));
+        former.chain(all().map(|tool| (tool.name, tool))).collect()
+    });
+    NAMES.get(name).copied()
+}
+
+/// The table of all tools for the documentation, one row each.
+pub fn table() -> String {
+    let mut lines =
+        vec!["| Tool | Toolset | Effect | Scope | Parameters |".to_owned(), "|---|---|---|---|---|".to_owned()];
+    for tool in all() {
+        let name = |param: &super::arguments::Param| {
+            if param.required { format!("`{}`", param.name) } else { format!("`{}`?", param.name) }
+        };
+        let params: Vec<_> = tool.params.iter().map(name).collect();
+        let (set, scope) = (tool.toolset.name(), tool.scope);
+        lines.push(format!("| `{}` | {set} | {} | `{scope}` | {} |", tool.name, tool.mark.word(), params.join(", ")));
+    }
+    lines.join("\n")
 }
 
 /// Which tools are offered; every further wish only narrows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Choice {
     toolsets: BTreeSet<Toolset>,
     only: Option<BTreeSet<String>>,
@@ -107,7 +127,7 @@ impl Choice {
         self.toolsets.contains(&tool.toolset)
             && self.only.as_ref().is_none_or(|only| only.contains(tool.name))
             && !self.excluded.contains(tool.name)
-            && !(self.read_only && !tool.hints.read_only)
+            && (tool.hints.read_only || !self.read_only)
     }
 }
 

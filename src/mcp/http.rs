@@ -31,7 +31,7 @@ pub struct Transports {
 /// The routes of the protocol. Who may come in is decided before: requests carry a [`Principal`].
 pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
     let (factory, nobody) = (Arc::clone(shared), Principal::new("nobody", []));
-    let door = move || Ok(Door::new(Arc::clone(&factory), nobody.clone()));
+    let door = move || Ok(Door::new(Arc::clone(&factory), nobody.clone(), "http"));
     #[cfg(feature = "conformance")]
     let router = if transports.fixtures {
         let fixtures = super::fixtures::handler::Fixtures::new().map(Arc::new);
@@ -55,7 +55,7 @@ fn mounted<H: ServerHandler>(shared: &Shared, door: impl Fn() -> std::io::Result
     let config = StreamableHttpServerConfig::default()
         // Host and origin are checked for every route, before this one.
         .disable_allowed_hosts()
-        .with_cancellation_token(shared.ctx.cancel.child_token())
+        .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
     Router::new().route_service("/mcp", StreamableHttpService::new(door, Arc::new(sessions), config))
 }

@@ -62,8 +62,8 @@ async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Princi
         }
         open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
     }
-    let ended = sessions.shared.ctx.cancel.child_token();
-    let door = Door::new(Arc::clone(&sessions.shared), who);
+    let ended = sessions.shared.sessions.child_token();
+    let door = Door::new(Arc::clone(&sessions.shared), who, "sse");
     super::runs::accompany(serve(door, outgoing, incoming, ended.clone()));
     let leaving = Leaving { sessions, id: id.clone(), _ended: ended.clone().drop_guard() };
     let endpoint = Event::default().event("endpoint").data(format!("/messages/?session_id={id}"));

@@ -1,1 +1,337 @@
-//! Resources: what answers link to.
+//! Resources: what answers link to and what people mention by address.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+use rmcp::ErrorData;
+use rmcp::model::{
+    CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, ListResourcesResult, ReadResourceResult,
+    Reference, Resource, ResourceContents, ResourceTemplate,
+};
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::reply::{Reply, clean, head};
+use super::tools::analysis::{is_build, record};
+use super::tools::jobs::ARCHES;
+use super::tools::stored::{self, Results};
+use crate::core::access::principal::Scope;
+use crate::core::context::Context;
+use crate::domain::release::ZStream;
+use crate::operators::error::TaskError;
+use crate::operators::{discovery, issues, status};
+
+/// A resource is at most so large; state files of years are a tenth of it.
+const MOST_BYTES: usize = 400_000;
+
+/// Answers that are kept for those who want to read the rest.
+const MOST_ANSWERS: usize = 32;
+
+/// Releases that a list names.
+const MOST_LISTED: usize = 20;
+
+/// How long the names of active releases are good enough for completion.
+const NAMES_GOOD: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long clients may keep what they read.
+const GOOD_MS: u64 = 15_000;
+
+/// A read ends after so long.
+const LONGEST_READ: Duration = Duration::from_secs(60);
+
+/// A list or completion tells what it knows after so long.
+const LONGEST_LIST: Duration = Duration::from_secs(5);
+
+const RELEASE_FLOW: &str = include_str!("guides/release_flow.md");
+const TROUBLESHOOTING: &str = include_str!("guides/troubleshooting.md");
+
+/// Answers that were too large for one message, and names that were found lately; both are only in memory.
+#[derive(Debug, Default)]
+pub struct Answers {
+    kept: Mutex<Shelf>,
+    names: Mutex<Option<(Timestamp, Vec<String>)>>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    answers: VecDeque<(String, String, String)>,
+    next: u64,
+}
+
+impl Answers {
+    /// Keeps the whole of an answer for `owner`; its address.
+    pub fn keep(&self, owner: &str, whole: &Reply) -> String {
+        let mut shelf = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.next += 1;
+        let uri = format!("oar://answers/{:x}-{:08x}", shelf.next, fastrand::u32(..));
+        let text = Value::Object(whole.body.clone()).to_string();
+        shelf.answers.push_back((uri.clone(), owner.to_owned(), text));
+        while shelf.answers.len() > MOST_ANSWERS {
+            shelf.answers.pop_front();
+        }
+        uri
+    }
+
+    fn read(&self, owner: &str, uri: &str) -> Option<String> {
+        let shelf = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = shelf.answers.iter().find(|(kept, by, _)| kept == uri && by == owner);
+        found.map(|(_, _, text)| text.clone())
+    }
+
+    fn names(&self, now: Timestamp) -> Option<Vec<String>> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.as_ref().filter(|(at, _)| now.duration_since(*at) < NAMES_GOOD).map(|(_, names)| names.clone())
+    }
+
+    fn remember(&self, now: Timestamp, names: &[String]) {
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, names.to_vec()));
+    }
+}
+
+/// Names of releases that are being worked on; what is known when the store does not answer soon.
+async fn active(call: &Call) -> Vec<String> {
+    let now = call.ctx.clock.now();
+    if let Some(names) = call.shared.answers.names(now) {
+        return names;
+    }
+    let ctx = call.ctx.clone();
+    let look = call.shared.workshop.run(move || {
+        async move { tokio::time::timeout(LONGEST_LIST, discovery::active(&ctx, false)).await }.boxed_local()
+    });
+    let Ok(Ok(Ok(listing))) = look.await else { return Vec::new() };
+    let names: Vec<_> = listing.releases.iter().map(|entry| entry.release.to_string()).collect();
+    call.shared.answers.remember(now, &names);
+    names
+}
+
+/// What can be read now: guides, and the state of active releases.
+pub async fn list(call: Call) -> ListResourcesResult {
+    let json = "application/json";
+    let mut resources = vec![
+        Resource::new("oar://releases", "releases").with_title("Active releases").with_mime_type(json),
+        Resource::new("oar://docs/release-flow", "release-flow")
+            .with_title("How a release goes")
+            .with_mime_type("text/markdown"),
+        Resource::new("oar://docs/troubleshooting", "troubleshooting")
+            .with_title("What to do when it does not go on")
+            .with_mime_type("text/markdown"),
+    ];
+    for release in active(&call).await.into_iter().take(MOST_LISTED) {
+        resources.push(
+            Resource::new(format!("oar://releases/{release}/state"), format!("state-{release}"))
+                .with_title(format!("State of {release}"))
+                .with_mime_type(json),
+        );
+    }
+    ListResourcesResult::with_all_items(resources).with_ttl_ms(GOOD_MS).with_cache_scope(CacheScope::Private)
+}
+
+/// Addresses with gaps.
+pub fn templates() -> Vec<ResourceTemplate> {
+    let row = |uri: &str, name: &str, title: &str, mime: &str| {
+        ResourceTemplate::new(uri, name).with_title(title).with_mime_type(mime)
+    };
+    let json = "application/json";
+    vec![
+        row("oar://releases/{release}/state", "state", "Stored state, whole", json),
+        row(
+            "oar://releases/{release}/state.yaml",
+            "state-yaml",
+            "Stored state as it stands in the file",
+            "application/yaml",
+        ),
+        row("oar://releases/{release}/metadata", "metadata", "Advisories, builds, merge request, date", json),
+        row("oar://releases/{release}/issues", "issues", "All issues", json),
+        row("oar://releases/{release}/timeline", "timeline", "What happened when", json),
+        row("oar://builds/{build}/{arch}/test-result", "test-result", "Test record of a build", json),
+        row("oar://runs/{run_id}/log", "run-log", "Log of a run", "text/plain"),
+    ]
+}
+
+/// Reads `uri`.
+///
+/// # Errors
+///
+/// Nothing is there, or it cannot be read now.
+pub async fn read(call: Call, uri: String) -> Result<ReadResourceResult, ErrorData> {
+    let workshop = call.shared.workshop.clone();
+    let asked = uri.clone();
+    let looked = workshop.run(move || {
+        async move {
+            let ended = tokio::time::timeout(LONGEST_READ, content(&call, &asked)).await;
+            ended.unwrap_or_else(|_| Err(Unread::Later("it took too long; read it again in a minute".to_owned())))
+        }
+        .boxed_local()
+    });
+    let content = looked.await.unwrap_or_else(|closed| Err(Unread::Later(closed.to_string())));
+    match content {
+        Ok(Content { mime, text }) => {
+            let (mime, text) = if text.len() > MOST_BYTES {
+                ("text/plain", format!("{}\n… cut: {} bytes in all", head(&text, MOST_BYTES), text.len()))
+            } else {
+                (mime, text)
+            };
+            let read = ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime)]);
+            Ok(read.with_ttl_ms(GOOD_MS).with_cache_scope(CacheScope::Private))
+        }
+        Err(Unread::Nothing) => Err(ErrorData::resource_not_found(
+            "there is no such resource",
+            Some(json!({ "uri": clean(head(&uri, 200)) })),
+        )),
+        Err(Unread::Later(why)) => {
+            Err(ErrorData::internal_error(clean(&why), Some(json!({ "uri": clean(head(&uri, 200)) }))))
+        }
+    }
+}
+
+struct Content {
+    mime: &'static str,
+    text: String,
+}
+
+enum Unread {
+    Nothing,
+    Later(String),
+}
+
+impl From<TaskError> for Unread {
+    fn from(error: TaskError) -> Self {
+        if matches!(error, TaskError::NoState { .. }) {
+            return Self::Nothing;
+        }
+        Self::Later(crate::operators::report::causes(&error).join(": "))
+    }
+}
+
+fn as_json(data: Value) -> Content {
+    let reply = Reply::data("", data);
+    Content { mime: "application/json", text: reply.text }
+}
+
+async fn content(call: &Call, uri: &str) -> Result<Content, Unread> {
+    let path = uri.strip_prefix("oar://").ok_or(Unread::Nothing)?;
+    let parts: Vec<_> = path.split('/').collect();
+    let markdown = |text: &str| Ok(Content { mime: "text/markdown", text: text.to_owned() });
+    match parts.as_slice() {
+        ["docs", "release-flow"] => markdown(RELEASE_FLOW),
+        ["docs", "troubleshooting"] => markdown(TROUBLESHOOTING),
+        ["releases"] => Ok(as_json(discovery::active(&call.ctx, false).await?.json())),
+        ["releases", release, what] => {
+            let release: ZStream = release.parse().map_err(|_| Unread::Nothing)?;
+            of_release(call, &release, what).await
+        }
+        ["builds", build, arch, "test-result"] if is_build(build) && ARCHES.contains(arch) => {
+            of_build(&call.ctx, build, arch).await
+        }
+        ["runs", id, "log"] => {
+            let run = call.shared.runs.get(id);
+            let run =
+                run.filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin)).ok_or(Unread::Nothing)?;
+            let text = match run.standing() {
+                super::runs::Standing::Ended(reply) => reply.text,
+                super::runs::Standing::Queued => "waits for its turn".to_owned(),
+                super::runs::Standing::Running => "runs".to_owned(),
+            };
+            Ok(Content { mime: "text/plain", text: clean(&text) })
+        }
+        ["answers", _] => {
+            let text = call.shared.answers.read(&call.who.name, uri).ok_or(Unread::Nothing)?;
+            Ok(Content { mime: "application/json", text })
+        }
+        _ => Err(Unread::Nothing),
+    }
+}
+
+async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Content, Unread> {
+    match what {
+        "state" => {
+            let view = status::of(&call.ctx, release).await?;
+            Ok(as_json(stored::status(release, &view.json(), &view.overall(), Results::Full, &[])))
+        }
+        "state.yaml" => {
+            let loaded = call.ctx.statebox.load(release).await.map_err(|error| Unread::from(TaskError::from(error)))?;
+            let state = loaded.ok_or(Unread::Nothing)?.state;
+            Ok(Content { mime: "application/yaml", text: clean(&state.to_yaml()) })
+        }
+        "timeline" => {
+            let view = status::of(&call.ctx, release).await?;
+            Ok(as_json(stored::timeline(release, &view.json())))
+        }
+        "issues" => {
+            let all = issues::list_some(&call.ctx, release, &issues::Filter::default()).await?;
+            Ok(as_json(json!({ "release": release.to_string(), "count": all.len(), "issues": all })))
+        }
+        "metadata" => {
+            let source = call.ctx.build_data();
+            let entry = call.shared.store.get(release, &async |minor| source.releases(minor).await).await;
+            match entry {
+                Ok(entry) => Ok(Content { mime: "application/json", text: entry.text.clone() }),
+                Err(error) if matches!(*error, crate::core::config_store::LoadError::Data(_)) => Err(Unread::Nothing),
+                Err(error) => Err(Unread::Later(error.to_string())),
+            }
+        }
+        _ => Err(Unread::Nothing),
+    }
+}
+
+async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, Unread> {
+    let reply = record(ctx, build, arch).await;
+    if !reply.is_error {
+        return Ok(Content { mime: "application/json", text: reply.text });
+    }
+    let error = reply.body.get("error");
+    match error.and_then(|error| error.get("code")).and_then(Value::as_str) {
+        Some("NOT_FOUND" | "INVALID_ARGUMENT") => Err(Unread::Nothing),
+        _ => Err(Unread::Later(reply.text)),
+    }
+}
+
+/// Completes an argument of a prompt or a gap of an address.
+///
+/// # Errors
+///
+/// None: what cannot be completed has no completions.
+pub async fn complete(call: Call, request: CompleteRequestParams) -> Result<CompleteResult, ErrorData> {
+    let known = match &request.r#ref {
+        Reference::Prompt(prompt) => super::prompts::takes(&prompt.name, &request.argument.name),
+        Reference::Resource(resource) => {
+            let gap = format!("{{{}}}", request.argument.name);
+            templates().iter().any(|template| template.uri_template == resource.uri && resource.uri.contains(&gap))
+        }
+        _ => false,
+    };
+    if !known {
+        return Ok(CompleteResult::default());
+    }
+    let all: Vec<String> = match request.argument.name.as_str() {
+        "release" => active(&call).await,
+        "build" => builds(&call).await,
+        "arch" => ARCHES.map(str::to_owned).to_vec(),
+        "run_id" => call.shared.runs.ids_of(&call.who),
+        _ => Vec::new(),
+    };
+    let typed = request.argument.value;
+    let mut values: Vec<_> = all.into_iter().filter(|value| value.starts_with(&typed)).collect();
+    let total = u32::try_from(values.len()).unwrap_or(u32::MAX);
+    values.truncate(CompletionInfo::MAX_VALUES);
+    let more = values.len() < total as usize;
+    let info = CompletionInfo::with_pagination(values, Some(total), more);
+    Ok(CompleteResult::new(info.unwrap_or_default()))
+}
+
+/// Active releases, which are promoted builds, and the candidates of those that are cached.
+async fn builds(call: &Call) -> Vec<String> {
+    let names = active(call).await;
+    let releases = names.iter().filter_map(|name| name.parse::<ZStream>().ok());
+    let entries = releases.filter_map(|release| call.shared.store.peek(&release));
+    let candidates: Vec<_> =
+        entries.flat_map(|entry| entry.assembly.candidate_builds.values().cloned().collect::<Vec<_>>()).collect();
+    let mut all = names;
+    all.extend(candidates);
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,13 +1,16 @@
 //! Runs: what changes something lives here until it is recorded, whoever stops listening.
 //!
 //! One of the two places that spawn. Changes of one queue (a release, a unit of jobs) run one after the
-//! other; an equal call joins the one that runs. Every run leaves a file below `OAR_HOME/runs`, from its
-//! beginning on, so that a run which a crash ended is found again.
+//! other, in the order in which they came; an equal call of the same principal joins the one that runs.
+//! Others get a run of their own behind it: their answer, their confirmation and their line in the audit log
+//! are theirs, and the task itself does nothing twice. Every run leaves a file from its beginning on, so that
+//! a run which a crash ended is found again.
 
-use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+pub mod shelf;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -15,21 +18,24 @@ use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::reply::{Code, Reply};
-use super::workshop::Workshop;
-use crate::core::access::principal::Principal;
+use super::workshop::{Lost, Workshop};
+use crate::core::access::principal::{Principal, Scope};
+use crate::core::approvals::Evidence;
 use crate::core::clock::Clock;
+use crate::core::config::settings::RunSettings;
+use crate::core::run_logs::{OpenLog, RunLogs};
 use crate::domain::dates::stamp;
+use crate::domain::mask::mask;
+use shelf::Shelf;
 
 /// Changes that may wait in one queue; the next caller is told to come back.
 pub const MOST_WAITING: usize = 8;
 
-/// A run ends after so long, unless its tool says otherwise.
-pub const LONGEST: Duration = Duration::from_secs(600);
-
-/// Ended runs that stay in memory.
-const MOST_KEPT: usize = 500;
+/// Ended runs that stay in memory; older ones are read from their files.
+const MOST_KEPT: usize = 100;
 
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,13 +64,30 @@ pub struct Run {
     /// Ends it at the next safe point.
     pub cancel: CancellationToken,
     key: String,
+    arguments: String,
+    confirmed: Option<Evidence>,
     standing: watch::Sender<Standing>,
+    steps: Option<watch::Receiver<String>>,
+    began_at: OnceLock<String>,
+    ended_at: OnceLock<String>,
+    /// Fires when the next run of the queue may begin.
+    released: CancellationToken,
 }
 
 impl Run {
     /// How it stands now.
     pub fn standing(&self) -> Standing {
         self.standing.borrow().clone()
+    }
+
+    /// Has it an answer?
+    pub fn has_ended(&self) -> bool {
+        matches!(*self.standing.borrow(), Standing::Ended(_))
+    }
+
+    /// Its steps, as it tells them.
+    pub fn steps(&self) -> Option<watch::Receiver<String>> {
+        self.steps.clone()
     }
 
     /// Waits for its end.
@@ -79,7 +102,7 @@ impl Run {
         }
     }
 
-    /// As tools show it.
+    /// As tools show it and files keep it.
     pub fn json(&self) -> Value {
         let standing = self.standing();
         let (state, answer) = match &standing {
@@ -87,9 +110,12 @@ impl Run {
             Standing::Running => ("running", Value::Null),
             Standing::Ended(reply) => ("ended", Value::Object(reply.body.clone())),
         };
+        let step = self.steps.as_ref().map(|steps| steps.borrow().clone()).filter(|step| !step.is_empty());
         json!({
             "run_id": self.id, "tool": self.tool, "queue": self.queue, "owner": self.owner,
-            "asked_at": self.asked_at, "state": state, "answer": answer,
+            "arguments": self.arguments, "asked_at": self.asked_at, "began_at": self.began_at.get(),
+            "ended_at": self.ended_at.get(), "state": state, "cancelling": self.cancel.is_cancelled(),
+            "step": step, "confirmation": self.confirmed, "answer": answer,
         })
     }
 }
@@ -104,134 +130,313 @@ pub struct Order {
     pub queue: String,
     /// Who asks.
     pub who: Principal,
+    /// Its arguments, as people read them.
+    pub arguments: String,
+    /// Who confirmed it.
+    pub confirmed: Option<Evidence>,
     /// What it does, given the token that cancels it.
-    pub work: Box<dyn FnOnce(CancellationToken) -> LocalBoxFuture<'static, Reply> + Send>,
+    pub work: Work,
+}
+
+/// What a run does, given the token that cancels it.
+pub type Work = Box<dyn FnOnce(CancellationToken) -> LocalBoxFuture<'static, Reply> + Send>;
+
+/// How long runs may take and how long they stay on record.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// After so long a run is told to end.
+    pub longest: Duration,
+    /// The same for single tools.
+    pub by_tool: BTreeMap<String, Duration>,
+    /// So long it may take to end.
+    pub grace: Duration,
+    /// Runs on record.
+    pub keep: usize,
+    /// Days on record.
+    pub days: u32,
+}
+
+impl From<&RunSettings> for Limits {
+    fn from(settings: &RunSettings) -> Self {
+        Self {
+            longest: settings.time_limit,
+            by_tool: settings.time_limits.clone(),
+            grace: settings.grace,
+            keep: settings.keep_runs,
+            days: settings.keep_days,
+        }
+    }
 }
 
 /// All runs of this process.
 #[derive(Debug)]
 pub struct Runs {
-    book: Mutex<Book>,
-    folder: PathBuf,
+    book: Mutex<indexmap::IndexMap<String, Arc<Run>>>,
+    shelf: Shelf,
+    logs: RunLogs,
+    limits: Limits,
     clock: Clock,
     workshop: Workshop,
     stop: CancellationToken,
 }
 
-#[derive(Debug, Default)]
-struct Book {
-    runs: indexmap::IndexMap<String, Arc<Run>>,
-    turns: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
-}
-
 impl Runs {
-    /// Runs that are recorded below `home` and end with `stop`.
-    pub fn new(home: &Path, clock: Clock, workshop: Workshop, stop: CancellationToken) -> Self {
-        Self { book: Mutex::default(), folder: home.join("runs"), clock, workshop, stop }
+    /// Runs that are recorded below `home` and end with `stop`. Runs of earlier processes that never ended are
+    /// marked as interrupted.
+    pub fn new(home: &Path, limits: Limits, clock: Clock, workshop: Workshop, stop: CancellationToken) -> Self {
+        let shelf = Shelf::below(home);
+        if let Err(error) = shelf.prepare() {
+            tracing::warn!(%error, "runs cannot be recorded on this machine");
+        }
+        let interrupted = shelf.reconcile(clock.now());
+        if interrupted > 0 {
+            tracing::warn!("{interrupted} runs of an earlier process were interrupted; oar_get_run tells of each");
+        }
+        shelf.tidy(limits.keep, limits.days, clock.now());
+        Self { book: Mutex::default(), shelf, logs: RunLogs::listening(), limits, clock, workshop, stop }
     }
 
-    /// Starts `order`, or joins the equal run that has not ended.
+    /// The run that an equal call may join: one that runs, or waits as the last of its queue.
+    pub fn joinable(&self, key: &str) -> Option<Arc<Run>> {
+        let book = self.book();
+        let run = book.values().rev().find(|run| run.key == key && !run.has_ended() && !run.cancel.is_cancelled())?;
+        let last = book.values().rev().find(|other| other.queue == run.queue && !other.has_ended());
+        // A call that waits behind others must not move before them.
+        let fits = *run.standing.borrow() == Standing::Running || last.is_some_and(|last| last.id == run.id);
+        fits.then(|| Arc::clone(run))
+    }
+
+    /// Starts `order`, or joins the equal run.
     ///
     /// # Errors
     ///
     /// Too many wait already: the run at the head of the queue.
     pub fn submit(self: &Arc<Self>, order: Order) -> Result<Arc<Run>, Arc<Run>> {
-        let mut book = self.book();
-        let open = |run: &&Arc<Run>| !matches!(run.standing(), Standing::Ended(_));
-        if let Some(equal) = book.runs.values().filter(open).find(|run| run.key == order.key) {
-            return Ok(Arc::clone(equal));
+        if let Some(equal) = self.joinable(&order.key) {
+            return Ok(equal);
         }
-        let before: Vec<_> = book.runs.values().filter(open).filter(|run| run.queue == order.queue).cloned().collect();
-        if let Some(head) = before.first().filter(|_| before.len() > MOST_WAITING) {
+        let id = format!("{:011x}{:08x}", self.clock.now().as_millisecond(), fastrand::u32(..));
+        let log = self.logs.open(&id, &self.shelf.log_path(&id));
+        let log = log.inspect_err(|error| tracing::warn!(%error, run = id, "the run has no log")).ok();
+        let mut book = self.book();
+        let before: Vec<_> =
+            book.values().filter(|run| run.queue == order.queue && !run.released.is_cancelled()).cloned().collect();
+        let open: Vec<_> = before.iter().filter(|run| !run.has_ended()).collect();
+        if let Some(head) = open.first().filter(|_| open.len() > MOST_WAITING) {
+            // It never began, so nobody has to find it.
+            let _ = std::fs::remove_file(self.shelf.log_path(&id));
             return Err(Arc::clone(head));
         }
-        let turn = Arc::clone(book.turns.entry(order.queue.clone()).or_default());
         let run = Arc::new(Run {
-            id: format!("{:011x}{:08x}", self.clock.now().as_millisecond(), fastrand::u32(..)),
+            id,
             tool: order.tool,
             queue: order.queue,
             owner: order.who.name,
             asked_at: stamp(self.clock.now()),
             cancel: self.stop.child_token(),
             key: order.key,
+            arguments: mask(&order.arguments),
+            confirmed: order.confirmed,
             standing: watch::Sender::new(Standing::Queued),
+            steps: log.as_ref().map(OpenLog::steps),
+            began_at: OnceLock::new(),
+            ended_at: OnceLock::new(),
+            released: CancellationToken::new(),
         });
-        book.runs.insert(run.id.clone(), Arc::clone(&run));
-        while book.runs.len() > MOST_KEPT {
-            let oldest = book.runs.values().position(|run| matches!(run.standing(), Standing::Ended(_)));
-            let Some(oldest) = oldest else { break };
-            book.runs.shift_remove_index(oldest);
+        book.insert(run.id.clone(), Arc::clone(&run));
+        while book.len() > MOST_KEPT {
+            let Some(oldest) = book.values().position(|run| run.released.is_cancelled()) else { break };
+            book.shift_remove_index(oldest);
         }
         drop(book);
         self.record(&run);
-        tokio::spawn(carry_out(Arc::clone(self), Arc::clone(&run), turn, order.work));
+        let turn = before.last().map(|before| before.released.clone());
+        #[expect(clippy::disallowed_methods, reason = "a run outlives the call that asked for it")]
+        tokio::spawn(carry_out(Arc::clone(self), Arc::clone(&run), turn, log, order.work));
         Ok(run)
     }
 
     /// The run of an id, when this process knows it.
     pub fn get(&self, id: &str) -> Option<Arc<Run>> {
-        self.book().runs.get(id).cloned()
+        self.book().get(id).cloned()
+    }
+
+    /// What is known of a run, of earlier processes too.
+    pub fn known(&self, id: &str) -> Option<Value> {
+        self.get(id).map(|run| run.json()).or_else(|| self.shelf.get(id))
+    }
+
+    /// Ids of all runs on record that `who` may see, newest first.
+    pub fn ids(&self, sees: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut ids = self.shelf.ids();
+        ids.retain(|id| self.known(id).and_then(|run| Some(sees(run.get("owner")?.as_str()?))) == Some(true));
+        ids.sort();
+        ids.reverse();
+        ids
+    }
+
+    /// All that a run said so far, masked; whose run it is has to be checked before.
+    pub fn log(&self, id: &str) -> Option<String> {
+        self.shelf.log(id)
+    }
+
+    /// Did a run of ours end with a Pass of this tool's task?
+    pub fn has_passed(&self, tool: &str, queue: &str) -> bool {
+        self.shelf.any(|run| run["tool"] == tool && run["queue"] == queue && run["answer"]["status"] == "Pass")
+    }
+
+    /// Ids of the runs that `who` may see, newest first.
+    pub fn ids_of(&self, who: &Principal) -> Vec<String> {
+        self.ids(|owner| owner == who.name || who.may(Scope::Admin))
     }
 
     /// Runs that have not ended: running and waiting ones.
     pub fn open(&self) -> (usize, usize) {
-        self.book().runs.values().fold((0, 0), |(running, queued), run| match run.standing() {
+        self.book().values().fold((0, 0), |(running, queued), run| match *run.standing.borrow() {
             Standing::Running => (running + 1, queued),
             Standing::Queued => (running, queued + 1),
             Standing::Ended(_) => (running, queued),
         })
     }
 
+    /// Lets open runs end, at most for `patience`; then tells them to.
+    pub async fn settle(&self, patience: Duration) {
+        let open: Vec<_> = self.book().values().filter(|run| !run.has_ended()).cloned().collect();
+        let all = || futures::future::join_all(open.iter().map(|run| run.ended()));
+        if tokio::time::timeout(patience, all()).await.is_err() {
+            open.iter().for_each(|run| run.cancel.cancel());
+            // Whoever does not end now is found interrupted by the next process.
+            let _ = tokio::time::timeout(self.limits.grace, all()).await;
+        }
+    }
+
+    fn limit(&self, tool: &str) -> Duration {
+        self.limits.by_tool.get(tool).copied().unwrap_or(self.limits.longest)
+    }
+
     fn record(&self, run: &Run) {
-        let write = || {
-            std::fs::create_dir_all(&self.folder)?;
-            let file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            serde_json::to_writer(&file, &run.json())?;
-            file.persist(self.folder.join(format!("{}.json", run.id))).map_err(|error| error.error)?;
-            Ok::<_, std::io::Error>(())
-        };
-        if let Err(error) = write() {
+        if let Err(error) = self.shelf.put(&run.id, &run.json()) {
             tracing::warn!(%error, run = run.id, "the run could not be recorded on this machine");
         }
     }
 
-    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+    fn end(&self, run: &Run, reply: Reply) {
+        let address = format!("oar://runs/{}/log", run.id);
+        let mut reply = reply.with("run_id", json!(run.id)).linking(&address, "log of this run");
+        if let Some(confirmed) = &run.confirmed {
+            reply = reply.with("confirmation", json!(confirmed));
+        }
+        // Set once: a run ends once.
+        let _ = run.ended_at.set(stamp(self.clock.now()));
+        let ended = Standing::Ended(reply.fitting(|_| address.clone()));
+        // On record before anybody is answered: an answer that is not on record could be lost with us.
+        let mut record = run.json();
+        if let Standing::Ended(reply) = &ended {
+            record["state"] = json!("ended");
+            record["answer"] = Value::Object(reply.body.clone());
+        }
+        if let Err(error) = self.shelf.put(&run.id, &record) {
+            tracing::warn!(%error, run = run.id, "the end of the run could not be recorded on this machine");
+        }
+        run.standing.send_replace(ended);
+    }
+
+    fn book(&self) -> std::sync::MutexGuard<'_, indexmap::IndexMap<String, Arc<Run>>> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn carry_out(
-    runs: Arc<Runs>,
-    run: Arc<Run>,
-    turn: Arc<tokio::sync::Mutex<()>>,
-    work: Box<dyn FnOnce(CancellationToken) -> LocalBoxFuture<'static, Reply> + Send>,
-) {
-    let _turn = turn.lock().await;
-    run.standing.send_replace(Standing::Running);
-    let cancelled = || Reply::error(Code::Cancelled, "the run was cancelled before it began", "call it again");
-    let reply = if run.cancel.is_cancelled() {
-        cancelled()
-    } else {
-        let cancel = run.cancel.clone();
-        let made = move || async move {
-            let timed = tokio::time::timeout(LONGEST, work(cancel));
-            match AssertUnwindSafe(timed).catch_unwind().await {
-                Ok(Ok(reply)) => reply,
-                Ok(Err(_)) => {
-                    let hint = "look at the status, then call again";
-                    Reply::error(Code::Timeout, "the run took too long and was ended", hint)
-                }
-                Err(_) => Reply::error(Code::Internal, "the run ended by a mistake of ours", "report it as a bug"),
-            }
-        };
-        let ended = runs.workshop.run(move || made().boxed_local()).await;
-        ended.unwrap_or_else(|closed| Reply::error(Code::Cancelled, closed.to_string(), "call it again"))
+async fn carry_out(runs: Arc<Runs>, run: Arc<Run>, turn: Option<CancellationToken>, log: Option<OpenLog>, work: Work) {
+    let _released = run.released.clone().drop_guard();
+    let turn = async {
+        if let Some(turn) = &turn {
+            turn.cancelled().await;
+        }
     };
-    run.standing.send_replace(Standing::Ended(reply.with("run_id", json!(run.id))));
+    tokio::pin!(turn);
+    tokio::select! {
+        () = &mut turn => {}
+        () = run.cancel.cancelled() => {
+            let what = "the run was cancelled before it began; nothing was done";
+            runs.end(&run, Reply::error(Code::Cancelled, what, "call it again"));
+            drop(log);
+            // Those behind this one wait for the same run.
+            turn.await;
+            return;
+        }
+    }
+    // Set once: a run begins once.
+    let _ = run.began_at.set(stamp(runs.clock.now()));
+    run.standing.send_replace(Standing::Running);
     runs.record(&run);
+    let (id, cancel) = (run.id.clone(), run.cancel.clone());
+    let (longest, grace) = (runs.limit(run.tool), runs.limits.grace);
+    let (tool, queue) = (run.tool, run.queue.clone());
+    let ended = runs.workshop.run(move || {
+        let span = tracing::info_span!("run", run_id = id);
+        async move {
+            tracing::debug!("{tool} of {queue} begins");
+            let reply = within(longest, grace, cancel, work).await;
+            let summary = reply.body.get("summary").and_then(Value::as_str).unwrap_or_default();
+            tracing::debug!("{tool} of {queue} ended: {summary}");
+            reply
+        }
+        .instrument(span)
+        .boxed_local()
+    });
+    let reply = ended.await.unwrap_or_else(|lost| match lost {
+        Lost::Closed => Reply::error(Code::Cancelled, lost.to_string(), "call it again"),
+        Lost::Panicked => {
+            let hint = "look at the status of the release before you call it again, and report this as a bug";
+            Reply::error(Code::Internal, "the run ended by a mistake of ours", hint)
+        }
+    });
+    drop(log);
+    runs.end(&run, reply);
+    runs.shelf.tidy(runs.limits.keep, runs.limits.days, runs.clock.now());
+}
+
+/// Work is told to end, never torn off: it ends at its next safe point and records what it did. Only work
+/// that does not listen is left behind.
+async fn within(longest: Duration, grace: Duration, cancel: CancellationToken, work: Work) -> Reply {
+    let mut work = work(cancel.clone());
+    let ends = async {
+        tokio::select! {
+            reply = &mut work => Some(reply),
+            () = cancel.cancelled() => None,
+        }
+    };
+    let out_of_time = match tokio::time::timeout(longest, ends).await {
+        Ok(Some(reply)) => return reply,
+        Ok(None) => false,
+        Err(_) => true,
+    };
+    cancel.cancel();
+    let seconds = longest.as_secs();
+    let hint = "look at the status of the release, then call it again: it goes on where it is";
+    match tokio::time::timeout(grace, work).await {
+        Ok(reply) if out_of_time && reply.code() == Some("CANCELLED") => {
+            let done = reply.body.get("done").cloned();
+            let told = Reply::error(Code::Timeout, format!("the run was ended after its {seconds} s"), hint);
+            match done {
+                Some(done) => told.with("changed", json!(true)).with("done", done),
+                None => told,
+            }
+        }
+        Ok(reply) => reply,
+        Err(_) if out_of_time => {
+            let what = format!("the run was ended after its {seconds} s and may have done a part");
+            Reply::error(Code::Timeout, what, hint)
+        }
+        Err(_) => Reply::error(Code::Cancelled, "the run was cancelled and may have done a part", hint),
+    }
 }
 
 /// Lets the conversation of a session go on beside its stream; it ends with the session's token.
 pub(super) fn accompany(conversation: impl Future<Output = ()> + Send + 'static) {
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as its stream, which ends its token")]
     tokio::spawn(conversation);
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use crate::core::access::principal::Principal;
 ///
 /// The first message is none of the protocol.
 pub async fn serve(shared: &Arc<Shared>, who: Principal) -> Result<(), std::io::Error> {
-    let door = Door::new(Arc::clone(shared), who);
-    let stop = shared.ctx.cancel.child_token();
+    let door = Door::new(Arc::clone(shared), who, "stdio");
+    let stop = shared.sessions.child_token();
     let transport = rmcp::transport::io::stdio();
     let running = rmcp::service::serve_server_with_ct(door, transport, stop).await.map_err(std::io::Error::other)?;
     // However the conversation ended, it ended.

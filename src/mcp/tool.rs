@@ -1,11 +1,14 @@
 //! What a tool is: one row of the catalog.
 
+use std::sync::Arc;
+
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Param, schema};
+use super::arguments::{Arguments, Param, schema};
 use super::call::Call;
 use super::reply::Reply;
+use super::server::Shared;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 
@@ -62,6 +65,17 @@ pub enum Mark {
 }
 
 impl Mark {
+    /// One word for tables.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "looks",
+            Self::Write => "writes",
+            Self::Critical => "critical",
+            Self::Background => "one cycle",
+            Self::None => "cache",
+        }
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::ReadOnly => "Read-only. ",
@@ -136,6 +150,8 @@ pub struct Tool {
 pub enum Work {
     /// Looks; ends with its caller.
     Look(fn(Call) -> LocalBoxFuture<'static, Reply>),
+    /// Looks; what is known already is answered at once, without the way to the workshop and back.
+    Known(fn(&Arc<Shared>, &Arguments) -> Option<Reply>, fn(Call) -> LocalBoxFuture<'static, Reply>),
     /// Changes something; becomes a run, which outlives its caller.
     Change(fn(&Call) -> Result<Change, Reply>),
 }
@@ -144,6 +160,7 @@ impl std::fmt::Debug for Work {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Look(_) => "Look",
+            Self::Known(..) => "Known",
             Self::Change(_) => "Change",
         })
     }
@@ -160,13 +177,19 @@ pub struct Change {
 }
 
 /// Finds out what a person has to confirm; nothing when it turns out to be harmless.
-pub type Asks = Box<dyn FnOnce(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send>;
+///
+/// Asked twice: when the call comes in, and when its turn comes, because the facts must be the same.
+pub type Asks = Arc<dyn Fn(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + Sync>;
 
 /// What a person is asked before something ships.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// What would be done, to what, and what cannot be undone; for people, one fact a line.
     pub plan: String,
+    /// What stays the same while the confirmed work goes on in further calls; nothing when each asks anew.
+    pub covers: Option<String>,
+    /// Is this such a further call?
+    pub goes_on: bool,
     /// Has the person to say why?
     pub needs_reason: bool,
 }
@@ -184,9 +207,9 @@ impl Change {
     #[must_use]
     pub fn asking(
         self,
-        asks: impl FnOnce(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + 'static,
+        asks: impl Fn(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + Sync + 'static,
     ) -> Self {
-        Self { asks: Some(Box::new(asks)), ..self }
+        Self { asks: Some(Arc::new(asks)), ..self }
     }
 }
 
@@ -215,13 +238,12 @@ pub fn output_schema() -> Map<String, Value> {
             "ok": { "type": "boolean" },
             "changed": { "type": "boolean" },
             "summary": { "type": "string" },
-            "legacy_text": { "type": "string" },
             "status": { "type": "string" },
             "waiting": { "type": "object" },
-            "job": { "type": "object" },
             "next": { "type": "object" },
             "error": { "type": "object" },
             "data": {},
+            "legacy_text": { "type": "string" },
         },
         "required": ["ok", "changed", "summary", "legacy_text"],
     });

@@ -5,7 +5,9 @@
 //! be able to.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,13 +20,19 @@ pub struct Workshop {
     pieces: mpsc::UnboundedSender<Piece>,
 }
 
-/// The workshop is gone: the process is about to end.
+/// A piece that gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server is stopping")]
-pub struct Closed;
+pub enum Lost {
+    /// The process is about to end.
+    #[error("the server is stopping")]
+    Closed,
+    /// It panicked; others are not concerned.
+    #[error("it ended by a mistake of ours")]
+    Panicked,
+}
 
 impl Workshop {
-    /// Starts the thread.
+    /// Starts the thread. It logs to whoever listens here.
     ///
     /// # Errors
     ///
@@ -32,7 +40,9 @@ impl Workshop {
     pub fn open() -> io::Result<Self> {
         let (pieces, mut incoming) = mpsc::unbounded_channel::<Piece>();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listens = tracing::dispatcher::get_default(Clone::clone);
         let work = move || {
+            let _listens = tracing::dispatcher::set_default(&listens);
             let here = tokio::task::LocalSet::new();
             here.block_on(&runtime, async {
                 while let Some(piece) = incoming.recv().await {
@@ -44,6 +54,12 @@ impl Workshop {
         Ok(Self { pieces })
     }
 
+    /// Carries out what `make` makes, while nobody waits for it.
+    pub fn begin(&self, make: impl FnOnce() -> LocalBoxFuture<'static, ()> + Send + 'static) {
+        // A closed workshop does nothing any more, and whoever does not wait need not know.
+        let _ = self.pieces.send(Box::new(make));
+    }
+
     /// Carries out what `make` makes. Dropping the returned future does not end it: whoever wants that hands
     /// in a token.
     ///
@@ -53,16 +69,32 @@ impl Workshop {
     pub async fn run<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> LocalBoxFuture<'static, T> + Send + 'static,
-    ) -> Result<T, Closed> {
+    ) -> Result<T, Lost> {
         let (done, ended) = oneshot::channel();
         let piece: Piece = Box::new(move || {
-            let work = make();
             Box::pin(async move {
+                // Made inside, so that a panic while making it ends this piece and not the thread.
+                let ended = AssertUnwindSafe(async move { make().await }).catch_unwind().await;
                 // Nobody listens any more: then the answer is not needed either.
-                let _ = done.send(work.await);
+                let _ = done.send(ended.map_err(|_| Lost::Panicked));
             })
         });
-        self.pieces.send(piece).map_err(|_| Closed)?;
-        ended.await.map_err(|_| Closed)
+        self.pieces.send(piece).map_err(|_| Lost::Closed)?;
+        ended.await.unwrap_or(Err(Lost::Closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_piece_and_not_the_thread() {
+        let workshop = Workshop::open().unwrap();
+        let making: Result<(), _> = workshop.run(|| panic!("while it is made")).await;
+        assert_eq!(making, Err(Lost::Panicked));
+        let running: Result<(), _> = workshop.run(|| async { panic!("while it runs") }.boxed_local()).await;
+        assert_eq!(running, Err(Lost::Panicked));
+        assert_eq!(workshop.run(|| async { 7 }.boxed_local()).await, Ok(7));
     }
 }

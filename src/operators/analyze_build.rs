@@ -4,7 +4,9 @@ use super::error::TaskError;
 use super::request::Verdict;
 use super::run::Run;
 use super::steps::build_record;
+use crate::core::context::Context;
 use crate::domain::acceptance::RecordVerdict;
+use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{ClosedGate, FailReason, Outcome, Which};
 
@@ -51,6 +53,22 @@ pub(super) async fn run(run: &Run<'_>, which: Which, decide: Option<&Verdict>) -
         }
         open @ (Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => open,
     })
+}
+
+/// The build that a person would decide about, and what its record says now.
+///
+/// # Errors
+///
+/// No state file; build data or the record store do not answer.
+pub async fn stands(ctx: &Context, release: &ZStream, which: Which) -> Result<(Option<String>, String), TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let run = Run::observe(ctx, release, state)?;
+    let Some(build) = build_record::build_of(&run, which).await? else {
+        return Ok((None, "build data names no candidate build".to_owned()));
+    };
+    let told = words(&build_record::verdict(&run, &build).await?);
+    Ok((Some(build), told))
 }
 
 /// What follows from the record and a person's word. A good record needs no word; a word settles all others.

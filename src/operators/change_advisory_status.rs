@@ -3,8 +3,9 @@
 //! The pass starts from what the world shows, so a pass after a crash is like any other.
 
 use super::error::TaskError;
+use super::request::TaskRequest;
 use super::run::Run;
-use super::steps::advisories::Advisory;
+use super::steps::advisories::{self, Advisory};
 use super::steps::approval::{self, Objection};
 use super::steps::kernel::{self, KernelObjection};
 use super::steps::shipment;
@@ -130,6 +131,81 @@ pub async fn will(ctx: &Context, release: &ZStream, ignore_release_date: bool) -
     ];
     will.extend(metadata.jira_ticket.map(|ticket| format!("close the QE sub-tasks of {ticket}")));
     Ok(will)
+}
+
+/// What a pass would do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foreseen {
+    /// It is done.
+    Nothing,
+    /// It would do nothing, because of this.
+    Closed(ClosedGate),
+    /// It would do this.
+    Plan(Plan),
+}
+
+/// What a pass would do, for whoever has to confirm it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// One fact a line.
+    pub lines: Vec<String>,
+    /// What stays the same from the first pass to the last.
+    pub covers: String,
+    /// Is it a later pass of one that began?
+    pub goes_on: bool,
+}
+
+/// Looks what a pass would do. Changes nothing, and asks no service to look again.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn foresee(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Foreseen, TaskError> {
+    ctx.clock.refresh().await;
+    ctx.require(TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None }.needs())?;
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let before = state.status(Task::ChangeAdvisoryStatus);
+    if before == TaskStatus::Pass {
+        return Ok(Foreseen::Nothing);
+    }
+    let run = Run::observe(ctx, release, state)?;
+    let flow = run.assembly().await?.flow();
+    if let Some(by) = closed(&run, flow, ignore_release_date) {
+        return Ok(Foreseen::Closed(by));
+    }
+    let shipment = shipment::open(&run).await?;
+    let mr = &shipment.mr;
+    if mr.state == MrState::Closed {
+        return Ok(Foreseen::Closed(ClosedGate::MergeRequestClosed { mr: mr.web_url.clone() }));
+    }
+    let managed = advisories::managed(&run).await?;
+    if !managed.dropped_with_builds.is_empty() {
+        let advisories = managed.dropped_with_builds.iter().map(Advisory::id).collect();
+        return Ok(Foreseen::Closed(ClosedGate::AdvisoryDropped { advisories }));
+    }
+    let mut lines = vec![format!("final approval of {release}")];
+    lines.push(match mr.state {
+        MrState::Open => format!("approve merge request {} at commit {}", mr.web_url, mr.head_sha),
+        MrState::Merged | MrState::Closed | MrState::Other(_) => {
+            format!("merge request {} is {:?}; no approval is given", mr.web_url, mr.state)
+        }
+    });
+    for advisory in &managed.live {
+        let (kind, id, from) = (&advisory.impetus, advisory.id(), advisory.state());
+        lines.push(match advisory.state().is_ready() {
+            true => format!("advisory {id} ({kind}) is in {from} already"),
+            false => format!("advisory {id} ({kind}) from {from} to REL_PREP, once its page is public"),
+        });
+    }
+    lines.push("close the QE sub-tasks in Jira and tell the release's Slack channel".to_owned());
+    if ignore_release_date {
+        lines.push("the release date is ignored".to_owned());
+    }
+    lines.push("cannot be undone by us: REL_PREP hands the advisories over to be shipped".to_owned());
+    let ids: Vec<_> = managed.live.iter().map(|advisory| advisory.id().to_string()).collect();
+    let covers = format!("{} {} {}", mr.web_url, mr.head_sha, ids.join(" "));
+    Ok(Foreseen::Plan(Plan { lines, covers, goes_on: before == TaskStatus::InProgress }))
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.

@@ -78,6 +78,24 @@ fn concerned(issue: &Issue) -> String {
     if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") }
 }
 
+/// The open blocker that [`resolve`] would close now; nothing when it would close none.
+///
+/// # Errors
+///
+/// No state file, or it cannot be read.
+pub async fn blocker_named(ctx: &Context, release: &ZStream, search: &str) -> Result<Option<Issue>, TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let at = ctx.clock.now();
+    let (search, resolution) = (search.to_owned(), "looked at".to_owned());
+    // Done to a copy: so the search cannot differ from that of the change itself.
+    let Applied::Changed(after) = (Operation::ResolveIssue { search, resolution, at }).apply(&state, at) else {
+        return Ok(None);
+    };
+    let closed: Vec<_> = after.issues().into_iter().filter(|issue| issue.resolved).map(|issue| issue.id).collect();
+    Ok(state.issues().into_iter().find(|issue| issue.is_open_blocker() && closed.contains(&issue.id)))
+}
+
 /// Lists all issues, open ones first.
 ///
 /// # Errors

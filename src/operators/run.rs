@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::error::{TaskError, TaskFailure};
 use super::record;
@@ -77,6 +77,17 @@ pub struct Run<'a> {
     pub(super) notes: Mutex<Notes>,
     ledger: Ledger,
     assembly: OnceCell<Assembly>,
+    /// Effects between their intent and their record.
+    acting: watch::Sender<u32>,
+}
+
+/// An effect under way; dropped when it is recorded.
+struct Acting<'a>(&'a watch::Sender<u32>);
+
+impl Drop for Acting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|effects| *effects -= 1);
+    }
 }
 
 /// What a run collects on its way.
@@ -112,10 +123,22 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     }
     let before = run.state.status(task);
     let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
+    tokio::pin!(work);
+    let panicked = |_| Err(TaskError::Internal { assumed: format!("{task} does not panic") });
     let ended = tokio::select! {
-        ended = work => ended.unwrap_or_else(|_| Err(TaskError::Internal { assumed: format!("{task} does not panic") })),
-        () = ctx.cancel.cancelled() => Err(TaskError::Cancelled),
+        ended = &mut work => ended.unwrap_or_else(panicked),
+        () = ctx.cancel.cancelled() => {
+            // An effect that is under way is finished and recorded first; the next one does not begin.
+            let mut acting = run.acting.subscribe();
+            tokio::select! {
+                ended = &mut work => ended.unwrap_or_else(panicked),
+                _ = acting.wait_for(|effects| *effects == 0) => Err(TaskError::Cancelled),
+            }
+        }
     };
+    // A request that was cut off says so in words of its own.
+    let cut_off = |error: &TaskError| ctx.cancel.is_cancelled() && !matches!(error, TaskError::Internal { .. });
+    let ended = ended.map_err(|error| if cut_off(&error) { TaskError::Cancelled } else { error });
     record::reason(&run, &request, ended.as_ref().ok());
     notify::after(&run, ended.as_ref()).await;
     let recorded = record::end(&run, &request, ended.as_ref()).await;
@@ -202,6 +225,7 @@ impl<'a> Run<'a> {
             notes: Mutex::new(Notes::default()),
             ledger,
             assembly: OnceCell::new(),
+            acting: watch::Sender::new(0),
         })
     }
 
@@ -286,6 +310,7 @@ impl<'a> Run<'a> {
     ) -> Result<Effected<T>, TaskError> {
         self.unless_dry(what)?;
         self.start().await?;
+        let _acting = self.act()?;
         let ended = self.effects().once(key, what, evidence, look_up, perform).await?;
         if ended.is_new() {
             self.notes().effects.push(what.to_owned());
@@ -305,9 +330,19 @@ impl<'a> Run<'a> {
     ) -> Result<T, TaskError> {
         self.unless_dry(what)?;
         self.start().await?;
+        let _acting = self.act()?;
         let value = perform().await?;
         self.notes().effects.push(what.to_owned());
         Ok(value)
+    }
+
+    /// Marks an effect as under way, unless the run is to end.
+    fn act(&self) -> Result<Acting<'_>, TaskError> {
+        if self.ctx.cancel.is_cancelled() {
+            return Err(TaskError::Cancelled);
+        }
+        self.acting.send_modify(|effects| *effects += 1);
+        Ok(Acting(&self.acting))
     }
 
     /// A dry run ends before its first change.

@@ -89,3 +89,14 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<St
     }
     Ok(format!("{}\n{task} went from {before} to {status}", marker(task, status)))
 }
+
+/// The stored status of `task`, and what is said about it.
+///
+/// # Errors
+///
+/// No state file, or it cannot be read.
+pub async fn stored(ctx: &Context, release: &ZStream, task: Task) -> Result<(TaskStatus, Option<String>), TaskError> {
+    let loaded = ctx.statebox.load(release).await?;
+    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    Ok((state.status(task), state.task(task).and_then(|entry| entry.reason)))
+}

@@ -1,34 +1,50 @@
-//! Who may come in: host, origin, size and credential of every request, before any route sees it.
+//! Who may come in: host, origin, credential and size of every request, before any route sees it.
+//!
+//! Whoever is refused is in the audit log. The credential ends here: nothing behind the guard sees it, so
+//! nothing can hand it on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use indexmap::IndexMap;
 
-use crate::core::access::principal::Principal;
-use crate::core::access::tokens::{Refused, Tokens};
+use super::approval_page;
+use super::protected_resource;
+use crate::core::access::audit::{Audit, Entry};
+use crate::core::access::oauth::{self, Resource};
+use crate::core::access::principal::{Principal, Scope};
+use crate::core::access::tokens::{self, Tokens};
 use crate::core::clock::Clock;
 
 /// Bytes of a request.
 const MOST_BYTES: usize = 1 << 20;
 
+/// The header that ties requests of the protocol together.
+const SESSION: &str = "mcp-session-id";
+
+/// Sessions whose owner is remembered; older ones ended long ago.
+const MOST_SESSIONS: usize = 10_000;
+
 /// Routes for probes, which come with whatever address they know and without a credential.
 const PROBES: [&str; 2] = ["/livez", "/readyz"];
-
-/// Routes that answer without credential, but say less.
-const OPEN: [&str; 1] = ["/health"];
 
 /// How callers show who they are.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// Not at all: everybody on this machine is this one.
     Nobody(Principal),
-    /// By a bearer token.
-    Token(Tokens),
+    /// By a bearer token: one of ours, one of an OAuth server, or either.
+    Bearer {
+        /// Ours.
+        tokens: Option<Tokens>,
+        /// Those of an OAuth server.
+        oauth: Option<Resource>,
+    },
 }
 
 /// Who may come in.
@@ -40,82 +56,280 @@ pub struct Guard {
     pub origins: Vec<String>,
     /// How callers show who they are.
     pub credential: Credential,
+    /// Where refusals are kept.
+    pub audit: Audit,
     /// The only "now".
     pub clock: Clock,
 }
 
-/// `routes` behind `guard`.
-pub fn behind(guard: Guard, routes: Router) -> Router {
-    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(guard), check))
+/// Why a request goes no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Refusal {
+    ForeignHost,
+    ForeignOrigin,
+    TooLarge,
+    NoToken,
+    UnknownToken,
+    ExpiredToken(String),
+    InvalidToken(&'static str),
+    /// A known caller in the session of another.
+    ForeignSession(String),
+    /// The issuer's keys are not known, so nobody can say.
+    Undecided(String),
+    /// A known caller who may not even look.
+    NothingAllowed(String),
 }
 
-async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+/// `routes` behind `guard`.
+pub fn behind(guard: Guard, routes: Router) -> Router {
+    let door = Door { guard, sessions: Mutex::default() };
+    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(door), check))
+}
+
+/// The guard at work.
+struct Door {
+    guard: Guard,
+    /// Who opened which session.
+    sessions: Mutex<IndexMap<String, String>>,
+}
+
+impl Door {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, IndexMap<String, String>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_of_another(&self, session: Option<&str>, who: &str) -> bool {
+        session.is_some_and(|session| self.sessions().get(session).is_some_and(|owner| owner != who))
+    }
+
+    /// A session belongs to whoever opened it.
+    fn remember(&self, response: &Response, who: &str) {
+        let Some(opened) = response.headers().get(SESSION).and_then(|value| value.to_str().ok()) else { return };
+        let mut sessions = self.sessions();
+        sessions.entry(opened.to_owned()).or_insert_with(|| who.to_owned());
+        if sessions.len() > MOST_SESSIONS {
+            sessions.shift_remove_index(0);
+        }
+    }
+}
+
+async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    let guard = &door.guard;
     let path = request.uri().path().to_owned();
     if PROBES.contains(&path.as_str()) {
         return next.run(request).await;
     }
-    if let Err(refused) = guard.place(&request) {
-        return refused;
+    if let Err(refusal) = guard.place(&request) {
+        return guard.refuse(&request, refusal);
     }
-    let length =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > MOST_BYTES) {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "a request has at most 1 MiB").into_response();
+    if path.starts_with(protected_resource::PATH) {
+        return next.run(request).await;
     }
-    match guard.who(request.headers()) {
-        Ok(who) => {
-            request.extensions_mut().insert(who);
-            next.run(request).await
+    let speaks_to_all = path == "/health";
+    let mut caller = None;
+    match guard.who(request.headers()).await {
+        // What a client may do is said tool by tool; one that may do nothing at all needs another token.
+        Ok(who) if who.scopes.is_empty() && !speaks_to_all => {
+            return guard.refuse(&request, Refusal::NothingAllowed(who.name));
         }
-        Err(_) if OPEN.contains(&path.as_str()) => next.run(request).await,
-        Err(refused) => unauthorized(refused),
+        Ok(who) => {
+            let session = request.headers().get(SESSION).and_then(|value| value.to_str().ok());
+            if door.is_of_another(session, &who.name) {
+                return guard.refuse(&request, Refusal::ForeignSession(who.name));
+            }
+            caller = Some(who.name.clone());
+            request.extensions_mut().insert(who);
+        }
+        Err(_) if speaks_to_all || path.starts_with(approval_page::PATH) => {}
+        Err(refusal) => return guard.refuse(&request, refusal),
+    }
+    request.headers_mut().remove(header::AUTHORIZATION);
+    match bounded(request).await {
+        Ok(request) => {
+            let response = next.run(request).await;
+            if let Some(who) = caller {
+                door.remember(&response, &who);
+            }
+            response
+        }
+        Err(request) => guard.refuse(&request, Refusal::TooLarge),
+    }
+}
+
+/// The request with a body of known and small size. One that does not say how long it is gets counted.
+async fn bounded(request: Request) -> Result<Request, Request> {
+    let (parts, body) = request.into_parts();
+    let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    match told.or_else(|| body.is_end_stream().then_some(0)) {
+        Some(length) if length > MOST_BYTES => Err(Request::from_parts(parts, Body::empty())),
+        Some(_) => Ok(Request::from_parts(parts, body)),
+        None => match axum::body::to_bytes(body, MOST_BYTES).await {
+            Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
+            Err(_) => Err(Request::from_parts(parts, Body::empty())),
+        },
     }
 }
 
 impl Guard {
     /// A page of a stranger can make a browser call this machine, but not hide its own address.
-    fn place(&self, request: &Request<Body>) -> Result<(), Response> {
-        let refuse = |what: &'static str| Err((StatusCode::FORBIDDEN, what).into_response());
+    fn place(&self, request: &Request) -> Result<(), Refusal> {
         let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
         let host = text(header::HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str()));
         let known = |host: &str| self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
         if !host.is_some_and(known) {
-            return refuse("this server is not called so; --allowed-host adds a name");
+            return Err(Refusal::ForeignHost);
         }
         if let Some(origin) = text(header::ORIGIN) {
             let own = origin.split_once("://").is_some_and(|(_, host)| known(host));
             if !own && !self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
-                return refuse("pages of this origin may not call this server; --allowed-origin adds one");
+                return Err(Refusal::ForeignOrigin);
             }
         }
         Ok(())
     }
 
-    fn who(&self, headers: &HeaderMap) -> Result<Principal, Option<Refused>> {
-        match &self.credential {
-            Credential::Nobody(who) => Ok(who.clone()),
-            Credential::Token(tokens) => {
-                let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-                let token = shown.and_then(|shown| {
-                    let (scheme, token) = shown.split_once(' ')?;
-                    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-                });
-                tokens.check(token.ok_or(None)?, self.clock.now()).map_err(Some)
+    async fn who(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+        let (tokens, oauth) = match &self.credential {
+            Credential::Nobody(who) => return Ok(who.clone()),
+            Credential::Bearer { tokens, oauth } => (tokens, oauth),
+        };
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = shown.and_then(|shown| {
+            let (scheme, token) = shown.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let (token, now) = (token.ok_or(Refusal::NoToken)?, self.clock.now());
+        match (tokens, oauth) {
+            // Ours have no dots, those of an OAuth server have two.
+            (_, Some(oauth)) if token.contains('.') => oauth.check(token, now).await.map_err(Refusal::from),
+            (Some(tokens), _) => tokens.check(token, now).map_err(Refusal::from),
+            (None, _) => Err(Refusal::UnknownToken),
+        }
+    }
+
+    fn refuse(&self, request: &Request, refusal: Refusal) -> Response {
+        let who = match &refusal {
+            Refusal::ExpiredToken(name) | Refusal::NothingAllowed(name) | Refusal::ForeignSession(name) => name.clone(),
+            Refusal::TooLarge => {
+                request.extensions().get::<Principal>().map_or("nobody", |who| who.name.as_str()).to_owned()
             }
+            Refusal::ForeignHost
+            | Refusal::ForeignOrigin
+            | Refusal::NoToken
+            | Refusal::UnknownToken
+            | Refusal::InvalidToken(_)
+            | Refusal::Undecided(_) => "nobody".to_owned(),
+        };
+        // Without the query: it holds the id of a session.
+        let asked = format!("{} {}", request.method(), request.uri().path());
+        let client =
+            request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.audit.refuse(Entry {
+            who,
+            client: client.to_owned(),
+            transport: "http".to_owned(),
+            tool: asked,
+            outcome: refusal.code().to_owned(),
+            ..Entry::default()
+        });
+        let mut response = (refusal.status(), refusal.words()).into_response();
+        if let Some(challenge) = self.challenge(&refusal) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Refusal::Undecided(_) = refusal {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        }
+        response
+    }
+
+    /// How to come in: where the OAuth server is told, and which scope is the least.
+    fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
+        let error = match refusal {
+            Refusal::NoToken => None,
+            Refusal::UnknownToken | Refusal::ExpiredToken(_) | Refusal::InvalidToken(_) => Some("invalid_token"),
+            Refusal::NothingAllowed(_) => Some("insufficient_scope"),
+            Refusal::ForeignHost
+            | Refusal::ForeignOrigin
+            | Refusal::TooLarge
+            | Refusal::ForeignSession(_)
+            | Refusal::Undecided(_) => return None,
+        };
+        let mut parts = vec!["realm=\"oar\"".to_owned()];
+        if let Credential::Bearer { oauth: Some(oauth), .. } = &self.credential {
+            parts.push(format!("resource_metadata=\"{}\"", protected_resource::address(oauth.audience())));
+        }
+        parts.push(format!("scope=\"{}\"", Scope::Read));
+        parts.extend(error.map(|error| format!("error=\"{error}\"")));
+        HeaderValue::from_str(&format!("Bearer {}", parts.join(", "))).ok()
+    }
+}
+
+impl From<tokens::Refused> for Refusal {
+    fn from(refused: tokens::Refused) -> Self {
+        match refused {
+            tokens::Refused::Unknown => Self::UnknownToken,
+            tokens::Refused::Expired { name } => Self::ExpiredToken(name),
         }
     }
 }
 
-fn unauthorized(refused: Option<Refused>) -> Response {
-    let challenge = match refused {
-        None => "Bearer realm=\"oar\"",
-        Some(_) => "Bearer realm=\"oar\", error=\"invalid_token\"",
-    };
-    let why = match refused {
-        None => "a bearer token is needed; oar mcp token add makes one".to_owned(),
-        Some(refused) => format!("{refused}; oar mcp token add makes a new one"),
-    };
-    let mut response = (StatusCode::UNAUTHORIZED, why).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-    response
+impl From<oauth::Refused> for Refusal {
+    fn from(refused: oauth::Refused) -> Self {
+        match refused {
+            oauth::Refused::Invalid(why) => Self::InvalidToken(why),
+            oauth::Refused::Expired => Self::ExpiredToken("nobody".to_owned()),
+            oauth::Refused::Unknown(why) => Self::Undecided(why),
+        }
+    }
 }
+
+impl Refusal {
+    /// As the audit log spells it.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::ForeignHost => "FOREIGN_HOST",
+            Self::ForeignOrigin => "FOREIGN_ORIGIN",
+            Self::TooLarge => "TOO_LARGE",
+            Self::NoToken => "NO_TOKEN",
+            Self::UnknownToken => "UNKNOWN_TOKEN",
+            Self::ExpiredToken(_) => "EXPIRED_TOKEN",
+            Self::InvalidToken(_) => "INVALID_TOKEN",
+            Self::ForeignSession(_) => "FOREIGN_SESSION",
+            Self::Undecided(_) => "UNDECIDED_TOKEN",
+            Self::NothingAllowed(_) => "INSUFFICIENT_SCOPE",
+        }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::ForeignHost | Self::ForeignOrigin | Self::NothingAllowed(_) => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ForeignSession(_) => StatusCode::NOT_FOUND,
+            Self::NoToken | Self::UnknownToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Undecided(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// For the caller: what to do, and nothing about who exists here.
+    fn words(&self) -> String {
+        match self {
+            Self::ForeignHost => "this server is not called so; --allowed-host adds a name".to_owned(),
+            Self::ForeignOrigin => {
+                "pages of this origin may not call this server; --allowed-origin adds one".to_owned()
+            }
+            Self::TooLarge => "a request has at most 1 MiB".to_owned(),
+            Self::NoToken => "a bearer token is needed; oar mcp token add makes one".to_owned(),
+            Self::UnknownToken => "the token is unknown; oar mcp token add makes a new one".to_owned(),
+            Self::ExpiredToken(_) => "the token has expired; get a new one".to_owned(),
+            Self::InvalidToken(why) => format!("the token is not valid here: {why}"),
+            Self::ForeignSession(_) => "no such session; open one with initialize".to_owned(),
+            Self::Undecided(_) => "the keys of the token's issuer cannot be read now; come back".to_owned(),
+            Self::NothingAllowed(_) => "the token allows nothing here; get one with more scopes".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

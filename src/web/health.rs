@@ -1,29 +1,231 @@
-//! Probes and `/health`.
+//! Probes, `/health` and `/metrics`.
+//!
+//! `/livez`: the process answers. `/readyz`: it can take calls, as far as this machine knows; services are
+//! not asked, because an outage of theirs does not end by taking this server away. `/health`: everything
+//! together, with the Kerberos ticket as it was looked at within the last half minute.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use axum::{Extension, Json, Router};
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
-/// What `/health` tells, asked anew each time; the flag says whether all is well.
-pub type Facts = Arc<dyn Fn() -> (bool, Value) + Send + Sync>;
+use super::metrics::{self, Sample};
+use crate::core::access::principal::Principal;
+use crate::core::clock::Clock;
+use crate::core::context::{Context, Ticket};
+use crate::domain::dates::stamp;
 
-/// `/health`, `/livez`, `/readyz`.
-pub fn routes(facts: Facts) -> Router {
-    let alive = async || "ok";
-    Router::new()
-        .route("/livez", get(alive))
-        .route("/readyz", get(alive))
-        .route("/health", get(health))
-        .with_state(facts)
+/// The ticket is looked at so often, so that what `/health` tells is at most half a minute old.
+const TICKET_EVERY: Duration = Duration::from_secs(25);
+
+/// Right after the start, `/health` waits so long for the first look at the ticket.
+const FIRST_LOOK: Duration = Duration::from_millis(80);
+
+/// A ticket that is valid for less is worth a warning.
+const SOON: Duration = Duration::from_secs(3600);
+
+/// What the server knows of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Are all variables there that every tool needs?
+    pub well: bool,
+    /// Fields of `/health` beside status, ticket and time.
+    pub fields: Map<String, Value>,
 }
 
-async fn health(State(facts): State<Facts>) -> Response {
-    let (well, facts) = facts();
-    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!(facts))).into_response()
+/// Where the answers come from; each is asked anew for each request and must not wait.
+#[derive(Clone)]
+pub struct Health {
+    /// What the server knows of itself, or why it does not work.
+    pub facts: Arc<dyn Fn() -> Result<Facts, String> + Send + Sync>,
+    /// Can it take calls? Why not?
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Numbers for `/metrics`.
+    pub samples: Arc<dyn Fn() -> Vec<Sample> + Send + Sync>,
+    /// The ticket, once it was looked at.
+    pub ticket: watch::Receiver<Option<Ticket>>,
+    /// May whoever is on this machine see everything? Not behind a proxy, where everybody seems to be.
+    pub trusts_machine: bool,
+    /// The only "now".
+    pub clock: Clock,
+}
+
+/// `/health`, `/livez`, `/readyz`, `/metrics`.
+pub fn routes(health: Health) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok"))
+        .route("/readyz", get(ready))
+        .route("/health", get(tell))
+        .route("/metrics", get(numbers))
+        .with_state(health)
+}
+
+/// Keeps `teller` up to date for as long as it is polled.
+pub async fn watch_ticket(ctx: Context, teller: watch::Sender<Option<Ticket>>) {
+    let mut rounds = tokio::time::interval(TICKET_EVERY);
+    loop {
+        rounds.tick().await;
+        teller.send_replace(Some(ctx.ticket().await));
+    }
+}
+
+async fn ready(State(health): State<Health>) -> Response {
+    match (health.ready)() {
+        Ok(()) => "ok".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}")).into_response(),
+    }
+}
+
+async fn tell(
+    State(health): State<Health>,
+    who: Option<Extension<Principal>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+) -> Response {
+    let now = stamp(health.clock.now());
+    let Facts { well, mut fields } = match (health.facts)() {
+        Ok(facts) => facts,
+        Err(error) => {
+            let body = json!({ "status": "unhealthy", "error": error, "timestamp": now });
+            return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+        }
+    };
+    let ticket = health.ticket().await;
+    let healthy = well && ticket.valid;
+    let here = health.trusts_machine && peer.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().is_loopback());
+    let mut body = Map::new();
+    body.insert("status".to_owned(), json!(if healthy { "healthy" } else { "degraded" }));
+    if who.is_some() || here {
+        body.append(&mut fields);
+        body.insert("kerberos".to_owned(), kerberos(&ticket, &health.clock));
+        body.insert("timestamp".to_owned(), json!(now));
+    } else {
+        body.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+    }
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Value::Object(body))).into_response()
+}
+
+async fn numbers(State(health): State<Health>) -> Response {
+    let mut samples = (health.samples)();
+    let ticket = health.ticket().await;
+    let about = "Whether the Kerberos ticket is valid, or none is needed";
+    samples.push(Sample::gauge("oar_kerberos_valid", about, if ticket.valid { 1.0 } else { 0.0 }));
+    let mut response = metrics::text(&samples).into_response();
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+impl Health {
+    async fn ticket(&self) -> Ticket {
+        let mut known = self.ticket.clone();
+        let first = tokio::time::timeout(FIRST_LOOK, known.wait_for(Option::is_some)).await;
+        let ticket = first.ok().and_then(Result::ok).and_then(|ticket| ticket.clone());
+        ticket.unwrap_or_else(|| Ticket { valid: false, status: "unknown".to_owned(), left: None })
+    }
+}
+
+fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
+    let mut told = json!({ "valid": ticket.valid, "status": ticket.status });
+    if let (Some(fields), Some(left)) = (told.as_object_mut(), ticket.left) {
+        let end = clock.now().saturating_add(left).ok().map(stamp);
+        fields.insert("expires_at".to_owned(), json!(end));
+        if left < SOON {
+            fields.insert("warning".to_owned(), json!("the ticket ends within the hour; run kinit"));
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::core::clock::VirtualClock;
+
+    fn health(ticket: Option<Ticket>, facts: Result<Facts, String>) -> Health {
+        let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-01T00:00:00Z".parse().unwrap()));
+        Health {
+            facts: Arc::new(move || facts.clone()),
+            ready: Arc::new(|| Err("the server is stopping".to_owned())),
+            samples: Arc::new(Vec::new),
+            ticket: watch::channel(ticket).1,
+            trusts_machine: true,
+            clock,
+        }
+    }
+
+    fn facts() -> Facts {
+        let fields = json!({ "server": "release-tests-mcp", "version": "1" });
+        Facts { well: true, fields: fields.as_object().unwrap().clone() }
+    }
+
+    fn ticket(left: u64) -> Ticket {
+        Ticket { valid: true, status: "valid".to_owned(), left: Some(Duration::from_secs(left)) }
+    }
+
+    async fn ask(health: Health, path: &str, peer: &str) -> (StatusCode, String) {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = routes(health).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn all_is_told_on_this_machine_and_little_to_others() {
+        let (status, body) = ask(health(Some(ticket(7200)), Ok(facts())), "/health", "127.0.0.1:9").await;
+        let whole = r#"{"status":"healthy","server":"release-tests-mcp","version":"1","kerberos":{"valid":true,"status":"valid","expires_at":"2026-06-01T02:00:00Z"},"timestamp":"2026-06-01T00:00:00Z"}"#;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, whole));
+        let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "127.0.0.1:9").await;
+        assert!(body.contains("within the hour"), "{body}");
+        let little = format!(r#"{{"status":"healthy","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
+        let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "10.0.0.1:9").await;
+        assert_eq!(body, little);
+        let proxied = Health { trusts_machine: false, ..health(Some(ticket(60)), Ok(facts())) };
+        assert_eq!(ask(proxied, "/health", "127.0.0.1:9").await.1, little);
+    }
+
+    #[tokio::test]
+    async fn a_missing_ticket_a_missing_variable_and_trouble_have_their_codes() {
+        let none = Ticket { valid: false, status: "no_ticket".to_owned(), left: None };
+        let (status, body) = ask(health(Some(none), Ok(facts())), "/health", "127.0.0.1:9").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains(r#""status":"degraded""#) && body.contains("no_ticket"), "{body}");
+        let lacking = Facts { well: false, ..facts() };
+        let (status, _) = ask(health(Some(ticket(60)), Ok(lacking)), "/health", "127.0.0.1:9").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let (status, body) = ask(health(None, Err("no audit log".to_owned())), "/health", "127.0.0.1:9").await;
+        let told = r#"{"status":"unhealthy","error":"no audit log","timestamp":"2026-06-01T00:00:00Z"}"#;
+        assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, told));
+    }
+
+    #[tokio::test]
+    async fn a_look_at_the_ticket_that_hangs_does_not_hang_the_answer() {
+        let (teller, heard) = watch::channel(None);
+        let hanging = Health { ticket: heard, ..health(None, Ok(facts())) };
+        let (status, body) = ask(hanging, "/health", "127.0.0.1:9").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains(r#""status":"unknown""#), "{body}");
+        drop(teller);
+    }
+
+    #[tokio::test]
+    async fn probes_say_alive_and_why_not_ready() {
+        assert_eq!(ask(health(None, Ok(facts())), "/livez", "10.0.0.1:9").await.0, StatusCode::OK);
+        let told = ask(health(None, Ok(facts())), "/readyz", "10.0.0.1:9").await;
+        assert_eq!(told, (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping".to_owned()));
+    }
 }

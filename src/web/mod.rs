@@ -2,5 +2,9 @@
 //!
 //! Refuses: rules about releases, calls to services, and knowing what is mounted behind its guard.
 
+pub mod approval_page;
 pub mod guard;
 pub mod health;
+pub mod metrics;
+pub mod protected_resource;
+pub mod tls;

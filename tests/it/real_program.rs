@@ -54,6 +54,13 @@ impl Town {
         Self::of(scenario()).await
     }
 
+    /// The same with enough images that every part of the shipment has some.
+    pub(crate) async fn with_every_part() -> Self {
+        let mut scenario = scenario();
+        scenario.plan.sizes.images = 64;
+        Self::of(scenario).await
+    }
+
     /// The same with a fresh state file.
     pub(crate) async fn created() -> Self {
         let town = Self::empty().await;

@@ -1,6 +1,9 @@
-//! Who asks over the network, and what they may do.
+//! Who asks over the network, what they may do, and what is kept of it.
 //!
 //! Refuses: reading requests (the doors do), and rules about releases.
 
+pub mod audit;
+pub mod oauth;
+pub mod pace;
 pub mod principal;
 pub mod tokens;

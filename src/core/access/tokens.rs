@@ -1,9 +1,10 @@
 //! Bearer tokens: one line each, `name sha256 scopes expires`, never the token itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use jiff::Timestamp;
@@ -25,26 +26,64 @@ pub struct Entry {
 }
 
 /// Why a token lets nobody in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No line has its digest.
     #[error("the token is unknown")]
     Unknown,
     /// Its time is over.
-    #[error("the token has expired")]
-    Expired,
+    #[error("the token of {name} has expired")]
+    Expired {
+        /// Whose it was.
+        name: String,
+    },
 }
 
-/// The tokens of one file. Cheap to read; read again for each decision, so that a revoked token ends at once.
+/// A name that no token can have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name:?} is no name of a role: 1 to 40 lower-case letters, digits, '.', '_' and '-', beginning with a letter; \
+     a mail address is none"
+)]
+pub struct BadName {
+    /// As given.
+    pub name: String,
+}
+
+/// Can a token have this name? It is kept with whatever its owner does, so it is a role, not a person's address.
+///
+/// # Errors
+///
+/// It cannot.
+pub fn check_name(name: &str) -> Result<(), BadName> {
+    let fits = (1..=40).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
+    if fits { Ok(()) } else { Err(BadName { name: name.chars().take(80).collect() }) }
+}
+
+/// The tokens of one file. Each decision looks whether the file is still the same, so a revoked token ends at
+/// once; it is read only when it is not.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     path: PathBuf,
+    read: Arc<Mutex<Option<Read>>>,
 }
+
+/// What was read, and from which file.
+#[derive(Debug)]
+struct Read {
+    of: Stamp,
+    by_digest: HashMap<String, Entry>,
+}
+
+/// Inode, length, seconds and nanoseconds of the last change: the file is replaced, never changed.
+type Stamp = (u64, u64, i64, i64);
 
 impl Tokens {
     /// The tokens kept below `home`; touches nothing yet.
     pub fn below(home: &Path) -> Self {
-        Self { path: home.join("mcp").join("tokens") }
+        Self { path: home.join("mcp").join("tokens"), read: Arc::default() }
     }
 
     /// Where they are kept.
@@ -110,13 +149,23 @@ impl Tokens {
     /// Nobody, or somebody whose time is over.
     pub fn check(&self, token: &str, now: Timestamp) -> Result<Principal, Refused> {
         let shown = digest(token);
-        let entries = self.entries().map_err(|_| Refused::Unknown)?;
         // Digests are compared, so the time of the comparison tells nothing about the token.
-        let entry = entries.into_iter().find(|entry| entry.sha256 == shown).ok_or(Refused::Unknown)?;
+        let entry = self.entry(&shown).map_err(|_| Refused::Unknown)?.ok_or(Refused::Unknown)?;
         if entry.expires.is_some_and(|end| end <= now) {
-            return Err(Refused::Expired);
+            return Err(Refused::Expired { name: entry.name });
         }
         Ok(Principal { name: entry.name, scopes: entry.scopes })
+    }
+
+    fn entry(&self, digest: &str) -> io::Result<Option<Entry>> {
+        let file = std::fs::metadata(&self.path)?;
+        let stamp = (file.ino(), file.len(), file.mtime(), file.mtime_nsec());
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.as_ref().is_none_or(|read| read.of != stamp) {
+            let by_digest = self.entries()?.into_iter().map(|entry| (entry.sha256.clone(), entry)).collect();
+            *read = Some(Read { of: stamp, by_digest });
+        }
+        Ok(read.as_ref().and_then(|read| read.by_digest.get(digest).cloned()))
     }
 
     fn write(&self, entries: &[Entry]) -> io::Result<()> {
@@ -163,10 +212,33 @@ mod tests {
         let other = tokens.add("lead", Scope::ALL, None).unwrap();
         let who = tokens.check(&token, at("2026-06-09T23:59:59Z")).unwrap();
         assert_eq!(who, Principal::new("agent", [Scope::Read]));
-        assert_eq!(tokens.check(&token, end), Err(Refused::Expired));
+        assert_eq!(tokens.check(&token, end), Err(Refused::Expired { name: "agent".to_owned() }));
         assert_eq!(tokens.check("oar_guess", end), Err(Refused::Unknown));
         assert!(tokens.revoke("lead").unwrap() && !tokens.revoke("lead").unwrap());
         assert_eq!(tokens.check(&other, end), Err(Refused::Unknown));
+    }
+
+    #[test]
+    fn a_name_is_a_role() {
+        for good in ["agent", "release-lead", "ci.4_20"] {
+            assert_eq!(check_name(good), Ok(()));
+        }
+        for bad in ["", "someone@example.com", "Lead", "a b", "7up", "x\ny", &"x".repeat(41)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_by_another_process_counts_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let (here, there) = (Tokens::below(home.path()), Tokens::below(home.path()));
+        let now = at("2026-06-10T00:00:00Z");
+        assert_eq!(here.check("oar_guess", now), Err(Refused::Unknown));
+        let token = there.add("agent", [Scope::Read], None).unwrap();
+        assert!(here.check(&token, now).is_ok());
+        assert!(here.check(&token, now).is_ok());
+        there.revoke("agent").unwrap();
+        assert_eq!(here.check(&token, now), Err(Refused::Unknown));
     }
 
     #[test]

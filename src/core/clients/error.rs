@@ -271,6 +271,7 @@ fn credential_hint(service: Service) -> &'static str {
         | Service::Kube
         | Service::Ldap
         | Service::Llm
+        | Service::Oauth
         | Service::Elliott => "it should need none; look at the proxy in between",
     }
 }

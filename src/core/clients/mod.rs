@@ -21,6 +21,7 @@ pub mod koji;
 #[cfg(test)]
 pub(crate) mod loopback;
 pub mod negotiate;
+pub mod oauth;
 pub mod pacer;
 pub mod process;
 pub mod prow;

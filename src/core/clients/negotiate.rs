@@ -133,6 +133,15 @@ impl Kerberos {
 ///
 /// What is wrong with it.
 pub async fn check_ticket() -> Result<(), Kerberos> {
+    ticket_left().await.map(drop)
+}
+
+/// The same, and for how long it is still valid.
+///
+/// # Errors
+///
+/// As [`check_ticket`].
+pub async fn ticket_left() -> Result<Duration, Kerberos> {
     blocking(gss::check_ticket).await
 }
 
@@ -243,7 +252,7 @@ mod absent {
         }
     }
 
-    pub(super) fn check_ticket() -> Result<(), Kerberos> {
+    pub(super) fn check_ticket() -> Result<std::time::Duration, Kerberos> {
         Err(Kerberos::NotBuilt)
     }
 }

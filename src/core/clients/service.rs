@@ -113,6 +113,8 @@ services! {
     Ldap = "ldap", "OAR_LDAP_URL";
     /// Language model; off without a URL.
     Llm = "llm", "MODEL_API_BASE";
+    /// The OAuth server whose tokens the MCP server accepts; `mcp.oauth.jwks_url` is its address.
+    Oauth = "oauth", "OAR_MCP_OAUTH_JWKS_URL";
     /// The external program `elliott`; its command comes from `OAR_ELLIOTT_CMD`.
     Elliott = "elliott", "OAR_ELLIOTT_URL";
 }

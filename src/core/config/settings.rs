@@ -1,5 +1,6 @@
 //! All settings of one run, read once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::error::ConfigError;
 use super::http::HttpSettings;
 use super::sealed::SealedSettings;
 use super::services::Services;
-use super::sources::{FileLayer, Flags, Origin, Row, Sources};
+use super::sources::{FileLayer, Flags, Origin, Row, Sources, bad};
 use crate::domain::acceptance::AcceptancePolicy;
 use crate::domain::stage::StagePolicy;
 
@@ -59,6 +60,10 @@ pub struct Settings {
     pub prow: ProwSettings,
     /// Where replies go when somebody started us from a Slack thread.
     pub slack: SlackSettings,
+    /// The server for AI agents.
+    pub mcp: McpSettings,
+    /// Runs and confirmations of the server for AI agents.
+    pub runs: RunSettings,
     /// Tell what would be done, do nothing.
     pub dry_run: bool,
     /// The sealed settings, when a file was named and its key is there.
@@ -69,6 +74,27 @@ pub struct Settings {
     pub rows: Vec<Row>,
     /// Oddities that do not stop anybody.
     pub warnings: Vec<String>,
+}
+
+/// Runs and confirmations of the server for AI agents.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// A run is told to end after so long.
+    pub time_limit: Duration,
+    /// The same for tools that need another limit, by name.
+    pub time_limits: BTreeMap<String, Duration>,
+    /// A run that was told to end may take so long for it.
+    pub grace: Duration,
+    /// Waiting callers hear of their run at least so often.
+    pub progress: Duration,
+    /// Runs that stay on record.
+    pub keep_runs: usize,
+    /// For how many days.
+    pub keep_days: u32,
+    /// Which tools ask a person, by name; those not named ask always.
+    pub confirm: BTreeMap<String, ConfirmPolicy>,
+    /// Address of the approval page, where people reach it by another name than the server listens on.
+    pub approvals_url: Option<String>,
 }
 
 /// Which Jira we talk to.
@@ -159,6 +185,21 @@ pub struct SlackSettings {
     pub thread: Option<String>,
 }
 
+/// The server for AI agents.
+#[derive(Debug, Clone)]
+pub struct McpSettings {
+    /// Calls that change something, per caller and minute.
+    pub writes_per_minute: u32,
+    /// Which calls the audit log keeps.
+    pub audit: AuditedCalls,
+    /// The issuer of tokens that are accepted beside our own.
+    pub oauth_issuer: Option<String>,
+    /// The address of this server as those tokens name it.
+    pub oauth_audience: Option<String>,
+    /// Where the issuer publishes its keys.
+    pub oauth_jwks_url: Option<String>,
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -217,6 +258,28 @@ impl JiraApi {
             Self::Server => "/rest/api/2",
             Self::Cloud => "/rest/api/3",
         }
+    }
+}
+
+words! {
+    /// Which calls the audit log keeps.
+    AuditedCalls {
+        /// Every one.
+        All = "all",
+        /// Changes, and whatever was refused or failed.
+        Changes = "changes",
+    }
+}
+
+words! {
+    /// Whether a critical tool asks a person.
+    ConfirmPolicy {
+        /// Every time.
+        Always = "always",
+        /// The first time for each release.
+        OncePerRelease = "once_per_release",
+        /// Not at all.
+        Never = "never",
     }
 }
 
@@ -288,6 +351,8 @@ impl Settings {
                 channel: sources.optional("slack.channel", "OAR_SLACK_CHANNEL"),
                 thread: sources.optional("slack.thread", "OAR_SLACK_THREAD"),
             },
+            mcp: mcp(&mut sources)?,
+            runs: runs(&mut sources)?,
             dry_run: sources.switch("run.dry_run", "OAR_DRY_RUN")?,
             sealed,
             credentials,
@@ -376,6 +441,42 @@ fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
         burst: small(sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?),
         calls_per_window: small(sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?),
         window: seconds(sources, "prow.window_s", "OAR_PROW_WINDOW", 3600)?,
+    })
+}
+
+fn mcp(sources: &mut Sources<'_>) -> Result<McpSettings, ConfigError> {
+    Ok(McpSettings {
+        writes_per_minute: small(sources.number("mcp.writes_per_minute", "OAR_MCP_WRITES_PER_MINUTE", 1, 100_000)?),
+        audit: sources.word("mcp.audit", "OAR_MCP_AUDIT", "all or changes")?,
+        oauth_issuer: sources.optional("mcp.oauth.issuer", "OAR_MCP_OAUTH_ISSUER"),
+        oauth_audience: sources.optional("mcp.oauth.audience", "OAR_MCP_OAUTH_AUDIENCE"),
+        oauth_jwks_url: sources.optional("mcp.oauth.jwks_url", "OAR_MCP_OAUTH_JWKS_URL"),
+    })
+}
+
+fn runs(sources: &mut Sources<'_>) -> Result<RunSettings, ConfigError> {
+    let mut time_limits = BTreeMap::new();
+    for (tool, text, origin) in sources.table("mcp.runs.time_limits_s") {
+        let limit = text.parse().ok().filter(|limit| (1..=86_400).contains(limit));
+        let key = format!("mcp.runs.time_limits_s.{tool}");
+        let limit = limit.ok_or_else(|| bad(&key, text, origin, "a whole number from 1 to 86400"))?;
+        time_limits.insert(tool, Duration::from_secs(limit));
+    }
+    let mut confirm = BTreeMap::new();
+    for (tool, text, origin) in sources.table("mcp.confirm") {
+        let key = format!("mcp.confirm.{tool}");
+        let policy = text.parse().map_err(|()| bad(&key, text, origin, "always, once_per_release or never"))?;
+        confirm.insert(tool, policy);
+    }
+    Ok(RunSettings {
+        time_limit: seconds(sources, "mcp.runs.time_limit_s", "OAR_MCP_RUNS_TIME_LIMIT", 86_400)?,
+        time_limits,
+        grace: seconds(sources, "mcp.runs.grace_s", "OAR_MCP_RUNS_GRACE", 600)?,
+        progress: seconds(sources, "mcp.runs.progress_s", "OAR_MCP_RUNS_PROGRESS", 20)?,
+        keep_runs: size(sources.number("mcp.runs.keep", "OAR_MCP_RUNS_KEEP", 10, 100_000)?),
+        keep_days: small(sources.number("mcp.runs.keep_days", "OAR_MCP_RUNS_KEEP_DAYS", 1, 3650)?),
+        confirm,
+        approvals_url: sources.optional("mcp.approvals.url", "OAR_MCP_APPROVALS_URL"),
     })
 }
 

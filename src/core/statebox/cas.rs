@@ -32,6 +32,32 @@ pub struct Limits {
     pub total: SignedDuration,
 }
 
+/// Versions of a state file around what was done through one store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The version that our first write replaced; without a write, the last one that was read.
+    pub before: Option<Revision>,
+    /// The version after our last write, or a newer one that was read since.
+    pub after: Option<Revision>,
+    wrote: bool,
+}
+
+impl Seen {
+    fn read(&mut self, revision: &Revision) {
+        if !self.wrote {
+            self.before = Some(revision.clone());
+        }
+        self.after = Some(revision.clone());
+    }
+
+    fn written(&mut self, over: Option<&Revision>, revision: &Revision) {
+        if !self.wrote {
+            self.before = over.cloned();
+        }
+        (self.after, self.wrote) = (Some(revision.clone()), true);
+    }
+}
+
 /// The store of release states. Clones share one queue per release.
 #[derive(Debug, Clone)]
 pub struct StateBox {
@@ -42,6 +68,7 @@ pub struct StateBox {
     limits: Limits,
     pub(super) later: Option<Later>,
     queues: Queues,
+    witness: Arc<Mutex<Seen>>,
 }
 
 /// Per state file: whoever holds it is the only one of this process at work on the file, and knows what
@@ -81,7 +108,22 @@ struct Unconfirmed {
 impl StateBox {
     /// A store on `branch` of `repo` (the original's branch is `z-stream`) that keeps nothing for later.
     pub fn new(repo: Repo, branch: String, limits: Limits, clock: Clock, cancel: CancellationToken) -> Self {
-        Self { repo, branch, clock, cancel, limits, later: None, queues: Queues::default() }
+        Self { repo, branch, clock, cancel, limits, later: None, queues: Queues::default(), witness: Arc::default() }
+    }
+
+    /// The same store with a memory of its own of what is seen through it.
+    #[must_use]
+    pub fn witnessed(self) -> Self {
+        Self { witness: Arc::default(), ..self }
+    }
+
+    /// What was seen through this store and its clones.
+    pub fn seen(&self) -> Seen {
+        self.witness().clone()
+    }
+
+    fn witness(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the state of `release`; nothing when there is no file. Reads only, but for changes of this
@@ -99,6 +141,7 @@ impl StateBox {
         let file = self.repo.read(&self.branch, &path).await?;
         recent.clone_from(&file);
         let Some(file) = file else { return Ok(None) };
+        self.witness().read(&file.revision);
         let state = parse(&file, release).map_err(|fault| StoreError::new(&path, Doing::Reading, fault))?;
         self.remember(release, &file.bytes);
         let state = self.with_waiting(release, state);
@@ -221,7 +264,14 @@ impl StateBox {
         if let (Some(ours), Some(state)) = (&*unconfirmed, &before)
             && ours.stands_in(state)
         {
+            if let Some(file) = &file {
+                let over = self.seen().before;
+                self.witness().written(over.as_ref(), &file.revision);
+            }
             return Ok(Some((Saved { state: state.clone(), changed: true }, file)));
+        }
+        if let Some(file) = file.as_ref().filter(|_| !guessed) {
+            self.witness().read(&file.revision);
         }
         let after = match change(before.as_ref(), self.clock.now()) {
             Ok(Some(after)) => after.masked(),
@@ -236,7 +286,10 @@ impl StateBox {
         let bytes = after.to_yaml().into_bytes();
         let expected = file.as_ref().map(|file| &file.revision);
         match self.repo.write(&self.branch, path, &bytes, expected, message).await {
-            Ok(revision) => Ok(Some((Saved { state: after, changed: true }, Some(File { bytes, revision })))),
+            Ok(revision) => {
+                self.witness().written(expected, &revision);
+                Ok(Some((Saved { state: after, changed: true }, Some(File { bytes, revision }))))
+            }
             Err(error) => {
                 if error.arrived == Arrived::Perhaps {
                     *unconfirmed = Some(Unconfirmed { before, after });

@@ -2,12 +2,17 @@
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
+use serde_json::json;
 
+use super::runners;
 use crate::core::access::principal::Scope;
+use crate::core::config_store::MOST_RELEASES;
+use crate::domain::pasted;
+use crate::domain::release::ZStream;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Counted, DESTROYS, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
 
 const ADMIN: Tool = Tool {
     name: "",
@@ -20,7 +25,7 @@ const ADMIN: Tool = Tool {
     scope: Scope::CacheAdmin,
     hints: Hints { open_world: false, ..ADDS },
     params: &[],
-    work: Work::Look(not_yet),
+    work: Work::Look(stats),
 };
 
 /// The tools of this file.
@@ -28,7 +33,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "mcp_cache_stats",
         title: "Cache statistics",
-        about: "Hits, misses and entries of the configuration cache.",
+        about: "Hits, misses and entries of the cache of build data.",
         mark: Mark::ReadOnly,
         scope: Scope::Read,
         hints: LOOKS_INSIDE,
@@ -37,22 +42,24 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "mcp_cache_invalidate",
         title: "Empty the cache",
-        about: "Drops the cached configuration of a release, or of all.",
-        params: &[optional("release", Kind::Release, "Only this one")],
+        about: "Drops the cached build data of a release, or of all when none is named; tells how many entries went.",
+        params: &[optional("release", Kind::Release, "Only this one; leave it out for all")],
+        work: Work::Look(invalidate),
         ..ADMIN
     },
     Tool {
         name: "mcp_cache_warm",
         title: "Warm the cache",
-        about: "Loads the configuration of several releases at once.",
+        about: "Loads the build data of several releases at once; tells which could not be loaded.",
         hints: ADDS,
-        params: &[required("releases", Kind::Names(1000), "Releases, comma separated")],
+        params: &[required("releases", Kind::Names(1000), "Releases, comma separated, at most 50")],
+        work: Work::Look(warm),
         ..ADMIN
     },
     Tool {
         name: "oar_run_command",
         title: "Run an oar command",
-        about: "Runs one oar command of a release; has the effect, the scope and the confirmation of that command.",
+        about: "Runs one oar command of a release, out of a list that get_command_help shows; has the effect, the scope and the confirmation of that command.",
         mark: Mark::Write,
         counted: Counted::Cli,
         scope: Scope::Write,
@@ -60,33 +67,33 @@ pub const TOOLS: &[Tool] = &[
         params: &[
             RELEASE,
             required("command", Kind::Text(100), "Command, e.g. stage-testing"),
-            optional("args", Kind::Text(1000), "Its arguments"),
+            optional("args", Kind::Text(1000), "Its arguments, as on a command line"),
         ],
-        work: Work::Change(no_runner),
+        work: Work::Change(|call| runners::run(call, "oar")),
         ..ADMIN
     },
     Tool {
         name: "oarctl_run_command",
         title: "Run an oarctl command",
-        about: "Runs one oarctl command; has the effect, the scope and the confirmation of that command.",
+        about: "Runs one oarctl command out of a list; has the effect, the scope and the confirmation of that command.",
         mark: Mark::Write,
         counted: Counted::Cli,
         scope: Scope::Write,
         hints: Hints { idempotent: false, ..DESTROYS },
         params: &[required("command", Kind::Text(100), "Command"), optional("args", Kind::Text(1000), "Its arguments")],
-        work: Work::Change(no_runner),
+        work: Work::Change(|call| runners::run(call, "oarctl")),
         ..ADMIN
     },
     Tool {
         name: "jobctl_run_command",
         title: "Run a jobctl command",
-        about: "Runs one jobctl command; has the effect, the scope and the confirmation of that command.",
+        about: "Runs one jobctl command out of a list; has the effect, the scope and the confirmation of that command.",
         mark: Mark::Write,
         counted: Counted::Cli,
         scope: Scope::JobsRun,
         hints: Hints { idempotent: false, ..DESTROYS },
         params: &[required("command", Kind::Text(100), "Command"), optional("args", Kind::Text(1000), "Its arguments")],
-        work: Work::Change(no_runner),
+        work: Work::Change(|call| runners::run(call, "jobctl")),
         ..ADMIN
     },
     Tool {
@@ -99,16 +106,77 @@ pub const TOOLS: &[Tool] = &[
         hints: LOOKS_INSIDE,
         params: &[
             required("cli", Kind::Choice(&["oar", "oarctl", "job", "jobctl"]), "Which program"),
-            optional("command", Kind::Text(100), "Which command"),
+            optional("command", Kind::Text(100), "Which command; all are listed when it is not given"),
         ],
+        work: Work::Look(help),
         ..ADMIN
     },
 ];
 
-fn not_yet(_: Call) -> LocalBoxFuture<'static, Reply> {
-    async { Reply::error(Code::Precondition, "this server has no cache yet", "go on without it") }.boxed_local()
+fn stats(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move { Reply::data("statistics of the cache", call.shared.store.statistics().await) }.boxed_local()
 }
 
-fn no_runner(_: &Call) -> Result<Change, Reply> {
-    Err(Reply::error(Code::Precondition, "this server has no runners yet", "call the tool of the task itself"))
+fn invalidate(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move {
+        let release = call.arguments.release();
+        let removed = call.shared.store.invalidate(release).await;
+        let name = release.map_or_else(|| "all".to_owned(), ToString::to_string);
+        let message = match (release, removed) {
+            (Some(release), 0) => format!("{release} was not cached; nothing was removed"),
+            (Some(release), _) => format!("{release} was removed from the cache"),
+            (None, removed) => format!("{removed} entries were removed from the cache"),
+        };
+        let data = json!({ "success": true, "message": message, "release": name, "removed": removed });
+        Reply::changed(message, removed > 0, data)
+    }
+    .boxed_local()
+}
+
+fn warm(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move {
+        let names = call.arguments.names("releases");
+        let mut releases: Vec<ZStream> = Vec::new();
+        for name in &names {
+            match pasted::release(name, &call.shared.hosts) {
+                Ok(release) if releases.contains(&release) => {}
+                Ok(release) => releases.push(release),
+                Err(error) => {
+                    return Reply::error(Code::InvalidArgument, error.to_string(), "name releases, comma separated")
+                        .as_json(json!({ "success": false }));
+                }
+            }
+        }
+        if releases.is_empty() || releases.len() as u64 > MOST_RELEASES {
+            let why = format!("releases names between 1 and {MOST_RELEASES} releases");
+            return Reply::error(Code::InvalidArgument, why, "name releases, comma separated")
+                .as_json(json!({ "success": false }));
+        }
+        let source = call.ctx.build_data();
+        let ended = call.shared.store.warm(&releases, &async |minor| source.releases(minor).await).await;
+        let (mut warmed, mut failed) = (Vec::new(), Vec::new());
+        for (release, ended) in ended {
+            match ended {
+                Ok(_) => warmed.push(release.to_string()),
+                Err(error) => failed.push(json!({ "release": release.to_string(), "error": error.to_string() })),
+            }
+        }
+        let message = format!("Cache warmed with {} releases", warmed.len());
+        let data = json!({
+            "success": failed.is_empty(), "message": message, "releases": warmed, "warmed": warmed, "failed": failed,
+        });
+        Reply::changed(message, !warmed.is_empty(), data)
+    }
+    .boxed_local()
+}
+
+fn help(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move {
+        let cli = call.arguments.text("cli").unwrap_or_default();
+        match runners::help(cli, call.arguments.text("command")) {
+            Ok(text) => Reply::said(format!("help of {cli}"), text),
+            Err(refused) => refused,
+        }
+    }
+    .boxed_local()
 }

@@ -1,33 +1,111 @@
 //! Judging test results.
 
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use serde_json::{Value, json};
+
 use crate::core::access::principal::Scope;
+use crate::core::context::Context;
+use crate::core::records;
+use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::release::Minor;
 use crate::domain::task::Which;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Change, Counted, LOOKS, Mark, Tool, Toolset, Work};
 use crate::operators::request::Verdict;
 
 /// The tools of this file.
-pub const TOOLS: &[Tool] = &[Tool {
-    name: "oar_analyze_build",
-    aliases: &[],
-    title: "Analyze a build",
-    about: "Judges the test record of the candidate or promoted build and stores the verdict. With decide and \
+pub const TOOLS: &[Tool] = &[
+    Tool {
+        name: "oar_get_test_result",
+        aliases: &[],
+        title: "Test record of a build",
+        about: "The test record of a build: verdict by the strict rule, every job with its runs, and what is missing.",
+        mark: Mark::ReadOnly,
+        toolset: Toolset::Analysis,
+        counted: Counted::Api,
+        scope: Scope::Read,
+        hints: LOOKS,
+        params: &[
+            required("build", Kind::Text(200), "Build, e.g. 4.20.17 or 4.20.0-0.nightly-2026-05-03-214402"),
+            super::jobs::ARCH,
+        ],
+        work: Work::Look(test_result),
+    },
+    Tool {
+        name: "oar_analyze_build",
+        aliases: &[],
+        title: "Analyze a build",
+        about: "Judges the test record of the candidate or promoted build and stores the verdict. With decide and \
             reason stores a person's decision about a rejected build, which asks a human.",
-    mark: Mark::Write,
-    toolset: Toolset::Analysis,
-    counted: Counted::Cli,
-    scope: Scope::Write,
-    hints: ADDS,
-    params: &[
-        RELEASE,
-        required("which", Kind::Choice(&["candidate", "promoted"]), "Which build"),
-        optional("decide", Kind::Choice(&["accept", "reject"]), "A person's decision"),
-        optional("reason", Kind::Text(1000), "Why; stored, needed with decide"),
-    ],
-    work: Work::Change(analyze),
-}];
+        mark: Mark::Write,
+        // Without it no release can be taken through.
+        toolset: Toolset::Release,
+        counted: Counted::Cli,
+        scope: Scope::Write,
+        hints: ADDS,
+        params: &[
+            RELEASE,
+            required("which", Kind::Choice(&["candidate", "promoted"]), "Which build"),
+            optional("decide", Kind::Choice(&["accept", "reject"]), "A person's decision"),
+            optional("reason", Kind::Text(1000), "Why; stored, needed with decide"),
+        ],
+        work: Work::Change(analyze),
+    },
+];
+
+fn test_result(call: Call) -> LocalBoxFuture<'static, Reply> {
+    async move {
+        let build = call.arguments.text("build").unwrap_or_default();
+        let arch = call.arguments.text("arch").unwrap_or("amd64");
+        record(&call.ctx, build, arch).await
+    }
+    .boxed_local()
+}
+
+/// Is this the name of a build? Nothing else may become a part of a path.
+pub fn is_build(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+    !text.is_empty() && text.len() <= 200 && text.chars().all(fine) && !text.contains("..")
+}
+
+/// The record of `build` with its verdict.
+pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
+    if !is_build(build) {
+        let hint = "give a release (4.20.17) or the name of a nightly";
+        return Reply::error(Code::InvalidArgument, "build is no name of a build", hint);
+    }
+    let branch = &ctx.settings.state.record_branch;
+    let text = match records::record(&ctx.repo, branch, build, arch).await {
+        Ok(Some(text)) => text,
+        Ok(None) => {
+            let hint = "it comes 10 to 120 min after promotion; look again then";
+            return Reply::error(Code::NotFound, format!("{build} has no test record for {arch} yet"), hint);
+        }
+        Err(error) => return Reply::operator(&format!("the test record of {build}"), &error.into()),
+    };
+    let minor = build.split('.').take(2).collect::<Vec<_>>().join(".").parse::<Minor>().ok();
+    let registry = match minor {
+        Some(minor) => records::registry(&ctx.repo, minor, arch).await.ok().flatten(),
+        None => None,
+    };
+    let verdict = acceptance::judge(build, Some(&text), registry.as_deref(), ctx.settings.acceptance_policy);
+    let word = match &verdict {
+        RecordVerdict::Accepted { .. } => "accepted",
+        RecordVerdict::Rejected { .. } => "rejected",
+        RecordVerdict::Invalid { .. } => "unusable",
+        RecordVerdict::Missing | RecordVerdict::NotStarted | RecordVerdict::Aggregating { .. } => "not finished",
+    };
+    let file = serde_json::from_str(&text).unwrap_or(Value::Null);
+    let data = json!({
+        "build": build, "arch": arch, "verdict": word, "why": format!("{verdict:?}"), "has_registry": registry.is_some(),
+        "record": file,
+    });
+    Reply::data(format!("the test record of {build} is {word}"), data)
+}
 
 fn analyze(call: &Call) -> Result<Change, Reply> {
     let given = &call.arguments;
@@ -40,5 +118,12 @@ fn analyze(call: &Call) -> Result<Change, Reply> {
         }
         (None, _) => None,
     };
-    super::tasks::analyze(call, which, decide)
+    let (release, word) = (call.release()?, decide.clone());
+    let change = super::tasks::analyze(call, which, decide)?;
+    Ok(match word {
+        Some(word) => {
+            change.asking(move |ctx| questions::deciding(ctx, release.clone(), which, word.clone()).boxed_local())
+        }
+        None => change,
+    })
 }

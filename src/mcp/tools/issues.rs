@@ -2,15 +2,18 @@
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::tasks::TASK_NAMES;
 use crate::core::access::principal::Scope;
+use crate::core::context::Context;
+use crate::domain::release::ZStream;
 use crate::domain::task::Task;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, LOOKS, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Change, Counted, Hints, LOOKS, Mark, Tool, Toolset, Work};
 use crate::operators::issues;
 
 const LOOK: Tool = Tool {
@@ -71,7 +74,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Closes the one open issue of an id or text. Closing a blocker asks a human.",
         mark: Mark::Write,
         scope: Scope::IssuesWrite,
-        hints: DESTROYS,
+        hints: Hints { idempotent: false, ..ADDS },
         params: &[
             RELEASE,
             required("issue", Kind::Text(1000), "Its id or text"),
@@ -105,7 +108,9 @@ fn list(call: Call) -> LocalBoxFuture<'static, Reply> {
                 }),
             )
             .with("release", json!(release.to_string())),
-            Err(error) => Reply::operator(&format!("the issues of {release}"), &error),
+            Err(error) => {
+                Reply::operator(&format!("the issues of {release}"), &error).as_json(json!({ "success": false }))
+            }
         }
     }
     .boxed_local()
@@ -128,7 +133,9 @@ fn blocker(call: Call) -> LocalBoxFuture<'static, Reply> {
                 });
                 Reply::data(format!("{task} of {release} {summary}"), data).with("release", json!(release.to_string()))
             }
-            Err(error) => Reply::operator(&format!("what blocks {task} of {release}"), &error),
+            // Nobody knows: that is not the same as "not blocked".
+            Err(error) => Reply::operator(&format!("what blocks {task} of {release}"), &error)
+                .as_json(json!({ "success": false })),
         }
     }
     .boxed_local()
@@ -150,8 +157,15 @@ fn add(call: &Call) -> Result<Change, Reply> {
     Ok(Change::new(release.to_string(), move |ctx| {
         async move {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
-                Ok(told) => said(&release.to_string(), told),
-                Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error),
+                Ok(told) => {
+                    let kind = if blocker { "blocking" } else { "non-blocking" };
+                    let wanted = text.trim().to_lowercase();
+                    let same = |issue: &Value| text_of(issue, "issue").trim().to_lowercase() == wanted;
+                    let words = (format!("Added {kind} issue"), "the issue is open already; nothing was added");
+                    stored_as(&ctx, &release, told, words, |issue| !is_resolved(issue) && same(issue)).await
+                }
+                Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error)
+                    .as_json(json!({ "success": false })),
             }
         }
         .boxed_local()
@@ -163,21 +177,59 @@ fn resolve(call: &Call) -> Result<Change, Reply> {
     let given = &call.arguments;
     let issue = given.text("issue").unwrap_or_default().to_owned();
     let resolution = given.text("resolution").unwrap_or_default().to_owned();
-    let (asked, wanted) = (release.clone(), issue.clone());
+    let (asked, wanted, said) = (release.clone(), issue.clone(), resolution.clone());
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
-                Ok(told) => said(&release.to_string(), told),
-                Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error),
+                Ok(told) => {
+                    let words = ("Resolved the issue".to_owned(), "the issue is resolved already; nothing was changed");
+                    let wanted = issue.trim().to_lowercase();
+                    let matches = |one: &Value| {
+                        text_of(one, "id") == wanted || text_of(one, "issue").to_lowercase().contains(&wanted)
+                    };
+                    stored_as(&ctx, &release, told, words, |one| is_resolved(one) && matches(one)).await
+                }
+                Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error)
+                    .as_json(json!({ "success": false })),
             }
         }
         .boxed_local()
     });
-    Ok(change.asking(move |ctx| crate::mcp::confirm::resolving(ctx, asked, wanted).boxed_local()))
+    Ok(change.asking(move |ctx| questions::resolving(ctx, asked.clone(), wanted.clone(), said.clone()).boxed_local()))
 }
 
-fn said(release: &str, told: issues::Answer) -> Reply {
-    let summary = told.text.lines().next().unwrap_or_default().to_owned();
-    let changed = told.json.get("issues").is_some();
-    Reply::changed(summary, changed, told.json).with("release", json!(release))
+/// What was stored, with the issue it is about: the last one that `is_it`, which was written last.
+async fn stored_as(
+    ctx: &Context,
+    release: &ZStream,
+    told: issues::Answer,
+    (done, undone): (String, &str),
+    is_it: impl Fn(&Value) -> bool,
+) -> Reply {
+    let stored = told.json.get("issues").and_then(Value::as_array).cloned();
+    let changed = stored.is_some();
+    let kept_for_later = told.json.get("stored").is_some();
+    let all = match stored {
+        Some(all) => all,
+        // Only for showing it: what had to be stored is stored.
+        None => issues::list_some(ctx, release, &issues::Filter::default()).await.unwrap_or_default(),
+    };
+    let issue = all.into_iter().rfind(is_it);
+    let message = match (changed, kept_for_later || ctx.options.dry_run) {
+        (true, _) => done,
+        (false, true) => told.text.clone(),
+        (false, false) => undone.to_owned(),
+    };
+    let data = json!({ "success": true, "message": message, "issue": issue, "release": release.to_string() });
+    let summary =
+        if kept_for_later { "kept on this machine until the state store answers".to_owned() } else { message };
+    Reply::changed(summary, changed, data).with("release", json!(release.to_string()))
+}
+
+fn text_of<'a>(issue: &'a Value, field: &str) -> &'a str {
+    issue.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_resolved(issue: &Value) -> bool {
+    issue.get("resolved").and_then(Value::as_bool).unwrap_or(false)
 }

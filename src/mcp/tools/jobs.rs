@@ -4,10 +4,12 @@ use crate::core::access::principal::Scope;
 use crate::mcp::arguments::{Kind, Param, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Hints, Mark, Tool, Toolset, Work};
 
-const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
-const ARCH: Param = optional("arch", Kind::Choice(&ARCHES), "Architecture; amd64 when not given");
+/// Architectures of builds.
+pub const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
+/// The architecture of a build.
+pub const ARCH: Param = optional("arch", Kind::ChoiceOr(&ARCHES, "amd64"), "Architecture");
 const MINOR: Param = required("release", Kind::Minor, "Minor X.Y, e.g. 4.20");
 const BUILD: Param = required("build", Kind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
 
@@ -38,6 +40,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oarctl_jira_notificator",
         title: "Jira notificator",
+        mark: Mark::None,
+        hints: Hints { idempotent: false, ..ADDS },
         about: "Escalates Jira issues that wait for verification. A dry run unless dry_run=false, which asks a human.",
         params: &[
             optional("dry_run", Kind::Flag(true), "Send nothing"),
@@ -48,7 +52,9 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "job_run",
         title: "Run a job",
-        about: "Starts one test job of the registry.",
+        about: "Starts one test job of the registry. A payload that is no known build, and any other job, need scope \
+                jobs:run:any.",
+        hints: Hints { idempotent: false, ..ADDS },
         params: &[
             required("job_name", Kind::Text(300), "Name in the registry"),
             required("payload", Kind::Text(500), "Pull spec of the payload"),

@@ -2,14 +2,27 @@
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use serde_json::json;
+use regex::{Regex, RegexBuilder};
+use serde_json::{Value, json};
 
 use crate::core::access::principal::Scope;
+use crate::domain::release::ZStream;
+use crate::domain::task::Task;
 use crate::mcp::arguments::{Kind, Param, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::runs::Run;
 use crate::mcp::tool::{ADDS, Counted, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
+use crate::operators::report::{causes, clean};
+use crate::operators::update_task_status;
+
+/// Bytes of the automaton of a pattern.
+const PATTERN_BYTES: usize = 1 << 18;
+
+/// Bytes of what a search shows; an answer carries them twice.
+const MOST_FOUND: usize = 8_000;
+
+/// Characters of a line that a search shows.
+const LONGEST_LINE: usize = 400;
 
 const RUN: Param = required("run_id", Kind::Text(40), "run_id of an earlier answer");
 
@@ -33,7 +46,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_cancel_run",
         title: "Cancel a run",
-        about: "Ends a run at its next safe point; what it did stays recorded.",
+        about: "Ends a run at its next safe point; what it did stays recorded, jobs it started go on.",
         mark: Mark::Write,
         scope: Scope::Write,
         hints: Hints { open_world: false, ..ADDS },
@@ -54,52 +67,157 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
-fn known(call: &Call) -> Result<std::sync::Arc<Run>, Reply> {
+/// The record of the run that is asked for, when the caller may see it. Whose run it is not does not exist.
+fn known(call: &Call) -> Result<Value, Reply> {
     let id = call.arguments.text("run_id").unwrap_or_default();
-    let run = call.shared.runs.get(id).filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin));
+    let own = |run: &Value| run.get("owner").and_then(Value::as_str) == Some(call.who.name.as_str());
+    let run = call.shared.runs.known(id).filter(|run| own(run) || call.who.may(Scope::Admin));
     run.ok_or_else(|| {
-        Reply::error(Code::NotFound, format!("there is no run {id} of {}", call.who.name), "take run_id from an answer")
+        let what = format!("there is no run {id} of {}", call.who.name);
+        Reply::error(Code::NotFound, what, "take run_id from an answer")
     })
 }
 
 fn get(call: Call) -> LocalBoxFuture<'static, Reply> {
     async move {
-        match known(&call) {
-            Ok(run) => Reply::data(format!("run {}", run.id), run.json()).with("run_id", json!(run.id)),
-            Err(refused) => refused,
+        let mut run = match known(&call) {
+            Ok(run) => run,
+            Err(refused) => return refused,
+        };
+        let (id, state) = (text(&run, "run_id"), text(&run, "state"));
+        let mut summary = format!("run {id} ({} of {}) is {state}", text(&run, "tool"), text(&run, "queue"));
+        if state == "interrupted" {
+            // Nobody was there to record its end; the state file knows what it did.
+            let (now, told) = stands(&call, &run).await;
+            summary.push_str(&told);
+            run["now"] = now;
         }
+        let address = format!("oar://runs/{id}/log");
+        Reply::data(summary, run)
+            .with("run_id", json!(id))
+            .linking(&address, "log of this run")
+            .fitting(|_| address.clone())
     }
     .boxed_local()
 }
 
+/// What the state file says now about the task of an interrupted run.
+async fn stands(call: &Call, run: &Value) -> (Value, String) {
+    let task = text(run, "tool").trim_start_matches("oar_").replace('_', "-").parse::<Task>();
+    let (Ok(task), Ok(release)) = (task, text(run, "queue").parse::<ZStream>()) else {
+        return (Value::Null, "; look at the status of the release before you call it again".to_owned());
+    };
+    match update_task_status::stored(&call.ctx, &release, task).await {
+        Ok((status, why)) => {
+            let told = format!("; {task} is {status} now, calling it again goes on from there");
+            (json!({ "task": task, "status": status, "reason": why }), told)
+        }
+        Err(error) => {
+            let why = causes(&error).join(": ");
+            (json!({ "task": task, "error": clean(&why) }), format!("; the state of {task} cannot be read now"))
+        }
+    }
+}
+
+fn text(run: &Value, field: &str) -> String {
+    run.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
 fn cancel(call: Call) -> LocalBoxFuture<'static, Reply> {
     async move {
-        match known(&call) {
-            Ok(run) => {
-                run.cancel.cancel();
-                Reply::data(format!("run {} ends at its next safe point", run.id), run.json())
-                    .with("run_id", json!(run.id))
-            }
-            Err(refused) => refused,
-        }
+        let run = match known(&call) {
+            Ok(run) => run,
+            Err(refused) => return refused,
+        };
+        let (id, state) = (text(&run, "run_id"), text(&run, "state"));
+        let Some(open) = call.shared.runs.get(&id).filter(|run| !run.has_ended()) else {
+            let what = format!("run {id} is {state} or belongs to another process; there is nothing to cancel here");
+            return Reply::changed(what, false, run).with("run_id", json!(id));
+        };
+        open.cancel.cancel();
+        let what = format!("run {id} ends at its next safe point; oar_get_run tells how");
+        Reply::changed(what, true, open.json()).with("run_id", json!(id))
     }
     .boxed_local()
 }
 
 fn grep(call: Call) -> LocalBoxFuture<'static, Reply> {
     async move {
-        let run = match known(&call) {
-            Ok(run) => run,
-            Err(refused) => return refused,
-        };
+        if let Err(refused) = known(&call) {
+            return refused;
+        }
+        let id = call.arguments.text("run_id").unwrap_or_default();
         let pattern = call.arguments.text("pattern").unwrap_or_default();
-        let found: Vec<_> = match run.standing() {
-            crate::mcp::runs::Standing::Ended(reply) => {
-                reply.text.lines().filter(|line| line.contains(pattern)).map(str::to_owned).collect()
-            }
-            crate::mcp::runs::Standing::Queued | crate::mcp::runs::Standing::Running => Vec::new(),
+        // Small automata only; matching takes time in proportion to the log, whatever the pattern.
+        let regex = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build();
+        let Ok(regex) = regex else {
+            let what = "pattern is no regular expression, or too large a one";
+            return Reply::error(Code::InvalidArgument, what, "escape what is meant literally, e.g. \\( for (");
         };
-        Reply::data(format!("{} lines", found.len()), json!({ "lines": found })).with("run_id", json!(run.id))
+        let Some(log) = call.shared.runs.log(id) else {
+            return Reply::error(Code::NotFound, format!("run {id} left no log"), "oar_get_run has its answer");
+        };
+        let context = usize::try_from(call.arguments.count("context", 2)).unwrap_or(2);
+        let found = search(&log, &regex, context);
+        let cut = if found.cut { ", the first of them; narrow the pattern for the rest" } else { "" };
+        let address = format!("oar://runs/{id}/log");
+        Reply::said(format!("{} lines match{cut}", found.matches), found.text)
+            .with("run_id", json!(id))
+            .with("data", json!({ "matches": found.matches, "cut": found.cut, "uri": address }))
+            .linking(&address, "log of this run")
     }
     .boxed_local()
+}
+
+struct Matches {
+    matches: usize,
+    text: String,
+    cut: bool,
+}
+
+/// Lines as grep shows them: numbered, `:` for a match and `-` for a neighbour, `--` between groups.
+fn search(log: &str, regex: &Regex, context: usize) -> Matches {
+    let lines: Vec<_> = log.lines().collect();
+    let hits: Vec<_> = (0..lines.len()).filter(|at| lines.get(*at).is_some_and(|line| regex.is_match(line))).collect();
+    let (mut text, mut cut, mut next) = (String::new(), false, 0);
+    'groups: for hit in &hits {
+        let from = hit.saturating_sub(context).max(next);
+        if from > next && next > 0 && context > 0 {
+            text.push_str("--\n");
+        }
+        for at in from..(hit + context + 1).min(lines.len()).max(from) {
+            let mark = if hits.binary_search(&at).is_ok() { ':' } else { '-' };
+            let line: String = lines.get(at).unwrap_or(&"").chars().take(LONGEST_LINE).collect();
+            if text.len() + line.len() > MOST_FOUND {
+                cut = true;
+                break 'groups;
+            }
+            text.push_str(&format!("{}{mark}{line}\n", at + 1));
+            next = at + 1;
+        }
+    }
+    Matches { matches: hits.len(), text, cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pattern: &str, context: usize) -> String {
+        search("a\nb\nc\nx 1\nd\ne\nf\ng\nx 2\nx 3", &Regex::new(pattern).unwrap(), context).text
+    }
+
+    #[test]
+    fn matches_are_numbered_with_their_neighbours_once_each() {
+        assert_eq!(found("x", 1), "3-c\n4:x 1\n5-d\n--\n8-g\n9:x 2\n10:x 3\n");
+        assert_eq!(found("x [13]", 0), "4:x 1\n10:x 3\n");
+        assert_eq!(found("none", 3), "");
+    }
+
+    #[test]
+    fn what_is_found_is_bounded() {
+        let log = "x".repeat(2_000).as_str().to_owned() + "\n";
+        let found = search(&log.repeat(1_000), &Regex::new("x").unwrap(), 0);
+        assert!(found.cut && found.matches == 1_000 && found.text.len() <= MOST_FOUND + 50);
+    }
 }

@@ -1,16 +1,23 @@
 //! Looks at releases: nothing here changes anything.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::explain;
+use super::stored::{self, Results};
 use crate::core::access::principal::Scope;
+use crate::core::config_store::Entry;
+use crate::domain::task::Task;
 use crate::drive::{self, Wishes};
-use crate::mcp::arguments::{Kind, RELEASE, optional};
+use crate::mcp::arguments::{Arguments, Kind, RELEASE, optional};
 use crate::mcp::call::Call;
-use crate::mcp::reply::Reply;
+use crate::mcp::reply::{Code, Reply};
+use crate::mcp::server::Shared;
 use crate::mcp::tool::{Counted, LOOKS, Mark, Tool, Toolset, Work};
-use crate::operators::{build_promotion, discovery, is_shipped, metadata, status};
+use crate::operators::{build_promotion, discovery, is_shipped, status};
 
 const LOOK: Tool = Tool {
     name: "",
@@ -23,7 +30,7 @@ const LOOK: Tool = Tool {
     scope: Scope::Read,
     hints: LOOKS,
     params: &[RELEASE],
-    work: Work::Look(release_metadata),
+    work: Work::Look(plan),
 };
 
 /// The tools of this file.
@@ -31,25 +38,30 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_plan_next_actions",
         title: "Plan next actions",
-        about: "Tells what is done, what waits (since when, on what), what has to be done next and when to look \
-                again. Call it first and after every change.",
+        about: "Tells what is done, what waits (since when, on what), which tool to call next with which arguments, \
+                and when to look again. Call it first and after every change.",
         work: Work::Look(plan),
         ..LOOK
     },
     Tool {
         name: "oar_explain",
         title: "Explain a release",
-        about: "Says in words why a release does not move and who has to do what.",
-        work: Work::Look(explain),
+        about: "Says in plain words why a release does not move, who has to do what, and when to look again.",
+        work: Work::Look(explain::of),
         ..LOOK
     },
     Tool {
         name: "oar_get_release_status",
         title: "Release status",
-        about: "The stored state: overall status, tasks in order, issues, metadata.",
+        about: "The stored state: overall status (Red when a task failed), phase, all tasks in workflow order, \
+                issues, metadata. Quick: asks nobody but the state store.",
         params: &[
             RELEASE,
-            optional("include_results", Kind::Choice(&["none", "tail", "full"]), "How much of the stored logs"),
+            optional(
+                "include_results",
+                Kind::ChoiceOr(&["none", "tail", "full"], "tail"),
+                "How much of the stored logs",
+            ),
             optional("tasks", Kind::Names(500), "Only these tasks, comma separated"),
         ],
         work: Work::Look(release_status),
@@ -58,7 +70,9 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_get_release_metadata",
         title: "Release metadata",
-        about: "Advisories, Jira ticket, candidate builds, shipment merge request and date of a release.",
+        about: "Advisories, Jira ticket, candidate builds, shipment merge request and date of a release, as build \
+                data says.",
+        work: Work::Known(known_metadata, release_metadata),
         ..LOOK
     },
     Tool {
@@ -78,8 +92,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_get_active_releases",
         title: "Active releases",
-        about: "Every release that needs attention, most urgent first.",
-        params: &[optional("details", Kind::Flag(false), "Also the finished ones")],
+        about: "Every release that needs attention, most urgent first, with date, progress and blockers.",
+        params: &[optional("details", Kind::Flag(false), "Also finished and given-up ones")],
         work: Work::Look(active),
         ..LOOK
     },
@@ -100,26 +114,11 @@ fn plan(call: Call) -> LocalBoxFuture<'static, Reply> {
             Err(refused) => return refused,
         };
         match drive::look(&call.ctx, &release, &Wishes::default()).await {
-            Ok(plan) => {
-                let words = drive::report::text(&release, &plan);
-                let first = words.lines().next().unwrap_or_default().to_owned();
-                let mut reply = Reply::said(first, words)
-                    .with("release", json!(release.to_string()))
-                    .with("data", drive::report::json(&release, &plan));
-                if let Some(at) = plan.recheck_at() {
-                    let seconds = (at - call.ctx.clock.now()).get_seconds().max(60);
-                    reply = reply.with("next", json!({ "not_before_seconds": seconds }));
-                }
-                reply
-            }
+            Ok(plan) => explain::planned(&release, &plan, &call.shared.waits, call.ctx.clock.now()),
             Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
         }
     }
     .boxed_local()
-}
-
-fn explain(call: Call) -> LocalBoxFuture<'static, Reply> {
-    plan(call)
 }
 
 fn release_status(call: Call) -> LocalBoxFuture<'static, Reply> {
@@ -128,13 +127,53 @@ fn release_status(call: Call) -> LocalBoxFuture<'static, Reply> {
             Ok(release) => release,
             Err(refused) => return refused,
         };
+        let results = match call.arguments.text("include_results") {
+            Some("none") => Results::None,
+            Some("full") => Results::Full,
+            Some(_) | None => Results::Tail,
+        };
+        let mut only = Vec::new();
+        for name in call.arguments.names("tasks") {
+            match name.parse::<Task>() {
+                Ok(task) => only.push(task),
+                Err(error) => return Reply::error(Code::InvalidArgument, error.to_string(), "leave tasks out for all"),
+            }
+        }
         match status::of(&call.ctx, &release).await {
-            Ok(view) => Reply::data(format!("{release}: {}", view.overall()), view.json())
-                .with("release", json!(release.to_string())),
-            Err(error) => Reply::operator(&format!("the status of {release}"), &error),
+            Ok(view) => {
+                let overall = view.overall();
+                let shown = stored::status(&release, &view.json(), &overall, results, &only);
+                let phase = shown.get("phase").and_then(Value::as_str).unwrap_or_default().to_owned();
+                Reply::data(format!("{release} is {overall}; {phase}"), shown)
+                    .with("release", json!(release.to_string()))
+                    .with(
+                        "next",
+                        json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } }),
+                    )
+            }
+            Err(error) => Reply::operator(&format!("the status of {release}"), &error).as_json(json!({
+                "source": "error", "release": release.to_string(), "overall_status": "Unknown", "tasks": [],
+            })),
         }
     }
     .boxed_local()
+}
+
+/// Metadata that the cache holds.
+fn known_metadata(shared: &Arc<Shared>, arguments: &Arguments) -> Option<Reply> {
+    let entry = shared.store.peek(arguments.release()?)?;
+    if entry.claims_check(shared.ctx.clock.now()) {
+        // Nobody waits for the check: this answer is served from what is known.
+        let (checking, checked) = (Arc::clone(shared), Arc::clone(&entry));
+        shared.workshop.begin(move || {
+            async move {
+                let source = checking.ctx.build_data();
+                checking.store.check(&checked, &async |minor| source.releases(minor).await).await;
+            }
+            .boxed_local()
+        });
+    }
+    Some(shown(&entry))
 }
 
 fn release_metadata(call: Call) -> LocalBoxFuture<'static, Reply> {
@@ -143,14 +182,27 @@ fn release_metadata(call: Call) -> LocalBoxFuture<'static, Reply> {
             Ok(release) => release,
             Err(refused) => return refused,
         };
-        match metadata::of(&call.ctx, &release).await {
-            Ok(view) => {
-                Reply::data(format!("metadata of {release}"), view.json()).with("release", json!(release.to_string()))
-            }
-            Err(error) => Reply::operator(&format!("the metadata of {release}"), &error),
+        let source = call.ctx.build_data();
+        match call.shared.store.get(&release, &async |minor| source.releases(minor).await).await {
+            Ok(entry) => shown(&entry),
+            Err(error) => Reply::not_loaded(&release, &error),
         }
     }
     .boxed_local()
+}
+
+fn shown(entry: &Entry) -> Reply {
+    let release = entry.release.to_string();
+    let summary = format!("metadata of {release}");
+    if entry.is_stale() {
+        let mut data = entry.shown.clone();
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("stale".to_owned(), json!(true));
+        }
+        let text = data.to_string();
+        return Reply::known(&release, format!("{summary}; it could not be checked lately"), data, text);
+    }
+    Reply::known(&release, summary, entry.shown.clone(), entry.text.clone())
 }
 
 fn shipped(call: Call) -> LocalBoxFuture<'static, Reply> {
@@ -161,11 +213,16 @@ fn shipped(call: Call) -> LocalBoxFuture<'static, Reply> {
         };
         match is_shipped::of(&call.ctx, &release).await {
             Ok(view) => {
-                let words = view.text();
-                Reply::data(words.lines().next().unwrap_or_default(), view.json())
-                    .with("release", json!(release.to_string()))
+                let told = view.json();
+                let verdict = match told.get("shipped").and_then(Value::as_bool) {
+                    Some(true) => "is shipped",
+                    Some(false) => "is not shipped yet",
+                    None => "may be shipped: not everything could be asked",
+                };
+                Reply::data(format!("{release} {verdict}"), told).with("release", json!(release.to_string()))
             }
-            Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error),
+            Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
+                .as_json(json!({ "shipped": false, "details": {} })),
         }
     }
     .boxed_local()
@@ -178,8 +235,10 @@ fn promotion(call: Call) -> LocalBoxFuture<'static, Reply> {
             Err(refused) => return refused,
         };
         match build_promotion::of(&call.ctx, &release).await {
-            Ok(view) => Reply::data(view.text(), view.json()).with("release", json!(release.to_string())),
-            Err(error) => Reply::operator(&format!("the promotion of {release}"), &error),
+            Ok(view) => Reply::data(format!("promotion of {release}, see data"), view.json())
+                .with("release", json!(release.to_string())),
+            Err(error) => Reply::operator(&format!("the promotion of {release}"), &error)
+                .as_json(json!({ "release": release.to_string() })),
         }
     }
     .boxed_local()
@@ -190,9 +249,12 @@ fn active(call: Call) -> LocalBoxFuture<'static, Reply> {
         match discovery::active(&call.ctx, call.arguments.flag("details", false)).await {
             Ok(listing) => {
                 let summary = format!("{} releases", listing.releases.len());
-                Reply::said(summary, listing.text()).with("data", listing.json())
+                let mut reply = Reply::data(summary, listing.json());
+                reply.text = crate::mcp::reply::clean(&listing.text());
+                let text = json!(reply.text);
+                reply.with("legacy_text", text)
             }
-            Err(error) => Reply::operator("the active releases", &error),
+            Err(error) => Reply::operator("the active releases", &error).as_json(json!({ "releases": [] })),
         }
     }
     .boxed_local()
@@ -205,7 +267,7 @@ fn discover(call: Call) -> LocalBoxFuture<'static, Reply> {
                 let names: Vec<_> = listing.releases.iter().map(|entry| entry.release.to_string()).collect();
                 Reply::data(format!("{} active releases", names.len()), json!({ "releases": names }))
             }
-            Err(error) => Reply::operator("the active releases", &error),
+            Err(error) => Reply::operator("the active releases", &error).as_json(json!({ "releases": [] })),
         }
     }
     .boxed_local()

@@ -1,5 +1,7 @@
 //! Tasks of a release: each starts something or looks how it goes, and records what it found out.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use serde_json::{Value, json};
 
@@ -9,6 +11,7 @@ use crate::domain::release::ZStream;
 use crate::domain::task::{Outcome, Task, TaskStatus, Which};
 use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
 use crate::mcp::call::Call;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
 use crate::operators::request::{TaskRequest, Verdict};
@@ -58,7 +61,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_check_cve_tracker_bug",
         title: "Check CVE tracker bugs",
-        about: "Looks for CVE trackers that no advisory or shipment carries, and stores what it found. About 1 min.",
+        about: "Looks for CVE trackers that no advisory or shipment carries, and stores what it found. Read-only with \
+                record=false and notify=false. About 1 min.",
         params: &[RELEASE, NOTIFY, RECORD],
         work: Work::Change(|call| check(call, TaskRequest::CheckCveTrackerBug)),
         ..TASK
@@ -66,7 +70,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_check_rhcos_security_alerts",
         title: "Check RHCOS security alerts",
-        about: "Looks for blocking security alerts on the RHCOS advisory, and stores what it found.",
+        about: "Looks for blocking security alerts on the RHCOS advisory, and stores what it found. Read-only with \
+                record=false and notify=false.",
         params: &[RELEASE, NOTIFY, RECORD],
         work: Work::Change(|call| check(call, TaskRequest::CheckRhcosSecurityAlerts)),
         ..TASK
@@ -85,7 +90,7 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_image_consistency_check",
         title: "Image consistency check",
         about: "Without job_id starts the Prow job that compares payload and shipment (WRITE), unless one runs; \
-                with job_id looks how that job went and records it. 90-120 min.",
+                with job_id (READ-ONLY outside: starts nothing) looks how that job went and records it. 90-120 min.",
         params: &[
             RELEASE,
             optional("job_id", Kind::JobId, "Prow job to look at, id or pasted URL"),
@@ -97,8 +102,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_stage_testing",
         title: "Stage testing",
-        about: "Without build_number starts the stage pipeline in Jenkins (WRITE), unless one runs; with it looks \
-                how that build went and records it. 2-4 h. Needs promotion, a finished push, the stage release and \
+        about: "Without build_number starts the stage pipeline in Jenkins (WRITE), unless one runs; with it \
+                (READ-ONLY outside: starts nothing) looks how that build went and records it. 2-4 h. Needs promotion, a finished push, the stage release and \
                 the test gate.",
         params: &[
             RELEASE,
@@ -115,7 +120,8 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_image_signed_check",
         title: "Image signed check",
-        about: "Looks whether the payload's signature is published, and stores it. Comes hours after promotion.",
+        about: "Looks whether the payload's signature is published, and stores it; read-only with record=false. Comes \
+                hours after promotion.",
         params: &[RELEASE, RECORD],
         work: Work::Change(|call| check(call, TaskRequest::ImageSignedCheck)),
         ..TASK
@@ -138,6 +144,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_check_greenwave_cvp_tests",
         title: "Check Greenwave CVP tests",
+        mark: Mark::ReadOnly,
         about: "Errata flow only; not supported in the Konflux flow.",
         ..TASK
     },
@@ -152,7 +159,6 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_drop_bugs",
         title: "Drop bugs",
         about: "Errata flow only; not supported in the Konflux flow.",
-        mark: Mark::Critical,
         scope: Scope::Critical,
         hints: DESTROYS,
         ..TASK
@@ -228,7 +234,7 @@ fn approve(call: &Call) -> Result<Change, Reply> {
     let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
     let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None })?;
-    Ok(change.asking(move |ctx| super::super::confirm::approval(ctx, release).boxed_local()))
+    Ok(change.asking(move |ctx| questions::approval(ctx, release.clone(), ignore_release_date).boxed_local()))
 }
 
 fn by_hand(call: &Call) -> Result<Change, Reply> {
@@ -239,7 +245,7 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
     };
     let reason = given.text("result").map(str::to_owned);
     let wish = operators::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
-    let asked = release.clone();
+    let (asked, said, runs) = (release.clone(), reason.clone(), Arc::clone(&call.shared.runs));
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
             match operators::update_task_status::run(&ctx, &release, wish).await {
@@ -259,12 +265,15 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
                         .with("task", json!(task))
                         .with("status", json!(status))
                 }
-                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error),
+                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error)
+                    .as_json(json!({ "success": false })),
             }
         }
         .boxed_local()
     });
-    Ok(change.asking(move |ctx| super::super::confirm::by_hand(ctx, asked, task, status).boxed_local()))
+    Ok(change.asking(move |ctx| {
+        questions::by_hand(ctx, Arc::clone(&runs), asked.clone(), task, status, said.clone()).boxed_local()
+    }))
 }
 
 fn unsupported(call: &Call) -> Result<Change, Reply> {
@@ -293,11 +302,7 @@ fn again(report: &TaskReport) -> Option<Value> {
     let (Outcome::Waiting { job, .. }, Some(fields)) = (&report.outcome, arguments.as_object_mut()) else {
         return Some(json!({ "tool": tool.name, "arguments": arguments }));
     };
-    let parameter = match report.task {
-        Task::StageTesting => Some("build_number"),
-        Task::ImageConsistencyCheck => Some("job_id"),
-        _ => None,
-    };
+    let parameter = super::explain::job_parameter(report.task);
     if let (Some(parameter), Some(job)) = (parameter, job) {
         fields.insert(parameter.to_owned(), json!(job.id));
     }

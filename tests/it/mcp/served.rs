@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::real_program::Town;
 
@@ -14,8 +14,8 @@ pub(super) struct Served {
     pub(super) base: String,
     pub(super) token: String,
     pub(super) http: reqwest::Client,
+    pub(super) child: Child,
     session: String,
-    _child: Child,
 }
 
 impl Served {
@@ -26,9 +26,28 @@ impl Served {
 
     /// The same in front of `town`.
     pub(super) async fn before(town: Town, args: &[&str]) -> Self {
+        Self::with(town, args, &[], None).await
+    }
+
+    /// The same with more variables; `token` is one that an earlier server made there.
+    pub(super) async fn with(town: Town, args: &[&str], env: &[(&str, &str)], token: Option<&str>) -> Self {
+        let more = |command: &mut Command| {
+            command.envs(env.iter().copied());
+        };
+        Self::after(town, args, token.map(str::to_owned), more).await
+    }
+
+    /// The same after `change` of the command; a known `token` is used instead of the one of the first start.
+    pub(super) async fn after(
+        town: Town,
+        args: &[&str],
+        token: Option<String>,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let words: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
         let mut command = town.command(&words);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        change(&mut command);
         let mut child = command.spawn().expect("the program starts");
         let mut out = BufReader::new(child.stdout.take().expect("stdout")).lines();
         let mut err = BufReader::new(child.stderr.take().expect("stderr")).lines();
@@ -43,8 +62,9 @@ impl Served {
         };
         let base = first.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
         let base = base.trim_end_matches("/mcp").to_owned();
-        let mut token = String::new();
-        if !args.contains(&"none") {
+        let made = token.is_none() && !args.contains(&"none");
+        let mut token = token.unwrap_or_default();
+        if made {
             while let Some(line) = err.next_line().await.expect("stderr is text") {
                 if let Some((_, made)) = line.split_once("shown only now: ") {
                     token = made.trim().to_owned();
@@ -55,9 +75,22 @@ impl Served {
         // What the server logs must not fill a pipe that nobody reads.
         tokio::spawn(async move { while let Ok(Some(_)) = err.next_line().await {} });
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut served = Self { town, base, token, http, session: String::new(), _child: child };
+        let mut served = Self { town, base, token, http, child, session: String::new() };
         served.session = served.initialize().await;
         served
+    }
+
+    /// Ends the server as a crash would; what it left stays.
+    pub(super) async fn killed(mut self) -> (Town, String) {
+        self.child.kill().await.expect("it still runs");
+        (self.town, self.token)
+    }
+
+    /// Tells the server to stop, as systemd would.
+    pub(super) fn terminate(&self) {
+        let id = i32::try_from(self.child.id().expect("it still runs")).expect("a process id");
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it still runs");
     }
 
     /// A POST to `/mcp` with `message`, with the usual headers; `more` adds or replaces some.

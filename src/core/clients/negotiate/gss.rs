@@ -57,11 +57,11 @@ impl Context {
 }
 
 /// Is there a ticket that is not over?
-pub(super) fn check_ticket() -> Result<(), Kerberos> {
+pub(super) fn check_ticket() -> Result<std::time::Duration, Kerberos> {
     let mechanism = OidSet::singleton(GSS_MECH_KRB5).map_err(other)?;
     let ticket = Cred::acquire(None, None, CredUsage::Initiate, Some(&mechanism)).map_err(of_ticket)?;
     let left = ticket.lifetime().map_err(of_ticket)?;
-    if left.is_zero() { Err(Kerberos::Expired) } else { Ok(()) }
+    if left.is_zero() { Err(Kerberos::Expired) } else { Ok(left) }
 }
 
 fn context(host: &str, mechanism: Oid<'static>) -> Result<ClientCtx, Kerberos> {

@@ -1,0 +1,177 @@
+//! Where runs are recorded: two files each below `OAR_HOME/runs`, what it is and what it said.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::core::run_logs;
+use crate::domain::dates::stamp;
+
+/// Milliseconds of a day, which the ids of runs count in.
+const DAY: i64 = 86_400_000;
+
+/// The folder of all runs of this machine, those of other and of earlier processes too.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    folder: PathBuf,
+}
+
+impl Shelf {
+    /// Runs below `home`.
+    pub fn below(home: &Path) -> Self {
+        Self { folder: home.join("runs") }
+    }
+
+    /// Where the log of a run is.
+    pub fn log_path(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.log"))
+    }
+
+    /// Makes sure that files can be put here.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub fn prepare(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)
+    }
+
+    /// Puts the record of a run here; whoever reads sees the old one or this one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn put(&self, id: &str, record: &Value) -> io::Result<()> {
+        let file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        serde_json::to_writer(&file, record)?;
+        file.as_file().sync_data()?;
+        file.persist(self.path(id)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// The record of a run.
+    pub fn get(&self, id: &str) -> Option<Value> {
+        let text = fs::read_to_string(is_id(id).then(|| self.path(id))?).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// All that a run said.
+    pub fn log(&self, id: &str) -> Option<String> {
+        let bytes = fs::read(is_id(id).then(|| self.log_path(id))?).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Marks runs whose process is gone as interrupted; says how many there were.
+    pub fn reconcile(&self, now: Timestamp) -> usize {
+        let unfinished = self.ids().into_iter().filter(|id| {
+            let state = self.get(id).and_then(|record| Some(record.get("state")?.as_str()? != "ended"));
+            state == Some(true) && !run_logs::is_alive(&self.log_path(id))
+        });
+        let mut found = 0;
+        for id in unfinished {
+            let Some(mut record) = self.get(&id).filter(|record| record["state"] != "interrupted") else { continue };
+            record["state"] = json!("interrupted");
+            record["found_at"] = json!(stamp(now));
+            found += 1;
+            if let Err(error) = self.put(&id, &record) {
+                tracing::warn!(%error, run = id, "the run was interrupted, which could not be recorded");
+            }
+        }
+        found
+    }
+
+    /// Drops ended runs that are too many or too old.
+    pub fn tidy(&self, most: usize, days: u32, now: Timestamp) {
+        let mut ids = self.ids();
+        ids.sort();
+        let oldest = now.as_millisecond() - i64::from(days) * DAY;
+        let many = ids.len().saturating_sub(most);
+        for (place, id) in ids.iter().enumerate() {
+            let at = id.get(..11).and_then(|at| i64::from_str_radix(at, 16).ok()).unwrap_or(i64::MAX);
+            if (place < many || at < oldest) && !run_logs::is_alive(&self.log_path(id)) {
+                // What cannot be removed now is too old the next time, too.
+                let _ = (fs::remove_file(self.path(id)), fs::remove_file(self.log_path(id)));
+            }
+        }
+    }
+
+    /// Does any record fit?
+    pub fn any(&self, fits: impl Fn(&Value) -> bool) -> bool {
+        self.ids().iter().filter_map(|id| self.get(id)).any(|record| fits(&record))
+    }
+
+    /// The ids of all runs, those without a readable record too.
+    pub fn ids(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_suffix(".json").filter(|id| is_id(id)).map(str::to_owned)).collect()
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
+    }
+}
+
+/// Ids come from callers and become file names.
+fn is_id(id: &str) -> bool {
+    id.len() == 19 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::run_logs::RunLogs;
+
+    const NOW: i64 = 1_780_000_000_000;
+
+    fn now() -> Timestamp {
+        Timestamp::from_millisecond(NOW).unwrap()
+    }
+
+    fn id(days_ago: i64) -> String {
+        format!("{:011x}{:08x}", NOW - days_ago * DAY, 7)
+    }
+
+    #[test]
+    fn a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::below(home.path());
+        shelf.prepare().unwrap();
+        for (id, state) in [(id(1), "running"), (id(2), "running"), (id(3), "queued"), (id(4), "ended")] {
+            shelf.put(&id, &json!({ "run_id": id, "state": state })).unwrap();
+        }
+        let _alive = RunLogs::default().open(&id(1), &shelf.log_path(&id(1))).unwrap();
+        assert_eq!(shelf.reconcile(now()), 2);
+        let states = [1, 2, 3, 4].map(|days| shelf.get(&id(days)).unwrap()["state"].clone());
+        assert_eq!(states, ["running", "interrupted", "interrupted", "ended"]);
+        assert_eq!(shelf.reconcile(now()), 0, "once");
+    }
+
+    #[test]
+    fn old_and_surplus_runs_are_dropped_and_living_ones_stay() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::below(home.path());
+        shelf.prepare().unwrap();
+        for days in [0, 1, 2, 50] {
+            shelf.put(&id(days), &json!({ "state": "ended" })).unwrap();
+        }
+        let _alive = RunLogs::default().open(&id(50), &shelf.log_path(&id(50))).unwrap();
+        shelf.tidy(3, 30, now());
+        assert_eq!(shelf.ids().len(), 4, "three are allowed, the fourth lives");
+        shelf.tidy(2, 30, now());
+        let mut left = shelf.ids();
+        left.sort();
+        assert_eq!(left, [id(50), id(1), id(0)]);
+    }
+
+    #[test]
+    fn an_id_is_no_path() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("secret.json"), "{}").unwrap();
+        let shelf = Shelf::below(home.path());
+        assert_eq!((shelf.get("../secret"), shelf.log("../secret")), (None, None));
+    }
+}

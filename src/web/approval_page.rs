@@ -1,0 +1,265 @@
+//! The page on which a person confirms what an agent asked for.
+//!
+//! Plain HTML without scripts: it reads well aloud and in a text browser, and nothing on it can act by itself.
+//! The link shows the plan to whoever has it; deciding takes a token of one's own.
+
+use std::sync::Arc;
+
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use hmac::{Hmac, Mac as _};
+use serde::Deserialize;
+use sha2::Sha256;
+
+use crate::core::access::principal::Principal;
+use crate::core::access::tokens::Tokens;
+use crate::core::approvals::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
+use crate::core::clock::Clock;
+use crate::domain::dates::stamp;
+
+/// Everything below it can be asked for without credential.
+pub const PATH: &str = "/approvals/";
+
+/// The cookie that ties a form to the browser it was shown in.
+const COOKIE: &str = "oar_form";
+
+const STYLE: &str = "body{font:1rem/1.5 sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
+    li{overflow-wrap:anywhere}label{display:block;margin-top:1rem}input,textarea{width:100%;font:inherit}\
+    button{font:inherit;margin:1rem 1rem 0 0;padding:.4rem 1rem}.problem{border-left:.3rem solid #b00;padding-left:1rem}";
+
+struct Page {
+    approvals: Approvals,
+    tokens: Tokens,
+    clock: Clock,
+    key: [u8; 32],
+}
+
+/// The page. Tokens typed into its form are looked up in `tokens`.
+pub fn routes(approvals: Approvals, tokens: Tokens, clock: Clock) -> Router {
+    let mut key = [0_u8; 32];
+    // Without randomness there is no form that fits, so nothing can be confirmed here.
+    let has_key = openssl::rand::rand_bytes(&mut key).is_ok();
+    let page = Arc::new(Page { approvals, tokens, clock, key });
+    let router = Router::new().route("/approvals/style.css", get(style));
+    let router = if has_key { router.route("/approvals/{id}", get(show).post(answer)) } else { router };
+    router.with_state(page)
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+async fn show(State(page): State<Arc<Page>>, Path(id): Path<String>) -> Response {
+    page.clock.refresh().await;
+    match page.approvals.get(&id) {
+        None => message(StatusCode::NOT_FOUND, "No such request", "The link is wrong, or the request is long over."),
+        Some(approval) => page.form(StatusCode::OK, &approval, None),
+    }
+}
+
+#[derive(Deserialize)]
+struct Filled {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    decision: String,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    reason: String,
+}
+
+async fn answer(
+    State(page): State<Arc<Page>>,
+    Path(id): Path<String>,
+    who: Option<Extension<Principal>>,
+    headers: HeaderMap,
+    Form(filled): Form<Filled>,
+) -> Response {
+    page.clock.refresh().await;
+    let Some(approval) = page.approvals.get(&id) else {
+        return message(StatusCode::NOT_FOUND, "No such request", "The link is wrong, or the request is long over.");
+    };
+    let problem = |status, text: &str| page.form(status, &approval, Some(text));
+    if !page.is_ours(&id, cookie(&headers).unwrap_or_default(), &filled.csrf) {
+        return problem(StatusCode::FORBIDDEN, "This form was not made for this browser. Decide again below.");
+    }
+    let now = page.clock.now();
+    let token = filled.token.trim();
+    let who = match (token, who) {
+        ("", Some(Extension(who))) => who,
+        ("", None) => return problem(StatusCode::UNAUTHORIZED, "Your token is needed."),
+        (token, _) => match page.tokens.check(token, now) {
+            Ok(who) => who,
+            Err(_) => return problem(StatusCode::UNAUTHORIZED, "This token is unknown or has expired."),
+        },
+    };
+    let approve = match filled.decision.as_str() {
+        "approve" => true,
+        "reject" => false,
+        _ => return problem(StatusCode::BAD_REQUEST, "Choose Approve or Reject."),
+    };
+    match page.approvals.answer(&id, &who, approve, Some(filled.reason), now) {
+        Ok(_) if approve => message(
+            StatusCode::OK,
+            "Approved",
+            "Nothing has run yet: the agent repeats its call, and it runs once, if the facts are still these.",
+        ),
+        Ok(_) => message(StatusCode::OK, "Rejected", "Nothing was done. The agent is told when it asks again."),
+        Err(refused) => {
+            let status = match &refused {
+                Refused::Own | Refused::MayNot => StatusCode::FORBIDDEN,
+                Refused::Unknown => StatusCode::NOT_FOUND,
+                Refused::Expired | Refused::Answered => StatusCode::GONE,
+                Refused::NeedsReason => StatusCode::BAD_REQUEST,
+                Refused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            problem(status, &format!("Nothing was decided: {refused}."))
+        }
+    }
+}
+
+impl Page {
+    fn form(&self, status: StatusCode, approval: &Approval, problem: Option<&str>) -> Response {
+        let wanted = &approval.wanted;
+        let facts: String = wanted.plan.lines().map(|line| format!("<li>{}</li>\n", escaped(line))).collect();
+        let problem = problem
+            .map(|text| format!("<p class=\"problem\" role=\"alert\">{}</p>\n", escaped(text)))
+            .unwrap_or_default();
+        let (what, cookie) = match &approval.standing {
+            Standing::Open if self.clock.now() < approval.until => {
+                let Some(cookie) = random() else {
+                    return message(StatusCode::SERVICE_UNAVAILABLE, "Not now", "Come back in a minute.");
+                };
+                (self.fields(approval, &cookie), Some(cookie))
+            }
+            Standing::Open => ("<p>This request has expired. Let the agent ask again.</p>".to_owned(), None),
+            Standing::Approved(evidence) | Standing::Used(evidence) => {
+                (format!("<p>Approved by {} at {}.</p>", escaped(&evidence.who), stamp(evidence.at)), None)
+            }
+            Standing::Rejected(evidence) | Standing::Told(evidence) => {
+                (format!("<p>Rejected by {} at {}.</p>", escaped(&evidence.who), stamp(evidence.at)), None)
+            }
+            Standing::Outdated => ("<p>The facts have changed since; there is a newer request.</p>".to_owned(), None),
+        };
+        let body = format!(
+            "<h1>Confirm {tool} for {queue}?</h1>\n{problem}<p>{requester} asked for this at {asked}. It can be \
+             answered until {until}.</p>\n<h2>What would be done</h2>\n<ul>\n{facts}</ul>\n{what}",
+            tool = escaped(&wanted.tool),
+            queue = escaped(&wanted.queue),
+            requester = escaped(&wanted.requester),
+            asked = stamp(approval.asked_at),
+            until = stamp(approval.until),
+        );
+        let mut response = html(status, &format!("Confirm {} for {}", wanted.tool, wanted.queue), &body);
+        if let Some(value) = cookie.and_then(|cookie| {
+            HeaderValue::from_str(&format!("{COOKIE}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict")).ok()
+        }) {
+            response.headers_mut().insert(header::SET_COOKIE, value);
+        }
+        response
+    }
+
+    fn fields(&self, approval: &Approval, cookie: &str) -> String {
+        let (needed, hint) = match approval.wanted.needs_reason {
+            true => (" required", "Why (needed: this overrides a finding)"),
+            false => ("", "Why (optional)"),
+        };
+        // A rejection needs no reason, so its button does not insist on one.
+        format!(
+            "<h2>Your decision</h2>\n<form method=\"post\" action=\"{PATH}{id}\">\n\
+             <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
+             <label for=\"token\">Your own token (not the agent's)</label>\n\
+             <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"off\">\n\
+             <label for=\"reason\">{hint}</label>\n\
+             <textarea id=\"reason\" name=\"reason\" rows=\"3\" maxlength=\"{LONGEST_REASON}\"{needed}></textarea>\n\
+             <button name=\"decision\" value=\"approve\">Approve</button>\n\
+             <button name=\"decision\" value=\"reject\" formnovalidate>Reject</button>\n</form>",
+            id = escaped(&approval.id),
+            csrf = self.seal(&approval.id, cookie),
+        )
+    }
+
+    fn mac(&self, id: &str, cookie: &str) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        mac.update(format!("{id}/{cookie}").as_bytes());
+        Some(mac)
+    }
+
+    fn seal(&self, id: &str, cookie: &str) -> String {
+        self.mac(id, cookie).map(|mac| hex(&mac.finalize().into_bytes())).unwrap_or_default()
+    }
+
+    fn is_ours(&self, id: &str, cookie: &str, csrf: &str) -> bool {
+        let bytes: Option<Vec<u8>> = csrf
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+            .collect();
+        // The comparison of the crate tells nothing by its time.
+        bytes.zip(self.mac(id, cookie)).is_some_and(|(bytes, mac)| mac.verify_slice(&bytes).is_ok())
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+fn random() -> Option<String> {
+    let mut bytes = [0_u8; 16];
+    openssl::rand::rand_bytes(&mut bytes).ok()?;
+    Some(hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn message(status: StatusCode, title: &str, text: &str) -> Response {
+    html(status, title, &format!("<h1>{}</h1>\n<p role=\"status\">{}</p>", escaped(title), escaped(text)))
+}
+
+fn html(status: StatusCode, title: &str, body: &str) -> Response {
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
+         <link rel=\"stylesheet\" href=\"/approvals/style.css\">\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n\
+         </html>\n",
+        escaped(title)
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // The address is the key to the plan.
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, page).into_response()
+}
+
+/// Text of strangers as text, inside and outside of attributes.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests;

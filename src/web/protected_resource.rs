@@ -1,0 +1,55 @@
+//! Where clients learn which OAuth server lets them in (RFC 9728).
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::core::access::oauth::Resource;
+use crate::core::access::principal::Scope;
+
+/// Where it is told; the path of the resource may follow.
+pub const PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// The routes for `resource`; none when there is no OAuth server.
+pub fn routes(resource: Option<&Resource>) -> Router {
+    let Some(resource) = resource else { return Router::new() };
+    let told = told(resource);
+    let tell = move || {
+        let told = told.clone();
+        async move { Json(told) }
+    };
+    Router::new().route(PATH, get(tell.clone())).route(&format!("{PATH}/mcp"), get(tell))
+}
+
+/// The address at which the resource of `audience` tells of itself.
+pub fn address(audience: &str) -> String {
+    let path_at = audience.find("://").map_or(0, |at| at + 3);
+    let (origin, path) = match audience.get(path_at..).and_then(|rest| rest.find('/')) {
+        Some(at) => audience.split_at(path_at + at),
+        None => (audience, ""),
+    };
+    format!("{origin}{PATH}{}", path.trim_end_matches('/'))
+}
+
+fn told(resource: &Resource) -> Value {
+    json!({
+        "resource": resource.audience(),
+        "resource_name": "oar, OpenShift release tests",
+        "authorization_servers": [resource.issuer()],
+        "scopes_supported": Scope::ALL.map(Scope::as_str),
+        "bearer_methods_supported": ["header"],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_the_resource_follows_the_well_known_one() {
+        let at = |audience| address(audience);
+        assert_eq!(at("https://oar.example.com/mcp"), format!("https://oar.example.com{PATH}/mcp"));
+        assert_eq!(at("https://oar.example.com:8443/"), format!("https://oar.example.com:8443{PATH}"));
+        assert_eq!(at("https://oar.example.com"), format!("https://oar.example.com{PATH}"));
+    }
+}
