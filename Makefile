@@ -94,7 +94,7 @@ sdk-clients: packages ## the Python and TypeScript SDKs call tools over HTTP, SS
 	$(CARGO) build --locked
 	tools/clients/sdks.sh
 
-claude-client: packages ## the Claude Code client connects over HTTP and SSE (no model is asked)
+claude-client: packages ## the Claude Code client connects over HTTP, SSE and stdio (no model is asked)
 	$(CARGO) build --locked
 	tools/clients/claude.sh
 

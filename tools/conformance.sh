@@ -61,7 +61,8 @@ else
     grep -q '^=== SUMMARY ===' "$log" || tell FAIL "$revision" "the whole set" "see $log"
     while IFS=: read -r scenario result; do
       mark=${scenario%% *} scenario=${scenario#* } verdict=PASS
-      if [ "$mark" = ✗ ]; then
+      # Nothing checked is nothing passed.
+      if [ "$mark" = ✗ ] || [[ $result == " 0 passed"* ]]; then
         if [[ $scenario =~ $exceptions ]]; then verdict=EXCEPTION; else verdict=FAIL; fi
       fi
       tell $verdict "$revision" "$scenario" "${result# }"
