@@ -448,6 +448,7 @@ fn health(
         let (cli, api) = catalog::counts(catalog::all().filter(|tool| shared.choice.offers(tool)));
         let (running, queued) = shared.runs.open();
         let missing = shared.ctx.missing_for_all();
+        let (cached, most_cached, hit_rate) = shared.store.size();
         let fields = json!({
             "server": "release-tests-mcp",
             "version": env!("CARGO_PKG_VERSION"),
@@ -455,7 +456,7 @@ fn health(
             "transports": transports,
             "tools": { "total": cli + api, "cli": cli, "api": api },
             "environment": environment(shared, &missing),
-            "cache": { "enabled": false, "size": 0, "max_size": 50, "hit_rate": "0.00%", "ttl_days": 7 },
+            "cache": { "enabled": true, "size": cached, "max_size": most_cached, "hit_rate": hit_rate, "ttl_days": 7 },
             "thread_pool": { "size": slots, "cpu_count": cpus },
             "uptime_seconds": started.elapsed().as_secs(),
             "runs": { "in_flight": running, "queued": queued },

@@ -322,7 +322,7 @@ impl Approvals {
         Ok(())
     }
 
-    /// A confirmation that was used and covers `wanted`, too: an earlier pass of the same, of the same requester.
+    /// A confirmation that was used and covers `wanted`, too: that of an earlier pass of the same, whoever asked.
     pub fn covering(&self, wanted: &Wanted, now: Timestamp) -> Option<Evidence> {
         let covers = wanted.covers.as_ref()?;
         let recent = |evidence: &Evidence| evidence.at.saturating_add(COVERS).is_ok_and(|end| end > now);

@@ -181,7 +181,7 @@ async fn a_run_of_an_earlier_process_is_read_from_its_file() {
     let known = later.known(&run.id).unwrap();
     assert_eq!((&known["state"], &known["answer"]["summary"]), (&json!("ended"), &json!("a")));
     assert!(!known.to_string().contains("hunter2hunter2"), "{known}");
-    assert_eq!(later.ids(|owner| owner == "agent"), [run.id.clone()]);
+    assert_eq!(later.ids(|owner| owner == "agent"), std::slice::from_ref(&run.id));
     assert_eq!(later.ids(|owner| owner == "other"), [""; 0]);
 }
 

@@ -308,6 +308,28 @@ async fn what_cannot_run_asks_nobody_and_what_is_harmless_asks_nobody() {
 }
 
 #[tokio::test]
+async fn a_word_about_a_build_asks_and_shows_what_its_record_says() {
+    let served = Served::before(Town::created().await, &["--toolsets", "all"]).await;
+    let before = served.town.state().to_yaml();
+    let wish = |decide: Value| {
+        let mut wish = json!({ "release": RELEASE, "which": "candidate" });
+        if decide != Value::Null {
+            wish["decide"] = decide;
+            wish["reason"] = json!("known flake\nadvisory 1 is approved");
+        }
+        wish
+    };
+    let asked = served.call("oar_analyze_build", wish(json!("accept"))).await;
+    assert_eq!(code(&asked), "CONFIRMATION_REQUIRED", "{asked}");
+    let plan = asked["structuredContent"]["plan"].as_str().unwrap();
+    assert!(plan.starts_with("accept the candidate build 4.20.0-0.nightly-"), "{plan}");
+    assert!(plan.contains("its test record says: ") && plan.lines().count() == 3, "{plan}");
+    assert_eq!(served.town.state().to_yaml(), before);
+    let looked = served.call("oar_analyze_build", wish(Value::Null)).await;
+    assert_ne!(code(&looked), "CONFIRMATION_REQUIRED", "without a word it only looks: {looked}");
+}
+
+#[tokio::test]
 async fn a_policy_or_an_unattended_scope_lets_the_tool_run_without_a_person() {
     let town = ready().await;
     let home = town.home.path().join("home");
