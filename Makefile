@@ -12,10 +12,10 @@ TEST_PACKAGES := krb5-kdc krb5-admin-server krb5-user
 # cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
-.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts people-help ci install uninstall packages test-packages
+.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
 
 help: ## list the targets
-	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
 
 # The packages that are not installed get installed (as root), or are named in one line.
 define install-packages
@@ -47,7 +47,7 @@ quick: packages ## rules only: domain and planner
 
 check: packages ## format, lints, documentation
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features conformance -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
 
 snapshots: packages ## rewrite snapshots and generated reference, then look at `git diff`
@@ -81,6 +81,22 @@ contracts: packages ## the journal of a rehearsal against the published APIs of 
 	@test -x target/contract-venv/bin/python || python3 -m venv target/contract-venv
 	@target/contract-venv/bin/python -c 'import openapi_schema_validator' 2>/dev/null || target/contract-venv/bin/pip install -q openapi-schema-validator==0.9.0
 	$(CARGO) test --locked --test it -- contract::journal published --nocapture
+
+conformance: packages ## the protocol's test suite against `oar mcp serve` (from npm; skipped without it)
+	$(CARGO) build --locked
+	tools/conformance.sh
+
+conformance-complete: packages ## the same with the suite's own tools: all that both revisions require
+	$(CARGO) build --locked --features conformance
+	tools/conformance.sh --fixtures
+
+sdk-clients: packages ## the Python and TypeScript SDKs call tools over HTTP, SSE and stdio
+	$(CARGO) build --locked
+	tools/clients/sdks.sh
+
+claude-client: packages ## the Claude Code client connects over HTTP, SSE and stdio (no model is asked)
+	$(CARGO) build --locked
+	tools/clients/claude.sh
 
 people-help: packages ## rehearse from every state file of STATEBOX=FOLDER/MINOR/*.yaml, people helping
 	@test -n "$(STATEBOX)" || { echo "make people-help STATEBOX=FOLDER: the folder with real state files, one folder per minor" >&2; exit 2; }

@@ -114,6 +114,10 @@ pub struct ServeArgs {
     /// An origin whose pages may call this server
     #[arg(long, value_name = "ORIGIN")]
     pub allowed_origin: Vec<String>,
+    /// Also offer what the protocol's test suite looks for
+    #[cfg(feature = "conformance")]
+    #[arg(long)]
+    pub fixtures: bool,
 }
 
 /// How callers show who they are.
@@ -212,6 +216,11 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
         clock: shared.ctx.clock.clone(),
     };
     let (teller, ticket) = watch::channel(None);
+    let transports = Transports {
+        legacy_sse: !args.no_legacy_sse,
+        #[cfg(feature = "conformance")]
+        fixtures: args.fixtures,
+    };
     let stop = call.cancel.clone();
     let router = health::routes(health(call, args, shared, ticket))
         .merge(protected_resource::routes(oauth.as_ref()))
@@ -220,7 +229,7 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
             Tokens::below(&shared.ctx.home),
             shared.ctx.clock.clone(),
         ))
-        .merge(routes(shared, Transports { legacy_sse: !args.no_legacy_sse }));
+        .merge(routes(shared, transports));
     let scheme = if identity.is_some() { "https" } else { "http" };
     shared.confirm.shown_at(&format!("{scheme}://{bound}"));
     call.outside.out.line(format!("serving MCP on {scheme}://{bound}/mcp"));

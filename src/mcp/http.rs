@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use rmcp::handler::server::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
@@ -22,10 +23,32 @@ pub const MOST_BYTES: usize = 1 << 20;
 pub struct Transports {
     /// `/sse` and `/messages/` of 2024.
     pub legacy_sse: bool,
+    /// What the protocol's test suite looks for.
+    #[cfg(feature = "conformance")]
+    pub fixtures: bool,
 }
 
 /// The routes of the protocol. Who may come in is decided before: requests carry a [`Principal`].
 pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
+    let (factory, nobody) = (Arc::clone(shared), Principal::new("nobody", []));
+    let door = move || Ok(Door::new(Arc::clone(&factory), nobody.clone(), "http"));
+    #[cfg(feature = "conformance")]
+    let router = if transports.fixtures {
+        let fixtures = super::fixtures::handler::Fixtures::new().map(Arc::new);
+        let around = move || match &fixtures {
+            Ok(fixtures) => Ok(Arc::clone(fixtures).around(door()?)),
+            Err(why) => Err(std::io::Error::other(why.to_string())),
+        };
+        mounted(shared, around)
+    } else {
+        mounted(shared, door)
+    };
+    #[cfg(not(feature = "conformance"))]
+    let router = mounted(shared, door);
+    if transports.legacy_sse { router.merge(legacy_sse::routes(shared)) } else { router }
+}
+
+fn mounted<H: ServerHandler>(shared: &Shared, door: impl Fn() -> std::io::Result<H> + Send + Sync + 'static) -> Router {
     let mut sessions = LocalSessionManager::default();
     sessions.session_config = SessionConfig::default();
     sessions.session_config.keep_alive = Some(IDLE);
@@ -34,13 +57,5 @@ pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
         .disable_allowed_hosts()
         .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
-    let factory = Arc::clone(shared);
-    let nobody = Principal::new("nobody", []);
-    let service = StreamableHttpService::new(
-        move || Ok(Door::new(Arc::clone(&factory), nobody.clone(), "http")),
-        Arc::new(sessions),
-        config,
-    );
-    let router = Router::new().route_service("/mcp", service);
-    if transports.legacy_sse { router.merge(legacy_sse::routes(shared)) } else { router }
+    Router::new().route_service("/mcp", StreamableHttpService::new(door, Arc::new(sessions), config))
 }

@@ -8,6 +8,8 @@ pub mod arguments;
 pub mod call;
 pub mod catalog;
 pub mod confirm;
+#[cfg(feature = "conformance")]
+pub mod fixtures;
 pub mod http;
 pub mod legacy_sse;
 pub mod line;
