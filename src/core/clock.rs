@@ -142,3 +142,21 @@ impl SimulatorClock {
 fn system_now() -> Timestamp {
     Timestamp::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_simulator_that_does_not_answer_is_not_waited_for_after_ctrl_c() {
+        // It takes connections and never says a word.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", silent.local_addr().unwrap());
+        let clock = Clock::Simulator(SimulatorClock::new(&base, reqwest::Client::new()));
+        let cancel = CancellationToken::new();
+        let ctrl_c = async { cancel.cancel() };
+        futures::join!(clock.refresh(&cancel), ctrl_c);
+        futures::join!(clock.pause(SignedDuration::from_hours(1), &cancel), async {});
+        assert!(cancel.is_cancelled());
+    }
+}

@@ -133,19 +133,20 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
     let after = recorded.map_err(&failure)?;
+    let Notes { warnings, effects, details, advice, .. } = std::mem::take(&mut *run.notes());
     Ok(TaskReport {
         release: release.clone(),
         task,
         before,
         after,
         outcome,
-        warnings: run.warnings(),
-        effects: run.effects_so_far(),
+        warnings,
+        effects,
         started_at: run.started_at,
         ended_at: ctx.clock.now(),
         log: run.log.text(),
-        details: run.notes().details.take(),
-        advice: run.notes().advice.take(),
+        details,
+        advice,
     })
 }
 
@@ -351,10 +352,6 @@ impl<'a> Run<'a> {
     /// Tells an outside effect that was done through [`Run::effects`].
     pub fn tell_effect(&self, what: impl Into<String>) {
         self.notes().effects.push(what.into());
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        self.notes().warnings.clone()
     }
 
     fn effects_so_far(&self) -> Vec<String> {

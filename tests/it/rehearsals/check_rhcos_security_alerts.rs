@@ -51,6 +51,19 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
 }
 
 #[tokio::test]
+async fn every_plan_tells_what_will_hold_back_the_approval_and_what_lifts_it() {
+    let town = alerted().await;
+    town.oar("check-rhcos-security-alerts").await;
+
+    let told = town.oar("plan").await;
+    assert!(told.contains("later: the approval is held back by a blocker: RHCOS advisory 170172"), "{told}");
+    assert!(told.contains("oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker"), "{told}");
+    assert!(!told.contains("issue resolve"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
 async fn a_solved_alert_lifts_the_blocker_and_a_repeat_tells_nobody_again() {
     let town = alerted().await;
     town.oar("check-rhcos-security-alerts").await;

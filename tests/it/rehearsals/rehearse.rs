@@ -116,6 +116,16 @@ async fn a_scenario_that_nobody_knows_is_told_with_those_there_are() {
     assert!(rehearsed.exit == 2 && rehearsed.told.contains("portal-never-opens"), "{}", rehearsed.told);
 }
 
+#[tokio::test]
+async fn a_state_file_of_a_simulated_world_goes_on_in_another() {
+    let first = rehearse(&["--small", "--scenario", "blocking-alert"]).await;
+    let file = first.keep.path().join("4.20.17.yaml").display().to_string();
+
+    let second = rehearse(&["--small", "--from", &file]).await;
+    assert!(second.exit == 4 && !second.told.contains("404"), "{}", second.told);
+    assert!(second.end().contains("person:  the approval is held back by a blocker"), "{}", second.end());
+}
+
 /// Real state files of one minor, when they are here.
 fn files(minor: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox").join(minor);
