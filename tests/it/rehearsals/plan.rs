@@ -10,7 +10,12 @@ use crate::rehearsal::{fresh, prepared, promoted, ready_to_approve, reported};
 async fn a_release_that_build_data_does_not_list_is_told_once_and_ends_the_drive() {
     let town = fresh().await;
 
-    assert_snapshot!(town.oar_about("4.20.99", "drive").await, @"");
+    assert_snapshot!(town.oar_about("4.20.99", "drive").await, @"
+    error: 4.20.99 could not be driven
+      why:  build data does not list 4.20.99 yet
+      next: wait until ART lists the release in its build data, or check the release number
+    exit 3
+    ");
     for words in ["drive --watch", "drive --once", "plan"] {
         let told = town.oar_about("4.20.99", words).await;
         assert!(told.ends_with("exit 3") && told.matches("does not list").count() == 1, "{words}: {told}");
@@ -57,7 +62,15 @@ async fn what_is_not_due_is_a_wait_with_its_time() {
     town.expect_task(Task::PushToCdnStaging, TaskStatus::InProgress);
     town.time_passes("5m");
 
-    assert_snapshot!(town.oar_changes_nothing("plan").await, @"");
+    assert_snapshot!(town.oar_changes_nothing("plan").await, @"
+    4.20.17  Green  waiting, look again at 2026-06-03T06:10:00Z
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, analyze-candidate-build
+    running: push-to-cdn-staging
+    note:    push-to-cdn-staging is running: push jobs (170171 cdn_stage READY, 170172 cdn_stage READY) (look again at 2026-06-03T06:10:00Z)
+    wait:    4.20.17 is not promoted yet (not listed yet); this takes 6 to 24 h (look again at 2026-06-03T06:35:00Z)
+    next:    analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
+    exit 0
+    ");
     assert_eq!(town.oar("plan").await, town.oar_changes_nothing("--dry-run drive").await);
 
     town.time_passes("6m");
@@ -141,7 +154,12 @@ async fn a_retry_of_what_has_passed_is_refused() {
     let town = promoted().await;
     town.somebody_stores(&[Task::StageTesting], TaskStatus::Pass);
 
-    assert_snapshot!(town.oar_changes_nothing("drive --retry stage-testing").await, @"");
+    assert_snapshot!(town.oar_changes_nothing("drive --retry stage-testing").await, @"
+    error: 4.20.17 could not be driven
+      why:  stage-testing has passed; --retry tries again only what did not
+      next: if the Pass is wrong: oar -r 4.20.17 update-task-status stage-testing Fail --override --reason TEXT, then --retry
+    exit 2
+    ");
 
     town.finish();
 }
