@@ -418,7 +418,8 @@ impl Input {
     pub fn rest_until_due(&mut self) {
         for (task, facts) in &mut self.tasks {
             let running = facts.status == TaskStatus::InProgress && facts.not_before.is_none();
-            if let Some(last) = facts.last_look.filter(|_| running) {
+            // Files of old hold local times that look like later ones.
+            if let Some(last) = facts.last_look.filter(|last| running && *last <= self.now) {
                 facts.not_before = last.checked_add(recheck_after(*task)).ok();
             }
         }
