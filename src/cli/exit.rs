@@ -84,7 +84,7 @@ impl Exit {
     pub fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed { .. } | Outcome::Waiting { .. } | Outcome::Unchanged { .. } => Self::Done,
-            Outcome::Blocked { by } => match by.opened_by() {
+            Outcome::Blocked { by } => match by.opened_without_a_drive() {
                 OpenedBy::Time => Self::Waiting,
                 OpenedBy::Person => Self::NeedsPerson,
             },

@@ -292,14 +292,15 @@ async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> 
         .await
         .map_err(|error| call.told_task(&format!("the state of {release} cannot be shown"), error.into()))?;
     let missing = || TaskError::NoState { release: release.clone() };
-    let state =
+    let stored =
         loaded.ok_or_else(|| call.told_task(&format!("the state of {release} cannot be shown"), missing()))?.state;
     let told = match command {
-        StateCommand::Check { .. } => state::check(&release.state_path(), &state, form),
-        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => state::show(&state, form),
+        StateCommand::Check { .. } => state::check(&release.state_path(), &stored, form),
+        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => state::show(&stored, form),
     };
     call.print(&told);
-    Ok(Exit::Done)
+    let refused = matches!(command, StateCommand::Check { .. }) && !state::is_usable(&stored);
+    Ok(if refused { Exit::Usage } else { Exit::Done })
 }
 
 async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {

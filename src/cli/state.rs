@@ -10,7 +10,7 @@ use super::exit::Exit;
 use crate::core::statebox::unsent::Listed;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::state::check::oddities;
+use crate::domain::state::check::{oddities, unknown_words};
 use crate::domain::state::error::StateError;
 use crate::domain::state::view::{Overall, State};
 use crate::domain::task::Flow;
@@ -86,7 +86,9 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
     let (files, each): (_, &Look<'_>) = match command {
         StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form), json!({})))),
         StateCommand::Check { files } => (files, &|path, _, state| {
-            Ok(Answer::said(check(&path.display().to_string(), state, Form::Text), judgement(state)))
+            let usable = is_usable(state);
+            let told = Answer::said(check(&path.display().to_string(), state, Form::Text), judgement(state));
+            Ok(Answer { usable, ..told })
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
@@ -110,7 +112,10 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
                 if form == Form::Text || shows {
                     said.out.push_str(&clean(&answer.text));
                 }
-                row["usable"] = true.into();
+                row["usable"] = answer.usable.into();
+                if !answer.usable {
+                    said.exit = Exit::Usage;
+                }
                 for (name, value) in answer.json.as_object().into_iter().flatten() {
                     row[name] = value.clone();
                 }
@@ -145,6 +150,11 @@ pub fn show(state: &State, form: Form) -> String {
     }
 }
 
+/// Can tasks be run on it? A status that nobody can read may be a Fail.
+pub fn is_usable(state: &State) -> bool {
+    unknown_words(state).is_empty()
+}
+
 /// What a check finds, for programs.
 fn judgement(state: &State) -> Value {
     let odd: Vec<_> = oddities(state).iter().map(|odd| clean(&odd.to_string())).collect();
@@ -175,14 +185,16 @@ pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, Value) {
 pub fn check(name: &str, state: &State, form: Form) -> String {
     if form == Form::Json {
         let mut row = judgement(state);
-        (row["file"], row["usable"]) = (name.into(), true.into());
-        return format!("{:#}\n", json!({ "ok": true, "files": [row] }));
+        let usable = is_usable(state);
+        (row["file"], row["usable"]) = (name.into(), usable.into());
+        return format!("{:#}\n", json!({ "ok": usable, "files": [row] }));
     }
     let told = oddities(state);
+    let word = if is_usable(state) { "ok" } else { "not usable" };
     let mut text = match told.len() {
-        0 => format!("{name}: ok\n"),
-        1 => format!("{name}: ok, 1 thing is odd\n"),
-        n => format!("{name}: ok, {n} things are odd\n"),
+        0 => format!("{name}: {word}\n"),
+        1 => format!("{name}: {word}, 1 thing is odd\n"),
+        n => format!("{name}: {word}, {n} things are odd\n"),
     };
     for oddity in told {
         let _ = writeln!(text, "  {oddity}");
@@ -228,11 +240,12 @@ struct Answer {
     text: String,
     json: Value,
     differs: bool,
+    usable: bool,
 }
 
 impl Answer {
     const fn said(text: String, json: Value) -> Self {
-        Self { text, json, differs: false }
+        Self { text, json, differs: false, usable: true }
     }
 }
 
@@ -279,7 +292,7 @@ fn compare(path: &Path, text: &str, state: &State) -> Answer {
             let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
             let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
             let json = json!({ "differs": true, "first_difference": clean(&differs) });
-            return Answer { text: format!("{differs}\n"), json, differs: true };
+            return Answer { text: format!("{differs}\n"), json, differs: true, usable: true };
         }
         line += 1;
     }
@@ -404,8 +417,35 @@ mod tests {
     fn check_names_what_is_odd() {
         let odd = GOOD.replace("status: Pass", "status: Paused");
         let (exit, out, _, _) = on(&odd, |files| StateCommand::Check { files });
+        assert_eq!(exit, Exit::Usage);
+        assert_eq!(
+            out,
+            "FILE: not usable, 1 thing is odd\n  line 9: stage-testing has the status \"Paused\", which is none of Not \
+             Started, In Progress, Pass, Fail\n"
+        );
+    }
+
+    #[test]
+    fn check_names_the_line_of_a_mistyped_status_and_what_was_meant() {
+        for (word, meant) in [("fail", "Fail"), ("Passed", "Pass"), ("in-progress", "In Progress")] {
+            let odd = GOOD.replace("status: Pass", &format!("status: {word}"));
+            let (exit, out, _, _) = on(&odd, |files| StateCommand::Check { files });
+            assert_eq!(exit, Exit::Usage);
+            assert!(out.contains("line 9: ") && out.ends_with(&format!("did you mean {meant}?\n")), "{out}");
+        }
+    }
+
+    #[test]
+    fn check_names_the_line_of_a_time_that_cannot_be_read_and_how_it_is_written() {
+        let odd = GOOD.replace("completed_at: '2026-01-01T01:00:00Z'", "completed_at: yesterday");
+        let odd = odd.replace("jira_ticket: null", "release_date: 10 June");
+        let (exit, out, _, _) = on(&odd, |files| StateCommand::Check { files });
         assert_eq!(exit, Exit::Done);
-        assert_eq!(out, "FILE: ok, 1 thing is odd\n  stage-testing has the unknown status \"Paused\"; it is kept\n");
+        assert_eq!(
+            out,
+            "FILE: ok, 2 things are odd\n  line 11: completed_at of stage-testing is \"yesterday\"; write it like \
+             2026-03-25T06:00:00Z\n  line 6: release_date is \"10 June\"; write it like 2026-Mar-25 or 2026-03-25\n"
+        );
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [
     let mut lines = vec![format!("{release}  {}", view.overall()), view.facts()];
     lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
     for line in view.tasks() {
-        lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.status.as_str(), line.at).trim_end().to_owned());
+        lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.word, line.at).trim_end().to_owned());
         let failed = line.status == TaskStatus::Fail;
         // The reason of a failure names its job.
         lines.extend(line.job.filter(|_| !failed).map(|job| format!("{INDENT}{job}")));

@@ -67,10 +67,11 @@ impl Clock {
 
     /// Asks a remote simulator for its time; the other clocks need no asking.
     ///
-    /// An unreachable simulator leaves the time as it was: the next real request reports the outage.
-    pub async fn refresh(&self) {
+    /// An unreachable simulator leaves the time as it was: the next real request reports the outage. So does
+    /// `cancel`, which ends the asking at once.
+    pub async fn refresh(&self, cancel: &CancellationToken) {
         if let Self::Simulator(clock) = self {
-            clock.ask(clock.http.get(&clock.url)).await;
+            clock.ask(clock.http.get(&clock.url), cancel).await;
         }
     }
 
@@ -91,7 +92,7 @@ impl Clock {
             }
             Self::Simulator(clock) => {
                 let body = serde_json::json!({ "advance_s": length.as_secs() });
-                clock.ask(clock.http.post(&clock.url).json(&body)).await;
+                clock.ask(clock.http.post(&clock.url).json(&body), cancel).await;
             }
         }
     }
@@ -121,14 +122,17 @@ impl SimulatorClock {
         if shown == Timestamp::UNIX_EPOCH { system_now() } else { shown }
     }
 
-    async fn ask(&self, request: reqwest::RequestBuilder) {
+    async fn ask(&self, request: reqwest::RequestBuilder, cancel: &CancellationToken) {
         #[derive(serde::Deserialize)]
         struct Shown {
             now: Timestamp,
         }
-        if let Ok(answer) = request.send().await
-            && let Ok(shown) = answer.json::<Shown>().await
-        {
+        let shown = async { request.send().await?.json::<Shown>().await };
+        let shown = tokio::select! {
+            shown = shown => shown,
+            () = cancel.cancelled() => return,
+        };
+        if let Ok(shown) = shown {
             self.shown.advance_to(shown.now);
         }
     }
@@ -137,4 +141,22 @@ impl SimulatorClock {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 fn system_now() -> Timestamp {
     Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_simulator_that_does_not_answer_is_not_waited_for_after_ctrl_c() {
+        // It takes connections and never says a word.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", silent.local_addr().unwrap());
+        let clock = Clock::Simulator(SimulatorClock::new(&base, reqwest::Client::new()));
+        let cancel = CancellationToken::new();
+        let ctrl_c = async { cancel.cancel() };
+        futures::join!(clock.refresh(&cancel), ctrl_c);
+        futures::join!(clock.pause(SignedDuration::from_hours(1), &cancel), async {});
+        assert!(cancel.is_cancelled());
+    }
 }

@@ -4,6 +4,7 @@
 //! would happen twice (class "never"). The order is always the same: write the intent, look whether
 //! it happened, do it, look again when the answer got lost.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -149,6 +150,19 @@ impl Ledger {
     fn last(&self, key: &str) -> Option<Step> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.iter().rev().find(|line| line.key == key).map(|line| line.step)
+    }
+
+    /// Keys of everything that was done or may have been done.
+    pub fn tried(&self) -> BTreeSet<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tried = BTreeSet::new();
+        for line in seen.iter() {
+            match line.step {
+                Step::Intent | Step::Done | Step::Found => tried.insert(line.key.clone()),
+                Step::Refused => tried.remove(&line.key),
+            };
+        }
+        tried
     }
 
     fn write(&self, at: Timestamp, key: &str, step: Step) -> Result<(), EffectError> {

@@ -18,8 +18,8 @@ use crate::planner::plan::{Action, Plan};
 ///
 /// # Errors
 ///
-/// The state cannot be written, or the run was cancelled. A task that could not be carried out is told
-/// and remembered, not returned.
+/// The state cannot be written or made, or the run was cancelled. Any other task that could not be carried out
+/// is told and remembered, not returned.
 pub async fn carry_out(
     ctx: &Context,
     release: &ZStream,
@@ -53,7 +53,9 @@ pub async fn carry_out(
                     links: &message.links,
                     owner: owner.as_deref(),
                 };
-                notify::of_plan(ctx, release, text, key).await;
+                for trouble in notify::of_plan(ctx, release, text, key).await {
+                    tell(Event::Marked(format!("{trouble} ({})", message.text)));
+                }
             }
             Action::MarkFail { .. }
             | Action::ResetTask { .. }
@@ -81,6 +83,8 @@ async fn run(
             tell(Event::Ran(&report));
         }
         Err(failure) if matches!(failure.error, TaskError::Cancelled) => return Err(failure.error),
+        // Without a state file there is nothing else to go on with, and nothing remembers the attempt.
+        Err(failure) if task == Task::CreateTestReport => return Err(failure.error),
         Err(failure) => {
             memory.could_not(&failure, ctx.clock.now());
             tell(Event::CouldNot(&failure));

@@ -13,11 +13,12 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::acceptance::RecordVerdict;
 use crate::domain::approval;
-use crate::domain::assembly::Assembly;
+use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState as GitlabState;
+use crate::domain::state::check::unknown_words;
 use crate::domain::state::entries::{Decision, TaskEntry};
 use crate::domain::state::view::State;
 use crate::domain::task::{Flow, Task, TaskStatus, VerdictClass, Which};
@@ -25,10 +26,10 @@ use crate::domain::withdrawal;
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::{advisories, build_record, promotion, shipment};
+use crate::operators::steps::{advisories, build_record, notify, promotion, shipment};
 use crate::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
-    StallLimits, StateSource, TaskFacts,
+    StallLimits, StateSource, TaskFacts, Unread,
 };
 use crate::planner::old_fail::{self, FailCause};
 
@@ -42,6 +43,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     input.ignore_release_date = wishes.ignore_release_date;
     input.retry = memory.retry;
     input.notified = memory.notified.clone();
+    input.notified.extend(notify::plan_keys(ctx, release));
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);
     input.owner = owner(ctx, release, wishes);
@@ -49,10 +51,13 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
         Ok(Some(loaded)) => loaded.state,
         Ok(None) => {
             input.source = StateSource::None;
+            // The file is made from build data: nobody is promised one for a release that is not listed.
+            let text = ctx.build_data().releases(release.minor()).await?;
+            BuildData::parse(&text)?.resolve(release)?;
             return Ok(input);
         }
         Err(error) if sits_out(wishes, error.class()) => {
-            input.source = StateSource::Unavailable { why: error.to_string() };
+            input.source = StateSource::Unavailable { what: Unread::State, why: error.to_string() };
             return Ok(input);
         }
         Err(error) => return Err(error.into()),
@@ -69,7 +74,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
             if wishes.persistence != Persistence::Watch {
                 return Err(error);
             }
-            input.source = StateSource::Unavailable { why: error.to_string() };
+            input.source = StateSource::Unavailable { what: Unread::BuildData, why: error.to_string() };
             return Ok(input);
         }
         Err(error) => {
@@ -124,6 +129,11 @@ fn from_state(input: &mut Input, state: &State, memory: &Memory) {
             input.tasks.insert(task, task_facts(task, status, &entry));
             input.notified.extend(entry.notified);
         }
+    }
+    input.unknown_words = unknown_words(state);
+    for word in &input.unknown_words {
+        // Nobody knows how far it is: neither repeated nor passed over.
+        input.tasks.entry(word.task).or_default().status = TaskStatus::InProgress;
     }
     for (task, last) in &memory.last {
         let facts = input.tasks.entry(*task).or_default();
@@ -185,9 +195,19 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         attempts: entry.attempts.len(),
         intent_open: entry.intent.is_some(),
         fail_cause,
-        waiting_on: entry.reason.clone().filter(|_| status == TaskStatus::InProgress),
+        waiting_on: entry
+            .reason
+            .as_deref()
+            .filter(|_| status == TaskStatus::InProgress)
+            .map(|reason| reason.strip_prefix("waiting for ").unwrap_or(reason).to_owned()),
+        last_look: entry.result.as_deref().filter(|_| status == TaskStatus::InProgress).and_then(last_look),
         ..TaskFacts::default()
     }
+}
+
+/// The time of the last line of a stored log; every look at a running task stores its own log.
+fn last_look(log: &str) -> Option<Timestamp> {
+    log.lines().rev().find_map(|line| line.split_once(": ")?.0.parse().ok())
 }
 
 fn issues(state: &State) -> Issues {

@@ -23,7 +23,7 @@ use crate::operators::run::TaskReport;
 use crate::planner::plan::{Plan, Verdict as Standing, plan};
 use memory::Memory;
 
-use crate::domain::task::{Task, Which};
+use crate::domain::task::{Task, TaskStatus, Which};
 
 /// Rounds without a wait in between; more than that means that plan and world do not fit together.
 const MOST_ROUNDS: u32 = 100;
@@ -109,8 +109,13 @@ pub async fn drive(
 ///
 /// Build data cannot be read.
 pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, TaskError> {
-    ctx.clock.refresh().await;
-    Ok(plan(&gather::input(ctx, release, wishes, &Memory::default()).await?))
+    ctx.clock.refresh(&ctx.cancel).await;
+    if ctx.cancel.is_cancelled() {
+        return Err(TaskError::Cancelled);
+    }
+    let mut input = gather::input(ctx, release, wishes, &Memory::default()).await?;
+    input.rest_until_due();
+    Ok(plan(&input))
 }
 
 /// What is next as far as the stored state tells: no service is asked.
@@ -139,19 +144,27 @@ async fn rounds(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     memory.retry = wishes.retry;
+    let mut asked_again = wishes.retry;
     let mut rounds_without_wait = 0;
+    let over = || wishes.until.is_some_and(|end| ctx.clock.now() >= end);
     loop {
-        ctx.clock.refresh().await;
+        ctx.clock.refresh(&ctx.cancel).await;
         if ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
         }
-        let input = match gather::input(ctx, release, wishes, memory).await {
-            Err(error) if wishes.persistence == Persistence::Watch && passes_by(&error) => {
+        let mut input = match gather::input(ctx, release, wishes, memory).await {
+            Err(error) if wishes.persistence == Persistence::Watch && passes_by(&error) && !over() => {
                 ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
                 continue;
             }
             input => input?,
         };
+        if let Some(task) = asked_again.take().filter(|task| input.status(*task) == TaskStatus::Pass) {
+            return Err(nothing_to_retry(release, task));
+        }
+        if ctx.options.dry_run {
+            input.rest_until_due();
+        }
         let now_plan = plan(&input);
         if now_plan.actions.is_empty() {
             // A plan that needs a person may still wait for something that comes by itself.
@@ -161,7 +174,7 @@ async fn rounds(
             if matches!(now_plan.verdict, Standing::Done) {
                 return Ok(now_plan);
             }
-            if wishes.until.is_some_and(|end| ctx.clock.now() >= end) {
+            if over() {
                 return Ok(now_plan);
             }
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
@@ -181,7 +194,7 @@ async fn rounds(
         };
         let acted = acted.await;
         if let Err(error) = acted {
-            if wishes.persistence != Persistence::Watch || !passes_by(&error) {
+            if wishes.persistence != Persistence::Watch || !passes_by(&error) || over() {
                 return Err(error);
             }
             // The store of the state is away for a moment; who watches looks again.
@@ -197,6 +210,18 @@ async fn rounds(
             });
         }
     }
+}
+
+/// `--retry` names what failed. A Pass is kept, and whoever asks for it is told so.
+fn nothing_to_retry(release: &ZStream, task: Task) -> TaskError {
+    let next = match task.has_effects() {
+        false => format!("to look once more: oar -r {release} {task}"),
+        true => format!(
+            "if the Pass is wrong: oar -r {release} update-task-status {task} Fail --override --reason TEXT, then \
+             --retry"
+        ),
+    };
+    TaskError::Refused { why: format!("{task} has passed; --retry tries again only what did not"), next }
 }
 
 /// Takes the driver's lease; nothing while there is no state file to hold it.

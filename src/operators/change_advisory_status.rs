@@ -113,7 +113,7 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
 ///
 /// The state cannot be read.
 pub async fn will(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Vec<String>, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Vec::new()) };
     let run = Run::observe(ctx, release, loaded.state)?;
     let status = run.state.status(Task::ChangeAdvisoryStatus);

@@ -79,6 +79,10 @@ fn judge(run: &Run<'_>, id: AdvisoryId, alerts: &SecurityAlerts) -> Outcome {
     };
     run.news(News::BlockingAlerts { advisory: id, alerts });
     findings::report(run, SOURCE, &issue_text(id, &blocking), true, &[Task::ChangeAdvisoryStatus]);
+    run.advise(format!(
+        "mail product security about advisory {id} and its alerts; when they are solved: oar -r {} {}",
+        run.release, run.task
+    ));
     let count = blocking.len().max(1);
     Outcome::Passed {
         summary: format!(

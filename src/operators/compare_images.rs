@@ -21,7 +21,7 @@ pub async fn run(
     mr: MrIid,
     arches: &[String],
 ) -> Result<Vec<ConsistencyReport>, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     ctx.require(&[Credential::GitlabToken])?;
     let address = MrAddress { project: ctx.settings.shipment_project.clone(), iid: mr };
     let shipment = shipment::at(ctx, address).await?;

@@ -30,6 +30,7 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
         ended_at: ctx.clock.now(),
         log: marker(Task::CreateTestReport, after),
         details: None,
+        advice: None,
     };
     if ctx.statebox.load(release).await?.is_some() {
         let why = format!("the state file exists: {path}");

@@ -27,7 +27,7 @@ pub struct Listing {
 ///
 /// The repository cannot be read; a damaged file is part of the answer.
 pub async fn active(ctx: &Context, all: bool) -> Result<Listing, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     let files = ctx.repo.release_files(&ctx.settings.state.branch).await?;
     Ok(listing(files, ctx.clock.today(), all))
 }
@@ -104,7 +104,7 @@ impl Listing {
                 let failed: Vec<_> = entry.failed.iter().map(|task| task.name()).collect();
                 let _ = write!(text, ", failed: {}", failed.join(", "));
             }
-            let _ = writeln!(text, "  ({})", entry.why.text());
+            let _ = writeln!(text, "  ({})", standing(entry));
             for blocker in &entry.blockers {
                 let _ = writeln!(text, "  blocker: {blocker}");
             }
@@ -141,6 +141,17 @@ impl Listing {
             "releases": self.releases.iter().map(entry).collect::<Vec<_>>(),
             "errors": errors.collect::<Vec<_>>(),
         })
+    }
+}
+
+/// Why it is listed, and how much is left.
+fn standing(entry: &Entry) -> String {
+    let open = entry.done.1.saturating_sub(entry.done.0);
+    let late = if entry.days_left.is_some_and(|days| days < 0) { "overdue: " } else { "" };
+    match entry.why {
+        Why::ApprovalOpen if open > 1 => format!("{late}{open} tasks are open, the final approval among them"),
+        Why::ApprovalOpen => format!("{late}{}", entry.why.text()),
+        Why::WithinDate | Why::NeedsInitialisation | Why::NoDate | Why::Inactive => entry.why.text().to_owned(),
     }
 }
 
@@ -201,6 +212,8 @@ mod tests {
         let found = listing(files, date(2026, 6, 5), false);
         let names: Vec<_> = found.releases.iter().map(|entry| entry.release.to_string()).collect();
         assert_eq!(names, ["4.12.80", "4.19.1", "4.20.17", "4.21.0-rc.1"]);
-        assert!(found.text().starts_with("4.12.80        2026-06-03  2 d late 0/12 done"), "{}", found.text());
+        let first = "4.12.80        2026-06-03  2 d late 0/12 done  (overdue: 12 tasks are open, the final approval \
+                     among them)\n";
+        assert!(found.text().starts_with(first), "{}", found.text());
     }
 }

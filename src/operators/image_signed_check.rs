@@ -2,9 +2,10 @@
 
 use super::error::TaskError;
 use super::run::Run;
+use super::steps::promotion;
 use crate::domain::dates;
 use crate::domain::signature;
-use crate::domain::task::{Outcome, WaitingOn};
+use crate::domain::task::{ClosedGate, Outcome, WaitingOn};
 
 /// Looks for the signature of the release's payload.
 ///
@@ -15,6 +16,11 @@ use crate::domain::task::{Outcome, WaitingOn};
 /// Release controller or mirror fail; their 404 is an answer, not an error.
 pub(super) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
     let Some(digest) = run.ctx.release_controller().payload_digest(run.release).await? else {
+        let phase = promotion::phase(run).await?;
+        if phase.phase() != Some("Accepted") {
+            let phase = phase.phase().unwrap_or("not found").to_owned();
+            return Ok(Outcome::Blocked { by: ClosedGate::Promotion { phase } });
+        }
         run.info("the release controller does not tell the payload's digest yet");
         return Ok(Outcome::Waiting { on: WaitingOn::PayloadDigest, job: None, recheck: signature::RECHECK });
     };

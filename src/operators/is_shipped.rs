@@ -35,7 +35,7 @@ pub struct ShippedView {
 ///
 /// A credential is missing or refused, or build data fails; a service that is down is part of the answer.
 pub async fn of(ctx: &Context, release: &ZStream) -> Result<ShippedView, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     let run = Run::observe(ctx, release, State::create(release, ctx.clock.now(), &Metadata::default()))?;
     let flow = run.assembly().await?.flow();
     ctx.require(match flow {

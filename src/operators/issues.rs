@@ -32,7 +32,7 @@ pub async fn add(
     related: &[Task],
     blocker: bool,
 ) -> Result<Answer, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     let at = ctx.clock.now();
     let add = AddIssue { text: text.to_owned(), blocker, related: related.to_vec(), source: None, at };
     let head: String = text.chars().take(50).collect();
@@ -46,7 +46,7 @@ pub async fn add(
 ///
 /// None or several match, no state file, or the state cannot be written.
 pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution: &str) -> Result<Answer, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     let (search, resolution) = (search.to_owned(), resolution.to_owned());
     let head: String = search.chars().take(50).collect();
     let operation = Operation::ResolveIssue { search, resolution, at: ctx.clock.now() };

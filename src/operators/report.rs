@@ -89,6 +89,9 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
 /// What to do next, and when.
 pub fn next(report: &TaskReport) -> String {
     let (release, task) = (&report.release, report.task);
+    if let Some(advice) = &report.advice {
+        return clean(advice);
+    }
     clean(&match &report.outcome {
         Outcome::Passed { .. } | Outcome::Unchanged { .. } => format!("oar -r {release} plan shows what comes next"),
         Outcome::Waiting { recheck, .. } => format!("oar -r {release} {task} again in {}", minutes(recheck.as_mins())),

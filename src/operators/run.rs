@@ -19,6 +19,7 @@ use crate::core::journal::{Level, RunLog};
 use crate::core::lock::Lock;
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::release::ZStream;
+use crate::domain::state::check::unknown_words;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
 use crate::domain::task::{Outcome, Task, TaskStatus};
@@ -48,6 +49,8 @@ pub struct TaskReport {
     pub log: String,
     /// More than a line can say; shown, never stored.
     pub details: Option<Details>,
+    /// What a person does next, where a look at the plan is not enough.
+    pub advice: Option<String>,
 }
 
 /// A report of its own that a task makes.
@@ -100,6 +103,7 @@ pub(super) struct Notes {
     pub(super) at_start: Vec<Operation>,
     pub(super) started: bool,
     pub(super) details: Option<Details>,
+    pub(super) advice: Option<String>,
 }
 
 /// Runs `request` for `release` and records its end, whatever the end is.
@@ -110,13 +114,19 @@ pub(super) struct Notes {
 pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) -> Result<TaskReport, TaskFailure> {
     let task = request.task();
     let early = |error| TaskFailure { release: release.clone(), task, done: Vec::new(), error };
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
+    if ctx.cancel.is_cancelled() {
+        return Err(early(TaskError::Cancelled));
+    }
     ctx.require(request.needs()).map_err(|error| early(error.into()))?;
     if let TaskRequest::CreateTestReport = request {
         return super::create_test_report::run(ctx, release).await.map_err(early);
     }
     let alone = alone(ctx, release, task).map_err(early)?;
     let mut run = Run::begin(ctx, release, task).await.map_err(early)?;
+    if let Some(word) = unknown_words(&run.state).into_iter().find(|word| word.task == task) {
+        return Err(early(TaskError::unknown_word(release, &word)));
+    }
     // A rehearsal writes the same bytes each time.
     if let Some(lock) = alone.as_ref().filter(|_| !matches!(ctx.clock, Clock::Virtual(_))) {
         run.machine = lock.name().to_owned();
@@ -146,18 +156,20 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
     let after = recorded.map_err(&failure)?;
+    let Notes { warnings, effects, details, advice, .. } = std::mem::take(&mut *run.notes());
     Ok(TaskReport {
         release: release.clone(),
         task,
         before,
         after,
         outcome,
-        warnings: run.warnings(),
-        effects: run.effects_so_far(),
+        warnings,
+        effects,
         started_at: run.started_at,
         ended_at: ctx.clock.now(),
         log: run.log.text(),
-        details: run.notes().details.take(),
+        details,
+        advice,
     })
 }
 
@@ -244,6 +256,11 @@ impl<'a> Run<'a> {
     /// Shows a report beside the outcome; it is not stored.
     pub fn show(&self, details: Details) {
         self.notes().details = Some(details);
+    }
+
+    /// Says what a person does next, in place of the usual look at the plan.
+    pub fn advise(&self, advice: impl Into<String>) {
+        self.notes().advice = Some(advice.into());
     }
 
     /// Build data of the release, fetched once per run.
@@ -370,10 +387,6 @@ impl<'a> Run<'a> {
     /// Tells an outside effect that was done through [`Run::effects`].
     pub fn tell_effect(&self, what: impl Into<String>) {
         self.notes().effects.push(what.into());
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        self.notes().warnings.clone()
     }
 
     fn effects_so_far(&self) -> Vec<String> {

@@ -39,8 +39,10 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<StatusView, TaskErro
 pub struct TaskLine {
     /// The task.
     pub task: Task,
-    /// Its stored status.
+    /// Its stored status; a word that nobody knows counts as In Progress.
     pub status: TaskStatus,
+    /// The status as it stands in the file.
+    pub word: String,
     /// When that began or was known, as stored.
     pub at: String,
     /// Page or name of the job, while it matters.
@@ -100,10 +102,13 @@ impl StatusView {
 }
 
 fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
-    let status = entry.as_ref().and_then(|entry| entry.status.known()).unwrap_or(TaskStatus::NotStarted);
-    let Some(entry) = entry else { return TaskLine { task, status, at: String::new(), job: None, why: None } };
+    let Some(entry) = entry else {
+        let status = TaskStatus::NotStarted;
+        return TaskLine { task, status, word: status.to_string(), at: String::new(), job: None, why: None };
+    };
+    let (status, word) = (entry.status.known().unwrap_or(TaskStatus::InProgress), entry.status.as_str().to_owned());
     let open = status != TaskStatus::Pass;
     let job = entry.job_ref.filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
     let why = entry.reason.filter(|_| open);
-    TaskLine { task, status, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
+    TaskLine { task, status, word, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
 }

@@ -45,7 +45,7 @@ pub async fn will(ctx: &Context, release: &ZStream, by_hand: &ByHand) -> Result<
 ///
 /// A Pass would change without override, a Fail would become Pass without reason, no state file.
 pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<String, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     let ByHand { task, status, reason, may_change_pass } = by_hand;
     let (state, is_current) = match ctx.statebox.load(release).await {
         Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, true),
@@ -56,7 +56,9 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<St
         },
     };
     let before = state.status(task);
-    if before == status && is_current {
+    // A word that nobody knows counts as In Progress, and is replaced all the same.
+    let is_known = state.task(task).is_none_or(|entry| entry.status.known().is_some());
+    if before == status && is_current && is_known {
         return Ok(format!("{task} is {status} already; nothing to do"));
     }
     if before == TaskStatus::Fail && status == TaskStatus::Pass && reason.is_none() {

@@ -1,7 +1,7 @@
 //! G and H rows: all threads come together, the final approval, and shipping.
 
 use super::draft::{ASYNC, Draft, Gate, Next, Standing};
-use super::input::{Input, MrState, PageState, RecordState};
+use super::input::{Input, MrState, OpenIssue, PageState, RecordState};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::RETRIES_SOURCE;
@@ -30,6 +30,43 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     Next::Halt
 }
 
+/// What is known of the approval before its turn: what will hold it back, and that it is late.
+pub(super) fn ahead(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    if draft.passed(APPROVAL) || input.given_up.is_some() {
+        return;
+    }
+    let said = |draft: &Draft<'_>, kind| draft.messages().iter().any(|message| message.kind == kind);
+    let open = input.issues.blockers.get(&APPROVAL).into_iter().flatten();
+    if !said(draft, Kind::ApprovalBlocked) {
+        for issue in open {
+            let text = format!("later: the approval is held back by a blocker: {}", first_line(&issue.text));
+            draft.say(Message::new(Kind::ApprovalHeldLater, text).task(APPROVAL).step(lifted_by(input, issue)));
+        }
+    }
+    if let Some(due) = input.release_date.filter(|due| *due < input.today)
+        && !said(draft, Kind::LateApproval)
+    {
+        let days = due.until(input.today).map_or(0, |span| span.get_days());
+        let ago = if days == 1 { "yesterday".to_owned() } else { format!("{days} days ago") };
+        let text = format!("the release date ({due}) has passed, {ago}; the approval is open");
+        draft.say(Message::new(Kind::DatePassed, text));
+    }
+}
+
+/// How a blocker goes: the check that reported it takes it back itself.
+fn lifted_by(input: &Input, issue: &OpenIssue) -> String {
+    let release = &input.release;
+    match issue.source.as_deref().and_then(|source| source.parse::<Task>().ok()) {
+        Some(check) => format!("when it is solved: oar -r {release} {check}, which resolves the blocker"),
+        None => format!("then: oar -r {release} issue resolve {:?} --resolution TEXT", issue.id),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
 /// G1–G3: push, consistency, stage testing and the gate, then the signature.
 fn all_threads(draft: &mut Draft<'_>) -> Next {
     let failed: Vec<Task> = ASYNC.into_iter().filter(|task| draft.standing(*task) == Standing::Failed).collect();
@@ -45,7 +82,9 @@ fn all_threads(draft: &mut Draft<'_>) -> Next {
         open.push(Task::AnalyzePromotedBuild);
     }
     if !open.is_empty() {
-        draft.say(Message::new(Kind::SyncWaiting, format!("image-signed-check waits for {}", names(&open))));
+        let signed = draft.passed(Task::ImageSignedCheck);
+        let waiting = if signed { "the approval" } else { Task::ImageSignedCheck.name() };
+        draft.say(Message::new(Kind::SyncWaiting, format!("{waiting} waits for {}", names(&open))));
         return Next::Halt;
     }
     match eval(draft, Task::ImageSignedCheck, Needs::Met) {
@@ -66,12 +105,12 @@ fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
     let open = draft.input.issues.blockers.get(&APPROVAL).into_iter().flatten();
     let mut open = open.filter(|issue| !(retry && issue.source.as_deref() == Some(RETRIES_SOURCE)));
     let Some(issue) = open.next() else { return Next::Go };
-    let text = format!("the approval is held back by a blocker: {}", issue.text.lines().next().unwrap_or_default());
-    let resolve = format!("oar -r {} issue resolve {:?} --resolution TEXT", draft.input.release, issue.id);
+    let text = format!("the approval is held back by a blocker: {}", first_line(&issue.text));
+    let lifted = lifted_by(draft.input, issue);
     let message = Message::new(Kind::ApprovalBlocked, text)
         .task(APPROVAL)
         .step("solve what the issue says")
-        .step(format!("then: {resolve}"))
+        .step(lifted)
         .occasion(&issue.id);
     draft.say(message);
     draft.stands(APPROVAL, Standing::Blocked);
@@ -271,6 +310,12 @@ fn shipping(draft: &mut Draft<'_>) -> Next {
         }
         None => {
             let at = draft.in_minutes(5);
+            if let Some(lacks) = draft.input.credentials_missing.get(&APPROVAL) {
+                let text = format!("approved; whether it is shipped cannot be found out: {lacks}");
+                let message = Message::new(Kind::CredentialMissing, text).task(APPROVAL);
+                draft.say(message.step("provide it, then run plan again"));
+                return Next::Halt;
+            }
             let text = "approved; whether it is shipped could not be found out";
             draft.say(Message::new(Kind::ApprovedNotShipped, text).since(approved_at).recheck(at));
         }

@@ -256,7 +256,8 @@ impl<'a> Draft<'a> {
             .filter(|task| self.status(**task) == TaskStatus::NotStarted && !acted.contains(task))
             .copied()
             .collect();
-        let passed = tracked.iter().filter(|task| self.passed(**task)).copied().collect();
+        // What is stored: a Pass that this plan is about to record stands among its actions.
+        let passed = tracked.iter().filter(|task| self.input.status(**task) == TaskStatus::Pass).copied().collect();
         self.notify();
         Plan { phase, actions: self.actions, messages: self.messages, overall, verdict, passed, running, next }
     }

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::messages::recheck_after;
 use super::old_fail::FailCause;
 use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval::{self, Shipped};
 use crate::domain::ids::AdvisoryId;
 use crate::domain::stage::StagePolicy;
+use crate::domain::state::check::UnknownWord;
 use crate::domain::task::{ClosedGate, Flow, JobRef, StageRelease, Task, TaskStatus, Which};
 
 /// Everything the plan depends on.
@@ -83,6 +85,8 @@ pub struct Input {
     pub notified: BTreeSet<String>,
     /// How people closed a blocker when they gave the release up.
     pub given_up: Option<String>,
+    /// Tasks whose stored status is a word that nobody knows.
+    pub unknown_words: Vec<UnknownWord>,
 }
 
 /// After how long each kind of wait is worth a person's look.
@@ -131,9 +135,20 @@ pub enum StateSource {
     None,
     /// It could not be read; nothing may be assumed.
     Unavailable {
+        /// What could not be read.
+        what: Unread,
         /// Why not.
         why: String,
     },
+}
+
+/// What a plan cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// The state file.
+    State,
+    /// Build data.
+    BuildData,
 }
 
 /// What is stored about one task, and what the caller remembers of its last run.
@@ -157,6 +172,8 @@ pub struct TaskFacts {
     pub attempts: usize,
     /// Automatic retries so far.
     pub retries_used: u32,
+    /// When the running task was looked at last, as its stored log tells.
+    pub last_look: Option<Timestamp>,
     /// Not before this time: the wait before a retry, or the recheck hint of the last run.
     pub not_before: Option<Timestamp>,
     /// What the last run was refused by, when it was. Without `not_before` the task is not tried again
@@ -178,6 +195,7 @@ impl Default for TaskFacts {
             failed_now: false,
             attempts: 0,
             retries_used: 0,
+            last_look: None,
             not_before: None,
             blocked_by: None,
             waiting_on: None,
@@ -385,12 +403,26 @@ impl Input {
             credentials_missing: BTreeMap::new(),
             notified: BTreeSet::new(),
             given_up: None,
+            unknown_words: Vec::new(),
         }
     }
 
     /// Stored status of `task`.
     pub fn status(&self, task: Task) -> TaskStatus {
         self.tasks.get(&task).map_or(TaskStatus::NotStarted, |facts| facts.status)
+    }
+
+    /// Lets every running task rest until its next look is due, counted from the last one that is stored.
+    ///
+    /// For those who only want to know; a look that comes early does no harm.
+    pub fn rest_until_due(&mut self) {
+        for (task, facts) in &mut self.tasks {
+            let running = facts.status == TaskStatus::InProgress && facts.not_before.is_none();
+            // Files of old hold local times that look like later ones.
+            if let Some(last) = facts.last_look.filter(|last| running && *last <= self.now) {
+                facts.not_before = last.checked_add(recheck_after(*task)).ok();
+            }
+        }
     }
 
     /// The first unresolved blocker of `task`.

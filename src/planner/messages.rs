@@ -61,12 +61,18 @@ kinds! {
         MrAlreadyMerged,
         /// The release has no candidate build.
         CandidateMissing,
+        /// A blocker will hold back the approval once everything else is done.
+        ApprovalHeldLater,
+        /// The release date has passed.
+        DatePassed,
         /// The release is approved and shipped.
         Completed,
     }
     Wait {
         /// The state file cannot be read.
         StateUnavailable,
+        /// Build data cannot be read.
+        BuildDataUnavailable,
         /// The test record of the candidate is not finished.
         CandidateWaiting,
         /// A test record cannot be read.
@@ -105,6 +111,8 @@ kinds! {
         TaskWaiting,
     }
     Action {
+        /// A status in the state file is a word that nobody knows.
+        StatusUnknown,
         /// People gave the release up.
         GivenUp,
         /// Nobody is named as owner.

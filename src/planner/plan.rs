@@ -179,6 +179,7 @@ pub fn plan(input: &Input) -> Plan {
     walk(&mut draft);
     if matches!(input.source, StateSource::StateBox) && !draft.done {
         tasks::check_running(&mut draft);
+        approval::ahead(&mut draft);
         stall::rows(&mut draft);
     }
     draft.finish()

@@ -1,8 +1,8 @@
 //! A rows: is there a state to work with, and anything that stops the whole release?
 
 use super::approval::shipped_message;
-use super::draft::{Draft, Next};
-use super::input::{MrState, StateSource};
+use super::draft::{Draft, Next, Standing};
+use super::input::{MrState, StateSource, Unread};
 use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
@@ -18,10 +18,17 @@ const DROPPED_SOURCE: &str = "advisory-dropped";
 /// Walks the A rows.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let input = draft.input;
-    if let StateSource::Unavailable { why } = &input.source {
-        let text = format!("the state of {} cannot be read: {why}", input.release);
+    if let StateSource::Unavailable { what, why } = &input.source {
+        let (kind, what) = match what {
+            Unread::State => (Kind::StateUnavailable, "the state"),
+            Unread::BuildData => (Kind::BuildDataUnavailable, "the build data"),
+        };
+        let text = format!("{what} of {} cannot be read: {why}", input.release);
         let at = draft.in_minutes(5);
-        draft.say(Message::new(Kind::StateUnavailable, text).recheck(at));
+        draft.say(Message::new(kind, text).recheck(at));
+        return Next::Halt;
+    }
+    if unknown_words(draft) {
         return Next::Halt;
     }
     if draft.passed(Task::ChangeAdvisoryStatus) && input.shipped.as_ref().is_some_and(|report| report.shipped) {
@@ -45,6 +52,25 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         .or(stopped_by_world(draft))
         .or(general_blockers(draft))
         .unwrap_or(Next::Go)
+}
+
+/// Says which words of the state file nobody knows. One of them may be a Fail that stops the release, so
+/// nothing starts; jobs of the other tasks are still watched.
+fn unknown_words(draft: &mut Draft<'_>) -> bool {
+    let input = draft.input;
+    for word in &input.unknown_words {
+        let status = word.meant.map_or_else(|| "STATUS".to_owned(), |meant| format!("'{meant}'"));
+        let (release, task) = (&input.release, word.task);
+        let text = format!("the state file cannot be understood, {word}; nothing is started");
+        let message = Message::new(Kind::StatusUnknown, text)
+            .task(task)
+            .step("correct the line in the state file")
+            .step(format!("or: oar -r {release} update-task-status {task} {status} --reason TEXT"))
+            .occasion(&word.word);
+        draft.say(message);
+        draft.stands(task, Standing::Blocked);
+    }
+    !input.unknown_words.is_empty()
 }
 
 fn unusable(draft: &Draft<'_>) -> Option<Message> {
@@ -163,6 +189,7 @@ mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
     use crate::domain::approval::Shipped;
+    use crate::domain::state::check::UnknownWord;
     use crate::planner::given::{actions, fresh, issue, job, kinds, pass, promoted, ready_to_approve, set};
     use crate::planner::input::Input;
     use crate::planner::plan::{Verdict, plan};
@@ -177,9 +204,39 @@ mod tests {
     #[test]
     fn a_state_that_cannot_be_read_is_never_assumed() {
         let mut input = promoted();
-        input.source = StateSource::Unavailable { why: "github timed out".into() };
+        input.source = StateSource::Unavailable { what: Unread::State, why: "github timed out".into() };
         assert_eq!(actions(&input), []);
         assert!(matches!(plan(&input).verdict, Verdict::Waiting { .. }));
+        assert_eq!(plan(&input).messages[0].text, "the state of 4.20.17 cannot be read: github timed out");
+    }
+
+    #[test]
+    fn build_data_that_cannot_be_read_is_named_as_such() {
+        let mut input = promoted();
+        input.source = StateSource::Unavailable { what: Unread::BuildData, why: "build_data timed out".into() };
+        assert_eq!(actions(&input), []);
+        assert_eq!(plan(&input).messages[0].text, "the build data of 4.20.17 cannot be read: build_data timed out");
+    }
+
+    #[test]
+    fn a_status_that_nobody_knows_stops_every_trigger_and_names_line_and_meaning() {
+        let mut input = promoted();
+        set(&mut input, Task::StageTesting, TaskStatus::InProgress).job_ref = Some(job());
+        set(&mut input, Task::ImageConsistencyCheck, TaskStatus::InProgress).job_ref = Some(job());
+        input.unknown_words = vec![UnknownWord {
+            task: Task::StageTesting,
+            line: 23,
+            word: "fail".into(),
+            meant: Some(TaskStatus::Fail),
+        }];
+        assert_eq!(actions(&input), [Action::Check(Task::ImageConsistencyCheck, job())]);
+        let found = plan(&input);
+        assert_eq!(found.recheck_at(), None);
+        assert_eq!(
+            found.messages[0].text,
+            "the state file cannot be understood, line 23: stage-testing has the status \"fail\", which is none of Not \
+             Started, In Progress, Pass, Fail; did you mean Fail?; nothing is started"
+        );
     }
 
     #[test]

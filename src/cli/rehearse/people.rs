@@ -224,7 +224,7 @@ impl People {
             },
             // The task or the build that is meant has a message of its own; the rest is said, not asked.
             Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
-            Kind::GivenUp | Kind::ErrataFlow => None,
+            Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown => None,
             Kind::Initialised
             | Kind::TaskStarted
             | Kind::AsyncStarted
@@ -237,8 +237,11 @@ impl People {
             | Kind::ApprovalRetried
             | Kind::MrAlreadyMerged
             | Kind::CandidateMissing
+            | Kind::ApprovalHeldLater
+            | Kind::DatePassed
             | Kind::Completed
             | Kind::StateUnavailable
+            | Kind::BuildDataUnavailable
             | Kind::CandidateWaiting
             | Kind::RecordUnknown
             | Kind::PromotionUnknown

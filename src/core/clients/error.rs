@@ -46,6 +46,8 @@ pub enum Fault {
     Status(u16),
     /// The answer is not what the service documents.
     Unreadable(String),
+    /// A web page (login, proxy, maintenance) stands in the place of the answer; the text says of what.
+    WebPage(&'static str),
     /// Status 200, but the service says no in its body.
     Refused(String),
     /// The service knows no job of this name.
@@ -84,6 +86,7 @@ impl fmt::Display for Fault {
             Self::Kerberos(why) => why.fmt(f),
             Self::Status(code) => write!(f, "answered HTTP {code}"),
             Self::Unreadable(why) => write!(f, "gave an answer we cannot read: {why}"),
+            Self::WebPage(of) => write!(f, "gave an answer we cannot read: a web page instead of {of}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::UnknownJob(job) => write!(f, "knows no job {job}"),
             Self::HostNotAllowed(host) => write!(f, "is at {host}, which is not an allowed host"),
@@ -133,7 +136,7 @@ impl ClientError {
             Fault::Status(_) | Fault::Refused(_) => ErrorClass::InvalidInput,
             Fault::Unauthorized(_) => ErrorClass::Auth,
             Fault::Kerberos(why) => why.class(),
-            Fault::Unreadable(_) => ErrorClass::Corrupt,
+            Fault::Unreadable(_) | Fault::WebPage(_) => ErrorClass::Corrupt,
             Fault::HostNotAllowed(_) | Fault::BadUrl(_) => ErrorClass::Config,
             Fault::Cancelled => ErrorClass::Internal,
         }
@@ -148,7 +151,11 @@ impl ClientError {
     pub fn is_outage(&self) -> bool {
         matches!(
             self.fault,
-            Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::Status(408 | 500 | 502..=504)
+            Fault::TimedOut
+                | Fault::Unreachable
+                | Fault::Broken
+                | Fault::WebPage(_)
+                | Fault::Status(408 | 500 | 502..=504)
         )
     }
 
@@ -160,7 +167,7 @@ impl ClientError {
     /// May a write have happened although we got no good answer?
     pub fn may_have_happened(&self) -> bool {
         match &self.fault {
-            Fault::TimedOut | Fault::Broken | Fault::Unreadable(_) | Fault::Cancelled => true,
+            Fault::TimedOut | Fault::Broken | Fault::Unreadable(_) | Fault::WebPage(_) | Fault::Cancelled => true,
             Fault::Status(code) => *code >= 500 || *code == 408,
             Fault::Kerberos(why) => why.may_have_happened(),
             Fault::Unreachable
@@ -200,7 +207,7 @@ impl ClientError {
                     self.service
                 )
             }
-            Fault::Unreadable(_) => format!(
+            Fault::Unreadable(_) | Fault::WebPage(_) => format!(
                 "open {} in a browser: a login or maintenance page looks like this; then run it again",
                 self.service
             ),

@@ -1,6 +1,6 @@
 //! Signatures mirror: plain files, no credential. A folder is spelled `sha256=…`, not `sha256:…`.
 
-use super::error::ClientError;
+use super::error::{ClientError, Fault};
 use super::http::ServiceHttp;
 use crate::domain::ids::Digest;
 
@@ -31,7 +31,7 @@ impl Signatures {
             return Ok(false);
         }
         if answer.is_web_page() {
-            return Err(ClientError::unreadable(self.http.service(), OP, "a web page instead of a signature"));
+            return Err(ClientError::new(self.http.service(), OP, Fault::WebPage("a signature")));
         }
         Ok(true)
     }

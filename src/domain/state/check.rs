@@ -2,10 +2,15 @@
 //!
 //! Only what the typed view relies on is refused. A stranger's task, status or key is no error.
 
+use std::fmt;
+
+use jiff::Timestamp;
+
 use super::document::{Kind, Map, Node, Scalar};
 use super::entries::StoredStatus;
 use super::error::StateError;
-use super::view::State;
+use super::view::{State, source};
+use crate::domain::dates;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
 
@@ -65,9 +70,103 @@ pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
     Ok((document, release))
 }
 
+/// A status of a task of ours that is none of the four words, so that nobody can tell what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownWord {
+    /// The task.
+    pub task: Task,
+    /// Line in the file; 0 when it cannot be told.
+    pub line: usize,
+    /// What stands there.
+    pub word: String,
+    /// What was probably meant.
+    pub meant: Option<TaskStatus>,
+}
+
+impl fmt::Display for UnknownWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, line, word, meant } = self;
+        write!(f, "line {line}: {task} has the status {word:?}, which is none of ")?;
+        let all = TaskStatus::ALL.map(|status| status.as_str().to_owned());
+        f.write_str(&all.join(", "))?;
+        meant.map_or(Ok(()), |meant| write!(f, "; did you mean {meant}?"))
+    }
+}
+
+/// Tasks of ours whose status is a word that nobody knows. Nothing may be decided while there is one: a
+/// mistyped Fail must not become a Pass.
+pub fn unknown_words(state: &State) -> Vec<UnknownWord> {
+    let entries = state.document.get("tasks").and_then(Node::as_list).unwrap_or_default();
+    let word = |node: &Node| {
+        let map = node.as_map()?;
+        let task = source(map, "name")?.parse().ok()?;
+        let word = source(map, "status")?.to_owned();
+        if word.parse::<TaskStatus>().is_ok() {
+            return None;
+        }
+        Some(UnknownWord { task, line: line_of(map, "status"), meant: meant(&word), word })
+    };
+    let mut found: Vec<UnknownWord> = Vec::new();
+    for word in entries.iter().filter_map(word) {
+        // The first entry of a task counts.
+        if found.iter().all(|known| known.task != word.task) {
+            found.push(word);
+        }
+    }
+    found
+}
+
+/// The status that a misspelled word probably means.
+fn meant(word: &str) -> Option<TaskStatus> {
+    let plain: String = word.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    let begins = |with: &[&str]| with.iter().any(|start| plain.starts_with(start));
+    match () {
+        () if begins(&["fail", "err", "red"]) => Some(TaskStatus::Fail),
+        () if begins(&["pass", "ok", "done", "success", "green"]) => Some(TaskStatus::Pass),
+        () if begins(&["inprog", "prog", "run"]) => Some(TaskStatus::InProgress),
+        () if begins(&["not", "todo", "unstart"]) => Some(TaskStatus::NotStarted),
+        () => None,
+    }
+}
+
+fn line_of(map: &Map, key: &str) -> usize {
+    map.get(key).map_or(0, Node::line)
+}
+
+/// Texts that stand where a moment or a day has to stand.
+fn unreadable_times(state: &State) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut moment = |map: &Map, whose: &str, key: &str| {
+        if let Some(text) = source(map, key).filter(|text| text.parse::<Timestamp>().is_err()) {
+            let line = line_of(map, key);
+            found.push(format!("line {line}: {key}{whose} is {text:?}; write it like 2026-03-25T06:00:00Z"));
+        }
+    };
+    for key in ["created_at", "updated_at"] {
+        moment(&state.document, "", key);
+    }
+    let entries = |part: &str| state.document.get(part).and_then(Node::as_list).unwrap_or_default();
+    for map in entries("tasks").iter().filter_map(Node::as_map) {
+        let whose = format!(" of {}", source(map, "name").unwrap_or_default());
+        moment(map, &whose, "started_at");
+        moment(map, &whose, "completed_at");
+    }
+    for map in entries("issues").iter().filter_map(Node::as_map) {
+        moment(map, " of an issue", "reported_at");
+        moment(map, " of an issue", "resolved_at");
+    }
+    let metadata = state.document.get("metadata").and_then(Node::as_map);
+    let date = metadata.and_then(|map| Some((source(map, "release_date")?, line_of(map, "release_date"))));
+    if let Some((text, line)) = date.filter(|(text, _)| dates::release_date(text).is_none()) {
+        found.push(format!("line {line}: release_date is {text:?}; write it like 2026-Mar-25 or 2026-03-25"));
+    }
+    found
+}
+
 /// What is unusual about a readable state; nothing of it is repaired by itself.
 pub fn oddities(state: &State) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found: Vec<String> = unknown_words(state).iter().map(ToString::to_string).collect();
+    found.extend(unreadable_times(state));
     for part in ["metadata", "tasks", "issues"] {
         if !state.has(part) {
             found.push(format!("{part} is missing; the end of the file may have been cut off"));
@@ -83,6 +182,8 @@ pub fn oddities(state: &State) -> Vec<String> {
             found.push(format!("{name} stands twice; the first entry counts"));
         }
         match &entry.status {
+            // Those of our own tasks are told with their line.
+            StoredStatus::Other(_) if entry.task().is_some() => {}
             StoredStatus::Other(status) => found.push(format!("{name} has the unknown status {status:?}; it is kept")),
             StoredStatus::Known(TaskStatus::InProgress) if entry.completed_at.is_some() => {
                 found.push(format!("{name} is In Progress and has completed_at"));

@@ -1,7 +1,9 @@
 //! Issues that a check reports and takes back, one open issue per source.
 
+use crate::domain::dates::stamp;
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, IssueEdit, Operation};
+use crate::domain::state::{issue_id, text as state_text};
 use crate::domain::task::{ClosedGate, Task};
 use crate::operators::run::Run;
 
@@ -16,13 +18,15 @@ pub fn report(run: &Run<'_>, source: &str, text: &str, blocker: bool, related: &
             search: issue.id,
             edit: IssueEdit { text: Some(text), blocker: Some(blocker), ..IssueEdit::default() },
         },
-        None => Operation::AddIssue(AddIssue {
-            text,
-            blocker,
-            related: related.to_vec(),
-            source: Some(source.to_owned()),
-            at: run.ctx.clock.now(),
-        }),
+        None => {
+            let at = run.ctx.clock.now();
+            if blocker && !run.ctx.options.dry_run {
+                let id = issue_id::of(run.release, &state_text::issue(&text), &stamp(at));
+                run.tell_effect(format!("report blocker {id}"));
+            }
+            let related = related.to_vec();
+            Operation::AddIssue(AddIssue { text, blocker, related, source: Some(source.to_owned()), at })
+        }
     });
 }
 

@@ -1,6 +1,7 @@
 //! The kernels that advisories ship, and whether their tags forbid it.
 
 use super::advisories::Advisory;
+use crate::core::clients::error::ClientError;
 use crate::core::error::ErrorClass;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::kernel::{Nvr, forbids_shipping, may_hold_rhcos, rhcos_builds};
@@ -56,7 +57,7 @@ async fn of_build(run: &Run<'_>, advisory: AdvisoryId, build: &str) -> Result<Op
         Ok(Some(kernels)) => kernels,
         Ok(None) => return unknown(format!("brew has no metadata of {nvr}")),
         // It is there and says nothing that can be used: asking again would not help.
-        Err(error) if error.class() == ErrorClass::Corrupt => return unknown(error.to_string()),
+        Err(error) if says_nothing(&error) => return unknown(error.to_string()),
         Err(error) => return Err(error.into()),
     };
     if kernels.is_empty() {
@@ -66,7 +67,7 @@ async fn of_build(run: &Run<'_>, advisory: AdvisoryId, build: &str) -> Result<Op
         let tags = match run.ctx.koji().tags(&kernel).await {
             Ok(Some(tags)) => tags,
             Ok(None) => return unknown(format!("the brew hub does not know {kernel}")),
-            Err(error) if error.class() == ErrorClass::Corrupt => return unknown(error.to_string()),
+            Err(error) if says_nothing(&error) => return unknown(error.to_string()),
             Err(error) => return Err(error.into()),
         };
         if forbids_shipping(tags.iter().map(String::as_str)) {
@@ -75,4 +76,9 @@ async fn of_build(run: &Run<'_>, advisory: AdvisoryId, build: &str) -> Result<Op
         run.info(format!("{kernel} of {nvr} carries no stop-ship tag"));
     }
     Ok(None)
+}
+
+/// An answer of the service itself that cannot be used. A login page in its place is an outage instead.
+fn says_nothing(error: &ClientError) -> bool {
+    error.class() == ErrorClass::Corrupt && !error.is_outage()
 }

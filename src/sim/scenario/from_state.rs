@@ -4,6 +4,7 @@ use super::{
     IndexMap, JobRef, Misfortunes, Past, PastTask, Progress, ReleasePlan, Scenario, SignedDuration, Task, TaskStatus,
     Timestamp, ZStream, dates, plan_for,
 };
+use crate::sim::journal::PLACEHOLDER;
 
 /// What a state file says, as plain values.
 #[derive(Debug, Clone)]
@@ -70,10 +71,14 @@ impl Scenario {
     }
 }
 
-/// Project path and number of a merge request URL, whatever its host.
+/// Project path and number of a merge request URL, whatever its host. A simulated world of before served its
+/// GitLab below a folder, which is no part of the project.
 fn merge_request(url: &str) -> Option<(String, u64)> {
+    let simulated = url.strip_prefix(PLACEHOLDER).is_some();
     let url = url::Url::parse(url).ok()?;
-    let (project, rest) = url.path().trim_matches('/').split_once("/-/merge_requests/")?;
+    let path = url.path().trim_matches('/');
+    let path = path.strip_prefix("gitlab/").filter(|_| simulated).unwrap_or(path);
+    let (project, rest) = path.split_once("/-/merge_requests/")?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     Some((project.to_owned(), digits.parse().ok()?))
 }
@@ -135,6 +140,8 @@ mod tests {
         let plan = Scenario::from_state(file(Vec::new())).plan;
         assert_eq!((plan.shipment_project.as_str(), plan.shipment_iid), ("a/b/shipment", 301));
         assert_eq!(merge_request("https://git.example.com/a/b"), None);
+        let of_a_simulator = format!("{PLACEHOLDER}/gitlab/a/b/shipment/-/merge_requests/301");
+        assert_eq!(merge_request(&of_a_simulator), Some(("a/b/shipment".to_owned(), 301)));
     }
 
     /// The real state files, when they are here; one world each, run for ten days.

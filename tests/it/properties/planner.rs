@@ -12,7 +12,7 @@ use oar::domain::stage::StagePolicy;
 use oar::domain::task::{ClosedGate, Flow, JobRef, JobSystem, StageRelease, Task, TaskStatus, Which};
 use oar::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
-    StateSource, TaskFacts,
+    StateSource, TaskFacts, Unread,
 };
 use oar::planner::messages::Severity;
 use oar::planner::old_fail::FailCause;
@@ -79,6 +79,7 @@ fn facts() -> impl Strategy<Value = TaskFacts> {
                 failed_now,
                 attempts: 0,
                 retries_used,
+                last_look: None,
                 not_before,
                 blocked_by,
                 waiting_on: None,
@@ -199,7 +200,7 @@ prop_compose! {
         retry in prop::option::weighted(0.1, task()),
         source in prop_oneof![
             9 => Just(StateSource::StateBox),
-            1 => select(vec![StateSource::None, StateSource::Unavailable { why: "timed out".into() }]),
+            1 => select(vec![StateSource::None, StateSource::Unavailable { what: Unread::State, why: "timed out".into() }]),
         ],
         (owner, candidate, overlap, kerberos) in (prop::bool::weighted(0.9), prop::bool::weighted(0.9), any::<bool>(), prop::bool::weighted(0.05)),
         due in prop::option::weighted(0.9, 20_i8..30),

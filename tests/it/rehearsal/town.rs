@@ -1,11 +1,14 @@
 //! A simulated world with one release, and `oar` standing in it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use oar::cli::outside::{Outside, Stream};
-use oar::core::clock::VirtualClock;
+use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
+use oar::core::config::settings::Settings;
+use oar::core::config::sources::Flags;
+use oar::core::context::{Context, Options};
 use oar::domain::release::ZStream;
 use oar::domain::state::operation::{Applied, Operation, SetTask};
 use oar::domain::state::view::State;
@@ -209,6 +212,13 @@ impl Town {
             }
         }
         if new.is_empty() { "nothing".to_owned() } else { new.join("\n") }
+    }
+
+    /// What the program would work with here, for stories that say more than a command line can.
+    pub(crate) fn context(&self) -> Context {
+        let settings = Arc::new(Settings::load(&self.env, &Flags::default()).expect("settings"));
+        let (clock, cancel) = (Clock::Virtual(self.clock.clone()), CancellationToken::new());
+        Context::new(settings, clock, cancel, "story".to_owned(), Options::default()).expect("a context")
     }
 
     async fn run(&self, args: Vec<String>, env: Env) -> String {

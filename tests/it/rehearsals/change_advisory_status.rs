@@ -33,7 +33,7 @@ async fn the_approval_needs_every_other_task() {
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, image-consistency-check has to pass first (it is Not Started)
       next: finish image-consistency-check first, then: oar -r 4.20.17 change-advisory-status
-    exit 3
+    exit 4
     ");
     assert_eq!(town.new_writes(), "nothing");
 

@@ -94,6 +94,7 @@ async fn a_tracker_that_jira_hides_is_named_with_what_to_do() {
     assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
     error: check-cve-tracker-bug of 4.20.17 could not be carried out
       why:  elliott cannot fetch OCPBUGS-1 from Jira
+      done: report blocker 8f99de46
       next: ask ART to take the issue out of the assembly, or to make it readable for the account of JIRA_TOKEN
     exit 2
     ");

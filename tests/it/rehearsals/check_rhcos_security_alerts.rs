@@ -33,8 +33,9 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
 
     assert_snapshot!(town.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: checked: advisory 170172 has 1 blocking security alert(s); they hold back the final approval
+      did:  report blocker 4787dbf7
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 plan shows what comes next
+      next: mail product security about advisory 170172 and its alerts; when they are solved: oar -r 4.20.17 check-rhcos-security-alerts
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
@@ -46,6 +47,19 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
     • unverified-cve (Contact Product Security.)
     Please mail product security with the advisory and these details.
     ");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn every_plan_tells_what_will_hold_back_the_approval_and_what_lifts_it() {
+    let town = alerted().await;
+    town.oar("check-rhcos-security-alerts").await;
+
+    let told = town.oar("plan").await;
+    assert!(told.contains("later: the approval is held back by a blocker: RHCOS advisory 170172"), "{told}");
+    assert!(told.contains("oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker"), "{told}");
+    assert!(!told.contains("issue resolve"), "{told}");
 
     town.finish();
 }

@@ -40,7 +40,7 @@ async fn an_approval_that_would_not_begin_asks_nobody() {
     let town = promoted().await;
 
     let told = town.oar("change-advisory-status").await;
-    assert!(told.contains("blocked") && told.ends_with("exit 3"), "{told}");
+    assert!(told.contains("has to pass first") && told.ends_with("exit 4"), "{told}");
 
     town.finish();
 }

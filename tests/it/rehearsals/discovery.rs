@@ -15,7 +15,10 @@ async fn a_release_without_state_file_is_listed_for_initialisation() {
 async fn an_open_release_is_listed_with_its_date_and_leaves_after_its_approval() {
     let town = reported().await;
     let told = town.oar("active-releases").await;
-    assert!(told.contains("2026-06-10") && told.contains("0/10 done  (the final approval is open)"), "{told}");
+    assert!(
+        told.contains("2026-06-10") && told.contains("0/10 done  (10 tasks are open, the final approval among them)"),
+        "{told}"
+    );
     let json = town.oar("--json active-releases").await;
     assert!(json.contains(r#""why": "approval-open""#) && json.contains(r#""tasks": 10"#), "{json}");
 

@@ -63,3 +63,20 @@ async fn a_brew_hub_that_is_down_is_neither_a_pass_nor_a_blocker() {
 
     town.finish();
 }
+
+#[tokio::test]
+async fn a_login_page_in_place_of_a_kernel_is_an_outage_and_no_blocker() {
+    let town = ready_to_approve().await;
+    town.new_writes();
+    for service in ["koji", "brew_download"] {
+        town.answers_a_login_page(service);
+        let told = town.oar("--yes change-advisory-status").await;
+        assert!(told.contains("a web page instead of") && told.ends_with("exit 7"), "{service}: {told}");
+        town.repair();
+    }
+    assert!(!town.new_writes().contains("approve"));
+    town.expect_task(TASK, TaskStatus::NotStarted);
+    assert!(town.state().issues().is_empty(), "{}", town.file());
+
+    town.finish();
+}

@@ -17,6 +17,7 @@ mod issues;
 mod kernel;
 mod notifications;
 mod people;
+mod plan;
 mod push_to_cdn_staging;
 mod rehearse;
 mod stage_testing;

@@ -113,6 +113,7 @@ async fn a_failed_push_job_is_pushed_again_a_few_times_and_then_fails() {
     }
     assert_snapshot!(told, @"
     push-to-cdn-staging Fail: push jobs failed: 170171 cdn_stage FAILED
+      did:  report blocker 99f973f2
       next: look into it; then: oar -r 4.20.17 drive --retry push-to-cdn-staging, or waive it with a reason
     exit 5
     ");
@@ -161,6 +162,7 @@ async fn an_advisory_that_art_dropped_with_builds_needs_a_person() {
 
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, advisories dropped although they hold builds: 170171
+      did:  report blocker 0ca40b96
       next: ask ART why an advisory with builds was dropped, then: oar -r 4.20.17 push-to-cdn-staging
     exit 4
     ");
@@ -194,7 +196,7 @@ async fn nothing_is_pushed_before_trackers_and_alerts_were_checked() {
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, check-cve-tracker-bug has to pass first (it is Not Started)
       next: finish check-cve-tracker-bug first, then: oar -r 4.20.17 push-to-cdn-staging
-    exit 3
+    exit 4
     ");
     town.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);
     let told = town.oar("push-to-cdn-staging").await;

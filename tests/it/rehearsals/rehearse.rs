@@ -48,16 +48,16 @@ async fn a_push_that_fails_once_is_repeated_and_the_release_is_approved() {
 
 #[tokio::test]
 async fn a_blocking_alert_holds_back_nothing_but_the_approval() {
-    assert_snapshot!(rehearse(&["--scenario", "blocking-alert"]).await.end(), @r#"
+    assert_snapshot!(rehearse(&["--scenario", "blocking-alert"]).await.end(), @"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
     person:  the approval is held back by a blocker: RHCOS advisory 170172 has blocking security alerts: unverified-cve (Contact Product Security.). Mail product security with the advisory number and these details; run check-rhcos-security-alerts again when they are solved
              -> solve what the issue says
-             -> then: oar -r 4.20.17 issue resolve "4787dbf7" --resolution TEXT
+             -> when it is solved: oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker
     next:    change-advisory-status
     REHEARSAL of 4.20.17: a person is needed, overall Green, 28 h 57 min of virtual time
     exit 4
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -114,6 +114,16 @@ async fn a_rejected_candidate_needs_a_decision() {
 async fn a_scenario_that_nobody_knows_is_told_with_those_there_are() {
     let rehearsed = rehearse(&["--scenario", "no-such-world"]).await;
     assert!(rehearsed.exit == 2 && rehearsed.told.contains("portal-never-opens"), "{}", rehearsed.told);
+}
+
+#[tokio::test]
+async fn a_state_file_of_a_simulated_world_goes_on_in_another() {
+    let first = rehearse(&["--small", "--scenario", "blocking-alert"]).await;
+    let file = first.keep.path().join("4.20.17.yaml").display().to_string();
+
+    let second = rehearse(&["--small", "--from", &file]).await;
+    assert!(second.exit == 4 && !second.told.contains("404"), "{}", second.told);
+    assert!(second.end().contains("person:  the approval is held back by a blocker"), "{}", second.end());
 }
 
 /// Real state files of one minor, when they are here.

@@ -37,12 +37,12 @@ async fn tasks_jobs_waits_and_the_next_step_are_on_one_screen() {
             https://sim.example.com/jenkins/queue/item/26570/
       image-signed-check          Not Started
       change-advisory-status      Not Started
-    wait    image-consistency-check: waiting for the image-consistency job
-            (triggered) (since 2026-06-03T06:00:00Z, look again at
+    wait    image-consistency-check is running: the image-consistency job
+            (triggered) (since 2026-06-03T06:00:15Z, look again at
             2026-06-03T06:15:15Z)
-    wait    stage-testing: waiting for the stage pipeline (queued) (since
+    wait    stage-testing is running: the stage pipeline (queued) (since
             2026-06-03T06:00:15Z, look again at 2026-06-03T06:15:15Z)
-    next    oar -r 4.20.17 drive (image-consistency-check, stage-testing)
+    next    nothing before 2026-06-03T06:15:15Z; then: oar -r 4.20.17 drive
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");

@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::core::cache::DiskCache;
-use crate::core::clients::error::{ClientError, shown};
+use crate::core::clients::error::{ClientError, Fault, shown};
 use crate::core::clients::service::Service;
 
 /// How much of a refused answer is looked at; less of it is shown.
@@ -42,18 +42,18 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`Fault::Unreadable`] with what stands there instead; a web page is named as such.
+    /// [`Fault::Unreadable`] with what stands there instead, [`Fault::WebPage`] for a web page.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         serde_json::from_slice(&self.body).map_err(|cause| {
-            let why = if self.body.is_empty() {
-                "an empty body instead of JSON".to_owned()
+            let fault = if self.body.is_empty() {
+                Fault::Unreadable("an empty body instead of JSON".to_owned())
             } else if self.is_web_page() {
-                "a web page instead of JSON".to_owned()
+                Fault::WebPage("JSON")
             } else {
-                format!("not the documented JSON ({cause})")
+                Fault::Unreadable(format!("not the documented JSON ({cause})"))
             };
             let excerpt = excerpt(&self.body);
-            ClientError { excerpt, ..ClientError::unreadable(self.service, self.op, why) }
+            ClientError { excerpt, ..ClientError::new(self.service, self.op, fault) }
         })
     }
 
@@ -61,14 +61,14 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`Fault::Unreadable`] for a web page, an empty body or bytes that are not UTF-8.
+    /// [`Fault::WebPage`]; [`Fault::Unreadable`] for an empty body or bytes that are not UTF-8.
     pub fn plain_text(&self) -> Result<&str, ClientError> {
         let refuse = |why: &str| ClientError::unreadable(self.service, self.op, why);
         if self.body.is_empty() {
             return Err(refuse("an empty body"));
         }
         if self.is_web_page() {
-            return Err(refuse("a web page instead of the file"));
+            return Err(ClientError::new(self.service, self.op, Fault::WebPage("the file")));
         }
         std::str::from_utf8(&self.body).map_err(|_| refuse("not UTF-8"))
     }
@@ -77,10 +77,10 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`Fault::Unreadable`] for a web page: a write may or may not have happened.
+    /// [`Fault::WebPage`]: a write may or may not have happened.
     pub fn done(&self) -> Result<(), ClientError> {
         if self.is_web_page() {
-            return Err(ClientError::unreadable(self.service, self.op, "a web page instead of a confirmation"));
+            return Err(ClientError::new(self.service, self.op, Fault::WebPage("a confirmation")));
         }
         Ok(())
     }

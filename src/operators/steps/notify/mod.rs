@@ -8,4 +8,4 @@ mod send;
 mod words;
 
 pub use news::News;
-pub use send::{PlanMessage, after, of_plan, state_file_created};
+pub use send::{PlanMessage, after, of_plan, plan_keys, state_file_created};

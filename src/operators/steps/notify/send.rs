@@ -1,5 +1,7 @@
 //! Messages on their way: who is called, where they go, and that each goes once.
 
+use std::collections::BTreeSet;
+
 use super::news;
 use super::words::{foreign, log_pieces, pieces};
 use crate::core::clients::slack::Slack;
@@ -96,16 +98,31 @@ pub struct PlanMessage<'a> {
     pub owner: Option<&'a str>,
 }
 
-/// Tells a message of a plan to the owner, in the channel of the leads and in the thread that asked.
-pub async fn of_plan(ctx: &Context, release: &ZStream, message: PlanMessage<'_>, key: &str) {
+/// Keys of the messages of plans that were told from this machine and are not told again.
+pub fn plan_keys(ctx: &Context, release: &ZStream) -> BTreeSet<String> {
+    let Ok(ledger) = Ledger::open(&ctx.home, &release.to_string()) else { return BTreeSet::new() };
+    let place = match (&ctx.settings.slack.channel, &ctx.settings.slack.thread) {
+        // Whoever asks from a thread is told there, too.
+        (Some(channel), Some(thread)) => format!("slack/{channel}/{thread}/plan/"),
+        _ => "slack/plan/".to_owned(),
+    };
+    let first = |key: String| Some(key.strip_prefix(&place)?.strip_suffix("/0")?.to_owned());
+    ledger.tried().into_iter().filter_map(first).collect()
+}
+
+/// Tells a message of a plan to the owner, in the channel of the leads and in the thread that asked. What went
+/// wrong with that comes back in words.
+pub async fn of_plan(ctx: &Context, release: &ZStream, message: PlanMessage<'_>, key: &str) -> Vec<String> {
+    if ctx.options.no_notify {
+        return vec!["nobody was told on Slack: --no-notify".to_owned()];
+    }
+
     let steps: String = message.steps.iter().map(|step| format!("\n• {}", foreign(step))).collect();
     let links: String = message.links.iter().map(|link| format!("\n{}", foreign(link))).collect();
     let text = format!("{} {}{steps}{links}", bold(release), foreign(message.text));
     let mention = message.owner.map_or(Mention::Lead, |mail| Mention::Person(mail.to_owned()));
     let post = Post { mention, thread: Thread::Same, ..Post::lead(format!("plan/{key}"), text) };
-    for warning in alone(ctx, release, &post).await {
-        tracing::warn!("{warning}");
-    }
+    alone(ctx, release, &post).await
 }
 
 async fn alone(ctx: &Context, release: &ZStream, post: &Post) -> Vec<String> {
