@@ -119,10 +119,11 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
                 }
             }
             Err(trouble) => {
-                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &trouble.next);
+                let next = trouble.next.replace("FILE", &path.display().to_string());
+                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &next);
                 row["usable"] = false.into();
                 row["why"] = clean(&trouble.why).into();
-                row["next"] = clean(&trouble.next).into();
+                row["next"] = clean(&next).into();
                 if form == Form::Json && shows {
                     said.out.push_str(&format!("{row}\n"));
                 }

@@ -39,7 +39,10 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
                 "{} ships through advisories alone, which change-advisory-status does not know yet",
                 run.release
             ),
-            next: "approve it by hand, then: update-task-status change-advisory-status Pass --reason TEXT".to_owned(),
+            next: format!(
+                "approve it by hand, then: oar -r {} update-task-status change-advisory-status Pass --reason TEXT",
+                run.release
+            ),
         });
     }
     if let Some(by) = closed(run, flow, ignore_release_date) {
