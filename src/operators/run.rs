@@ -128,6 +128,9 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
     let after = recorded.map_err(&failure)?;
+    // Not inside the report: there the guard of the one would still be held when the other is asked for.
+    let details = run.notes().details.take();
+    let would = run.notes().would.take();
     Ok(TaskReport {
         release: release.clone(),
         task,
@@ -139,8 +142,8 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         started_at: run.started_at,
         ended_at: ctx.clock.now(),
         log: run.log.text(),
-        details: run.notes().details.take(),
-        would: run.notes().would.take(),
+        details,
+        would,
         left: left(task, &run.state),
     })
 }
