@@ -31,7 +31,7 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
 
 fn standing(release: &ZStream, plan: &Plan) -> String {
     match plan.verdict {
-        Verdict::Done => "done: approved, nothing is left to do".to_owned(),
+        Verdict::Done => "done: approved".to_owned(),
         Verdict::Waiting { recheck_at } => format!("waiting, look again at {}", stamp(recheck_at)),
         Verdict::NeedsPerson => "a person is needed".to_owned(),
         Verdict::Failed => "failed".to_owned(),

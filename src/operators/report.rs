@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::run::TaskReport;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
-use crate::domain::task::{Left, Outcome, TaskStatus};
+use crate::domain::task::{Left, Outcome, Task, TaskStatus};
 
 /// One line: task, status, and what it means.
 pub fn line(report: &TaskReport) -> String {
@@ -115,8 +115,9 @@ pub fn next(report: &TaskReport) -> String {
         Outcome::Waiting { recheck, .. } => {
             let again = format!("in {}: oar -r {release} {task}", minutes(recheck.as_mins()));
             match report.left {
+                // The approval needs all others, this one too.
+                Left::Run(Task::ChangeAdvisoryStatus) | Left::Failed(_) | Left::Nothing => again,
                 Left::Run(other) => format!("{again}\nmeanwhile: oar -r {release} {other}"),
-                Left::Failed(_) | Left::Nothing => again,
             }
         }
         Outcome::Blocked { by } => format!("{}\nthen: oar -r {release} {task}", by.step(release)),
