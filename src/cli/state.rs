@@ -352,6 +352,10 @@ mod tests {
                 "line 2: release is a decimal number (4.99), but must be text",
             ),
             (GOOD.replace("issues: []", "tasks: []"), "line 13: the key \"tasks\" stands twice in one mapping"),
+            (
+                GOOD.replace("release: 4", "<<<<<<< HEAD\nrelease: 4"),
+                "line 2: a merge conflict begins here (<<<<<<<): keep one side and remove the markers",
+            ),
             (GOOD.replace("  status", "\tstatus"), "line 9: a tab where YAML allows only spaces"),
             (GOOD.replace("4.99.1", "4.99.2"), "the file says release 4.99.2, but 4.99.1 was asked for"),
             (GOOD.replace("'1.0'", "'2.0'"), "schema_version is \"2.0\"; this program works on 1.x"),
