@@ -19,6 +19,9 @@ use crate::domain::task::{Task, TaskStatus};
 /// Other names of the executable, and the command each of them stands for.
 pub const NAMES: [(&str, &str); 3] = [("oarctl", "ctl"), ("job", "job"), ("jobctl", "jobctl")];
 
+/// Above the options that every command takes.
+pub const GLOBAL: &str = "Global options";
+
 /// Ships OpenShift z-stream releases
 ///
 /// Every task can be run alone; `drive` moves a release as far as it can go and says what it waits for;
@@ -30,31 +33,31 @@ pub const NAMES: [(&str, &str); 3] = [("oarctl", "ctl"), ("job", "job"), ("jobct
 )]
 pub struct Cli {
     /// The release: 4.20.17, 4.21.0-rc.1
-    #[arg(short, long, global = true, value_name = "RELEASE")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "RELEASE")]
     pub release: Option<ZStream>,
     /// Print JSON instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Post no messages
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_notify: bool,
     /// Change nothing, neither outside nor in the state
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub dry_run: bool,
     /// Answer every question with yes
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub yes: bool,
     /// When to colour the output
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// Keep the state in this folder or Git repository instead of GitHub
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Settings file (TOML) instead of the user's own
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// More log on stderr: -v steps, -vv calls
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// What to do
     #[command(subcommand)]
@@ -167,7 +170,7 @@ pub enum Command {
         all: bool,
     },
     /// Show what is next and why, without doing anything
-    Plan(DriveArgs),
+    Plan(PlanArgs),
     /// Move the release as far as it can go
     Drive(DriveArgs),
     /// Set the status of a task by hand, within the rules
@@ -175,7 +178,7 @@ pub enum Command {
         /// The task
         #[arg(value_name = "TASK")]
         task: Task,
-        /// Not Started, In Progress, Pass or Fail
+        /// "Not Started", "In Progress", Pass or Fail
         #[arg(value_name = "STATUS")]
         status: TaskStatus,
         /// Why; recorded in the state
@@ -230,7 +233,41 @@ pub enum Command {
 
 /// The command line with all its help texts.
 pub fn command() -> clap::Command {
-    examples::with_examples(Cli::command())
+    let mut root = examples::with_examples(Cli::command());
+    let senseless: Vec<clap::Arg> = root
+        .get_arguments()
+        .filter(|arg| ["no_notify", "dry_run", "yes"].contains(&arg.get_id().as_str()))
+        .map(|arg| arg.clone().hide(true))
+        .collect();
+    for name in READERS {
+        root = root.mut_subcommand(name, |command| command.args(senseless.clone()));
+    }
+    root
+}
+
+/// Commands that change nothing and ask nothing: they take the options against that, and do not offer them.
+const READERS: [&str; 7] = ["status", "plan", "is-shipped", "metadata", "active-releases", "completions", "man"];
+
+/// The command that `words` name as far as they name one, as it is typed: `oar issue add`.
+pub fn named_by(words: &[String]) -> String {
+    let root = command();
+    let (mut place, mut name) = (&root, "oar".to_owned());
+    let mut takes_value = false;
+    for word in words.iter().skip(1) {
+        if std::mem::take(&mut takes_value) {
+            continue;
+        }
+        let option = word.trim_start_matches('-');
+        let known = root.get_arguments().chain(place.get_arguments());
+        takes_value = word.starts_with('-')
+            && known.filter(|arg| arg.get_action().takes_values()).any(|arg| {
+                arg.get_long() == Some(option) || arg.get_short().is_some_and(|short| option == short.to_string())
+            });
+        if let Some(sub) = place.find_subcommand(word).filter(|_| !word.starts_with('-')) {
+            (place, name) = (sub, format!("{name} {}", sub.get_name()));
+        }
+    }
+    name
 }
 
 /// Commands for cron and controllers.
@@ -273,6 +310,17 @@ pub enum Decision {
     Accept,
     /// Do not ship it
     Reject,
+}
+
+/// What a plan takes into account.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Mail address of the owner whom the drive would get
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// Plan with an approval earlier than one day before the release date
+    #[arg(long)]
+    pub ignore_release_date: bool,
 }
 
 /// How to drive.
@@ -335,4 +383,31 @@ pub enum IssueCommand {
 pub fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
     rate.ok_or_else(|| "it takes a number from 0 to 1, such as 0.05".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_that_an_error_names_is_that_of_the_command() {
+        let of = |line: &str| named_by(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(of("oar -r 4.20.17 update-task-status stage-test Pass"), "oar update-task-status");
+        assert_eq!(of("oar issue --release plan add --task x"), "oar issue add");
+        assert_eq!(of("oar nonsense"), "oar");
+        assert_eq!(of("oar rehearse --scenario drive"), "oar rehearse");
+    }
+
+    #[test]
+    fn options_of_every_command_stand_under_a_heading_of_their_own() {
+        let mut root = command();
+        root.build();
+        let plan = root.find_subcommand_mut("plan").unwrap().render_help().to_string();
+        let (own, global) = plan.split_once("Global options:").unwrap();
+        assert!(own.contains("--ignore-release-date") && !own.contains("--json"), "{plan}");
+        assert!(global.contains("--json") && global.contains("--release"), "{plan}");
+        for senseless in ["--watch", "--once", "--retry", "--decide", "--no-notify", "--dry-run", "--yes"] {
+            assert!(!plan.contains(senseless), "{senseless}: {plan}");
+        }
+    }
 }

@@ -61,11 +61,14 @@ fn is_yes(answer: &str) -> bool {
 
 /// The command line that was given, with the word that is missing.
 fn again(args: &[String]) -> String {
+    format!("{} --yes", without(args, ""))
+}
+
+/// The command line that was given without `word`, as a shell takes it.
+pub(super) fn without(args: &[String], word: &str) -> String {
     let name = args.first().and_then(|path| path.rsplit('/').next()).unwrap_or("oar");
-    let mut words = vec![name.to_owned()];
-    words.extend(args.iter().skip(1).map(|arg| quoted(arg)));
-    words.push("--yes".to_owned());
-    words.join(" ")
+    let rest = args.iter().skip(1).filter(|arg| *arg != word).map(|arg| quoted(arg));
+    std::iter::once(name.to_owned()).chain(rest).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(arg: &str) -> String {
@@ -85,6 +88,12 @@ mod tests {
         for no in ["", "\n", "n", "no", "yy", "yes please"] {
             assert!(!is_yes(no), "{no:?}");
         }
+    }
+
+    #[test]
+    fn a_dry_run_ends_with_the_command_that_does_it() {
+        let args = ["oar", "-r", "4.20.17", "--dry-run", "take-ownership", "-e", "lead@example.com"];
+        assert_eq!(without(&args.map(str::to_owned), "--dry-run"), "oar -r 4.20.17 take-ownership -e lead@example.com");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::args::DriveArgs;
+use super::args::{DriveArgs, PlanArgs};
 use super::exit::Exit;
 use super::oar::Call;
 use super::render::Told;
@@ -18,9 +18,10 @@ use crate::planner::messages::{Kind, Severity};
 use crate::planner::plan::{Plan, Verdict};
 
 /// Shows what is next and why. Writes nothing.
-pub(super) async fn plan(call: &Call, args: DriveArgs) -> Result<Exit, Told> {
+pub(super) async fn plan(call: &Call, args: PlanArgs) -> Result<Exit, Told> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let wishes = wishes(args)?;
+    let PlanArgs { email, ignore_release_date } = args;
+    let wishes = Wishes { email, ignore_release_date, ..Wishes::default() };
     let plan = drive::look(&ctx, &release, &wishes).await;
     let plan = plan.map_err(|error| call.told_task(&format!("{release} could not be planned"), error))?;
     call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));

@@ -101,8 +101,23 @@ async fn until_signal(outside: Outside) -> Exit {
     }
 }
 
-/// Runs one command line.
+/// Runs one command line. A result that could not be written is told, whatever else there was to tell.
 pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
+    let (out, err) = (outside.out.clone(), outside.err.clone());
+    let exit = answer(outside, cancel).await;
+    let Some(error) = out.trouble() else { return exit };
+    let mut told = Told::new(
+        "the result cannot be written",
+        error,
+        "make room where standard output goes, then run it again; it looks before it acts".to_owned(),
+        ErrorClass::Internal,
+    );
+    told.done.push(format!("the command itself ended with exit code {}", exit.code()));
+    err.line(told.text());
+    if exit == Exit::Done { told.exit } else { exit }
+}
+
+async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
     let words = with_own_name(&outside.args);
     if let Some(said) = complete::asked(&words, &outside.env) {
         outside.out.raw(&said);
@@ -114,13 +129,14 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let color = if outside.out.style().color { clap::ColorChoice::Always } else { clap::ColorChoice::Never };
     // In two columns a screen reader meets half of a name and half of its meaning.
     let command = args::command().next_line_help(outside.out.style().accessible);
+    let own = own_name(&outside.args);
     let matches = match command.color(color).try_get_matches_from(&words) {
         Ok(matches) => matches,
-        Err(message) => return show_clap(&outside, early_json, &message),
+        Err(message) => return show_clap(&outside, early_json, &words, own, &message),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(message) => return show_clap(&outside, early_json, &message),
+        Err(message) => return show_clap(&outside, early_json, &words, own, &message),
     };
     let verbosity = match cli.verbose {
         0 => Verbosity::Quiet,
@@ -167,30 +183,56 @@ fn flag_of_color(words: &[String]) -> Color {
 
 /// `oarctl x` is `oar ctl x`: the executable's name is read before clap sees the words.
 fn with_own_name(args: &[String]) -> Vec<String> {
-    let name = args.first().map(|path| path.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
     let mut words = vec!["oar".to_owned()];
-    if let Some((_, command)) = NAMES.iter().find(|(known, _)| *known == name) {
-        words.push((*command).to_owned());
+    if let Some((_, command)) = own_name(args) {
+        words.push(command.to_owned());
     }
     words.extend(args.iter().skip(1).cloned());
     words
 }
 
-fn show_clap(outside: &Outside, json: bool, message: &clap::Error) -> Exit {
-    use clap::error::ErrorKind;
+/// The other name under which the program was called, and its command.
+fn own_name(args: &[String]) -> Option<(&'static str, &'static str)> {
+    let name = args.first()?.rsplit('/').next()?;
+    NAMES.into_iter().find(|(known, _)| *known == name)
+}
+
+/// Help of `oarctl` speaks of `oarctl`, not of the command that it stands for.
+fn as_called(text: String, own: Option<(&str, &str)>) -> String {
+    match own {
+        Some((name, command)) => text.replace(&format!("oar {command} "), &format!("{name} ")),
+        None => text,
+    }
+}
+
+fn show_clap(
+    outside: &Outside,
+    json: bool,
+    words: &[String],
+    own: Option<(&str, &str)>,
+    message: &clap::Error,
+) -> Exit {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
     let text = message.render();
+    let dressed = |color: bool| as_called(if color { text.ansi().to_string() } else { text.to_string() }, own);
     if matches!(message.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let text = if outside.out.style().color { text.ansi().to_string() } else { text.to_string() };
+        let text = dressed(outside.out.style().color);
         outside.out.raw(&format!("{}\n", text.trim_end()));
         return Exit::Done;
     }
     let nothing_asked = message.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if nothing_asked && !json {
-        let text = if outside.err.style().color { text.ansi().to_string() } else { text.to_string() };
+        let text = dressed(outside.err.style().color);
         outside.err.raw(&format!("{}\n", text.trim_end()));
         return Exit::Usage;
     }
-    let told = usage(&if nothing_asked { "a command is missing".to_owned() } else { text.to_string() });
+    let several = message.kind() == ErrorKind::UnknownArgument
+        && matches!(message.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'));
+    let text = if nothing_asked { "a command is missing".to_owned() } else { dressed(false) };
+    let mut told = usage(&text, &as_called(format!("{} --help", args::named_by(words)), own));
+    if several {
+        told.next = format!("put a value of several words in quotes, such as 'In Progress'\n{}", told.next);
+    }
     if json {
         outside.out.raw(&format!("{:#}\n", told.json()));
     }
@@ -199,13 +241,13 @@ fn show_clap(outside: &Outside, json: bool, message: &clap::Error) -> Exit {
 }
 
 /// A command line that makes no sense, in the form of every other error.
-fn usage(text: &str) -> Told {
+fn usage(text: &str, help: &str) -> Told {
     let text = text.trim_end().trim_start_matches("error: ");
     let (why, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     let hint = rest.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
     let usage = rest.lines().map(str::trim).find(|line| line.starts_with("Usage: "));
-    let help = "oar --help, or oar COMMAND --help, shows what is possible";
-    let next: Vec<&str> = hint.into_iter().chain(usage).chain([help]).collect();
+    let help = format!("{help} shows what is possible");
+    let next: Vec<&str> = hint.into_iter().chain(usage).chain([help.as_str()]).collect();
     Told {
         what: "the command line makes no sense".to_owned(),
         why: why.lines().map(|line| line.trim().to_owned()).collect(),

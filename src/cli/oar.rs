@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
 use super::config::ConfigCommand;
-use super::confirm::confirm;
+use super::confirm::{self, confirm};
 use super::exit::Exit;
 use super::logging::{LogClock, LogSink};
 use super::outside::Outside;
@@ -29,6 +29,7 @@ use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
+use crate::drive::report as plans;
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::{
@@ -82,11 +83,13 @@ pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: L
         options,
         statebox: OnceLock::new(),
     };
+    let makes_a_world = matches!(cli.command, Command::Sim(_) | Command::Rehearse(_));
     match dispatch(&call, cli.command).await {
         // Done is what is stored; what waits here for its store is on its way.
         Ok(Exit::Done) if call.statebox.get().is_some_and(StateBox::has_kept) => Exit::Waiting,
         Ok(exit) => exit,
-        Err(told) => call.tell(&told),
+        Err(told) if makes_a_world => call.tell(&told),
+        Err(told) => call.tell(&sim::or_world_is_gone(&call, told).await),
     }
 }
 
@@ -138,20 +141,23 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::IsShipped => {
             let (ctx, release) = (call.context()?, call.release()?);
             let view = is_shipped::of(&ctx, &release).await;
-            let view = view.map_err(|error| call.told_task(&format!("whether {release} is shipped"), error))?;
+            let view = view.map_err(|error| {
+                call.told_task(&format!("whether {release} is shipped could not be found out"), error)
+            })?;
             call.show(&report::clean(&view.text()), &view.json());
             Ok(if view.shipped.is_some() { Exit::Done } else { Exit::Unavailable })
         }
         Command::Metadata => {
             let (ctx, release) = (call.context()?, call.release()?);
             let view = metadata::of(&ctx, &release).await;
-            let view = view.map_err(|error| call.told_task(&format!("the metadata of {release}"), error))?;
+            let view =
+                view.map_err(|error| call.told_task(&format!("the metadata of {release} cannot be shown"), error))?;
             call.show(&report::clean(&view.text()), &view.json());
             Ok(Exit::Done)
         }
         Command::ActiveReleases { all } => {
             let listing = discovery::active(&call.context()?, all).await;
-            let listing = listing.map_err(|error| call.told_task("the active releases", error))?;
+            let listing = listing.map_err(|error| call.told_task("the active releases could not be listed", error))?;
             call.show(&report::clean(&listing.text()), &listing.json());
             Ok(Exit::Done)
         }
@@ -233,7 +239,12 @@ fn manual(call: &Call, dir: Option<&Path>) -> Result<Exit, Told> {
 async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
     let (release, ctx) = (call.release()?, call.context()?);
     let report = run::run_task(&ctx, &release, request).await.map_err(|failure| Told::failure(&failure))?;
-    call.show(&report::text(&report), &report::json(&report));
+    let next = match &report.would {
+        // Only the door knows the options that were given.
+        Some(_) => format!("to do it: {}", confirm::without(&call.outside.args, "--dry-run")),
+        None => report::next(&report),
+    };
+    call.show(&report::text_with(&report, &next), &report::json_with(&report, &next));
     Ok(Exit::of_outcome(&report.outcome))
 }
 
@@ -473,6 +484,10 @@ impl Call {
 
     /// Prints an error and gives its exit.
     pub fn tell(&self, told: &Told) -> Exit {
+        let mut told = told.clone();
+        if let Some(release) = &self.release {
+            told.next = plans::whole(release, &told.next);
+        }
         if self.json {
             self.outside.out.raw(&format!("{:#}\n", told.json()));
         }

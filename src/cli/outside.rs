@@ -1,7 +1,7 @@
 //! Everything the program gets from its surroundings, as one value: tests hand in their own.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::progress::Screen;
 use super::terminal::Style;
@@ -24,9 +24,11 @@ pub struct Outside {
     pub program: Option<String>,
 }
 
-/// A shared output stream. A closed pipe is not an error: nobody reads any more.
+/// A shared output stream. A closed pipe is not an error: nobody reads any more. Any other trouble is kept for
+/// the end of the call.
 #[derive(Clone)]
 pub struct Stream {
+    trouble: Arc<OnceLock<io::Error>>,
     writer: Arc<Mutex<dyn Write + Send>>,
     is_terminal: bool,
     style: Style,
@@ -46,7 +48,7 @@ impl Stream {
     }
 
     fn of(writer: Arc<Mutex<dyn Write + Send>>) -> Self {
-        Self { writer, is_terminal: false, style: Style::default(), screen: None }
+        Self { trouble: Arc::default(), writer, is_terminal: false, style: Style::default(), screen: None }
     }
 
     /// A stream whose content can be read back, for tests.
@@ -108,9 +110,19 @@ impl Stream {
     pub fn raw(&self, text: &str) {
         let _quiet = self.screen.as_ref().map(Screen::hush);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
         // Whoever closed the pipe has seen enough.
-        let _ = writer.write_all(text.as_bytes());
-        let _ = writer.flush();
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // The first one counts; the others follow from it.
+            let _ = self.trouble.set(error);
+        }
+    }
+
+    /// Why not everything could be written, if that is so.
+    pub fn trouble(&self) -> Option<&io::Error> {
+        self.trouble.get()
     }
 }
 
@@ -164,6 +176,7 @@ mod tests {
     fn a_reader_who_has_seen_enough_is_no_error() {
         let mut stream = Stream::new(Closed);
         stream.line("nobody reads this");
+        assert!(stream.trouble().is_none());
         assert!(stream.write_all(b"nor this").and_then(|()| stream.flush()).is_ok());
     }
 }

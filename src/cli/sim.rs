@@ -23,7 +23,7 @@ pub enum SimCommand {
     /// Serve a simulated world and print what to export to talk to it
     ///
     /// Time stands still unless oar waits or you advance it:
-    /// curl --json '{"advance_s":3600}' $OAR_SIM_URL/__sim/clock
+    /// oar sim advance 1h
     Serve {
         /// Port on this machine; 0 takes a free one
         #[arg(long, default_value_t = 8500)]
@@ -58,7 +58,7 @@ pub enum SimCommand {
     /// Let time pass in the world behind OAR_SIM_URL: 90m, 2h, 1d
     Advance {
         /// How long
-        #[arg(value_name = "DURATION")]
+        #[arg(value_name = "DURATION", value_parser = span)]
         by: jiff::Span,
     },
     /// Switch the rate limits of GitHub, Gangway and Slack in the world behind OAR_SIM_URL
@@ -74,6 +74,10 @@ pub enum SimCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+}
+
+fn span(text: &str) -> Result<jiff::Span, String> {
+    text.parse().map_err(|_| "write a number and a unit, such as 90m, 2h or 1d".to_owned())
 }
 
 /// Runs a simulator command.
@@ -184,6 +188,11 @@ pub(super) fn environment(
         env.push(("OAR_ELLIOTT_CMD".to_owned(), format!("{program} sim elliott")));
     }
     Ok(env)
+}
+
+/// `told`, or what is the matter when it came from a simulated world that is gone.
+pub(super) async fn or_world_is_gone(call: &Call, told: Told) -> Told {
+    hand::or_gone(call, told).await
 }
 
 /// Names for `--scenario`, with what happens in each.

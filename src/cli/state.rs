@@ -124,10 +124,11 @@ pub fn run(command: &StateCommand, form: Form) -> Said {
                 }
             }
             Err(trouble) => {
-                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &trouble.next);
+                let next = trouble.next.replace("FILE", &path.display().to_string());
+                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &next);
                 row["usable"] = false.into();
                 row["why"] = clean(&trouble.why).into();
-                row["next"] = clean(&trouble.next).into();
+                row["next"] = clean(&next).into();
                 if form == Form::Json && shows {
                     said.out.push_str(&format!("{row}\n"));
                 }
@@ -364,6 +365,10 @@ mod tests {
                 "line 2: release is a decimal number (4.99), but must be text",
             ),
             (GOOD.replace("issues: []", "tasks: []"), "line 13: the key \"tasks\" stands twice in one mapping"),
+            (
+                GOOD.replace("release: 4", "<<<<<<< HEAD\nrelease: 4"),
+                "line 2: a merge conflict begins here (<<<<<<<): keep one side and remove the markers",
+            ),
             (GOOD.replace("  status", "\tstatus"), "line 9: a tab where YAML allows only spaces"),
             (GOOD.replace("4.99.1", "4.99.2"), "the file says release 4.99.2, but 4.99.1 was asked for"),
             (GOOD.replace("'1.0'", "'2.0'"), "schema_version is \"2.0\"; this program works on 1.x"),

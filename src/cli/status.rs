@@ -58,7 +58,12 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
 }
 
 fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
-    let mut lines = vec![format!("{release}  {}", view.overall()), view.facts()];
+    let held = match view.open_issues().iter().filter(|issue| issue.blocker).count() {
+        0 => String::new(),
+        1 => ", held back by 1 blocker".to_owned(),
+        several => format!(", held back by {several} blockers"),
+    };
+    let mut lines = vec![format!("{release}  {}{held}", view.overall()), view.facts()];
     lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
     for line in view.tasks() {
         lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.word, line.at).trim_end().to_owned());
@@ -160,10 +165,16 @@ fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
 
 /// What to do now, the most urgent first.
 fn next(release: &ZStream, plan: &Plan) -> Vec<String> {
-    let steps: Vec<String> = persons(plan).flat_map(|message| message.steps.iter().take(3).cloned()).take(4).collect();
+    let steps: Vec<String> = persons(plan)
+        .flat_map(|message| message.steps.iter().take(3))
+        .take(4)
+        .map(|step| plans::whole(release, step))
+        .collect();
     let acts: Vec<_> = plan.actions.iter().filter_map(|action| action.task()).map(|task| task.name()).collect();
     match plan.verdict {
-        Verdict::Done => vec!["nothing: the release is approved and shipped".to_owned()],
+        Verdict::Done => {
+            vec!["nothing is left to do: the release is approved and on its way to the customers".to_owned()]
+        }
         Verdict::Continue if !acts.is_empty() => {
             let drive = format!("oar -r {release} drive  ({})", acts.join(", "));
             std::iter::once(drive).chain(steps).collect()

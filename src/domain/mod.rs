@@ -15,6 +15,7 @@ pub mod ids;
 pub mod job_trace;
 pub mod kernel;
 pub mod mask;
+pub mod nearest;
 pub mod outcome;
 pub mod pasted;
 pub mod pipeline;

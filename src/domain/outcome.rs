@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids::{AdvisoryId, JiraKey};
+use super::release::ZStream;
 use super::task::{JobRef, Task, TaskStatus, Which};
 
 /// What a run of a task found out. Every ending has a name; nobody reads text to learn one.
@@ -288,8 +289,8 @@ impl ClosedGate {
         }
     }
 
-    /// What a person does about it, as the beginning of a sentence.
-    pub fn step(&self) -> String {
+    /// What a person does about it for `release`, as the beginning of a sentence.
+    pub fn step(&self, release: &ZStream) -> String {
         match self {
             Self::Promotion { phase } if matches!(phase.as_str(), "Rejected" | "Failed") => {
                 "ask ART why the payload was not accepted".to_owned()
@@ -299,7 +300,7 @@ impl ClosedGate {
                 format!("look at stage stage-release-triggers in the pipeline of {mr} and work with ART")
             }
             Self::StageRelease { mr, .. } => format!("wait for the stage release of {mr} (look again in 15 min)"),
-            Self::Prerequisite { task, .. } => format!("finish {task} first"),
+            Self::Prerequisite { task, .. } => format!("finish it first: oar -r {release} {task}"),
             Self::Queue { .. } => "wait for the queue (look again in 10 min)".to_owned(),
             Self::AdvisoryState { .. } => "ask ART to move the advisories to QE".to_owned(),
             Self::AdvisoryDropped { .. } => "ask ART why an advisory with builds was dropped".to_owned(),
@@ -307,19 +308,21 @@ impl ClosedGate {
             Self::NoReleaseDate => "ask ART to put the release date into build data".to_owned(),
             Self::NotReady { .. } => "ask ART to complete the build data".to_owned(),
             Self::Decision { which, .. } => {
-                format!(
-                    "look at the failed jobs and decide (--decide accept|reject --reason TEXT) about the {which} build"
-                )
+                let task = which.task();
+                format!("look at the failed jobs and decide: oar -r {release} {task} --decide accept --reason TEXT")
             }
-            Self::Blocker { .. } => "resolve the blocker (oar issue resolve)".to_owned(),
+            Self::Blocker { .. } => {
+                format!("resolve the blocker: oar -r {release} issue resolve ID --resolution TEXT")
+            }
             Self::Missing { .. } => "provide it".to_owned(),
             Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
             Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
             Self::TestRecord { .. } => "wait for the test jobs (look again in 10 min)".to_owned(),
             Self::KernelUnknown { .. } => {
-                "look by hand whether the kernel carries the stop-ship tag; if not, resolve the blocker (oar issue \
-                 resolve) with what you saw"
-                    .to_owned()
+                format!(
+                    "look by hand whether the kernel carries the stop-ship tag; if not, resolve the blocker with what \
+                     you saw: oar -r {release} issue resolve ID --resolution TEXT"
+                )
             }
             Self::BadRecord { .. } => "ask the owner of the record to correct it".to_owned(),
         }

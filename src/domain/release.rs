@@ -140,12 +140,22 @@ impl FromStr for ZStream {
 
 /// A text that is not a release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a release: {why}; write X.Y.Z (4.20.17) or a candidate (4.21.0-rc.1, 5.0.0-ec.3)")]
+#[error(
+    "{text:?} is not a release: {why}; {}write X.Y.Z (4.20.17) or a candidate (4.21.0-rc.1, 5.0.0-ec.3)",
+    meant(text)
+)]
 pub struct NotARelease {
     /// What was given.
     pub text: String,
     /// Which rule it breaks.
     pub why: WhyNot,
+}
+
+/// The release inside a text with a letter or blanks too many.
+fn meant(text: &str) -> String {
+    let bare = text.trim().trim_start_matches(['v', 'V']);
+    let release = bare.parse::<ZStream>().ok().filter(|_| bare != text);
+    release.map(|release| format!("did you mean {release}? ")).unwrap_or_default()
 }
 
 /// The rule that a refused release text breaks.
@@ -209,6 +219,14 @@ mod tests {
         ] {
             assert!(text.parse::<ZStream>().is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_release_with_a_letter_too_many_is_recognised() {
+        let told = "v4.20.17".parse::<ZStream>().unwrap_err().to_string();
+        assert!(told.contains("did you mean 4.20.17? write X.Y.Z"), "{told}");
+        let told = "4.20".parse::<ZStream>().unwrap_err().to_string();
+        assert!(!told.contains("did you mean"), "{told}");
     }
 
     #[test]

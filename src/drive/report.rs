@@ -10,7 +10,7 @@ use crate::planner::plan::{Action, Plan, Verdict};
 
 /// A plan for people: what it waits for, what a person has to do, what comes next.
 pub fn text(release: &ZStream, plan: &Plan) -> String {
-    let mut lines = vec![format!("{release}  {:?}  {}", plan.overall, standing(plan))];
+    let mut lines = vec![format!("{release}  {:?}  {}", plan.overall, standing(release, plan))];
     if !plan.passed.is_empty() {
         lines.push(format!("passed:  {}", names(plan.passed.iter())));
     }
@@ -18,10 +18,10 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
         lines.push(format!("running: {task}{}", job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()));
     }
     for action in &plan.actions {
-        lines.push(format!("now:     {}", action_text(action)));
+        lines.push(format!("now:     {}", by_hand(release, action)));
     }
     for message in &plan.messages {
-        lines.extend(message_lines(message));
+        lines.extend(message_lines(release, message));
     }
     if !plan.next.is_empty() {
         lines.push(format!("next:    {}", names(plan.next.iter())));
@@ -29,13 +29,13 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
     lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn standing(plan: &Plan) -> String {
+fn standing(release: &ZStream, plan: &Plan) -> String {
     match plan.verdict {
         Verdict::Done => "done: approved".to_owned(),
         Verdict::Waiting { recheck_at } => format!("waiting, look again at {}", stamp(recheck_at)),
         Verdict::NeedsPerson => "a person is needed".to_owned(),
         Verdict::Failed => "failed".to_owned(),
-        Verdict::Continue => "there is something to do: oar drive".to_owned(),
+        Verdict::Continue => format!("there is something to do: oar -r {release} drive"),
     }
 }
 
@@ -43,7 +43,7 @@ fn names<'a>(tasks: impl Iterator<Item = &'a crate::domain::task::Task>) -> Stri
     tasks.map(|task| task.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn message_lines(message: &Message) -> Vec<String> {
+fn message_lines(release: &ZStream, message: &Message) -> Vec<String> {
     let head = match message.severity() {
         Severity::Info => "note:    ",
         Severity::Wait => "wait:    ",
@@ -52,9 +52,29 @@ fn message_lines(message: &Message) -> Vec<String> {
     };
     let again = message.recheck.map(|at| format!(" (look again at {})", stamp(at))).unwrap_or_default();
     let mut lines = vec![format!("{head}{}{again}", message.text)];
-    lines.extend(message.steps.iter().map(|step| format!("         -> {step}")));
+    lines.extend(message.steps.iter().map(|step| format!("         -> {}", whole(release, step))));
     lines.extend(message.links.iter().map(|link| format!("         {link}")));
     lines
+}
+
+/// A next step as it can be pasted: whoever worded it may not have known the release.
+pub fn whole(release: &ZStream, step: &str) -> String {
+    let step = step.replace("oar state check FILE", "oar -r RELEASE state check");
+    step.replace("oar -r RELEASE", &format!("oar -r {release}"))
+}
+
+/// The command that does what the drive would do, and what that is.
+fn by_hand(release: &ZStream, action: &Action) -> String {
+    let oar = format!("oar -r {release}");
+    let command = match action {
+        Action::Run(task) | Action::Check(task, _) => format!("{oar} {task}"),
+        Action::Analyze(which) | Action::Conclude { which, .. } => format!("{oar} {}", which.task()),
+        Action::ResolveIssue { issue, .. } => format!("{oar} issue resolve {issue} --resolution TEXT"),
+        Action::MarkFail { .. } | Action::ResetTask { .. } | Action::AddBlocker { .. } | Action::Notify { .. } => {
+            format!("{oar} drive")
+        }
+    };
+    if matches!(action, Action::Run(_)) { command } else { format!("{command}  ({})", action_text(action)) }
 }
 
 fn action_text(action: &Action) -> String {
@@ -92,4 +112,34 @@ pub fn json(release: &ZStream, plan: &Plan) -> Value {
         "running": plan.running.iter().map(|(task, job)| json!({ "task": task, "job": job })).collect::<Vec<_>>(),
         "next": plan.next,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::task::{Task, Which};
+
+    #[test]
+    fn every_action_names_the_command_that_does_it() {
+        let release: ZStream = "4.20.17".parse().unwrap();
+        let told = |action: Action| by_hand(&release, &action);
+        assert_eq!(told(Action::Run(Task::TakeOwnership)), "oar -r 4.20.17 take-ownership");
+        let judged = Action::Conclude { which: Which::Candidate, note: "accepted".to_owned() };
+        assert_eq!(told(judged), "oar -r 4.20.17 analyze-candidate-build  (judge the candidate build: accepted)");
+        let reset = Action::ResetTask { task: Task::StageTesting, note: "new build".to_owned() };
+        assert_eq!(told(reset), "oar -r 4.20.17 drive  (put stage-testing back: new build)");
+    }
+
+    #[test]
+    fn a_step_worded_without_the_release_gets_it() {
+        let release: ZStream = "4.20.17".parse().unwrap();
+        assert_eq!(
+            whole(&release, "take an id from: oar -r RELEASE issue list"),
+            "take an id from: oar -r 4.20.17 issue list"
+        );
+        assert_eq!(
+            whole(&release, "repair it, then: oar state check FILE"),
+            "repair it, then: oar -r 4.20.17 state check"
+        );
+    }
 }

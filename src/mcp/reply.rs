@@ -207,11 +207,12 @@ impl Reply {
             }
             Outcome::Blocked { by } => match by.opened_by() {
                 OpenedBy::Time => {
-                    reply =
-                        reply.with("waiting", wait(by.to_string(), None)).with("next", next(again, None, &by.step()));
+                    reply = reply
+                        .with("waiting", wait(by.to_string(), None))
+                        .with("next", next(again, None, &by.step(&report.release)));
                 }
                 OpenedBy::Person => {
-                    return Self::stopped(Code::Precondition, &by.to_string(), &by.step(), reply);
+                    return Self::stopped(Code::Precondition, &by.to_string(), &by.step(&report.release), reply);
                 }
             },
             Outcome::Failed { reason } => {

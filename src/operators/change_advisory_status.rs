@@ -40,7 +40,10 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
                 "{} ships through advisories alone, which change-advisory-status does not know yet",
                 run.release
             ),
-            next: "approve it by hand, then: update-task-status change-advisory-status Pass --reason TEXT".to_owned(),
+            next: format!(
+                "approve it by hand, then: oar -r {} update-task-status change-advisory-status Pass --reason TEXT",
+                run.release
+            ),
         });
     }
     if let Some(by) = closed(run, flow, ignore_release_date) {
@@ -161,7 +164,7 @@ pub struct Plan {
 ///
 /// As [`run`].
 pub async fn foresee(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Foreseen, TaskError> {
-    ctx.clock.refresh().await;
+    ctx.clock.refresh(&ctx.cancel).await;
     ctx.require(TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None }.needs())?;
     let loaded = ctx.statebox.load(release).await?;
     let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;

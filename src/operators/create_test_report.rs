@@ -1,14 +1,14 @@
 //! Creates the state file: exactly one, whoever starts at once.
 
 use super::error::TaskError;
-use super::run::TaskReport;
+use super::run::{self, TaskReport};
 use super::steps::notify;
 use crate::core::context::Context;
 use crate::domain::assembly::BuildData;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Metadata;
 use crate::domain::state::operation::Operation;
-use crate::domain::task::{Outcome, Task, TaskStatus, marker};
+use crate::domain::task::{Left, Outcome, Task, TaskStatus, marker};
 
 /// Creates the state file of `release` from build data; an existing one stays as it is.
 ///
@@ -31,10 +31,13 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
         log: marker(Task::CreateTestReport, after),
         details: None,
         advice: None,
+        would: None,
+        left: Left::Run(Task::TakeOwnership),
     };
-    if ctx.statebox.load(release).await?.is_some() {
+    if let Some(loaded) = ctx.statebox.load(release).await? {
         let why = format!("the state file exists: {path}");
-        return Ok(report(TaskStatus::Pass, TaskStatus::Pass, Outcome::Unchanged { why }, Vec::new(), Vec::new()));
+        let told = report(TaskStatus::Pass, TaskStatus::Pass, Outcome::Unchanged { why }, Vec::new(), Vec::new());
+        return Ok(TaskReport { left: run::left(Task::CreateTestReport, &loaded.state), ..told });
     }
     let text = ctx.build_data().releases(release.minor()).await?;
     let assembly = BuildData::parse(&text)?.resolve(release)?;
@@ -53,9 +56,10 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
     let mut warnings: Vec<String> = assembly.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(assembly.not_ready.iter().map(|missing| format!("build data: {} {}", missing.entry, missing.why)));
     if ctx.options.dry_run {
-        let why = format!("dry run: {path} would be created");
+        let would = format!("it would create {path}");
         let open = TaskStatus::NotStarted;
-        return Ok(report(open, open, Outcome::Unchanged { why }, warnings, Vec::new()));
+        let outcome = Outcome::Unchanged { why: format!("dry run: {would}") };
+        return Ok(TaskReport { would: Some(would), ..report(open, open, outcome, warnings, Vec::new()) });
     }
     let message = format!("Initialize StateBox for release {release}");
     let saved = ctx.statebox.apply(release, &[Operation::Create { metadata }], &message).await?;

@@ -160,8 +160,9 @@ async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
         return health(run, job).await;
     }
     Ok(unknown(format!(
-        "Prow has forgotten job {id} and nobody looked at its end: open its page, then store what came of it \
-         (update-task-status), or set the task to Not Started to run the job again"
+        "Prow has forgotten job {id} and nobody looked at its end: open its page, then store what came of it: \
+         oar -r {0} update-task-status {1} Pass --reason TEXT (Fail; 'Not Started' runs the job again)",
+        run.release, run.task
     )))
 }
 

@@ -143,19 +143,37 @@ async fn apply(
     if ctx.options.dry_run {
         return Ok(Some(said("dry run: nothing was stored")));
     }
-    let stored = match ctx.statebox.apply_or_keep(release, &[operation], message).await {
+    let stored = match ctx.statebox.apply_or_keep(release, std::slice::from_ref(&operation), message).await {
         Err(StoreError { fault: StoreFault::Rejected(Rejection::NoStateFile { .. }), .. }) => {
             return Err(TaskError::NoState { release: release.clone() });
         }
         stored => stored?,
     };
     Ok(match (&stored, stored.notice()) {
-        (Stored::Saved(saved), _) => saved.changed.then(|| listing(release, saved.state.issues())),
+        (Stored::Saved(saved), _) => saved.changed.then(|| {
+            let issues = saved.state.issues();
+            let text = touched(&issues, &operation);
+            Answer { text, ..listing(release, issues) }
+        }),
         (Stored::Kept { .. }, notice) => {
             let notice = notice.unwrap_or_default();
             Some(Answer { json: json!({ "ok": true, "stored": false, "summary": notice }), text: notice })
         }
     })
+}
+
+/// What was done to which issue.
+fn touched(issues: &[Issue], operation: &Operation) -> String {
+    let resolution = if let Operation::ResolveIssue { resolution, .. } = operation { Some(resolution) } else { None };
+    // The newest one with these words: an open one is not added twice.
+    let one = match resolution {
+        None => issues.iter().rfind(|issue| !issue.resolved),
+        Some(_) => issues.iter().filter(|issue| issue.resolved).max_by_key(|issue| issue.resolved_at.clone()),
+    };
+    let Some(issue) = one else { return "stored".to_owned() };
+    let kind = if issue.blocker { "blocker" } else { "note" };
+    let did = if resolution.is_some() { "resolved" } else { "reported" };
+    format!("{did} {kind} {} ({}): {}", issue.id, concerned(issue), issue.issue)
 }
 
 /// An issue for programs.

@@ -262,7 +262,11 @@ impl Pushes<'_> {
         }
         if waiting.is_empty() {
             findings::settle(self.run, SOURCE, "all pushes are complete");
-            return Outcome::Passed { summary: format!("all {} advisories are pushed to staging", stands.len()) };
+            let summary = match stands.len() {
+                1 => "the advisory is pushed to staging".to_owned(),
+                several => format!("{several} advisories are pushed to staging"),
+            };
+            return Outcome::Passed { summary };
         }
         if self.check_only && idle && self.run.state.status(self.run.task) != TaskStatus::InProgress {
             return Outcome::Unchanged { why: format!("{}; run it without --check-only to push", waiting.join(", ")) };

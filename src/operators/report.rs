@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 use super::run::TaskReport;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
-use crate::domain::task::Outcome;
+use crate::domain::task::{Left, Outcome, Task, TaskStatus};
 
 /// One line: task, status, and what it means.
 pub fn line(report: &TaskReport) -> String {
     let task = report.task;
+    if let Some(would) = &report.would {
+        return clean(&format!("{task} (dry run, nothing was changed): {would}"));
+    }
     clean(&match &report.outcome {
         Outcome::Passed { summary } => format!("{task} Pass: {summary}"),
         Outcome::Waiting { on, recheck, .. } => {
@@ -36,19 +39,29 @@ pub fn summary(report: &TaskReport) -> String {
 
 /// All of it for people.
 pub fn text(report: &TaskReport) -> String {
+    text_with(report, &next(report))
+}
+
+/// The same with another next step, for a door that knows more of it.
+pub fn text_with(report: &TaskReport, next: &str) -> String {
     let mut lines = vec![line(report)];
     if let Outcome::Waiting { job: Some(job), .. } = &report.outcome {
         lines.push(format!("  job:  {job}"));
     }
     lines.extend(report.effects.iter().map(|effect| format!("  did:  {effect}")));
     lines.extend(report.warnings.iter().map(|warning| format!("  note: {warning}")));
-    lines.push(format!("  next: {}", next(report)));
+    lines.push(format!("  next: {}", next.replace('\n', "\n        ")));
     lines.extend(report.details.iter().map(|details| format!("\n{}", details.text)));
     lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// All of it for programs.
 pub fn json(report: &TaskReport) -> Value {
+    json_with(report, &next(report))
+}
+
+/// The same with another next step, for a door that knows more of it.
+pub fn json_with(report: &TaskReport, next: &str) -> Value {
     let waiting = match &report.outcome {
         Outcome::Waiting { on, recheck, .. } => {
             json!({ "on": on.to_string(), "recheck_minutes": recheck.as_mins().max(1) })
@@ -69,7 +82,7 @@ pub fn json(report: &TaskReport) -> Value {
         "job": job,
         "effects": report.effects,
         "warnings": report.warnings,
-        "next": next(report),
+        "next": next,
         "details": report.details.as_ref().map(|details| &details.json),
         "started_at": stamp(report.started_at),
         "ended_at": stamp(report.ended_at),
@@ -89,17 +102,38 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
 /// What to do next, and when.
 pub fn next(report: &TaskReport) -> String {
     let (release, task) = (&report.release, report.task);
+    if report.would.is_some() {
+        return format!("to do it: oar -r {release} {task}");
+    }
     if let Some(advice) = &report.advice {
         return clean(advice);
     }
     clean(&match &report.outcome {
-        Outcome::Passed { .. } | Outcome::Unchanged { .. } => format!("oar -r {release} plan shows what comes next"),
-        Outcome::Waiting { recheck, .. } => format!("oar -r {release} {task} again in {}", minutes(recheck.as_mins())),
-        Outcome::Blocked { by } => format!("{}, then: oar -r {release} {task}", by.step()),
-        Outcome::Failed { .. } => {
-            format!("look into it; then: oar -r {release} drive --retry {task}, or waive it with a reason")
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } if report.after == TaskStatus::Fail => retry(report),
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } => match report.left {
+            Left::Run(following) => format!("oar -r {release} {following}"),
+            Left::Failed(failed) => format!("{failed} has failed: oar -r {release} status"),
+            Left::Nothing => format!("nothing: every task of {release} has passed"),
+        },
+        Outcome::Waiting { recheck, .. } => {
+            let again = format!("in {}: oar -r {release} {task}", minutes(recheck.as_mins()));
+            match report.left {
+                // The approval needs all others, this one too.
+                Left::Run(Task::ChangeAdvisoryStatus) | Left::Failed(_) | Left::Nothing => again,
+                Left::Run(other) => format!("{again}\nmeanwhile: oar -r {release} {other}"),
+            }
         }
+        Outcome::Blocked { by } => format!("{}\nthen: oar -r {release} {task}", by.step(release)),
+        Outcome::Failed { .. } => retry(report),
     })
+}
+
+fn retry(report: &TaskReport) -> String {
+    let (release, task) = (&report.release, report.task);
+    format!(
+        "look into it; when it is mended: oar -r {release} drive --retry {task}\n\
+         to accept it as it is: oar -r {release} update-task-status {task} Pass --reason TEXT"
+    )
 }
 
 /// An error and its causes, outermost first, each once.

@@ -22,7 +22,7 @@ use crate::domain::release::ZStream;
 use crate::domain::state::check::unknown_words;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
-use crate::domain::task::{Outcome, Task, TaskStatus};
+use crate::domain::task::{Flow, Left, Outcome, Task, TaskStatus};
 
 /// What one run found out, with what a door needs to show it.
 #[derive(Debug)]
@@ -51,6 +51,10 @@ pub struct TaskReport {
     pub details: Option<Details>,
     /// What a person does next, where a look at the plan is not enough.
     pub advice: Option<String>,
+    /// The first change that a dry run did not make.
+    pub would: Option<String>,
+    /// What is left beside this task, as known when the run began.
+    pub left: Left,
 }
 
 /// A report of its own that a task makes.
@@ -104,6 +108,7 @@ pub(super) struct Notes {
     pub(super) started: bool,
     pub(super) details: Option<Details>,
     pub(super) advice: Option<String>,
+    pub(super) would: Option<String>,
 }
 
 /// Runs `request` for `release` and records its end, whatever the end is.
@@ -156,7 +161,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
     let after = recorded.map_err(&failure)?;
-    let Notes { warnings, effects, details, advice, .. } = std::mem::take(&mut *run.notes());
+    let Notes { warnings, effects, details, advice, would, .. } = std::mem::take(&mut *run.notes());
     Ok(TaskReport {
         release: release.clone(),
         task,
@@ -170,7 +175,15 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         log: run.log.text(),
         details,
         advice,
+        would,
+        left: left(task, &run.state),
     })
+}
+
+/// What is left beside `task`. A shipment makes the Konflux flow, as build data says it.
+pub(super) fn left(task: Task, state: &State) -> Left {
+    let flow = if state.metadata().shipment_mr.is_some() { Flow::Konflux } else { Flow::Errata };
+    Left::beside(task, flow, |other| state.status(other))
 }
 
 /// Two runs of one task would both look, find nothing, and both act; the second is told instead.
@@ -193,7 +206,13 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
     let outcome = match super::dispatch(run, request).await {
-        Err(stopped @ TaskError::DryRun { .. }) => return Ok(Outcome::Unchanged { why: stopped.to_string() }),
+        Err(stopped @ TaskError::DryRun { .. }) => {
+            let why = stopped.to_string();
+            if let TaskError::DryRun { would } = stopped {
+                run.notes().would = Some(would);
+            }
+            return Ok(Outcome::Unchanged { why });
+        }
         ended => ended?,
     };
     let wait = match &outcome {

@@ -45,7 +45,10 @@ pub(super) async fn run(run: &Run<'_>, email: Option<&str>) -> Result<Outcome, T
     if assembly.flow() == Flow::Errata {
         return Err(TaskError::Refused {
             why: format!("{} ships through advisories alone, which take-ownership does not know yet", run.release),
-            next: "set the owners by hand, then: update-task-status take-ownership Pass".to_owned(),
+            next: format!(
+                "set the owners by hand, then: oar -r {} update-task-status take-ownership Pass",
+                run.release
+            ),
         });
     }
     let email = owner(run, email)?;
@@ -187,8 +190,8 @@ fn owner(run: &Run<'_>, given: Option<&str>) -> Result<String, TaskError> {
         return Ok(email);
     }
     Err(TaskError::Refused {
-        why: "the owner's mail address is none".to_owned(),
-        next: "give one like NAME@DOMAIN with -e".to_owned(),
+        why: format!("{email:?} is no mail address, so it cannot be the owner"),
+        next: format!("oar -r {} take-ownership -e NAME@DOMAIN", run.release),
     })
 }
 

@@ -243,8 +243,11 @@ fn in_progress(draft: &mut Draft<'_>) {
 
 fn scheduled(draft: &mut Draft<'_>, deadline: Option<jiff::Timestamp>, at: jiff::Timestamp) {
     let facts = draft.facts(APPROVAL);
-    let what = facts.waiting_on.unwrap_or_else(|| "the advisory page".to_owned());
+    let stored = facts.waiting_on.unwrap_or_else(|| "the advisory page".to_owned());
+    // The stored sentence begins with the verb and may name the deadline; this one does both.
+    let what = stored.strip_prefix("waiting for ").unwrap_or(&stored);
     let text = match deadline {
+        Some(end) if what.contains(&format!("until {end}")) => format!("the approval waits for {what}"),
         Some(end) => format!("the approval waits for {what}, until {end}"),
         None => format!("the approval waits for {what}"),
     };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::dates;
+use crate::domain::nearest::hint;
 use crate::sim::elliott;
 use crate::sim::events::Event;
 use crate::sim::faults::Rule;
@@ -161,7 +162,8 @@ struct Happening {
 
 async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Response {
     let Some(event) = Event::named(&asked.name) else {
-        return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}", asked.name));
+        let meant = hint(&asked.name, Event::names());
+        return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}{meant}", asked.name));
     };
     let mut facts = world.facts();
     let done = if let Event::Person(act) = event {
@@ -207,7 +209,7 @@ async fn story(State(world): State<World>) -> Json<Value> {
         .upcoming()
         .into_iter()
         .take(COMING)
-        .map(|(at, event)| json!({ "at": at, "event": format!("{event:?}") }))
+        .map(|(at, event)| json!({ "at": at, "event": event.called() }))
         .collect();
     let advisories: serde_json::Map<String, Value> =
         facts.errata.advisories.values().map(|one| (one.id.to_string(), one.state.name().into())).collect();

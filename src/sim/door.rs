@@ -32,3 +32,10 @@ pub async fn ask(base: &str, method: &str, path: &str, body: Option<&Value>) -> 
     let document = serde_json::from_str(document.unwrap_or_default()).map_err(|_| bad("not an answer of a world"))?;
     Ok((status, document))
 }
+
+/// Does anybody listen at `base`?
+pub async fn is_open(base: &str) -> bool {
+    let Ok(url) = url::Url::parse(base) else { return false };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
+    TcpStream::connect((host, port)).await.is_ok()
+}

@@ -98,6 +98,24 @@ impl Event {
         })
     }
 
+    /// How it is told to people: the name that [`Self::named`] takes, where it has one.
+    pub fn called(&self) -> String {
+        if let Self::Person(act) = self {
+            return act.name().to_owned();
+        }
+        // `Errata(PushAdvances { push: 7 })` becomes `errata push-advances 7`.
+        let spelled = format!("{self:?}");
+        let mut words: Vec<String> = Vec::new();
+        for part in spelled.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
+            // Names of fields begin small; values and names of events do not.
+            if part.starts_with(|c: char| c.is_lowercase()) {
+                continue;
+            }
+            words.push(kebab(part));
+        }
+        words.join(" ")
+    }
+
     /// Every name that [`Self::named`] knows.
     pub fn names() -> Vec<&'static str> {
         const WORLD: [&str; 14] = [
@@ -120,6 +138,18 @@ impl Event {
     }
 }
 
+/// `StageReleaseDone` as `stage-release-done`.
+fn kebab(name: &str) -> String {
+    let mut kebab = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.extend(c.to_lowercase());
+    }
+    kebab
+}
+
 /// The refusal of `service`, or nothing when the credential is right or none is needed.
 pub fn refuse(
     service: &str,
@@ -139,4 +169,18 @@ pub fn refuse(
         _ => return None,
     };
     rule(path, headers, credentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_coming_is_told_by_the_name_that_lets_it_happen() {
+        for name in Event::names() {
+            assert_eq!(Event::named(name).unwrap().called(), name);
+        }
+        let push = Event::Errata(errata::ErrataEvent::PushAdvances { push: 7 });
+        assert_eq!(push.called(), "errata push-advances 7");
+    }
 }

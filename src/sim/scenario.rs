@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::domain::dates;
+use crate::domain::nearest::hint;
 use crate::domain::release::ZStream;
 use crate::domain::task::{JobRef, Task, TaskStatus};
 use crate::sim::weather::Weather;
@@ -244,7 +245,7 @@ pub struct Scenario {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// No such name.
-    #[error("no scenario is called {name:?}; there are: {}", NAMES.join(", "))]
+    #[error("no scenario is called {name:?}{}; there are: {}", hint(name, NAMES.iter().copied()), NAMES.join(", "))]
     Unknown {
         /// What was asked for.
         name: String,

@@ -14,6 +14,8 @@ use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::core::access::principal::Principal;
 use crate::core::access::tokens::Tokens;
 use crate::core::approvals::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
@@ -53,7 +55,7 @@ async fn style() -> Response {
 }
 
 async fn show(State(page): State<Arc<Page>>, Path(id): Path<String>) -> Response {
-    page.clock.refresh().await;
+    page.clock.refresh(&CancellationToken::new()).await;
     match page.approvals.get(&id) {
         None => message(StatusCode::NOT_FOUND, "No such request", "The link is wrong, or the request is long over."),
         Some(approval) => page.form(StatusCode::OK, &approval, None),
@@ -79,7 +81,7 @@ async fn answer(
     headers: HeaderMap,
     Form(filled): Form<Filled>,
 ) -> Response {
-    page.clock.refresh().await;
+    page.clock.refresh(&CancellationToken::new()).await;
     let Some(approval) = page.approvals.get(&id) else {
         return message(StatusCode::NOT_FOUND, "No such request", "The link is wrong, or the request is long over.");
     };

@@ -89,7 +89,7 @@ async fn only_a_valid_ticket_of_somebody_with_access_opens_the_errata_tool() {
 
     assert_snapshot!(office.checks(&tester, "honest").await, @"
     check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     office.expect(TaskStatus::Pass);
@@ -149,7 +149,7 @@ async fn a_plan_tells_that_a_ticket_is_missing_before_anything_is_tried() {
     let told = |plan: String| plan.lines().filter(|line| line.contains("ticket")).collect::<Vec<_>>().join("\n");
 
     assert_snapshot!(told(office.runs("plan", &Ticket::none(), &url).await), @"
-    now:     tell people: take-ownership cannot run: there is no valid Kerberos ticket
+    now:     oar -r 4.20.17 drive  (tell people: take-ownership cannot run: there is no valid Kerberos ticket)
     person:  take-ownership cannot run: there is no valid Kerberos ticket
     ");
     assert_eq!(told(office.runs("plan", &tester, &url).await), "");

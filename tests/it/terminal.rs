@@ -78,6 +78,37 @@ async fn a_reader_who_goes_away_ends_the_program_quietly() {
 }
 
 #[tokio::test]
+async fn a_result_that_cannot_be_written_is_told() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    for args in [&["sim", "scenarios"] as &[&str], &["--help"], &["config", "show"]] {
+        let child = bare(args).stdout(full()).spawn().expect("the program starts");
+        let told = Told::of(&child.wait_with_output().await.expect("the program ends")).exits(1);
+        assert!(told.err.contains("the result cannot be written") && told.err.contains("exit code 0"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_simulated_world_that_is_gone_is_named_as_the_cause() {
+    let town = Town::created().await;
+    for args in [&["status"] as &[&str], &["plan"], &["take-ownership"]] {
+        let told = town.command(args).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
+        let told = Told::of(&told.expect("the program starts")).exits(7);
+        assert!(told.err.contains("the simulated world at http://127.0.0.1:9 does not answer"), "{told:?}");
+        assert!(told.err.contains("start it again: oar sim serve"), "{told:?}");
+    }
+    town.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_mistake_names_the_help_of_its_command_and_what_was_meant() {
+    let told = run_bare(&["update-task-status", "stage-test", "Pass"]).await.exits(2);
+    assert!(told.err.contains("did you mean \"stage-testing\"?"), "{told:?}");
+    assert!(told.err.contains("oar update-task-status --help shows what is possible"), "{told:?}");
+    let told = run_bare(&["update-task-status", "stage-testing", "In", "Progress"]).await.exits(2);
+    assert!(told.err.contains("put a value of several words in quotes"), "{told:?}");
+}
+
+#[tokio::test]
 async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
     let town = Town::created().await;
     for args in [

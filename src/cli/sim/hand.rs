@@ -35,8 +35,9 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
             deed["what"].as_str().unwrap_or("?")
         ));
     }
-    lines.push("coming:".to_owned());
-    for event in list(&world, "coming") {
+    let coming: Vec<&Value> = list(&world, "coming").collect();
+    lines.push(if coming.is_empty() { "coming:         nothing" } else { "coming:" }.to_owned());
+    for event in coming {
         lines.push(format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")));
     }
     call.show(&clean_lines(&lines), &with_ok(world));
@@ -94,13 +95,26 @@ pub(super) async fn limits(call: &Call, on: bool) -> Result<Exit, Told> {
     Ok(Exit::Done)
 }
 
+/// The error as it is told while the world of OAR_SIM_URL does not answer: then nothing else is the cause.
+pub(super) async fn or_gone(call: &Call, told: Told) -> Told {
+    let could_be = matches!(told.class, ErrorClass::Transient | ErrorClass::Corrupt | ErrorClass::Config);
+    let Some(base) = call.outside.env.get("OAR_SIM_URL").filter(|_| could_be) else { return told };
+    if door::is_open(base).await {
+        return told;
+    }
+    let why = format!("the simulated world at {base} does not answer");
+    Told { why: vec![why], next: SERVE.to_owned(), exit: Exit::Unavailable, class: ErrorClass::Transient, ..told }
+}
+
+/// What to do without a world.
+const SERVE: &str = "start it again: oar sim serve (in another terminal), and export here what it prints";
+
 async fn ask(call: &Call, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Told> {
-    let serve = "serve a world in another terminal (oar sim serve) and export what it prints";
     let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
-        return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), serve));
+        return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), SERVE));
     };
     let (status, said) = door::ask(base, method, path, body).await.map_err(|error| {
-        let mut told = usage(&format!("the simulated world at {base} does not answer"), &error, serve);
+        let mut told = usage(&format!("the simulated world at {base} does not answer"), &error, SERVE);
         told.exit = Exit::Unavailable;
         told
     })?;

@@ -216,7 +216,9 @@ impl ClientError {
                  asking again does not help"
             ),
             Fault::HostNotAllowed(_) => {
-                "a rehearsal talks to its simulator only; check the address and OAR_NETWORK_ALLOW".to_owned()
+                "check the address; with OAR_SIM_URL set only the simulated world may be talked to, with OAR_NETWORK_ALLOW \
+                 only the hosts it lists: add the host there if it is meant"
+                    .to_owned()
             }
             Fault::BadUrl(_) => format!("correct the address ({})", self.service.url_env()),
             Fault::Suspended { until, .. } => format!(

@@ -301,14 +301,16 @@ impl Rejection {
         match self {
             Self::NoStateFile { release } => format!("create it: oar -r {release} create-test-report"),
             Self::PassStays { task, to } => {
-                format!("when it really has to change: update-task-status {task} '{to}' --override --reason TEXT")
+                format!(
+                    "when it really has to change: oar -r RELEASE update-task-status {task} '{to}' --override --reason TEXT"
+                )
             }
             Self::StartedElsewhere { task, .. } => {
-                format!("let it go on; in a few minutes run {task} again: it looks at what was started")
+                format!("let it go on; in a few minutes oar -r RELEASE {task} again: it looks at what was started")
             }
             Self::BlankIssue => "say what is wrong in one sentence".to_owned(),
-            Self::BlankSearch | Self::NoSuchIssue { .. } => "take an id from: issue list".to_owned(),
-            Self::SeveralIssues { .. } => "name one of them by its id".to_owned(),
+            Self::BlankSearch | Self::NoSuchIssue { .. } => "take an id from: oar -r RELEASE issue list".to_owned(),
+            Self::SeveralIssues { .. } => "name one of them by its id (oar -r RELEASE issue list)".to_owned(),
             Self::LeaseHeld { until, .. } => format!("wait until {until}, or stop the other driver"),
             Self::LeaseLost { .. } => "let the other driver go on, or start again after it".to_owned(),
         }

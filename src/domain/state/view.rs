@@ -33,7 +33,8 @@ impl State {
     ///
     /// [`StateError`]: no YAML, another schema, a value of the wrong type, another release.
     pub fn parse(text: &str, expected: Option<&ZStream>) -> Result<Self, StateError> {
-        let (document, release) = check::checked(reader::read(text)?)?;
+        let read = reader::read(text).map_err(|error| merge_conflict(text).unwrap_or(error))?;
+        let (document, release) = check::checked(read)?;
         if let Some(expected) = expected
             && *expected != release
         {
@@ -313,4 +314,11 @@ fn to_json(node: &Node) -> serde_json::Value {
             Kind::Text | Kind::Time | Kind::Reserved => scalar.source.clone().into(),
         },
     }
+}
+
+/// What Git leaves behind where two edits met; a better reason than what the reader stumbles over.
+fn merge_conflict(text: &str) -> Option<StateError> {
+    let at = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
+    let why = "a merge conflict begins here (<<<<<<<): keep one side and remove the markers".to_owned();
+    Some(StateError::Syntax { line: at + 1, why })
 }

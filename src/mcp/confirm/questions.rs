@@ -33,7 +33,7 @@ pub async fn approval(ctx: Context, release: ZStream, ignore_release_date: bool)
             needs_reason: false,
         })),
         Foreseen::Closed(by) => {
-            let (what, step) = (format!("{release} cannot be approved now: {by}"), by.step());
+            let (what, step) = (format!("{release} cannot be approved now: {by}"), by.step(&release));
             let told = |reply: Reply| {
                 reply.with("release", json!(release.to_string())).with("task", json!(Task::ChangeAdvisoryStatus))
             };

@@ -68,7 +68,7 @@ impl Wire {
     async fn send(&mut self, message: &Value) -> String {
         match self {
             Self::Http { http, base, token, session } => {
-                let mut request = http.post(format!("{base}/mcp")).bearer_auth(token).body(message.to_string());
+                let mut request = http.post(format!("{base}/mcp")).bearer_auth(&*token).body(message.to_string());
                 request = request.header("accept", "application/json, text/event-stream");
                 request = request.header("content-type", "application/json");
                 if !session.is_empty() {

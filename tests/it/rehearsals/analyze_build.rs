@@ -15,7 +15,7 @@ async fn an_accepted_candidate_passes() {
 
     assert_snapshot!(town.oar("analyze-candidate-build").await, @"
     analyze-candidate-build Pass: 4.20.0-0.nightly-2026-06-01-230000: 5 of 5 required jobs passed
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     town.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::Pass);
@@ -29,7 +29,8 @@ async fn a_rejected_candidate_asks_a_person_and_an_accept_with_reason_lets_it_sh
 
     assert_snapshot!(town.oar("analyze-candidate-build").await, @"
     analyze-candidate-build Not Started: blocked, the candidate build was rejected (4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-aws-ipi-f999); a decision is needed
-      next: look at the failed jobs and decide (--decide accept|reject --reason TEXT) about the candidate build, then: oar -r 4.20.17 analyze-candidate-build
+      next: look at the failed jobs and decide: oar -r 4.20.17 analyze-candidate-build --decide accept --reason TEXT
+            then: oar -r 4.20.17 analyze-candidate-build
     exit 4
     ");
     assert_ne!(town.state().status(Task::AnalyzeCandidateBuild), TaskStatus::Pass);
@@ -37,7 +38,7 @@ async fn a_rejected_candidate_asks_a_person_and_an_accept_with_reason_lets_it_sh
     let told = town.oar("analyze-candidate-build --decide accept --reason \"known flake\"").await;
     assert_snapshot!(told, @"
     analyze-candidate-build Pass: 4.20.0-0.nightly-2026-06-01-230000 is waived (4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-aws-ipi-f999): known flake
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     town.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::Pass);
@@ -63,25 +64,28 @@ async fn a_promoted_build_is_judged_only_when_its_tests_are_over() {
 
     assert_snapshot!(town.oar("analyze-promoted-build").await, @"
     analyze-promoted-build Not Started: blocked, the promoted build is not tested yet: there is no record yet
-      next: wait for the test jobs (look again in 10 min), then: oar -r 4.20.17 analyze-promoted-build
+      next: wait for the test jobs (look again in 10 min)
+            then: oar -r 4.20.17 analyze-promoted-build
     exit 3
     ");
     town.payload_is_promoted();
     assert_snapshot!(town.oar("analyze-promoted-build").await, @"
     analyze-promoted-build Not Started: blocked, the promoted build is not tested yet: there is no record yet
-      next: wait for the test jobs (look again in 10 min), then: oar -r 4.20.17 analyze-promoted-build
+      next: wait for the test jobs (look again in 10 min)
+            then: oar -r 4.20.17 analyze-promoted-build
     exit 3
     ");
     town.time_passes("1h");
     assert_snapshot!(town.oar("analyze-promoted-build").await, @"
     analyze-promoted-build Not Started: blocked, the promoted build is not tested yet: tests are running
-      next: wait for the test jobs (look again in 10 min), then: oar -r 4.20.17 analyze-promoted-build
+      next: wait for the test jobs (look again in 10 min)
+            then: oar -r 4.20.17 analyze-promoted-build
     exit 3
     ");
     town.time_passes("6h");
     assert_snapshot!(town.oar("analyze-promoted-build").await, @"
     analyze-promoted-build Pass: 4.20.17: 5 of 5 required jobs passed
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
 
@@ -96,12 +100,13 @@ async fn a_rejected_promoted_build_closes_the_gate_until_its_tests_are_accepted(
 
     assert_snapshot!(town.oar("analyze-promoted-build --decide reject --reason \"a real regression\"").await, @"
     analyze-promoted-build Fail: the promoted build is rejected: 4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-stable-upgrade-aws-ipi-f999; a real regression
-      next: look into it; then: oar -r 4.20.17 drive --retry analyze-promoted-build, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry analyze-promoted-build
+            to accept it as it is: oar -r 4.20.17 update-task-status analyze-promoted-build Pass --reason TEXT
     exit 5
     ");
     town.expect_task(Task::AnalyzePromotedBuild, TaskStatus::Fail);
     assert_snapshot!(town.oar("status").await, @"
-    4.20.17  Red
+    4.20.17  Red, held back by 1 blocker
     release date 2026-Jun-10, Konflux flow, updated 2026-06-03T06:00:00Z
     shipment https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
       take-ownership              Not Started
@@ -159,7 +164,7 @@ async fn a_second_analysis_never_lowers_a_pass_that_a_person_gave() {
 
     assert_snapshot!(town.oar("analyze-candidate-build").await, @"
     analyze-candidate-build Pass: 4.20.0-0.nightly-2026-06-01-230000 is waived (4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-aws-ipi-f999): known flake
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     town.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::Pass);

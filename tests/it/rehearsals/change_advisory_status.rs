@@ -15,7 +15,8 @@ async fn the_approval_does_not_start_before_its_day() {
 
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, final approval starts on 2026-06-09
-      next: wait until 2026-06-09, then: oar -r 4.20.17 change-advisory-status
+      next: wait until 2026-06-09
+            then: oar -r 4.20.17 change-advisory-status
     exit 3
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
@@ -32,7 +33,8 @@ async fn the_approval_needs_every_other_task() {
 
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, image-consistency-check has to pass first (it is Not Started)
-      next: finish image-consistency-check first, then: oar -r 4.20.17 change-advisory-status
+      next: finish it first: oar -r 4.20.17 image-consistency-check
+            then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -48,7 +50,7 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-12T00:00:00Z), look again in 30 min
       did:  approve https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
-      next: oar -r 4.20.17 change-advisory-status again in 30 min
+      next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/approve");
@@ -64,7 +66,7 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
       did:  close ART-22019
       did:  close ART-22020
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 plan shows what comes next
+      next: nothing: every task of 4.20.17 has passed
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
@@ -97,7 +99,7 @@ async fn every_pass_of_the_approval_does_only_what_is_missing() {
     town.oar("--yes change-advisory-status").await;
     assert_snapshot!(town.oar_changes_nothing("--yes change-advisory-status").await, @"
     change-advisory-status Pass: nothing to do, change-advisory-status passed already
-      next: oar -r 4.20.17 plan shows what comes next
+      next: nothing: every task of 4.20.17 has passed
     exit 0
     ");
 
@@ -139,7 +141,8 @@ async fn a_closed_merge_request_is_not_a_merged_one() {
 
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 was closed without being merged
-      next: ask ART for the right merge request, then: oar -r 4.20.17 change-advisory-status
+      next: ask ART for the right merge request
+            then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -175,7 +178,8 @@ async fn a_blocker_holds_the_approval_back() {
 
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, open blocker: do not ship yet
-      next: resolve the blocker (oar issue resolve), then: oar -r 4.20.17 change-advisory-status
+      next: resolve the blocker: oar -r 4.20.17 issue resolve ID --resolution TEXT
+            then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -193,7 +197,8 @@ async fn all_advisories_are_looked_at_before_the_first_one_moves() {
 
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, advisories in a state that cannot be worked on: 170172 NEW_FILES
-      next: ask ART to move the advisories to QE, then: oar -r 4.20.17 change-advisory-status
+      next: ask ART to move the advisories to QE
+            then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
     assert_eq!(town.writes_to(&format!("{rhcos}/change_state")), 0);
@@ -211,7 +216,8 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status Fail: the advisory page was not public by 2026-06-12T00:00:00Z
       did:  tell qe-release on Slack
-      next: look into it; then: oar -r 4.20.17 drive --retry change-advisory-status, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry change-advisory-status
+            to accept it as it is: oar -r 4.20.17 update-task-status change-advisory-status Pass --reason TEXT
     exit 5
     ");
     town.expect_task(TASK, TaskStatus::Fail);
@@ -219,7 +225,7 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     // A later try has two fresh days.
     assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
-      next: oar -r 4.20.17 change-advisory-status again in 30 min
+      next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::InProgress);

@@ -20,7 +20,7 @@ async fn missed_trackers_are_told_and_hold_nobody_up() {
     assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
     check-cve-tracker-bug Pass: checked: 1 CVE trackers are attached nowhere; ART has to attach them
       did:  tell art on Slack
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
@@ -60,7 +60,7 @@ async fn attached_trackers_close_the_issue_of_the_last_check() {
 
     assert_snapshot!(town.oar("check-cve-tracker-bug").await, @"
     check-cve-tracker-bug Pass: every CVE tracker of the release is attached
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
@@ -78,7 +78,8 @@ async fn a_release_without_elliott_says_what_to_install_and_stays_not_started() 
 
     assert_snapshot!(town.oar_with("OAR_ELLIOTT_CMD", "/nowhere/elliott", "check-cve-tracker-bug").await, @"
     check-cve-tracker-bug Not Started: blocked, elliott is not installed or not executable: install elliott (openshift-eng/art-tools), or name it with OAR_ELLIOTT_CMD
-      next: provide it, then: oar -r 4.20.17 check-cve-tracker-bug
+      next: provide it
+            then: oar -r 4.20.17 check-cve-tracker-bug
     exit 4
     ");
     town.expect_task(Task::CheckCveTrackerBug, TaskStatus::NotStarted);

@@ -19,7 +19,7 @@ async fn an_rhcos_advisory_without_alerts_passes() {
 
     assert_snapshot!(town.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     town.expect_task(Task::CheckRhcosSecurityAlerts, TaskStatus::Pass);
@@ -78,7 +78,7 @@ async fn a_solved_alert_lifts_the_blocker_and_a_repeat_tells_nobody_again() {
     town.world().errata.advisories.get_mut(&id).unwrap().alerts.clear();
     assert_snapshot!(town.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     assert!(town.state().issues().iter().all(|issue| issue.resolved));
@@ -107,7 +107,8 @@ async fn alerts_that_were_not_fetched_yet_are_no_verdict() {
 
     assert_snapshot!(town.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts In Progress: waiting for the Errata Tool to fetch the security alerts, look again in 10 min
-      next: oar -r 4.20.17 check-rhcos-security-alerts again in 10 min
+      next: in 10 min: oar -r 4.20.17 check-rhcos-security-alerts
+            meanwhile: oar -r 4.20.17 take-ownership
     exit 0
     ");
     town.expect_task(Task::CheckRhcosSecurityAlerts, TaskStatus::InProgress);

@@ -11,7 +11,7 @@ async fn a_report_is_created_once_and_the_release_channel_is_told() {
     assert_snapshot!(told, @"
     create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
       did:  create _releases/4.20/statebox/4.20.17.yaml
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     assert_snapshot!(town.posted_messages().join("\n"), @"#team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* is prepared: the state file _releases/4.20/statebox/4.20.17.yaml was created.");
@@ -29,7 +29,7 @@ async fn a_second_report_leaves_the_file_as_it_is_and_tells_nobody() {
     let told = town.oar("create-test-report").await;
     assert_snapshot!(told, @"
     create-test-report Pass: nothing to do, the state file exists: _releases/4.20/statebox/4.20.17.yaml
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
     assert_eq!(town.file(), before);
@@ -79,7 +79,7 @@ async fn a_report_whose_answer_got_lost_is_found_and_not_made_again() {
     assert_snapshot!(told, @"
     create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
       did:  create _releases/4.20/statebox/4.20.17.yaml
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
     assert_eq!(town.posted_messages().len(), 1);
@@ -97,7 +97,7 @@ async fn a_silent_slack_is_a_note_and_no_failure() {
     create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
       did:  create _releases/4.20/statebox/4.20.17.yaml
       note: nobody was told on Slack: the message may have got lost (slack answered HTTP 500 (post message)); it is not sent a second time
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 take-ownership
     exit 0
     ");
 

@@ -7,10 +7,10 @@ use crate::rehearsal::{Town, fresh, promoted, ready_to_approve};
 async fn a_plan_writes_nothing() {
     let town = promoted().await;
     assert_snapshot!(town.oar_changes_nothing("plan").await, @"
-    4.20.17  Green  there is something to do: oar drive
+    4.20.17  Green  there is something to do: oar -r 4.20.17 drive
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
-    now:     run image-consistency-check
-    now:     run stage-testing
+    now:     oar -r 4.20.17 image-consistency-check
+    now:     oar -r 4.20.17 stage-testing
     note:    image-consistency-check runs now
     note:    stage-testing runs now
     wait:    image-signed-check waits for image-consistency-check, stage-testing
@@ -25,10 +25,10 @@ async fn a_plan_writes_nothing() {
 async fn a_dry_drive_writes_nothing() {
     let town = promoted().await;
     assert_snapshot!(town.oar_changes_nothing("--dry-run drive").await, @"
-    4.20.17  Green  there is something to do: oar drive
+    4.20.17  Green  there is something to do: oar -r 4.20.17 drive
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
-    now:     run image-consistency-check
-    now:     run stage-testing
+    now:     oar -r 4.20.17 image-consistency-check
+    now:     oar -r 4.20.17 stage-testing
     note:    image-consistency-check runs now
     note:    stage-testing runs now
     wait:    image-signed-check waits for image-consistency-check, stage-testing

@@ -23,13 +23,15 @@ async fn the_check_waits_for_promotion_and_for_the_stage_release() {
 
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check Not Started: blocked, the payload is not promoted (phase not found)
-      next: wait for ART to promote the payload (look again in 30 min), then: oar -r 4.20.17 image-consistency-check
+      next: wait for ART to promote the payload (look again in 30 min)
+            then: oar -r 4.20.17 image-consistency-check
     exit 3
     ");
     town.payload_is_promoted();
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check Not Started: blocked, the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 has not succeeded (manual)
-      next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min), then: oar -r 4.20.17 image-consistency-check
+      next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min)
+            then: oar -r 4.20.17 image-consistency-check
     exit 3
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
@@ -48,7 +50,8 @@ async fn the_job_is_started_once_looked_at_and_passes_with_healthy_images() {
       job:  prow 526a2e87-a389-4e4f-8b93-a7a5bb269602 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170>
       did:  start the image consistency job
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 image-consistency-check again in 15 min
+      next: in 15 min: oar -r 4.20.17 image-consistency-check
+            meanwhile: oar -r 4.20.17 stage-testing
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
@@ -59,7 +62,7 @@ async fn the_job_is_started_once_looked_at_and_passes_with_healthy_images() {
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check Pass: payload and shipment are consistent, 64 images are healthy
       did:  comment on image health
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 stage-testing
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/notes");
@@ -107,7 +110,7 @@ async fn a_second_press_of_the_button_never_lowers_a_pass() {
     town.break_service("prow", 503);
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check Pass: nothing to do, image-consistency-check passed already
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 stage-testing
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -154,7 +157,8 @@ async fn a_failed_job_is_a_verdict() {
 
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check Fail: prow 526a2e87-a389-4e4f-8b93-a7a5bb269602 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170> ended with failure
-      next: look into it; then: oar -r 4.20.17 drive --retry image-consistency-check, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry image-consistency-check
+            to accept it as it is: oar -r 4.20.17 update-task-status image-consistency-check Pass --reason TEXT
     exit 5
     ");
     town.expect_task(TASK, TaskStatus::Fail);
@@ -173,7 +177,8 @@ async fn an_aborted_job_is_started_again_once_and_is_no_verdict_of_the_images() 
       job:  prow 9da3af6a-fb53-43dd-88c3-793e5abbce30 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1900673419498600124>
       did:  start the image consistency job
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 image-consistency-check again in 15 min
+      next: in 15 min: oar -r 4.20.17 image-consistency-check
+            meanwhile: oar -r 4.20.17 stage-testing
     exit 0
     ");
     town.time_passes("1m");
@@ -183,7 +188,8 @@ async fn an_aborted_job_is_started_again_once_and_is_no_verdict_of_the_images() 
     town.consistency_job_ends("aborted");
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check Fail: prow 9da3af6a-fb53-43dd-88c3-793e5abbce30 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1900673419498600124> ended with aborted
-      next: look into it; then: oar -r 4.20.17 drive --retry image-consistency-check, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry image-consistency-check
+            to accept it as it is: oar -r 4.20.17 update-task-status image-consistency-check Pass --reason TEXT
     exit 5
     ");
     town.oar("image-consistency-check").await;
@@ -200,7 +206,8 @@ async fn images_that_nobody_could_look_at_are_not_healthy_images() {
     assert_snapshot!(town.oar("image-consistency-check").await, @"
     image-consistency-check In Progress: waiting for image health: 64 of 64 images could not be looked up (catalog_stage answered HTTP 502 (look up an image)), look again in 15 min
       job:  prow 526a2e87-a389-4e4f-8b93-a7a5bb269602 <https://sim.example.com/prow/view/gs/qe-private-deck/logs/periodic-ci-openshift-release-tests-main-image-consistency-check/1987246158235680170>
-      next: oar -r 4.20.17 image-consistency-check again in 15 min
+      next: in 15 min: oar -r 4.20.17 image-consistency-check
+            meanwhile: oar -r 4.20.17 stage-testing
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::InProgress);
@@ -219,8 +226,9 @@ async fn a_job_that_tests_something_else_is_refused() {
 
     let told = town.oar("image-consistency-check -i 11111111-2222-4333-8444-555555555555").await;
     assert_snapshot!(told, @"
-    image-consistency-check Not Started: blocked, nobody knows whether this happened: Prow has forgotten job 11111111-2222-4333-8444-555555555555 and nobody looked at its end: open its page, then store what came of it (update-task-status), or set the task to Not Started to run the job again
-      next: look at the service whether it happened, then: oar -r 4.20.17 image-consistency-check
+    image-consistency-check Not Started: blocked, nobody knows whether this happened: Prow has forgotten job 11111111-2222-4333-8444-555555555555 and nobody looked at its end: open its page, then store what came of it: oar -r 4.20.17 update-task-status image-consistency-check Pass --reason TEXT (Fail; 'Not Started' runs the job again)
+      next: look at the service whether it happened
+            then: oar -r 4.20.17 image-consistency-check
     exit 4
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);

@@ -17,7 +17,8 @@ async fn an_unsigned_payload_waits_and_passes_once_the_mirror_has_caught_up() {
 
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check In Progress: waiting for the signature, look again in 30 min
-      next: oar -r 4.20.17 image-signed-check again in 30 min
+      next: in 30 min: oar -r 4.20.17 image-signed-check
+            meanwhile: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::InProgress);
@@ -25,7 +26,7 @@ async fn an_unsigned_payload_waits_and_passes_once_the_mirror_has_caught_up() {
     town.signature_is_published();
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check Pass: the payload of 4.20.17 is signed
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::Pass);
@@ -53,7 +54,8 @@ async fn an_unsigned_payload_on_the_release_date_is_a_verdict() {
 
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check Fail: the payload is still unsigned on the release date
-      next: look into it; then: oar -r 4.20.17 drive --retry image-signed-check, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry image-signed-check
+            to accept it as it is: oar -r 4.20.17 update-task-status image-signed-check Pass --reason TEXT
     exit 5
     ");
     town.expect_task(TASK, TaskStatus::Fail);
@@ -102,7 +104,7 @@ async fn a_second_look_never_lowers_a_pass_when_the_mirror_loses_the_file() {
     town.world().signatures.signed.clear();
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check Pass: nothing to do, image-signed-check passed already; this look found only a wait for the signature
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::Pass);

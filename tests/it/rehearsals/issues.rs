@@ -8,7 +8,7 @@ async fn an_issue_is_added_listed_and_resolved() {
     let town = reported().await;
 
     assert_snapshot!(town.oar("issue add \"the lab has no power\" --task stage-testing").await, @"
-    383c8431  BLOCKER   the lab has no power (stage-testing)
+    reported blocker 383c8431 (stage-testing): the lab has no power
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
@@ -16,8 +16,7 @@ async fn an_issue_is_added_listed_and_resolved() {
     exit 0
     ");
     assert_snapshot!(town.oar("--yes issue resolve \"no power\" --resolution \"power is back\"").await, @"
-    383c8431  resolved  the lab has no power (stage-testing)
-              -> power is back
+    resolved blocker 383c8431 (stage-testing): the lab has no power
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
@@ -53,14 +52,14 @@ async fn an_issue_that_nobody_knows_cannot_be_resolved() {
     error: the issues of 4.20.17 could not be handled
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             no open issue matches "flood"; open issues: 383c8431 "the lab has no power"; 634a4f16 "the lab is too hot"
-      next: take an id from: issue list
+      next: take an id from: oar -r 4.20.17 issue list
     exit 2
     "#);
     assert_snapshot!(town.oar("--yes issue resolve \"the lab\" --resolution done").await, @r#"
     error: the issues of 4.20.17 could not be handled
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             2 open issues match "the lab": 383c8431 "the lab has no power"; 634a4f16 "the lab is too hot"
-      next: name one of them by its id
+      next: name one of them by its id (oar -r 4.20.17 issue list)
     exit 2
     "#);
 

@@ -20,7 +20,8 @@ async fn a_push_starts_every_advisory_waits_and_passes() {
     push-to-cdn-staging In Progress: waiting for push jobs (170171 cdn_stage READY, 170172 cdn_stage READY), look again in 10 min
       did:  push advisory 170171 to staging
       did:  push advisory 170172 to staging
-      next: oar -r 4.20.17 push-to-cdn-staging again in 10 min
+      next: in 10 min: oar -r 4.20.17 push-to-cdn-staging
+            meanwhile: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
@@ -31,8 +32,8 @@ async fn a_push_starts_every_advisory_waits_and_passes() {
 
     town.push_finishes();
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
-    push-to-cdn-staging Pass: all 2 advisories are pushed to staging
-      next: oar -r 4.20.17 plan shows what comes next
+    push-to-cdn-staging Pass: 2 advisories are pushed to staging
+      next: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
     town.expect_task(Task::PushToCdnStaging, TaskStatus::Pass);
@@ -73,7 +74,7 @@ async fn check_only_pushes_nothing() {
 
     assert_snapshot!(town.oar("push-to-cdn-staging --check-only").await, @"
     push-to-cdn-staging Not Started: nothing to do, 170171 not pushed, 170172 not pushed; run it without --check-only to push
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -88,7 +89,8 @@ async fn an_advisory_in_new_files_is_not_pushed_and_not_a_failure() {
 
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, advisories in a state that cannot be worked on: 170171 NEW_FILES
-      next: ask ART to move the advisories to QE, then: oar -r 4.20.17 push-to-cdn-staging
+      next: ask ART to move the advisories to QE
+            then: oar -r 4.20.17 push-to-cdn-staging
     exit 4
     ");
     assert_snapshot!(town.new_writes(), @"nothing");
@@ -114,7 +116,8 @@ async fn a_failed_push_job_is_pushed_again_a_few_times_and_then_fails() {
     assert_snapshot!(told, @"
     push-to-cdn-staging Fail: push jobs failed: 170171 cdn_stage FAILED
       did:  report blocker 99f973f2
-      next: look into it; then: oar -r 4.20.17 drive --retry push-to-cdn-staging, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry push-to-cdn-staging
+            to accept it as it is: oar -r 4.20.17 update-task-status push-to-cdn-staging Pass --reason TEXT
     exit 5
     ");
     town.expect_task(Task::PushToCdnStaging, TaskStatus::Fail);
@@ -147,7 +150,7 @@ async fn advisories_that_art_dropped_empty_leave_nothing_to_push() {
 
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Pass: nothing to push: ART dropped all advisories of the release, and none holds builds
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -163,7 +166,8 @@ async fn an_advisory_that_art_dropped_with_builds_needs_a_person() {
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, advisories dropped although they hold builds: 170171
       did:  report blocker 0ca40b96
-      next: ask ART why an advisory with builds was dropped, then: oar -r 4.20.17 push-to-cdn-staging
+      next: ask ART why an advisory with builds was dropped
+            then: oar -r 4.20.17 push-to-cdn-staging
     exit 4
     ");
 
@@ -195,7 +199,8 @@ async fn nothing_is_pushed_before_trackers_and_alerts_were_checked() {
 
     assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, check-cve-tracker-bug has to pass first (it is Not Started)
-      next: finish check-cve-tracker-bug first, then: oar -r 4.20.17 push-to-cdn-staging
+      next: finish it first: oar -r 4.20.17 check-cve-tracker-bug
+            then: oar -r 4.20.17 push-to-cdn-staging
     exit 4
     ");
     town.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);

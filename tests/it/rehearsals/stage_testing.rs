@@ -25,19 +25,22 @@ async fn stage_testing_that_may_not_start_is_not_a_failure() {
 
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, the payload is not promoted (phase not found)
-      next: wait for ART to promote the payload (look again in 30 min), then: oar -r 4.20.17 stage-testing
+      next: wait for ART to promote the payload (look again in 30 min)
+            then: oar -r 4.20.17 stage-testing
     exit 3
     ");
     town.payload_is_promoted();
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 has not succeeded (manual)
-      next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min), then: oar -r 4.20.17 stage-testing
+      next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min)
+            then: oar -r 4.20.17 stage-testing
     exit 3
     ");
     town.stage_release_succeeds();
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, analyze-promoted-build has to pass first (it is Not Started)
-      next: finish analyze-promoted-build first, then: oar -r 4.20.17 stage-testing
+      next: finish it first: oar -r 4.20.17 analyze-promoted-build
+            then: oar -r 4.20.17 stage-testing
     exit 3
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
@@ -55,7 +58,8 @@ async fn stage_testing_waits_until_the_push_has_passed() {
 
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, push-to-cdn-staging has to pass first (it is Not Started)
-      next: finish push-to-cdn-staging first, then: oar -r 4.20.17 stage-testing
+      next: finish it first: oar -r 4.20.17 push-to-cdn-staging
+            then: oar -r 4.20.17 stage-testing
     exit 3
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
@@ -73,7 +77,8 @@ async fn the_pipeline_is_started_once_followed_and_passes() {
       job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26570/>
       did:  start the stage pipeline
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 stage-testing again in 2 min
+      next: in 2 min: oar -r 4.20.17 stage-testing
+            meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
@@ -84,13 +89,14 @@ async fn the_pipeline_is_started_once_followed_and_passes() {
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing In Progress: waiting for the stage pipeline (building), look again in 15 min
       job:  jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/>
-      next: oar -r 4.20.17 stage-testing again in 15 min
+      next: in 15 min: oar -r 4.20.17 stage-testing
+            meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
     town.stage_pipeline_finishes();
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Pass: stage pipeline build 1434 succeeded
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::Pass);
@@ -124,7 +130,7 @@ async fn a_second_press_of_the_button_never_lowers_a_pass() {
     town.break_service("jenkins", 503);
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Pass: nothing to do, stage-testing passed already
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -164,7 +170,8 @@ async fn a_failed_pipeline_is_a_verdict_and_pressing_again_is_a_new_try() {
 
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Fail: jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/> ended with FAILURE
-      next: look into it; then: oar -r 4.20.17 drive --retry stage-testing, or waive it with a reason
+      next: look into it; when it is mended: oar -r 4.20.17 drive --retry stage-testing
+            to accept it as it is: oar -r 4.20.17 update-task-status stage-testing Pass --reason TEXT
     exit 5
     ");
     town.expect_task(TASK, TaskStatus::Fail);
@@ -174,7 +181,8 @@ async fn a_failed_pipeline_is_a_verdict_and_pressing_again_is_a_new_try() {
       job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26571/>
       did:  start the stage pipeline
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 stage-testing again in 2 min
+      next: in 2 min: oar -r 4.20.17 stage-testing
+            meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::InProgress);
@@ -190,7 +198,8 @@ async fn somebody_elses_request_in_the_queue_goes_first() {
 
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, the job queue is busy: queue item 26570 waits before us
-      next: wait for the queue (look again in 10 min), then: oar -r 4.20.17 stage-testing
+      next: wait for the queue (look again in 10 min)
+            then: oar -r 4.20.17 stage-testing
     exit 3
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -212,7 +221,8 @@ async fn a_forced_start_needs_a_reason_and_keeps_it() {
       did:  start the stage pipeline
       did:  tell qe-release on Slack
       note: started although analyze-promoted-build has to pass first (it is Not Started): agreed with ART
-      next: oar -r 4.20.17 stage-testing again in 2 min
+      next: in 2 min: oar -r 4.20.17 stage-testing
+            meanwhile: oar -r 4.20.17 analyze-promoted-build
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
@@ -229,7 +239,8 @@ async fn a_build_that_does_not_exist_or_tests_another_release_is_refused() {
 
     assert_snapshot!(town.oar("stage-testing -n 99999").await, @"
     stage-testing Not Started: blocked, nobody knows whether this happened: build 99999 of zstreams/Stage-Pipeline is gone from Jenkins
-      next: look at the service whether it happened, then: oar -r 4.20.17 stage-testing
+      next: look at the service whether it happened
+            then: oar -r 4.20.17 stage-testing
     exit 4
     ");
     town.somebody_queues_a_stage_pipeline();

@@ -20,7 +20,7 @@ async fn the_owner_gets_advisories_merge_request_and_sub_tasks() {
       did:  assign ART-22018
       did:  move ART-22018 to In Progress
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
@@ -49,7 +49,7 @@ async fn taking_ownership_twice_writes_nothing_twice() {
     let told = town.oar("take-ownership -e lead@example.com").await;
     assert_snapshot!(told, @"
     take-ownership Pass: nothing to do, 2 advisories and the shipment have their owner
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");
@@ -73,7 +73,7 @@ async fn another_owner_is_named_in_a_new_comment() {
       did:  assign ART-22019
       did:  assign ART-22018
       did:  tell qe-release on Slack
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
     assert_snapshot!(town.comments().join("\n"), @"
@@ -89,12 +89,12 @@ async fn a_word_that_is_no_mail_address_touches_nothing() {
     let town = reported().await;
     town.new_writes();
 
-    assert_snapshot!(town.oar("take-ownership -e lead").await, @"
+    assert_snapshot!(town.oar("take-ownership -e lead").await, @r#"
     error: take-ownership of 4.20.17 could not be carried out
-      why:  the owner's mail address is none
-      next: give one like NAME@DOMAIN with -e
+      why:  "lead" is no mail address, so it cannot be the owner
+      next: oar -r 4.20.17 take-ownership -e NAME@DOMAIN
     exit 2
-    ");
+    "#);
     assert_eq!(town.new_writes(), "nothing");
     town.expect_task(Task::TakeOwnership, TaskStatus::NotStarted);
 
@@ -131,7 +131,7 @@ async fn jira_and_slack_are_best_effort() {
       did:  name the lead on the merge request
       note: sub-tasks of ART-22017 were not all assigned: jira answered HTTP 503 (read an issue)
       note: nobody was told on Slack: the message may have got lost (slack answered HTTP 503 (post message)); it is not sent a second time
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
     town.expect_task(Task::TakeOwnership, TaskStatus::Pass);
@@ -202,7 +202,7 @@ async fn an_advisory_in_new_files_becomes_a_blocker_that_goes_when_art_is_done()
       did:  tell art on Slack
       did:  tell qe-release on Slack
       note: Advisories in abnormal state (NEW_FILES instead of QE): 170171
-      next: oar -r 4.20.17 plan shows what comes next
+      next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"

@@ -29,7 +29,7 @@ async fn a_pass_stays_unless_somebody_says_override_and_why() {
     error: stage-testing of 4.20.17 could not be set
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             stage-testing is Pass; a Pass does not become Fail without an override
-      next: when it really has to change: update-task-status stage-testing 'Fail' --override --reason TEXT
+      next: when it really has to change: oar -r 4.20.17 update-task-status stage-testing 'Fail' --override --reason TEXT
     exit 2
     ");
     assert_eq!(town.file(), file);
@@ -52,14 +52,14 @@ async fn words_that_are_no_task_or_status_are_refused() {
 
     assert_snapshot!(town.oar("update-task-status stage-test Pass").await, @r#"
     error: the command line makes no sense
-      why:  invalid value 'stage-test' for '<TASK>': "stage-test" is not a task; tasks are: create-test-report, take-ownership, update-bug-list, check-cve-tracker-bug, check-rhcos-security-alerts, check-greenwave-cvp-tests, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, drop-bugs, change-advisory-status, add-qe-approval
-      next: oar --help, or oar COMMAND --help, shows what is possible
+      why:  invalid value 'stage-test' for '<TASK>': "stage-test" is not a task; did you mean "stage-testing"?; tasks are: create-test-report, take-ownership, update-bug-list, check-cve-tracker-bug, check-rhcos-security-alerts, check-greenwave-cvp-tests, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, drop-bugs, change-advisory-status, add-qe-approval
+      next: oar update-task-status --help shows what is possible
     exit 2
     "#);
     assert_snapshot!(town.oar("update-task-status stage-testing Passed").await, @r#"
     error: the command line makes no sense
-      why:  invalid value 'Passed' for '<STATUS>': "Passed" is not a status; statuses are: Not Started, In Progress, Pass, Fail
-      next: oar --help, or oar COMMAND --help, shows what is possible
+      why:  invalid value 'Passed' for '<STATUS>': "Passed" is not a status; did you mean "Pass"?; statuses are: "Not Started", "In Progress", Pass, Fail
+      next: oar update-task-status --help shows what is possible
     exit 2
     "#);
 
