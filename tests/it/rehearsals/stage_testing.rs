@@ -38,7 +38,7 @@ async fn stage_testing_that_may_not_start_is_not_a_failure() {
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, analyze-promoted-build has to pass first (it is Not Started)
       next: finish analyze-promoted-build first, then: oar -r 4.20.17 stage-testing
-    exit 3
+    exit 4
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
     assert_eq!(town.new_writes(), "nothing");
@@ -56,7 +56,7 @@ async fn stage_testing_waits_until_the_push_has_passed() {
     assert_snapshot!(town.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, push-to-cdn-staging has to pass first (it is Not Started)
       next: finish push-to-cdn-staging first, then: oar -r 4.20.17 stage-testing
-    exit 3
+    exit 4
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
 
