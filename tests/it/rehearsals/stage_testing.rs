@@ -41,7 +41,7 @@ async fn stage_testing_that_may_not_start_is_not_a_failure() {
     stage-testing Not Started: blocked, analyze-promoted-build has to pass first (it is Not Started)
       next: finish it first: oar -r 4.20.17 analyze-promoted-build
             then: oar -r 4.20.17 stage-testing
-    exit 3
+    exit 4
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
     assert_eq!(town.new_writes(), "nothing");
@@ -60,7 +60,7 @@ async fn stage_testing_waits_until_the_push_has_passed() {
     stage-testing Not Started: blocked, push-to-cdn-staging has to pass first (it is Not Started)
       next: finish it first: oar -r 4.20.17 push-to-cdn-staging
             then: oar -r 4.20.17 stage-testing
-    exit 3
+    exit 4
     ");
     town.expect_task(TASK, TaskStatus::NotStarted);
 

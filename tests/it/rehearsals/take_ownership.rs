@@ -194,6 +194,7 @@ async fn an_advisory_in_new_files_becomes_a_blocker_that_goes_when_art_is_done()
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
       did:  name the lead on the merge request
+      did:  report blocker ee13f0ac
       did:  assign ART-22020
       did:  assign ART-22019
       did:  move ART-22019 to In Progress
