@@ -18,7 +18,6 @@ async fn an_unsigned_payload_waits_and_passes_once_the_mirror_has_caught_up() {
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check In Progress: waiting for the signature, look again in 30 min
       next: in 30 min: oar -r 4.20.17 image-signed-check
-            meanwhile: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::InProgress);

@@ -131,7 +131,7 @@ async fn a_finished_release_has_nothing_left_to_do() {
 
     let told = town.oar("status").await;
     fits(&told);
-    assert!(told.contains("next    nothing: the release is approved and shipped"), "{told}");
+    assert!(told.contains("next    nothing is left to do: the release is approved"), "{told}");
     town.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
 
     town.finish();
