@@ -90,7 +90,7 @@ impl Wire {
                         reply.header("mcp-session-id", session.as_str()).send().await.expect("it listens");
                     }
                     asked = questions.len();
-                    if let Some(answer) = messages.into_iter().find(|message| message["id"] == 1) {
+                    if let Some(answer) = messages.into_iter().find(|message| is_answer(message)) {
                         return answer.to_string();
                     }
                 }
@@ -136,7 +136,7 @@ impl Wire {
             let message: Value = serde_json::from_str(&message).expect("JSON");
             if let Some(yes) = yes(&message) {
                 self.send(&yes).await;
-            } else if message["id"] == 1 {
+            } else if is_answer(&message) {
                 return message;
             }
         }
@@ -155,6 +155,11 @@ fn messages(said: &str) -> Vec<Value> {
     let data = said.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
     let messages: Vec<_> = data.filter_map(|data| serde_json::from_str(data).ok()).collect();
     if messages.is_empty() { serde_json::from_str(said).into_iter().collect() } else { messages }
+}
+
+/// The server numbers its own questions from 1, too.
+fn is_answer(message: &Value) -> bool {
+    message["id"] == 1 && message.get("method").is_none()
 }
 
 /// What the person at the client answers to a question.

@@ -71,11 +71,12 @@ async fn what_is_not_due_is_a_wait_with_its_time() {
     next:    analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
     exit 0
     ");
-    assert_eq!(town.oar("plan").await, town.oar_changes_nothing("--dry-run drive").await);
+    let (plan, drive) = (town.oar("plan").await, town.oar_changes_nothing("--dry-run drive").await);
+    assert_eq!(plan.strip_suffix("exit 0"), drive.strip_suffix("exit 3"), "{drive}");
 
     town.time_passes("6m");
     let told = town.oar("plan").await;
-    assert!(told.contains("now:     run push-to-cdn-staging"), "{told}");
+    assert!(told.contains("now:     oar -r 4.20.17 push-to-cdn-staging"), "{told}");
 
     town.finish();
 }
@@ -112,7 +113,7 @@ async fn a_message_that_nobody_got_is_shown() {
 async fn passed_is_what_is_stored_and_nobody_waits_for_what_has_passed() {
     let town = reported().await;
     let told = town.oar("plan").await;
-    assert!(told.contains("now:     judge the candidate build"), "{told}");
+    assert!(told.contains("(judge the candidate build"), "{told}");
     assert!(!told.lines().any(|line| line.starts_with("passed:") && line.contains("analyze-candidate")), "{told}");
 
     let town = promoted().await;

@@ -205,7 +205,7 @@ async fn nothing_is_pushed_before_trackers_and_alerts_were_checked() {
     ");
     town.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);
     let told = town.oar("push-to-cdn-staging").await;
-    assert!(told.contains("check-rhcos-security-alerts has to pass first") && told.ends_with("exit 3"), "{told}");
+    assert!(told.contains("check-rhcos-security-alerts has to pass first") && told.ends_with("exit 4"), "{told}");
     assert_eq!(town.new_writes(), "nothing");
 
     let told = town.oar("push-to-cdn-staging --force --reason \"alerts were looked at by hand\"").await;
