@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn colour_follows_the_flag_then_no_color_then_force_then_the_terminal() {
-        let cases: [(&[(&str, &str)], Color, bool, bool); 14] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Color, bool, bool);
+        let cases: [Case<'_>; 14] = [
             (&[], Color::Auto, true, true),
             (&[], Color::Auto, false, false),
             (&[], Color::Always, false, true),

@@ -152,7 +152,8 @@ mod tests {
         // It takes connections and never says a word.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", silent.local_addr().unwrap());
-        let clock = Clock::Simulator(SimulatorClock::new(&base, reqwest::Client::new()));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let clock = Clock::Simulator(SimulatorClock::new(&base, client));
         let cancel = CancellationToken::new();
         let ctrl_c = async { cancel.cancel() };
         futures::join!(clock.refresh(&cancel), ctrl_c);

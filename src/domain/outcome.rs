@@ -283,10 +283,10 @@ impl ClosedGate {
 impl ClosedGate {
     /// The same for a run of one task alone: nobody but a person or a drive starts the task that it needs.
     pub fn opened_without_a_drive(&self) -> OpenedBy {
-        match self {
-            Self::Prerequisite { status: TaskStatus::NotStarted, .. } => OpenedBy::Person,
-            gate => gate.opened_by(),
+        if let Self::Prerequisite { status: TaskStatus::NotStarted, .. } = self {
+            return OpenedBy::Person;
         }
+        self.opened_by()
     }
 
     /// What a person does about it for `release`, as the beginning of a sentence.

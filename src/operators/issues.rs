@@ -127,8 +127,8 @@ pub async fn list_some(ctx: &Context, release: &ZStream, filter: &Filter) -> Res
     let loaded = ctx.statebox.load(release).await?;
     let mut issues = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state.issues();
     issues.retain(|issue| {
-        !(filter.open && issue.resolved)
-            && !(filter.blockers && !issue.blocker)
+        (!filter.open || !issue.resolved)
+            && (!filter.blockers || issue.blocker)
             && filter.task.is_none_or(|task| issue.concerns(task))
     });
     Ok(issues.iter().map(shown).collect())

@@ -111,11 +111,10 @@ impl fmt::Display for Fault {
 impl ClientError {
     /// A failure without lower error and excerpt.
     pub fn new(service: Service, op: &'static str, fault: Fault) -> Self {
-        let fault = match fault {
-            Fault::Unreadable(why) => Fault::Unreadable(shown(&why)),
-            Fault::Refused(why) => Fault::Refused(shown(&why)),
-            fault => fault,
-        };
+        let mut fault = fault;
+        if let Fault::Unreadable(why) | Fault::Refused(why) = &mut fault {
+            *why = shown(why);
+        }
         Self { service, op, fault, excerpt: None, retry_after_s: None, cause: None }
     }
 

@@ -113,7 +113,7 @@ impl Slack {
         let answer = client.open_session(&no_token()).usergroups_list(&request).await;
         let groups = told(&client, answer)?.usergroups;
         for group in &groups {
-            self.names.keep(format!("group {}", group.handle), &group.id.to_string());
+            self.names.keep(format!("group {}", group.handle), group.id.as_ref());
         }
         Ok(self.names.get(&format!("group {handle}")))
     }

@@ -90,7 +90,7 @@ impl Wire {
                         reply.header("mcp-session-id", session.as_str()).send().await.expect("it listens");
                     }
                     asked = questions.len();
-                    if let Some(answer) = messages.into_iter().find(|message| is_answer(message)) {
+                    if let Some(answer) = messages.into_iter().find(is_answer) {
                         return answer.to_string();
                     }
                 }

@@ -142,6 +142,6 @@ impl Served {
 /// The last message of a body: plain JSON, or the last data of an event stream.
 pub(super) fn last_message(body: &str) -> Value {
     let data = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-    let last = data.filter(|data| data.starts_with('{')).next_back().unwrap_or(body);
+    let last = { data }.rfind(|data| data.starts_with('{')).unwrap_or(body);
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {body}"))
 }

@@ -25,10 +25,12 @@ impl Call<'_> {
         let _places = gate.place().await;
         let now = clock.now();
         let pass = gate.enter(now, self.bare).map_err(|fault| {
-            let again = match &fault {
-                Fault::Suspended { until, .. } | Fault::Overspent { until, .. } => Some(until.duration_since(now)),
-                _ => None,
+            let held_back = if let Fault::Suspended { until, .. } | Fault::Overspent { until, .. } = &fault {
+                Some(*until)
+            } else {
+                None
             };
+            let again = held_back.map(|until| until.duration_since(now));
             let retry_after_s = again.and_then(|wait| u64::try_from(wait.as_secs()).ok());
             ClientError { retry_after_s, ..ClientError::new(self.http.service, self.op, fault) }
         })?;
