@@ -152,6 +152,7 @@ mod tests {
         // It takes connections and never says a word.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", silent.local_addr().unwrap());
+        #[expect(clippy::disallowed_methods, reason = "it asks a listener of this test")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let clock = Clock::Simulator(SimulatorClock::new(&base, client));
         let cancel = CancellationToken::new();
