@@ -24,6 +24,7 @@ use oar::core::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp};
 use oar::core::clients::jenkins::Jenkins;
 use oar::core::clients::jira::{Jira, Transition};
 use oar::core::clients::koji::Koji;
+use oar::core::clients::oauth::Oauth;
 use oar::core::clients::pacer::Pacer;
 use oar::core::clients::prow::Prow;
 use oar::core::clients::registry::Registry;
@@ -192,6 +193,7 @@ fn operations() -> Vec<Operation> {
         ReleaseController "latest" |http| {
             ReleaseController::new(http).latest("4.20.0-0.nightly", Minor::new(4, 20)).await
         };
+        Oauth "keys" |http| Oauth::new(http).keys().await;
         Signatures "has_signature" |http| Signatures::new(http).has_signature(&digest()).await;
         Slack "post_message" |http| Slack::new(http).post_message("C1", "text", None).await;
         Slack "user_id" |http| Slack::new(http).user_id("x@example.com").await;
