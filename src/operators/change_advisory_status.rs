@@ -162,7 +162,7 @@ pub struct Plan {
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As `run`.
 pub async fn foresee(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Foreseen, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
     ctx.require(TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None }.needs())?;
