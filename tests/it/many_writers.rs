@@ -84,8 +84,8 @@ fn machine(folder: &Path, writer: usize) -> PathBuf {
 fn in_town(town: &Town, writer: usize, words: &[String]) -> Command {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut command = town.command(&words);
-    // The clock of the world is shared, so the pauses of all writers add up.
-    command.env("OAR_STATE_TRIES", "100").env("OAR_STATE_TOTAL", "600");
+    // The clock of the world is shared, so the pauses of all writers, and of all other clients, add up.
+    command.env("OAR_STATE_TRIES", "200").env("OAR_STATE_TOTAL", "3600");
     command.env("OAR_HOME", machine(town.home.path(), writer));
     command
 }

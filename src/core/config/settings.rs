@@ -414,7 +414,7 @@ fn state(sources: &mut Sources<'_>) -> Result<StateSettings, ConfigError> {
         dir: sources.optional("state.dir", "OAR_STATE_DIR").map(PathBuf::from),
         author_mail: sources.text("state.author_mail", "OAR_STATE_AUTHOR_MAIL")?,
         tries: small(sources.number("state.tries", "OAR_STATE_TRIES", 1, 200)?),
-        total: seconds(sources, "state.total_s", "OAR_STATE_TOTAL", 600)?,
+        total: seconds(sources, "state.total_s", "OAR_STATE_TOTAL", 3600)?,
     })
 }
 

@@ -111,6 +111,12 @@ impl StoreError {
         }
     }
 
+    /// May the same change be stored later without anybody doing anything? So it is while the store is out of
+    /// reach, and when others were faster every time.
+    pub fn passes_by_itself(&self) -> bool {
+        self.is_outage() || matches!(self.fault, StoreFault::Conflict)
+    }
+
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match &self.fault {

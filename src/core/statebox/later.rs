@@ -79,13 +79,14 @@ impl StateBox {
         self
     }
 
-    /// As [`StateBox::apply`], but while the store is out of reach the change is kept for later.
+    /// As [`StateBox::apply`], but while the store is out of reach, or when others were faster every time, the
+    /// change is kept for later.
     ///
     /// For facts that stand already. Nothing may be started on the strength of a change that waits.
     ///
     /// # Errors
     ///
-    /// As [`StateBox::apply`], but for outages; with one, that the change cannot even be kept.
+    /// As [`StateBox::apply`], but for what passes by itself; with that, that the change cannot even be kept.
     pub async fn apply_or_keep(
         &self,
         release: &ZStream,
@@ -126,7 +127,7 @@ impl StateBox {
         message: &str,
         error: StoreError,
     ) -> Result<Stored, Box<StoreError>> {
-        let Some(later) = self.later.as_ref().filter(|later| later.sends && error.is_outage()) else {
+        let Some(later) = self.later.as_ref().filter(|later| later.sends && error.passes_by_itself()) else {
             return Err(Box::new(error));
         };
         let (now, seen) = (self.clock.now(), self.last_seen(release));

@@ -6,3 +6,4 @@ mod gate;
 mod journey;
 mod runs;
 mod served;
+mod sessions;

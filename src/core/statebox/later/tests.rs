@@ -43,6 +43,22 @@ async fn a_change_that_cannot_reach_the_store_is_kept_told_and_sent_by_the_next_
 }
 
 #[tokio::test]
+async fn a_change_whose_turn_never_comes_is_kept_and_sent_once_the_others_rest() {
+    let (github, statebox, home) = scene().await;
+    let busy = |n: i32| Trouble::Overtaken(github.text().replace("ticket: null", &format!("ticket: ART-{n}")));
+    github.plan(&(0..40).map(busy).collect::<Vec<_>>());
+    let notice = kept(&statebox, issue("broken")).await.notice().unwrap();
+    assert!(notice.contains("somebody else changed the file") && notice.contains("unsent/4.99.1.jsonl"), "{notice}");
+    github.plan(&[]);
+
+    let next = statebox.afresh().load(&release()).await.unwrap().unwrap().state;
+
+    assert_eq!(next.issues().len(), 1);
+    assert_eq!(github.text(), next.to_yaml());
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_gives_the_right_to_act_never_waits() {
     let (github, statebox, home) = scene().await;
     github.is_down(true);

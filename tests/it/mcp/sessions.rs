@@ -1,0 +1,80 @@
+//! Sessions and arguments as careless clients use them.
+
+use serde_json::{Value, json};
+
+use super::served::{Served, last_message};
+
+/// Opens a session; its id.
+async fn opened(served: &Served) -> String {
+    let params = json!({
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "short", "version": "1" },
+    });
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    let answer = served.post(&hello, &[("mcp-session-id", "")]).await;
+    let session = answer.headers()["mcp-session-id"].to_str().expect("a text").to_owned();
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    served.post(&ready, &[("mcp-session-id", &session)]).await;
+    session
+}
+
+async fn status(served: &Served, session: &str) -> Value {
+    let params = json!({ "name": "oar_get_release_status", "arguments": { "release": "4.20.17" } });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    last_message(&served.post(&call, &[("mcp-session-id", session)]).await.text().await.expect("a body"))
+}
+
+#[tokio::test]
+async fn many_short_sessions_at_once_are_all_served_and_an_ended_one_is_gone() {
+    let served = Served::start(&[]).await;
+    let one = async || {
+        let session = opened(&served).await;
+        let told = status(&served, &session).await;
+        assert_eq!(told["result"]["structuredContent"]["ok"], true, "{told}");
+        let end = served.http.delete(format!("{}/mcp", served.base)).bearer_auth(&served.token);
+        assert!(end.header("mcp-session-id", &session).send().await.expect("an answer").status().is_success());
+        session
+    };
+    let sessions = futures::future::join_all((0..40).map(|_| one())).await;
+    let hello = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+    assert_eq!(served.post(&hello, &[("mcp-session-id", &sessions[0])]).await.status(), 404);
+    assert_eq!(served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await["isError"], false);
+}
+
+#[tokio::test]
+async fn an_id_that_is_null_or_blank_counts_as_not_given() {
+    let served = Served::start(&[]).await;
+    for blank in [Value::Null, json!(""), json!("  ")] {
+        let given = json!({ "release": "4.20.17", "build_number": blank });
+        let told = served.call("oar_stage_testing", given).await;
+        let told = &told["structuredContent"];
+        // As without one: it may not start yet, which is no mistake of the caller.
+        assert_ne!(told["error"]["code"], "INVALID_ARGUMENT", "{told}");
+        assert_eq!(told["task"], "stage-testing", "{told}");
+    }
+    for wrong in [json!("the last one"), json!(-3), json!({}), json!("https://ci.example.net/job/x/12/")] {
+        let given = json!({ "release": "4.20.17", "build_number": wrong });
+        let told = served.call("oar_stage_testing", given).await;
+        assert_eq!(told["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{told}");
+    }
+}
+
+#[tokio::test]
+async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works() {
+    let served = Served::start(&[]).await;
+    let before = served.town.state().to_yaml();
+    let raw = async |body: &'static str| {
+        let request = served.http.post(format!("{}/mcp", served.base)).bearer_auth(&served.token).body(body);
+        let request = request.header("accept", "application/json, text/event-stream");
+        request.header("content-type", "application/json").send().await.expect("an answer").status().as_u16()
+    };
+    for body in ["", "{", "[]", "null", "{\"jsonrpc\":\"2.0\"}", "\u{0}"] {
+        let status = raw(body).await;
+        assert!((400..500).contains(&status), "{body:?}: {status}");
+    }
+    let unknown = served.ask("tools/call", json!({ "name": "oar_ship_everything", "arguments": {} })).await;
+    assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
+    let strange = served.ask("release/ship", json!({})).await;
+    assert_eq!(strange["error"]["code"], -32601, "{strange}");
+    assert_eq!(served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await["isError"], false);
+    assert_eq!(served.town.state().to_yaml(), before);
+}
