@@ -20,7 +20,7 @@ use super::clients::errata::Errata;
 use super::clients::gangway::Gangway;
 use super::clients::gitlab::Gitlab;
 use super::clients::http::{
-    Auth, BreakerRule, HostRule, Http, HttpPolicy, Proof, Rules, ServiceHttp, ServiceRules, bare_client,
+    Auth, BreakerRule, HostRule, Http, HttpPolicy, Proof, Rules, Seen, ServiceHttp, ServiceRules, bare_client,
 };
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
@@ -169,6 +169,11 @@ impl Context {
             pacer,
             slack_names: Names::default(),
         })
+    }
+
+    /// Services that were asked, and when they were last heard of.
+    pub fn upstreams(&self) -> BTreeMap<Service, Seen> {
+        self.http.upstreams()
     }
 
     /// The same surroundings for one call of `actor`, which `cancel` ends without ending others.

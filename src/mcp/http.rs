@@ -57,5 +57,7 @@ fn mounted<H: ServerHandler>(shared: &Shared, door: impl Fn() -> std::io::Result
         .disable_allowed_hosts()
         .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
-    Router::new().route_service("/mcp", StreamableHttpService::new(door, Arc::new(sessions), config))
+    let sessions = Arc::new(sessions);
+    shared.talks.watch(Arc::clone(&sessions));
+    Router::new().route_service("/mcp", StreamableHttpService::new(door, sessions, config))
 }

@@ -8,6 +8,7 @@ pub mod arguments;
 pub mod call;
 pub mod catalog;
 pub mod confirm;
+pub mod facts;
 #[cfg(feature = "conformance")]
 pub mod fixtures;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod resources;
 pub mod runs;
 pub mod server;
 pub mod stdio;
+pub mod talks;
 pub mod tool;
 pub mod tools;
 pub mod waits;

@@ -28,7 +28,8 @@ use super::line::{InFlight, Line};
 use super::prompts;
 use super::reply::{Code, Reply};
 use super::resources::{self, Answers};
-use super::runs::{Order, Run, Runs, Standing};
+use super::runs::{Limits, Order, Run, Runs, Standing};
+use super::talks::Talks;
 use super::tool::{Change, Tool, Work, output_schema};
 use super::waits::Waits;
 use super::workshop::{Lost, Workshop};
@@ -85,6 +86,8 @@ pub struct Shared {
     pub pace: Pace,
     /// Calls and runs that have not ended.
     pub in_flight: InFlight,
+    /// Sessions of clients.
+    pub talks: Talks,
     /// Ends sessions and their streams; later than `ctx.cancel`, so that answers still go out.
     pub sessions: CancellationToken,
     /// The state store's credential, when it is missing and the server runs all the same.
@@ -99,15 +102,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A server over `ctx` that offers `choice`.
+    /// A server over `ctx` that offers `choice` and carries out `at_once` changes at a time.
     ///
     /// # Errors
     ///
     /// The system gives no thread.
-    pub fn new(ctx: Context, choice: Choice) -> std::io::Result<Self> {
+    pub fn new(ctx: Context, choice: Choice, at_once: usize) -> std::io::Result<Self> {
         let workshop = Workshop::open()?;
         let settings = &ctx.settings.runs;
-        let runs = Runs::new(&ctx.home, settings.into(), ctx.clock.clone(), workshop.clone(), ctx.cancel.clone());
+        let limits = Limits { at_once, ..settings.into() };
+        let runs = Runs::new(&ctx.home, limits, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone());
         let confirm = Confirmations::new(Approvals::below(&ctx.home), settings.approvals_url.clone())?;
         let hosts = ctx.settings.services.hosts();
         let mcp = &ctx.settings.mcp;
@@ -139,6 +143,7 @@ impl Shared {
             audit,
             pace,
             in_flight,
+            talks: Talks::default(),
             sessions: CancellationToken::new(),
             locked,
             store,
@@ -248,7 +253,10 @@ impl Door {
         match tool.work {
             Work::Look(look) | Work::Known(_, look) => Ok(self.look(call, look).await),
             Work::Change(change) => match change(&call) {
-                Ok(change) => self.change(tool, &call, change, (request, context), line).await,
+                Ok(change) => {
+                    let change = confirm::by_policy(tool, &call, change);
+                    self.change(tool, &call, change, (request, context), line).await
+                }
                 Err(refused) => Ok(refused),
             },
         }
@@ -306,7 +314,7 @@ impl Door {
         (request, context): (&CallToolRequestParams, &RequestContext<RoleServer>),
         line: &Arc<Line>,
     ) -> Result<Reply, InputRequiredResult> {
-        let Change { queue, asks, work } = change;
+        let Change { queue, asks, policy_of, work } = change;
         let arguments = call.arguments.canonical();
         let key = format!("{} {} {arguments}", call.who.name, tool.name);
         // What was confirmed and runs need not be confirmed again to hear of it.
@@ -314,13 +322,16 @@ impl Door {
             line.ran(&run.id);
             return Ok(self.wait_for(&run, context).await);
         }
+        let policy_of = policy_of.unwrap_or(tool.name);
         let permit = match &asks {
             None => Permit::default(),
-            Some(asks) => match confirm::settle(&self.shared, tool, call, (asks, &queue), request, context).await {
-                Settled::Go(permit) => permit,
-                Settled::Ask(question) => return Err(question),
-                Settled::No(refused) => return Ok(refused),
-            },
+            Some(asks) => {
+                match confirm::settle(&self.shared, tool, call, (asks, &queue, policy_of), request, context).await {
+                    Settled::Go(permit) => permit,
+                    Settled::Ask(question) => return Err(question),
+                    Settled::No(refused) => return Ok(refused),
+                }
+            }
         };
         let (ctx, who) = (call.ctx.clone(), call.who.clone());
         let confirmed = permit.evidence.clone();

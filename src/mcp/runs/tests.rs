@@ -11,6 +11,7 @@ struct House {
 
 fn limits(longest: u64) -> Limits {
     Limits {
+        at_once: 100,
         longest: Duration::from_millis(longest),
         by_tool: BTreeMap::new(),
         grace: Duration::from_millis(50),
