@@ -24,7 +24,7 @@ use crate::core::access::audit_end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
-use crate::core::context::missing_for_all;
+use crate::core::context::{missing_for_all, ticket_file};
 use crate::core::error::ErrorClass;
 use crate::domain::nearest;
 use crate::mcp::catalog::{self, Choice};
@@ -193,9 +193,10 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
         finish(shared, &work).await;
         finished.cancel();
     };
+    let tickets = ticket_file(call.outside.env.get("KRB5CCNAME"));
     let watching = async {
         tokio::select! {
-            () = health::watch_ticket(shared.ctx.clone(), teller) => {}
+            () = health::watch_ticket(shared.ctx.clone(), tickets.clone(), teller) => {}
             () = stop.cancelled() => {}
         }
     };

@@ -1,7 +1,7 @@
 //! What every operator gets first: clock, cancellation, settings, clients, stores, actor.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -25,7 +25,7 @@ use super::clients::http::{
 use super::clients::jenkins::Jenkins;
 use super::clients::jira::Jira;
 use super::clients::koji::Koji;
-use super::clients::negotiate::{self, Kerberos};
+use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::oauth::Oauth;
 use super::clients::pacer::Pacer;
 use super::clients::prow::Prow;
@@ -220,14 +220,19 @@ impl Context {
     }
 
     /// How our Kerberos ticket stands. Asks nobody, but may take a while: not for those who cannot wait.
-    pub async fn ticket(&self) -> Ticket {
+    ///
+    /// `cache` is the file of tickets, when there is one; it tells what the library does not.
+    pub async fn ticket(&self, cache: Option<&Path>) -> Ticket {
         match self.settings.errata_auth {
             ErrataAuth::Negotiate => match negotiate::ticket_left().await {
-                Ok(left) => Ticket { valid: true, status: "valid".to_owned(), left: Some(left) },
-                Err(trouble) => Ticket { valid: false, status: ticket_status(&trouble), left: None },
+                Ok(left) => {
+                    let ccache::Details { realm, renew_until } = cache.map(ccache::details).unwrap_or_default();
+                    Ticket { valid: true, status: "valid".to_owned(), left: Some(left), realm, renew_until }
+                }
+                Err(trouble) => Ticket { status: ticket_status(&trouble), ..Ticket::default() },
             },
             ErrataAuth::Bearer | ErrataAuth::None => {
-                Ticket { valid: true, status: "not_needed".to_owned(), left: None }
+                Ticket { valid: true, status: "not_needed".to_owned(), ..Ticket::default() }
             }
         }
     }
@@ -406,7 +411,7 @@ impl Context {
 }
 
 /// How a Kerberos ticket stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ticket {
     /// Can we use it, or do we need none?
     pub valid: bool,
@@ -414,6 +419,15 @@ pub struct Ticket {
     pub status: String,
     /// For how long it is still valid.
     pub left: Option<std::time::Duration>,
+    /// The realm of whoever it is of, where that is known.
+    pub realm: Option<String>,
+    /// Until when it can be renewed, where that is known.
+    pub renew_until: Option<jiff::Timestamp>,
+}
+
+/// The file of tickets that `KRB5CCNAME` names, or the usual one of this user.
+pub fn ticket_file(named: Option<&str>) -> Option<PathBuf> {
+    ccache::place(named, rustix::process::getuid().as_raw())
 }
 
 fn ticket_status(trouble: &Kerberos) -> String {
