@@ -309,7 +309,9 @@ fn at_once(call: &Call) -> usize {
 fn damaged(path: &std::path::Path, why: &BadEnd) -> Told {
     let next = "oar mcp audit verify shows where; keep the file for whoever looks into it, move it away, and start \
                 again: a new log begins";
-    Told::new(format!("{} cannot be gone on with", path.display()), why, next.to_owned(), ErrorClass::Corrupt)
+    let what = format!("{} cannot be gone on with", path.display());
+    let told = Told::new(what, why, next.to_owned(), ErrorClass::Corrupt);
+    Told { exit: Exit::NeedsPerson, ..told }
 }
 
 /// Variables that every tool needs.

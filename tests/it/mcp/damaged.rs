@@ -103,7 +103,7 @@ async fn a_changed_audit_log_is_not_gone_on_with_and_stays_as_it_is() {
         "\u{0}\u{0}\u{0}\n".to_owned(),
     ] {
         std::fs::write(&log, &damaged).expect("the log");
-        let told = refused(&town, 1).await;
+        let told = refused(&town, 4).await;
         assert!(told.contains("audit.jsonl") && told.contains("oar mcp audit verify"), "{told}");
         assert_eq!(std::fs::read_to_string(&log).expect("the log"), damaged);
     }
