@@ -28,8 +28,9 @@ pub const PATH: &str = "/approvals/";
 /// The cookie that ties a form to the browser it was shown in.
 const COOKIE: &str = "oar_form";
 
-const STYLE: &str = "body{font:1rem/1.5 sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
-    li{overflow-wrap:anywhere}label{display:block;margin-top:1rem}input,textarea{width:100%;font:inherit}\
+const STYLE: &str = ":root{color-scheme:light dark}*{box-sizing:border-box}\
+    body{font:1rem/1.5 sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}\
+    h1{font-size:1.6rem;line-height:1.2}label{display:block;margin-top:1rem}input,textarea{width:100%;font:inherit}\
     button{font:inherit;margin:1rem 1rem 0 0;padding:.4rem 1rem}.problem{border-left:.3rem solid #b00;padding-left:1rem}";
 
 struct Page {
@@ -170,9 +171,11 @@ impl Page {
             true => (" required", "Why (needed: this overrides a finding)"),
             false => ("", "Why (optional)"),
         };
-        // A rejection needs no reason, so its button does not insist on one.
+        // A rejection needs no reason, so its button does not insist on one. Enter in a field would press the
+        // first button: that one does nothing, so that nobody approves by accident.
         format!(
             "<h2>Your decision</h2>\n<form method=\"post\" action=\"{PATH}{id}\">\n\
+             <button disabled hidden></button>\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
              <label for=\"token\">Your own token (not the agent's)</label>\n\
              <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"off\">\n\
