@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::core::access::principal::Principal;
+use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
 use crate::core::approvals::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
 use crate::core::clock::Clock;
@@ -177,13 +177,14 @@ impl Page {
             "<h2>Your decision</h2>\n<form method=\"post\" action=\"{PATH}{id}\">\n\
              <button disabled hidden></button>\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
-             <label for=\"token\">Your own token (not the agent's)</label>\n\
+             <label for=\"token\">Your own token (not the agent's), with the scope {scope}</label>\n\
              <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"off\">\n\
              <label for=\"reason\">{hint}</label>\n\
              <textarea id=\"reason\" name=\"reason\" rows=\"3\" maxlength=\"{LONGEST_REASON}\"{needed}></textarea>\n\
              <button name=\"decision\" value=\"approve\">Approve</button>\n\
              <button name=\"decision\" value=\"reject\" formnovalidate>Reject</button>\n</form>",
             id = escaped(&approval.id),
+            scope = Scope::Critical,
             csrf = self.seal(&approval.id, cookie),
         )
     }
@@ -232,7 +233,7 @@ fn html(status: StatusCode, title: &str, body: &str) -> Response {
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <link rel=\"stylesheet\" href=\"/approvals/style.css\">\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/approvals/style.css\">\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n\
          </html>\n",
         escaped(title)
     );
@@ -240,11 +241,12 @@ fn html(status: StatusCode, title: &str, body: &str) -> Response {
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+            "default-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The address is the key to the plan.
-        (header::REFERRER_POLICY, "no-referrer"),
+        // The address is the key to the plan, so no stranger hears of it. With "no-referrer" a browser would
+        // not tell us either that the form came from here, and the guard would refuse it.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     (status, headers, page).into_response()
