@@ -7,6 +7,7 @@
 //! a run which a crash ended is found again.
 
 pub mod shelf;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::Path;
