@@ -22,7 +22,8 @@ pub enum TokenCommand {
     Add {
         /// Role or agent that will use it; never a mail address
         name: String,
-        /// What it allows, separated by commas; without, what an agent needs
+        /// What it allows, separated by commas (a person who only confirms: release:read,release:critical);
+        /// without, what an agent needs
         #[arg(long, value_name = "SCOPES")]
         scopes: Option<String>,
         /// When it ends: a time from now (90m, 12h, 30d, 8w) or a date (2026-12-31); never without
