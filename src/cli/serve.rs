@@ -330,7 +330,11 @@ fn credentials(call: &Call, args: &ServeArgs) -> Result<(), Told> {
         what: "the server cannot start".to_owned(),
         why: lines,
         done: Vec::new(),
-        next: format!("set them ({}), or start with --allow-degraded", how.join("; ")),
+        next: format!(
+            "set them ({}), or start with --allow-degraded\n\
+             to try it without any: oar sim serve in another terminal, and export here what it prints",
+            how.join("; ")
+        ),
         exit: Exit::Credential,
         class: ErrorClass::Auth,
     })
@@ -362,9 +366,15 @@ fn credential(call: &Call, args: &ServeArgs, shared: &Shared, oauth: Option<Reso
     }
     let tokens = Tokens::below(&shared.ctx.home);
     let told = |cause: std::io::Error| unusable(tokens.path(), &cause);
-    if tokens.whole().map_err(told)?.is_empty() && oauth.is_none() {
+    let path = tokens.path().with_file_name("agent.token");
+    if !tokens.whole().map_err(told)?.is_empty() {
+        let line = match path.exists() {
+            true => format!("callers show a token; the one for agents is in {}", path.display()),
+            false => "callers show a token; another one: oar mcp token add NAME".to_owned(),
+        };
+        call.outside.err.line(line);
+    } else if oauth.is_none() {
         let token = tokens.add("agent", Scope::AGENT, None).map_err(told)?;
-        let path = tokens.path().with_file_name("agent.token");
         let _ = std::fs::remove_file(&path);
         std::fs::OpenOptions::new()
             .create_new(true)

@@ -397,7 +397,9 @@ fn on_the_page(confirm: &Confirmations, tool: &Tool, wanted: &Wanted, id: &str) 
     let what = format!("a person has to confirm {} of {}:\n{}", tool.name, wanted.queue, wanted.plan);
     let hint = format!(
         "give this link to a person with a token of their own (valid 24 h): {link} - after they approved, repeat \
-         the same call"
+         the same call. Who has no token makes one: oar mcp token add NAME --scopes {read},{critical}",
+        read = Scope::Read,
+        critical = Scope::Critical,
     );
     let mut reply = Reply::error(Code::ConfirmationRequired, what, hint)
         .with("plan", json!(clean(&wanted.plan)))

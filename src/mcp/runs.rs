@@ -7,6 +7,7 @@
 //! a run which a crash ended is found again.
 
 pub mod shelf;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -175,10 +176,13 @@ impl From<&RunSettings> for Limits {
     }
 }
 
+/// Runs by id, in the order in which they were asked for.
+type Book = indexmap::IndexMap<String, Arc<Run>>;
+
 /// All runs of this process.
 #[derive(Debug)]
 pub struct Runs {
-    book: Mutex<indexmap::IndexMap<String, Arc<Run>>>,
+    book: Mutex<Book>,
     shelf: Shelf,
     logs: RunLogs,
     limits: Limits,
@@ -221,7 +225,10 @@ impl Runs {
 
     /// The run that an equal call may join: one that runs, or waits as the last of its queue.
     pub fn joinable(&self, key: &str) -> Option<Arc<Run>> {
-        let book = self.book();
+        Self::joinable_of(&self.book(), key)
+    }
+
+    fn joinable_of(book: &Book, key: &str) -> Option<Arc<Run>> {
         let run = book.values().rev().find(|run| run.key == key && !run.has_ended() && !run.cancel.is_cancelled())?;
         let last = book.values().rev().find(|other| other.queue == run.queue && !other.has_ended());
         // A call that waits behind others must not move before them.
@@ -242,6 +249,11 @@ impl Runs {
         let log = self.logs.open(&id, &self.shelf.log_path(&id));
         let log = log.inspect_err(|error| tracing::warn!(%error, run = id, "the run has no log")).ok();
         let mut book = self.book();
+        // An equal call may have come in meanwhile.
+        if let Some(equal) = Self::joinable_of(&book, &order.key) {
+            let _ = std::fs::remove_file(self.shelf.log_path(&id));
+            return Ok(equal);
+        }
         let before: Vec<_> =
             book.values().filter(|run| run.queue == order.queue && !run.released.is_cancelled()).cloned().collect();
         let open: Vec<_> = before.iter().filter(|run| !run.has_ended()).collect();
@@ -382,7 +394,7 @@ impl Runs {
         run.standing.send_replace(ended);
     }
 
-    fn book(&self) -> std::sync::MutexGuard<'_, indexmap::IndexMap<String, Arc<Run>>> {
+    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
