@@ -20,7 +20,7 @@ use super::mcp_install::{self, InstallArgs, SlashCommand};
 use super::oar::Call;
 use super::render::Told;
 use super::serve_args::{AuthMode, ServeArgs};
-use crate::core::access::audit_end::{BadEnd, check_end};
+use crate::core::access::audit::end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
@@ -107,6 +107,7 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     // Runs end later than listening does, so they have a token of their own.
     let work = CancellationToken::new();
     let ctx = call.context_until(work.clone(), args.allow_degraded)?;
+    ctx.clock.refresh(&work).await;
     let shared = Shared::new(ctx, choice, at_once(call)).map_err(|cause| {
         let next = "free some memory or processes".to_owned();
         Told::new("the server cannot start", &cause, next, ErrorClass::Internal)

@@ -5,6 +5,7 @@
 //! never in it, their digest is. A line that a crash cut stays; the next one says so and goes on from it.
 
 pub mod chain;
+pub mod end;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -38,7 +39,8 @@ pub struct Entry {
     /// Name and version of the client program, as it says.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub client: String,
-    /// `http`, `sse`, `stdio`, `web`.
+    /// `http`, `sse`, `stdio`; of a person's answer the way is told in `confirmation`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub transport: String,
     /// The tool; for a request that reached none, method and path.
     pub tool: String,

@@ -125,6 +125,8 @@ impl Connection {
         let permit = match &asks {
             None => Permit::default(),
             Some(asks) => {
+                // A question is valid for a time, so what time it is counts.
+                call.ctx.clock.refresh(&call.ctx.cancel).await;
                 match confirm::settle(&self.shared, tool, call, (asks, &queue, policy_of), request, context).await {
                     Settled::Go(permit) => permit,
                     Settled::Ask(question) => return Err(question),

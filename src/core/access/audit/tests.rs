@@ -31,7 +31,7 @@ fn a_line_says_everything_and_the_digest_of_the_line_before() {
     let text = std::fs::read_to_string(audit.path()).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let first = format!(
-        r#"{{"time":"2026-06-01T00:00:00Z","who":"agent","transport":"","tool":"oar_plan","outcome":"OK","prev":"{BEGINNING}"}}"#
+        r#"{{"time":"2026-06-01T00:00:00Z","who":"agent","tool":"oar_plan","outcome":"OK","prev":"{BEGINNING}"}}"#
     );
     assert_eq!(lines[0], first);
     assert!(lines[1].ends_with(&format!(r#""prev":"{}"}}"#, sha256(lines[0].as_bytes()))), "{}", lines[1]);
