@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::core::access::principal::Scope;
 use crate::core::context::{Context, Options};
-use crate::domain::outcome::ClosedGate;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Outcome, Task, TaskStatus, Which};
 use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
