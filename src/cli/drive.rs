@@ -15,7 +15,7 @@ use crate::drive::rounds::{self, Event, Persistence, Wishes};
 use crate::drive::{lease, report as plans};
 use crate::operators::report::{self, clean, one_line};
 use crate::operators::request::Verdict as Word;
-use crate::planner::messages::{Kind, Severity};
+use crate::planner::messages::Kind;
 use crate::planner::plan::{Plan, Verdict};
 
 /// Shows what is next and why. Writes nothing.
@@ -85,7 +85,7 @@ pub(super) fn exit_of(plan: &Plan) -> Exit {
 
 /// Does a person have to do nothing but provide credentials?
 fn lacks_credentials_only(plan: &Plan) -> bool {
-    let mut asked = plan.messages.iter().filter(|message| message.severity() >= Severity::Action).peekable();
+    let mut asked = plans::persons(plan).peekable();
     asked.peek().is_some()
         && asked.all(|message| matches!(message.kind, Kind::CredentialMissing | Kind::KerberosNeeded))
 }

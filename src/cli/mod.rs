@@ -21,6 +21,7 @@ pub mod progress;
 pub mod rehearse;
 pub mod render;
 pub mod serve;
+pub mod serve_args;
 pub mod shapes;
 pub mod sim;
 pub mod state;

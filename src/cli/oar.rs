@@ -23,7 +23,7 @@ use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
-use crate::drive::report as plans;
+use crate::drive::{Wishes, report as plans};
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::{
@@ -221,10 +221,21 @@ async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
     let next = match &report.would {
         // Only the door knows the options that were given.
         Some(_) => format!("to do it: {}", confirm::without(&call.outside.args, "--dry-run")),
-        None => report::next(&report),
+        None => after(call, &release, &report).await,
     };
     call.show(&report::text_with(&report, &next), &report::json_with(&report, &next));
     Ok(Exit::of_outcome(&report.outcome))
+}
+
+/// What comes after a run: the plan knows, as far as the services tell soon; else what the run itself knows.
+async fn after(call: &Call, release: &ZStream, report: &run::TaskReport) -> String {
+    if report::is_for_the_plan(report)
+        && let Ok(ctx) = call.hasty_context()
+        && let Ok(plan) = crate::drive::look(&ctx, release, &Wishes::default()).await
+    {
+        return plans::after(report, &plan);
+    }
+    report::next(report)
 }
 
 async fn analyze(call: &Call, which: Which, decide: Decide) -> Result<Exit, Told> {

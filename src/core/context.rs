@@ -3,7 +3,7 @@
 mod clients;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -11,8 +11,8 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::DiskCache;
-use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, ServiceRules, bare_client};
-use super::clients::negotiate::{self, Kerberos};
+use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, ServiceRules, bare_client};
+use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::service::Service;
 use super::clients::slack::Names;
@@ -151,6 +151,11 @@ impl Context {
         })
     }
 
+    /// Services that were asked, and when they were last heard of.
+    pub fn upstreams(&self) -> BTreeMap<Service, Seen> {
+        self.http.upstreams()
+    }
+
     /// The same surroundings for one call of `actor`, which `cancel` ends without ending others.
     #[must_use]
     pub fn acting_for(&self, actor: String, cancel: CancellationToken, options: Options) -> Self {
@@ -195,14 +200,19 @@ impl Context {
     }
 
     /// How our Kerberos ticket stands. Asks nobody, but may take a while: not for those who cannot wait.
-    pub async fn ticket(&self) -> Ticket {
+    ///
+    /// `cache` is the file of tickets, when there is one; it tells what the library does not.
+    pub async fn ticket(&self, cache: Option<&Path>) -> Ticket {
         match self.settings.errata_auth {
             ErrataAuth::Negotiate => match negotiate::ticket_left().await {
-                Ok(left) => Ticket { valid: true, status: "valid".to_owned(), left: Some(left) },
-                Err(trouble) => Ticket { valid: false, status: ticket_status(&trouble), left: None },
+                Ok(left) => {
+                    let ccache::Details { realm, renew_until } = cache.map(ccache::details).unwrap_or_default();
+                    Ticket { valid: true, status: "valid".to_owned(), left: Some(left), realm, renew_until }
+                }
+                Err(trouble) => Ticket { status: ticket_status(&trouble), ..Ticket::default() },
             },
             ErrataAuth::Bearer | ErrataAuth::None => {
-                Ticket { valid: true, status: "not_needed".to_owned(), left: None }
+                Ticket { valid: true, status: "not_needed".to_owned(), ..Ticket::default() }
             }
         }
     }
@@ -226,7 +236,7 @@ impl Context {
 }
 
 /// How a Kerberos ticket stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ticket {
     /// Can we use it, or do we need none?
     pub valid: bool,
@@ -234,6 +244,15 @@ pub struct Ticket {
     pub status: String,
     /// For how long it is still valid.
     pub left: Option<std::time::Duration>,
+    /// The realm of whoever it is of, where that is known.
+    pub realm: Option<String>,
+    /// Until when it can be renewed, where that is known.
+    pub renew_until: Option<jiff::Timestamp>,
+}
+
+/// The file of tickets that `KRB5CCNAME` names, or the usual one of this user.
+pub fn ticket_file(named: Option<&str>) -> Option<PathBuf> {
+    ccache::place(named, rustix::process::getuid().as_raw())
 }
 
 fn ticket_status(trouble: &Kerberos) -> String {

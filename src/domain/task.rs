@@ -203,26 +203,6 @@ impl serde::Serialize for Task {
     }
 }
 
-/// What is left of a release for somebody who goes on by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// The first task that nobody started, else one that runs and wants to be looked at.
-    Run(Task),
-    /// Nothing but this failure.
-    Failed(Task),
-    /// Nothing: every task has passed.
-    Nothing,
-}
-
-impl Left {
-    /// What is left beside `task`.
-    pub fn beside(task: Task, flow: Flow, status: impl Fn(Task) -> TaskStatus) -> Self {
-        let first = |wanted| Task::tracked(flow).find(|other| *other != task && status(*other) == wanted);
-        let open = first(TaskStatus::NotStarted).or_else(|| first(TaskStatus::InProgress)).map(Self::Run);
-        open.or_else(|| first(TaskStatus::Fail).map(Self::Failed)).unwrap_or(Self::Nothing)
-    }
-}
-
 /// A text that names no task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a task{}; tasks are: {}", hint(text, Task::ALL.map(Task::name)), Task::ALL.map(Task::name).join(", "))]

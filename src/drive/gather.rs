@@ -196,8 +196,7 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         intent_open: entry.intent.is_some(),
         fail_cause,
         waiting_on: entry
-            .reason
-            .as_deref()
+            .present_reason()
             .filter(|_| status == TaskStatus::InProgress)
             .map(|reason| reason.strip_prefix("waiting for ").unwrap_or(reason).to_owned()),
         last_look: entry.result.as_deref().filter(|_| status == TaskStatus::InProgress).and_then(last_look),

@@ -61,5 +61,7 @@ fn mounted<H: ServerHandler>(
         .disable_allowed_hosts()
         .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
-    Router::new().route_service("/mcp", StreamableHttpService::new(connection, Arc::new(sessions), config))
+    let sessions = Arc::new(sessions);
+    shared.talks.watch(Arc::clone(&sessions));
+    Router::new().route_service("/mcp", StreamableHttpService::new(connection, sessions, config))
 }

@@ -62,6 +62,7 @@ async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Princi
             return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions; close one").into_response();
         }
         open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
+        sessions.shared.talks.opened();
     }
     let ended = sessions.shared.sessions.child_token();
     let connection = Connection::new(Arc::clone(&sessions.shared), who, "sse");
@@ -167,6 +168,7 @@ impl Leaving {
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.sessions.book().remove(&self.id);
+        self.sessions.shared.talks.closed();
     }
 }
 

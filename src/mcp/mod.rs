@@ -11,6 +11,7 @@ pub mod call;
 pub mod catalog;
 pub mod confirm;
 pub mod connection;
+pub mod facts;
 #[cfg(feature = "conformance")]
 pub mod fixtures;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod resources;
 pub mod runs;
 pub mod server;
 pub mod stdio;
+pub mod talks;
 pub mod tool;
 pub mod tools;
 pub mod waits;

@@ -11,7 +11,8 @@ use super::audit_line::InFlight;
 use super::catalog::{self, Choice};
 use super::confirm::Confirmations;
 use super::resources::Answers;
-use super::runs::Runs;
+use super::runs::{Limits, Runs};
+use super::talks::Talks;
 use super::tool::{Tool, output_schema};
 use super::waits::Waits;
 use super::workshop::Workshop;
@@ -47,6 +48,8 @@ pub struct Shared {
     pub pace: Pace,
     /// Calls and runs that have not ended.
     pub in_flight: InFlight,
+    /// Sessions of clients.
+    pub talks: Talks,
     /// Ends sessions and their streams; later than `ctx.cancel`, so that answers still go out.
     pub sessions: CancellationToken,
     /// The state store's credential, when it is missing and the server runs all the same.
@@ -61,15 +64,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A server over `ctx` that offers `choice`.
+    /// A server over `ctx` that offers `choice` and carries out `at_once` changes at a time.
     ///
     /// # Errors
     ///
     /// The system gives no thread.
-    pub fn new(ctx: Context, choice: Choice) -> std::io::Result<Self> {
+    pub fn new(ctx: Context, choice: Choice, at_once: usize) -> std::io::Result<Self> {
         let workshop = Workshop::open()?;
         let settings = &ctx.settings.runs;
-        let runs = Runs::new(&ctx.home, settings.into(), ctx.clock.clone(), workshop.clone(), ctx.cancel.clone());
+        let limits = Limits { at_once, ..settings.into() };
+        let runs = Runs::new(&ctx.home, limits, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone());
         let confirm = Confirmations::new(Approvals::below(&ctx.home), settings.approvals_url.clone())?;
         let hosts = ctx.settings.services.hosts();
         let mcp = &ctx.settings.mcp;
@@ -101,6 +105,7 @@ impl Shared {
             audit,
             pace,
             in_flight,
+            talks: Talks::default(),
             sessions: CancellationToken::new(),
             locked,
             store,

@@ -20,7 +20,7 @@ pub struct Status {
     pub overall_status: String,
     /// Status of every task of the flow, by name
     pub task_map: Map<String, Value>,
-    /// The state file as it is
+    /// The state file as it is; a task's reason of an earlier attempt or refusal is called earlier_reason
     pub state: Map<String, Value>,
     /// What comes next and why
     pub plan: Plan,

@@ -52,9 +52,9 @@ fn a_broken_file_is_explained_and_left_alone() {
             "line 2: a merge conflict begins here (<<<<<<<): keep one side and remove the markers",
         ),
         (GOOD.replace("  status", "\tstatus"), "line 9: a tab where YAML allows only spaces"),
-        (GOOD.replace("4.99.1", "4.99.2"), "the file says release 4.99.2, but 4.99.1 was asked for"),
-        (GOOD.replace("'1.0'", "'2.0'"), "schema_version is \"2.0\"; this program works on 1.x"),
-        (String::new(), "the document is null, not a mapping with schema_version, release, …"),
+        (GOOD.replace("4.99.1", "4.99.2"), "line 2: the file says release 4.99.2, but 4.99.1 was asked for"),
+        (GOOD.replace("'1.0'", "'2.0'"), "line 1: schema_version is \"2.0\"; this program works on 1.x"),
+        (String::new(), "line 1: the document is null, not a mapping with schema_version, release, …"),
     ] {
         let (exit, out, err, left) = on(&broken, fmt);
         assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
@@ -63,6 +63,37 @@ fn a_broken_file_is_explained_and_left_alone() {
         assert_eq!(lines[..2], ["error: FILE cannot be used", &format!("  why:  {why}")]);
         assert!(lines[2].starts_with("  next: "), "{err}");
     }
+}
+
+#[test]
+fn what_is_wrong_or_missing_is_told_with_the_line_of_the_nearest_thing() {
+    for (broken, why) in [
+        (
+            GOOD.replace("  status: Pass\n", ""),
+            "line 8: the key tasks[0].status is missing in the mapping that begins here",
+        ),
+        (GOOD.replace("release: 4.99.1\n", ""), "line 1: the key release is missing in the mapping that begins here"),
+        (
+            GOOD.replace("issues: []", "issues:\n- {}"),
+            "line 13: the key issues[0].issue is missing in the mapping that begins here",
+        ),
+        (GOOD.replace("issues: []", "issues: {}"), "line 13: issues is a mapping, but must be a list"),
+        (GOOD.replace("result: null", "result: []"), "line 12: tasks[0].result is a list, but must be text"),
+        (GOOD.replace("4.99.1", "four"), "line 2: release: "),
+        ("- a\n".to_owned(), "line 1: the document is a list, not a mapping"),
+        (GOOD.replace("- name: stage-testing\n  status", "- name: stage-testing\n   status"), "line 9: "),
+    ] {
+        let (exit, _, err, _) = on(&broken, |files| StateCommand::Check { files });
+        assert_eq!(exit, Exit::Usage, "{broken}");
+        assert!(err.contains(&format!("  why:  {why}")), "{why}: {err}");
+    }
+}
+
+#[test]
+fn what_is_odd_about_a_task_is_told_with_its_line() {
+    let odd = GOOD.replace("  completed_at: '2026-01-01T01:00:00Z'\n", "");
+    let (_, out, _, _) = on(&odd, |files| StateCommand::Check { files });
+    assert!(out.contains("  line 8: stage-testing is Pass and has no completed_at\n"), "{out}");
 }
 
 #[test]

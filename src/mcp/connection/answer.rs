@@ -57,7 +57,10 @@ impl Connection {
         match tool.work {
             Work::Look(look) | Work::Known(_, look) => Ok(self.look(call, look).await),
             Work::Change(change) => match change(&call) {
-                Ok(change) => self.change(tool, &call, change, (request, context), line).await,
+                Ok(change) => {
+                    let change = confirm::by_policy(tool, &call, change);
+                    self.change(tool, &call, change, (request, context), line).await
+                }
                 Err(refused) => Ok(refused),
             },
         }
@@ -110,7 +113,7 @@ impl Connection {
         (request, context): (&CallToolRequestParams, &RequestContext<RoleServer>),
         line: &Arc<Line>,
     ) -> Result<Reply, InputRequiredResult> {
-        let Change { queue, asks, work } = change;
+        let Change { queue, asks, policy_of, work } = change;
         let arguments = call.arguments.canonical();
         let key = format!("{} {} {arguments}", call.who.name, tool.name);
         // What was confirmed and runs need not be confirmed again to hear of it.
@@ -118,13 +121,16 @@ impl Connection {
             line.ran(&run.id);
             return Ok(self.wait_for(&run, context).await);
         }
+        let policy_of = policy_of.unwrap_or(tool.name);
         let permit = match &asks {
             None => Permit::default(),
-            Some(asks) => match confirm::settle(&self.shared, tool, call, (asks, &queue), request, context).await {
-                Settled::Go(permit) => permit,
-                Settled::Ask(question) => return Err(question),
-                Settled::No(refused) => return Ok(refused),
-            },
+            Some(asks) => {
+                match confirm::settle(&self.shared, tool, call, (asks, &queue, policy_of), request, context).await {
+                    Settled::Go(permit) => permit,
+                    Settled::Ask(question) => return Err(question),
+                    Settled::No(refused) => return Ok(refused),
+                }
+            }
         };
         let (ctx, who) = (call.ctx.clone(), call.who.clone());
         let confirmed = permit.evidence.clone();

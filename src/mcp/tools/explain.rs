@@ -163,7 +163,7 @@ fn standing(release: &ZStream, plan: &Plan, next: &Next) -> String {
     let again = next.seconds.map(|seconds| format!(", look again in {} min", (seconds + 59) / 60)).unwrap_or_default();
     let overall = format!("{:?}", plan.overall);
     match plan.verdict {
-        Verdict::Done => format!("{release} is {overall} and done: approved and shipped"),
+        Verdict::Done => format!("{release} is {overall} and done: approved, its images are out"),
         Verdict::Waiting { .. } => format!("{release} is {overall} and waits{again}"),
         Verdict::NeedsPerson => format!("{release} is {overall} and needs a person{again}"),
         Verdict::Failed => format!("{release} is {overall}: a task failed{again}"),

@@ -268,3 +268,17 @@ async fn the_settings_say_after_how_long_a_wait_is_stalled() {
 
     town.finish();
 }
+
+#[tokio::test]
+async fn a_refused_credential_ends_a_drive_like_the_task_and_is_no_wait() {
+    let town = promoted().await;
+    town.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
+
+    for words in ["stage-testing", "drive --once", "drive"] {
+        let told = town.oar_with("JENKINS_TOKEN", "not-the-one", words).await;
+        assert!(told.ends_with("exit 6"), "{words}: {told}");
+        assert!(!told.contains("is tried again after a pause"), "{words}: {told}");
+    }
+
+    town.finish();
+}
