@@ -1,4 +1,6 @@
-//! The log of one run: what people read on stderr and what the state file keeps as `result`.
+//! What one run of a task tells people: lines that the state file keeps as `result`.
+//!
+//! Single calls are not in it: those of a command line are in its `log_file`, those of a run of the server in `run_logs`.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! The log of one run on disk: every call that it made, masked by whoever writes it.
+//! The log of one command line on disk: every call that it made, masked by whoever writes it.
 //!
 //! Only a help: a folder that cannot be written costs the log, nothing more. Files and their number have
 //! a bound, so that nobody has to clean up.
@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 10 << 20;
 /// Logs that stay, the oldest go first: some weeks of one engineer.
 const MOST_FILES: usize = 200;
 
-/// The log of one run. The file is made by its first line.
+/// The log of one command line. The file is made by its first line.
 #[derive(Debug)]
 pub struct LogFile {
     folder: PathBuf,

@@ -1,4 +1,4 @@
-//! The full log of each run, collected by its span.
+//! The full log of each run of the server, collected by its span.
 //!
 //! A span follows its future wherever it is polled; a thread carries many runs, and standard output is
 //! everybody's. Lines go to the run's file as they come, so that a crash loses none of them.

@@ -17,9 +17,9 @@ use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
+use super::audit_line::Line;
 use super::call::Call;
 use super::catalog::{self, Choice};
-use super::line::Line;
 use super::prompts;
 use super::reply::Reply;
 use super::resources;

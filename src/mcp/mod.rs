@@ -6,6 +6,7 @@
 //! to services, and answers that a program has to guess from.
 
 pub mod arguments;
+pub mod audit_line;
 pub mod call;
 pub mod catalog;
 pub mod confirm;
@@ -15,7 +16,6 @@ pub mod facts;
 pub mod fixtures;
 pub mod http;
 pub mod legacy_sse;
-pub mod line;
 pub mod prompts;
 pub mod reply;
 pub mod resources;

@@ -7,9 +7,9 @@ use rmcp::model::ToolAnnotations;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::audit_line::InFlight;
 use super::catalog::{self, Choice};
 use super::confirm::Confirmations;
-use super::line::InFlight;
 use super::resources::Answers;
 use super::runs::{Limits, Runs};
 use super::talks::Talks;

@@ -70,7 +70,7 @@ fn last(file: &mut File, length: u64) -> io::Result<(String, bool)> {
     Ok((sha256(line), cut))
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(in crate::core::access) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -7,9 +7,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use super::chain::BEGINNING;
+use super::chain::{BEGINNING, sha256};
 
 /// So much of the log is looked at: some hundred lines.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -56,7 +55,7 @@ pub fn check_end(path: &Path) -> Result<(), BadEnd> {
             return Err(BadEnd::Line(from_end));
         }
         was_cut = fields.is_none();
-        before = Some(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect());
+        before = Some(sha256(text));
     }
     Ok(())
 }
