@@ -149,7 +149,7 @@ async fn a_plan_tells_that_a_ticket_is_missing_before_anything_is_tried() {
     let told = |plan: String| plan.lines().filter(|line| line.contains("ticket")).collect::<Vec<_>>().join("\n");
 
     assert_snapshot!(told(office.runs("plan", &Ticket::none(), &url).await), @"
-    now:     oar -r 4.20.17 drive  (tell people: take-ownership cannot run: there is no valid Kerberos ticket)
+    post:    the next drive would tell people: take-ownership cannot run: there is no valid Kerberos ticket
     person:  take-ownership cannot run: there is no valid Kerberos ticket
     ");
     assert_eq!(told(office.runs("plan", &tester, &url).await), "");
