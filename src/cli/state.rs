@@ -318,9 +318,13 @@ impl From<io::Error> for Trouble {
 /// A file that is named like a release has to be the file of that release.
 fn read(path: &Path) -> Result<(String, State), Trouble> {
     let bytes = std::fs::read(path)?;
-    let text = String::from_utf8(bytes).map_err(|error| Trouble {
-        why: format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to()),
-        next: "take its last good version from git".to_owned(),
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        Trouble {
+            why: format!("line {line}: bytes that are not UTF-8"),
+            next: "take its last good version from git".to_owned(),
+        }
     })?;
     let named: Option<ZStream> = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
     let state = State::parse(&text, named.as_ref())?;

@@ -50,7 +50,7 @@ fn broken_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a list", b"- 4.20.17\n".to_vec(), "a list, not a mapping"),
         ("10 MB", format!("{GOOD}x: {}\n", "y".repeat(10 << 20)).into_bytes(), "bytes beyond"),
         ("100,000 brackets", format!("a: {}", "[".repeat(100_000)).into_bytes(), "nesting beyond"),
-        ("binary", (0..=255).cycle().take(4096).collect(), "not UTF-8"),
+        ("binary", (0..=255).cycle().take(4096).collect(), "line 2: bytes that are not UTF-8"),
         ("a null byte", format!("{GOOD}\0").into_bytes(), "U+0000"),
     ]
 }
