@@ -52,8 +52,12 @@ async fn a_token_that_expired_since_it_was_given() {
     let shown = format!("Bearer {token}");
     let looks = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     let headers = [("authorization", shown.as_str()), ("mcp-session-id", "")];
+    // The server asks the simulated world for its time when it looks at a release.
+    let clock_is_read = async || served.call("oar_is_release_shipped", json!({ "release": RELEASE })).await;
+    clock_is_read().await;
     assert_ne!(served.post(&looks, &headers).await.status(), 401, "it is good for an hour");
     served.town.hours_pass(1);
+    clock_is_read().await;
     let answer = served.post(&push(2), &headers).await;
     assert_eq!(answer.status(), 401);
     assert!(answer.headers()["www-authenticate"].to_str().expect("a text").contains("invalid_token"));
