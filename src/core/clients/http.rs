@@ -75,10 +75,10 @@ impl Http {
         let mut clients = BTreeMap::new();
         for (service, own) in &rules.of {
             if own.read_timeout.is_some() || own.total_timeout.is_some() || own.proxy.is_some() {
-                clients.insert(*service, Lazy::new(own)?);
+                clients.insert(*service, Lazy::new(&policy, own)?);
             }
         }
-        let client = Lazy::new(&ServiceRules::default())?;
+        let client = Lazy::new(&policy, &ServiceRules::default())?;
         let gates = Gates::new(policy.in_flight, rules);
         Ok(Self(Arc::new(Shared { client, clients, policy, gates, clock, cancel })))
     }
@@ -100,7 +100,7 @@ impl Http {
     }
 }
 
-/// A client without any rule of ours; for the simulator's clock and for [`Http`] itself.
+/// A client without any rule of ours, for the simulator's clock.
 ///
 /// Redirects are never followed: a redirect to a login page must not look like an answer.
 ///
@@ -121,8 +121,9 @@ struct Lazy {
 }
 
 impl Lazy {
-    fn new(own: &ServiceRules) -> Result<Self, reqwest::Error> {
-        let proxy = own.proxy.as_deref().map(reqwest::Proxy::all).transpose()?;
+    fn new(policy: &HttpPolicy, own: &ServiceRules) -> Result<Self, reqwest::Error> {
+        let proxy = own.proxy.as_deref().filter(|_| policy.hosts != HostRule::Loopback);
+        let proxy = proxy.map(reqwest::Proxy::all).transpose()?;
         Ok(Self { own: own.clone(), proxy, built: OnceLock::new() })
     }
 
