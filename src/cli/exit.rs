@@ -69,10 +69,14 @@ impl Exit {
             Self::Done => "did what was asked (Pass, In Progress, nothing to do)",
             Self::Internal => "internal error",
             Self::Usage => "usage: the arguments or the given file make no sense",
-            Self::Waiting => "waiting for something that comes by itself (drive, a blocked task)",
+            Self::Waiting => {
+                "waiting for something that comes by itself (a blocked task; drive, also for an outage that it tries again)"
+            }
             Self::NeedsPerson => "a person is needed: blocker, decision, confirmation, a stored Fail",
             Self::Failed => "a verdict reached in this run: Fail",
-            Self::Credential => "a credential is missing or was refused",
+            Self::Credential => {
+                "a credential is missing or was refused (a task, and drive when nothing else needs a person)"
+            }
             Self::Unavailable => "a service is unavailable",
             Self::Conflict => "conflict: somebody else is driving or writing",
             Self::Interrupted => "interrupted (Ctrl-C)",

@@ -147,11 +147,15 @@ async fn serve(call: &Call, port: u16, scenario: &str, seed: u64, faults: f64) -
     } else {
         // To be copied, so it is not dressed.
         let out = &call.outside.out;
-        out.raw(&format!("# simulated world of {release}; nothing here is real. Copy this into another terminal:\n"));
+        // Shells read `: '…'` as nothing to do; a line with # is a command in zsh.
+        out.raw(&format!(
+            ": 'simulated world of {release}; nothing here is real. Paste all of this into another terminal.'\n"
+        ));
+        out.raw(": 'It replaces OAR_HOME, OAR_CONFIG_FILE and credentials of that terminal: take a new one.'\n");
         for (name, value) in variables {
             out.raw(&format!("export {name}='{value}'\n"));
         }
-        out.raw(&format!("# then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)\n"));
+        out.raw(&format!(": 'Then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)'\n"));
     }
     // It serves until somebody ends it: there is nothing to wait for.
     if let Some(screen) = call.outside.err.screen() {
@@ -202,7 +206,7 @@ pub(super) fn scenario_names() -> Vec<(String, String)> {
 
 /// Names for `sim event`.
 pub(super) fn event_names() -> Vec<(String, String)> {
-    Event::names().into_iter().map(|name| (name.to_owned(), String::new())).collect()
+    Event::meanings().into_iter().map(|(name, meaning)| (name.to_owned(), meaning.to_owned())).collect()
 }
 
 /// A scenario name that nobody knows.

@@ -9,11 +9,12 @@ use super::render::Told;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::{self, Wishes, report as plans};
+use crate::drive::report as plans;
+use crate::drive::rounds::{self, Wishes};
 use crate::operators::report::{clean, one_line};
 use crate::operators::status::{self, StatusView};
 use crate::planner::messages::{Kind, Message, Severity, recheck_after};
-use crate::planner::plan::{Plan, Verdict};
+use crate::planner::plan::Plan;
 
 /// Columns of the narrowest terminal that people use.
 const WIDTH: usize = 80;
@@ -32,7 +33,7 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
             old.push(format!("the state of {release} is what was last seen here: {why}"));
             None
         }
-        None => match drive::look(&ctx, &release, &Wishes::default()).await {
+        None => match rounds::look(&ctx, &release, &Wishes::default()).await {
             Ok(plan) => Some(plan),
             Err(error) => {
                 old.push(format!("the next step is told from what is stored: {}", one_line(&error)));
@@ -41,12 +42,12 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
         },
     };
     let plan = plan.unwrap_or_else(|| {
-        let mut plan = drive::stored(&ctx, &release, view.state());
+        let mut plan = rounds::stored(&ctx, &release, view.state());
         // Nobody was asked; that is said once, not per service.
         plan.messages.retain(|message| !message.kind.is_about_an_outage());
         plan
     });
-    let next = next(&release, &plan);
+    let next = plans::next(&release, &plan, plans::GoOn::Drive);
     let mut told = view.json();
     told["plan"] = plans::json(&release, &plan);
     let waits = waits(&view, &plan);
@@ -77,7 +78,7 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [
         let kind = if issue.blocker { "BLOCKER" } else { "note   " };
         lines.extend(wrapped(&format!("{kind} "), &format!("{}: {}", issue.id, issue.issue)));
     }
-    for message in persons(plan) {
+    for message in plans::persons(plan) {
         lines.extend(wrapped(head(message), &message.text));
     }
     for (head, all) in [("wait    ", waits), ("old     ", old)] {
@@ -91,16 +92,6 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [
 
 fn head(message: &Message) -> &'static str {
     if message.severity() == Severity::Failure { "FAILED  " } else { "person  " }
-}
-
-/// What a person has to care about; a missing answer of a service is among the waits.
-fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
-    let cause = |message: &&Message| {
-        message.severity() >= Severity::Action && !matches!(message.kind, Kind::SyncFailed | Kind::PrereqMissing)
-    };
-    // What follows from another message is told only when there is no other.
-    let has_cause = plan.messages.iter().any(|message| cause(&message));
-    plan.messages.iter().filter(move |one| one.severity() >= Severity::Action && (!has_cause || cause(one)))
 }
 
 /// Something that comes by itself.
@@ -161,30 +152,6 @@ fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
         again: message.recheck,
     });
     running.chain(planned).collect()
-}
-
-/// What to do now, the most urgent first.
-fn next(release: &ZStream, plan: &Plan) -> Vec<String> {
-    let steps: Vec<String> = persons(plan)
-        .flat_map(|message| message.steps.iter().take(3))
-        .take(4)
-        .map(|step| plans::whole(release, step))
-        .collect();
-    let acts: Vec<_> = plan.actions.iter().filter_map(|action| action.task()).map(|task| task.name()).collect();
-    match plan.verdict {
-        Verdict::Done => {
-            vec!["nothing is left to do: the release is approved and on its way to the customers".to_owned()]
-        }
-        Verdict::Continue if !acts.is_empty() => {
-            let drive = format!("oar -r {release} drive  ({})", acts.join(", "));
-            std::iter::once(drive).chain(steps).collect()
-        }
-        Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue if !steps.is_empty() => steps,
-        Verdict::Waiting { recheck_at } => {
-            vec![format!("nothing before {}; then: oar -r {release} drive", stamp(recheck_at))]
-        }
-        Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue => vec![format!("oar -r {release} drive")],
-    }
 }
 
 /// `head` and `text` in lines of at most [`WIDTH`] columns; a word that is longer (a page) stays whole.

@@ -7,7 +7,10 @@ use jiff::Timestamp;
 
 use super::nearest::hint;
 
-pub use super::outcome::{ClosedGate, FailReason, OpenedBy, Outcome, StageRelease, VerdictClass, WaitingOn};
+pub use super::closed_gate::{ClosedGate, OpenedBy};
+pub use super::outcome::{Outcome, WaitingOn};
+pub use super::shipment::StageRelease;
+pub use super::verdict::{FailReason, VerdictClass};
 
 /// How a release reaches its customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -197,26 +200,6 @@ impl FromStr for Task {
 impl serde::Serialize for Task {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
-    }
-}
-
-/// What is left of a release for somebody who goes on by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// The first task that nobody started, else one that runs and wants to be looked at.
-    Run(Task),
-    /// Nothing but this failure.
-    Failed(Task),
-    /// Nothing: every task has passed.
-    Nothing,
-}
-
-impl Left {
-    /// What is left beside `task`.
-    pub fn beside(task: Task, flow: Flow, status: impl Fn(Task) -> TaskStatus) -> Self {
-        let first = |wanted| Task::tracked(flow).find(|other| *other != task && status(*other) == wanted);
-        let open = first(TaskStatus::NotStarted).or_else(|| first(TaskStatus::InProgress)).map(Self::Run);
-        open.or_else(|| first(TaskStatus::Fail).map(Self::Failed)).unwrap_or(Self::Nothing)
     }
 }
 

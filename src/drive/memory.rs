@@ -84,6 +84,10 @@ impl Memory {
             | ErrorClass::Corrupt
             | ErrorClass::Internal => {}
         }
+        if last.lacks.is_some() {
+            // A person has to provide it; a pause would promise that it comes by itself.
+            last.not_before = None;
+        }
         self.last.insert(failure.task, last);
     }
 }

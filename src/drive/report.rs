@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::operators::report::clean;
-use crate::planner::messages::{Message, Severity};
+use crate::domain::task::{Outcome, Task};
+use crate::operators::report::{self, clean};
+use crate::operators::run::TaskReport;
+use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 
 /// A plan for people: what it waits for, what a person has to do, what comes next.
@@ -18,7 +20,18 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
         lines.push(format!("running: {task}{}", job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()));
     }
     for action in &plan.actions {
-        lines.push(format!("now:     {}", by_hand(release, action)));
+        lines.push(match action {
+            // Nobody has to do anything for it: whoever drives next posts it.
+            Action::Notify { .. } => format!("post:    the next drive would {}", action_text(action)),
+            Action::Run(_)
+            | Action::Check(..)
+            | Action::MarkFail { .. }
+            | Action::ResetTask { .. }
+            | Action::ResolveIssue { .. }
+            | Action::AddBlocker { .. }
+            | Action::Analyze(_)
+            | Action::Conclude { .. } => format!("now:     {}", by_hand(release, action)),
+        });
     }
     for message in &plan.messages {
         lines.extend(message_lines(release, message));
@@ -31,7 +44,7 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
 
 fn standing(release: &ZStream, plan: &Plan) -> String {
     match plan.verdict {
-        Verdict::Done => "done: approved".to_owned(),
+        Verdict::Done => "done: approved, nothing is left to do".to_owned(),
         Verdict::Waiting { recheck_at } => format!("waiting, look again at {}", stamp(recheck_at)),
         Verdict::NeedsPerson => "a person is needed".to_owned(),
         Verdict::Failed => "failed".to_owned(),
@@ -39,7 +52,7 @@ fn standing(release: &ZStream, plan: &Plan) -> String {
     }
 }
 
-fn names<'a>(tasks: impl Iterator<Item = &'a crate::domain::task::Task>) -> String {
+fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
     tasks.map(|task| task.name()).collect::<Vec<_>>().join(", ")
 }
 
@@ -57,23 +70,103 @@ fn message_lines(release: &ZStream, message: &Message) -> Vec<String> {
     lines
 }
 
+/// What a person has to care about; a missing answer of a service is among the waits.
+pub fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
+    let cause = |message: &&Message| {
+        message.severity() >= Severity::Action && !matches!(message.kind, Kind::SyncFailed | Kind::PrereqMissing)
+    };
+    // What follows from another message is told only when there is no other.
+    let has_cause = plan.messages.iter().any(|message| cause(&message));
+    plan.messages.iter().filter(move |one| one.severity() >= Severity::Action && (!has_cause || cause(one)))
+}
+
+/// How somebody goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoOn {
+    /// Lets a drive do what can be done.
+    Drive,
+    /// Runs task by task.
+    ByHand,
+}
+
+/// What to do now, the most urgent first, and when to look again: the one source of every `next`.
+pub fn next(release: &ZStream, plan: &Plan, how: GoOn) -> Vec<String> {
+    let steps: Vec<String> = persons(plan)
+        .flat_map(|message| message.steps.iter().take(3))
+        .take(4)
+        .map(|step| whole(release, step))
+        .collect();
+    let acts: Vec<_> = plan.actions.iter().filter_map(Action::task).map(Task::name).collect();
+    match (plan.verdict, how) {
+        (Verdict::Done, _) => {
+            vec!["nothing is left to do: the release is approved and on its way to the customers".to_owned()]
+        }
+        (_, GoOn::ByHand) if first_by_hand(release, plan, None).is_some() => {
+            first_by_hand(release, plan, None).into_iter().collect()
+        }
+        (Verdict::Continue, GoOn::Drive) if !acts.is_empty() => {
+            let drive = format!("oar -r {release} drive  ({})", acts.join(", "));
+            std::iter::once(drive).chain(steps).collect()
+        }
+        (Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue, _) if !steps.is_empty() => steps,
+        (Verdict::Waiting { recheck_at }, GoOn::Drive) => {
+            vec![format!("nothing before {}; then: oar -r {release} drive", stamp(recheck_at))]
+        }
+        (Verdict::Waiting { recheck_at }, GoOn::ByHand) => {
+            let soonest = plan.messages.iter().find(|one| one.comes_by_itself() && one.recheck == Some(recheck_at));
+            let why = soonest.map_or_else(String::new, |message| format!(": {}", message.text));
+            vec![format!("nothing before {}{why}", stamp(recheck_at)), format!("then: oar -r {release} plan")]
+        }
+        (Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue, GoOn::Drive) => {
+            vec![format!("oar -r {release} drive")]
+        }
+        (Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue, GoOn::ByHand) => {
+            vec![format!("oar -r {release} plan")]
+        }
+    }
+}
+
+/// The command of the first thing that the plan would do, but for `task`; posting is nobody's work.
+fn first_by_hand(release: &ZStream, plan: &Plan, task: Option<Task>) -> Option<String> {
+    let work = |action: &&Action| !matches!(action, Action::Notify { .. });
+    let other = |action: &&Action| task.is_none() || action.task() != task;
+    plan.actions.iter().filter(work).find(other).map(|action| command(release, action))
+}
+
+/// What comes after a run by hand: what `plan` would do first, or when to look again.
+pub fn after(report: &TaskReport, plan: &Plan) -> String {
+    let release = &report.release;
+    let words = if let Outcome::Waiting { .. } = &report.outcome {
+        let meanwhile = first_by_hand(release, plan, Some(report.task));
+        std::iter::once(report::next(report)).chain(meanwhile.map(|other| format!("meanwhile: {other}"))).collect()
+    } else {
+        next(release, plan, GoOn::ByHand)
+    };
+    clean(&words.join("\n"))
+}
+
 /// A next step as it can be pasted: whoever worded it may not have known the release.
 pub fn whole(release: &ZStream, step: &str) -> String {
     let step = step.replace("oar state check FILE", "oar -r RELEASE state check");
     step.replace("oar -r RELEASE", &format!("oar -r {release}"))
 }
 
-/// The command that does what the drive would do, and what that is.
-fn by_hand(release: &ZStream, action: &Action) -> String {
+/// The command that does what the drive would do.
+fn command(release: &ZStream, action: &Action) -> String {
     let oar = format!("oar -r {release}");
-    let command = match action {
+    match action {
         Action::Run(task) | Action::Check(task, _) => format!("{oar} {task}"),
         Action::Analyze(which) | Action::Conclude { which, .. } => format!("{oar} {}", which.task()),
         Action::ResolveIssue { issue, .. } => format!("{oar} issue resolve {issue} --resolution TEXT"),
         Action::MarkFail { .. } | Action::ResetTask { .. } | Action::AddBlocker { .. } | Action::Notify { .. } => {
             format!("{oar} drive")
         }
-    };
+    }
+}
+
+/// The same, and what that is.
+fn by_hand(release: &ZStream, action: &Action) -> String {
+    let command = command(release, action);
     if matches!(action, Action::Run(_)) { command } else { format!("{command}  ({})", action_text(action)) }
 }
 

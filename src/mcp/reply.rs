@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::arguments::BadArgument;
-use crate::core::config_store::LoadError;
+use crate::core::build_data_cache::LoadError;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
@@ -143,7 +143,8 @@ impl Reply {
         let (message, hint) = (clean(&message.into()), clean(&hint.into()));
         let text = format!("✗ {message}\n  next: {hint}");
         // What follows may be the words of a service.
-        let summary = message.split(": ").next().unwrap_or_default().to_owned();
+        let summary = message.lines().next().and_then(|line| line.split(": ").next()).unwrap_or_default();
+        let summary = summary.trim_end_matches(':').to_owned();
         let error = json!({ "code": code, "message": message, "retryable": code.retryable(), "hint": hint });
         let mut reply = Self::new(false, false, summary, text).with("error", error);
         reply.is_error = true;

@@ -1,14 +1,14 @@
 //! Creates the state file: exactly one, whoever starts at once.
 
 use super::error::TaskError;
-use super::run::{self, TaskReport};
+use super::run::TaskReport;
 use super::steps::notify;
 use crate::core::context::Context;
 use crate::domain::assembly::BuildData;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Metadata;
 use crate::domain::state::operation::Operation;
-use crate::domain::task::{Left, Outcome, Task, TaskStatus, marker};
+use crate::domain::task::{Outcome, Task, TaskStatus, marker};
 
 /// Creates the state file of `release` from build data; an existing one stays as it is.
 ///
@@ -32,12 +32,10 @@ pub(super) async fn run(ctx: &Context, release: &ZStream) -> Result<TaskReport, 
         details: None,
         advice: None,
         would: None,
-        left: Left::Run(Task::TakeOwnership),
     };
-    if let Some(loaded) = ctx.statebox.load(release).await? {
+    if ctx.statebox.load(release).await?.is_some() {
         let why = format!("the state file exists: {path}");
-        let told = report(TaskStatus::Pass, TaskStatus::Pass, Outcome::Unchanged { why }, Vec::new(), Vec::new());
-        return Ok(TaskReport { left: run::left(Task::CreateTestReport, &loaded.state), ..told });
+        return Ok(report(TaskStatus::Pass, TaskStatus::Pass, Outcome::Unchanged { why }, Vec::new(), Vec::new()));
     }
     let text = ctx.build_data().releases(release.minor()).await?;
     let assembly = BuildData::parse(&text)?.resolve(release)?;

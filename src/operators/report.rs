@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::run::TaskReport;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
-use crate::domain::task::{Left, Outcome, Task, TaskStatus};
+use crate::domain::task::{Outcome, TaskStatus};
 
 /// One line: task, status, and what it means.
 pub fn line(report: &TaskReport) -> String {
@@ -99,7 +99,17 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// What to do next, and when.
+/// Does the plan know what comes next, and not this run?
+pub fn is_for_the_plan(report: &TaskReport) -> bool {
+    let goes_on = match &report.outcome {
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } => report.after != TaskStatus::Fail,
+        Outcome::Waiting { .. } => true,
+        Outcome::Blocked { .. } | Outcome::Failed { .. } => false,
+    };
+    goes_on && report.would.is_none() && report.advice.is_none()
+}
+
+/// What to do next, and when, as far as this run knows.
 pub fn next(report: &TaskReport) -> String {
     let (release, task) = (&report.release, report.task);
     if report.would.is_some() {
@@ -110,18 +120,9 @@ pub fn next(report: &TaskReport) -> String {
     }
     clean(&match &report.outcome {
         Outcome::Passed { .. } | Outcome::Unchanged { .. } if report.after == TaskStatus::Fail => retry(report),
-        Outcome::Passed { .. } | Outcome::Unchanged { .. } => match report.left {
-            Left::Run(following) => format!("oar -r {release} {following}"),
-            Left::Failed(failed) => format!("{failed} has failed: oar -r {release} status"),
-            Left::Nothing => format!("nothing: every task of {release} has passed"),
-        },
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } => format!("oar -r {release} plan"),
         Outcome::Waiting { recheck, .. } => {
-            let again = format!("in {}: oar -r {release} {task}", minutes(recheck.as_mins()));
-            match report.left {
-                // The approval needs all others, this one too.
-                Left::Run(Task::ChangeAdvisoryStatus) | Left::Failed(_) | Left::Nothing => again,
-                Left::Run(other) => format!("{again}\nmeanwhile: oar -r {release} {other}"),
-            }
+            format!("in {}: oar -r {release} {task}", minutes(recheck.as_mins()))
         }
         Outcome::Blocked { by } => format!("{}\nthen: oar -r {release} {task}", by.step(release)),
         Outcome::Failed { .. } => retry(report),

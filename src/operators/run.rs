@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
+use super::dispatch::dispatch;
 use super::error::{TaskError, TaskFailure};
 use super::record;
 use super::request::TaskRequest;
@@ -22,7 +23,7 @@ use crate::domain::release::ZStream;
 use crate::domain::state::check::unknown_words;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
-use crate::domain::task::{Flow, Left, Outcome, Task, TaskStatus};
+use crate::domain::task::{Outcome, Task, TaskStatus};
 
 /// What one run found out, with what a door needs to show it.
 #[derive(Debug)]
@@ -53,8 +54,6 @@ pub struct TaskReport {
     pub advice: Option<String>,
     /// The first change that a dry run did not make.
     pub would: Option<String>,
-    /// What is left beside this task, as known when the run began.
-    pub left: Left,
 }
 
 /// A report of its own that a task makes.
@@ -176,14 +175,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         details,
         advice,
         would,
-        left: left(task, &run.state),
     })
-}
-
-/// What is left beside `task`. A shipment makes the Konflux flow, as build data says it.
-pub(super) fn left(task: Task, state: &State) -> Left {
-    let flow = if state.metadata().shipment_mr.is_some() { Flow::Konflux } else { Flow::Errata };
-    Left::beside(task, flow, |other| state.status(other))
 }
 
 /// Two runs of one task would both look, find nothing, and both act; the second is told instead.
@@ -205,7 +197,7 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     if finished && run.task != Task::TakeOwnership {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    let outcome = match super::dispatch(run, request).await {
+    let outcome = match dispatch(run, request).await {
         Err(stopped @ TaskError::DryRun { .. }) => {
             let why = stopped.to_string();
             if let TaskError::DryRun { would } = stopped {

@@ -91,8 +91,24 @@ impl StatusView {
             "release": self.release.to_string(),
             "overall_status": self.overall(),
             "task_map": tasks,
-            "state": self.state.to_json(),
+            "state": self.state_json(),
         })
+    }
+
+    /// The state file; a reason that is not one of the present status is named as such.
+    fn state_json(&self) -> Value {
+        let mut json = self.state.to_json();
+        let entries = self.state.tasks();
+        let shown =
+            json.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut);
+        for (entry, shown) in entries.iter().zip(shown) {
+            if entry.present_reason().is_none()
+                && let Some(reason) = shown.remove("reason")
+            {
+                shown.insert("earlier_reason".to_owned(), reason);
+            }
+        }
+        json
     }
 
     /// Without build data: a shipment makes the Konflux flow.
@@ -108,7 +124,7 @@ fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
     };
     let (status, word) = (entry.status.known().unwrap_or(TaskStatus::InProgress), entry.status.as_str().to_owned());
     let open = status != TaskStatus::Pass;
-    let job = entry.job_ref.filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
-    let why = entry.reason.filter(|_| open);
+    let job = entry.job_ref.clone().filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
+    let why = entry.present_reason().map(str::to_owned);
     TaskLine { task, status, word, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
 }

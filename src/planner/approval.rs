@@ -7,6 +7,7 @@ use super::old_fail::FailCause;
 use super::plan::RETRIES_SOURCE;
 use super::preparation::{advisories_known, say_advisories_unknown};
 use super::tasks::{Needs, eval};
+use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval;
 use crate::domain::task::{ClosedGate, Task, TaskStatus};
 
@@ -326,9 +327,21 @@ fn shipping(draft: &mut Draft<'_>) -> Next {
     Next::Halt
 }
 
-/// The happy end.
+/// The happy end, in the words of the record: an advisory in REL_PREP is approved and not with the customers.
 pub(super) fn shipped_message(input: &Input) -> Message {
-    Message::new(Kind::Completed, format!("{} is approved and shipped", input.release)).link(input.mr_url.as_deref())
+    let release = &input.release;
+    let advisories = input.advisories.iter().flatten();
+    let waiting: Vec<String> = advisories
+        .filter(|(impetus, one)| is_managed(impetus, &one.state) && one.state != AdvisoryState::ShippedLive)
+        .map(|(_, one)| format!("{} {}", one.id, one.state))
+        .collect();
+    let text = if waiting.is_empty() {
+        format!("{release} is approved and shipped")
+    } else {
+        let due = input.release_date.map_or_else(String::new, |due| format!("; the release date is {due}"));
+        format!("{release} is approved and its images are out; not live yet: {}{due}", waiting.join(", "))
+    };
+    Message::new(Kind::Completed, text).link(input.mr_url.as_deref())
 }
 
 fn names(tasks: &[Task]) -> String {

@@ -65,7 +65,7 @@ kinds! {
         ApprovalHeldLater,
         /// The release date has passed.
         DatePassed,
-        /// The release is approved and shipped.
+        /// The release is approved and its images are out.
         Completed,
     }
     Wait {

@@ -55,7 +55,7 @@ pub enum Phase {
     FinalApproval,
     /// Nothing goes on without a person.
     Stopped,
-    /// Approved and shipped.
+    /// Approved, and the images are out.
     Done,
 }
 
@@ -158,7 +158,7 @@ pub enum Overall {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The release is approved and shipped.
+    /// The release is approved and its images are out: nothing is left for us.
     Done,
     /// Everything open comes by itself.
     Waiting {

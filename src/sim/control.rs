@@ -166,17 +166,28 @@ async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Resp
         return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}{meant}", asked.name));
     };
     let mut facts = world.facts();
+    // Else the calendar would let it happen a second time.
+    facts.happened_early(&event);
+    let before = facts.upcoming();
     let done = if let Event::Person(act) = event {
         act.apply(&mut facts)
     } else {
         event.apply(&mut facts);
         Some(asked.name.clone())
     };
-    Json(json!({ "applied": done.is_some(), "event": asked.name, "done": done })).into_response()
+    let follows: Vec<Value> =
+        facts.upcoming().into_iter().filter(|due| !before.contains(due)).map(|due| coming(&due)).collect();
+    Json(json!({ "applied": done.is_some(), "event": asked.name, "done": done, "follows": follows })).into_response()
+}
+
+fn coming((at, event): &(Timestamp, Event)) -> Value {
+    json!({ "at": at, "event": event.called() })
 }
 
 async fn event_names() -> Json<Value> {
-    Json(json!({ "events": Event::names() }))
+    let meanings: serde_json::Map<String, Value> =
+        Event::meanings().into_iter().map(|(name, meaning)| (name.to_owned(), meaning.into())).collect();
+    Json(json!({ "events": Event::names(), "meanings": meanings }))
 }
 
 #[derive(Deserialize)]
@@ -205,12 +216,7 @@ const COMING: usize = 8;
 /// Where the world stands: for people who rehearse by hand.
 async fn story(State(world): State<World>) -> Json<Value> {
     let facts = world.facts();
-    let coming: Vec<Value> = facts
-        .upcoming()
-        .into_iter()
-        .take(COMING)
-        .map(|(at, event)| json!({ "at": at, "event": event.called() }))
-        .collect();
+    let next: Vec<Value> = facts.upcoming().into_iter().take(COMING).map(|due| coming(&due)).collect();
     let advisories: serde_json::Map<String, Value> =
         facts.errata.advisories.values().map(|one| (one.id.to_string(), one.state.name().into())).collect();
     Json(json!({
@@ -226,7 +232,7 @@ async fn story(State(world): State<World>) -> Json<Value> {
         "limits": facts.weather.limits,
         "faults": world.faults().rules().len(),
         "unmatched": world.journal().unmatched().len(),
-        "coming": coming,
+        "coming": next,
         "deeds": facts.story.deeds,
     }))
 }

@@ -79,23 +79,8 @@ impl Event {
 
     /// The event that `POST /__sim/event {"name": …}` means, for those that need no more than a name.
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "promote" => Self::Promote,
-            "promotion-accepted" => Self::PromotionAccepted,
-            "change-log-ready" => Self::ChangeLogReady,
-            "signature-published" => Self::SignaturePublished,
-            "stage-release-starts" => Self::StageReleaseStarts,
-            "stage-release-fails" => Self::StageReleaseFails,
-            "stage-release-done" => Self::StageReleaseDone,
-            "promoted-record-appears" => Self::PromotedRecordAppears,
-            "promoted-record-aggregated" => Self::PromotedRecordAggregated,
-            "qe-approved" => Self::QeApproved,
-            "prod-release" => Self::ProdRelease,
-            "portal-opens" => Self::PortalOpens,
-            "mr-merged" => Self::MrMerged,
-            "release-day" => Self::ReleaseDay,
-            _ => Self::Person(name.parse().ok()?),
-        })
+        let world = WORLD.iter().find(|(known, ..)| *known == name).map(|(_, event, _)| event.clone());
+        world.or_else(|| name.parse().ok().map(Self::Person))
     }
 
     /// How it is told to people: the name that [`Self::named`] takes, where it has one.
@@ -118,25 +103,33 @@ impl Event {
 
     /// Every name that [`Self::named`] knows.
     pub fn names() -> Vec<&'static str> {
-        const WORLD: [&str; 14] = [
-            "promote",
-            "promotion-accepted",
-            "change-log-ready",
-            "signature-published",
-            "stage-release-starts",
-            "stage-release-fails",
-            "stage-release-done",
-            "promoted-record-appears",
-            "promoted-record-aggregated",
-            "qe-approved",
-            "prod-release",
-            "portal-opens",
-            "mr-merged",
-            "release-day",
-        ];
-        WORLD.into_iter().chain(Act::ALL.map(Act::name)).collect()
+        Self::meanings().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The same, each with what happens.
+    pub fn meanings() -> Vec<(&'static str, &'static str)> {
+        let world = WORLD.iter().map(|(name, _, meaning)| (*name, *meaning));
+        world.chain(Act::ALL.map(|act| (act.name(), act.meaning()))).collect()
     }
 }
+
+/// What the world does: name, event, what happens.
+static WORLD: [(&str, Event, &str); 14] = [
+    ("promote", Event::Promote, "the payload enters the stable stream: Ready, Accepted 90 min later"),
+    ("promotion-accepted", Event::PromotionAccepted, "the promoted payload passes its verification: Accepted"),
+    ("change-log-ready", Event::ChangeLogReady, "the release controller knows the digest of the payload"),
+    ("signature-published", Event::SignaturePublished, "the signature of the payload appears on the mirror"),
+    ("stage-release-starts", Event::StageReleaseStarts, "the stage release of the shipment starts"),
+    ("stage-release-fails", Event::StageReleaseFails, "the stage release fails; ART starts it again"),
+    ("stage-release-done", Event::StageReleaseDone, "the stage release succeeds"),
+    ("promoted-record-appears", Event::PromotedRecordAppears, "the tests of the promoted build begin"),
+    ("promoted-record-aggregated", Event::PromotedRecordAggregated, "the tests of the promoted build have a verdict"),
+    ("qe-approved", Event::QeApproved, "QE approves the shipment merge request"),
+    ("prod-release", Event::ProdRelease, "ART releases the shipment to production; merge and page follow"),
+    ("portal-opens", Event::PortalOpens, "the advisory page becomes public"),
+    ("mr-merged", Event::MrMerged, "the shipment merge request is merged"),
+    ("release-day", Event::ReleaseDay, "advisories in REL_PREP go live"),
+];
 
 /// `StageReleaseDone` as `stage-release-done`.
 fn kebab(name: &str) -> String {
@@ -180,6 +173,7 @@ mod tests {
         for name in Event::names() {
             assert_eq!(Event::named(name).unwrap().called(), name);
         }
+        assert!(Event::meanings().iter().all(|(_, meaning)| meaning.len() > 10 && meaning.len() < 80));
         let push = Event::Errata(errata::ErrataEvent::PushAdvances { push: 7 });
         assert_eq!(push.called(), "errata push-advances 7");
     }

@@ -88,6 +88,27 @@ impl Act {
         }
     }
 
+    /// What it is, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::FinishAdvisories => "ART moves advisories from NEW_FILES to QE",
+            Self::RepairStageRelease => "ART mends the stage release and starts it again",
+            Self::RetryStageRelease => "ART starts a failed stage release again",
+            Self::CloseMergeRequest => "somebody closes the shipment merge request without merging it",
+            Self::ReopenMergeRequest => "ART opens a closed merge request again",
+            Self::CompleteBuildData => "ART completes the assembly in build data",
+            Self::RestoreAdvisories => "ART takes dropped advisories up again",
+            Self::AcceptPromotion => "ART has the promoted payload accepted",
+            Self::ClearAlerts => "product security clears the blocking alerts",
+            Self::RenewTokens => "an administrator renews expired tokens",
+            Self::GrantAccess => "a Jira administrator lets the bot see restricted bugs",
+            Self::AttachTrackers => "ART attaches CVE trackers that were forgotten",
+            Self::Publish => "ART publishes the release",
+            Self::ReleaseKernel => "the kernel team takes its stop-ship tag off",
+            Self::EditState => "a colleague edits the state file by hand",
+        }
+    }
+
     /// Who does it.
     pub const fn who(self) -> &'static str {
         match self {

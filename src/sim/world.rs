@@ -244,6 +244,14 @@ impl Facts {
         due.into_iter().map(|due| (due.at, due.event.clone())).collect()
     }
 
+    /// Takes `event` off what is to come, once: it happened early.
+    pub fn happened_early(&mut self, event: &Event) {
+        let first = self.upcoming().into_iter().find(|(_, due)| due == event);
+        if let Some((at, _)) = first {
+            self.queue.retain(|Reverse(due)| !(due.at == at && due.event == *event));
+        }
+    }
+
     fn run_until(&mut self, now: Timestamp) {
         while self.queue.peek().is_some_and(|Reverse(due)| due.at <= now) {
             let Some(Reverse(due)) = self.queue.pop() else { break };

@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::core::access::principal::Principal;
+use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
 use crate::core::approvals::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
 use crate::core::clock::Clock;
@@ -28,8 +28,9 @@ pub const PATH: &str = "/approvals/";
 /// The cookie that ties a form to the browser it was shown in.
 const COOKIE: &str = "oar_form";
 
-const STYLE: &str = "body{font:1rem/1.5 sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
-    li{overflow-wrap:anywhere}label{display:block;margin-top:1rem}input,textarea{width:100%;font:inherit}\
+const STYLE: &str = ":root{color-scheme:light dark}*{box-sizing:border-box}\
+    body{font:1rem/1.5 sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}\
+    h1{font-size:1.6rem;line-height:1.2}label{display:block;margin-top:1rem}input,textarea{width:100%;font:inherit}\
     button{font:inherit;margin:1rem 1rem 0 0;padding:.4rem 1rem}.problem{border-left:.3rem solid #b00;padding-left:1rem}";
 
 struct Page {
@@ -170,17 +171,20 @@ impl Page {
             true => (" required", "Why (needed: this overrides a finding)"),
             false => ("", "Why (optional)"),
         };
-        // A rejection needs no reason, so its button does not insist on one.
+        // A rejection needs no reason, so its button does not insist on one. Enter in a field would press the
+        // first button: that one does nothing, so that nobody approves by accident.
         format!(
             "<h2>Your decision</h2>\n<form method=\"post\" action=\"{PATH}{id}\">\n\
+             <button disabled hidden></button>\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
-             <label for=\"token\">Your own token (not the agent's)</label>\n\
+             <label for=\"token\">Your own token (not the agent's), with the scope {scope}</label>\n\
              <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"off\">\n\
              <label for=\"reason\">{hint}</label>\n\
              <textarea id=\"reason\" name=\"reason\" rows=\"3\" maxlength=\"{LONGEST_REASON}\"{needed}></textarea>\n\
              <button name=\"decision\" value=\"approve\">Approve</button>\n\
              <button name=\"decision\" value=\"reject\" formnovalidate>Reject</button>\n</form>",
             id = escaped(&approval.id),
+            scope = Scope::Critical,
             csrf = self.seal(&approval.id, cookie),
         )
     }
@@ -229,7 +233,7 @@ fn html(status: StatusCode, title: &str, body: &str) -> Response {
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <link rel=\"stylesheet\" href=\"/approvals/style.css\">\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/approvals/style.css\">\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n\
          </html>\n",
         escaped(title)
     );
@@ -237,11 +241,12 @@ fn html(status: StatusCode, title: &str, body: &str) -> Response {
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+            "default-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The address is the key to the plan.
-        (header::REFERRER_POLICY, "no-referrer"),
+        // The address is the key to the plan, so no stranger hears of it. With "no-referrer" a browser would
+        // not tell us either that the form came from here, and the guard would refuse it.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     (status, headers, page).into_response()

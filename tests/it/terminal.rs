@@ -179,3 +179,117 @@ async fn the_scripts_of_all_shells_ask_the_program_and_bash_understands_its_own(
         assert_eq!(Told::of(&output).exits(0).out, wanted, "{line}");
     }
 }
+
+/// `oar sim serve` on a free port, and all that it prints to be pasted.
+async fn served() -> (tokio::process::Child, String) {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let mut command = bare(&["sim", "serve", "--port", "0"]);
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let mut paste = String::new();
+    while let Some(line) = lines.next_line().await.expect("text") {
+        paste.push_str(&line);
+        paste.push('\n');
+        if line.contains("Ctrl-C here ends the world") {
+            return (child, paste);
+        }
+    }
+    panic!("it ended early: {paste}");
+}
+
+#[tokio::test]
+async fn what_sim_serve_prints_pastes_into_every_shell_and_says_what_it_replaces() {
+    let (mut child, paste) = served().await;
+    assert!(paste.contains("It replaces OAR_HOME"), "{paste}");
+    for line in paste.lines() {
+        assert!(line.starts_with("export ") || (line.starts_with(": '") && line.ends_with('\'')), "{line}");
+    }
+    // On a terminal, zsh takes a line with # for a command.
+    for shell in [
+        &["/bin/sh", "-c"] as &[&str],
+        &["/bin/bash", "-c"],
+        &["/usr/bin/zsh", "-f", "-i", "-c"],
+        &["/usr/bin/fish", "-c"],
+    ] {
+        if !std::path::Path::new(shell[0]).exists() {
+            eprintln!("skipped: {} is not installed", shell[0]);
+            continue;
+        }
+        #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
+        let mut command = tokio::process::Command::new(shell[0]);
+        let told = command.args(&shell[1..]).arg(format!("{paste}\necho \"home $OAR_HOME\"")).stdin(Stdio::null());
+        let told = Told::of(&told.output().await.expect("a shell")).exits(0);
+        assert!(told.out.starts_with("home /") && !told.err.contains("not found"), "{shell:?}: {told:?}");
+    }
+    child.kill().await.expect("it still runs");
+}
+
+#[tokio::test]
+async fn what_can_happen_in_a_world_is_listed_with_its_meaning_and_what_follows_is_told() {
+    let town = Town::created().await;
+    let told = town.oar(&["sim", "event"]).await.exits(0);
+    assert!(told.out.lines().all(|line| line.split_whitespace().count() > 3), "{told:?}");
+    assert!(told.out.contains("\npromotion-accepted           the promoted payload passes"), "{told:?}");
+    assert!(told.out.ends_with("none needs more than its name\n"), "{told:?}");
+
+    let told = town.oar(&["sim", "event", "promote"]).await.exits(0);
+    assert!(told.out.starts_with("done: promote\nwhat follows by itself:\n  2026-"), "{told:?}");
+    assert!(told.out.contains("  promotion-accepted\n") && told.out.contains("next: let time pass"), "{told:?}");
+    // What happened early does not happen again.
+    let told = town.oar(&["sim", "status"]).await.exits(0);
+    assert!(!told.out.lines().any(|line| line.ends_with("  promote")), "{told:?}");
+    town.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn zsh_and_fish_complete_commands_values_and_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(script("oar.zsh"), run_bare(&["completions", "zsh"]).await.out).expect("a file");
+    std::fs::write(script("oar.fish"), run_bare(&["completions", "fish"]).await.out).expect("a file");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_oar"), script("oar")).expect("a link");
+    // A shell at a terminal of its own; each read waits for the words that it names.
+    let ask = "zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z \"source $2\"; zpty -r -m z out '*READY*'\n\
+               zpty -w -n z \"$1\"$'\\t\\x18\\x04'; zpty -r -m z out '*END\\[*\\]*'; print -r -- $out\n";
+    std::fs::write(script("ask.zsh"), ask).expect("a file");
+    let setup = format!(
+        "PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source {}\n\
+         shown() {{ print -r -- \"END[$BUFFER]\" }}; zle -N shown; bindkey '^X^D' shown; print READY\n",
+        script("oar.zsh")
+    );
+    std::fs::write(script("setup.zsh"), setup).expect("a file");
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let file = script("oar.f");
+    let table = [
+        ("oar -r 4.20.17 stage-t", "stage-testing".to_owned()),
+        ("oar drive --retry image-s", "image-signed-check".to_owned()),
+        ("oar --color=al", "--color=always".to_owned()),
+        (&format!("oar state check {file}"), format!("{file}ish")),
+        (&format!("oar --settings={file}"), format!("--settings={file}ish")),
+    ];
+    for (line, wanted) in &table {
+        if std::path::Path::new("/usr/bin/fish").exists() {
+            #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
+            let mut fish = tokio::process::Command::new("/usr/bin/fish");
+            let ask = format!("source {}; complete -C '{line}'", script("oar.fish"));
+            let told = fish.args(["--no-config", "-c", &ask]).env("PATH", &path).output().await.expect("fish");
+            let told = Told::of(&told).exits(0);
+            let words: Vec<_> = told.out.lines().filter_map(|line| line.split('\t').next()).collect();
+            assert_eq!(words, [wanted], "fish: {line}: {told:?}");
+        } else {
+            eprintln!("skipped: fish is not installed");
+        }
+        if std::path::Path::new("/usr/bin/zsh").exists() {
+            #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
+            let mut zsh = tokio::process::Command::new("/usr/bin/zsh");
+            let told = zsh.args(["-f", &script("ask.zsh"), line, &script("setup.zsh")]).env("PATH", &path);
+            let told = told.env("TERM", "dumb").stdin(Stdio::null()).output().await.expect("zsh");
+            let told = Told::of(&told);
+            let last = line.rsplit(' ').next().unwrap_or_default();
+            let whole = line.strip_suffix(last).map(|head| format!("{head}{wanted}")).unwrap_or_default();
+            assert!(told.out.contains(&format!("END[{whole}")), "zsh: {line}: {told:?}");
+        } else {
+            eprintln!("skipped: zsh is not installed");
+        }
+    }
+}

@@ -6,7 +6,11 @@ function __oar_complete
     if test (count $found) -gt 0
         printf '%s\n' $found
     else
-        __fish_complete_path "$current"
+        # A value behind = is completed alone and put back.
+        set -l name (string match -r -- '^--[^=]*=' "$current")
+        for path in (__fish_complete_path (string replace -r -- '^--[^=]*=' '' "$current"))
+            echo "$name$path"
+        end
     end
 end
 for name in oar oarctl job jobctl

@@ -10,6 +10,8 @@ _oar() {
     if (( ${#found} )); then
         _describe 'oar' found
     else
+        # A value behind = is a file of its own.
+        [[ $PREFIX == --*=* ]] && compset -P 1 '*='
         _files
     fi
 }

@@ -35,11 +35,9 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
             deed["what"].as_str().unwrap_or("?")
         ));
     }
-    let coming: Vec<&Value> = list(&world, "coming").collect();
+    let coming: Vec<String> = dated(&world, "coming").collect();
     lines.push(if coming.is_empty() { "coming:         nothing" } else { "coming:" }.to_owned());
-    for event in coming {
-        lines.push(format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")));
-    }
+    lines.extend(coming);
     call.show(&clean_lines(&lines), &with_ok(world));
     Ok(Exit::Done)
 }
@@ -53,17 +51,24 @@ pub(super) async fn event(call: &Call, name: Option<String>, body: Option<String
         })?,
         (None, None) => {
             let names = ask(call, "GET", "/__sim/event", None).await?;
-            let text: Vec<&str> = names["events"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            call.show(&text.join("\n"), &with_ok(names.clone()));
+            let told = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
+            let mut lines: Vec<String> = list(&names, "events").filter_map(Value::as_str).map(told).collect();
+            lines.push("oar sim event NAME lets one of them happen now; none needs more than its name".to_owned());
+            call.show(&clean_lines(&lines), &with_ok(names.clone()));
             return Ok(Exit::Done);
         }
     };
     let said = ask(call, "POST", "/__sim/event", Some(&body)).await?;
-    let text = match said["done"].as_str() {
+    let mut lines = vec![match said["done"].as_str() {
         Some(what) => format!("done: {what}"),
         None => "there was nothing to do".to_owned(),
-    };
-    call.show(&clean(&text), &with_ok(said));
+    }];
+    lines.extend(dated(&said, "follows"));
+    if lines.len() > 1 {
+        lines.insert(1, "what follows by itself:".to_owned());
+        lines.push("next: let time pass (oar sim advance 2h), or let one happen now (oar sim event NAME)".to_owned());
+    }
+    call.show(&clean_lines(&lines), &with_ok(said));
     Ok(Exit::Done)
 }
 
@@ -131,8 +136,14 @@ fn usage(what: &str, error: &dyn std::error::Error, next: &str) -> Told {
     told
 }
 
-fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
     world[name].as_array().into_iter().flatten()
+}
+
+/// Events with their times, one line each.
+fn dated<'v>(said: &'v Value, name: &str) -> impl Iterator<Item = String> + use<'v> {
+    list(said, name)
+        .map(|event| format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")))
 }
 
 fn clean_lines(lines: &[String]) -> String {

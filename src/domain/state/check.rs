@@ -20,54 +20,74 @@ use crate::domain::task::{Task, TaskStatus};
 ///
 /// [`StateError`] with path and line of the first value of the wrong type.
 pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
-    let found = kind_name(&node);
-    let Node::Map(document) = node else { return Err(StateError::NotAMapping { found }) };
-    let version = required(&document, "", "schema_version", Want::Text)?;
+    let (found, line) = (kind_name(&node), node.line().max(1));
+    let Node::Map(document) = node else { return Err(StateError::NotAMapping { line, found }) };
+    let root = Place { line, path: "" };
+    let version = required(&document, root, "schema_version", Want::Text)?;
     if version != "1" && !version.starts_with("1.") {
-        return Err(StateError::Schema { found: version });
+        return Err(StateError::Schema { line: document.line_of("schema_version"), found: version });
     }
-    let release: ZStream = required(&document, "", "release", Want::Text)?.parse()?;
+    let release = required(&document, root, "release", Want::Text)?.parse();
+    let release: ZStream = release.map_err(|why| StateError::Release { line: document.line_of("release"), why })?;
     for key in ["created_at", "updated_at"] {
-        optional(&document, "", key, Want::Time)?;
+        optional(&document, root, key, Want::Time)?;
     }
-    if let Some(facts) = mapping(&document, "", "metadata")? {
+    if let Some(facts) = mapping(&document, root, "metadata")? {
+        let place = Place { line: document.line_of("metadata"), path: "metadata." };
         for key in ["jira_ticket", "shipment_mr"] {
-            optional(facts, "metadata.", key, Want::Text)?;
+            optional(facts, place, key, Want::Text)?;
         }
-        optional(facts, "metadata.", "release_date", Want::Time)?;
-        each(facts, "advisory_ids", Want::Int)?;
-        each(facts, "candidate_builds", Want::Text)?;
+        optional(facts, place, "release_date", Want::Time)?;
+        each(facts, place, "advisory_ids", Want::Int)?;
+        each(facts, place, "candidate_builds", Want::Text)?;
     }
-    for (index, task) in list(&document, "tasks")?.iter().enumerate() {
+    for (index, task) in list(&document, root, "tasks")?.iter().enumerate() {
         let path = format!("tasks[{index}].");
-        let task = entry(task, &path)?;
-        required(task, &path, "name", Want::Text)?;
-        required(task, &path, "status", Want::Text)?;
-        optional(task, &path, "started_at", Want::Time)?;
-        optional(task, &path, "completed_at", Want::Time)?;
-        optional(task, &path, "result", Want::Text)?;
+        let place = Place { line: document.line_of("tasks"), path: &path }.inside(task);
+        let task = entry(task, place)?;
+        required(task, place, "name", Want::Text)?;
+        required(task, place, "status", Want::Text)?;
+        optional(task, place, "started_at", Want::Time)?;
+        optional(task, place, "completed_at", Want::Time)?;
+        optional(task, place, "result", Want::Text)?;
     }
-    for (index, issue) in list(&document, "issues")?.iter().enumerate() {
+    for (index, issue) in list(&document, root, "issues")?.iter().enumerate() {
         let path = format!("issues[{index}].");
-        let issue = entry(issue, &path)?;
-        required(issue, &path, "issue", Want::Text)?;
-        optional(issue, &path, "reported_at", Want::Time)?;
-        optional(issue, &path, "resolved", Want::Bool)?;
-        optional(issue, &path, "resolution", Want::Text)?;
-        optional(issue, &path, "blocker", Want::Bool)?;
-        optional(issue, &path, "resolved_at", Want::Time)?;
+        let place = Place { line: document.line_of("issues"), path: &path }.inside(issue);
+        let issue = entry(issue, place)?;
+        required(issue, place, "issue", Want::Text)?;
+        optional(issue, place, "reported_at", Want::Time)?;
+        optional(issue, place, "resolved", Want::Bool)?;
+        optional(issue, place, "resolution", Want::Text)?;
+        optional(issue, place, "blocker", Want::Bool)?;
+        optional(issue, place, "resolved_at", Want::Time)?;
+        let line = issue.line_of("related_tasks");
         match issue.get("related_tasks") {
             None => {}
             Some(Node::List(names)) => {
                 for name in names {
-                    fits(name, &format!("{path}related_tasks"), Want::Text)?;
+                    fits(name, line, &format!("{path}related_tasks"), Want::Text)?;
                 }
             }
             Some(node) if node.is_null() => {}
-            Some(node) => return Err(wrong(node, &format!("{path}related_tasks"), "a list of task names")),
+            Some(node) => return Err(wrong(node, line, &format!("{path}related_tasks"), "a list of task names")),
         }
     }
     Ok((document, release))
+}
+
+/// Where a mapping is: its path with the final dot, and the line of the nearest thing in the file.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    line: usize,
+    path: &'a str,
+}
+
+impl Place<'_> {
+    /// The same, as near as `node` tells: an empty one has no line of its own.
+    fn inside(self, node: &Node) -> Self {
+        Self { line: if node.line() == 0 { self.line } else { node.line() }, ..self }
+    }
 }
 
 /// A status of a task of ours that is none of the four words, so that nobody can tell what it means.
@@ -173,30 +193,34 @@ pub fn oddities(state: &State) -> Vec<String> {
         }
     }
     let tasks = state.tasks();
+    let lines = state.document.get("tasks").and_then(Node::as_list).unwrap_or_default();
+    let lines: Vec<usize> = lines.iter().filter(|node| node.as_map().is_some()).map(Node::line).collect();
     for (index, entry) in tasks.iter().enumerate() {
         let name = &entry.name;
+        let line = lines.get(index).copied().unwrap_or_default();
+        let mut odd = |what: String| found.push(format!("line {line}: {name} {what}"));
         if entry.task().is_none() {
-            found.push(format!("{name} is no task of ours; its entry is kept"));
+            odd("is no task of ours; its entry is kept".to_owned());
         }
         if tasks[..index].iter().any(|earlier| earlier.name == *name) {
-            found.push(format!("{name} stands twice; the first entry counts"));
+            odd("stands twice; the first entry counts".to_owned());
         }
         match &entry.status {
             // Those of our own tasks are told with their line.
             StoredStatus::Other(_) if entry.task().is_some() => {}
-            StoredStatus::Other(status) => found.push(format!("{name} has the unknown status {status:?}; it is kept")),
+            StoredStatus::Other(status) => odd(format!("has the unknown status {status:?}; it is kept")),
             StoredStatus::Known(TaskStatus::InProgress) if entry.completed_at.is_some() => {
-                found.push(format!("{name} is In Progress and has completed_at"));
+                odd("is In Progress and has completed_at".to_owned());
             }
             StoredStatus::Known(TaskStatus::Pass | TaskStatus::Fail) if entry.completed_at.is_none() => {
-                found.push(format!("{name} is {} and has no completed_at", entry.status.as_str()));
+                odd(format!("is {} and has no completed_at", entry.status.as_str()));
             }
             StoredStatus::Known(_) => {}
         }
         if let (Some(started), Some(completed)) = (entry.started(), entry.completed())
             && started > completed
         {
-            found.push(format!("{name} started at {started}, after it was completed at {completed}"));
+            odd(format!("started at {started}, after it was completed at {completed}"));
         }
     }
     for issue in state.issues() {
@@ -216,19 +240,23 @@ enum Want {
     Bool,
 }
 
-fn required(map: &Map, path: &str, key: &str, want: Want) -> Result<String, StateError> {
-    let node = map.get(key).ok_or_else(|| StateError::Missing { path: format!("{path}{key}") })?;
-    fits(node, &format!("{path}{key}"), want)
+fn required(map: &Map, place: Place<'_>, key: &str, want: Want) -> Result<String, StateError> {
+    let path = format!("{}{key}", place.path);
+    let node = map.get(key).ok_or_else(|| StateError::Missing { line: place.line, path: path.clone() })?;
+    fits(node, map.line_of(key), &path, want)
 }
 
-fn optional(map: &Map, path: &str, key: &str, want: Want) -> Result<(), StateError> {
+fn optional(map: &Map, place: Place<'_>, key: &str, want: Want) -> Result<(), StateError> {
     match map.get(key) {
-        Some(node) if !node.is_null() => fits(node, &format!("{path}{key}"), want).map(|_| ()),
+        Some(node) if !node.is_null() => {
+            fits(node, map.line_of(key), &format!("{}{key}", place.path), want).map(|_| ())
+        }
         Some(_) | None => Ok(()),
     }
 }
 
-fn fits(node: &Node, path: &str, want: Want) -> Result<String, StateError> {
+/// The source of `node`, which stands behind `line`.
+fn fits(node: &Node, line: usize, path: &str, want: Want) -> Result<String, StateError> {
     let kind = match node {
         Node::Scalar(scalar) => Some(scalar.kind),
         Node::List(_) | Node::Map(_) => None,
@@ -241,46 +269,48 @@ fn fits(node: &Node, path: &str, want: Want) -> Result<String, StateError> {
     };
     match node {
         Node::Scalar(Scalar { source, .. }) if fits => Ok(source.clone()),
-        Node::Scalar(_) | Node::List(_) | Node::Map(_) => Err(wrong(node, path, wanted)),
+        Node::Scalar(_) | Node::List(_) | Node::Map(_) => Err(wrong(node, line, path, wanted)),
     }
 }
 
-fn mapping<'a>(map: &'a Map, path: &str, key: &str) -> Result<Option<&'a Map>, StateError> {
+fn mapping<'a>(map: &'a Map, place: Place<'_>, key: &str) -> Result<Option<&'a Map>, StateError> {
     match map.get(key) {
         None => Ok(None),
         Some(Node::Map(inner)) => Ok(Some(inner)),
         Some(node) if node.is_null() => Ok(None),
-        Some(node) => Err(wrong(node, &format!("{path}{key}"), "a mapping")),
+        Some(node) => Err(wrong(node, map.line_of(key), &format!("{}{key}", place.path), "a mapping")),
     }
 }
 
-fn each(facts: &Map, key: &str, want: Want) -> Result<(), StateError> {
-    let Some(map) = mapping(facts, "metadata.", key)? else { return Ok(()) };
+fn each(facts: &Map, place: Place<'_>, key: &str, want: Want) -> Result<(), StateError> {
+    let Some(map) = mapping(facts, place, key)? else { return Ok(()) };
     for (name, value) in &map.entries {
-        fits(value, &format!("metadata.{key}.{}", name.source), want)?;
+        fits(value, name.line, &format!("{}{key}.{}", place.path, name.source), want)?;
     }
     Ok(())
 }
 
-fn list<'a>(map: &'a Map, key: &str) -> Result<&'a [Node], StateError> {
+fn list<'a>(map: &'a Map, place: Place<'_>, key: &str) -> Result<&'a [Node], StateError> {
     match map.get(key) {
         None => Ok(&[]),
         Some(Node::List(items)) => Ok(items),
         Some(node) if node.is_null() => Ok(&[]),
-        Some(node) => Err(wrong(node, key, "a list")),
+        Some(node) => Err(wrong(node, map.line_of(key), &format!("{}{key}", place.path), "a list")),
     }
 }
 
-fn entry<'a>(node: &'a Node, path: &str) -> Result<&'a Map, StateError> {
-    node.as_map().ok_or_else(|| wrong(node, path.trim_end_matches('.'), "a mapping"))
+fn entry<'a>(node: &'a Node, place: Place<'_>) -> Result<&'a Map, StateError> {
+    node.as_map().ok_or_else(|| wrong(node, place.line, place.path.trim_end_matches('.'), "a mapping"))
 }
 
-fn wrong(node: &Node, path: &str, wanted: &'static str) -> StateError {
+/// `around` is the line of what stands around it, for an empty value without a line of its own.
+fn wrong(node: &Node, around: usize, path: &str, wanted: &'static str) -> StateError {
     let found = match node {
         Node::Scalar(scalar) => format!("{} ({})", scalar.kind.name(), scalar.source),
         Node::List(_) | Node::Map(_) => kind_name(node).to_owned(),
     };
-    StateError::WrongType { line: node.line(), path: path.to_owned(), found, wanted }
+    let line = if node.line() == 0 { around } else { node.line() };
+    StateError::WrongType { line, path: path.to_owned(), found, wanted }
 }
 
 const fn kind_name(node: &Node) -> &'static str {

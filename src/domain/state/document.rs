@@ -173,6 +173,11 @@ impl Map {
         self.entries.iter().find(|(k, _)| k.kind == Kind::Text && k.source == key).map(|(_, value)| value)
     }
 
+    /// Line of the text key `key`; 0 when there is none.
+    pub fn line_of(&self, key: &str) -> usize {
+        self.entries.iter().find(|(k, _)| k.kind == Kind::Text && k.source == key).map_or(0, |(key, _)| key.line)
+    }
+
     /// The value of the text key `key`, to change.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         self.entries.iter_mut().find(|(k, _)| k.kind == Kind::Text && k.source == key).map(|(_, value)| value)

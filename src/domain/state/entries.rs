@@ -84,6 +84,22 @@ impl TaskEntry {
         self.started_at.as_deref().and_then(|text| text.parse().ok())
     }
 
+    /// The reason, when it belongs to the present status.
+    ///
+    /// Tools that do not know `reason` move the status past it. Where our attempts do not tell of the present
+    /// status, somebody else set it; and what kept a task from starting may be gone by now.
+    pub fn present_reason(&self) -> Option<&str> {
+        let last = self.attempts.last();
+        let is_ours = match self.status.known() {
+            Some(TaskStatus::InProgress) => {
+                last.is_none_or(|last| last.ended_at.is_none() && last.started_at == self.started())
+            }
+            Some(TaskStatus::Fail) => last.is_none_or(|last| last.ended_at == self.completed()),
+            Some(TaskStatus::NotStarted | TaskStatus::Pass) | None => false,
+        };
+        self.reason.as_deref().filter(|_| is_ours)
+    }
+
     /// `completed_at` as a moment; text that is no time stamp is nothing.
     pub fn completed(&self) -> Option<Timestamp> {
         self.completed_at.as_deref().and_then(|text| text.parse().ok())

@@ -34,21 +34,25 @@ pub enum StateError {
         what: &'static str,
     },
     /// The document is no mapping.
-    #[error("the document is {found}, not a mapping with schema_version, release, …")]
+    #[error("line {line}: the document is {found}, not a mapping with schema_version, release, …")]
     NotAMapping {
+        /// Line where it begins, from 1.
+        line: usize,
         /// What it is.
         found: &'static str,
     },
     /// A key that every state file has is absent.
-    #[error("the key {path} is missing")]
+    #[error("line {line}: the key {path} is missing in the mapping that begins here")]
     Missing {
+        /// Line of the nearest thing around it, from 1.
+        line: usize,
         /// Dotted path.
         path: String,
     },
     /// A value of the wrong type.
     #[error("line {line}: {path} is {found}, but must be {wanted}")]
     WrongType {
-        /// Line, from 1; 0 when it cannot be told.
+        /// Line, from 1; of the nearest thing around it when it has none of its own.
         line: usize,
         /// Dotted path.
         path: String,
@@ -58,17 +62,26 @@ pub enum StateError {
         wanted: &'static str,
     },
     /// A schema that we do not know.
-    #[error("schema_version is {found:?}; this program works on 1.x")]
+    #[error("line {line}: schema_version is {found:?}; this program works on 1.x")]
     Schema {
+        /// Line, from 1.
+        line: usize,
         /// What was found.
         found: String,
     },
     /// A `release` that is no release.
-    #[error("release: {0}")]
-    Release(#[from] crate::domain::release::NotARelease),
+    #[error("line {line}: release: {why}")]
+    Release {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: crate::domain::release::NotARelease,
+    },
     /// The file of another release.
-    #[error("the file says release {found}, but {expected} was asked for")]
+    #[error("line {line}: the file says release {found}, but {expected} was asked for")]
     OtherRelease {
+        /// Line, from 1.
+        line: usize,
         /// What was asked for.
         expected: String,
         /// What the file says.
@@ -92,7 +105,7 @@ impl StateError {
             | Self::NotAMapping { .. }
             | Self::Missing { .. }
             | Self::WrongType { .. }
-            | Self::Release(_) => {
+            | Self::Release { .. } => {
                 "repair the file by hand or take its last good version from git, then: oar state check FILE".to_owned()
             }
         }

@@ -38,7 +38,11 @@ impl State {
         if let Some(expected) = expected
             && *expected != release
         {
-            return Err(StateError::OtherRelease { expected: expected.to_string(), found: release.to_string() });
+            return Err(StateError::OtherRelease {
+                line: document.line_of("release"),
+                expected: expected.to_string(),
+                found: release.to_string(),
+            });
         }
         Ok(Self { document, release })
     }

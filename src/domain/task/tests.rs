@@ -22,22 +22,6 @@ fn a_konflux_release_tracks_ten_tasks() {
 }
 
 #[test]
-fn by_hand_the_first_task_that_nobody_started_comes_next() {
-    use Task::{AnalyzePromotedBuild, StageTesting, TakeOwnership};
-    let left = |task, open: &[(Task, TaskStatus)]| {
-        let status =
-            |asked| open.iter().find(|(task, _)| *task == asked).map_or(TaskStatus::Pass, |(_, status)| *status);
-        Left::beside(task, Flow::Konflux, status)
-    };
-    let (open, runs, fails) = (TaskStatus::NotStarted, TaskStatus::InProgress, TaskStatus::Fail);
-    let all = [(TakeOwnership, fails), (AnalyzePromotedBuild, runs), (StageTesting, open)];
-    assert_eq!(left(Task::CreateTestReport, &all), Left::Run(StageTesting));
-    assert_eq!(left(StageTesting, &all), Left::Run(AnalyzePromotedBuild));
-    assert_eq!(left(StageTesting, &all[..1]), Left::Failed(TakeOwnership));
-    assert_eq!(left(StageTesting, &[]), Left::Nothing);
-}
-
-#[test]
 fn a_mistyped_task_or_status_is_answered_with_the_one_that_was_meant() {
     let told = "stage-test".parse::<Task>().unwrap_err().to_string();
     assert!(told.starts_with("\"stage-test\" is not a task; did you mean \"stage-testing\"?; tasks are: "), "{told}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::core::access::principal::Scope;
 use crate::core::context::{Context, Options};
 use crate::domain::release::ZStream;
-use crate::domain::task::{Outcome, Task, TaskStatus, Which};
+use crate::domain::task::{ClosedGate, Outcome, Task, TaskStatus, Which};
 use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::confirm::questions;
@@ -294,17 +294,17 @@ async fn answer(ctx: &Context, release: &ZStream, request: TaskRequest) -> Reply
     }
 }
 
-/// The call that looks at what this run started.
+/// The call that looks at what this run started, or that brings on what it waits for.
 fn again(report: &TaskReport) -> Option<Value> {
-    let name = format!("oar_{}", report.task.name().replace('-', "_"));
-    let tool = crate::mcp::catalog::find(&name)?;
-    let mut arguments = json!({ "release": report.release.to_string() });
-    let (Outcome::Waiting { job, .. }, Some(fields)) = (&report.outcome, arguments.as_object_mut()) else {
-        return Some(json!({ "tool": tool.name, "arguments": arguments }));
-    };
-    let parameter = super::explain::job_parameter(report.task);
-    if let (Some(parameter), Some(job)) = (parameter, job) {
-        fields.insert(parameter.to_owned(), json!(job.id));
+    if let Outcome::Blocked { by: ClosedGate::Prerequisite { task, .. } } = &report.outcome {
+        return super::explain::call_of(*task, &report.release);
     }
-    Some(json!({ "tool": tool.name, "arguments": arguments }))
+    let mut call = super::explain::call_of(report.task, &report.release)?;
+    if let Outcome::Waiting { job: Some(job), .. } = &report.outcome
+        && let Some(parameter) = super::explain::job_parameter(report.task)
+        && let Some(arguments) = call.get_mut("arguments").and_then(Value::as_object_mut)
+    {
+        arguments.insert(parameter.to_owned(), json!(job.id));
+    }
+    Some(call)
 }

@@ -162,3 +162,24 @@ fn an_approved_release_waits_until_it_is_shipped() {
     let found = plan(&input);
     assert_eq!((found.verdict, found.phase, found.overall), (Verdict::Done, Phase::Done, Overall::Green));
 }
+
+#[test]
+fn an_approved_release_is_called_shipped_only_when_its_advisories_are_live() {
+    let mut input = ready_to_approve();
+    set(&mut input, APPROVAL, TaskStatus::Pass);
+    input.shipped = Some(Shipped { shipped: true, open: vec![] });
+    let becomes = |input: &mut Input, state: &AdvisoryState| {
+        for one in input.advisories.iter_mut().flat_map(|all| all.values_mut()) {
+            one.state = state.clone();
+        }
+    };
+    becomes(&mut input, &AdvisoryState::RelPrep);
+    assert_eq!(
+        told(&plan(&input), Kind::Completed).text,
+        "4.20.17 is approved and its images are out; not live yet: 102 REL_PREP, 101 REL_PREP; the release date is \
+         2026-03-25"
+    );
+    assert_eq!(plan(&input).verdict, Verdict::Done);
+    becomes(&mut input, &AdvisoryState::ShippedLive);
+    assert_eq!(told(&plan(&input), Kind::Completed).text, "4.20.17 is approved and shipped");
+}

@@ -239,17 +239,25 @@ async fn an_older_client_is_asked_while_its_call_waits() {
     assert!(!shipped(&served.town).is_empty());
 }
 
+/// What a browser tells as origin of a form that it sends to the server it came from: nothing of use when the
+/// page forbids to tell where anything came from (Fetch, "serializing a request origin").
+fn origin_of_form(page: &reqwest::Response, base: &str) -> String {
+    let policy = page.headers().get("referrer-policy").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if policy == "no-referrer" { "null".to_owned() } else { base.to_owned() }
+}
+
 /// A form of the page, as a browser sends it back.
 pub(super) async fn decide(served: &Served, url: &str, token: &str, decision: &str) -> (u16, String) {
     let browser = reqwest::Client::builder().no_proxy().build().unwrap();
     let page = browser.get(url).send().await.unwrap();
     assert_eq!(page.status(), 200);
     let cookie = page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let origin = origin_of_form(&page, &served.base);
     let text = page.text().await.unwrap();
     let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let form = [("csrf", csrf.as_str()), ("token", token), ("decision", decision), ("reason", "I looked")];
-    let told = browser.post(url).header("cookie", cookie).header("origin", &served.base).form(&form).send().await;
-    let told = told.unwrap();
+    let sent = browser.post(url).header("cookie", cookie).header("origin", origin).form(&form);
+    let told = sent.send().await.unwrap();
     (told.status().as_u16(), told.text().await.unwrap())
 }
 

@@ -266,6 +266,7 @@ async fn without_its_variables_the_server_starts_only_when_told_and_says_what_is
     let output = command.env_remove("GITHUB_TOKEN").env_remove("OAR_JWK").output().await.expect("the program");
     let told = crate::real_program::Told::of(&output).exits(6);
     assert!(told.err.contains("GITHUB_TOKEN") && told.err.contains("OAR_JWK"), "{}", told.err);
+    assert!(told.err.contains("to try it without any: oar sim serve"), "{}", told.err);
 
     let served = Served::after(town, &["--allow-degraded"], None, |command| {
         command.env_remove("GITHUB_TOKEN").env_remove("JENKINS_TOKEN");
@@ -424,4 +425,20 @@ async fn a_token_of_the_oauth_server_comes_in_and_goes_nowhere_else() {
     assert!(challenge.contains("insufficient_scope") && challenge.contains("scope=\"release:read\""), "{challenge}");
     kept(&served, &[("outcome", "INSUFFICIENT_SCOPE"), ("who", "oauth:pipeline")]);
     assert_eq!(world(&served), before);
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_tells_where_the_token_is_and_never_the_token() {
+    let (town, token) = Served::start(&[]).await.killed().await;
+    let mut command = town.command(&["mcp", "serve", "--port", "0"]);
+    command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the program starts");
+    use tokio::io::AsyncBufReadExt as _;
+    let mut lines = tokio::io::BufReader::new(child.stderr.take().expect("stderr")).lines();
+    let told = lines.next_line().await.expect("text").expect("a line");
+    let path = home(&town).join("mcp/agent.token");
+    assert_eq!(told, format!("callers show a token; the one for agents is in {}", path.display()));
+    assert!(!told.contains(&token));
+    child.kill().await.expect("it still runs");
+    town.sim.shutdown().await;
 }

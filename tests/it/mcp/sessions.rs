@@ -78,3 +78,12 @@ async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works(
     assert_eq!(served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await["isError"], false);
     assert_eq!(served.town.state().to_yaml(), before);
 }
+
+#[tokio::test]
+async fn what_has_to_wait_for_another_task_names_the_tool_of_that_one() {
+    let served = Served::start(&[]).await;
+    let told = served.call("oar_push_to_cdn_staging", json!({ "release": "4.20.17" })).await;
+    let next = &told["structuredContent"]["next"];
+    assert_eq!(next["tool"], "oar_check_cve_tracker_bug", "{told}");
+    assert_eq!(next["arguments"], json!({ "release": "4.20.17" }));
+}

@@ -22,19 +22,10 @@ async fn a_plan_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_dry_drive_writes_nothing() {
+async fn a_dry_drive_writes_nothing_and_says_what_a_plan_says() {
     let town = promoted().await;
-    assert_snapshot!(town.oar_changes_nothing("--dry-run drive").await, @"
-    4.20.17  Green  there is something to do: oar -r 4.20.17 drive
-    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
-    now:     oar -r 4.20.17 image-consistency-check
-    now:     oar -r 4.20.17 stage-testing
-    note:    image-consistency-check runs now
-    note:    stage-testing runs now
-    wait:    image-signed-check waits for image-consistency-check, stage-testing
-    next:    image-signed-check, change-advisory-status
-    exit 0
-    ");
+    let plan = town.oar("plan").await;
+    assert_eq!(town.oar_changes_nothing("--dry-run drive").await, plan);
 
     town.finish();
 }
@@ -274,6 +265,20 @@ async fn the_settings_say_after_how_long_a_wait_is_stalled() {
 
     let told = town.oar_with("OAR_STALL_PROMOTION_H", "2", "plan").await;
     assert!(told.contains("usual is less than 2 h") || !told.contains("is not promoted"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn a_refused_credential_ends_a_drive_like_the_task_and_is_no_wait() {
+    let town = promoted().await;
+    town.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
+
+    for words in ["stage-testing", "drive --once", "drive"] {
+        let told = town.oar_with("JENKINS_TOKEN", "not-the-one", words).await;
+        assert!(told.ends_with("exit 6"), "{words}: {told}");
+        assert!(!told.contains("is tried again after a pause"), "{words}: {told}");
+    }
 
     town.finish();
 }

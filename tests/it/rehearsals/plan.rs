@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
-use oar::drive::{Persistence, Wishes, drive};
+use oar::drive::rounds::{Persistence, Wishes, drive};
 
 use crate::rehearsal::{fresh, prepared, promoted, ready_to_approve, reported};
 
@@ -218,6 +218,62 @@ async fn build_data_that_is_away_is_named_in_the_waits_of_a_watching_drive() {
     let plan = drive(&town.context(), &town.release, &wishes, &mut |_| {}).await.unwrap();
     let text = &plan.messages[0].text;
     assert!(text.starts_with("the build data of 4.20.17 cannot be read: build_data answered HTTP 503"), "{text}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn right_after_the_approval_nothing_is_left_and_a_post_is_told_as_what_it_is() {
+    let town = ready_to_approve().await;
+    town.oar("--yes change-advisory-status").await;
+    town.advisory_page_opens();
+    let told = town.oar("--yes change-advisory-status").await;
+    assert!(told.contains("next: nothing before ") || told.contains("next: nothing is left to do"), "{told}");
+    town.merge_request_becomes(oar::sim::services::gitlab::MrState::Merged);
+
+    let told = town.oar("plan").await;
+    assert!(told.contains("done: approved, nothing is left to do"), "{told}");
+    assert!(told.contains("is approved and its images are out; not live yet: "), "{told}");
+    assert!(told.contains("REL_PREP") && !told.contains("approved and shipped"), "{told}");
+    assert!(told.contains("post:    the next drive would tell people: ") && !told.contains("now:"), "{told}");
+
+    town.oar("drive").await;
+    let told = town.oar("plan").await;
+    assert!(told.contains("done: approved") && !told.contains("tell people"), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn after_a_task_the_next_step_is_what_the_plan_would_do_first_or_when_to_look() {
+    let town = prepared().await;
+    let told = town.oar("analyze-candidate-build").await;
+    assert!(told.contains("next: nothing before 2026-06-03T06:30:"), "{told}");
+    assert!(told.contains("4.20.17 is not promoted yet") && told.contains("then: oar -r 4.20.17 plan"), "{told}");
+    assert!(!told.contains("analyze-promoted-build"), "{told}");
+
+    let town = promoted().await;
+    town.oar("image-consistency-check").await;
+    town.consistency_job_finishes();
+    let first = town.oar("plan").await;
+    let first = first.lines().find_map(|line| line.strip_prefix("now:     ")).unwrap().to_owned();
+    assert!(first.starts_with("oar -r 4.20.17 image-consistency-check"), "{first}");
+    let told = town.oar("image-consistency-check").await;
+    assert!(told.contains("next: oar -r 4.20.17 stage-testing\n"), "{told}");
+
+    let (_, told) = (town.oar("stage-testing").await, town.oar("--json check-cve-tracker-bug").await);
+    assert!(told.contains("\"next\": \"nothing before "), "{told}");
+
+    town.finish();
+}
+
+#[tokio::test]
+async fn without_an_answer_of_the_services_a_task_sends_to_the_plan() {
+    let town = prepared().await;
+    town.break_service("build_data", 503);
+
+    let told = town.oar("check-rhcos-security-alerts").await;
+    assert!(told.ends_with("next: oar -r 4.20.17 plan\nexit 0"), "{told}");
 
     town.finish();
 }

@@ -136,3 +136,30 @@ async fn a_finished_release_has_nothing_left_to_do() {
 
     town.finish();
 }
+
+#[tokio::test]
+async fn a_reason_of_an_earlier_state_is_named_as_such() {
+    let town = promoted().await;
+    town.oar("drive").await;
+    let reason = |told: &str, key: &str| {
+        let (document, _) = told.rsplit_once("\nexit").unwrap();
+        let told: serde_json::Value = serde_json::from_str(document).unwrap();
+        let tasks = told["state"]["tasks"].as_array().unwrap().clone();
+        let task = tasks.into_iter().find(|task| task["name"] == "stage-testing").unwrap();
+        task.get(key).and_then(serde_json::Value::as_str).map(str::to_owned)
+    };
+    let told = town.oar("--json status").await;
+    assert!(reason(&told, "reason").is_some_and(|why| why.starts_with("waiting for ")), "{told}");
+
+    // A tool that does not know the key moves the status past it.
+    town.someone_else_edits_the_text(|text| {
+        let at = text.find("name: stage-testing").unwrap();
+        let (before, after) = text.split_at(at);
+        format!("{before}{}", after.replacen("status: In Progress", "status: Pass", 1))
+    });
+    let told = town.oar("--json status").await;
+    assert_eq!(reason(&told, "reason"), None, "{told}");
+    assert!(reason(&told, "earlier_reason").is_some_and(|why| why.starts_with("waiting for ")), "{told}");
+
+    town.finish();
+}

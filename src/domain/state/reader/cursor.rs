@@ -135,7 +135,10 @@ impl Cursor {
             c if is_break(c) => "the end of the line".to_owned(),
             c => format!("{c:?}"),
         };
-        StateError::Syntax { line: self.line(), why: format!("expected {wanted}, found {found}") }
+        StateError::Syntax {
+            line: self.line(),
+            why: format!("expected {wanted}, found {found} in column {}", self.column() + 1),
+        }
     }
 }
 
