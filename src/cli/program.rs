@@ -35,7 +35,16 @@ pub fn main() -> ExitCode {
         out_is_terminal: std::io::stdout().is_terminal(),
         program: std::env::current_exe().ok().map(|path| path.display().to_string()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One command is one conversation, and handing it from thread to thread costs more than it wins.
+    let serves = outside.args.iter().any(|word| word == "serve");
+    let mut builder = if serves {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2);
+        builder
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = builder.enable_all().build();
     let exit = match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(until_signal(outside));

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,11 +17,22 @@ const MOST_BYTES: u64 = 128 << 20;
 /// Bodies above this are not kept.
 const MOST_BYTES_EACH: usize = 16 << 20;
 
+/// Other processes write into the folder, too: after so many writes it is counted again.
+const WRITES_A_COUNT: u32 = 32;
+
 /// A folder of answers; cheap to clone, shared by processes.
 #[derive(Debug, Clone)]
 pub struct DiskCache {
     folder: PathBuf,
     most_bytes: u64,
+    room: Arc<Mutex<Room>>,
+}
+
+/// What was left when the folder was counted, without what we wrote since.
+#[derive(Debug, Default)]
+struct Room {
+    bytes: u64,
+    writes: u32,
 }
 
 /// A kept answer.
@@ -42,7 +54,7 @@ struct Head {
 impl DiskCache {
     /// The cache below `home`; touches nothing yet.
     pub fn below(home: &Path) -> Self {
-        Self { folder: home.join("cache"), most_bytes: MOST_BYTES }
+        Self { folder: home.join("cache"), most_bytes: MOST_BYTES, room: Arc::default() }
     }
 
     /// What is kept under `key`, if it is whole.
@@ -66,19 +78,31 @@ impl DiskCache {
 
     fn try_write(&self, key: &str, etag: &str, body: &[u8]) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        self.make_room(body.len())?;
         let head = Head { key: key.to_owned(), etag: etag.to_owned(), sha256: hex(body) };
+        let head = serde_json::to_vec(&head)?;
+        self.take_room((head.len() + 1 + body.len()) as u64)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.write_all(&serde_json::to_vec(&head)?)?;
+        file.write_all(&head)?;
         file.write_all(b"\n")?;
         file.write_all(body)?;
         file.persist(self.place(key)).map_err(|error| error.error)?;
         Ok(())
     }
 
-    /// Removes the oldest answers until `more` bytes fit.
-    fn make_room(&self, more: usize) -> io::Result<()> {
+    /// Takes `more` bytes of what is known to be left, or counts the folder.
+    fn take_room(&self, more: u64) -> io::Result<()> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        if room.writes == 0 || room.bytes < more {
+            *room = Room { bytes: self.make_room(more)?, writes: WRITES_A_COUNT };
+        }
+        room.bytes = room.bytes.saturating_sub(more);
+        room.writes -= 1;
+        Ok(())
+    }
+
+    /// Removes the oldest answers until `more` bytes fit; gives the bytes that may be written.
+    fn make_room(&self, more: u64) -> io::Result<u64> {
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -88,7 +112,7 @@ impl DiskCache {
                 kept.push((facts.modified()?, facts.len(), entry.path()));
             }
         }
-        let mut total = kept.iter().map(|(_, length, _)| length).sum::<u64>() + more as u64;
+        let mut total = kept.iter().map(|(_, length, _)| length).sum::<u64>() + more;
         kept.sort();
         for (_, length, path) in kept {
             if total <= self.most_bytes {
@@ -97,7 +121,7 @@ impl DiskCache {
             let _ = fs::remove_file(path);
             total -= length;
         }
-        Ok(())
+        Ok((self.most_bytes + more).saturating_sub(total))
     }
 
     fn place(&self, key: &str) -> PathBuf {

@@ -118,6 +118,8 @@ impl Context {
                     Err(_) if degraded => Auth::None,
                     Err(missing) => return Err(missing),
                 };
+                // Nothing can be done without the store; what is missing for asking it is said at once.
+                http.open().map_err(ConfigError::Tls)?;
                 let base = settings.services.url(Service::Github)?;
                 let http = http.service(Service::Github, base, auth);
                 Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))?

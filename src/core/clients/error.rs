@@ -56,6 +56,8 @@ pub enum Fault {
     HostNotAllowed(String),
     /// The address in the settings or in data is no URL.
     BadUrl(String),
+    /// This machine has no CA certificates to check anybody by: nothing was sent.
+    NoTls,
     /// The run was cancelled while we waited.
     Cancelled,
     /// It failed again and again, and is left alone for a while: nothing was sent.
@@ -91,6 +93,7 @@ impl fmt::Display for Fault {
             Self::UnknownJob(job) => write!(f, "knows no job {job}"),
             Self::HostNotAllowed(host) => write!(f, "is at {host}, which is not an allowed host"),
             Self::BadUrl(url) => write!(f, "has no usable address ({url})"),
+            Self::NoTls => f.write_str("cannot be asked: the TLS set-up of this machine is unusable"),
             Self::Cancelled => f.write_str("was not asked to the end: the run was cancelled"),
             Self::Suspended { failures, since, until } => write!(
                 f,
@@ -136,7 +139,7 @@ impl ClientError {
             Fault::Unauthorized(_) => ErrorClass::Auth,
             Fault::Kerberos(why) => why.class(),
             Fault::Unreadable(_) | Fault::WebPage(_) => ErrorClass::Corrupt,
-            Fault::HostNotAllowed(_) | Fault::BadUrl(_) => ErrorClass::Config,
+            Fault::HostNotAllowed(_) | Fault::BadUrl(_) | Fault::NoTls => ErrorClass::Config,
             Fault::Cancelled => ErrorClass::Internal,
         }
     }
@@ -175,6 +178,7 @@ impl ClientError {
             | Fault::UnknownJob(_)
             | Fault::HostNotAllowed(_)
             | Fault::BadUrl(_)
+            | Fault::NoTls
             | Fault::Suspended { .. }
             | Fault::Overspent { .. } => false,
         }
@@ -219,6 +223,7 @@ impl ClientError {
                  only the hosts it lists: add the host there if it is meant"
                     .to_owned()
             }
+            Fault::NoTls => "install the CA certificates of the system (package ca-certificates)".to_owned(),
             Fault::BadUrl(_) => format!("correct the address ({})", self.service.url_env()),
             Fault::Suspended { until, .. } => format!(
                 "check that {} is up and reachable from here (VPN) and run it again; a run that goes on asks by itself \

@@ -15,7 +15,7 @@ mod policy;
 mod seen;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -44,9 +44,9 @@ pub struct Http(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    client: reqwest::Client,
+    client: Lazy,
     /// Clients of services with time-outs or a proxy of their own.
-    clients: BTreeMap<Service, reqwest::Client>,
+    clients: BTreeMap<Service, Lazy>,
     policy: HttpPolicy,
     gates: Gates,
     lately: Lately,
@@ -59,7 +59,7 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// The TLS set-up of this machine is unusable.
+    /// None; see [`Http::with_rules`].
     pub fn new(policy: HttpPolicy, clock: Clock, cancel: CancellationToken) -> Result<Self, reqwest::Error> {
         Self::with_rules(policy, &Rules::default(), clock, cancel)
     }
@@ -68,20 +68,20 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// The TLS set-up of this machine is unusable, or the address of a proxy.
+    /// The address of a proxy is unusable. Whether TLS is, shows with the first request, or with [`Http::open`].
     pub fn with_rules(
         policy: HttpPolicy,
         rules: &Rules,
         clock: Clock,
         cancel: CancellationToken,
     ) -> Result<Self, reqwest::Error> {
-        let client = bare_client(&policy)?;
         let mut clients = BTreeMap::new();
         for (service, own) in &rules.of {
             if own.read_timeout.is_some() || own.total_timeout.is_some() || own.proxy.is_some() {
-                clients.insert(*service, client_of(&policy, own)?);
+                clients.insert(*service, Lazy::new(&policy, own)?);
             }
         }
+        let client = Lazy::new(&policy, &ServiceRules::default())?;
         let gates = Gates::new(policy.in_flight, rules);
         let lately = Lately::default();
         Ok(Self(Arc::new(Shared { client, clients, policy, gates, lately, clock, cancel })))
@@ -92,6 +92,15 @@ impl Http {
         self.0.lately.all()
     }
 
+    /// Makes ready now what the first request would: reads the CA certificates of the system.
+    ///
+    /// # Errors
+    ///
+    /// The TLS set-up of this machine is unusable.
+    pub fn open(&self) -> Result<(), reqwest::Error> {
+        self.0.client.get(&self.0.policy).map(drop)
+    }
+
     /// A client for one service. `base` may end with a slash or not; paths of calls start with one.
     pub fn service(&self, service: Service, base: &str, auth: Auth) -> ServiceHttp {
         let base = base.trim_end_matches('/').to_owned();
@@ -100,7 +109,7 @@ impl Http {
     }
 }
 
-/// A client without any rule of ours; for the simulator's clock and for [`Http`] itself.
+/// A client without any rule of ours, for the simulator's clock.
 ///
 /// Redirects are never followed: a redirect to a login page must not look like an answer.
 ///
@@ -108,10 +117,39 @@ impl Http {
 ///
 /// The TLS set-up of this machine is unusable.
 pub fn bare_client(policy: &HttpPolicy) -> Result<reqwest::Client, reqwest::Error> {
-    client_of(policy, &ServiceRules::default())
+    client_of(policy, &ServiceRules::default(), None)
 }
 
-fn client_of(policy: &HttpPolicy, own: &ServiceRules) -> Result<reqwest::Client, reqwest::Error> {
+/// A client that is built when it is first needed: it reads hundreds of files of certificates, and many a
+/// command asks nobody.
+#[derive(Debug)]
+struct Lazy {
+    own: ServiceRules,
+    proxy: Option<reqwest::Proxy>,
+    built: OnceLock<reqwest::Client>,
+}
+
+impl Lazy {
+    fn new(policy: &HttpPolicy, own: &ServiceRules) -> Result<Self, reqwest::Error> {
+        let proxy = own.proxy.as_deref().filter(|_| policy.hosts != HostRule::Loopback);
+        let proxy = proxy.map(reqwest::Proxy::all).transpose()?;
+        Ok(Self { own: own.clone(), proxy, built: OnceLock::new() })
+    }
+
+    fn get(&self, policy: &HttpPolicy) -> Result<&reqwest::Client, reqwest::Error> {
+        if let Some(client) = self.built.get() {
+            return Ok(client);
+        }
+        let client = client_of(policy, &self.own, self.proxy.clone())?;
+        Ok(self.built.get_or_init(|| client))
+    }
+}
+
+fn client_of(
+    policy: &HttpPolicy,
+    own: &ServiceRules,
+    proxy: Option<reqwest::Proxy>,
+) -> Result<reqwest::Client, reqwest::Error> {
     // A second installation is refused; the first one serves.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     #[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
@@ -125,8 +163,8 @@ fn client_of(policy: &HttpPolicy, own: &ServiceRules) -> Result<reqwest::Client,
     if policy.hosts == HostRule::Loopback {
         // No proxy between us and our own machine, and no system trust store to load.
         builder = builder.no_proxy().tls_certs_only([]);
-    } else if let Some(proxy) = &own.proxy {
-        builder = builder.proxy(reqwest::Proxy::all(proxy)?);
+    } else if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy);
     }
     builder.build()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::mask::Masker;
@@ -155,6 +155,20 @@ pub fn split_command(command: &str) -> Result<Vec<String>, ProcessError> {
 ///
 /// It never began or did not end by itself; a bad exit code is no error here.
 pub async fn run(program: &Program, arguments: &[&str], cancel: &CancellationToken) -> Result<Finished, ProcessError> {
+    run_on(program, arguments, None, cancel).await
+}
+
+/// The same with `input` on its standard input, of which it need not read all.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_on(
+    program: &Program,
+    arguments: &[&str],
+    input: Option<&[u8]>,
+    cancel: &CancellationToken,
+) -> Result<Finished, ProcessError> {
     let name = || program.name.to_owned();
     let broken = |cause| ProcessError::Broken { program: name(), cause };
     let Some((file, leading)) = program.command.split_first() else {
@@ -165,16 +179,22 @@ pub async fn run(program: &Program, arguments: &[&str], cancel: &CancellationTok
     let mut command = tokio::process::Command::new(file);
     command.args(leading).args(arguments).current_dir(folder.path()).env_clear();
     command.envs(program.environment.0.iter().map(|(name, value)| (name, value.expose_secret())));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
     let mut child = command.spawn().map_err(|cause| {
         let is_missing = matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
         if is_missing { ProcessError::Missing { program: name() } } else { broken(cause) }
     })?;
     let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut log = Tail::default();
     let work = async {
-        let (stdout, ()) = tokio::try_join!(read_all(stdout), log.read(stderr)).map_err(broken)?;
+        let told = tell(stdin, input.unwrap_or_default());
+        let (stdout, (), ()) = tokio::try_join!(read_all(stdout), log.read(stderr), told).map_err(broken)?;
         let stdout = stdout.ok_or_else(|| ProcessError::TooMuchOutput { program: name() })?;
         let status = child.wait().await.map_err(broken)?;
         Ok((status.code(), stdout))
@@ -209,6 +229,15 @@ impl Drop for Group {
             // It may have ended a moment ago; then there is nothing to kill.
             let _ = kill_process_group(pid, Signal::KILL);
         }
+    }
+}
+
+/// Writes all of `input` and closes the stream. Who stops listening has said why elsewhere.
+async fn tell(stream: Option<impl AsyncWrite + Unpin>, input: &[u8]) -> io::Result<()> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    match stream.write_all(input).await {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(cause),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

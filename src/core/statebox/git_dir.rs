@@ -4,6 +4,8 @@
 //! the branch only if it still is there. Work trees and the repository's own index are never touched, so
 //! a branch that is checked out is refused: its next commit would take ours back.
 
+mod batch;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,7 +53,7 @@ pub struct Author {
 /// A file of one commit.
 struct Stored {
     commit: Option<String>,
-    blob: Option<String>,
+    file: Option<File>,
 }
 
 impl GitDir {
@@ -82,9 +84,7 @@ impl GitDir {
 
     /// Reads `path` of `branch`; an absent file, or a branch that nobody began, is nothing.
     pub(super) async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreFault> {
-        let Some(blob) = self.look(branch, path).await?.blob else { return Ok(None) };
-        let bytes = self.run(&["cat-file", "blob", &blob]).await?;
-        Ok(Some(File { bytes, revision: Revision(blob) }))
+        Ok(self.look(branch, path).await?.file)
     }
 
     /// Tracking files and state files of all minors below `folder` of `branch`.
@@ -127,16 +127,22 @@ impl GitDir {
         }
         let folder = tempfile::tempdir()?;
         let content = folder.path().join("content");
-        fs::write(&content, bytes)?;
-        let blob = self.line(&["hash-object", "-w", "--no-filters", "--", &content.display().to_string()]).await?;
+        let mut blob = None;
         for _ in 0..MOVES {
             let stored = self.look(branch, path).await?;
-            if stored.blob.as_deref() != expected.map(|revision| revision.0.as_str()) {
+            if stored.file.as_ref().map(|file| &file.revision) != expected {
                 return Err(StoreFault::Conflict);
             }
-            if self.commit(&folder.path().join("index"), branch, path, &blob, stored.commit.as_deref(), message).await?
-            {
-                return Ok(Revision(blob));
+            let blob = match &blob {
+                Some(blob) => blob,
+                None => {
+                    fs::write(&content, bytes)?;
+                    let content = content.display().to_string();
+                    blob.insert(self.line(&["hash-object", "-w", "--no-filters", "--", &content]).await?)
+                }
+            };
+            if self.commit(&folder.path().join("index"), branch, path, blob, stored.commit.as_deref(), message).await? {
+                return Ok(Revision(blob.clone()));
             }
         }
         Err(StoreFault::Conflict)
@@ -184,21 +190,44 @@ impl GitDir {
         Ok(false)
     }
 
-    /// The branch's commit and the file's blob in it.
+    /// The branch's commit and the file in it, from one program: a busy repository changes between two.
     async fn look(&self, branch: &str, path: &str) -> Result<Stored, StoreFault> {
-        let Some(commit) = self.head(branch).await? else {
-            self.not_only_remote(branch).await?;
-            return Ok(Stored { commit: None, blob: None });
-        };
-        // `{mode} {kind} {id}\t{path}`, nothing when there is no such path.
-        let entry = self.line(&["ls-tree", "--full-tree", &commit, "--", path]).await?;
-        let mut words = entry.split_whitespace();
-        let blob = match (words.next(), words.next(), words.next()) {
-            (Some("100644" | "100755"), Some("blob"), Some(id)) => Some(id.to_owned()),
-            (None, _, _) => None,
-            _ => return Err(StoreFault::NotFound(format!("{path} on {branch} is no plain file"))),
-        };
-        Ok(Stored { commit: Some(commit), blob })
+        if branch.contains('\n') || path.contains('\n') {
+            return Err(StoreFault::NotFound(format!("{path:?} on {branch:?} is no name of a file")));
+        }
+        let name = format!("refs/heads/{branch}");
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let questions = format!("{name}^{{commit}}\n{name}:{folder}\n{name}:{path}\n{name}^{{commit}}\n");
+        for _ in 0..MOVES {
+            let ended = self.asked(&["cat-file", "--batch"], Some(questions.as_bytes())).await?;
+            if ended.code != Some(0) {
+                return Err(refused("cat-file", &ended));
+            }
+            let odd = || StoreFault::Git("cat-file: an answer without form".to_owned());
+            let answers = batch::answers(&ended.stdout).ok_or_else(odd)?;
+            let [commit, tree, blob, commit_after] = <[_; 4]>::try_from(answers).map_err(|_| odd())?;
+            let (Some(commit), Some(commit_after)) = (commit, commit_after) else {
+                self.not_only_remote(branch).await?;
+                return Ok(Stored { commit: None, file: None });
+            };
+            // Each question finds the branch where it is then.
+            if commit.id != commit_after.id {
+                continue;
+            }
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let tree = tree.filter(|tree| tree.kind == "tree");
+            let mode = tree.and_then(|tree| batch::mode(tree.bytes, name, commit.id.len() / 2));
+            let file = match (mode, blob) {
+                // A damaged repository lacks things, too; asked for a list, git tells that apart.
+                (None, _) if self.line(&["ls-tree", "--full-tree", commit.id, "--", path]).await?.is_empty() => None,
+                (Some(b"100644" | b"100755"), Some(blob)) if blob.kind == "blob" => {
+                    Some(File { bytes: blob.bytes.to_vec(), revision: Revision(blob.id.to_owned()) })
+                }
+                _ => return Err(StoreFault::NotFound(format!("{path} on {branch} is no plain file"))),
+            };
+            return Ok(Stored { commit: Some(commit.id.to_owned()), file });
+        }
+        Err(StoreFault::Conflict)
     }
 
     async fn head(&self, branch: &str) -> Result<Option<String>, StoreFault> {
@@ -255,10 +284,14 @@ impl GitDir {
     }
 
     async fn try_run(&self, arguments: &[&str]) -> Result<Finished, StoreFault> {
+        self.asked(arguments, None).await
+    }
+
+    async fn asked(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, StoreFault> {
         let dir = self.dir.display().to_string();
         let mut all = vec!["-C", &dir, "-c", "core.hooksPath=/dev/null", "--literal-pathspecs"];
         all.extend(arguments);
-        process::run(&self.program, &all, &self.cancel).await.map_err(|error| match error {
+        process::run_on(&self.program, &all, input, &self.cancel).await.map_err(|error| match error {
             process::ProcessError::Cancelled { .. } => StoreFault::Cancelled,
             other @ (process::ProcessError::Missing { .. }
             | process::ProcessError::Broken { .. }

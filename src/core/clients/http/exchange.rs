@@ -99,7 +99,11 @@ impl Call<'_> {
     /// Sends the request once, with this credential, and reads the whole answer.
     async fn once(&self, url: &Url, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, ClientError> {
         let shared = &self.http.http.0;
-        let client = shared.clients.get(&self.http.service).unwrap_or(&shared.client);
+        let client = shared.clients.get(&self.http.service).unwrap_or(&shared.client).get(&shared.policy);
+        let client = client.map_err(|cause| ClientError {
+            cause: Some(Box::new(cause)),
+            ..ClientError::new(self.http.service, self.op, Fault::NoTls)
+        })?;
         let mut request =
             client.request(self.method.clone(), url.clone()).headers(self.headers.clone()).body(self.body.clone());
         if let Some((name, value)) = credential {

@@ -130,3 +130,40 @@ async fn a_lock_that_somebody_left_is_told_and_nothing_is_written() {
     assert!(error.to_string().contains("z-stream.lock"), "{error}");
     assert_eq!(git.read(BRANCH, PATH).await.unwrap().unwrap().bytes, b"1\n");
 }
+
+#[tokio::test]
+async fn a_link_in_the_place_of_the_file_is_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    let blob = write(&git, "a/b.yaml", "elsewhere", None).await.unwrap();
+    for (mode, path) in [("120000", "a/b.yaml"), ("100755", "a/c.yaml")] {
+        let index = dir.path().join("an index").display().to_string();
+        let environment = git.program.environment.clone().with("GIT_INDEX_FILE", &index);
+        let own = GitDir { program: Program { environment, ..git.program.clone() }, ..git.clone() };
+        own.run(&["read-tree", BRANCH]).await.unwrap();
+        own.run(&["update-index", "--add", "--cacheinfo", &format!("{mode},{},{path}", blob.0)]).await.unwrap();
+        let tree = own.line(&["write-tree"]).await.unwrap();
+        let commit = own.line(&["commit-tree", &tree, "-m", "By hand"]).await.unwrap();
+        own.run(&["update-ref", &format!("refs/heads/{BRANCH}"), &commit]).await.unwrap();
+    }
+    for path in ["a/b.yaml", "a"] {
+        let error = git.read(BRANCH, path).await.unwrap_err();
+        assert!(error.to_string().contains("no plain file"), "{error}");
+    }
+    assert_eq!(git.read(BRANCH, "a/c.yaml").await.unwrap().unwrap().bytes, b"elsewhere");
+    for absent in ["a/d.yaml", "d", "a/c.yaml/d", "d/e"] {
+        assert_eq!(git.read(BRANCH, absent).await.unwrap(), None, "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_repository_is_not_an_empty_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    write(&git, PATH, "1\n", None).await.unwrap();
+    let tree = git.line(&["rev-parse", &format!("{BRANCH}:_releases")]).await.unwrap();
+    fs::remove_file(dir.path().join("objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+    let error = git.read(BRANCH, PATH).await.unwrap_err();
+    assert!(matches!(error, StoreFault::Git(_)), "{error}");
+    assert!(write(&git, PATH, "2\n", None).await.is_err());
+}
