@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    oar::cli::main()
+    oar::cli::program::main()
 }

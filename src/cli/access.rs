@@ -7,7 +7,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::oar::Call;
 use super::render::Told;
-use crate::core::access::audit::{self, Audit};
+use crate::core::access::audit::{Audit, chain};
 use crate::core::access::principal::Scope;
 use crate::core::access::tokens::{Tokens, check_name};
 use crate::core::clock::Clock;
@@ -109,7 +109,7 @@ pub(super) fn log(call: &Call, command: AuditCommand) -> Result<Exit, Told> {
             ErrorClass::Corrupt,
         )
     };
-    let found = audit::check(&path, expect.as_deref()).map_err(|error| broken(&error))?;
+    let found = chain::check(&path, expect.as_deref()).map_err(|error| broken(&error))?;
     let cut = if found.cut > 0 { format!(", {} of them cut by a crash", found.cut) } else { String::new() };
     call.show(
         &format!("{} lines{cut}, every one follows from the one before\nlast line {}", found.lines, found.head),

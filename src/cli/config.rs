@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
+use super::exit::Exit;
+use super::oar::{Call, told_config};
+use super::render::Told;
 use crate::core::config::credentials::{Credential, Credentials};
 use crate::core::config::error::ConfigError;
 use crate::core::config::seal;
 use crate::core::config::settings::Settings;
+use crate::core::context::Context;
 use crate::domain::assembly::original::{Difference, Reading};
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::release::ZStream;
@@ -57,6 +61,69 @@ pub enum Form {
     Text,
     /// For programs.
     Json,
+}
+
+/// Runs one command about settings.
+///
+/// # Errors
+///
+/// The settings, build data or a named file cannot be used.
+pub(super) async fn run(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
+    let mut out: Vec<u8> = Vec::new();
+    let told = |error: ConfigError| told_config("the settings", &error);
+    // With `-` standard output is the file, which nothing may touch.
+    let is_the_file = matches!(
+        &command,
+        ConfigCommand::Encrypt { output, .. } | ConfigCommand::Decrypt { output, .. } if output.as_os_str() == "-"
+    );
+    // Sealing and opening work without the settings that they may be about to repair.
+    let keys = || Credentials::from_env(&call.outside.env);
+    match command {
+        ConfigCommand::Show { explain } => {
+            let form = if call.json { Form::Json } else { Form::Text };
+            let Some(release) = &call.release else {
+                show(&call.settings()?, form, &mut out).map_err(told)?;
+                call.print(&String::from_utf8_lossy(&out));
+                return Ok(Exit::Done);
+            };
+            // Not a whole context: build data is public, and nobody should need a token to look at it.
+            let settings = call.settings()?;
+            let clock = Context::clock_of(&settings).map_err(told)?;
+            let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(told)?;
+            let text = source.releases(release.minor()).await;
+            let text = text.map_err(|error| {
+                let (next, class) = (error.next_step(), error.class());
+                Told::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
+            })?;
+            let data = BuildData::parse(&text).map_err(|error| told(error.into()))?;
+            let explain = if explain { Explain::Yes } else { Explain::No };
+            show_release(&data, release, explain, form, &mut out).map_err(told)?;
+            call.print(&String::from_utf8_lossy(&out));
+            return Ok(Exit::Done);
+        }
+        ConfigCommand::Check { build_data: None } => check(&call.settings()?, &mut out).map_err(told)?,
+        ConfigCommand::Check { build_data: Some(file) } => {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|cause| told(ConfigError::Unreadable { path: file.clone(), cause }))?;
+            if let Err(error) = check_build_data(&text, &mut out) {
+                // What was found in the other assemblies is told, too.
+                if !call.json {
+                    call.print(&String::from_utf8_lossy(&out));
+                }
+                return Err(told(error));
+            }
+        }
+        ConfigCommand::Encrypt { input, output } => encrypt(&input, &output, &keys(), &mut out).map_err(told)?,
+        ConfigCommand::Decrypt { input, output } => decrypt(&input, &output, &keys(), &mut out).map_err(told)?,
+    }
+    let text = String::from_utf8_lossy(&out);
+    if is_the_file {
+        call.outside.out.raw(&text);
+    } else {
+        let text = text.trim_end();
+        call.show(text, &json!({ "ok": true, "summary": text }));
+    }
+    Ok(Exit::Done)
 }
 
 /// Prints every setting and credential.

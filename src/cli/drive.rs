@@ -11,7 +11,8 @@ use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, Which};
-use crate::drive::{self, Event, Persistence, Wishes, report as plans};
+use crate::drive::rounds::{self, Event, Persistence, Wishes};
+use crate::drive::{lease, report as plans};
 use crate::operators::report::{self, clean, one_line};
 use crate::operators::request::Verdict as Word;
 use crate::planner::messages::Kind;
@@ -22,7 +23,7 @@ pub(super) async fn plan(call: &Call, args: PlanArgs) -> Result<Exit, Told> {
     let (release, ctx) = (call.release()?, call.context()?);
     let PlanArgs { email, ignore_release_date } = args;
     let wishes = Wishes { email, ignore_release_date, ..Wishes::default() };
-    let plan = drive::look(&ctx, &release, &wishes).await;
+    let plan = rounds::look(&ctx, &release, &wishes).await;
     let plan = plan.map_err(|error| call.told_task(&format!("{release} could not be planned"), error))?;
     call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
     Ok(Exit::Done)
@@ -60,9 +61,9 @@ async fn run(
         let lines = format!("{} {}", stamp(clock.now()), lines);
         if json { streams.err.line(lines) } else { streams.out.line(lines) }
     };
-    let ended = drive::drive(ctx, release, wishes, &mut tell).await;
+    let ended = rounds::drive(ctx, release, wishes, &mut tell).await;
     ended.map_err(|error| {
-        let busy = drive::is_driver_busy(&error);
+        let busy = lease::is_driver_busy(&error);
         let mut told = call.told_task(&format!("{release} could not be driven"), error);
         if busy {
             (told.exit, told.class) = (Exit::Conflict, ErrorClass::Conflict);

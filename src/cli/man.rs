@@ -6,6 +6,26 @@ use std::path::{Path, PathBuf};
 use clap_mangen::Man;
 
 use super::args::{self, NAMES};
+use super::exit::Exit;
+use super::oar::Call;
+use super::render::Told;
+use crate::core::error::ErrorClass;
+
+/// Prints the main page, or writes all of them.
+pub(super) fn run(call: &Call, dir: Option<&Path>) -> Result<Exit, Told> {
+    let next = || "name a folder that can be written: oar man --dir DIR".to_owned();
+    let told =
+        |cause: std::io::Error| Told::new("the manual cannot be written", &cause, next(), ErrorClass::InvalidInput);
+    let Some(dir) = dir else {
+        call.outside.out.raw(&main_page().map_err(told)?);
+        return Ok(Exit::Done);
+    };
+    let pages = write(dir).map_err(told)?;
+    let text = format!("{} pages written into {}", pages.len(), dir.display());
+    let pages: Vec<_> = pages.iter().map(|path| path.display().to_string()).collect();
+    call.show(&text, &serde_json::json!({ "ok": true, "pages": pages }));
+    Ok(Exit::Done)
+}
 
 /// The page of `oar` itself.
 ///

@@ -1,21 +1,17 @@
 //! `oar`: one request per command line.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
-use super::config::ConfigCommand;
 use super::confirm::{self, confirm};
 use super::exit::Exit;
 use super::logging::{LogClock, LogSink};
 use super::outside::Outside;
 use super::render::Told;
-use super::state::StateCommand;
 use super::{config, drive, man, rehearse, serve, sim, state, status};
-use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
@@ -23,13 +19,12 @@ use crate::core::context::{Context, Options};
 use crate::core::error::ErrorClass;
 use crate::core::log_file::LogFile;
 use crate::core::statebox::cas::StateBox;
-use crate::core::statebox::unsent;
-use crate::domain::assembly::BuildData;
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
-use crate::drive::{Wishes, report as plans};
+use crate::drive::report as plans;
+use crate::drive::rounds::{self, Wishes};
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::{
@@ -175,8 +170,8 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
         Command::Issue(command) => issue(call, command).await,
         Command::Plan(args) => drive::plan(call, args).await,
         Command::Drive(args) => drive::drive(call, args).await,
-        Command::Config(command) => settings(call, command).await,
-        Command::State(command) => state_files(call, &command).await,
+        Command::Config(command) => config::run(call, command).await,
+        Command::State(command) => state::run(call, &command).await,
         Command::Rehearse(args) => rehearse::run(call, args).await,
         Command::Sim(command) => sim::run(call, command).await,
         Command::Mcp(command) => serve::run(call, command).await,
@@ -206,7 +201,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
             call.outside.out.raw(shell.script());
             Ok(Exit::Done)
         }
-        Command::Man { dir } => manual(call, dir.as_deref()),
+        Command::Man { dir } => man::run(call, dir.as_deref()),
         Command::Job | Command::Jobctl => {
             let name = if matches!(command, Command::Job) { "job" } else { "jobctl" };
             Err(Told {
@@ -219,21 +214,6 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, Told> {
             })
         }
     }
-}
-
-fn manual(call: &Call, dir: Option<&Path>) -> Result<Exit, Told> {
-    let next = || "name a folder that can be written: oar man --dir DIR".to_owned();
-    let told =
-        |cause: std::io::Error| Told::new("the manual cannot be written", &cause, next(), ErrorClass::InvalidInput);
-    let Some(dir) = dir else {
-        call.outside.out.raw(&man::main_page().map_err(told)?);
-        return Ok(Exit::Done);
-    };
-    let pages = man::write(dir).map_err(told)?;
-    let text = format!("{} pages written into {}", pages.len(), dir.display());
-    let pages: Vec<_> = pages.iter().map(|path| path.display().to_string()).collect();
-    call.show(&text, &serde_json::json!({ "ok": true, "pages": pages }));
-    Ok(Exit::Done)
 }
 
 async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
@@ -252,7 +232,7 @@ async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
 async fn after(call: &Call, release: &ZStream, report: &run::TaskReport) -> String {
     if report::is_for_the_plan(report)
         && let Ok(ctx) = call.hasty_context()
-        && let Ok(plan) = crate::drive::look(&ctx, release, &Wishes::default()).await
+        && let Ok(plan) = rounds::look(&ctx, release, &Wishes::default()).await
     {
         return plans::after(report, &plan);
     }
@@ -280,110 +260,6 @@ async fn issue(call: &Call, command: IssueCommand) -> Result<Exit, Told> {
     };
     let told = told.map_err(|error| call.told_task(&format!("the issues of {release} could not be handled"), error))?;
     call.show(&told.text, &told.json);
-    Ok(Exit::Done)
-}
-
-async fn state_files(call: &Call, command: &StateCommand) -> Result<Exit, Told> {
-    let form = if call.json { state::Form::Json } else { state::Form::Text };
-    if matches!(command, StateCommand::Unsent) {
-        let home = call.settings()?.home;
-        let listed = unsent::list(&home).map_err(|cause| {
-            let what = format!("{} cannot be read", home.join("unsent").display());
-            Told::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
-        })?;
-        let release = call.release.as_ref().map(ToString::to_string);
-        let listed = listed.iter().filter(|line| release.as_ref().is_none_or(|release| *release == line.release));
-        let (text, json) = state::unsent(listed);
-        call.show(&text, &json);
-        return Ok(Exit::Done);
-    }
-    if !command.means_the_release() {
-        let ended = state::run(command, form);
-        if !ended.out.is_empty() {
-            call.print(&ended.out);
-        }
-        if !ended.err.is_empty() {
-            call.outside.err.line(ended.err.trim_end());
-        }
-        return Ok(ended.exit);
-    }
-    let (release, ctx) = (call.release()?, call.context()?);
-    let loaded = ctx
-        .statebox
-        .load(&release)
-        .await
-        .map_err(|error| call.told_task(&format!("the state of {release} cannot be shown"), error.into()))?;
-    let missing = || TaskError::NoState { release: release.clone() };
-    let stored =
-        loaded.ok_or_else(|| call.told_task(&format!("the state of {release} cannot be shown"), missing()))?.state;
-    let told = match command {
-        StateCommand::Check { .. } => state::check(&release.state_path(), &stored, form),
-        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => state::show(&stored, form),
-    };
-    call.print(&told);
-    let refused = matches!(command, StateCommand::Check { .. }) && !state::is_usable(&stored);
-    Ok(if refused { Exit::Usage } else { Exit::Done })
-}
-
-async fn settings(call: &Call, command: ConfigCommand) -> Result<Exit, Told> {
-    let mut out: Vec<u8> = Vec::new();
-    let told = |error: ConfigError| told_config("the settings", &error);
-    // With `-` standard output is the file, which nothing may touch.
-    let is_the_file = matches!(
-        &command,
-        ConfigCommand::Encrypt { output, .. } | ConfigCommand::Decrypt { output, .. } if output.as_os_str() == "-"
-    );
-    // Sealing and opening work without the settings that they may be about to repair.
-    let keys = || Credentials::from_env(&call.outside.env);
-    match command {
-        ConfigCommand::Show { explain } => {
-            let form = if call.json { config::Form::Json } else { config::Form::Text };
-            let Some(release) = &call.release else {
-                config::show(&call.settings()?, form, &mut out).map_err(told)?;
-                call.print(&String::from_utf8_lossy(&out));
-                return Ok(Exit::Done);
-            };
-            // Not a whole context: build data is public, and nobody should need a token to look at it.
-            let settings = call.settings()?;
-            let clock = Context::clock_of(&settings).map_err(told)?;
-            let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(told)?;
-            let text = source.releases(release.minor()).await;
-            let text = text.map_err(|error| {
-                let (next, class) = (error.next_step(), error.class());
-                Told::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
-            })?;
-            let data = BuildData::parse(&text).map_err(|error| told(error.into()))?;
-            let explain = if explain { config::Explain::Yes } else { config::Explain::No };
-            config::show_release(&data, release, explain, form, &mut out).map_err(told)?;
-            call.print(&String::from_utf8_lossy(&out));
-            return Ok(Exit::Done);
-        }
-        ConfigCommand::Check { build_data: None } => config::check(&call.settings()?, &mut out).map_err(told)?,
-        ConfigCommand::Check { build_data: Some(file) } => {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|cause| told(ConfigError::Unreadable { path: file.clone(), cause }))?;
-            if let Err(error) = config::check_build_data(&text, &mut out) {
-                // What was found in the other assemblies is told, too.
-                if !call.json {
-                    call.print(&String::from_utf8_lossy(&out));
-                }
-                return Err(told(error));
-            }
-        }
-        ConfigCommand::Encrypt { input, output } => {
-            config::encrypt(&input, &output, &keys(), &mut out).map_err(told)?
-        }
-        ConfigCommand::Decrypt { input, output } => {
-            config::decrypt(&input, &output, &keys(), &mut out).map_err(told)?
-        }
-    }
-    let text = String::from_utf8_lossy(&out);
-    if is_the_file {
-        call.outside.out.raw(&text);
-    } else {
-        let text = text.trim_end();
-        call.show(text, &serde_json::json!({ "ok": true, "summary": text }));
-    }
     Ok(Exit::Done)
 }
 
@@ -507,7 +383,7 @@ impl Call {
     }
 
     /// An operator's error in words.
-    pub fn told_task(&self, what: &str, error: crate::operators::error::TaskError) -> Told {
+    pub fn told_task(&self, what: &str, error: TaskError) -> Told {
         let (next, class) = (error.next_step(), error.class());
         Told::new(what, &error, next, class)
     }

@@ -1,6 +1,7 @@
 //! `oar rehearse`: simulator and drive in one process, in virtual time.
 
 mod people;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,9 +11,9 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 
 use people::{Answer, Help, People};
+use summary::{Ended, Rows, Summary};
 
 use super::drive::{event_text, exit_of};
 use super::exit::Exit;
@@ -30,10 +31,9 @@ use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
-use crate::drive::report as plans;
-use crate::drive::{self, Event, Persistence, Wishes};
+use crate::drive::rounds::{self, Event, Persistence, Wishes};
 use crate::operators::error::TaskError;
-use crate::operators::report::{clean, minutes};
+use crate::operators::report::clean;
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::faults::Faults;
 use crate::sim::scenario::{FromState, FromTask, Scenario};
@@ -76,22 +76,6 @@ pub struct RehearseArgs {
 
 /// How long after the release day (or the beginning, when that is later) a rehearsal gives up waiting.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(9 * 24);
-
-/// What happened to one task.
-#[derive(Debug, Clone, Default)]
-struct Story {
-    started: Option<Timestamp>,
-    ended: Option<Timestamp>,
-    runs: u32,
-    status: String,
-}
-
-/// Everything a rehearsal collects for its summary.
-#[derive(Debug, Default)]
-struct Summary {
-    tasks: BTreeMap<Task, Story>,
-    effects: Vec<String>,
-}
 
 /// Rehearses a release and sums it up.
 pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
@@ -143,11 +127,19 @@ pub(super) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, Told> {
     simulator.shutdown().await;
     let plan = plan?;
     let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
-    let took = Took { virtual_minutes: clock.now().duration_since(start).as_mins(), wall_ms };
+    let ended = Ended {
+        release: &release,
+        plan: &plan,
+        summary: &summary,
+        state: state.as_ref(),
+        virtual_minutes: clock.now().duration_since(start).as_mins(),
+        wall_ms,
+        unmatched: &unmatched,
+    };
     let people_end = people.and_then(|people| people.end);
     let rows = if call.outside.out.style().accessible { Rows::Sentences } else { Rows::Columns };
-    let mut text = summary_text(&release, &plan, &summary, state.as_ref(), &took, &unmatched, rows);
-    let mut json = summary_json(&release, &plan, &summary, state.as_ref(), &took, &unmatched);
+    let mut text = ended.text(rows);
+    let mut json = ended.json();
     if let Some(why) = &people_end {
         text.push_str(&format!("\nnobody could finish {release}: {}", clean(why)));
         json["nobody_could_finish"] = clean(why).into();
@@ -233,12 +225,12 @@ impl Stage<'_> {
             }
             self.tell(told, &event);
         };
-        drive::drive(self.ctx, self.release, wishes, &mut tell).await
+        rounds::drive(self.ctx, self.release, wishes, &mut tell).await
     }
 
     fn tell(&self, told: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
         let (clock, collected) = (self.clock, self.summary);
-        let effects = collect(&mut collected.lock().unwrap_or_else(PoisonError::into_inner), event, clock.now());
+        let effects = collected.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
         let line = news(told, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
         let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
         for line in lines {
@@ -271,22 +263,6 @@ fn news(told: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<
 fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
     let day = release_day.to_zoned(TimeZone::UTC).map_or(start, |day| day.timestamp());
     start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
-}
-
-/// Remembers what happened; the outside effects of this event.
-fn collect(summary: &mut Summary, event: &Event<'_>, now: Timestamp) -> Vec<String> {
-    let (task, status, effects) = match event {
-        Event::Ran(report) => (report.task, report.after.to_string(), report.effects.clone()),
-        Event::CouldNot(failure) => (failure.task, "error".to_owned(), failure.done.clone()),
-        Event::Marked(_) | Event::Waits { .. } => return Vec::new(),
-    };
-    let story = summary.tasks.entry(task).or_default();
-    story.started = story.started.or(Some(now));
-    story.ended = Some(now);
-    story.runs += 1;
-    story.status = status;
-    summary.effects.extend(effects.iter().map(|effect| format!("{} {task}: {effect}", stamp(now))));
-    effects
 }
 
 /// The world to rehearse in, and the state file to put into it.
@@ -375,98 +351,6 @@ fn keep(dir: &std::path::Path, release: &ZStream, state: Option<&State>, journal
         state.map_or(Ok(()), |state| std::fs::write(dir.join(format!("{release}.yaml")), state.to_yaml()))
     };
     write().map_err(|error| told_io("what happened cannot be kept", &error))
-}
-
-struct Took {
-    virtual_minutes: i64,
-    wall_ms: i128,
-}
-
-/// How tasks are listed.
-#[derive(Debug, Clone, Copy)]
-enum Rows {
-    Columns,
-    Sentences,
-}
-
-fn summary_text(
-    release: &ZStream,
-    plan: &Plan,
-    summary: &Summary,
-    state: Option<&State>,
-    took: &Took,
-    unmatched: &[String],
-    rows: Rows,
-) -> String {
-    let at = |at: Option<Timestamp>| at.map(|at| at.strftime("%m-%d %H:%M").to_string()).unwrap_or_default();
-    let mut lines = vec![String::new(), format!("REHEARSAL of {release}: summary")];
-    if matches!(rows, Rows::Columns) {
-        lines.push(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
-    }
-    for task in Task::ALL {
-        let Some(story) = summary.tasks.get(&task) else { continue };
-        let status = state.map_or_else(|| story.status.clone(), |state| state.status(task).to_string());
-        let status = if task == Task::CreateTestReport { story.status.clone() } else { status };
-        let (first, last, runs) = (at(story.started), at(story.ended), story.runs);
-        lines.push(match rows {
-            Rows::Columns => format!("{task:<28} {status:<12} {first:<12} {last:<12} {runs}"),
-            // Read aloud, a value needs its name beside it.
-            Rows::Sentences => format!("{task}: {status}, first run {first}, last run {last}, runs {runs}"),
-        });
-    }
-    lines.push(String::new());
-    lines.push(format!("{} outside writes:", summary.effects.len()));
-    lines.extend(summary.effects.iter().map(|effect| format!("  {effect}")));
-    lines.extend(unmatched.iter().map(|request| format!("UNMATCHED request: {request}")));
-    lines.push(String::new());
-    if !matches!(plan.verdict, Verdict::Done) {
-        lines.push(plans::text(release, plan));
-        lines.push(String::new());
-    }
-    let end = match plan.verdict {
-        Verdict::Done => "approved",
-        Verdict::Waiting { .. } | Verdict::Continue => "still waiting",
-        Verdict::NeedsPerson => "a person is needed",
-        Verdict::Failed => "failed",
-    };
-    lines.push(format!(
-        "REHEARSAL of {release}: {end}, overall {:?}, {} of virtual time in {} ms",
-        plan.overall,
-        minutes(took.virtual_minutes),
-        took.wall_ms
-    ));
-    lines.join("\n")
-}
-
-fn summary_json(
-    release: &ZStream,
-    plan: &Plan,
-    summary: &Summary,
-    state: Option<&State>,
-    took: &Took,
-    unmatched: &[String],
-) -> Value {
-    let tasks: serde_json::Map<String, Value> = summary
-        .tasks
-        .iter()
-        .map(|(task, story)| {
-            let status = state.map_or_else(|| story.status.clone(), |state| state.status(*task).to_string());
-            let value = json!({
-                "status": status, "first_run": story.started.map(stamp), "last_run": story.ended.map(stamp), "runs": story.runs,
-            });
-            (task.name().to_owned(), value)
-        })
-        .collect();
-    json!({
-        "rehearsal": true,
-        "ok": matches!(plan.verdict, Verdict::Done),
-        "plan": plans::json(release, plan),
-        "tasks": tasks,
-        "effects": summary.effects,
-        "unmatched": unmatched,
-        "virtual_minutes": took.virtual_minutes,
-        "wall_ms": i64::try_from(took.wall_ms).unwrap_or(i64::MAX),
-    })
 }
 
 fn told_io(what: &str, error: &std::io::Error) -> Told {

@@ -3,14 +3,13 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::{Listener, ListenerExt as _};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,14 +19,17 @@ use super::exit::Exit;
 use super::mcp_install::{self, InstallArgs, SlashCommand};
 use super::oar::Call;
 use super::render::Told;
+use super::serve_args::{AuthMode, ServeArgs};
+use crate::core::access::audit_end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
-use crate::core::config::credentials::Credential as Variable;
-use crate::core::config::settings::ErrataAuth;
-use crate::core::context::missing_for_all;
+use crate::core::context::{missing_for_all, ticket_file};
 use crate::core::error::ErrorClass;
+use crate::domain::nearest;
 use crate::mcp::catalog::{self, Choice};
+use crate::mcp::confirm::misnamed;
+use crate::mcp::facts;
 use crate::mcp::http::{Transports, routes};
 use crate::mcp::server::Shared;
 use crate::web::approval_page;
@@ -66,71 +68,6 @@ pub enum McpCommand {
     Install(InstallArgs),
 }
 
-/// How to serve.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Speak over stdin and stdout instead of HTTP
-    #[arg(long)]
-    pub stdio: bool,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", env = "MCP_HOST", default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// Port to listen on; 0 takes a free one
-    #[arg(long, value_name = "PORT", env = "MCP_PORT", default_value_t = 8000)]
-    pub port: u16,
-    /// Groups of tools to offer: status, release, jobs, issues, analysis, admin, or all
-    #[arg(long, value_name = "SETS", default_value = "status,release,issues")]
-    pub toolsets: String,
-    /// Offer only these of them
-    #[arg(long, value_name = "NAMES")]
-    pub tools: Option<String>,
-    /// Offer all but these
-    #[arg(long, value_name = "NAMES")]
-    pub exclude_tools: Option<String>,
-    /// Offer only what changes nothing
-    #[arg(long)]
-    pub read_only: bool,
-    /// How callers show who they are; none works on this machine only
-    #[arg(long, value_name = "HOW", default_value = "token")]
-    pub auth: AuthMode,
-    /// Certificate to speak TLS with, in PEM form with those of its issuers; read once, at the start
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
-    /// Its private key
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
-    /// Name of the proxy in front that speaks TLS with callers, when this server does not
-    #[arg(long, value_name = "NAME")]
-    pub behind_proxy: Option<String>,
-    /// Start although variables that every tool needs are missing; tools then say which
-    #[arg(long)]
-    pub allow_degraded: bool,
-    /// Do not serve the older transport at /sse
-    #[arg(long)]
-    pub no_legacy_sse: bool,
-    /// Another name by which this server is called (host or host:port)
-    #[arg(long, value_name = "HOST")]
-    pub allowed_host: Vec<String>,
-    /// An origin whose pages may call this server
-    #[arg(long, value_name = "ORIGIN")]
-    pub allowed_origin: Vec<String>,
-    /// Also offer what the protocol's test suite looks for
-    #[cfg(feature = "conformance")]
-    #[arg(long)]
-    pub fixtures: bool,
-}
-
-/// How callers show who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum AuthMode {
-    /// By a bearer token of ours, or of the OAuth server of the settings
-    Token,
-    /// By a token of the OAuth server of the settings
-    Oauth,
-    /// Not at all
-    None,
-}
-
 /// Runs one command.
 pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> {
     match command {
@@ -164,16 +101,18 @@ fn slash_commands() -> Vec<SlashCommand> {
 /// Serves until a signal. Contacts no service before the first call.
 async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     let choice = choice(args).map_err(|error| usage(&error.to_string()))?;
-    may_listen(args).map_err(|why| usage(&why))?;
+    args.may_listen().map_err(|why| usage(&why))?;
+    named_well(call)?;
     credentials(call, args)?;
     // Runs end later than listening does, so they have a token of their own.
     let work = CancellationToken::new();
     let ctx = call.context_until(work.clone(), args.allow_degraded)?;
-    let shared = Shared::new(ctx, choice).map_err(|cause| {
+    let shared = Shared::new(ctx, choice, at_once(call)).map_err(|cause| {
         let next = "free some memory or processes".to_owned();
         Told::new("the server cannot start", &cause, next, ErrorClass::Internal)
     })?;
     let shared = Arc::new(shared);
+    check_end(shared.audit.path()).map_err(|why| damaged(shared.audit.path(), &why))?;
     shared.audit.open().map_err(|cause| unusable(shared.audit.path(), &cause))?;
     if args.stdio { speak(call, &shared, work).await } else { listen(call, args, &shared, work).await }
 }
@@ -254,9 +193,10 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
         finish(shared, &work).await;
         finished.cancel();
     };
+    let tickets = ticket_file(call.outside.env.get("KRB5CCNAME"));
     let watching = async {
         tokio::select! {
-            () = health::watch_ticket(shared.ctx.clone(), teller) => {}
+            () = health::watch_ticket(shared.ctx.clone(), tickets.clone(), teller) => {}
             () = stop.cancelled() => {}
         }
     };
@@ -331,31 +271,47 @@ fn choice(args: &ServeArgs) -> Result<Choice, catalog::UnknownChoice> {
     Ok(if args.read_only { choice.read_only() } else { choice })
 }
 
-/// Other machines come in only with a credential that nobody on the way can read.
-fn may_listen(args: &ServeArgs) -> Result<(), String> {
-    let here = args.host.is_loopback() && args.behind_proxy.is_none();
-    if args.stdio || here {
-        return Ok(());
-    }
-    if args.auth == AuthMode::None {
-        return Err("--auth none is for this machine only; leave it out, or serve on 127.0.0.1".to_owned());
-    }
-    match &args.behind_proxy {
-        None if args.tls_cert.is_some() && args.allowed_host.is_empty() => {
-            Err("other machines use a name of this one: add it with --allowed-host NAME".to_owned())
-        }
-        None if args.tls_cert.is_some() => Ok(()),
-        None => Err(format!(
-            "on {} tokens would travel in the clear; give --tls-cert and --tls-key, or put a proxy with TLS in front \
-             and name it: --behind-proxy NAME",
-            args.host
-        )),
-        Some(name) if name.trim().is_empty() => Err("--behind-proxy needs the name of the proxy".to_owned()),
-        Some(_) if args.allowed_host.is_empty() => {
-            Err("behind a proxy, callers use its name: add it with --allowed-host NAME".to_owned())
-        }
-        Some(_) => Ok(()),
-    }
+/// Tools are named in the settings where people trust that a name counts.
+fn named_well(call: &Call) -> Result<(), Told> {
+    let runs = &call.settings()?.runs;
+    let limits = runs.time_limits.keys().find(|name| catalog::all().all(|tool| tool.name != name.as_str()));
+    let limits = limits.map(|name| {
+        let hint = nearest::hint(name, catalog::all().map(|tool| tool.name));
+        format!("mcp.runs.time_limits_s.{name} names no tool{hint}")
+    });
+    let Some(why) = misnamed(&runs.confirm).or(limits) else { return Ok(()) };
+    Err(Told {
+        what: "the settings make no sense".to_owned(),
+        why: vec![why],
+        done: Vec::new(),
+        next: "correct the name; oar mcp tools lists the tools".to_owned(),
+        exit: Exit::Usage,
+        class: ErrorClass::Config,
+    })
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
+}
+
+/// Changes that are carried out at a time.
+fn at_once(call: &Call) -> usize {
+    const VARIABLE: &str = "MCP_THREAD_POOL_SIZE";
+    let usual = 2 * cpus();
+    let Some(given) = call.outside.env.get(VARIABLE) else { return usual };
+    given.trim().parse().ok().filter(|slots: &usize| *slots > 0).unwrap_or_else(|| {
+        call.outside.err.line(format!("warning: {VARIABLE} is no whole number from 1; {usual} is taken"));
+        usual
+    })
+}
+
+/// A log to which nothing may be added.
+fn damaged(path: &std::path::Path, why: &BadEnd) -> Told {
+    let next = "oar mcp audit verify shows where; keep the file for whoever looks into it, move it away, and start \
+                again: a new log begins";
+    let what = format!("{} cannot be gone on with", path.display());
+    let told = Told::new(what, why, next.to_owned(), ErrorClass::Corrupt);
+    Told { exit: Exit::NeedsPerson, ..told }
 }
 
 /// Variables that every tool needs.
@@ -411,7 +367,7 @@ fn credential(call: &Call, args: &ServeArgs, shared: &Shared, oauth: Option<Reso
     let tokens = Tokens::below(&shared.ctx.home);
     let told = |cause: std::io::Error| unusable(tokens.path(), &cause);
     let path = tokens.path().with_file_name("agent.token");
-    if !tokens.entries().map_err(told)?.is_empty() {
+    if !tokens.whole().map_err(told)?.is_empty() {
         let line = match path.exists() {
             true => format!("callers show a token; the one for agents is in {}", path.display()),
             false => "callers show a token; another one: oar mcp token add NAME".to_owned(),
@@ -443,37 +399,19 @@ fn health(
     shared: &Arc<Shared>,
     ticket: watch::Receiver<Option<crate::core::context::Ticket>>,
 ) -> Health {
-    let cpus = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
-    let slots = call.outside.env.get("MCP_THREAD_POOL_SIZE").and_then(|text| text.trim().parse().ok());
-    let slots = slots.filter(|slots: &usize| *slots > 0).unwrap_or(2 * cpus);
     let started = tokio::time::Instant::now();
-    let transports = if args.no_legacy_sse { json!(["http"]) } else { json!(["http", "sse"]) };
-    let proxy = args.behind_proxy.clone();
+    let how = facts::Started {
+        transports: if args.no_legacy_sse { vec!["http"] } else { vec!["http", "sse"] },
+        proxy: args.behind_proxy.clone(),
+        cpus: cpus(),
+    };
     let of_facts = Arc::clone(shared);
     let facts = move || {
-        let shared = &of_facts;
-        if let Some(why) = shared.audit.trouble() {
+        if let Some(why) = of_facts.audit.trouble() {
             return Err(format!("the audit log cannot be written: {why}"));
         }
-        let (cli, api) = catalog::counts(catalog::all().filter(|tool| shared.choice.offers(tool)));
-        let (running, queued) = shared.runs.open();
-        let missing = shared.ctx.missing_for_all();
-        let (cached, most_cached, hit_rate) = shared.store.size();
-        let fields = json!({
-            "server": "release-tests-mcp",
-            "version": env!("CARGO_PKG_VERSION"),
-            "transport": "http",
-            "transports": transports,
-            "tools": { "total": cli + api, "cli": cli, "api": api },
-            "environment": environment(shared, &missing),
-            "cache": { "enabled": true, "size": cached, "max_size": most_cached, "hit_rate": hit_rate, "ttl_days": 7 },
-            "thread_pool": { "size": slots, "cpu_count": cpus },
-            "uptime_seconds": started.elapsed().as_secs(),
-            "runs": { "in_flight": running, "queued": queued },
-            "proxy": proxy,
-        });
-        let fields = if let Value::Object(fields) = fields { fields } else { serde_json::Map::new() };
-        Ok(Facts { well: missing.is_empty(), fields })
+        let fields = facts::fields(&of_facts, &how, started.elapsed());
+        Ok(Facts { well: of_facts.ctx.missing_for_all().is_empty(), fields })
     };
     let (of_ready, stop) = (Arc::clone(shared), call.cancel.clone());
     let ready = move || {
@@ -496,38 +434,9 @@ fn health(
     }
 }
 
-/// Which variables are missing, and what works without them.
-fn environment(shared: &Shared, missing: &[Variable]) -> Value {
-    use Variable as V;
-    let settings = &shared.ctx.settings;
-    let bearer = settings.errata_auth == ErrataAuth::Bearer;
-    let has = |needed: &[V]| needed.iter().all(|variable| settings.credentials.get(*variable).is_some());
-    let optional = V::ALL.iter().filter(|variable| !matches!(variable, V::OarJwk | V::GithubToken | V::JiraEmail));
-    let optional = optional.filter(|variable| (bearer || **variable != V::ErrataToken) && !has(&[**variable]));
-    let optional: Vec<_> = optional.map(|variable| variable.variable()).collect();
-    let required: Vec<_> = missing.iter().map(|variable| variable.variable()).collect();
-    let errors: Vec<_> = missing.iter().map(|variable| format!("{variable}: {}", variable.purpose())).collect();
-    json!({
-        "valid": missing.is_empty(),
-        "missing_required": required,
-        "missing_optional": optional,
-        "errors": errors,
-        "capabilities": {
-            "state": settings.state.dir.is_some() || has(&[V::GithubToken]),
-            "settings": has(&[V::OarJwk]),
-            "errata": !bearer || has(&[V::ErrataToken]),
-            "jira": has(&[V::JiraUsername, V::JiraToken]),
-            "shipment": has(&[V::GitlabToken]),
-            "stage_testing": has(&[V::JenkinsUser, V::JenkinsToken]),
-            "prow": has(&[V::ApiToken]),
-            "slack": has(&[V::SlackBotToken]),
-        },
-    })
-}
-
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 fn samples(shared: &Shared, uptime: Duration) -> Vec<Sample> {
-    let (running, queued) = shared.runs.open();
+    let open = shared.runs.open();
     let well = shared.ctx.missing_for_all().is_empty() && shared.audit.trouble().is_none();
     let mut samples = vec![
         Sample::gauge("oar_info", "The program", 1.0).labelled("version", env!("CARGO_PKG_VERSION")),
@@ -538,8 +447,8 @@ fn samples(shared: &Shared, uptime: Duration) -> Vec<Sample> {
             f64::from(u8::from(well)),
         ),
         Sample::gauge("oar_calls_in_flight", "Calls and runs that have not ended", shared.in_flight.count() as f64),
-        Sample::gauge("oar_runs", "Runs that have not ended", running as f64).labelled("state", "running"),
-        Sample::gauge("oar_runs", "Runs that have not ended", queued as f64).labelled("state", "queued"),
+        Sample::gauge("oar_runs", "Runs that have not ended", open.running as f64).labelled("state", "running"),
+        Sample::gauge("oar_runs", "Runs that have not ended", open.queued as f64).labelled("state", "queued"),
     ];
     samples.extend(shared.audit.counts().into_iter().map(|(tool, outcome, times)| {
         let about = "Calls and refused requests by tool and outcome";

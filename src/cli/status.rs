@@ -9,7 +9,8 @@ use super::render::Told;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::{self, Wishes, report as plans};
+use crate::drive::report as plans;
+use crate::drive::rounds::{self, Wishes};
 use crate::operators::report::{clean, one_line};
 use crate::operators::status::{self, StatusView};
 use crate::planner::messages::{Kind, Message, Severity, recheck_after};
@@ -32,7 +33,7 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
             old.push(format!("the state of {release} is what was last seen here: {why}"));
             None
         }
-        None => match drive::look(&ctx, &release, &Wishes::default()).await {
+        None => match rounds::look(&ctx, &release, &Wishes::default()).await {
             Ok(plan) => Some(plan),
             Err(error) => {
                 old.push(format!("the next step is told from what is stored: {}", one_line(&error)));
@@ -41,7 +42,7 @@ pub(super) async fn status(call: &Call) -> Result<Exit, Told> {
         },
     };
     let plan = plan.unwrap_or_else(|| {
-        let mut plan = drive::stored(&ctx, &release, view.state());
+        let mut plan = rounds::stored(&ctx, &release, view.state());
         // Nobody was asked; that is said once, not per service.
         plan.messages.retain(|message| !message.kind.is_about_an_outage());
         plan

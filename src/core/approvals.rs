@@ -3,11 +3,11 @@
 //! A file, so that a link survives a restart and one server can show what another asked. An answer holds
 //! for exactly the facts that were shown, once, for a day, and never comes from whoever asked.
 
+mod files;
+
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::principal::{Principal, Scope};
 use super::lock::Lock;
+use files::{Files, random_id};
 
 /// How long a link works.
 pub const VALID: SignedDuration = SignedDuration::from_hours(24);
@@ -165,21 +166,21 @@ pub type Witness = Arc<dyn Fn(&Noted<'_>) + Send + Sync>;
 /// All requests of this machine. Clones share them.
 #[derive(Clone)]
 pub struct Approvals {
-    home: PathBuf,
+    files: Files,
     alone: Arc<Mutex<()>>,
     witness: Arc<OnceLock<Witness>>,
 }
 
 impl fmt::Debug for Approvals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Approvals").field("home", &self.home).finish_non_exhaustive()
+        f.debug_struct("Approvals").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
 impl Approvals {
     /// Requests below `home`.
     pub fn below(home: &Path) -> Self {
-        Self { home: home.to_owned(), alone: Arc::default(), witness: Arc::default() }
+        Self { files: Files::below(home), alone: Arc::default(), witness: Arc::default() }
     }
 
     /// Tells `witness` from now on; the first one stays.
@@ -211,14 +212,14 @@ impl Approvals {
     /// The file cannot be written.
     pub fn ask(&self, wanted: &Wanted, now: Timestamp) -> io::Result<Approval> {
         let _alone = self.alone()?;
-        for mut old in self.all()? {
+        for mut old in self.files.all()? {
             if old.asked_at.saturating_add(KEPT).is_ok_and(|end| end < now) {
-                std::fs::remove_file(self.path(&old.id))?;
+                self.files.remove(&old.id)?;
             } else if old.is_valid(now) && old.standing == Standing::Open && old.wanted == *wanted {
                 return Ok(old);
             } else if old.is_about(wanted) && matches!(old.standing, Standing::Open | Standing::Approved(_)) {
                 old.standing = Standing::Outdated;
-                self.write(&old)?;
+                self.files.write(&old)?;
             }
         }
         let approval = Approval {
@@ -228,16 +229,14 @@ impl Approvals {
             until: now.saturating_add(VALID).unwrap_or(now),
             standing: Standing::Open,
         };
-        self.write(&approval)?;
+        self.files.write(&approval)?;
         self.note(&Noted::of(wanted, &wanted.requester, "asked", "on the approval page".to_owned()));
         Ok(approval)
     }
 
     /// The request of an id.
     pub fn get(&self, id: &str) -> Option<Approval> {
-        let known = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let text = known.then(|| std::fs::read_to_string(self.path(id)).ok())??;
-        serde_json::from_str(&text).ok()
+        self.files.get(id)
     }
 
     /// `who` answers the request `id`.
@@ -277,7 +276,7 @@ impl Approvals {
         let evidence = Evidence { who: who.name.clone(), how: How::Page, at: now, reason };
         let text = evidence.reason.clone().unwrap_or_default();
         approval.standing = if approve { Standing::Approved(evidence) } else { Standing::Rejected(evidence) };
-        self.write(&approval)?;
+        self.files.write(&approval)?;
         let what = if approve { "approved" } else { "rejected" };
         self.note(&Noted::of(&approval.wanted, &who.name, what, text));
         Ok(approval)
@@ -290,7 +289,7 @@ impl Approvals {
     /// The file cannot be written: then nothing may be done.
     pub fn take(&self, wanted: &Wanted, now: Timestamp) -> io::Result<Option<Found>> {
         let _alone = self.alone()?;
-        for mut approval in self.all()? {
+        for mut approval in self.files.all()? {
             if !approval.is_valid(now) || approval.wanted != *wanted {
                 continue;
             }
@@ -300,7 +299,7 @@ impl Approvals {
                 Standing::Open | Standing::Used(_) | Standing::Told(_) | Standing::Outdated => continue,
             };
             approval.standing = standing;
-            self.write(&approval)?;
+            self.files.write(&approval)?;
             let text = format!("request of {}", approval.asked_at);
             self.note(&Noted::of(wanted, &wanted.requester, what, text));
             return Ok(Some(found));
@@ -317,7 +316,7 @@ impl Approvals {
         let _alone = self.alone()?;
         let standing = Standing::Used(evidence.clone());
         let (asked_at, until) = (evidence.at, evidence.at);
-        self.write(&Approval { id: random_id()?, wanted: wanted.clone(), asked_at, until, standing })?;
+        self.files.write(&Approval { id: random_id()?, wanted: wanted.clone(), asked_at, until, standing })?;
         self.note(&Noted::of(wanted, &evidence.who, "approved", evidence.reason.clone().unwrap_or_default()));
         Ok(())
     }
@@ -336,7 +335,7 @@ impl Approvals {
 
     fn used(&self, wanted: &Wanted) -> impl Iterator<Item = (Wanted, Evidence)> {
         let (tool, queue) = (wanted.tool.clone(), wanted.queue.clone());
-        let all = self.all().unwrap_or_default().into_iter();
+        let all = self.files.all().unwrap_or_default().into_iter();
         all.filter(move |old| old.wanted.tool == tool && old.wanted.queue == queue).filter_map(|old| {
             match old.standing {
                 Standing::Used(evidence) => Some((old.wanted, evidence)),
@@ -352,34 +351,7 @@ impl Approvals {
     fn alone(&self) -> io::Result<(std::sync::MutexGuard<'_, ()>, Lock)> {
         let here = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = || io::Error::new(io::ErrorKind::WouldBlock, "another process answers right now; try again");
-        Ok((here, Lock::take(&self.home, "approvals")?.ok_or_else(busy)?))
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.home.join("approvals")
-    }
-
-    fn path(&self, id: &str) -> PathBuf {
-        self.folder().join(format!("{id}.json"))
-    }
-
-    fn all(&self) -> io::Result<Vec<Approval>> {
-        let entries = match std::fs::read_dir(self.folder()) {
-            Ok(entries) => entries,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(cause) => return Err(cause),
-        };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter_map(|name| self.get(name.strip_suffix(".json")?)).collect())
-    }
-
-    fn write(&self, approval: &Approval) -> io::Result<()> {
-        std::fs::create_dir_all(self.folder())?;
-        let next = self.folder().join(format!("{}.new", approval.id));
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next)?;
-        file.write_all(&serde_json::to_vec(approval)?)?;
-        file.sync_all()?;
-        std::fs::rename(next, self.path(&approval.id))
+        Ok((here, self.files.lock()?.ok_or_else(busy)?))
     }
 }
 
@@ -402,114 +374,5 @@ impl<'a> Noted<'a> {
     }
 }
 
-fn random_id() -> io::Result<String> {
-    let mut bytes = [0_u8; 16];
-    openssl::rand::rand_bytes(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(hour: i64) -> Timestamp {
-        "2026-06-09T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour)
-    }
-
-    fn wanted(plan: &str) -> Wanted {
-        Wanted {
-            tool: "oar_change_advisory_status".into(),
-            queue: "4.20.17".into(),
-            arguments: "a".into(),
-            facts: plan.into(),
-            covers: Some("c".into()),
-            plan: plan.into(),
-            needs_reason: false,
-            requester: "agent".into(),
-        }
-    }
-
-    fn lead() -> Principal {
-        Principal::new("lead", [Scope::Critical])
-    }
-
-    #[test]
-    fn an_approval_is_used_once() {
-        let home = tempfile::tempdir().unwrap();
-        let approvals = Approvals::below(home.path());
-        let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
-        assert_eq!(approvals.take(&wanted("p"), at(1)).unwrap(), None);
-        approvals.answer(&asked.id, &lead(), true, Some(" seen ".into()), at(1)).unwrap();
-        let again = Approvals::below(home.path());
-        let Some(Found::Yes(yes)) = again.take(&wanted("p"), at(2)).unwrap() else { panic!("it was approved") };
-        assert_eq!((yes.who.as_str(), yes.reason.as_deref()), ("lead", Some("seen")));
-        assert_eq!(approvals.take(&wanted("p"), at(2)).unwrap(), None);
-        assert_eq!(approvals.covering(&wanted("later pass"), at(70)), Some(yes.clone()));
-        assert_eq!(approvals.covering(&wanted("later pass"), at(80)), None);
-        assert_eq!(approvals.earlier(&wanted("x")), Some(yes));
-    }
-
-    #[test]
-    fn whoever_asks_cannot_answer_and_that_is_noted() {
-        let home = tempfile::tempdir().unwrap();
-        let approvals = Approvals::below(home.path());
-        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-        let notes = Arc::clone(&seen);
-        approvals.witnessed_by(Arc::new(move |noted| {
-            notes.lock().unwrap().push(format!("{} {} {}", noted.who, noted.what, noted.tool));
-        }));
-        let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
-        let agent = Principal::new("agent", Scope::ALL);
-        assert!(matches!(approvals.answer(&asked.id, &agent, true, None, at(1)), Err(Refused::Own)));
-        let reader = Principal::new("reader", [Scope::Read]);
-        assert!(matches!(approvals.answer(&asked.id, &reader, true, None, at(1)), Err(Refused::MayNot)));
-        assert_eq!(approvals.take(&wanted("p"), at(1)).unwrap(), None);
-        assert_eq!(
-            *seen.lock().unwrap(),
-            [
-                "agent asked oar_change_advisory_status",
-                "agent refused oar_change_advisory_status",
-                "reader refused oar_change_advisory_status"
-            ]
-        );
-    }
-
-    #[test]
-    fn an_approval_of_other_facts_or_of_yesterday_counts_nothing() {
-        let home = tempfile::tempdir().unwrap();
-        let approvals = Approvals::below(home.path());
-        let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
-        approvals.answer(&asked.id, &lead(), true, None, at(1)).unwrap();
-        assert_eq!(approvals.take(&wanted("changed"), at(1)).unwrap(), None);
-        assert_eq!(approvals.take(&wanted("p"), at(24)).unwrap(), None, "expired");
-        let fresh = approvals.ask(&wanted("changed"), at(2)).unwrap();
-        assert_ne!(fresh.id, asked.id);
-        assert_eq!(approvals.get(&asked.id).unwrap().standing, Standing::Outdated);
-        assert_eq!(approvals.take(&wanted("p"), at(3)).unwrap(), None, "withdrawn");
-        assert!(matches!(approvals.answer(&asked.id, &lead(), true, None, at(3)), Err(Refused::Answered)));
-        assert!(matches!(approvals.answer(&fresh.id, &lead(), true, None, at(30)), Err(Refused::Expired)));
-        assert!(approvals.get("../../etc/passwd").is_none());
-    }
-
-    #[test]
-    fn asking_twice_gives_one_link_and_a_no_is_told_once() {
-        let home = tempfile::tempdir().unwrap();
-        let approvals = Approvals::below(home.path());
-        let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
-        assert_eq!(approvals.ask(&wanted("p"), at(1)).unwrap().id, asked.id);
-        approvals.answer(&asked.id, &lead(), false, Some("not today".into()), at(1)).unwrap();
-        assert!(matches!(approvals.take(&wanted("p"), at(2)).unwrap(), Some(Found::No(_))));
-        assert_eq!(approvals.take(&wanted("p"), at(2)).unwrap(), None);
-        assert_ne!(approvals.ask(&wanted("p"), at(3)).unwrap().id, asked.id);
-    }
-
-    #[test]
-    fn an_override_needs_a_reason() {
-        let home = tempfile::tempdir().unwrap();
-        let approvals = Approvals::below(home.path());
-        let asked = approvals.ask(&Wanted { needs_reason: true, ..wanted("p") }, at(0)).unwrap();
-        let blank = approvals.answer(&asked.id, &lead(), true, Some("  ".into()), at(1));
-        assert!(matches!(blank, Err(Refused::NeedsReason)));
-        assert!(approvals.answer(&asked.id, &lead(), true, Some("known flake".into()), at(1)).is_ok());
-    }
-}
+mod tests;

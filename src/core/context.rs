@@ -1,47 +1,27 @@
 //! What every operator gets first: clock, cancellation, settings, clients, stores, actor.
 
+mod clients;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use http::HeaderName;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::DiskCache;
-use super::clients::brew_download::BrewDownload;
-use super::clients::build_data::BuildDataSource;
-use super::clients::catalog::Catalog;
-use super::clients::catalog_stage::CatalogStage;
-use super::clients::customer_portal::CustomerPortal;
-use super::clients::elliott::Elliott;
-use super::clients::errata::Errata;
-use super::clients::gangway::Gangway;
-use super::clients::gitlab::Gitlab;
-use super::clients::http::{
-    Auth, BreakerRule, HostRule, Http, HttpPolicy, Proof, Rules, ServiceHttp, ServiceRules, bare_client,
-};
-use super::clients::jenkins::Jenkins;
-use super::clients::jira::Jira;
-use super::clients::koji::Koji;
-use super::clients::negotiate::{self, Kerberos};
-use super::clients::oauth::Oauth;
+use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, ServiceRules, bare_client};
+use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
-use super::clients::prow::Prow;
-use super::clients::registry::Registry;
-use super::clients::release_controller::ReleaseController;
 use super::clients::service::Service;
-use super::clients::signatures::Signatures;
-use super::clients::slack::{Names, Slack};
+use super::clients::slack::Names;
 use super::clock::{Clock, SimulatorClock};
 use super::config::credentials::Credential;
 use super::config::error::ConfigError;
-use super::config::http::OneService;
 use super::config::pull_secret;
 use super::config::sealed::SealedSettings;
-use super::config::services::AllowedHosts;
-use super::config::settings::{ErrataAuth, JiraApi, Mutual, Settings};
+use super::config::settings::{ErrataAuth, Settings};
 use super::statebox::cas::{Limits, StateBox};
 use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
@@ -171,6 +151,11 @@ impl Context {
         })
     }
 
+    /// Services that were asked, and when they were last heard of.
+    pub fn upstreams(&self) -> BTreeMap<Service, Seen> {
+        self.http.upstreams()
+    }
+
     /// The same surroundings for one call of `actor`, which `cancel` ends without ending others.
     #[must_use]
     pub fn acting_for(&self, actor: String, cancel: CancellationToken, options: Options) -> Self {
@@ -215,14 +200,19 @@ impl Context {
     }
 
     /// How our Kerberos ticket stands. Asks nobody, but may take a while: not for those who cannot wait.
-    pub async fn ticket(&self) -> Ticket {
+    ///
+    /// `cache` is the file of tickets, when there is one; it tells what the library does not.
+    pub async fn ticket(&self, cache: Option<&Path>) -> Ticket {
         match self.settings.errata_auth {
             ErrataAuth::Negotiate => match negotiate::ticket_left().await {
-                Ok(left) => Ticket { valid: true, status: "valid".to_owned(), left: Some(left) },
-                Err(trouble) => Ticket { valid: false, status: ticket_status(&trouble), left: None },
+                Ok(left) => {
+                    let ccache::Details { realm, renew_until } = cache.map(ccache::details).unwrap_or_default();
+                    Ticket { valid: true, status: "valid".to_owned(), left: Some(left), realm, renew_until }
+                }
+                Err(trouble) => Ticket { status: ticket_status(&trouble), ..Ticket::default() },
             },
             ErrataAuth::Bearer | ErrataAuth::None => {
-                Ticket { valid: true, status: "not_needed".to_owned(), left: None }
+                Ticket { valid: true, status: "not_needed".to_owned(), ..Ticket::default() }
             }
         }
     }
@@ -243,165 +233,10 @@ impl Context {
     pub fn sealed(&self) -> Result<&SealedSettings, ConfigError> {
         self.settings.sealed()
     }
-
-    /// Files of brew builds; public inside the company network, behind Kerberos elsewhere.
-    pub fn brew_download(&self) -> BrewDownload {
-        BrewDownload::new(self.service(Service::BrewDownload, Auth::NegotiateIfAsked))
-    }
-
-    /// Build data.
-    pub fn build_data(&self) -> BuildDataSource {
-        BuildDataSource::new(self.service(Service::BuildData, Auth::None)).cached(DiskCache::below(&self.home))
-    }
-
-    /// Build data alone, for reads that need no credential.
-    ///
-    /// # Errors
-    ///
-    /// The TLS set-up of this machine is unusable.
-    pub fn build_data_alone(
-        settings: &Settings,
-        clock: Clock,
-        cancel: CancellationToken,
-    ) -> Result<BuildDataSource, ConfigError> {
-        let http = Http::with_rules(policy(settings), &rules(settings), clock, cancel).map_err(ConfigError::Tls)?;
-        let base = settings.services.url(Service::BuildData)?;
-        let source = BuildDataSource::new(http.service(Service::BuildData, base, Auth::None));
-        Ok(source.cached(DiskCache::below(&settings.home)))
-    }
-
-    /// Public container catalog.
-    pub fn catalog(&self) -> Catalog {
-        Catalog::new(self.service(Service::Catalog, Auth::None))
-    }
-
-    /// Stage container catalog.
-    pub fn catalog_stage(&self) -> CatalogStage {
-        CatalogStage::new(self.service(Service::CatalogStage, Auth::None))
-    }
-
-    /// Customer portal.
-    pub fn customer_portal(&self) -> CustomerPortal {
-        CustomerPortal::new(self.service(Service::CustomerPortal, Auth::None))
-    }
-
-    /// elliott, an external program.
-    pub fn elliott(&self) -> Elliott {
-        let github = self.settings.services.url(Service::GithubWeb).unwrap_or_default();
-        Elliott::new(&self.settings.elliott, github, self.cancel.clone())
-    }
-
-    /// Errata Tool.
-    pub fn errata(&self) -> Errata {
-        let auth = match self.settings.errata_auth {
-            ErrataAuth::Bearer => self.bearer(Credential::ErrataToken),
-            ErrataAuth::Negotiate => Auth::Negotiate(match self.settings.errata_mutual {
-                Mutual::Required => Proof::Required,
-                Mutual::Optional => Proof::Optional,
-            }),
-            ErrataAuth::None => Auth::None,
-        };
-        Errata::new(self.service(Service::Errata, auth))
-    }
-
-    /// Gangway.
-    pub fn gangway(&self) -> Gangway {
-        Gangway::new(self.service(Service::Gangway, self.bearer(Credential::ApiToken)), Arc::clone(&self.pacer))
-    }
-
-    /// GitLab.
-    pub fn gitlab(&self) -> Gitlab {
-        let auth = match self.settings.credentials.get(Credential::GitlabToken) {
-            Some(token) => {
-                Auth::Header { name: HeaderName::from_static("private-token"), secret: token.to_secret_string() }
-            }
-            None => Auth::None,
-        };
-        Gitlab::new(self.service(Service::Gitlab, auth))
-    }
-
-    /// Jenkins.
-    pub fn jenkins(&self) -> Jenkins {
-        Jenkins::new(self.service(Service::Jenkins, self.basic(Credential::JenkinsUser, Credential::JenkinsToken)))
-    }
-
-    /// Jira.
-    pub fn jira(&self) -> Jira {
-        let auth = match self.settings.jira.api {
-            JiraApi::Cloud => self.basic(Credential::JiraUsername, Credential::JiraToken),
-            JiraApi::Server => self.bearer(Credential::JiraToken),
-        };
-        Jira::new(self.service(Service::Jira, auth), self.settings.jira.api)
-    }
-
-    /// Brew hub.
-    pub fn koji(&self) -> Koji {
-        Koji::new(self.service(Service::Koji, Auth::None))
-    }
-
-    /// The OAuth server whose keys are at `address`.
-    pub fn oauth(&self, address: &str) -> Oauth {
-        Oauth::new(self.http.service(Service::Oauth, address, Auth::None))
-    }
-
-    /// Prow's Deck.
-    pub fn prow(&self) -> Prow {
-        Prow::new(self.service(Service::Prow, Auth::None))
-    }
-
-    /// Image registry of the payloads.
-    pub fn registry(&self) -> Registry {
-        self.registry_at(self.settings.payload_repository.split('/').next().unwrap_or_default())
-    }
-
-    /// Image registry by the host that image names carry.
-    pub fn registry_at(&self, host: &str) -> Registry {
-        let base = self.settings.services.registry_url(host);
-        let registry = Registry::new(self.http.service(Service::Registry, &base, Auth::None));
-        registry.with_pull_secret(host, Arc::clone(&self.logins))
-    }
-
-    /// Release controller of amd64.
-    pub fn release_controller(&self) -> ReleaseController {
-        let base = self.settings.services.release_controller_url("amd64").unwrap_or_default();
-        ReleaseController::new(self.http.service(Service::ReleaseController, &base, Auth::None))
-    }
-
-    /// Signatures mirror.
-    pub fn signatures(&self) -> Signatures {
-        Signatures::new(self.service(Service::Signatures, Auth::None))
-    }
-
-    /// Slack.
-    pub fn slack(&self) -> Slack {
-        let slack = Slack::new(self.service(Service::Slack, self.bearer(Credential::SlackBotToken)));
-        slack.knowing(self.slack_names.clone())
-    }
-
-    /// A service without address answers every call with "no usable address"; the settings name its variable.
-    fn service(&self, service: Service, auth: Auth) -> ServiceHttp {
-        self.http.service(service, self.settings.services.url(service).unwrap_or_default(), auth)
-    }
-
-    fn bearer(&self, credential: Credential) -> Auth {
-        self.settings.credentials.get(credential).map_or(Auth::None, |secret| Auth::Bearer(secret.to_secret_string()))
-    }
-
-    fn basic(&self, user: Credential, password: Credential) -> Auth {
-        use secrecy::ExposeSecret as _;
-        let credentials = &self.settings.credentials;
-        match (credentials.get(user), credentials.get(password)) {
-            (Some(user), Some(password)) => Auth::Basic {
-                user: user.to_secret_string().expose_secret().to_owned(),
-                secret: password.to_secret_string(),
-            },
-            _ => Auth::None,
-        }
-    }
 }
 
 /// How a Kerberos ticket stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ticket {
     /// Can we use it, or do we need none?
     pub valid: bool,
@@ -409,6 +244,15 @@ pub struct Ticket {
     pub status: String,
     /// For how long it is still valid.
     pub left: Option<std::time::Duration>,
+    /// The realm of whoever it is of, where that is known.
+    pub realm: Option<String>,
+    /// Until when it can be renewed, where that is known.
+    pub renew_until: Option<jiff::Timestamp>,
+}
+
+/// The file of tickets that `KRB5CCNAME` names, or the usual one of this user.
+pub fn ticket_file(named: Option<&str>) -> Option<PathBuf> {
+    ccache::place(named, rustix::process::getuid().as_raw())
 }
 
 fn ticket_status(trouble: &Kerberos) -> String {
@@ -442,25 +286,19 @@ fn policy(settings: &Settings) -> HttpPolicy {
         tries: settings.http.tries,
         in_flight: settings.http.in_flight,
         max_body_bytes: settings.http.max_body_bytes,
-        hosts: match &settings.services.allowed {
-            AllowedHosts::Any => HostRule::Any,
-            AllowedHosts::Loopback => HostRule::Loopback,
-            AllowedHosts::Listed(hosts) => HostRule::Listed(hosts.clone()),
-        },
+        hosts: settings.services.allowed.clone(),
         rewrites: settings.services.rewrites.clone(),
     }
 }
 
 fn rules(settings: &Settings) -> Rules {
     let http = &settings.http;
-    let own = |(service, one): (&Service, &OneService)| {
+    let own = |(service, one): (&Service, &ServiceRules)| {
         let slow = one.read_timeout.is_some() || one.total_timeout.is_some();
         let rules = ServiceRules {
             read_timeout: slow.then(|| http.read_timeout_of(*service)),
             total_timeout: slow.then(|| http.total_timeout_of(*service)),
-            proxy: one.proxy.clone(),
-            in_flight: one.in_flight,
-            per_hour: one.requests_per_hour,
+            ..one.clone()
         };
         (*service, rules)
     };

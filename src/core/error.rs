@@ -1,5 +1,6 @@
 //! What kind of trouble an error is; exit code, retry and colour follow from it.
 
+use std::error::Error;
 use std::fmt;
 
 /// The kind of an error, the same ten for every layer.
@@ -43,4 +44,19 @@ impl fmt::Display for ErrorClass {
             Self::Internal => "internal",
         })
     }
+}
+
+/// An error with its causes on one line, each said once: what is stored and logged.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(lower) = cause {
+        let lower_text = lower.to_string();
+        if !text.contains(&lower_text) {
+            text.push_str(": ");
+            text.push_str(&lower_text);
+        }
+        cause = lower.source();
+    }
+    text
 }

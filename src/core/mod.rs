@@ -4,11 +4,11 @@
 
 pub mod access;
 pub mod approvals;
+pub mod build_data_cache;
 pub mod cache;
 pub mod clients;
 pub mod clock;
 pub mod config;
-pub mod config_store;
 pub mod context;
 pub mod effects;
 pub mod error;

@@ -7,6 +7,9 @@ use std::str::FromStr;
 /// Marks the blocker that reports advisories which are not in QE, so that it can be resolved by itself.
 pub const ABNORMAL_SOURCE: &str = "abnormal-advisories";
 
+/// Marks the blocker that reports advisories which were dropped with builds; planner and push report it alike.
+pub const DROPPED_SOURCE: &str = "advisory-dropped";
+
 /// State of an advisory as the Errata Tool spells it; strangers are kept as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdvisoryState {
@@ -82,9 +85,12 @@ impl fmt::Display for AdvisoryState {
     }
 }
 
-/// Do we work on this advisory? The microshift advisory is shipped by others, a dropped one by nobody.
+/// The one advisory of a release that others ship.
+pub const NOT_OURS: &str = "microshift";
+
+/// Do we work on this advisory? [`NOT_OURS`] is shipped by others, a dropped one by nobody.
 pub fn is_managed(impetus: &str, state: &AdvisoryState) -> bool {
-    impetus != "microshift" && !state.is_dropped()
+    impetus != NOT_OURS && !state.is_dropped()
 }
 
 /// Does dropping this advisory need a person?
@@ -92,7 +98,7 @@ pub fn is_managed(impetus: &str, state: &AdvisoryState) -> bool {
 /// ART drops empty advisories as a matter of course; only one that holds builds would be missed.
 /// `has_builds` is nothing while that could not be told.
 pub fn drop_needs_a_person(impetus: &str, state: &AdvisoryState, has_builds: Option<bool>) -> Option<bool> {
-    if impetus == "microshift" || !state.is_dropped() { Some(false) } else { has_builds }
+    if impetus == NOT_OURS || !state.is_dropped() { Some(false) } else { has_builds }
 }
 
 #[cfg(test)]

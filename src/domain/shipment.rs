@@ -1,6 +1,7 @@
 //! The shipment: a merge request whose YAML files say what is shipped and, later, where it went.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_yaml::Value;
 
@@ -62,6 +63,29 @@ impl MrAddress {
         }
         let iid = number.parse().map_err(|_| refuse("no number"))?;
         Ok(Self { project: project.to_owned(), iid })
+    }
+}
+
+/// State of the stage or production release stage of a shipment merge request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StageRelease {
+    /// Label or stage says success.
+    Success,
+    /// Still going on; the text is GitLab's status.
+    Running(String),
+    /// Ended badly; the text is GitLab's status.
+    Failed(String),
+    /// The stage does not exist in the newest pipeline.
+    NotFound,
+}
+
+impl fmt::Display for StageRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success => f.write_str("success"),
+            Self::Running(status) | Self::Failed(status) => f.write_str(status),
+            Self::NotFound => f.write_str("not found"),
+        }
     }
 }
 

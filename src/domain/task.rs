@@ -7,7 +7,10 @@ use jiff::Timestamp;
 
 use super::nearest::hint;
 
-pub use super::outcome::{ClosedGate, FailReason, OpenedBy, Outcome, StageRelease, VerdictClass, WaitingOn};
+pub use super::closed_gate::{ClosedGate, OpenedBy};
+pub use super::outcome::{Outcome, WaitingOn};
+pub use super::shipment::StageRelease;
+pub use super::verdict::{FailReason, VerdictClass};
 
 /// How a release reaches its customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]

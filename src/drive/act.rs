@@ -2,7 +2,7 @@
 
 use super::gather::owner;
 use super::memory::Memory;
-use super::{Event, Wishes};
+use super::rounds::{Event, Wishes};
 use crate::core::context::Context;
 use crate::core::journal::{Level, RunLog};
 use crate::domain::release::ZStream;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::memory::Memory;
-use super::{Persistence, Wishes};
+use super::rounds::{Persistence, Wishes, passes_by};
 use crate::core::clients::negotiate::Kerberos;
 use crate::core::clients::service::Service;
 use crate::core::config::credentials::Credential;
@@ -70,7 +70,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
     let assembly = match run.assembly().await {
         Ok(assembly) => assembly,
         // Build data that nobody can reach, or a login page in its place, says nothing about what ART has completed.
-        Err(error @ TaskError::Service(_)) if super::passes_by(&error) => {
+        Err(error @ TaskError::Service(_)) if passes_by(&error) => {
             if wishes.persistence != Persistence::Watch {
                 return Err(error);
             }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Arguments;
@@ -39,5 +41,19 @@ impl Call {
     pub fn release(&self) -> Result<ZStream, Reply> {
         let missing = || Reply::error(Code::InvalidArgument, "no release was given", "give release, e.g. 4.20.17");
         self.arguments.release().cloned().ok_or_else(missing)
+    }
+
+    /// A look at the release of a tool that has that parameter.
+    pub fn about_release(
+        self,
+        look: impl AsyncFnOnce(Self, ZStream) -> Reply + 'static,
+    ) -> LocalBoxFuture<'static, Reply> {
+        async move {
+            match self.release() {
+                Ok(release) => look(self, release).await,
+                Err(refused) => refused,
+            }
+        }
+        .boxed_local()
     }
 }

@@ -8,7 +8,7 @@
 pub mod form;
 pub mod questions;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -24,13 +24,16 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
+use super::catalog;
 use super::reply::{Code, Reply};
 use super::server::Shared;
-use super::tool::{Asks, Question, Tool};
+use super::tool::{Asks, Change, Question, Tool};
+use super::tools::runners;
 use crate::core::access::principal::Scope;
 use crate::core::approvals::{Approvals, Evidence, Found, How, Noted, Wanted};
 use crate::core::config::settings::ConfirmPolicy;
 use crate::core::context::Context;
+use crate::domain::nearest;
 use crate::operators::report::clean;
 use form::Word;
 
@@ -180,12 +183,45 @@ impl Confirmations {
     }
 }
 
+/// A change of a tool that asks nobody by itself asks all the same when the settings say so.
+pub fn by_policy(tool: &'static Tool, call: &Call, change: Change) -> Change {
+    let policy = call.shared.ctx.settings.runs.confirm.get(tool.name).copied();
+    let asks_by_itself = change.asks.is_some() || change.policy_of.is_some();
+    if asks_by_itself || matches!(policy, None | Some(ConfirmPolicy::Never)) {
+        return change;
+    }
+    let plan = format!("{} of {} with {}", tool.title, change.queue, clean(&call.arguments.canonical()));
+    change.asking(move |_| {
+        let question = Question { plan: plan.clone(), covers: None, goes_on: false, needs_reason: false };
+        async move { Ok(Some(question)) }.boxed_local()
+    })
+}
+
+/// Why the settings name something in `mcp.confirm` that cannot ask; nothing when every name is a tool that
+/// changes something.
+pub fn misnamed(policies: &BTreeMap<String, ConfirmPolicy>) -> Option<String> {
+    let asks = |tool: &Tool| tool.changes() && !runners::is_runner(tool.name);
+    policies.keys().find_map(|name| match catalog::all().find(|tool| tool.name == name.as_str()) {
+        None => {
+            let names = catalog::all().filter(|tool| asks(tool)).map(|tool| tool.name);
+            Some(format!("mcp.confirm.{name} names no tool{}", nearest::hint(name, names)))
+        }
+        Some(tool) if runners::is_runner(tool.name) => {
+            Some(format!("mcp.confirm.{name} would count for nothing: name the tools that it runs"))
+        }
+        Some(tool) if !tool.changes() => {
+            Some(format!("mcp.confirm.{name} would ask about a tool that changes nothing"))
+        }
+        Some(_) => None,
+    })
+}
+
 /// Finds out whether `call` has to be confirmed, and gets the confirmation.
 pub async fn settle(
     shared: &Shared,
     tool: &'static Tool,
     call: &Call,
-    (asks, queue): (&Asks, &str),
+    (asks, queue, policy_of): (&Asks, &str, &str),
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
 ) -> Settled {
@@ -228,7 +264,7 @@ pub async fn settle(
     if call.who.may(Scope::CriticalUnattended) {
         return kept(Evidence { who: call.who.name.clone(), how: How::Unattended, at: now, reason: None });
     }
-    let policy = shared.ctx.settings.runs.confirm.get(tool.name).copied().unwrap_or(ConfirmPolicy::Always);
+    let policy = shared.ctx.settings.runs.confirm.get(policy_of).copied().unwrap_or(ConfirmPolicy::Always);
     let earlier = match policy {
         ConfirmPolicy::Never => return go(None),
         ConfirmPolicy::OncePerRelease => confirm.approvals.earlier(&wanted),

@@ -8,8 +8,9 @@ use rmcp::handler::server::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
+use super::connection::Connection;
 use super::legacy_sse;
-use super::server::{Door, Shared};
+use super::server::Shared;
 use crate::core::access::principal::Principal;
 
 /// A session without a word for so long is over; runs are longer, but they send progress.
@@ -31,24 +32,27 @@ pub struct Transports {
 /// The routes of the protocol. Who may come in is decided before: requests carry a [`Principal`].
 pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
     let (factory, nobody) = (Arc::clone(shared), Principal::new("nobody", []));
-    let door = move || Ok(Door::new(Arc::clone(&factory), nobody.clone(), "http"));
+    let connection = move || Ok(Connection::new(Arc::clone(&factory), nobody.clone(), "http"));
     #[cfg(feature = "conformance")]
     let router = if transports.fixtures {
         let fixtures = super::fixtures::handler::Fixtures::new().map(Arc::new);
         let around = move || match &fixtures {
-            Ok(fixtures) => Ok(Arc::clone(fixtures).around(door()?)),
+            Ok(fixtures) => Ok(Arc::clone(fixtures).around(connection()?)),
             Err(why) => Err(std::io::Error::other(why.to_string())),
         };
         mounted(shared, around)
     } else {
-        mounted(shared, door)
+        mounted(shared, connection)
     };
     #[cfg(not(feature = "conformance"))]
-    let router = mounted(shared, door);
+    let router = mounted(shared, connection);
     if transports.legacy_sse { router.merge(legacy_sse::routes(shared)) } else { router }
 }
 
-fn mounted<H: ServerHandler>(shared: &Shared, door: impl Fn() -> std::io::Result<H> + Send + Sync + 'static) -> Router {
+fn mounted<H: ServerHandler>(
+    shared: &Shared,
+    connection: impl Fn() -> std::io::Result<H> + Send + Sync + 'static,
+) -> Router {
     let mut sessions = LocalSessionManager::default();
     sessions.session_config = SessionConfig::default();
     sessions.session_config.keep_alive = Some(IDLE);
@@ -57,5 +61,7 @@ fn mounted<H: ServerHandler>(shared: &Shared, door: impl Fn() -> std::io::Result
         .disable_allowed_hosts()
         .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
-    Router::new().route_service("/mcp", StreamableHttpService::new(door, Arc::new(sessions), config))
+    let sessions = Arc::new(sessions);
+    shared.talks.watch(Arc::clone(&sessions));
+    Router::new().route_service("/mcp", StreamableHttpService::new(connection, sessions, config))
 }

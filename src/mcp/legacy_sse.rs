@@ -20,7 +20,8 @@ use futures::stream::{self, Stream, StreamExt as _};
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::server::{Door, Shared};
+use super::connection::Connection;
+use super::server::Shared;
 use crate::core::access::principal::Principal;
 
 /// Sessions at a time; each holds a few kilobytes.
@@ -61,10 +62,11 @@ async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Princi
             return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions; close one").into_response();
         }
         open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
+        sessions.shared.talks.opened();
     }
     let ended = sessions.shared.sessions.child_token();
-    let door = Door::new(Arc::clone(&sessions.shared), who, "sse");
-    super::runs::accompany(serve(door, outgoing, incoming, ended.clone()));
+    let connection = Connection::new(Arc::clone(&sessions.shared), who, "sse");
+    super::runs::accompany(serve(connection, outgoing, incoming, ended.clone()));
     let leaving = Leaving { sessions, id: id.clone(), _ended: ended.clone().drop_guard() };
     let endpoint = Event::default().event("endpoint").data(format!("/messages/?session_id={id}"));
     let first = stream::once(async move { Ok::<_, Infallible>(endpoint) });
@@ -94,12 +96,12 @@ impl<S: Stream> Stream for Boxed<S> {
 }
 
 async fn serve(
-    door: Door,
+    connection: Connection,
     outgoing: mpsc::Sender<TxJsonRpcMessage<RoleServer>>,
     incoming: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
     ended: CancellationToken,
 ) {
-    if let Ok(running) = rmcp::service::serve_server_with_ct(door, (outgoing, incoming), ended).await {
+    if let Ok(running) = rmcp::service::serve_server_with_ct(connection, (outgoing, incoming), ended).await {
         // The end of a session is no news; runs go on without it.
         let _ = running.waiting().await;
     }
@@ -166,6 +168,7 @@ impl Leaving {
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.sessions.book().remove(&self.id);
+        self.sessions.shared.talks.closed();
     }
 }
 

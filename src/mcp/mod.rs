@@ -1,13 +1,16 @@
 //! The door for AI agents: tool calls to one request, reports and errors to structured answers.
 //!
-//! `catalog` knows every tool, `tools/` holds one file per toolset, `server` speaks the protocol, `runs`
-//! keeps what changes something alive until it is recorded. Refuses: rules about releases, calls to
-//! services, and answers that a program has to guess from.
+//! `server` is what all connections share, `connection` speaks the protocol with one client over the transports
+//! `http`, `legacy_sse` and `stdio`. `catalog` knows every tool, `tools/` holds one file per toolset, `runs` keeps
+//! what changes something alive until it is recorded, `confirm` asks people. Refuses: rules about releases, calls
+//! to services, and answers that a program has to guess from.
 
 pub mod arguments;
 pub mod call;
 pub mod catalog;
 pub mod confirm;
+pub mod connection;
+pub mod facts;
 #[cfg(feature = "conformance")]
 pub mod fixtures;
 pub mod http;
@@ -19,6 +22,7 @@ pub mod resources;
 pub mod runs;
 pub mod server;
 pub mod stdio;
+pub mod talks;
 pub mod tool;
 pub mod tools;
 pub mod waits;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::arguments::BadArgument;
-use crate::core::config_store::LoadError;
+use crate::core::build_data_cache::LoadError;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;

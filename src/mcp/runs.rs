@@ -7,16 +7,18 @@
 //! a run which a crash ended is found again.
 
 pub mod shelf;
+pub mod waiting;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -141,9 +143,14 @@ pub struct Order {
 /// What a run does, given the token that cancels it.
 pub type Work = Box<dyn FnOnce(CancellationToken) -> LocalBoxFuture<'static, Reply> + Send>;
 
+/// Runs that go on at a time when nobody says otherwise.
+const USUALLY_AT_ONCE: usize = 4;
+
 /// How long runs may take and how long they stay on record.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Runs that go on at a time; at least 1. Others wait, whatever their queue.
+    pub at_once: usize,
     /// After so long a run is told to end.
     pub longest: Duration,
     /// The same for single tools.
@@ -159,6 +166,7 @@ pub struct Limits {
 impl From<&RunSettings> for Limits {
     fn from(settings: &RunSettings) -> Self {
         Self {
+            at_once: USUALLY_AT_ONCE,
             longest: settings.time_limit,
             by_tool: settings.time_limits.clone(),
             grace: settings.grace,
@@ -168,16 +176,31 @@ impl From<&RunSettings> for Limits {
     }
 }
 
+/// Runs by id, in the order in which they were asked for.
+type Book = indexmap::IndexMap<String, Arc<Run>>;
+
 /// All runs of this process.
 #[derive(Debug)]
 pub struct Runs {
-    book: Mutex<indexmap::IndexMap<String, Arc<Run>>>,
+    book: Mutex<Book>,
     shelf: Shelf,
     logs: RunLogs,
     limits: Limits,
     clock: Clock,
     workshop: Workshop,
+    slots: Arc<Semaphore>,
     stop: CancellationToken,
+}
+
+/// Runs that have not ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Open {
+    /// That go on.
+    pub running: usize,
+    /// That wait for their turn.
+    pub queued: usize,
+    /// How long ago the oldest of them was asked for.
+    pub oldest: Option<Duration>,
 }
 
 impl Runs {
@@ -188,17 +211,24 @@ impl Runs {
         if let Err(error) = shelf.prepare() {
             tracing::warn!(%error, "runs cannot be recorded on this machine");
         }
+        for path in shelf.ids().iter().filter_map(|id| shelf.damaged(id)) {
+            tracing::warn!("{} is no record of a run; it stays as it is, look at its log beside it", path.display());
+        }
         let interrupted = shelf.reconcile(clock.now());
         if interrupted > 0 {
             tracing::warn!("{interrupted} runs of an earlier process were interrupted; oar_get_run tells of each");
         }
         shelf.tidy(limits.keep, limits.days, clock.now());
-        Self { book: Mutex::default(), shelf, logs: RunLogs::listening(), limits, clock, workshop, stop }
+        let slots = Arc::new(Semaphore::new(limits.at_once.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { book: Mutex::default(), shelf, logs: RunLogs::listening(), limits, clock, workshop, slots, stop }
     }
 
     /// The run that an equal call may join: one that runs, or waits as the last of its queue.
     pub fn joinable(&self, key: &str) -> Option<Arc<Run>> {
-        let book = self.book();
+        Self::joinable_of(&self.book(), key)
+    }
+
+    fn joinable_of(book: &Book, key: &str) -> Option<Arc<Run>> {
         let run = book.values().rev().find(|run| run.key == key && !run.has_ended() && !run.cancel.is_cancelled())?;
         let last = book.values().rev().find(|other| other.queue == run.queue && !other.has_ended());
         // A call that waits behind others must not move before them.
@@ -219,6 +249,11 @@ impl Runs {
         let log = self.logs.open(&id, &self.shelf.log_path(&id));
         let log = log.inspect_err(|error| tracing::warn!(%error, run = id, "the run has no log")).ok();
         let mut book = self.book();
+        // An equal call may have come in meanwhile.
+        if let Some(equal) = Self::joinable_of(&book, &order.key) {
+            let _ = std::fs::remove_file(self.shelf.log_path(&id));
+            return Ok(equal);
+        }
         let before: Vec<_> =
             book.values().filter(|run| run.queue == order.queue && !run.released.is_cancelled()).cloned().collect();
         let open: Vec<_> = before.iter().filter(|run| !run.has_ended()).collect();
@@ -290,13 +325,31 @@ impl Runs {
         self.ids(|owner| owner == who.name || who.may(Scope::Admin))
     }
 
-    /// Runs that have not ended: running and waiting ones.
-    pub fn open(&self) -> (usize, usize) {
-        self.book().values().fold((0, 0), |(running, queued), run| match *run.standing.borrow() {
-            Standing::Running => (running + 1, queued),
-            Standing::Queued => (running, queued + 1),
-            Standing::Ended(_) => (running, queued),
-        })
+    /// Runs that have not ended.
+    pub fn open(&self) -> Open {
+        let now = self.clock.now();
+        let mut open = Open::default();
+        for run in self.book().values() {
+            match *run.standing.borrow() {
+                Standing::Running => open.running += 1,
+                Standing::Queued => open.queued += 1,
+                Standing::Ended(_) => continue,
+            }
+            let asked: Option<Timestamp> = run.asked_at.parse().ok();
+            let age = asked.and_then(|asked| Duration::try_from(now.duration_since(asked)).ok());
+            open.oldest = open.oldest.max(age);
+        }
+        open
+    }
+
+    /// Runs that may go on at a time.
+    pub const fn slots(&self) -> usize {
+        self.limits.at_once
+    }
+
+    /// The file of a run whose record is there and cannot be read.
+    pub fn damaged(&self, id: &str) -> Option<PathBuf> {
+        self.shelf.damaged(id)
     }
 
     /// Lets open runs end, at most for `patience`; then tells them to.
@@ -341,30 +394,34 @@ impl Runs {
         run.standing.send_replace(ended);
     }
 
-    fn book(&self) -> std::sync::MutexGuard<'_, indexmap::IndexMap<String, Arc<Run>>> {
+    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn carry_out(runs: Arc<Runs>, run: Arc<Run>, turn: Option<CancellationToken>, log: Option<OpenLog>, work: Work) {
     let _released = run.released.clone().drop_guard();
-    let turn = async {
+    let its_turn = async || {
         if let Some(turn) = &turn {
             turn.cancelled().await;
         }
     };
-    tokio::pin!(turn);
-    tokio::select! {
-        () = &mut turn => {}
+    let begins = async {
+        its_turn().await;
+        // Asked for only now: whoever waits for its release must not keep others from working. Nobody closes it.
+        Arc::clone(&runs.slots).acquire_owned().await.ok()
+    };
+    let _slot = tokio::select! {
+        slot = begins => slot,
         () = run.cancel.cancelled() => {
             let what = "the run was cancelled before it began; nothing was done";
             runs.end(&run, Reply::error(Code::Cancelled, what, "call it again"));
             drop(log);
             // Those behind this one wait for the same run.
-            turn.await;
+            its_turn().await;
             return;
         }
-    }
+    };
     // Set once: a run begins once.
     let _ = run.began_at.set(stamp(runs.clock.now()));
     run.standing.send_replace(Standing::Running);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::server::{Door, Shared};
+use super::connection::Connection;
+use super::server::Shared;
 use crate::core::access::principal::Principal;
 
 /// Serves until stdin ends or the program is told to stop.
@@ -11,10 +12,11 @@ use crate::core::access::principal::Principal;
 ///
 /// The first message is none of the protocol.
 pub async fn serve(shared: &Arc<Shared>, who: Principal) -> Result<(), std::io::Error> {
-    let door = Door::new(Arc::clone(shared), who, "stdio");
+    let connection = Connection::new(Arc::clone(shared), who, "stdio");
     let stop = shared.sessions.child_token();
     let transport = rmcp::transport::io::stdio();
-    let running = rmcp::service::serve_server_with_ct(door, transport, stop).await.map_err(std::io::Error::other)?;
+    let running =
+        rmcp::service::serve_server_with_ct(connection, transport, stop).await.map_err(std::io::Error::other)?;
     // However the conversation ended, it ended.
     let _ = running.waiting().await;
     Ok(())

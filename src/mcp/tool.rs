@@ -172,6 +172,8 @@ pub struct Change {
     pub queue: String,
     /// What a person has to confirm first, looked up when the call comes in.
     pub asks: Option<Asks>,
+    /// The tool whose confirmation policy counts, when a runner runs it.
+    pub policy_of: Option<&'static str>,
     /// What it does.
     pub work: Box<dyn FnOnce(Context) -> LocalBoxFuture<'static, Reply> + Send>,
 }
@@ -200,7 +202,7 @@ impl Change {
         queue: impl Into<String>,
         work: impl FnOnce(Context) -> LocalBoxFuture<'static, Reply> + Send + 'static,
     ) -> Self {
-        Self { queue: queue.into(), asks: None, work: Box::new(work) }
+        Self { queue: queue.into(), asks: None, policy_of: None, work: Box::new(work) }
     }
 
     /// The same, asking a person first.

@@ -10,6 +10,7 @@ use super::steps::approval::{self, Objection};
 use super::steps::kernel::{self, KernelObjection};
 use super::steps::shipment;
 use crate::core::context::Context;
+use crate::domain::advisory::NOT_OURS;
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::dates;
 use crate::domain::release::ZStream;
@@ -110,7 +111,8 @@ pub(super) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outc
 }
 
 /// What the first pass of an approval is going to do that nobody takes back; nothing when this pass would not
-/// begin one. Reads the stored state only.
+/// begin one. Reads the stored state only: a service that is down is for the pass to tell and to record, and a
+/// person who started it by hand knows the rest. Whoever confirms for somebody else gets [`foresee`].
 ///
 /// # Errors
 ///
@@ -126,7 +128,7 @@ pub async fn will(ctx: &Context, release: &ZStream, ignore_release_date: bool) -
     if closed(&run, Flow::Konflux, ignore_release_date).is_some() {
         return Ok(Vec::new());
     }
-    let managed = metadata.advisory_ids.iter().filter(|(impetus, _)| impetus.as_str() != "microshift");
+    let managed = metadata.advisory_ids.iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
     let advisories: Vec<_> = managed.map(|(impetus, id)| format!("{id} ({impetus})")).collect();
     let mut will = vec![
         format!("approve the merge request {mr}"),

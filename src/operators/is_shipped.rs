@@ -9,6 +9,7 @@ use super::steps::{advisories, shipment};
 use crate::core::config::credentials::Credential;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::domain::advisory::NOT_OURS;
 use crate::domain::approval::shipped;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
@@ -75,7 +76,7 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<ShippedView, TaskErr
     let assembly = run.assembly().await?;
     let missing = advisories::not_ready(assembly);
     view.open.extend(missing.iter().map(|entry| format!("build data: {entry}")));
-    if assembly.advisories.contains_key("microshift") {
+    if assembly.advisories.contains_key(NOT_OURS) {
         view.details.insert("microshift_advisory".to_owned(), "shipped by others, not counted".to_owned());
     }
     // What could not be asked counts as good here, so that it alone decides nothing.

@@ -1,5 +1,6 @@
 //! Adds, resolves and lists issues.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::TaskError;
@@ -9,6 +10,7 @@ use crate::core::statebox::later::Stored;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};
+use crate::domain::state::view::State;
 use crate::domain::task::Task;
 
 /// Text and data of an answer.
@@ -54,7 +56,8 @@ pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution:
     Ok(answer.unwrap_or_else(|| said("the issue is resolved already; nothing to do")))
 }
 
-/// The open blocker that resolving `search` closes; nothing when it closes none.
+/// The open blocker that resolving `search` closes, in words; nothing when it closes none. While the store is away,
+/// what it said last counts: the change is kept for later, too.
 ///
 /// # Errors
 ///
@@ -66,19 +69,27 @@ pub async fn will_resolve(ctx: &Context, release: &ZStream, search: &str) -> Res
         Err(error) => return Err(error.into()),
     };
     let Some(state) = state else { return Ok(Vec::new()) };
-    let at = ctx.clock.now();
-    let resolve = Operation::ResolveIssue { search: search.to_owned(), resolution: "-".to_owned(), at };
-    let Applied::Changed(after) = resolve.apply(&state, at) else { return Ok(Vec::new()) };
-    let closed =
-        state.issues().into_iter().zip(after.issues()).filter(|(old, new)| old.is_open_blocker() && new.resolved);
-    Ok(closed.map(|(old, _)| format!("resolve the blocker {} ({}): {}", old.id, concerned(&old), old.issue)).collect())
+    let closed = closed_by(&state, search, ctx.clock.now());
+    Ok(closed
+        .map(|issue| format!("resolve the blocker {} ({}): {}", issue.id, concerned(&issue), issue.issue))
+        .into_iter()
+        .collect())
+}
+
+/// The open blocker that resolving `search` closes. Done to a copy: so the search cannot differ from that of the
+/// change itself.
+fn closed_by(state: &State, search: &str, at: Timestamp) -> Option<Issue> {
+    let resolve = Operation::ResolveIssue { search: search.to_owned(), resolution: "looked at".to_owned(), at };
+    let Applied::Changed(after) = resolve.apply(state, at) else { return None };
+    let both = state.issues().into_iter().zip(after.issues());
+    both.into_iter().find(|(old, new)| old.is_open_blocker() && new.resolved).map(|(old, _)| old)
 }
 
 fn concerned(issue: &Issue) -> String {
     if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") }
 }
 
-/// The open blocker that [`resolve`] would close now; nothing when it would close none.
+/// The open blocker that resolving `search` closes now, for whoever has to confirm it; nothing when it closes none.
 ///
 /// # Errors
 ///
@@ -86,14 +97,7 @@ fn concerned(issue: &Issue) -> String {
 pub async fn blocker_named(ctx: &Context, release: &ZStream, search: &str) -> Result<Option<Issue>, TaskError> {
     let loaded = ctx.statebox.load(release).await?;
     let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
-    let at = ctx.clock.now();
-    let (search, resolution) = (search.to_owned(), "looked at".to_owned());
-    // Done to a copy: so the search cannot differ from that of the change itself.
-    let Applied::Changed(after) = (Operation::ResolveIssue { search, resolution, at }).apply(&state, at) else {
-        return Ok(None);
-    };
-    let closed: Vec<_> = after.issues().into_iter().filter(|issue| issue.resolved).map(|issue| issue.id).collect();
-    Ok(state.issues().into_iter().find(|issue| issue.is_open_blocker() && closed.contains(&issue.id)))
+    Ok(closed_by(&state, search, ctx.clock.now()))
 }
 
 /// Lists all issues, open ones first.

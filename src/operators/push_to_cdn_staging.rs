@@ -11,16 +11,13 @@ use super::run::Run;
 use super::steps::{advisories, findings};
 use crate::core::clients::errata::{Errata, Erratum, PushStart};
 use crate::core::clients::error::{ClientError, Fault};
-use crate::domain::advisory::AdvisoryState;
+use crate::domain::advisory::{AdvisoryState, DROPPED_SOURCE};
 use crate::domain::ids::AdvisoryId;
 use crate::domain::push::{self, PushJob, PushVerdict};
 use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatus, WaitingOn};
 
 /// Source of the issue about pushes that keep failing.
 const SOURCE: &str = "push-to-cdn-staging";
-
-/// Source of the issue about advisories that were dropped with builds; the planner uses the same one.
-const DROPPED: &str = "advisory-dropped";
 
 /// Blocking advisories followed at most; more means that the links of the Errata Tool are broken.
 const MOST_ADVISORIES: usize = 50;
@@ -87,12 +84,12 @@ pub(super) async fn run(run: &Run<'_>, check_only: bool, force: Option<&str>) ->
 fn dropped(run: &Run<'_>, managed: &advisories::Managed) -> Option<ClosedGate> {
     let advisories: Vec<_> = managed.dropped_with_builds.iter().map(advisories::Advisory::id).collect();
     if advisories.is_empty() {
-        findings::settle(run, DROPPED, "no dropped advisory holds builds any more");
+        findings::settle(run, DROPPED_SOURCE, "no dropped advisory holds builds any more");
         return None;
     }
     let by = ClosedGate::AdvisoryDropped { advisories };
     let text = format!("{by}; ask ART whether the release ships without them or gets new advisories");
-    findings::report(run, DROPPED, &text, true, &[]);
+    findings::report(run, DROPPED_SOURCE, &text, true, &[]);
     Some(by)
 }
 

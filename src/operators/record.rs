@@ -3,7 +3,7 @@
 use super::error::TaskError;
 use super::request::TaskRequest;
 use super::run::Run;
-use crate::core::error::ErrorClass;
+use crate::core::error::{ErrorClass, chain};
 use crate::core::journal::Level;
 use crate::domain::dates::stamp;
 use crate::domain::state::entries::Intent;
@@ -199,21 +199,6 @@ fn override_of(run: &Run<'_>, request: &TaskRequest, before: TaskStatus, to: Tas
     );
     (recheck && before == TaskStatus::Pass && to == TaskStatus::Fail)
         .then(|| Override { reason: "re-check".to_owned(), actor: run.ctx.actor.clone() })
-}
-
-/// An error with its causes on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(lower) = cause {
-        let lower_text = lower.to_string();
-        if !text.contains(&lower_text) {
-            text.push_str(": ");
-            text.push_str(&lower_text);
-        }
-        cause = lower.source();
-    }
-    text
 }
 
 fn number(id: u64) -> i64 {

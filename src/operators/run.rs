@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
+use super::dispatch::dispatch;
 use super::error::{TaskError, TaskFailure};
 use super::record;
 use super::request::TaskRequest;
@@ -196,7 +197,7 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     if finished && run.task != Task::TakeOwnership {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    let outcome = match super::dispatch(run, request).await {
+    let outcome = match dispatch(run, request).await {
         Err(stopped @ TaskError::DryRun { .. }) => {
             let why = stopped.to_string();
             if let TaskError::DryRun { would } = stopped {

@@ -6,14 +6,11 @@ use super::input::{MrState, StateSource, Unread};
 use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
-use crate::domain::advisory::drop_needs_a_person;
+use crate::domain::advisory::{DROPPED_SOURCE, drop_needs_a_person};
 use crate::domain::task::{Flow, Task, TaskStatus};
 
 /// Marks the blocker of a closed merge request.
 const MR_CLOSED_SOURCE: &str = "mr-closed";
-
-/// Marks the blocker of a dropped advisory that holds builds.
-const DROPPED_SOURCE: &str = "advisory-dropped";
 
 /// Walks the A rows.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {

@@ -5,6 +5,7 @@
 //! together, with the Kerberos ticket as it was looked at within the last half minute.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,11 +69,13 @@ pub fn routes(health: Health) -> Router {
 }
 
 /// Keeps `teller` up to date for as long as it is polled.
-pub async fn watch_ticket(ctx: Context, teller: watch::Sender<Option<Ticket>>) {
+///
+/// `cache` is the file of tickets, when there is one.
+pub async fn watch_ticket(ctx: Context, cache: Option<PathBuf>, teller: watch::Sender<Option<Ticket>>) {
     let mut rounds = tokio::time::interval(TICKET_EVERY);
     loop {
         rounds.tick().await;
-        teller.send_replace(Some(ctx.ticket().await));
+        teller.send_replace(Some(ctx.ticket(cache.as_deref()).await));
     }
 }
 
@@ -128,15 +131,22 @@ impl Health {
         let mut known = self.ticket.clone();
         let first = tokio::time::timeout(FIRST_LOOK, known.wait_for(Option::is_some)).await;
         let ticket = first.ok().and_then(Result::ok).and_then(|ticket| ticket.clone());
-        ticket.unwrap_or_else(|| Ticket { valid: false, status: "unknown".to_owned(), left: None })
+        ticket.unwrap_or_else(|| Ticket { status: "unknown".to_owned(), ..Ticket::default() })
     }
 }
 
 fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
     let mut told = json!({ "valid": ticket.valid, "status": ticket.status });
-    if let (Some(fields), Some(left)) = (told.as_object_mut(), ticket.left) {
+    let Some(fields) = told.as_object_mut() else { return told };
+    if let Some(realm) = &ticket.realm {
+        fields.insert("principal_realm".to_owned(), json!(realm));
+    }
+    if let Some(left) = ticket.left {
         let end = clock.now().saturating_add(left).ok().map(stamp);
         fields.insert("expires_at".to_owned(), json!(end));
+        if let Some(until) = ticket.renew_until {
+            fields.insert("renew_until".to_owned(), json!(stamp(until)));
+        }
         if left < SOON {
             fields.insert("warning".to_owned(), json!("the ticket ends within the hour; run kinit"));
         }
@@ -171,7 +181,7 @@ mod tests {
     }
 
     fn ticket(left: u64) -> Ticket {
-        Ticket { valid: true, status: "valid".to_owned(), left: Some(Duration::from_secs(left)) }
+        Ticket { valid: true, status: "valid".to_owned(), left: Some(Duration::from_secs(left)), ..Ticket::default() }
     }
 
     async fn ask(health: Health, path: &str, peer: &str) -> (StatusCode, String) {
@@ -191,6 +201,14 @@ mod tests {
         assert_eq!((status, body.as_str()), (StatusCode::OK, whole));
         let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "127.0.0.1:9").await;
         assert!(body.contains("within the hour"), "{body}");
+        let renewable = Ticket {
+            realm: Some("EXAMPLE.COM".to_owned()),
+            renew_until: "2026-06-08T00:00:00Z".parse().ok(),
+            ..ticket(7200)
+        };
+        let (_, body) = ask(health(Some(renewable), Ok(facts())), "/health", "127.0.0.1:9").await;
+        let told = r#""principal_realm":"EXAMPLE.COM","expires_at":"2026-06-01T02:00:00Z","renew_until":"2026-06-08T00:00:00Z""#;
+        assert!(body.contains(told), "{body}");
         let little = format!(r#"{{"status":"healthy","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "10.0.0.1:9").await;
         assert_eq!(body, little);
@@ -200,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_ticket_a_missing_variable_and_trouble_have_their_codes() {
-        let none = Ticket { valid: false, status: "no_ticket".to_owned(), left: None };
+        let none = Ticket { status: "no_ticket".to_owned(), ..Ticket::default() };
         let (status, body) = ask(health(Some(none), Ok(facts())), "/health", "127.0.0.1:9").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains(r#""status":"degraded""#) && body.contains("no_ticket"), "{body}");

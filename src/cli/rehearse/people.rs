@@ -12,7 +12,7 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus, Which};
-use crate::drive::Wishes;
+use crate::drive::rounds::Wishes;
 use crate::operators::error::TaskError;
 use crate::operators::issues;
 use crate::operators::request::Verdict as Word;

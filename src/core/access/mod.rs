@@ -3,6 +3,7 @@
 //! Refuses: reading requests (the doors do), and rules about releases.
 
 pub mod audit;
+pub mod audit_end;
 pub mod oauth;
 pub mod pace;
 pub mod principal;

@@ -104,11 +104,29 @@ impl Tokens {
         }
     }
 
+    /// Every line, none of them damaged: what is written back loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or a line of it is damaged.
+    pub fn whole(&self) -> io::Result<Vec<Entry>> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read?,
+        };
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let entry = |(at, line)| {
+            let damaged = || format!("line {} is no token: it has no name, digest, scopes and end", at + 1);
+            parse(line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, damaged()))
+        };
+        lines.map(entry).collect()
+    }
+
     /// Makes a token for `name`, keeps its digest, and gives the token: the only time it is seen.
     ///
     /// # Errors
     ///
-    /// The file cannot be written.
+    /// The file cannot be written, or a line of it is damaged.
     pub fn add(
         &self,
         name: &str,
@@ -120,7 +138,7 @@ impl Tokens {
         let token = format!("oar_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(secret));
         let scopes: BTreeSet<_> = scopes.into_iter().collect();
         let entry = Entry { name: name.to_owned(), sha256: digest(&token), scopes, expires };
-        let mut entries = self.entries()?;
+        let mut entries = self.whole()?;
         entries.retain(|old| old.name != entry.name);
         entries.push(entry);
         self.write(&entries)?;
@@ -133,7 +151,7 @@ impl Tokens {
     ///
     /// The file cannot be read or written.
     pub fn revoke(&self, name: &str) -> io::Result<bool> {
-        let before = self.entries()?;
+        let before = self.whole()?;
         let after: Vec<_> = before.iter().filter(|entry| entry.name != name).cloned().collect();
         if after.len() == before.len() {
             return Ok(false);
@@ -260,6 +278,11 @@ mod tests {
         let text = std::fs::read_to_string(tokens.path()).unwrap();
         std::fs::write(tokens.path(), format!("half a line\nx {} everything never\n{text}", "0".repeat(64))).unwrap();
         assert_eq!(tokens.entries().unwrap().len(), 1);
+        let before = std::fs::read_to_string(tokens.path()).unwrap();
+        let told = tokens.add("lead", [Scope::Read], None).unwrap_err();
+        assert_eq!(told.to_string(), "line 1 is no token: it has no name, digest, scopes and end");
+        tokens.revoke("agent").unwrap_err();
+        assert_eq!(std::fs::read_to_string(tokens.path()).unwrap(), before, "a damaged file is nobody's to rewrite");
         assert!(tokens.check(&token, at("2026-06-10T00:00:00Z")).is_ok());
     }
 }

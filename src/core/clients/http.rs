@@ -12,6 +12,7 @@ mod budget;
 mod exchange;
 mod gate;
 mod policy;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +28,9 @@ pub(super) use self::answer::excerpt;
 pub use self::auth::{Auth, Proof};
 pub use self::breaker::BreakerRule;
 use self::gate::{Gate, Gates};
-use self::policy::rewrite;
-pub use self::policy::{HostRule, HttpPolicy, Rules, ServiceRules};
+pub use self::policy::{HostRule, HttpPolicy, Rules, ServiceRules, rewrite};
+use self::seen::Lately;
+pub use self::seen::Seen;
 use super::error::{ClientError, Fault};
 use super::retry::{Repeat, with_retries};
 use super::service::Service;
@@ -47,6 +49,7 @@ struct Shared {
     clients: BTreeMap<Service, reqwest::Client>,
     policy: HttpPolicy,
     gates: Gates,
+    lately: Lately,
     clock: Clock,
     cancel: CancellationToken,
 }
@@ -80,7 +83,13 @@ impl Http {
             }
         }
         let gates = Gates::new(policy.in_flight, rules);
-        Ok(Self(Arc::new(Shared { client, clients, policy, gates, clock, cancel })))
+        let lately = Lately::default();
+        Ok(Self(Arc::new(Shared { client, clients, policy, gates, lately, clock, cancel })))
+    }
+
+    /// Services that were asked, and when they were last heard of.
+    pub fn upstreams(&self) -> BTreeMap<Service, Seen> {
+        self.0.lately.all()
     }
 
     /// A client for one service. `base` may end with a slash or not; paths of calls start with one.

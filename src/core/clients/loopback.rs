@@ -10,11 +10,9 @@ use super::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp};
 use super::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
 
-/// Runs `test` with a client for `router`; the server ends with the test.
-pub(crate) async fn talk_to<T>(router: Router, service: Service, test: impl AsyncFnOnce(ServiceHttp) -> T) -> T {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let policy = HttpPolicy {
+/// Limits for requests that stay on this machine; one that is lost is tried once more.
+pub(crate) fn policy() -> HttpPolicy {
+    HttpPolicy {
         connect_timeout: Duration::from_secs(5),
         read_timeout: Duration::from_secs(5),
         total_timeout: Duration::from_secs(5),
@@ -23,9 +21,15 @@ pub(crate) async fn talk_to<T>(router: Router, service: Service, test: impl Asyn
         max_body_bytes: 1 << 20,
         hosts: HostRule::Loopback,
         rewrites: Vec::new(),
-    };
+    }
+}
+
+/// Runs `test` with a client for `router`; the server ends with the test.
+pub(crate) async fn talk_to<T>(router: Router, service: Service, test: impl AsyncFnOnce(ServiceHttp) -> T) -> T {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
-    let http = Http::new(policy, clock, CancellationToken::new()).unwrap();
+    let http = Http::new(policy(), clock, CancellationToken::new()).unwrap();
     tokio::select! {
         answer = test(http.service(service, &base, Auth::None)) => answer,
         ended = axum::serve(listener, router) => panic!("the server ended: {ended:?}"),

@@ -5,6 +5,7 @@
 //! they run on threads that may block. The library reads `KRB5CCNAME`, `KRB5_CONFIG` and its other
 //! variables from the process itself; nothing here passes them on.
 
+pub mod ccache;
 #[cfg(feature = "kerberos")]
 mod gss;
 #[cfg(test)]

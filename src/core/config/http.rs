@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::settings::{seconds, size, small};
 use super::sources::Sources;
+use crate::core::clients::http::ServiceRules;
 use crate::core::clients::service::Service;
 
 /// Time-outs and limits of requests.
@@ -30,22 +31,7 @@ pub struct HttpSettings {
     /// How long it is left alone.
     pub breaker_pause: Duration,
     /// What differs for single services.
-    pub services: BTreeMap<Service, OneService>,
-}
-
-/// What differs for one service; nothing where the general setting holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OneService {
-    /// Time between two pieces of an answer.
-    pub read_timeout: Option<Duration>,
-    /// Time for one request as a whole.
-    pub total_timeout: Option<Duration>,
-    /// Requests under way at once.
-    pub in_flight: Option<usize>,
-    /// Requests within an hour.
-    pub requests_per_hour: Option<u32>,
-    /// Address of its proxy.
-    pub proxy: Option<String>,
+    pub services: BTreeMap<Service, ServiceRules>,
 }
 
 impl HttpSettings {
@@ -53,7 +39,7 @@ impl HttpSettings {
         let mut services = BTreeMap::new();
         for service in Service::ALL {
             let one = one(sources, *service, simulated)?;
-            if one != OneService::default() {
+            if one != ServiceRules::default() {
                 services.insert(*service, one);
             }
         }
@@ -91,7 +77,7 @@ impl HttpSettings {
 /// Above this the budget of an hour bounds nothing.
 const MOST_PER_HOUR: u64 = 1_000_000;
 
-fn one(sources: &mut Sources<'_>, service: Service, simulated: bool) -> Result<OneService, ConfigError> {
+fn one(sources: &mut Sources<'_>, service: Service, simulated: bool) -> Result<ServiceRules, ConfigError> {
     let upper = service.id().to_ascii_uppercase();
     let mut number = |name: &str, variable: &str, most: u64| {
         let (key, variable) = (format!("services.{service}.{name}"), format!("OAR_{upper}_{variable}"));
@@ -101,10 +87,10 @@ fn one(sources: &mut Sources<'_>, service: Service, simulated: bool) -> Result<O
     let read_timeout = number("read_timeout_s", "READ_TIMEOUT", 3600)?.map(Duration::from_secs);
     let total_timeout = number("total_timeout_s", "TOTAL_TIMEOUT", 3600)?.map(Duration::from_secs);
     let in_flight = number("in_flight", "IN_FLIGHT", 200)?.map(size);
-    let requests_per_hour = number("requests_per_hour", "REQUESTS_PER_HOUR", MOST_PER_HOUR)?.map(small);
+    let per_hour = number("requests_per_hour", "REQUESTS_PER_HOUR", MOST_PER_HOUR)?.map(small);
     let (key, variable) = (format!("services.{service}.proxy"), format!("OAR_{upper}_PROXY"));
     let given = sources.is_set(&key, &variable);
     // A proxy would carry requests of a rehearsal off this machine.
     let proxy = given.then(|| sources.optional(&key, &variable)).flatten().filter(|_| !simulated);
-    Ok(OneService { read_timeout, total_timeout, in_flight, requests_per_hour, proxy })
+    Ok(ServiceRules { read_timeout, total_timeout, proxy, in_flight, per_hour })
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::error::ConfigError;
 use super::sources::{Origin, Sources, bad};
+use crate::core::clients::http::HostRule;
 use crate::core::clients::service::Service;
 use crate::domain::release::Minor;
 
@@ -15,17 +16,6 @@ const CONTROLLER_ARCHES: [&str; 5] = ["amd64", "arm64", "multi", "ppc64le", "s39
 /// How a simulator spells its own address inside data.
 const SIMULATED: &str = "https://sim.example.com";
 
-/// Which hosts may be talked to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AllowedHosts {
-    /// Any host: the addresses in the settings decide.
-    Any,
-    /// Only this machine: a simulator answers.
-    Loopback,
-    /// Only the listed hosts (`OAR_NETWORK_ALLOW`).
-    Listed(Vec<String>),
-}
-
 /// Where every service is.
 #[derive(Debug, Clone)]
 pub struct Services {
@@ -34,7 +24,7 @@ pub struct Services {
     /// Prefixes of absolute addresses inside data and what replaces them; longest first.
     pub rewrites: Vec<(String, String)>,
     /// Which hosts may be talked to.
-    pub allowed: AllowedHosts,
+    pub allowed: HostRule,
     /// Base address of the simulator, without a final slash.
     pub simulator: Option<String>,
 }
@@ -83,18 +73,6 @@ impl Services {
         }
     }
 
-    /// The address to ask instead of `url`, which was found inside data.
-    pub fn rewrite(&self, url: &str) -> String {
-        for (from, to) in &self.rewrites {
-            if let Some(rest) = url.strip_prefix(from.as_str())
-                && (rest.is_empty() || from.ends_with('/') || rest.starts_with(['/', '?', '#']))
-            {
-                return format!("{to}{rest}");
-            }
-        }
-        url.to_owned()
-    }
-
     /// Every configured host (with its port, when it has one): those whose addresses people may paste.
     pub fn hosts(&self) -> Vec<String> {
         let inside_data = self.rewrites.iter().map(|(from, _)| from);
@@ -113,17 +91,6 @@ impl Services {
         hosts.sort();
         hosts.dedup();
         hosts
-    }
-
-    /// May we talk to this host?
-    pub fn allows(&self, url: &Url) -> bool {
-        match &self.allowed {
-            AllowedHosts::Any => true,
-            AllowedHosts::Loopback => is_loopback(url),
-            AllowedHosts::Listed(hosts) => {
-                url.host_str().is_some_and(|host| hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)))
-            }
-        }
     }
 
     /// Reads all addresses. `sealed` holds those that the sealed settings name.
@@ -170,9 +137,9 @@ impl Services {
             }
         }
         let allowed = match (&simulator, sources.optional("network.allow", "OAR_NETWORK_ALLOW")) {
-            (Some(_), _) => AllowedHosts::Loopback,
-            (None, Some(hosts)) => AllowedHosts::Listed(hosts.split(',').map(|host| host.trim().to_owned()).collect()),
-            (None, None) => AllowedHosts::Any,
+            (Some(_), _) => HostRule::Loopback,
+            (None, Some(hosts)) => HostRule::Listed(hosts.split(',').map(|host| host.trim().to_owned()).collect()),
+            (None, None) => HostRule::Any,
         };
         if let Some((base, _)) = &simulator {
             // Addresses inside simulated data name no port, so that state files of two rehearsals are equal.
@@ -226,18 +193,9 @@ fn to_simulator(from: &str, to: &str) -> Vec<(String, String)> {
 
 fn must_be_local(key: &str, given: (String, Origin)) -> Result<(String, Origin), ConfigError> {
     match Url::parse(&given.0) {
-        Ok(url) if is_loopback(&url) => Ok(given),
+        Ok(url) if HostRule::Loopback.allows(&url) => Ok(given),
         Ok(_) => Err(ConfigError::NotLoopback { key: key.to_owned(), url: given.0, origin: given.1 }),
         Err(_) => Err(bad(key, given.0, given.1, "an address such as http://127.0.0.1:8080")),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
@@ -17,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cas::{Limits, StateBox};
 use super::repo::Repo;
-use crate::core::clients::http::{Auth, HostRule, Http, HttpPolicy};
+use crate::core::clients::http::{Auth, Http, HttpPolicy};
+use crate::core::clients::loopback::policy;
 use crate::core::clients::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
 use crate::domain::release::ZStream;
@@ -65,17 +65,8 @@ impl FakeGithub {
         #[expect(clippy::disallowed_methods, reason = "a server has to run beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         let clock = Clock::Virtual(VirtualClock::starting_at(at("2026-01-01T00:00:00Z")));
-        let policy = HttpPolicy {
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(5),
-            total_timeout: Duration::from_secs(5),
-            tries: 1,
-            in_flight: 4,
-            max_body_bytes: 1 << 20,
-            hosts: HostRule::Loopback,
-            rewrites: Vec::new(),
-        };
-        let http = Http::new(policy, clock.clone(), CancellationToken::new()).unwrap();
+        let limits = HttpPolicy { tries: 1, ..policy() };
+        let http = Http::new(limits, clock.clone(), CancellationToken::new()).unwrap();
         let repo = Repo::github(http.service(Service::Github, &base, Auth::None), "o/r", None).unwrap();
         StateBox::new(repo, "z-stream".to_owned(), LIMITS, clock, CancellationToken::new())
     }

@@ -13,6 +13,7 @@ use super::error::{StoreError, StoreFault};
 use super::repo::{File, Revision};
 use super::unsent::{Unsent, Waiting};
 use crate::core::cache::DiskCache;
+use crate::core::error::chain;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
@@ -231,20 +232,6 @@ impl Later {
 
 fn groups(waiting: &[Waiting]) -> Vec<&[Operation]> {
     waiting.iter().map(|waiting| waiting.operations.as_slice()).collect()
-}
-
-fn chain(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(lower) = cause {
-        let lower_text = lower.to_string();
-        if !text.contains(&lower_text) {
-            text.push_str(": ");
-            text.push_str(&lower_text);
-        }
-        cause = lower.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,12 +10,11 @@ use super::entries::{Attempt, Intent, TaskEntry};
 use super::operation::{AddIssue, Change, Override, Rejection, SetTask};
 use super::text;
 use super::view::{stamp, task_entry};
+use crate::domain::job_trace::SUPERSEDED;
 use crate::domain::task::{JobRef, Task, TaskStatus};
 
 /// Attempts that are kept per task; the oldest go first.
 const MAX_ATTEMPTS: usize = 20;
-/// How an attempt ended whose job was replaced by a new one.
-const SUPERSEDED: &str = "superseded";
 
 /// Moves a task; an override of a Pass gives back the note that has to be added.
 pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>, Rejection> {

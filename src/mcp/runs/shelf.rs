@@ -58,6 +58,12 @@ impl Shelf {
         serde_json::from_str(&text).ok()
     }
 
+    /// The file of a run whose record is there and cannot be read; nobody changes it.
+    pub fn damaged(&self, id: &str) -> Option<PathBuf> {
+        let path = is_id(id).then(|| self.path(id))?;
+        (path.exists() && self.get(id).is_none()).then_some(path)
+    }
+
     /// All that a run said.
     pub fn log(&self, id: &str) -> Option<String> {
         let bytes = fs::read(is_id(id).then(|| self.log_path(id))?).ok()?;

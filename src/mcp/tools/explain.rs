@@ -3,15 +3,14 @@
 //! What bugs, logs and merge requests say stands in `data` alone, each text in a field of its own; summary,
 //! reasons and next steps are our own words.
 
-use futures::FutureExt as _;
-use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::{self, Wishes};
+use crate::drive::report as plans;
+use crate::drive::rounds::{self, Wishes};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Reply, clean};
 use crate::mcp::waits::Waits;
@@ -178,11 +177,11 @@ fn standing(release: &ZStream, plan: &Plan, next: &Next) -> String {
 /// A plan as a tool answers it.
 pub fn planned(release: &ZStream, plan: &Plan, waits: &Waits, now: Timestamp) -> Reply {
     let next = Next::of(release, plan, waits, now);
-    let mut data = drive::report::json(release, plan);
+    let mut data = plans::json(release, plan);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("next_actions".to_owned(), json!(next.calls));
     }
-    answer(release, plan, &next, &drive::report::text(release, plan), data)
+    answer(release, plan, &next, &plans::text(release, plan), data)
 }
 
 fn answer(release: &ZStream, plan: &Plan, next: &Next, words: &str, data: Value) -> Reply {
@@ -227,25 +226,18 @@ fn who(kind: Kind) -> &'static str {
 }
 
 /// Why a release does not move.
-pub fn of(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        let plan = match drive::look(&call.ctx, &release, &Wishes::default()).await {
-            Ok(plan) => plan,
-            Err(error) => return Reply::operator(&format!("{release} could not be explained"), &error),
-        };
-        let open = issues::Filter { open: true, ..issues::Filter::default() };
-        let open = match issues::list_some(&call.ctx, &release, &open).await {
-            Ok(open) => open,
-            Err(TaskError::NoState { .. }) => Vec::new(),
-            Err(error) => return Reply::operator(&format!("the issues of {release}"), &error),
-        };
-        explained(&release, &plan, &open, &call.shared.waits, call.ctx.clock.now())
-    }
-    .boxed_local()
+pub async fn of(call: Call, release: ZStream) -> Reply {
+    let plan = match rounds::look(&call.ctx, &release, &Wishes::default()).await {
+        Ok(plan) => plan,
+        Err(error) => return Reply::operator(&format!("{release} could not be explained"), &error),
+    };
+    let open = issues::Filter { open: true, ..issues::Filter::default() };
+    let open = match issues::list_some(&call.ctx, &release, &open).await {
+        Ok(open) => open,
+        Err(TaskError::NoState { .. }) => Vec::new(),
+        Err(error) => return Reply::operator(&format!("the issues of {release}"), &error),
+    };
+    explained(&release, &plan, &open, &call.shared.waits, call.ctx.clock.now())
 }
 
 fn explained(release: &ZStream, plan: &Plan, open: &[Value], waits: &Waits, now: Timestamp) -> Reply {

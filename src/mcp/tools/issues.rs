@@ -1,7 +1,6 @@
 //! Issues of a release: what blocks it, and what was done about it.
 
 use futures::FutureExt as _;
-use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
 use super::tasks::TASK_NAMES;
@@ -27,7 +26,7 @@ const LOOK: Tool = Tool {
     scope: Scope::Read,
     hints: LOOKS,
     params: &[RELEASE],
-    work: Work::Look(list),
+    work: Work::Look(|call| call.about_release(list)),
 };
 
 /// The tools of this file.
@@ -49,7 +48,7 @@ pub const TOOLS: &[Tool] = &[
         title: "Blocker of a task",
         about: "The open issue that blocks a task, if there is one.",
         params: &[RELEASE, required("task_name", Kind::Choice(&TASK_NAMES), "The task")],
-        work: Work::Look(blocker),
+        work: Work::Look(|call| call.about_release(blocker)),
         ..LOOK
     },
     Tool {
@@ -85,60 +84,47 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
-fn list(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        let given = &call.arguments;
-        let filter = issues::Filter {
-            open: given.flag("unresolved_only", false),
-            blockers: given.flag("blockers_only", false),
-            task: given.parsed::<Task>("task_name"),
-        };
-        match issues::list_some(&call.ctx, &release, &filter).await {
-            Ok(found) => Reply::data(
-                format!("{} issues of {release}", found.len()),
-                json!({
-                    "success": true, "count": found.len(), "issues": found, "release": release.to_string(),
-                    "filters": {
-                        "unresolved_only": filter.open, "blockers_only": filter.blockers, "task_name": filter.task,
-                    },
-                }),
-            )
-            .with("release", json!(release.to_string())),
-            Err(error) => {
-                Reply::operator(&format!("the issues of {release}"), &error).as_json(json!({ "success": false }))
-            }
-        }
+async fn list(call: Call, release: ZStream) -> Reply {
+    let given = &call.arguments;
+    let filter = issues::Filter {
+        open: given.flag("unresolved_only", false),
+        blockers: given.flag("blockers_only", false),
+        task: given.parsed::<Task>("task_name"),
+    };
+    match issues::list_some(&call.ctx, &release, &filter).await {
+        Ok(found) => Reply::data(
+            format!("{} issues of {release}", found.len()),
+            json!({
+                "success": true, "count": found.len(), "issues": found, "release": release.to_string(),
+                "filters": {
+                    "unresolved_only": filter.open, "blockers_only": filter.blockers, "task_name": filter.task,
+                },
+            }),
+        )
+        .with("release", json!(release.to_string())),
+        Err(error) => Reply::operator(&format!("the issues of {release}"), &error).as_json(json!({ "success": false })),
     }
-    .boxed_local()
 }
 
-fn blocker(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let (release, task) = match (call.release(), call.arguments.parsed::<Task>("task_name")) {
-            (Ok(release), Some(task)) => (release, task),
-            (Err(refused), _) => return refused,
-            (_, None) => return Reply::error(Code::InvalidArgument, "task_name is no task", "see tools/list"),
-        };
-        let filter = issues::Filter { open: true, blockers: true, task: Some(task) };
-        match issues::list_some(&call.ctx, &release, &filter).await {
-            Ok(found) => {
-                let summary = if found.is_empty() { "is not blocked" } else { "is blocked" };
-                let data = json!({
-                    "success": true, "blocked": !found.is_empty(), "blocker": found.first(), "task_name": task,
-                    "release": release.to_string(),
-                });
-                Reply::data(format!("{task} of {release} {summary}"), data).with("release", json!(release.to_string()))
-            }
-            // Nobody knows: that is not the same as "not blocked".
-            Err(error) => Reply::operator(&format!("what blocks {task} of {release}"), &error)
-                .as_json(json!({ "success": false })),
+async fn blocker(call: Call, release: ZStream) -> Reply {
+    let Some(task) = call.arguments.parsed::<Task>("task_name") else {
+        return Reply::error(Code::InvalidArgument, "task_name is no task", "see tools/list");
+    };
+    let filter = issues::Filter { open: true, blockers: true, task: Some(task) };
+    match issues::list_some(&call.ctx, &release, &filter).await {
+        Ok(found) => {
+            let summary = if found.is_empty() { "is not blocked" } else { "is blocked" };
+            let data = json!({
+                "success": true, "blocked": !found.is_empty(), "blocker": found.first(), "task_name": task,
+                "release": release.to_string(),
+            });
+            Reply::data(format!("{task} of {release} {summary}"), data).with("release", json!(release.to_string()))
+        }
+        // Nobody knows: that is not the same as "not blocked".
+        Err(error) => {
+            Reply::operator(&format!("what blocks {task} of {release}"), &error).as_json(json!({ "success": false }))
         }
     }
-    .boxed_local()
 }
 
 fn add(call: &Call) -> Result<Change, Reply> {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::mcp::arguments::Arguments;
 use crate::mcp::call::Call;
 use crate::mcp::catalog;
+use crate::mcp::confirm;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{Change, Tool, Work};
 
@@ -168,6 +169,11 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// Does this tool only run others?
+pub fn is_runner(name: &str) -> bool {
+    ["oar_run_command", "oarctl_run_command", "jobctl_run_command"].contains(&name)
+}
+
 /// Runs the command of `call` as the tool that does the same.
 pub fn run(call: &Call, cli: &str) -> Result<Change, Reply> {
     let command = call.arguments.text("command").unwrap_or_default();
@@ -184,7 +190,10 @@ pub fn run(call: &Call, cli: &str) -> Result<Change, Reply> {
         Arguments::read(tool.params, &given, &call.shared.hosts).map_err(|error| Reply::bad_argument(&error))?;
     let inner = Call { arguments, ..call.clone() };
     match tool.work {
-        Work::Change(change) => change(&inner),
+        Work::Change(change) => {
+            let change = confirm::by_policy(tool, &inner, change(&inner)?);
+            Ok(Change { policy_of: Some(tool.name), ..change })
+        }
         Work::Look(look) | Work::Known(_, look) => {
             let queue = format!("looks of {}", call.who.name);
             Ok(Change::new(queue, move |ctx| async move { look(Call { ctx, ..inner }).await }.boxed_local()))

@@ -73,6 +73,12 @@ fn known(call: &Call) -> Result<Value, Reply> {
     let own = |run: &Value| run.get("owner").and_then(Value::as_str) == Some(call.who.name.as_str());
     let run = call.shared.runs.known(id).filter(|run| own(run) || call.who.may(Scope::Admin));
     run.ok_or_else(|| {
+        if let Some(path) = call.shared.runs.damaged(id) {
+            let what = format!("the record of run {id} is damaged: {}", path.display());
+            let hint =
+                "look at the status of the release before you call it again; move the file away when it is of no use";
+            return Reply::error(Code::Precondition, what, hint);
+        }
         let what = format!("there is no run {id} of {}", call.who.name);
         Reply::error(Code::NotFound, what, "take run_id from an answer")
     })

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::explain;
 use super::stored::{self, Results};
 use crate::core::access::principal::Scope;
-use crate::core::config_store::Entry;
+use crate::core::build_data_cache::Entry;
+use crate::domain::release::ZStream;
 use crate::domain::task::Task;
-use crate::drive::{self, Wishes};
+use crate::drive::rounds::{self, Wishes};
 use crate::mcp::arguments::{Arguments, Kind, RELEASE, optional};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
@@ -30,7 +31,7 @@ const LOOK: Tool = Tool {
     scope: Scope::Read,
     hints: LOOKS,
     params: &[RELEASE],
-    work: Work::Look(plan),
+    work: Work::Look(|call| call.about_release(plan)),
 };
 
 /// The tools of this file.
@@ -40,14 +41,14 @@ pub const TOOLS: &[Tool] = &[
         title: "Plan next actions",
         about: "Tells what is done, what waits (since when, on what), which tool to call next with which arguments, \
                 and when to look again. Call it first and after every change.",
-        work: Work::Look(plan),
+        work: Work::Look(|call| call.about_release(plan)),
         ..LOOK
     },
     Tool {
         name: "oar_explain",
         title: "Explain a release",
         about: "Says in plain words why a release does not move, who has to do what, and when to look again.",
-        work: Work::Look(explain::of),
+        work: Work::Look(|call| call.about_release(explain::of)),
         ..LOOK
     },
     Tool {
@@ -64,7 +65,7 @@ pub const TOOLS: &[Tool] = &[
             ),
             optional("tasks", Kind::Names(500), "Only these tasks, comma separated"),
         ],
-        work: Work::Look(release_status),
+        work: Work::Look(|call| call.about_release(release_status)),
         ..LOOK
     },
     Tool {
@@ -72,21 +73,21 @@ pub const TOOLS: &[Tool] = &[
         title: "Release metadata",
         about: "Advisories, Jira ticket, candidate builds, shipment merge request and date of a release, as build \
                 data says.",
-        work: Work::Known(known_metadata, release_metadata),
+        work: Work::Known(known_metadata, |call| call.about_release(release_metadata)),
         ..LOOK
     },
     Tool {
         name: "oar_is_release_shipped",
         title: "Is it shipped?",
         about: "Whether a release is shipped, with the state of each advisory and of the merge request.",
-        work: Work::Look(shipped),
+        work: Work::Look(|call| call.about_release(shipped)),
         ..LOOK
     },
     Tool {
         name: "oar_get_build_promotion",
         title: "Build promotion",
         about: "The phase of the payload in its stable stream; Accepted means promoted.",
-        work: Work::Look(promotion),
+        work: Work::Look(|call| call.about_release(promotion)),
         ..LOOK
     },
     Tool {
@@ -107,56 +108,42 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
-fn plan(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        match drive::look(&call.ctx, &release, &Wishes::default()).await {
-            Ok(plan) => explain::planned(&release, &plan, &call.shared.waits, call.ctx.clock.now()),
-            Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
-        }
+async fn plan(call: Call, release: ZStream) -> Reply {
+    match rounds::look(&call.ctx, &release, &Wishes::default()).await {
+        Ok(plan) => explain::planned(&release, &plan, &call.shared.waits, call.ctx.clock.now()),
+        Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
     }
-    .boxed_local()
 }
 
-fn release_status(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        let results = match call.arguments.text("include_results") {
-            Some("none") => Results::None,
-            Some("full") => Results::Full,
-            Some(_) | None => Results::Tail,
-        };
-        let mut only = Vec::new();
-        for name in call.arguments.names("tasks") {
-            match name.parse::<Task>() {
-                Ok(task) => only.push(task),
-                Err(error) => return Reply::error(Code::InvalidArgument, error.to_string(), "leave tasks out for all"),
-            }
-        }
-        match status::of(&call.ctx, &release).await {
-            Ok(view) => {
-                let overall = view.overall();
-                let shown = stored::status(&release, &view.json(), &overall, results, &only);
-                let phase = shown.get("phase").and_then(Value::as_str).unwrap_or_default().to_owned();
-                Reply::data(format!("{release} is {overall}; {phase}"), shown)
-                    .with("release", json!(release.to_string()))
-                    .with(
-                        "next",
-                        json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } }),
-                    )
-            }
-            Err(error) => Reply::operator(&format!("the status of {release}"), &error).as_json(json!({
-                "source": "error", "release": release.to_string(), "overall_status": "Unknown", "tasks": [],
-            })),
+async fn release_status(call: Call, release: ZStream) -> Reply {
+    let results = match call.arguments.text("include_results") {
+        Some("none") => Results::None,
+        Some("full") => Results::Full,
+        Some(_) | None => Results::Tail,
+    };
+    let mut only = Vec::new();
+    for name in call.arguments.names("tasks") {
+        match name.parse::<Task>() {
+            Ok(task) => only.push(task),
+            Err(error) => return Reply::error(Code::InvalidArgument, error.to_string(), "leave tasks out for all"),
         }
     }
-    .boxed_local()
+    match status::of(&call.ctx, &release).await {
+        Ok(view) => {
+            let overall = view.overall();
+            let shown = stored::status(&release, &view.json(), &overall, results, &only);
+            let phase = shown.get("phase").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Reply::data(format!("{release} is {overall}; {phase}"), shown)
+                .with("release", json!(release.to_string()))
+                .with(
+                    "next",
+                    json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } }),
+                )
+        }
+        Err(error) => Reply::operator(&format!("the status of {release}"), &error).as_json(json!({
+            "source": "error", "release": release.to_string(), "overall_status": "Unknown", "tasks": [],
+        })),
+    }
 }
 
 /// Metadata that the cache holds.
@@ -176,19 +163,12 @@ fn known_metadata(shared: &Arc<Shared>, arguments: &Arguments) -> Option<Reply> 
     Some(shown(&entry))
 }
 
-fn release_metadata(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        let source = call.ctx.build_data();
-        match call.shared.store.get(&release, &async |minor| source.releases(minor).await).await {
-            Ok(entry) => shown(&entry),
-            Err(error) => Reply::not_loaded(&release, &error),
-        }
+async fn release_metadata(call: Call, release: ZStream) -> Reply {
+    let source = call.ctx.build_data();
+    match call.shared.store.get(&release, &async |minor| source.releases(minor).await).await {
+        Ok(entry) => shown(&entry),
+        Err(error) => Reply::not_loaded(&release, &error),
     }
-    .boxed_local()
 }
 
 fn shown(entry: &Entry) -> Reply {
@@ -205,43 +185,29 @@ fn shown(entry: &Entry) -> Reply {
     Reply::known(&release, summary, entry.shown.clone(), entry.text.clone())
 }
 
-fn shipped(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        match is_shipped::of(&call.ctx, &release).await {
-            Ok(view) => {
-                let told = view.json();
-                let verdict = match told.get("shipped").and_then(Value::as_bool) {
-                    Some(true) => "is shipped",
-                    Some(false) => "is not shipped yet",
-                    None => "may be shipped: not everything could be asked",
-                };
-                Reply::data(format!("{release} {verdict}"), told).with("release", json!(release.to_string()))
-            }
-            Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
-                .as_json(json!({ "shipped": false, "details": {} })),
+async fn shipped(call: Call, release: ZStream) -> Reply {
+    match is_shipped::of(&call.ctx, &release).await {
+        Ok(view) => {
+            let told = view.json();
+            let verdict = match told.get("shipped").and_then(Value::as_bool) {
+                Some(true) => "is shipped",
+                Some(false) => "is not shipped yet",
+                None => "may be shipped: not everything could be asked",
+            };
+            Reply::data(format!("{release} {verdict}"), told).with("release", json!(release.to_string()))
         }
+        Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
+            .as_json(json!({ "shipped": false, "details": {} })),
     }
-    .boxed_local()
 }
 
-fn promotion(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let release = match call.release() {
-            Ok(release) => release,
-            Err(refused) => return refused,
-        };
-        match build_promotion::of(&call.ctx, &release).await {
-            Ok(view) => Reply::data(format!("promotion of {release}, see data"), view.json())
-                .with("release", json!(release.to_string())),
-            Err(error) => Reply::operator(&format!("the promotion of {release}"), &error)
-                .as_json(json!({ "release": release.to_string() })),
-        }
+async fn promotion(call: Call, release: ZStream) -> Reply {
+    match build_promotion::of(&call.ctx, &release).await {
+        Ok(view) => Reply::data(format!("promotion of {release}, see data"), view.json())
+            .with("release", json!(release.to_string())),
+        Err(error) => Reply::operator(&format!("the promotion of {release}"), &error)
+            .as_json(json!({ "release": release.to_string() })),
     }
-    .boxed_local()
 }
 
 fn active(call: Call) -> LocalBoxFuture<'static, Reply> {

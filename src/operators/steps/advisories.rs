@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::core::clients::errata::Erratum;
-use crate::domain::advisory::{AdvisoryState, drop_needs_a_person, is_managed};
+use crate::domain::advisory::{AdvisoryState, NOT_OURS, drop_needs_a_person, is_managed};
 use crate::domain::assembly::Assembly;
 use crate::domain::ids::AdvisoryId;
 use crate::operators::error::TaskError;
@@ -11,9 +11,6 @@ use crate::operators::run::Run;
 
 /// Advisories asked for at once: the Errata Tool slows down for everybody under load.
 const AT_ONCE: usize = 4;
-
-/// The advisory that others ship.
-const NOT_OURS: &str = "microshift";
 
 /// One advisory of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,7 +31,7 @@ async fn rehearsed() -> String {
         out_is_terminal: false,
         program: Some(env!("CARGO_BIN_EXE_oar").to_owned()),
     };
-    let exit = oar::cli::run(outside, CancellationToken::new()).await;
+    let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
     let text = |bytes: &std::sync::Mutex<Vec<u8>>| String::from_utf8_lossy(&bytes.lock().unwrap()).into_owned();
     assert_eq!(exit, Exit::Done, "{}\n{}", text(&told), text(&complaints));
     std::fs::read_to_string(file).unwrap()

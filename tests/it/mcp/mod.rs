@@ -2,8 +2,11 @@
 
 mod confirm;
 mod content;
+mod damaged;
 mod gate;
+mod history;
 mod journey;
+mod refused;
 mod runs;
 mod served;
 mod sessions;

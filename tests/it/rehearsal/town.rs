@@ -225,7 +225,7 @@ impl Town {
         let (out, printed) = Stream::captured();
         let (err, complained) = Stream::captured();
         let outside = Outside { args, env, out, err, out_is_terminal: false, program: None };
-        let exit = oar::cli::run(outside, CancellationToken::new()).await;
+        let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
         let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
         let (printed, complained) = (read(&printed), read(&complained));
         self.said.lock().unwrap().push_str(&format!("{printed}{complained}"));
@@ -333,6 +333,11 @@ impl Town {
     #[track_caller]
     pub(crate) fn expect_task(&self, task: Task, status: TaskStatus) {
         assert_eq!(self.state().status(task), status, "{task} in\n{}", self.file());
+    }
+
+    /// The job that is stored with a task.
+    pub(crate) fn job_of(&self, task: Task) -> Option<String> {
+        self.state().task(task).and_then(|entry| entry.job_ref).map(|job| job.id)
     }
 
     /// Nothing was asked that the world does not know, and no secret got into any text.

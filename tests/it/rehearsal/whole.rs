@@ -24,7 +24,7 @@ pub(crate) async fn rehearse(words: &[&str]) -> Rehearsed {
     let (err, complained) = Stream::captured();
     let program = Some(env!("CARGO_BIN_EXE_oar").to_owned());
     let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
-    let exit = oar::cli::run(outside, CancellationToken::new()).await.code();
+    let exit = oar::cli::program::run(outside, CancellationToken::new()).await.code();
     let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
     let told = format!("{}{}", read(&printed), read(&complained));
     assert!(!told.contains("UNMATCHED") && !told.contains("panicked"), "{told}");

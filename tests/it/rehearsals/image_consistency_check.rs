@@ -12,10 +12,6 @@ async fn started() -> Town {
     town
 }
 
-fn job_of(town: &Town) -> Option<String> {
-    town.state().task(TASK).and_then(|entry| entry.job_ref).map(|job| job.id)
-}
-
 #[tokio::test]
 async fn the_check_waits_for_promotion_and_for_the_stage_release() {
     let town = prepared().await;
@@ -74,13 +70,13 @@ async fn the_job_is_started_once_looked_at_and_passes_with_healthy_images() {
 #[tokio::test]
 async fn the_job_reference_survives_every_status_check() {
     let town = started().await;
-    let job = job_of(&town);
+    let job = town.job_of(TASK);
     assert!(job.is_some());
 
     for _ in 0..3 {
         town.time_passes("15m");
         town.oar("image-consistency-check").await;
-        assert_eq!(job_of(&town), job);
+        assert_eq!(town.job_of(TASK), job);
     }
     assert_eq!(town.writes_to("gangway"), 1);
 
@@ -129,7 +125,7 @@ async fn a_lost_answer_of_the_trigger_starts_no_second_job() {
     town.oar("image-consistency-check").await;
     let runs = town.world().prow.runs.len();
     assert_eq!(runs, 1);
-    assert!(job_of(&town).is_some());
+    assert!(town.job_of(TASK).is_some());
     town.expect_task(TASK, TaskStatus::InProgress);
 
     town.finish();

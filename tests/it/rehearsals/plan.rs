@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
-use oar::drive::{Persistence, Wishes, drive};
+use oar::drive::rounds::{Persistence, Wishes, drive};
 
 use crate::rehearsal::{fresh, prepared, promoted, ready_to_approve, reported};
 

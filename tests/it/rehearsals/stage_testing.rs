@@ -14,10 +14,6 @@ async fn building() -> Town {
     town
 }
 
-fn job_of(town: &Town) -> Option<String> {
-    town.state().task(TASK).and_then(|entry| entry.job_ref).map(|job| job.id)
-}
-
 #[tokio::test]
 async fn stage_testing_that_may_not_start_is_not_a_failure() {
     let town = prepared().await;
@@ -107,13 +103,13 @@ async fn the_pipeline_is_started_once_followed_and_passes() {
 #[tokio::test]
 async fn the_job_reference_survives_every_status_check() {
     let town = building().await;
-    let job = job_of(&town);
+    let job = town.job_of(TASK);
     assert!(job.as_ref().is_some_and(|id| !id.is_empty()));
 
     for _ in 0..3 {
         town.time_passes("15m");
         town.oar("stage-testing").await;
-        assert_eq!(job_of(&town), job);
+        assert_eq!(town.job_of(TASK), job);
     }
     assert_eq!(town.new_writes(), "nothing");
 
@@ -156,7 +152,7 @@ async fn a_lost_answer_of_the_trigger_starts_no_second_job() {
         town.time_passes("2m");
         town.oar("stage-testing").await;
         assert_eq!(town.writes_to("buildWithParameters"), 1);
-        assert!(job_of(&town).is_some_and(|id| !id.is_empty()));
+        assert!(town.job_of(TASK).is_some_and(|id| !id.is_empty()));
         town.expect_task(TASK, TaskStatus::InProgress);
 
         town.finish();
@@ -252,7 +248,7 @@ async fn a_build_that_does_not_exist_or_tests_another_release_is_refused() {
 #[tokio::test]
 async fn an_outage_of_jenkins_keeps_a_running_job_running() {
     let town = building().await;
-    let job = job_of(&town);
+    let job = town.job_of(TASK);
     town.break_service("jenkins", 503);
 
     assert_snapshot!(town.oar("stage-testing").await, @"
@@ -262,7 +258,7 @@ async fn an_outage_of_jenkins_keeps_a_running_job_running() {
     exit 7
     ");
     town.expect_task(TASK, TaskStatus::InProgress);
-    assert_eq!(job_of(&town), job);
+    assert_eq!(town.job_of(TASK), job);
 
     town.finish();
 }

@@ -1,11 +1,11 @@
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::core::clients::http::{Auth, HostRule, Http, HttpPolicy};
+use crate::core::clients::http::{Auth, Http, HttpPolicy};
+use crate::core::clients::loopback::policy;
 use crate::core::clients::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
 use crate::domain::push::PushState;
@@ -22,18 +22,9 @@ async fn with_answer<T>(status: u16, body: &'static str, ask: impl AsyncFnOnce(E
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let policy = HttpPolicy {
-        connect_timeout: Duration::from_secs(10),
-        read_timeout: Duration::from_secs(10),
-        total_timeout: Duration::from_secs(10),
-        tries: 1,
-        in_flight: 4,
-        max_body_bytes: 1 << 20,
-        hosts: HostRule::Loopback,
-        rewrites: Vec::new(),
-    };
+    let limits = HttpPolicy { tries: 1, ..policy() };
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
-    let http = Http::new(policy, clock, CancellationToken::new()).unwrap();
+    let http = Http::new(limits, clock, CancellationToken::new()).unwrap();
     let errata = Errata::new(http.service(Service::Errata, &base, Auth::None));
     let server = axum::serve(listener, axum::Router::new().fallback(answer)).into_future();
     let value = tokio::select! {

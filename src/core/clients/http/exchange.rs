@@ -36,8 +36,11 @@ impl Call<'_> {
         })?;
         tracing::debug!(service = %self.http.service, op = self.op, "call");
         let answer = self.exchange(url).await;
+        let ended = clock.now();
+        let outage = answer.as_ref().err().filter(|error| error.is_outage());
+        self.http.http.0.lately.note(self.http.service, now, ended, outage.map(|error| error.fault.to_string()));
         if let Some(pass) = pass {
-            pass.ended(clock.now(), answer.as_ref().is_err_and(ClientError::is_outage));
+            pass.ended(ended, outage.is_some());
         }
         answer
     }

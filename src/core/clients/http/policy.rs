@@ -32,16 +32,17 @@ pub struct HttpPolicy {
 /// Which hosts may be talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostRule {
-    /// Any host (the settings decide).
+    /// Any host: the addresses in the settings decide.
     Any,
     /// Only this machine: rehearsals and tests.
     Loopback,
-    /// Only the listed hosts.
+    /// Only the listed hosts (`OAR_NETWORK_ALLOW`).
     Listed(Vec<String>),
 }
 
 impl HostRule {
-    pub(super) fn allows(&self, url: &Url) -> bool {
+    /// May this address be asked?
+    pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         match self {
             Self::Any => true,
@@ -56,7 +57,7 @@ impl HostRule {
     }
 }
 
-/// What holds for the requests to one service in place of the policy.
+/// What holds for the requests to one service in place of the policy; nothing where the policy holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceRules {
     /// Time between two pieces of an answer.
@@ -84,11 +85,13 @@ pub struct Rules {
     pub of: BTreeMap<Service, ServiceRules>,
 }
 
-/// Longest matching prefix of `rewrites` replaced.
-pub(super) fn rewrite(rewrites: &[(String, String)], url: &str) -> String {
+/// `url` with the longest prefix in `rewrites` replaced. A prefix ends where a part of the address ends, so that
+/// it does not match a longer host.
+pub fn rewrite(rewrites: &[(String, String)], url: &str) -> String {
+    let is_whole = |from: &str, rest: &str| rest.is_empty() || from.ends_with('/') || rest.starts_with(['/', '?', '#']);
     rewrites
         .iter()
-        .filter(|(from, _)| url.starts_with(from.as_str()))
+        .filter(|(from, _)| url.strip_prefix(from.as_str()).is_some_and(|rest| is_whole(from, rest)))
         .max_by_key(|(from, _)| from.len())
         .map_or_else(|| url.to_owned(), |(from, to)| format!("{to}{}", &url[from.len()..]))
 }

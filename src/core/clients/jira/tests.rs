@@ -1,5 +1,4 @@
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,7 +9,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::core::clients::http::{Auth, HostRule, Http, HttpPolicy};
+use crate::core::clients::http::{Auth, Http, HttpPolicy};
+use crate::core::clients::loopback::policy;
 use crate::core::clients::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
 
@@ -31,18 +31,9 @@ async fn jira(api: JiraApi, answers: Answers) -> (Jira, Seen) {
     let base = format!("http://{}", listener.local_addr().unwrap());
     #[expect(clippy::disallowed_methods, reason = "the other end of this test")]
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let policy = HttpPolicy {
-        connect_timeout: Duration::from_secs(5),
-        read_timeout: Duration::from_secs(5),
-        total_timeout: Duration::from_secs(5),
-        tries: 1,
-        in_flight: 4,
-        max_body_bytes: 1_000_000,
-        hosts: HostRule::Loopback,
-        rewrites: Vec::new(),
-    };
+    let limits = HttpPolicy { tries: 1, ..policy() };
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
-    let http = Http::new(policy, clock, CancellationToken::new()).unwrap();
+    let http = Http::new(limits, clock, CancellationToken::new()).unwrap();
     (Jira::new(http.service(Service::Jira, &base, Auth::None), api), seen)
 }
 

@@ -1,8 +1,8 @@
 use url::Url;
 
 use super::super::credentials::Credential;
-use super::super::services::AllowedHosts;
 use super::*;
+use crate::core::clients::http::{HostRule, rewrite};
 use crate::core::clients::service::Service;
 use crate::domain::release::Minor;
 
@@ -10,6 +10,10 @@ const SIM: &str = "http://127.0.0.1:7777";
 
 fn load(env: &Env, file: &str) -> Result<Settings, ConfigError> {
     Settings::from_layers(env, &Flags::default(), &FileLayer::parse(Some(Path::new("oar.toml")), file)?)
+}
+
+fn rewritten(settings: &Settings, url: &str) -> String {
+    rewrite(&settings.services.rewrites, url)
 }
 
 fn told(result: Result<Settings, ConfigError>) -> String {
@@ -38,7 +42,7 @@ fn an_empty_environment_gives_the_defaults() {
     assert_eq!((settings.prow.burst, settings.prow.calls_per_window), (5, 9));
     assert!(!settings.dry_run && !settings.auto_accept && !settings.cve_check_blocking);
     assert_eq!((settings.home.clone(), settings.log_dir.clone()), (".oar".into(), ".oar/logs".into()));
-    assert_eq!(settings.services.allowed, AllowedHosts::Any);
+    assert_eq!(settings.services.allowed, HostRule::Any);
     assert_eq!(settings.warnings, [""; 0]);
     assert!(matches!(settings.sealed(), Err(ConfigError::NoSealedSettings)));
 }
@@ -116,12 +120,12 @@ fn the_simulator_url_turns_every_service_to_this_machine() {
     assert_eq!(services.release_controller_url("arm64").unwrap(), format!("{SIM}/release_controller"));
     assert_eq!(services.registry_url("registry.example.com"), format!("{SIM}/registry"));
     assert!(settings.http.services.values().all(|one| one.proxy.is_none()));
-    assert!(services.allows(&Url::parse("http://127.0.0.1:1/x").unwrap()));
-    assert!(services.allows(&Url::parse("http://[::1]/x").unwrap()));
+    assert!(services.allowed.allows(&Url::parse("http://127.0.0.1:1/x").unwrap()));
+    assert!(services.allowed.allows(&Url::parse("http://[::1]/x").unwrap()));
     for away in
         ["https://example.com", "http://localhost.example.com", "http://10.0.0.1", "http://127.0.0.1.example.com"]
     {
-        assert!(!services.allows(&Url::parse(away).unwrap()), "{away}");
+        assert!(!services.allowed.allows(&Url::parse(away).unwrap()), "{away}");
     }
 }
 
@@ -132,22 +136,21 @@ fn real_addresses_inside_data_lead_to_the_simulator() {
     for service in Service::ALL {
         let Ok(real) = defaults.services.url(*service) else { continue };
         let real = real.replace("{arch}", "ppc64le").replace("%s", "openshift-4.20");
-        let rewritten = settings.services.rewrite(&format!("{real}/a/b?c#d"));
+        let rewritten = rewritten(&settings, &format!("{real}/a/b?c#d"));
         assert!(
             rewritten.starts_with(&format!("{SIM}/{service}/")) && rewritten.ends_with("/a/b?c#d"),
             "{real} {rewritten}"
         );
     }
-    let rewrite = |url: &str| settings.services.rewrite(url);
     let (none, built_in) = (FileLayer::default(), FileLayer::parse(None, DEFAULTS).unwrap());
     let (env, flags) = (Env::default(), Flags::default());
     let (aliases, _) = Sources::new(&flags, &env, &none, &built_in).built_in("services.registry.aliases").unwrap();
     for alias in aliases.split(',') {
-        assert_eq!(rewrite(&format!("{alias}/v2/")), format!("{SIM}/registry/v2/"));
+        assert_eq!(rewritten(&settings, &format!("{alias}/v2/")), format!("{SIM}/registry/v2/"));
     }
     let longer = format!("{}.example.com/x", defaults.services.url(Service::GithubWeb).unwrap());
-    assert_eq!(rewrite(&longer), longer);
-    assert_eq!(rewrite("https://example.com/x"), "https://example.com/x");
+    assert_eq!(rewritten(&settings, &longer), longer);
+    assert_eq!(rewritten(&settings, "https://example.com/x"), "https://example.com/x");
 }
 
 #[test]
@@ -156,10 +159,9 @@ fn the_longest_rewrite_wins_and_the_variable_beats_the_file() {
     let env = Env::default()
         .with("OAR_URL_REWRITES", "https://a.example.com/b/c=http://three/, https://z.example.com=http://z");
     let settings = load(&env, file).unwrap();
-    let rewrite = |url: &str| settings.services.rewrite(url);
-    assert_eq!(rewrite("https://a.example.com/b"), "http://one/b");
-    assert_eq!(rewrite("https://a.example.com/b/c/d"), "http://three/d");
-    assert_eq!(rewrite("https://z.example.com"), "http://z");
+    assert_eq!(rewritten(&settings, "https://a.example.com/b"), "http://one/b");
+    assert_eq!(rewritten(&settings, "https://a.example.com/b/c/d"), "http://three/d");
+    assert_eq!(rewritten(&settings, "https://z.example.com"), "http://z");
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn with_a_simulator_nothing_may_point_away() {
     assert_eq!(own.services.url(Service::Gitlab).unwrap(), "http://localhost:99");
     let file = load(&sim, "[services.gitlab]\nurl = 'https://gitlab.example.com'\n").unwrap();
     assert_eq!(file.services.url(Service::Gitlab).unwrap(), format!("{SIM}/gitlab"));
-    assert_eq!(file.services.rewrite("https://gitlab.example.com/x"), format!("{SIM}/gitlab/x"));
+    assert_eq!(rewritten(&file, "https://gitlab.example.com/x"), format!("{SIM}/gitlab/x"));
     assert_eq!(file.warnings.len(), 1);
     assert!(
         told(load(&Env::default().with("OAR_SIM_URL", "https://sim.example.com"), "")).contains("not on this machine")
@@ -184,7 +186,7 @@ fn with_a_simulator_nothing_may_point_away() {
 #[test]
 fn the_allow_list_names_hosts() {
     let settings = load(&Env::default().with("OAR_NETWORK_ALLOW", "a.example.com, B.example.com"), "").unwrap();
-    let allows = |url: &str| settings.services.allows(&Url::parse(url).unwrap());
+    let allows = |url: &str| settings.services.allowed.allows(&Url::parse(url).unwrap());
     assert!(allows("https://a.example.com/x") && allows("https://b.example.com:8443/x"));
     assert!(!allows("https://c.example.com/x") && !allows("https://x.a.example.com/x"));
 }
@@ -224,7 +226,7 @@ fn sealed_addresses_beat_the_defaults_and_lose_to_file_and_variable() {
     let simulated =
         load(&Env::default().with("OAR_CONFIG_FILE", path.to_str().unwrap()).with("OAR_SIM_URL", SIM), "").unwrap();
     assert_eq!(
-        simulated.services.rewrite("https://gitlab.example.com/x/-/merge_requests/1"),
+        rewritten(&simulated, "https://gitlab.example.com/x/-/merge_requests/1"),
         format!("{SIM}/gitlab/x/-/merge_requests/1")
     );
 }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::send::{Mention, Post, Thread, bold};
 use super::words::{foreign, link};
 use crate::core::clients::service::Service;
+use crate::core::error::chain;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::domain::task::{FailReason, JobRef, JobSystem, Outcome, Task, TaskStatus};
 use crate::operators::error::TaskError;
@@ -128,7 +129,7 @@ fn approval(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Option<Post> 
             format!("approval-failed/{}", attempt(run)),
             format!(
                 "is not approved, its approval broke off: {}\n• {}\n• then: {retry}",
-                foreign(&record::chain(error)),
+                foreign(&chain(error)),
                 foreign(&error.next_step())
             ),
         ),

@@ -121,7 +121,7 @@ impl Entry {
         self.stale.load(Ordering::Relaxed)
     }
 
-    /// Is it time for a check? Only one caller hears yes, and has to call [`ConfigStore::check`].
+    /// Is it time for a check? Only one caller hears yes, and has to call [`BuildDataCache::check`].
     pub fn claims_check(&self, now: Timestamp) -> bool {
         let age = now.as_second() - self.checked_second.load(Ordering::Relaxed);
         age >= self.checked_every().as_secs() && !self.being_checked.swap(true, Ordering::Relaxed)
@@ -196,7 +196,7 @@ impl Counts {
 
 /// The cache; one per process.
 #[derive(Debug)]
-pub struct ConfigStore {
+pub struct BuildDataCache {
     releases: Cache<ZStream, Arc<Entry>>,
     questions: Cache<(Minor, u64), Arc<Branch>>,
     minors: Mutex<HashMap<Minor, Known>>,
@@ -222,7 +222,7 @@ impl Drop for Loading<'_> {
     }
 }
 
-impl ConfigStore {
+impl BuildDataCache {
     /// An empty cache of the usual size.
     pub fn new(clock: Clock) -> Self {
         Self::of_size(MOST_RELEASES, clock)

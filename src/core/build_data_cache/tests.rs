@@ -45,9 +45,9 @@ fn release(patch: u32) -> ZStream {
     format!("4.99.{patch}").parse().unwrap()
 }
 
-fn store(most: u64) -> (ConfigStore, VirtualClock) {
+fn store(most: u64) -> (BuildDataCache, VirtualClock) {
     let clock = VirtualClock::starting_at("2026-06-01T12:00:00Z".parse().unwrap());
-    (ConfigStore::of_size(most, Clock::Virtual(clock.clone())), clock)
+    (BuildDataCache::of_size(most, Clock::Virtual(clock.clone())), clock)
 }
 
 fn number(statistics: &Value, name: &str) -> u64 {

@@ -1,0 +1,236 @@
+//! The program from its first word to its exit code: surroundings, signals, usage errors, the result that cannot be
+//! written.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::FromArgMatches as _;
+use tokio_util::sync::CancellationToken;
+use tracing::instrument::WithSubscriber as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::args::{Cli, Color, NAMES};
+use super::exit::Exit;
+use super::logging::{LogClock, LogSink, Verbosity};
+use super::outside::{Outside, Stream};
+use super::progress::Screen;
+use super::render::Told;
+use super::terminal::Style;
+use super::{args, complete, logging, oar, progress};
+use crate::core::config::env::Env;
+use crate::core::error::ErrorClass;
+use crate::core::run_logs::RunLogs;
+
+/// Time for blocking work that nobody waits for any more, such as closing a file.
+const LEFT_OVER: Duration = Duration::from_secs(1);
+
+/// The program: reads its surroundings, runs, and says how it ended.
+pub fn main() -> ExitCode {
+    let outside = Outside {
+        args: std::env::args().collect(),
+        env: Env::from_process(),
+        out: Stream::new(std::io::stdout()),
+        err: Stream::new(std::io::stderr()).watched(std::io::stderr().is_terminal()),
+        out_is_terminal: std::io::stdout().is_terminal(),
+        program: std::env::current_exe().ok().map(|path| path.display().to_string()),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(until_signal(outside));
+            // Ctrl-C does not wait for a Kerberos server that is away.
+            runtime.shutdown_timeout(LEFT_OVER);
+            exit
+        }
+        Err(cause) => {
+            outside.err.line(format!(
+                "error: the program cannot start\n  why:  {cause}\n  next: free some memory or processes"
+            ));
+            Exit::Internal
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Runs, and turns the first Ctrl-C or SIGTERM into a cancellation; the second one ends at once.
+async fn until_signal(outside: Outside) -> Exit {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let cancel = CancellationToken::new();
+    let work = run(outside.clone(), cancel.clone());
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return work.await;
+    };
+    tokio::pin!(work);
+    let told = tokio::select! {
+        exit = &mut work => return exit,
+        _ = interrupt.recv() => Exit::Interrupted,
+        _ = terminate.recv() => Exit::Terminated,
+    };
+    cancel.cancel();
+    outside.err.line("stopping at the next safe point; press Ctrl-C again to stop at once");
+    tokio::select! {
+        _ = &mut work => told,
+        _ = interrupt.recv() => told,
+        _ = terminate.recv() => told,
+    }
+}
+
+/// Runs one command line. A result that could not be written is told, whatever else there was to tell.
+pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
+    let (out, err) = (outside.out.clone(), outside.err.clone());
+    let exit = answer(outside, cancel).await;
+    let Some(error) = out.trouble() else { return exit };
+    let mut told = Told::new(
+        "the result cannot be written",
+        error,
+        "make room where standard output goes, then run it again; it looks before it acts".to_owned(),
+        ErrorClass::Internal,
+    );
+    told.done.push(format!("the command itself ended with exit code {}", exit.code()));
+    err.line(told.text());
+    if exit == Exit::Done { told.exit } else { exit }
+}
+
+async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
+    let words = with_own_name(&outside.args);
+    if let Some(said) = complete::asked(&words, &outside.env) {
+        outside.out.raw(&said);
+        return Exit::Done;
+    }
+    // Help and usage errors are told before there is a parsed `--color`.
+    let (early_color, early_json) = (flag_of_color(&words), words.iter().any(|word| word == "--json"));
+    let outside = dressed(outside, early_color, early_json);
+    let color = if outside.out.style().color { clap::ColorChoice::Always } else { clap::ColorChoice::Never };
+    // In two columns a screen reader meets half of a name and half of its meaning.
+    let command = args::command().next_line_help(outside.out.style().accessible);
+    let own = own_name(&outside.args);
+    let matches = match command.color(color).try_get_matches_from(&words) {
+        Ok(matches) => matches,
+        Err(message) => return show_clap(&outside, early_json, &words, own, &message),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(message) => return show_clap(&outside, early_json, &words, own, &message),
+    };
+    let verbosity = match cli.verbose {
+        0 => Verbosity::Quiet,
+        1 => Verbosity::Steps,
+        _ => Verbosity::Calls,
+    };
+    let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
+    let (clock, log) = (LogClock::default(), LogSink::default());
+    let runs = RunLogs::stamped_by(clock.clone());
+    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone()).with(runs);
+    // Boxed, because the future of all commands is large and every move of it costs stack.
+    let work = Box::pin(oar::run(cli, outside, cancel, clock, log));
+    progress::beside(screen, work.with_subscriber(subscriber)).await
+}
+
+/// Streams that show what they may show; JSON is for programs and never dressed.
+fn dressed(outside: Outside, color: Color, json: bool) -> Outside {
+    let style = |is_terminal| Style::decide(&outside.env, color, is_terminal);
+    let out = if json { Style::default() } else { style(outside.out_is_terminal) };
+    let err = style(outside.err.is_terminal());
+    Outside { out: outside.out.clone().dressed(out), err: outside.err.clone().dressed(err), ..outside }
+}
+
+/// Both streams on one screen, so that a sign of life and printed lines do not mix.
+fn on_screen(outside: Outside) -> (Outside, Option<Screen>) {
+    let style = outside.err.style();
+    if !style.live && !style.accessible {
+        return (outside, None);
+    }
+    let width = outside.env.get("COLUMNS").and_then(|text| text.parse().ok()).unwrap_or(80);
+    let (err, screen) = outside.err.clone().with_screen(style, width);
+    let out = outside.out.clone().on(&screen);
+    (Outside { out, err, ..outside }, Some(screen))
+}
+
+/// `--color WHEN` as far as it can be told from words that may make no sense.
+fn flag_of_color(words: &[String]) -> Color {
+    use clap::ValueEnum as _;
+    let after = words.iter().position(|word| word == "--color").and_then(|at| words.get(at + 1));
+    let joined = words.iter().find_map(|word| word.strip_prefix("--color="));
+    let word = joined.or(after.map(String::as_str)).unwrap_or_default();
+    Color::from_str(word, false).unwrap_or(Color::Auto)
+}
+
+/// `oarctl x` is `oar ctl x`: the executable's name is read before clap sees the words.
+fn with_own_name(args: &[String]) -> Vec<String> {
+    let mut words = vec!["oar".to_owned()];
+    if let Some((_, command)) = own_name(args) {
+        words.push(command.to_owned());
+    }
+    words.extend(args.iter().skip(1).cloned());
+    words
+}
+
+/// The other name under which the program was called, and its command.
+fn own_name(args: &[String]) -> Option<(&'static str, &'static str)> {
+    let name = args.first()?.rsplit('/').next()?;
+    NAMES.into_iter().find(|(known, _)| *known == name)
+}
+
+/// Help of `oarctl` speaks of `oarctl`, not of the command that it stands for.
+fn as_called(text: String, own: Option<(&str, &str)>) -> String {
+    match own {
+        Some((name, command)) => text.replace(&format!("oar {command} "), &format!("{name} ")),
+        None => text,
+    }
+}
+
+fn show_clap(
+    outside: &Outside,
+    json: bool,
+    words: &[String],
+    own: Option<(&str, &str)>,
+    message: &clap::Error,
+) -> Exit {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let text = message.render();
+    let dressed = |color: bool| as_called(if color { text.ansi().to_string() } else { text.to_string() }, own);
+    if matches!(message.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let text = dressed(outside.out.style().color);
+        outside.out.raw(&format!("{}\n", text.trim_end()));
+        return Exit::Done;
+    }
+    let nothing_asked = message.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if nothing_asked && !json {
+        let text = dressed(outside.err.style().color);
+        outside.err.raw(&format!("{}\n", text.trim_end()));
+        return Exit::Usage;
+    }
+    let several = message.kind() == ErrorKind::UnknownArgument
+        && matches!(message.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'));
+    let text = if nothing_asked { "a command is missing".to_owned() } else { dressed(false) };
+    let mut told = usage(&text, &as_called(format!("{} --help", args::named_by(words)), own));
+    if several {
+        told.next = format!("put a value of several words in quotes, such as 'In Progress'\n{}", told.next);
+    }
+    if json {
+        outside.out.raw(&format!("{:#}\n", told.json()));
+    }
+    outside.err.line(told.text());
+    told.exit
+}
+
+/// A command line that makes no sense, in the form of every other error.
+fn usage(text: &str, help: &str) -> Told {
+    let text = text.trim_end().trim_start_matches("error: ");
+    let (why, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let hint = rest.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
+    let usage = rest.lines().map(str::trim).find(|line| line.starts_with("Usage: "));
+    let help = format!("{help} shows what is possible");
+    let next: Vec<&str> = hint.into_iter().chain(usage).chain([help.as_str()]).collect();
+    Told {
+        what: "the command line makes no sense".to_owned(),
+        why: why.lines().map(|line| line.trim().to_owned()).collect(),
+        done: Vec::new(),
+        next: next.join("\n"),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    }
+}

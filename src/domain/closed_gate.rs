@@ -1,0 +1,229 @@
+//! What keeps a task from starting or going on, who opens it, and what to do about it.
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+use super::ids::AdvisoryId;
+use super::release::ZStream;
+use super::shipment::StageRelease;
+use super::task::{Task, TaskStatus, Which};
+
+/// Why a task may not start or go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClosedGate {
+    /// The payload is not Accepted in the stable stream; the text is its phase or `not found`.
+    Promotion {
+        /// Phase as the release controller spells it.
+        phase: String,
+    },
+    /// The stage release of the shipment has not succeeded.
+    StageRelease {
+        /// Where it stands.
+        state: StageRelease,
+        /// The merge request to look at.
+        mr: String,
+    },
+    /// A task that has to pass first.
+    Prerequisite {
+        /// That task.
+        task: Task,
+        /// Where it stands.
+        status: TaskStatus,
+    },
+    /// Someone else's job occupies the queue.
+    Queue {
+        /// What the queue says.
+        why: String,
+    },
+    /// Advisories that cannot be worked on in their state.
+    AdvisoryState {
+        /// Each advisory with its state.
+        advisories: Vec<(AdvisoryId, String)>,
+    },
+    /// ART dropped an advisory that still has builds.
+    AdvisoryDropped {
+        /// Those advisories.
+        advisories: Vec<AdvisoryId>,
+    },
+    /// Final approval starts one day before the release date.
+    TooEarly {
+        /// The first day on which it may start (UTC).
+        from: Date,
+    },
+    /// Build data gives no usable release date.
+    NoReleaseDate,
+    /// Build data is incomplete; each text names one entry.
+    NotReady {
+        /// What is missing.
+        missing: Vec<String>,
+    },
+    /// A build was rejected and nobody decided yet.
+    Decision {
+        /// Which build.
+        which: Which,
+        /// What speaks against it.
+        summary: String,
+    },
+    /// An unresolved blocker.
+    Blocker {
+        /// Text of the issue.
+        issue: String,
+    },
+    /// A program or credential that this machine lacks.
+    Missing {
+        /// What is missing and how to get it.
+        what: String,
+    },
+    /// The shipment merge request was closed without being merged.
+    MergeRequestClosed {
+        /// The merge request.
+        mr: String,
+    },
+    /// An outside effect may or may not have happened; a person has to look before it is repeated.
+    UnknownOutcome {
+        /// What was tried.
+        what: String,
+    },
+    /// The test record of a build does not exist yet, or its tests still run.
+    TestRecord {
+        /// Which build.
+        which: Which,
+        /// How far it is.
+        state: String,
+    },
+    /// Nobody can tell which kernel an advisory ships, or what its tags are.
+    KernelUnknown {
+        /// The advisory.
+        advisory: AdvisoryId,
+        /// Why nobody can tell.
+        why: String,
+    },
+    /// A record or registry that contradicts itself.
+    BadRecord {
+        /// Which file and why.
+        why: String,
+    },
+}
+
+/// Who opens a closed gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedBy {
+    /// Nobody: it comes by itself, look again later.
+    Time,
+    /// A person has to do or decide something.
+    Person,
+}
+
+impl ClosedGate {
+    /// Does this wait end by itself, or is a person needed?
+    pub fn opened_by(&self) -> OpenedBy {
+        match self {
+            Self::StageRelease { state: StageRelease::Failed(_), .. } => OpenedBy::Person,
+            Self::Prerequisite { status, .. } => match status {
+                TaskStatus::Fail => OpenedBy::Person,
+                TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Pass => OpenedBy::Time,
+            },
+            Self::Promotion { phase } => match phase.as_str() {
+                "Rejected" | "Failed" => OpenedBy::Person,
+                _ => OpenedBy::Time,
+            },
+            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } | Self::TestRecord { .. } => {
+                OpenedBy::Time
+            }
+            Self::AdvisoryState { .. }
+            | Self::AdvisoryDropped { .. }
+            | Self::NoReleaseDate
+            | Self::NotReady { .. }
+            | Self::Decision { .. }
+            | Self::Blocker { .. }
+            | Self::Missing { .. }
+            | Self::MergeRequestClosed { .. }
+            | Self::UnknownOutcome { .. }
+            | Self::KernelUnknown { .. }
+            | Self::BadRecord { .. } => OpenedBy::Person,
+        }
+    }
+
+    /// The same for a run of one task alone: nobody but a person or a drive starts the task that it needs.
+    pub fn opened_without_a_drive(&self) -> OpenedBy {
+        if let Self::Prerequisite { status: TaskStatus::NotStarted, .. } = self {
+            return OpenedBy::Person;
+        }
+        self.opened_by()
+    }
+
+    /// What a person does about it for `release`, as the beginning of a sentence.
+    pub fn step(&self, release: &ZStream) -> String {
+        match self {
+            Self::Promotion { phase } if matches!(phase.as_str(), "Rejected" | "Failed") => {
+                "ask ART why the payload was not accepted".to_owned()
+            }
+            Self::Promotion { .. } => "wait for ART to promote the payload (look again in 30 min)".to_owned(),
+            Self::StageRelease { state: StageRelease::Failed(_), mr } => {
+                format!("look at stage stage-release-triggers in the pipeline of {mr} and work with ART")
+            }
+            Self::StageRelease { mr, .. } => format!("wait for the stage release of {mr} (look again in 15 min)"),
+            Self::Prerequisite { task, .. } => format!("finish it first: oar -r {release} {task}"),
+            Self::Queue { .. } => "wait for the queue (look again in 10 min)".to_owned(),
+            Self::AdvisoryState { .. } => "ask ART to move the advisories to QE".to_owned(),
+            Self::AdvisoryDropped { .. } => "ask ART why an advisory with builds was dropped".to_owned(),
+            Self::TooEarly { from } => format!("wait until {from}"),
+            Self::NoReleaseDate => "ask ART to put the release date into build data".to_owned(),
+            Self::NotReady { .. } => "ask ART to complete the build data".to_owned(),
+            Self::Decision { which, .. } => {
+                let task = which.task();
+                format!("look at the failed jobs and decide: oar -r {release} {task} --decide accept --reason TEXT")
+            }
+            Self::Blocker { .. } => {
+                format!("resolve the blocker: oar -r {release} issue resolve ID --resolution TEXT")
+            }
+            Self::Missing { .. } => "provide it".to_owned(),
+            Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
+            Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
+            Self::TestRecord { .. } => "wait for the test jobs (look again in 10 min)".to_owned(),
+            Self::KernelUnknown { .. } => {
+                format!(
+                    "look by hand whether the kernel carries the stop-ship tag; if not, resolve the blocker with what \
+                     you saw: oar -r {release} issue resolve ID --resolution TEXT"
+                )
+            }
+            Self::BadRecord { .. } => "ask the owner of the record to correct it".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ClosedGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Promotion { phase } => write!(f, "the payload is not promoted (phase {phase})"),
+            Self::StageRelease { state: StageRelease::Success, mr } => write!(f, "the stage release of {mr}"),
+            Self::StageRelease { state, mr } => write!(f, "the stage release of {mr} has not succeeded ({state})"),
+            Self::Prerequisite { task, status } => write!(f, "{task} has to pass first (it is {status})"),
+            Self::Queue { why } => write!(f, "the job queue is busy: {why}"),
+            Self::AdvisoryState { advisories } => {
+                let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
+                write!(f, "advisories in a state that cannot be worked on: {}", each.join(", "))
+            }
+            Self::AdvisoryDropped { advisories } => {
+                let each: Vec<_> = advisories.iter().map(ToString::to_string).collect();
+                write!(f, "advisories dropped although they hold builds: {}", each.join(", "))
+            }
+            Self::TooEarly { from } => write!(f, "final approval starts on {from}"),
+            Self::NoReleaseDate => f.write_str("build data names no usable release date"),
+            Self::NotReady { missing } => write!(f, "build data is not ready: {}", missing.join("; ")),
+            Self::Decision { which, summary } => {
+                write!(f, "the {which} build was rejected ({summary}); a decision is needed")
+            }
+            Self::Blocker { issue } => write!(f, "open blocker: {issue}"),
+            Self::Missing { what } => f.write_str(what),
+            Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
+            Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
+            Self::TestRecord { which, state } => write!(f, "the {which} build is not tested yet: {state}"),
+            Self::KernelUnknown { advisory, why } => {
+                write!(f, "nobody can tell whether the kernel of advisory {advisory} may ship: {why}")
+            }
+            Self::BadRecord { why } => f.write_str(why),
+        }
+    }
+}

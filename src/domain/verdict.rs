@@ -1,0 +1,156 @@
+//! Verdicts against a release, and their kinds as they are stored.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::ids::{AdvisoryId, JiraKey};
+use super::task::{JobRef, Which};
+
+/// A verdict against the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailReason {
+    /// A job of ours ended badly.
+    Job {
+        /// The job.
+        job: JobRef,
+        /// Its result as the system spells it.
+        result: String,
+    },
+    /// Images with a bad health grade.
+    UnhealthyImages {
+        /// How many of how many.
+        unhealthy: usize,
+        /// How many were looked at.
+        scanned: usize,
+    },
+    /// Payload images that are neither in the shipment nor released earlier.
+    InconsistentImages {
+        /// Their names in the payload.
+        missing: Vec<String>,
+        /// How many were compared.
+        checked: usize,
+    },
+    /// Nobody signed the payload by its release date.
+    UnsignedOnReleaseDate,
+    /// The tests reject the build.
+    BuildRejected {
+        /// Which build.
+        which: Which,
+        /// Why, with numbers.
+        summary: String,
+    },
+    /// Push jobs that failed more often than we retry.
+    Push {
+        /// Each advisory with target and state.
+        states: Vec<String>,
+    },
+    /// CVE trackers that are attached nowhere, while the check is configured to block.
+    MissedCveTrackers {
+        /// The trackers.
+        keys: Vec<JiraKey>,
+    },
+    /// The kernel of an advisory carries the stop-ship tag.
+    KernelStopShip {
+        /// The kernel build.
+        kernel: String,
+    },
+    /// Security alerts that block shipping.
+    BlockingAlerts {
+        /// The advisory.
+        advisory: AdvisoryId,
+        /// Names of the alerts.
+        alerts: Vec<String>,
+    },
+    /// Advisories that did not reach the wanted state.
+    AdvisoriesNotMoved {
+        /// Each advisory with its state.
+        advisories: Vec<(AdvisoryId, String)>,
+    },
+    /// The advisory page did not become public in time.
+    PageDeadline {
+        /// When we stopped waiting.
+        deadline: Timestamp,
+    },
+}
+
+impl FailReason {
+    /// The kind of verdict, as kept with the attempt: whoever reads it later must not read the text.
+    pub const fn class(&self) -> VerdictClass {
+        match self {
+            Self::Job { .. } => VerdictClass::Job,
+            Self::PageDeadline { .. } => VerdictClass::Deadline,
+            Self::UnhealthyImages { .. }
+            | Self::InconsistentImages { .. }
+            | Self::UnsignedOnReleaseDate
+            | Self::BuildRejected { .. }
+            | Self::Push { .. }
+            | Self::MissedCveTrackers { .. }
+            | Self::KernelStopShip { .. }
+            | Self::BlockingAlerts { .. }
+            | Self::AdvisoriesNotMoved { .. } => VerdictClass::Verdict,
+        }
+    }
+}
+
+/// The kind of a stored verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerdictClass {
+    /// Something was looked at and is bad.
+    Verdict,
+    /// A job of ours ended badly.
+    Job,
+    /// Something did not come in time; it may come later.
+    Deadline,
+}
+
+impl VerdictClass {
+    /// The spelling in the state file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verdict => "verdict",
+            Self::Job => "verdict-job",
+            Self::Deadline => "verdict-deadline",
+        }
+    }
+}
+
+impl FromStr for VerdictClass {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Verdict, Self::Job, Self::Deadline].into_iter().find(|class| class.as_str() == text).ok_or(())
+    }
+}
+
+impl fmt::Display for FailReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job { job, result } => write!(f, "{job} ended with {result}"),
+            Self::UnhealthyImages { unhealthy, scanned } => write!(f, "{unhealthy} of {scanned} images are unhealthy"),
+            Self::InconsistentImages { missing, checked } => write!(
+                f,
+                "{} of {checked} payload images are neither in the shipment nor released earlier: {}",
+                missing.len(),
+                missing.join(", ")
+            ),
+            Self::UnsignedOnReleaseDate => f.write_str("the payload is still unsigned on the release date"),
+            Self::BuildRejected { which, summary } => write!(f, "the {which} build is rejected: {summary}"),
+            Self::Push { states } => write!(f, "push jobs failed: {}", states.join(", ")),
+            Self::MissedCveTrackers { keys } => {
+                let each: Vec<_> = keys.iter().map(JiraKey::as_str).collect();
+                write!(f, "{} CVE trackers are attached nowhere: {}", keys.len(), each.join(", "))
+            }
+            Self::KernelStopShip { kernel } => write!(f, "{kernel} carries the stop-ship tag"),
+            Self::BlockingAlerts { advisory, alerts } => {
+                write!(f, "advisory {advisory} has blocking security alerts: {}", alerts.join(", "))
+            }
+            Self::AdvisoriesNotMoved { advisories } => {
+                let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
+                write!(f, "advisories were not moved: {}", each.join(", "))
+            }
+            Self::PageDeadline { deadline } => write!(f, "the advisory page was not public by {deadline}"),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Look, plan, act, again: until only waits remain, or through them.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::lease::{self, Lease};
+use super::memory::Memory;
+use super::{act, gather};
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::domain::release::ZStream;
+use crate::domain::state::view::State;
+use crate::domain::task::{Task, TaskStatus, Which};
+use crate::operators::error::{TaskError, TaskFailure};
+use crate::operators::request::Verdict;
+use crate::operators::run::TaskReport;
+use crate::planner::plan::{Plan, Verdict as Standing, plan};
+
+/// Rounds without a wait in between; more than that means that plan and world do not fit together.
+const MOST_ROUNDS: u32 = 100;
+
+/// The shortest wait of a watching drive: nothing we wait for changes faster.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a watching drive leaves a store alone that did not answer.
+const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a person wants of this drive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Owner for take-ownership.
+    pub email: Option<String>,
+    /// Decision about a rejected build.
+    pub decide: Option<(Which, Verdict)>,
+    /// A failed task to be tried again.
+    pub retry: Option<Task>,
+    /// Approve before the day before the release date.
+    pub ignore_release_date: bool,
+    /// How long to go on.
+    pub persistence: Persistence,
+    /// A watching drive ends then, whatever it waits for; nothing lets it wait for ever.
+    pub until: Option<Timestamp>,
+}
+
+/// How long a drive goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// One look and one round of actions.
+    Once,
+    /// Until only waits remain.
+    #[default]
+    UntilWaiting,
+    /// Through the waits, until the release is done or a person is needed.
+    Watch,
+}
+
+/// What happens during a drive, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A task run ended with a report.
+    Ran(&'a TaskReport),
+    /// A task run could not be carried out.
+    CouldNot(&'a TaskFailure),
+    /// The state was changed by the drive itself.
+    Marked(String),
+    /// Nothing can be done until then.
+    Waits {
+        /// When the next look makes sense.
+        until: Timestamp,
+        /// What is waited for.
+        plan: &'a Plan,
+    },
+}
+
+/// Drives `release`; the last plan tells where it stands.
+///
+/// # Errors
+///
+/// The state cannot be read or written, somebody else drives, or the run was cancelled.
+pub async fn drive(
+    ctx: &Context,
+    release: &ZStream,
+    wishes: &Wishes,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Plan, TaskError> {
+    let mut memory = Memory::default();
+    let mut held = None;
+    let ended = rounds(ctx, release, wishes, &mut memory, &mut held, tell).await;
+    if let Some(lease) = held {
+        lease.give_back(ctx, release).await;
+    }
+    ended
+}
+
+/// What is next, without doing anything.
+///
+/// # Errors
+///
+/// Build data cannot be read.
+pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, TaskError> {
+    ctx.clock.refresh(&ctx.cancel).await;
+    if ctx.cancel.is_cancelled() {
+        return Err(TaskError::Cancelled);
+    }
+    let mut input = gather::input(ctx, release, wishes, &Memory::default()).await?;
+    input.rest_until_due();
+    Ok(plan(&input))
+}
+
+/// What is next as far as the stored state tells: no service is asked.
+pub fn stored(ctx: &Context, release: &ZStream, state: &State) -> Plan {
+    plan(&gather::stored(ctx, release, state))
+}
+
+/// Is this the kind of trouble that ends by itself?
+pub(super) fn passes_by(error: &TaskError) -> bool {
+    matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Corrupt)
+}
+
+async fn rounds(
+    ctx: &Context,
+    release: &ZStream,
+    wishes: &Wishes,
+    memory: &mut Memory,
+    held: &mut Option<Lease>,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Plan, TaskError> {
+    memory.retry = wishes.retry;
+    let mut asked_again = wishes.retry;
+    let mut rounds_without_wait = 0;
+    let over = || wishes.until.is_some_and(|end| ctx.clock.now() >= end);
+    loop {
+        ctx.clock.refresh(&ctx.cancel).await;
+        if ctx.cancel.is_cancelled() {
+            return Err(TaskError::Cancelled);
+        }
+        let mut input = match gather::input(ctx, release, wishes, memory).await {
+            Err(error) if wishes.persistence == Persistence::Watch && passes_by(&error) && !over() => {
+                ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
+                continue;
+            }
+            input => input?,
+        };
+        if let Some(task) = asked_again.take().filter(|task| input.status(*task) == TaskStatus::Pass) {
+            return Err(nothing_to_retry(release, task));
+        }
+        if ctx.options.dry_run {
+            input.rest_until_due();
+        }
+        let now_plan = plan(&input);
+        if now_plan.actions.is_empty() {
+            // A plan that needs a person may still wait for something that comes by itself.
+            let Some(recheck_at) = now_plan.recheck_at().filter(|_| wishes.persistence == Persistence::Watch) else {
+                return Ok(now_plan);
+            };
+            if matches!(now_plan.verdict, Standing::Done) {
+                return Ok(now_plan);
+            }
+            if over() {
+                return Ok(now_plan);
+            }
+            let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
+            tell(Event::Waits { until, plan: &now_plan });
+            ctx.clock.pause(until.duration_since(ctx.clock.now()), &ctx.cancel).await;
+            rounds_without_wait = 0;
+            continue;
+        }
+        if ctx.options.dry_run {
+            return Ok(now_plan);
+        }
+        let acted = async {
+            if held.is_none() {
+                *held = lease::take(ctx, release).await?;
+            }
+            act::carry_out(ctx, release, wishes, &now_plan, memory, tell).await
+        };
+        let acted = acted.await;
+        if let Err(error) = acted {
+            if wishes.persistence != Persistence::Watch || !passes_by(&error) || over() {
+                return Err(error);
+            }
+            // The store of the state is away for a moment; who watches looks again.
+            ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
+        }
+        rounds_without_wait += 1;
+        if wishes.persistence == Persistence::Once {
+            return Ok(plan(&gather::input(ctx, release, wishes, memory).await?));
+        }
+        if rounds_without_wait >= MOST_ROUNDS {
+            return Err(TaskError::Internal {
+                assumed: format!("{MOST_ROUNDS} rounds of actions bring {release} to a wait or an end"),
+            });
+        }
+    }
+}
+
+/// `--retry` names what failed. A Pass is kept, and whoever asks for it is told so.
+fn nothing_to_retry(release: &ZStream, task: Task) -> TaskError {
+    let next = match task.has_effects() {
+        false => format!("to look once more: oar -r {release} {task}"),
+        true => format!(
+            "if the Pass is wrong: oar -r {release} update-task-status {task} Fail --override --reason TEXT, then \
+             --retry"
+        ),
+    };
+    TaskError::Refused { why: format!("{task} has passed; --retry tries again only what did not"), next }
+}

@@ -1,0 +1,176 @@
+//! From a call that makes sense to its reply: may the caller, may anybody now, what does it do, who is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use rmcp::model::{CallToolRequestParams, InputRequiredResult};
+use rmcp::service::{RequestContext, RoleServer};
+use serde_json::{Map, json};
+use tokio_util::sync::CancellationToken;
+
+use super::Connection;
+use crate::core::access::principal::Principal;
+use crate::mcp::arguments::Arguments;
+use crate::mcp::call::Call;
+use crate::mcp::confirm::{self, Permit, Settled};
+use crate::mcp::line::Line;
+use crate::mcp::reply::{Code, Reply};
+use crate::mcp::runs::waiting::wait_for;
+use crate::mcp::runs::{Order, Run};
+use crate::mcp::tool::{Change, Tool, Work};
+use crate::mcp::workshop::Lost;
+
+/// A look ends after so long; services have their own, shorter limits.
+const LONGEST_LOOK: Duration = Duration::from_secs(120);
+
+impl Connection {
+    pub(super) async fn answer(
+        &self,
+        tool: &'static Tool,
+        request: &CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+        line: &Arc<Line>,
+    ) -> Result<Reply, InputRequiredResult> {
+        let who = self.caller(context);
+        if !who.may(tool.scope) {
+            let hint = format!("ask for a token with scope {}", tool.scope);
+            return Ok(Reply::error(Code::Denied, format!("{} may not call {}", who.name, tool.name), hint));
+        }
+        let nothing = Map::new();
+        let given = request.arguments.as_ref().unwrap_or(&nothing);
+        let arguments = match Arguments::read(tool.params, given, &self.shared.hosts) {
+            Ok(arguments) => arguments,
+            Err(error) => return Ok(Reply::bad_argument(&error)),
+        };
+        if let Some(refused) = self.held_back(tool, &who) {
+            return Ok(refused);
+        }
+        if let Work::Known(known, _) = tool.work
+            && let Some(reply) = known(&self.shared, &arguments)
+        {
+            return Ok(reply);
+        }
+        let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
+        line.about(&call);
+        match tool.work {
+            Work::Look(look) | Work::Known(_, look) => Ok(self.look(call, look).await),
+            Work::Change(change) => match change(&call) {
+                Ok(change) => {
+                    let change = confirm::by_policy(tool, &call, change);
+                    self.change(tool, &call, change, (request, context), line).await
+                }
+                Err(refused) => Ok(refused),
+            },
+        }
+    }
+
+    /// Why nobody may call this now, although the caller might.
+    fn held_back(&self, tool: &Tool, who: &Principal) -> Option<Reply> {
+        if let Some(missing) = self.shared.locked.filter(|_| tool.hints.open_world) {
+            let what = format!("{missing} is missing: {}", missing.purpose());
+            let hint = format!("{}, set {missing} where the server runs and start it again", missing.how_to_get());
+            return Some(Reply::error(Code::Precondition, what, hint));
+        }
+        if !tool.changes() {
+            return None;
+        }
+        let wait = self.shared.pace.take(&who.name).err()?;
+        let seconds = wait.as_secs() + 1;
+        let most = self.shared.ctx.settings.mcp.writes_per_minute;
+        let what = format!("{} asked for more than {most} changes within a minute", who.name);
+        let next = json!({ "not_before_seconds": seconds, "text": format!("call it again in {seconds} s") });
+        let refused = Reply::error(Code::Conflict, what, format!("call it again in {seconds} s"));
+        Some(refused.with("next", next))
+    }
+
+    async fn look(&self, call: Call, look: fn(Call) -> LocalBoxFuture<'static, Reply>) -> Reply {
+        let looked = self.shared.workshop.run(move || {
+            async move {
+                let ended = call.ctx.cancel.clone();
+                tokio::select! {
+                    ended = tokio::time::timeout(LONGEST_LOOK, look(call)) => ended.unwrap_or_else(|_| {
+                        Reply::error(Code::Timeout, "the look took too long", "call it again in a minute")
+                    }),
+                    () = ended.cancelled() => cancelled_look(),
+                }
+            }
+            .boxed_local()
+        });
+        looked.await.unwrap_or_else(|lost| match lost {
+            Lost::Closed => cancelled_look(),
+            Lost::Panicked => Reply::error(Code::Internal, lost.to_string(), "report it as a bug"),
+        })
+    }
+
+    /// Asks whom it has to ask, then lets the change run.
+    async fn change(
+        &self,
+        tool: &'static Tool,
+        call: &Call,
+        change: Change,
+        (request, context): (&CallToolRequestParams, &RequestContext<RoleServer>),
+        line: &Arc<Line>,
+    ) -> Result<Reply, InputRequiredResult> {
+        let Change { queue, asks, policy_of, work } = change;
+        let arguments = call.arguments.canonical();
+        let key = format!("{} {} {arguments}", call.who.name, tool.name);
+        // What was confirmed and runs need not be confirmed again to hear of it.
+        if let Some(run) = self.shared.runs.joinable(&key) {
+            line.ran(&run.id);
+            return Ok(self.wait_for(&run, context).await);
+        }
+        let policy_of = policy_of.unwrap_or(tool.name);
+        let permit = match &asks {
+            None => Permit::default(),
+            Some(asks) => {
+                match confirm::settle(&self.shared, tool, call, (asks, &queue, policy_of), request, context).await {
+                    Settled::Go(permit) => permit,
+                    Settled::Ask(question) => return Err(question),
+                    Settled::No(refused) => return Ok(refused),
+                }
+            }
+        };
+        let (ctx, who) = (call.ctx.clone(), call.who.clone());
+        let confirmed = permit.evidence.clone();
+        let audited = Arc::clone(line);
+        let work = Box::new(move |cancel: CancellationToken| {
+            let (mut actor, options) = (ctx.actor.clone(), ctx.options);
+            if let Some(evidence) = &permit.evidence {
+                actor = format!("{actor}, confirmed by {}", evidence.who);
+            }
+            let ctx = ctx.acting_for(actor, cancel, options);
+            async move {
+                let reply = match confirm::still(permit, asks, ctx.clone()).await {
+                    Ok(()) => work(ctx).await,
+                    Err(refused) => refused,
+                };
+                audited.ended(&reply);
+                drop(audited);
+                reply
+            }
+            .boxed_local()
+        });
+        let order = Order { tool: tool.name, key, queue, who, arguments, confirmed, work };
+        Ok(match self.shared.runs.submit(order) {
+            Ok(run) => {
+                line.ran(&run.id);
+                self.wait_for(&run, context).await
+            }
+            Err(head) => {
+                let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
+                let hint = format!("call oar_get_run with {} and come back when it ended", head.id);
+                Reply::error(Code::Conflict, what, hint).with("run_id", json!(head.id))
+            }
+        })
+    }
+
+    async fn wait_for(&self, run: &Run, context: &RequestContext<RoleServer>) -> Reply {
+        wait_for(run, self.shared.ctx.settings.runs.progress, context).await
+    }
+}
+
+fn cancelled_look() -> Reply {
+    Reply::error(Code::Cancelled, "the look was cancelled", "call it again")
+}

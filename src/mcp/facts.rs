@@ -1,0 +1,103 @@
+//! What the server knows of itself, for `/health`. Asked often, so nothing here waits or asks a service.
+
+use std::time::Duration;
+
+use rmcp::model::ProtocolVersion;
+use serde_json::{Map, Value, json};
+
+use super::catalog;
+use super::server::Shared;
+use crate::core::config::credentials::Credential;
+use crate::core::config::settings::ErrataAuth;
+use crate::domain::dates::stamp;
+use crate::domain::mask::mask;
+
+/// Worker threads beside the one that answers: releases share one, see [`super::workshop`].
+const WORKSHOPS: usize = 1;
+
+/// How the server was started.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Transports that are served.
+    pub transports: Vec<&'static str>,
+    /// The proxy in front, when there is one.
+    pub proxy: Option<String>,
+    /// Processors that this process may use.
+    pub cpus: usize,
+}
+
+/// Fields of `/health` beside status, ticket and time.
+pub fn fields(shared: &Shared, started: &Started, uptime: Duration) -> Map<String, Value> {
+    let (cli, api) = catalog::counts(catalog::all().filter(|tool| shared.choice.offers(tool)));
+    let runs = shared.runs.open();
+    let (cached, most_cached, hit_rate) = shared.store.size();
+    let versions: Vec<_> = ProtocolVersion::KNOWN_VERSIONS.iter().map(ToString::to_string).collect();
+    let slots = shared.runs.slots();
+    let fields = json!({
+        "server": "release-tests-mcp",
+        "version": env!("CARGO_PKG_VERSION"),
+        "transport": "http",
+        "transports": started.transports,
+        "protocol_versions": versions,
+        "tools": { "total": cli + api, "cli": cli, "api": api },
+        "environment": environment(shared),
+        "cache": { "enabled": true, "size": cached, "max_size": most_cached, "hit_rate": hit_rate, "ttl_days": 7 },
+        "thread_pool": { "size": slots, "cpu_count": started.cpus },
+        "runtime": {
+            "worker_threads": WORKSHOPS, "command_slots": slots, "in_flight": runs.running, "queued": runs.queued,
+        },
+        "uptime_seconds": uptime.as_secs(),
+        "sessions": shared.talks.count(),
+        "runs": {
+            "in_flight": runs.running, "queued": runs.queued, "oldest_seconds": runs.oldest.map(|age| age.as_secs()),
+        },
+        "upstreams": upstreams(shared),
+        "proxy": started.proxy,
+    });
+    if let Value::Object(fields) = fields { fields } else { Map::new() }
+}
+
+/// Services that were asked since the start.
+fn upstreams(shared: &Shared) -> Map<String, Value> {
+    let all = shared.ctx.upstreams().into_iter();
+    let told = all.map(|(service, seen)| {
+        let error = seen.last_error.map(|(at, why)| json!({ "at": stamp(at), "error": mask(&why) }));
+        let told = json!({
+            "last_ok": seen.last_ok.map(stamp),
+            "last_error": error,
+            "latency_ms": seen.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+        });
+        (service.to_string(), told)
+    });
+    told.collect()
+}
+
+/// Which variables are missing, and what works without them.
+fn environment(shared: &Shared) -> Value {
+    use Credential as C;
+    let settings = &shared.ctx.settings;
+    let missing = shared.ctx.missing_for_all();
+    let bearer = settings.errata_auth == ErrataAuth::Bearer;
+    let has = |needed: &[C]| needed.iter().all(|variable| settings.credentials.get(*variable).is_some());
+    let optional = C::ALL.iter().filter(|variable| !matches!(variable, C::OarJwk | C::GithubToken | C::JiraEmail));
+    let optional = optional.filter(|variable| (bearer || **variable != C::ErrataToken) && !has(&[**variable]));
+    let optional: Vec<_> = optional.map(|variable| variable.variable()).collect();
+    let required: Vec<_> = missing.iter().map(|variable| variable.variable()).collect();
+    let errors: Vec<_> = missing.iter().map(|variable| format!("{variable}: {}", variable.purpose())).collect();
+    json!({
+        "valid": missing.is_empty(),
+        "missing_required": required,
+        "missing_optional": optional,
+        "errors": errors,
+        "capabilities": {
+            "state": settings.state.dir.is_some() || has(&[C::GithubToken]),
+            "settings": has(&[C::OarJwk]),
+            "errata": !bearer || has(&[C::ErrataToken]),
+            "jira": has(&[C::JiraUsername, C::JiraToken]),
+            "shipment": has(&[C::GitlabToken]),
+            "stage_testing": has(&[C::JenkinsUser, C::JenkinsToken]),
+            "prow": has(&[C::ApiToken]),
+            "slack": has(&[C::SlackBotToken]),
+        },
+    })
+}

@@ -1,0 +1,532 @@
+//! What went wrong with the server before this one, each as a rule that holds here.
+
+use std::collections::BTreeSet;
+
+use futures::future::join;
+use oar::core::access::principal::Scope;
+use oar::core::access::tokens::Tokens;
+use oar::domain::release::ZStream;
+use oar::domain::task::Task;
+use oar::mcp::catalog;
+use oar::sim::faults::{Fault, Rule};
+use serde_json::{Value, json};
+
+use super::served::Served;
+use crate::real_program::Town;
+
+const RELEASE: &str = "4.20.17";
+
+fn state_path(release: &str) -> String {
+    release.parse::<ZStream>().expect("a release").state_path()
+}
+
+/// The state file without the lines that begin with one of `keys`.
+fn without(town: &Town, keys: &[&str]) {
+    let mut facts = town.sim.world().facts();
+    let text = facts.github.file("z-stream", &state_path(RELEASE)).expect("a state file").to_owned();
+    let kept = text.lines().filter(|line| !keys.iter().any(|key| line.trim_start().starts_with(key)));
+    let kept: Vec<_> = kept.collect();
+    facts.github.put_file("z-stream", &state_path(RELEASE), &format!("{}\n", kept.join("\n")));
+    let released = facts.build_data.releases_yml.clone();
+    let kept: Vec<_> =
+        released.lines().filter(|line| !keys.iter().any(|key| line.trim_start().starts_with(key))).collect();
+    facts.build_data.releases_yml = format!("{}\n", kept.join("\n"));
+}
+
+fn code(told: &Value) -> &str {
+    told["structuredContent"]["error"]["code"].as_str().unwrap_or("none")
+}
+
+async fn health(served: &Served) -> Value {
+    let answer = served.http.get(format!("{}/health", served.base)).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+/// Records of runs in this state.
+fn runs(town: &Town, state: &str) -> Vec<Value> {
+    let folder = std::fs::read_dir(town.home.path().join("home/runs")).expect("a folder of runs");
+    let files = folder.map(|entry| entry.expect("a file").path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let records = files.map(|path| serde_json::from_slice(&std::fs::read(path).expect("a record")).expect("JSON"));
+    records.filter(|record: &Value| record["state"] == state).collect()
+}
+
+#[tokio::test]
+async fn a_release_without_optional_metadata_is_served_by_every_tool() {
+    let town = Town::created().await;
+    without(&town, &["release_date:", "jira_ticket:", "release_jira:", "shipment_mr:"]);
+    let served = Served::before(town, &["--toolsets", "all"]).await;
+    for tool in catalog::all().filter(|tool| tool.params.iter().all(|param| param.name == "release" || !param.required))
+    {
+        let takes_minor = tool.name.contains("detector") || tool.name.contains("controller");
+        let given = match tool.params.iter().any(|param| param.name == "release") {
+            true => json!({ "release": if takes_minor { "4.20" } else { RELEASE } }),
+            false => json!({}),
+        };
+        let told = served.call(tool.name, given).await;
+        assert!(told["structuredContent"].is_object(), "{}: {told}", tool.name);
+        assert_ne!(code(&told), "INTERNAL", "{}: {told}", tool.name);
+    }
+    let metadata = served.call("oar_get_release_metadata", json!({ "release": RELEASE })).await;
+    assert_eq!(metadata["structuredContent"]["data"]["release_date"], "", "{metadata}");
+    assert_eq!(metadata["structuredContent"]["data"]["jira_ticket"], "", "{metadata}");
+    let status = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
+    assert_eq!((&status["isError"], &status["structuredContent"]["ok"]), (&json!(false), &json!(true)), "{status}");
+}
+
+#[tokio::test]
+async fn a_release_that_only_the_state_file_knows_has_its_status_changed() {
+    let served = Served::start(&[]).await;
+    let wish =
+        json!({ "release": RELEASE, "task_name": "take-ownership", "status": "In Progress", "result": "by hand" });
+    let told = served.call("oar_update_task_status", wish).await;
+    let data = &told["structuredContent"]["data"];
+    assert_eq!((&data["success"], &data["updated_systems"]), (&json!(true), &json!(["statebox"])), "{told}");
+    let status = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
+    assert_eq!(status["structuredContent"]["data"]["source"], "statebox", "{status}");
+    // A store that does not answer is no success, and no other place is asked instead.
+    served
+        .town
+        .sim
+        .world()
+        .faults()
+        .add(Rule::on("github", Fault::Status { code: 404, retry_after_s: None }))
+        .expect("a rule");
+    let wish = json!({ "release": "4.20.98", "task_name": "take-ownership", "status": "Fail", "result": "x" });
+    let told = served.call("oar_update_task_status", wish).await;
+    assert_eq!((&told["isError"], &told["structuredContent"]["ok"]), (&json!(true), &json!(false)), "{told}");
+    served.town.sim.world().faults().clear();
+}
+
+#[tokio::test]
+async fn a_job_that_was_started_is_in_progress_and_never_passed() {
+    let town = Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
+    let served = Served::before(town, &[]).await;
+    let told = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
+    let fields = &told["structuredContent"];
+    assert_eq!((&told["isError"], &fields["status"]), (&json!(false), &json!("In Progress")), "{told}");
+    assert!(fields["waiting"].is_object() && fields["next"].is_object(), "{told}");
+    let text = told["content"][0]["text"].as_str().expect("a text");
+    assert!(text.contains("status is changed to [In Progress]") && !text.contains("[Pass]"), "{text}");
+}
+
+#[tokio::test]
+async fn a_text_that_fits_several_issues_resolves_none_and_names_them() {
+    let served = Served::start(&[]).await;
+    for text in ["the mirror is slow", "the mirror is down"] {
+        let issue = json!({ "release": RELEASE, "issue": text, "blocker": false });
+        assert_eq!(served.call("oar_add_issue", issue).await["isError"], false);
+    }
+    let before = served.town.state().to_yaml();
+    let resolve = |text: &str| json!({ "release": RELEASE, "issue": text, "resolution": "done" });
+    let told = served.call("oar_resolve_issue", resolve("mirror")).await;
+    assert_eq!(told["isError"], true, "{told}");
+    let said = told["content"][0]["text"].as_str().expect("a text");
+    assert!(said.contains("the mirror is slow") && said.contains("the mirror is down"), "{said}");
+    let nothing = served.call("oar_resolve_issue", resolve("elephant")).await;
+    assert_eq!(nothing["isError"], true, "{nothing}");
+    assert_eq!(served.town.state().to_yaml(), before);
+    let one = served.call("oar_resolve_issue", resolve("mirror is slow")).await;
+    assert_eq!(one["structuredContent"]["changed"], true, "{one}");
+}
+
+#[tokio::test]
+async fn a_tool_that_fails_answers_and_the_next_call_works() {
+    let served = Served::start(&[]).await;
+    let email = json!({ "release": RELEASE, "email": "lead@example.com" });
+    for fault in [Fault::Html, Fault::MalformedJson, Fault::Truncated, Fault::Reset] {
+        let name = fault.name();
+        served.town.sim.world().faults().add(Rule::on("errata", fault)).expect("a rule");
+        for tool in ["oar_take_ownership", "oar_is_release_shipped", "oar_check_rhcos_security_alerts"] {
+            let given = if tool == "oar_take_ownership" { email.clone() } else { json!({ "release": RELEASE }) };
+            let told = served.call(tool, given).await;
+            assert_eq!(told["isError"], true, "{tool} with {name}: {told}");
+            assert!(matches!(code(&told), "UPSTREAM" | "PRECONDITION"), "{tool} with {name}: {told}");
+            let error = &told["structuredContent"]["error"];
+            assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
+            assert!(!told.to_string().contains("panicked"), "{told}");
+        }
+        let next = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
+        assert_eq!(next["isError"], false, "after {name}: {next}");
+        served.town.sim.world().faults().clear();
+        served.town.hours_pass(1);
+    }
+    let done = served.call("oar_take_ownership", email).await;
+    assert_eq!(done["structuredContent"]["status"], "Pass", "{done}");
+}
+
+#[tokio::test]
+async fn an_interrupted_server_ends_its_run_and_leaves_it_on_record() {
+    let mut served = Served::start(&[]).await;
+    let before = served.town.requests("GET");
+    let id = i32::try_from(served.child.id().expect("it runs")).expect("a process id");
+    let call = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" }));
+    let stop = async {
+        while served.town.requests("GET") == before {
+            tokio::task::yield_now().await;
+        }
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+    };
+    let (told, ()) = join(call, stop).await;
+    assert_eq!(told["isError"], false, "{told}");
+    assert_eq!(served.child.wait().await.expect("it ends").code(), Some(130));
+    let ended = runs(&served.town, "ended");
+    let run = ended.iter().find(|run| run["tool"] == "oar_take_ownership").expect("a record");
+    assert_eq!(run["answer"]["status"], "Pass", "{run}");
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
+    let served = Served::start(&["--toolsets", "all"]).await;
+    served.call("oar_get_issues", json!({ "release": RELEASE })).await;
+    for service in ["errata", "build_data"] {
+        served.town.sim.world().faults().add(Rule::on(service, Fault::Hang)).expect("a rule");
+    }
+    let stuck = served.call("oar_is_release_shipped", json!({ "release": RELEASE }));
+    tokio::pin!(stuck);
+    tokio::select! {
+        told = &mut stuck => panic!("it should hang: {told}"),
+        () = served.town.sim.world().hangs().notified() => {}
+    }
+    let others = async {
+        let told = health(&served).await;
+        assert_eq!(told["status"], "healthy", "{told}");
+        assert!(told["upstreams"]["github"]["last_ok"].is_string(), "{told}");
+        assert!(told["upstreams"]["github"]["latency_ms"].is_u64(), "{told}");
+        for path in ["/livez", "/readyz", "/metrics"] {
+            let request = served.http.get(format!("{}{path}", served.base)).bearer_auth(&served.token);
+            assert_eq!(request.send().await.expect("an answer").status(), 200, "{path}");
+        }
+        assert_eq!(served.call("oar_get_issues", json!({ "release": RELEASE })).await["isError"], false);
+        let note = json!({ "release": RELEASE, "issue": "slow", "blocker": false });
+        assert_eq!(served.call("oar_add_issue", note).await["isError"], false);
+        assert_eq!(served.call("mcp_cache_stats", json!({})).await["isError"], false);
+    };
+    tokio::select! {
+        biased;
+        told = &mut stuck => panic!("the others should be answered while it hangs: {told}"),
+        () = others => {}
+    }
+}
+
+#[tokio::test]
+async fn no_more_changes_go_on_at_once_than_health_says_and_looks_need_no_place() {
+    let town = Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
+    let others = ["4.20.18", "4.20.19"];
+    {
+        let mut facts = town.sim.world().facts();
+        let file = facts.github.file("z-stream", &state_path(RELEASE)).expect("a state file").to_owned();
+        for release in others {
+            facts.github.put_file("z-stream", &state_path(release), &file.replace(RELEASE, release));
+        }
+    }
+    town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    let env = [("MCP_THREAD_POOL_SIZE", "1"), ("OAR_MCP_RUNS_GRACE", "1")];
+    let served = Served::with(town, &[], &env, None).await;
+    let idle = health(&served).await;
+    assert_eq!((&idle["thread_pool"]["size"], &idle["runtime"]["command_slots"]), (&json!(1), &json!(1)), "{idle}");
+    assert_eq!(idle["runs"], json!({ "in_flight": 0, "queued": 0, "oldest_seconds": null }));
+    let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
+    let rest = async {
+        served.town.sim.world().hangs().notified().await;
+        let note = |release: &str| json!({ "release": release, "issue": "late", "blocker": false });
+        let waiting =
+            join(served.call("oar_add_issue", note(others[0])), served.call("oar_add_issue", note(others[1])));
+        let look = async {
+            while runs(&served.town, "queued").len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            served.town.hours_pass(1);
+            let busy = health(&served).await;
+            assert_eq!((&busy["runs"]["in_flight"], &busy["runs"]["queued"]), (&json!(1), &json!(2)), "{busy}");
+            assert_eq!(busy["runs"]["oldest_seconds"].as_u64().map(|age| age >= 3600), Some(true), "{busy}");
+            assert_eq!(served.call("oar_get_issues", json!({ "release": others[0] })).await["isError"], false);
+            let running = runs(&served.town, "running");
+            let id = running.first().and_then(|run| run["run_id"].as_str()).expect("a run").to_owned();
+            served.call("oar_cancel_run", json!({ "run_id": id })).await
+        };
+        join(waiting, look).await.0
+    };
+    let (stuck, (first, second)) = join(stuck, rest).await;
+    assert_eq!(code(&stuck), "CANCELLED", "{stuck}");
+    for told in [first, second] {
+        assert_eq!(told["structuredContent"]["changed"], true, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn health_counts_sessions_and_names_the_revisions_that_are_spoken() {
+    let served = Served::start(&[]).await;
+    let told = health(&served).await;
+    assert_eq!(told["sessions"], 1, "{told}");
+    let versions = told["protocol_versions"].as_array().expect("a list");
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] {
+        assert!(versions.contains(&json!(version)), "{told}");
+    }
+    let stream = served.http.get(format!("{}/sse", served.base)).bearer_auth(&served.token).send().await;
+    let stream = stream.expect("a stream");
+    assert_eq!(health(&served).await["sessions"], 2);
+    drop(stream);
+    let offered = served.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len);
+    assert_eq!(told["tools"]["total"].as_u64(), offered.map(|count| count as u64), "counted, not written down");
+}
+
+#[tokio::test]
+async fn times_are_told_in_utc_wherever_the_server_stands() {
+    let served = Served::after(Town::created().await, &[], None, |command| {
+        command.env("TZ", "Asia/Tokyo");
+    })
+    .await;
+    let told = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
+    let id = told["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
+    let log = std::fs::read_to_string(served.town.home.path().join(format!("home/runs/{id}.log"))).expect("a log");
+    let now = served.town.sim.world().clock().now().to_string();
+    let stamped = |line: &str| {
+        let at = line.get(..20).filter(|at| at.ends_with('Z')).and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        at.is_some_and(|at| at.to_string()[..10] == now[..10]) && line[20..].starts_with(": ")
+    };
+    assert!(log.lines().count() > 1, "{log}");
+    for line in log.lines().filter(|line| !line.starts_with("    ")) {
+        assert!(stamped(line), "{line}");
+    }
+    let run = served.call("oar_get_run", json!({ "run_id": id })).await;
+    for field in ["asked_at", "began_at", "ended_at"] {
+        assert!(run["structuredContent"]["data"][field].as_str().is_some_and(|at| at.ends_with('Z')), "{run}");
+    }
+    let audit = std::fs::read_to_string(served.town.home.path().join("home/mcp/audit.jsonl")).expect("the log");
+    for line in audit.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        assert!(line["time"].as_str().is_some_and(|at| at.ends_with('Z')), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_is_made_larger_by_indentation() {
+    let served = Served::start(&["--toolsets", "all"]).await;
+    for tool in ["oar_get_release_metadata", "oar_is_release_shipped", "oar_get_release_status", "oar_get_issues"] {
+        let told = served.call(tool, json!({ "release": RELEASE })).await;
+        let text = told["content"][0]["text"].as_str().expect("a text");
+        let value: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("{tool}: {text}"));
+        assert_eq!(text.len(), value.to_string().len(), "{tool}: {text}");
+    }
+}
+
+/// Where an argument shows that it arrived.
+enum Shows {
+    /// The answer has this value at this place.
+    Told(&'static str, Value),
+    /// The answer has this text somewhere.
+    Says(&'static str),
+    /// A service was sent this.
+    Sent(&'static str),
+    /// The plan that a person would confirm has it.
+    Asks(&'static str),
+}
+
+/// Tools that answer PRECONDITION whatever they are given, until the job system and the Errata flow exist.
+const NOT_YET: [&str; 11] = [
+    "oar_check_greenwave_cvp_tests",
+    "oar_update_bug_list",
+    "oar_drop_bugs",
+    "oarctl_start_release_detector",
+    "oarctl_jira_notificator",
+    "job_run",
+    "jobctl_start_controller",
+    "jobctl_trigger_jobs_for_build",
+    "jobctl_start_aggregator",
+    "jobctl_promote_test_results",
+    "jobctl_update_retried_job_run",
+];
+
+#[tokio::test]
+async fn what_a_tool_is_given_reaches_what_it_does() {
+    use Shows::{Asks, Says, Sent, Told};
+    let served = Served::start(&["--toolsets", "all"]).await;
+    let of = |more: Value| {
+        let mut given = json!({ "release": RELEASE });
+        given.as_object_mut().expect("fields").extend(more.as_object().expect("fields").clone());
+        given
+    };
+    let text = served.call("oar_add_issue", of(json!({ "issue": "first", "blocker": false }))).await;
+    let run = text["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
+    let release = || Told("/release", json!(RELEASE));
+    let rows: Vec<(&str, Value, Vec<Shows>)> = vec![
+        ("oar_create_test_report", of(json!({})), vec![release()]),
+        ("oar_take_ownership", of(json!({ "email": "owner@example.com" })), vec![release(), Sent("owner@example.com")]),
+        (
+            "oar_check_cve_tracker_bug",
+            of(json!({ "record": false, "notify": false })),
+            vec![release(), Told("/changed", json!(false))],
+        ),
+        ("oar_check_cve_tracker_bug", of(json!({ "record": true })), vec![Told("/changed", json!(true))]),
+        (
+            "oar_check_rhcos_security_alerts",
+            of(json!({ "record": false, "notify": false })),
+            vec![release(), Told("/changed", json!(false))],
+        ),
+        ("oar_image_signed_check", of(json!({ "record": false })), vec![release(), Told("/changed", json!(false))]),
+        ("oar_push_to_cdn_staging", of(json!({})), vec![release()]),
+        (
+            "oar_image_consistency_check",
+            of(json!({ "job_id": "0f3b9c1e-0000-4000-8000-000000000000" })),
+            vec![release(), Sent("0f3b9c1e-0000-4000-8000-000000000000")],
+        ),
+        (
+            "oar_image_consistency_check",
+            of(json!({ "build_number": "0f3b9c1e-0000-4000-8000-000000000001" })),
+            vec![Sent("0f3b9c1e-0000-4000-8000-000000000001")],
+        ),
+        ("oar_stage_testing", of(json!({ "build_number": "1413" })), vec![release(), Sent("/1413/")]),
+        ("oar_change_advisory_status", of(json!({ "ignore_release_date": true })), vec![release()]),
+        (
+            "oar_update_task_status",
+            of(json!({ "task_name": "stage-testing", "status": "In Progress", "result": "seen by hand" })),
+            vec![
+                release(),
+                Told("/task", json!("stage-testing")),
+                Told("/status", json!("In Progress")),
+                Told("/data/result_preview", json!("seen by hand")),
+            ],
+        ),
+        (
+            "oar_add_issue",
+            of(json!({ "issue": "second", "blocker": false, "related_tasks": "stage-testing, take-ownership" })),
+            vec![
+                release(),
+                Told("/data/issue/issue", json!("second")),
+                Told("/data/issue/blocker", json!(false)),
+                Told("/data/issue/related_tasks", json!(["stage-testing", "take-ownership"])),
+            ],
+        ),
+        (
+            "oar_get_issues",
+            of(json!({ "unresolved_only": true, "blockers_only": false, "task_name": "stage-testing" })),
+            vec![
+                Told("/data/count", json!(1)),
+                Told(
+                    "/data/filters",
+                    json!({ "unresolved_only": true, "blockers_only": false, "task_name": "stage-testing" }),
+                ),
+            ],
+        ),
+        ("oar_get_issues", of(json!({ "blockers_only": true })), vec![Told("/data/count", json!(0))]),
+        (
+            "oar_resolve_issue",
+            of(json!({ "issue": "second", "resolution": "it went away" })),
+            vec![Told("/data/issue/issue", json!("second")), Told("/data/issue/resolution", json!("it went away"))],
+        ),
+        (
+            "oar_get_task_blocker",
+            of(json!({ "task_name": "stage-testing" })),
+            vec![release(), Told("/data/task_name", json!("stage-testing"))],
+        ),
+        (
+            "oar_get_release_status",
+            of(json!({ "include_results": "none", "tasks": "stage-testing" })),
+            vec![Told("/data/release", json!(RELEASE)), Told("/data/tasks/0/name", json!("stage-testing"))],
+        ),
+        ("oar_get_release_metadata", of(json!({})), vec![Told("/data/release", json!(RELEASE))]),
+        ("oar_is_release_shipped", of(json!({})), vec![Told("/data/flow_type", json!("konflux"))]),
+        ("oar_get_build_promotion", of(json!({})), vec![Says(RELEASE)]),
+        ("oar_get_active_releases", json!({ "details": true }), vec![Says(RELEASE)]),
+        ("oar_plan_next_actions", of(json!({})), vec![release()]),
+        ("oar_explain", of(json!({})), vec![release()]),
+        ("oar_get_test_result", json!({ "build": "4.20.0-x", "arch": "arm64" }), vec![Sent("4.20.0-x-arm64")]),
+        (
+            "oar_analyze_build",
+            of(json!({ "which": "candidate", "decide": "reject", "reason": "it leaks" })),
+            vec![Asks("reject the candidate build"), Asks("it leaks")],
+        ),
+        ("oar_get_run", json!({ "run_id": run }), vec![Told("/run_id", json!(run))]),
+        ("oar_cancel_run", json!({ "run_id": run }), vec![Told("/run_id", json!(run))]),
+        (
+            "oar_grep_log",
+            json!({ "run_id": run, "pattern": "begins$", "context": 0 }),
+            vec![Told("/data/matches", json!(1))],
+        ),
+        ("mcp_cache_warm", json!({ "releases": RELEASE }), vec![Told("/data/warmed", json!([RELEASE]))]),
+        ("mcp_cache_invalidate", of(json!({})), vec![Told("/data/release", json!(RELEASE))]),
+        (
+            "get_command_help",
+            json!({ "cli": "jobctl", "command": "start-controller" }),
+            vec![Says("usage: jobctl start-controller")],
+        ),
+        ("oar_run_command", of(json!({ "command": "issue", "args": "list" })), vec![release(), Says("first")]),
+        (
+            "oarctl_run_command",
+            json!({ "command": "jira-notificator", "args": "--from-date x" }),
+            vec![Says("from_date")],
+        ),
+        (
+            "jobctl_run_command",
+            json!({ "command": "start-controller", "args": "-r 4.20 --arch vax" }),
+            vec![Says("arch")],
+        ),
+    ];
+    for (tool, given, shows) in &rows {
+        let sent = served.town.sim.world().journal().entries().len();
+        let told = served.call(tool, given.clone()).await;
+        let fields = &told["structuredContent"];
+        for one in shows {
+            match one {
+                Told(place, value) => assert_eq!(fields.pointer(place), Some(value), "{tool} {place}: {told}"),
+                Says(text) => assert!(fields.to_string().contains(text), "{tool}: {told}"),
+                Asks(text) => {
+                    assert!(fields["plan"].as_str().is_some_and(|plan| plan.contains(text)), "{tool}: {told}")
+                }
+                Sent(text) => {
+                    let entries = served.town.sim.world().journal().entries();
+                    let mut new = entries.iter().skip(sent);
+                    let heard = new.any(|entry| {
+                        entry.path.contains(text) || entry.body.as_ref().is_some_and(|body| body.contains(text))
+                    });
+                    assert!(heard, "{tool}: {text} reached nobody: {told}");
+                }
+            }
+        }
+    }
+    let shown: BTreeSet<_> = rows
+        .iter()
+        .flat_map(|(tool, given, _)| given.as_object().expect("fields").keys().map(|name| (*tool, name.as_str())))
+        .collect();
+    // What no row can show here is shown elsewhere: the word of an override, and posts to Slack.
+    let elsewhere = [("oar_stage_testing", "force_reason")];
+    for tool in catalog::all().filter(|tool| !NOT_YET.contains(&tool.name)) {
+        for param in tool.params.iter().map(|param| param.name) {
+            let known = shown.contains(&(tool.name, param)) || elsewhere.contains(&(tool.name, param));
+            assert!(known, "no row shows what {param} of {} does", tool.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn tools_of_later_parts_take_their_parameters_and_say_that_nothing_was_started() {
+    let town = Town::created().await;
+    let all = Tokens::below(&town.home.path().join("home")).add("robot", Scope::ALL, None).expect("a token");
+    let served = Served::with(town, &["--toolsets", "all"], &[], Some(&all)).await;
+    let before = served.town.writes();
+    for tool in catalog::all().filter(|tool| NOT_YET.contains(&tool.name)) {
+        let schema = Value::Object(tool.input_schema());
+        let value = |name: &str| match (name, &schema["properties"][name]) {
+            ("release", shape) if shape["pattern"].as_str().is_some_and(|text| text.contains("http")) => json!(RELEASE),
+            ("release", _) => json!("4.20"),
+            ("from_date", _) => json!("2026-06-01"),
+            ("current_job_id" | "new_job_id", _) => json!("0f3b9c1e-0000-4000-8000-000000000000"),
+            (_, shape) if shape["type"] == "boolean" => json!(false),
+            (_, shape) if shape["enum"].is_array() => shape["enum"][1].clone(),
+            _ => json!("some text"),
+        };
+        let given: serde_json::Map<_, _> =
+            tool.params.iter().map(|param| (param.name.to_owned(), value(param.name))).collect();
+        let told = served.call(tool.name, Value::Object(given.clone())).await;
+        assert_eq!(code(&told), "PRECONDITION", "{}: {told}", tool.name);
+        for name in given.keys() {
+            let mut wrong = given.clone();
+            wrong.insert(name.clone(), json!({ "not": "a value" }));
+            let told = served.call(tool.name, Value::Object(wrong)).await;
+            assert_eq!(code(&told), "INVALID_ARGUMENT", "{} {name}: {told}", tool.name);
+        }
+    }
+    assert_eq!(served.town.writes(), before);
+}
