@@ -100,7 +100,10 @@ fn the_oddities_of_real_states_are_told_and_not_repaired() {
         })
         .collect();
     if !told.is_empty() {
-        assert!(told.iter().any(|line| line.starts_with("4.15.65: line 56: image-consistency-check started at")), "{told:#?}");
+        assert!(
+            told.iter().any(|line| line.starts_with("4.15.65: line 56: image-consistency-check started at")),
+            "{told:#?}"
+        );
     }
 }
 

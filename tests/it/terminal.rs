@@ -248,13 +248,14 @@ async fn zsh_and_fish_complete_commands_values_and_files() {
     std::fs::write(script("oar.zsh"), run_bare(&["completions", "zsh"]).await.out).expect("a file");
     std::fs::write(script("oar.fish"), run_bare(&["completions", "fish"]).await.out).expect("a file");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_oar"), script("oar")).expect("a link");
-    // A shell at a terminal of its own; each read waits for the words that it names.
+    // A shell at a terminal of its own; each read waits for the words that it names. The prompt comes once the
+    // editor reads keys: what is typed before is a line of the terminal's own.
     let ask = "zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z \"source $2\"; zpty -r -m z out '*READY*'\n\
-               zpty -w -n z \"$1\"$'\\t\\x18\\x04'; zpty -r -m z out '*END\\[*\\]*'; print -r -- $out\n";
+               zpty -w -n z \"$1\"$'\\t\\x18s'; zpty -r -m z out '*END\\[*\\]*'; print -r -- $out\n";
     std::fs::write(script("ask.zsh"), ask).expect("a file");
     let setup = format!(
-        "PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source {}\n\
-         shown() {{ print -r -- \"END[$BUFFER]\" }}; zle -N shown; bindkey '^X^D' shown; print READY\n",
+        "unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source {}\n\
+         shown() {{ print -r -- \"END[$BUFFER]\" }}; zle -N shown; bindkey '^Xs' shown; PS1='READY> '\n",
         script("oar.zsh")
     );
     std::fs::write(script("setup.zsh"), setup).expect("a file");
@@ -283,7 +284,9 @@ async fn zsh_and_fish_complete_commands_values_and_files() {
             #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
             let mut zsh = tokio::process::Command::new("/usr/bin/zsh");
             let told = zsh.args(["-f", &script("ask.zsh"), line, &script("setup.zsh")]).env("PATH", &path);
-            let told = told.env("TERM", "dumb").stdin(Stdio::null()).output().await.expect("zsh");
+            let told = told.env("TERM", "dumb").stdin(Stdio::null()).kill_on_drop(true).output();
+            let told = tokio::time::timeout(std::time::Duration::from_secs(120), told).await;
+            let told = told.expect("zsh answers").expect("zsh");
             let told = Told::of(&told);
             let last = line.rsplit(' ').next().unwrap_or_default();
             let whole = line.strip_suffix(last).map(|head| format!("{head}{wanted}")).unwrap_or_default();

@@ -66,7 +66,8 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
       did:  close ART-22019
       did:  close ART-22020
       did:  tell qe-release on Slack
-      next: nothing: every task of 4.20.17 has passed
+      next: nothing before 2026-06-09T06:30:00Z: approved, but not shipped yet: production release of the shipment: created
+            then: oar -r 4.20.17 plan
     exit 0
     ");
     assert_snapshot!(town.new_writes(), @"
@@ -99,7 +100,8 @@ async fn every_pass_of_the_approval_does_only_what_is_missing() {
     town.oar("--yes change-advisory-status").await;
     assert_snapshot!(town.oar_changes_nothing("--yes change-advisory-status").await, @"
     change-advisory-status Pass: nothing to do, change-advisory-status passed already
-      next: nothing: every task of 4.20.17 has passed
+      next: nothing before 2026-06-09T07:30:00Z: approved, but not shipped yet: production release of the shipment: created
+            then: oar -r 4.20.17 plan
     exit 0
     ");
 

@@ -91,7 +91,7 @@ async fn a_watching_drive_brings_a_release_to_its_end() {
     let told = town.oar("drive --watch").await;
     assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"), @"
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
-    note:    4.20.17 is approved and shipped
+    note:    4.20.17 is approved and its images are out; not live yet: 170172 REL_PREP, 170171 REL_PREP; the release date is 2026-06-10
              https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
     exit 0
     ");

@@ -25,7 +25,8 @@ async fn an_unsigned_payload_waits_and_passes_once_the_mirror_has_caught_up() {
     town.signature_is_published();
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check Pass: the payload of 4.20.17 is signed
-      next: oar -r 4.20.17 change-advisory-status
+      next: nothing before 2026-06-09T00:00:00Z: the approval starts on 2026-06-09, one day before the release date
+            then: oar -r 4.20.17 plan
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::Pass);
@@ -103,7 +104,8 @@ async fn a_second_look_never_lowers_a_pass_when_the_mirror_loses_the_file() {
     town.world().signatures.signed.clear();
     assert_snapshot!(town.oar("image-signed-check").await, @"
     image-signed-check Pass: nothing to do, image-signed-check passed already; this look found only a wait for the signature
-      next: oar -r 4.20.17 change-advisory-status
+      next: nothing before 2026-06-09T00:00:00Z: the approval starts on 2026-06-09, one day before the release date
+            then: oar -r 4.20.17 plan
     exit 0
     ");
     town.expect_task(TASK, TaskStatus::Pass);

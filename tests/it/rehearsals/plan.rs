@@ -272,7 +272,7 @@ async fn without_an_answer_of_the_services_a_task_sends_to_the_plan() {
     let town = prepared().await;
     town.break_service("build_data", 503);
 
-    let told = town.oar("check-rhcos-security-alerts").await;
+    let told = town.oar("push-to-cdn-staging").await;
     assert!(told.ends_with("next: oar -r 4.20.17 plan\nexit 0"), "{told}");
 
     town.finish();

@@ -74,7 +74,7 @@ async fn check_only_pushes_nothing() {
 
     assert_snapshot!(town.oar("push-to-cdn-staging --check-only").await, @"
     push-to-cdn-staging Not Started: nothing to do, 170171 not pushed, 170172 not pushed; run it without --check-only to push
-      next: oar -r 4.20.17 analyze-candidate-build
+      next: oar -r 4.20.17 push-to-cdn-staging
     exit 0
     ");
     assert_eq!(town.new_writes(), "nothing");

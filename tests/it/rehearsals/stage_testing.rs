@@ -218,7 +218,7 @@ async fn a_forced_start_needs_a_reason_and_keeps_it() {
       did:  tell qe-release on Slack
       note: started although analyze-promoted-build has to pass first (it is Not Started): agreed with ART
       next: in 2 min: oar -r 4.20.17 stage-testing
-            meanwhile: oar -r 4.20.17 analyze-promoted-build
+            meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
     assert_snapshot!(town.oar("issue list").await, @"
