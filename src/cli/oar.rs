@@ -23,7 +23,8 @@ use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
-use crate::drive::{Wishes, report as plans};
+use crate::drive::report as plans;
+use crate::drive::rounds::{self, Wishes};
 use crate::operators::error::TaskError;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::{
@@ -231,7 +232,7 @@ async fn task(call: &Call, request: TaskRequest) -> Result<Exit, Told> {
 async fn after(call: &Call, release: &ZStream, report: &run::TaskReport) -> String {
     if report::is_for_the_plan(report)
         && let Ok(ctx) = call.hasty_context()
-        && let Ok(plan) = crate::drive::look(&ctx, release, &Wishes::default()).await
+        && let Ok(plan) = rounds::look(&ctx, release, &Wishes::default()).await
     {
         return plans::after(report, &plan);
     }

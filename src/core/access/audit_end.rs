@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::audit::BEGINNING;
+use super::audit::chain::BEGINNING;
 
 /// So much of the log is looked at: some hundred lines.
 const TAIL_BYTES: u64 = 64 * 1024;

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use crate::core::access::principal::Scope;
 use crate::core::context::{Context, Options};
-use crate::domain::outcome::ClosedGate;
 use crate::domain::release::ZStream;
-use crate::domain::task::{Outcome, Task, TaskStatus, Which};
+use crate::domain::task::{ClosedGate, Outcome, Task, TaskStatus, Which};
 use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::confirm::questions;
