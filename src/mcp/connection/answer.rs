@@ -54,6 +54,8 @@ impl Connection {
         }
         let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
         line.about(&call);
+        // A simulator moves its time between calls, and questions and pauses count by it.
+        call.ctx.clock.refresh(&call.ctx.cancel).await;
         match tool.work {
             Work::Look(look) | Work::Known(_, look) => Ok(self.look(call, look).await),
             Work::Change(change) => match change(&call) {
@@ -125,8 +127,6 @@ impl Connection {
         let permit = match &asks {
             None => Permit::default(),
             Some(asks) => {
-                // A question is valid for a time, so what time it is counts.
-                call.ctx.clock.refresh(&call.ctx.cancel).await;
                 match confirm::settle(&self.shared, tool, call, (asks, &queue, policy_of), request, context).await {
                     Settled::Go(permit) => permit,
                     Settled::Ask(question) => return Err(question),
@@ -144,6 +144,8 @@ impl Connection {
             }
             let ctx = ctx.acting_for(actor, cancel, options);
             async move {
+                // It may have waited for its turn.
+                ctx.clock.refresh(&ctx.cancel).await;
                 let reply = match confirm::still(permit, asks, ctx.clone()).await {
                     Ok(()) => work(ctx).await,
                     Err(refused) => refused,

@@ -24,7 +24,7 @@ impl Call<'_> {
         let (clock, gate) = (&self.http.http.0.clock, &self.http.gate);
         let _places = gate.place().await;
         let now = clock.now();
-        let pass = gate.enter(now, self.bare).map_err(|fault| {
+        let pass = gate.enter(now, self.bare).await.map_err(|fault| {
             let held_back = if let Fault::Suspended { until, .. } | Fault::Overspent { until, .. } = &fault {
                 Some(*until)
             } else {

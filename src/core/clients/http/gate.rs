@@ -85,9 +85,9 @@ impl Gate {
 
     /// Counts one request. The pass belongs to the address of the service; a request that leads
     /// elsewhere (`foreign`) has none, because its end says nothing about the service.
-    pub(super) fn enter(&self, now: Timestamp, foreign: bool) -> Result<Option<Pass>, Fault> {
+    pub(super) async fn enter(&self, now: Timestamp, foreign: bool) -> Result<Option<Pass>, Fault> {
         let pass = match &self.breaker {
-            Some(breaker) if !foreign => Some(breaker.enter(now).map_err(|tripped| Fault::Suspended {
+            Some(breaker) if !foreign => Some(breaker.enter(now).await.map_err(|tripped| Fault::Suspended {
                 failures: tripped.failures,
                 since: tripped.since,
                 until: tripped.until,
