@@ -49,7 +49,10 @@ pub fn check_end(path: &Path) -> Result<(), BadEnd> {
                 (!was_cut || after_cut) && (before.is_none() || prev == before.as_deref())
             }
             // Only the next line, which says so, or the end of the file shows that it was cut.
-            None => !was_cut && !(is_whole && from_end == 1),
+            None => {
+                let is_whole_and_last = is_whole && from_end == 1;
+                !was_cut && !is_whole_and_last
+            }
         };
         if !fits {
             return Err(BadEnd::Line(from_end));
