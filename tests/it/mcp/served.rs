@@ -132,6 +132,14 @@ impl Served {
         last_message(&self.post(&message, &[]).await.text().await.expect("a body"))
     }
 
+    /// Calls a tool as request `id`; its result. Calls of one session at the same time need ids of their own.
+    pub(super) async fn call_as(&self, id: usize, tool: &str, arguments: Value) -> Value {
+        let params = json!({ "name": tool, "arguments": arguments });
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        let answer = last_message(&self.post(&message, &[]).await.text().await.expect("a body"));
+        answer.get("result").cloned().unwrap_or_else(|| panic!("{tool}: {answer}"))
+    }
+
     /// Calls a tool; its result.
     pub(super) async fn call(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await;
