@@ -46,13 +46,10 @@ pub fn check_end(path: &Path) -> Result<(), BadEnd> {
             Some(fields) => {
                 let after_cut = fields.get("after_cut").and_then(Value::as_bool).unwrap_or(false);
                 let prev = fields.get("prev").and_then(Value::as_str);
-                (!was_cut || after_cut) && (before.is_none() || prev == before.as_deref())
+                (!was_cut || after_cut) && before.as_deref().is_none_or(|before| prev == Some(before))
             }
             // Only the next line, which says so, or the end of the file shows that it was cut.
-            None => {
-                let is_whole_and_last = is_whole && from_end == 1;
-                !was_cut && !is_whole_and_last
-            }
+            None => !was_cut && (!is_whole || from_end > 1),
         };
         if !fits {
             return Err(BadEnd::Line(from_end));
