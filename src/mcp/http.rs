@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use rmcp::handler::server::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use super::connection::Connection;
 use super::legacy_sse;
+use super::request_ids::{self, RequestIds};
 use super::server::Shared;
 use crate::core::access::principal::Principal;
 
@@ -63,5 +65,7 @@ fn mounted<H: ServerHandler>(
         .with_max_request_body_bytes(MOST_BYTES);
     let sessions = Arc::new(sessions);
     shared.talks.watch(Arc::clone(&sessions));
-    Router::new().route_service("/mcp", StreamableHttpService::new(connection, sessions, config))
+    Router::new()
+        .route_service("/mcp", StreamableHttpService::new(connection, sessions, config))
+        .layer(from_fn_with_state(RequestIds::default(), request_ids::check))
 }

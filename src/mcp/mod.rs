@@ -18,6 +18,7 @@ pub mod http;
 pub mod legacy_sse;
 pub mod prompts;
 pub mod reply;
+pub mod request_ids;
 pub mod resources;
 pub mod runs;
 pub mod server;

@@ -183,7 +183,7 @@ async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
     for service in ["errata", "build_data"] {
         served.town.sim.world().faults().add(Rule::on(service, Fault::Hang)).expect("a rule");
     }
-    let stuck = served.call_as(101, "oar_is_release_shipped", json!({ "release": RELEASE }));
+    let stuck = served.call("oar_is_release_shipped", json!({ "release": RELEASE }));
     tokio::pin!(stuck);
     tokio::select! {
         told = &mut stuck => panic!("it should hang: {told}"),
@@ -227,14 +227,12 @@ async fn no_more_changes_go_on_at_once_than_health_says_and_looks_need_no_place(
     let idle = health(&served).await;
     assert_eq!((&idle["thread_pool"]["size"], &idle["runtime"]["command_slots"]), (&json!(1), &json!(1)), "{idle}");
     assert_eq!(idle["runs"], json!({ "in_flight": 0, "queued": 0, "oldest_seconds": null }));
-    let stuck = served.call_as(101, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
+    let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
     let rest = async {
         served.town.sim.world().hangs().notified().await;
         let note = |release: &str| json!({ "release": release, "issue": "late", "blocker": false });
-        let waiting = join(
-            served.call_as(102, "oar_add_issue", note(others[0])),
-            served.call_as(103, "oar_add_issue", note(others[1])),
-        );
+        let waiting =
+            join(served.call("oar_add_issue", note(others[0])), served.call("oar_add_issue", note(others[1])));
         let look = async {
             while runs(&served.town, "queued").len() < 2 {
                 tokio::task::yield_now().await;

@@ -1,6 +1,7 @@
 //! A server as the real program, in front of a simulated world, and a client that knows nothing of our code.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -16,6 +17,7 @@ pub(super) struct Served {
     pub(super) http: reqwest::Client,
     pub(super) child: Child,
     session: String,
+    ids: AtomicU64,
 }
 
 impl Served {
@@ -75,7 +77,7 @@ impl Served {
         // What the server logs must not fill a pipe that nobody reads.
         tokio::spawn(async move { while let Ok(Some(_)) = err.next_line().await {} });
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut served = Self { town, base, token, http, child, session: String::new() };
+        let mut served = Self { town, base, token, http, child, session: String::new(), ids: AtomicU64::new(1000) };
         served.session = served.initialize().await;
         served
     }
@@ -128,16 +130,9 @@ impl Served {
 
     /// One request in the session; the whole answer message.
     pub(super) async fn ask(&self, method: &str, params: Value) -> Value {
-        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         last_message(&self.post(&message, &[]).await.text().await.expect("a body"))
-    }
-
-    /// Calls a tool as request `id`; its result. Calls of one session at the same time need ids of their own.
-    pub(super) async fn call_as(&self, id: usize, tool: &str, arguments: Value) -> Value {
-        let params = json!({ "name": tool, "arguments": arguments });
-        let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
-        let answer = last_message(&self.post(&message, &[]).await.text().await.expect("a body"));
-        answer.get("result").cloned().unwrap_or_else(|| panic!("{tool}: {answer}"))
     }
 
     /// Calls a tool; its result.

@@ -1,5 +1,6 @@
 //! Sessions and arguments as careless clients use them.
 
+use oar::sim::faults::{Fault, Rule};
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};
@@ -86,4 +87,32 @@ async fn what_has_to_wait_for_another_task_names_the_tool_of_that_one() {
     let next = &told["structuredContent"]["next"];
     assert_eq!(next["tool"], "oar_check_cve_tracker_bug", "{told}");
     assert_eq!(next["arguments"], json!({ "release": "4.20.17" }));
+}
+
+#[tokio::test]
+async fn a_second_request_with_the_id_of_one_under_way_is_refused_until_that_one_has_ended() {
+    let served = Served::start(&[]).await;
+    served.town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    let call = |tool: &str| {
+        let params = json!({ "name": tool, "arguments": { "release": "4.20.17" } });
+        json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params })
+    };
+    let (slow, quick) = (call("oar_check_rhcos_security_alerts"), call("oar_get_release_status"));
+    let first = async { served.post(&slow, &[]).await.text().await.expect("a body") };
+    let rest = async {
+        served.town.sim.world().hangs().notified().await;
+        let second = served.post(&quick, &[]).await;
+        assert_eq!(second.status(), 400);
+        let told: Value = second.json().await.expect("a message");
+        assert_eq!((&told["id"], &told["error"]["code"]), (&json!(7), &json!(-32600)), "{told}");
+        let runs = served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await;
+        assert_eq!(runs["isError"], false, "another id is served");
+        let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 7 } });
+        served.post(&cancel, &[]).await;
+    };
+    let (first, ()) = futures::future::join(first, rest).await;
+    assert!(!first.contains("result"), "a cancelled request has no answer: {first}");
+    served.town.sim.world().faults().clear();
+    let again = last_message(&served.post(&quick, &[]).await.text().await.expect("a body"));
+    assert_eq!(again["result"]["isError"], false, "the id is free again: {again}");
 }
