@@ -10,7 +10,7 @@ trap 'kill "${sim:-}" "${server:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 "$oar" sim serve --port 0 >"$work/sim" 2>"$work/sim.err" &
 sim=$!
-until grep -q '^# then' "$work/sim"; do sleep 0.05; done
+until grep -q "^: 'Then" "$work/sim"; do sleep 0.05; done
 set -a
 # shellcheck disable=SC1091
 . <(grep '^export' "$work/sim")

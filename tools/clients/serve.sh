@@ -29,7 +29,7 @@ await() {
 start_world() {
   "$program" sim serve --port 0 >"$place/world" 2>&1 &
   started+=($!)
-  await "$place/world" '^# then' >/dev/null
+  await "$place/world" "^: 'Then" >/dev/null
   # shellcheck disable=SC1090 # written by the line above
   source <(grep '^export ' "$place/world")
 }

@@ -82,6 +82,23 @@ pub async fn by_hand(
     Ok(Some(Question { plan: lines(facts), covers: None, goes_on: false, needs_reason: true }))
 }
 
+/// A start of stage-testing against a closed gate; nothing when it has started already.
+pub async fn forcing(ctx: Context, release: ZStream, reason: String) -> Result<Option<Question>, Reply> {
+    let task = Task::StageTesting;
+    let stored = update_task_status::stored(&ctx, &release, task).await;
+    let (before, _) =
+        stored.map_err(|error| Reply::operator(&format!("{task} of {release} could not be looked at"), &error))?;
+    if matches!(before, TaskStatus::InProgress | TaskStatus::Pass) {
+        return Ok(None);
+    }
+    let facts = vec![
+        format!("start {task} of {release} although a gate may be closed; it is {before}"),
+        "the closed gate, if there is one, is recorded with the reason".to_owned(),
+        format!("the caller says: {}", quoted(&reason)),
+    ];
+    Ok(Some(Question { plan: lines(facts), covers: None, goes_on: false, needs_reason: true }))
+}
+
 /// The blocker that would be resolved; nothing for an issue that blocks nothing.
 pub async fn resolving(
     ctx: Context,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::core::access::principal::Scope;
 use crate::core::context::{Context, Options};
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::ids::BuildNumber;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Outcome, Task, TaskStatus, Which};
 use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
@@ -109,12 +110,16 @@ pub const TOOLS: &[Tool] = &[
         params: &[
             RELEASE,
             optional("build_number", Kind::BuildNumber, "Jenkins build to look at, number or pasted URL"),
-            optional("force_reason", Kind::Text(1000), "Start although a gate is closed; says why, recorded"),
+            optional(
+                "force_reason",
+                Kind::Text(1000),
+                "Start although a gate is closed; says why, recorded, and a person confirms it",
+            ),
         ],
         work: Work::Change(|call| {
             let build = call.arguments.parsed("build_number");
             let force = call.arguments.text("force_reason").map(str::to_owned);
-            task(call, TaskRequest::StageTesting { build, force })
+            stage_testing(call, build, force)
         }),
         ..TASK
     },
@@ -205,6 +210,19 @@ fn task(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
     let release = call.release()?;
     let queue = release.to_string();
     Ok(Change::new(queue, move |ctx| async move { answer(&ctx, &release, request).await }.boxed_local()))
+}
+
+/// Starting against a closed gate is an override, so a person confirms it.
+fn stage_testing(call: &Call, build: Option<BuildNumber>, force: Option<String>) -> Result<Change, Reply> {
+    let release = call.release()?;
+    let change = task(call, TaskRequest::StageTesting { build, force: force.clone() })?;
+    Ok(match force {
+        // Whoever names a build only looks how it goes.
+        Some(reason) if build.is_none() => {
+            change.asking(move |ctx| questions::forcing(ctx, release.clone(), reason.clone()).boxed_local())
+        }
+        Some(_) | None => change,
+    })
 }
 
 /// A task that may also be told to store and send nothing.

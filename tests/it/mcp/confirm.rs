@@ -338,6 +338,21 @@ async fn a_word_about_a_build_asks_and_shows_what_its_record_says() {
 }
 
 #[tokio::test]
+async fn a_start_against_a_closed_gate_asks_a_person_and_one_in_its_turn_asks_nobody() {
+    let served = Served::start(&[]).await;
+    let before = served.town.state().to_yaml();
+    let forced = json!({ "release": RELEASE, "force_reason": "the gate is wrong today" });
+    let asked = served.call("oar_stage_testing", forced).await;
+    assert_eq!(code(&asked), "CONFIRMATION_REQUIRED", "{asked}");
+    let plan = asked["structuredContent"]["plan"].as_str().unwrap();
+    assert!(plan.starts_with("start stage-testing of 4.20.17 although a gate may be closed"), "{plan}");
+    assert!(plan.contains("“the gate is wrong today”"), "{plan}");
+    assert_eq!(served.town.state().to_yaml(), before);
+    let waits = served.call("oar_stage_testing", json!({ "release": RELEASE })).await;
+    assert_ne!(code(&waits), "CONFIRMATION_REQUIRED", "{waits}");
+}
+
+#[tokio::test]
 async fn a_policy_or_an_unattended_scope_lets_the_tool_run_without_a_person() {
     let town = ready().await;
     let home = town.home.path().join("home");
