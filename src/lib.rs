@@ -5,19 +5,20 @@
 //!
 //! | room | what it is for |
 //! |---|---|
-//! | [`cli`] | the door for people and cron: arguments → one request, report → text or JSON |
-//! | [`mcp`] | the door for AI agents: tool calls → one request, report → structured answer |
-//! | [`web`] | the door for browsers and probes: who may come in, health, approval pages |
-//! | [`agents`] | background passes: each is one idempotent look at the world |
-//! | [`drive`] | gathers the world, asks the planner, carries the plan out, tells what happened |
-//! | [`operators`] | one file per task; `run.rs` is the one way into any of them |
-//! | [`planner`] | what follows from what: pure, no clock, no I/O |
-//! | [`core`] | what every door shares: context, clock, settings, clients, stores, effects |
-//! | [`domain`] | words and rules: values in, values out |
+//! | [`cli`] | the door for people and cron: words to one request; report or error to text, JSON, exit code |
+//! | [`mcp`] | the door for AI agents: tool calls to one request; report or error to a structured answer |
+//! | [`web`] | the door for browsers and probes: who may come in over HTTP, health, metrics, the approval page |
+//! | [`agents`] | background passes; each looks at the world anew |
+//! | [`drive`] | look, plan, act, until only waits remain |
+//! | [`operators`] | one file per task, `run` as the only way in; views and changes by hand beside them |
+//! | [`planner`] | from a snapshot to actions and messages; pure |
+//! | [`core`] | what all doors share: context, clock, settings, clients, stores, effects |
+//! | [`domain`] | words and rules, values in, values out |
 //! | [`sim`] | the stage beside the house: a simulated world behind real HTTP |
 //!
-//! `sim` names only `domain` and `core::clock`, and only `cli/sim.rs` and `cli/rehearse.rs` name
-//! `sim`. A test (`tests/it/architecture.rs`) reads every `crate::` path and fails on a wrong arrow.
+//! `sim` names only `domain` and `core::clock`; only `cli/sim.rs`, `cli/rehearse.rs` and the files in their
+//! folders name `sim`. docs/ARCHITECTURE.md says what each room refuses, and where to look for a change.
+//! A test (`tests/it/architecture.rs`) reads every `crate::` path and fails on a wrong arrow.
 
 pub mod cli;
 

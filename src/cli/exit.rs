@@ -1,7 +1,8 @@
 //! Every exit code of the binary: one enum, one table.
 
 use crate::core::error::ErrorClass;
-use crate::domain::task::{OpenedBy, Outcome};
+use crate::domain::closed_gate::OpenedBy;
+use crate::domain::outcome::Outcome;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! Outside writes that must not happen twice: intent, look-up, ledger.
 //!
-//! The only way to call an operation that may already have happened (class "look first") or that
-//! would happen twice (class "never"). The order is always the same: write the intent, look whether
-//! it happened, do it, look again when the answer got lost.
+//! The way to call an operation that may already have happened (class "look first") or that would happen
+//! twice (class "never"); only the state file on GitHub has a way of its own (`statebox`). The order is always
+//! the same: look whether it happened, write the intent, do it, look again when the answer got lost.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;

@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::advisory::{AdvisoryState, is_managed};
-use super::task::{ClosedGate, StageRelease};
+use super::closed_gate::ClosedGate;
+use super::shipment::StageRelease;
 
 /// The advisory page appears between minutes and two days after the approval.
 pub const RECHECK: SignedDuration = SignedDuration::from_mins(30);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_yaml::Value;
 
 use super::ids::Digest;
-use super::task::StageRelease;
+use super::shipment::StageRelease;
 
 /// A letter, or nothing valid. Later letters are worse; [`Grade::Unknown`] is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

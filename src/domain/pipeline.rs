@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::task::StageRelease;
+use super::shipment::StageRelease;
 
 /// A stage release takes 10 to 30 minutes.
 pub const RECHECK: SignedDuration = SignedDuration::from_mins(15);

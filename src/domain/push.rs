@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 
-use super::task::{ClosedGate, Task, TaskStatus};
+use super::closed_gate::ClosedGate;
+use super::task::{Task, TaskStatus};
 
 /// Push jobs take 30 to 60 minutes, some a night.
 pub const RECHECK: SignedDuration = SignedDuration::from_mins(10);

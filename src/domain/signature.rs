@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
-use super::task::{FailReason, Outcome, WaitingOn};
+use super::outcome::{Outcome, WaitingOn};
+use super::verdict::FailReason;
 
 /// The mirror follows promotion by minutes to hours; looking more often only costs requests.
 pub const RECHECK: SignedDuration = SignedDuration::from_mins(30);

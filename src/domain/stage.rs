@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use super::task::{ClosedGate, StageRelease, Task, TaskStatus};
+use super::closed_gate::ClosedGate;
+use super::shipment::StageRelease;
+use super::task::{Task, TaskStatus};
 
 /// How strictly stage testing waits for the verdict on the promoted build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

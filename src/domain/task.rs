@@ -1,4 +1,4 @@
-//! The tasks of a release, their statuses, and what one run of a task can find out.
+//! The tasks of a release, their statuses, and the words around them: flow, job, build.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,6 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::nearest::hint;
-
-pub use super::closed_gate::{ClosedGate, OpenedBy};
-pub use super::outcome::{Outcome, WaitingOn};
-pub use super::shipment::StageRelease;
-pub use super::verdict::{FailReason, VerdictClass};
 
 /// How a release reaches its customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]

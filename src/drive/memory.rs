@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::error::ErrorClass;
-use crate::domain::task::{ClosedGate, OpenedBy, Outcome, Task};
+use crate::domain::closed_gate::{ClosedGate, OpenedBy};
+use crate::domain::outcome::Outcome;
+use crate::domain::task::Task;
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::run::TaskReport;
 

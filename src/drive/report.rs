@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::domain::dates::stamp;
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
-use crate::domain::task::{Outcome, Task};
+use crate::domain::task::Task;
 use crate::operators::report::{self, clean};
 use crate::operators::run::TaskReport;
 use crate::planner::messages::{Kind, Message, Severity};

@@ -1,7 +1,7 @@
 //! The door for AI agents: tool calls to one request, reports and errors to structured answers.
 //!
 //! `server` is what all connections share, `connection` speaks the protocol with one client over the transports
-//! `http`, `legacy_sse` and `stdio`. `catalog` knows every tool, `tools/` holds one file per toolset, `runs` keeps
+//! `http`, `legacy_sse` and `stdio`. `catalog` knows every tool, `tools/` holds the rows by subject, `runs` keeps
 //! what changes something alive until it is recorded, `confirm` asks people. Refuses: rules about releases, calls
 //! to services, and answers that a program has to guess from.
 

@@ -3,8 +3,9 @@
 use super::error::TaskError;
 use super::run::Run;
 use super::steps::{approval, shipment};
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::outcome::Outcome;
 use crate::domain::shipment::MrState;
-use crate::domain::task::{ClosedGate, Outcome};
 
 /// Gives our approval unless it is there; a merge request that is not open cannot be approved.
 ///

@@ -6,9 +6,12 @@ use super::run::Run;
 use super::steps::build_record;
 use crate::core::context::Context;
 use crate::domain::acceptance::RecordVerdict;
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Operation};
-use crate::domain::task::{ClosedGate, FailReason, Outcome, Which};
+use crate::domain::task::Which;
+use crate::domain::verdict::FailReason;
 
 /// Judges the record of the candidate or the promoted build; `decide` is a person's word about it.
 ///
@@ -156,7 +159,7 @@ mod tests {
             RecordVerdict::Aggregating { missing: vec!["e2e".into()] },
         ] {
             let Outcome::Blocked { by } = outcome(verdict, None) else { panic!("it is a wait") };
-            assert_eq!(by.opened_by(), crate::domain::task::OpenedBy::Time, "{by}");
+            assert_eq!(by.opened_by(), crate::domain::closed_gate::OpenedBy::Time, "{by}");
         }
     }
 

@@ -12,11 +12,14 @@ use super::steps::shipment;
 use crate::core::context::Context;
 use crate::domain::advisory::NOT_OURS;
 use crate::domain::approval::{RECHECK, deadline, too_early};
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates;
+use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::operation::{AddIssue, Operation};
-use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatus, WaitingOn};
+use crate::domain::task::{Flow, Task, TaskStatus};
+use crate::domain::verdict::FailReason;
 
 /// Who reports objections.
 const SOURCE: &str = "change-advisory-status";

@@ -12,9 +12,12 @@ use super::steps::{advisories, findings, shipment};
 use crate::core::clients::elliott::{BuildSystem, ElliottError, Trackers, keys_in};
 use crate::core::clients::process::ProcessError;
 use crate::core::error::ErrorClass;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::cve_trackers::{Expected, missed};
 use crate::domain::ids::JiraKey;
-use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task};
+use crate::domain::outcome::Outcome;
+use crate::domain::task::{Flow, Task};
+use crate::domain::verdict::FailReason;
 
 /// Source of the issue about missed trackers; its text holds the keys that were announced.
 const SOURCE: &str = "check-cve-tracker-bug";

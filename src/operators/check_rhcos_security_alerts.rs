@@ -10,8 +10,10 @@ use super::run::Run;
 use super::steps::findings;
 use super::steps::notify::News;
 use crate::core::clients::errata::{Alert, ErratumKind, SecurityAlerts};
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
-use crate::domain::task::{ClosedGate, Outcome, Task, WaitingOn};
+use crate::domain::outcome::{Outcome, WaitingOn};
+use crate::domain::task::Task;
 
 /// Source of the issue about blocking alerts.
 const SOURCE: &str = "check-rhcos-security-alerts";

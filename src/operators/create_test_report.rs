@@ -5,10 +5,11 @@ use super::run::TaskReport;
 use super::steps::notify;
 use crate::core::context::Context;
 use crate::domain::assembly::BuildData;
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Metadata;
 use crate::domain::state::operation::Operation;
-use crate::domain::task::{Outcome, Task, TaskStatus, marker};
+use crate::domain::task::{Task, TaskStatus, marker};
 
 /// Creates the state file of `release` from build data; an existing one stays as it is.
 ///

@@ -7,7 +7,7 @@ use super::{
     add_qe_approval, analyze_build, change_advisory_status, check_cve_tracker_bug, check_rhcos_security_alerts,
     image_consistency_check, image_signed_check, push_to_cdn_staging, stage_testing, take_ownership,
 };
-use crate::domain::task::Outcome;
+use crate::domain::outcome::Outcome;
 
 /// Carries `request` out.
 pub(super) async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskError> {

@@ -15,11 +15,14 @@ use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
 use crate::core::clients::prow::{Prow, ProwJob, ProwState};
 use crate::core::effects::Evidence;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
 use crate::domain::job_trace;
+use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::stage;
-use crate::domain::task::{ClosedGate, FailReason, JobRef, JobSystem, Outcome, TaskStatus, WaitingOn};
+use crate::domain::task::{JobRef, JobSystem, TaskStatus};
+use crate::domain::verdict::FailReason;
 
 pub(super) use local::run_here;
 

@@ -3,9 +3,10 @@
 use super::error::TaskError;
 use super::run::Run;
 use super::steps::promotion;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates;
+use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::signature;
-use crate::domain::task::{ClosedGate, Outcome, WaitingOn};
 
 /// Looks for the signature of the release's payload.
 ///

@@ -13,9 +13,10 @@ use crate::domain::advisory::NOT_OURS;
 use crate::domain::approval::shipped;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
+use crate::domain::shipment::StageRelease;
 use crate::domain::state::entries::Metadata;
 use crate::domain::state::view::State;
-use crate::domain::task::{Flow, StageRelease};
+use crate::domain::task::Flow;
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

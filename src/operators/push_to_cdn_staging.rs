@@ -12,9 +12,12 @@ use super::steps::{advisories, findings};
 use crate::core::clients::errata::{Errata, Erratum, PushStart};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::domain::advisory::{AdvisoryState, DROPPED_SOURCE};
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
+use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::push::{self, PushJob, PushVerdict};
-use crate::domain::task::{ClosedGate, FailReason, Flow, Outcome, Task, TaskStatus, WaitingOn};
+use crate::domain::task::{Flow, Task, TaskStatus};
+use crate::domain::verdict::FailReason;
 
 /// Source of the issue about pushes that keep failing.
 const SOURCE: &str = "push-to-cdn-staging";

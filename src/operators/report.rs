@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::run::TaskReport;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
-use crate::domain::task::{Outcome, TaskStatus};
+use crate::domain::outcome::Outcome;
+use crate::domain::task::TaskStatus;
 
 /// One line: task, status, and what it means.
 pub fn line(report: &TaskReport) -> String {

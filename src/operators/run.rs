@@ -1,4 +1,7 @@
 //! The one way into any task: it brackets the run, so that no task can forget to record its end.
+//!
+//! `CreateTestReport` comes in here too, but has no bracket: before the state file exists there is nothing
+//! that a start or an end could be recorded in.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
@@ -19,11 +22,12 @@ use crate::core::effects::{Effected, Effects, Evidence, Ledger};
 use crate::core::journal::{Level, RunLog};
 use crate::core::lock::Lock;
 use crate::domain::assembly::{Assembly, BuildData};
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::unknown_words;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
-use crate::domain::task::{Outcome, Task, TaskStatus};
+use crate::domain::task::{Task, TaskStatus};
 
 /// What one run found out, with what a door needs to show it.
 #[derive(Debug)]

@@ -9,10 +9,13 @@ use super::steps::{findings, job_of_run, stage_facts};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
 use crate::core::effects::Evidence;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
+use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::stage;
-use crate::domain::task::{ClosedGate, FailReason, JobRef, JobSystem, Outcome, TaskStatus, WaitingOn};
+use crate::domain::task::{JobRef, JobSystem, TaskStatus};
+use crate::domain::verdict::FailReason;
 
 const JOB: &str = "zstreams/Stage-Pipeline";
 /// Parameter that names the payload.

@@ -17,10 +17,12 @@ use crate::core::config::credentials::Credential;
 use crate::core::context::Context;
 use crate::core::effects::Evidence;
 use crate::domain::advisory::AdvisoryState;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::{AdvisoryId, JiraKey};
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
-use crate::domain::task::{ClosedGate, Flow, Outcome, Task, TaskStatus};
+use crate::domain::task::{Flow, Task, TaskStatus};
 
 /// Who reports advisories in an abnormal state.
 const SOURCE: &str = "take-ownership";

@@ -1,4 +1,4 @@
-//! G and H rows: all threads come together, the final approval, and shipping.
+//! The approval: all threads come together, the final approval, and shipping.
 
 use super::draft::{ASYNC, Draft, Gate, Next, Standing};
 use super::input::{Input, MrState, OpenIssue, PageState, RecordState};
@@ -9,11 +9,12 @@ use super::preparation::{advisories_known, say_advisories_unknown};
 use super::tasks::{Needs, eval};
 use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval;
-use crate::domain::task::{ClosedGate, Task, TaskStatus};
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::task::{Task, TaskStatus};
 
 const APPROVAL: Task = Task::ChangeAdvisoryStatus;
 
-/// Walks the G and H rows.
+/// Walks the rows of the approval.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(APPROVAL) {
         draft.stands(APPROVAL, Standing::Done);
@@ -68,7 +69,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// G1–G3: push, consistency, stage testing and the gate, then the signature.
+/// Push, consistency, stage testing and the gate, then the signature.
 fn all_threads(draft: &mut Draft<'_>) -> Next {
     let failed: Vec<Task> = ASYNC.into_iter().filter(|task| draft.standing(*task) == Standing::Failed).collect();
     if !failed.is_empty() {
@@ -94,7 +95,7 @@ fn all_threads(draft: &mut Draft<'_>) -> Next {
     }
 }
 
-/// G5, G6: every other task, and the blockers of the approval.
+/// Every other task, and the blockers of the approval.
 fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
     let tracked = Task::tracked(draft.input.flow).filter(|task| *task != APPROVAL);
     let open: Vec<Task> = tracked.filter(|task| !draft.passed(*task)).collect();
@@ -151,7 +152,7 @@ fn missing_tasks(draft: &mut Draft<'_>, open: &[Task]) {
     }
 }
 
-/// G7–G9: the calendar, then the start.
+/// The calendar, then the start.
 fn not_started(draft: &mut Draft<'_>) {
     let input = draft.input;
     match approval::too_early(input.release_date, input.today, input.ignore_release_date) {
@@ -212,7 +213,7 @@ fn world_known(draft: &mut Draft<'_>) -> bool {
     known
 }
 
-/// G11–G14: the approval waits for the advisory page; every run is one look.
+/// The approval waits for the advisory page; every run is one look.
 fn in_progress(draft: &mut Draft<'_>) {
     let input = draft.input;
     let facts = draft.facts(APPROVAL);
@@ -257,7 +258,7 @@ fn scheduled(draft: &mut Draft<'_>, deadline: Option<jiff::Timestamp>, at: jiff:
     draft.stands(APPROVAL, Standing::Waiting);
 }
 
-/// G15–G17: a time-out is tried again when the page is there or was given up too early; other failures
+/// A time-out is tried again when the page is there or was given up too early; other failures
 /// follow the general rules.
 fn failed(draft: &mut Draft<'_>) {
     let input = draft.input;
@@ -298,7 +299,7 @@ fn say_timeout(draft: &mut Draft<'_>, at: Option<jiff::Timestamp>) {
     draft.say(message);
 }
 
-/// H rows: approved; is it with the customers?
+/// Approved; is it with the customers?
 fn shipping(draft: &mut Draft<'_>) -> Next {
     let approved_at = draft.facts(APPROVAL).completed_at;
     match &draft.input.shipped {

@@ -6,7 +6,8 @@ use super::draft::{Draft, Standing};
 use super::input::{BuildVerdict, RecordState};
 use super::messages::{Kind, Message};
 use super::plan::{Action, Blocker, REJECTED_SOURCE};
-use crate::domain::task::{ClosedGate, Task, TaskStatus, Which};
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::task::{Task, TaskStatus, Which};
 
 /// What came out for one build.
 #[derive(Debug, Clone, PartialEq, Eq)]

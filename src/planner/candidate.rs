@@ -1,4 +1,4 @@
-//! C rows: the verdict on the nightly that was chosen for the release.
+//! The candidate: the verdict on the nightly that was chosen for the release.
 //!
 //! They never stop the main chain: a bad or unjudged candidate holds back only the approval.
 
@@ -8,7 +8,7 @@ use super::draft::{Draft, Next, Standing};
 use super::messages::{Kind, Message};
 use crate::domain::task::{Task, TaskStatus, Which};
 
-/// Walks the C rows.
+/// Walks the rows of the candidate.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let task = Task::AnalyzeCandidateBuild;
     if draft.passed(Task::ChangeAdvisoryStatus) {

@@ -1,13 +1,14 @@
-//! E rows: the stage release of the shipment, and image consistency that needs only that.
+//! Consistency: the stage release of the shipment, and image consistency that needs only that.
 
 use super::draft::{Draft, Next};
 use super::input::ReleaseFact;
 use super::messages::{Kind, Message};
 use super::tasks::{Needs, eval};
 use crate::domain::pipeline;
-use crate::domain::task::{StageRelease, Task, TaskStatus};
+use crate::domain::shipment::StageRelease;
+use crate::domain::task::{Task, TaskStatus};
 
-/// Walks the E rows.
+/// Walks the rows of the consistency job.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(Task::ChangeAdvisoryStatus) {
         return Next::Go;

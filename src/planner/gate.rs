@@ -1,4 +1,4 @@
-//! F rows: the verdict on the promoted build.
+//! The gate: the verdict on the promoted build.
 
 use super::build_record::{Judged, judge_record};
 use super::draft::{Draft, Gate, Next, Standing};
@@ -6,7 +6,7 @@ use super::messages::{Kind, Message};
 use super::tasks::occasion;
 use crate::domain::task::{Task, TaskStatus, Which};
 
-/// Walks the F rows.
+/// Walks the rows of the gate.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let task = Task::AnalyzePromotedBuild;
     if draft.passed(task) {
@@ -45,7 +45,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::task::ClosedGate;
+    use crate::domain::closed_gate::ClosedGate;
     use crate::planner::given::{actions, issue, job, kinds, promoted, set};
     use crate::planner::input::Input;
     use crate::planner::input::{BuildVerdict, RecordState};

@@ -13,7 +13,8 @@ use super::plan::{Action, Plan, plan};
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::approval::Shipped;
 use crate::domain::ids::AdvisoryId;
-use crate::domain::task::{JobRef, JobSystem, StageRelease, Task, TaskStatus};
+use crate::domain::shipment::StageRelease;
+use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 
 /// Reads a time.
 pub(super) fn at(text: &str) -> Timestamp {

@@ -12,10 +12,12 @@ use super::messages::recheck_after;
 use super::old_fail::FailCause;
 use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval::{self, Shipped};
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
+use crate::domain::shipment::StageRelease;
 use crate::domain::stage::StagePolicy;
 use crate::domain::state::check::UnknownWord;
-use crate::domain::task::{ClosedGate, Flow, JobRef, StageRelease, Task, TaskStatus, Which};
+use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
 
 /// Everything the plan depends on.
 #[derive(Debug, Clone)]

@@ -1,8 +1,11 @@
 //! What follows from what: a pure function from one snapshot of the world to a plan.
 //!
-//! [`plan::plan`] walks the rows of the decision table once, top to bottom; each family of rows has its
-//! file. Rows are named by letter: T any task, A the whole release, B preparation, C candidate, D promotion,
-//! F gate, E consistency, S stage testing, G and H approval, X stalls. Refuses: I/O, async, clocks, logging, and errors: odd input becomes a message in the plan.
+//! [`plan::plan`] walks the rows of one decision table once, top to bottom. A row is a condition on the
+//! snapshot and what follows from it: an action, a message, or the end of the walk. Each family of rows has
+//! its file, in the order of the walk: `start` (the whole release), `preparation`, `candidate`, `promotion`,
+//! `gate`, `consistency`, `stage`, `approval`, then `stall`; `tasks` holds what is the same for every task,
+//! and `messages` the kinds of messages. The code is the only copy of the table. Refuses: I/O, async, clocks,
+//! logging, and errors: odd input becomes a message in the plan.
 
 mod approval;
 mod build_record;

@@ -208,7 +208,8 @@ fn walk(draft: &mut Draft<'_>) {
 mod tests {
     use super::*;
     use crate::domain::approval::Shipped;
-    use crate::domain::task::{StageRelease, TaskStatus};
+    use crate::domain::shipment::StageRelease;
+    use crate::domain::task::TaskStatus;
     use crate::planner::given::{fresh, move_to, set};
     use crate::planner::input::{Promotion, RecordState, ReleaseFact};
 

@@ -1,4 +1,4 @@
-//! B rows: ownership, first checks, push.
+//! Preparation: ownership, first checks, push.
 
 use super::draft::{Draft, Next, Standing, Triggers};
 use super::messages::{Kind, Message};
@@ -8,7 +8,7 @@ use crate::domain::advisory::{ABNORMAL_SOURCE, is_managed};
 use crate::domain::push;
 use crate::domain::task::{Task, TaskStatus};
 
-/// Walks the B rows.
+/// Walks the rows of the preparation.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(Task::ChangeAdvisoryStatus) {
         // Nothing is left to prepare; only shipping is open.
@@ -39,7 +39,7 @@ fn has_blocker(draft: &Draft<'_>, task: Task) -> bool {
     draft.input.blocker(task).is_some()
 }
 
-/// B6b, B7: the push goes on as soon as its advisories can be pushed.
+/// The push goes on as soon as its advisories can be pushed.
 fn push_rows(draft: &mut Draft<'_>) {
     let task = Task::PushToCdnStaging;
     let alerts = draft.status(Task::CheckRhcosSecurityAlerts);

@@ -1,11 +1,11 @@
-//! D rows: is the payload in the stable stream?
+//! Promotion: is the payload in the stable stream?
 
 use super::draft::{Draft, Next};
 use super::input::{MrState, Promotion};
 use super::messages::{Kind, Message};
 use crate::domain::task::{Task, TaskStatus};
 
-/// Walks the D rows.
+/// Walks the rows of the promotion.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let input = draft.input;
     if draft.passed(Task::ChangeAdvisoryStatus) {

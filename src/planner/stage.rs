@@ -1,13 +1,14 @@
-//! S rows: stage testing.
+//! When stage testing is started and looked at.
 
 use super::draft::{Draft, Gate, Next};
 use super::input::{Promotion, ReleaseFact};
 use super::messages::{Kind, Message};
 use super::tasks::{Needs, eval};
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::stage::{StageFacts, closed};
-use crate::domain::task::{ClosedGate, Task, TaskStatus};
+use crate::domain::task::{Task, TaskStatus};
 
-/// Walks the S rows.
+/// Walks the rows of stage testing.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let task = Task::StageTesting;
     if draft.passed(Task::ChangeAdvisoryStatus) {

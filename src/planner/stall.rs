@@ -1,4 +1,4 @@
-//! X rows: what takes much longer than usual.
+//! Stalls: what takes much longer than usual.
 
 use super::draft::Draft;
 use super::messages::{Kind, Message, stall_limit};

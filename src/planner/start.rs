@@ -1,4 +1,4 @@
-//! A rows: is there a state to work with, and anything that stops the whole release?
+//! The first rows: is there a state to work with, and anything that stops the whole release?
 
 use super::approval::shipped_message;
 use super::draft::{Draft, Next, Standing};
@@ -12,7 +12,7 @@ use crate::domain::task::{Flow, Task, TaskStatus};
 /// Marks the blocker of a closed merge request.
 const MR_CLOSED_SOURCE: &str = "mr-closed";
 
-/// Walks the A rows.
+/// Walks the rows about the whole release.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let input = draft.input;
     if let StateSource::Unavailable { what, why } = &input.source {
@@ -96,7 +96,7 @@ fn given_up(draft: &mut Draft<'_>) -> Option<Next> {
     Some(Next::Halt)
 }
 
-/// A5b: somebody else did our last step. With a run of ours under way, that run finds out itself.
+/// Somebody else did our last step. With a run of ours under way, that run finds out itself.
 fn shipped_elsewhere(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
     let approval = draft.facts(Task::ChangeAdvisoryStatus);
@@ -120,7 +120,7 @@ fn shipped_elsewhere(draft: &mut Draft<'_>) -> Option<Next> {
     Some(Next::Halt)
 }
 
-/// A6, A7: facts outside that stop everything; their blockers are resolved when the facts change.
+/// Facts outside (a closed merge request, a dropped advisory) that stop everything; their blockers are resolved when the facts change.
 fn stopped_by_world(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
     match input.mr {
@@ -166,7 +166,7 @@ fn over(draft: &mut Draft<'_>, source: &str, resolution: &str) {
     }
 }
 
-/// A8: general blockers stop every trigger; running jobs are looked at afterwards.
+/// General blockers stop every trigger; running jobs are looked at afterwards.
 fn general_blockers(draft: &mut Draft<'_>) -> Option<Next> {
     let release = &draft.input.release;
     let open = &draft.input.issues.general;

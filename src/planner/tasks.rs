@@ -1,4 +1,4 @@
-//! T rows: how any single task goes on.
+//! Rows that are the same for every task: how any single task goes on.
 
 use jiff::SignedDuration;
 
@@ -7,7 +7,8 @@ use super::input::{OpenIssue, TaskFacts};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::{Action, Blocker, RETRIES_SOURCE};
-use crate::domain::task::{OpenedBy, Task, TaskStatus};
+use crate::domain::closed_gate::OpenedBy;
+use crate::domain::task::{Task, TaskStatus};
 
 /// Automatic retries after the first try.
 pub(super) const MAX_RETRIES: u32 = 3;
@@ -91,7 +92,7 @@ fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
     }
 }
 
-/// T4: a running task whose job nobody wrote down.
+/// A running task whose job nobody wrote down.
 fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
     if facts.intent_open {
         // The run looks for the announced job before it starts one.
@@ -226,7 +227,7 @@ pub(super) fn say_failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) {
     draft.say(message);
 }
 
-/// T7: a blocker of the task holds it; a person's retry lifts the one that reports exhausted retries.
+/// A blocker of the task holds it; a person's retry lifts the one that reports exhausted retries.
 fn held_by_issue(draft: &mut Draft<'_>, task: Task) -> bool {
     let Some(open) = draft.input.issues.blockers.get(&task) else { return false };
     let lifted =

@@ -1,5 +1,8 @@
 //! One file per service; every request leaves through `http.rs`.
 //!
+//! No service themselves, but shared by the clients: `service` (ids), `http`, `retry`, `pacer`, `negotiate`
+//! (Kerberos), `error`, `process` (external programs: `elliott` runs through it) and, in tests, `loopback`.
+//!
 //! A client turns one operation into one request and the answer into domain types. Refuses: rules
 //! about releases, knowledge of tasks, other clients.
 

@@ -1,4 +1,8 @@
-//! Repetition by class: the only place that tries a call again.
+//! Repetition by class: the one place of the clients that tries a request again.
+//!
+//! A client method gives the class, the global setting `http.tries` how often, and this file the pace. One
+//! loop stands above it: `core::statebox::cas` repeats a whole compare-and-swap (read, apply, write over
+//! exactly what was read) with limits of its own, `state.tries`.
 
 use std::time::Duration;
 
@@ -16,9 +20,10 @@ pub enum Repeat {
     Reads,
     /// Writes, but repeating gives the same end state.
     Converges,
-    /// May already have happened: look before repeating. Called through `core::effects` only.
+    /// May already have happened: look before repeating. Called through `core::effects`; the one exception is
+    /// the state file on GitHub, where `core::statebox` reads again and sees whether its write arrived.
     LookFirst,
-    /// Would happen twice. Called through `core::effects` only.
+    /// Would happen twice. Called through `core::effects`.
     Never,
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::core::context::Context;
+use crate::domain::closed_gate::OpenedBy;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::task::{OpenedBy, Task, TaskStatus, Which};
+use crate::domain::task::{Task, TaskStatus, Which};
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::runs::Runs;
 use crate::mcp::tool::Question;

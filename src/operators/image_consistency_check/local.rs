@@ -2,8 +2,10 @@
 
 use super::{RECHECK, health_of, unready};
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::pull_spec::PullSpec;
-use crate::domain::task::{FailReason, Outcome, TaskStatus, WaitingOn};
+use crate::domain::task::TaskStatus;
+use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::{Details, Run};
 use crate::operators::steps::{consistency, image_health, shipment};

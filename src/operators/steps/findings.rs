@@ -1,10 +1,11 @@
 //! Issues that a check reports and takes back, one open issue per source.
 
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates::stamp;
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, IssueEdit, Operation};
 use crate::domain::state::{issue_id, text as state_text};
-use crate::domain::task::{ClosedGate, Task};
+use crate::domain::task::Task;
 use crate::operators::run::Run;
 
 /// Longest text of an issue that the state keeps.

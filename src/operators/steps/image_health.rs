@@ -13,7 +13,7 @@ use crate::core::error::ErrorClass;
 use crate::domain::health::{
     Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, effective, listed_images,
 };
-use crate::domain::task::StageRelease;
+use crate::domain::shipment::StageRelease;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 

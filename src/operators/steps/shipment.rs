@@ -7,10 +7,11 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::core::clients::gitlab::MergeRequest;
 use crate::core::context::Context;
 use crate::domain::assembly::Assembly;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::JiraKey;
 use crate::domain::pipeline::{ReleaseStage, standing};
+use crate::domain::shipment::StageRelease;
 use crate::domain::shipment::{BadShipmentFile, MrAddress, ShipmentFile, is_shipment_file, stage_status};
-use crate::domain::task::{ClosedGate, StageRelease};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 

@@ -3,8 +3,10 @@
 use super::promotion::{self, Promotion};
 use super::shipment;
 use crate::domain::assembly::Assembly;
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::shipment::StageRelease;
 use crate::domain::stage::StageFacts;
-use crate::domain::task::{ClosedGate, Flow, StageRelease, Task};
+use crate::domain::task::{Flow, Task};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 

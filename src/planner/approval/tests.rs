@@ -1,4 +1,4 @@
-//! Table tests of the G and H rows.
+//! Table tests of the rows of the approval.
 
 use super::*;
 use crate::domain::approval::Shipped;
@@ -119,7 +119,7 @@ fn only_a_page_that_is_known_to_be_missing_can_be_too_late() {
         assert_eq!(actions(&input), [RUN], "{page:?}");
     }
     input.page = PageState::NotAccessible;
-    input.prod_release = crate::planner::input::ReleaseFact::Known(crate::domain::task::StageRelease::Success);
+    input.prod_release = crate::planner::input::ReleaseFact::Known(crate::domain::shipment::StageRelease::Success);
     assert_eq!(actions(&input), [RUN], "the production release succeeded");
 }
 

@@ -1,4 +1,4 @@
-//! Table tests of the T rows.
+//! Table tests of the rows that are the same for every task.
 
 use super::*;
 use crate::planner::given::{actions, at, issue, job, kinds, promoted, set, told};
@@ -145,7 +145,7 @@ fn a_wait_that_was_stored_as_failure_is_put_back() {
 
 #[test]
 fn a_task_that_was_refused_is_tried_again_when_time_opens_the_gate() {
-    use crate::domain::task::ClosedGate;
+    use crate::domain::closed_gate::ClosedGate;
     let mut input = stage_is_next();
     let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
     facts.blocked_by = Some(ClosedGate::Queue { why: "build 12 of another release".into() });
@@ -159,7 +159,7 @@ fn a_task_that_was_refused_is_tried_again_when_time_opens_the_gate() {
 
 #[test]
 fn a_task_that_needs_a_person_names_what_to_do() {
-    use crate::domain::task::ClosedGate;
+    use crate::domain::closed_gate::ClosedGate;
     let mut input = stage_is_next();
     let facts = set(&mut input, STAGE, TaskStatus::NotStarted);
     facts.blocked_by = Some(ClosedGate::UnknownOutcome { what: "start of the stage pipeline".into() });

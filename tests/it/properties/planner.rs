@@ -7,9 +7,11 @@ use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use oar::domain::advisory::AdvisoryState;
 use oar::domain::approval::Shipped;
+use oar::domain::closed_gate::ClosedGate;
 use oar::domain::ids::AdvisoryId;
+use oar::domain::shipment::StageRelease;
 use oar::domain::stage::StagePolicy;
-use oar::domain::task::{ClosedGate, Flow, JobRef, JobSystem, StageRelease, Task, TaskStatus, Which};
+use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
 use oar::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
     StateSource, TaskFacts, Unread,

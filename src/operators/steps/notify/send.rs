@@ -9,9 +9,9 @@ use crate::core::config::credentials::Credential;
 use crate::core::context::Context;
 use crate::core::effects::{EffectError, Effects, Ledger};
 use crate::domain::mask;
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
-use crate::domain::task::Outcome;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 
