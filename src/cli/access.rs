@@ -51,7 +51,7 @@ pub enum AuditCommand {
 }
 
 /// Runs one command about tokens.
-pub(super) fn token(call: &Call, command: TokenCommand) -> Result<Exit, Told> {
+pub(super) async fn token(call: &Call, command: TokenCommand) -> Result<Exit, Told> {
     let settings = call.settings()?;
     let tokens = Tokens::below(&settings.home);
     let told = |cause: std::io::Error| unusable(tokens.path(), &cause);
@@ -60,6 +60,7 @@ pub(super) fn token(call: &Call, command: TokenCommand) -> Result<Exit, Told> {
             check_name(&name).map_err(|bad| usage(&bad.to_string(), "take the role: release-lead, agent, ci"))?;
             let scopes = scopes.map_or_else(|| Ok(Scope::AGENT.to_vec()), |text| scopes_of(&text))?;
             let clock = Context::clock_of(&settings).unwrap_or(Clock::System);
+            clock.refresh(&call.cancel).await;
             let end = expires.map(|text| end_of(&text, clock.now())).transpose()?;
             let token = tokens.add(&name, scopes.iter().copied(), end).map_err(told)?;
             let until = end.map_or_else(|| "never".to_owned(), stamp);

@@ -72,7 +72,7 @@ pub enum McpCommand {
 pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> {
     match command {
         McpCommand::Serve(args) => serve(call, &args).await,
-        McpCommand::Token(command) => access::token(call, command),
+        McpCommand::Token(command) => access::token(call, command).await,
         McpCommand::Audit(command) => access::log(call, command),
         McpCommand::Install(args) => mcp_install::run(call, &args, &slash_commands()),
         McpCommand::Tools => {
@@ -115,6 +115,7 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     let shared = Arc::new(shared);
     check_end(shared.audit.path()).map_err(|why| damaged(shared.audit.path(), &why))?;
     shared.audit.open().map_err(|cause| unusable(shared.audit.path(), &cause))?;
+    crate::mcp::audit_line::unfinished(&shared);
     if args.stdio { speak(call, &shared, work).await } else { listen(call, args, &shared, work).await }
 }
 

@@ -15,8 +15,7 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::{oddities, unknown_words};
 use crate::domain::state::error::StateError;
-use crate::domain::state::view::{Overall, State};
-use crate::domain::task::Flow;
+use crate::domain::state::view::State;
 use crate::operators::error::TaskError;
 use crate::operators::report::{clean, clean_json};
 
@@ -252,13 +251,8 @@ pub fn check(name: &str, state: &State, form: Form) -> String {
 
 fn text_of(state: &State) -> String {
     let metadata = state.metadata();
-    let flow =
-        if metadata.shipment_mr.as_deref().is_some_and(|url| !url.is_empty()) { Flow::Konflux } else { Flow::Errata };
-    let overall = match state.overall(flow) {
-        Overall::Green => "Green",
-        Overall::Red => "Red",
-    };
-    let mut text = format!("{} ({flow}): {overall}, updated {}\n", state.release(), state.updated_at());
+    let (release, flow, overall) = (state.release(), state.flow(), state.overall());
+    let mut text = format!("{release} ({flow}): {overall}, updated {}\n", state.updated_at());
     let advisories: Vec<_> = metadata.advisory_ids.iter().map(|(impetus, id)| format!("{impetus} {id}")).collect();
     for (label, value) in [
         ("release date", metadata.release_date),

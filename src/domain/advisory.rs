@@ -93,6 +93,11 @@ pub fn is_managed(impetus: &str, state: &AdvisoryState) -> bool {
     impetus != NOT_OURS && !state.is_dropped()
 }
 
+/// Does an advisory of this impetus hold images? Only the Errata flow has one: Konflux ships images by the shipment.
+pub fn holds_images(impetus: &str) -> bool {
+    matches!(impetus, "image" | "extras" | "metadata")
+}
+
 /// Does dropping this advisory need a person?
 ///
 /// ART drops empty advisories as a matter of course; only one that holds builds would be missed.

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use self::layer::Node;
 use self::yaml::{Map, Value};
+use super::advisory::holds_images;
 use super::ids::AdvisoryId;
 use super::release::ZStream;
 use super::task::Flow;
@@ -87,7 +88,7 @@ impl Assembly {
     /// Without shipment and without an advisory that holds images nobody can tell the flow yet. Seen
     /// in 4.20.0-ec.4, whose neighbours all have a shipment.
     fn refuse_to_guess_the_flow(&mut self) {
-        let has_images = ["image", "extras", "metadata"].iter().any(|impetus| self.advisories.contains_key(*impetus));
+        let has_images = self.advisories.keys().any(|impetus| holds_images(impetus));
         if !self.has_shipment && !has_images && self.not_ready.is_empty() {
             self.not_ready("group.shipment".to_owned(), "is missing, and no advisory holds images");
         }

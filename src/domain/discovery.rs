@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use super::release::{Minor, ZStream};
 use super::state::view::State;
-use super::task::{Flow, Task, TaskStatus};
+use super::task::{Task, TaskStatus};
 
 /// How long a release whose approval is open stays in sight after its date, in days.
 pub const LATE_DAYS: i32 = 14;
@@ -79,8 +79,7 @@ pub fn judge(state: &State, today: Date, all: bool) -> Option<Entry> {
         _ if all => Why::Inactive,
         _ => return None,
     };
-    let flow = if metadata.shipment_mr.is_some() { Flow::Konflux } else { Flow::Errata };
-    let tracked = || Task::tracked(flow).map(|task| (task, state.status(task)));
+    let tracked = || Task::tracked(state.flow()).map(|task| (task, state.status(task)));
     Some(Entry {
         release: state.release().clone(),
         why,
@@ -212,6 +211,21 @@ mod tests {
         assert_eq!(entry.failed, [Task::ChangeAdvisoryStatus]);
         let far = judge(&state(Some("2026-Dec-10"), TaskStatus::InProgress), date(2026, 6, 12), false).unwrap();
         assert_eq!(far.days_left, Some(181));
+    }
+
+    #[test]
+    fn a_release_without_merge_request_yet_is_listed_with_the_tasks_of_its_flow() {
+        let at: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let unfinished = Metadata {
+            release_date: Some("2026-Jun-10".to_owned()),
+            advisory_ids: IndexMap::from([("rpm".to_owned(), 1), ("rhcos".to_owned(), 2)]),
+            ..Metadata::default()
+        };
+        let state = State::create(&release("4.20.17"), at, &unfinished);
+        let failed = Operation::SetTask(SetTask::new(Task::CheckRhcosSecurityAlerts, TaskStatus::Fail, at));
+        let Applied::Changed(state) = failed.apply(&state, at) else { panic!("the status does not change") };
+        let entry = judge(&state, date(2026, 6, 9), false).unwrap();
+        assert_eq!((entry.done, entry.failed), ((0, 10), vec![Task::CheckRhcosSecurityAlerts]));
     }
 
     #[test]

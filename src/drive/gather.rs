@@ -103,9 +103,21 @@ pub(super) fn stored(ctx: &Context, release: &ZStream, state: &State) -> Input {
     input.owner = owner(ctx, release, &nobody);
     input.source = StateSource::StateBox;
     from_state(&mut input, state, &Memory::default());
+    input.flow = state.flow();
+    if was_promoted(state) {
+        input.promotion = Promotion::Accepted;
+    }
     input.candidate_build = state.metadata().candidate_builds.get("x86_64").cloned();
     decided(&mut input, state, &nobody);
     input
+}
+
+/// Do the stored tasks tell that the payload was promoted? These begin only after that.
+fn was_promoted(state: &State) -> bool {
+    use Task::{AnalyzePromotedBuild, ImageConsistencyCheck, ImageSignedCheck, StageTesting};
+    [AnalyzePromotedBuild, ImageConsistencyCheck, StageTesting, ImageSignedCheck]
+        .into_iter()
+        .any(|task| state.status(task) != TaskStatus::NotStarted)
 }
 
 /// A drive that stays waits for an outage to end; one that ends anyway tells the outage itself.
@@ -375,5 +387,28 @@ async fn record(run: &Run<'_>, build: Option<&str>) -> RecordState {
         RecordVerdict::Accepted { .. } => RecordState::Accepted,
         RecordVerdict::Rejected { summary, .. } => RecordState::Rejected { summary },
         RecordVerdict::Invalid { why } => RecordState::Invalid { why },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_tasks_that_begin_after_promotion_tell_that_it_was_promoted() {
+        for (tasks, promoted) in [
+            ("[]", false),
+            ("[{name: push-to-cdn-staging, status: Pass}, {name: analyze-candidate-build, status: Pass}]", false),
+            ("[{name: stage-testing, status: Not Started}]", false),
+            ("[{name: stage-testing, status: In Progress}]", true),
+            ("[{name: image-consistency-check, status: Fail}]", true),
+            ("[{name: analyze-promoted-build, status: Pass}]", true),
+        ] {
+            let text = format!(
+                "schema_version: '1.0'\nrelease: 4.20.17\ncreated_at: '2026-06-01T12:00:00Z'\n\
+                 updated_at: '2026-06-01T12:00:00Z'\nmetadata: {{}}\ntasks: {tasks}\nissues: []\n"
+            );
+            assert_eq!(was_promoted(&State::parse(&text, None).unwrap()), promoted, "{tasks}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::tool::Tool;
 use crate::core::access::audit::{Audit, Entry, OK, digest_of};
 use crate::core::access::principal::Principal;
 use crate::core::statebox::cas::StateBox;
+use crate::domain::release::ZStream;
 
 /// The outcome of a call whose end nobody saw; its run's file tells more.
 const UNFINISHED: &str = "UNFINISHED";
@@ -129,5 +130,21 @@ impl Drop for Line {
         let audit: &Audit = &self.shared.audit;
         audit.record(entry);
         self.shared.in_flight.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Lines for runs that an earlier process began and never told the end of.
+pub fn unfinished(shared: &Shared) {
+    for run in shared.runs.take_interrupted() {
+        let text = |name: &str| run.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        shared.audit.record(Entry {
+            who: text("owner"),
+            tool: text("tool"),
+            release: text("queue").parse::<ZStream>().ok().map(|release| release.to_string()),
+            run_id: Some(text("run_id")),
+            outcome: UNFINISHED.to_owned(),
+            is_change: true,
+            ..Entry::default()
+        });
     }
 }

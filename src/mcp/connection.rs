@@ -65,19 +65,30 @@ impl Connection {
     fn choice(&self, context: &RequestContext<RoleServer>) -> Result<Choice, ErrorData> {
         let mut choice = self.shared.choice.clone();
         let Some(parts) = context.extensions.get::<http::request::Parts>() else { return Ok(choice) };
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        // Every one of repeated headers narrows, and one that says nothing we know must not widen.
+        let headers = |name: &'static str| {
+            let unreadable = move |_| ErrorData::invalid_params(format!("{name} is no plain text"), None);
+            parts.headers.get_all(name).iter().map(move |value| value.to_str().map_err(unreadable))
+        };
         let wrong = |error: catalog::UnknownChoice| ErrorData::invalid_params(error.to_string(), None);
-        if let Some(sets) = header("x-oar-toolsets") {
-            choice = choice.within_sets(sets).map_err(wrong)?;
+        for sets in headers("x-oar-toolsets") {
+            choice = choice.within_sets(sets?).map_err(wrong)?;
         }
-        if let Some(tools) = header("x-oar-tools") {
-            choice = choice.within_tools(tools).map_err(wrong)?;
+        for tools in headers("x-oar-tools") {
+            choice = choice.within_tools(tools?).map_err(wrong)?;
         }
-        if let Some(tools) = header("x-oar-exclude-tools") {
-            choice = choice.without_tools(tools).map_err(wrong)?;
+        for tools in headers("x-oar-exclude-tools") {
+            choice = choice.without_tools(tools?).map_err(wrong)?;
         }
-        if header("x-oar-read-only").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            choice = choice.read_only();
+        for word in headers("x-oar-read-only") {
+            match word?.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => choice = choice.read_only(),
+                "false" | "0" | "no" | "off" | "" => {}
+                other => {
+                    let what = format!("x-oar-read-only is true or false, not {other:?}");
+                    return Err(ErrorData::invalid_params(what, None));
+                }
+            }
         }
         Ok(choice)
     }

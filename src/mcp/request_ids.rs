@@ -1,4 +1,5 @@
-//! Ids of requests under way in a session: whoever reuses one too early is told at once.
+//! What is looked at in a message before its session sees it: is it one, and is its id free? Whoever reuses an
+//! id too early is told at once.
 //!
 //! Answers find their request by its id. Two requests with one id would take each other's answer, and one of
 //! the two clients would wait for ever.
@@ -17,6 +18,9 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::http::MOST_BYTES;
+
+/// The id of an answer stands within its first bytes.
+const HEAD: usize = 256;
 
 /// Session and id of every request under way.
 #[derive(Debug, Clone, Default)]
@@ -53,35 +57,49 @@ impl Drop for Taken {
 
 /// Lets a request pass unless one with its id is under way in its session.
 pub async fn check(State(ids): State<RequestIds>, request: Request, next: Next) -> Response {
-    let session = request.headers().get("mcp-session-id").and_then(|value| value.to_str().ok());
-    let Some(session) = session.filter(|_| request.method() == Method::POST).map(str::to_owned) else {
+    if request.method() != Method::POST {
         return next.run(request).await;
-    };
+    }
     let (parts, body) = request.into_parts();
+    let session = parts.headers.get("mcp-session-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Ok(bytes) = to_bytes(body, MOST_BYTES).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {MOST_BYTES} bytes")).into_response();
     };
-    let head = serde_json::from_slice::<Head>(&bytes).ok();
-    let id = head.filter(|head| head.method.is_some()).and_then(|head| head.id).filter(|id| !id.is_null());
-    let taken = match &id {
-        None => None,
-        Some(id) => match ids.take((session, id.to_string())) {
+    let head = match serde_json::from_slice::<Head>(&bytes) {
+        Ok(head) => head,
+        Err(why) if why.is_data() => {
+            return refused(&Value::Null, -32600, "a message is one JSON object with a method");
+        }
+        Err(_) => return refused(&Value::Null, -32700, "the message is no JSON"),
+    };
+    let id = head.method.and(head.id).filter(|id| !id.is_null());
+    let taken = match (session, &id) {
+        (None, _) | (_, None) => None,
+        (Some(session), Some(id)) => match ids.take((session, id.to_string())) {
             Some(taken) => Some(taken),
-            None => return in_use(id),
+            None => {
+                let why = format!("a request with id {id} is under way in this session; give each an id of its own");
+                return refused(id, -32600, &why);
+            }
         },
     };
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     let Some(taken) = taken else { return response };
     let (parts, body) = response.into_parts();
+    let ends = [format!("\"id\":{},\"result\"", taken.key.1), format!("\"id\":{},\"error\"", taken.key.1)];
+    let mut taken = Some(taken);
     let answer = body.into_data_stream().map(move |piece| {
-        let _until_the_end = &taken;
+        // Free before the answer is out: whoever has read it may use the id again, although we would not.
+        let head = piece.as_ref().map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]));
+        if head.is_ok_and(|head| ends.iter().any(|end| head.contains(end))) {
+            taken = None;
+        }
         piece
     });
     Response::from_parts(parts, Body::from_stream(answer))
 }
 
-fn in_use(id: &Value) -> Response {
-    let message = format!("a request with id {id} is under way in this session; give each request an id of its own");
-    let answer = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } });
+fn refused(id: &Value, code: i32, why: &str) -> Response {
+    let answer = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": why } });
     (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }

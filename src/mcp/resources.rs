@@ -21,6 +21,7 @@ use super::tools::stored::{self, Results};
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
+use crate::drive::rounds;
 use crate::operators::error::TaskError;
 use crate::operators::{discovery, issues, status};
 
@@ -249,7 +250,8 @@ async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Conten
     match what {
         "state" => {
             let view = status::of(&call.ctx, release).await?;
-            Ok(as_json(stored::status(release, &view.json(), &view.overall(), Results::Full, &[])))
+            let phase = rounds::stored(&call.ctx, release, view.state()).phase;
+            Ok(as_json(stored::status(&view, phase, Results::Full, &[])))
         }
         "state.yaml" => {
             let loaded = call.ctx.statebox.load(release).await.map_err(|error| Unread::from(TaskError::from(error)))?;
@@ -258,7 +260,7 @@ async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Conten
         }
         "timeline" => {
             let view = status::of(&call.ctx, release).await?;
-            Ok(as_json(stored::timeline(release, &view.json())))
+            Ok(as_json(stored::timeline(view.state())))
         }
         "issues" => {
             let all = issues::list_some(&call.ctx, release, &issues::Filter::default()).await?;

@@ -182,6 +182,7 @@ type Book = indexmap::IndexMap<String, Arc<Run>>;
 /// All runs of this process.
 #[derive(Debug)]
 pub struct Runs {
+    interrupted: Mutex<Vec<Value>>,
     book: Mutex<Book>,
     shelf: Shelf,
     logs: RunLogs,
@@ -215,12 +216,28 @@ impl Runs {
             tracing::warn!("{} is no record of a run; it stays as it is, look at its log beside it", path.display());
         }
         let interrupted = shelf.reconcile(clock.now());
-        if interrupted > 0 {
+        if !interrupted.is_empty() {
+            let interrupted = interrupted.len();
             tracing::warn!("{interrupted} runs of an earlier process were interrupted; oar_get_run tells of each");
         }
         shelf.tidy(limits.keep, limits.days, clock.now());
         let slots = Arc::new(Semaphore::new(limits.at_once.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { book: Mutex::default(), shelf, logs: RunLogs::listening(), limits, clock, workshop, slots, stop }
+        Self {
+            book: Mutex::default(),
+            shelf,
+            logs: RunLogs::listening(),
+            limits,
+            clock,
+            workshop,
+            slots,
+            stop,
+            interrupted: Mutex::new(interrupted),
+        }
+    }
+
+    /// Records of runs that an earlier process left unfinished, found at the start; told once.
+    pub fn take_interrupted(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.interrupted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The run that an equal call may join: one that runs, or waits as the last of its queue.
@@ -483,10 +500,15 @@ async fn within(longest: Duration, grace: Duration, cancel: CancellationToken, w
         Ok(reply) => reply,
         Err(_) if out_of_time => {
             let what = format!("the run was ended after its {seconds} s and may have done a part");
-            Reply::error(Code::Timeout, what, hint)
+            perhaps(Reply::error(Code::Timeout, what, hint))
         }
-        Err(_) => Reply::error(Code::Cancelled, "the run was cancelled and may have done a part", hint),
+        Err(_) => perhaps(Reply::error(Code::Cancelled, "the run was cancelled and may have done a part", hint)),
     }
+}
+
+/// Nobody saw what the work did last, so nobody may count on nothing having changed.
+fn perhaps(reply: Reply) -> Reply {
+    reply.with("changed", json!(true)).with("done", json!(["perhaps a part: nobody waited for its last answer"]))
 }
 
 /// Lets the conversation of a session go on beside its stream; it ends with the session's token.

@@ -161,9 +161,17 @@ pub fn minutes(minutes: i64) -> String {
     }
 }
 
-/// Text that may leave the program: masked, and without characters that steer terminals.
+/// Text that may leave the program: masked, and without characters that steer terminals, hide or turn around
+/// what people read.
 pub fn clean(text: &str) -> String {
-    mask::mask(text).chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    let seen = mask::mask(text);
+    let seen = seen.chars().filter(|c| !turns_or_hides(*c));
+    seen.map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Marks of direction, and characters without width.
+const fn turns_or_hides(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The same for a document of JSON: every string is masked. Escapes of control characters are JSON's own.
@@ -179,4 +187,15 @@ pub fn clean_json(value: Value) -> Value {
 /// An error and its causes on one line.
 pub fn one_line(error: &dyn Error) -> String {
     clean(&causes(error).join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_leaves_us_neither_steers_nor_turns_nor_hides() {
+        let hostile = "a\u{1b}[31m b\u{202e}c\u{200b}d\u{2066}e\u{feff}\n\u{e9}";
+        assert_eq!(clean(hostile), "a\u{fffd}[31m bcde\n\u{e9}");
+    }
 }

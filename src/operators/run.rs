@@ -15,7 +15,7 @@ use super::error::{TaskError, TaskFailure};
 use super::record;
 use super::request::TaskRequest;
 use super::steps::notify::{self, News};
-use crate::core::clients::error::ClientError;
+use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clock::Clock;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
@@ -363,9 +363,16 @@ impl<'a> Run<'a> {
         self.unless_dry(what)?;
         self.start().await?;
         let _acting = self.act()?;
-        let value = perform().await?;
-        self.notes().effects.push(what.to_owned());
-        Ok(value)
+        let ended = perform().await;
+        match &ended {
+            Ok(_) => self.notes().effects.push(what.to_owned()),
+            // It was on its way when the run was told to end.
+            Err(error) if matches!(error.fault, Fault::Cancelled) => {
+                self.notes().effects.push(format!("perhaps {what}: nobody waited for the answer"));
+            }
+            Err(_) => {}
+        }
+        Ok(ended?)
     }
 
     /// Marks an effect as under way, unless the run is to end.

@@ -6,13 +6,12 @@ use super::error::TaskError;
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{Issue, TaskEntry};
-use crate::domain::state::view::State;
-use crate::domain::task::{Flow, Task, TaskStatus};
+use crate::domain::state::view::{Overall, State};
+use crate::domain::task::{Task, TaskStatus};
 
 /// Where a release stands, as stored.
 #[derive(Debug)]
 pub struct StatusView {
-    release: ZStream,
     state: State,
     /// Why this is what was last seen here, when the store does not answer.
     pub old: Option<String>,
@@ -31,7 +30,7 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<StatusView, TaskErro
             None => return Err(error.into()),
         },
     };
-    Ok(StatusView { release: release.clone(), state, old })
+    Ok(StatusView { state, old })
 }
 
 /// One line of the list of tasks.
@@ -51,6 +50,12 @@ pub struct TaskLine {
     pub why: Option<String>,
 }
 
+impl From<State> for StatusView {
+    fn from(state: State) -> Self {
+        Self { state, old: None }
+    }
+}
+
 impl StatusView {
     /// The stored state.
     pub const fn state(&self) -> &State {
@@ -61,17 +66,17 @@ impl StatusView {
     pub fn facts(&self) -> String {
         let due = self.state.metadata().release_date;
         let due = due.as_deref().unwrap_or("unknown");
-        format!("release date {due}, {} flow, updated {}", self.flow(), self.state.updated_at())
+        format!("release date {due}, {} flow, updated {}", self.state.flow(), self.state.updated_at())
     }
 
-    /// Overall status, in the word of state files.
-    pub fn overall(&self) -> String {
-        format!("{:?}", self.state.overall(self.flow()))
+    /// Overall status.
+    pub fn overall(&self) -> Overall {
+        self.state.overall()
     }
 
     /// Every tracked task.
     pub fn tasks(&self) -> Vec<TaskLine> {
-        Task::tracked(self.flow()).map(|task| line(task, self.state.task(task))).collect()
+        Task::tracked(self.state.flow()).map(|task| line(task, self.state.task(task))).collect()
     }
 
     /// Issues that are not resolved, blockers first.
@@ -83,12 +88,13 @@ impl StatusView {
 
     /// The same for programs.
     pub fn json(&self) -> Value {
-        let tasks: serde_json::Map<String, Value> =
-            Task::tracked(self.flow()).map(|task| (task.name().to_owned(), json!(self.state.status(task)))).collect();
+        let tasks: serde_json::Map<String, Value> = Task::tracked(self.state.flow())
+            .map(|task| (task.name().to_owned(), json!(self.state.status(task))))
+            .collect();
         json!({
             "ok": true,
             "source": "statebox",
-            "release": self.release.to_string(),
+            "release": self.state.release().to_string(),
             "overall_status": self.overall(),
             "task_map": tasks,
             "state": self.state_json(),
@@ -96,7 +102,7 @@ impl StatusView {
     }
 
     /// The state file; a reason that is not one of the present status is named as such.
-    fn state_json(&self) -> Value {
+    pub fn state_json(&self) -> Value {
         let mut json = self.state.to_json();
         let entries = self.state.tasks();
         let shown =
@@ -109,11 +115,6 @@ impl StatusView {
             }
         }
         json
-    }
-
-    /// Without build data: a shipment makes the Konflux flow.
-    fn flow(&self) -> Flow {
-        if self.state.metadata().shipment_mr.is_some() { Flow::Konflux } else { Flow::Errata }
     }
 }
 

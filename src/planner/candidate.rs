@@ -42,9 +42,10 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::state::view::Overall;
     use crate::planner::given::{actions, at, fresh, kinds, promoted, set};
     use crate::planner::input::{BuildVerdict, Input, RecordState};
-    use crate::planner::plan::{Action, Overall, plan};
+    use crate::planner::plan::{Action, plan};
 
     const TASK: Task = Task::AnalyzeCandidateBuild;
 

@@ -19,8 +19,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if waiting {
         stage_release(draft);
     }
-    let ready =
-        matches!(draft.input.stage_release, ReleaseFact::NotApplicable) || draft.input.stage_release.succeeded();
+    let ready = draft.input.stage_release.succeeded();
     eval(draft, Task::ImageConsistencyCheck, Needs::met_if(ready));
     Next::Go
 }
@@ -30,7 +29,7 @@ fn stage_release(draft: &mut Draft<'_>) {
     let since = draft.input.promoted_at;
     let link = draft.input.mr_url.as_deref();
     let message = match &draft.input.stage_release {
-        ReleaseFact::NotApplicable | ReleaseFact::Known(StageRelease::Success) => return,
+        ReleaseFact::Known(StageRelease::Success) => return,
         ReleaseFact::Unknown(why) => {
             let text = format!("the stage release of the shipment could not be read: {why}");
             Message::new(Kind::StageReleaseUnknown, text).recheck(at)
@@ -58,8 +57,9 @@ fn stage_release(draft: &mut Draft<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::state::view::Overall;
     use crate::planner::given::{actions, at, job, kinds, promoted, set, told};
-    use crate::planner::plan::{Action, Overall, plan};
+    use crate::planner::plan::{Action, plan};
 
     #[test]
     fn nothing_starts_before_the_stage_release_and_that_is_never_a_failure() {

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::input::{Input, StateSource, TaskFacts};
 use super::messages::{Kind, Message, Severity, recheck_after};
-use super::plan::{Action, Blocker, Overall, Phase, Plan, Verdict};
+use super::plan::{Action, Blocker, Phase, Plan, Verdict};
+use crate::domain::state::view::Overall;
 use crate::domain::task::{Task, TaskStatus, Which};
 
 /// Does the walk go on after a family of rows?
@@ -243,7 +244,7 @@ impl<'a> Draft<'a> {
         }
         let verdict = self.verdict(earliest);
         let phase = self.phase(verdict, earliest);
-        let overall = self.overall();
+        let overall = Overall::of(self.input.flow, |task| self.status(task));
         let tracked: Vec<Task> = Task::tracked(self.input.flow).collect();
         let acted: Vec<Task> = self.actions.iter().filter_map(Action::task).collect();
         let running = tracked
@@ -270,11 +271,6 @@ impl<'a> Draft<'a> {
                 self.actions.push(Action::Notify { message: message.clone(), key });
             }
         }
-    }
-
-    fn overall(&self) -> Overall {
-        let red = Task::tracked(self.input.flow).any(|task| self.status(task) == TaskStatus::Fail);
-        if red { Overall::Red } else { Overall::Green }
     }
 
     fn verdict(&self, earliest: Option<Timestamp>) -> Verdict {

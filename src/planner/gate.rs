@@ -46,11 +46,11 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 mod tests {
     use super::*;
     use crate::domain::closed_gate::ClosedGate;
+    use crate::domain::state::view::Overall;
     use crate::planner::given::{actions, issue, job, kinds, promoted, set};
     use crate::planner::input::Input;
     use crate::planner::input::{BuildVerdict, RecordState};
-    use crate::planner::plan::{Action, REJECTED_SOURCE};
-    use crate::planner::plan::{Overall, plan};
+    use crate::planner::plan::{Action, REJECTED_SOURCE, plan};
 
     const TASK: Task = Task::AnalyzePromotedBuild;
 

@@ -316,8 +316,6 @@ impl Promotion {
 /// Stage or production release of the shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseFact {
-    /// The Errata flow has none.
-    NotApplicable,
     /// Read from the merge request.
     Known(StageRelease),
     /// Could not be told; the text says why.

@@ -6,6 +6,7 @@ use super::draft::{Draft, Next};
 use super::input::{Input, StateSource};
 use super::messages::Message;
 use super::{approval, candidate, consistency, gate, preparation, promotion, stage, stall, start, tasks};
+use crate::domain::state::view::Overall;
 use crate::domain::task::{JobRef, Task, Which};
 
 /// What follows from one snapshot.
@@ -143,15 +144,6 @@ impl Action {
             Self::ResolveIssue { .. } | Self::AddBlocker { .. } | Self::Notify { .. } => None,
         }
     }
-}
-
-/// Overall status of the release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub enum Overall {
-    /// No tracked task is Fail.
-    Green,
-    /// A tracked task is Fail.
-    Red,
 }
 
 /// What a plan amounts to.

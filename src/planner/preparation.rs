@@ -86,8 +86,9 @@ pub(super) fn say_advisories_unknown(draft: &mut Draft<'_>, task: Task) {
 mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
+    use crate::domain::state::view::Overall;
     use crate::planner::given::{actions, fresh, issue, kinds, pass, promoted, set, told};
-    use crate::planner::plan::{Overall, plan};
+    use crate::planner::plan::plan;
 
     const OWN: Task = Task::TakeOwnership;
     const CVE: Task = Task::CheckCveTrackerBug;

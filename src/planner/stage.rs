@@ -16,8 +16,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     }
     let input = draft.input;
     let stage_release = match &input.stage_release {
-        ReleaseFact::Known(state) => Some(state),
-        ReleaseFact::NotApplicable => None,
+        ReleaseFact::Known(state) => state,
         ReleaseFact::Unknown(_) => {
             eval(draft, task, Needs::Unmet);
             return Next::Go;
@@ -25,7 +24,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     };
     let facts = StageFacts {
         promotion: (input.promotion == Promotion::Accepted).then_some("Accepted"),
-        stage_release,
+        stage_release: Some(stage_release),
         mr: input.mr_url.as_deref().unwrap_or_default(),
         push: draft.status(Task::PushToCdnStaging),
         gate: match draft.gate {

@@ -102,7 +102,7 @@ fn show_tells_where_the_release_stands() {
     assert_eq!(exit, Exit::Done);
     assert_eq!(
         out,
-        "4.99.1 (Errata): Green, updated 2026-01-01T00:00:00Z\n  release date  -\n  jira ticket   -\n  advisories    -\n  \
+        "4.99.1 (Konflux): Green, updated 2026-01-01T00:00:00Z\n  release date  -\n  jira ticket   -\n  advisories    -\n  \
          shipment      -\n  stage-testing              Pass         2026-01-01T00:00:00Z .. 2026-01-01T01:00:00Z\n"
     );
 }

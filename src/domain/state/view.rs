@@ -1,5 +1,7 @@
 //! The typed view of a state file: reading it, making it, asking it.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -7,6 +9,7 @@ use super::document::{Kind, Map, Node, Scalar};
 use super::entries::{Attempt, Decision, DriverLease, Intent, Issue, Metadata, StoredStatus, TaskEntry};
 use super::error::StateError;
 use super::{check, emitter, issue_id, reader};
+use crate::domain::advisory::holds_images;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Flow, JobRef, Task, TaskStatus};
 
@@ -18,12 +21,39 @@ pub struct State {
 }
 
 /// Red when a tracked task failed, else green.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Overall {
     /// No tracked task is Fail.
     Green,
     /// A tracked task is Fail.
     Red,
+}
+
+impl Overall {
+    /// Red iff a tracked task of `flow` is Fail.
+    pub fn of(flow: Flow, status: impl Fn(Task) -> TaskStatus) -> Self {
+        if Task::tracked(flow).any(|task| status(task) == TaskStatus::Fail) { Self::Red } else { Self::Green }
+    }
+
+    /// The word that people and programs get.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Green => "Green",
+            Self::Red => "Red",
+        }
+    }
+}
+
+impl fmt::Display for Overall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl serde::Serialize for Overall {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl State {
@@ -176,10 +206,22 @@ impl State {
         added && gone.into_iter().all(|(name, _)| !present.iter().any(|(other, _)| other == name))
     }
 
-    /// Red iff a tracked task of `flow` is Fail.
-    pub fn overall(&self, flow: Flow) -> Overall {
-        let failed = |task: Task| self.task(task).is_some_and(|entry| entry.status.known() == Some(TaskStatus::Fail));
-        if Task::tracked(flow).any(failed) { Overall::Red } else { Overall::Green }
+    /// The way the release ships, as far as the stored facts tell; build data has the last word where it is at hand.
+    ///
+    /// As there, only an advisory that holds images makes the Errata flow, and only while there is no shipment
+    /// and no placeholder. A shipment without page is not stored, nor are placeholders unless other tools did it.
+    pub fn flow(&self) -> Flow {
+        let facts = self.metadata();
+        // Other tools store an empty page where build data has no shipment.
+        let has_shipment = facts.shipment_mr.is_some_and(|page| !page.is_empty());
+        let has_placeholder = facts.advisory_ids.values().any(|id| *id <= 0);
+        let has_images = facts.advisory_ids.keys().any(|impetus| holds_images(impetus));
+        if has_images && !has_shipment && !has_placeholder { Flow::Errata } else { Flow::Konflux }
+    }
+
+    /// Red iff a tracked task of its flow is Fail.
+    pub fn overall(&self) -> Overall {
+        Overall::of(self.flow(), |task| self.status(task))
     }
 }
 
@@ -326,3 +368,6 @@ fn merge_conflict(text: &str) -> Option<StateError> {
     let why = "a merge conflict begins here (<<<<<<<): keep one side and remove the markers".to_owned();
     Some(StateError::Syntax { line: at + 1, why })
 }
+
+#[cfg(test)]
+mod tests;

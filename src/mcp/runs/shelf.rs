@@ -70,21 +70,21 @@ impl Shelf {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Marks runs whose process is gone as interrupted; says how many there were.
-    pub fn reconcile(&self, now: Timestamp) -> usize {
+    /// Marks runs whose process is gone as interrupted; gives back their records.
+    pub fn reconcile(&self, now: Timestamp) -> Vec<Value> {
         let unfinished = self.ids().into_iter().filter(|id| {
             let state = self.get(id).and_then(|record| Some(record.get("state")?.as_str()? != "ended"));
             state == Some(true) && !run_logs::is_alive(&self.log_path(id))
         });
-        let mut found = 0;
+        let mut found = Vec::new();
         for id in unfinished {
             let Some(mut record) = self.get(&id).filter(|record| record["state"] != "interrupted") else { continue };
             record["state"] = json!("interrupted");
             record["found_at"] = json!(stamp(now));
-            found += 1;
             if let Err(error) = self.put(&id, &record) {
                 tracing::warn!(%error, run = id, "the run was interrupted, which could not be recorded");
             }
+            found.push(record);
         }
         found
     }
@@ -150,10 +150,10 @@ mod tests {
             shelf.put(&id, &json!({ "run_id": id, "state": state })).unwrap();
         }
         let _alive = RunLogs::default().open(&id(1), &shelf.log_path(&id(1))).unwrap();
-        assert_eq!(shelf.reconcile(now()), 2);
+        assert_eq!(shelf.reconcile(now()).len(), 2);
         let states = [1, 2, 3, 4].map(|days| shelf.get(&id(days)).unwrap()["state"].clone());
         assert_eq!(states, ["running", "interrupted", "interrupted", "ended"]);
-        assert_eq!(shelf.reconcile(now()), 0, "once");
+        assert_eq!(shelf.reconcile(now()).len(), 0, "once");
     }
 
     #[test]

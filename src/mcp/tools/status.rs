@@ -130,10 +130,9 @@ async fn release_status(call: Call, release: ZStream) -> Reply {
     }
     match status::of(&call.ctx, &release).await {
         Ok(view) => {
-            let overall = view.overall();
-            let shown = stored::status(&release, &view.json(), &overall, results, &only);
-            let phase = shown.get("phase").and_then(Value::as_str).unwrap_or_default().to_owned();
-            Reply::data(format!("{release} is {overall}; {phase}"), shown)
+            let phase = rounds::stored(&call.ctx, &release, view.state()).phase;
+            let shown = stored::status(&view, phase, results, &only);
+            Reply::data(format!("{release} is {}; {}", view.overall(), stored::standing(view.state())), shown)
                 .with("release", json!(release.to_string()))
                 .with(
                     "next",

@@ -3,8 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::release::ZStream;
-use crate::domain::task::{Flow, Task, TaskStatus};
+use crate::domain::state::entries::TaskEntry;
+use crate::domain::state::view::State;
+use crate::domain::task::{Task, TaskStatus};
 use crate::mcp::reply::head;
+use crate::operators::status::StatusView;
+use crate::planner::plan::Phase;
 
 /// Bytes of a log's end.
 const TAIL: usize = 1_500;
@@ -20,38 +24,37 @@ pub enum Results {
     Full,
 }
 
-/// What `view` holds (as the status operator shows it), with every task of the flow in workflow order.
-pub fn status(release: &ZStream, view: &Value, overall: &str, results: Results, only: &[Task]) -> Value {
-    let state = view.get("state").cloned().unwrap_or_default();
-    let metadata = state.get("metadata").cloned().unwrap_or_default();
-    let has_shipment = metadata.get("shipment_mr").and_then(Value::as_str).is_some_and(|url| !url.is_empty());
-    let flow = if has_shipment { Flow::Konflux } else { Flow::Errata };
-    let empty = Vec::new();
-    let stored = state.get("tasks").and_then(Value::as_array).unwrap_or(&empty);
-    let of = |task: Task| stored.iter().find(|entry| name_of(entry) == task.name());
-    let mut tasks: Vec<_> = Task::tracked(flow).map(|task| entry(task.name(), of(task), results)).collect();
-    let listed: Vec<_> = Task::tracked(flow).map(Task::name).collect();
-    let others = stored.iter().filter(|entry| !listed.contains(&name_of(entry)));
-    tasks.extend(others.map(|other| entry(name_of(other), Some(other), results)));
-    let phase = phase(&tasks);
-    let polls = polls(release, &tasks);
-    if !only.is_empty() {
-        tasks.retain(|entry| only.iter().any(|task| task.name() == name_of(entry)));
-    }
-    let field = |name: &str| state.get(name).cloned().unwrap_or_default();
+/// What is stored, with every task of the flow in workflow order. `phase` is that of the plan, like everywhere.
+pub fn status(view: &StatusView, phase: Phase, results: Results, only: &[Task]) -> Value {
+    let state = view.state();
+    let mut file = view.state_json();
+    let mut part = |name: &str| file.get_mut(name).map(Value::take).unwrap_or_default();
+    let shown = part("tasks");
+    let shown = shown.as_array().map(Vec::as_slice).unwrap_or_default();
+    let in_order = in_order(state);
+    let named = in_order.iter().map(|(name, _)| name.as_str());
+    let wanted = named.filter(|name| only.is_empty() || only.iter().any(|task| task.name() == *name));
+    let tasks: Vec<_> =
+        wanted.map(|name| entry(name, shown.iter().find(|one| name_of(one) == name), results)).collect();
     json!({
-        "source": "statebox", "release": release.to_string(), "overall_status": overall, "phase": phase,
-        "tasks": tasks, "issues": field("issues"), "metadata": metadata, "next_actions": polls,
-        "schema_version": field("schema_version"), "created_at": field("created_at"), "updated_at": field("updated_at"),
+        "source": "statebox", "release": state.release().to_string(), "overall_status": view.overall(),
+        "phase": phase, "tasks": tasks, "issues": part("issues"), "metadata": part("metadata"),
+        "next_actions": polls(state.release(), &in_order), "schema_version": part("schema_version"),
+        "created_at": part("created_at"), "updated_at": part("updated_at"),
     })
+}
+
+/// The tasks of the flow in workflow order, whether they began or not; then what else the file lists.
+fn in_order(state: &State) -> Vec<(String, Option<TaskEntry>)> {
+    let flow = state.flow();
+    let tracked = Task::tracked(flow).map(|task| (task.name().to_owned(), state.task(task)));
+    let others = state.tasks().into_iter();
+    let others = others.filter(|entry| !Task::tracked(flow).any(|task| task.name() == entry.name));
+    tracked.chain(others.map(|entry| (entry.name.clone(), Some(entry)))).collect()
 }
 
 fn name_of(entry: &Value) -> &str {
     entry.get("name").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn status_of(entry: &Value) -> &str {
-    entry.get("status").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn entry(name: &str, stored: Option<&Value>, results: Results) -> Value {
@@ -87,78 +90,100 @@ fn tail(text: &str) -> String {
 }
 
 /// Running tasks, else the one that ended last.
-fn phase(tasks: &[Value]) -> String {
-    let running: Vec<_> = tasks.iter().filter(|entry| status_of(entry) == "In Progress").map(name_of).collect();
+pub fn standing(state: &State) -> String {
+    let tasks: Vec<_> = in_order(state).into_iter().filter_map(|(_, entry)| entry).collect();
+    let told = |entry: &TaskEntry| format!("{} ({})", entry.name, entry.status.as_str());
+    let running: Vec<_> = tasks.iter().filter(|entry| is(entry, TaskStatus::InProgress)).map(told).collect();
     if !running.is_empty() {
-        return running.iter().map(|name| format!("{name} (In Progress)")).collect::<Vec<_>>().join(", ");
+        return running.join(", ");
     }
-    let ended = tasks.iter().filter(|entry| matches!(status_of(entry), "Pass" | "Fail"));
-    let last =
-        ended.max_by_key(|entry| entry.get("completed_at").and_then(Value::as_str).unwrap_or_default().to_owned());
-    last.map_or_else(|| "Not started".to_owned(), |entry| format!("{} ({})", name_of(entry), status_of(entry)))
+    let ended = tasks.iter().filter(|entry| is(entry, TaskStatus::Pass) || is(entry, TaskStatus::Fail));
+    // As text: files of old hold what is no time stamp.
+    let last = ended.max_by_key(|entry| entry.completed_at.as_deref().unwrap_or_default());
+    last.map_or_else(|| "Not started".to_owned(), told)
+}
+
+fn is(entry: &TaskEntry, status: TaskStatus) -> bool {
+    entry.status.known() == Some(status)
 }
 
 /// Calls that look how running tasks go, and the one that knows what comes next.
-fn polls(release: &ZStream, tasks: &[Value]) -> Vec<Value> {
+fn polls(release: &ZStream, tasks: &[(String, Option<TaskEntry>)]) -> Vec<Value> {
     let plan = json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } });
-    let running = tasks.iter().filter(|entry| status_of(entry) == "In Progress");
-    let calls = running.filter_map(|entry| super::explain::call_of(name_of(entry).parse().ok()?, release));
+    let running =
+        tasks.iter().filter_map(|(_, entry)| entry.as_ref().filter(|entry| is(entry, TaskStatus::InProgress)));
+    let calls = running.filter_map(|entry| super::explain::call_of(entry.task()?, release));
     calls.chain([plan]).collect()
 }
 
 /// What happened when, oldest first.
-pub fn timeline(release: &ZStream, view: &Value) -> Value {
-    let state = view.get("state").cloned().unwrap_or_default();
+pub fn timeline(state: &State) -> Value {
     let mut events: Vec<(String, Value)> = Vec::new();
-    let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
-    let mut add = |at: Option<String>, fields: Value| {
+    let mut add = |at: Option<String>, what: Value| {
         if let Some(at) = at.filter(|at| !at.is_empty()) {
             let mut event = Map::from_iter([("at".to_owned(), json!(at))]);
-            event.extend(fields.as_object().cloned().unwrap_or_default());
+            event.extend(what.as_object().cloned().unwrap_or_default());
             events.push((at, Value::Object(event)));
         }
     };
-    let list = |name: &str| state.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    add(text(&state, "created_at"), json!({ "what": "created" }));
-    for task in list("tasks") {
-        let name = name_of(&task);
-        add(text(&task, "started_at"), json!({ "what": "task started", "task": name }));
-        add(text(&task, "completed_at"), json!({ "what": "task ended", "task": name, "status": status_of(&task) }));
+    add(Some(state.created_at().to_owned()), json!({ "what": "created" }));
+    for task in state.tasks() {
+        add(task.started_at, json!({ "what": "task started", "task": task.name }));
+        let ended = json!({ "what": "task ended", "task": task.name, "status": task.status.as_str() });
+        add(task.completed_at, ended);
     }
-    for issue in list("issues") {
-        let said = text(&issue, "issue");
-        add(
-            text(&issue, "reported_at"),
-            json!({ "what": "issue reported", "issue": said, "blocker": issue.get("blocker") }),
-        );
-        add(text(&issue, "resolved_at"), json!({ "what": "issue resolved", "issue": said }));
+    for issue in state.issues() {
+        let reported = json!({ "what": "issue reported", "issue": issue.issue, "blocker": issue.blocker });
+        add(issue.reported_at, reported);
+        add(issue.resolved_at, json!({ "what": "issue resolved", "issue": issue.issue }));
     }
     events.sort_by(|a, b| a.0.cmp(&b.0));
-    json!({ "release": release.to_string(), "events": events.into_iter().map(|(_, event)| event).collect::<Vec<_>>() })
+    let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
+    json!({ "release": state.release().to_string(), "events": events })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::task::Flow;
 
-    fn view() -> Value {
-        let log = "line\n".repeat(1_000) + "task [Stage Testing] status is changed to [Fail]";
-        json!({ "state": {
-            "schema_version": "1.0", "created_at": "2026-06-01T00:00:00Z", "updated_at": "2026-06-03T00:00:00Z",
-            "metadata": { "shipment_mr": "https://gitlab.example.com/s/-/merge_requests/1" },
-            "tasks": [
-                { "name": "stage-testing", "status": "Fail", "started_at": "2026-06-02T00:00:00Z",
-                  "completed_at": "2026-06-02T04:00:00Z", "result": log, "notified": ["x"] },
-                { "name": "take-ownership", "status": "Pass", "started_at": "2026-06-01T01:00:00Z",
-                  "completed_at": "2026-06-01T01:01:00Z", "result": "fine" },
-                { "name": "a label of old", "status": "Pass" },
-            ],
-            "issues": [{ "issue": "late", "reported_at": "2026-06-02T05:00:00Z", "blocker": true, "resolved": false }],
-        } })
+    fn state() -> State {
+        let log = "      line\n".repeat(1_000) + "      task [Stage Testing] status is changed to [Fail]";
+        let text = format!(
+            "schema_version: '1.0'
+release: 4.20.17
+created_at: '2026-06-01T00:00:00Z'
+updated_at: '2026-06-03T00:00:00Z'
+metadata:
+  advisory_ids: {{rpm: 1, rhcos: 2}}
+  shipment_mr: null
+tasks:
+  - name: stage-testing
+    status: Fail
+    started_at: '2026-06-02T00:00:00Z'
+    completed_at: '2026-06-02T04:00:00Z'
+    result: |-
+{log}
+    notified: [x]
+  - name: take-ownership
+    status: Pass
+    started_at: '2026-06-01T01:00:00Z'
+    completed_at: '2026-06-01T01:01:00Z'
+    result: fine
+  - name: a label of old
+    status: Pass
+issues:
+  - issue: late
+    reported_at: '2026-06-02T05:00:00Z'
+    blocker: true
+    resolved: false
+"
+        );
+        State::parse(&text, None).unwrap()
     }
 
     fn shown(results: Results, only: &[Task]) -> Value {
-        status(&"4.20.17".parse().unwrap(), &view(), "Red", results, only)
+        status(&state().into(), Phase::Stopped, results, only)
     }
 
     #[test]
@@ -170,7 +195,18 @@ mod tests {
         assert_eq!(names, wanted);
         let first = &shown["tasks"][1];
         assert_eq!((&first["status"], &first["started_at"]), (&json!("Not Started"), &Value::Null), "{first}");
-        assert_eq!((&shown["phase"], &shown["overall_status"]), (&json!("stage-testing (Fail)"), &json!("Red")));
+        assert_eq!((&shown["phase"], &shown["overall_status"]), (&json!("stopped"), &json!("Red")));
+        assert_eq!(shown["next_actions"].as_array().unwrap().len(), 1, "{shown}");
+    }
+
+    #[test]
+    fn what_runs_is_told_before_what_ended() {
+        assert_eq!(standing(&state()), "stage-testing (Fail)");
+        let text = state().to_yaml();
+        let running = State::parse(&text.replacen("status: Pass", "status: In Progress", 1), None).unwrap();
+        assert_eq!(standing(&running), "take-ownership (In Progress)");
+        let polls = status(&running.into(), Phase::Initialisation, Results::None, &[])["next_actions"].clone();
+        assert_eq!(polls.as_array().unwrap().len(), 2, "{polls}");
     }
 
     #[test]
@@ -186,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_timeline_is_in_order() {
-        let line = timeline(&"4.20.17".parse().unwrap(), &view());
+        let line = timeline(&state());
         let what: Vec<_> =
             line["events"].as_array().unwrap().iter().map(|event| event["what"].as_str().unwrap()).collect();
         assert_eq!(what, ["created", "task started", "task ended", "task started", "task ended", "issue reported"]);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::domain::approval::Shipped;
+use crate::domain::state::view::Overall;
 use crate::planner::given::{actions, at, issue, kinds, move_to, ready_to_approve, set, told};
-use crate::planner::plan::{Action, Overall, Phase, Verdict, plan};
+use crate::planner::plan::{Action, Phase, Verdict, plan};
 
 const RUN: Action = Action::Run(APPROVAL);
 

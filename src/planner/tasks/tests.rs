@@ -1,8 +1,9 @@
 //! Table tests of the rows that are the same for every task.
 
 use super::*;
+use crate::domain::state::view::Overall;
 use crate::planner::given::{actions, at, issue, job, kinds, promoted, set, told};
-use crate::planner::plan::{Overall, Verdict, plan};
+use crate::planner::plan::{Verdict, plan};
 
 const STAGE: Task = Task::StageTesting;
 

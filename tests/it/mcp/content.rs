@@ -271,6 +271,23 @@ async fn a_bug_that_gives_orders_is_only_quoted() {
 }
 
 #[tokio::test]
+async fn the_phase_of_the_status_is_that_of_the_plan() {
+    let agent = Agent::over(Served::start(&[]).await).await;
+    let phase = async |tool: &str| agent.call(tool, json!({ "release": RELEASE })).await["data"]["phase"].clone();
+    let mut seen = BTreeSet::new();
+    for task in ["", "take-ownership", "check-cve-tracker-bug", "check-rhcos-security-alerts", "push-to-cdn-staging"] {
+        if !task.is_empty() {
+            let wish = json!({ "release": RELEASE, "task_name": task, "status": "Pass", "result": "by hand" });
+            agent.call("oar_update_task_status", wish).await;
+        }
+        let planned = phase("oar_plan_next_actions").await;
+        assert_eq!(phase("oar_get_release_status").await, planned, "after {task:?}");
+        seen.insert(planned.as_str().expect("a phase").to_owned());
+    }
+    assert!(seen.contains("initialisation") && seen.contains("waiting-for-promotion"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_runner_runs_what_is_listed_with_the_rules_of_its_tool() {
     let agent = Agent::over(Served::start(&["--toolsets", "all"]).await).await;
     let run = async |command: &str, args: &str| {

@@ -50,6 +50,9 @@ async fn a_server_killed_after_a_push_began_tells_of_the_run_and_the_next_call_p
     let served = Served::with(town, &[], &[], Some(&token)).await;
     let run = served.call("oar_get_run", json!({ "run_id": id })).await["structuredContent"].clone();
     assert_eq!(run["data"]["state"], "interrupted", "{run}");
+    let log = std::fs::read_to_string(served.town.home.path().join("home/mcp/audit.jsonl")).expect("a log");
+    let line = log.lines().find(|line| line.contains("UNFINISHED")).expect("a line about what nobody heard the end of");
+    assert!(line.contains(&id) && line.contains("oar_push_to_cdn_staging") && line.contains(RELEASE), "{line}");
     assert_eq!(run["data"]["now"]["status"], "In Progress", "what it had begun is in the state: {run}");
     let again = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
     assert_eq!(again["isError"], false, "{again}");

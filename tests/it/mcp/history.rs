@@ -531,3 +531,22 @@ async fn tools_of_later_parts_take_their_parameters_and_say_that_nothing_was_sta
     }
     assert_eq!(served.town.writes(), before);
 }
+
+#[tokio::test]
+async fn what_was_under_way_when_a_run_was_cancelled_is_told_as_perhaps_done() {
+    let served = Served::with(Town::created().await, &[], &[("OAR_MCP_RUNS_GRACE", "1")], None).await;
+    let rule = Rule { method: Some("PUT".to_owned()), ..Rule::on("errata", Fault::AppliedThenHang) };
+    served.town.sim.world().faults().add(rule).expect("a rule");
+    let owner = json!({ "release": RELEASE, "email": "lead@example.com" });
+    let stuck = served.call("oar_take_ownership", owner);
+    let cancel = async {
+        served.town.sim.world().hangs().notified().await;
+        let run = runs(&served.town, "running").first().cloned().expect("a run");
+        served.call("oar_cancel_run", json!({ "run_id": run["run_id"] })).await
+    };
+    let (told, _) = join(stuck, cancel).await;
+    assert_eq!(code(&told), "CANCELLED", "{told}");
+    let body = &told["structuredContent"];
+    assert_eq!(body["changed"], true, "{told}");
+    assert!(body["done"].to_string().contains("perhaps"), "{told}");
+}

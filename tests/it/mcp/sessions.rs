@@ -66,12 +66,20 @@ async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works(
     let raw = async |body: &'static str| {
         let request = served.http.post(format!("{}/mcp", served.base)).bearer_auth(&served.token).body(body);
         let request = request.header("accept", "application/json, text/event-stream");
-        request.header("content-type", "application/json").send().await.expect("an answer").status().as_u16()
+        let answer = request.header("content-type", "application/json").send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a body"))
     };
-    for body in ["", "{", "[]", "null", "{\"jsonrpc\":\"2.0\"}", "\u{0}"] {
-        let status = raw(body).await;
-        assert!((400..500).contains(&status), "{body:?}: {status}");
+    let broken = [("", -32700), ("{", -32700), ("\u{0}", -32700), ("[]", -32600), ("null", -32600), ("7", -32600)];
+    for (body, code) in broken {
+        let (status, told) = raw(body).await;
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{body:?}: {error}: {told}"));
+        assert_eq!(
+            (status, &told["id"], &told["error"]["code"]),
+            (400, &Value::Null, &json!(code)),
+            "{body:?}: {told}"
+        );
     }
+    assert!((400..500).contains(&raw("{\"jsonrpc\":\"2.0\"}").await.0));
     let unknown = served.ask("tools/call", json!({ "name": "oar_ship_everything", "arguments": {} })).await;
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
     let strange = served.ask("release/ship", json!({})).await;
@@ -90,7 +98,7 @@ async fn what_has_to_wait_for_another_task_names_the_tool_of_that_one() {
 }
 
 #[tokio::test]
-async fn a_second_request_with_the_id_of_one_under_way_is_refused_until_that_one_has_ended() {
+async fn a_second_request_with_the_id_of_one_under_way_is_refused_at_once() {
     let served = Served::start(&[]).await;
     served.town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
     let call = |tool: &str| {
@@ -112,7 +120,31 @@ async fn a_second_request_with_the_id_of_one_under_way_is_refused_until_that_one
     };
     let (first, ()) = futures::future::join(first, rest).await;
     assert!(!first.contains("result"), "a cancelled request has no answer: {first}");
-    served.town.sim.world().faults().clear();
-    let again = last_message(&served.post(&quick, &[]).await.text().await.expect("a body"));
-    assert_eq!(again["result"]["isError"], false, "the id is free again: {again}");
+    let free = json!({ "jsonrpc": "2.0", "id": 8, "method": "tools/list" });
+    for _ in 0..20 {
+        let again = last_message(&served.post(&free, &[]).await.text().await.expect("a body"));
+        assert!(again["result"].is_object(), "whose answer is out leaves its id: {again}");
+    }
+}
+
+#[tokio::test]
+async fn headers_narrow_whatever_their_spelling_and_one_that_makes_no_sense_is_refused() {
+    let served = Served::start(&["--toolsets", "all"]).await;
+    let list = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" });
+    let listed = async |headers: &[(&str, &str)]| {
+        let told = last_message(&served.post(&list, headers).await.text().await.expect("a body"));
+        told["result"]["tools"].as_array().map(Vec::len)
+    };
+    let all = listed(&[]).await.expect("a list");
+    let looks = listed(&[("x-oar-read-only", "true")]).await.expect("a list");
+    assert!(0 < looks && looks < all);
+    for word in ["1", "yes", "ON"] {
+        assert_eq!(listed(&[("x-oar-read-only", word)]).await, Some(looks), "{word}");
+    }
+    for word in ["banana", "true, please", "t\u{fc}r"] {
+        assert_eq!(listed(&[("x-oar-read-only", word)]).await, None, "{word}");
+    }
+    assert_eq!(listed(&[("x-oar-read-only", "true"), ("x-oar-read-only", "false")]).await, Some(looks));
+    let without = [("x-oar-exclude-tools", "oar_explain"), ("x-oar-exclude-tools", "oar_get_run")];
+    assert_eq!(listed(&without).await, Some(all - 2), "both count");
 }

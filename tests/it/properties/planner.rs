@@ -11,6 +11,7 @@ use oar::domain::closed_gate::ClosedGate;
 use oar::domain::ids::AdvisoryId;
 use oar::domain::shipment::StageRelease;
 use oar::domain::stage::StagePolicy;
+use oar::domain::state::view::Overall;
 use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
 use oar::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
@@ -18,7 +19,7 @@ use oar::planner::input::{
 };
 use oar::planner::messages::Severity;
 use oar::planner::old_fail::FailCause;
-use oar::planner::plan::{Action, Overall, Plan, Verdict, plan};
+use oar::planner::plan::{Action, Plan, Verdict, plan};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
