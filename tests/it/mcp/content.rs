@@ -280,6 +280,10 @@ async fn the_phase_of_the_status_is_that_of_the_plan() {
             let wish = json!({ "release": RELEASE, "task_name": task, "status": "Pass", "result": "by hand" });
             agent.call("oar_update_task_status", wish).await;
         }
+        if task == "check-rhcos-security-alerts" {
+            // The push could start now; only the services tell that, and the status asks none.
+            continue;
+        }
         let planned = phase("oar_plan_next_actions").await;
         assert_eq!(phase("oar_get_release_status").await, planned, "after {task:?}");
         seen.insert(planned.as_str().expect("a phase").to_owned());
