@@ -92,7 +92,7 @@ pub async fn check(State(ids): State<RequestIds>, request: Request, next: Next) 
         // Free before the answer is out: whoever has read it may use the id again, although we would not.
         let head = piece.as_ref().map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]));
         if head.is_ok_and(|head| ends.iter().any(|end| head.contains(end))) {
-            taken = None;
+            drop(taken.take());
         }
         piece
     });
