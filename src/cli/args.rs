@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::complete::Shell;
-use super::config::ConfigCommand;
 use super::examples;
-use super::rehearse::RehearseArgs;
 use super::serve::McpCommand;
-use super::sim::SimCommand;
-use super::state::StateCommand;
+use crate::cli::commands::config::ConfigCommand;
+use crate::cli::commands::rehearse::RehearseArgs;
+use crate::cli::commands::sim::SimCommand;
+use crate::cli::commands::state::StateCommand;
 use crate::domain::ids::{BuildNumber, MrIid, ProwJobId};
 use crate::domain::pull_spec::PullSpec;
 use crate::domain::release::ZStream;
@@ -249,21 +249,21 @@ pub fn command() -> clap::Command {
 const READERS: [&str; 7] = ["status", "plan", "is-shipped", "metadata", "active-releases", "completions", "man"];
 
 /// The command that `words` name as far as they name one, as it is typed: `oar issue add`.
-pub fn named_by(words: &[String]) -> String {
+pub fn named_by(tokens: &[String]) -> String {
     let root = command();
     let (mut place, mut name) = (&root, "oar".to_owned());
     let mut takes_value = false;
-    for word in words.iter().skip(1) {
+    for token in tokens.iter().skip(1) {
         if std::mem::take(&mut takes_value) {
             continue;
         }
-        let option = word.trim_start_matches('-');
+        let option = token.trim_start_matches('-');
         let known = root.get_arguments().chain(place.get_arguments());
-        takes_value = word.starts_with('-')
+        takes_value = token.starts_with('-')
             && known.filter(|arg| arg.get_action().takes_values()).any(|arg| {
                 arg.get_long() == Some(option) || arg.get_short().is_some_and(|short| option == short.to_string())
             });
-        if let Some(sub) = place.find_subcommand(word).filter(|_| !word.starts_with('-')) {
+        if let Some(sub) = place.find_subcommand(token).filter(|_| !token.starts_with('-')) {
             (place, name) = (sub, format!("{name} {}", sub.get_name()));
         }
     }
@@ -352,7 +352,7 @@ pub struct DriveArgs {
 /// Issues of a release.
 #[derive(Debug, Subcommand)]
 pub enum IssueCommand {
-    /// Report an issue; a blocker unless told otherwise
+    /// Report an issue; a blocker unless asked otherwise
     Add {
         /// What is wrong, in one sentence
         text: String,

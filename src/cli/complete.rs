@@ -46,10 +46,10 @@ impl Shell {
 type Candidate = (String, String);
 
 /// Answers `oar __complete INDEX WORD…`; nothing when that was not asked. One line per candidate: word, tab, meaning.
-pub fn asked(words: &[String], env: &Env) -> Option<String> {
-    let at = words.iter().take(3).position(|word| word == ASK)?;
-    let index = words.get(at + 1).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
-    let typed = words.get(at + 2..).unwrap_or_default();
+pub fn asked(tokens: &[String], env: &Env) -> Option<String> {
+    let at = tokens.iter().take(3).position(|token| token == ASK)?;
+    let index = tokens.get(at + 1).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let typed = tokens.get(at + 2..).unwrap_or_default();
     let lines = candidates(typed, index, env).into_iter().map(|(value, help)| format!("{value}\t{help}\n"));
     Some(lines.collect())
 }
@@ -59,23 +59,23 @@ pub fn candidates(typed: &[String], index: usize, env: &Env) -> Vec<Candidate> {
     let Some((name, before)) = typed.get(..index.min(typed.len())).and_then(<[String]>::split_first) else {
         return Vec::new();
     };
-    let current = typed.get(index).map_or("", |word| word.trim_start_matches(['"', '\'']));
+    let current = typed.get(index).map_or("", |token| token.trim_start_matches(['"', '\'']));
     // bash cuts words at `=`.
     let current = if current == "=" { "" } else { current };
     let mut root = args::command();
     root.build();
     let own = name.rsplit('/').next().unwrap_or_default();
     let own = NAMES.iter().find(|(known, _)| *known == own).map(|(_, command)| (*command).to_owned());
-    let words: Vec<&str> = own.iter().chain(before).map(String::as_str).collect();
-    let place = Place::after(&root, &words);
+    let tokens: Vec<&str> = own.iter().chain(before).map(String::as_str).collect();
+    let place = Place::after(&root, &tokens);
     let mut found = Vec::new();
     if let Some(arg) = place.value_of {
         found = values(arg, &place, env);
-    } else if let Some((long, value)) = current.strip_prefix("--").and_then(|word| word.split_once('=')) {
+    } else if let Some((long, value)) = current.strip_prefix("--").and_then(|token| token.split_once('=')) {
         if let Some(arg) = place.command.get_arguments().find(|arg| arg.get_long() == Some(long)) {
             let with_name = |(value, help)| (format!("--{long}={value}"), help);
             let all = values(arg, &place, env).into_iter().map(with_name);
-            return all.filter(|(word, _)| word.starts_with(&format!("--{long}={value}"))).collect();
+            return all.filter(|(token, _)| token.starts_with(&format!("--{long}={value}"))).collect();
         }
     } else if current.starts_with('-') && !place.only_values {
         let shown = place.command.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -95,7 +95,7 @@ pub fn candidates(typed: &[String], index: usize, env: &Env) -> Vec<Candidate> {
             found.extend(values(arg, &place, env));
         }
     }
-    found.retain(|(word, _)| word.starts_with(current));
+    found.retain(|(token, _)| token.starts_with(current));
     found
 }
 
@@ -113,22 +113,22 @@ struct Place<'c> {
 }
 
 impl<'c> Place<'c> {
-    fn after(root: &'c Command, words: &[&str]) -> Self {
+    fn after(root: &'c Command, tokens: &[&str]) -> Self {
         let mut place = Self { command: root, positional: 0, only_values: false, value_of: None, state: None };
-        for word in words.iter().copied().filter(|word| *word != "=") {
-            place.step(word);
+        for token in tokens.iter().copied().filter(|token| *token != "=") {
+            place.step(token);
         }
         place
     }
 
-    fn step(&mut self, word: &str) {
+    fn step(&mut self, token: &str) {
         if let Some(arg) = self.value_of.take() {
-            self.remember(arg, word);
+            self.remember(arg, token);
         } else if self.only_values {
             self.positional += 1;
-        } else if word == "--" {
+        } else if token == "--" {
             self.only_values = true;
-        } else if let Some(long) = word.strip_prefix("--") {
+        } else if let Some(long) = token.strip_prefix("--") {
             let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
             let known = |arg: &&Arg| {
                 arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|all| all.contains(&name))
@@ -139,9 +139,9 @@ impl<'c> Place<'c> {
                 (arg, None) => self.value_of = arg,
                 (None, Some(_)) => {}
             }
-        } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+        } else if let Some(letters) = token.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             self.short(letters);
-        } else if let Some(sub) = self.command.find_subcommand(word).filter(|_| self.positional == 0) {
+        } else if let Some(sub) = self.command.find_subcommand(token).filter(|_| self.positional == 0) {
             self.command = sub;
         } else {
             self.positional += 1;
@@ -187,13 +187,13 @@ fn values(arg: &Arg, place: &Place<'_>, env: &Env) -> Vec<Candidate> {
     let value_name = arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str());
     match (arg.get_id().as_str(), value_name.unwrap_or_default()) {
         ("release" | "rehearsed", _) | (_, "RELEASE") => releases(place.state.as_deref(), env),
-        ("scenario", _) => super::sim::scenario_names(),
+        ("scenario", _) => crate::cli::commands::sim::scenario_names(),
         (_, "TASK") => named(&Task::ALL.map(Task::name)),
         (_, "STATUS") => named(&TaskStatus::ALL.map(TaskStatus::as_str)),
         (_, "ARCH") => named(&["amd64", "arm64", "ppc64le", "s390x"]),
         (_, "DURATION") => named(&["30m", "2h", "1d"]),
         (_, "BUILD=DECISION") => named(&["candidate=accept", "candidate=reject", "promoted=accept", "promoted=reject"]),
-        ("name", "NAME") if place.command.get_name() == "event" => super::sim::event_names(),
+        ("name", "NAME") if place.command.get_name() == "event" => crate::cli::commands::sim::event_names(),
         _ => Vec::new(),
     }
 }
@@ -247,7 +247,7 @@ mod tests {
 
     fn with(line: &str, env: &Env) -> Vec<String> {
         let typed: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        candidates(&typed, typed.len() - 1, env).into_iter().map(|(word, _)| word).collect()
+        candidates(&typed, typed.len() - 1, env).into_iter().map(|(token, _)| token).collect()
     }
 
     #[test]
@@ -304,13 +304,13 @@ mod tests {
 
     #[test]
     fn nothing_that_is_typed_makes_an_error() {
-        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(asked(&words("oar status"), &Env::default()), None);
+        let tokens = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(asked(&tokens("oar status"), &Env::default()), None);
         for line in ["oar __complete", "oar __complete x", "oar __complete 1 oar \u{1b}[31m"] {
-            assert_eq!(asked(&words(line), &Env::default()), Some(String::new()), "{line:?}");
+            assert_eq!(asked(&tokens(line), &Env::default()), Some(String::new()), "{line:?}");
         }
-        assert!(asked(&words("oar __complete 99 oar"), &Env::default()).is_some(), "a place behind the last word");
-        let said = asked(&words("oar __complete 1 oar stat"), &Env::default()).unwrap();
+        assert!(asked(&tokens("oar __complete 99 oar"), &Env::default()).is_some(), "a place behind the last word");
+        let said = asked(&tokens("oar __complete 1 oar stat"), &Env::default()).unwrap();
         assert!(said.contains("status\tShow where the release stands"), "{said}");
         assert!(said.lines().all(|line| line.matches('\t').count() == 1), "{said}");
     }

@@ -6,25 +6,25 @@ use std::io::IsTerminal as _;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use super::exit::Exit;
-use super::oar::Call;
-use super::progress::Screen;
-use super::render::Told;
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::cli::output::progress::Screen;
 use crate::core::error::ErrorClass;
-use crate::operators::report::clean;
+use crate::render::report::clean;
 
 /// Goes on when nothing of `will` needs a person's word, or when it is given.
 ///
 /// # Errors
 ///
 /// Nobody said yes: nothing was changed.
-pub(super) async fn confirm(call: &Call, what: &str, will: &[String]) -> Result<(), Told> {
+pub(super) async fn confirm(call: &Call, what: &str, will: &[String]) -> Result<(), ErrorReport> {
     if will.is_empty() || call.yes || call.options().dry_run {
         return Ok(());
     }
     // The question stands on stderr.
     let asked = call.outside.err.is_terminal() && std::io::stdin().is_terminal();
-    let refused = |why: String, next: String| Told {
+    let refused = |why: String, next: String| ErrorReport {
         what: format!("{what} was not done"),
         why: std::iter::once(why).chain(will.iter().map(|one| format!("it would {one}"))).collect(),
         done: Vec::new(),
@@ -65,9 +65,9 @@ fn again(args: &[String]) -> String {
 }
 
 /// The command line that was given without `word`, as a shell takes it.
-pub(super) fn without(args: &[String], word: &str) -> String {
+pub(super) fn without(args: &[String], token: &str) -> String {
     let name = args.first().and_then(|path| path.rsplit('/').next()).unwrap_or("oar");
-    let rest = args.iter().skip(1).filter(|arg| *arg != word).map(|arg| quoted(arg));
+    let rest = args.iter().skip(1).filter(|arg| *arg != token).map(|arg| quoted(arg));
     std::iter::once(name.to_owned()).chain(rest).collect::<Vec<_>>().join(" ")
 }
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::progress::Screen;
-use super::terminal::Style;
+use crate::cli::output::progress::Screen;
+use crate::cli::output::terminal::Style;
 use crate::core::config::env::Env;
 
 /// The surroundings of one call of the program.

@@ -11,13 +11,15 @@ use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::args::{Cli, Color, NAMES};
-use super::exit::Exit;
-use super::logging::{LogClock, LogSink, Verbosity};
 use super::outside::{Outside, Stream};
-use super::progress::Screen;
-use super::render::Told;
-use super::terminal::Style;
-use super::{args, complete, logging, oar, progress};
+use crate::cli::commands::oar;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::cli::output::logging::{LogClock, LogSink, Verbosity};
+use crate::cli::output::progress::Screen;
+use crate::cli::output::terminal::Style;
+use crate::cli::output::{logging, progress};
+use crate::cli::{args, complete};
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
 use crate::core::run_logs::RunLogs;
@@ -36,7 +38,7 @@ pub fn main() -> ExitCode {
         program: std::env::current_exe().ok().map(|path| path.display().to_string()),
     };
     // One command is one conversation, and handing it from thread to thread costs more than it wins.
-    let serves = outside.args.iter().any(|word| word == "serve");
+    let serves = outside.args.iter().any(|token| token == "serve");
     let mut builder = if serves {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(2);
@@ -73,7 +75,7 @@ async fn until_signal(outside: Outside) -> Exit {
         return work.await;
     };
     tokio::pin!(work);
-    let told = tokio::select! {
+    let reported = tokio::select! {
         exit = &mut work => return exit,
         _ = interrupt.recv() => Exit::Interrupted,
         _ = terminate.recv() => Exit::Terminated,
@@ -81,48 +83,48 @@ async fn until_signal(outside: Outside) -> Exit {
     cancel.cancel();
     outside.err.line("stopping at the next safe point; press Ctrl-C again to stop at once");
     tokio::select! {
-        _ = &mut work => told,
-        _ = interrupt.recv() => told,
-        _ = terminate.recv() => told,
+        _ = &mut work => reported,
+        _ = interrupt.recv() => reported,
+        _ = terminate.recv() => reported,
     }
 }
 
-/// Runs one command line. A result that could not be written is told, whatever else there was to tell.
+/// Runs one command line. A result that could not be written is reported, whatever else there was to tell.
 pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let (out, err) = (outside.out.clone(), outside.err.clone());
     let exit = answer(outside, cancel).await;
     let Some(error) = out.trouble() else { return exit };
-    let mut told = Told::new(
+    let mut reported = ErrorReport::new(
         "the result cannot be written",
         error,
         "make room where standard output goes, then run it again; it looks before it acts".to_owned(),
         ErrorClass::Internal,
     );
-    told.done.push(format!("the command itself ended with exit code {}", exit.code()));
-    err.line(told.text());
-    if exit == Exit::Done { told.exit } else { exit }
+    reported.done.push(format!("the command itself ended with exit code {}", exit.code()));
+    err.line(reported.text());
+    if exit == Exit::Done { reported.exit } else { exit }
 }
 
 async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
-    let words = with_own_name(&outside.args);
-    if let Some(said) = complete::asked(&words, &outside.env) {
+    let tokens = with_own_name(&outside.args);
+    if let Some(said) = complete::asked(&tokens, &outside.env) {
         outside.out.raw(&said);
         return Exit::Done;
     }
-    // Help and usage errors are told before there is a parsed `--color`.
-    let (early_color, early_json) = (flag_of_color(&words), words.iter().any(|word| word == "--json"));
+    // Help and usage errors are reported before there is a parsed `--color`.
+    let (early_color, early_json) = (flag_of_color(&tokens), tokens.iter().any(|token| token == "--json"));
     let outside = dressed(outside, early_color, early_json);
     let color = if outside.out.style().color { clap::ColorChoice::Always } else { clap::ColorChoice::Never };
     // In two columns a screen reader meets half of a name and half of its meaning.
     let command = args::command().next_line_help(outside.out.style().accessible);
     let own = own_name(&outside.args);
-    let matches = match command.color(color).try_get_matches_from(&words) {
+    let matches = match command.color(color).try_get_matches_from(&tokens) {
         Ok(matches) => matches,
-        Err(message) => return show_clap(&outside, early_json, &words, own, &message),
+        Err(message) => return show_clap(&outside, early_json, &tokens, own, &message),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(message) => return show_clap(&outside, early_json, &words, own, &message),
+        Err(message) => return show_clap(&outside, early_json, &tokens, own, &message),
     };
     let verbosity = match cli.verbose {
         0 => Verbosity::Quiet,
@@ -158,23 +160,23 @@ fn on_screen(outside: Outside) -> (Outside, Option<Screen>) {
     (Outside { out, err, ..outside }, Some(screen))
 }
 
-/// `--color WHEN` as far as it can be told from words that may make no sense.
-fn flag_of_color(words: &[String]) -> Color {
+/// `--color WHEN` as far as it can be distinguished from words that may make no sense.
+fn flag_of_color(tokens: &[String]) -> Color {
     use clap::ValueEnum as _;
-    let after = words.iter().position(|word| word == "--color").and_then(|at| words.get(at + 1));
-    let joined = words.iter().find_map(|word| word.strip_prefix("--color="));
-    let word = joined.or(after.map(String::as_str)).unwrap_or_default();
-    Color::from_str(word, false).unwrap_or(Color::Auto)
+    let after = tokens.iter().position(|token| token == "--color").and_then(|at| tokens.get(at + 1));
+    let joined = tokens.iter().find_map(|token| token.strip_prefix("--color="));
+    let token = joined.or(after.map(String::as_str)).unwrap_or_default();
+    Color::from_str(token, false).unwrap_or(Color::Auto)
 }
 
 /// `oarctl x` is `oar ctl x`: the executable's name is read before clap sees the words.
 fn with_own_name(args: &[String]) -> Vec<String> {
-    let mut words = vec!["oar".to_owned()];
+    let mut tokens = vec!["oar".to_owned()];
     if let Some((_, command)) = own_name(args) {
-        words.push(command.to_owned());
+        tokens.push(command.to_owned());
     }
-    words.extend(args.iter().skip(1).cloned());
-    words
+    tokens.extend(args.iter().skip(1).cloned());
+    tokens
 }
 
 /// The other name under which the program was called, and its command.
@@ -194,7 +196,7 @@ fn as_called(text: String, own: Option<(&str, &str)>) -> String {
 fn show_clap(
     outside: &Outside,
     json: bool,
-    words: &[String],
+    tokens: &[String],
     own: Option<(&str, &str)>,
     message: &clap::Error,
 ) -> Exit {
@@ -213,28 +215,28 @@ fn show_clap(
         return Exit::Usage;
     }
     let several = message.kind() == ErrorKind::UnknownArgument
-        && matches!(message.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'));
+        && matches!(message.get(ContextKind::InvalidArg), Some(ContextValue::String(token)) if !token.starts_with('-'));
     let text = if nothing_asked { "a command is missing".to_owned() } else { dressed(false) };
-    let mut told = usage(&text, &as_called(format!("{} --help", args::named_by(words)), own));
+    let mut reported = usage(&text, &as_called(format!("{} --help", args::named_by(tokens)), own));
     if several {
-        told.next = format!("put a value of several words in quotes, such as 'In Progress'\n{}", told.next);
+        reported.next = format!("put a value of several words in quotes, such as 'In Progress'\n{}", reported.next);
     }
     if json {
-        outside.out.raw(&format!("{:#}\n", told.json()));
+        outside.out.raw(&format!("{:#}\n", reported.json()));
     }
-    outside.err.line(told.text());
-    told.exit
+    outside.err.line(reported.text());
+    reported.exit
 }
 
 /// A command line that makes no sense, in the form of every other error.
-fn usage(text: &str, help: &str) -> Told {
+fn usage(text: &str, help: &str) -> ErrorReport {
     let text = text.trim_end().trim_start_matches("error: ");
     let (why, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     let hint = rest.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
     let usage = rest.lines().map(str::trim).find(|line| line.starts_with("Usage: "));
     let help = format!("{help} shows what is possible");
     let next: Vec<&str> = hint.into_iter().chain(usage).chain([help.as_str()]).collect();
-    Told {
+    ErrorReport {
         what: "the command line makes no sense".to_owned(),
         why: why.lines().map(|line| line.trim().to_owned()).collect(),
         done: Vec::new(),

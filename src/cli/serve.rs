@@ -1,4 +1,4 @@
-//! `oar mcp …`: the only file that puts the doors `mcp` and `web` together.
+//! `oar mcp …`: the only file that puts the front ends `mcp` and `web` together.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::access::{self, AuditCommand, TokenCommand, unusable};
-use super::exit::Exit;
-use super::mcp_install::{self, InstallArgs, SlashCommand};
-use super::oar::Call;
-use super::render::Told;
 use super::serve_args::{AuthMode, ServeArgs};
+use crate::cli::commands::access::{self, AuditCommand, TokenCommand, unusable};
+use crate::cli::commands::mcp_install::{self, InstallArgs, SlashCommand};
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
 use crate::core::access::audit::end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
@@ -46,7 +46,7 @@ const FINISH: Duration = Duration::from_secs(20);
 const SAFE_POINT: Duration = Duration::from_secs(8);
 
 /// Then the last answers leave.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const LAST_TOKENS: Duration = Duration::from_millis(100);
 
 /// Then connections have so long to close.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -69,7 +69,7 @@ pub enum McpCommand {
 }
 
 /// Runs one command.
-pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, Told> {
+pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, ErrorReport> {
     match command {
         McpCommand::Serve(args) => serve(call, &args).await,
         McpCommand::Token(command) => access::token(call, command).await,
@@ -99,7 +99,7 @@ fn slash_commands() -> Vec<SlashCommand> {
 }
 
 /// Serves until a signal. Contacts no service before the first call.
-async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
+async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, ErrorReport> {
     let choice = choice(args).map_err(|error| usage(&error.to_string()))?;
     args.may_listen().map_err(|why| usage(&why))?;
     named_well(call)?;
@@ -110,7 +110,7 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
     ctx.clock.refresh(&work).await;
     let shared = Shared::new(ctx, choice, at_once(call)).map_err(|cause| {
         let next = "free some memory or processes".to_owned();
-        Told::new("the server cannot start", &cause, next, ErrorClass::Internal)
+        ErrorReport::new("the server cannot start", &cause, next, ErrorClass::Internal)
     })?;
     let shared = Arc::new(shared);
     check_end(shared.audit.path()).map_err(|why| damaged(shared.audit.path(), &why))?;
@@ -120,7 +120,7 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, Told> {
 }
 
 /// The conversation over stdin and stdout.
-async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, Told> {
+async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, ErrorReport> {
     // The client's user may do everything, but the agent between the two has to ask.
     let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::CriticalUnattended);
     let local = Principal::new(shared.ctx.actor.clone(), scopes);
@@ -130,7 +130,7 @@ async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Re
     };
     finish(shared, &work).await;
     ended.map(|()| Exit::Done).map_err(|why| {
-        Told::new(
+        ErrorReport::new(
             "the conversation over stdin and stdout ended early",
             &why,
             "start it again".to_owned(),
@@ -140,13 +140,18 @@ async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Re
 }
 
 /// HTTP.
-async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, Told> {
+async fn listen(
+    call: &Call,
+    args: &ServeArgs,
+    shared: &Arc<Shared>,
+    work: CancellationToken,
+) -> Result<Exit, ErrorReport> {
     let oauth = Resource::of(&shared.ctx).map_err(|why| usage(&why.to_string()))?;
     let identity = identity(args)?;
     let address = SocketAddr::new(args.host, args.port);
     let listener = TcpListener::bind(address).await.map_err(|cause| {
         let next = "stop what listens there, or take another port: --port 8001".to_owned();
-        Told::new(format!("{address} cannot be served"), &cause, next, ErrorClass::Config)
+        ErrorReport::new(format!("{address} cannot be served"), &cause, next, ErrorClass::Config)
     })?;
     let bound = listener.local_addr().unwrap_or(address);
     let guard = Guard {
@@ -203,7 +208,9 @@ async fn listen(call: &Call, args: &ServeArgs, shared: &Arc<Shared>, work: Cance
         }
     };
     let (served, (), ()) = tokio::join!(serving, finishing, watching);
-    served.map_err(|cause| Told::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal))?;
+    served.map_err(|cause| {
+        ErrorReport::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal)
+    })?;
     Ok(Exit::Done)
 }
 
@@ -236,11 +243,11 @@ impl Nodelay for tokio_rustls::server::TlsStream<TcpStream> {
     }
 }
 
-fn identity(args: &ServeArgs) -> Result<Option<Identity>, Told> {
+fn identity(args: &ServeArgs) -> Result<Option<Identity>, ErrorReport> {
     let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
     let identity = Identity::read(certificate, key).map_err(|cause| {
         let next = "give the certificate and its key as PEM files that this user can read".to_owned();
-        Told::new("the server cannot speak TLS", &cause, next, ErrorClass::Config)
+        ErrorReport::new("the server cannot speak TLS", &cause, next, ErrorClass::Config)
     })?;
     Ok(Some(identity))
 }
@@ -251,7 +258,7 @@ async fn finish(shared: &Arc<Shared>, work: &CancellationToken) {
     elapse(FINISH, idle).await;
     work.cancel();
     elapse(SAFE_POINT, idle).await;
-    elapse(LAST_WORDS, || false).await;
+    elapse(LAST_TOKENS, || false).await;
     shared.sessions.cancel();
 }
 
@@ -274,7 +281,7 @@ fn choice(args: &ServeArgs) -> Result<Choice, catalog::UnknownChoice> {
 }
 
 /// Tools are named in the settings where people trust that a name counts.
-fn named_well(call: &Call) -> Result<(), Told> {
+fn named_well(call: &Call) -> Result<(), ErrorReport> {
     let runs = &call.settings()?.runs;
     let limits = runs.time_limits.keys().find(|name| catalog::all().all(|tool| tool.name != name.as_str()));
     let limits = limits.map(|name| {
@@ -282,7 +289,7 @@ fn named_well(call: &Call) -> Result<(), Told> {
         format!("mcp.runs.time_limits_s.{name} names no tool{hint}")
     });
     let Some(why) = misnamed(&runs.confirm).or(limits) else { return Ok(()) };
-    Err(Told {
+    Err(ErrorReport {
         what: "the settings make no sense".to_owned(),
         why: vec![why],
         done: Vec::new(),
@@ -308,16 +315,16 @@ fn at_once(call: &Call) -> usize {
 }
 
 /// A log to which nothing may be added.
-fn damaged(path: &std::path::Path, why: &BadEnd) -> Told {
+fn damaged(path: &std::path::Path, why: &BadEnd) -> ErrorReport {
     let next = "oar mcp audit verify shows where; keep the file for whoever looks into it, move it away, and start \
                 again: a new log begins";
     let what = format!("{} cannot be gone on with", path.display());
-    let told = Told::new(what, why, next.to_owned(), ErrorClass::Corrupt);
-    Told { exit: Exit::NeedsPerson, ..told }
+    let reported = ErrorReport::new(what, why, next.to_owned(), ErrorClass::Corrupt);
+    ErrorReport { exit: Exit::NeedsPerson, ..reported }
 }
 
 /// Variables that every tool needs.
-fn credentials(call: &Call, args: &ServeArgs) -> Result<(), Told> {
+fn credentials(call: &Call, args: &ServeArgs) -> Result<(), ErrorReport> {
     let missing = missing_for_all(&call.settings()?);
     if missing.is_empty() {
         return Ok(());
@@ -328,7 +335,7 @@ fn credentials(call: &Call, args: &ServeArgs) -> Result<(), Told> {
         return Ok(());
     }
     let how: Vec<_> = missing.iter().map(|missing| format!("{missing}: {}", missing.how_to_get())).collect();
-    Err(Told {
+    Err(ErrorReport {
         what: "the server cannot start".to_owned(),
         why: lines,
         done: Vec::new(),
@@ -357,7 +364,12 @@ fn names(bound: SocketAddr, args: &ServeArgs, oauth: Option<&Resource>) -> Vec<S
     hosts
 }
 
-fn credential(call: &Call, args: &ServeArgs, shared: &Shared, oauth: Option<Resource>) -> Result<Credential, Told> {
+fn credential(
+    call: &Call,
+    args: &ServeArgs,
+    shared: &Shared,
+    oauth: Option<Resource>,
+) -> Result<Credential, ErrorReport> {
     match args.auth {
         AuthMode::None => return Ok(Credential::Nobody(Principal::new("local", Scope::AGENT))),
         AuthMode::Oauth if oauth.is_none() => {
@@ -367,16 +379,16 @@ fn credential(call: &Call, args: &ServeArgs, shared: &Shared, oauth: Option<Reso
         AuthMode::Token => {}
     }
     let tokens = Tokens::below(&shared.ctx.home);
-    let told = |cause: std::io::Error| unusable(tokens.path(), &cause);
+    let reported = |cause: std::io::Error| unusable(tokens.path(), &cause);
     let path = tokens.path().with_file_name("agent.token");
-    if !tokens.whole().map_err(told)?.is_empty() {
+    if !tokens.whole().map_err(reported)?.is_empty() {
         let line = match path.exists() {
             true => format!("callers show a token; the one for agents is in {}", path.display()),
             false => "callers show a token; another one: oar mcp token add NAME".to_owned(),
         };
         call.outside.err.line(line);
     } else if oauth.is_none() {
-        let token = tokens.add("agent", Scope::AGENT, None).map_err(told)?;
+        let token = tokens.add("agent", Scope::AGENT, None).map_err(reported)?;
         let _ = std::fs::remove_file(&path);
         std::fs::OpenOptions::new()
             .create_new(true)
@@ -459,8 +471,8 @@ fn samples(shared: &Shared, uptime: Duration) -> Vec<Sample> {
     samples
 }
 
-fn usage(why: &str) -> Told {
-    Told {
+fn usage(why: &str) -> ErrorReport {
+    ErrorReport {
         what: "the command line makes no sense".to_owned(),
         why: vec![why.to_owned()],
         done: Vec::new(),

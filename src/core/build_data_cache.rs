@@ -353,7 +353,7 @@ impl BuildDataCache {
         answered.map_err(|shared| Arc::clone(shared.as_ref()))
     }
 
-    /// Asks whether `entry` is still what build data says; whoever [`Entry::claims_check`] told yes calls it.
+    /// Asks whether `entry` is still what build data says; whoever [`Entry::claims_check`] reported yes calls it.
     pub async fn check(&self, entry: &Entry, read: &impl AsyncFn(Minor) -> Result<String, ClientError>) {
         let branch = self.branch(entry.release.minor(), read).await;
         let now = self.clock.now();

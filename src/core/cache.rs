@@ -25,12 +25,12 @@ const WRITES_A_COUNT: u32 = 32;
 pub struct DiskCache {
     folder: PathBuf,
     most_bytes: u64,
-    room: Arc<Mutex<Room>>,
+    space: Arc<Mutex<Space>>,
 }
 
 /// What was left when the folder was counted, without what we wrote since.
 #[derive(Debug, Default)]
-struct Room {
+struct Space {
     bytes: u64,
     writes: u32,
 }
@@ -54,7 +54,7 @@ struct Head {
 impl DiskCache {
     /// The cache below `home`; touches nothing yet.
     pub fn below(home: &Path) -> Self {
-        Self { folder: home.join("cache"), most_bytes: MOST_BYTES, room: Arc::default() }
+        Self { folder: home.join("cache"), most_bytes: MOST_BYTES, space: Arc::default() }
     }
 
     /// What is kept under `key`, if it is whole.
@@ -80,7 +80,7 @@ impl DiskCache {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let head = Head { key: key.to_owned(), etag: etag.to_owned(), sha256: hex(body) };
         let head = serde_json::to_vec(&head)?;
-        self.take_room((head.len() + 1 + body.len()) as u64)?;
+        self.take_space((head.len() + 1 + body.len()) as u64)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
         file.write_all(&head)?;
@@ -91,18 +91,18 @@ impl DiskCache {
     }
 
     /// Takes `more` bytes of what is known to be left, or counts the folder.
-    fn take_room(&self, more: u64) -> io::Result<()> {
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        if room.writes == 0 || room.bytes < more {
-            *room = Room { bytes: self.make_room(more)?, writes: WRITES_A_COUNT };
+    fn take_space(&self, more: u64) -> io::Result<()> {
+        let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        if space.writes == 0 || space.bytes < more {
+            *space = Space { bytes: self.make_space(more)?, writes: WRITES_A_COUNT };
         }
-        room.bytes = room.bytes.saturating_sub(more);
-        room.writes -= 1;
+        space.bytes = space.bytes.saturating_sub(more);
+        space.writes -= 1;
         Ok(())
     }
 
     /// Removes the oldest answers until `more` bytes fit; gives the bytes that may be written.
-    fn make_room(&self, more: u64) -> io::Result<u64> {
+    fn make_space(&self, more: u64) -> io::Result<u64> {
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;

@@ -43,7 +43,7 @@ impl RunLog {
         match level {
             Level::Info => tracing::info!("{message}"),
             Level::Warning => tracing::warn!("{message}"),
-            // The door tells how a run ended; told here as well, it would stand there twice.
+            // The front end tells how a run ended; reported here as well, it would stand there twice.
             Level::Error => tracing::debug!("{message}"),
         }
         let line = format!("{}: {}: {message}", stamp(at), level.as_str());

@@ -1,9 +1,8 @@
-//! What every door shares: context, clock, settings, clients, stores, effects.
+//! What every front end shares: context, clock, settings, clients, stores, effects.
 //!
 //! Nothing else moves in; a helper without a name of its own has no home here.
 
 pub mod access;
-pub mod approvals;
 pub mod build_data_cache;
 pub mod cache;
 pub mod clients;

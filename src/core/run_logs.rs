@@ -86,7 +86,7 @@ impl RunLogs {
 }
 
 impl OpenLog {
-    /// The last step the run told.
+    /// The last step the run reported.
     pub fn steps(&self) -> watch::Receiver<String> {
         self.sink.step.subscribe()
     }

@@ -7,12 +7,12 @@ use super::ids::JiraKey;
 /// Kinds of advisories that the Errata Tool ships; the brew answer about any other kind is noise.
 const BREW_KINDS: [&str; 2] = ["rpm", "rhcos"];
 
-/// Which trackers belong to the release, by kind of advisory, as told for each build system.
+/// Which trackers belong to the release, by kind of advisory, as asked for each build system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// Told for brew.
+    /// ErrorReport for brew.
     pub brew: BTreeMap<String, BTreeSet<JiraKey>>,
-    /// Told for Konflux; empty in the Errata flow.
+    /// ErrorReport for Konflux; empty in the Errata flow.
     pub konflux: BTreeMap<String, BTreeSet<JiraKey>>,
 }
 
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tracker_told_twice_is_missed_once() {
+    fn a_tracker_reported_twice_is_missed_once() {
         let expected = Expected {
             brew: kinds(&[("rpm", &["OCPBUGS-1"]), ("rhcos", &["OCPBUGS-1"])]),
             konflux: kinds(&[("image", &["OCPBUGS-1", "OCPBUGS-2"])]),

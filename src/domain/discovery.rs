@@ -126,7 +126,7 @@ pub fn to_initialise(tracked: &[ZStream], with_state: &[ZStream]) -> Vec<Entry> 
 ///
 /// # Errors
 ///
-/// Not YAML, or without such a map; keys that name no release are told.
+/// Not YAML, or without such a map; keys that name no release are reported.
 pub fn tracked(text: &str) -> Result<(Vec<ZStream>, Vec<String>), String> {
     let document: serde_yaml::Value = super::yaml::parse(text).map_err(|why| format!("not YAML ({why})"))?;
     let releases = match document.get("releases") {

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn release_words_stay_readable() {
+    fn release_tokens_stay_readable() {
         for text in [
             "2026-03-20T05:53:38Z: INFO: task [Take Ownership] status is changed to [Pass]",
             "triggered stage pipeline job: <https://jenkins.example.com/job/x/1/>",

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_and_digests_are_told_apart() {
+    fn tags_and_digests_are_distinguished() {
         let hex = "a".repeat(64);
         for text in
             ["quay.example.com/ocp/release:4.20.17-x86_64".to_owned(), format!("localhost:5000/a/b/c@sha256:{hex}")]

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn pushes_to_customers_are_told_from_pushes_to_staging() {
+    fn pushes_to_customers_are_distinguished_from_pushes_to_staging() {
         for (target, staging) in
             [("cdn_stage", true), ("cdn_docker_stage", true), ("cdn", false), ("cdn_docker", false)]
         {

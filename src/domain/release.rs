@@ -1,4 +1,4 @@
-//! Which release, which minor: parsed once at the door, never cut out of text again.
+//! Which release, which minor: parsed once at the front end, never cut out of text again.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn a_release_with_a_letter_too_many_is_recognised() {
-        let told = "v4.20.17".parse::<ZStream>().unwrap_err().to_string();
-        assert!(told.contains("did you mean 4.20.17? write X.Y.Z"), "{told}");
-        let told = "4.20".parse::<ZStream>().unwrap_err().to_string();
-        assert!(!told.contains("did you mean"), "{told}");
+        let reported = "v4.20.17".parse::<ZStream>().unwrap_err().to_string();
+        assert!(reported.contains("did you mean 4.20.17? write X.Y.Z"), "{reported}");
+        let reported = "4.20".parse::<ZStream>().unwrap_err().to_string();
+        assert!(!reported.contains("did you mean"), "{reported}");
     }
 
     #[test]

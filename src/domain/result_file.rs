@@ -20,7 +20,7 @@ pub struct BadFile {
 /// What stands in a test record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Name of the build it is about, when told.
+    /// Name of the build it is about, when asked.
     pub build: Option<String>,
     /// The jobs.
     pub jobs: Vec<RecordJob>,

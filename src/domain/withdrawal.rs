@@ -5,7 +5,7 @@
 
 /// Words that give a release up. Seen in real resolutions: "withdrawn due to this blocking issue",
 /// "will not ship", "will be cancelled due to promoted build test failures".
-const WORDS: [&str; 8] = [
+const TOKENS: [&str; 8] = [
     "withdrawn",
     "will not ship",
     "won't ship",
@@ -19,7 +19,7 @@ const WORDS: [&str; 8] = [
 /// Does the resolution of a blocker give up `release`? It has to name the release and say so.
 pub fn gives_up(release: &str, resolution: &str) -> bool {
     let text = resolution.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    text.contains(&format!("release {release} ")) && WORDS.iter().any(|word| text.contains(word))
+    text.contains(&format!("release {release} ")) && TOKENS.iter().any(|token| text.contains(token))
 }
 
 #[cfg(test)]

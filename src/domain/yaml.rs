@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 /// The largest real file, build data of an old minor, has less than one MB.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Open brackets at one place. Those inside texts count, hence the room.
+/// Open brackets at one place. Those inside texts count, hence the module.
 const MOST_DEEP: usize = 1_000;
 
 /// Open brackets in all: closing ones can be hidden in texts, so the depth alone can be fooled.
@@ -68,8 +68,8 @@ mod tests {
             format!("a: {}", "x".repeat(MOST_BYTES)),
         ];
         for text in texts {
-            let told = parse::<Value>(&text).unwrap_err();
-            assert!(told.len() < 400, "{} bytes about {:.20}", told.len(), text);
+            let reported = parse::<Value>(&text).unwrap_err();
+            assert!(reported.len() < 400, "{} bytes about {:.20}", reported.len(), text);
         }
     }
 

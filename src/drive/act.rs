@@ -2,7 +2,7 @@
 
 use super::gather::owner;
 use super::memory::Memory;
-use super::rounds::{Event, Wishes};
+use super::rounds::{DriveOptions, Event};
 use crate::core::context::Context;
 use crate::core::journal::{Level, RunLog};
 use crate::domain::release::ZStream;
@@ -19,11 +19,11 @@ use crate::planner::plan::{Action, Plan};
 /// # Errors
 ///
 /// The state cannot be written or made, or the run was cancelled. Any other task that could not be carried out
-/// is told and remembered, not returned.
+/// is reported and remembered, not returned.
 pub async fn carry_out(
     ctx: &Context,
     release: &ZStream,
-    wishes: &Wishes,
+    options: &DriveOptions,
     plan: &Plan,
     memory: &mut Memory,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
@@ -34,19 +34,19 @@ pub async fn carry_out(
         }
         match action {
             Action::Run(task) => {
-                let Some(request) = request(*task, wishes) else { continue };
+                let Some(request) = request(*task, options) else { continue };
                 run(ctx, release, request, memory, tell).await?;
             }
             Action::Check(task, _) => {
-                let Some(request) = request(*task, wishes) else { continue };
+                let Some(request) = request(*task, options) else { continue };
                 run(ctx, release, request, memory, tell).await?;
             }
             Action::Analyze(which) | Action::Conclude { which, .. } => {
-                run(ctx, release, analysis(*which, wishes), memory, tell).await?;
+                run(ctx, release, analysis(*which, options), memory, tell).await?;
             }
             Action::Notify { message, key } => {
                 memory.notified.insert(key.clone());
-                let owner = owner(ctx, release, wishes);
+                let owner = owner(ctx, release, options);
                 let text = notify::PlanMessage {
                     text: &message.text,
                     steps: &message.steps,
@@ -94,27 +94,27 @@ async fn run(
 }
 
 /// The request for a task, with what the person asked for; nothing for tasks of the other flow.
-fn request(task: Task, wishes: &Wishes) -> Option<TaskRequest> {
+fn request(task: Task, options: &DriveOptions) -> Option<TaskRequest> {
     Some(match task {
         Task::CreateTestReport => TaskRequest::CreateTestReport,
-        Task::TakeOwnership => TaskRequest::TakeOwnership { email: wishes.email.clone(), reason: None },
+        Task::TakeOwnership => TaskRequest::TakeOwnership { email: options.email.clone(), reason: None },
         Task::CheckCveTrackerBug => TaskRequest::CheckCveTrackerBug,
         Task::CheckRhcosSecurityAlerts => TaskRequest::CheckRhcosSecurityAlerts,
         Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false, force: None },
         Task::ImageConsistencyCheck => TaskRequest::ImageConsistencyCheck { job: None },
         Task::StageTesting => TaskRequest::StageTesting { build: None, force: None },
         Task::ImageSignedCheck => TaskRequest::ImageSignedCheck,
-        Task::AnalyzeCandidateBuild => analysis(Which::Candidate, wishes),
-        Task::AnalyzePromotedBuild => analysis(Which::Promoted, wishes),
+        Task::AnalyzeCandidateBuild => analysis(Which::Candidate, options),
+        Task::AnalyzePromotedBuild => analysis(Which::Promoted, options),
         Task::ChangeAdvisoryStatus => {
-            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: wishes.ignore_release_date, reason: None }
+            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: options.ignore_release_date, reason: None }
         }
         Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs | Task::AddQeApproval => return None,
     })
 }
 
-fn analysis(which: Which, wishes: &Wishes) -> TaskRequest {
-    let decide = wishes.decide.as_ref().filter(|(meant, _)| *meant == which).map(|(_, verdict)| verdict.clone());
+fn analysis(which: Which, options: &DriveOptions) -> TaskRequest {
+    let decide = options.decide.as_ref().filter(|(meant, _)| *meant == which).map(|(_, verdict)| verdict.clone());
     TaskRequest::AnalyzeBuild { which, decide }
 }
 
@@ -136,7 +136,7 @@ async fn mark(
             ..SetTask::new(task, to, at)
         })
     };
-    let (operations, told) = match action {
+    let (operations, reported) = match action {
         Action::MarkFail { task, note, blocker } => {
             let mut operations = vec![set(*task, TaskStatus::Fail, note)];
             operations.extend(blocker.as_ref().map(|found| {
@@ -177,7 +177,7 @@ async fn mark(
             return Ok(());
         }
     };
-    ctx.statebox.apply(release, &operations, told.as_str()).await?;
-    tell(Event::Marked(told));
+    ctx.statebox.apply(release, &operations, reported.as_str()).await?;
+    tell(Event::Marked(reported));
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! The world as the planner wants to see it. Whatever cannot be found out is told as unknown.
+//! The world as the planner wants to see it. Whatever cannot be found out is reported as unknown.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::memory::Memory;
-use super::rounds::{Persistence, Wishes, passes_by};
+use super::rounds::{DriveOptions, Persistence, passes_by};
 use crate::core::clients::negotiate::Kerberos;
 use crate::core::clients::service::Service;
 use crate::core::config::credentials::Credential;
@@ -18,7 +18,7 @@ use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState as GitlabState;
-use crate::domain::state::check::unknown_words;
+use crate::domain::state::check::unreadable_statuses;
 use crate::domain::state::entries::{Decision, TaskEntry};
 use crate::domain::state::view::State;
 use crate::domain::task::{Flow, Task, TaskStatus, Which};
@@ -39,15 +39,20 @@ use crate::planner::old_fail::{self, FailCause};
 /// # Errors
 ///
 /// Nothing is known of the release at all: build data does not list it and there is no state file.
-pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &Memory) -> Result<Input, TaskError> {
+pub async fn input(
+    ctx: &Context,
+    release: &ZStream,
+    options: &DriveOptions,
+    memory: &Memory,
+) -> Result<Input, TaskError> {
     let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
-    input.ignore_release_date = wishes.ignore_release_date;
+    input.ignore_release_date = options.ignore_release_date;
     input.retry = memory.retry;
     input.notified = memory.notified.clone();
     input.notified.extend(notify::plan_keys(ctx, release));
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);
-    input.owner = owner(ctx, release, wishes);
+    input.owner = owner(ctx, release, options);
     let state = match ctx.statebox.load(release).await {
         Ok(Some(loaded)) => loaded.state,
         Ok(None) => {
@@ -57,7 +62,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
             BuildData::parse(&text)?.resolve(release)?;
             return Ok(input);
         }
-        Err(error) if sits_out(wishes, error.class()) => {
+        Err(error) if sits_out(options, error.class()) => {
             input.source = StateSource::Unavailable { what: Unread::State, why: error.to_string() };
             return Ok(input);
         }
@@ -72,7 +77,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
         Ok(assembly) => assembly,
         // Build data that nobody can reach, or a login page in its place, says nothing about what ART has completed.
         Err(error @ TaskError::Service(_)) if passes_by(&error) => {
-            if wishes.persistence != Persistence::Watch {
+            if options.persistence != Persistence::Watch {
                 return Err(error);
             }
             input.source = StateSource::Unavailable { what: Unread::BuildData, why: error.to_string() };
@@ -89,7 +94,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
         return Ok(input);
     }
     input.candidate_build = build_record::build_of(&run, Which::Candidate).await?;
-    decided(&mut input, &run.state, wishes);
+    decided(&mut input, &run.state, options);
     from_services(&mut input, &run).await;
     Ok(input)
 }
@@ -97,7 +102,7 @@ pub async fn input(ctx: &Context, release: &ZStream, wishes: &Wishes, memory: &M
 /// The stored facts alone; everything that a service would have to tell is unknown.
 pub(super) fn stored(ctx: &Context, release: &ZStream, state: &State) -> Input {
     let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
-    let nobody = Wishes::default();
+    let nobody = DriveOptions::default();
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);
     input.owner = owner(ctx, release, &nobody);
@@ -121,14 +126,14 @@ fn was_promoted(state: &State) -> bool {
 }
 
 /// A drive that stays waits for an outage to end; one that ends anyway tells the outage itself.
-fn sits_out(wishes: &Wishes, class: ErrorClass) -> bool {
-    wishes.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
+fn sits_out(options: &DriveOptions, class: ErrorClass) -> bool {
+    options.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
 }
 
 /// Who owns the release: named for this drive, else by the settings.
-pub(super) fn owner(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Option<String> {
+pub(super) fn owner(ctx: &Context, release: &ZStream, options: &DriveOptions) -> Option<String> {
     let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
-    wishes.email.clone().or_else(named).filter(|owner| !owner.is_empty())
+    options.email.clone().or_else(named).filter(|owner| !owner.is_empty())
 }
 
 fn not_ready(assembly: &Assembly) -> Vec<String> {
@@ -143,10 +148,10 @@ fn from_state(input: &mut Input, state: &State, memory: &Memory) {
             input.notified.extend(entry.notified);
         }
     }
-    input.unknown_words = unknown_words(state);
-    for word in &input.unknown_words {
+    input.unreadable_statuses = unreadable_statuses(state);
+    for decision in &input.unreadable_statuses {
         // Nobody knows how far it is: neither repeated nor passed over.
-        input.tasks.entry(word.task).or_default().status = TaskStatus::InProgress;
+        input.tasks.entry(decision.task).or_default().status = TaskStatus::InProgress;
     }
     for (task, last) in &memory.last {
         let facts = input.tasks.entry(*task).or_default();
@@ -167,11 +172,11 @@ fn from_state(input: &mut Input, state: &State, memory: &Memory) {
 }
 
 /// What was decided about the two builds that are meant now.
-fn decided(input: &mut Input, state: &State, wishes: &Wishes) {
+fn decided(input: &mut Input, state: &State, options: &DriveOptions) {
     let decisions = state.metadata().decisions;
     let candidate = input.candidate_build.clone().unwrap_or_default();
-    input.candidate_verdict = verdict(&decisions, Which::Candidate, &candidate, wishes);
-    input.promoted_verdict = verdict(&decisions, Which::Promoted, &input.release, wishes);
+    input.candidate_verdict = verdict(&decisions, Which::Candidate, &candidate, options);
+    input.promoted_verdict = verdict(&decisions, Which::Promoted, &input.release, options);
 }
 
 fn stall_limits(ctx: &Context) -> StallLimits {
@@ -248,17 +253,17 @@ fn issues(state: &State) -> Issues {
     issues
 }
 
-fn verdict(decisions: &[Decision], which: Which, build: &str, wishes: &Wishes) -> BuildVerdict {
-    if let Some((_, word)) = wishes.decide.as_ref().filter(|(meant, _)| *meant == which) {
-        let reason = word.reason.clone();
-        return match word.accept {
+fn verdict(decisions: &[Decision], which: Which, build: &str, options: &DriveOptions) -> BuildVerdict {
+    if let Some((_, decision)) = options.decide.as_ref().filter(|(meant, _)| *meant == which) {
+        let reason = decision.reason.clone();
+        return match decision.accept {
             true => BuildVerdict::Accept { reason, at: None },
             false => BuildVerdict::Reject { reason, at: None },
         };
     }
     match decisions.iter().rev().find(|decision| decision.is_about(which, build)) {
-        Some(word) if word.accept => BuildVerdict::Accept { reason: word.reason.clone(), at: word.at },
-        Some(word) => BuildVerdict::Reject { reason: word.reason.clone(), at: word.at },
+        Some(decision) if decision.accept => BuildVerdict::Accept { reason: decision.reason.clone(), at: decision.at },
+        Some(decision) => BuildVerdict::Reject { reason: decision.reason.clone(), at: decision.at },
         None => BuildVerdict::None,
     }
 }
@@ -277,7 +282,7 @@ fn lacking(input: &mut Input, ctx: &Context, memory: &Memory) {
     }
 }
 
-/// The ticket for the Errata Tool. A build without Kerberos is told as such: kinit would not help.
+/// The ticket for the Errata Tool. A build without Kerberos is reported as such: kinit would not help.
 async fn ticket(input: &mut Input, ctx: &Context) {
     match ctx.ticket_trouble().await {
         Some(without @ Kerberos::NotBuilt) => {

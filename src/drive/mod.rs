@@ -7,5 +7,4 @@ pub mod act;
 pub mod gather;
 pub mod lease;
 pub mod memory;
-pub mod report;
 pub mod rounds;

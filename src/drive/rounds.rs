@@ -26,7 +26,7 @@ const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a person wants of this drive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct DriveOptions {
     /// Owner for take-ownership.
     pub email: Option<String>,
     /// Decision about a rejected build.
@@ -79,12 +79,12 @@ pub enum Event<'a> {
 pub async fn drive(
     ctx: &Context,
     release: &ZStream,
-    wishes: &Wishes,
+    options: &DriveOptions,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     let mut memory = Memory::default();
     let mut held = None;
-    let ended = rounds(ctx, release, wishes, &mut memory, &mut held, tell).await;
+    let ended = rounds(ctx, release, options, &mut memory, &mut held, tell).await;
     if let Some(lease) = held {
         lease.give_back(ctx, release).await;
     }
@@ -96,12 +96,12 @@ pub async fn drive(
 /// # Errors
 ///
 /// Build data cannot be read.
-pub async fn look(ctx: &Context, release: &ZStream, wishes: &Wishes) -> Result<Plan, TaskError> {
+pub async fn look(ctx: &Context, release: &ZStream, options: &DriveOptions) -> Result<Plan, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
     if ctx.cancel.is_cancelled() {
         return Err(TaskError::Cancelled);
     }
-    let mut input = gather::input(ctx, release, wishes, &Memory::default()).await?;
+    let mut input = gather::input(ctx, release, options, &Memory::default()).await?;
     input.rest_until_due();
     Ok(plan(&input))
 }
@@ -119,22 +119,22 @@ pub(super) fn passes_by(error: &TaskError) -> bool {
 async fn rounds(
     ctx: &Context,
     release: &ZStream,
-    wishes: &Wishes,
+    options: &DriveOptions,
     memory: &mut Memory,
     held: &mut Option<Lease>,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Plan, TaskError> {
-    memory.retry = wishes.retry;
-    let mut asked_again = wishes.retry;
+    memory.retry = options.retry;
+    let mut asked_again = options.retry;
     let mut rounds_without_wait = 0;
-    let over = || wishes.until.is_some_and(|end| ctx.clock.now() >= end);
+    let over = || options.until.is_some_and(|end| ctx.clock.now() >= end);
     loop {
         ctx.clock.refresh(&ctx.cancel).await;
         if ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
         }
-        let mut input = match gather::input(ctx, release, wishes, memory).await {
-            Err(error) if wishes.persistence == Persistence::Watch && passes_by(&error) && !over() => {
+        let mut input = match gather::input(ctx, release, options, memory).await {
+            Err(error) if options.persistence == Persistence::Watch && passes_by(&error) && !over() => {
                 ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
                 continue;
             }
@@ -149,7 +149,7 @@ async fn rounds(
         let now_plan = plan(&input);
         if now_plan.actions.is_empty() {
             // A plan that needs a person may still wait for something that comes by itself.
-            let Some(recheck_at) = now_plan.recheck_at().filter(|_| wishes.persistence == Persistence::Watch) else {
+            let Some(recheck_at) = now_plan.recheck_at().filter(|_| options.persistence == Persistence::Watch) else {
                 return Ok(now_plan);
             };
             if matches!(now_plan.verdict, Standing::Done) {
@@ -171,19 +171,19 @@ async fn rounds(
             if held.is_none() {
                 *held = lease::take(ctx, release).await?;
             }
-            act::carry_out(ctx, release, wishes, &now_plan, memory, tell).await
+            act::carry_out(ctx, release, options, &now_plan, memory, tell).await
         };
         let acted = acted.await;
         if let Err(error) = acted {
-            if wishes.persistence != Persistence::Watch || !passes_by(&error) || over() {
+            if options.persistence != Persistence::Watch || !passes_by(&error) || over() {
                 return Err(error);
             }
             // The store of the state is away for a moment; who watches looks again.
             ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
         }
         rounds_without_wait += 1;
-        if wishes.persistence == Persistence::Once {
-            return Ok(plan(&gather::input(ctx, release, wishes, memory).await?));
+        if options.persistence == Persistence::Once {
+            return Ok(plan(&gather::input(ctx, release, options, memory).await?));
         }
         if rounds_without_wait >= MOST_ROUNDS {
             return Err(TaskError::Internal {
@@ -193,7 +193,7 @@ async fn rounds(
     }
 }
 
-/// `--retry` names what failed. A Pass is kept, and whoever asks for it is told so.
+/// `--retry` names what failed. A Pass is kept, and whoever asks for it is reported so.
 fn nothing_to_retry(release: &ZStream, task: Task) -> TaskError {
     let next = match task.has_effects() {
         false => format!("to look once more: oar -r {release} {task}"),

@@ -103,8 +103,8 @@ impl Line {
         self.written().entry.outcome = ASKED.to_owned();
     }
 
-    /// What its caller was told; says nothing of a run that goes on without its caller.
-    pub fn told(&self, reply: &Reply, caller_left: bool) {
+    /// What its caller was reported; says nothing of a run that goes on without its caller.
+    pub fn reported(&self, reply: &Reply, caller_left: bool) {
         let goes_on = caller_left && self.written().entry.run_id.is_some();
         if !goes_on {
             self.ended(reply);
@@ -133,7 +133,7 @@ impl Drop for Line {
     }
 }
 
-/// Lines for runs that an earlier process began and never told the end of.
+/// Lines for runs that an earlier process began and never reported the end of.
 pub fn unfinished(shared: &Shared) {
     for run in shared.runs.take_interrupted() {
         let text = |name: &str| run.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

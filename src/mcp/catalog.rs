@@ -40,7 +40,7 @@ pub fn table() -> String {
         };
         let params: Vec<_> = tool.params.iter().map(name).collect();
         let (set, scope) = (tool.toolset.name(), tool.scope);
-        lines.push(format!("| `{}` | {set} | {} | `{scope}` | {} |", tool.name, tool.mark.word(), params.join(", ")));
+        lines.push(format!("| `{}` | {set} | {} | `{scope}` | {} |", tool.name, tool.mark.token(), params.join(", ")));
     }
     lines.join("\n")
 }
@@ -133,7 +133,7 @@ impl Choice {
 
 fn toolsets(names: &str) -> Result<BTreeSet<Toolset>, UnknownChoice> {
     let mut sets = BTreeSet::new();
-    for name in words(names) {
+    for name in tokens(names) {
         if name == "all" {
             sets.extend(Toolset::ALL);
             continue;
@@ -146,10 +146,10 @@ fn toolsets(names: &str) -> Result<BTreeSet<Toolset>, UnknownChoice> {
 
 fn tools_of(names: &str) -> Result<BTreeSet<String>, UnknownChoice> {
     let tool = |name: &str| find(name).map(|tool| tool.name.to_owned());
-    words(names).map(|name| tool(name).ok_or_else(|| UnknownChoice::Tool(name.to_owned()))).collect()
+    tokens(names).map(|name| tool(name).ok_or_else(|| UnknownChoice::Tool(name.to_owned()))).collect()
 }
 
-fn words(names: &str) -> impl Iterator<Item = &str> {
+fn tokens(names: &str) -> impl Iterator<Item = &str> {
     names.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 

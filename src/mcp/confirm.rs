@@ -30,12 +30,12 @@ use super::server::Shared;
 use super::tool::{Asks, Change, Question, Tool};
 use super::tools::runners;
 use crate::core::access::principal::Scope;
-use crate::core::approvals::{Approvals, Evidence, Found, How, Noted, Wanted};
 use crate::core::config::settings::ConfirmPolicy;
 use crate::core::context::Context;
 use crate::domain::nearest;
-use crate::operators::report::clean;
-use form::Word;
+use crate::render::report::clean;
+use crate::runs::consents::{Approvals, Evidence, Found, How, Noted, Wanted};
+use form::Token;
 
 /// A question in a client waits so long for its answer.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -289,7 +289,7 @@ pub async fn settle(
     let version = context.protocol_version().unwrap_or(ProtocolVersion::V_2024_11_05);
     let is_modern = version.to_string() >= ProtocolVersion::V_2026_07_28.to_string();
     let person = format!("the user of {}", call.who.name);
-    let judged = |word: Word| match word.judged(&wanted) {
+    let judged = |token: Token| match token.judged(&wanted) {
         Ok(reason) => kept(Evidence { who: person.clone(), how: How::Elicitation, at: now, reason }),
         Err(why) => refuse(&why),
     };
@@ -303,7 +303,7 @@ pub async fn settle(
             let answer = answer.and_then(|answer| serde_json::from_value::<ElicitResult>(answer).ok());
             let Some(answer) = answer else { return refuse("the repeated call carries no answer") };
             return match confirm.opened(state, &wanted, now) {
-                Ok(()) => judged(Word::from(&answer)),
+                Ok(()) => judged(Token::from(&answer)),
                 Err(why) => refuse(why),
             };
         }
@@ -324,7 +324,7 @@ pub async fn settle(
             () = context.ct.cancelled() => return refuse("the caller left before anybody answered"),
         };
         return match answer {
-            Ok(answer) => judged(Word::from(&answer)),
+            Ok(answer) => judged(Token::from(&answer)),
             Err(_) => refuse("nobody answered"),
         };
     }
@@ -338,7 +338,7 @@ pub async fn settle(
 ///
 /// # Errors
 ///
-/// What the caller is told when they are not.
+/// What the caller is informed when they are not.
 pub async fn still(permit: Permit, asks: Option<Asks>, ctx: Context) -> Result<(), Reply> {
     let (Some(basis), Some(asks)) = (permit.basis, asks) else { return Ok(()) };
     match asks(ctx).await? {

@@ -80,8 +80,8 @@ impl Connection {
         for tools in headers("x-oar-exclude-tools") {
             choice = choice.without_tools(tools?).map_err(wrong)?;
         }
-        for word in headers("x-oar-read-only") {
-            match word?.trim().to_ascii_lowercase().as_str() {
+        for token in headers("x-oar-read-only") {
+            match token?.trim().to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => choice = choice.read_only(),
                 "false" | "0" | "no" | "off" | "" => {}
                 other => {
@@ -160,7 +160,7 @@ impl ServerHandler for Connection {
         let line = self.line(tool, given, &context);
         Ok(match self.answer(tool, &request, &context, &line).await {
             Ok(reply) => {
-                line.told(&reply, context.ct.is_cancelled());
+                line.reported(&reply, context.ct.is_cancelled());
                 self.shared.waits.note(&reply, self.shared.ctx.clock.now());
                 let reply = reply.fitting(|whole| self.shared.answers.keep(&self.caller(&context).name, whole));
                 result(reply).into()

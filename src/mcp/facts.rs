@@ -60,16 +60,16 @@ pub fn fields(shared: &Shared, started: &Started, uptime: Duration) -> Map<Strin
 /// Services that were asked since the start.
 fn upstreams(shared: &Shared) -> Map<String, Value> {
     let all = shared.ctx.upstreams().into_iter();
-    let told = all.map(|(service, seen)| {
+    let reported = all.map(|(service, seen)| {
         let error = seen.last_error.map(|(at, why)| json!({ "at": stamp(at), "error": mask(&why) }));
-        let told = json!({
+        let reported = json!({
             "last_ok": seen.last_ok.map(stamp),
             "last_error": error,
             "latency_ms": seen.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
         });
-        (service.to_string(), told)
+        (service.to_string(), reported)
     });
-    told.collect()
+    reported.collect()
 }
 
 /// Which variables are missing, and what works without them.

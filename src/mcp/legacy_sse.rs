@@ -102,7 +102,7 @@ async fn serve(
     ended: CancellationToken,
 ) {
     if let Ok(running) = rmcp::service::serve_server_with_ct(connection, (outgoing, incoming), ended).await {
-        // The end of a session is no news; runs go on without it.
+        // The end of a session is nothing new; runs go on without it.
         let _ = running.waiting().await;
     }
 }

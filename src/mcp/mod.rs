@@ -1,4 +1,4 @@
-//! The door for AI agents: tool calls to one request, reports and errors to structured answers.
+//! The front end for AI agents: tool calls to one request, reports and errors to structured answers.
 //!
 //! `server` is what all connections share, `connection` speaks the protocol with one client over the transports
 //! `http`, `legacy_sse` and `stdio`. `catalog` knows every tool, `tools/` holds the rows by subject, `runs` keeps

@@ -11,8 +11,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::marker;
 use crate::operators::error::{TaskError, TaskFailure};
-use crate::operators::report;
 use crate::operators::run::TaskReport;
+use crate::render::report;
 
 /// An answer is at most so large; the rest is behind a link.
 pub const MOST_BYTES: usize = 20_000;
@@ -184,12 +184,13 @@ impl Reply {
         let (release, task) = (&report.release, report.task);
         let line = report::line(report);
         let log = tail(&report.log);
-        let told = marker(task, report.after);
+        let reported = marker(task, report.after);
         // The log of a run that changed nothing has no marker; callers wait for one all the same.
-        let marked = if log.contains(&told) { log.clone() } else { format!("{log}\n{told}").trim_start().to_owned() };
+        let marked =
+            if log.contains(&reported) { log.clone() } else { format!("{log}\n{reported}").trim_start().to_owned() };
         let text = format!("✓ Command succeeded\n\n{line}\n{marked}");
         let changed = report.before != report.after || !report.effects.is_empty();
-        let mut reply = Self::new(true, changed, in_own_words(report), text)
+        let mut reply = Self::new(true, changed, in_own_tokens(report), text)
             .with("release", json!(release.to_string()))
             .with("task", json!(task))
             .with("status", json!(report.after))
@@ -366,7 +367,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// What a run found out without the words of services, bugs and people, which are in `data` and `error`.
-fn in_own_words(report: &TaskReport) -> String {
+fn in_own_tokens(report: &TaskReport) -> String {
     let ours = |text: String| {
         let end = text.find(": ").into_iter().chain(text.find(" (")).min().unwrap_or(text.len());
         text.get(..end).unwrap_or_default().to_owned()
@@ -388,7 +389,7 @@ fn in_own_words(report: &TaskReport) -> String {
 }
 
 /// The next call, when a tool can be named for it, in words in any case.
-fn next(again: Option<Value>, seconds: Option<i64>, words: &str) -> Value {
+fn next(again: Option<Value>, seconds: Option<i64>, tokens: &str) -> Value {
     let mut next = match again {
         Some(Value::Object(next)) => next,
         Some(_) | None => Map::new(),
@@ -396,7 +397,7 @@ fn next(again: Option<Value>, seconds: Option<i64>, words: &str) -> Value {
     if let Some(seconds) = seconds {
         next.insert("not_before_seconds".to_owned(), json!(seconds.max(60)));
     }
-    next.insert("text".to_owned(), json!(clean(words)));
+    next.insert("text".to_owned(), json!(clean(tokens)));
     Value::Object(next)
 }
 

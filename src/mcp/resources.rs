@@ -23,7 +23,8 @@ use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::drive::rounds;
 use crate::operators::error::TaskError;
-use crate::operators::{discovery, issues, status};
+use crate::operators::manual::issues;
+use crate::operators::views::{discovery, status};
 
 /// A resource is at most so large; state files of years are a tenth of it.
 const MOST_BYTES: usize = 400_000;
@@ -203,7 +204,7 @@ impl From<TaskError> for Unread {
         if matches!(error, TaskError::NoState { .. }) {
             return Self::Nothing;
         }
-        Self::Later(crate::operators::report::causes(&error).join(": "))
+        Self::Later(crate::render::report::causes(&error).join(": "))
     }
 }
 

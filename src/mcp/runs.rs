@@ -25,15 +25,15 @@ use tracing::Instrument as _;
 use super::reply::{Code, Reply};
 use super::workshop::{Lost, Workshop};
 use crate::core::access::principal::{Principal, Scope};
-use crate::core::approvals::Evidence;
 use crate::core::clock::Clock;
 use crate::core::config::settings::RunSettings;
 use crate::core::run_logs::{OpenLog, RunLogs};
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;
+use crate::runs::consents::Evidence;
 use shelf::Shelf;
 
-/// Changes that may wait in one queue; the next caller is told to come back.
+/// Changes that may wait in one queue; the next caller is asked to come back.
 pub const MOST_WAITING: usize = 8;
 
 /// Ended runs that stay in memory; older ones are read from their files.
@@ -151,7 +151,7 @@ const USUALLY_AT_ONCE: usize = 4;
 pub struct Limits {
     /// Runs that go on at a time; at least 1. Others wait, whatever their queue.
     pub at_once: usize,
-    /// After so long a run is told to end.
+    /// After so long a run is asked to end.
     pub longest: Duration,
     /// The same for single tools.
     pub by_tool: BTreeMap<String, Duration>,
@@ -235,7 +235,7 @@ impl Runs {
         }
     }
 
-    /// Records of runs that an earlier process left unfinished, found at the start; told once.
+    /// Records of runs that an earlier process left unfinished, found at the start; reported once.
     pub fn take_interrupted(&self) -> Vec<Value> {
         std::mem::take(&mut *self.interrupted.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -470,7 +470,7 @@ async fn carry_out(runs: Arc<Runs>, run: Arc<Run>, turn: Option<CancellationToke
     runs.shelf.tidy(runs.limits.keep, runs.limits.days, runs.clock.now());
 }
 
-/// Work is told to end, never torn off: it ends at its next safe point and records what it did. Only work
+/// Work is asked to end, never torn off: it ends at its next safe point and records what it did. Only work
 /// that does not listen is left behind.
 async fn within(longest: Duration, grace: Duration, cancel: CancellationToken, work: Work) -> Reply {
     let mut work = work(cancel.clone());
@@ -491,10 +491,10 @@ async fn within(longest: Duration, grace: Duration, cancel: CancellationToken, w
     match tokio::time::timeout(grace, work).await {
         Ok(reply) if out_of_time && reply.code() == Some("CANCELLED") => {
             let done = reply.body.get("done").cloned();
-            let told = Reply::error(Code::Timeout, format!("the run was ended after its {seconds} s"), hint);
+            let reported = Reply::error(Code::Timeout, format!("the run was ended after its {seconds} s"), hint);
             match done {
-                Some(done) => told.with("changed", json!(true)).with("done", done),
-                None => told,
+                Some(done) => reported.with("changed", json!(true)).with("done", done),
+                None => reported,
             }
         }
         Ok(reply) => reply,

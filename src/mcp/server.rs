@@ -18,11 +18,11 @@ use super::waits::Waits;
 use super::workshop::Workshop;
 use crate::core::access::audit::{Audit, Entry};
 use crate::core::access::pace::Pace;
-use crate::core::approvals::Approvals;
 use crate::core::build_data_cache::BuildDataCache;
 use crate::core::config::credentials::Credential;
 use crate::core::config::settings::AuditedCalls;
 use crate::core::context::Context;
+use crate::runs::consents::Approvals;
 
 /// Choices whose list of tools is kept.
 const MOST_LISTS: usize = 64;

@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::server::Shared;
 use crate::core::access::principal::Principal;
 
-/// Serves until stdin ends or the program is told to stop.
+/// Serves until stdin ends or the program is asked to stop.
 ///
 /// # Errors
 ///

@@ -66,7 +66,7 @@ pub enum Mark {
 
 impl Mark {
     /// One word for tables.
-    pub const fn word(self) -> &'static str {
+    pub const fn token(self) -> &'static str {
         match self {
             Self::ReadOnly => "looks",
             Self::Write => "writes",
@@ -96,7 +96,7 @@ pub enum Counted {
     Api,
 }
 
-/// What a tool does to the world, as clients are told.
+/// What a tool does to the world, as clients are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hints {
     /// Changes nothing at all.
@@ -137,7 +137,7 @@ pub struct Tool {
     pub counted: Counted,
     /// What its caller must be allowed to do.
     pub scope: Scope,
-    /// What clients are told.
+    /// What clients are reported.
     pub hints: Hints,
     /// Its parameters.
     pub params: &'static [Param],

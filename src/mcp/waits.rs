@@ -51,18 +51,18 @@ mod tests {
     fn a_wait_is_known_until_its_time_or_until_the_task_says_otherwise() {
         let (waits, now) = (Waits::default(), Timestamp::UNIX_EPOCH);
         let release: ZStream = "4.20.17".parse().unwrap();
-        let told = |next: Value| {
+        let reported = |next: Value| {
             Reply::said("", "")
                 .with("release", json!("4.20.17"))
                 .with("task", json!("stage-testing"))
                 .with("next", next)
         };
         let after = |seconds| now + SignedDuration::from_secs(seconds);
-        waits.note(&told(json!({ "not_before_seconds": 600 })), now);
+        waits.note(&reported(json!({ "not_before_seconds": 600 })), now);
         assert_eq!(waits.left(&release, Task::StageTesting, after(60)), Some(540));
         assert_eq!(waits.left(&release, Task::StageTesting, after(600)), None);
         assert_eq!(waits.left(&release, Task::PushToCdnStaging, now), None);
-        waits.note(&told(json!({ "text": "done" })), now);
+        waits.note(&reported(json!({ "text": "done" })), now);
         assert_eq!(waits.left(&release, Task::StageTesting, now), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::error::TaskError;
 use super::request::TaskRequest;
 use super::run::Run;
-use super::{
+use super::tasks::{
     add_qe_approval, analyze_build, change_advisory_status, check_cve_tracker_bug, check_rhcos_security_alerts,
     image_consistency_check, image_signed_check, push_to_cdn_staging, stage_testing, take_ownership,
 };

@@ -10,7 +10,7 @@ use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreError;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::release::ZStream;
-use crate::domain::state::check::UnknownWord;
+use crate::domain::state::check::UnreadableStatus;
 use crate::domain::task::Task;
 
 /// Why a task could not be carried out.
@@ -111,13 +111,13 @@ impl TaskError {
     }
 
     /// Nothing is run on a status that nobody can read: it may be a Fail.
-    pub fn unknown_word(release: &ZStream, word: &UnknownWord) -> Self {
-        let status = word.meant.map_or_else(|| "STATUS".to_owned(), |meant| format!("'{meant}'"));
+    pub fn unreadable_status(release: &ZStream, unreadable: &UnreadableStatus) -> Self {
+        let status = unreadable.meant.map_or_else(|| "STATUS".to_owned(), |meant| format!("'{meant}'"));
         Self::Refused {
-            why: format!("the state file cannot be understood, {word}"),
+            why: format!("the state file cannot be understood, {unreadable}"),
             next: format!(
                 "correct the line, or: oar -r {release} update-task-status {} {status} --reason TEXT",
-                word.task
+                unreadable.task
             ),
         }
     }

@@ -14,7 +14,7 @@ use super::dispatch::dispatch;
 use super::error::{TaskError, TaskFailure};
 use super::record;
 use super::request::TaskRequest;
-use super::steps::notify::{self, News};
+use super::steps::notify::{self, Notice};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clock::Clock;
 use crate::core::context::Context;
@@ -24,12 +24,12 @@ use crate::core::lock::Lock;
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
-use crate::domain::state::check::unknown_words;
+use crate::domain::state::check::unreadable_statuses;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 
-/// What one run found out, with what a door needs to show it.
+/// What one run found out, with what a front end needs to show it.
 #[derive(Debug)]
 pub struct TaskReport {
     /// The release.
@@ -106,7 +106,7 @@ pub(super) struct Notes {
     pub(super) warnings: Vec<String>,
     pub(super) effects: Vec<String>,
     pub(super) operations: Vec<Operation>,
-    pub(super) news: Vec<News>,
+    pub(super) notices: Vec<Notice>,
     pub(super) at_start: Vec<Operation>,
     pub(super) started: bool,
     pub(super) details: Option<Details>,
@@ -128,12 +128,12 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     }
     ctx.require(request.needs()).map_err(|error| early(error.into()))?;
     if let TaskRequest::CreateTestReport = request {
-        return super::create_test_report::run(ctx, release).await.map_err(early);
+        return crate::operators::tasks::create_test_report::run(ctx, release).await.map_err(early);
     }
     let alone = alone(ctx, release, task).map_err(early)?;
     let mut run = Run::begin(ctx, release, task).await.map_err(early)?;
-    if let Some(word) = unknown_words(&run.state).into_iter().find(|word| word.task == task) {
-        return Err(early(TaskError::unknown_word(release, &word)));
+    if let Some(unreadable) = unreadable_statuses(&run.state).into_iter().find(|unreadable| unreadable.task == task) {
+        return Err(early(TaskError::unreadable_status(release, &unreadable)));
     }
     // A rehearsal writes the same bytes each time.
     if let Some(lock) = alone.as_ref().filter(|_| !matches!(ctx.clock, Clock::Virtual(_))) {
@@ -182,7 +182,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     })
 }
 
-/// Two runs of one task would both look, find nothing, and both act; the second is told instead.
+/// Two runs of one task would both look, find nothing, and both act; the second is reported instead.
 fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, TaskError> {
     if !task.has_effects() || ctx.options.dry_run {
         return Ok(None);
@@ -350,7 +350,7 @@ impl<'a> Run<'a> {
         Ok(ended)
     }
 
-    /// A write that converges (setting an owner, say): told among the effects, needs no look-up.
+    /// A write that converges (setting an owner, say): reported among the effects, needs no look-up.
     ///
     /// # Errors
     ///
@@ -366,7 +366,7 @@ impl<'a> Run<'a> {
         let ended = perform().await;
         match &ended {
             Ok(_) => self.notes().effects.push(what.to_owned()),
-            // It was on its way when the run was told to end.
+            // It was on its way when the run was asked to end.
             Err(error) if matches!(error.fault, Fault::Cancelled) => {
                 self.notes().effects.push(format!("perhaps {what}: nobody waited for the answer"));
             }
@@ -401,9 +401,9 @@ impl<'a> Run<'a> {
         Effects { ledger: &self.ledger, clock: &self.ctx.clock, cancel: &self.ctx.cancel }
     }
 
-    /// Something that people are told of once the run has ended.
-    pub fn news(&self, news: News) {
-        self.notes().news.push(news);
+    /// Something that people are informed of once the run has ended.
+    pub fn notices(&self, notices: Notice) {
+        self.notes().notices.push(notices);
     }
 
     /// Tells an outside effect that was done through [`Run::effects`].

@@ -58,7 +58,7 @@ fn stage_release(draft: &mut Draft<'_>) {
 mod tests {
     use super::*;
     use crate::domain::state::view::Overall;
-    use crate::planner::given::{actions, at, job, kinds, promoted, set, told};
+    use crate::planner::given::{actions, at, job, kinds, promoted, reported, set};
     use crate::planner::plan::{Action, plan};
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
     fn the_message_names_merge_request_stage_and_next_look() {
         let mut input = promoted();
         input.stage_release = ReleaseFact::Known(StageRelease::Running("running".into()));
-        let message = told(&plan(&input), Kind::StageReleaseWaiting);
+        let message = reported(&plan(&input), Kind::StageReleaseWaiting);
         assert_eq!(message.recheck, Some(at("2026-03-20T12:15:00Z")));
         assert_eq!(message.links, ["https://gitlab.example.com/shipment/-/merge_requests/1"]);
         assert!(message.steps.join(" ").contains("stage-release-triggers"));

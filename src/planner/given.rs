@@ -114,7 +114,7 @@ pub(super) fn kinds(input: &Input) -> Vec<Kind> {
 }
 
 /// The message of that kind.
-pub(super) fn told(plan: &Plan, kind: Kind) -> Message {
+pub(super) fn reported(plan: &Plan, kind: Kind) -> Message {
     let found = plan.messages.iter().find(|message| message.kind == kind).cloned();
     found.unwrap_or_else(|| panic!("no {kind:?} in {:?}", plan.messages))
 }

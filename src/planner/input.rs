@@ -16,7 +16,7 @@ use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::shipment::StageRelease;
 use crate::domain::stage::StagePolicy;
-use crate::domain::state::check::UnknownWord;
+use crate::domain::state::check::UnreadableStatus;
 use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
 
 /// Everything the plan depends on.
@@ -72,7 +72,7 @@ pub struct Input {
     pub advisories: Option<BTreeMap<String, Advisory>>,
     /// Is the advisory page public?
     pub page: PageState,
-    /// Is the release out of our hands? Nothing while that could not be told or was not asked.
+    /// Is the release out of our hands? Nothing while that could not be determined or was not asked.
     pub shipped: Option<Shipped>,
     /// `--retry`: the task a person wants tried again. To be given once: the caller drops it after the plan
     /// that used it was carried out.
@@ -88,7 +88,7 @@ pub struct Input {
     /// How people closed a blocker when they gave the release up.
     pub given_up: Option<String>,
     /// Tasks whose stored status is a word that nobody knows.
-    pub unknown_words: Vec<UnknownWord>,
+    pub unreadable_statuses: Vec<UnreadableStatus>,
 }
 
 /// After how long each kind of wait is worth a person's look.
@@ -297,7 +297,7 @@ pub enum Promotion {
     RejectedPhase(String),
     /// The stream does not list it.
     NotFound,
-    /// Could not be told; the text says why.
+    /// Could not be reported; the text says why.
     Unknown(String),
 }
 
@@ -318,7 +318,7 @@ impl Promotion {
 pub enum ReleaseFact {
     /// Read from the merge request.
     Known(StageRelease),
-    /// Could not be told; the text says why.
+    /// Could not be reported; the text says why.
     Unknown(String),
 }
 
@@ -340,7 +340,7 @@ pub enum MrState {
     Merged,
     /// Closed without being merged.
     Closed,
-    /// Could not be told.
+    /// Could not be reported.
     Unknown,
 }
 
@@ -362,7 +362,7 @@ pub enum PageState {
     Accessible,
     /// Not yet.
     NotAccessible,
-    /// Could not be told or was not asked.
+    /// Could not be reported or was not asked.
     Unknown,
 }
 
@@ -403,7 +403,7 @@ impl Input {
             credentials_missing: BTreeMap::new(),
             notified: BTreeSet::new(),
             given_up: None,
-            unknown_words: Vec::new(),
+            unreadable_statuses: Vec::new(),
         }
     }
 

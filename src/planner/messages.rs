@@ -289,7 +289,7 @@ impl Message {
         format!("{}/{task}/{}", self.kind.name(), self.occasion)
     }
 
-    /// Are people told beyond the plan itself? Only what needs them, what failed, and the happy end.
+    /// Are people reported beyond the plan itself? Only what needs them, what failed, and the happy end.
     pub fn is_notified(&self) -> bool {
         self.severity() >= Severity::Action || self.kind == Kind::Completed
     }

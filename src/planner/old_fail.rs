@@ -24,7 +24,7 @@ pub enum FailCause {
 const LAST_LINES: usize = 8;
 
 /// Words of each cause, most telling first; all in lower case.
-const WORDS: [(FailCause, &[&str]); 4] = [
+const TOKENS: [(FailCause, &[&str]); 4] = [
     (
         FailCause::TimedOut,
         &["timeout reached after 2 days", "release approval timeout", "the advisory page was not public by"],
@@ -87,9 +87,9 @@ const WORDS: [(FailCause, &[&str]); 4] = [
 pub fn classify(result: &str) -> FailCause {
     let lines: Vec<&str> = result.lines().filter(|line| !line.trim().is_empty()).collect();
     let end = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n").to_lowercase();
-    WORDS
+    TOKENS
         .into_iter()
-        .find(|(_, words)| words.iter().any(|word| end.contains(word)))
+        .find(|(_, tokens)| tokens.iter().any(|token| end.contains(token)))
         .map_or(FailCause::Permanent, |(cause, _)| cause)
 }
 
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_failures_are_told_apart_by_the_end_of_their_log() {
+    fn old_failures_are_distinguished_by_the_end_of_their_log() {
         let table = [
             // The endings of 4.12.84 and 4.20.10.
             (

@@ -16,7 +16,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     }
     let no_owner = draft.input.owner.is_none();
     match eval(draft, Task::TakeOwnership, Needs::Met) {
-        // Waits of the other chains are still told, but nothing starts for a release that nobody owns.
+        // Waits of the other chains are still reported, but nothing starts for a release that nobody owns.
         Standing::Blocked if no_owner && !has_blocker(draft, Task::TakeOwnership) => {
             draft.triggers = Triggers::Withheld;
             return Next::Go;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
     use crate::domain::state::view::Overall;
-    use crate::planner::given::{actions, fresh, issue, kinds, pass, promoted, set, told};
+    use crate::planner::given::{actions, fresh, issue, kinds, pass, promoted, reported, set};
     use crate::planner::plan::plan;
 
     const OWN: Task = Task::TakeOwnership;
@@ -114,8 +114,8 @@ mod tests {
         assert!(!actions(&input).iter().any(|action| matches!(action, Action::Run(_))));
         let mut input = fresh();
         input.owner = None;
-        let told = kinds(&input);
-        assert!(told.contains(&Kind::OwnerNeeded) && told.contains(&Kind::WaitPromotion), "{told:?}");
+        let reported = kinds(&input);
+        assert!(reported.contains(&Kind::OwnerNeeded) && reported.contains(&Kind::WaitPromotion), "{reported:?}");
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let found = plan(&input);
         assert_eq!(actions(&input), []);
         assert_eq!(found.overall, Overall::Red);
-        assert!(!told(&found, Kind::TaskFailed).steps.is_empty());
+        assert!(!reported(&found, Kind::TaskFailed).steps.is_empty());
     }
 
     #[test]
@@ -142,8 +142,8 @@ mod tests {
         let mut input = fresh();
         pass(&mut input, &[OWN, CVE]);
         input.kerberos_missing = true;
-        let told = kinds(&input);
-        assert!(told.contains(&Kind::KerberosNeeded) && told.contains(&Kind::WaitPromotion), "{told:?}");
+        let reported = kinds(&input);
+        assert!(reported.contains(&Kind::KerberosNeeded) && reported.contains(&Kind::WaitPromotion), "{reported:?}");
         assert!(!actions(&input).contains(&Action::Run(PUSH)));
     }
 

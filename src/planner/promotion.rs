@@ -55,7 +55,7 @@ fn rejected(draft: &mut Draft<'_>, phase: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::given::{actions, at, job, kinds, promoted, set, told};
+    use crate::planner::given::{actions, at, job, kinds, promoted, reported, set};
     use crate::planner::plan::{Action, plan};
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
     fn waiting_for_promotion_is_looked_at_again_after_half_an_hour() {
         let mut input = promoted();
         input.promotion = Promotion::NotFound;
-        assert_eq!(told(&plan(&input), Kind::WaitPromotion).recheck, Some(at("2026-03-20T12:30:00Z")));
+        assert_eq!(reported(&plan(&input), Kind::WaitPromotion).recheck, Some(at("2026-03-20T12:30:00Z")));
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_request_that_is_merged_early_is_only_told() {
+    fn a_merge_request_that_is_merged_early_is_only_reported() {
         let mut input = promoted();
         input.mr = MrState::Merged;
         assert!(kinds(&input).contains(&Kind::MrAlreadyMerged));

@@ -16,12 +16,12 @@ pub(super) fn rows(draft: &mut Draft<'_>) {
             (age > limit).then(|| {
                 let text =
                     format!("{}, for {} h now; usual is less than {} h", wait.text, age.as_hours(), limit.as_hours());
-                let mut told =
+                let mut reported =
                     Message::new(Kind::Stalled, text).since(Some(since)).step("look at the page, ask its owners");
-                told.task = wait.task;
-                told.links = wait.links.clone();
+                reported.task = wait.task;
+                reported.links = wait.links.clone();
                 let (kind, day) = (wait.kind.name(), age.as_hours() / 24);
-                told.occasion(format!("{kind}/{since}/day {day}"))
+                reported.occasion(format!("{kind}/{since}/day {day}"))
             })
         })
         .collect();
@@ -34,11 +34,11 @@ pub(super) fn rows(draft: &mut Draft<'_>) {
 mod tests {
     use super::*;
     use crate::domain::task::Task;
-    use crate::planner::given::{at, fresh, move_to, pass, told};
+    use crate::planner::given::{at, fresh, move_to, pass, reported};
     use crate::planner::plan::plan;
 
     #[test]
-    fn a_wait_beyond_its_limit_is_told_once_a_day_and_stays_a_wait() {
+    fn a_wait_beyond_its_limit_is_reported_once_a_day_and_stays_a_wait() {
         let mut input = fresh();
         pass(&mut input, &[Task::TakeOwnership]);
         move_to(&mut input, "2026-03-21T21:00:00Z");
@@ -46,12 +46,12 @@ mod tests {
 
         move_to(&mut input, "2026-03-21T22:00:00Z");
         let first = plan(&input);
-        let key = told(&first, Kind::Stalled).key();
+        let key = reported(&first, Kind::Stalled).key();
         assert_eq!(first.recheck_at(), Some(at("2026-03-21T22:30:00Z")), "it may still come by itself");
         move_to(&mut input, "2026-03-22T06:00:00Z");
-        assert_eq!(told(&plan(&input), Kind::Stalled).key(), key);
+        assert_eq!(reported(&plan(&input), Kind::Stalled).key(), key);
         move_to(&mut input, "2026-03-22T12:00:00Z");
-        assert_ne!(told(&plan(&input), Kind::Stalled).key(), key);
+        assert_ne!(reported(&plan(&input), Kind::Stalled).key(), key);
     }
 
     #[test]
@@ -62,6 +62,6 @@ mod tests {
         move_to(&mut input, "2026-03-21T22:00:00Z");
         assert!(plan(&input).messages.iter().all(|message| message.kind != Kind::Stalled), "48 h are allowed");
         input.stall.promotion = jiff::SignedDuration::from_hours(2);
-        assert!(told(&plan(&input), Kind::Stalled).text.ends_with("usual is less than 2 h"));
+        assert!(reported(&plan(&input), Kind::Stalled).text.ends_with("usual is less than 2 h"));
     }
 }

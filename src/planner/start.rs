@@ -25,7 +25,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         draft.say(Message::new(kind, text).recheck(at));
         return Next::Halt;
     }
-    if unknown_words(draft) {
+    if unreadable_statuses(draft) {
         return Next::Halt;
     }
     if draft.passed(Task::ChangeAdvisoryStatus) && input.shipped.as_ref().is_some_and(|report| report.shipped) {
@@ -53,21 +53,21 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 
 /// Says which words of the state file nobody knows. One of them may be a Fail that stops the release, so
 /// nothing starts; jobs of the other tasks are still watched.
-fn unknown_words(draft: &mut Draft<'_>) -> bool {
+fn unreadable_statuses(draft: &mut Draft<'_>) -> bool {
     let input = draft.input;
-    for word in &input.unknown_words {
-        let status = word.meant.map_or_else(|| "STATUS".to_owned(), |meant| format!("'{meant}'"));
-        let (release, task) = (&input.release, word.task);
-        let text = format!("the state file cannot be understood, {word}; nothing is started");
+    for status in &input.unreadable_statuses {
+        let wanted = status.meant.map_or_else(|| "STATUS".to_owned(), |meant| format!("'{meant}'"));
+        let (release, task) = (&input.release, status.task);
+        let text = format!("the state file cannot be understood, {status}; nothing is started");
         let message = Message::new(Kind::StatusUnknown, text)
             .task(task)
             .step("correct the line in the state file")
-            .step(format!("or: oar -r {release} update-task-status {task} {status} --reason TEXT"))
-            .occasion(&word.word);
+            .step(format!("or: oar -r {release} update-task-status {task} {wanted} --reason TEXT"))
+            .occasion(&status.text);
         draft.say(message);
         draft.stands(task, Standing::Blocked);
     }
-    !input.unknown_words.is_empty()
+    !input.unreadable_statuses.is_empty()
 }
 
 fn unusable(draft: &Draft<'_>) -> Option<Message> {
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
     use crate::domain::approval::Shipped;
-    use crate::domain::state::check::UnknownWord;
+    use crate::domain::state::check::UnreadableStatus;
     use crate::planner::given::{actions, fresh, issue, job, kinds, pass, promoted, ready_to_approve, set};
     use crate::planner::input::Input;
     use crate::planner::plan::{Verdict, plan};
@@ -220,10 +220,10 @@ mod tests {
         let mut input = promoted();
         set(&mut input, Task::StageTesting, TaskStatus::InProgress).job_ref = Some(job());
         set(&mut input, Task::ImageConsistencyCheck, TaskStatus::InProgress).job_ref = Some(job());
-        input.unknown_words = vec![UnknownWord {
+        input.unreadable_statuses = vec![UnreadableStatus {
             task: Task::StageTesting,
             line: 23,
-            word: "fail".into(),
+            text: "fail".into(),
             meant: Some(TaskStatus::Fail),
         }];
         assert_eq!(actions(&input), [Action::Check(Task::ImageConsistencyCheck, job())]);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn the_errata_flow_is_refused_in_words() {
+    fn the_errata_flow_is_refused_in_tokens() {
         let mut input = fresh();
         input.flow = Flow::Errata;
         assert_eq!(actions(&input), []);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::task::Task;
 use crate::sim::elliott::Behaviour;
 use crate::sim::events::Event;
-use crate::sim::people::{Act, Deed};
+use crate::sim::people::{Act, PersonAction};
 use crate::sim::records::{self, Record, Stream, Verdict};
 use crate::sim::scenario::Progress;
 use crate::sim::services::jira;
@@ -36,7 +36,7 @@ pub struct Story {
     /// The stage release runs.
     pub stage_runs: bool,
     /// What people did.
-    pub deeds: Vec<Deed>,
+    pub actions: Vec<PersonAction>,
 }
 
 /// Lets the actors react to what happened.

@@ -133,7 +133,7 @@ pub fn header(headers: &HeaderMap, name: &str, value: &str) -> bool {
 }
 
 /// What follows the scheme word of `Authorization`, when the word (any case) is this one.
-pub fn scheme<'h>(headers: &'h HeaderMap, word: &str) -> Option<&'h str> {
+pub fn scheme<'h>(headers: &'h HeaderMap, token: &str) -> Option<&'h str> {
     let (given, rest) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
-    given.eq_ignore_ascii_case(word).then(|| rest.trim())
+    given.eq_ignore_ascii_case(token).then(|| rest.trim())
 }

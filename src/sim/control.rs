@@ -113,7 +113,7 @@ fn shown(facts: &Facts, id: &str) -> Option<Value> {
         "elliott" => tree(&facts.elliott),
         "koji" | "brew_download" => tree(&facts.koji),
         "catalog" => tree(&facts.catalog),
-        "weather" => tree(&facts.weather),
+        "disturbances" => tree(&facts.disturbances),
         _ => None,
     }
 }
@@ -205,7 +205,7 @@ async fn pause(State(world): State<World>, Json(switch): Json<Switch>) -> Json<V
 /// Rate limits of GitHub, Gangway and Slack.
 async fn limits(State(world): State<World>, Json(switch): Json<Switch>) -> Json<Value> {
     let mut facts = world.facts();
-    facts.weather.limits = switch.on;
+    facts.disturbances.limits = switch.on;
     facts.slack.limited = switch.on;
     Json(json!({ "limits": switch.on }))
 }
@@ -229,11 +229,11 @@ async fn story(State(world): State<World>) -> Json<Value> {
         "merge_request": facts.gitlab.shipment().map(|mr| mr.state.name()),
         "advisories": advisories,
         "page_public": facts.customer_portal.published.contains(&facts.release.live_id),
-        "limits": facts.weather.limits,
+        "limits": facts.disturbances.limits,
         "faults": world.faults().rules().len(),
         "unmatched": world.journal().unmatched().len(),
         "coming": next,
-        "deeds": facts.story.deeds,
+        "actions": facts.story.actions,
     }))
 }
 

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 pub use command_line::Asked;
 
-use crate::sim::door;
+use crate::sim::control_client;
 use crate::sim::scenario::ReleasePlan;
 use crate::sim::services::jira::{self, Home};
 use crate::sim::world::{Facts, World};
@@ -130,7 +130,7 @@ pub async fn stand_in(args: &[String], env: &BTreeMap<String, String>) -> Ended 
 
 async fn ask(base: &str, asked: &Asked) -> std::io::Result<Ended> {
     let body = serde_json::to_value(asked)?;
-    let (_, answer) = door::ask(base, "POST", "/__sim/elliott", Some(&body)).await?;
+    let (_, answer) = control_client::ask(base, "POST", "/__sim/elliott", Some(&body)).await?;
     serde_json::from_value(answer).map_err(|_| std::io::Error::other("not an answer of the stand-in's world"))
 }
 

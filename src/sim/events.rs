@@ -83,22 +83,22 @@ impl Event {
         world.or_else(|| name.parse().ok().map(Self::Person))
     }
 
-    /// How it is told to people: the name that [`Self::named`] takes, where it has one.
+    /// How it is asked to people: the name that [`Self::named`] takes, where it has one.
     pub fn called(&self) -> String {
         if let Self::Person(act) = self {
             return act.name().to_owned();
         }
         // `Errata(PushAdvances { push: 7 })` becomes `errata push-advances 7`.
         let spelled = format!("{self:?}");
-        let mut words: Vec<String> = Vec::new();
+        let mut tokens: Vec<String> = Vec::new();
         for part in spelled.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
             // Names of fields begin small; values and names of events do not.
             if part.starts_with(|c: char| c.is_lowercase()) {
                 continue;
             }
-            words.push(kebab(part));
+            tokens.push(kebab(part));
         }
-        words.join(" ")
+        tokens.join(" ")
     }
 
     /// Every name that [`Self::named`] knows.
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_coming_is_told_by_the_name_that_lets_it_happen() {
+    fn what_is_coming_is_reported_by_the_name_that_lets_it_happen() {
         for name in Event::names() {
             assert_eq!(Event::named(name).unwrap().called(), name);
         }

@@ -11,7 +11,9 @@
 pub mod actors;
 pub mod auth;
 pub mod control;
-pub mod door;
+pub mod control_client;
+
+pub mod disturbances;
 pub mod elliott;
 pub mod events;
 pub mod faults;
@@ -21,7 +23,6 @@ pub mod records;
 pub mod scenario;
 pub mod server;
 pub mod services;
-pub mod weather;
 pub mod world;
 
 #[cfg(test)]

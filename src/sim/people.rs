@@ -1,6 +1,6 @@
 //! What people outside `oar` do when somebody asks them: ART, product security, administrators, colleagues.
 //!
-//! Every deed is told in [`Deed`], so that a rehearsal can show who helped.
+//! Every action is reported in [`PersonAction`], so that a rehearsal can show who helped.
 
 use std::str::FromStr;
 
@@ -145,7 +145,9 @@ impl Act {
                 Some(format!("{} is accepted in the stable stream", facts.release.release))
             }
             Self::ClearAlerts => clear_alerts(facts),
-            Self::RenewTokens => facts.weather.renew(facts.now).map(|names| format!("renewed the token of {names}")),
+            Self::RenewTokens => {
+                facts.disturbances.renew(facts.now).map(|names| format!("renewed the token of {names}"))
+            }
             Self::GrantAccess => grant_access(facts),
             Self::AttachTrackers => attach_trackers(facts),
             Self::Publish => publish(facts),
@@ -153,7 +155,7 @@ impl Act {
             Self::EditState => edit_state(facts),
         };
         if let Some(what) = &done {
-            facts.story.deeds.push(Deed { at: facts.now, who: self.who(), what: what.clone() });
+            facts.story.actions.push(PersonAction { at: facts.now, who: self.who(), what: what.clone() });
         }
         done
     }
@@ -169,7 +171,7 @@ impl FromStr for Act {
 
 /// What somebody did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Deed {
+pub struct PersonAction {
     /// When.
     pub at: Timestamp,
     /// Who.
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deed_is_done_once_and_told() {
+    fn a_deed_is_done_once_and_reported() {
         for (scenario, act) in [
             ("new-files", Act::FinishAdvisories),
             ("blocking-alert", Act::ClearAlerts),
@@ -333,7 +335,7 @@ mod tests {
             let facts = &mut world.facts();
             assert!(act.apply(facts).is_some(), "{scenario}");
             assert!(act.apply(facts).is_none(), "{scenario}: there is nothing left to do");
-            assert_eq!(facts.story.deeds.iter().map(|deed| deed.who).collect::<Vec<_>>(), [act.who()]);
+            assert_eq!(facts.story.actions.iter().map(|action| action.who).collect::<Vec<_>>(), [act.who()]);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::domain::dates;
 use crate::domain::nearest::hint;
 use crate::domain::release::ZStream;
 use crate::domain::task::{JobRef, Task, TaskStatus};
-use crate::sim::weather::Weather;
+use crate::sim::disturbances::Disturbances;
 
 mod from_state;
 mod named;
@@ -58,7 +58,7 @@ pub struct ReleasePlan {
     /// What goes wrong.
     pub misfortunes: Misfortunes,
     /// What the services suffer from.
-    pub weather: Weather,
+    pub disturbances: Disturbances,
     /// What had already happened when the world began.
     pub past: Past,
 }
@@ -318,7 +318,7 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         sizes: Sizes { images: 860, components: 190, record_jobs: 5 },
         timing: Timing::default(),
         misfortunes: Misfortunes::default(),
-        weather: Weather::default(),
+        disturbances: Disturbances::default(),
         past: Past::default(),
         release,
     }

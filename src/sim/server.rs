@@ -28,7 +28,7 @@ use crate::sim::faults::{Fault, Faults};
 use crate::sim::journal::{self, Raw};
 use crate::sim::scenario::Scenario;
 use crate::sim::world::World;
-use crate::sim::{control, services, weather};
+use crate::sim::{control, disturbances, services};
 
 /// Largest request or answer that is looked at.
 const MOST_BYTES: usize = 32 << 20;
@@ -210,10 +210,10 @@ async fn watch(
         service,
         path,
     };
-    let random = world.faults().is_random() || world.facts().weather.slow;
+    let random = world.faults().is_random() || world.facts().disturbances.slow;
     let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
     let fault = world.faults().strike(&raw.service, &raw.method, &raw.path, key);
-    let fault = fault.or_else(|| weather::fault(&world.facts(), &raw.service, key));
+    let fault = fault.or_else(|| disturbances::fault(&world.facts(), &raw.service, key));
     raw.fault = fault.as_ref().map(Fault::name);
     let again = Request::from_parts(parts, Body::from(body));
     let answer = match fault {
@@ -300,8 +300,8 @@ fn cut_short(bytes: Bytes) -> impl futures::Stream<Item = io::Result<Bytes>> + S
 async fn serve(world: &World, raw: &Raw, request: Request, next: Next) -> Response {
     let refusal = events::refuse(&raw.service, &raw.path, request.headers(), world.credentials()).or_else(|| {
         let mut facts = world.facts();
-        weather::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
-        weather::refuse(&mut facts, &raw.service, &raw.method, &raw.path)
+        disturbances::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
+        disturbances::refuse(&mut facts, &raw.service, &raw.method, &raw.path)
     });
     match refusal {
         Some(refusal) => refusal,

@@ -113,12 +113,12 @@ async fn a_promoted_payload_has_one_digest_everywhere() {
     let visitor = Visitor::in_world(whole, Faults::none()).await;
     assert_eq!(visitor.registry("manifests/4.20.17-x86_64").await.status().as_u16(), 404);
     visitor.hours_pass(26).await;
-    let told = visitor.json(STABLE).await["changeLogJson"]["to"]["digest"].as_str().expect("text").to_owned();
+    let reported = visitor.json(STABLE).await["changeLogJson"]["to"]["digest"].as_str().expect("text").to_owned();
     let index = visitor.registry("manifests/4.20.17-x86_64").await;
-    assert_eq!(index.headers().get("docker-content-digest").expect("a digest").to_str().expect("text"), told);
+    assert_eq!(index.headers().get("docker-content-digest").expect("a digest").to_str().expect("text"), reported);
     let bytes = index.bytes().await.expect("a body");
     let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(told, format!("sha256:{hex}"));
+    assert_eq!(reported, format!("sha256:{hex}"));
 
     let index: Value = serde_json::from_slice(&bytes).expect("JSON");
     let manifest = index["manifests"][0]["digest"].as_str().expect("text");
@@ -138,11 +138,11 @@ async fn a_promoted_payload_has_one_digest_everywhere() {
     assert!(files[0]["metadata"]["url"].as_str().is_some_and(|url| url.starts_with(page)));
     assert_eq!(files[1]["spec"]["tags"].as_array().map(Vec::len), Some(190));
 
-    let signature = format!("/signatures/{}/signature-1", told.replace(':', "="));
+    let signature = format!("/signatures/{}/signature-1", reported.replace(':', "="));
     let answer = visitor.http.get(visitor.url(&signature)).send().await.expect("an answer");
     assert_eq!(answer.status().as_u16(), 200);
     let claim = String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned();
-    assert!(claim.contains(&told) && claim.contains("ocp-release:4.20.17-x86_64"), "{claim}");
+    assert!(claim.contains(&reported) && claim.contains("ocp-release:4.20.17-x86_64"), "{claim}");
     let wrong = format!("/signatures/sha256={}/signature-1", "0".repeat(64));
     assert_eq!(visitor.get(&wrong).await.0, 404);
 }
@@ -263,7 +263,7 @@ async fn jenkins_runs_one_build_at_a_time_and_forgets_its_queue_items() {
 }
 
 #[tokio::test]
-async fn the_registry_and_the_release_controller_refuse_in_their_own_words() {
+async fn the_registry_and_the_release_controller_refuse_in_their_own_tokens() {
     let visitor = Visitor::of("smooth").await;
     let path = "/registry/v2/openshift-release-dev/ocp-release/manifests/4.20.16-x86_64";
     let refused = visitor.http.get(visitor.url(path)).send().await.expect("an answer");

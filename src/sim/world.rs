@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::core::clock::VirtualClock;
 use crate::sim::actors::Story;
 use crate::sim::auth::Credentials;
+use crate::sim::disturbances::Disturbances;
 use crate::sim::elliott::Elliott;
 use crate::sim::events::Event;
 use crate::sim::faults::Faults;
@@ -20,7 +21,6 @@ use crate::sim::services::{
     build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, koji, prow, registry,
     release_controller, signatures, slack,
 };
-use crate::sim::weather::Weather;
 
 /// The world behind all routers; cheap to clone.
 #[derive(Clone)]
@@ -110,7 +110,7 @@ impl World {
         self.0.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Is told of every request that hangs: the moment to stop its sender.
+    /// Hears of every request that hangs: the moment to stop its sender.
     pub fn hangs(&self) -> &tokio::sync::Notify {
         &self.0.hangs
     }
@@ -160,7 +160,7 @@ pub struct Facts {
     /// Koji and its downloads.
     pub koji: koji::Koji,
     /// What the services suffer from.
-    pub weather: Weather,
+    pub disturbances: Disturbances,
     /// Container registry.
     pub registry: registry::Registry,
     /// The stand-in for elliott.
@@ -191,7 +191,7 @@ impl Facts {
             signatures: signatures::Signatures::new(&plan, &base_url, &mut rng),
             catalog: catalog::Catalog::new(&plan),
             koji: koji::Koji::new(&plan),
-            weather: plan.weather.clone().beginning(plan.start),
+            disturbances: plan.disturbances.clone().beginning(plan.start),
             catalog_stage: catalog_stage::CatalogStage::new(&plan, &base_url, &mut rng),
             customer_portal: customer_portal::CustomerPortal::new(&plan, &base_url, &mut rng),
             registry: registry::Registry::new(&plan, &base_url, &mut rng),

@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
-use crate::core::approvals::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
+use crate::runs::consents::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
 
 /// Everything below it can be asked for without credential.
 pub const PATH: &str = "/approvals/";
@@ -111,7 +111,7 @@ async fn answer(
             "Approved",
             "Nothing has run yet: the agent repeats its call, and it runs once, if the facts are still these.",
         ),
-        Ok(_) => message(StatusCode::OK, "Rejected", "Nothing was done. The agent is told when it asks again."),
+        Ok(_) => message(StatusCode::OK, "Rejected", "Nothing was done. The agent is informed when it asks again."),
         Err(refused) => {
             let status = match &refused {
                 Refused::Own | Refused::MayNot => StatusCode::FORBIDDEN,
@@ -143,7 +143,7 @@ impl Page {
             Standing::Approved(evidence) | Standing::Used(evidence) => {
                 (format!("<p>Approved by {} at {}.</p>", escaped(&evidence.who), stamp(evidence.at)), None)
             }
-            Standing::Rejected(evidence) | Standing::Told(evidence) => {
+            Standing::Rejected(evidence) | Standing::ErrorReport(evidence) => {
                 (format!("<p>Rejected by {} at {}.</p>", escaped(&evidence.who), stamp(evidence.at)), None)
             }
             Standing::Outdated => ("<p>The facts have changed since; there is a newer request.</p>".to_owned(), None),

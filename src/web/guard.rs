@@ -82,18 +82,18 @@ enum Refusal {
 
 /// `routes` behind `guard`.
 pub fn behind(guard: Guard, routes: Router) -> Router {
-    let door = Door { guard, sessions: Mutex::default() };
-    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(door), check))
+    let state = GuardState { guard, sessions: Mutex::default() };
+    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(state), check))
 }
 
 /// The guard at work.
-struct Door {
+struct GuardState {
     guard: Guard,
     /// Who opened which session.
     sessions: Mutex<IndexMap<String, String>>,
 }
 
-impl Door {
+impl GuardState {
     fn sessions(&self) -> std::sync::MutexGuard<'_, IndexMap<String, String>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,8 +113,8 @@ impl Door {
     }
 }
 
-async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
-    let guard = &door.guard;
+async fn check(State(state): State<Arc<GuardState>>, mut request: Request, next: Next) -> Response {
+    let guard = &state.guard;
     let path = request.uri().path().to_owned();
     if PROBES.contains(&path.as_str()) {
         return next.run(request).await;
@@ -134,7 +134,7 @@ async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
         }
         Ok(who) => {
             let session = request.headers().get(SESSION).and_then(|value| value.to_str().ok());
-            if door.is_of_another(session, &who.name) {
+            if state.is_of_another(session, &who.name) {
                 return guard.refuse(&request, Refusal::ForeignSession(who.name));
             }
             caller = Some(who.name.clone());
@@ -148,7 +148,7 @@ async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
         Ok(request) => {
             let response = next.run(request).await;
             if let Some(who) = caller {
-                door.remember(&response, &who);
+                state.remember(&response, &who);
             }
             response
         }
@@ -159,8 +159,9 @@ async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
 /// The request with a body of known and small size. One that does not say how long it is gets counted.
 async fn bounded(request: Request) -> Result<Request, Request> {
     let (parts, body) = request.into_parts();
-    let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    match told.or_else(|| body.is_end_stream().then_some(0)) {
+    let reported =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    match reported.or_else(|| body.is_end_stream().then_some(0)) {
         Some(length) if length > MOST_BYTES => Err(Request::from_parts(parts, Body::empty())),
         Some(_) => Ok(Request::from_parts(parts, body)),
         None => match axum::body::to_bytes(body, MOST_BYTES).await {
@@ -232,7 +233,7 @@ impl Guard {
             outcome: refusal.code().to_owned(),
             ..Entry::default()
         });
-        let mut response = (refusal.status(), refusal.words()).into_response();
+        let mut response = (refusal.status(), refusal.tokens()).into_response();
         if let Some(challenge) = self.challenge(&refusal) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -242,7 +243,7 @@ impl Guard {
         response
     }
 
-    /// How to come in: where the OAuth server is told, and which scope is the least.
+    /// How to come in: where the OAuth server is reported, and which scope is the least.
     fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
         let error = match refusal {
             Refusal::NoToken => None,
@@ -313,7 +314,7 @@ impl Refusal {
     }
 
     /// For the caller: what to do, and nothing about who exists here.
-    fn words(&self) -> String {
+    fn tokens(&self) -> String {
         match self {
             Self::ForeignHost => "this server is not called so; --allowed-host adds a name".to_owned(),
             Self::ForeignOrigin => {

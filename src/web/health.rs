@@ -136,8 +136,8 @@ impl Health {
 }
 
 fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
-    let mut told = json!({ "valid": ticket.valid, "status": ticket.status });
-    let Some(fields) = told.as_object_mut() else { return told };
+    let mut reported = json!({ "valid": ticket.valid, "status": ticket.status });
+    let Some(fields) = reported.as_object_mut() else { return reported };
     if let Some(realm) = &ticket.realm {
         fields.insert("principal_realm".to_owned(), json!(realm));
     }
@@ -151,7 +151,7 @@ fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
             fields.insert("warning".to_owned(), json!("the ticket ends within the hour; run kinit"));
         }
     }
-    told
+    reported
 }
 
 #[cfg(test)]
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_is_told_on_this_machine_and_little_to_others() {
+    async fn all_is_informed_on_this_machine_and_little_to_others() {
         let (status, body) = ask(health(Some(ticket(7200)), Ok(facts())), "/health", "127.0.0.1:9").await;
         let whole = r#"{"status":"healthy","server":"release-tests-mcp","version":"1","kerberos":{"valid":true,"status":"valid","expires_at":"2026-06-01T02:00:00Z"},"timestamp":"2026-06-01T00:00:00Z"}"#;
         assert_eq!((status, body.as_str()), (StatusCode::OK, whole));
@@ -207,8 +207,8 @@ mod tests {
             ..ticket(7200)
         };
         let (_, body) = ask(health(Some(renewable), Ok(facts())), "/health", "127.0.0.1:9").await;
-        let told = r#""principal_realm":"EXAMPLE.COM","expires_at":"2026-06-01T02:00:00Z","renew_until":"2026-06-08T00:00:00Z""#;
-        assert!(body.contains(told), "{body}");
+        let reported = r#""principal_realm":"EXAMPLE.COM","expires_at":"2026-06-01T02:00:00Z","renew_until":"2026-06-08T00:00:00Z""#;
+        assert!(body.contains(reported), "{body}");
         let little = format!(r#"{{"status":"healthy","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "10.0.0.1:9").await;
         assert_eq!(body, little);
@@ -226,8 +226,8 @@ mod tests {
         let (status, _) = ask(health(Some(ticket(60)), Ok(lacking)), "/health", "127.0.0.1:9").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         let (status, body) = ask(health(None, Err("no audit log".to_owned())), "/health", "127.0.0.1:9").await;
-        let told = r#"{"status":"unhealthy","error":"no audit log","timestamp":"2026-06-01T00:00:00Z"}"#;
-        assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, told));
+        let reported = r#"{"status":"unhealthy","error":"no audit log","timestamp":"2026-06-01T00:00:00Z"}"#;
+        assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, reported));
     }
 
     #[tokio::test]
@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn probes_say_alive_and_why_not_ready() {
         assert_eq!(ask(health(None, Ok(facts())), "/livez", "10.0.0.1:9").await.0, StatusCode::OK);
-        let told = ask(health(None, Ok(facts())), "/readyz", "10.0.0.1:9").await;
-        assert_eq!(told, (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping".to_owned()));
+        let reported = ask(health(None, Ok(facts())), "/readyz", "10.0.0.1:9").await;
+        assert_eq!(reported, (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! The door for browsers, probes and whoever speaks HTTP: who may come in, and the pages beside the tools.
+//! The front end for browsers, probes and whoever speaks HTTP: who may come in, and the pages beside the tools.
 //!
 //! Refuses: rules about releases, calls to services, and knowing what is mounted behind its guard.
 

@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::Scope;
 
-/// Where it is told; the path of the resource may follow.
+/// Where it is reported; the path of the resource may follow.
 pub const PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// The routes for `resource`; none when there is no OAuth server.
 pub fn routes(resource: Option<&Resource>) -> Router {
     let Some(resource) = resource else { return Router::new() };
-    let told = told(resource);
+    let reported = reported(resource);
     let tell = move || {
-        let told = told.clone();
-        async move { Json(told) }
+        let reported = reported.clone();
+        async move { Json(reported) }
     };
     Router::new().route(PATH, get(tell.clone())).route(&format!("{PATH}/mcp"), get(tell))
 }
@@ -31,7 +31,7 @@ pub fn address(audience: &str) -> String {
     format!("{origin}{PATH}{}", path.trim_end_matches('/'))
 }
 
-fn told(resource: &Resource) -> Value {
+fn reported(resource: &Resource) -> Value {
     json!({
         "resource": resource.audience(),
         "resource_name": "oar, OpenShift release tests",

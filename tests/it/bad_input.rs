@@ -1,4 +1,4 @@
-//! Broken files, wrong words, missing keys, services that talk nonsense: told clearly, nothing touched.
+//! Broken files, wrong words, missing keys, services that talk nonsense: reported clearly, nothing touched.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::faults::{Fault, Rule};
 
-use crate::real_program::{Told, Town, bare, run_bare};
+use crate::real_program::{Ended, ProgramWorld, bare, run_bare};
 
 const GOOD: &str = "schema_version: '1.0'
 release: 4.20.17
@@ -25,17 +25,17 @@ issues: []
 
 /// An error in the one form: what, why, what to do; nothing that could move a terminal's cursor.
 #[track_caller]
-fn explained(told: Told, code: i32) -> Told {
-    let told = told.exits(code);
+fn explained(reported: Ended, code: i32) -> Ended {
+    let reported = reported.exits(code);
     for part in ["error: ", "\n  why:  ", "\n  next: "] {
-        assert!(told.err.contains(part), "no {part:?} in:\n{}", told.err);
+        assert!(reported.err.contains(part), "no {part:?} in:\n{}", reported.err);
     }
-    assert!(!told.err.contains('\u{1b}'), "{:?}", told.err);
-    assert!(!told.err.contains("panicked"), "{}", told.err);
-    told
+    assert!(!reported.err.contains('\u{1b}'), "{:?}", reported.err);
+    assert!(!reported.err.contains("panicked"), "{}", reported.err);
+    reported
 }
 
-/// Files that are no state file, with a word of the reason that has to be told.
+/// Files that are no state file, with a word of the reason that has to be reported.
 fn broken_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let with = |from: &str, to: &str| GOOD.replace(from, to).into_bytes();
     vec![
@@ -62,8 +62,8 @@ async fn a_broken_state_file_is_refused_with_place_and_reason_and_stays_as_it_wa
     for (name, bytes, reason) in broken_files() {
         std::fs::write(&file, &bytes).expect("a file");
         for command in ["check", "show", "fmt"] {
-            let told = explained(run_bare(&["state", command, &file.display().to_string()]).await, 2);
-            assert!(told.err.contains(reason), "{name}, {command}: {}", told.err);
+            let reported = explained(run_bare(&["state", command, &file.display().to_string()]).await, 2);
+            assert!(reported.err.contains(reason), "{name}, {command}: {}", reported.err);
         }
         assert_eq!(std::fs::read(&file).expect("a file"), bytes, "{name}");
     }
@@ -71,47 +71,47 @@ async fn a_broken_state_file_is_refused_with_place_and_reason_and_stays_as_it_wa
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_task_works_on_a_broken_state_file() {
-    let town = Town::empty().await;
-    let folder = town.home.path().join("state");
+    let world = ProgramWorld::empty().await;
+    let folder = world.home.path().join("state");
     let file = folder.join("_releases/4.20/statebox/4.20.17.yaml");
     std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
     let dir = folder.display().to_string();
     for (name, bytes, _) in broken_files().into_iter().step_by(2) {
         std::fs::write(&file, &bytes).expect("a file");
         for command in [&["check-cve-tracker-bug"][..], &["drive", "--once"], &["issue", "add", "x"]] {
-            let told = town.oar(&[&["--state", &dir], command].concat()).await;
-            explained(told, 2);
+            let reported = world.oar(&[&["--state", &dir], command].concat()).await;
+            explained(reported, 2);
         }
         assert_eq!(std::fs::read(&file).expect("a file"), bytes, "{name}");
     }
-    assert!(town.writes().is_empty(), "{:?}", town.writes());
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_of_another_release_is_not_worked_on() {
-    let town = Town::empty().await;
-    let folder = town.home.path().join("state");
+    let world = ProgramWorld::empty().await;
+    let folder = world.home.path().join("state");
     let file = folder.join("_releases/4.20/statebox/4.20.17.yaml");
     std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
     let text = GOOD.replace("4.20.17", "4.20.18");
     std::fs::write(&file, &text).expect("a file");
 
-    let told = explained(town.oar(&["--state", &folder.display().to_string(), "take-ownership"]).await, 2);
+    let reported = explained(world.oar(&["--state", &folder.display().to_string(), "take-ownership"]).await, 2);
 
-    assert!(told.err.contains("4.20.18"), "{}", told.err);
+    assert!(reported.err.contains("4.20.18"), "{}", reported.err);
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_that_is_none_is_a_usage_error_that_names_the_accepted_forms() {
     for text in ["4.20", "v4.20.1", "4.20.0-0.nightly-2026-06-01-230000", "04.20.1", "4.20.1+build.5", "4.20.x", ""] {
-        let told = explained(run_bare(&["-r", text, "status"]).await, 2);
-        assert!(told.err.contains("4.21.0-rc.1"), "{text}: {}", told.err);
+        let reported = explained(run_bare(&["-r", text, "status"]).await, 2);
+        assert!(reported.err.contains("4.21.0-rc.1"), "{text}: {}", reported.err);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn words_that_make_no_sense_are_usage_errors() {
+async fn tokens_that_make_no_sense_are_usage_errors() {
     let lines: [&[&str]; 9] = [
         &["-r", "4.20.17", "frobnicate"],
         &["-r", "4.20.17", "status", "--frobnicate"],
@@ -125,8 +125,8 @@ async fn words_that_make_no_sense_are_usage_errors() {
     ];
     for line in lines {
         explained(run_bare(line).await, 2);
-        let told = run_bare(&[&["--json"], line].concat()).await;
-        let json: serde_json::Value = serde_json::from_str(&told.out).expect("JSON");
+        let reported = run_bare(&[&["--json"], line].concat()).await;
+        let json: serde_json::Value = serde_json::from_str(&reported.out).expect("JSON");
         assert_eq!((json["ok"].as_bool(), json["error"]["exit"].as_i64()), (Some(false), Some(2)), "{line:?}");
     }
 }
@@ -136,15 +136,15 @@ async fn without_any_credential_every_command_names_the_missing_one() {
     let commands: [&[&str]; 6] =
         [&["status"], &["take-ownership"], &["create-test-report"], &["drive"], &["plan"], &["issue", "list"]];
     for command in commands {
-        let told = explained(run_bare(&[&["-r", "4.20.17"], command].concat()).await, 6);
-        assert!(told.err.contains("GITHUB_TOKEN") && told.err.contains("create a token"), "{}", told.err);
+        let reported = explained(run_bare(&[&["-r", "4.20.17"], command].concat()).await, 6);
+        assert!(reported.err.contains("GITHUB_TOKEN") && reported.err.contains("create a token"), "{}", reported.err);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_without_its_credential_names_it_and_does_nothing() {
-    let town = Town::created().await;
-    let before = town.state().to_yaml();
+    let world = ProgramWorld::created().await;
+    let before = world.state().to_yaml();
     let cases = [
         ("take-ownership", "GITLAB_TOKEN"),
         ("check-cve-tracker-bug", "JIRA_TOKEN"),
@@ -153,24 +153,24 @@ async fn a_task_without_its_credential_names_it_and_does_nothing() {
         ("stage-testing", "JENKINS_TOKEN"),
     ];
     for (task, variable) in cases {
-        let output = town.command(&[task]).env_remove(variable).output().await.expect("the program starts");
-        let told = explained(Told::of(&output), 6);
-        assert!(told.err.contains(&format!("set {variable} (")), "{task}: {}", told.err);
+        let output = world.command(&[task]).env_remove(variable).output().await.expect("the program starts");
+        let reported = explained(Ended::of(&output), 6);
+        assert!(reported.err.contains(&format!("set {variable} (")), "{task}: {}", reported.err);
     }
-    assert_eq!(town.state().to_yaml(), before);
-    assert!(town.writes().is_empty());
+    assert_eq!(world.state().to_yaml(), before);
+    assert!(world.writes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_key_or_a_damaged_settings_file_is_told_without_showing_the_key() {
+async fn a_wrong_key_or_a_damaged_settings_file_is_reported_without_showing_the_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let town = Town::empty().await;
-    std::fs::write(path("plain.json"), town.sim.sealed_settings_json()).expect("a file");
+    let world = ProgramWorld::empty().await;
+    std::fs::write(path("plain.json"), world.sim.sealed_settings_json()).expect("a file");
     let with_key = |key: &str, args: &[&str], file: &Path| {
         let mut command = bare(args);
         command.env("OAR_JWK", key).env("OAR_CONFIG_FILE", file);
-        async move { Told::of(&command.output().await.expect("the program starts")) }
+        async move { Ended::of(&command.output().await.expect("the program starts")) }
     };
     let (plain, sealed) = (path("plain.json").display().to_string(), path("sealed.jwe"));
     let sealed_text = sealed.display().to_string();
@@ -179,21 +179,21 @@ async fn a_wrong_key_or_a_damaged_settings_file_is_told_without_showing_the_key(
     let bytes = std::fs::read(&sealed).expect("a file");
 
     for key in ["example-key-0002", "short-key", "a-key-that-is-too-long"] {
-        let told = with_key(key, &["config", "check"], &sealed).await;
-        let code = told.code;
-        let told = explained(told, code);
-        assert!(matches!(told.code, 2 | 6), "{told:?}");
-        assert!(told.err.contains("OAR_JWK"), "{}", told.err);
-        assert!(!told.err.contains(key), "the key is shown: {}", told.err);
+        let reported = with_key(key, &["config", "check"], &sealed).await;
+        let code = reported.code;
+        let reported = explained(reported, code);
+        assert!(matches!(reported.code, 2 | 6), "{reported:?}");
+        assert!(reported.err.contains("OAR_JWK"), "{}", reported.err);
+        assert!(!reported.err.contains(key), "the key is shown: {}", reported.err);
     }
     let mut damaged = bytes.clone();
     let place = damaged.len() - 30;
     damaged[place] = if damaged[place] == b'A' { b'B' } else { b'A' };
     for damaged in [damaged, bytes[..bytes.len() / 2].to_vec(), b"<html>Sign in</html>".to_vec(), Vec::new()] {
         std::fs::write(&sealed, &damaged).expect("a file");
-        let told = with_key("example-key-0001", &["config", "check"], &sealed).await;
-        let code = told.code;
-        explained(told, code);
+        let reported = with_key("example-key-0001", &["config", "check"], &sealed).await;
+        let code = reported.code;
+        explained(reported, code);
         assert!(matches!(code, 2 | 6), "{code}");
         assert_eq!(std::fs::read(&sealed).expect("a file"), damaged);
     }
@@ -213,64 +213,64 @@ async fn a_service_that_talks_nonsense_is_named_and_the_task_stays_where_it_was(
         (status(401, None), 6, "refused our credential"),
     ];
     for (fault, code, reason) in cases {
-        let town = Town::created().await;
-        town.sim.world().faults().add(Rule::on("errata", fault.clone())).expect("a rule");
+        let world = ProgramWorld::created().await;
+        world.sim.world().faults().add(Rule::on("errata", fault.clone())).expect("a rule");
 
-        let told = explained(town.oar(&["take-ownership"]).await, code);
+        let reported = explained(world.oar(&["take-ownership"]).await, code);
 
-        assert!(told.err.contains(reason) && told.err.contains("errata"), "{fault:?}: {}", told.err);
-        assert_eq!(told.err.matches(reason).count(), 1, "told once: {}", told.err);
-        assert_eq!(town.state().status(Task::TakeOwnership), TaskStatus::NotStarted, "{fault:?}");
-        assert!(town.writes().is_empty());
+        assert!(reported.err.contains(reason) && reported.err.contains("errata"), "{fault:?}: {}", reported.err);
+        assert_eq!(reported.err.matches(reason).count(), 1, "reported once: {}", reported.err);
+        assert_eq!(world.state().status(Task::TakeOwnership), TaskStatus::NotStarted, "{fault:?}");
+        assert!(world.writes().is_empty());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_hangs_is_given_up_after_the_set_time() {
-    let town = Town::created().await;
-    town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    let world = ProgramWorld::created().await;
+    world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
 
-    let mut command = town.command(&["take-ownership"]);
+    let mut command = world.command(&["take-ownership"]);
     // One second is the shortest that the settings take, and one try is enough.
     command.env("OAR_ERRATA_TOTAL_TIMEOUT", "1").env("OAR_HTTP_TRIES", "1");
-    let told = explained(Told::of(&command.output().await.expect("the program starts")), 7);
+    let reported = explained(Ended::of(&command.output().await.expect("the program starts")), 7);
 
-    assert!(told.err.contains("errata did not answer in time"), "{}", told.err);
-    assert_eq!(town.state().status(Task::TakeOwnership), TaskStatus::NotStarted);
+    assert!(reported.err.contains("errata did not answer in time"), "{}", reported.err);
+    assert_eq!(world.state().status(Task::TakeOwnership), TaskStatus::NotStarted);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_talks_nonsense_or_is_gone_ends_every_command_with_7_unless_it_knows_what_it_saw() {
-    let town = Town::created().await;
-    town.sim.world().faults().add(Rule::on("github", Fault::Html)).expect("a rule");
-    // Whoever only wants to know gets what was last seen here, told as such.
-    let old = town.oar(&["status"]).await.exits(0);
+    let world = ProgramWorld::created().await;
+    world.sim.world().faults().add(Rule::on("github", Fault::Html)).expect("a rule");
+    // Whoever only wants to know gets what was last seen here, reported as such.
+    let old = world.oar(&["status"]).await.exits(0);
     assert!(old.out.contains("last seen here"), "{}", old.out);
     for command in [&["plan"][..], &["drive", "--once"], &["create-test-report"], &["issue", "list"]] {
-        explained(town.oar(command).await, 7);
-        let gone = town.command(command).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
-        explained(Told::of(&gone.expect("the program starts")), 7);
+        explained(world.oar(command).await, 7);
+        let gone = world.command(command).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
+        explained(Ended::of(&gone.expect("the program starts")), 7);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_text_is_stored_masked_and_shown_without_control_characters() {
     const TOKEN: &str = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
-    let town = Town::created().await;
+    let world = ProgramWorld::created().await;
     let text = format!("\u{1b}[31mred\u{1b}[0m <!channel> @everyone `x` ``` {TOKEN} engineer@example.com\u{7}");
-    town.oar(&["issue", "add", &text, "--no-blocker"]).await.exits(0);
-    let id = town.state().issues()[0].id.clone();
-    town.oar(&["issue", "resolve", &id, "--resolution", &text]).await.exits(0);
-    town.oar(&["update-task-status", "check-cve-tracker-bug", "Fail", "--reason", &text]).await.exits(0);
+    world.oar(&["issue", "add", &text, "--no-blocker"]).await.exits(0);
+    let id = world.state().issues()[0].id.clone();
+    world.oar(&["issue", "resolve", &id, "--resolution", &text]).await.exits(0);
+    world.oar(&["update-task-status", "check-cve-tracker-bug", "Fail", "--reason", &text]).await.exits(0);
 
-    let stored = town.state().to_yaml();
+    let stored = world.state().to_yaml();
     for secret in [TOKEN, "engineer@"] {
         assert!(!stored.contains(secret), "{stored}");
     }
     State::parse(&stored, None).expect("a state file that can be read");
     for command in [&["status"][..], &["issue", "list"], &["plan"], &["state", "show"], &["--json", "status"]] {
-        let told = town.oar(command).await.exits(0);
-        let shown = told.out + &told.err;
+        let reported = world.oar(command).await.exits(0);
+        let shown = reported.out + &reported.err;
         assert!(!shown.contains(['\u{1b}', '\u{7}']), "{command:?}: {shown:?}");
         assert!(!shown.contains(TOKEN), "{command:?}");
     }

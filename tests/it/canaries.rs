@@ -8,7 +8,7 @@ use oar::sim::services::{gitlab, jira};
 use oar::sim::world::Facts;
 use serde_json::json;
 
-use crate::rehearsal::Town;
+use crate::rehearsal::TestWorld;
 
 /// The owner of the release, whom our own requests have to name.
 const OWNER: &str = "kanarie.lead@example.com";
@@ -58,22 +58,22 @@ const SPOKEN: &str = "sim-gitlab-token";
 /// A user as programs of old print them.
 const USER: &str = "{'username': 'kanarie.writer', 'name': 'Kanarie Writer', 'avatar_url': 'https://x.example.com/k'}";
 
-fn token(word: &str) -> String {
-    format!("ghp_{word}{}", "A1b2C3d4E5".repeat(2))
+fn token(token: &str) -> String {
+    format!("ghp_{token}{}", "A1b2C3d4E5".repeat(2))
 }
 
-/// A town whose every corner holds somebody's address or a secret.
-async fn planted(scenario: &str) -> Town {
-    let town = Town::founded(scenario, |_| {}).await;
-    town.settings(|settings| {
+/// A world whose every corner holds somebody's address or a secret.
+async fn planted(scenario: &str) -> TestWorld {
+    let world = TestWorld::founded(scenario, |_| {}).await;
+    world.settings(|settings| {
         settings["owners"] = json!({ "default": OWNER });
         settings["contacts"]["email"]["qe"] = json!("kanarie.list@example.com");
         settings["contacts"]["email"]["art"] = json!("kanarie.list@example.com");
         settings["contacts"]["slack"]["approver"]["prodsec_id"] = json!("kanarie.prodsec@example.com");
         settings["report_templates"] = json!({ "4.20": "https://robot:KanarieSealed1@docs.example.com/template" });
     });
-    plant(&mut town.world());
-    town
+    plant(&mut world.facts());
+    world
 }
 
 fn plant(facts: &mut Facts) {
@@ -104,18 +104,18 @@ fn plant(facts: &mut Facts) {
 }
 
 /// Somebody writes into the state file what nobody should.
-fn a_hand_slips(town: &Town) {
+fn a_hand_slips(world: &TestWorld) {
     let issue = format!(
         "issues:\n- issue: 'the lab {} of kanarie.hand@example.com'\n  reported_at: '2026-06-03T06:00:00Z'\n  \
          resolved: false\n  resolution: null\n  blocker: false\n  related_tasks: []\n",
         token("KanarieHand")
     );
     let secret = token("KanarieHand");
-    let told = format!(
+    let reported = format!(
         "kanarie.hand@example.com used {secret} and {SPOKEN} as {USER}\ntask [Stage Testing] status is changed to [In Progress]"
     );
-    let block = told.replace('\n', "\n    ");
-    town.someone_else_edits_the_text(|text| {
+    let block = reported.replace('\n', "\n    ");
+    world.someone_else_edits_the_text(|text| {
         let text = text.replacen("  result: null", &format!("  result: |-\n    {block}"), 1);
         if text.contains("issues: []") {
             text.replace("issues: []\n", &issue)
@@ -156,20 +156,20 @@ const COMMANDS: [&str; 27] = [
     "ctl approval-checker",
 ];
 
-async fn everything_is_run(town: &Town) {
+async fn everything_is_run(world: &TestWorld) {
     for command in COMMANDS {
-        town.oar(&format!("-v -v {command}")).await;
-        town.oar(&format!("--json {command}")).await;
+        world.oar(&format!("-v -v {command}")).await;
+        world.oar(&format!("--json {command}")).await;
     }
-    let word = token("KanarieWord");
-    let text = format!("kanarie.word@example.com says {word}");
+    let token = token("KanarieWord");
+    let text = format!("kanarie.word@example.com says {token}");
     for command in [
         format!("issue add \"{text}\" --task stage-testing --no-blocker"),
         format!("--json issue add \"again {text}\" --no-blocker"),
         "issue list".to_owned(),
         "--json issue list".to_owned(),
-        format!("issue resolve \"again {text}\" --resolution \"told {text}\""),
-        format!("--json issue resolve \"no such {text}\" --resolution \"told {text}\""),
+        format!("issue resolve \"again {text}\" --resolution \"reported {text}\""),
+        format!("--json issue resolve \"no such {text}\" --resolution \"reported {text}\""),
         format!("update-task-status stage-testing Pass --override --reason \"{text}\""),
         format!("--json update-task-status stage-testing \"In Progress\" --override --reason \"{text}\""),
         format!("stage-testing --force --reason \"{text}\""),
@@ -177,26 +177,26 @@ async fn everything_is_run(town: &Town) {
         "--json take-ownership -e nobody.kanarie.next@example.com".to_owned(),
         "state show".to_owned(),
         "--json state show".to_owned(),
-        format!("--json state show {}", town.path("no-such-kanarie.word@example.com.yaml").display()),
+        format!("--json state show {}", world.path("no-such-kanarie.word@example.com.yaml").display()),
     ] {
-        town.oar(&format!("-v -v {command}")).await;
+        world.oar(&format!("-v -v {command}")).await;
     }
 }
 
 /// Texts of one kind of place.
 type Places = Vec<(String, String)>;
 
-/// Everything that this town has stored, printed and sent.
-fn everything_left(town: &Town) -> Places {
-    let mut places: Places = vec![("stdout and stderr".to_owned(), town.said())];
-    places.extend(town.kept().into_iter().map(|(path, text)| (format!("kept on this machine, {path}"), text)));
-    let facts = town.world();
+/// Everything that this world has stored, printed and sent.
+fn everything_left(world: &TestWorld) -> Places {
+    let mut places: Places = vec![("stdout and stderr".to_owned(), world.said())];
+    places.extend(world.kept().into_iter().map(|(path, text)| (format!("kept on this machine, {path}"), text)));
+    let facts = world.facts();
     for (name, branch) in &facts.github.branches {
         places.push((format!("commit messages of {name}"), branch.messages.join("\n")));
     }
     places.push((
         "state file".to_owned(),
-        facts.github.file("z-stream", &town.release.state_path()).unwrap_or_default().to_owned(),
+        facts.github.file("z-stream", &world.release.state_path()).unwrap_or_default().to_owned(),
     ));
     for message in &facts.slack.messages {
         places.push((format!("message to #{}", message.channel_name), message.text.clone()));
@@ -206,7 +206,7 @@ fn everything_left(town: &Town) -> Places {
         places.extend(ours.map(|note| ("comment on the merge request".to_owned(), note.body.clone())));
     }
     drop(facts);
-    for entry in town.requests() {
+    for entry in world.requests() {
         let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         let said = format!("{} {}\n{}\n{}", text("method"), text("path"), entry["headers"], text("body"));
         places.push((format!("request to {}", text("service")), plainly(&said)));
@@ -218,20 +218,20 @@ fn everything_left(town: &Town) -> Places {
 fn plainly(said: &str) -> String {
     let decoded = said.replace("%40", "@").replace("%3A", ":").replace('+', " ");
     let packed = said.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')));
-    let unpacked = packed.filter(|word| word.len() > 24).filter_map(|word| STANDARD.decode(word).ok());
+    let unpacked = packed.filter(|token| token.len() > 24).filter_map(|token| STANDARD.decode(token).ok());
     let unpacked: String = unpacked.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
     decoded + &unpacked
 }
 
 /// Fails with the name of every place in which something was found that was planted elsewhere.
 #[track_caller]
-fn expect_nothing_found(town: &Town) {
+fn expect_nothing_found(world: &TestWorld) {
     let mut found = Vec::new();
-    let secrets = Credential::ALL.iter().filter_map(|one| Some((town.variable(one.variable())?, one.variable())));
+    let secrets = Credential::ALL.iter().filter_map(|one| Some((world.variable(one.variable())?, one.variable())));
     let secrets: Vec<(String, &str)> = secrets.filter(|(value, _)| value.len() >= 8).collect();
     let all = PLANTED.iter().map(|(planted, source)| ((*planted).to_owned(), *source)).chain(secrets);
     let all: Vec<(String, &str)> = all.collect();
-    for (place, text) in everything_left(town) {
+    for (place, text) in everything_left(world) {
         for (planted, source) in &all {
             let allowed = ALLOWED.iter().any(|(at, what, _)| *at == place && what == planted);
             if allowed {
@@ -251,13 +251,13 @@ fn expect_nothing_found(town: &Town) {
 
 #[tokio::test]
 async fn a_smooth_release_tells_nobody_and_no_secret() {
-    let town = planted("smooth").await;
-    everything_is_run(&town).await;
-    a_hand_slips(&town);
-    town.oar("-v -v drive --watch").await;
-    everything_is_run(&town).await;
-    expect_nothing_found(&town);
-    let all: String = everything_left(&town).into_iter().map(|(_, text)| text).collect();
+    let world = planted("smooth").await;
+    everything_is_run(&world).await;
+    a_hand_slips(&world);
+    world.oar("-v -v drive --watch").await;
+    everything_is_run(&world).await;
+    expect_nothing_found(&world);
+    let all: String = everything_left(&world).into_iter().map(|(_, text)| text).collect();
     for trace in ["[EMAIL_REDACTED]", "[TOKEN_REDACTED]", "[SECRET_REDACTED]", "[USER_REDACTED]"] {
         assert!(all.contains(trace), "nothing that was planted came through as {trace}");
     }
@@ -268,56 +268,56 @@ async fn releases_that_fail_tell_nobody_and_no_secret() {
     for scenario in
         ["blocking-alert", "missed-cve-tracker", "stop-ship-kernel", "promoted-rejected", "slack-token-expires"]
     {
-        let town = planted(scenario).await;
-        town.oar("-v -v drive --watch").await;
-        a_hand_slips(&town);
-        everything_is_run(&town).await;
-        expect_nothing_found(&town);
+        let world = planted(scenario).await;
+        world.oar("-v -v drive --watch").await;
+        a_hand_slips(&world);
+        everything_is_run(&world).await;
+        expect_nothing_found(&world);
     }
 }
 
 #[tokio::test]
 async fn an_error_does_not_tell_the_credential_that_was_refused() {
-    let town = planted("smooth").await;
-    town.has_report().await;
+    let world = planted("smooth").await;
+    world.has_report().await;
     let commands =
         ["take-ownership", "check-rhcos-security-alerts", "stage-testing", "image-consistency-check", "plan"];
     for credential in Credential::ALL {
         for command in commands {
             let refused = format!("KanarieRefused{}", "9z8Y7x".repeat(3));
-            town.oar_with(credential.variable(), &refused, &format!("-v -v {command}")).await;
-            town.oar_with(credential.variable(), &refused, &format!("--json {command}")).await;
+            world.oar_with(credential.variable(), &refused, &format!("-v -v {command}")).await;
+            world.oar_with(credential.variable(), &refused, &format!("--json {command}")).await;
         }
     }
     for service in ["ERRATA", "JIRA", "GITLAB", "JENKINS", "GITHUB"] {
         let url = "http://robot:KanarieUrl9z8Y7x@127.0.0.1:9/x";
-        town.oar_with(&format!("OAR_{service}_URL"), url, "-v -v take-ownership").await;
-        town.oar_with(&format!("OAR_{service}_URL"), url, "--json stage-testing").await;
-        town.oar_with(&format!("OAR_{service}_URL"), url, "config show").await;
+        world.oar_with(&format!("OAR_{service}_URL"), url, "-v -v take-ownership").await;
+        world.oar_with(&format!("OAR_{service}_URL"), url, "--json stage-testing").await;
+        world.oar_with(&format!("OAR_{service}_URL"), url, "config show").await;
     }
-    expect_nothing_found(&town);
+    expect_nothing_found(&world);
 }
 
 #[tokio::test]
 async fn what_waits_for_github_names_nobody_and_no_secret() {
-    let town = planted("smooth").await;
-    town.has_report().await;
-    town.oar("status").await;
-    town.break_service("github", 503);
+    let world = planted("smooth").await;
+    world.has_report().await;
+    world.oar("status").await;
+    world.break_service("github", 503);
     let text = format!("kanarie.word@example.com says {}", token("KanarieWord"));
-    town.oar(&format!("-v -v issue add \"{text}\" --no-blocker")).await;
-    town.oar(&format!("update-task-status stage-testing \"In Progress\" --reason \"{text}\"")).await;
-    assert!(town.kept().iter().any(|(path, _)| path.contains("unsent")), "{:?}", town.kept());
-    town.oar("state unsent").await;
-    town.oar("--json state unsent").await;
-    expect_nothing_found(&town);
+    world.oar(&format!("-v -v issue add \"{text}\" --no-blocker")).await;
+    world.oar(&format!("update-task-status stage-testing \"In Progress\" --reason \"{text}\"")).await;
+    assert!(world.kept().iter().any(|(path, _)| path.contains("unsent")), "{:?}", world.kept());
+    world.oar("state unsent").await;
+    world.oar("--json state unsent").await;
+    expect_nothing_found(&world);
 }
 
 #[tokio::test]
 async fn a_folder_and_a_git_repository_hold_nobody_and_no_secret() {
-    let town = planted("smooth").await;
+    let world = planted("smooth").await;
     for store in ["folder", "repository"] {
-        let path = town.path(store);
+        let path = world.path(store);
         std::fs::create_dir(&path).unwrap();
         if store == "repository" {
             let made = std::process::Command::new("git").args(["init", "--quiet", "--bare"]).arg(&path).status();
@@ -330,14 +330,14 @@ async fn a_folder_and_a_git_repository_hold_nobody_and_no_secret() {
             format!("issue add \"{text}\" --no-blocker"),
             format!("update-task-status stage-testing \"In Progress\" --reason \"{text}\""),
         ] {
-            let told = town.oar(&format!("--state {} {command}", path.display())).await;
-            assert!(told.ends_with("exit 0") || told.ends_with("exit 3"), "{store}: {command}: {told}");
+            let reported = world.oar(&format!("--state {} {command}", path.display())).await;
+            assert!(reported.ends_with("exit 0") || reported.ends_with("exit 3"), "{store}: {command}: {reported}");
         }
         if store == "repository" {
             // Objects are packed; what Git shows is what they hold.
             let log = std::process::Command::new("git").arg("-C").arg(&path).args(["log", "-p", "--all"]).output();
-            std::fs::write(town.path("history of the repository"), log.expect("git starts").stdout).unwrap();
+            std::fs::write(world.path("history of the repository"), log.expect("git starts").stdout).unwrap();
         }
     }
-    expect_nothing_found(&town);
+    expect_nothing_found(&world);
 }

@@ -91,18 +91,18 @@ fn every_vector_is_written_and_read_as_the_original_does() {
 }
 
 #[test]
-fn the_oddities_of_real_states_are_told_and_not_repaired() {
-    let told: Vec<String> = real_states()
+fn the_oddities_of_real_states_are_reported_and_not_repaired() {
+    let reported: Vec<String> = real_states()
         .iter()
         .flat_map(|(name, text)| {
             let state = State::parse(text, None).unwrap_or_else(|error| panic!("{name}: {error}"));
             check::oddities(&state).into_iter().map(move |oddity| format!("{name}: {oddity}"))
         })
         .collect();
-    if !told.is_empty() {
+    if !reported.is_empty() {
         assert!(
-            told.iter().any(|line| line.starts_with("4.15.65: line 56: image-consistency-check started at")),
-            "{told:#?}"
+            reported.iter().any(|line| line.starts_with("4.15.65: line 56: image-consistency-check started at")),
+            "{reported:#?}"
         );
     }
 }

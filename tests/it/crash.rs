@@ -12,7 +12,7 @@ use oar::domain::state::view::State;
 use oar::domain::task::Task;
 use oar::sim::faults::Fault;
 
-use crate::real_program::{Signal, Town, Write};
+use crate::real_program::{ProgramWorld, Signal, Write};
 
 /// Towns at once: more only wait for the two processors.
 const SIDE_BY_SIDE: usize = 3;
@@ -42,18 +42,18 @@ struct End {
 }
 
 impl End {
-    fn of(town: &Town) -> (Self, Vec<Write>) {
-        let state: State = town.state();
+    fn of(world: &ProgramWorld) -> (Self, Vec<Write>) {
+        let state: State = world.state();
         let task = |entry: oar::domain::state::entries::TaskEntry| {
             let job = entry.job_ref.map(|job| format!("{:?} {}", job.system, job.id));
             (entry.name, (entry.status.as_str().to_owned(), job))
         };
-        let (messages, mut writes): (Vec<_>, Vec<_>) = town.writes().into_iter().partition(|write| write.0 == "slack");
+        let (messages, mut writes): (Vec<_>, Vec<_>) = world.writes().into_iter().partition(|write| write.0 == "slack");
         let tasks = state.tasks().into_iter().map(task).collect();
         let issues = state.issues().into_iter().map(|issue| (issue.issue, issue.resolved)).collect();
         // Sent twice, they give the same end: counted once.
         writes.dedup_by(|one, other| one == other && converges(one));
-        let pushes = town.sim.world().facts().errata.pushes.len();
+        let pushes = world.sim.world().facts().errata.pushes.len();
         (Self { tasks, issues, pushes, writes }, messages)
     }
 }
@@ -64,25 +64,25 @@ fn converges(write: &Write) -> bool {
 }
 
 /// Runs a story; a step that was disturbed runs again.
-async fn tell(town: &Town, steps: &[Step], point: Option<&Point>) {
+async fn tell(world: &ProgramWorld, steps: &[Step], point: Option<&Point>) {
     if let Some(point) = point {
-        town.fault(point.method, point.nth, point.fault.clone());
+        world.fault(point.method, point.nth, point.fault.clone());
     }
     let hangs = point.is_some_and(|point| matches!(point.fault, Fault::Hang | Fault::AppliedThenHang));
     for step in steps {
         match step {
-            Step::Hours(hours) => town.hours_pass(*hours),
+            Step::Hours(hours) => world.hours_pass(*hours),
             Step::Run(args) if hangs => {
-                if town.oar_killed_at(args, Signal::Kill).await.is_some() {
-                    town.sim.world().faults().clear();
-                    town.oar(args).await;
+                if world.oar_killed_at(args, Signal::Kill).await.is_some() {
+                    world.sim.world().faults().clear();
+                    world.oar(args).await;
                 }
             }
             Step::Run(args) => {
-                let told = town.oar(args).await;
+                let reported = world.oar(args).await;
                 // A lost answer may leave the step open; the program said so, and running it again settles it.
-                if !matches!(told.code, 0 | 3) {
-                    town.oar(args).await.exits(0);
+                if !matches!(reported.code, 0 | 3) {
+                    world.oar(args).await.exits(0);
                 }
             }
         }
@@ -90,13 +90,13 @@ async fn tell(town: &Town, steps: &[Step], point: Option<&Point>) {
 }
 
 /// Tells the story undisturbed, then once for every point, and compares the ends.
-async fn survives<F: Future<Output = Town>>(
-    town: impl Fn() -> F,
+async fn survives<F: Future<Output = ProgramWorld>>(
+    world: impl Fn() -> F,
     steps: &[Step],
     methods: &[&'static str],
     faults: &[Fault],
 ) {
-    let calm = town().await;
+    let calm = world().await;
     let before: Vec<usize> = methods.iter().map(|method| calm.requests(method)).collect();
     tell(&calm, steps, None).await;
     let (end, messages) = End::of(&calm);
@@ -107,18 +107,18 @@ async fn survives<F: Future<Output = Town>>(
         .flat_map(|(method, nth)| faults.iter().map(move |fault| Point { method, nth, fault: fault.clone() }))
         .collect();
     assert!(points.len() >= 4, "the story writes: {points:?}");
-    let (town, end, messages) = (&town, &end, &messages);
+    let (world, end, messages) = (&world, &end, &messages);
     let wrong: Vec<String> = futures::stream::iter(points)
         .map(|point| async move {
-            let town = town().await;
-            tell(&town, steps, Some(&point)).await;
-            let (told, heard) = End::of(&town);
+            let world = world().await;
+            tell(&world, steps, Some(&point)).await;
+            let (reported, heard) = End::of(&world);
             let mut wrong = Vec::new();
-            if !town.was_disturbed() {
+            if !world.was_disturbed() {
                 wrong.push(format!("{point:?} was never reached"));
             }
-            if told != *end {
-                wrong.push(format!("{point:?}: {}", difference(end, &told)));
+            if reported != *end {
+                wrong.push(format!("{point:?}: {}", difference(end, &reported)));
             }
             let mut known = messages.clone();
             for message in heard {
@@ -187,12 +187,12 @@ const APPROVAL: &[Step] = &[
     Step::Run(&["--yes", "change-advisory-status", "--ignore-release-date"]),
 ];
 
-async fn tested() -> Town {
-    Town::promoted(&[Task::TakeOwnership, Task::PushToCdnStaging, Task::AnalyzePromotedBuild]).await
+async fn tested() -> ProgramWorld {
+    ProgramWorld::promoted(&[Task::TakeOwnership, Task::PushToCdnStaging, Task::AnalyzePromotedBuild]).await
 }
 
-async fn approvable() -> Town {
-    Town::promoted(&[
+async fn approvable() -> ProgramWorld {
+    ProgramWorld::promoted(&[
         Task::TakeOwnership,
         Task::CheckCveTrackerBug,
         Task::CheckRhcosSecurityAlerts,
@@ -208,12 +208,12 @@ async fn approvable() -> Town {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_take_ownership_continues_where_it_was() {
-    survives(Town::created, OWNERSHIP, &WRITES, &KILLS).await;
+    survives(ProgramWorld::created, OWNERSHIP, &WRITES, &KILLS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_push_pushes_no_advisory_twice() {
-    survives(Town::created, PUSH, &WRITES, &KILLS).await;
+    survives(ProgramWorld::created, PUSH, &WRITES, &KILLS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -233,12 +233,12 @@ async fn a_killed_approval_approves_and_moves_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_makes_no_ownership_write_happen_twice() {
-    survives(Town::created, OWNERSHIP, &WRITES, &LOST_ANSWERS).await;
+    survives(ProgramWorld::created, OWNERSHIP, &WRITES, &LOST_ANSWERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_makes_no_push_happen_twice() {
-    survives(Town::created, PUSH, &WRITES, &LOST_ANSWERS).await;
+    survives(ProgramWorld::created, PUSH, &WRITES, &LOST_ANSWERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -254,8 +254,8 @@ async fn a_lost_answer_approves_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_drive_is_taken_over_and_goes_on() {
-    // What a kill leaves within a task is told above; here the drive is what continues.
+    // What a kill leaves within a task is reported above; here the drive is what continues.
     // A task that was begun counts as running for a quarter of an hour: elsewhere somebody may be at it.
     let steps = &[Step::Run(&["drive", "--once"]), Step::Hours(1), Step::Run(&["drive"])];
-    survives(Town::created, steps, &["POST"], &[Fault::AppliedThenHang]).await;
+    survives(ProgramWorld::created, steps, &["POST"], &[Fault::AppliedThenHang]).await;
 }

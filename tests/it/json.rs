@@ -4,12 +4,13 @@ use oar::cli::shapes;
 use oar::domain::task::Task;
 use serde_json::Value;
 
-use crate::real_program::{Told, Town, run_bare};
+use crate::real_program::{Ended, ProgramWorld, run_bare};
 
-/// Reads `told` as the document of that name.
+/// Reads `reported` as the document of that name.
 #[track_caller]
-fn fits(name: &str, told: &Told) -> Value {
-    let json: Value = serde_json::from_str(&told.out).unwrap_or_else(|why| panic!("no document ({why}): {told:?}"));
+fn fits(name: &str, reported: &Ended) -> Value {
+    let json: Value =
+        serde_json::from_str(&reported.out).unwrap_or_else(|why| panic!("no document ({why}): {reported:?}"));
     let shape = shapes::all().into_iter().find(|shape| shape.name == name).expect("a shape of that name");
     if let Err(why) = (shape.fits)(&json) {
         panic!("{name}: {why}\n{json:#}");
@@ -19,8 +20,8 @@ fn fits(name: &str, told: &Told) -> Value {
 
 #[tokio::test]
 async fn documents_about_a_release_fit_the_reference() {
-    let town = Town::promoted(&[Task::TakeOwnership]).await;
-    for (name, exit, words) in [
+    let world = ProgramWorld::promoted(&[Task::TakeOwnership]).await;
+    for (name, exit, tokens) in [
         ("task", 0, &["check-rhcos-security-alerts"] as &[&str]),
         ("task", 0, &["stage-testing", "--force", "--reason", "a test"]),
         ("task", 0, &["push-to-cdn-staging", "--check-only"]),
@@ -38,19 +39,19 @@ async fn documents_about_a_release_fit_the_reference() {
         ("state-files", 0, &["state", "check"]),
         ("unsent", 0, &["state", "unsent"]),
     ] {
-        let told = town.oar(&[words, &["--json", "--no-notify"]].concat()).await;
-        if told.code != exit {
-            assert!(told.code == 3 && name == "plan", "{words:?}: {told:?}");
+        let reported = world.oar(&[tokens, &["--json", "--no-notify"]].concat()).await;
+        if reported.code != exit {
+            assert!(reported.code == 3 && name == "plan", "{tokens:?}: {reported:?}");
         }
-        fits(name, &told);
+        fits(name, &reported);
     }
-    let told = town.oar(&["image-consistency-check", "--local", "--json", "--no-notify"]).await;
-    let details = fits("task", &told)["details"].clone();
+    let reported = world.oar(&["image-consistency-check", "--local", "--json", "--no-notify"]).await;
+    let details = fits("task", &reported)["details"].clone();
     let comparison = shapes::all().into_iter().find(|shape| shape.name == "comparison").expect("comparison");
     for one in details.as_array().cloned().unwrap_or_else(|| vec![details]) {
         (comparison.fits)(&one).unwrap_or_else(|why| panic!("comparison: {why}\n{one:#}"));
     }
-    town.sim.shutdown().await;
+    world.sim.shutdown().await;
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn documents_about_no_release_fit_the_reference() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(place("broken.yaml"), "tasks: 1\n").expect("a file");
-    for (name, exit, words) in [
+    for (name, exit, tokens) in [
         ("settings", 0, vec!["config".to_owned(), "show".to_owned()]),
         ("scenarios", 0, vec!["sim".to_owned(), "scenarios".to_owned()]),
         ("state-files", 2, vec!["state".to_owned(), "check".to_owned(), place("broken.yaml")]),
@@ -71,9 +72,9 @@ async fn documents_about_no_release_fit_the_reference() {
         ("error", 2, vec!["job".to_owned()]),
         ("rehearsal", 0, ["rehearse", "--small", "4.20.17"].map(str::to_owned).to_vec()),
     ] {
-        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--json"]).collect();
-        let told = run_bare(&words).await.exits(exit);
-        let json = fits(name, &told);
+        let tokens: Vec<&str> = tokens.iter().map(String::as_str).chain(["--json"]).collect();
+        let reported = run_bare(&tokens).await.exits(exit);
+        let json = fits(name, &reported);
         if name == "error" {
             assert_eq!(json["error"]["exit"], exit);
         }

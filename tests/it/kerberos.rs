@@ -8,7 +8,7 @@ use oar::core::clients::http::{Auth, Proof, ServiceHttp};
 use oar::core::clients::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 
-use crate::real_program::{Told, Town};
+use crate::real_program::{Ended, ProgramWorld};
 use realm::{Realm, Ticket};
 use stand_in::{StandIn, http};
 
@@ -16,7 +16,7 @@ const TASK: &str = "check-rhcos-security-alerts";
 
 /// A release with its report, its Errata Tool behind Kerberos, and a realm with a Kerberos server.
 struct Office {
-    town: Town,
+    world: ProgramWorld,
     realm: Realm,
     stand_in: StandIn,
 }
@@ -25,9 +25,9 @@ impl Office {
     /// Nothing where no Kerberos server is installed.
     async fn open() -> Option<Self> {
         let realm = Realm::open().await?;
-        let town = Town::created().await;
-        let stand_in = StandIn::start(&realm, &town.sim).await;
-        Some(Self { town, realm, stand_in })
+        let world = ProgramWorld::created().await;
+        let stand_in = StandIn::start(&realm, &world.sim).await;
+        Some(Self { world, realm, stand_in })
     }
 
     /// Runs the task against the stand-in that behaves as `manner`.
@@ -36,19 +36,19 @@ impl Office {
     }
 
     async fn runs(&self, command: &str, ticket: &Ticket, errata: &str) -> String {
-        let mut program = self.town.command(&[command]);
+        let mut program = self.world.command(&[command]);
         program.env("OAR_ERRATA_AUTH", "negotiate").env("OAR_ERRATA_URL", errata).env_remove("ERRATA_TOKEN");
         program.envs(self.realm.client(ticket));
-        let told = Told::of(&program.output().await.expect("the program starts"));
-        assert!(!told.err.contains("Negotiate ") && !told.err.contains('@'), "{}", told.err);
+        let reported = Ended::of(&program.output().await.expect("the program starts"));
+        assert!(!reported.err.contains("Negotiate ") && !reported.err.contains('@'), "{}", reported.err);
         // Log lines carry the time, which the pauses between tries move by chance.
-        let err = told.err.lines().filter(|line| !line.contains("Z: ERROR: ")).map(|line| format!("{line}\n"));
-        format!("{}{}exit {}", told.out, err.collect::<String>(), told.code)
+        let err = reported.err.lines().filter(|line| !line.contains("Z: ERROR: ")).map(|line| format!("{line}\n"));
+        format!("{}{}exit {}", reported.out, err.collect::<String>(), reported.code)
     }
 
     #[track_caller]
     fn expect(&self, status: TaskStatus) {
-        assert_eq!(self.town.state().status(Task::CheckRhcosSecurityAlerts), status);
+        assert_eq!(self.world.state().status(Task::CheckRhcosSecurityAlerts), status);
     }
 }
 
@@ -146,13 +146,13 @@ async fn a_plan_tells_that_a_ticket_is_missing_before_anything_is_tried() {
     let Some(office) = Office::open().await else { return };
     let tester = office.realm.kinit("tester", "1h").await;
     let url = office.stand_in.url("localhost", "honest");
-    let told = |plan: String| plan.lines().filter(|line| line.contains("ticket")).collect::<Vec<_>>().join("\n");
+    let reported = |plan: String| plan.lines().filter(|line| line.contains("ticket")).collect::<Vec<_>>().join("\n");
 
-    assert_snapshot!(told(office.runs("plan", &Ticket::none(), &url).await), @"
+    assert_snapshot!(reported(office.runs("plan", &Ticket::none(), &url).await), @"
     post:    the next drive would tell people: take-ownership cannot run: there is no valid Kerberos ticket
     person:  take-ownership cannot run: there is no valid Kerberos ticket
     ");
-    assert_eq!(told(office.runs("plan", &tester, &url).await), "");
+    assert_eq!(reported(office.runs("plan", &tester, &url).await), "");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use oar::sim::faults::{Fault, Faults, Rule};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::real_program::{Told, Town, bare};
+use crate::real_program::{Ended, ProgramWorld, bare};
 
 const BRANCH: &str = "z-stream";
 
@@ -36,12 +36,12 @@ const TAKEN: [i32; 2] = [0, 3];
 
 /// The operations of one writer in their order: its task begins, issues are reported, its task passes.
 fn operations(writer: usize, count: usize) -> Vec<Vec<String>> {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let args = |args: &[&str]| args.iter().map(|token| (*token).to_owned()).collect::<Vec<_>>();
     let task = TASKS[writer].name();
-    let issue = |n: usize| words(&["issue", "add", "--no-blocker", &text(writer, n)]);
-    let mut all = vec![words(&["update-task-status", task, "In Progress"])];
+    let issue = |n: usize| args(&["issue", "add", "--no-blocker", &text(writer, n)]);
+    let mut all = vec![args(&["update-task-status", task, "In Progress"])];
     all.extend((2..count).map(issue));
-    all.push(words(&["update-task-status", task, "Pass"]));
+    all.push(args(&["update-task-status", task, "Pass"]));
     all
 }
 
@@ -64,14 +64,14 @@ fn expect_all(state: &State, count: usize) {
 }
 
 /// Runs `count` operations of each of eight writers, one process each, and gives back every ending.
-async fn all_at_once(count: usize, command: impl Fn(usize, &[String]) -> Command) -> Vec<Told> {
+async fn all_at_once(count: usize, command: impl Fn(usize, &[String]) -> Command) -> Vec<Ended> {
     let command = &command;
     let writer = |writer: usize| async move {
-        let mut told = Vec::new();
-        for words in operations(writer, count) {
-            told.push(Told::of(&command(writer, &words).output().await.expect("the program starts")));
+        let mut reported = Vec::new();
+        for args in operations(writer, count) {
+            reported.push(Ended::of(&command(writer, &args).output().await.expect("the program starts")));
         }
-        told
+        reported
     };
     futures::future::join_all((0..8).map(writer)).await.into_iter().flatten().collect()
 }
@@ -81,50 +81,50 @@ fn machine(folder: &Path, writer: usize) -> PathBuf {
     folder.join(format!("machine {}", writer / 2))
 }
 
-fn in_town(town: &Town, writer: usize, words: &[String]) -> Command {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut command = town.command(&words);
+fn in_world(world: &ProgramWorld, writer: usize, args: &[String]) -> Command {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut command = world.command(&args);
     // The clock of the world is shared, so the pauses of all writers, and of all other clients, add up.
     command.env("OAR_STATE_TRIES", "200").env("OAR_STATE_TOTAL", "3600");
-    command.env("OAR_HOME", machine(town.home.path(), writer));
+    command.env("OAR_HOME", machine(world.home.path(), writer));
     command
 }
 
 /// What waits on any machine is sent by a look at the release.
-async fn all_machines_look(town: &Town) {
+async fn all_machines_look(world: &ProgramWorld) {
     for writer in [0, 2, 4, 6] {
-        let words = ["state".to_owned(), "show".to_owned()];
-        Told::of(&in_town(town, writer, &words).output().await.expect("the program starts")).exits(0);
+        let args = ["state".to_owned(), "show".to_owned()];
+        Ended::of(&in_world(world, writer, &args).output().await.expect("the program starts")).exits(0);
     }
 }
 
-async fn waiting(town: &Town) -> usize {
+async fn waiting(world: &ProgramWorld) -> usize {
     let mut waiting = 0;
     for writer in [0, 2, 4, 6] {
-        let words = ["state".to_owned(), "unsent".to_owned()];
-        let told = Told::of(&in_town(town, writer, &words).output().await.expect("the program starts")).exits(0);
-        assert!(!told.out.contains("refused"), "{}", told.out);
-        waiting += told.out.matches("  waits").count();
+        let args = ["state".to_owned(), "unsent".to_owned()];
+        let reported = Ended::of(&in_world(world, writer, &args).output().await.expect("the program starts")).exits(0);
+        assert!(!reported.out.contains("refused"), "{}", reported.out);
+        waiting += reported.out.matches("  waits").count();
     }
     waiting
 }
 
 #[track_caller]
-fn all_exit(told: &[Told], codes: &[i32]) {
-    for told in told {
-        assert!(codes.contains(&told.code), "{told:?}");
+fn all_exit(reported: &[Ended], codes: &[i32]) {
+    for reported in reported {
+        assert!(codes.contains(&reported.code), "{reported:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_processes_change_one_file_on_github_and_nothing_gets_lost() {
-    let town = Town::created().await;
-    let commits = || town.sim.world().facts().github.branches[BRANCH].messages.len();
+    let world = ProgramWorld::created().await;
+    let commits = || world.sim.world().facts().github.branches[BRANCH].messages.len();
     let before = commits();
-    let told = all_at_once(25, |writer, words| in_town(&town, writer, words)).await;
-    assert_eq!(told.len(), 200);
-    all_exit(&told, &[0]);
-    expect_all(&town.state(), 25);
+    let reported = all_at_once(25, |writer, args| in_world(&world, writer, args)).await;
+    assert_eq!(reported.len(), 200);
+    all_exit(&reported, &[0]);
+    expect_all(&world.state(), 25);
     assert_eq!(commits() - before, 200, "one commit each");
 }
 
@@ -135,11 +135,11 @@ fn fresh_state() -> (ZStream, String) {
     (release, text)
 }
 
-fn at_home(store: &Path, homes: &Path, writer: usize, words: &[String]) -> Command {
+fn at_home(store: &Path, homes: &Path, writer: usize, args: &[String]) -> Command {
     let mut command = bare(&["-r", "4.20.17", "--state"]);
     // On a busy machine a change through Git takes seconds, and the pauses are real ones.
     command.env("OAR_STATE_TRIES", "100").env("OAR_STATE_TOTAL", "600");
-    command.arg(store).args(words).env("OAR_HOME", machine(homes, writer));
+    command.arg(store).args(args).env("OAR_HOME", machine(homes, writer));
     command
 }
 
@@ -149,8 +149,8 @@ async fn eight_processes_change_one_file_in_a_directory_and_nothing_gets_lost() 
     let (release, text) = fresh_state();
     let repo = Repo::Directory(store.path().to_owned());
     repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first file");
-    let told = all_at_once(25, |writer, words| at_home(store.path(), homes.path(), writer, words)).await;
-    all_exit(&told, &[0]);
+    let reported = all_at_once(25, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
+    all_exit(&reported, &[0]);
     expect_all(&stored(&repo, &release).await, 25);
 }
 
@@ -167,8 +167,8 @@ async fn eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lo
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
     let repo = Repo::Git(GitDir::new(store.path(), &author, &env, clock, CancellationToken::new()));
     repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first commit");
-    let told = all_at_once(25, |writer, words| at_home(store.path(), homes.path(), writer, words)).await;
-    all_exit(&told, &[0]);
+    let reported = all_at_once(25, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
+    all_exit(&reported, &[0]);
     expect_all(&stored(&repo, &release).await, 25);
     #[expect(clippy::disallowed_methods, reason = "a person looks at the history")]
     let mut git = Command::new("git");
@@ -183,64 +183,69 @@ async fn stored(repo: &Repo, release: &ZStream) -> State {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_done_while_github_was_away_arrives_later() {
-    let town = Town::created().await;
-    all_machines_look(&town).await;
-    let before = town.state();
-    town.sim
+    let world = ProgramWorld::created().await;
+    all_machines_look(&world).await;
+    let before = world.state();
+    world
+        .sim
         .world()
         .faults()
         .add(Rule::on("github", Fault::Status { code: 503, retry_after_s: None }))
         .expect("a rule");
 
-    let told = all_at_once(6, |writer, words| in_town(&town, writer, words)).await;
+    let reported = all_at_once(6, |writer, args| in_world(&world, writer, args)).await;
 
-    all_exit(&told, &[3]);
-    assert!(told.iter().all(|told| told.out.contains("not stored yet") && told.out.contains("unsent/4.20.17.jsonl")));
-    assert_eq!(town.state(), before);
-    assert_eq!(waiting(&town).await, 48);
-    town.sim.world().faults().clear();
-    all_machines_look(&town).await;
-    expect_all(&town.state(), 6);
-    assert_eq!(waiting(&town).await, 0);
+    all_exit(&reported, &[3]);
+    assert!(
+        reported
+            .iter()
+            .all(|reported| reported.out.contains("not stored yet") && reported.out.contains("unsent/4.20.17.jsonl"))
+    );
+    assert_eq!(world.state(), before);
+    assert_eq!(waiting(&world).await, 48);
+    world.sim.world().faults().clear();
+    all_machines_look(&world).await;
+    expect_all(&world.state(), 6);
+    assert_eq!(waiting(&world).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn github_goes_away_in_the_middle_of_200_operations_and_all_of_them_arrive() {
-    let town = Town::created().await;
-    all_machines_look(&town).await;
+    let world = ProgramWorld::created().await;
+    all_machines_look(&world).await;
     let away = Rule { nth: Some(150), ..Rule::on("github", Fault::Status { code: 503, retry_after_s: None }) };
-    town.sim.world().faults().add(away.times(250)).expect("a rule");
+    world.sim.world().faults().add(away.times(250)).expect("a rule");
 
-    let told = all_at_once(25, |writer, words| in_town(&town, writer, words)).await;
+    let reported = all_at_once(25, |writer, args| in_world(&world, writer, args)).await;
 
-    all_exit(&told, &TAKEN);
+    all_exit(&reported, &TAKEN);
     for code in TAKEN {
-        assert!(told.iter().any(|told| told.code == code), "nobody met GitHub in both its states");
+        assert!(reported.iter().any(|reported| reported.code == code), "nobody met GitHub in both its states");
     }
-    let honest = |told: &Told| told.out.contains("not stored yet") == (told.code == 3);
-    assert!(told.iter().all(honest), "who was not stored says so, and nobody else");
-    town.sim.world().faults().clear();
-    all_machines_look(&town).await;
-    expect_all(&town.state(), 25);
-    assert_eq!(waiting(&town).await, 0);
+    let honest = |reported: &Ended| reported.out.contains("not stored yet") == (reported.code == 3);
+    assert!(reported.iter().all(honest), "who was not stored says so, and nobody else");
+    world.sim.world().faults().clear();
+    all_machines_look(&world).await;
+    expect_all(&world.state(), 25);
+    assert_eq!(waiting(&world).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_is_believed_whatever_happens_to_questions_and_answers() {
-    let town = Town::created().await;
-    all_machines_look(&town).await;
-    *town.sim.world().faults() = Faults::random(0.15, 7);
+    let world = ProgramWorld::created().await;
+    all_machines_look(&world).await;
+    *world.sim.world().faults() = Faults::random(0.15, 7);
     for (nth, fault) in [(3, Fault::AppliedThenReset), (9, Fault::AppliedThenError), (15, Fault::Truncated)] {
         let rule = Rule { nth: Some(nth), ..Rule::on("github", fault).method("PUT").times(3) };
-        town.sim.world().faults().add(rule).expect("a rule");
+        world.sim.world().faults().add(rule).expect("a rule");
     }
 
-    let told = all_at_once(8, |writer, words| in_town(&town, writer, words)).await;
+    let reported = all_at_once(8, |writer, args| in_world(&world, writer, args)).await;
 
-    all_exit(&told, &TAKEN);
-    assert!(town.was_disturbed());
-    *town.sim.world().faults() = Faults::none();
-    all_machines_look(&town).await;
-    expect_all(&town.state(), 8);
-    assert_eq!(waiting(&town).await, 0);
+    all_exit(&reported, &TAKEN);
+    assert!(world.was_disturbed());
+    *world.sim.world().faults() = Faults::none();
+    all_machines_look(&world).await;
+    expect_all(&world.state(), 8);
+    assert_eq!(waiting(&world).await, 0);
 }

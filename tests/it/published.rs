@@ -74,21 +74,21 @@ async fn every_message_to_and_from_gangway_is_one_that_it_published() {
 async fn started_and_looked_at() -> Vec<(Value, Value)> {
     let body = |entry: &Value, key: &str| serde_json::from_str(text(entry, key)).unwrap_or(Value::Null);
     let rehearsed = rehearse(&["--small"]).await;
-    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.told);
+    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.reported);
     let journal = rehearsed.journal();
     let of_gangway = journal.iter().filter(|entry| text(entry, "service") == "gangway");
     let mut said: Vec<(Value, Value)> =
         of_gangway.map(|entry| (body(entry, "body"), body(entry, "response"))).collect();
     assert!(!said.is_empty(), "a rehearsal starts a job");
 
-    let town = crate::rehearsal::promoted().await;
-    town.oar("image-consistency-check").await;
-    let id = town.world().prow.runs.keys().next_back().unwrap().clone();
+    let world = crate::rehearsal::promoted().await;
+    world.oar("image-consistency-check").await;
+    let id = world.facts().prow.runs.keys().next_back().unwrap().clone();
     for state in ["triggered", "pending", "success", "failure", "aborted", "error", "scheduling"] {
-        town.consistency_job_ends(state);
-        said.push((Value::Null, town.asks_gangway(&format!("/v1/executions/{id}")).await));
+        world.consistency_job_ends(state);
+        said.push((Value::Null, world.asks_gangway(&format!("/v1/executions/{id}")).await));
     }
-    said.push((Value::Null, town.asks_gangway("/v1/executions").await));
+    said.push((Value::Null, world.asks_gangway("/v1/executions").await));
     said
 }
 

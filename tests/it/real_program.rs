@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 const BRANCH: &str = "z-stream";
 
 /// A simulated world, and the program's home beside it.
-pub(crate) struct Town {
+pub(crate) struct ProgramWorld {
     pub(crate) sim: Simulator,
     pub(crate) home: tempfile::TempDir,
     release: ZStream,
@@ -25,13 +25,13 @@ pub(crate) struct Town {
 
 /// How a run of the program ended.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Told {
+impl Ended {
     pub(crate) fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
@@ -48,7 +48,7 @@ impl Told {
 /// A write that a service carried out: service, method, path, body.
 pub(crate) type Write = (String, String, String, String);
 
-impl Town {
+impl ProgramWorld {
     /// The smooth world of 4.20.17, small and quick, without a state file.
     pub(crate) async fn empty() -> Self {
         Self::of(scenario()).await
@@ -63,9 +63,9 @@ impl Town {
 
     /// The same with a fresh state file.
     pub(crate) async fn created() -> Self {
-        let town = Self::empty().await;
-        town.oar(&["create-test-report", "--no-notify"]).await.exits(0);
-        town
+        let world = Self::empty().await;
+        world.oar(&["create-test-report", "--no-notify"]).await.exits(0);
+        world
     }
 
     /// Promoted, stage released and tested; these tasks passed.
@@ -76,10 +76,10 @@ impl Town {
         for task in passed {
             past.tasks.entry(task.name().to_owned()).or_default().progress = Progress::Passed;
         }
-        let town = Self::of(scenario).await;
-        town.oar(&["create-test-report", "--no-notify"]).await.exits(0);
-        town.edit(|state| passed.iter().fold(state, |state, task| moved(&state, *task, TaskStatus::Pass)));
-        town
+        let world = Self::of(scenario).await;
+        world.oar(&["create-test-report", "--no-notify"]).await.exits(0);
+        world.edit(|state| passed.iter().fold(state, |state, task| moved(&state, *task, TaskStatus::Pass)));
+        world
     }
 
     async fn of(scenario: Scenario) -> Self {
@@ -93,8 +93,8 @@ impl Town {
     }
 
     /// Runs `oar -r 4.20.17 …` to its end.
-    pub(crate) async fn oar(&self, args: &[&str]) -> Told {
-        Told::of(&self.command(args).output().await.expect("the program starts"))
+    pub(crate) async fn oar(&self, args: &[&str]) -> Ended {
+        Ended::of(&self.command(args).output().await.expect("the program starts"))
     }
 
     /// The program with the environment that the simulator prints, not started yet.
@@ -112,7 +112,7 @@ impl Town {
     }
 
     /// Runs the program until a request hangs, then kills it; false when it ended before.
-    pub(crate) async fn oar_killed_at(&self, args: &[&str], signal: Signal) -> Option<Told> {
+    pub(crate) async fn oar_killed_at(&self, args: &[&str], signal: Signal) -> Option<Ended> {
         let mut child = self.command(args).spawn().expect("the program starts");
         tokio::select! {
             () = self.sim.world().hangs().notified() => {}
@@ -123,7 +123,7 @@ impl Town {
         }
         signal.send(&mut child);
         let output = child.wait_with_output().await.expect("the program ends");
-        Some(Told::of(&output))
+        Some(Ended::of(&output))
     }
 
     /// The next `method` request of this number goes wrong, once.
@@ -223,8 +223,8 @@ pub(crate) fn bare(args: &[&str]) -> Command {
 }
 
 /// Runs the program with an empty environment.
-pub(crate) async fn run_bare(args: &[&str]) -> Told {
-    Told::of(&bare(args).output().await.expect("the program starts"))
+pub(crate) async fn run_bare(args: &[&str]) -> Ended {
+    Ended::of(&bare(args).output().await.expect("the program starts"))
 }
 
 /// `state` with a task moved.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use oar::cli::args::{NAMES, command};
-use oar::cli::logging::{self, Verbosity};
+use oar::cli::output::logging::{self, Verbosity};
 use oar::cli::outside::Stream;
 use oar::cli::shapes;
 use oar::core::clients::service::Service;
@@ -52,7 +52,7 @@ fn code(text: &str) -> String {
 
 #[test]
 fn every_exit_code_is_in_the_reference() {
-    page("exit-codes.md", "Exit codes", &oar::cli::exit::table());
+    page("exit-codes.md", "Exit codes", &oar::cli::output::exit::table());
 }
 
 #[test]

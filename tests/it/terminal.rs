@@ -2,10 +2,10 @@
 
 use std::process::Stdio;
 
-use crate::real_program::{Told, Town, bare, run_bare};
+use crate::real_program::{Ended, ProgramWorld, bare, run_bare};
 
-async fn with(env: &[(&str, &str)], args: &[&str]) -> Told {
-    Told::of(&bare(args).envs(env.iter().copied()).output().await.expect("the program starts"))
+async fn with(env: &[(&str, &str)], args: &[&str]) -> Ended {
+    Ended::of(&bare(args).envs(env.iter().copied()).output().await.expect("the program starts"))
 }
 
 const ESCAPE: char = '\u{1b}';
@@ -13,14 +13,14 @@ const ESCAPE: char = '\u{1b}';
 #[tokio::test]
 async fn a_pipe_gets_plain_text_on_both_streams() {
     for args in [&["sim", "scenarios"] as &[&str], &["status"], &["--help"], &["nonsense"]] {
-        let told = with(&[("TERM", "xterm-256color")], args).await;
-        assert!(!format!("{}{}", told.out, told.err).contains(ESCAPE), "{told:?}");
+        let reported = with(&[("TERM", "xterm-256color")], args).await;
+        assert!(!format!("{}{}", reported.out, reported.err).contains(ESCAPE), "{reported:?}");
     }
 }
 
 #[tokio::test]
 async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() {
-    let coloured = |told: &Told| format!("{}{}", told.out, told.err).contains(ESCAPE);
+    let coloured = |reported: &Ended| format!("{}{}", reported.out, reported.err).contains(ESCAPE);
     for args in [&["--help"] as &[&str], &["status"], &["nonsense"]] {
         let always = [args, &["--color", "always"]].concat();
         assert!(coloured(&with(&[("NO_COLOR", "1")], &always).await), "{always:?}");
@@ -34,35 +34,35 @@ async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() 
 #[tokio::test]
 async fn no_command_at_all_is_answered_with_help_and_exit_2() {
     for args in [&[] as &[&str], &["issue"]] {
-        let told = run_bare(args).await.exits(2);
-        assert!(told.out.is_empty() && told.err.contains("Commands:"), "{told:?}");
-        let told = run_bare(&[args, &["--json"]].concat()).await.exits(2);
-        assert!(told.out.contains("missing") || told.out.contains("requires a subcommand"), "{told:?}");
+        let reported = run_bare(args).await.exits(2);
+        assert!(reported.out.is_empty() && reported.err.contains("Commands:"), "{reported:?}");
+        let reported = run_bare(&[args, &["--json"]].concat()).await.exits(2);
+        assert!(reported.out.contains("missing") || reported.out.contains("requires a subcommand"), "{reported:?}");
     }
 }
 
 #[tokio::test]
 async fn json_is_never_dressed() {
-    let told = with(&[("CLICOLOR_FORCE", "1")], &["--json", "--color", "always", "status"]).await.exits(2);
-    assert!(!told.out.contains(ESCAPE) && told.err.contains(ESCAPE), "{told:?}");
-    let told = with(&[("OAR_ACCESSIBLE", "1")], &["--json", "sim", "scenarios"]).await.exits(0);
-    assert_eq!(told.out, run_bare(&["--json", "sim", "scenarios"]).await.out);
+    let reported = with(&[("CLICOLOR_FORCE", "1")], &["--json", "--color", "always", "status"]).await.exits(2);
+    assert!(!reported.out.contains(ESCAPE) && reported.err.contains(ESCAPE), "{reported:?}");
+    let reported = with(&[("OAR_ACCESSIBLE", "1")], &["--json", "sim", "scenarios"]).await.exits(0);
+    assert_eq!(reported.out, run_bare(&["--json", "sim", "scenarios"]).await.out);
 }
 
 #[tokio::test]
 async fn an_accessible_result_has_names_and_values_instead_of_columns() {
-    let told = with(&[("OAR_ACCESSIBLE", "1")], &["sim", "scenarios"]).await.exits(0);
-    assert!(told.out.lines().next().is_some_and(|line| line.starts_with("smooth: ")), "{told:?}");
-    let columns = told.out.lines().find(|line| line.contains("  "));
+    let reported = with(&[("OAR_ACCESSIBLE", "1")], &["sim", "scenarios"]).await.exits(0);
+    assert!(reported.out.lines().next().is_some_and(|line| line.starts_with("smooth: ")), "{reported:?}");
+    let columns = reported.out.lines().find(|line| line.contains("  "));
     assert_eq!(columns, None);
-    let town = Town::created().await;
-    let told = town.command(&["status"]).env("OAR_ACCESSIBLE", "1").output().await.expect("the program starts");
-    let told = Told::of(&told).exits(0);
-    assert!(told.out.contains("stage-testing: Not Started"), "{told:?}");
-    assert!(!told.out.contains("  ") && told.out.is_ascii(), "{told:?}");
-    town.sim.shutdown().await;
-    let told = with(&[("OAR_ACCESSIBLE", "1")], &["rehearse", "--small"]).await.exits(0);
-    assert!(told.out.contains("stage-testing: Pass, first run "), "{told:?}");
+    let world = ProgramWorld::created().await;
+    let reported = world.command(&["status"]).env("OAR_ACCESSIBLE", "1").output().await.expect("the program starts");
+    let reported = Ended::of(&reported).exits(0);
+    assert!(reported.out.contains("stage-testing: Not Started"), "{reported:?}");
+    assert!(!reported.out.contains("  ") && reported.out.is_ascii(), "{reported:?}");
+    world.sim.shutdown().await;
+    let reported = with(&[("OAR_ACCESSIBLE", "1")], &["rehearse", "--small"]).await.exits(0);
+    assert!(reported.out.contains("stage-testing: Pass, first run "), "{reported:?}");
 }
 
 #[tokio::test]
@@ -71,46 +71,49 @@ async fn a_reader_who_goes_away_ends_the_program_quietly() {
     {
         let mut child = bare(args).spawn().expect("the program starts");
         drop(child.stdout.take());
-        let ended = Told::of(&child.wait_with_output().await.expect("the program ends"));
+        let ended = Ended::of(&child.wait_with_output().await.expect("the program ends"));
         assert!(matches!(ended.code, 0 | 2), "{args:?}: {ended:?}");
         assert!(!ended.err.contains("panicked") && !ended.err.contains("pipe"), "{args:?}: {ended:?}");
     }
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_written_is_told() {
+async fn a_result_that_cannot_be_written_is_reported() {
     let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
     for args in [&["sim", "scenarios"] as &[&str], &["--help"], &["config", "show"]] {
         let child = bare(args).stdout(full()).spawn().expect("the program starts");
-        let told = Told::of(&child.wait_with_output().await.expect("the program ends")).exits(1);
-        assert!(told.err.contains("the result cannot be written") && told.err.contains("exit code 0"), "{told:?}");
+        let reported = Ended::of(&child.wait_with_output().await.expect("the program ends")).exits(1);
+        assert!(
+            reported.err.contains("the result cannot be written") && reported.err.contains("exit code 0"),
+            "{reported:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_simulated_world_that_is_gone_is_named_as_the_cause() {
-    let town = Town::created().await;
+    let world = ProgramWorld::created().await;
     for args in [&["status"] as &[&str], &["plan"], &["take-ownership"]] {
-        let told = town.command(args).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
-        let told = Told::of(&told.expect("the program starts")).exits(7);
-        assert!(told.err.contains("the simulated world at http://127.0.0.1:9 does not answer"), "{told:?}");
-        assert!(told.err.contains("start it again: oar sim serve"), "{told:?}");
+        let reported = world.command(args).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
+        let reported = Ended::of(&reported.expect("the program starts")).exits(7);
+        assert!(reported.err.contains("the simulated world at http://127.0.0.1:9 does not answer"), "{reported:?}");
+        assert!(reported.err.contains("start it again: oar sim serve"), "{reported:?}");
     }
-    town.sim.shutdown().await;
+    world.sim.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_mistake_names_the_help_of_its_command_and_what_was_meant() {
-    let told = run_bare(&["update-task-status", "stage-test", "Pass"]).await.exits(2);
-    assert!(told.err.contains("did you mean \"stage-testing\"?"), "{told:?}");
-    assert!(told.err.contains("oar update-task-status --help shows what is possible"), "{told:?}");
-    let told = run_bare(&["update-task-status", "stage-testing", "In", "Progress"]).await.exits(2);
-    assert!(told.err.contains("put a value of several words in quotes"), "{told:?}");
+    let reported = run_bare(&["update-task-status", "stage-test", "Pass"]).await.exits(2);
+    assert!(reported.err.contains("did you mean \"stage-testing\"?"), "{reported:?}");
+    assert!(reported.err.contains("oar update-task-status --help shows what is possible"), "{reported:?}");
+    let reported = run_bare(&["update-task-status", "stage-testing", "In", "Progress"]).await.exits(2);
+    assert!(reported.err.contains("put a value of several words in quotes"), "{reported:?}");
 }
 
 #[tokio::test]
 async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
-    let town = Town::created().await;
+    let world = ProgramWorld::created().await;
     for args in [
         &["change-advisory-status", "--ignore-release-date"] as &[&str],
         &["update-task-status", "stage-testing", "Pass", "--reason", "by hand"],
@@ -118,14 +121,14 @@ async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
         &["drive", "--once"],
     ] {
         // A pipe that stays open: whoever reads from it waits for ever.
-        let mut command = town.command(args);
+        let mut command = world.command(args);
         let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");
         let held = child.stdin.take();
-        let told = Told::of(&child.wait_with_output().await.expect("the program ends"));
-        assert_ne!(told.code, -1, "{told:?}");
+        let reported = Ended::of(&child.wait_with_output().await.expect("the program ends"));
+        assert_ne!(reported.code, -1, "{reported:?}");
         drop(held);
     }
-    town.sim.shutdown().await;
+    world.sim.shutdown().await;
 }
 
 #[tokio::test]
@@ -135,36 +138,36 @@ async fn at_a_terminal_addresses_are_links_and_a_screen_reader_gets_none() {
         return;
     }
     let program = env!("CARGO_BIN_EXE_oar");
-    let at_terminal = async |env: &[(&str, &str)], words: &str| {
+    let at_terminal = async |env: &[(&str, &str)], tokens: &str| {
         #[expect(clippy::disallowed_methods, reason = "a terminal that is none")]
         let mut command = tokio::process::Command::new("/usr/bin/script");
-        command.args(["-qec", &format!("{program} {words}"), "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+        command.args(["-qec", &format!("{program} {tokens}"), "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
         command.env("TERM", "xterm-256color").envs(env.iter().copied()).stdin(Stdio::null());
-        Told::of(&command.output().await.expect("a terminal"))
+        Ended::of(&command.output().await.expect("a terminal"))
     };
-    let told = at_terminal(&[], "config show").await;
-    assert!(told.out.contains("\u{1b}]8;;https://"), "{told:?}");
-    let told = at_terminal(&[("OAR_ACCESSIBLE", "1")], "config show --color never").await;
-    assert!(!told.out.contains(ESCAPE), "{told:?}");
-    let told = at_terminal(&[("NO_COLOR", "1"), ("TERM", "dumb")], "status").await;
-    assert!(told.out.contains("error: ") && !told.out.contains(ESCAPE), "{told:?}");
-    let told = at_terminal(&[], "config show --json").await;
-    assert!(!told.out.contains(ESCAPE), "{told:?}");
+    let reported = at_terminal(&[], "config show").await;
+    assert!(reported.out.contains("\u{1b}]8;;https://"), "{reported:?}");
+    let reported = at_terminal(&[("OAR_ACCESSIBLE", "1")], "config show --color never").await;
+    assert!(!reported.out.contains(ESCAPE), "{reported:?}");
+    let reported = at_terminal(&[("NO_COLOR", "1"), ("TERM", "dumb")], "status").await;
+    assert!(reported.out.contains("error: ") && !reported.out.contains(ESCAPE), "{reported:?}");
+    let reported = at_terminal(&[], "config show --json").await;
+    assert!(!reported.out.contains(ESCAPE), "{reported:?}");
 }
 
 #[tokio::test]
 async fn the_scripts_of_all_shells_ask_the_program_and_bash_understands_its_own() {
     for shell in ["bash", "zsh", "fish"] {
-        let told = run_bare(&["completions", shell]).await.exits(0);
-        assert!(told.out.contains("__complete") && told.out.contains("oarctl"), "{told:?}");
+        let reported = run_bare(&["completions", shell]).await.exits(0);
+        assert!(reported.out.contains("__complete") && reported.out.contains("oarctl"), "{reported:?}");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("oar.bash");
     std::fs::write(&script, run_bare(&["completions", "bash"]).await.out).expect("a file");
     let ask = |line: &str| {
-        let words = line.replace("oar ", &format!("{} ", env!("CARGO_BIN_EXE_oar")));
+        let tokens = line.replace("oar ", &format!("{} ", env!("CARGO_BIN_EXE_oar")));
         format!(
-            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _oar; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            "source {}; COMP_WORDS=({tokens}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _oar; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             script.display()
         )
     };
@@ -176,7 +179,7 @@ async fn the_scripts_of_all_shells_ask_the_program_and_bash_understands_its_own(
         #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
         let mut bash = tokio::process::Command::new("/bin/bash");
         let output = bash.args(["--norc", "-c", &ask(line)]).output().await.expect("bash");
-        assert_eq!(Told::of(&output).exits(0).out, wanted, "{line}");
+        assert_eq!(Ended::of(&output).exits(0).out, wanted, "{line}");
     }
 }
 
@@ -217,28 +220,31 @@ async fn what_sim_serve_prints_pastes_into_every_shell_and_says_what_it_replaces
         }
         #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
         let mut command = tokio::process::Command::new(shell[0]);
-        let told = command.args(&shell[1..]).arg(format!("{paste}\necho \"home $OAR_HOME\"")).stdin(Stdio::null());
-        let told = Told::of(&told.output().await.expect("a shell")).exits(0);
-        assert!(told.out.starts_with("home /") && !told.err.contains("not found"), "{shell:?}: {told:?}");
+        let reported = command.args(&shell[1..]).arg(format!("{paste}\necho \"home $OAR_HOME\"")).stdin(Stdio::null());
+        let reported = Ended::of(&reported.output().await.expect("a shell")).exits(0);
+        assert!(reported.out.starts_with("home /") && !reported.err.contains("not found"), "{shell:?}: {reported:?}");
     }
     child.kill().await.expect("it still runs");
 }
 
 #[tokio::test]
-async fn what_can_happen_in_a_world_is_listed_with_its_meaning_and_what_follows_is_told() {
-    let town = Town::created().await;
-    let told = town.oar(&["sim", "event"]).await.exits(0);
-    assert!(told.out.lines().all(|line| line.split_whitespace().count() > 3), "{told:?}");
-    assert!(told.out.contains("\npromotion-accepted           the promoted payload passes"), "{told:?}");
-    assert!(told.out.ends_with("none needs more than its name\n"), "{told:?}");
+async fn what_can_happen_in_a_world_is_listed_with_its_meaning_and_what_follows_is_reported() {
+    let world = ProgramWorld::created().await;
+    let reported = world.oar(&["sim", "event"]).await.exits(0);
+    assert!(reported.out.lines().all(|line| line.split_whitespace().count() > 3), "{reported:?}");
+    assert!(reported.out.contains("\npromotion-accepted           the promoted payload passes"), "{reported:?}");
+    assert!(reported.out.ends_with("none needs more than its name\n"), "{reported:?}");
 
-    let told = town.oar(&["sim", "event", "promote"]).await.exits(0);
-    assert!(told.out.starts_with("done: promote\nwhat follows by itself:\n  2026-"), "{told:?}");
-    assert!(told.out.contains("  promotion-accepted\n") && told.out.contains("next: let time pass"), "{told:?}");
+    let reported = world.oar(&["sim", "event", "promote"]).await.exits(0);
+    assert!(reported.out.starts_with("done: promote\nwhat follows by itself:\n  2026-"), "{reported:?}");
+    assert!(
+        reported.out.contains("  promotion-accepted\n") && reported.out.contains("next: let time pass"),
+        "{reported:?}"
+    );
     // What happened early does not happen again.
-    let told = town.oar(&["sim", "status"]).await.exits(0);
-    assert!(!told.out.lines().any(|line| line.ends_with("  promote")), "{told:?}");
-    town.sim.shutdown().await;
+    let reported = world.oar(&["sim", "status"]).await.exits(0);
+    assert!(!reported.out.lines().any(|line| line.ends_with("  promote")), "{reported:?}");
+    world.sim.shutdown().await;
 }
 
 #[tokio::test]
@@ -273,24 +279,24 @@ async fn zsh_and_fish_complete_commands_values_and_files() {
             #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
             let mut fish = tokio::process::Command::new("/usr/bin/fish");
             let ask = format!("source {}; complete -C '{line}'", script("oar.fish"));
-            let told = fish.args(["--no-config", "-c", &ask]).env("PATH", &path).output().await.expect("fish");
-            let told = Told::of(&told).exits(0);
-            let words: Vec<_> = told.out.lines().filter_map(|line| line.split('\t').next()).collect();
-            assert_eq!(words, [wanted], "fish: {line}: {told:?}");
+            let reported = fish.args(["--no-config", "-c", &ask]).env("PATH", &path).output().await.expect("fish");
+            let reported = Ended::of(&reported).exits(0);
+            let tokens: Vec<_> = reported.out.lines().filter_map(|line| line.split('\t').next()).collect();
+            assert_eq!(tokens, [wanted], "fish: {line}: {reported:?}");
         } else {
             eprintln!("skipped: fish is not installed");
         }
         if std::path::Path::new("/usr/bin/zsh").exists() {
             #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
             let mut zsh = tokio::process::Command::new("/usr/bin/zsh");
-            let told = zsh.args(["-f", &script("ask.zsh"), line, &script("setup.zsh")]).env("PATH", &path);
-            let told = told.env("TERM", "dumb").stdin(Stdio::null()).kill_on_drop(true).output();
-            let told = tokio::time::timeout(std::time::Duration::from_secs(120), told).await;
-            let told = told.expect("zsh answers").expect("zsh");
-            let told = Told::of(&told);
+            let reported = zsh.args(["-f", &script("ask.zsh"), line, &script("setup.zsh")]).env("PATH", &path);
+            let reported = reported.env("TERM", "dumb").stdin(Stdio::null()).kill_on_drop(true).output();
+            let reported = tokio::time::timeout(std::time::Duration::from_secs(120), reported).await;
+            let reported = reported.expect("zsh answers").expect("zsh");
+            let reported = Ended::of(&reported);
             let last = line.rsplit(' ').next().unwrap_or_default();
             let whole = line.strip_suffix(last).map(|head| format!("{head}{wanted}")).unwrap_or_default();
-            assert!(told.out.contains(&format!("END[{whole}")), "zsh: {line}: {told:?}");
+            assert!(reported.out.contains(&format!("END[{whole}")), "zsh: {line}: {reported:?}");
         } else {
             eprintln!("skipped: zsh is not installed");
         }

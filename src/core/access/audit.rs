@@ -39,7 +39,7 @@ pub struct Entry {
     /// Name and version of the client program, as it says.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub client: String,
-    /// `http`, `sse`, `stdio`; of a person's answer the way is told in `confirmation`.
+    /// `http`, `sse`, `stdio`; of a person's answer the way is reported in `confirmation`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub transport: String,
     /// The tool; for a request that reached none, method and path.
@@ -123,7 +123,7 @@ impl Audit {
         &self.0.path
     }
 
-    /// Keeps `entry`. A log that cannot be written is told by [`Audit::trouble`], not to the caller.
+    /// Keeps `entry`. A log that cannot be written is reported by [`Audit::trouble`], not to the caller.
     pub fn record(&self, entry: Entry) {
         let mut book = self.book();
         count(&mut book, &entry);

@@ -1,6 +1,6 @@
 //! Who asks over the network, what they may do, and what is kept of it.
 //!
-//! Refuses: reading requests (the doors do), and rules about releases.
+//! Refuses: reading requests (the front ends do), and rules about releases.
 
 pub mod audit;
 pub mod oauth;

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_who_used_up_its_minute_is_told_how_long_to_wait_and_others_go_on() {
+    fn a_caller_who_used_up_its_minute_is_informed_how_long_to_wait_and_others_go_on() {
         let (pace, start) = (Pace::new(3), Instant::now());
         for _ in 0..3 {
             assert_eq!(pace.take_at("agent", start), Ok(()));

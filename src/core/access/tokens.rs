@@ -202,8 +202,8 @@ impl Tokens {
 }
 
 fn parse(line: &str) -> Option<Entry> {
-    let mut words = line.split_whitespace();
-    let (name, sha256, scopes, expires) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let mut tokens = line.split_whitespace();
+    let (name, sha256, scopes, expires) = (tokens.next()?, tokens.next()?, tokens.next()?, tokens.next()?);
     let scopes = scopes.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
     let expires = if expires == "never" { None } else { Some(expires.parse().ok()?) };
     (sha256.len() == 64).then(|| Entry { name: name.to_owned(), sha256: sha256.to_owned(), scopes, expires })
@@ -279,8 +279,8 @@ mod tests {
         std::fs::write(tokens.path(), format!("half a line\nx {} everything never\n{text}", "0".repeat(64))).unwrap();
         assert_eq!(tokens.entries().unwrap().len(), 1);
         let before = std::fs::read_to_string(tokens.path()).unwrap();
-        let told = tokens.add("lead", [Scope::Read], None).unwrap_err();
-        assert_eq!(told.to_string(), "line 1 is no token: it has no name, digest, scopes and end");
+        let reported = tokens.add("lead", [Scope::Read], None).unwrap_err();
+        assert_eq!(reported.to_string(), "line 1 is no token: it has no name, digest, scopes and end");
         tokens.revoke("agent").unwrap_err();
         assert_eq!(std::fs::read_to_string(tokens.path()).unwrap(), before, "a damaged file is nobody's to rewrite");
         assert!(tokens.check(&token, at("2026-06-10T00:00:00Z")).is_ok());

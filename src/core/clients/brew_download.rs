@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_kernel_of_every_output_is_told_once() {
+    async fn the_kernel_of_every_output_is_reported_once() {
         let kernel = r#"{"name":"kernel","version":"5.14.0","release":"570.1.el9_6"}"#;
         let body = format!(
             r#"{{"output":[{{"components":null}},{{"components":[{{"name":"bash","version":"5"}},{kernel}]}},{{}},{{"components":[{kernel}]}}]}}"#

@@ -149,7 +149,7 @@ impl Element {
     fn read(text: &str) -> Result<Self, String> {
         let damaged = |cause: quick_xml::Error| format!("damaged XML ({cause})");
         let mut reader = Reader::from_str(text);
-        // An element is closed by its end only: `<a/>` is told like `<a></a>`.
+        // An element is closed by its end only: `<a/>` is reported like `<a></a>`.
         reader.config_mut().expand_empty_elements = true;
         let mut open: Vec<Self> = vec![Self::default()];
         loop {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tags_are_told_by_name() {
+    async fn tags_are_reported_by_name() {
         let data = format!("<array><data>\n{}\n{}</data></array>", tag("rhel-9.2.0-z"), tag("a&amp;b&#45;c"));
         assert_eq!(asked(&answer(&data)).await.unwrap(), Some(vec!["a&b-c".to_owned(), "rhel-9.2.0-z".to_owned()]));
         assert_eq!(asked(&answer("<array><data/></array>")).await.unwrap(), Some(Vec::new()));

@@ -53,7 +53,8 @@ impl Environment {
 
     /// Hides the values of all variables that look like credentials.
     fn masker(&self) -> Masker {
-        let is_secret = |name: &str| ["TOKEN", "EMAIL", "USERNAME", "PASSWORD"].iter().any(|word| name.contains(word));
+        let is_secret =
+            |name: &str| ["TOKEN", "EMAIL", "USERNAME", "PASSWORD"].iter().any(|token| name.contains(token));
         let secrets =
             self.0.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.expose_secret().to_owned());
         Masker::knowing(secrets)
@@ -132,21 +133,21 @@ pub enum ProcessError {
 /// Nothing to run, or a quotation mark that is never closed.
 pub fn split_command(command: &str) -> Result<Vec<String>, ProcessError> {
     let bad = || ProcessError::BadCommand { command: command.to_owned() };
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    let (mut tokens, mut token, mut quote) = (Vec::new(), None::<String>, None::<char>);
     for c in command.chars() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => word.get_or_insert_default().push(c),
+            Some(_) => token.get_or_insert_default().push(c),
             None if c == '"' || c == '\'' => {
                 quote = Some(c);
-                word.get_or_insert_default();
+                token.get_or_insert_default();
             }
-            None if c.is_whitespace() => words.extend(word.take()),
-            None => word.get_or_insert_default().push(c),
+            None if c.is_whitespace() => tokens.extend(token.take()),
+            None => token.get_or_insert_default().push(c),
         }
     }
-    words.extend(word);
-    if quote.is_some() || words.first().is_none_or(String::is_empty) { Err(bad()) } else { Ok(words) }
+    tokens.extend(token);
+    if quote.is_some() || tokens.first().is_none_or(String::is_empty) { Err(bad()) } else { Ok(tokens) }
 }
 
 /// Runs `program` with further `arguments` to its end.
@@ -193,8 +194,8 @@ pub async fn run_on(
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut log = Tail::default();
     let work = async {
-        let told = tell(stdin, input.unwrap_or_default());
-        let (stdout, (), ()) = tokio::try_join!(read_all(stdout), log.read(stderr), told).map_err(broken)?;
+        let reported = tell(stdin, input.unwrap_or_default());
+        let (stdout, (), ()) = tokio::try_join!(read_all(stdout), log.read(stderr), reported).map_err(broken)?;
         let stdout = stdout.ok_or_else(|| ProcessError::TooMuchOutput { program: name() })?;
         let status = child.wait().await.map_err(broken)?;
         Ok((status.code(), stdout))

@@ -117,7 +117,7 @@ pub fn encrypt(plain: &[u8], key: &SealKey) -> Result<String, JweError> {
     josekit::jwe::serialize_compact(plain, &header, &encrypter).map_err(|_| JweError::Library)
 }
 
-/// Is the text sealed? Everything but a JSON object counts, so that damage is told as damage.
+/// Is the text sealed? Everything but a JSON object counts, so that damage is reported as damage.
 pub fn is_sealed(text: &str) -> bool {
     !text.trim_start().starts_with('{')
 }
@@ -174,7 +174,7 @@ pub enum JweError {
     /// A JWK that is not a symmetric key.
     #[error("the JSON key in OAR_JWK is not usable: {0}")]
     BadJwk(&'static str),
-    /// Wrong key, or a changed text: the two cannot be told apart.
+    /// Wrong key, or a changed text: the two cannot be distinguished.
     #[error("the key does not fit, or the file was changed")]
     Authentication,
     /// Compressed content, refused because it can expand without bound.
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_a_short_and_a_wrong_key_are_told_apart() {
+    fn a_missing_a_short_and_a_wrong_key_are_distinguished() {
         let sealed = encrypt(b"{}", &key("0123456789abcdef").unwrap()).unwrap();
         assert_eq!(key(" \n").unwrap_err(), JweError::NoKey);
         assert_eq!(key("short").unwrap_err(), JweError::KeyLength { got: 5, needed: KEY_LENGTHS });
@@ -278,14 +278,14 @@ mod tests {
     #[test]
     fn compression_and_other_algorithms_are_refused_by_name() {
         let key = key("0123456789abcdef").unwrap();
-        let told = |header: &str| decrypt(&sealed_with(header), &key);
-        assert_eq!(told(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#), Err(JweError::Zip));
+        let reported = |header: &str| decrypt(&sealed_with(header), &key);
+        assert_eq!(reported(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#), Err(JweError::Zip));
         for header in [
             r#"{"alg":"A128KW","enc":"A128GCM"}"#,
             r#"{"alg":"dir","enc":"A128CBC-HS256"}"#,
             r#"{"alg":"dir","enc":"A128GCM","crit":["x"]}"#,
         ] {
-            assert!(matches!(told(header), Err(JweError::Unsupported { .. })), "{header}");
+            assert!(matches!(reported(header), Err(JweError::Unsupported { .. })), "{header}");
         }
         for text in ["", "{}", "a.b.c", "....", "!.!.!.!.!"] {
             assert!(matches!(decrypt(text, &key), Err(JweError::NotJwe(_))), "{text}");

@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pull_secret_is_told_without_quoting_it() {
+    fn what_is_no_pull_secret_is_reported_without_quoting_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("auth.json");
         for text in ["", "{}", "[]", "<html>", r#"{"auths": ["secret"]}"#, r#"{"auths": {"a": {"auth": 7}}}"#] {
             std::fs::write(&file, text).unwrap();
             let error = read(&file).unwrap_err();
-            let told = format!("{error}: {:?}", std::error::Error::source(&error));
-            assert!(told.contains("auth.json") && !told.contains("secret\"]"), "{told}");
+            let reported = format!("{error}: {:?}", std::error::Error::source(&error));
+            assert!(reported.contains("auth.json") && !reported.contains("secret\"]"), "{reported}");
         }
         assert!(read(&folder.path().join("none")).is_err());
     }

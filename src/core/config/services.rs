@@ -102,7 +102,7 @@ impl Services {
         let simulator = read_simulator(sources)?;
         let mut urls = BTreeMap::new();
         let mut rewrites = Vec::new();
-        // A program has no address, and the OAuth server belongs to the settings of the door that asks it.
+        // A program has no address, and the OAuth server belongs to the settings of the front end that asks it.
         let elsewhere = [Service::Elliott, Service::Oauth];
         for service in Service::ALL.iter().copied().filter(|service| !elsewhere.contains(service)) {
             let key = format!("services.{service}.url");
@@ -204,8 +204,8 @@ fn checked(key: &str, url: &str, origin: &Origin) -> Result<String, ConfigError>
     let filled = url.replace("%s", "branch").replace("{arch}", "arch");
     match Url::parse(&filled) {
         Ok(parsed) if parsed.password().is_some() || !parsed.username().is_empty() => {
-            let told = "(an address with credentials)".to_owned();
-            Err(bad(key, told, origin.clone(), "an address without credentials"))
+            let reported = "(an address with credentials)".to_owned();
+            Err(bad(key, reported, origin.clone(), "an address without credentials"))
         }
         Ok(parsed) if parsed.has_host() => Ok(url.trim_end_matches('/').to_owned()),
         Ok(_) | Err(_) => Err(bad(key, url.to_owned(), origin.clone(), "an address such as https://host/path")),

@@ -79,11 +79,11 @@ pub struct Settings {
 /// Runs and confirmations of the server for AI agents.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
-    /// A run is told to end after so long.
+    /// A run is asked to end after so long.
     pub time_limit: Duration,
     /// The same for tools that need another limit, by name.
     pub time_limits: BTreeMap<String, Duration>,
-    /// A run that was told to end may take so long for it.
+    /// A run that was asked to end may take so long for it.
     pub grace: Duration,
     /// Waiting callers hear of their run at least so often.
     pub progress: Duration,
@@ -200,8 +200,8 @@ pub struct McpSettings {
     pub oauth_jwks_url: Option<String>,
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+macro_rules! tokens {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $token:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[$vdoc])* $variant,)* }
@@ -211,7 +211,7 @@ macro_rules! words {
 
             fn from_str(text: &str) -> Result<Self, ()> {
                 match text {
-                    $($word => Ok(Self::$variant),)*
+                    $($token => Ok(Self::$variant),)*
                     _ => Err(()),
                 }
             }
@@ -219,7 +219,7 @@ macro_rules! words {
     };
 }
 
-words! {
+tokens! {
     /// How we prove ourselves to the Errata Tool.
     ErrataAuth {
         /// With a Kerberos ticket.
@@ -231,7 +231,7 @@ words! {
     }
 }
 
-words! {
+tokens! {
     /// Has a service that takes our ticket to prove with Kerberos who it is?
     Mutual {
         /// An answer without proof is not used.
@@ -241,7 +241,7 @@ words! {
     }
 }
 
-words! {
+tokens! {
     /// The kind of Jira.
     JiraApi {
         /// Server: `/rest/api/2`, plain text bodies, bearer token.
@@ -261,7 +261,7 @@ impl JiraApi {
     }
 }
 
-words! {
+tokens! {
     /// Which calls the audit log keeps.
     AuditedCalls {
         /// Every one.
@@ -271,7 +271,7 @@ words! {
     }
 }
 
-words! {
+tokens! {
     /// Whether a critical tool asks a person.
     ConfirmPolicy {
         /// Every time.
@@ -316,8 +316,8 @@ impl Settings {
         let mut settings = Self {
             services,
             http: HttpSettings::read(&mut sources, simulated)?,
-            errata_auth: sources.word("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
-            errata_mutual: sources.word(
+            errata_auth: sources.token("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
+            errata_mutual: sources.token(
                 "services.errata.mutual_auth",
                 "OAR_ERRATA_MUTUAL_AUTH",
                 "required or optional",
@@ -336,8 +336,8 @@ impl Settings {
             state: state(&mut sources)?,
             home,
             log_dir,
-            stage_policy: sources.word("stage_testing.policy", "OAR_STAGE_TESTING_POLICY", "strict or overlap")?,
-            acceptance_policy: sources.word("acceptance.policy", "OAR_ACCEPTANCE_POLICY", "strict or compat")?,
+            stage_policy: sources.token("stage_testing.policy", "OAR_STAGE_TESTING_POLICY", "strict or overlap")?,
+            acceptance_policy: sources.token("acceptance.policy", "OAR_ACCEPTANCE_POLICY", "strict or compat")?,
             auto_accept: sources.switch("analysis.auto_accept", "OAR_ANALYSIS_AUTO_ACCEPT")?,
             cve_check_blocking: sources.switch("cve_check.blocking", "OAR_CVE_CHECK_BLOCKING")?,
             elliott: ElliottSettings {
@@ -397,7 +397,7 @@ fn settings_file(env: &Env, flags: &Flags) -> Result<FileLayer, ConfigError> {
 
 fn jira(sources: &mut Sources<'_>) -> Result<JiraSettings, ConfigError> {
     Ok(JiraSettings {
-        api: sources.word("services.jira.api", "OAR_JIRA_API", "2 (Server) or 3 (Cloud)")?,
+        api: sources.token("services.jira.api", "OAR_JIRA_API", "2 (Server) or 3 (Cloud)")?,
         qa_contact: sources.text("services.jira.fields.qa_contact", "OAR_JIRA_FIELDS_QA_CONTACT")?,
         need_info_from: sources.text("services.jira.fields.need_info_from", "OAR_JIRA_FIELDS_NEED_INFO_FROM")?,
         release_blocker: sources.text("services.jira.fields.release_blocker", "OAR_JIRA_FIELDS_RELEASE_BLOCKER")?,
@@ -447,7 +447,7 @@ fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
 fn mcp(sources: &mut Sources<'_>) -> Result<McpSettings, ConfigError> {
     Ok(McpSettings {
         writes_per_minute: small(sources.number("mcp.writes_per_minute", "OAR_MCP_WRITES_PER_MINUTE", 1, 100_000)?),
-        audit: sources.word("mcp.audit", "OAR_MCP_AUDIT", "all or changes")?,
+        audit: sources.token("mcp.audit", "OAR_MCP_AUDIT", "all or changes")?,
         oauth_issuer: sources.optional("mcp.oauth.issuer", "OAR_MCP_OAUTH_ISSUER"),
         oauth_audience: sources.optional("mcp.oauth.audience", "OAR_MCP_OAUTH_AUDIENCE"),
         oauth_jwks_url: sources.optional("mcp.oauth.jwks_url", "OAR_MCP_OAUTH_JWKS_URL"),

@@ -251,7 +251,7 @@ impl<'a> Sources<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn word<T: FromStr>(&mut self, key: &str, variable: &str, accepted: &str) -> Result<T, ConfigError> {
+    pub(super) fn token<T: FromStr>(&mut self, key: &str, variable: &str, accepted: &str) -> Result<T, ConfigError> {
         let (value, origin) = self.find(key, variable).unwrap_or((String::new(), Origin::Default));
         value.parse().map_err(|_| bad(key, value, origin, accepted))
     }

@@ -361,8 +361,8 @@ fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
 }
 
 fn rate_pause(wait_s: Option<u64>, tries: u32, clock: &Clock) -> SignedDuration {
-    let told = wait_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-    told.unwrap_or_else(|| jitter(tries, clock))
+    let reported = wait_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
+    reported.unwrap_or_else(|| jitter(tries, clock))
 }
 
 #[cfg(test)]

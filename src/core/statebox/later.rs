@@ -217,7 +217,7 @@ impl StateBox {
 }
 
 impl Later {
-    /// A file that cannot be read is told; the changes in it wait until it can.
+    /// A file that cannot be read is reported; the changes in it wait until it can.
     fn waiting(&self, release: &ZStream) -> Vec<Waiting> {
         self.unsent.waiting(release).unwrap_or_else(|cause| {
             tracing::warn!("{} cannot be read: {cause}", self.unsent.path(release).display());

@@ -108,7 +108,7 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store does not answer; a single file that has no text is told with it.
+    /// [`StoreError`] when the store does not answer; a single file that has no text is reported with it.
     pub async fn release_files(&self, branch: &str) -> Result<Vec<TreeFile>, StoreError> {
         let read = match self {
             Self::Directory(root) => directory::release_files(root, RELEASES),

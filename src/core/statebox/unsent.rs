@@ -1,6 +1,6 @@
 //! Changes that could not reach the store, kept on this machine until they can.
 //!
-//! One file per release below `OAR_HOME/unsent`, one line per command, flushed before anybody is told
+//! One file per release below `OAR_HOME/unsent`, one line per command, flushed before anybody is reported
 //! that it is kept. A change is bound to the store it was meant for: a rehearsal never sends what waits
 //! for production. What the rules refuse later is moved aside, never dropped.
 
@@ -294,8 +294,8 @@ mod tests {
         unsent.settle(&release(), &all[..1], &[(all[1].clone(), "too late".to_owned())]).unwrap();
         assert_eq!(texts(&unsent), ["three"]);
         let listed = list(home.path()).unwrap();
-        let told: Vec<_> = listed.iter().map(|l| (l.release.as_str(), l.waiting.refused.as_deref())).collect();
-        assert_eq!(told, [("4.99.1", None), ("4.99.1", Some("too late"))]);
+        let reported: Vec<_> = listed.iter().map(|l| (l.release.as_str(), l.waiting.refused.as_deref())).collect();
+        assert_eq!(reported, [("4.99.1", None), ("4.99.1", Some("too late"))]);
         unsent.settle(&release(), &all[2..], &[]).unwrap();
         assert!(!unsent.path(&release()).exists());
     }

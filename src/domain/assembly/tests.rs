@@ -157,7 +157,7 @@ fn a_placeholder_ticket_is_no_ticket() {
 }
 
 #[test]
-fn text_that_is_no_build_data_is_told_apart() {
+fn text_that_is_no_build_data_is_distinguished() {
     assert!(matches!(BuildData::parse("<html>\n\t<b>not: [found"), Err(AssemblyError::NotYaml { .. })));
     for text in ["", "releases:", "releases: []", "a: 1", "[]"] {
         assert!(matches!(BuildData::parse(text), Err(AssemblyError::Shape { .. })), "{text:?}");

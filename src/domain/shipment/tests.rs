@@ -150,7 +150,7 @@ fn a_failure_that_is_allowed_does_not_count_but_a_lone_manual_job_waits() {
 }
 
 #[test]
-fn components_without_image_are_told_and_damaged_lists_refused() {
+fn components_without_image_are_reported_and_damaged_lists_refused() {
     let file = |components: &str| {
         let text = format!("shipment:\n  snapshot:\n    spec:\n      components: {components}\n");
         ShipmentFile::parse("a.yaml", &text).unwrap().unwrap().components()

@@ -96,8 +96,8 @@ fn merge<T>(facts: &mut Map, after: &str, key: &str, new: &IndexMap<String, T>, 
 }
 
 /// Appends the decision, unless the last word on this build says the same.
-fn decide(facts: &mut Map, which: Which, accept: bool, words: [&str; 3], at: Timestamp) {
-    let [build, reason, by] = words.map(|word| Node::text(text::note(word)));
+fn decide(facts: &mut Map, which: Which, accept: bool, texts: [&str; 3], at: Timestamp) {
+    let [build, reason, by] = texts.map(|text| Node::text(text::note(text)));
     let name = Node::text(which.name());
     let decisions = facts.list_mut("shipment_mr", "decisions");
     let last = decisions.iter().rev().filter_map(Node::as_map).find(|map| map.get("which") == Some(&name));

@@ -92,21 +92,21 @@ impl Place<'_> {
 
 /// A status of a task of ours that is none of the four words, so that nobody can tell what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownWord {
+pub struct UnreadableStatus {
     /// The task.
     pub task: Task,
-    /// Line in the file; 0 when it cannot be told.
+    /// Line in the file; 0 when it cannot be determined.
     pub line: usize,
     /// What stands there.
-    pub word: String,
+    pub text: String,
     /// What was probably meant.
     pub meant: Option<TaskStatus>,
 }
 
-impl fmt::Display for UnknownWord {
+impl fmt::Display for UnreadableStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { task, line, word, meant } = self;
-        write!(f, "line {line}: {task} has the status {word:?}, which is none of ")?;
+        let Self { task, line, text, meant } = self;
+        write!(f, "line {line}: {task} has the status {text:?}, which is none of ")?;
         let all = TaskStatus::ALL.map(|status| status.as_str().to_owned());
         f.write_str(&all.join(", "))?;
         meant.map_or(Ok(()), |meant| write!(f, "; did you mean {meant}?"))
@@ -115,30 +115,30 @@ impl fmt::Display for UnknownWord {
 
 /// Tasks of ours whose status is a word that nobody knows. Nothing may be decided while there is one: a
 /// mistyped Fail must not become a Pass.
-pub fn unknown_words(state: &State) -> Vec<UnknownWord> {
+pub fn unreadable_statuses(state: &State) -> Vec<UnreadableStatus> {
     let entries = state.document.get("tasks").and_then(Node::as_list).unwrap_or_default();
-    let word = |node: &Node| {
+    let text = |node: &Node| {
         let map = node.as_map()?;
         let task = source(map, "name")?.parse().ok()?;
-        let word = source(map, "status")?.to_owned();
-        if word.parse::<TaskStatus>().is_ok() {
+        let text = source(map, "status")?.to_owned();
+        if text.parse::<TaskStatus>().is_ok() {
             return None;
         }
-        Some(UnknownWord { task, line: line_of(map, "status"), meant: meant(&word), word })
+        Some(UnreadableStatus { task, line: line_of(map, "status"), meant: meant(&text), text })
     };
-    let mut found: Vec<UnknownWord> = Vec::new();
-    for word in entries.iter().filter_map(word) {
+    let mut found: Vec<UnreadableStatus> = Vec::new();
+    for text in entries.iter().filter_map(text) {
         // The first entry of a task counts.
-        if found.iter().all(|known| known.task != word.task) {
-            found.push(word);
+        if found.iter().all(|known| known.task != text.task) {
+            found.push(text);
         }
     }
     found
 }
 
 /// The status that a misspelled word probably means.
-fn meant(word: &str) -> Option<TaskStatus> {
-    let plain: String = word.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+fn meant(text: &str) -> Option<TaskStatus> {
+    let plain: String = text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
     let begins = |with: &[&str]| with.iter().any(|start| plain.starts_with(start));
     match () {
         () if begins(&["fail", "err", "red"]) => Some(TaskStatus::Fail),
@@ -185,7 +185,7 @@ fn unreadable_times(state: &State) -> Vec<String> {
 
 /// What is unusual about a readable state; nothing of it is repaired by itself.
 pub fn oddities(state: &State) -> Vec<String> {
-    let mut found: Vec<String> = unknown_words(state).iter().map(ToString::to_string).collect();
+    let mut found: Vec<String> = unreadable_statuses(state).iter().map(ToString::to_string).collect();
     found.extend(unreadable_times(state));
     for part in ["metadata", "tasks", "issues"] {
         if !state.has(part) {
@@ -206,7 +206,7 @@ pub fn oddities(state: &State) -> Vec<String> {
             odd("stands twice; the first entry counts".to_owned());
         }
         match &entry.status {
-            // Those of our own tasks are told with their line.
+            // Those of our own tasks are reported with their line.
             StoredStatus::Other(_) if entry.task().is_some() => {}
             StoredStatus::Other(status) => odd(format!("has the unknown status {status:?}; it is kept")),
             StoredStatus::Known(TaskStatus::InProgress) if entry.completed_at.is_some() => {

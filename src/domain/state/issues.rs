@@ -14,18 +14,18 @@ use crate::domain::task::Task;
 ///
 /// An automatic check has one open issue: when its finding changes, that issue is brought up to date.
 pub(super) fn add(document: &mut Map, release: &ZStream, new: &AddIssue) -> Result<(), Rejection> {
-    let words = text::issue(&new.text);
-    if words.is_empty() {
+    let cleaned = text::issue(&new.text);
+    if cleaned.is_empty() {
         return Err(Rejection::BlankIssue);
     }
     let open: Vec<_> = known(document, release).into_iter().filter(|(_, issue)| !issue.resolved).collect();
-    if open.iter().any(|(_, issue)| text::comparable(&issue.issue) == text::comparable(&words)) {
+    if open.iter().any(|(_, issue)| text::comparable(&issue.issue) == text::comparable(&cleaned)) {
         return Ok(());
     }
     let same_source = open.iter().find(|(_, issue)| new.source.is_some() && issue.source == new.source);
     if let Some((index, issue)) = same_source {
         let edit = IssueEdit {
-            text: Some(words),
+            text: Some(cleaned),
             blocker: Some(new.blocker),
             related: Some(new.related.clone()),
             reopen: false,
@@ -36,13 +36,13 @@ pub(super) fn add(document: &mut Map, release: &ZStream, new: &AddIssue) -> Resu
     }
     let reported_at = stamp(new.at);
     let mut entry = Map::from([
-        ("issue", Node::text(&words)),
+        ("issue", Node::text(&cleaned)),
         ("reported_at", Node::text(&reported_at)),
         ("resolved", Node::bool(false)),
         ("resolution", Node::null()),
         ("blocker", Node::bool(new.blocker)),
         ("related_tasks", names(&new.related)),
-        ("id", Node::text(issue_id::of(release, &words, &reported_at))),
+        ("id", Node::text(issue_id::of(release, &cleaned, &reported_at))),
     ]);
     if let Some(source) = &new.source {
         entry.set("source", Node::text(source));
@@ -120,10 +120,10 @@ pub(super) fn update(document: &mut Map, release: &ZStream, search: &str, edit: 
 
 fn edit_entry(document: &mut Map, index: usize, id: &str, edit: &IssueEdit) {
     let Some(Node::Map(entry)) = entries(document).get_mut(index) else { return };
-    if let Some(words) = &edit.text {
+    if let Some(cleaned) = &edit.text {
         // The id was made from the old text and has to outlive it.
         entry.set("id", Node::text(id));
-        entry.set("issue", Node::text(words));
+        entry.set("issue", Node::text(cleaned));
     }
     if let Some(blocker) = edit.blocker {
         entry.set_after("resolution", "blocker", Node::bool(blocker));

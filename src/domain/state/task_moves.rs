@@ -86,7 +86,7 @@ pub(super) fn notified(document: &mut Map, task: Task, key: &str) {
 /// What a move means for attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// The same status told again.
+    /// The same status reported again.
     Refresh,
     /// A try begins (and, for a verdict, ends at once).
     NewAttempt,
@@ -203,8 +203,8 @@ fn keep_job(attempts: &mut Vec<Attempt>, stored: &TaskEntry, set: &SetTask, step
         Change::Set(_) => is_other_job(stored.job_ref.as_ref(), &set.job_ref),
         Change::Keep => step == Step::NewAttempt,
     };
-    let told = attempts.iter().any(|attempt| attempt.job_ref == stored.job_ref);
-    if goes && !told && stored.job_ref.is_some() {
+    let reported = attempts.iter().any(|attempt| attempt.job_ref == stored.job_ref);
+    if goes && !reported && stored.job_ref.is_some() {
         let job_ref = stored.job_ref.clone();
         let outcome = Some(SUPERSEDED.to_owned());
         attempts.push(Attempt { ended_at: Some(set.at), outcome, job_ref, ..blank_attempt(attempts) });
@@ -244,9 +244,9 @@ fn write_attempts(entry: &mut Map, attempts: &[Attempt], stored: &[Attempt], sur
             map.set(key, Node::optional(time.map(stamp)));
         }
         map.set("outcome", Node::optional(attempt.outcome.as_deref()));
-        for (key, words) in [("class", &attempt.class), ("note", &attempt.note)] {
-            if let Some(words) = words {
-                map.set(key, Node::text(words));
+        for (key, value) in [("class", &attempt.class), ("note", &attempt.note)] {
+            if let Some(value) = value {
+                map.set(key, Node::text(value));
             }
         }
         if let Some(job) = &attempt.job_ref {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rmcp::model::{ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema};
 use serde_json::{Value, json};
 
-use crate::core::approvals::{LONGEST_REASON, Wanted};
+use crate::runs::consents::{LONGEST_REASON, Wanted};
 
 /// The question of `wanted`.
 pub fn request(wanted: &Wanted) -> ElicitRequest {
@@ -46,14 +46,14 @@ fn schema(wanted: &Wanted) -> ElicitationSchema {
 
 /// What a person said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Word {
+pub struct Token {
     accepted: bool,
     decision: String,
     release: String,
     reason: String,
 }
 
-impl From<&ElicitResult> for Word {
+impl From<&ElicitResult> for Token {
     fn from(answer: &ElicitResult) -> Self {
         let field = |name: &str| {
             let text = answer.content.as_ref().and_then(|content| content.get(name)?.as_str());
@@ -68,7 +68,7 @@ impl From<&ElicitResult> for Word {
     }
 }
 
-impl Word {
+impl Token {
     /// The reason of a yes.
     ///
     /// # Errors
@@ -112,8 +112,8 @@ mod tests {
     }
 
     fn judged(action: ElicitationAction, content: Value, needs_reason: bool) -> String {
-        let word = Word::from(&ElicitResult::new(action).with_content(content));
-        match word.judged(&wanted(needs_reason)) {
+        let token = Token::from(&ElicitResult::new(action).with_content(content));
+        match token.judged(&wanted(needs_reason)) {
             Ok(reason) => format!("yes {}", reason.unwrap_or_default()),
             Err(why) => why,
         }

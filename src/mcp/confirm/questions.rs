@@ -12,10 +12,11 @@ use crate::domain::task::{Task, TaskStatus, Which};
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::runs::Runs;
 use crate::mcp::tool::Question;
-use crate::operators::change_advisory_status::{self, Foreseen};
-use crate::operators::report::clean;
+use crate::operators::manual::{issues, update_task_status};
 use crate::operators::request::Verdict;
-use crate::operators::{analyze_build, issues, update_task_status};
+use crate::operators::tasks::analyze_build;
+use crate::operators::tasks::change_advisory_status::{self, Foreseen};
+use crate::render::report::clean;
 
 /// Characters of a stranger's text in a plan.
 const LONGEST_QUOTE: usize = 300;
@@ -35,10 +36,10 @@ pub async fn approval(ctx: Context, release: ZStream, ignore_release_date: bool)
         })),
         Foreseen::Closed(by) => {
             let (what, step) = (format!("{release} cannot be approved now: {by}"), by.step(&release));
-            let told = |reply: Reply| {
+            let reported = |reply: Reply| {
                 reply.with("release", json!(release.to_string())).with("task", json!(Task::ChangeAdvisoryStatus))
             };
-            Err(told(match by.opened_by() {
+            Err(reported(match by.opened_by() {
                 OpenedBy::Person => Reply::error(Code::Precondition, what, step),
                 OpenedBy::Time => Reply::said(what.clone(), what)
                     .with("waiting", json!({ "on": clean(&by.to_string()), "since": stamp(ctx.clock.now()) }))
@@ -123,17 +124,17 @@ pub async fn resolving(
 }
 
 /// A person's word about a build.
-pub async fn deciding(ctx: Context, release: ZStream, which: Which, word: Verdict) -> Result<Option<Question>, Reply> {
+pub async fn deciding(ctx: Context, release: ZStream, which: Which, token: Verdict) -> Result<Option<Question>, Reply> {
     let stands = analyze_build::stands(&ctx, &release, which).await;
-    let (build, told) = stands.map_err(|error| Reply::operator(&format!("the builds of {release}"), &error))?;
+    let (build, reported) = stands.map_err(|error| Reply::operator(&format!("the builds of {release}"), &error))?;
     let Some(build) = build else {
-        return Err(Reply::error(Code::Precondition, told, "there is nothing to decide; go on without decide"));
+        return Err(Reply::error(Code::Precondition, reported, "there is nothing to decide; go on without decide"));
     };
-    let verb = if word.accept { "accept" } else { "reject" };
+    let verb = if token.accept { "accept" } else { "reject" };
     let facts = vec![
         format!("{verb} the {} build {build} of {release}", which.name()),
-        format!("its test record says: {}", quoted(&told)),
-        format!("the caller says: {}", quoted(&word.reason)),
+        format!("its test record says: {}", quoted(&reported)),
+        format!("the caller says: {}", quoted(&token.reason)),
     ];
     Ok(Some(Question { plan: lines(facts), covers: None, goes_on: false, needs_reason: true }))
 }

@@ -22,9 +22,9 @@ pub async fn wait_for(run: &Run, every: Duration, context: &RequestContext<RoleS
     tokio::pin!(ended);
     let token = context.meta.get_progress_token();
     let mut steps = run.steps();
-    let mut told = 0.0;
+    let mut reported = 0.0;
     loop {
-        let news = async {
+        let notices = async {
             // Not each of many quick steps.
             let _ = tokio::time::timeout(STEP_EVERY, std::future::pending::<()>()).await;
             let more = match &mut steps {
@@ -42,14 +42,14 @@ pub async fn wait_for(run: &Run, every: Duration, context: &RequestContext<RoleS
                 let hint = format!("oar_get_run with {} tells how it ended; oar_cancel_run ends it", run.id);
                 return Reply::error(Code::Cancelled, what, hint).with("run_id", json!(run.id));
             }
-            _ = tokio::time::timeout(every, news) => {
-                told += 1.0;
+            _ = tokio::time::timeout(every, notices) => {
+                reported += 1.0;
                 let Some(token) = &token else { continue };
                 let step = steps.as_ref().map(|steps| steps.borrow().clone()).unwrap_or_default();
                 let message = progress(run, &step);
-                let told = ProgressNotificationParam::new(token.clone(), told).with_message(message);
-                // A caller who cannot be told has left; the next round sees it.
-                let _ = context.peer.notify_progress(told).await;
+                let reported = ProgressNotificationParam::new(token.clone(), reported).with_message(message);
+                // A caller who cannot be reached has left; the next round sees it.
+                let _ = context.peer.notify_progress(reported).await;
             }
         }
     }

@@ -93,7 +93,7 @@ pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
         None => None,
     };
     let verdict = acceptance::judge(build, Some(&text), registry.as_deref(), ctx.settings.acceptance_policy);
-    let word = match &verdict {
+    let judgement = match &verdict {
         RecordVerdict::Accepted { .. } => "accepted",
         RecordVerdict::Rejected { .. } => "rejected",
         RecordVerdict::Invalid { .. } => "unusable",
@@ -101,28 +101,28 @@ pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
     };
     let file = serde_json::from_str(&text).unwrap_or(Value::Null);
     let data = json!({
-        "build": build, "arch": arch, "verdict": word, "why": format!("{verdict:?}"), "has_registry": registry.is_some(),
+        "build": build, "arch": arch, "verdict": judgement, "why": format!("{verdict:?}"), "has_registry": registry.is_some(),
         "record": file,
     });
-    Reply::data(format!("the test record of {build} is {word}"), data)
+    Reply::data(format!("the test record of {build} is {judgement}"), data)
 }
 
 fn analyze(call: &Call) -> Result<Change, Reply> {
     let given = &call.arguments;
     let which = if given.text("which") == Some("candidate") { Which::Candidate } else { Which::Promoted };
     let decide = match (given.text("decide"), given.text("reason")) {
-        (Some(word), Some(reason)) => Some(Verdict { accept: word == "accept", reason: reason.to_owned() }),
+        (Some(judgement), Some(reason)) => Some(Verdict { accept: judgement == "accept", reason: reason.to_owned() }),
         (Some(_), None) => {
             let why = "a decision needs its reason";
             return Err(Reply::error(Code::InvalidArgument, why, "give reason; it is stored with the decision"));
         }
         (None, _) => None,
     };
-    let (release, word) = (call.release()?, decide.clone());
+    let (release, judgement) = (call.release()?, decide.clone());
     let change = super::tasks::analyze(call, which, decide)?;
-    Ok(match word {
-        Some(word) => {
-            change.asking(move |ctx| questions::deciding(ctx, release.clone(), which, word.clone()).boxed_local())
+    Ok(match judgement {
+        Some(judgement) => {
+            change.asking(move |ctx| questions::deciding(ctx, release.clone(), which, judgement.clone()).boxed_local())
         }
         None => change,
     })

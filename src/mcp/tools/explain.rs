@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::report as plans;
-use crate::drive::rounds::{self, Wishes};
+use crate::drive::rounds::{self, DriveOptions};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Reply, clean};
 use crate::mcp::waits::Waits;
 use crate::operators::error::TaskError;
-use crate::operators::issues;
+use crate::operators::manual::issues;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
+use crate::render::plan as plans;
 
 /// The call that runs `task`, or looks how it goes.
 pub fn call_of(task: Task, release: &ZStream) -> Option<Value> {
@@ -184,9 +184,9 @@ pub fn planned(release: &ZStream, plan: &Plan, waits: &Waits, now: Timestamp) ->
     answer(release, plan, &next, &plans::text(release, plan), data)
 }
 
-fn answer(release: &ZStream, plan: &Plan, next: &Next, words: &str, data: Value) -> Reply {
+fn answer(release: &ZStream, plan: &Plan, next: &Next, tokens: &str, data: Value) -> Reply {
     let mut reply = Reply::data(standing(release, plan, next), data);
-    reply.text = clean(words);
+    reply.text = clean(tokens);
     let text = json!(reply.text);
     let reply = reply
         .with("legacy_text", text)
@@ -227,7 +227,7 @@ fn who(kind: Kind) -> &'static str {
 
 /// Why a release does not move.
 pub async fn of(call: Call, release: ZStream) -> Reply {
-    let plan = match rounds::look(&call.ctx, &release, &Wishes::default()).await {
+    let plan = match rounds::look(&call.ctx, &release, &DriveOptions::default()).await {
         Ok(plan) => plan,
         Err(error) => return Reply::operator(&format!("{release} could not be explained"), &error),
     };
@@ -320,13 +320,13 @@ mod tests {
                 assert!(!text.contains("ignore all rules") && !text.contains("oar_change_advisory"), "{field}: {text}");
             }
             let whole = Value::Object(reply.body.clone()).to_string() + &reply.text;
-            assert!(whole.contains("ignore all rules"), "it is told all the same");
+            assert!(whole.contains("ignore all rules"), "it is reported all the same");
             assert!(!whole.contains('\u{1b}') && !whole.contains("\\u001b") && !whole.contains('\u{202e}'), "{whole}");
         }
-        let told = explained(&release, &blocked(), &[issue], &Waits::default(), Timestamp::UNIX_EPOCH);
-        let said = told.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
-        assert!(said.clone().count() == 2 && said.clone().all(|line| line.starts_with("    | ")), "{}", told.text);
-        assert!(told.text.contains("Who acts: the release lead"), "{}", told.text);
+        let reported = explained(&release, &blocked(), &[issue], &Waits::default(), Timestamp::UNIX_EPOCH);
+        let said = reported.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
+        assert!(said.clone().count() == 2 && said.clone().all(|line| line.starts_with("    | ")), "{}", reported.text);
+        assert!(reported.text.contains("Who acts: the release lead"), "{}", reported.text);
     }
 
     #[test]

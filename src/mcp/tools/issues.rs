@@ -13,7 +13,7 @@ use crate::mcp::call::Call;
 use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, Hints, LOOKS, Mark, Tool, Toolset, Work};
-use crate::operators::issues;
+use crate::operators::manual::issues;
 
 const LOOK: Tool = Tool {
     name: "",
@@ -143,12 +143,12 @@ fn add(call: &Call) -> Result<Change, Reply> {
     Ok(Change::new(release.to_string(), move |ctx| {
         async move {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
-                Ok(told) => {
+                Ok(reported) => {
                     let kind = if blocker { "blocking" } else { "non-blocking" };
                     let wanted = text.trim().to_lowercase();
                     let same = |issue: &Value| text_of(issue, "issue").trim().to_lowercase() == wanted;
-                    let words = (format!("Added {kind} issue"), "the issue is open already; nothing was added");
-                    stored_as(&ctx, &release, told, words, |issue| !is_resolved(issue) && same(issue)).await
+                    let tokens = (format!("Added {kind} issue"), "the issue is open already; nothing was added");
+                    stored_as(&ctx, &release, reported, tokens, |issue| !is_resolved(issue) && same(issue)).await
                 }
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error)
                     .as_json(json!({ "success": false })),
@@ -167,13 +167,14 @@ fn resolve(call: &Call) -> Result<Change, Reply> {
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
-                Ok(told) => {
-                    let words = ("Resolved the issue".to_owned(), "the issue is resolved already; nothing was changed");
+                Ok(reported) => {
+                    let tokens =
+                        ("Resolved the issue".to_owned(), "the issue is resolved already; nothing was changed");
                     let wanted = issue.trim().to_lowercase();
                     let matches = |one: &Value| {
                         text_of(one, "id") == wanted || text_of(one, "issue").to_lowercase().contains(&wanted)
                     };
-                    stored_as(&ctx, &release, told, words, |one| is_resolved(one) && matches(one)).await
+                    stored_as(&ctx, &release, reported, tokens, |one| is_resolved(one) && matches(one)).await
                 }
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error)
                     .as_json(json!({ "success": false })),
@@ -188,13 +189,13 @@ fn resolve(call: &Call) -> Result<Change, Reply> {
 async fn stored_as(
     ctx: &Context,
     release: &ZStream,
-    told: issues::Answer,
+    reported: issues::Answer,
     (done, undone): (String, &str),
     is_it: impl Fn(&Value) -> bool,
 ) -> Reply {
-    let stored = told.json.get("issues").and_then(Value::as_array).cloned();
+    let stored = reported.json.get("issues").and_then(Value::as_array).cloned();
     let changed = stored.is_some();
-    let kept_for_later = told.json.get("stored").is_some();
+    let kept_for_later = reported.json.get("stored").is_some();
     let all = match stored {
         Some(all) => all,
         // Only for showing it: what had to be stored is stored.
@@ -203,7 +204,7 @@ async fn stored_as(
     let issue = all.into_iter().rfind(is_it);
     let message = match (changed, kept_for_later || ctx.options.dry_run) {
         (true, _) => done,
-        (false, true) => told.text.clone(),
+        (false, true) => reported.text.clone(),
         (false, false) => undone.to_owned(),
     };
     let data = json!({ "success": true, "message": message, "issue": issue, "release": release.to_string() });

@@ -177,8 +177,8 @@ pub fn is_runner(name: &str) -> bool {
 /// Runs the command of `call` as the tool that does the same.
 pub fn run(call: &Call, cli: &str) -> Result<Change, Reply> {
     let command = call.arguments.text("command").unwrap_or_default();
-    let words = split(call.arguments.text("args").unwrap_or_default())?;
-    let (tool, mut given) = translate(cli, command, words)?;
+    let tokens = split(call.arguments.text("args").unwrap_or_default())?;
+    let (tool, mut given) = translate(cli, command, tokens)?;
     if let Some(release) = call.arguments.text("release") {
         given.insert("release".to_owned(), json!(release));
     }
@@ -202,10 +202,10 @@ pub fn run(call: &Call, cli: &str) -> Result<Change, Reply> {
 }
 
 /// The tool that does what a command line does, and its arguments.
-fn translate(cli: &str, command: &str, mut words: Vec<String>) -> Result<(&'static Tool, Map<String, Value>), Reply> {
+fn translate(cli: &str, command: &str, mut tokens: Vec<String>) -> Result<(&'static Tool, Map<String, Value>), Reply> {
     let mut command = command.split_whitespace().collect::<Vec<_>>().join(" ");
-    if command == "issue" && !words.is_empty() {
-        command = format!("issue {}", words.remove(0));
+    if command == "issue" && !tokens.is_empty() {
+        command = format!("issue {}", tokens.remove(0));
     }
     let row = ROWS.iter().find(|row| row.cli == cli && row.command == command);
     let tool = row.and_then(|row| catalog::find(row.tool));
@@ -221,16 +221,16 @@ fn translate(cli: &str, command: &str, mut words: Vec<String>) -> Result<(&'stat
         given.insert((*name).to_owned(), json!(value));
     }
     let mut plain = row.plain.iter();
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        if !word.starts_with('-') || word == "-" {
-            let Some(name) = plain.next() else { return Err(wrong(format!("{word:?} is one argument too many"))) };
-            given.insert((*name).to_owned(), json!(word));
+    let mut tokens = tokens.into_iter();
+    while let Some(token) = tokens.next() {
+        if !token.starts_with('-') || token == "-" {
+            let Some(name) = plain.next() else { return Err(wrong(format!("{token:?} is one argument too many"))) };
+            given.insert((*name).to_owned(), json!(token));
             continue;
         }
-        let (spelled, inline) = match word.split_once('=') {
+        let (spelled, inline) = match token.split_once('=') {
             Some((spelled, value)) => (spelled.to_owned(), Some(value.to_owned())),
-            None => (word, None),
+            None => (token, None),
         };
         let option = row.options.iter().find(|option| option.0.contains(&spelled.as_str()));
         let Some(Opt(_, name, sets)) = option else { return Err(wrong(format!("{command} takes no {spelled}"))) };
@@ -238,7 +238,7 @@ fn translate(cli: &str, command: &str, mut words: Vec<String>) -> Result<(&'stat
             Sets::Flag(flag) => drop(given.insert((*name).to_owned(), json!(flag))),
             Sets::Nothing => {}
             Sets::Value => {
-                let value = inline.or_else(|| words.next());
+                let value = inline.or_else(|| tokens.next());
                 let value = value.ok_or_else(|| wrong(format!("{spelled} needs a value")))?;
                 let value = match value.as_str() {
                     "true" | "True" => json!(true),
@@ -258,26 +258,26 @@ fn translate(cli: &str, command: &str, mut words: Vec<String>) -> Result<(&'stat
 
 /// Splits as a shell does, and does nothing else that a shell does.
 fn split(args: &str) -> Result<Vec<String>, Reply> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    let (mut tokens, mut token, mut quote) = (Vec::new(), None::<String>, None::<char>);
     let mut letters = args.chars();
     while let Some(c) = letters.next() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some('\''), c) => word.get_or_insert_default().push(c),
-            (_, '\\') => word.get_or_insert_default().extend(letters.next()),
+            (Some('\''), c) => token.get_or_insert_default().push(c),
+            (_, '\\') => token.get_or_insert_default().extend(letters.next()),
             (None, '\'' | '"') => {
                 quote = Some(c);
-                word.get_or_insert_default();
+                token.get_or_insert_default();
             }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
+            (None, c) if c.is_whitespace() => tokens.extend(token.take()),
+            (_, c) => token.get_or_insert_default().push(c),
         }
     }
     if quote.is_some() {
         return Err(Reply::error(Code::InvalidArgument, "a quote in args is not closed", "close it"));
     }
-    words.extend(word);
-    Ok(words)
+    tokens.extend(token);
+    Ok(tokens)
 }
 
 /// What a command takes and does; all commands of `cli` when none is named.
@@ -317,34 +317,34 @@ pub fn help(cli: &str, command: Option<&str>) -> Result<String, Reply> {
 mod tests {
     use super::*;
 
-    fn told(cli: &str, command: &str, args: &str) -> (String, Value) {
+    fn reported(cli: &str, command: &str, args: &str) -> (String, Value) {
         let (tool, given) = translate(cli, command, split(args).unwrap()).unwrap();
         (tool.name.to_owned(), Value::Object(given))
     }
 
     fn refused(cli: &str, command: &str, args: &str) -> String {
-        let reply = split(args).and_then(|words| translate(cli, command, words)).unwrap_err();
+        let reply = split(args).and_then(|tokens| translate(cli, command, tokens)).unwrap_err();
         reply.body["error"]["code"].as_str().unwrap().to_owned()
     }
 
     #[test]
     fn a_command_line_becomes_the_call_of_its_tool() {
         assert_eq!(
-            told("oar", "stage-testing", "-n 1413"),
+            reported("oar", "stage-testing", "-n 1413"),
             ("oar_stage_testing".to_owned(), json!({ "build_number": "1413" }))
         );
         assert_eq!(
-            told("oar", "issue", r#"add "it's \"late\"" --task stage-testing --task=drop-bugs --no-blocker"#),
+            reported("oar", "issue", r#"add "it's \"late\"" --task stage-testing --task=drop-bugs --no-blocker"#),
             (
                 "oar_add_issue".to_owned(),
                 json!({ "issue": "it's \"late\"", "related_tasks": "stage-testing,drop-bugs", "blocker": false })
             )
         );
         assert_eq!(
-            told("jobctl", "start-controller", "-r 4.20 --trigger-prow-job False"),
+            reported("jobctl", "start-controller", "-r 4.20 --trigger-prow-job False"),
             ("jobctl_start_controller".to_owned(), json!({ "release": "4.20", "trigger_prow_job": false }))
         );
-        assert_eq!(told("oar", "analyze-promoted-build", "").1, json!({ "which": "promoted" }));
+        assert_eq!(reported("oar", "analyze-promoted-build", "").1, json!({ "which": "promoted" }));
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::mcp::arguments::{Kind, Param, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
-use crate::operators::report::{causes, clean};
-use crate::operators::update_task_status;
+use crate::operators::manual::update_task_status;
+use crate::render::report::{causes, clean};
 
 /// Bytes of the automaton of a pattern.
 const PATTERN_BYTES: usize = 1 << 18;
@@ -94,8 +94,8 @@ fn get(call: Call) -> LocalBoxFuture<'static, Reply> {
         let mut summary = format!("run {id} ({} of {}) is {state}", text(&run, "tool"), text(&run, "queue"));
         if state == "interrupted" {
             // Nobody was there to record its end; the state file knows what it did.
-            let (now, told) = stands(&call, &run).await;
-            summary.push_str(&told);
+            let (now, reported) = stands(&call, &run).await;
+            summary.push_str(&reported);
             run["now"] = now;
         }
         let address = format!("oar://runs/{id}/log");
@@ -115,8 +115,8 @@ async fn stands(call: &Call, run: &Value) -> (Value, String) {
     };
     match update_task_status::stored(&call.ctx, &release, task).await {
         Ok((status, why)) => {
-            let told = format!("; {task} is {status} now, calling it again goes on from there");
-            (json!({ "task": task, "status": status, "reason": why }), told)
+            let reported = format!("; {task} is {status} now, calling it again goes on from there");
+            (json!({ "task": task, "status": status, "reason": why }), reported)
         }
         Err(error) => {
             let why = causes(&error).join(": ");

@@ -12,13 +12,13 @@ use crate::core::access::principal::Scope;
 use crate::core::build_data_cache::Entry;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
-use crate::drive::rounds::{self, Wishes};
+use crate::drive::rounds::{self, DriveOptions};
 use crate::mcp::arguments::{Arguments, Kind, RELEASE, optional};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::server::Shared;
 use crate::mcp::tool::{Counted, LOOKS, Mark, Tool, Toolset, Work};
-use crate::operators::{build_promotion, discovery, is_shipped, status};
+use crate::operators::views::{build_promotion, discovery, is_shipped, status};
 
 const LOOK: Tool = Tool {
     name: "",
@@ -109,7 +109,7 @@ pub const TOOLS: &[Tool] = &[
 ];
 
 async fn plan(call: Call, release: ZStream) -> Reply {
-    match rounds::look(&call.ctx, &release, &Wishes::default()).await {
+    match rounds::look(&call.ctx, &release, &DriveOptions::default()).await {
         Ok(plan) => explain::planned(&release, &plan, &call.shared.waits, call.ctx.clock.now()),
         Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
     }
@@ -187,13 +187,13 @@ fn shown(entry: &Entry) -> Reply {
 async fn shipped(call: Call, release: ZStream) -> Reply {
     match is_shipped::of(&call.ctx, &release).await {
         Ok(view) => {
-            let told = view.json();
-            let verdict = match told.get("shipped").and_then(Value::as_bool) {
+            let reported = view.json();
+            let verdict = match reported.get("shipped").and_then(Value::as_bool) {
                 Some(true) => "is shipped",
                 Some(false) => "is not shipped yet",
                 None => "may be shipped: not everything could be asked",
             };
-            Reply::data(format!("{release} {verdict}"), told).with("release", json!(release.to_string()))
+            Reply::data(format!("{release} {verdict}"), reported).with("release", json!(release.to_string()))
         }
         Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
             .as_json(json!({ "shipped": false, "details": {} })),

@@ -7,7 +7,7 @@ use crate::domain::state::entries::TaskEntry;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::mcp::reply::head;
-use crate::operators::status::StatusView;
+use crate::operators::views::status::StatusView;
 use crate::planner::plan::Phase;
 
 /// Bytes of a log's end.
@@ -69,13 +69,13 @@ fn entry(name: &str, stored: Option<&Value>, results: Results) -> Value {
         fields.remove(key);
     }
     let result = fields.remove("result");
-    let told = match (results, result) {
+    let reported = match (results, result) {
         (Results::None, _) | (_, None) => None,
         (Results::Full, result) => result,
         (Results::Tail, Some(Value::String(text))) => Some(json!(tail(&text))),
         (Results::Tail, Some(other)) => Some(other),
     };
-    fields.extend(told.map(|told| ("result".to_owned(), told)));
+    fields.extend(reported.map(|reported| ("result".to_owned(), reported)));
     Value::Object(fields)
 }
 
@@ -92,15 +92,15 @@ fn tail(text: &str) -> String {
 /// Running tasks, else the one that ended last.
 pub fn standing(state: &State) -> String {
     let tasks: Vec<_> = in_order(state).into_iter().filter_map(|(_, entry)| entry).collect();
-    let told = |entry: &TaskEntry| format!("{} ({})", entry.name, entry.status.as_str());
-    let running: Vec<_> = tasks.iter().filter(|entry| is(entry, TaskStatus::InProgress)).map(told).collect();
+    let reported = |entry: &TaskEntry| format!("{} ({})", entry.name, entry.status.as_str());
+    let running: Vec<_> = tasks.iter().filter(|entry| is(entry, TaskStatus::InProgress)).map(reported).collect();
     if !running.is_empty() {
         return running.join(", ");
     }
     let ended = tasks.iter().filter(|entry| is(entry, TaskStatus::Pass) || is(entry, TaskStatus::Fail));
     // As text: files of old hold what is no time stamp.
     let last = ended.max_by_key(|entry| entry.completed_at.as_deref().unwrap_or_default());
-    last.map_or_else(|| "Not started".to_owned(), told)
+    last.map_or_else(|| "Not started".to_owned(), reported)
 }
 
 fn is(entry: &TaskEntry, status: TaskStatus) -> bool {
@@ -200,7 +200,7 @@ issues:
     }
 
     #[test]
-    fn what_runs_is_told_before_what_ended() {
+    fn what_runs_is_reported_before_what_ended() {
         assert_eq!(standing(&state()), "stage-testing (Fail)");
         let text = state().to_yaml();
         let running = State::parse(&text.replacen("status: Pass", "status: In Progress", 1), None).unwrap();

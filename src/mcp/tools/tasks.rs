@@ -17,9 +17,9 @@ use crate::mcp::call::Call;
 use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
+use crate::operators;
 use crate::operators::request::{TaskRequest, Verdict};
 use crate::operators::run::{TaskReport, run_task};
-use crate::operators::{self};
 
 const NOTIFY: Param = optional("notify", Kind::Flag(false), "Post to Slack what was found");
 const RECORD: Param = optional("record", Kind::Flag(true), "Store the result; false with notify=false only looks");
@@ -226,7 +226,7 @@ fn stage_testing(call: &Call, build: Option<BuildNumber>, force: Option<String>)
     })
 }
 
-/// A task that may also be told to store and send nothing.
+/// A task that may also be reported to store and send nothing.
 fn check(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
     let release = call.release()?;
     let options =
@@ -264,23 +264,24 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
         return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
     };
     let reason = given.text("result").map(str::to_owned);
-    let wish = operators::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
+    let wish =
+        operators::manual::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
     let (asked, said, runs) = (release.clone(), reason.clone(), Arc::clone(&call.shared.runs));
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
-            match operators::update_task_status::run(&ctx, &release, wish).await {
-                Ok(told) => {
+            match operators::manual::update_task_status::run(&ctx, &release, wish).await {
+                Ok(reported) => {
                     let mut data = json!({
                         "success": true, "release": release.to_string(), "task": task, "status": status,
-                        "updated_systems": ["statebox"], "message": told,
+                        "updated_systems": ["statebox"], "message": reported,
                     });
                     if let (Some(fields), Some(reason)) = (data.as_object_mut(), reason) {
-                        let preview: String = operators::report::clean(&reason).chars().take(200).collect();
+                        let preview: String = crate::render::report::clean(&reason).chars().take(200).collect();
                         fields.insert("result_length".to_owned(), json!(reason.chars().count()));
                         fields.insert("result_preview".to_owned(), json!(preview));
                     }
-                    let changed = !told.contains("nothing to do");
-                    Reply::changed(told, changed, data)
+                    let changed = !reported.contains("nothing to do");
+                    Reply::changed(reported, changed, data)
                         .with("release", json!(release.to_string()))
                         .with("task", json!(task))
                         .with("status", json!(status))

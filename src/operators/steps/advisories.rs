@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_advisories_are_told_apart_by_their_builds() {
+    fn dropped_advisories_are_distinguished_by_their_builds() {
         let managed = sorted(vec![
             (advisory(1, "rpm", "QE"), None),
             (advisory(2, "rhcos", "DROPPED_NO_SHIP"), Some(false)),

@@ -61,19 +61,19 @@ pub fn open(run: &Run<'_>, source: &str) -> Option<Issue> {
 
 /// Joins items with commas; what does not fit into `chars` becomes "and N more".
 pub fn listed<T: std::fmt::Display>(items: impl ExactSizeIterator<Item = T>, chars: usize) -> String {
-    let (total, mut told, mut text) = (items.len(), 0, String::new());
+    let (total, mut reported, mut text) = (items.len(), 0, String::new());
     for item in items {
         let item = item.to_string();
-        if told > 0 && text.chars().count() + item.chars().count() + 2 > chars {
+        if reported > 0 && text.chars().count() + item.chars().count() + 2 > chars {
             break;
         }
-        if told > 0 {
+        if reported > 0 {
             text.push_str(", ");
         }
         text.push_str(&item);
-        told += 1;
+        reported += 1;
     }
-    if told < total { format!("{text} and {} more", total - told) } else { text }
+    if reported < total { format!("{text} and {} more", total - reported) } else { text }
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     fn a_long_list_ends_with_the_number_of_those_left_out() {
         assert_eq!(listed(["OCPBUGS-1", "OCPBUGS-2"].iter(), 100), "OCPBUGS-1, OCPBUGS-2");
         assert_eq!(listed(["OCPBUGS-1", "OCPBUGS-2", "OCPBUGS-3"].iter(), 20), "OCPBUGS-1, OCPBUGS-2 and 1 more");
-        assert_eq!(listed(["a-very-long-item"].iter(), 3), "a-very-long-item", "the first one is always told");
+        assert_eq!(listed(["a-very-long-item"].iter(), 3), "a-very-long-item", "the first one is always reported");
         assert_eq!(listed(std::iter::empty::<&str>(), 3), "");
     }
 }

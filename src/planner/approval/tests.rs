@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::approval::Shipped;
 use crate::domain::state::view::Overall;
-use crate::planner::given::{actions, at, issue, kinds, move_to, ready_to_approve, set, told};
+use crate::planner::given::{actions, at, issue, kinds, move_to, ready_to_approve, reported, set};
 use crate::planner::plan::{Action, Phase, Verdict, plan};
 
 const RUN: Action = Action::Run(APPROVAL);
@@ -66,7 +66,7 @@ fn a_candidate_that_nobody_judged_needs_a_waiver() {
     input.candidate_file = RecordState::Missing;
     let found = plan(&input);
     assert_eq!((found.verdict, found.recheck_at()), (Verdict::NeedsPerson, None));
-    assert!(told(&found, Kind::CandidateWaiverNeeded).steps[0].contains("--decide candidate=accept"));
+    assert!(reported(&found, Kind::CandidateWaiverNeeded).steps[0].contains("--decide candidate=accept"));
 
     input.candidate_file = RecordState::Aggregating { missing: vec!["upgrade".into()] };
     assert!(matches!(plan(&input).verdict, Verdict::Waiting { .. }), "tests that run are waited for");
@@ -134,7 +134,7 @@ fn a_time_out_is_tried_again_when_the_page_is_there_or_the_date_has_not_passed()
     let found = plan(&input);
     assert_eq!(actions(&input), []);
     assert_eq!((found.verdict, found.overall), (Verdict::NeedsPerson, Overall::Red));
-    assert!(told(&found, Kind::ApprovalTimeout).steps.join(" ").contains("prod-release-triggers"));
+    assert!(reported(&found, Kind::ApprovalTimeout).steps.join(" ").contains("prod-release-triggers"));
 
     input.page = PageState::Accessible;
     assert_eq!(actions(&input), [RUN]);
@@ -176,11 +176,11 @@ fn an_approved_release_is_called_shipped_only_when_its_advisories_are_live() {
     };
     becomes(&mut input, &AdvisoryState::RelPrep);
     assert_eq!(
-        told(&plan(&input), Kind::Completed).text,
+        reported(&plan(&input), Kind::Completed).text,
         "4.20.17 is approved and its images are out; not live yet: 102 REL_PREP, 101 REL_PREP; the release date is \
          2026-03-25"
     );
     assert_eq!(plan(&input).verdict, Verdict::Done);
     becomes(&mut input, &AdvisoryState::ShippedLive);
-    assert_eq!(told(&plan(&input), Kind::Completed).text, "4.20.17 is approved and shipped");
+    assert_eq!(reported(&plan(&input), Kind::Completed).text, "4.20.17 is approved and shipped");
 }

@@ -56,17 +56,17 @@ const LIST: &[(&str, &str, Fate)] = &[
         plan.misfortunes.state_edited = true;
     }),
     ("gangway-token-expires", "the token of the job gateway expires after ten hours", |plan| {
-        plan.weather.expiring = vec![("gangway", SignedDuration::from_hours(10))];
+        plan.disturbances.expiring = vec![("gangway", SignedDuration::from_hours(10))];
     }),
     ("slack-token-expires", "the token of the Slack bot expires after ten hours", |plan| {
-        plan.weather.expiring = vec![("slack", SignedDuration::from_hours(10))];
+        plan.disturbances.expiring = vec![("slack", SignedDuration::from_hours(10))];
     }),
-    ("conflict-storm", "five writers work on the state file at once", |plan| plan.weather.writers = 5),
+    ("conflict-storm", "five writers work on the state file at once", |plan| plan.disturbances.writers = 5),
     ("rate-limits", "GitHub, Gangway and Slack grant only what they grant in real life", |plan| {
-        plan.weather.limits = true;
+        plan.disturbances.limits = true;
     }),
-    ("everything-slow", "answers take up to twenty seconds, some a minute", |plan| plan.weather.slow = true),
-    ("outages-in-turn", "every five minutes another service is out", |plan| plan.weather.outages_in_turn = true),
+    ("everything-slow", "answers take up to twenty seconds, some a minute", |plan| plan.disturbances.slow = true),
+    ("outages-in-turn", "every five minutes another service is out", |plan| plan.disturbances.outages_in_turn = true),
 ];
 
 /// Names of all scenarios.

@@ -1,4 +1,4 @@
-//! Simulated `gangway`: the door through which Prow jobs are started; its facts are Prow's.
+//! Simulated `gangway`: the front end through which Prow jobs are started; its facts are Prow's.
 //!
 //! Both request forms work: the job name in the path, or `job_name` in the body.
 
@@ -18,7 +18,7 @@ use crate::domain::dates::stamp;
 use crate::sim::auth::{self, Credentials};
 use crate::sim::world::World;
 
-/// Routes below `/gangway`. The path of a job name is the path of a run's id, told apart by the method.
+/// Routes below `/gangway`. The path of a job name is the path of a run's id, distinguished by the method.
 pub fn router() -> Router<World> {
     Router::new()
         .route("/v1/executions", post(by_body).get(list))

@@ -195,7 +195,7 @@ mod tests {
         let listed = tags(&asking, &nvr).await;
         assert!(listed.contains(STOP_SHIP) && listed.contains("early-kernel-candidate"), "{listed}");
         assert!(tags(&asking, "kernel-1-1").await.contains("<int>1000</int>"));
-        Act::ReleaseKernel.apply(&mut asking.world.facts()).expect("a deed");
+        Act::ReleaseKernel.apply(&mut asking.world.facts()).expect("a action");
         assert!(!tags(&asking, &nvr).await.contains(STOP_SHIP));
     }
 

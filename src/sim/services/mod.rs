@@ -1,6 +1,6 @@
 //! One file per service id: its facts, its routes, its rule for credentials, what it hears of others.
 //!
-//! Every service has the same four doors: `X::new(plan, base_url, rng)`, `router()` with paths below
+//! Every service has the same four front ends: `X::new(plan, base_url, rng)`, `router()` with paths below
 //! `/<id>`, `refuse(path, headers, credentials)` and `hear(facts, event)`. Shared by several and no service
 //! themselves: `images` (what a release is made of), `people` (who exists), `wire` (reading requests, writing
 //! answers) and, in tests, `asking`.

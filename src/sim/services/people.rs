@@ -28,11 +28,11 @@ impl Person {
 
     /// The name people read: `Jane Doe` for `jane.doe`.
     pub fn display_name(&self) -> String {
-        let words = self.login.split(['.', '-', '_']).map(|word| {
-            let mut letters = word.chars();
+        let tokens = self.login.split(['.', '-', '_']).map(|token| {
+            let mut letters = token.chars();
             letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         });
-        words.collect::<Vec<String>>().join(" ")
+        tokens.collect::<Vec<String>>().join(" ")
     }
 
     /// GitLab's number of the account.

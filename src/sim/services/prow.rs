@@ -214,7 +214,7 @@ pub fn start(
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
 ) -> Run {
-    // Equal starts are told apart by their number, different ones by what they are, never by arrival.
+    // Equal starts are distinguished by their number, different ones by what they are, never by arrival.
     let equal = facts.prow.runs.values().filter(|run| run.job == job && run.envs == envs && run.labels == labels);
     let thing = format!("run {job} {envs:?} {labels:?} {}", equal.count());
     let id = world::uuid(&mut facts.rng_for(&thing));

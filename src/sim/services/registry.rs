@@ -301,7 +301,7 @@ async fn token(RawQuery(query): RawQuery) -> Response {
 }
 
 async fn content(State(world): State<World>, Path(rest): Path<String>, headers: HeaderMap) -> Response {
-    let split = |word: &str| rest.rsplit_once(word).map(|(name, reference)| (name.to_owned(), reference.to_owned()));
+    let split = |token: &str| rest.rsplit_once(token).map(|(name, reference)| (name.to_owned(), reference.to_owned()));
     let (name, reference, manifest) = match (split("/manifests/"), split("/blobs/")) {
         (Some((name, reference)), _) => (name, reference, true),
         (None, Some((name, reference))) => (name, reference, false),

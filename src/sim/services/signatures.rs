@@ -66,7 +66,7 @@ async fn short(State(world): State<World>, Path((folder, file)): Path<(String, S
     ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
 }
 
-/// The tag of a signed payload; visitors mostly come with a digest that was told before.
+/// The tag of a signed payload; visitors mostly come with a digest that was reported before.
 fn signed_tag(facts: &mut Facts, digest: &str) -> Option<String> {
     let signed = facts.signatures.signed.clone();
     let version = |tag: &str| tag.rsplit_once('-').is_some_and(|(version, _)| signed.iter().any(|s| s == version));

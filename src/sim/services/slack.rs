@@ -76,7 +76,7 @@ const GROUPS: [&str; 4] = ["example-qe-release", "example-qe", "release-artists-
 impl Slack {
     /// Slack as the plan's release finds it.
     pub fn new(plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut slack = Self { since: Some(plan.start), limited: plan.weather.limits, ..Self::default() };
+        let mut slack = Self { since: Some(plan.start), limited: plan.disturbances.limits, ..Self::default() };
         for name in CHANNELS {
             slack.channels.insert(channel_id(name), name.to_owned());
         }

@@ -4,10 +4,10 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::core::access::principal::Scope;
-use crate::core::approvals::{Found, Wanted};
 use crate::core::clock::VirtualClock;
+use crate::runs::consents::{Found, Wanted};
 
-struct House {
+struct Fixture {
     approvals: Approvals,
     tokens: Tokens,
     clock: VirtualClock,
@@ -15,13 +15,13 @@ struct House {
     _home: tempfile::TempDir,
 }
 
-fn house() -> House {
+fn fixture() -> Fixture {
     let home = tempfile::tempdir().unwrap();
     let approvals = Approvals::below(home.path());
     let tokens = Tokens::below(home.path());
     let clock = VirtualClock::starting_at("2026-06-09T00:00:00Z".parse().unwrap());
     let router = routes(approvals.clone(), tokens.clone(), Clock::Virtual(clock.clone()));
-    House { approvals, tokens, clock, router, _home: home }
+    Fixture { approvals, tokens, clock, router, _home: home }
 }
 
 fn wanted(plan: &str, needs_reason: bool) -> Wanted {
@@ -37,7 +37,7 @@ fn wanted(plan: &str, needs_reason: bool) -> Wanted {
     }
 }
 
-impl House {
+impl Fixture {
     fn asked(&self, plan: &str, needs_reason: bool) -> String {
         self.approvals.ask(&wanted(plan, needs_reason), self.clock.now()).unwrap().id
     }
@@ -81,42 +81,42 @@ impl House {
 
 #[tokio::test]
 async fn a_person_approves_with_a_token_of_their_own() {
-    let house = house();
-    let token = house.tokens.add("lead", [Scope::Critical], None).unwrap();
-    let id = house.asked("p", false);
-    let (status, page) = house.decide(&id, &format!("token={token}&decision=approve&reason=seen")).await;
+    let fixture = fixture();
+    let token = fixture.tokens.add("lead", [Scope::Critical], None).unwrap();
+    let id = fixture.asked("p", false);
+    let (status, page) = fixture.decide(&id, &format!("token={token}&decision=approve&reason=seen")).await;
     assert!(status == StatusCode::OK && page.contains("<h1>Approved</h1>"), "{status} {page}");
-    let Some(Found::Yes(yes)) = house.take() else { panic!("it was approved") };
+    let Some(Found::Yes(yes)) = fixture.take() else { panic!("it was approved") };
     assert_eq!((yes.who.as_str(), yes.reason.as_deref()), ("lead", Some("seen")));
-    assert_eq!(house.take(), None, "once");
-    let (_, _, page) = house.get(&id).await;
+    assert_eq!(fixture.take(), None, "once");
+    let (_, _, page) = fixture.get(&id).await;
     assert!(page.contains("Approved by lead") && !page.contains("<form"), "{page}");
 }
 
 #[tokio::test]
 async fn whoever_asked_strangers_readers_and_nobody_are_refused() {
-    let house = house();
-    let agent = house.tokens.add("agent", Scope::AGENT, None).unwrap();
-    let reader = house.tokens.add("reader", [Scope::Read], None).unwrap();
-    let id = house.asked("p", false);
+    let fixture = fixture();
+    let agent = fixture.tokens.add("agent", Scope::AGENT, None).unwrap();
+    let reader = fixture.tokens.add("reader", [Scope::Read], None).unwrap();
+    let id = fixture.asked("p", false);
     for (token, status) in [
         (agent.as_str(), StatusCode::FORBIDDEN),
         (reader.as_str(), StatusCode::FORBIDDEN),
         ("oar_guess", StatusCode::UNAUTHORIZED),
         ("", StatusCode::UNAUTHORIZED),
     ] {
-        let (told, page) = house.decide(&id, &format!("token={token}&decision=approve")).await;
-        assert!(told == status && page.contains("role=\"alert\""), "{token}: {told} {page}");
-        assert_eq!(house.take(), None);
+        let (reported, page) = fixture.decide(&id, &format!("token={token}&decision=approve")).await;
+        assert!(reported == status && page.contains("role=\"alert\""), "{token}: {reported} {page}");
+        assert_eq!(fixture.take(), None);
     }
 }
 
 #[tokio::test]
 async fn a_form_of_another_browser_or_request_decides_nothing() {
-    let house = house();
-    let token = house.tokens.add("lead", [Scope::Critical], None).unwrap();
-    let id = house.asked("p", false);
-    let (_, headers, page) = house.get(&id).await;
+    let fixture = fixture();
+    let token = fixture.tokens.add("lead", [Scope::Critical], None).unwrap();
+    let id = fixture.asked("p", false);
+    let (_, headers, page) = fixture.get(&id).await;
     let cookie = headers[header::SET_COOKIE].to_str().unwrap();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
     let cookie = cookie.split(';').next().unwrap();
@@ -128,43 +128,43 @@ async fn a_form_of_another_browser_or_request_decides_nothing() {
         (cookie, rest.clone()),
         (cookie, format!("csrf={}&{rest}", "0".repeat(64))),
     ] {
-        assert_eq!(house.post(&id, cookie, &form).await.0, StatusCode::FORBIDDEN, "{cookie} {form}");
+        assert_eq!(fixture.post(&id, cookie, &form).await.0, StatusCode::FORBIDDEN, "{cookie} {form}");
     }
-    assert_eq!(house.take(), None);
+    assert_eq!(fixture.take(), None);
 }
 
 #[tokio::test]
 async fn an_expired_answered_or_unknown_request_cannot_be_answered() {
-    let house = house();
-    let token = house.tokens.add("lead", [Scope::Critical], None).unwrap();
-    let id = house.asked("p", false);
-    let (_, headers, page) = house.get(&id).await;
+    let fixture = fixture();
+    let token = fixture.tokens.add("lead", [Scope::Critical], None).unwrap();
+    let id = fixture.asked("p", false);
+    let (_, headers, page) = fixture.get(&id).await;
     let cookie = headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
     let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    house.clock.advance(jiff::SignedDuration::from_hours(25));
+    fixture.clock.advance(jiff::SignedDuration::from_hours(25));
     let form = format!("csrf={csrf}&token={token}&decision=approve");
-    assert_eq!(house.post(&id, &cookie, &form).await.0, StatusCode::GONE);
-    assert!(house.get(&id).await.2.contains("has expired"));
-    assert_eq!(house.get(&"0".repeat(32)).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(fixture.post(&id, &cookie, &form).await.0, StatusCode::GONE);
+    assert!(fixture.get(&id).await.2.contains("has expired"));
+    assert_eq!(fixture.get(&"0".repeat(32)).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn an_override_needs_a_reason_and_a_rejection_needs_none() {
-    let house = house();
-    let token = house.tokens.add("lead", [Scope::Critical], None).unwrap();
-    let id = house.asked("p", true);
-    assert_eq!(house.decide(&id, &format!("token={token}&decision=approve")).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(house.decide(&id, &format!("token={token}&decision=maybe")).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(house.decide(&id, &format!("token={token}&decision=reject")).await.0, StatusCode::OK);
-    let taken = house.approvals.take(&wanted("p", true), house.clock.now()).unwrap();
+    let fixture = fixture();
+    let token = fixture.tokens.add("lead", [Scope::Critical], None).unwrap();
+    let id = fixture.asked("p", true);
+    assert_eq!(fixture.decide(&id, &format!("token={token}&decision=approve")).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(fixture.decide(&id, &format!("token={token}&decision=maybe")).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(fixture.decide(&id, &format!("token={token}&decision=reject")).await.0, StatusCode::OK);
+    let taken = fixture.approvals.take(&wanted("p", true), fixture.clock.now()).unwrap();
     assert!(matches!(taken, Some(Found::No(_))));
 }
 
 #[tokio::test]
 async fn hostile_text_is_text_and_the_page_allows_no_foreign_content() {
-    let house = house();
-    let id = house.asked("<script>alert(1)</script>\n\"'><img src=x onerror=y>", false);
-    let (status, headers, page) = house.get(&id).await;
+    let fixture = fixture();
+    let id = fixture.asked("<script>alert(1)</script>\n\"'><img src=x onerror=y>", false);
+    let (status, headers, page) = fixture.get(&id).await;
     assert_eq!(status, StatusCode::OK);
     assert!(page.contains("<li>&lt;script&gt;alert(1)&lt;/script&gt;</li>"), "{page}");
     assert!(!page.contains("<script") && !page.contains("<img"), "{page}");

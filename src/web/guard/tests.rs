@@ -7,7 +7,7 @@ use crate::core::access::oauth::Fetch;
 use crate::core::clock::VirtualClock;
 
 /// A guarded server, its token, and its audit log.
-struct House {
+struct Fixture {
     _home: tempfile::TempDir,
     router: Router,
     token: String,
@@ -16,7 +16,7 @@ struct House {
     audit: Audit,
 }
 
-fn house(oauth: Option<Resource>) -> House {
+fn fixture(oauth: Option<Resource>) -> Fixture {
     let home = tempfile::tempdir().unwrap();
     let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-01T00:00:00Z".parse().unwrap()));
     let tokens = Tokens::below(home.path());
@@ -43,7 +43,7 @@ fn house(oauth: Option<Resource>) -> House {
         .route("/livez", get(who))
         .route("/open", get(async || [(SESSION, "one")]))
         .route("/other", post(length));
-    House { _home: home, router: behind(guard, routes), token, other, over, audit }
+    Fixture { _home: home, router: behind(guard, routes), token, other, over, audit }
 }
 
 fn request(path: &str, headers: &[(&str, &str)]) -> Request {
@@ -57,7 +57,7 @@ fn request(path: &str, headers: &[(&str, &str)]) -> Request {
     request.body(Body::empty()).unwrap()
 }
 
-impl House {
+impl Fixture {
     async fn ask(&self, request: Request) -> (u16, String, String) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let challenge = response.headers().get(header::WWW_AUTHENTICATE);
@@ -75,66 +75,66 @@ impl House {
     fn refused(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.audit.path()).unwrap_or_default();
         let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        let told = |line: serde_json::Value| {
+        let reported = |line: serde_json::Value| {
             format!("{} {}", line["who"].as_str().unwrap(), line["outcome"].as_str().unwrap())
         };
-        text.lines().map(line).map(told).collect()
+        text.lines().map(line).map(reported).collect()
     }
 }
 
 #[tokio::test]
 async fn a_known_token_comes_in_and_stays_at_the_door() {
-    let house = house(None);
-    let told = house.ask(request("/mcp", &[("authorization", &house.bearer())])).await;
-    assert_eq!(told, (200, "agent false".to_owned(), String::new()));
-    assert_eq!(house.refused(), [""; 0]);
+    let fixture = fixture(None);
+    let reported = fixture.ask(request("/mcp", &[("authorization", &fixture.bearer())])).await;
+    assert_eq!(reported, (200, "agent false".to_owned(), String::new()));
+    assert_eq!(fixture.refused(), [""; 0]);
 }
 
 #[tokio::test]
-async fn whoever_shows_no_good_token_is_told_how_to_come_in_and_is_kept() {
-    let house = house(None);
-    let (status, _, challenge) = house.ask(request("/mcp?session_id=secret", &[])).await;
+async fn whoever_shows_no_good_token_is_informed_how_to_come_in_and_is_kept() {
+    let fixture = fixture(None);
+    let (status, _, challenge) = fixture.ask(request("/mcp?session_id=secret", &[])).await;
     assert_eq!((status, challenge.as_str()), (401, r#"Bearer realm="oar", scope="release:read""#));
     let invalid = r#"Bearer realm="oar", scope="release:read", error="invalid_token""#;
-    for shown in [format!("Bearer {}", house.over), "Bearer oar_guess".to_owned(), "bearer a.b.c".to_owned()] {
-        let (status, _, challenge) = house.ask(request("/mcp", &[("authorization", &shown)])).await;
+    for shown in [format!("Bearer {}", fixture.over), "Bearer oar_guess".to_owned(), "bearer a.b.c".to_owned()] {
+        let (status, _, challenge) = fixture.ask(request("/mcp", &[("authorization", &shown)])).await;
         assert_eq!((status, challenge.as_str()), (401, invalid));
     }
     let wanted = ["nobody NO_TOKEN", "past EXPIRED_TOKEN", "nobody UNKNOWN_TOKEN", "nobody UNKNOWN_TOKEN"];
-    assert_eq!(house.refused(), wanted);
-    let text = std::fs::read_to_string(house.audit.path()).unwrap();
+    assert_eq!(fixture.refused(), wanted);
+    let text = std::fs::read_to_string(fixture.audit.path()).unwrap();
     assert!(!text.contains("secret") && !text.contains("guess"), "{text}");
 }
 
 #[tokio::test]
 async fn pages_of_strangers_are_refused_on_every_route_but_the_probes() {
-    let house = house(None);
-    let token = house.bearer();
+    let fixture = fixture(None);
+    let token = fixture.bearer();
     for path in ["/mcp", "/health", "/nowhere", "/.well-known/oauth-protected-resource"] {
         let foreign = [("authorization", token.as_str()), ("host", "evil.example.com")];
-        assert_eq!(house.ask(request(path, &foreign)).await.0, 403, "{path}");
+        assert_eq!(fixture.ask(request(path, &foreign)).await.0, 403, "{path}");
         let page = [("authorization", token.as_str()), ("origin", "http://evil.example.com")];
-        assert_eq!(house.ask(request(path, &page)).await.0, 403, "{path}");
+        assert_eq!(fixture.ask(request(path, &page)).await.0, 403, "{path}");
     }
-    assert_eq!(house.refused().len(), 8);
-    assert_eq!(house.ask(request("/livez", &[("host", "10.0.0.7:8000")])).await.0, 200);
+    assert_eq!(fixture.refused().len(), 8);
+    assert_eq!(fixture.ask(request("/livez", &[("host", "10.0.0.7:8000")])).await.0, 200);
     for origin in ["http://localhost:8000", "https://pages.example.com"] {
         let own = [("authorization", token.as_str()), ("origin", origin)];
-        assert_eq!(house.ask(request("/mcp", &own)).await.0, 200, "{origin}");
+        assert_eq!(fixture.ask(request("/mcp", &own)).await.0, 200, "{origin}");
     }
 }
 
 #[tokio::test]
 async fn a_large_body_is_refused_also_when_it_does_not_say_how_large_it_is() {
-    let house = house(None);
+    let fixture = fixture(None);
     let send = |body: Body, length: Option<usize>| {
-        let mut request = request("/mcp", &[("authorization", &house.bearer())]);
+        let mut request = request("/mcp", &[("authorization", &fixture.bearer())]);
         *request.method_mut() = axum::http::Method::POST;
         *request.body_mut() = body;
         if let Some(length) = length {
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        house.ask(request)
+        fixture.ask(request)
     };
     let chunks = |count: usize| {
         Body::from_stream(futures::stream::iter((0..count).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1 << 16]))))
@@ -143,45 +143,45 @@ async fn a_large_body_is_refused_also_when_it_does_not_say_how_large_it_is() {
     assert_eq!(send(chunks(16), None).await.1, MOST_BYTES.to_string());
     assert_eq!(send(Body::empty(), Some(MOST_BYTES + 1)).await.0, 413);
     assert_eq!(send(chunks(17), None).await.0, 413);
-    assert_eq!(house.refused(), ["agent TOO_LARGE", "agent TOO_LARGE"]);
+    assert_eq!(fixture.refused(), ["agent TOO_LARGE", "agent TOO_LARGE"]);
 }
 
 #[tokio::test]
 async fn the_session_of_another_does_not_exist() {
-    let house = house(None);
-    assert_eq!(house.ask(request("/open", &[("authorization", &house.bearer())])).await.0, 200);
-    let own = [("authorization", house.bearer()), (SESSION, "one".to_owned())];
-    let foreign = [("authorization", format!("Bearer {}", house.other)), (SESSION, "one".to_owned())];
-    let mut told = Vec::new();
+    let fixture = fixture(None);
+    assert_eq!(fixture.ask(request("/open", &[("authorization", &fixture.bearer())])).await.0, 200);
+    let own = [("authorization", fixture.bearer()), (SESSION, "one".to_owned())];
+    let foreign = [("authorization", format!("Bearer {}", fixture.other)), (SESSION, "one".to_owned())];
+    let mut reported = Vec::new();
     for headers in [&own, &foreign] {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        told.push(house.ask(request("/mcp", &headers)).await.0);
+        reported.push(fixture.ask(request("/mcp", &headers)).await.0);
     }
-    assert_eq!(told, [200, 404]);
-    assert_eq!(house.refused(), ["other FOREIGN_SESSION"]);
+    assert_eq!(reported, [200, 404]);
+    assert_eq!(fixture.refused(), ["other FOREIGN_SESSION"]);
 }
 
 #[tokio::test]
 async fn health_lets_everybody_in_and_knows_who_showed_a_token() {
-    let house = house(None);
-    assert_eq!(house.ask(request("/health", &[])).await.1, "nobody false");
-    assert_eq!(house.ask(request("/health", &[("authorization", "Bearer oar_guess")])).await.1, "nobody false");
-    assert_eq!(house.ask(request("/health", &[("authorization", &house.bearer())])).await.1, "agent false");
+    let fixture = fixture(None);
+    assert_eq!(fixture.ask(request("/health", &[])).await.1, "nobody false");
+    assert_eq!(fixture.ask(request("/health", &[("authorization", "Bearer oar_guess")])).await.1, "nobody false");
+    assert_eq!(fixture.ask(request("/health", &[("authorization", &fixture.bearer())])).await.1, "agent false");
 }
 
 #[tokio::test]
 async fn with_an_oauth_server_the_challenge_names_it_and_an_issuer_that_is_away_decides_nothing() {
     let fetch: Fetch = Arc::new(|| Box::pin(async { Err("away".to_owned()) }));
     let oauth = Resource::new("https://login.example.com".to_owned(), "https://oar.example.com/mcp".to_owned(), fetch);
-    let house = house(Some(oauth));
-    let (status, _, challenge) = house.ask(request("/mcp", &[])).await;
-    let told = "Bearer realm=\"oar\", resource_metadata=\"https://oar.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"release:read\"";
-    assert_eq!((status, challenge.as_str()), (401, told));
+    let fixture = fixture(Some(oauth));
+    let (status, _, challenge) = fixture.ask(request("/mcp", &[])).await;
+    let reported = "Bearer realm=\"oar\", resource_metadata=\"https://oar.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"release:read\"";
+    assert_eq!((status, challenge.as_str()), (401, reported));
     let part = |value: serde_json::Value| {
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
     };
     let token = format!("Bearer {}.{}.AAAA", part(json!({ "alg": "RS256", "kid": "one" })), part(json!({})));
-    assert_eq!(house.ask(request("/mcp", &[("authorization", &token)])).await.0, 503);
-    assert_eq!(house.ask(request("/mcp", &[("authorization", &house.bearer())])).await.0, 200, "ours still work");
+    assert_eq!(fixture.ask(request("/mcp", &[("authorization", &token)])).await.0, 503);
+    assert_eq!(fixture.ask(request("/mcp", &[("authorization", &fixture.bearer())])).await.0, 200, "ours still work");
 }

@@ -18,12 +18,12 @@ async fn the_file_of_a_minor_is_read_and_a_minor_without_branch_is_not_found() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     let source = BuildDataSource::new(stage.client(ID));
     // Half a text is a text; whoever parses it has to notice.
     let read = Operation::reads(ID, "releases.yml").on_cut(Means::Answer);
-    read.in_bad_weather(&stage, async || source.releases(minor("4.20")).await).await;
+    read.in_outages(&stage, async || source.releases(minor("4.20")).await).await;
 }
 
 #[tokio::test]

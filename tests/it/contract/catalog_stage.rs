@@ -34,18 +34,18 @@ async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     let (catalog, digest) = (CatalogStage::new(stage.client(ID)), released(&stage));
     let look = Operation::reads(ID, "/v1/images\\?");
-    look.in_bad_weather(&stage, async || catalog.image(&digest).await).await;
+    look.in_outages(&stage, async || catalog.image(&digest).await).await;
     let image = catalog.image(&digest).await.unwrap().unwrap();
     let list = Operation::reads(ID, "/vulnerabilities");
-    list.in_bad_weather(&stage, async || catalog.vulnerabilities(&image).await).await;
+    list.in_outages(&stage, async || catalog.vulnerabilities(&image).await).await;
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_followed() {
+async fn tokens_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_followed() {
     let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
     let future = r#"{"data":[{"freshness_grades":[{"grade":"Z","start_date":"someday","x":1}],"moon":{},
         "_links":{"vulnerabilities":{"href":"/v1/../elsewhere"}}}],"pages":"many"}"#;

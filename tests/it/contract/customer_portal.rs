@@ -17,13 +17,13 @@ async fn a_page_is_public_once_the_portal_opens() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     let (portal, page) = (CustomerPortal::new(stage.client(ID)), stage.plan.portal_url(stage.sim.base_url()));
     stage.happens(Event::PortalOpens);
     // A page that does not name the advisory is a no.
     let look = Operation::reads(ID, "/errata/").on_404(Means::Answer).on_page(Means::Answer).on_cut(Means::Answer);
-    look.in_bad_weather(&stage, async || portal.is_public(&page).await).await;
+    look.in_outages(&stage, async || portal.is_public(&page).await).await;
 }
 
 #[tokio::test]

@@ -80,26 +80,26 @@ async fn an_advisory_waits_for_the_one_that_has_to_go_first() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_repeats_no_move() {
+async fn outages_is_reported_by_its_class_and_repeats_no_move() {
     let stage = Stage::open().await;
     let errata = Errata::new(stage.client(ID));
     let (_, id) = numbers(&stage);
     let reads = |path| Operation::reads(ID, path);
 
-    reads("erratum/[0-9]+$").in_bad_weather(&stage, async || errata.advisory(id).await).await;
-    reads("^/advisory/").in_bad_weather(&stage, async || errata.owner_email(id).await).await;
-    reads("/builds$").in_bad_weather(&stage, async || errata.builds(id).await).await;
-    reads("/push$").in_bad_weather(&stage, async || errata.push_jobs(id).await).await;
-    reads("/security_alerts$").in_bad_weather(&stage, async || errata.security_alerts(id).await).await;
+    reads("erratum/[0-9]+$").in_outages(&stage, async || errata.advisory(id).await).await;
+    reads("^/advisory/").in_outages(&stage, async || errata.owner_email(id).await).await;
+    reads("/builds$").in_outages(&stage, async || errata.builds(id).await).await;
+    reads("/push$").in_outages(&stage, async || errata.push_jobs(id).await).await;
+    reads("/security_alerts$").in_outages(&stage, async || errata.security_alerts(id).await).await;
     let writes = |repeat, path| Operation::new(ID, repeat, path);
     let refresh = writes(Converges, "/refresh$");
-    refresh.in_bad_weather(&stage, async || errata.refresh_security_alerts(id).await).await;
+    refresh.in_outages(&stage, async || errata.refresh_security_alerts(id).await).await;
     let own = async || errata.set_owner(id, "lead@example.com").await;
-    writes(Converges, "erratum/[0-9]+$").in_bad_weather(&stage, own).await;
-    writes(Converges, "/push").in_bad_weather(&stage, async || errata.push_to_stage(id).await).await;
+    writes(Converges, "erratum/[0-9]+$").in_outages(&stage, own).await;
+    writes(Converges, "/push").in_outages(&stage, async || errata.push_to_stage(id).await).await;
     stage.hours_pass(1);
     let moved = async || errata.change_state(id, &AdvisoryState::RelPrep).await;
-    writes(LookFirst, "/change_state$").in_bad_weather(&stage, moved).await;
+    writes(LookFirst, "/change_state$").in_outages(&stage, moved).await;
 }
 
 #[tokio::test]
@@ -117,9 +117,9 @@ async fn a_move_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm() {
+async fn tokens_and_fields_of_the_future_do_no_harm() {
     const PAGE: &str = r#"{"errata":{"rhxa":{"id":1,"fulladvisory":"RHXA-2030:1","status":"ON_HOLD","mood":[1]}},
-        "jira_issues":{"jira_issues":[]},"weather":{"sunny":true}}"#;
+        "jira_issues":{"jira_issues":[]},"outage":{"sunny":true}}"#;
     let advisory = canned(ID, 200, PAGE, async |http| Errata::new(http).advisory(AdvisoryId::new(1)).await);
     let advisory = advisory.await.unwrap();
     assert_eq!(advisory.state, AdvisoryState::Other("ON_HOLD".to_owned()));

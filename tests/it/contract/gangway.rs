@@ -59,13 +59,13 @@ async fn starts_keep_the_pace_in_virtual_time() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_starts_nothing_twice() {
+async fn outages_is_reported_by_its_class_and_starts_nothing_twice() {
     let stage = Stage::open().await;
     let gangway = client(&stage);
-    let start = async || gangway.start(&order("weather")).await;
-    Operation::new(ID, Never, "/v1/executions").in_bad_weather(&stage, start).await;
+    let start = async || gangway.start(&order("outage")).await;
+    Operation::new(ID, Never, "/v1/executions").in_outages(&stage, start).await;
     let jobs = Prow::new(stage.client(DECK)).jobs_named(CONSISTENCY).await.unwrap();
-    assert_eq!(jobs.len(), 1, "in all that weather one job was started");
+    assert_eq!(jobs.len(), 1, "in all that outage one job was started");
 }
 
 #[tokio::test]

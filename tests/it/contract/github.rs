@@ -45,7 +45,7 @@ async fn a_file_is_replaced_only_from_what_was_read() {
 }
 
 #[tokio::test]
-async fn a_used_up_allowance_is_told_apart_from_a_refused_token() {
+async fn a_used_up_allowance_is_distinguished_from_a_refused_token() {
     let stage = Stage::open().await;
     let reset = stage.clock.now() + jiff::SignedDuration::from_mins(10);
     stage.facts().github.limit = Some(Limit { limit: 0, used: 0, reset });
@@ -61,15 +61,15 @@ async fn a_used_up_allowance_is_told_apart_from_a_refused_token() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_commits_nothing_twice() {
+async fn outages_is_reported_by_its_class_and_commits_nothing_twice() {
     let stage = Stage::open().await;
     let github = over(stage.client(ID));
     stage.facts().github.put_file("z-stream", PATH, "one\n");
     let look = Operation::reads(ID, "/contents/").on_404(Means::Answer).hands_on_429();
-    look.in_bad_weather(&stage, async || github.read_file("z-stream", PATH).await).await;
+    look.in_outages(&stage, async || github.read_file("z-stream", PATH).await).await;
     let sha = read(&github).await.sha;
     let put = Operation::new(ID, LookFirst, "/contents/").on_404(Means::Answer).hands_on_429();
-    put.in_bad_weather(&stage, async || write(&github, "two\n", Some(&sha)).await).await;
+    put.in_outages(&stage, async || write(&github, "two\n", Some(&sha)).await).await;
     assert_eq!(read(&github).await.bytes, b"one\n", "none of it arrived");
 }
 

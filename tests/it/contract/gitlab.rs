@@ -92,7 +92,7 @@ async fn the_stage_release_shows_in_pipeline_and_advisory() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_comments_nothing_twice() {
+async fn outages_is_reported_by_its_class_and_comments_nothing_twice() {
     let stage = Stage::open().await;
     let gitlab = Gitlab::new(stage.client(ID));
     let mr = shipment(&stage, &gitlab);
@@ -102,22 +102,22 @@ async fn bad_weather_is_told_by_its_class_and_comments_nothing_twice() {
     let reads = |path| Operation::reads(ID, path);
     let writes = |repeat, path| Operation::new(ID, repeat, path);
 
-    reads("/user$").in_bad_weather(&stage, async || gitlab.current_user().await).await;
-    reads("/users\\?").in_bad_weather(&stage, async || gitlab.find_user("lead@example.com").await).await;
-    reads("/merge_requests/[0-9]+$").in_bad_weather(&stage, async || gitlab.merge_request(&mr).await).await;
-    reads("/diffs").in_bad_weather(&stage, async || gitlab.changed_files(&mr).await).await;
-    reads("/files/").in_bad_weather(&stage, async || gitlab.file(&mr.project, &path, &head).await).await;
-    reads("/notes").in_bad_weather(&stage, async || gitlab.notes(&mr).await).await;
-    reads("/approvals").in_bad_weather(&stage, async || gitlab.approvals(&mr).await).await;
-    reads("/pipelines\\?").in_bad_weather(&stage, async || gitlab.pipelines(&mr).await).await;
-    reads("/jobs").in_bad_weather(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
-    reads("/bridges").in_bad_weather(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
-    writes(Never, "/notes$").in_bad_weather(&stage, async || gitlab.add_note(&mr, "once").await.map(|_| ())).await;
+    reads("/user$").in_outages(&stage, async || gitlab.current_user().await).await;
+    reads("/users\\?").in_outages(&stage, async || gitlab.find_user("lead@example.com").await).await;
+    reads("/merge_requests/[0-9]+$").in_outages(&stage, async || gitlab.merge_request(&mr).await).await;
+    reads("/diffs").in_outages(&stage, async || gitlab.changed_files(&mr).await).await;
+    reads("/files/").in_outages(&stage, async || gitlab.file(&mr.project, &path, &head).await).await;
+    reads("/notes").in_outages(&stage, async || gitlab.notes(&mr).await).await;
+    reads("/approvals").in_outages(&stage, async || gitlab.approvals(&mr).await).await;
+    reads("/pipelines\\?").in_outages(&stage, async || gitlab.pipelines(&mr).await).await;
+    reads("/jobs").in_outages(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
+    reads("/bridges").in_outages(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
+    writes(Never, "/notes$").in_outages(&stage, async || gitlab.add_note(&mr, "once").await.map(|_| ())).await;
     let note = gitlab.notes(&mr).await.unwrap();
-    assert_eq!(note.len(), 1, "in all that weather one comment was made");
+    assert_eq!(note.len(), 1, "in all that outage one comment was made");
     let note = note[0].id;
-    writes(Converges, "/notes/").in_bad_weather(&stage, async || gitlab.update_note(&mr, note, "x").await).await;
-    writes(LookFirst, "/approve$").in_bad_weather(&stage, async || gitlab.approve(&mr, &head).await).await;
+    writes(Converges, "/notes/").in_outages(&stage, async || gitlab.update_note(&mr, note, "x").await).await;
+    writes(LookFirst, "/approve$").in_outages(&stage, async || gitlab.approve(&mr, &head).await).await;
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_comment_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm() {
+async fn tokens_and_fields_of_the_future_do_no_harm() {
     const MR: &str = r#"{"state":"hibernating","title":"t","sha":"a","source_branch":"b","web_url":"u","sparkle":{},
         "diff_refs":null}"#;
     let address = || MrAddress::parse("http://127.0.0.1:1/a/b/-/merge_requests/1", "http://127.0.0.1:1").unwrap();

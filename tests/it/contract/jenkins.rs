@@ -66,22 +66,22 @@ async fn a_server_that_wants_a_crumb_gets_one_and_starts_one_build() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_starts_nothing_twice() {
+async fn outages_is_reported_by_its_class_and_starts_nothing_twice() {
     let stage = Stage::open().await;
     let jenkins = Jenkins::new(stage.client(ID));
     let start = async || jenkins.trigger(JOB, &PARAMETERS).await;
-    Operation::new(ID, Never, "/buildWithParameters").in_bad_weather(&stage, start).await;
+    Operation::new(ID, Never, "/buildWithParameters").in_outages(&stage, start).await;
     let waiting = jenkins.queued(JOB).await.unwrap();
-    assert_eq!(waiting.len(), 1, "in all that weather one build was asked for");
+    assert_eq!(waiting.len(), 1, "in all that outage one build was asked for");
 
     let reads = |path| Operation::reads(ID, path);
-    reads("^/queue/api").in_bad_weather(&stage, async || jenkins.queued(JOB).await).await;
+    reads("^/queue/api").in_outages(&stage, async || jenkins.queued(JOB).await).await;
     let item = reads("^/queue/item").on_404(Means::Answer);
-    item.in_bad_weather(&stage, async || jenkins.queue_item(waiting[0].id).await).await;
-    reads("Pipeline/api").in_bad_weather(&stage, async || jenkins.recent_builds(JOB).await).await;
+    item.in_outages(&stage, async || jenkins.queue_item(waiting[0].id).await).await;
+    reads("Pipeline/api").in_outages(&stage, async || jenkins.recent_builds(JOB).await).await;
     let number = jenkins.recent_builds(JOB).await.unwrap()[0].number;
     let build = reads("Pipeline/[0-9]+/api").on_404(Means::Answer);
-    build.in_bad_weather(&stage, async || jenkins.build(JOB, number).await).await;
+    build.in_outages(&stage, async || jenkins.build(JOB, number).await).await;
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_trigger_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm() {
+async fn tokens_and_fields_of_the_future_do_no_harm() {
     const BUILD: &str = r#"{"number":7,"url":"u","building":false,"inProgress":false,"result":"MELTED","timestamp":1,
         "actions":[{},null,{"parameters":[{"_class":"Dynamic","name":"N","value":true},{"name":"odd"}]}],"new":[]}"#;
     let read = async |http| Jenkins::new(http).build(JOB, BuildNumber::new(7)).await;

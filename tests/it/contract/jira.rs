@@ -83,27 +83,27 @@ async fn an_account_is_found_by_its_whole_address_only() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_moves_nothing_twice() {
+async fn outages_is_reported_by_its_class_and_moves_nothing_twice() {
     let stage = Stage::open().await;
     let (jira, key) = (client(&stage), story(&stage));
     let reads = |path| Operation::reads(ID, path);
     let writes = |repeat, path| Operation::new(ID, repeat, path);
 
-    reads("/myself$").in_bad_weather(&stage, async || jira.myself().await).await;
+    reads("/myself$").in_outages(&stage, async || jira.myself().await).await;
     let one = reads("/issue/[A-Z]+-[0-9]+\\?").on_404(Means::Answer);
-    one.in_bad_weather(&stage, async || jira.issue(&key).await).await;
+    one.in_outages(&stage, async || jira.issue(&key).await).await;
     let sweep = async || jira.search("project = OCPBUGS").await;
-    reads("/search/jql").in_bad_weather(&stage, sweep).await;
-    reads("/user/search").in_bad_weather(&stage, async || jira.find_user("lead@example.com").await).await;
-    reads("/transitions$").in_bad_weather(&stage, async || jira.transitions(&key).await).await;
+    reads("/search/jql").in_outages(&stage, sweep).await;
+    reads("/user/search").in_outages(&stage, async || jira.find_user("lead@example.com").await).await;
+    reads("/transitions$").in_outages(&stage, async || jira.transitions(&key).await).await;
     let lead = jira.find_user("lead@example.com").await.unwrap().unwrap();
-    writes(Converges, "/assignee$").in_bad_weather(&stage, async || jira.assign(&key, &lead).await).await;
+    writes(Converges, "/assignee$").in_outages(&stage, async || jira.assign(&key, &lead).await).await;
     let step = jira.transitions(&key).await.unwrap().remove(0);
-    writes(LookFirst, "/transitions$").in_bad_weather(&stage, async || jira.transition(&key, &step).await).await;
+    writes(LookFirst, "/transitions$").in_outages(&stage, async || jira.transition(&key, &step).await).await;
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm() {
+async fn tokens_and_fields_of_the_future_do_no_harm() {
     const ISSUE: &str = r#"{"key":"OCPBUGS-1","aura":1,"fields":{"summary":"s","status":{"name":"Levitating","x":{}},
         "labels":null,"assignee":null,"colour":["red"]}}"#;
     let key: JiraKey = "OCPBUGS-1".parse().unwrap();

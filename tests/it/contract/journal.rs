@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oar::cli::exit::Exit;
+use oar::cli::output::exit::Exit;
 use oar::cli::outside::{Outside, Stream};
 use oar::core::config::env::Env;
 use oar::sim::auth::Credentials;
@@ -22,7 +22,7 @@ async fn rehearsed() -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("journal.jsonl");
     let args = ["oar", "rehearse", "4.20.17", "--seed", "7", "--journal", file.to_str().unwrap()];
-    let ((out, told), (err, complaints)) = (Stream::captured(), Stream::captured());
+    let ((out, reported), (err, complaints)) = (Stream::captured(), Stream::captured());
     let outside = Outside {
         args: args.map(str::to_owned).to_vec(),
         env: Env::from_process(),
@@ -33,7 +33,7 @@ async fn rehearsed() -> String {
     };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
     let text = |bytes: &std::sync::Mutex<Vec<u8>>| String::from_utf8_lossy(&bytes.lock().unwrap()).into_owned();
-    assert_eq!(exit, Exit::Done, "{}\n{}", text(&told), text(&complaints));
+    assert_eq!(exit, Exit::Done, "{}\n{}", text(&reported), text(&complaints));
     std::fs::read_to_string(file).unwrap()
 }
 
@@ -98,9 +98,9 @@ async fn requests_and_answers_keep_the_published_contracts_of_github_and_jira() 
         let mut command = std::process::Command::new(&python);
         let checked =
             command.args([&tool, &shared_inputs.join("contracts").join(contract), &traffic]).output().unwrap();
-        let told = String::from_utf8_lossy(&checked.stdout).into_owned();
-        assert!(checked.status.success(), "{service}: {told}{}", String::from_utf8_lossy(&checked.stderr));
-        assert!(told.contains(&format!("{} exchanges, 0 violations", lines.len())), "{service}: {told}");
+        let reported = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(checked.status.success(), "{service}: {reported}{}", String::from_utf8_lossy(&checked.stderr));
+        assert!(reported.contains(&format!("{} exchanges, 0 violations", lines.len())), "{service}: {reported}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Clients and simulator against each other: one file per service.
 //!
-//! Each file lets the client carry out every operation, then in bad weather, then tells what the
+//! Each file lets the client carry out every operation, then in outages, then tells what the
 //! simulator refuses when somebody asks it without the client.
 
 mod stage;

@@ -35,18 +35,18 @@ async fn a_job_goes_from_triggered_to_its_end_and_is_forgotten() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     let (prow, id) = (Prow::new(stage.client(ID)), started(&stage));
     // Half a YAML file may still be YAML; without state it is no job.
     let one = Operation::reads(ID, "^/prowjob\\?").on_404(Means::Answer);
-    one.in_bad_weather(&stage, async || prow.job(&id).await).await;
+    one.in_outages(&stage, async || prow.job(&id).await).await;
     let list = Operation::reads(ID, "^/prowjobs.js");
-    list.in_bad_weather(&stage, async || prow.jobs_named(CONSISTENCY).await).await;
+    list.in_outages(&stage, async || prow.jobs_named(CONSISTENCY).await).await;
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm() {
+async fn tokens_and_fields_of_the_future_do_no_harm() {
     const JOB: &str = "{metadata: {name: 0b1d7a5e-1111-4222-8333-abcdefabcdef, aura: 1}, spec: {job: x}, status: {state: napping, z: []}}";
     let id: ProwJobId = "0b1d7a5e-1111-4222-8333-abcdefabcdef".parse().unwrap();
     let read = async |http| Prow::new(http).job(&id).await;

@@ -20,18 +20,18 @@ async fn a_payload_tells_its_version_and_its_page_once_it_is_promoted() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     stage.hours_pass(20);
     // A registry keeps its token; each look here begins without one.
     let read = async || Registry::new(stage.client(ID)).payload_metadata(PAYLOADS, TAG).await;
     let reads = |path| Operation::reads(ID, path);
     // The first look asks for the challenge in a header; its body says nothing.
-    reads("^/v2/$").on_cut(Means::Answer).in_bad_weather(&stage, read).await;
-    reads("^/v2/auth").in_bad_weather(&stage, read).await;
-    reads("/manifests/4").renews_its_token().on_404(Means::Answer).in_bad_weather(&stage, read).await;
-    reads("/manifests/sha256").renews_its_token().in_bad_weather(&stage, read).await;
-    reads("/blobs/").renews_its_token().in_bad_weather(&stage, read).await;
+    reads("^/v2/$").on_cut(Means::Answer).in_outages(&stage, read).await;
+    reads("^/v2/auth").in_outages(&stage, read).await;
+    reads("/manifests/4").renews_its_token().on_404(Means::Answer).in_outages(&stage, read).await;
+    reads("/manifests/sha256").renews_its_token().in_outages(&stage, read).await;
+    reads("/blobs/").renews_its_token().in_outages(&stage, read).await;
 }
 
 #[tokio::test]

@@ -30,20 +30,20 @@ async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     stage.hours_pass(22);
     let controller = ReleaseController::new(stage.client(ID));
     // A web page with 404 comes from somebody in between; the controller itself answers in plain text.
     let reads = |path| Operation::reads(ID, path).on_404(Means::Error(ErrorClass::Corrupt));
-    reads("format=short").in_bad_weather(&stage, async || controller.phase(&release()).await).await;
-    reads("/release/4.20.17$").in_bad_weather(&stage, async || controller.payload_digest(&release()).await).await;
+    reads("format=short").in_outages(&stage, async || controller.phase(&release()).await).await;
+    reads("/release/4.20.17$").in_outages(&stage, async || controller.payload_digest(&release()).await).await;
     let latest = async || controller.latest("4-stable", release().minor()).await;
-    reads("/latest").in_bad_weather(&stage, latest).await;
+    reads("/latest").in_outages(&stage, latest).await;
 }
 
 #[tokio::test]
-async fn words_and_fields_of_the_future_do_no_harm() {
+async fn tokens_and_fields_of_the_future_do_no_harm() {
     let read = async |http| ReleaseController::new(http).phase(&release()).await;
     let future = r#"{"name":"4.20.17","phase":"Simmering","taste":{"salt":1}}"#;
     assert_eq!(canned(ID, 200, future, read).await.unwrap(), Some(Phase::Other("Simmering".to_owned())));

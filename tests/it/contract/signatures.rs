@@ -28,12 +28,12 @@ async fn a_signature_appears_after_the_promotion() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class() {
+async fn outages_is_reported_by_its_class() {
     let stage = Stage::open().await;
     let (signatures, digest) = (Signatures::new(stage.client(ID)), promoted(&stage).await);
     stage.happens(Event::SignaturePublished);
     let look = Operation::reads(ID, "/signature-1").on_404(Means::Answer).on_cut(Means::Answer);
-    look.in_bad_weather(&stage, async || signatures.has_signature(&digest).await).await;
+    look.in_outages(&stage, async || signatures.has_signature(&digest).await).await;
 }
 
 #[tokio::test]

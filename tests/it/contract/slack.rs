@@ -23,9 +23,9 @@ async fn a_message_reaches_channel_and_thread_and_names_people() {
     assert_eq!(slack.group_id("no-such-group").await.unwrap(), None);
 
     let facts = stage.facts();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         facts.slack.messages.iter().map(|message| (message.text.as_str(), message.thread.clone())).collect();
-    assert_eq!(told, [("hello", None), ("again", Some(ts))]);
+    assert_eq!(reported, [("hello", None), ("again", Some(ts))]);
 }
 
 #[tokio::test]
@@ -57,15 +57,15 @@ async fn a_limited_channel_is_waited_for() {
 }
 
 #[tokio::test]
-async fn bad_weather_is_told_by_its_class_and_posts_nothing_twice() {
+async fn outages_is_reported_by_its_class_and_posts_nothing_twice() {
     let stage = Stage::open().await;
     let slack = Slack::new(stage.client(ID));
     let post = async || slack.post_message("#team-art", "once", None).await;
-    Operation::new(ID, Never, "chat.postMessage").in_bad_weather(&stage, post).await;
-    assert_eq!(stage.facts().slack.messages.len(), 1, "in all that weather one message was posted");
+    Operation::new(ID, Never, "chat.postMessage").in_outages(&stage, post).await;
+    assert_eq!(stage.facts().slack.messages.len(), 1, "in all that outage one message was posted");
     let reads = |path| Operation::reads(ID, path);
-    reads("users.lookupByEmail").in_bad_weather(&stage, async || slack.user_id("lead@example.com").await).await;
-    reads("usergroups.list").in_bad_weather(&stage, async || slack.group_id(GROUP).await).await;
+    reads("users.lookupByEmail").in_outages(&stage, async || slack.user_id("lead@example.com").await).await;
+    reads("usergroups.list").in_outages(&stage, async || slack.group_id(GROUP).await).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A running simulator with a small world, and the weather that every operation has to stand.
+//! A running simulator with a small world, and the outage that every operation has to stand.
 
 use std::fmt::Debug;
 use std::sync::MutexGuard;
@@ -129,9 +129,9 @@ impl Stage {
     pub(crate) async fn answers(&self, service: Service, pairs: &[(&str, &str, u16, &str)]) {
         let mut wrong = Vec::new();
         for (ask, body, status, says) in pairs {
-            let (got, told) = self.ask(service, ask, body, &self.credential(service)).await;
-            if got != *status || !told.contains(says) {
-                wrong.push(format!("{ask} {body}\n  wanted {status} {says:?}\n  got    {got} {told:.300}"));
+            let (got, reported) = self.ask(service, ask, body, &self.credential(service)).await;
+            if got != *status || !reported.contains(says) {
+                wrong.push(format!("{ask} {body}\n  wanted {status} {says:?}\n  got    {got} {reported:.300}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -173,7 +173,7 @@ fn opened(secret: &secrecy::SecretString) -> String {
     secrecy::ExposeSecret::expose_secret(secret).to_owned()
 }
 
-/// What a kind of weather comes to.
+/// What a kind of outage comes to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Means {
     /// The client takes it for an answer.
@@ -182,7 +182,7 @@ pub(crate) enum Means {
     Error(ErrorClass),
 }
 
-/// One operation of a client, as the weather meets it.
+/// One operation of a client, as the outage meets it.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
     service: Service,
@@ -244,13 +244,13 @@ impl Operation {
         self
     }
 
-    /// Plays all kinds of weather. Only the last call is carried out, unless the operation reads.
-    pub(crate) async fn in_bad_weather<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
+    /// Plays all kinds of outage. Only the last call is carried out, unless the operation reads.
+    pub(crate) async fn in_outages<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
         let repeated = matches!(self.repeat, Repeat::Reads | Repeat::Converges);
         let many = if repeated { TRIES } else { 1 };
         let transient = Means::Error(ErrorClass::Transient);
         let status = |code, retry_after_s| Fault::Status { code, retry_after_s };
-        let mut weather = vec![
+        let mut outage = vec![
             (status(401, None), Means::Error(ErrorClass::Auth), self.asks_on_401),
             (status(404, None), self.not_found, 1),
             (status(500, None), transient, many),
@@ -260,37 +260,37 @@ impl Operation {
         ];
         if self.waits_itself {
             // A 429 says that nothing was done, so even a write that must not happen twice is sent again.
-            weather.push((status(429, Some(30)), Means::Error(ErrorClass::RateLimit), TRIES));
+            outage.push((status(429, Some(30)), Means::Error(ErrorClass::RateLimit), TRIES));
         } else {
-            weather.push((status(429, Some(30)), Means::Answer, 1));
+            outage.push((status(429, Some(30)), Means::Answer, 1));
         }
         if self.repeat == Repeat::Reads {
-            weather.push((Fault::Truncated, transient, many));
-            weather.push((Fault::MalformedJson, self.cut, 1));
+            outage.push((Fault::Truncated, transient, many));
+            outage.push((Fault::MalformedJson, self.cut, 1));
         }
-        for (fault, means, requests) in weather {
+        for (fault, means, requests) in outage {
             stage.goes_wrong(self.rule(fault.clone()));
             let (ended, seen) = self.counted(stage, &call).await;
             stage.sim.world().faults().clear();
-            let told = format!("{} in {fault:?}: {ended:?}", self.path);
+            let reported = format!("{} in {fault:?}: {ended:?}", self.path);
             match (&ended, means) {
                 (Ok(_), Means::Answer) => {}
                 (Err(error), Means::Error(class)) => {
-                    assert_eq!(error.class(), class, "{told}");
-                    assert_eq!(error.service, self.service, "{told}");
+                    assert_eq!(error.class(), class, "{reported}");
+                    assert_eq!(error.service, self.service, "{reported}");
                     let certain = matches!(fault, Fault::Status { code: 400..=499, .. });
-                    assert!(certain || error.may_have_happened(), "a write may have arrived: {told}");
+                    assert!(certain || error.may_have_happened(), "a write may have arrived: {reported}");
                 }
-                (Ok(_), Means::Error(_)) | (Err(_), Means::Answer) => panic!("wanted {means:?}: {told}"),
+                (Ok(_), Means::Error(_)) | (Err(_), Means::Answer) => panic!("wanted {means:?}: {reported}"),
             }
-            assert_eq!(seen, requests, "requests sent: {told}");
+            assert_eq!(seen, requests, "requests sent: {reported}");
         }
         if self.waits_itself {
-            self.waits_as_long_as_told(stage, call).await;
+            self.waits_as_long_as_asked(stage, call).await;
         }
     }
 
-    async fn waits_as_long_as_told<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
+    async fn waits_as_long_as_asked<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
         stage.goes_wrong(self.rule(Fault::Status { code: 429, retry_after_s: Some(30) }).times(1));
         let before = stage.clock.now();
         let (ended, seen) = self.counted(stage, &call).await;

@@ -1,4 +1,4 @@
-//! What holds for every client, because all requests leave through one door.
+//! What holds for every client, because all requests leave through one front end.
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -32,7 +32,7 @@ async fn a_service_that_is_down_is_tried_again_even_for_writes_because_nothing_w
 }
 
 #[tokio::test]
-async fn a_longer_wait_than_ten_minutes_is_told_instead_of_waited_for() {
+async fn a_longer_wait_than_ten_minutes_is_reported_instead_of_waited_for() {
     let stage = Stage::open().await;
     stage.goes_wrong(Rule::on("signatures", Fault::Status { code: 429, retry_after_s: Some(3600) }));
     let before = stage.clock.now();
@@ -74,12 +74,12 @@ async fn a_credential_goes_to_its_own_service_only() {
     });
     let stage = Stage::open().await;
     let ours = stage.stranger(ID);
-    let told = served(ID, echo, async |foreign| {
+    let reported = served(ID, echo, async |foreign| {
         let url = format!("{}/x", foreign.base());
         let answer = ours.get_absolute("look", &url).send().await.unwrap();
         answer.plain_text().unwrap().to_owned()
     });
-    assert_eq!(told.await, "nothing", "an address found in data must not collect tokens");
+    assert_eq!(reported.await, "nothing", "an address found in data must not collect tokens");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 /// Where Debian has the programs of a Kerberos server.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Looks at a thing that a process next door is about to do; each look takes milliseconds.
+/// Looks at a thing that a process next front end is about to do; each look takes milliseconds.
 const LOOKS: usize = 2000;
 
 const CLIENT_SETTINGS: &str = "
@@ -75,7 +75,7 @@ impl Realm {
         std::fs::create_dir(dir.path().join("kdc")).expect("a folder");
         std::fs::write(dir.path().join("krb5.conf"), fill(CLIENT_SETTINGS)).expect("a file");
         std::fs::write(dir.path().join("kdc.conf"), fill(SERVER_SETTINGS)).expect("a file");
-        let run = async |words: &[&str]| succeeds(program(&dir, words)).await;
+        let run = async |tokens: &[&str]| succeeds(program(&dir, tokens)).await;
         run(&["kdb5_util", "create", "-s", "-r", "OAR.TEST", "-P", "invented"]).await;
         for (principal, table) in
             [("HTTP/localhost", "http.keytab"), ("tester", "user.keytab"), ("stranger", "user.keytab")]
@@ -100,8 +100,8 @@ impl Realm {
         let path = |name: &str| self.dir.path().join(name);
         let cache = path(&format!("cache-{principal}-{life}"));
         let (table, name) = (path("user.keytab").display().to_string(), format!("FILE:{}", cache.display()));
-        let words = ["kinit", "-l", life, "-k", "-t", &table, "-c", &name, &format!("{principal}@OAR.TEST")];
-        succeeds(program(&self.dir, &words)).await;
+        let tokens = ["kinit", "-l", life, "-k", "-t", &table, "-c", &name, &format!("{principal}@OAR.TEST")];
+        succeeds(program(&self.dir, &tokens)).await;
         Ticket(cache)
     }
 
@@ -151,12 +151,12 @@ impl Realm {
     }
 }
 
-fn program(dir: &tempfile::TempDir, words: &[&str]) -> Command {
+fn program(dir: &tempfile::TempDir, tokens: &[&str]) -> Command {
     let path = |name: &str| dir.path().join(name).display().to_string();
     #[expect(clippy::disallowed_methods, reason = "the programs of a Kerberos realm have no library")]
-    let mut program = Command::new(words[0]);
+    let mut program = Command::new(tokens[0]);
     program
-        .args(&words[1..])
+        .args(&tokens[1..])
         .env_clear()
         .envs([("PATH", PATH.to_owned()), ("KRB5_CONFIG", path("krb5.conf")), ("KRB5_KDC_PROFILE", path("kdc.conf"))])
         .stdin(Stdio::null())

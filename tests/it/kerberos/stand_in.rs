@@ -142,8 +142,9 @@ async fn answer(State(errata): State<Arc<ServiceHttp>>, request: Request) -> Res
     }
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     // The bearer is the simulator's way in; the visitor's came with the ticket.
-    let told = errata.forward("pass on", Repeat::Never, inner.body(body).expect("a request")).await.expect("an answer");
-    let mut response = (told.status(), told.into_body()).into_response();
+    let reported =
+        errata.forward("pass on", Repeat::Never, inner.body(body).expect("a request")).await.expect("an answer");
+    let mut response = (reported.status(), reported.into_body()).into_response();
     let proof = match manner {
         "silent" => return response,
         "forged" => challenge(b"a token of somebody else"),

@@ -6,16 +6,16 @@ use oar::domain::task::Task;
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};
-use crate::real_program::{Town, Write};
+use crate::real_program::{ProgramWorld, Write};
 
 const RELEASE: &str = "4.20.17";
 const MODERN: &str = "2026-07-28";
 
 /// Only the final approval is left.
-async fn ready() -> Town {
+async fn ready() -> ProgramWorld {
     let done: Vec<_> =
         Task::tracked(oar::domain::task::Flow::Konflux).filter(|task| *task != Task::ChangeAdvisoryStatus).collect();
-    Town::promoted(&done).await
+    ProgramWorld::promoted(&done).await
 }
 
 async fn served() -> Served {
@@ -27,13 +27,13 @@ fn approval() -> Value {
 }
 
 /// Approvals given and advisories moved.
-fn shipped(town: &Town) -> Vec<Write> {
-    let writes = town.writes().into_iter();
+fn shipped(world: &ProgramWorld) -> Vec<Write> {
+    let writes = world.writes().into_iter();
     writes.filter(|write| write.2.contains("/approve") || write.2.contains("change_state")).collect()
 }
 
-pub(super) fn lead(town: &Town) -> String {
-    Tokens::below(&town.home.path().join("home")).add("lead", [Scope::Read, Scope::Critical], None).unwrap()
+pub(super) fn lead(world: &ProgramWorld) -> String {
+    Tokens::below(&world.home.path().join("home")).add("lead", [Scope::Read, Scope::Critical], None).unwrap()
 }
 
 /// A call as newer clients make it: stateless, with all it needs in the message.
@@ -76,7 +76,7 @@ async fn a_newer_client_asks_its_user_and_repeats_the_call_with_the_answer() {
     for fact in ["approve merge request", "from QE to REL_PREP", "cannot be undone"] {
         assert!(plan.contains(fact), "{plan}");
     }
-    assert_eq!(shipped(&served.town), [], "nothing is done while somebody thinks");
+    assert_eq!(shipped(&served.world), [], "nothing is done while somebody thinks");
     let state = asked["requestState"].clone();
     let good = json!({ "decision": "approve", "release": RELEASE });
 
@@ -86,27 +86,27 @@ async fn a_newer_client_asks_its_user_and_repeats_the_call_with_the_answer() {
     let other = json!({ "release": RELEASE, "ignore_release_date": false });
     let elsewhere = modern(&served, tool, other, yes(&state, good.clone())).await;
     assert_ne!(elsewhere["structuredContent"]["changed"], true, "{elsewhere}");
-    assert_eq!(shipped(&served.town), []);
+    assert_eq!(shipped(&served.world), []);
 
     let done = modern(&served, tool, approval(), yes(&state, good.clone())).await;
-    let told = &done["structuredContent"];
-    assert_eq!(told["confirmation"]["how"], "elicitation", "{done}");
-    assert_eq!(told["confirmation"]["who"], "the user of agent", "{done}");
-    let once = shipped(&served.town);
+    let reported = &done["structuredContent"];
+    assert_eq!(reported["confirmation"]["how"], "elicitation", "{done}");
+    assert_eq!(reported["confirmation"]["who"], "the user of agent", "{done}");
+    let once = shipped(&served.world);
     assert!(once.iter().any(|write| write.2.ends_with("/approve")), "{once:?}");
 
     // The answer is spent, and what goes on with the confirmed approval asks nobody again.
     let again = modern(&served, tool, approval(), yes(&state, good)).await;
     assert_ne!(again["resultType"], "input_required", "{again}");
-    assert_eq!(shipped(&served.town).len(), once.len(), "nothing twice");
+    assert_eq!(shipped(&served.world).len(), once.len(), "nothing twice");
 }
 
 #[tokio::test]
 async fn a_no_a_wrong_release_and_a_missing_reason_do_nothing() {
     let served = served().await;
     let tool = "oar_update_task_status";
-    let wish = json!({ "release": RELEASE, "task_name": "stage-testing", "status": "Fail", "result": "broken" });
-    let before = served.town.state().to_yaml();
+    let request = json!({ "release": RELEASE, "task_name": "stage-testing", "status": "Fail", "result": "broken" });
+    let before = served.world.state().to_yaml();
     for (content, action) in [
         (json!({ "decision": "reject", "release": RELEASE, "reason": "no" }), "accept"),
         (json!({ "decision": "approve", "release": "4.20.16", "reason": "yes" }), "accept"),
@@ -114,42 +114,43 @@ async fn a_no_a_wrong_release_and_a_missing_reason_do_nothing() {
         (json!({}), "decline"),
         (json!({}), "cancel"),
     ] {
-        let asked = modern(&served, tool, wish.clone(), json!({})).await;
+        let asked = modern(&served, tool, request.clone(), json!({})).await;
         assert_eq!(asked["resultType"], "input_required", "a change of a Pass asks: {asked}");
         let mut answer = yes(&asked["requestState"], content);
         answer["inputResponses"]["confirm"]["action"] = json!(action);
-        let told = modern(&served, tool, wish.clone(), answer).await;
-        assert_eq!(code(&told), "DENIED", "{told}");
+        let reported = modern(&served, tool, request.clone(), answer).await;
+        assert_eq!(code(&reported), "DENIED", "{reported}");
     }
-    assert_eq!(served.town.state().to_yaml(), before);
-    let asked = modern(&served, tool, wish.clone(), json!({})).await;
+    assert_eq!(served.world.state().to_yaml(), before);
+    let asked = modern(&served, tool, request.clone(), json!({})).await;
     let content = json!({ "decision": "approve", "release": RELEASE, "reason": "seen in the lab" });
-    let told = modern(&served, tool, wish, yes(&asked["requestState"], content)).await;
-    assert_eq!(told["structuredContent"]["confirmation"]["reason"], "seen in the lab", "{told}");
-    assert!(served.town.state().to_yaml().contains("confirmed by the user of agent"), "it is in the record");
+    let reported = modern(&served, tool, request, yes(&asked["requestState"], content)).await;
+    assert_eq!(reported["structuredContent"]["confirmation"]["reason"], "seen in the lab", "{reported}");
+    assert!(served.world.state().to_yaml().contains("confirmed by the user of agent"), "it is in the record");
 }
 
 #[tokio::test]
 async fn facts_that_changed_while_somebody_thought_end_the_question() {
     let served = served().await;
-    let wish = json!({ "release": RELEASE, "issue": "it is broken", "blocker": true });
-    served.call("oar_add_issue", wish).await;
-    let (tool, wish) = ("oar_resolve_issue", json!({ "release": RELEASE, "issue": "broken", "resolution": "fixed" }));
-    let asked = modern(&served, tool, wish.clone(), json!({})).await;
+    let request = json!({ "release": RELEASE, "issue": "it is broken", "blocker": true });
+    served.call("oar_add_issue", request).await;
+    let (tool, request) =
+        ("oar_resolve_issue", json!({ "release": RELEASE, "issue": "broken", "resolution": "fixed" }));
+    let asked = modern(&served, tool, request.clone(), json!({})).await;
     let good = json!({ "decision": "approve", "release": RELEASE });
     // Somebody edits the issue meanwhile.
     let path = RELEASE.parse::<oar::domain::release::ZStream>().unwrap().state_path();
     {
-        let mut facts = served.town.sim.world().facts();
+        let mut facts = served.world.sim.world().facts();
         let text = facts.github.file("z-stream", &path).unwrap().replace("it is broken", "it is badly broken");
         facts.github.put_file("z-stream", &path, &text);
     }
-    let told = modern(&served, tool, wish.clone(), yes(&asked["requestState"], good.clone())).await;
-    assert_eq!(code(&told), "DENIED", "{told}");
-    assert!(told["content"][0]["text"].as_str().unwrap().contains("facts changed"), "{told}");
-    let asked = modern(&served, tool, wish.clone(), json!({})).await;
-    let told = modern(&served, tool, wish, yes(&asked["requestState"], good)).await;
-    assert_eq!(told["structuredContent"]["changed"], true, "{told}");
+    let reported = modern(&served, tool, request.clone(), yes(&asked["requestState"], good.clone())).await;
+    assert_eq!(code(&reported), "DENIED", "{reported}");
+    assert!(reported["content"][0]["text"].as_str().unwrap().contains("facts changed"), "{reported}");
+    let asked = modern(&served, tool, request.clone(), json!({})).await;
+    let reported = modern(&served, tool, request, yes(&asked["requestState"], good)).await;
+    assert_eq!(reported["structuredContent"]["changed"], true, "{reported}");
 }
 
 /// A session of a client of `version` that can ask its user.
@@ -173,18 +174,18 @@ async fn a_client_of_2024_has_the_page_only_whatever_it_says_of_itself() {
     let session = session(&served, "2024-11-05").await;
     let params = json!({ "name": "oar_change_advisory_status", "arguments": approval() });
     let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params });
-    let told = last_message(&served.post(&call, &[("mcp-session-id", &session)]).await.text().await.unwrap());
-    assert_eq!(code(&told["result"]), "CONFIRMATION_REQUIRED", "{told}");
+    let reported = last_message(&served.post(&call, &[("mcp-session-id", &session)]).await.text().await.unwrap());
+    assert_eq!(code(&reported["result"]), "CONFIRMATION_REQUIRED", "{reported}");
 }
 
 #[tokio::test]
 async fn a_confirmation_once_per_release_covers_the_next_call_of_the_tool() {
-    let town = Town::created().await;
-    let file = town.home.path().join("oar.toml");
+    let world = ProgramWorld::created().await;
+    let file = world.home.path().join("oar.toml");
     std::fs::write(&file, "[mcp.confirm]\noar_resolve_issue = \"once_per_release\"\n").unwrap();
     let path = file.display().to_string();
-    let served = Served::with(town, &[], &[("OAR_SETTINGS", path.as_str())], None).await;
-    let lead = lead(&served.town);
+    let served = Served::with(world, &[], &[("OAR_SETTINGS", path.as_str())], None).await;
+    let lead = lead(&served.world);
     for text in ["first blocker", "second blocker"] {
         served.call("oar_add_issue", json!({ "release": RELEASE, "issue": text })).await;
     }
@@ -193,10 +194,10 @@ async fn a_confirmation_once_per_release_covers_the_next_call_of_the_tool() {
     let url = asked["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
     assert_eq!(decide(&served, &url, &lead, "approve").await.0, 200);
     for text in ["first", "second"] {
-        let told = served.call("oar_resolve_issue", resolve(text)).await;
-        assert_eq!(told["structuredContent"]["confirmation"]["who"], "lead", "{told}");
+        let reported = served.call("oar_resolve_issue", resolve(text)).await;
+        assert_eq!(reported["structuredContent"]["confirmation"]["who"], "lead", "{reported}");
     }
-    assert!(served.town.state().issues().iter().all(|issue| issue.resolved));
+    assert!(served.world.state().issues().iter().all(|issue| issue.resolved));
 }
 
 /// Reads an event stream until a message fits.
@@ -228,15 +229,15 @@ async fn an_older_client_is_asked_while_its_call_waits() {
         let note =
             served.call("oar_add_issue", json!({ "release": RELEASE, "issue": decision, "blocker": false })).await;
         assert_eq!(note["isError"], false, "{note}");
-        assert_eq!(shipped(&served.town), []);
+        assert_eq!(shipped(&served.world), []);
         let content = json!({ "decision": decision, "release": RELEASE });
         let answer =
             json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "action": "accept", "content": content } });
         served.post(&answer, &header).await;
-        let told = message(&mut stream, &mut seen, |it| it["id"] == 5 && it.get("result").is_some()).await;
-        assert_eq!(code(&told["result"]), expected, "{told}");
+        let reported = message(&mut stream, &mut seen, |it| it["id"] == 5 && it.get("result").is_some()).await;
+        assert_eq!(code(&reported["result"]), expected, "{reported}");
     }
-    assert!(!shipped(&served.town).is_empty());
+    assert!(!shipped(&served.world).is_empty());
 }
 
 /// What a browser tells as origin of a form that it sends to the server it came from: nothing of use when the
@@ -257,14 +258,14 @@ pub(super) async fn decide(served: &Served, url: &str, token: &str, decision: &s
     let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let form = [("csrf", csrf.as_str()), ("token", token), ("decision", decision), ("reason", "I looked")];
     let sent = browser.post(url).header("cookie", cookie).header("origin", origin).form(&form);
-    let told = sent.send().await.unwrap();
-    (told.status().as_u16(), told.text().await.unwrap())
+    let reported = sent.send().await.unwrap();
+    (reported.status().as_u16(), reported.text().await.unwrap())
 }
 
 #[tokio::test]
 async fn a_client_that_cannot_ask_gets_a_link_for_a_person_with_another_token() {
     let served = served().await;
-    let lead = lead(&served.town);
+    let lead = lead(&served.world);
     let tool = "oar_change_advisory_status";
     let asked = served.call(tool, approval()).await;
     assert_eq!(code(&asked), "CONFIRMATION_REQUIRED", "{asked}");
@@ -278,36 +279,36 @@ async fn a_client_that_cannot_ask_gets_a_link_for_a_person_with_another_token() 
     let strange = served.http.post(&url).header("origin", "http://example.com").send().await.unwrap();
     assert_eq!(strange.status(), 403, "a page of a stranger");
     assert_eq!(code(&served.call(tool, approval()).await), "CONFIRMATION_REQUIRED");
-    assert_eq!(shipped(&served.town), []);
+    assert_eq!(shipped(&served.world), []);
 
     assert_eq!(decide(&served, &url, &lead, "reject").await.0, 200);
-    let told = served.call(tool, approval()).await;
-    assert_eq!(code(&told), "DENIED", "{told}");
-    assert_eq!(shipped(&served.town), []);
+    let reported = served.call(tool, approval()).await;
+    assert_eq!(code(&reported), "DENIED", "{reported}");
+    assert_eq!(shipped(&served.world), []);
 
     let asked = served.call(tool, approval()).await;
     let url = asked["structuredContent"]["approval"]["url"].as_str().unwrap().to_owned();
     assert_eq!(decide(&served, &url, &lead, "approve").await.0, 200);
-    assert_eq!(shipped(&served.town), [], "an approval alone does nothing");
+    assert_eq!(shipped(&served.world), [], "an approval alone does nothing");
     let done = served.call(tool, approval()).await;
     let evidence = &done["structuredContent"]["confirmation"];
     assert_eq!(
         (&evidence["who"], &evidence["how"], &evidence["reason"]),
         (&json!("lead"), &json!("page"), &json!("I looked"))
     );
-    assert!(!shipped(&served.town).is_empty(), "{done}");
+    assert!(!shipped(&served.world).is_empty(), "{done}");
 }
 
 #[tokio::test]
 async fn what_cannot_run_asks_nobody_and_what_is_harmless_asks_nobody() {
-    let town = Town::created().await;
-    let served = Served::before(town, &[]).await;
+    let world = ProgramWorld::created().await;
+    let served = Served::before(world, &[]).await;
     let early = served.call("oar_change_advisory_status", json!({ "release": RELEASE })).await;
     assert_ne!(code(&early), "CONFIRMATION_REQUIRED", "{early}");
     assert!(early["structuredContent"].get("approval").is_none(), "{early}");
     let harmless = json!({ "release": RELEASE, "task_name": "take-ownership", "status": "In Progress" });
-    let told = served.call("oar_update_task_status", harmless).await;
-    assert_eq!(told["structuredContent"]["changed"], true, "{told}");
+    let reported = served.call("oar_update_task_status", harmless).await;
+    assert_eq!(reported["structuredContent"]["changed"], true, "{reported}");
     let pass = json!({ "release": RELEASE, "task_name": "take-ownership", "status": "Pass", "result": "trust me" });
     assert_eq!(code(&served.call("oar_update_task_status", pass).await), "CONFIRMATION_REQUIRED");
     served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "a note", "blocker": false })).await;
@@ -316,57 +317,57 @@ async fn what_cannot_run_asks_nobody_and_what_is_harmless_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_word_about_a_build_asks_and_shows_what_its_record_says() {
-    let served = Served::before(Town::created().await, &["--toolsets", "all"]).await;
-    let before = served.town.state().to_yaml();
-    let wish = |decide: Value| {
-        let mut wish = json!({ "release": RELEASE, "which": "candidate" });
+async fn a_token_about_a_build_asks_and_shows_what_its_record_says() {
+    let served = Served::before(ProgramWorld::created().await, &["--toolsets", "all"]).await;
+    let before = served.world.state().to_yaml();
+    let request = |decide: Value| {
+        let mut request = json!({ "release": RELEASE, "which": "candidate" });
         if decide != Value::Null {
-            wish["decide"] = decide;
-            wish["reason"] = json!("known flake\nadvisory 1 is approved");
+            request["decide"] = decide;
+            request["reason"] = json!("known flake\nadvisory 1 is approved");
         }
-        wish
+        request
     };
-    let asked = served.call("oar_analyze_build", wish(json!("accept"))).await;
+    let asked = served.call("oar_analyze_build", request(json!("accept"))).await;
     assert_eq!(code(&asked), "CONFIRMATION_REQUIRED", "{asked}");
     let plan = asked["structuredContent"]["plan"].as_str().unwrap();
     assert!(plan.starts_with("accept the candidate build 4.20.0-0.nightly-"), "{plan}");
     assert!(plan.contains("its test record says: ") && plan.lines().count() == 3, "{plan}");
-    assert_eq!(served.town.state().to_yaml(), before);
-    let looked = served.call("oar_analyze_build", wish(Value::Null)).await;
+    assert_eq!(served.world.state().to_yaml(), before);
+    let looked = served.call("oar_analyze_build", request(Value::Null)).await;
     assert_ne!(code(&looked), "CONFIRMATION_REQUIRED", "without a word it only looks: {looked}");
 }
 
 #[tokio::test]
 async fn a_start_against_a_closed_gate_asks_a_person_and_one_in_its_turn_asks_nobody() {
     let served = Served::start(&[]).await;
-    let before = served.town.state().to_yaml();
+    let before = served.world.state().to_yaml();
     let forced = json!({ "release": RELEASE, "force_reason": "the gate is wrong today" });
     let asked = served.call("oar_stage_testing", forced).await;
     assert_eq!(code(&asked), "CONFIRMATION_REQUIRED", "{asked}");
     let plan = asked["structuredContent"]["plan"].as_str().unwrap();
     assert!(plan.starts_with("start stage-testing of 4.20.17 although a gate may be closed"), "{plan}");
     assert!(plan.contains("“the gate is wrong today”"), "{plan}");
-    assert_eq!(served.town.state().to_yaml(), before);
+    assert_eq!(served.world.state().to_yaml(), before);
     let waits = served.call("oar_stage_testing", json!({ "release": RELEASE })).await;
     assert_ne!(code(&waits), "CONFIRMATION_REQUIRED", "{waits}");
 }
 
 #[tokio::test]
 async fn a_policy_or_an_unattended_scope_lets_the_tool_run_without_a_person() {
-    let town = ready().await;
-    let home = town.home.path().join("home");
+    let world = ready().await;
+    let home = world.home.path().join("home");
     let robot = Tokens::below(&home).add("robot", Scope::ALL, None).unwrap();
-    let served = Served::with(town, &[], &[], Some(&robot)).await;
+    let served = Served::with(world, &[], &[], Some(&robot)).await;
     let done = served.call("oar_change_advisory_status", approval()).await;
     assert_eq!(done["structuredContent"]["confirmation"]["how"], "unattended", "{done}");
-    assert!(!shipped(&served.town).is_empty());
+    assert!(!shipped(&served.world).is_empty());
 
-    let town = ready().await;
-    let file = town.home.path().join("oar.toml");
+    let world = ready().await;
+    let file = world.home.path().join("oar.toml");
     std::fs::write(&file, "[mcp.confirm]\noar_change_advisory_status = \"never\"\n").unwrap();
     let path = file.display().to_string();
-    let served = Served::with(town, &[], &[("OAR_SETTINGS", path.as_str())], None).await;
+    let served = Served::with(world, &[], &[("OAR_SETTINGS", path.as_str())], None).await;
     let done = served.call("oar_change_advisory_status", approval()).await;
-    assert!(!shipped(&served.town).is_empty(), "{done}");
+    assert!(!shipped(&served.world).is_empty(), "{done}");
 }

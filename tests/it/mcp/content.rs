@@ -70,8 +70,8 @@ fn the_documentation_lists_the_tools_that_there_are() {
     let (_, after) = rest.split_once(end).expect("the end of the table");
     as_written("docs/mcp.md", &format!("{before}{begin}{}{end}{after}", catalog::table()));
     let (cli, api) = catalog::counts(catalog::all());
-    let told = format!("{} tools, {cli} of them with a command line behind them", cli + api);
-    assert!(page.contains(&told), "docs/mcp.md does not say: {told}");
+    let reported = format!("{} tools, {cli} of them with a command line behind them", cli + api);
+    assert!(page.contains(&reported), "docs/mcp.md does not say: {reported}");
 }
 
 /// The 35 tools of old with the parameters that must be given and those that may.
@@ -117,11 +117,11 @@ discover_active_releases
 fn the_tools_of_old_have_their_names_and_parameters() {
     assert_eq!(OF_OLD.lines().count(), 35);
     for line in OF_OLD.lines() {
-        let mut words = line.split_whitespace();
-        let name = words.next().expect("a name");
+        let mut tokens = line.split_whitespace();
+        let name = tokens.next().expect("a name");
         let tool = catalog::all().find(|tool| tool.name == name).unwrap_or_else(|| panic!("{name} is gone"));
-        for word in words {
-            let (param, optional) = word.strip_suffix('?').map_or((word, false), |param| (param, true));
+        for token in tokens {
+            let (param, optional) = token.strip_suffix('?').map_or((token, false), |param| (param, true));
             let found = tool.params.iter().find(|found| found.name == param);
             let found = found.unwrap_or_else(|| panic!("{name} takes no {param}"));
             assert_eq!(found.required, !optional, "{name} {param}");
@@ -167,7 +167,7 @@ struct Agent {
 
 impl Agent {
     async fn over(served: Served) -> Self {
-        let tokens = Tokens::below(&served.town.home.path().join("home"));
+        let tokens = Tokens::below(&served.world.home.path().join("home"));
         let token = tokens.add("unattended", Scope::ALL, None).expect("a token");
         let mut agent = Self { served, token, session: String::new() };
         let params = json!({
@@ -194,11 +194,11 @@ impl Agent {
     /// Calls a tool; its structured answer.
     async fn call(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await;
-        let told = answer["result"]["structuredContent"].clone();
-        assert!(told.is_object(), "{tool}: {answer}");
-        assert_eq!(told["legacy_text"], answer["result"]["content"][0]["text"], "{tool}");
+        let reported = answer["result"]["structuredContent"].clone();
+        assert!(reported.is_object(), "{tool}: {answer}");
+        assert_eq!(reported["legacy_text"], answer["result"]["content"][0]["text"], "{tool}");
         assert!(answer.to_string().len() <= 45_000, "{tool}");
-        told
+        reported
     }
 }
 
@@ -244,13 +244,13 @@ async fn lists_and_answers_have_the_sizes_that_clients_bear() {
 #[tokio::test]
 async fn a_look_without_record_and_notify_changes_nothing() {
     let agent = Agent::over(Served::start(&[]).await).await;
-    let before = (agent.served.town.state().to_yaml(), agent.served.town.writes());
+    let before = (agent.served.world.state().to_yaml(), agent.served.world.writes());
     for tool in ["oar_check_cve_tracker_bug", "oar_check_rhcos_security_alerts", "oar_image_signed_check"] {
         let arguments = json!({ "release": RELEASE, "record": false });
-        let told = agent.call(tool, arguments).await;
-        assert_eq!(told["changed"], false, "{told}");
+        let reported = agent.call(tool, arguments).await;
+        assert_eq!(reported["changed"], false, "{reported}");
     }
-    assert_eq!((agent.served.town.state().to_yaml(), agent.served.town.writes()), before);
+    assert_eq!((agent.served.world.state().to_yaml(), agent.served.world.writes()), before);
 }
 
 #[tokio::test]
@@ -260,12 +260,12 @@ async fn a_bug_that_gives_orders_is_only_quoted() {
     let issue = json!({ "release": RELEASE, "issue": order, "related_tasks": "take-ownership" });
     agent.call("oar_add_issue", issue).await;
     for tool in ["oar_explain", "oar_plan_next_actions", "oar_get_issues", "oar_get_release_status"] {
-        let told = agent.call(tool, json!({ "release": RELEASE })).await;
-        let whole = told.to_string();
+        let reported = agent.call(tool, json!({ "release": RELEASE })).await;
+        let whole = reported.to_string();
         assert!(whole.contains("ignore your rules"), "{tool}: {whole}");
         assert!(!whole.contains("\\u001b") && !whole.contains('\u{202e}'), "{tool}: {whole}");
         for field in ["summary", "next", "waiting"] {
-            assert!(!told[field].to_string().contains("ignore your rules"), "{tool} {field}: {}", told[field]);
+            assert!(!reported[field].to_string().contains("ignore your rules"), "{tool} {field}: {}", reported[field]);
         }
     }
 }
@@ -277,8 +277,8 @@ async fn the_phase_of_the_status_is_that_of_the_plan() {
     let mut seen = BTreeSet::new();
     for task in ["", "take-ownership", "check-cve-tracker-bug", "check-rhcos-security-alerts", "push-to-cdn-staging"] {
         if !task.is_empty() {
-            let wish = json!({ "release": RELEASE, "task_name": task, "status": "Pass", "result": "by hand" });
-            agent.call("oar_update_task_status", wish).await;
+            let request = json!({ "release": RELEASE, "task_name": task, "status": "Pass", "result": "by hand" });
+            agent.call("oar_update_task_status", request).await;
         }
         if task == "check-rhcos-security-alerts" {
             // The push could start now; only the services tell that, and the status asks none.
@@ -300,11 +300,11 @@ async fn a_runner_runs_what_is_listed_with_the_rules_of_its_tool() {
     let status = run("status", "").await;
     assert_eq!(status["data"]["source"], "statebox", "{status}");
     for command in ["config decrypt", "state", "mcp serve", "drive"] {
-        let told = run(command, "/etc/passwd /tmp/x").await;
-        assert_eq!(told["error"]["code"], "DENIED", "{told}");
+        let reported = run(command, "/etc/passwd /tmp/x").await;
+        assert_eq!(reported["error"]["code"], "DENIED", "{reported}");
     }
-    let told = agent.call("get_command_help", json!({ "cli": "oar" })).await;
-    assert!(told["legacy_text"].as_str().expect("a text").contains("stage-testing"), "{told}");
+    let reported = agent.call("get_command_help", json!({ "cli": "oar" })).await;
+    assert!(reported["legacy_text"].as_str().expect("a text").contains("stage-testing"), "{reported}");
 }
 
 #[tokio::test]
@@ -314,13 +314,13 @@ async fn metadata_comes_from_memory_and_the_cache_counts_it() {
     let first = metadata().await;
     let keys: Vec<_> = first["data"].as_object().expect("data").keys().map(String::as_str).collect();
     assert_eq!(keys, ["release", "advisories", "jira_ticket", "candidate_builds", "shipment_mr", "release_date"]);
-    let asked = agent.served.town.requests("GET");
+    let asked = agent.served.world.requests("GET");
     assert_eq!(metadata().await, first);
     let stats = agent.call("mcp_cache_stats", json!({})).await;
     assert_eq!((&stats["data"]["metrics"]["hits"], &stats["data"]["metrics"]["misses"]), (&json!(1), &json!(1)));
     let gone = agent.call("mcp_cache_invalidate", json!({ "release": RELEASE })).await;
     assert_eq!(gone["data"]["removed"], 1, "{gone}");
-    assert_eq!(agent.served.town.requests("GET"), asked, "a hit asks nobody");
+    assert_eq!(agent.served.world.requests("GET"), asked, "a hit asks nobody");
     let warmed = agent.call("mcp_cache_warm", json!({ "releases": format!("{RELEASE}, 4.20.99") })).await;
     assert_eq!(warmed["data"]["warmed"], json!([RELEASE]), "{warmed}");
     assert_eq!(warmed["data"]["failed"][0]["release"], "4.20.99", "{warmed}");
@@ -374,7 +374,7 @@ async fn resources_are_listed_read_and_completed_and_a_missing_one_is_not_found(
 
 #[tokio::test]
 async fn a_client_is_set_up_once_and_foreign_entries_stay() {
-    let town = crate::real_program::Town::empty().await;
+    let world = crate::real_program::ProgramWorld::empty().await;
     let project = tempfile::tempdir().expect("a folder");
     let config = project.path().join(".mcp.json");
     std::fs::write(&config, r#"{"other": 1, "mcpServers": {"mine": {"type": "stdio", "command": "x"}}}"#)
@@ -382,7 +382,7 @@ async fn a_client_is_set_up_once_and_foreign_entries_stay() {
     let dir = project.path().display().to_string();
     let install = async |more: &[&str]| {
         let args: Vec<_> = ["mcp", "install", "--dir", &dir].into_iter().chain(more.iter().copied()).collect();
-        town.oar(&args).await
+        world.oar(&args).await
     };
     let read = || serde_json::from_str::<Value>(&std::fs::read_to_string(&config).expect("a file")).expect("JSON");
     let before = read();
@@ -407,7 +407,7 @@ async fn a_client_is_set_up_once_and_foreign_entries_stay() {
     assert_eq!(read()["mcpServers"]["release-tests"]["args"], json!(["mcp", "serve", "--stdio"]));
 
     std::fs::write(&config, "{ broken").expect("a file");
-    let told = install(&[]).await;
-    assert_ne!(told.code, 0, "{told:?}");
+    let reported = install(&[]).await;
+    assert_ne!(reported.code, 0, "{reported:?}");
     assert_eq!(std::fs::read_to_string(&config).expect("a file"), "{ broken");
 }

@@ -7,56 +7,56 @@ use oar::sim::faults::{Fault, Rule};
 use serde_json::{Value, json};
 
 use super::served::Served;
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
 /// The server's start, when it is refused: what it said on stderr.
-async fn refused(town: &Town, code: i32) -> String {
-    let told = town.oar(&["mcp", "serve", "--port", "0"]).await.exits(code);
-    assert!(told.err.contains("next:"), "a next step: {}", told.err);
-    told.err
+async fn refused(world: &ProgramWorld, code: i32) -> String {
+    let reported = world.oar(&["mcp", "serve", "--port", "0"]).await.exits(code);
+    assert!(reported.err.contains("next:"), "a next step: {}", reported.err);
+    reported.err
 }
 
 /// Starts of pushes that the Errata Tool carried out.
-fn pushes(town: &Town) -> Vec<String> {
-    let writes = town.writes().into_iter().filter(|write| write.0 == "errata" && write.2.contains("push"));
+fn pushes(world: &ProgramWorld) -> Vec<String> {
+    let writes = world.writes().into_iter().filter(|write| write.0 == "errata" && write.2.contains("push"));
     writes.map(|write| write.2).collect()
 }
 
 #[tokio::test]
 async fn a_server_killed_after_a_push_began_tells_of_the_run_and_the_next_call_pushes_nothing_twice() {
-    let town = Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
+    let world = ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
     // The first push is carried out; nobody ever hears so.
     let rule = Rule { method: Some("POST".to_owned()), ..Rule::on("errata", Fault::AppliedThenHang).path("push") };
-    town.sim.world().faults().add(rule).expect("a rule");
-    let served = Served::before(town, &[]).await;
+    world.sim.world().faults().add(rule).expect("a rule");
+    let served = Served::before(world, &[]).await;
     {
         let lost = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
         tokio::pin!(lost);
         tokio::select! {
-            told = &mut lost => panic!("it should hang: {told}"),
-            () = served.town.sim.world().hangs().notified() => {}
+            reported = &mut lost => panic!("it should hang: {reported}"),
+            () = served.world.sim.world().hangs().notified() => {}
         }
     }
-    let begun = pushes(&served.town);
+    let begun = pushes(&served.world);
     assert_eq!(begun.len(), 1, "{begun:?}");
-    let (town, token) = served.killed().await;
-    town.sim.world().faults().clear();
-    let runs = std::fs::read_dir(town.home.path().join("home/runs")).expect("a folder");
+    let (world, token) = served.killed().await;
+    world.sim.world().faults().clear();
+    let runs = std::fs::read_dir(world.home.path().join("home/runs")).expect("a folder");
     let names = runs.filter_map(|entry| entry.expect("an entry").file_name().into_string().ok());
     let id = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).next().expect("a run");
 
-    let served = Served::with(town, &[], &[], Some(&token)).await;
+    let served = Served::with(world, &[], &[], Some(&token)).await;
     let run = served.call("oar_get_run", json!({ "run_id": id })).await["structuredContent"].clone();
     assert_eq!(run["data"]["state"], "interrupted", "{run}");
-    let log = std::fs::read_to_string(served.town.home.path().join("home/mcp/audit.jsonl")).expect("a log");
+    let log = std::fs::read_to_string(served.world.home.path().join("home/mcp/audit.jsonl")).expect("a log");
     let line = log.lines().find(|line| line.contains("UNFINISHED")).expect("a line about what nobody heard the end of");
     assert!(line.contains(&id) && line.contains("oar_push_to_cdn_staging") && line.contains(RELEASE), "{line}");
     assert_eq!(run["data"]["now"]["status"], "In Progress", "what it had begun is in the state: {run}");
     let again = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
     assert_eq!(again["isError"], false, "{again}");
-    let mut all = pushes(&served.town);
+    let mut all = pushes(&served.world);
     let count = all.len();
     all.sort();
     all.dedup();
@@ -64,27 +64,27 @@ async fn a_server_killed_after_a_push_began_tells_of_the_run_and_the_next_call_p
     assert!(all.contains(&begun[0]), "{all:?}");
     let third = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
     assert_eq!(third["isError"], false, "{third}");
-    assert_eq!(pushes(&served.town).len(), count);
+    assert_eq!(pushes(&served.world).len(), count);
 }
 
 #[tokio::test]
 async fn a_file_of_tokens_that_was_exchanged_counts_and_a_damaged_one_is_neither_used_nor_rewritten() {
-    let (town, old) = Served::start(&[]).await.killed().await;
-    let tokens = Tokens::below(&town.home.path().join("home"));
+    let (world, old) = Served::start(&[]).await.killed().await;
+    let tokens = Tokens::below(&world.home.path().join("home"));
     std::fs::remove_file(tokens.path()).expect("the file");
     let new = tokens.add("lead", Scope::AGENT, None).expect("a token");
-    let served = Served::with(town, &[], &[], Some(&new)).await;
+    let served = Served::with(world, &[], &[], Some(&new)).await;
     assert_eq!(served.call("oar_get_issues", json!({ "release": RELEASE })).await["isError"], false);
     let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     let answer = served.post(&hello, &[("authorization", &format!("Bearer {old}"))]).await;
     assert_eq!(answer.status(), 401, "the one of before");
-    let (town, _) = served.killed().await;
+    let (world, _) = served.killed().await;
 
     for damage in ["lead oops\n", "\u{fffd}\u{0}\n", "{\"tokens\": []}"] {
         std::fs::write(tokens.path(), damage).expect("the file");
-        let told = refused(&town, 2).await;
-        assert!(told.contains("mcp/tokens") && told.contains("line 1"), "{told}");
-        let added = town.oar(&["mcp", "token", "add", "other"]).await;
+        let reported = refused(&world, 2).await;
+        assert!(reported.contains("mcp/tokens") && reported.contains("line 1"), "{reported}");
+        let added = world.oar(&["mcp", "token", "add", "other"]).await;
         assert_ne!(added.code, 0, "{added:?}");
         assert_eq!(std::fs::read_to_string(tokens.path()).expect("the file"), damage);
     }
@@ -96,8 +96,8 @@ async fn a_changed_audit_log_is_not_gone_on_with_and_stays_as_it_is() {
     for text in ["first", "second", "third"] {
         served.call("oar_add_issue", json!({ "release": RELEASE, "issue": text, "blocker": false })).await;
     }
-    let (town, token) = served.killed().await;
-    let log = town.home.path().join("home/mcp/audit.jsonl");
+    let (world, token) = served.killed().await;
+    let log = world.home.path().join("home/mcp/audit.jsonl");
     let good = std::fs::read_to_string(&log).expect("the log");
     for damaged in [
         good.replacen("\"agent\"", "\"lead\"", 1),
@@ -106,31 +106,31 @@ async fn a_changed_audit_log_is_not_gone_on_with_and_stays_as_it_is() {
         "\u{0}\u{0}\u{0}\n".to_owned(),
     ] {
         std::fs::write(&log, &damaged).expect("the log");
-        let told = refused(&town, 4).await;
-        assert!(told.contains("audit.jsonl") && told.contains("oar mcp audit verify"), "{told}");
+        let reported = refused(&world, 4).await;
+        assert!(reported.contains("audit.jsonl") && reported.contains("oar mcp audit verify"), "{reported}");
         assert_eq!(std::fs::read_to_string(&log).expect("the log"), damaged);
     }
     // What a crash cut is no damage: the next line says so.
     std::fs::write(&log, &good[..good.len() - 30]).expect("the log");
-    let served = Served::with(town, &[], &[], Some(&token)).await;
+    let served = Served::with(world, &[], &[], Some(&token)).await;
     served.call("oar_get_issues", json!({ "release": RELEASE })).await;
-    served.town.oar(&["mcp", "audit", "verify"]).await.exits(0);
+    served.world.oar(&["mcp", "audit", "verify"]).await.exits(0);
 }
 
 #[tokio::test]
-async fn a_damaged_record_of_a_run_stays_and_is_told_with_what_to_do() {
+async fn a_damaged_record_of_a_run_stays_and_is_reported_with_what_to_do() {
     let served = Served::start(&[]).await;
     let added = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "one", "blocker": false })).await;
     let id = added["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
-    let (town, token) = served.killed().await;
-    let record = town.home.path().join(format!("home/runs/{id}.json"));
+    let (world, token) = served.killed().await;
+    let record = world.home.path().join(format!("home/runs/{id}.json"));
     std::fs::write(&record, "{\"state\": \"runn").expect("the record");
-    let served = Served::with(town, &[], &[], Some(&token)).await;
-    let told = served.call("oar_get_run", json!({ "run_id": id })).await;
-    let error = &told["structuredContent"]["error"];
-    assert_eq!(error["code"], "PRECONDITION", "{told}");
-    assert!(error["message"].as_str().expect("a text").contains("damaged"), "{told}");
-    assert!(error["hint"].as_str().expect("a text").contains("look at the status"), "{told}");
+    let served = Served::with(world, &[], &[], Some(&token)).await;
+    let reported = served.call("oar_get_run", json!({ "run_id": id })).await;
+    let error = &reported["structuredContent"]["error"];
+    assert_eq!(error["code"], "PRECONDITION", "{reported}");
+    assert!(error["message"].as_str().expect("a text").contains("damaged"), "{reported}");
+    assert!(error["hint"].as_str().expect("a text").contains("look at the status"), "{reported}");
     let again = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "one", "blocker": false })).await;
     assert_eq!(again["structuredContent"]["changed"], false, "{again}");
     assert_eq!(std::fs::read_to_string(&record).expect("the record"), "{\"state\": \"runn");
@@ -138,8 +138,8 @@ async fn a_damaged_record_of_a_run_stays_and_is_told_with_what_to_do() {
 
 #[tokio::test]
 async fn settings_about_tools_that_do_not_exist_are_refused_with_the_nearest_name() {
-    let town = Town::empty().await;
-    let file = town.home.path().join("oar.toml");
+    let world = ProgramWorld::empty().await;
+    let file = world.home.path().join("oar.toml");
     let path = file.display().to_string();
     for (text, why) in [
         ("[mcp.confirm]\noar_change_advisory_statu = 'never'\n", "did you mean \"oar_change_advisory_status\"?"),
@@ -149,25 +149,25 @@ async fn settings_about_tools_that_do_not_exist_are_refused_with_the_nearest_nam
         ("[mcp.runs.time_limits_s]\noar_stage_testin = 60\n", "did you mean \"oar_stage_testing\"?"),
     ] {
         std::fs::write(&file, text).expect("a file");
-        let told = town.oar(&["mcp", "serve", "--port", "0", "--settings", &path]).await.exits(2);
-        assert!(told.err.contains(why) && told.err.contains("oar mcp tools"), "{}", told.err);
+        let reported = world.oar(&["mcp", "serve", "--port", "0", "--settings", &path]).await.exits(2);
+        assert!(reported.err.contains(why) && reported.err.contains("oar mcp tools"), "{}", reported.err);
     }
 }
 
 #[tokio::test]
 async fn a_tool_that_the_settings_name_asks_although_it_does_not_by_itself() {
-    let town = Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
-    let file = town.home.path().join("oar.toml");
+    let world = ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
+    let file = world.home.path().join("oar.toml");
     std::fs::write(&file, "[mcp.confirm]\noar_push_to_cdn_staging = 'always'\n").expect("a file");
     let path = file.display().to_string();
-    let served = Served::before(town, &["--toolsets", "all", "--settings", &path]).await;
-    let before = served.town.writes();
+    let served = Served::before(world, &["--toolsets", "all", "--settings", &path]).await;
+    let before = served.world.writes();
     let runner = json!({ "release": RELEASE, "command": "push-to-cdn-staging" });
     for (tool, given) in [("oar_push_to_cdn_staging", json!({ "release": RELEASE })), ("oar_run_command", runner)] {
         let asked = served.call(tool, given).await;
-        let told: &Value = &asked["structuredContent"];
-        assert_eq!(told["error"]["code"], "CONFIRMATION_REQUIRED", "{asked}");
-        assert!(told["plan"].as_str().expect("a plan").contains(RELEASE), "{asked}");
+        let reported: &Value = &asked["structuredContent"];
+        assert_eq!(reported["error"]["code"], "CONFIRMATION_REQUIRED", "{asked}");
+        assert!(reported["plan"].as_str().expect("a plan").contains(RELEASE), "{asked}");
     }
-    assert_eq!(served.town.writes(), before);
+    assert_eq!(served.world.writes(), before);
 }

@@ -10,28 +10,28 @@ use oar::core::access::tokens::Tokens;
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
-fn home(town: &Town) -> PathBuf {
-    town.home.path().join("home")
+fn home(world: &ProgramWorld) -> PathBuf {
+    world.home.path().join("home")
 }
 
 /// A token that exists before the server starts.
-fn token(town: &Town, name: &str, scopes: &[Scope]) -> String {
-    Tokens::below(&home(town)).add(name, scopes.iter().copied(), None).expect("a token")
+fn token(world: &ProgramWorld, name: &str, scopes: &[Scope]) -> String {
+    Tokens::below(&home(world)).add(name, scopes.iter().copied(), None).expect("a token")
 }
 
 /// The audit log.
 fn audit(served: &Served) -> Vec<Value> {
-    let text = std::fs::read_to_string(home(&served.town).join("mcp/audit.jsonl")).unwrap_or_default();
+    let text = std::fs::read_to_string(home(&served.world).join("mcp/audit.jsonl")).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 /// Everything that could have changed: what services were sent, and the state file.
-fn world(served: &Served) -> (usize, String) {
-    (served.town.writes().len(), served.town.state().to_yaml())
+fn outside(served: &Served) -> (usize, String) {
+    (served.world.writes().len(), served.world.state().to_yaml())
 }
 
 /// The last line of the log has these fields.
@@ -76,7 +76,7 @@ async fn call_as(served: &Served, token: &str, tool: &str, arguments: Value) -> 
 #[tokio::test]
 async fn pages_of_strangers_and_callers_without_a_good_token_change_nothing_and_are_kept() {
     let served = Served::start(&[]).await;
-    let before = world(&served);
+    let before = outside(&served);
     let push = json!({ "release": RELEASE });
 
     let message = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
@@ -98,7 +98,7 @@ async fn pages_of_strangers_and_callers_without_a_good_token_change_nothing_and_
     assert_eq!(call_as(&served, "oar_guess", "oar_push_to_cdn_staging", push.clone()).await.status(), 401);
     kept(&served, &[("outcome", "UNKNOWN_TOKEN")]);
     let past = "2026-01-01T00:00:00Z".parse().expect("a time");
-    let over = Tokens::below(&home(&served.town)).add("past", Scope::ALL, Some(past)).expect("a token");
+    let over = Tokens::below(&home(&served.world)).add("past", Scope::ALL, Some(past)).expect("a token");
     assert_eq!(call_as(&served, &over, "oar_push_to_cdn_staging", push.clone()).await.status(), 401);
     kept(&served, &[("outcome", "EXPIRED_TOKEN"), ("who", "past")]);
     for path in ["/sse", "/metrics", "/nowhere"] {
@@ -111,17 +111,17 @@ async fn pages_of_strangers_and_callers_without_a_good_token_change_nothing_and_
     assert!(large.map_or(true, |answer| answer.status() == 413));
     kept(&served, &[("outcome", "TOO_LARGE"), ("who", "agent")]);
 
-    assert_eq!(world(&served), before);
-    let text = served.town.oar(&["mcp", "audit", "verify"]).await.exits(0).out;
+    assert_eq!(outside(&served), before);
+    let text = served.world.oar(&["mcp", "audit", "verify"]).await.exits(0).out;
     assert!(text.contains("every one follows from the one before"), "{text}");
 }
 
 #[tokio::test]
 async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
-    let town = Town::created().await;
-    let reader = token(&town, "reader", &[Scope::Read]);
-    let served = Served::after(town, &["--toolsets", "all"], Some(reader), |_| {}).await;
-    let before = world(&served);
+    let world = ProgramWorld::created().await;
+    let reader = token(&world, "reader", &[Scope::Read]);
+    let served = Served::after(world, &["--toolsets", "all"], Some(reader), |_| {}).await;
+    let before = outside(&served);
     let cases = [
         ("oar_push_to_cdn_staging", json!({ "release": RELEASE }), "DENIED"),
         ("oar_change_advisory_status", json!({ "release": RELEASE }), "DENIED"),
@@ -130,9 +130,9 @@ async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
         ("oar_get_release_status", json!({ "release": RELEASE, "extra": 1 }), "INVALID_ARGUMENT"),
     ];
     for (tool, arguments, code) in cases {
-        let told = served.call(tool, arguments).await;
-        assert_eq!(told["isError"], true, "{tool}: {told}");
-        assert_eq!(told["structuredContent"]["error"]["code"], code, "{tool}: {told}");
+        let reported = served.call(tool, arguments).await;
+        assert_eq!(reported["isError"], true, "{tool}: {reported}");
+        assert_eq!(reported["structuredContent"]["error"]["code"], code, "{tool}: {reported}");
         kept(
             &served,
             &[("tool", tool), ("outcome", code), ("who", "reader"), ("client", "story 1"), ("transport", "http")],
@@ -141,18 +141,18 @@ async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
     let unknown = served.ask("tools/call", json!({ "name": "oar_rm_rf", "arguments": {} })).await;
     assert!(unknown.get("error").is_some(), "{unknown}");
     kept(&served, &[("outcome", "UNKNOWN_TOOL"), ("who", "reader")]);
-    let log = std::fs::read_to_string(home(&served.town).join("mcp/audit.jsonl")).expect("the log");
+    let log = std::fs::read_to_string(home(&served.world).join("mcp/audit.jsonl")).expect("the log");
     assert!(!log.contains("evil.example.com") && !log.contains("decrypt"), "values are not kept: {log}");
-    assert_eq!(world(&served), before);
+    assert_eq!(outside(&served), before);
 
     // A runner refuses also whoever may use it.
-    let writer = token(&served.town, "writer", &Scope::ALL);
+    let writer = token(&served.world, "writer", &Scope::ALL);
     let arguments = json!({ "release": RELEASE, "command": "config", "args": "decrypt a b" });
     let body = call_as(&served, &writer, "oar_run_command", arguments).await.text().await.expect("a body");
     assert_eq!(last_message(&body)["result"]["isError"], true, "{body}");
     kept(&served, &[("tool", "oar_run_command"), ("who", "writer"), ("client", "story 2")]);
     assert_ne!(audit(&served).last().expect("a line")["outcome"], "OK");
-    assert_eq!(world(&served), before);
+    assert_eq!(outside(&served), before);
 
     // A session belongs to whoever opened it.
     let message = json!({ "jsonrpc": "2.0", "id": 8, "method": "tools/list" });
@@ -164,15 +164,15 @@ async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
 #[tokio::test]
 async fn a_change_is_kept_with_run_client_digest_and_state_before_and_after() {
     let served = Served::start(&[]).await;
-    let told = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "the mirror is slow" })).await;
-    assert_eq!(told["isError"], false, "{told}");
+    let reported = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "the mirror is slow" })).await;
+    assert_eq!(reported["isError"], false, "{reported}");
     let lines = audit(&served);
     let line = lines.iter().find(|line| line["tool"] == "oar_add_issue").expect("a line");
     let expected = [("who", "agent"), ("client", "story 1"), ("release", RELEASE), ("outcome", "OK")];
     for (name, value) in expected {
         assert_eq!(line[name], value, "{line}");
     }
-    assert_eq!(line["run_id"], told["structuredContent"]["run_id"], "{line}");
+    assert_eq!(line["run_id"], reported["structuredContent"]["run_id"], "{line}");
     let (before, after) = (line["before"].as_str().expect("before"), line["after"].as_str().expect("after"));
     assert_ne!(before, after, "{line}");
     assert_eq!(line["arguments"].as_str().map(str::len), Some(64));
@@ -180,30 +180,30 @@ async fn a_change_is_kept_with_run_client_digest_and_state_before_and_after() {
 
     served.call("oar_get_issues", json!({ "release": RELEASE })).await;
     kept(&served, &[("tool", "oar_get_issues"), ("outcome", "OK")]);
-    let path = home(&served.town).join("mcp/audit.jsonl");
-    served.town.oar(&["mcp", "audit", "verify"]).await.exits(0);
+    let path = home(&served.world).join("mcp/audit.jsonl");
+    served.world.oar(&["mcp", "audit", "verify"]).await.exits(0);
     let text = std::fs::read_to_string(&path).expect("the log");
     std::fs::write(&path, text.replacen("\"agent\"", "\"lead\"", 1)).expect("the log");
-    let told = served.town.oar(&["mcp", "audit", "verify"]).await.exits(5);
-    assert!(told.err.contains("does not follow from the line before"), "{}", told.err);
+    let reported = served.world.oar(&["mcp", "audit", "verify"]).await.exits(5);
+    assert!(reported.err.contains("does not follow from the line before"), "{}", reported.err);
 }
 
 #[tokio::test]
-async fn too_many_changes_in_a_minute_are_told_when_to_come_back() {
-    let town = Town::created().await;
-    let settings = town.home.path().join("oar.toml");
+async fn too_many_changes_in_a_minute_are_informed_when_to_come_back() {
+    let world = ProgramWorld::created().await;
+    let settings = world.home.path().join("oar.toml");
     std::fs::write(&settings, "[mcp]\nwrites_per_minute = 1\n").expect("a file");
     let settings = settings.display().to_string();
-    let served = Served::before(town, &["--settings", &settings]).await;
+    let served = Served::before(world, &["--settings", &settings]).await;
     let issue = |text: &str| json!({ "release": RELEASE, "issue": text });
     assert_eq!(served.call("oar_add_issue", issue("first")).await["isError"], false);
-    let before = world(&served);
-    let told = served.call("oar_add_issue", issue("second")).await;
-    let error = &told["structuredContent"]["error"];
-    assert_eq!((&error["code"], &error["retryable"]), (&json!("CONFLICT"), &json!(true)), "{told}");
-    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("call it again in")), "{told}");
+    let before = outside(&served);
+    let reported = served.call("oar_add_issue", issue("second")).await;
+    let error = &reported["structuredContent"]["error"];
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("CONFLICT"), &json!(true)), "{reported}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("call it again in")), "{reported}");
     kept(&served, &[("tool", "oar_add_issue"), ("outcome", "CONFLICT")]);
-    assert_eq!(world(&served), before);
+    assert_eq!(outside(&served), before);
     assert_eq!(served.call("oar_get_issues", json!({ "release": RELEASE })).await["isError"], false, "looks go on");
 }
 
@@ -211,33 +211,33 @@ async fn too_many_changes_in_a_minute_are_told_when_to_come_back() {
 async fn tokens_are_made_listed_and_ended_at_once() {
     let served = Served::start(&[]).await;
     let add = |args: &'static [&'static str]| {
-        let words: Vec<_> = ["mcp", "token", "add"].iter().chain(args).copied().collect();
-        let town = &served.town;
-        async move { town.oar(&words).await }
+        let tokens: Vec<_> = ["mcp", "token", "add"].iter().chain(args).copied().collect();
+        let world = &served.world;
+        async move { world.oar(&tokens).await }
     };
     for bad in [&["someone@example.com"][..], &["x", "--scopes", "release:all"], &["x", "--expires", "yesterday"]] {
-        let told = add(bad).await.exits(2);
-        assert!(told.err.contains("next:"), "{}", told.err);
+        let reported = add(bad).await.exits(2);
+        assert!(reported.err.contains("next:"), "{}", reported.err);
     }
     let made = add(&["lead", "--scopes", "release:read,release:write", "--expires", "30d"]).await.exits(0);
     let token = made.out.lines().next().expect("a token").to_owned();
-    let list = served.town.oar(&["mcp", "token", "list"]).await.exits(0).out;
+    let list = served.world.oar(&["mcp", "token", "list"]).await.exits(0).out;
     assert!(list.contains("lead") && list.contains("release:read,release:write") && !list.contains(&token), "{list}");
     let metrics = |token: &str| format!("Bearer {token}");
     assert_eq!(knock(&served, "/metrics", &[("authorization", &metrics(&token))]).await, 200);
-    served.town.oar(&["mcp", "token", "revoke", "lead"]).await.exits(0);
+    served.world.oar(&["mcp", "token", "revoke", "lead"]).await.exits(0);
     assert_eq!(knock(&served, "/metrics", &[("authorization", &metrics(&token))]).await, 401);
-    served.town.oar(&["mcp", "token", "revoke", "lead"]).await.exits(2);
+    served.world.oar(&["mcp", "token", "revoke", "lead"]).await.exits(2);
 
     use std::os::unix::fs::PermissionsExt as _;
-    let file = home(&served.town).join("mcp/agent.token");
+    let file = home(&served.world).join("mcp/agent.token");
     assert_eq!(std::fs::metadata(&file).expect("the first token").permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_to_string(&file).expect("the first token").trim(), served.token);
 }
 
 #[tokio::test]
 async fn other_machines_are_served_only_with_a_token_behind_a_named_proxy() {
-    let town = Town::empty().await;
+    let world = ProgramWorld::empty().await;
     for (args, why) in [
         (&["--host", "0.0.0.0"][..], "--behind-proxy"),
         (&["--host", "0.0.0.0", "--auth", "none"], "this machine only"),
@@ -247,11 +247,11 @@ async fn other_machines_are_served_only_with_a_token_behind_a_named_proxy() {
         (&["--tls-cert", "/nowhere.pem"], "--tls-key"),
         (&["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem"], "/nowhere.pem"),
     ] {
-        let words: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
-        let told = town.oar(&words).await.exits(2);
-        assert!(told.err.contains(why), "{}", told.err);
+        let tokens: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
+        let reported = world.oar(&tokens).await.exits(2);
+        assert!(reported.err.contains(why), "{}", reported.err);
     }
-    let served = Served::before(town, &["--behind-proxy", "route", "--allowed-host", "oar.example.com"]).await;
+    let served = Served::before(world, &["--behind-proxy", "route", "--allowed-host", "oar.example.com"]).await;
     let health = served.http.get(format!("{}/health", served.base)).send().await.expect("an answer");
     let health: Value = health.json().await.expect("JSON");
     assert_eq!(health.as_object().map(serde_json::Map::len), Some(2), "behind a proxy everybody is near: {health}");
@@ -259,24 +259,24 @@ async fn other_machines_are_served_only_with_a_token_behind_a_named_proxy() {
 }
 
 #[tokio::test]
-async fn without_its_variables_the_server_starts_only_when_told_and_says_what_is_missing() {
-    let town = Town::created().await;
-    let before = town.requests("GET");
-    let mut command = town.command(&["mcp", "serve", "--port", "0"]);
+async fn without_its_variables_the_server_starts_only_when_asked_and_says_what_is_missing() {
+    let world = ProgramWorld::created().await;
+    let before = world.requests("GET");
+    let mut command = world.command(&["mcp", "serve", "--port", "0"]);
     let output = command.env_remove("GITHUB_TOKEN").env_remove("OAR_JWK").output().await.expect("the program");
-    let told = crate::real_program::Told::of(&output).exits(6);
-    assert!(told.err.contains("GITHUB_TOKEN") && told.err.contains("OAR_JWK"), "{}", told.err);
-    assert!(told.err.contains("to try it without any: oar sim serve"), "{}", told.err);
+    let reported = crate::real_program::Ended::of(&output).exits(6);
+    assert!(reported.err.contains("GITHUB_TOKEN") && reported.err.contains("OAR_JWK"), "{}", reported.err);
+    assert!(reported.err.contains("to try it without any: oar sim serve"), "{}", reported.err);
 
-    let served = Served::after(town, &["--allow-degraded"], None, |command| {
+    let served = Served::after(world, &["--allow-degraded"], None, |command| {
         command.env_remove("GITHUB_TOKEN").env_remove("JENKINS_TOKEN");
     })
     .await;
-    assert_eq!(served.town.requests("GET"), before, "nobody is asked at the start");
-    let told = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
-    let error = &told["structuredContent"]["error"];
-    assert_eq!(error["code"], "PRECONDITION", "{told}");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITHUB_TOKEN")), "{told}");
+    assert_eq!(served.world.requests("GET"), before, "nobody is asked at the start");
+    let reported = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
+    let error = &reported["structuredContent"]["error"];
+    assert_eq!(error["code"], "PRECONDITION", "{reported}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITHUB_TOKEN")), "{reported}");
     kept(&served, &[("tool", "oar_get_release_status"), ("outcome", "PRECONDITION")]);
     let health = served.http.get(format!("{}/health", served.base)).send().await.expect("an answer");
     assert_eq!(health.status(), 503);
@@ -291,18 +291,18 @@ async fn without_its_variables_the_server_starts_only_when_told_and_says_what_is
 
 #[tokio::test]
 async fn a_tool_whose_own_variables_are_missing_names_them() {
-    let town = Town::created().await;
-    let served = Served::after(town, &[], None, |command| {
+    let world = ProgramWorld::created().await;
+    let served = Served::after(world, &[], None, |command| {
         command.env_remove("GITLAB_TOKEN");
     })
     .await;
-    let before = world(&served);
-    let told = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
-    let error = &told["structuredContent"]["error"];
-    assert_eq!(error["code"], "PRECONDITION", "{told}");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITLAB_TOKEN")), "{told}");
+    let before = outside(&served);
+    let reported = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
+    let error = &reported["structuredContent"]["error"];
+    assert_eq!(error["code"], "PRECONDITION", "{reported}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITLAB_TOKEN")), "{reported}");
     kept(&served, &[("tool", "oar_take_ownership"), ("outcome", "PRECONDITION")]);
-    assert_eq!(served.town.writes().len(), before.0);
+    assert_eq!(served.world.writes().len(), before.0);
 }
 
 #[tokio::test]
@@ -334,14 +334,14 @@ async fn health_and_metrics_tell_what_the_server_does() {
 }
 
 #[tokio::test]
-async fn a_call_that_had_begun_is_answered_although_the_server_was_told_to_stop() {
+async fn a_call_that_had_begun_is_answered_although_the_server_was_asked_to_stop() {
     let mut served = Served::start(&[]).await;
-    let before = served.town.requests("GET");
+    let before = served.world.requests("GET");
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
         "name": "oar_take_ownership", "arguments": { "release": RELEASE, "email": "lead@example.com" } } });
     let id = i32::try_from(served.child.id().expect("it runs")).expect("a process id");
     let stop = async {
-        while served.town.requests("GET") == before {
+        while served.world.requests("GET") == before {
             tokio::task::yield_now().await;
         }
         let id = rustix::process::Pid::from_raw(id).expect("a process id");
@@ -353,7 +353,7 @@ async fn a_call_that_had_begun_is_answered_although_the_server_was_told_to_stop(
     let ended = served.child.wait().await.expect("it ends");
     assert_eq!(ended.code(), Some(143));
     kept(&served, &[("tool", "oar_take_ownership"), ("outcome", "OK")]);
-    assert_eq!(served.town.state().to_yaml().matches("lead@example.com").count(), 0, "mail addresses are not stored");
+    assert_eq!(served.world.state().to_yaml().matches("lead@example.com").count(), 0, "mail addresses are not stored");
 }
 
 /// An OAuth server that only publishes its key.
@@ -390,27 +390,27 @@ impl Issuer {
 #[tokio::test]
 async fn a_token_of_the_oauth_server_comes_in_and_goes_nowhere_else() {
     const AUDIENCE: &str = "https://oar.example.com/mcp";
-    let (issuer, town) = (Issuer::start().await, Town::created().await);
-    let settings = town.home.path().join("oar.toml");
+    let (issuer, world) = (Issuer::start().await, ProgramWorld::created().await);
+    let settings = world.home.path().join("oar.toml");
     let text = format!("[mcp.oauth]\nissuer = '{0}'\naudience = '{AUDIENCE}'\njwks_url = '{0}/keys'\n", issuer.address);
     std::fs::write(&settings, text).expect("a file");
     let (settings, good) = (settings.display().to_string(), issuer.token(AUDIENCE, "release:read openid"));
-    let served = Served::after(town, &["--auth", "oauth", "--settings", &settings], Some(good.clone()), |_| {}).await;
+    let served = Served::after(world, &["--auth", "oauth", "--settings", &settings], Some(good.clone()), |_| {}).await;
 
-    let told = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
-    assert_eq!(told["isError"], false, "{told}");
+    let reported = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
+    assert_eq!(reported["isError"], false, "{reported}");
     kept(&served, &[("tool", "oar_get_issues"), ("who", "oauth:pipeline"), ("outcome", "OK")]);
-    assert!(!served.town.sim.journal().contains(&good), "the token stays here");
+    assert!(!served.world.sim.journal().contains(&good), "the token stays here");
 
     let resource = served.http.get(format!("{}/.well-known/oauth-protected-resource/mcp", served.base)).send().await;
     let resource: Value = resource.expect("an answer").json().await.expect("JSON");
     assert_eq!(resource["resource"], AUDIENCE);
     assert_eq!(resource["authorization_servers"], json!([issuer.address]));
 
-    let before = world(&served);
+    let before = outside(&served);
     let push = json!({ "release": RELEASE });
-    let told = served.call("oar_push_to_cdn_staging", push.clone()).await;
-    assert_eq!(told["structuredContent"]["error"]["code"], "DENIED", "{told}");
+    let reported = served.call("oar_push_to_cdn_staging", push.clone()).await;
+    assert_eq!(reported["structuredContent"]["error"]["code"], "DENIED", "{reported}");
     let other = issuer.token("https://other.example.com", "release:write");
     let answer = call_as(&served, &other, "oar_push_to_cdn_staging", push.clone()).await;
     assert_eq!(answer.status(), 401);
@@ -424,21 +424,21 @@ async fn a_token_of_the_oauth_server_comes_in_and_goes_nowhere_else() {
     let challenge = answer.headers()["www-authenticate"].to_str().expect("text").to_owned();
     assert!(challenge.contains("insufficient_scope") && challenge.contains("scope=\"release:read\""), "{challenge}");
     kept(&served, &[("outcome", "INSUFFICIENT_SCOPE"), ("who", "oauth:pipeline")]);
-    assert_eq!(world(&served), before);
+    assert_eq!(outside(&served), before);
 }
 
 #[tokio::test]
 async fn a_server_that_starts_again_tells_where_the_token_is_and_never_the_token() {
-    let (town, token) = Served::start(&[]).await.killed().await;
-    let mut command = town.command(&["mcp", "serve", "--port", "0"]);
+    let (world, token) = Served::start(&[]).await.killed().await;
+    let mut command = world.command(&["mcp", "serve", "--port", "0"]);
     command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().expect("the program starts");
     use tokio::io::AsyncBufReadExt as _;
     let mut lines = tokio::io::BufReader::new(child.stderr.take().expect("stderr")).lines();
-    let told = lines.next_line().await.expect("text").expect("a line");
-    let path = home(&town).join("mcp/agent.token");
-    assert_eq!(told, format!("callers show a token; the one for agents is in {}", path.display()));
-    assert!(!told.contains(&token));
+    let reported = lines.next_line().await.expect("text").expect("a line");
+    let path = home(&world).join("mcp/agent.token");
+    assert_eq!(reported, format!("callers show a token; the one for agents is in {}", path.display()));
+    assert!(!reported.contains(&token));
     child.kill().await.expect("it still runs");
-    town.sim.shutdown().await;
+    world.sim.shutdown().await;
 }

@@ -12,7 +12,7 @@ use oar::sim::faults::{Fault, Rule};
 use serde_json::{Value, json};
 
 use super::served::Served;
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
@@ -21,8 +21,8 @@ fn state_path(release: &str) -> String {
 }
 
 /// The state file without the lines that begin with one of `keys`.
-fn without(town: &Town, keys: &[&str]) {
-    let mut facts = town.sim.world().facts();
+fn without(world: &ProgramWorld, keys: &[&str]) {
+    let mut facts = world.sim.world().facts();
     let text = facts.github.file("z-stream", &state_path(RELEASE)).expect("a state file").to_owned();
     let kept = text.lines().filter(|line| !keys.iter().any(|key| line.trim_start().starts_with(key)));
     let kept: Vec<_> = kept.collect();
@@ -33,8 +33,8 @@ fn without(town: &Town, keys: &[&str]) {
     facts.build_data.releases_yml = format!("{}\n", kept.join("\n"));
 }
 
-fn code(told: &Value) -> &str {
-    told["structuredContent"]["error"]["code"].as_str().unwrap_or("none")
+fn code(reported: &Value) -> &str {
+    reported["structuredContent"]["error"]["code"].as_str().unwrap_or("none")
 }
 
 async fn health(served: &Served) -> Value {
@@ -43,8 +43,8 @@ async fn health(served: &Served) -> Value {
 }
 
 /// Records of runs in this state.
-fn runs(town: &Town, state: &str) -> Vec<Value> {
-    let folder = std::fs::read_dir(town.home.path().join("home/runs")).expect("a folder of runs");
+fn runs(world: &ProgramWorld, state: &str) -> Vec<Value> {
+    let folder = std::fs::read_dir(world.home.path().join("home/runs")).expect("a folder of runs");
     let files = folder.map(|entry| entry.expect("a file").path());
     let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
     let records = files.map(|path| serde_json::from_slice(&std::fs::read(path).expect("a record")).expect("JSON"));
@@ -53,9 +53,9 @@ fn runs(town: &Town, state: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_release_without_optional_metadata_is_served_by_every_tool() {
-    let town = Town::created().await;
-    without(&town, &["release_date:", "jira_ticket:", "release_jira:", "shipment_mr:"]);
-    let served = Served::before(town, &["--toolsets", "all"]).await;
+    let world = ProgramWorld::created().await;
+    without(&world, &["release_date:", "jira_ticket:", "release_jira:", "shipment_mr:"]);
+    let served = Served::before(world, &["--toolsets", "all"]).await;
     for tool in catalog::all().filter(|tool| tool.params.iter().all(|param| param.name == "release" || !param.required))
     {
         let takes_minor = tool.name.contains("detector") || tool.name.contains("controller");
@@ -63,9 +63,9 @@ async fn a_release_without_optional_metadata_is_served_by_every_tool() {
             true => json!({ "release": if takes_minor { "4.20" } else { RELEASE } }),
             false => json!({}),
         };
-        let told = served.call(tool.name, given).await;
-        assert!(told["structuredContent"].is_object(), "{}: {told}", tool.name);
-        assert_ne!(code(&told), "INTERNAL", "{}: {told}", tool.name);
+        let reported = served.call(tool.name, given).await;
+        assert!(reported["structuredContent"].is_object(), "{}: {reported}", tool.name);
+        assert_ne!(code(&reported), "INTERNAL", "{}: {reported}", tool.name);
     }
     let metadata = served.call("oar_get_release_metadata", json!({ "release": RELEASE })).await;
     assert_eq!(metadata["structuredContent"]["data"]["release_date"], "", "{metadata}");
@@ -77,36 +77,40 @@ async fn a_release_without_optional_metadata_is_served_by_every_tool() {
 #[tokio::test]
 async fn a_release_that_only_the_state_file_knows_has_its_status_changed() {
     let served = Served::start(&[]).await;
-    let wish =
+    let request =
         json!({ "release": RELEASE, "task_name": "take-ownership", "status": "In Progress", "result": "by hand" });
-    let told = served.call("oar_update_task_status", wish).await;
-    let data = &told["structuredContent"]["data"];
-    assert_eq!((&data["success"], &data["updated_systems"]), (&json!(true), &json!(["statebox"])), "{told}");
+    let reported = served.call("oar_update_task_status", request).await;
+    let data = &reported["structuredContent"]["data"];
+    assert_eq!((&data["success"], &data["updated_systems"]), (&json!(true), &json!(["statebox"])), "{reported}");
     let status = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
     assert_eq!(status["structuredContent"]["data"]["source"], "statebox", "{status}");
     // A store that does not answer is no success, and no other place is asked instead.
     served
-        .town
+        .world
         .sim
         .world()
         .faults()
         .add(Rule::on("github", Fault::Status { code: 404, retry_after_s: None }))
         .expect("a rule");
-    let wish = json!({ "release": "4.20.98", "task_name": "take-ownership", "status": "Fail", "result": "x" });
-    let told = served.call("oar_update_task_status", wish).await;
-    assert_eq!((&told["isError"], &told["structuredContent"]["ok"]), (&json!(true), &json!(false)), "{told}");
-    served.town.sim.world().faults().clear();
+    let request = json!({ "release": "4.20.98", "task_name": "take-ownership", "status": "Fail", "result": "x" });
+    let reported = served.call("oar_update_task_status", request).await;
+    assert_eq!(
+        (&reported["isError"], &reported["structuredContent"]["ok"]),
+        (&json!(true), &json!(false)),
+        "{reported}"
+    );
+    served.world.sim.world().faults().clear();
 }
 
 #[tokio::test]
 async fn a_job_that_was_started_is_in_progress_and_never_passed() {
-    let town = Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
-    let served = Served::before(town, &[]).await;
-    let told = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
-    let fields = &told["structuredContent"];
-    assert_eq!((&told["isError"], &fields["status"]), (&json!(false), &json!("In Progress")), "{told}");
-    assert!(fields["waiting"].is_object() && fields["next"].is_object(), "{told}");
-    let text = told["content"][0]["text"].as_str().expect("a text");
+    let world = ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
+    let served = Served::before(world, &[]).await;
+    let reported = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
+    let fields = &reported["structuredContent"];
+    assert_eq!((&reported["isError"], &fields["status"]), (&json!(false), &json!("In Progress")), "{reported}");
+    assert!(fields["waiting"].is_object() && fields["next"].is_object(), "{reported}");
+    let text = reported["content"][0]["text"].as_str().expect("a text");
     assert!(text.contains("status is changed to [In Progress]") && !text.contains("[Pass]"), "{text}");
 }
 
@@ -117,15 +121,15 @@ async fn a_text_that_fits_several_issues_resolves_none_and_names_them() {
         let issue = json!({ "release": RELEASE, "issue": text, "blocker": false });
         assert_eq!(served.call("oar_add_issue", issue).await["isError"], false);
     }
-    let before = served.town.state().to_yaml();
+    let before = served.world.state().to_yaml();
     let resolve = |text: &str| json!({ "release": RELEASE, "issue": text, "resolution": "done" });
-    let told = served.call("oar_resolve_issue", resolve("mirror")).await;
-    assert_eq!(told["isError"], true, "{told}");
-    let said = told["content"][0]["text"].as_str().expect("a text");
+    let reported = served.call("oar_resolve_issue", resolve("mirror")).await;
+    assert_eq!(reported["isError"], true, "{reported}");
+    let said = reported["content"][0]["text"].as_str().expect("a text");
     assert!(said.contains("the mirror is slow") && said.contains("the mirror is down"), "{said}");
     let nothing = served.call("oar_resolve_issue", resolve("elephant")).await;
     assert_eq!(nothing["isError"], true, "{nothing}");
-    assert_eq!(served.town.state().to_yaml(), before);
+    assert_eq!(served.world.state().to_yaml(), before);
     let one = served.call("oar_resolve_issue", resolve("mirror is slow")).await;
     assert_eq!(one["structuredContent"]["changed"], true, "{one}");
 }
@@ -136,20 +140,20 @@ async fn a_tool_that_fails_answers_and_the_next_call_works() {
     let email = json!({ "release": RELEASE, "email": "lead@example.com" });
     for fault in [Fault::Html, Fault::MalformedJson, Fault::Truncated, Fault::Reset] {
         let name = fault.name();
-        served.town.sim.world().faults().add(Rule::on("errata", fault)).expect("a rule");
+        served.world.sim.world().faults().add(Rule::on("errata", fault)).expect("a rule");
         for tool in ["oar_take_ownership", "oar_check_rhcos_security_alerts"] {
             let given = if tool == "oar_take_ownership" { email.clone() } else { json!({ "release": RELEASE }) };
-            let told = served.call(tool, given).await;
-            assert_eq!(told["isError"], true, "{tool} with {name}: {told}");
-            assert!(!matches!(code(&told), "none" | "INTERNAL"), "{tool} with {name}: {told}");
-            let error = &told["structuredContent"]["error"];
-            assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
-            assert!(!told.to_string().contains("panicked"), "{told}");
+            let reported = served.call(tool, given).await;
+            assert_eq!(reported["isError"], true, "{tool} with {name}: {reported}");
+            assert!(!matches!(code(&reported), "none" | "INTERNAL"), "{tool} with {name}: {reported}");
+            let error = &reported["structuredContent"]["error"];
+            assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{reported}");
+            assert!(!reported.to_string().contains("panicked"), "{reported}");
         }
         let next = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
         assert_eq!(next["isError"], false, "after {name}: {next}");
-        served.town.sim.world().faults().clear();
-        served.town.hours_pass(1);
+        served.world.sim.world().faults().clear();
+        served.world.hours_pass(1);
     }
     let done = served.call("oar_take_ownership", email).await;
     assert_eq!(done["structuredContent"]["status"], "Pass", "{done}");
@@ -158,20 +162,20 @@ async fn a_tool_that_fails_answers_and_the_next_call_works() {
 #[tokio::test]
 async fn an_interrupted_server_ends_its_run_and_leaves_it_on_record() {
     let mut served = Served::start(&[]).await;
-    let before = served.town.requests("GET");
+    let before = served.world.requests("GET");
     let id = i32::try_from(served.child.id().expect("it runs")).expect("a process id");
     let call = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" }));
     let stop = async {
-        while served.town.requests("GET") == before {
+        while served.world.requests("GET") == before {
             tokio::task::yield_now().await;
         }
         let id = rustix::process::Pid::from_raw(id).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
     };
-    let (told, ()) = join(call, stop).await;
-    assert_eq!(told["isError"], false, "{told}");
+    let (reported, ()) = join(call, stop).await;
+    assert_eq!(reported["isError"], false, "{reported}");
     assert_eq!(served.child.wait().await.expect("it ends").code(), Some(130));
-    let ended = runs(&served.town, "ended");
+    let ended = runs(&served.world, "ended");
     let run = ended.iter().find(|run| run["tool"] == "oar_take_ownership").expect("a record");
     assert_eq!(run["answer"]["status"], "Pass", "{run}");
 }
@@ -181,19 +185,19 @@ async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
     let served = Served::start(&["--toolsets", "all"]).await;
     served.call("oar_get_issues", json!({ "release": RELEASE })).await;
     for service in ["errata", "build_data"] {
-        served.town.sim.world().faults().add(Rule::on(service, Fault::Hang)).expect("a rule");
+        served.world.sim.world().faults().add(Rule::on(service, Fault::Hang)).expect("a rule");
     }
     let stuck = served.call("oar_is_release_shipped", json!({ "release": RELEASE }));
     tokio::pin!(stuck);
     tokio::select! {
-        told = &mut stuck => panic!("it should hang: {told}"),
-        () = served.town.sim.world().hangs().notified() => {}
+        reported = &mut stuck => panic!("it should hang: {reported}"),
+        () = served.world.sim.world().hangs().notified() => {}
     }
     let others = async {
-        let told = health(&served).await;
-        assert_eq!(told["status"], "healthy", "{told}");
-        assert!(told["upstreams"]["github"]["last_ok"].is_string(), "{told}");
-        assert!(told["upstreams"]["github"]["latency_ms"].is_u64(), "{told}");
+        let reported = health(&served).await;
+        assert_eq!(reported["status"], "healthy", "{reported}");
+        assert!(reported["upstreams"]["github"]["last_ok"].is_string(), "{reported}");
+        assert!(reported["upstreams"]["github"]["latency_ms"].is_u64(), "{reported}");
         for path in ["/livez", "/readyz", "/metrics"] {
             let request = served.http.get(format!("{}{path}", served.base)).bearer_auth(&served.token);
             assert_eq!(request.send().await.expect("an answer").status(), 200, "{path}");
@@ -205,43 +209,43 @@ async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
     };
     tokio::select! {
         biased;
-        told = &mut stuck => panic!("the others should be answered while it hangs: {told}"),
+        reported = &mut stuck => panic!("the others should be answered while it hangs: {reported}"),
         () = others => {}
     }
 }
 
 #[tokio::test]
 async fn no_more_changes_go_on_at_once_than_health_says_and_looks_need_no_place() {
-    let town = Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
+    let world = ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
     let others = ["4.20.18", "4.20.19"];
     {
-        let mut facts = town.sim.world().facts();
+        let mut facts = world.sim.world().facts();
         let file = facts.github.file("z-stream", &state_path(RELEASE)).expect("a state file").to_owned();
         for release in others {
             facts.github.put_file("z-stream", &state_path(release), &file.replace(RELEASE, release));
         }
     }
-    town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
     let env = [("MCP_THREAD_POOL_SIZE", "1"), ("OAR_MCP_RUNS_GRACE", "1")];
-    let served = Served::with(town, &[], &env, None).await;
+    let served = Served::with(world, &[], &env, None).await;
     let idle = health(&served).await;
     assert_eq!((&idle["thread_pool"]["size"], &idle["runtime"]["command_slots"]), (&json!(1), &json!(1)), "{idle}");
     assert_eq!(idle["runs"], json!({ "in_flight": 0, "queued": 0, "oldest_seconds": null }));
     let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
     let rest = async {
-        served.town.sim.world().hangs().notified().await;
+        served.world.sim.world().hangs().notified().await;
         let note = |release: &str| json!({ "release": release, "issue": "late", "blocker": false });
         let waiting =
             join(served.call("oar_add_issue", note(others[0])), served.call("oar_add_issue", note(others[1])));
         let look = async {
-            while runs(&served.town, "queued").len() < 2 {
+            while runs(&served.world, "queued").len() < 2 {
                 tokio::task::yield_now().await;
             }
             let busy = health(&served).await;
             assert_eq!((&busy["runs"]["in_flight"], &busy["runs"]["queued"]), (&json!(1), &json!(2)), "{busy}");
             assert!(busy["runs"]["oldest_seconds"].is_u64(), "{busy}");
             assert_eq!(served.call("oar_get_issues", json!({ "release": others[0] })).await["isError"], false);
-            let running = runs(&served.town, "running");
+            let running = runs(&served.world, "running");
             let id = running.first().and_then(|run| run["run_id"].as_str()).expect("a run").to_owned();
             served.call("oar_cancel_run", json!({ "run_id": id })).await
         };
@@ -249,38 +253,38 @@ async fn no_more_changes_go_on_at_once_than_health_says_and_looks_need_no_place(
     };
     let (stuck, (first, second)) = join(stuck, rest).await;
     assert_eq!(code(&stuck), "CANCELLED", "{stuck}");
-    for told in [first, second] {
-        assert_eq!(told["structuredContent"]["changed"], true, "{told}");
+    for reported in [first, second] {
+        assert_eq!(reported["structuredContent"]["changed"], true, "{reported}");
     }
 }
 
 #[tokio::test]
 async fn health_counts_sessions_and_names_the_revisions_that_are_spoken() {
     let served = Served::start(&[]).await;
-    let told = health(&served).await;
-    assert_eq!(told["sessions"], 1, "{told}");
-    let versions = told["protocol_versions"].as_array().expect("a list");
+    let reported = health(&served).await;
+    assert_eq!(reported["sessions"], 1, "{reported}");
+    let versions = reported["protocol_versions"].as_array().expect("a list");
     for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] {
-        assert!(versions.contains(&json!(version)), "{told}");
+        assert!(versions.contains(&json!(version)), "{reported}");
     }
     let stream = served.http.get(format!("{}/sse", served.base)).bearer_auth(&served.token).send().await;
     let stream = stream.expect("a stream");
     assert_eq!(health(&served).await["sessions"], 2);
     drop(stream);
     let offered = served.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len);
-    assert_eq!(told["tools"]["total"].as_u64(), offered.map(|count| count as u64), "counted, not written down");
+    assert_eq!(reported["tools"]["total"].as_u64(), offered.map(|count| count as u64), "counted, not written down");
 }
 
 #[tokio::test]
-async fn times_are_told_in_utc_wherever_the_server_stands() {
-    let served = Served::after(Town::created().await, &[], None, |command| {
+async fn times_are_reported_in_utc_wherever_the_server_stands() {
+    let served = Served::after(ProgramWorld::created().await, &[], None, |command| {
         command.env("TZ", "Asia/Tokyo");
     })
     .await;
-    let told = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
-    let id = told["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
-    let log = std::fs::read_to_string(served.town.home.path().join(format!("home/runs/{id}.log"))).expect("a log");
-    let now = served.town.sim.world().clock().now().to_string();
+    let reported = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
+    let id = reported["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
+    let log = std::fs::read_to_string(served.world.home.path().join(format!("home/runs/{id}.log"))).expect("a log");
+    let now = served.world.sim.world().clock().now().to_string();
     // Other lines may come before the server knows the simulated time; in Tokyo it is nine hours later.
     assert!(log.contains(&format!("{}:", &now[..13])) && log.contains(": INFO: "), "{log}");
     for line in log.lines().filter(|line| !line.starts_with("    ")) {
@@ -292,7 +296,7 @@ async fn times_are_told_in_utc_wherever_the_server_stands() {
     for field in ["asked_at", "began_at", "ended_at"] {
         assert!(run["structuredContent"]["data"][field].as_str().is_some_and(|at| at.ends_with('Z')), "{run}");
     }
-    let audit = std::fs::read_to_string(served.town.home.path().join("home/mcp/audit.jsonl")).expect("the log");
+    let audit = std::fs::read_to_string(served.world.home.path().join("home/mcp/audit.jsonl")).expect("the log");
     for line in audit.lines() {
         let line: Value = serde_json::from_str(line).expect("JSON");
         assert!(line["time"].as_str().is_some_and(|at| at.ends_with('Z')), "{line}");
@@ -303,8 +307,8 @@ async fn times_are_told_in_utc_wherever_the_server_stands() {
 async fn no_answer_is_made_larger_by_indentation() {
     let served = Served::start(&["--toolsets", "all"]).await;
     for tool in ["oar_get_release_metadata", "oar_is_release_shipped", "oar_get_release_status", "oar_get_issues"] {
-        let told = served.call(tool, json!({ "release": RELEASE })).await;
-        let text = told["content"][0]["text"].as_str().expect("a text");
+        let reported = served.call(tool, json!({ "release": RELEASE })).await;
+        let text = reported["content"][0]["text"].as_str().expect("a text");
         let value: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("{tool}: {text}"));
         assert_eq!(text.len(), value.to_string().len(), "{tool}: {text}");
     }
@@ -313,7 +317,7 @@ async fn no_answer_is_made_larger_by_indentation() {
 /// Where an argument shows that it arrived.
 enum Shows {
     /// The answer has this value at this place.
-    Told(&'static str, Value),
+    Ended(&'static str, Value),
     /// The answer has this text somewhere.
     Says(&'static str),
     /// A service was sent this.
@@ -339,7 +343,7 @@ const NOT_YET: [&str; 11] = [
 
 #[tokio::test]
 async fn what_a_tool_is_given_reaches_what_it_does() {
-    use Shows::{Asks, Says, Sent, Told};
+    use Shows::{Asks, Ended, Says, Sent};
     let served = Served::start(&["--toolsets", "all"]).await;
     let of = |more: Value| {
         let mut given = json!({ "release": RELEASE });
@@ -348,7 +352,7 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
     };
     let text = served.call("oar_add_issue", of(json!({ "issue": "first", "blocker": false }))).await;
     let run = text["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
-    let release = || Told("/release", json!(RELEASE));
+    let release = || Ended("/release", json!(RELEASE));
     let rows: Vec<(&str, Value, Vec<Shows>)> = vec![
         ("oar_create_test_report", of(json!({})), vec![release()]),
         (
@@ -359,15 +363,15 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
         (
             "oar_check_cve_tracker_bug",
             of(json!({ "record": false, "notify": false })),
-            vec![release(), Told("/changed", json!(false))],
+            vec![release(), Ended("/changed", json!(false))],
         ),
-        ("oar_check_cve_tracker_bug", of(json!({ "record": true })), vec![Told("/changed", json!(true))]),
+        ("oar_check_cve_tracker_bug", of(json!({ "record": true })), vec![Ended("/changed", json!(true))]),
         (
             "oar_check_rhcos_security_alerts",
             of(json!({ "record": false, "notify": false })),
-            vec![release(), Told("/changed", json!(false))],
+            vec![release(), Ended("/changed", json!(false))],
         ),
-        ("oar_image_signed_check", of(json!({ "record": false })), vec![release(), Told("/changed", json!(false))]),
+        ("oar_image_signed_check", of(json!({ "record": false })), vec![release(), Ended("/changed", json!(false))]),
         ("oar_push_to_cdn_staging", of(json!({})), vec![release()]),
         (
             "oar_image_consistency_check",
@@ -386,9 +390,9 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
             of(json!({ "task_name": "stage-testing", "status": "In Progress", "result": "seen by hand" })),
             vec![
                 release(),
-                Told("/task", json!("stage-testing")),
-                Told("/status", json!("In Progress")),
-                Told("/data/result_preview", json!("seen by hand")),
+                Ended("/task", json!("stage-testing")),
+                Ended("/status", json!("In Progress")),
+                Ended("/data/result_preview", json!("seen by hand")),
             ],
         ),
         (
@@ -396,40 +400,40 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
             of(json!({ "issue": "second", "blocker": false, "related_tasks": "stage-testing, take-ownership" })),
             vec![
                 release(),
-                Told("/data/issue/issue", json!("second")),
-                Told("/data/issue/blocker", json!(false)),
-                Told("/data/issue/related_tasks", json!(["stage-testing", "take-ownership"])),
+                Ended("/data/issue/issue", json!("second")),
+                Ended("/data/issue/blocker", json!(false)),
+                Ended("/data/issue/related_tasks", json!(["stage-testing", "take-ownership"])),
             ],
         ),
         (
             "oar_get_issues",
             of(json!({ "unresolved_only": true, "blockers_only": false, "task_name": "stage-testing" })),
             vec![
-                Told("/data/count", json!(1)),
-                Told(
+                Ended("/data/count", json!(1)),
+                Ended(
                     "/data/filters",
                     json!({ "unresolved_only": true, "blockers_only": false, "task_name": "stage-testing" }),
                 ),
             ],
         ),
-        ("oar_get_issues", of(json!({ "blockers_only": true })), vec![Told("/data/count", json!(0))]),
+        ("oar_get_issues", of(json!({ "blockers_only": true })), vec![Ended("/data/count", json!(0))]),
         (
             "oar_resolve_issue",
             of(json!({ "issue": "second", "resolution": "it went away" })),
-            vec![Told("/data/issue/issue", json!("second")), Told("/data/issue/resolution", json!("it went away"))],
+            vec![Ended("/data/issue/issue", json!("second")), Ended("/data/issue/resolution", json!("it went away"))],
         ),
         (
             "oar_get_task_blocker",
             of(json!({ "task_name": "stage-testing" })),
-            vec![release(), Told("/data/task_name", json!("stage-testing"))],
+            vec![release(), Ended("/data/task_name", json!("stage-testing"))],
         ),
         (
             "oar_get_release_status",
             of(json!({ "include_results": "none", "tasks": "stage-testing" })),
-            vec![Told("/data/release", json!(RELEASE)), Told("/data/tasks/0/name", json!("stage-testing"))],
+            vec![Ended("/data/release", json!(RELEASE)), Ended("/data/tasks/0/name", json!("stage-testing"))],
         ),
-        ("oar_get_release_metadata", of(json!({})), vec![Told("/data/release", json!(RELEASE))]),
-        ("oar_is_release_shipped", of(json!({})), vec![Told("/data/flow_type", json!("konflux"))]),
+        ("oar_get_release_metadata", of(json!({})), vec![Ended("/data/release", json!(RELEASE))]),
+        ("oar_is_release_shipped", of(json!({})), vec![Ended("/data/flow_type", json!("konflux"))]),
         ("oar_get_build_promotion", of(json!({})), vec![Says(RELEASE)]),
         ("oar_get_active_releases", json!({ "details": true }), vec![Says(RELEASE)]),
         ("oar_plan_next_actions", of(json!({})), vec![release()]),
@@ -440,15 +444,15 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
             of(json!({ "which": "candidate", "decide": "reject", "reason": "it leaks" })),
             vec![Asks("reject the candidate build"), Asks("it leaks")],
         ),
-        ("oar_get_run", json!({ "run_id": run }), vec![Told("/run_id", json!(run))]),
-        ("oar_cancel_run", json!({ "run_id": run }), vec![Told("/run_id", json!(run))]),
+        ("oar_get_run", json!({ "run_id": run }), vec![Ended("/run_id", json!(run))]),
+        ("oar_cancel_run", json!({ "run_id": run }), vec![Ended("/run_id", json!(run))]),
         (
             "oar_grep_log",
             json!({ "run_id": run, "pattern": "begins$", "context": 0 }),
-            vec![Told("/data/matches", json!(1))],
+            vec![Ended("/data/matches", json!(1))],
         ),
-        ("mcp_cache_warm", json!({ "releases": RELEASE }), vec![Told("/data/warmed", json!([RELEASE]))]),
-        ("mcp_cache_invalidate", of(json!({})), vec![Told("/data/release", json!(RELEASE))]),
+        ("mcp_cache_warm", json!({ "releases": RELEASE }), vec![Ended("/data/warmed", json!([RELEASE]))]),
+        ("mcp_cache_invalidate", of(json!({})), vec![Ended("/data/release", json!(RELEASE))]),
         (
             "get_command_help",
             json!({ "cli": "jobctl", "command": "start-controller" }),
@@ -467,22 +471,24 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
         ),
     ];
     for (tool, given, shows) in &rows {
-        let told = served.call(tool, given.clone()).await;
-        let fields = &told["structuredContent"];
+        let reported = served.call(tool, given.clone()).await;
+        let fields = &reported["structuredContent"];
         for one in shows {
             match one {
-                Told(place, value) => assert_eq!(fields.pointer(place), Some(value), "{tool} {place}: {told}"),
-                Says(text) => assert!(fields.to_string().contains(text), "{tool}: {told}"),
+                Ended(place, value) => {
+                    assert_eq!(fields.pointer(place), Some(value), "{tool} {place}: {reported}")
+                }
+                Says(text) => assert!(fields.to_string().contains(text), "{tool}: {reported}"),
                 Asks(text) => {
-                    assert!(fields["plan"].as_str().is_some_and(|plan| plan.contains(text)), "{tool}: {told}")
+                    assert!(fields["plan"].as_str().is_some_and(|plan| plan.contains(text)), "{tool}: {reported}")
                 }
                 Sent(text) => {
-                    let mut entries = served.town.sim.world().journal().entries().into_iter();
+                    let mut entries = served.world.sim.world().journal().entries().into_iter();
                     let heard = entries.any(|entry| {
                         let has = |sent: &str| sent.contains(text) || sent.contains(&text.replace("%40", "@"));
                         has(&entry.path) || entry.body.as_deref().is_some_and(has)
                     });
-                    assert!(heard, "{tool}: {text} reached nobody: {told}");
+                    assert!(heard, "{tool}: {text} reached nobody: {reported}");
                 }
             }
         }
@@ -503,10 +509,10 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
 
 #[tokio::test]
 async fn tools_of_later_parts_take_their_parameters_and_say_that_nothing_was_started() {
-    let town = Town::created().await;
-    let all = Tokens::below(&town.home.path().join("home")).add("robot", Scope::ALL, None).expect("a token");
-    let served = Served::with(town, &["--toolsets", "all"], &[], Some(&all)).await;
-    let before = served.town.writes();
+    let world = ProgramWorld::created().await;
+    let all = Tokens::below(&world.home.path().join("home")).add("robot", Scope::ALL, None).expect("a token");
+    let served = Served::with(world, &["--toolsets", "all"], &[], Some(&all)).await;
+    let before = served.world.writes();
     for tool in catalog::all().filter(|tool| NOT_YET.contains(&tool.name)) {
         let schema = Value::Object(tool.input_schema());
         let value = |name: &str| match (name, &schema["properties"][name]) {
@@ -520,33 +526,33 @@ async fn tools_of_later_parts_take_their_parameters_and_say_that_nothing_was_sta
         };
         let given: serde_json::Map<_, _> =
             tool.params.iter().map(|param| (param.name.to_owned(), value(param.name))).collect();
-        let told = served.call(tool.name, Value::Object(given.clone())).await;
-        assert_eq!(code(&told), "PRECONDITION", "{}: {told}", tool.name);
+        let reported = served.call(tool.name, Value::Object(given.clone())).await;
+        assert_eq!(code(&reported), "PRECONDITION", "{}: {reported}", tool.name);
         for name in given.keys() {
             let mut wrong = given.clone();
             wrong.insert(name.clone(), json!({ "not": "a value" }));
-            let told = served.call(tool.name, Value::Object(wrong)).await;
-            assert_eq!(code(&told), "INVALID_ARGUMENT", "{} {name}: {told}", tool.name);
+            let reported = served.call(tool.name, Value::Object(wrong)).await;
+            assert_eq!(code(&reported), "INVALID_ARGUMENT", "{} {name}: {reported}", tool.name);
         }
     }
-    assert_eq!(served.town.writes(), before);
+    assert_eq!(served.world.writes(), before);
 }
 
 #[tokio::test]
-async fn what_was_under_way_when_a_run_was_cancelled_is_told_as_perhaps_done() {
-    let served = Served::with(Town::created().await, &[], &[("OAR_MCP_RUNS_GRACE", "1")], None).await;
+async fn what_was_under_way_when_a_run_was_cancelled_is_reported_as_perhaps_done() {
+    let served = Served::with(ProgramWorld::created().await, &[], &[("OAR_MCP_RUNS_GRACE", "1")], None).await;
     let rule = Rule { method: Some("PUT".to_owned()), ..Rule::on("errata", Fault::AppliedThenHang) };
-    served.town.sim.world().faults().add(rule).expect("a rule");
+    served.world.sim.world().faults().add(rule).expect("a rule");
     let owner = json!({ "release": RELEASE, "email": "lead@example.com" });
     let stuck = served.call("oar_take_ownership", owner);
     let cancel = async {
-        served.town.sim.world().hangs().notified().await;
-        let run = runs(&served.town, "running").first().cloned().expect("a run");
+        served.world.sim.world().hangs().notified().await;
+        let run = runs(&served.world, "running").first().cloned().expect("a run");
         served.call("oar_cancel_run", json!({ "run_id": run["run_id"] })).await
     };
-    let (told, _) = join(stuck, cancel).await;
-    assert_eq!(code(&told), "CANCELLED", "{told}");
-    let body = &told["structuredContent"];
-    assert_eq!(body["changed"], true, "{told}");
-    assert!(body["done"].to_string().contains("perhaps"), "{told}");
+    let (reported, _) = join(stuck, cancel).await;
+    assert_eq!(code(&reported), "CANCELLED", "{reported}");
+    let body = &reported["structuredContent"];
+    assert_eq!(body["changed"], true, "{reported}");
+    assert!(body["done"].to_string().contains("perhaps"), "{reported}");
 }

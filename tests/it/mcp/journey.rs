@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::confirm::{decide, lead};
 use super::served::Served;
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
@@ -44,8 +44,8 @@ impl Wire {
         wire
     }
 
-    async fn stdio(town: &Town) -> Self {
-        let mut command = town.command(&["mcp", "serve", "--stdio"]);
+    async fn stdio(world: &ProgramWorld) -> Self {
+        let mut command = world.command(&["mcp", "serve", "--stdio"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let input = child.stdin.take().expect("stdin");
@@ -144,9 +144,9 @@ impl Wire {
 
     async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await;
-        let told = answer["result"]["structuredContent"].clone();
-        assert!(told.is_object(), "{tool}: {answer}");
-        told
+        let reported = answer["result"]["structuredContent"].clone();
+        assert!(reported.is_object(), "{tool}: {answer}");
+        reported
     }
 }
 
@@ -171,13 +171,13 @@ fn yes(message: &Value) -> Option<Value> {
 }
 
 /// Follows the prompt until the release is approved.
-async fn takes_it_through(town: &Town, page: Option<&Served>, wire: &mut Wire) {
+async fn takes_it_through(world: &ProgramWorld, page: Option<&Served>, wire: &mut Wire) {
     let prompt = json!({ "name": "release_drive", "arguments": { "release": RELEASE } });
     let prompt = wire.ask("prompts/get", prompt).await;
     let text = prompt["result"]["messages"][0]["content"]["text"].as_str().expect("a text");
     assert!(text.contains(&format!("`oar_plan_next_actions` with release={RELEASE}")), "{text}");
 
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _round in 0..200 {
         let plan = wire.call("oar_plan_next_actions", json!({ "release": RELEASE })).await;
         let actions = plan["data"]["next_actions"].as_array().expect("a list").clone();
@@ -191,44 +191,44 @@ async fn takes_it_through(town: &Town, page: Option<&Served>, wire: &mut Wire) {
             if answer["error"]["code"] == "CONFIRMATION_REQUIRED" {
                 let served = page.expect("this client asks its own user");
                 let url = answer["approval"]["url"].as_str().expect("a link").to_owned();
-                assert_eq!(decide(served, &url, &lead(town), "approve").await.0, 200);
+                assert_eq!(decide(served, &url, &lead(world), "approve").await.0, 200);
                 answer = wire.call(tool, arguments).await;
             }
-            told.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
-            assert!(answer["error"].is_null(), "{tool}: {answer:#}\n{}", told.join("\n"));
+            reported.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
+            assert!(answer["error"].is_null(), "{tool}: {answer:#}\n{}", reported.join("\n"));
         }
         if plan["data"]["passed"].as_array().expect("a list").contains(&json!("change-advisory-status")) {
             break;
         }
         if now.is_empty() {
             let seconds = plan["next"]["not_before_seconds"].as_i64();
-            let seconds = seconds.unwrap_or_else(|| panic!("who waits for what? {plan:#}\n{}", told.join("\n")));
-            town.hours_pass((seconds + 3_599) / 3_600);
+            let seconds = seconds.unwrap_or_else(|| panic!("who waits for what? {plan:#}\n{}", reported.join("\n")));
+            world.hours_pass((seconds + 3_599) / 3_600);
         }
     }
-    let state = town.state();
-    assert_eq!(state.status(Task::ChangeAdvisoryStatus), TaskStatus::Pass, "{}", told.join("\n"));
+    let state = world.state();
+    assert_eq!(state.status(Task::ChangeAdvisoryStatus), TaskStatus::Pass, "{}", reported.join("\n"));
     let shipped = wire.call("oar_is_release_shipped", json!({ "release": RELEASE })).await;
     assert_eq!(shipped["ok"], true, "{shipped}");
 }
 
 #[tokio::test]
 async fn an_agent_takes_a_release_from_nothing_to_approved_over_streamable_http() {
-    let served = Served::before(Town::with_every_part().await, &[]).await;
+    let served = Served::before(ProgramWorld::with_every_part().await, &[]).await;
     let mut wire = Wire::http(&served).await;
-    takes_it_through(&served.town, None, &mut wire).await;
+    takes_it_through(&served.world, None, &mut wire).await;
 }
 
 #[tokio::test]
 async fn an_agent_takes_a_release_from_nothing_to_approved_over_the_older_event_stream() {
-    let served = Served::before(Town::with_every_part().await, &[]).await;
+    let served = Served::before(ProgramWorld::with_every_part().await, &[]).await;
     let mut wire = Wire::sse(&served).await;
-    takes_it_through(&served.town, Some(&served), &mut wire).await;
+    takes_it_through(&served.world, Some(&served), &mut wire).await;
 }
 
 #[tokio::test]
 async fn an_agent_takes_a_release_from_nothing_to_approved_over_stdin_and_stdout() {
-    let town = Town::with_every_part().await;
-    let mut wire = Wire::stdio(&town).await;
-    takes_it_through(&town, None, &mut wire).await;
+    let world = ProgramWorld::with_every_part().await;
+    let mut wire = Wire::stdio(&world).await;
+    takes_it_through(&world, None, &mut wire).await;
 }

@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use super::confirm::decide;
 use super::served::{Served, last_message};
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
-fn tokens(town: &Town) -> Tokens {
-    Tokens::below(&town.home.path().join("home"))
+fn tokens(world: &ProgramWorld) -> Tokens {
+    Tokens::below(&world.home.path().join("home"))
 }
 
 /// Everything that could have changed.
-fn world(served: &Served) -> (usize, String) {
-    (served.town.writes().len(), served.town.state().to_yaml())
+fn outside(served: &Served) -> (usize, String) {
+    (served.world.writes().len(), served.world.state().to_yaml())
 }
 
 fn push(id: usize) -> Value {
@@ -27,28 +27,28 @@ fn push(id: usize) -> Value {
 
 /// The last line of the log has these fields, nothing changed since `before`, and the log hangs together.
 async fn kept(served: &Served, before: &(usize, String), fields: &[(&str, &str)]) {
-    assert_eq!(&world(served), before, "nothing changed");
-    let log = served.town.home.path().join("home/mcp/audit.jsonl");
+    assert_eq!(&outside(served), before, "nothing changed");
+    let log = served.world.home.path().join("home/mcp/audit.jsonl");
     let text = std::fs::read_to_string(log).expect("the log");
     let last: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
     for (name, value) in fields {
         assert_eq!(last[name], *value, "{name} of {last}");
     }
-    let told = served.town.oar(&["mcp", "audit", "verify"]).await.exits(0).out;
-    assert!(told.contains("every one follows from the one before"), "{told}");
+    let reported = served.world.oar(&["mcp", "audit", "verify"]).await.exits(0).out;
+    assert!(reported.contains("every one follows from the one before"), "{reported}");
 }
 
 async fn started() -> (Served, (usize, String)) {
     let served = Served::start(&["--toolsets", "all"]).await;
-    let before = world(&served);
+    let before = outside(&served);
     (served, before)
 }
 
 #[tokio::test]
 async fn a_token_that_expired_since_it_was_given() {
     let (served, before) = started().await;
-    let end = served.town.sim.world().clock().now() + jiff::SignedDuration::from_hours(1);
-    let token = tokens(&served.town).add("visitor", Scope::ALL, Some(end)).expect("a token");
+    let end = served.world.sim.world().clock().now() + jiff::SignedDuration::from_hours(1);
+    let token = tokens(&served.world).add("visitor", Scope::ALL, Some(end)).expect("a token");
     let shown = format!("Bearer {token}");
     let looks = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     let headers = [("authorization", shown.as_str()), ("mcp-session-id", "")];
@@ -56,7 +56,7 @@ async fn a_token_that_expired_since_it_was_given() {
     let clock_is_read = async || served.call("oar_is_release_shipped", json!({ "release": RELEASE })).await;
     clock_is_read().await;
     assert_ne!(served.post(&looks, &headers).await.status(), 401, "it is good for an hour");
-    served.town.hours_pass(1);
+    served.world.hours_pass(1);
     clock_is_read().await;
     let answer = served.post(&push(2), &headers).await;
     assert_eq!(answer.status(), 401);
@@ -66,13 +66,16 @@ async fn a_token_that_expired_since_it_was_given() {
 
 #[tokio::test]
 async fn a_scope_that_does_not_reach() {
-    let town = Town::created().await;
-    let issues = tokens(&town).add("clerk", [Scope::Read, Scope::IssuesWrite], None).expect("a token");
-    let served = Served::with(town, &[], &[], Some(&issues)).await;
-    let before = world(&served);
-    let told = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
-    assert_eq!((&told["isError"], &told["structuredContent"]["error"]["code"]), (&json!(true), &json!("DENIED")));
-    assert!(told["content"][0]["text"].as_str().expect("a text").contains("release:write"), "{told}");
+    let world = ProgramWorld::created().await;
+    let issues = tokens(&world).add("clerk", [Scope::Read, Scope::IssuesWrite], None).expect("a token");
+    let served = Served::with(world, &[], &[], Some(&issues)).await;
+    let before = outside(&served);
+    let reported = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
+    assert_eq!(
+        (&reported["isError"], &reported["structuredContent"]["error"]["code"]),
+        (&json!(true), &json!("DENIED"))
+    );
+    assert!(reported["content"][0]["text"].as_str().expect("a text").contains("release:write"), "{reported}");
     kept(&served, &before, &[("outcome", "DENIED"), ("who", "clerk"), ("tool", "oar_push_to_cdn_staging")]).await;
     let added = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "what it may" })).await;
     assert_eq!(added["isError"], false, "{added}");
@@ -96,25 +99,25 @@ async fn a_foreign_origin() {
 
 #[tokio::test]
 async fn a_runner_asked_to_decrypt_the_settings() {
-    let town = Town::created().await;
-    let all = tokens(&town).add("robot", Scope::ALL, None).expect("a token");
-    let served = Served::with(town, &["--toolsets", "all"], &[], Some(&all)).await;
-    let before = world(&served);
-    let target = served.town.home.path().join("stolen.json");
-    let (from, to) = (served.town.home.path().join("settings.json"), target.display().to_string());
+    let world = ProgramWorld::created().await;
+    let all = tokens(&world).add("robot", Scope::ALL, None).expect("a token");
+    let served = Served::with(world, &["--toolsets", "all"], &[], Some(&all)).await;
+    let before = outside(&served);
+    let target = served.world.home.path().join("stolen.json");
+    let (from, to) = (served.world.home.path().join("settings.json"), target.display().to_string());
     for (command, args) in [
         ("config decrypt", format!("{} {to}", from.display())),
         ("config", format!("decrypt {} {to}", from.display())),
         ("config\u{a0}decrypt", format!("{} {to}", from.display())),
     ] {
         let given = json!({ "release": RELEASE, "command": command, "args": args });
-        let told = served.call("oar_run_command", given).await;
-        assert_eq!(told["structuredContent"]["error"]["code"], "DENIED", "{told}");
+        let reported = served.call("oar_run_command", given).await;
+        assert_eq!(reported["structuredContent"]["error"]["code"], "DENIED", "{reported}");
         kept(&served, &before, &[("outcome", "DENIED"), ("who", "robot"), ("tool", "oar_run_command")]).await;
     }
     for tool in ["oarctl_run_command", "jobctl_run_command"] {
-        let told = served.call(tool, json!({ "command": "config decrypt", "args": format!("x {to}") })).await;
-        assert_eq!(told["structuredContent"]["error"]["code"], "DENIED", "{told}");
+        let reported = served.call(tool, json!({ "command": "config decrypt", "args": format!("x {to}") })).await;
+        assert_eq!(reported["structuredContent"]["error"]["code"], "DENIED", "{reported}");
         kept(&served, &before, &[("outcome", "DENIED"), ("tool", tool)]).await;
     }
     assert!(!target.exists());
@@ -135,8 +138,8 @@ async fn a_pasted_address_of_a_strangers_host() {
             json!({ "release": RELEASE, "job_id": format!("{there}/prowjob?prowjob=0f3b9c1e-0000-4000-8000-000000000000") }),
         ),
     ] {
-        let told = served.call(tool, arguments).await;
-        assert_eq!(told["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{tool}: {told}");
+        let reported = served.call(tool, arguments).await;
+        assert_eq!(reported["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{tool}: {reported}");
         kept(&served, &before, &[("outcome", "INVALID_ARGUMENT"), ("tool", tool), ("who", "agent")]).await;
     }
     let heard = futures::FutureExt::now_or_never(stranger.accept());
@@ -146,21 +149,21 @@ async fn a_pasted_address_of_a_strangers_host() {
 #[tokio::test]
 async fn an_agent_that_approves_its_own_request() {
     let done: Vec<_> = Task::tracked(Flow::Konflux).filter(|task| *task != Task::ChangeAdvisoryStatus).collect();
-    let town = Town::promoted(&done).await;
+    let world = ProgramWorld::promoted(&done).await;
     // Even one with every scope that a person has.
     let scopes = [Scope::Read, Scope::Write, Scope::Critical];
-    let bold = tokens(&town).add("bold", scopes, None).expect("a token");
-    let served = Served::with(town, &[], &[], Some(&bold)).await;
+    let bold = tokens(&world).add("bold", scopes, None).expect("a token");
+    let served = Served::with(world, &[], &[], Some(&bold)).await;
     let approval = json!({ "release": RELEASE, "ignore_release_date": true });
     let asked = served.call("oar_change_advisory_status", approval.clone()).await;
     let url = asked["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
-    let before = world(&served);
+    let before = outside(&served);
     let (status, page) = decide(&served, &url, &bold, "approve").await;
     assert_eq!(status, 403, "{page}");
     kept(&served, &before, &[("outcome", "REFUSED"), ("who", "bold"), ("tool", "oar_change_advisory_status")]).await;
-    let told = served.call("oar_change_advisory_status", approval).await;
-    assert_eq!(told["structuredContent"]["error"]["code"], "CONFIRMATION_REQUIRED", "nobody said yes: {told}");
-    assert_eq!(world(&served), before);
+    let reported = served.call("oar_change_advisory_status", approval).await;
+    assert_eq!(reported["structuredContent"]["error"]["code"], "CONFIRMATION_REQUIRED", "nobody said yes: {reported}");
+    assert_eq!(outside(&served), before);
 }
 
 #[tokio::test]
@@ -181,7 +184,7 @@ async fn bodies_and_arguments_of_a_hostile_client() {
         let status = raw(body.into_bytes()).await.expect("an answer");
         assert!((400..500).contains(&status), "{status}");
     }
-    assert_eq!(world(&served), before);
+    assert_eq!(outside(&served), before);
     let mut nested = json!("issue");
     for _ in 0..100 {
         nested = json!([nested]);
@@ -196,8 +199,8 @@ async fn bodies_and_arguments_of_a_hostile_client() {
         json!({ "release": RELEASE }),
         json!({ "release": "4.20", "issue": "text" }),
     ] {
-        let told = served.call("oar_add_issue", arguments).await;
-        assert_eq!(told["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{told}");
+        let reported = served.call("oar_add_issue", arguments).await;
+        assert_eq!(reported["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{reported}");
         kept(&served, &before, &[("outcome", "INVALID_ARGUMENT"), ("tool", "oar_add_issue")]).await;
     }
     let answer = served

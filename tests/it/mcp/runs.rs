@@ -12,7 +12,7 @@ use oar::sim::faults::{Fault, Rule};
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
@@ -21,8 +21,8 @@ const QUICK: [(&str, &str); 3] =
     [("OAR_MCP_RUNS_GRACE", "1"), ("OAR_MCP_RUNS_PROGRESS", "1"), ("OAR_MCP_WRITES_PER_MINUTE", "1000")];
 
 /// The Errata Tool does not answer any more.
-fn errata_hangs(town: &Town) {
-    town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+fn errata_hangs(world: &ProgramWorld) {
+    world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
 }
 
 fn call(id: usize, tool: &str, arguments: Value) -> Value {
@@ -36,28 +36,28 @@ fn issue(id: usize, release: &str, text: &str) -> Value {
 async fn answer(served: &Served, message: Value) -> Value {
     let id = message["id"].clone();
     let body = served.post(&message, &[]).await.text().await.expect("a body");
-    let told = last_message(&body);
-    assert_eq!(told["id"], id, "{told}");
-    told["result"]["structuredContent"].clone()
+    let reported = last_message(&body);
+    assert_eq!(reported["id"], id, "{reported}");
+    reported["result"]["structuredContent"].clone()
 }
 
 /// Records of runs that fit.
-fn recorded(town: &Town, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
-    let folder = std::fs::read_dir(town.home.path().join("home/runs")).expect("a folder of runs");
+fn recorded(world: &ProgramWorld, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let folder = std::fs::read_dir(world.home.path().join("home/runs")).expect("a folder of runs");
     let files = folder.map(|entry| entry.expect("a file").path());
     let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
     let records = files.map(|path| serde_json::from_slice(&std::fs::read(path).expect("a record")).expect("JSON"));
     records.filter(|record: &Value| fits(record)).collect()
 }
 
-fn running(town: &Town) -> String {
-    let all = recorded(town, |run| run["state"] == "running");
+fn running(world: &ProgramWorld) -> String {
+    let all = recorded(world, |run| run["state"] == "running");
     all.first().and_then(|run| run["run_id"].as_str()).expect("a running run").to_owned()
 }
 
 /// A release whose pushes may begin.
-async fn checked() -> Town {
-    Town::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await
+async fn checked() -> ProgramWorld {
+    ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await
 }
 
 #[tokio::test]
@@ -73,21 +73,21 @@ async fn a_task_called_twice_is_done_once_and_says_so() {
 
 #[tokio::test]
 async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_hangs() {
-    let town = checked().await;
+    let world = checked().await;
     let releases: Vec<String> = (0..16).map(|n| format!("4.20.{}", 17 + n)).collect();
     let place = |release: &str| release.parse::<ZStream>().expect("a release").state_path();
     {
-        let mut facts = town.sim.world().facts();
+        let mut facts = world.sim.world().facts();
         let file = facts.github.file("z-stream", &place(RELEASE)).expect("a state file").to_owned();
         for release in &releases[1..] {
             facts.github.put_file("z-stream", &place(release), &file.replace(RELEASE, release));
         }
     }
-    errata_hangs(&town);
-    let served = Served::with(town, &[], &QUICK, None).await;
+    errata_hangs(&world);
+    let served = Served::with(world, &[], &QUICK, None).await;
     let stuck = async { answer(&served, call(5000, "oar_push_to_cdn_staging", json!({ "release": RELEASE }))).await };
     let others = async {
-        served.town.sim.world().hangs().notified().await;
+        served.world.sim.world().hangs().notified().await;
         // Its own release waits behind the hanging one.
         let behind = (0..3).map(|n| answer(&served, issue(100 + n, RELEASE, &format!("{RELEASE} has issue {n}"))));
         let free = releases[1..].iter().enumerate().flat_map(|(at, release)| {
@@ -107,26 +107,26 @@ async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_
         let behind = join_all(behind);
         tokio::pin!(behind);
         let free = async {
-            let told = join_all(free).await;
+            let reported = join_all(free).await;
             for _ in 0..10 {
                 let alive = served.http.get(format!("{}/livez", served.base)).send().await.expect("an answer");
                 assert_eq!(alive.status(), 200);
             }
-            assert_eq!(recorded(&served.town, |run| run["state"] == "queued").len(), 3);
-            let run = running(&served.town);
-            let told_to = served.call("oar_cancel_run", json!({ "run_id": run })).await;
-            assert_eq!(told_to["structuredContent"]["changed"], true, "{told_to}");
-            told
+            assert_eq!(recorded(&served.world, |run| run["state"] == "queued").len(), 3);
+            let run = running(&served.world);
+            let reported_to = served.call("oar_cancel_run", json!({ "run_id": run })).await;
+            assert_eq!(reported_to["structuredContent"]["changed"], true, "{reported_to}");
+            reported
         };
         tokio::join!(behind, free)
     };
     let (stuck, (behind, free)) = tokio::join!(stuck, others);
     assert_eq!(stuck["error"]["code"], "CANCELLED", "{stuck}");
     assert_eq!((behind.len(), free.len()), (3, 60));
-    for (release, n, told) in &free {
-        assert_eq!((&told["ok"], &told["changed"]), (&json!(true), &json!(true)), "{told}");
-        assert_eq!(told["release"], json!(release));
-        let text = told["legacy_text"].as_str().unwrap();
+    for (release, n, reported) in &free {
+        assert_eq!((&reported["ok"], &reported["changed"]), (&json!(true), &json!(true)), "{reported}");
+        assert_eq!(reported["release"], json!(release));
+        let text = reported["legacy_text"].as_str().unwrap();
         for other in releases.iter().filter(|other| *other != release) {
             assert!(!text.contains(other.as_str()), "{release} heard of {other}: {text}");
         }
@@ -135,38 +135,38 @@ async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_
         }
     }
     for release in &releases {
-        let facts = served.town.sim.world().facts();
+        let facts = served.world.sim.world().facts();
         let text = facts.github.file("z-stream", &place(release)).expect("a state file").to_owned();
         let state = State::parse(&text, Some(&release.parse().unwrap())).expect("a state");
         let mut issues: Vec<_> = state.issues().into_iter().map(|issue| issue.issue).collect();
         issues.sort();
         assert_eq!(issues, [0, 1, 2].map(|n| format!("{release} has issue {n}")), "each once, and nobody else's");
     }
-    assert_eq!(recorded(&served.town, |run| run["state"] == "ended").len(), 64);
+    assert_eq!(recorded(&served.world, |run| run["state"] == "ended").len(), 64);
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled() {
-    let town = checked().await;
-    errata_hangs(&town);
-    let served = Served::with(town, &[], &QUICK, None).await;
+    let world = checked().await;
+    errata_hangs(&world);
+    let served = Served::with(world, &[], &QUICK, None).await;
     let push = |id: usize| call(5000 + id, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
     {
         let leaving = answer(&served, push(1));
         tokio::pin!(leaving);
         tokio::select! {
-            told = &mut leaving => panic!("it should hang: {told}"),
-            () = served.town.sim.world().hangs().notified() => {}
+            reported = &mut leaving => panic!("it should hang: {reported}"),
+            () = served.world.sim.world().hangs().notified() => {}
         }
     }
-    let id = running(&served.town);
+    let id = running(&served.world);
     let run = served.call("oar_get_run", json!({ "run_id": id })).await;
     assert_eq!(run["structuredContent"]["data"]["state"], "running", "{run}");
     // Eight may wait behind it, an equal call joins it, and the ninth is sent away.
     let joined = answer(&served, push(2));
     let waiting = join_all((0..9).map(|n| answer(&served, issue(10 + n, RELEASE, &format!("issue {n}")))));
     let ending = async {
-        while recorded(&served.town, |run| run["state"] == "queued").len() < 8 {
+        while recorded(&served.world, |run| run["state"] == "queued").len() < 8 {
             tokio::task::yield_now().await;
         }
         let found = served.call("oar_grep_log", json!({ "run_id": id, "pattern": "begins$", "context": 0 })).await;
@@ -177,25 +177,29 @@ async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled
     };
     let (joined, waiting, _) = tokio::join!(joined, waiting, ending);
     assert_eq!((&joined["run_id"], &joined["error"]["code"]), (&json!(id), &json!("CANCELLED")), "{joined}");
-    let away: Vec<_> = waiting.iter().filter(|told| told["error"]["code"] == "CONFLICT").collect();
+    let away: Vec<_> = waiting.iter().filter(|reported| reported["error"]["code"] == "CONFLICT").collect();
     assert_eq!(away.len(), 1, "{waiting:?}");
     assert_eq!(away[0]["run_id"], json!(id));
-    assert_eq!(waiting.iter().filter(|told| told["ok"] == true).count(), 8, "{waiting:?}");
+    assert_eq!(waiting.iter().filter(|reported| reported["ok"] == true).count(), 8, "{waiting:?}");
     let run = served.call("oar_get_run", json!({ "run_id": id })).await;
     assert_eq!(run["structuredContent"]["data"]["state"], "ended", "{run}");
 }
 
 #[tokio::test]
 async fn a_waiting_caller_hears_of_its_run_and_a_run_without_end_is_ended() {
-    let town = checked().await;
-    errata_hangs(&town);
+    let world = checked().await;
+    errata_hangs(&world);
     let limit = [QUICK[0], QUICK[1], ("OAR_MCP_RUNS_TIME_LIMIT", "3")];
-    let served = Served::with(town, &[], &limit, None).await;
+    let served = Served::with(world, &[], &limit, None).await;
     let mut message = call(1, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
     message["params"]["_meta"] = json!({ "progressToken": "p" });
     let body = served.post(&message, &[]).await.text().await.unwrap();
-    let told = last_message(&body)["result"]["structuredContent"].clone();
-    assert_eq!((&told["error"]["code"], &told["error"]["retryable"]), (&json!("TIMEOUT"), &json!(true)), "{told}");
+    let reported = last_message(&body)["result"]["structuredContent"].clone();
+    assert_eq!(
+        (&reported["error"]["code"], &reported["error"]["retryable"]),
+        (&json!("TIMEOUT"), &json!(true)),
+        "{reported}"
+    );
     let data = body.lines().filter_map(|line| line.strip_prefix("data:")).filter(|data| data.contains("progressToken"));
     let heard: Vec<Value> = data.map(|data| serde_json::from_str(data.trim()).expect("JSON")).collect();
     assert!(!heard.is_empty(), "{body}");
@@ -203,57 +207,57 @@ async fn a_waiting_caller_hears_of_its_run_and_a_run_without_end_is_ended() {
         let message = one["params"]["message"].as_str().unwrap();
         assert!(message.contains(RELEASE) && message.chars().count() <= 200, "{message}");
     }
-    served.town.sim.world().faults().clear();
+    served.world.sim.world().faults().clear();
     let next = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "later" })).await;
     assert_eq!(next["isError"], false, "{next}");
 }
 
 #[tokio::test]
 async fn a_run_that_a_crash_ended_is_found_with_what_the_state_file_says() {
-    let town = checked().await;
-    errata_hangs(&town);
-    let served = Served::with(town, &[], &QUICK, None).await;
+    let world = checked().await;
+    errata_hangs(&world);
+    let served = Served::with(world, &[], &QUICK, None).await;
     {
         let lost = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
         tokio::pin!(lost);
         tokio::select! {
-            told = &mut lost => panic!("it should hang: {told}"),
-            () = served.town.sim.world().hangs().notified() => {}
+            reported = &mut lost => panic!("it should hang: {reported}"),
+            () = served.world.sim.world().hangs().notified() => {}
         }
     }
-    let id = running(&served.town);
-    let (town, token) = served.killed().await;
-    town.sim.world().faults().clear();
-    let stranger = Tokens::below(&town.home.path().join("home")).add("stranger", Scope::AGENT, None).unwrap();
-    let served = Served::with(town, &[], &QUICK, Some(&token)).await;
+    let id = running(&served.world);
+    let (world, token) = served.killed().await;
+    world.sim.world().faults().clear();
+    let stranger = Tokens::below(&world.home.path().join("home")).add("stranger", Scope::AGENT, None).unwrap();
+    let served = Served::with(world, &[], &QUICK, Some(&token)).await;
     let run = served.call("oar_get_run", json!({ "run_id": id })).await["structuredContent"].clone();
     assert_eq!(run["data"]["state"], "interrupted", "{run}");
     assert_eq!(run["data"]["now"]["task"], "push-to-cdn-staging", "{run}");
     assert!(run["summary"].as_str().unwrap().contains("push-to-cdn-staging is "), "{run}");
     let cancelled = served.call("oar_cancel_run", json!({ "run_id": id })).await;
     assert_eq!(cancelled["structuredContent"]["changed"], false, "{cancelled}");
-    let (town, _) = served.killed().await;
-    let served = Served::with(town, &[], &QUICK, Some(&stranger)).await;
+    let (world, _) = served.killed().await;
+    let served = Served::with(world, &[], &QUICK, Some(&stranger)).await;
     let run = served.call("oar_get_run", json!({ "run_id": id })).await;
     assert_eq!(run["structuredContent"]["error"]["code"], "NOT_FOUND", "it is somebody else's: {run}");
 }
 
 #[tokio::test]
-async fn a_server_that_is_told_to_stop_ends_its_runs_first() {
-    let town = checked().await;
-    errata_hangs(&town);
-    let served = Served::with(town, &[], &QUICK, None).await;
+async fn a_server_that_is_asked_to_stop_ends_its_runs_first() {
+    let world = checked().await;
+    errata_hangs(&world);
+    let served = Served::with(world, &[], &QUICK, None).await;
     {
         let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
         tokio::pin!(stuck);
         tokio::select! {
-            told = &mut stuck => panic!("it should hang: {told}"),
-            () = served.town.sim.world().hangs().notified() => {}
+            reported = &mut stuck => panic!("it should hang: {reported}"),
+            () = served.world.sim.world().hangs().notified() => {}
         }
     }
     served.terminate();
     let ended = async {
-        while recorded(&served.town, |run| run["answer"]["error"]["code"] == "CANCELLED").is_empty() {
+        while recorded(&served.world, |run| run["answer"]["error"]["code"] == "CANCELLED").is_empty() {
             tokio::task::yield_now().await;
         }
     };

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::real_program::Town;
+use crate::real_program::ProgramWorld;
 
 /// A running server.
 pub(super) struct Served {
-    pub(super) town: Town,
+    pub(super) world: ProgramWorld,
     pub(super) base: String,
     pub(super) token: String,
     pub(super) http: reqwest::Client,
@@ -23,31 +23,31 @@ pub(super) struct Served {
 impl Served {
     /// `oar mcp serve` with `args`, in front of a fresh world with a state file.
     pub(super) async fn start(args: &[&str]) -> Self {
-        Self::before(Town::created().await, args).await
+        Self::before(ProgramWorld::created().await, args).await
     }
 
-    /// The same in front of `town`.
-    pub(super) async fn before(town: Town, args: &[&str]) -> Self {
-        Self::with(town, args, &[], None).await
+    /// The same in front of `world`.
+    pub(super) async fn before(world: ProgramWorld, args: &[&str]) -> Self {
+        Self::with(world, args, &[], None).await
     }
 
     /// The same with more variables; `token` is one that an earlier server made there.
-    pub(super) async fn with(town: Town, args: &[&str], env: &[(&str, &str)], token: Option<&str>) -> Self {
+    pub(super) async fn with(world: ProgramWorld, args: &[&str], env: &[(&str, &str)], token: Option<&str>) -> Self {
         let more = |command: &mut Command| {
             command.envs(env.iter().copied());
         };
-        Self::after(town, args, token.map(str::to_owned), more).await
+        Self::after(world, args, token.map(str::to_owned), more).await
     }
 
     /// The same after `change` of the command; a known `token` is used instead of the one of the first start.
     pub(super) async fn after(
-        town: Town,
+        world: ProgramWorld,
         args: &[&str],
         token: Option<String>,
         change: impl FnOnce(&mut Command),
     ) -> Self {
-        let words: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
-        let mut command = town.command(&words);
+        let tokens: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
+        let mut command = world.command(&tokens);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         change(&mut command);
         let mut child = command.spawn().expect("the program starts");
@@ -62,7 +62,7 @@ impl Served {
             }
             panic!("the server did not start:\n{why}");
         };
-        let base = first.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
+        let base = first.split_whitespace().find(|token| token.starts_with("http://")).expect("an address");
         let base = base.trim_end_matches("/mcp").to_owned();
         let made = token.is_none() && !args.contains(&"none");
         let mut token = token.unwrap_or_default();
@@ -77,15 +77,15 @@ impl Served {
         // What the server logs must not fill a pipe that nobody reads.
         tokio::spawn(async move { while let Ok(Some(_)) = err.next_line().await {} });
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut served = Self { town, base, token, http, child, session: String::new(), ids: AtomicU64::new(1000) };
+        let mut served = Self { world, base, token, http, child, session: String::new(), ids: AtomicU64::new(1000) };
         served.session = served.initialize().await;
         served
     }
 
     /// Ends the server as a crash would; what it left stays.
-    pub(super) async fn killed(mut self) -> (Town, String) {
+    pub(super) async fn killed(mut self) -> (ProgramWorld, String) {
         self.child.kill().await.expect("it still runs");
-        (self.town, self.token)
+        (self.world, self.token)
     }
 
     /// Tells the server to stop, as systemd would.

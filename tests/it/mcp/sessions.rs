@@ -29,8 +29,8 @@ async fn many_short_sessions_at_once_are_all_served_and_an_ended_one_is_gone() {
     let served = Served::start(&[]).await;
     let one = async || {
         let session = opened(&served).await;
-        let told = status(&served, &session).await;
-        assert_eq!(told["result"]["structuredContent"]["ok"], true, "{told}");
+        let reported = status(&served, &session).await;
+        assert_eq!(reported["result"]["structuredContent"]["ok"], true, "{reported}");
         let end = served.http.delete(format!("{}/mcp", served.base)).bearer_auth(&served.token);
         assert!(end.header("mcp-session-id", &session).send().await.expect("an answer").status().is_success());
         session
@@ -46,23 +46,23 @@ async fn an_id_that_is_null_or_blank_counts_as_not_given() {
     let served = Served::start(&[]).await;
     for blank in [Value::Null, json!(""), json!("  ")] {
         let given = json!({ "release": "4.20.17", "build_number": blank });
-        let told = served.call("oar_stage_testing", given).await;
-        let told = &told["structuredContent"];
+        let reported = served.call("oar_stage_testing", given).await;
+        let reported = &reported["structuredContent"];
         // As without one: it may not start yet, which is no mistake of the caller.
-        assert_ne!(told["error"]["code"], "INVALID_ARGUMENT", "{told}");
-        assert_eq!(told["task"], "stage-testing", "{told}");
+        assert_ne!(reported["error"]["code"], "INVALID_ARGUMENT", "{reported}");
+        assert_eq!(reported["task"], "stage-testing", "{reported}");
     }
     for wrong in [json!("the last one"), json!(-3), json!({}), json!("https://ci.example.net/job/x/12/")] {
         let given = json!({ "release": "4.20.17", "build_number": wrong });
-        let told = served.call("oar_stage_testing", given).await;
-        assert_eq!(told["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{told}");
+        let reported = served.call("oar_stage_testing", given).await;
+        assert_eq!(reported["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{reported}");
     }
 }
 
 #[tokio::test]
 async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works() {
     let served = Served::start(&[]).await;
-    let before = served.town.state().to_yaml();
+    let before = served.world.state().to_yaml();
     let raw = async |body: &'static str| {
         let request = served.http.post(format!("{}/mcp", served.base)).bearer_auth(&served.token).body(body);
         let request = request.header("accept", "application/json, text/event-stream");
@@ -71,12 +71,13 @@ async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works(
     };
     let broken = [("", -32700), ("{", -32700), ("\u{0}", -32700), ("[]", -32600), ("null", -32600), ("7", -32600)];
     for (body, code) in broken {
-        let (status, told) = raw(body).await;
-        let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{body:?}: {error}: {told}"));
+        let (status, reported) = raw(body).await;
+        let reported: Value =
+            serde_json::from_str(&reported).unwrap_or_else(|error| panic!("{body:?}: {error}: {reported}"));
         assert_eq!(
-            (status, &told["id"], &told["error"]["code"]),
+            (status, &reported["id"], &reported["error"]["code"]),
             (400, &Value::Null, &json!(code)),
-            "{body:?}: {told}"
+            "{body:?}: {reported}"
         );
     }
     assert!((400..500).contains(&raw("{\"jsonrpc\":\"2.0\"}").await.0));
@@ -85,22 +86,22 @@ async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works(
     let strange = served.ask("release/ship", json!({})).await;
     assert_eq!(strange["error"]["code"], -32601, "{strange}");
     assert_eq!(served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await["isError"], false);
-    assert_eq!(served.town.state().to_yaml(), before);
+    assert_eq!(served.world.state().to_yaml(), before);
 }
 
 #[tokio::test]
 async fn what_has_to_wait_for_another_task_names_the_tool_of_that_one() {
     let served = Served::start(&[]).await;
-    let told = served.call("oar_push_to_cdn_staging", json!({ "release": "4.20.17" })).await;
-    let next = &told["structuredContent"]["next"];
-    assert_eq!(next["tool"], "oar_check_cve_tracker_bug", "{told}");
+    let reported = served.call("oar_push_to_cdn_staging", json!({ "release": "4.20.17" })).await;
+    let next = &reported["structuredContent"]["next"];
+    assert_eq!(next["tool"], "oar_check_cve_tracker_bug", "{reported}");
     assert_eq!(next["arguments"], json!({ "release": "4.20.17" }));
 }
 
 #[tokio::test]
 async fn a_second_request_with_the_id_of_one_under_way_is_refused_at_once() {
     let served = Served::start(&[]).await;
-    served.town.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    served.world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
     let call = |tool: &str| {
         let params = json!({ "name": tool, "arguments": { "release": "4.20.17" } });
         json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params })
@@ -108,11 +109,11 @@ async fn a_second_request_with_the_id_of_one_under_way_is_refused_at_once() {
     let (slow, quick) = (call("oar_check_rhcos_security_alerts"), call("oar_get_release_status"));
     let first = async { served.post(&slow, &[]).await.text().await.expect("a body") };
     let rest = async {
-        served.town.sim.world().hangs().notified().await;
+        served.world.sim.world().hangs().notified().await;
         let second = served.post(&quick, &[]).await;
         assert_eq!(second.status(), 400);
-        let told: Value = second.json().await.expect("a message");
-        assert_eq!((&told["id"], &told["error"]["code"]), (&json!(7), &json!(-32600)), "{told}");
+        let reported: Value = second.json().await.expect("a message");
+        assert_eq!((&reported["id"], &reported["error"]["code"]), (&json!(7), &json!(-32600)), "{reported}");
         let runs = served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await;
         assert_eq!(runs["isError"], false, "another id is served");
         let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 7 } });
@@ -132,17 +133,17 @@ async fn headers_narrow_whatever_their_spelling_and_one_that_makes_no_sense_is_r
     let served = Served::start(&["--toolsets", "all"]).await;
     let list = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" });
     let listed = async |headers: &[(&str, &str)]| {
-        let told = last_message(&served.post(&list, headers).await.text().await.expect("a body"));
-        told["result"]["tools"].as_array().map(Vec::len)
+        let reported = last_message(&served.post(&list, headers).await.text().await.expect("a body"));
+        reported["result"]["tools"].as_array().map(Vec::len)
     };
     let all = listed(&[]).await.expect("a list");
     let looks = listed(&[("x-oar-read-only", "true")]).await.expect("a list");
     assert!(0 < looks && looks < all);
-    for word in ["1", "yes", "ON"] {
-        assert_eq!(listed(&[("x-oar-read-only", word)]).await, Some(looks), "{word}");
+    for token in ["1", "yes", "ON"] {
+        assert_eq!(listed(&[("x-oar-read-only", token)]).await, Some(looks), "{token}");
     }
-    for word in ["banana", "true, please", "t\u{fc}r"] {
-        assert_eq!(listed(&[("x-oar-read-only", word)]).await, None, "{word}");
+    for token in ["banana", "true, please", "t\u{fc}r"] {
+        assert_eq!(listed(&[("x-oar-read-only", token)]).await, None, "{token}");
     }
     assert_eq!(listed(&[("x-oar-read-only", "true"), ("x-oar-read-only", "false")]).await, Some(looks));
     let without = [("x-oar-exclude-tools", "oar_explain"), ("x-oar-exclude-tools", "oar_get_run")];

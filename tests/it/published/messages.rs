@@ -97,10 +97,10 @@ fn field(line: &str) -> Field {
 }
 
 fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |text, word| {
-        let mut letters = word.chars();
+    let mut tokens = name.split('_');
+    let first = tokens.next().unwrap_or_default().to_owned();
+    tokens.fold(first, |text, token| {
+        let mut letters = token.chars();
         text + &letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
     })
 }

@@ -5,7 +5,7 @@ use oar::sim::faults::{Fault, Rule};
 use oar::sim::services::{errata, gitlab};
 use serde_json::Value;
 
-use super::town::Town;
+use super::test_world::TestWorld;
 
 /// What the world hears that is no write: searches and look-ups that travel as POST.
 const LOOKS: &[(&str, &str)] = &[
@@ -20,7 +20,7 @@ const LOOKS: &[(&str, &str)] = &[
     ("errata", "/security_alerts/refresh"),
 ];
 
-impl Town {
+impl TestWorld {
     /// ART puts the payload into the stable stream, and it is accepted there.
     pub(crate) fn payload_is_promoted(&self) {
         for event in [Event::Promote, Event::PromotionAccepted, Event::ChangeLogReady] {
@@ -144,7 +144,7 @@ impl Town {
     }
 
     /// Everything else about the world.
-    pub(crate) fn world(&self) -> std::sync::MutexGuard<'_, oar::sim::world::Facts> {
+    pub(crate) fn facts(&self) -> std::sync::MutexGuard<'_, oar::sim::world::Facts> {
         self.simulator.world().facts()
     }
 
@@ -158,7 +158,7 @@ impl Town {
         self.plan(Rule::on(service, Fault::Html));
     }
 
-    /// What goes wrong in this town.
+    /// What goes wrong in this world.
     pub(crate) fn faults(&self) -> std::sync::MutexGuard<'_, oar::sim::faults::Faults> {
         self.simulator.world().faults()
     }

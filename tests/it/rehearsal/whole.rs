@@ -1,4 +1,4 @@
-//! Whole rehearsals by the front door, and what they left behind.
+//! Whole rehearsals by the front front end, and what they left behind.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 /// What a rehearsal came to.
 pub(crate) struct Rehearsed {
-    pub(crate) told: String,
+    pub(crate) reported: String,
     pub(crate) exit: u8,
     pub(crate) keep: tempfile::TempDir,
 }
 
 /// Runs `oar rehearse words`, keeping what happened.
-pub(crate) async fn rehearse(words: &[&str]) -> Rehearsed {
+pub(crate) async fn rehearse(args: &[&str]) -> Rehearsed {
     let keep = tempfile::tempdir().unwrap();
-    let mut args: Vec<String> = ["oar", "rehearse"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+    let mut args: Vec<String> = ["oar", "rehearse"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
     args.extend(["--keep".to_owned(), keep.path().display().to_string()]);
     let (out, printed) = Stream::captured();
     let (err, complained) = Stream::captured();
@@ -26,15 +26,15 @@ pub(crate) async fn rehearse(words: &[&str]) -> Rehearsed {
     let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await.code();
     let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
-    let told = format!("{}{}", read(&printed), read(&complained));
-    assert!(!told.contains("UNMATCHED") && !told.contains("panicked"), "{told}");
-    Rehearsed { told, exit, keep }
+    let reported = format!("{}{}", read(&printed), read(&complained));
+    assert!(!reported.contains("UNMATCHED") && !reported.contains("panicked"), "{reported}");
+    Rehearsed { reported, exit, keep }
 }
 
 impl Rehearsed {
     /// The end of the output: what is left to do, and the verdict. The wall time is left out.
     pub(crate) fn end(&self) -> String {
-        let printed = self.told.lines().skip_while(|line| !line.ends_with("outside writes:"));
+        let printed = self.reported.lines().skip_while(|line| !line.ends_with("outside writes:"));
         let rest = printed.skip(1).skip_while(|line| !line.is_empty()).filter(|line| !is_log(line));
         let rest: Vec<&str> = rest.filter(|line| !line.is_empty()).collect();
         let text = rest.join("\n");

@@ -1,39 +1,39 @@
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::services::gitlab::MrState;
 
-use crate::rehearsal::{promoted, reported};
+use crate::rehearsal::{promoted, with_state_file};
 
 const TASK: Task = Task::AddQeApproval;
 
 #[tokio::test]
 async fn the_merge_request_is_approved_once_and_nothing_else_happens() {
-    let town = promoted().await;
-    town.new_writes();
+    let world = promoted().await;
+    world.new_writes();
 
-    let told = town.oar("add-qe-approval").await;
-    assert!(told.contains("add-qe-approval Pass") && told.ends_with("exit 0"), "{told}");
-    let writes = town.new_writes();
+    let reported = world.oar("add-qe-approval").await;
+    assert!(reported.contains("add-qe-approval Pass") && reported.ends_with("exit 0"), "{reported}");
+    let writes = world.new_writes();
     assert!(writes.ends_with("/approve") && writes.lines().count() == 1, "{writes}");
-    town.expect_task(TASK, TaskStatus::Pass);
-    assert_eq!(town.advisory_state("rpm"), "QE");
+    world.expect_task(TASK, TaskStatus::Pass);
+    assert_eq!(world.advisory_state("rpm"), "QE");
 
-    let again = town.oar("add-qe-approval").await;
+    let again = world.oar("add-qe-approval").await;
     assert!(again.contains("passed already") && again.ends_with("exit 0"), "{again}");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_closed_merge_request_is_not_approved() {
-    let town = reported().await;
-    town.merge_request_becomes(MrState::Closed);
-    town.new_writes();
+    let world = with_state_file().await;
+    world.merge_request_becomes(MrState::Closed);
+    world.new_writes();
 
-    let told = town.oar("add-qe-approval").await;
-    assert!(told.contains("was closed without being merged") && told.ends_with("exit 4"), "{told}");
-    assert_eq!(town.new_writes(), "nothing");
-    town.expect_task(TASK, TaskStatus::NotStarted);
+    let reported = world.oar("add-qe-approval").await;
+    assert!(reported.contains("was closed without being merged") && reported.ends_with("exit 4"), "{reported}");
+    assert_eq!(world.new_writes(), "nothing");
+    world.expect_task(TASK, TaskStatus::NotStarted);
 
-    town.finish();
+    world.finish();
 }

@@ -2,63 +2,63 @@ use insta::assert_snapshot;
 use oar::domain::task::{Flow, Task, TaskStatus};
 use oar::sim::services::gitlab::MrState;
 
-use crate::rehearsal::{Town, promoted, ready_to_approve};
+use crate::rehearsal::{TestWorld, promoted, ready_to_approve};
 
 const TASK: Task = Task::ChangeAdvisoryStatus;
 
 #[tokio::test]
 async fn the_approval_does_not_start_before_its_day() {
-    let town = promoted().await;
+    let world = promoted().await;
     let done = [Task::ImageConsistencyCheck, Task::StageTesting, Task::ImageSignedCheck];
-    town.somebody_stores(&done, TaskStatus::Pass);
-    town.new_writes();
+    world.somebody_stores(&done, TaskStatus::Pass);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, final approval starts on 2026-06-09
       next: wait until 2026-06-09
             then: oar -r 4.20.17 change-advisory-status
     exit 3
     ");
-    town.expect_task(TASK, TaskStatus::NotStarted);
-    assert_eq!(town.new_writes(), "nothing");
+    world.expect_task(TASK, TaskStatus::NotStarted);
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn the_approval_needs_every_other_task() {
-    let town = promoted().await;
-    town.days_pass(6);
-    town.new_writes();
+    let world = promoted().await;
+    world.days_pass(6);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, image-consistency-check has to pass first (it is Not Started)
       next: finish it first: oar -r 4.20.17 image-consistency-check
             then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_public() {
-    let town = ready_to_approve().await;
-    town.new_writes();
+    let world = ready_to_approve().await;
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-12T00:00:00Z), look again in 30 min
       did:  approve https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
       next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/approve");
-    town.expect_task(TASK, TaskStatus::InProgress);
-    assert_eq!(town.advisory_state("rpm"), "QE");
+    assert_snapshot!(world.new_writes(), @"POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/approve");
+    world.expect_task(TASK, TaskStatus::InProgress);
+    assert_eq!(world.advisory_state("rpm"), "QE");
 
-    town.advisory_page_opens();
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    world.advisory_page_opens();
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Pass: the shipment is approved and advisories 170171, 170172 are in REL_PREP or later
       did:  move advisory 170171 to REL_PREP
       did:  move advisory 170172 to REL_PREP
@@ -70,7 +70,7 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
             then: oar -r 4.20.17 plan
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"
+    assert_snapshot!(world.new_writes(), @"
     POST /errata/api/v1/erratum/170171/change_state
     POST /errata/api/v1/erratum/170172/change_state
     POST /jira/rest/api/3/issue/ART-22018/transitions
@@ -78,173 +78,173 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
     POST /jira/rest/api/3/issue/ART-22020/transitions
     POST /slack/chat.postMessage
     ");
-    town.expect_task(TASK, TaskStatus::Pass);
-    assert_eq!((town.advisory_state("rpm"), town.advisory_state("rhcos")), ("REL_PREP", "REL_PREP"));
+    world.expect_task(TASK, TaskStatus::Pass);
+    assert_eq!((world.advisory_state("rpm"), world.advisory_state("rhcos")), ("REL_PREP", "REL_PREP"));
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn every_pass_of_the_approval_does_only_what_is_missing() {
-    let town = ready_to_approve().await;
-    town.oar("--yes change-advisory-status").await;
-    town.new_writes();
+    let world = ready_to_approve().await;
+    world.oar("--yes change-advisory-status").await;
+    world.new_writes();
 
     for _ in 0..3 {
-        town.time_passes("20m");
-        town.oar("--yes change-advisory-status").await;
+        world.time_passes("20m");
+        world.oar("--yes change-advisory-status").await;
     }
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.advisory_page_opens();
-    town.oar("--yes change-advisory-status").await;
-    assert_snapshot!(town.oar_changes_nothing("--yes change-advisory-status").await, @"
+    world.advisory_page_opens();
+    world.oar("--yes change-advisory-status").await;
+    assert_snapshot!(world.oar_changes_nothing("--yes change-advisory-status").await, @"
     change-advisory-status Pass: nothing to do, change-advisory-status passed already
       next: nothing before 2026-06-09T07:30:00Z: approved, but not shipped yet: production release of the shipment: created
             then: oar -r 4.20.17 plan
     exit 0
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_the_approval_approves_once() {
-    let mut town = ready_to_approve().await;
-    town.answer_gets_lost("gitlab", "POST", "approve");
+    let mut world = ready_to_approve().await;
+    world.answer_gets_lost("gitlab", "POST", "approve");
 
-    town.oar("--yes change-advisory-status").await;
-    town.elsewhere("--yes change-advisory-status").await;
-    assert_eq!(town.writes_to("/approve"), 1);
-    town.expect_task(TASK, TaskStatus::InProgress);
+    world.oar("--yes change-advisory-status").await;
+    world.elsewhere("--yes change-advisory-status").await;
+    assert_eq!(world.writes_to("/approve"), 1);
+    world.expect_task(TASK, TaskStatus::InProgress);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_a_move_moves_once() {
-    let mut town = ready_to_approve().await;
-    town.advisory_page_opens();
-    town.answer_gets_lost("errata", "POST", "change_state");
+    let mut world = ready_to_approve().await;
+    world.advisory_page_opens();
+    world.answer_gets_lost("errata", "POST", "change_state");
 
-    town.oar("--yes change-advisory-status").await;
-    town.elsewhere("--yes change-advisory-status").await;
-    assert_eq!(town.writes_to("change_state"), 2);
-    town.expect_task(TASK, TaskStatus::Pass);
+    world.oar("--yes change-advisory-status").await;
+    world.elsewhere("--yes change-advisory-status").await;
+    assert_eq!(world.writes_to("change_state"), 2);
+    world.expect_task(TASK, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_closed_merge_request_is_not_a_merged_one() {
-    let town = ready_to_approve().await;
-    town.merge_request_becomes(MrState::Closed);
-    town.new_writes();
+    let world = ready_to_approve().await;
+    world.merge_request_becomes(MrState::Closed);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 was closed without being merged
       next: ask ART for the right merge request
             then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
-    assert_eq!(town.new_writes(), "nothing");
-    assert_eq!(town.advisory_state("rpm"), "QE");
+    assert_eq!(world.new_writes(), "nothing");
+    assert_eq!(world.advisory_state("rpm"), "QE");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_unreachable_merge_request_is_not_a_merged_one() {
-    let town = ready_to_approve().await;
-    town.advisory_page_opens();
-    town.break_service("gitlab", 401);
-    town.new_writes();
+    let world = ready_to_approve().await;
+    world.advisory_page_opens();
+    world.break_service("gitlab", 401);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     error: change-advisory-status of 4.20.17 could not be carried out
       why:  gitlab refused our credential with HTTP 401 (read the merge request)
       next: renew the credential: check GITLAB_TOKEN
     exit 6
     ");
-    assert_eq!(town.new_writes(), "nothing");
-    assert_eq!(town.advisory_state("rpm"), "QE");
+    assert_eq!(world.new_writes(), "nothing");
+    assert_eq!(world.advisory_state("rpm"), "QE");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_blocker_holds_the_approval_back() {
-    let town = ready_to_approve().await;
-    town.oar("issue add \"do not ship yet\" --task change-advisory-status").await;
-    town.new_writes();
+    let world = ready_to_approve().await;
+    world.oar("issue add \"do not ship yet\" --task change-advisory-status").await;
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, open blocker: do not ship yet
       next: resolve the blocker: oar -r 4.20.17 issue resolve ID --resolution TEXT
             then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn all_advisories_are_looked_at_before_the_first_one_moves() {
-    let town = ready_to_approve().await;
-    town.advisory_page_opens();
-    let rhcos = town.world().release.advisories["rhcos"];
-    town.advisory_becomes("rhcos", oar::sim::services::errata::State::NewFiles);
-    town.new_writes();
+    let world = ready_to_approve().await;
+    world.advisory_page_opens();
+    let rhcos = world.facts().release.advisories["rhcos"];
+    world.advisory_becomes("rhcos", oar::sim::services::errata::State::NewFiles);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, advisories in a state that cannot be worked on: 170172 NEW_FILES
       next: ask ART to move the advisories to QE
             then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");
-    assert_eq!(town.writes_to(&format!("{rhcos}/change_state")), 0);
-    assert_eq!(town.advisory_state("rpm"), "QE");
+    assert_eq!(world.writes_to(&format!("{rhcos}/change_state")), 0);
+    assert_eq!(world.advisory_state("rpm"), "QE");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict() {
-    let town = Town::founded("portal-never-opens", |_| {}).await;
-    let town = approved_too_early(town).await;
-    town.days_pass(4);
+    let world = TestWorld::founded("portal-never-opens", |_| {}).await;
+    let world = approved_too_early(world).await;
+    world.days_pass(4);
 
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Fail: the advisory page was not public by 2026-06-12T00:00:00Z
       did:  tell qe-release on Slack
       next: look into it; when it is mended: oar -r 4.20.17 drive --retry change-advisory-status
             to accept it as it is: oar -r 4.20.17 update-task-status change-advisory-status Pass --reason TEXT
     exit 5
     ");
-    town.expect_task(TASK, TaskStatus::Fail);
+    world.expect_task(TASK, TaskStatus::Fail);
 
     // A later try has two fresh days.
-    assert_snapshot!(town.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
       next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
-    town.expect_task(TASK, TaskStatus::InProgress);
-    assert_eq!(town.writes_to("/approve"), 1);
+    world.expect_task(TASK, TaskStatus::InProgress);
+    assert_eq!(world.writes_to("/approve"), 1);
 
-    town.finish();
+    world.finish();
 }
 
-async fn approved_too_early(town: Town) -> Town {
-    town.has_report().await;
-    town.payload_is_promoted();
-    town.stage_release_succeeds();
+async fn approved_too_early(world: TestWorld) -> TestWorld {
+    world.has_report().await;
+    world.payload_is_promoted();
+    world.stage_release_succeeds();
     let before: Vec<Task> = Task::tracked(Flow::Konflux).filter(|task| *task != TASK).collect();
-    town.somebody_stores(&before, TaskStatus::Pass);
-    town.everything_is_pushed();
-    town.days_pass(6);
-    let told = town.oar("--yes change-advisory-status").await;
-    assert!(told.ends_with("exit 0"), "{told}");
-    town
+    world.somebody_stores(&before, TaskStatus::Pass);
+    world.everything_is_pushed();
+    world.days_pass(6);
+    let reported = world.oar("--yes change-advisory-status").await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
+    world
 }

@@ -6,43 +6,43 @@ const TASK: Task = Task::ImageConsistencyCheck;
 
 #[tokio::test]
 async fn nothing_is_compared_before_the_payload_is_promoted() {
-    let town = prepared().await;
-    town.new_writes();
-    let told = town.oar("image-consistency-check --local").await;
-    assert!(told.contains("blocked") && told.ends_with("exit 3"), "{told}");
-    town.expect_task(TASK, TaskStatus::NotStarted);
-    town.finish();
+    let world = prepared().await;
+    world.new_writes();
+    let reported = world.oar("image-consistency-check --local").await;
+    assert!(reported.contains("blocked") && reported.ends_with("exit 3"), "{reported}");
+    world.expect_task(TASK, TaskStatus::NotStarted);
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_good_comparison_passes_without_any_job() {
-    let town = promoted().await;
-    let told = town.oar_without("APITOKEN", "image-consistency-check --local").await;
-    assert!(told.contains("image-consistency-check Pass"), "{told}");
-    assert!(told.contains("consistent: ") && told.contains(" 0 missing, 0 unknown"), "{told}");
-    assert_eq!(town.writes_to("/gangway"), 0);
-    town.expect_task(TASK, TaskStatus::Pass);
-    town.finish();
+    let world = promoted().await;
+    let reported = world.oar_without("APITOKEN", "image-consistency-check --local").await;
+    assert!(reported.contains("image-consistency-check Pass"), "{reported}");
+    assert!(reported.contains("consistent: ") && reported.contains(" 0 missing, 0 unknown"), "{reported}");
+    assert_eq!(world.writes_to("/gangway"), 0);
+    world.expect_task(TASK, TaskStatus::Pass);
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_registry_that_is_down_is_no_verdict() {
-    let town = promoted().await;
-    town.break_service("registry", 503);
-    let told = town.oar("image-consistency-check --local").await;
-    assert!(told.ends_with("exit 7"), "{told}");
-    town.expect_task(TASK, TaskStatus::NotStarted);
-    town.repair();
-    town.finish();
+    let world = promoted().await;
+    world.break_service("registry", 503);
+    let reported = world.oar("image-consistency-check --local").await;
+    assert!(reported.ends_with("exit 7"), "{reported}");
+    world.expect_task(TASK, TaskStatus::NotStarted);
+    world.repair();
+    world.finish();
 }
 
 #[tokio::test]
 async fn payload_and_merge_request_are_compared_without_a_release() {
-    let town = promoted().await;
+    let world = promoted().await;
     let payload = "registry.example.com/openshift-release-dev/ocp-release:4.20.17-x86_64";
-    let told = town.oar(&format!("ctl image-consistency-check -p {payload} -m 2117")).await;
-    assert!(told.contains(" 0 missing, 0 unknown") && told.ends_with("exit 0"), "{told}");
-    let json = town.oar(&format!("--json ctl image-consistency-check -p {payload} -m 2117")).await;
+    let reported = world.oar(&format!("ctl image-consistency-check -p {payload} -m 2117")).await;
+    assert!(reported.contains(" 0 missing, 0 unknown") && reported.ends_with("exit 0"), "{reported}");
+    let json = world.oar(&format!("--json ctl image-consistency-check -p {payload} -m 2117")).await;
     assert!(json.contains(r#""verdict": "consistent""#) && json.contains(r#""verdict": "shipment""#), "{json}");
-    town.finish();
+    world.finish();
 }

@@ -1,12 +1,12 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Flow, Task, TaskStatus};
 
-use crate::rehearsal::{Town, fresh, promoted, ready_to_approve};
+use crate::rehearsal::{TestWorld, fresh, promoted, ready_to_approve};
 
 #[tokio::test]
 async fn a_plan_writes_nothing() {
-    let town = promoted().await;
-    assert_snapshot!(town.oar_changes_nothing("plan").await, @"
+    let world = promoted().await;
+    assert_snapshot!(world.oar_changes_nothing("plan").await, @"
     4.20.17  Green  there is something to do: oar -r 4.20.17 drive
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
     now:     oar -r 4.20.17 image-consistency-check
@@ -18,23 +18,23 @@ async fn a_plan_writes_nothing() {
     exit 0
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_dry_drive_writes_nothing_and_says_what_a_plan_says() {
-    let town = promoted().await;
-    let plan = town.oar("plan").await;
-    assert_eq!(town.oar_changes_nothing("--dry-run drive").await, plan);
+    let world = promoted().await;
+    let plan = world.oar("plan").await;
+    assert_eq!(world.oar_changes_nothing("--dry-run drive").await, plan);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_drive_goes_from_nothing_to_its_first_wait() {
-    let town = fresh().await;
+    let world = fresh().await;
 
-    assert_snapshot!(town.oar("drive").await, @"
+    assert_snapshot!(world.oar("drive").await, @"
     2026-06-03T06:00:00Z create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
     2026-06-03T06:00:00Z take-ownership Pass: 2 advisories and the shipment have their owner
     2026-06-03T06:00:00Z analyze-candidate-build Pass: 4.20.0-0.nightly-2026-06-01-230000: 5 of 5 required jobs passed
@@ -50,235 +50,235 @@ async fn a_drive_goes_from_nothing_to_its_first_wait() {
     exit 3
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_drive_that_is_repeated_while_the_world_stands_still_does_nothing_twice() {
-    let town = fresh().await;
-    town.oar("drive").await;
-    town.new_writes();
+    let world = fresh().await;
+    world.oar("drive").await;
+    world.new_writes();
 
-    let told = town.oar("drive").await;
-    assert!(told.ends_with("exit 3"), "{told}");
-    assert_eq!(town.new_writes(), "nothing");
+    let reported = world.oar("drive").await;
+    assert!(reported.ends_with("exit 3"), "{reported}");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_drive_starts_both_jobs_once_their_gates_are_open() {
-    let town = promoted().await;
-    town.new_writes();
+    let world = promoted().await;
+    world.new_writes();
 
-    town.oar("drive").await;
-    town.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
-    town.expect_task(Task::StageTesting, TaskStatus::InProgress);
-    assert_snapshot!(town.new_writes(), @"
+    world.oar("drive").await;
+    world.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
+    world.expect_task(Task::StageTesting, TaskStatus::InProgress);
+    assert_snapshot!(world.new_writes(), @"
     POST /gangway/v1/executions
     POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=registry.example.com%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
     POST /slack/chat.postMessage
     POST /slack/chat.postMessage
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_watching_drive_brings_a_release_to_its_end() {
-    let town = Town::founded("smooth", |_| {}).await;
+    let world = TestWorld::founded("smooth", |_| {}).await;
 
-    let told = town.oar("drive --watch").await;
-    assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"), @"
+    let reported = world.oar("drive --watch").await;
+    assert_snapshot!(reported.lines().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"), @"
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
     note:    4.20.17 is approved and its images are out; not live yet: 170172 REL_PREP, 170171 REL_PREP; the release date is 2026-06-10
              https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
     exit 0
     ");
     for task in Task::tracked(Flow::Konflux) {
-        town.expect_task(task, TaskStatus::Pass);
+        world.expect_task(task, TaskStatus::Pass);
     }
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn one_service_that_is_down_does_not_stop_the_other_threads() {
-    let town = promoted().await;
-    town.break_service("jenkins", 503);
+    let world = promoted().await;
+    world.break_service("jenkins", 503);
 
-    let told = town.oar("drive --once").await;
-    town.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
-    assert_ne!(town.state().status(Task::StageTesting), TaskStatus::Fail);
-    assert!(!told.contains("FAILED"), "{told}");
+    let reported = world.oar("drive --once").await;
+    world.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
+    assert_ne!(world.state().status(Task::StageTesting), TaskStatus::Fail);
+    assert!(!reported.contains("FAILED"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_be_read_stops_the_drive_before_it_assumes_anything() {
-    let town = promoted().await;
-    town.break_service("github", 503);
-    town.new_writes();
+    let world = promoted().await;
+    world.break_service("github", 503);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("drive").await, @"
+    assert_snapshot!(world.oar("drive").await, @"
     error: 4.20.17 could not be driven
       why:  _releases/4.20/statebox/4.20.17.yaml could not be read
             github answered HTTP 503 (read file)
       next: wait a few minutes and run it again
     exit 7
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_failed_task_is_tried_again_only_when_somebody_asks() {
-    let town = promoted().await;
-    town.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
-    town.new_writes();
+    let world = promoted().await;
+    world.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
+    world.new_writes();
 
-    let told = town.oar("drive").await;
-    assert!(told.ends_with("exit 4") || told.ends_with("exit 5"), "{told}");
-    assert_eq!(town.writes_to("buildWithParameters"), 0);
+    let reported = world.oar("drive").await;
+    assert!(reported.ends_with("exit 4") || reported.ends_with("exit 5"), "{reported}");
+    assert_eq!(world.writes_to("buildWithParameters"), 0);
 
-    town.oar("drive --retry stage-testing").await;
-    assert_eq!(town.writes_to("buildWithParameters"), 1);
-    town.expect_task(Task::StageTesting, TaskStatus::InProgress);
+    world.oar("drive --retry stage-testing").await;
+    assert_eq!(world.writes_to("buildWithParameters"), 1);
+    world.expect_task(Task::StageTesting, TaskStatus::InProgress);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn only_one_drives() {
-    let town = promoted().await;
-    town.someone_else_edits_the_state(|state| {
+    let world = promoted().await;
+    world.someone_else_edits_the_state(|state| {
         let take = oar::domain::state::operation::Operation::AcquireLease {
             holder: "a-colleague@1".to_owned(),
-            at: town.now(),
+            at: world.now(),
         };
-        town.applied(state, take)
+        world.applied(state, take)
     });
-    town.new_writes();
+    world.new_writes();
 
-    assert_snapshot!(town.oar("drive").await, @"
+    assert_snapshot!(world.oar("drive").await, @"
     error: 4.20.17 could not be driven
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             a-colleague@1 drives this release until 2026-06-03T08:00:00Z
       next: wait until 2026-06-03T08:00:00Z, or stop the other driver
     exit 8
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.time_passes("3h");
-    let told = town.oar("drive --once").await;
-    assert!(!told.ends_with("exit 8"), "{told}");
+    world.time_passes("3h");
+    let reported = world.oar("drive --once").await;
+    assert!(!reported.ends_with("exit 8"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_edit_of_a_colleague_in_between_is_kept() {
-    let town = ready_to_approve().await;
-    town.oar("drive --once").await;
-    town.oar("issue add \"seen by a colleague\" --no-blocker").await;
-    town.advisory_page_opens();
-    town.time_passes("40m");
+    let world = ready_to_approve().await;
+    world.oar("drive --once").await;
+    world.oar("issue add \"seen by a colleague\" --no-blocker").await;
+    world.advisory_page_opens();
+    world.time_passes("40m");
 
-    town.oar("drive").await;
-    assert!(town.file().contains("seen by a colleague"));
-    town.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
+    world.oar("drive").await;
+    assert!(world.file().contains("seen by a colleague"));
+    world.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn status_and_plan_as_json_are_one_document() {
-    let town = promoted().await;
+    let world = promoted().await;
 
-    for words in ["--json status", "--json plan", "--json issue list", "--json image-signed-check"] {
-        let told = town.oar(words).await;
-        let (document, _) = told.rsplit_once("\nexit").unwrap();
-        assert!(serde_json::from_str::<serde_json::Value>(document).is_ok(), "{words}: {told}");
+    for args in ["--json status", "--json plan", "--json issue list", "--json image-signed-check"] {
+        let reported = world.oar(args).await;
+        let (document, _) = reported.rsplit_once("\nexit").unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(document).is_ok(), "{args}: {reported}");
     }
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_single_round_whose_only_action_failed_says_what_failed() {
-    let town = fresh().await;
-    town.break_service("build_data", 503);
+    let world = fresh().await;
+    world.break_service("build_data", 503);
 
-    let told = town.oar("drive --once").await;
-    assert!(told.ends_with("exit 7"), "{told}");
+    let reported = world.oar("drive --once").await;
+    assert!(reported.ends_with("exit 7"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_missing_credential_ends_a_drive_like_the_task_that_lacks_it() {
-    let town = promoted().await;
-    town.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
+    let world = promoted().await;
+    world.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
 
-    let alone = town.oar_without("JENKINS_TOKEN", "stage-testing").await;
-    let driven = town.oar_without("JENKINS_TOKEN", "drive").await;
+    let alone = world.oar_without("JENKINS_TOKEN", "stage-testing").await;
+    let driven = world.oar_without("JENKINS_TOKEN", "drive").await;
     assert!(alone.ends_with("exit 6") && driven.ends_with("exit 6"), "{alone}\n{driven}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_decision_about_one_nightly_says_nothing_about_the_next() {
-    let town = Town::founded("candidate-rejected", |_| {}).await;
-    town.has_report().await;
-    town.someone_else_edits_the_state(|state| {
+    let world = TestWorld::founded("candidate-rejected", |_| {}).await;
+    world.has_report().await;
+    world.someone_else_edits_the_state(|state| {
         let decide = oar::domain::state::operation::Operation::Decide {
             which: oar::domain::task::Which::Candidate,
             build: "4.20.0-0.nightly-2026-05-01-000000".to_owned(),
             accept: true,
             reason: "known flake".to_owned(),
             by: "lead".to_owned(),
-            at: town.now(),
+            at: world.now(),
         };
-        town.applied(state, decide)
+        world.applied(state, decide)
     });
 
-    let told = town.oar("analyze-candidate-build").await;
-    assert!(told.ends_with("exit 4"), "{told}");
-    let told = town.oar("drive").await;
-    assert!(told.contains("a person has to decide"), "{told}");
-    town.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::NotStarted);
+    let reported = world.oar("analyze-candidate-build").await;
+    assert!(reported.ends_with("exit 4"), "{reported}");
+    let reported = world.oar("drive").await;
+    assert!(reported.contains("a person has to decide"), "{reported}");
+    world.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::NotStarted);
 
-    let told = town.oar("analyze-candidate-build --decide accept --reason \"the lab was down\"").await;
-    assert!(told.ends_with("exit 0"), "{told}");
-    assert!(town.file().contains("build: 4.20.0-0.nightly-"), "{}", town.file());
+    let reported = world.oar("analyze-candidate-build --decide accept --reason \"the lab was down\"").await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
+    assert!(world.file().contains("build: 4.20.0-0.nightly-"), "{}", world.file());
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn the_settings_say_after_how_long_a_wait_is_stalled() {
-    let town = crate::rehearsal::prepared().await;
-    town.time_passes("3h");
+    let world = crate::rehearsal::prepared().await;
+    world.time_passes("3h");
 
-    let told = town.oar_with("OAR_STALL_PROMOTION_H", "2", "plan").await;
-    assert!(told.contains("usual is less than 2 h") || !told.contains("is not promoted"), "{told}");
+    let reported = world.oar_with("OAR_STALL_PROMOTION_H", "2", "plan").await;
+    assert!(reported.contains("usual is less than 2 h") || !reported.contains("is not promoted"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_refused_credential_ends_a_drive_like_the_task_and_is_no_wait() {
-    let town = promoted().await;
-    town.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
+    let world = promoted().await;
+    world.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
 
-    for words in ["stage-testing", "drive --once", "drive"] {
-        let told = town.oar_with("JENKINS_TOKEN", "not-the-one", words).await;
-        assert!(told.ends_with("exit 6"), "{words}: {told}");
-        assert!(!told.contains("is tried again after a pause"), "{words}: {told}");
+    for args in ["stage-testing", "drive --once", "drive"] {
+        let reported = world.oar_with("JENKINS_TOKEN", "not-the-one", args).await;
+        assert!(reported.ends_with("exit 6"), "{args}: {reported}");
+        assert!(!reported.contains("is tried again after a pause"), "{args}: {reported}");
     }
 
-    town.finish();
+    world.finish();
 }

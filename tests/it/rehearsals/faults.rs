@@ -1,11 +1,11 @@
-//! Releases in bad weather: one request in twenty goes wrong, and nothing happens twice.
+//! Releases in outages: one request in twenty goes wrong, and nothing happens twice.
 
 use oar::sim::faults::Faults;
 use oar::sim::services::prow::CONSISTENCY;
 use serde_json::Value;
 
 use crate::rehearsal::whole::{effects, rehearse};
-use crate::rehearsal::{Town, fresh};
+use crate::rehearsal::{TestWorld, fresh};
 
 /// One request in twenty.
 const RATE: f64 = 0.05;
@@ -18,9 +18,9 @@ fn twice(what: &str, mut effects: Vec<&str>) -> Vec<String> {
 }
 
 /// Everything in the world that stands there twice although it was wanted once.
-fn happened_twice(town: &Town) -> Vec<String> {
+fn happened_twice(world: &TestWorld) -> Vec<String> {
     let mut found = Vec::new();
-    let facts = town.world();
+    let facts = world.facts();
     let pushes = facts.errata.pushes.values().map(|push| format!("{} to {}", push.advisory, push.target));
     let pushes: Vec<String> = pushes.collect();
     found.extend(twice("push", pushes.iter().map(String::as_str).collect()));
@@ -37,46 +37,46 @@ fn happened_twice(town: &Town) -> Vec<String> {
     }
     drop(facts);
     // What leaves no trace of its own in the world: requests that were carried out.
-    let carried_out: Vec<Value> = town.requests();
+    let carried_out: Vec<Value> = world.requests();
     found.extend(effects(&carried_out).into_iter().filter(|(_, times)| *times > 1).map(|(effect, _)| effect));
     found
 }
 
 /// An end that a person can go on from: approved, or a code with its reason and the next step.
 #[track_caller]
-fn explained(seed: u64, told: &str) {
-    let said = |words: &[&str]| words.iter().all(|word| told.contains(word));
-    let fine = match told.rsplit_once("exit ").map(|(_, code)| code) {
+fn explained(seed: u64, reported: &str) {
+    let said = |args: &[&str]| args.iter().all(|arg| reported.contains(arg));
+    let fine = match reported.rsplit_once("exit ").map(|(_, code)| code) {
         Some("0") => true,
         Some("3") => said(&["wait:"]),
         Some("4" | "5") => said(&["->"]),
         Some("6" | "7" | "8") => said(&["error: ", "  why:  ", "  next: "]),
         _ => false,
     };
-    assert!(fine, "seed {seed}:\n{told}");
+    assert!(fine, "seed {seed}:\n{reported}");
 }
 
 #[tokio::test]
-async fn in_bad_weather_a_release_is_approved_or_says_why_not_and_nothing_happens_twice() {
+async fn in_outages_a_release_is_approved_or_says_why_not_and_nothing_happens_twice() {
     let mut approved = 0;
     for seed in 1..=10 {
-        let town = fresh().await;
-        *town.faults() = Faults::random(RATE, seed);
-        let told = town.oar("drive --watch").await;
-        assert!(town.was_disturbed(), "seed {seed}: nothing went wrong");
-        explained(seed, &told);
-        approved += u32::from(told.ends_with("exit 0"));
-        assert_eq!(happened_twice(&town), Vec::<String>::new(), "seed {seed}");
-        town.finish();
+        let world = fresh().await;
+        *world.faults() = Faults::random(RATE, seed);
+        let reported = world.oar("drive --watch").await;
+        assert!(world.was_disturbed(), "seed {seed}: nothing went wrong");
+        explained(seed, &reported);
+        approved += u32::from(reported.ends_with("exit 0"));
+        assert_eq!(happened_twice(&world), Vec::<String>::new(), "seed {seed}");
+        world.finish();
     }
     assert!(approved >= 6, "only {approved} of 10 releases were approved");
 }
 
 #[tokio::test]
-async fn a_rehearsal_in_bad_weather_ends_as_its_release_does() {
+async fn a_rehearsal_in_outages_ends_as_its_release_does() {
     for seed in ["3", "4"] {
         let rehearsed = rehearse(&["--small", "--faults", "0.05", "--seed", seed]).await;
-        assert!(matches!(rehearsed.exit, 0 | 4), "seed {seed}: {}", rehearsed.told);
-        assert!(rehearsed.exit == 0 || rehearsed.end().contains("->"), "seed {seed}: {}", rehearsed.told);
+        assert!(matches!(rehearsed.exit, 0 | 4), "seed {seed}: {}", rehearsed.reported);
+        assert!(rehearsed.exit == 0 || rehearsed.end().contains("->"), "seed {seed}: {}", rehearsed.reported);
     }
 }

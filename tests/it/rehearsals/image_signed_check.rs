@@ -1,43 +1,44 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 
-use crate::rehearsal::{Town, promoted};
+use crate::rehearsal::{TestWorld, promoted};
 
 const TASK: Task = Task::ImageSignedCheck;
 
-async fn tested() -> Town {
-    let town = promoted().await;
-    town.somebody_stores(&[Task::ImageConsistencyCheck, Task::StageTesting], TaskStatus::Pass);
-    town
+async fn tested() -> TestWorld {
+    let world = promoted().await;
+    world.somebody_stores(&[Task::ImageConsistencyCheck, Task::StageTesting], TaskStatus::Pass);
+    world
 }
 
 #[tokio::test]
 async fn an_unsigned_payload_waits_and_passes_once_the_mirror_has_caught_up() {
-    let town = tested().await;
+    let world = tested().await;
 
-    assert_snapshot!(town.oar("image-signed-check").await, @"
+    assert_snapshot!(world.oar("image-signed-check").await, @"
     image-signed-check In Progress: waiting for the signature, look again in 30 min
       next: in 30 min: oar -r 4.20.17 image-signed-check
     exit 0
     ");
-    town.expect_task(TASK, TaskStatus::InProgress);
+    world.expect_task(TASK, TaskStatus::InProgress);
 
-    town.signature_is_published();
-    assert_snapshot!(town.oar("image-signed-check").await, @"
+    world.signature_is_published();
+    assert_snapshot!(world.oar("image-signed-check").await, @"
     image-signed-check Pass: the payload of 4.20.17 is signed
       next: nothing before 2026-06-09T00:00:00Z: the approval starts on 2026-06-09, one day before the release date
             then: oar -r 4.20.17 plan
     exit 0
     ");
-    town.expect_task(TASK, TaskStatus::Pass);
+    world.expect_task(TASK, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_unsigned_payload_on_the_release_date_is_a_verdict() {
-    let town = Town::founded("smooth", |plan| plan.timing.signature = jiff::SignedDuration::from_hours(1000)).await;
-    town.has_report().await;
+    let world =
+        TestWorld::founded("smooth", |plan| plan.timing.signature = jiff::SignedDuration::from_hours(1000)).await;
+    world.has_report().await;
     let before = [
         Task::TakeOwnership,
         Task::CheckCveTrackerBug,
@@ -48,83 +49,83 @@ async fn an_unsigned_payload_on_the_release_date_is_a_verdict() {
         Task::ImageConsistencyCheck,
         Task::StageTesting,
     ];
-    town.payload_is_promoted();
-    town.somebody_stores(&before, TaskStatus::Pass);
-    town.days_pass(7);
+    world.payload_is_promoted();
+    world.somebody_stores(&before, TaskStatus::Pass);
+    world.days_pass(7);
 
-    assert_snapshot!(town.oar("image-signed-check").await, @"
+    assert_snapshot!(world.oar("image-signed-check").await, @"
     image-signed-check Fail: the payload is still unsigned on the release date
       next: look into it; when it is mended: oar -r 4.20.17 drive --retry image-signed-check
             to accept it as it is: oar -r 4.20.17 update-task-status image-signed-check Pass --reason TEXT
     exit 5
     ");
-    town.expect_task(TASK, TaskStatus::Fail);
+    world.expect_task(TASK, TaskStatus::Fail);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
-async fn a_mirror_outage_is_told_with_what_why_and_next() {
-    let town = tested().await;
-    town.break_service("signatures", 503);
+async fn a_mirror_outage_is_reported_with_what_why_and_next() {
+    let world = tested().await;
+    world.break_service("signatures", 503);
 
-    assert_snapshot!(town.oar("image-signed-check").await, @"
+    assert_snapshot!(world.oar("image-signed-check").await, @"
     error: image-signed-check of 4.20.17 could not be carried out
       why:  signatures answered HTTP 503 (look up signature)
       next: wait a few minutes and run it again
     exit 7
     ");
-    assert_ne!(town.state().status(TASK), TaskStatus::Fail);
+    assert_ne!(world.state().status(TASK), TaskStatus::Fail);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_second_look_never_lowers_a_pass_during_an_outage() {
-    let town = tested().await;
-    town.signature_is_published();
-    town.oar("image-signed-check").await;
-    let file = town.file();
+    let world = tested().await;
+    world.signature_is_published();
+    world.oar("image-signed-check").await;
+    let file = world.file();
 
-    town.break_service("signatures", 503);
-    let told = town.oar("image-signed-check").await;
-    assert!(!told.contains("panic"), "{told}");
-    town.expect_task(TASK, TaskStatus::Pass);
-    assert_eq!(town.file(), file);
+    world.break_service("signatures", 503);
+    let reported = world.oar("image-signed-check").await;
+    assert!(!reported.contains("panic"), "{reported}");
+    world.expect_task(TASK, TaskStatus::Pass);
+    assert_eq!(world.file(), file);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_second_look_never_lowers_a_pass_when_the_mirror_loses_the_file() {
-    let town = tested().await;
-    town.signature_is_published();
-    town.oar("image-signed-check").await;
+    let world = tested().await;
+    world.signature_is_published();
+    world.oar("image-signed-check").await;
 
-    town.world().signatures.signed.clear();
-    assert_snapshot!(town.oar("image-signed-check").await, @"
+    world.facts().signatures.signed.clear();
+    assert_snapshot!(world.oar("image-signed-check").await, @"
     image-signed-check Pass: nothing to do, image-signed-check passed already; this look found only a wait for the signature
       next: nothing before 2026-06-09T00:00:00Z: the approval starts on 2026-06-09, one day before the release date
             then: oar -r 4.20.17 plan
     exit 0
     ");
-    town.expect_task(TASK, TaskStatus::Pass);
+    world.expect_task(TASK, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_login_page_instead_of_an_answer_is_no_digest() {
-    let town = tested().await;
-    town.answers_a_login_page("release_controller");
+    let world = tested().await;
+    world.answers_a_login_page("release_controller");
 
-    assert_snapshot!(town.oar("image-signed-check").await, @"
+    assert_snapshot!(world.oar("image-signed-check").await, @"
     error: image-signed-check of 4.20.17 could not be carried out
       why:  release_controller gave an answer we cannot read: a web page instead of JSON (read payload digest)
       next: open release_controller in a browser: a login or maintenance page looks like this; then run it again
     exit 7
     ");
-    assert_ne!(town.state().status(TASK), TaskStatus::Pass);
+    assert_ne!(world.state().status(TASK), TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }

@@ -1,4 +1,4 @@
-//! The stories: each is told by one town, in the words of [`crate::rehearsal`]. One file per task.
+//! The stories: each is reported by one world, in the words of [`crate::rehearsal`]. One file per task.
 
 mod add_qe_approval;
 mod analyze_build;

@@ -1,4 +1,4 @@
-//! Rehearsals with people: whoever the plan asks does what it says, and everything is told.
+//! Rehearsals with people: whoever the plan asks does what it says, and everything is reported.
 
 use std::sync::Mutex;
 
@@ -7,10 +7,10 @@ use oar::core::config::env::Env;
 use tokio_util::sync::CancellationToken;
 
 /// Runs `oar words` without any environment: what it printed, and its exit code.
-async fn oar(words: &[&str]) -> (String, u8) {
+async fn oar(args: &[&str]) -> (String, u8) {
     let (out, printed) = Stream::captured();
     let (err, _) = Stream::captured();
-    let args = std::iter::once("oar").chain(words.iter().copied()).map(str::to_owned).collect();
+    let args = std::iter::once("oar").chain(args.iter().copied()).map(str::to_owned).collect();
     let program = Some(env!("CARGO_BIN_EXE_oar").into());
     let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
@@ -24,25 +24,25 @@ async fn helped(scenario: &str) -> (String, u8) {
 
 #[tokio::test]
 async fn product_security_clears_a_blocking_alert_and_the_lead_resolves_the_blocker() {
-    let (told, exit) = helped("blocking-alert").await;
-    assert_eq!(exit, 0, "{told}");
-    let cleared = told.find("person (product security): reviewed the security alerts").expect("a deed");
-    let resolved = told.find("person (release lead): resolved the blocker").expect("a help");
-    assert!(cleared < resolved, "{told}");
+    let (reported, exit) = helped("blocking-alert").await;
+    assert_eq!(exit, 0, "{reported}");
+    let cleared = reported.find("person (product security): reviewed the security alerts").expect("a action");
+    let resolved = reported.find("person (release lead): resolved the blocker").expect("a help");
+    assert!(cleared < resolved, "{reported}");
 }
 
 #[tokio::test]
 async fn the_lead_waives_a_build_of_which_most_jobs_passed() {
-    let (told, exit) = helped("promoted-rejected").await;
-    assert_eq!(exit, 0, "{told}");
-    assert!(told.contains("person (release lead): accepted the promoted build"), "{told}");
+    let (reported, exit) = helped("promoted-rejected").await;
+    assert_eq!(exit, 0, "{reported}");
+    assert!(reported.contains("person (release lead): accepted the promoted build"), "{reported}");
 }
 
 #[tokio::test]
 async fn without_people_the_same_rehearsal_stops_where_one_is_needed() {
-    let (told, exit) = oar(&["rehearse", "--small", "--scenario", "promoted-rejected"]).await;
-    assert_eq!(exit, 4, "{told}");
-    assert!(!told.contains("person ("), "{told}");
+    let (reported, exit) = oar(&["rehearse", "--small", "--scenario", "promoted-rejected"]).await;
+    assert_eq!(exit, 4, "{reported}");
+    assert!(!reported.contains("person ("), "{reported}");
 }
 
 #[tokio::test]
@@ -52,9 +52,9 @@ async fn a_release_that_was_given_up_is_finished_by_nobody() {
         println!("skipped: no {file}");
         return;
     }
-    let (told, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
-    assert_eq!(exit, 4, "{told}");
-    assert!(told.contains("nobody could finish 4.14.64: 4.14.64 was given up"), "{told}");
+    let (reported, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
+    assert_eq!(exit, 4, "{reported}");
+    assert!(reported.contains("nobody could finish 4.14.64: 4.14.64 was given up"), "{reported}");
 }
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn a_timed_out_approval_is_finished_when_art_publishes() {
         println!("skipped: no {file}");
         return;
     }
-    let (told, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
-    assert_eq!(exit, 0, "{told}");
-    assert!(told.contains("person (ART): published"), "{told}");
-    assert!(told.contains("person (release lead): has change-advisory-status tried again"), "{told}");
+    let (reported, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
+    assert_eq!(exit, 0, "{reported}");
+    assert!(reported.contains("person (ART): published"), "{reported}");
+    assert!(reported.contains("person (release lead): has change-advisory-status tried again"), "{reported}");
 }

@@ -2,21 +2,21 @@ use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::services::errata::State;
 
-use crate::rehearsal::{Town, reported};
+use crate::rehearsal::{TestWorld, with_state_file};
 
-async fn checked() -> Town {
-    let town = reported().await;
+async fn checked() -> TestWorld {
+    let world = with_state_file().await;
     let done = [Task::TakeOwnership, Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts];
-    town.somebody_stores(&done, TaskStatus::Pass);
-    town.new_writes();
-    town
+    world.somebody_stores(&done, TaskStatus::Pass);
+    world.new_writes();
+    world
 }
 
 #[tokio::test]
 async fn a_push_starts_every_advisory_waits_and_passes() {
-    let town = checked().await;
+    let world = checked().await;
 
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging In Progress: waiting for push jobs (170171 cdn_stage READY, 170172 cdn_stage READY), look again in 10 min
       did:  push advisory 170171 to staging
       did:  push advisory 170172 to staging
@@ -24,146 +24,146 @@ async fn a_push_starts_every_advisory_waits_and_passes() {
             meanwhile: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"
+    assert_snapshot!(world.new_writes(), @"
     POST /errata/api/v1/erratum/170171/push?defaults=stage
     POST /errata/api/v1/erratum/170172/push?defaults=stage
     ");
-    town.expect_task(Task::PushToCdnStaging, TaskStatus::InProgress);
+    world.expect_task(Task::PushToCdnStaging, TaskStatus::InProgress);
 
-    town.push_finishes();
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    world.push_finishes();
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Pass: 2 advisories are pushed to staging
       next: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
-    town.expect_task(Task::PushToCdnStaging, TaskStatus::Pass);
+    world.expect_task(Task::PushToCdnStaging, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn looking_at_a_push_again_and_again_pushes_nothing_twice() {
-    let town = checked().await;
-    town.oar("push-to-cdn-staging").await;
-    town.new_writes();
+    let world = checked().await;
+    world.oar("push-to-cdn-staging").await;
+    world.new_writes();
 
     for _ in 0..3 {
-        town.time_passes("5m");
-        town.oar("push-to-cdn-staging").await;
+        world.time_passes("5m");
+        world.oar("push-to-cdn-staging").await;
     }
-    town.push_finishes();
-    town.oar("push-to-cdn-staging").await;
-    town.oar_changes_nothing("push-to-cdn-staging").await;
+    world.push_finishes();
+    world.oar("push-to-cdn-staging").await;
+    world.oar_changes_nothing("push-to-cdn-staging").await;
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_second_press_of_the_button_never_lowers_a_pass() {
-    let town = checked().await;
-    town.somebody_stores(&[Task::PushToCdnStaging], TaskStatus::Pass);
-    let told = town.oar_changes_nothing("push-to-cdn-staging").await;
-    assert!(told.ends_with("exit 0"), "{told}");
+    let world = checked().await;
+    world.somebody_stores(&[Task::PushToCdnStaging], TaskStatus::Pass);
+    let reported = world.oar_changes_nothing("push-to-cdn-staging").await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn check_only_pushes_nothing() {
-    let town = checked().await;
+    let world = checked().await;
 
-    assert_snapshot!(town.oar("push-to-cdn-staging --check-only").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging --check-only").await, @"
     push-to-cdn-staging Not Started: nothing to do, 170171 not pushed, 170172 not pushed; run it without --check-only to push
       next: oar -r 4.20.17 push-to-cdn-staging
     exit 0
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_advisory_in_new_files_is_not_pushed_and_not_a_failure() {
-    let town = checked().await;
-    town.advisory_becomes("rpm", State::NewFiles);
+    let world = checked().await;
+    world.advisory_becomes("rpm", State::NewFiles);
 
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, advisories in a state that cannot be worked on: 170171 NEW_FILES
       next: ask ART to move the advisories to QE
             then: oar -r 4.20.17 push-to-cdn-staging
     exit 4
     ");
-    assert_snapshot!(town.new_writes(), @"nothing");
-    assert_ne!(town.state().status(Task::PushToCdnStaging), TaskStatus::Fail);
+    assert_snapshot!(world.new_writes(), @"nothing");
+    assert_ne!(world.state().status(Task::PushToCdnStaging), TaskStatus::Fail);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_failed_push_job_is_pushed_again_a_few_times_and_then_fails() {
-    let town = checked().await;
-    let rpm = town.world().release.advisories["rpm"];
-    town.world().errata.hooks.push_fails.insert(rpm, 20);
+    let world = checked().await;
+    let rpm = world.facts().release.advisories["rpm"];
+    world.facts().errata.hooks.push_fails.insert(rpm, 20);
 
-    let mut told = String::new();
+    let mut reported = String::new();
     for _ in 0..12 {
-        told = town.oar("push-to-cdn-staging").await;
-        if town.state().status(Task::PushToCdnStaging) == TaskStatus::Fail {
+        reported = world.oar("push-to-cdn-staging").await;
+        if world.state().status(Task::PushToCdnStaging) == TaskStatus::Fail {
             break;
         }
-        town.push_finishes();
+        world.push_finishes();
     }
-    assert_snapshot!(told, @"
+    assert_snapshot!(reported, @"
     push-to-cdn-staging Fail: push jobs failed: 170171 cdn_stage FAILED
       did:  report blocker 99f973f2
       next: look into it; when it is mended: oar -r 4.20.17 drive --retry push-to-cdn-staging
             to accept it as it is: oar -r 4.20.17 update-task-status push-to-cdn-staging Pass --reason TEXT
     exit 5
     ");
-    town.expect_task(Task::PushToCdnStaging, TaskStatus::Fail);
-    assert_eq!(town.writes_to(&format!("{rpm}/push")), 4);
+    world.expect_task(Task::PushToCdnStaging, TaskStatus::Fail);
+    assert_eq!(world.writes_to(&format!("{rpm}/push")), 4);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_a_push_starts_no_second_push() {
-    let town = checked().await;
-    town.answer_gets_lost("errata", "POST", "push");
+    let world = checked().await;
+    world.answer_gets_lost("errata", "POST", "push");
 
-    town.oar("push-to-cdn-staging").await;
-    town.oar("push-to-cdn-staging").await;
-    let jobs = town.world().errata.pushes.len();
+    world.oar("push-to-cdn-staging").await;
+    world.oar("push-to-cdn-staging").await;
+    let jobs = world.facts().errata.pushes.len();
     assert_eq!(jobs, 2);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn advisories_that_art_dropped_empty_leave_nothing_to_push() {
-    let town = checked().await;
+    let world = checked().await;
     for kind in ["rpm", "rhcos"] {
-        town.advisory_becomes(kind, State::DroppedNoShip);
-        let id = town.world().release.advisories[kind];
-        town.world().errata.advisories.get_mut(&id).unwrap().builds.clear();
+        world.advisory_becomes(kind, State::DroppedNoShip);
+        let id = world.facts().release.advisories[kind];
+        world.facts().errata.advisories.get_mut(&id).unwrap().builds.clear();
     }
 
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Pass: nothing to push: ART dropped all advisories of the release, and none holds builds
       next: oar -r 4.20.17 analyze-candidate-build
     exit 0
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_advisory_that_art_dropped_with_builds_needs_a_person() {
-    let town = checked().await;
-    town.advisory_becomes("rpm", State::DroppedNoShip);
+    let world = checked().await;
+    world.advisory_becomes("rpm", State::DroppedNoShip);
 
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, advisories dropped although they hold builds: 170171
       did:  report blocker 0ca40b96
       next: ask ART why an advisory with builds was dropped
@@ -171,46 +171,49 @@ async fn an_advisory_that_art_dropped_with_builds_needs_a_person() {
     exit 4
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_outage_of_the_errata_tool_keeps_a_running_push_running() {
-    let town = checked().await;
-    town.oar("push-to-cdn-staging").await;
-    town.break_service("errata", 503);
+    let world = checked().await;
+    world.oar("push-to-cdn-staging").await;
+    world.break_service("errata", 503);
 
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     error: push-to-cdn-staging of 4.20.17 could not be carried out
       why:  errata answered HTTP 503 (read an advisory)
       next: wait a few minutes and run it again
     exit 7
     ");
-    town.expect_task(Task::PushToCdnStaging, TaskStatus::InProgress);
+    world.expect_task(Task::PushToCdnStaging, TaskStatus::InProgress);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn nothing_is_pushed_before_trackers_and_alerts_were_checked() {
-    let town = reported().await;
-    town.somebody_stores(&[Task::TakeOwnership], TaskStatus::Pass);
-    town.new_writes();
+    let world = with_state_file().await;
+    world.somebody_stores(&[Task::TakeOwnership], TaskStatus::Pass);
+    world.new_writes();
 
-    assert_snapshot!(town.oar("push-to-cdn-staging").await, @"
+    assert_snapshot!(world.oar("push-to-cdn-staging").await, @"
     push-to-cdn-staging Not Started: blocked, check-cve-tracker-bug has to pass first (it is Not Started)
       next: finish it first: oar -r 4.20.17 check-cve-tracker-bug
             then: oar -r 4.20.17 push-to-cdn-staging
     exit 4
     ");
-    town.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);
-    let told = town.oar("push-to-cdn-staging").await;
-    assert!(told.contains("check-rhcos-security-alerts has to pass first") && told.ends_with("exit 4"), "{told}");
-    assert_eq!(town.new_writes(), "nothing");
+    world.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);
+    let reported = world.oar("push-to-cdn-staging").await;
+    assert!(
+        reported.contains("check-rhcos-security-alerts has to pass first") && reported.ends_with("exit 4"),
+        "{reported}"
+    );
+    assert_eq!(world.new_writes(), "nothing");
 
-    let told = town.oar("push-to-cdn-staging --force --reason \"alerts were looked at by hand\"").await;
-    assert!(told.contains("In Progress") && told.ends_with("exit 0"), "{told}");
-    assert!(town.state().issues().iter().any(|one| one.issue.ends_with("looked at by hand")), "{}", town.file());
+    let reported = world.oar("push-to-cdn-staging --force --reason \"alerts were looked at by hand\"").await;
+    assert!(reported.contains("In Progress") && reported.ends_with("exit 0"), "{reported}");
+    assert!(world.state().issues().iter().any(|one| one.issue.ends_with("looked at by hand")), "{}", world.file());
 
-    town.finish();
+    world.finish();
 }

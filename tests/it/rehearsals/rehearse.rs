@@ -1,4 +1,4 @@
-//! Whole rehearsals by the front door: scenarios, and real state files.
+//! Whole rehearsals by the front front end: scenarios, and real state files.
 
 use std::path::{Path, PathBuf};
 
@@ -111,9 +111,9 @@ async fn a_rejected_candidate_needs_a_decision() {
 }
 
 #[tokio::test]
-async fn a_scenario_that_nobody_knows_is_told_with_those_there_are() {
+async fn a_scenario_that_nobody_knows_is_reported_with_those_there_are() {
     let rehearsed = rehearse(&["--scenario", "no-such-world"]).await;
-    assert!(rehearsed.exit == 2 && rehearsed.told.contains("portal-never-opens"), "{}", rehearsed.told);
+    assert!(rehearsed.exit == 2 && rehearsed.reported.contains("portal-never-opens"), "{}", rehearsed.reported);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_state_file_of_a_simulated_world_goes_on_in_another() {
     let file = first.keep.path().join("4.20.17.yaml").display().to_string();
 
     let second = rehearse(&["--small", "--from", &file]).await;
-    assert!(second.exit == 4 && !second.told.contains("404"), "{}", second.told);
+    assert!(second.exit == 4 && !second.reported.contains("404"), "{}", second.reported);
     assert!(second.end().contains("person:  the approval is held back by a blocker"), "{}", second.end());
 }
 
@@ -145,7 +145,7 @@ async fn goes_on_from(file: &Path) {
     assert!(matches!(rehearsed.exit, 0 | 4), "{name}: {}\n{}", rehearsed.exit, rehearsed.end());
     if rehearsed.exit == 4 {
         assert!(
-            rehearsed.told.contains("\nperson:") || rehearsed.told.contains("\nFAILED:"),
+            rehearsed.reported.contains("\nperson:") || rehearsed.reported.contains("\nFAILED:"),
             "{name}:\n{}",
             rehearsed.end()
         );

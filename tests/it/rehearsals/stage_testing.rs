@@ -1,74 +1,74 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 
-use crate::rehearsal::{Town, prepared, promoted, reported};
+use crate::rehearsal::{TestWorld, prepared, promoted, with_state_file};
 
 const TASK: Task = Task::StageTesting;
 
-async fn building() -> Town {
-    let town = promoted().await;
-    town.oar("stage-testing").await;
-    town.time_passes("2m");
-    town.oar("stage-testing").await;
-    town.new_writes();
-    town
+async fn building() -> TestWorld {
+    let world = promoted().await;
+    world.oar("stage-testing").await;
+    world.time_passes("2m");
+    world.oar("stage-testing").await;
+    world.new_writes();
+    world
 }
 
 #[tokio::test]
 async fn stage_testing_that_may_not_start_is_not_a_failure() {
-    let town = prepared().await;
-    town.new_writes();
+    let world = prepared().await;
+    world.new_writes();
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, the payload is not promoted (phase not found)
       next: wait for ART to promote the payload (look again in 30 min)
             then: oar -r 4.20.17 stage-testing
     exit 3
     ");
-    town.payload_is_promoted();
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    world.payload_is_promoted();
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 has not succeeded (manual)
       next: wait for the stage release of https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117 (look again in 15 min)
             then: oar -r 4.20.17 stage-testing
     exit 3
     ");
-    town.stage_release_succeeds();
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    world.stage_release_succeeds();
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, analyze-promoted-build has to pass first (it is Not Started)
       next: finish it first: oar -r 4.20.17 analyze-promoted-build
             then: oar -r 4.20.17 stage-testing
     exit 4
     ");
-    town.expect_task(TASK, TaskStatus::NotStarted);
-    assert_eq!(town.new_writes(), "nothing");
+    world.expect_task(TASK, TaskStatus::NotStarted);
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn stage_testing_waits_until_the_push_has_passed() {
-    let town = reported().await;
-    town.payload_is_promoted();
-    town.stage_release_succeeds();
-    town.somebody_stores(&[Task::AnalyzePromotedBuild], TaskStatus::Pass);
+    let world = with_state_file().await;
+    world.payload_is_promoted();
+    world.stage_release_succeeds();
+    world.somebody_stores(&[Task::AnalyzePromotedBuild], TaskStatus::Pass);
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, push-to-cdn-staging has to pass first (it is Not Started)
       next: finish it first: oar -r 4.20.17 push-to-cdn-staging
             then: oar -r 4.20.17 stage-testing
     exit 4
     ");
-    town.expect_task(TASK, TaskStatus::NotStarted);
+    world.expect_task(TASK, TaskStatus::NotStarted);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn the_pipeline_is_started_once_followed_and_passes() {
-    let town = promoted().await;
-    town.new_writes();
+    let world = promoted().await;
+    world.new_writes();
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing In Progress: waiting for the stage pipeline (queued), look again in 2 min
       job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26570/>
       did:  start the stage pipeline
@@ -77,102 +77,102 @@ async fn the_pipeline_is_started_once_followed_and_passes() {
             meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"
+    assert_snapshot!(world.new_writes(), @"
     POST /jenkins/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20&PULL_SPEC=registry.example.com%2Fopenshift-release-dev%2Focp-release%3A4.20.17-x86_64
     POST /slack/chat.postMessage
     ");
-    town.time_passes("2m");
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    world.time_passes("2m");
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing In Progress: waiting for the stage pipeline (building), look again in 15 min
       job:  jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/>
       next: in 15 min: oar -r 4.20.17 stage-testing
             meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
-    town.stage_pipeline_finishes();
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    world.stage_pipeline_finishes();
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Pass: stage pipeline build 1434 succeeded
       next: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
-    town.expect_task(TASK, TaskStatus::Pass);
+    world.expect_task(TASK, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn the_job_reference_survives_every_status_check() {
-    let town = building().await;
-    let job = town.job_of(TASK);
+    let world = building().await;
+    let job = world.job_of(TASK);
     assert!(job.as_ref().is_some_and(|id| !id.is_empty()));
 
     for _ in 0..3 {
-        town.time_passes("15m");
-        town.oar("stage-testing").await;
-        assert_eq!(town.job_of(TASK), job);
+        world.time_passes("15m");
+        world.oar("stage-testing").await;
+        assert_eq!(world.job_of(TASK), job);
     }
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_second_press_of_the_button_never_lowers_a_pass() {
-    let town = building().await;
-    town.stage_pipeline_finishes();
-    town.oar("stage-testing").await;
-    let file = town.file();
+    let world = building().await;
+    world.stage_pipeline_finishes();
+    world.oar("stage-testing").await;
+    let file = world.file();
 
-    town.break_service("jenkins", 503);
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    world.break_service("jenkins", 503);
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Pass: nothing to do, stage-testing passed already
       next: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
-    assert_eq!(town.new_writes(), "nothing");
-    assert_eq!(town.file(), file);
+    assert_eq!(world.new_writes(), "nothing");
+    assert_eq!(world.file(), file);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_the_trigger_starts_no_second_job() {
     for broken_line in [false, true] {
-        let mut town = promoted().await;
-        town.new_writes();
+        let mut world = promoted().await;
+        world.new_writes();
         if broken_line {
-            town.line_breaks("jenkins", "POST", "buildWithParameters");
+            world.line_breaks("jenkins", "POST", "buildWithParameters");
         } else {
-            town.answer_gets_lost("jenkins", "POST", "buildWithParameters");
+            world.answer_gets_lost("jenkins", "POST", "buildWithParameters");
         }
 
-        town.oar("stage-testing").await;
-        town.time_passes("2m");
-        town.elsewhere("stage-testing").await;
-        town.time_passes("2m");
-        town.oar("stage-testing").await;
-        assert_eq!(town.writes_to("buildWithParameters"), 1);
-        assert!(town.job_of(TASK).is_some_and(|id| !id.is_empty()));
-        town.expect_task(TASK, TaskStatus::InProgress);
+        world.oar("stage-testing").await;
+        world.time_passes("2m");
+        world.elsewhere("stage-testing").await;
+        world.time_passes("2m");
+        world.oar("stage-testing").await;
+        assert_eq!(world.writes_to("buildWithParameters"), 1);
+        assert!(world.job_of(TASK).is_some_and(|id| !id.is_empty()));
+        world.expect_task(TASK, TaskStatus::InProgress);
 
-        town.finish();
+        world.finish();
     }
 }
 
 #[tokio::test]
 async fn a_failed_pipeline_is_a_verdict_and_pressing_again_is_a_new_try() {
-    let town = building().await;
-    town.stage_pipeline_ends("FAILURE");
+    let world = building().await;
+    world.stage_pipeline_ends("FAILURE");
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Fail: jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/> ended with FAILURE
       next: look into it; when it is mended: oar -r 4.20.17 drive --retry stage-testing
             to accept it as it is: oar -r 4.20.17 update-task-status stage-testing Pass --reason TEXT
     exit 5
     ");
-    town.expect_task(TASK, TaskStatus::Fail);
+    world.expect_task(TASK, TaskStatus::Fail);
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing In Progress: waiting for the stage pipeline (queued), look again in 2 min
       job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26571/>
       did:  start the stage pipeline
@@ -181,37 +181,37 @@ async fn a_failed_pipeline_is_a_verdict_and_pressing_again_is_a_new_try() {
             meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
-    town.expect_task(TASK, TaskStatus::InProgress);
+    world.expect_task(TASK, TaskStatus::InProgress);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn somebody_elses_request_in_the_queue_goes_first() {
-    let town = promoted().await;
-    town.somebody_queues_a_stage_pipeline();
-    town.new_writes();
+    let world = promoted().await;
+    world.somebody_queues_a_stage_pipeline();
+    world.new_writes();
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     stage-testing Not Started: blocked, the job queue is busy: queue item 26570 waits before us
       next: wait for the queue (look again in 10 min)
             then: oar -r 4.20.17 stage-testing
     exit 3
     ");
-    assert_eq!(town.new_writes(), "nothing");
-    town.expect_task(TASK, TaskStatus::NotStarted);
+    assert_eq!(world.new_writes(), "nothing");
+    world.expect_task(TASK, TaskStatus::NotStarted);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_forced_start_needs_a_reason_and_keeps_it() {
-    let town = prepared().await;
-    town.payload_is_promoted();
-    town.stage_release_succeeds();
+    let world = prepared().await;
+    world.payload_is_promoted();
+    world.stage_release_succeeds();
 
-    assert!(town.oar("stage-testing --force").await.ends_with("exit 2"));
-    assert_snapshot!(town.oar("stage-testing --force --reason \"agreed with ART\"").await, @"
+    assert!(world.oar("stage-testing --force").await.ends_with("exit 2"));
+    assert_snapshot!(world.oar("stage-testing --force --reason \"agreed with ART\"").await, @"
     stage-testing In Progress: waiting for the stage pipeline (queued), look again in 2 min
       job:  jenkins queue item <https://sim.example.com/jenkins/queue/item/26570/>
       did:  start the stage pipeline
@@ -221,44 +221,44 @@ async fn a_forced_start_needs_a_reason_and_keeps_it() {
             meanwhile: oar -r 4.20.17 image-consistency-check
     exit 0
     ");
-    assert_snapshot!(town.oar("issue list").await, @"
+    assert_snapshot!(world.oar("issue list").await, @"
     4e0c81b9  note      stage-testing was started by force although analyze-promoted-build has to pass first (it is Not Started); reason: agreed with ART (stage-testing)
     exit 0
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_build_that_does_not_exist_or_tests_another_release_is_refused() {
-    let town = promoted().await;
+    let world = promoted().await;
 
-    assert_snapshot!(town.oar("stage-testing -n 99999").await, @"
+    assert_snapshot!(world.oar("stage-testing -n 99999").await, @"
     stage-testing Not Started: blocked, nobody knows whether this happened: build 99999 of zstreams/Stage-Pipeline is gone from Jenkins
       next: look at the service whether it happened
             then: oar -r 4.20.17 stage-testing
     exit 4
     ");
-    town.somebody_queues_a_stage_pipeline();
-    town.expect_task(TASK, TaskStatus::NotStarted);
+    world.somebody_queues_a_stage_pipeline();
+    world.expect_task(TASK, TaskStatus::NotStarted);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_outage_of_jenkins_keeps_a_running_job_running() {
-    let town = building().await;
-    let job = town.job_of(TASK);
-    town.break_service("jenkins", 503);
+    let world = building().await;
+    let job = world.job_of(TASK);
+    world.break_service("jenkins", 503);
 
-    assert_snapshot!(town.oar("stage-testing").await, @"
+    assert_snapshot!(world.oar("stage-testing").await, @"
     error: stage-testing of 4.20.17 could not be carried out
       why:  jenkins answered HTTP 503 (look at build)
       next: wait a few minutes and run it again
     exit 7
     ");
-    town.expect_task(TASK, TaskStatus::InProgress);
-    assert_eq!(town.job_of(TASK), job);
+    world.expect_task(TASK, TaskStatus::InProgress);
+    assert_eq!(world.job_of(TASK), job);
 
-    town.finish();
+    world.finish();
 }

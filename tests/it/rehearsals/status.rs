@@ -3,25 +3,25 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 
-use crate::rehearsal::{Town, promoted, ready_to_approve};
+use crate::rehearsal::{TestWorld, promoted, ready_to_approve};
 
-fn fits(told: &str) {
-    let lines: Vec<_> = told.lines().collect();
+fn fits(reported: &str) {
+    let lines: Vec<_> = reported.lines().collect();
     // The last one is the story's own note of the exit code.
-    assert!(lines.len() <= 25, "{} lines\n{told}", lines.len());
+    assert!(lines.len() <= 25, "{} lines\n{reported}", lines.len());
     let wide = lines.iter().filter(|line| line.chars().count() > 80 && !line.contains("http"));
-    assert_eq!(wide.count(), 0, "{told}");
+    assert_eq!(wide.count(), 0, "{reported}");
 }
 
 #[tokio::test]
 async fn tasks_jobs_waits_and_the_next_step_are_on_one_screen() {
-    let town = promoted().await;
-    town.oar("drive").await;
-    town.new_writes();
+    let world = promoted().await;
+    world.oar("drive").await;
+    world.new_writes();
 
-    let told = town.oar("status").await;
-    fits(&told);
-    assert_snapshot!(told.replace("1987246158235680170", "ID"), @"
+    let reported = world.oar("status").await;
+    fits(&reported);
+    assert_snapshot!(reported.replace("1987246158235680170", "ID"), @"
     4.20.17  Green
     release date 2026-Jun-10, Konflux flow, updated 2026-06-03T06:00:15Z
     shipment https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
@@ -45,121 +45,127 @@ async fn tasks_jobs_waits_and_the_next_step_are_on_one_screen() {
     next    nothing before 2026-06-03T06:15:15Z; then: oar -r 4.20.17 drive
     exit 0
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
-async fn a_blocker_and_what_a_person_has_to_do_are_told() {
-    let town = ready_to_approve().await;
-    town.oar("issue add \"the lab has no power\" --task change-advisory-status").await;
+async fn a_blocker_and_what_a_person_has_to_do_are_reported() {
+    let world = ready_to_approve().await;
+    world.oar("issue add \"the lab has no power\" --task change-advisory-status").await;
 
-    let told = town.oar("status").await;
-    fits(&told);
-    assert!(told.contains("BLOCKER ") && told.contains("the lab has no power"), "{told}");
-    assert!(told.contains("next    ") && told.contains("issue resolve"), "{told}");
+    let reported = world.oar("status").await;
+    fits(&reported);
+    assert!(reported.contains("BLOCKER ") && reported.contains("the lab has no power"), "{reported}");
+    assert!(reported.contains("next    ") && reported.contains("issue resolve"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_failed_task_says_why() {
-    let town = promoted().await;
-    town.oar("drive").await;
-    town.time_passes("5m");
-    town.oar("stage-testing").await;
-    town.stage_pipeline_ends("FAILURE");
-    town.oar("stage-testing").await;
+    let world = promoted().await;
+    world.oar("drive").await;
+    world.time_passes("5m");
+    world.oar("stage-testing").await;
+    world.stage_pipeline_ends("FAILURE");
+    world.oar("stage-testing").await;
 
-    let told = town.oar("status").await;
-    assert!(told.lines().count() <= 28, "{told}");
-    assert!(told.contains("4.20.17  Red") && told.contains("ended with FAILURE"), "{told}");
-    assert!(told.contains("drive --retry stage-testing"), "{told}");
+    let reported = world.oar("status").await;
+    assert!(reported.lines().count() <= 28, "{reported}");
+    assert!(reported.contains("4.20.17  Red") && reported.contains("ended with FAILURE"), "{reported}");
+    assert!(reported.contains("drive --retry stage-testing"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_outage_of_services_does_not_make_it_fail() {
-    let town = promoted().await;
+    let world = promoted().await;
     for service in ["gitlab", "release_controller", "errata", "build_data"] {
-        town.break_service(service, 503);
+        world.break_service(service, 503);
     }
 
-    let told = town.oar("status").await;
-    fits(&told);
-    assert!(told.ends_with("exit 0") && told.contains("next    "), "{told}");
-    assert!(told.contains("503") || told.contains("could not be read") || told.contains("not known"), "{told}");
+    let reported = world.oar("status").await;
+    fits(&reported);
+    assert!(reported.ends_with("exit 0") && reported.contains("next    "), "{reported}");
+    assert!(
+        reported.contains("503") || reported.contains("could not be read") || reported.contains("not known"),
+        "{reported}"
+    );
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn while_the_store_is_away_it_shows_what_was_last_seen_and_says_so() {
-    let town = promoted().await;
-    town.oar("status").await;
-    town.break_service("github", 503);
+    let world = promoted().await;
+    world.oar("status").await;
+    world.break_service("github", 503);
 
-    let told = town.oar("status").await;
-    fits(&told);
-    assert!(told.ends_with("exit 0") && told.contains("old     ") && told.contains("last seen here"), "{told}");
+    let reported = world.oar("status").await;
+    fits(&reported);
+    assert!(
+        reported.ends_with("exit 0") && reported.contains("old     ") && reported.contains("last seen here"),
+        "{reported}"
+    );
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn programs_get_the_same_as_one_document() {
-    let town = promoted().await;
-    town.oar("drive").await;
+    let world = promoted().await;
+    world.oar("drive").await;
 
-    let told = town.oar("--json status").await;
-    let (document, _) = told.rsplit_once("\nexit").unwrap();
+    let reported = world.oar("--json status").await;
+    let (document, _) = reported.rsplit_once("\nexit").unwrap();
     let json: serde_json::Value = serde_json::from_str(document).unwrap();
     assert_eq!(json["task_map"]["stage-testing"], "In Progress");
     assert!(json["waits"].as_array().is_some_and(|waits| waits.iter().any(|wait| wait["task"] == "stage-testing")));
     assert!(json["next"][0].as_str().is_some_and(|next| next.contains("oar -r 4.20.17 drive")), "{}", json["next"]);
     assert_eq!(json["old"], serde_json::json!([]));
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_finished_release_has_nothing_left_to_do() {
-    let town = Town::founded("smooth", |_| {}).await;
-    town.oar("drive --watch").await;
+    let world = TestWorld::founded("smooth", |_| {}).await;
+    world.oar("drive --watch").await;
 
-    let told = town.oar("status").await;
-    fits(&told);
-    assert!(told.contains("next    nothing is left to do: the release is approved"), "{told}");
-    town.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
+    let reported = world.oar("status").await;
+    fits(&reported);
+    assert!(reported.contains("next    nothing is left to do: the release is approved"), "{reported}");
+    world.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_reason_of_an_earlier_state_is_named_as_such() {
-    let town = promoted().await;
-    town.oar("drive").await;
-    let reason = |told: &str, key: &str| {
-        let (document, _) = told.rsplit_once("\nexit").unwrap();
-        let told: serde_json::Value = serde_json::from_str(document).unwrap();
-        let tasks = told["state"]["tasks"].as_array().unwrap().clone();
+    let world = promoted().await;
+    world.oar("drive").await;
+    let reason = |reported: &str, key: &str| {
+        let (document, _) = reported.rsplit_once("\nexit").unwrap();
+        let reported: serde_json::Value = serde_json::from_str(document).unwrap();
+        let tasks = reported["state"]["tasks"].as_array().unwrap().clone();
         let task = tasks.into_iter().find(|task| task["name"] == "stage-testing").unwrap();
         task.get(key).and_then(serde_json::Value::as_str).map(str::to_owned)
     };
-    let told = town.oar("--json status").await;
-    assert!(reason(&told, "reason").is_some_and(|why| why.starts_with("waiting for ")), "{told}");
+    let reported = world.oar("--json status").await;
+    assert!(reason(&reported, "reason").is_some_and(|why| why.starts_with("waiting for ")), "{reported}");
 
     // A tool that does not know the key moves the status past it.
-    town.someone_else_edits_the_text(|text| {
+    world.someone_else_edits_the_text(|text| {
         let at = text.find("name: stage-testing").unwrap();
         let (before, after) = text.split_at(at);
         format!("{before}{}", after.replacen("status: In Progress", "status: Pass", 1))
     });
-    let told = town.oar("--json status").await;
-    assert_eq!(reason(&told, "reason"), None, "{told}");
-    assert!(reason(&told, "earlier_reason").is_some_and(|why| why.starts_with("waiting for ")), "{told}");
+    let reported = world.oar("--json status").await;
+    assert_eq!(reason(&reported, "reason"), None, "{reported}");
+    assert!(reason(&reported, "earlier_reason").is_some_and(|why| why.starts_with("waiting for ")), "{reported}");
 
-    town.finish();
+    world.finish();
 }

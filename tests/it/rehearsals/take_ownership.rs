@@ -2,14 +2,14 @@ use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::services::errata::State;
 
-use crate::rehearsal::{Town, reported};
+use crate::rehearsal::{TestWorld, with_state_file};
 
 #[tokio::test]
 async fn the_owner_gets_advisories_merge_request_and_sub_tasks() {
-    let town = reported().await;
+    let world = with_state_file().await;
 
-    let told = town.oar("take-ownership -e lead@example.com").await;
-    assert_snapshot!(told, @"
+    let reported = world.oar("take-ownership -e lead@example.com").await;
+    assert_snapshot!(reported, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
@@ -23,7 +23,7 @@ async fn the_owner_gets_advisories_merge_request_and_sub_tasks() {
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
-    assert_snapshot!(town.new_writes(), @"
+    assert_snapshot!(world.new_writes(), @"
     PUT /errata/api/v1/erratum/170171
     PUT /errata/api/v1/erratum/170172
     POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/notes
@@ -34,37 +34,37 @@ async fn the_owner_gets_advisories_merge_request_and_sub_tasks() {
     PUT /jira/rest/api/3/issue/ART-22020/assignee
     POST /slack/chat.postMessage
     ");
-    town.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn taking_ownership_twice_writes_nothing_twice() {
-    let town = reported().await;
-    town.oar("take-ownership -e lead@example.com").await;
-    let file = town.file();
-    town.new_writes();
+    let world = with_state_file().await;
+    world.oar("take-ownership -e lead@example.com").await;
+    let file = world.file();
+    world.new_writes();
 
-    let told = town.oar("take-ownership -e lead@example.com").await;
-    assert_snapshot!(told, @"
+    let reported = world.oar("take-ownership -e lead@example.com").await;
+    assert_snapshot!(reported, @"
     take-ownership Pass: nothing to do, 2 advisories and the shipment have their owner
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
-    assert_eq!(town.new_writes(), "nothing");
-    assert_eq!(town.file(), file);
+    assert_eq!(world.new_writes(), "nothing");
+    assert_eq!(world.file(), file);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn another_owner_is_named_in_a_new_comment() {
-    let town = reported().await;
-    town.oar("take-ownership -e first@example.com").await;
+    let world = with_state_file().await;
+    world.oar("take-ownership -e first@example.com").await;
 
-    let told = town.oar("--yes take-ownership -e second@example.com").await;
-    assert_snapshot!(told, @"
+    let reported = world.oar("--yes take-ownership -e second@example.com").await;
+    assert_snapshot!(reported, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
@@ -76,120 +76,120 @@ async fn another_owner_is_named_in_a_new_comment() {
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
-    assert_snapshot!(town.comments().join("\n"), @"
+    assert_snapshot!(world.comments().join("\n"), @"
     QE Release Lead is @first
     QE Release Lead is @second
     ");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
-async fn a_word_that_is_no_mail_address_touches_nothing() {
-    let town = reported().await;
-    town.new_writes();
+async fn a_token_that_is_no_mail_address_touches_nothing() {
+    let world = with_state_file().await;
+    world.new_writes();
 
-    assert_snapshot!(town.oar("take-ownership -e lead").await, @r#"
+    assert_snapshot!(world.oar("take-ownership -e lead").await, @r#"
     error: take-ownership of 4.20.17 could not be carried out
       why:  "lead" is no mail address, so it cannot be the owner
       next: oar -r 4.20.17 take-ownership -e NAME@DOMAIN
     exit 2
     "#);
-    assert_eq!(town.new_writes(), "nothing");
-    town.expect_task(Task::TakeOwnership, TaskStatus::NotStarted);
+    assert_eq!(world.new_writes(), "nothing");
+    world.expect_task(Task::TakeOwnership, TaskStatus::NotStarted);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
-async fn an_owner_without_an_account_is_told_before_anything_is_written() {
-    let town = reported().await;
-    town.new_writes();
+async fn an_owner_without_an_account_is_reported_before_anything_is_written() {
+    let world = with_state_file().await;
+    world.new_writes();
 
-    assert_snapshot!(town.oar("take-ownership -e nobody@example.com").await, @"
+    assert_snapshot!(world.oar("take-ownership -e nobody@example.com").await, @"
     error: take-ownership of 4.20.17 could not be carried out
       why:  GitLab knows no account with the owner's mail address
       next: have the owner make the address public in the GitLab profile, or give another one with -e
     exit 2
     ");
-    assert_eq!(town.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "nothing");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn jira_and_slack_are_best_effort() {
-    let town = reported().await;
-    town.break_service("jira", 503);
-    town.break_service("slack", 503);
+    let world = with_state_file().await;
+    world.break_service("jira", 503);
+    world.break_service("slack", 503);
 
-    let told = town.oar("take-ownership").await;
-    assert_snapshot!(told, @"
+    let reported = world.oar("take-ownership").await;
+    assert_snapshot!(reported, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
       did:  name the lead on the merge request
       note: sub-tasks of ART-22017 were not all assigned: jira answered HTTP 503 (read an issue)
-      note: nobody was told on Slack: the message may have got lost (slack answered HTTP 503 (post message)); it is not sent a second time
+      note: nobody was notified on Slack: the message may have got lost (slack answered HTTP 503 (post message)); it is not sent a second time
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
-    town.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_placeholder_instead_of_the_art_ticket_is_a_note() {
-    let town = Town::founded("smooth", |plan| plan.art_ticket = "ART-0".to_owned()).await;
-    town.has_report().await;
+    let world = TestWorld::founded("smooth", |plan| plan.art_ticket = "ART-0".to_owned()).await;
+    world.has_report().await;
 
-    let told = town.oar("take-ownership").await;
-    assert!(told.contains("Pass") && told.ends_with("exit 0"), "{told}");
+    let reported = world.oar("take-ownership").await;
+    assert!(reported.contains("Pass") && reported.ends_with("exit 0"), "{reported}");
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_outage_of_the_errata_tool_is_no_failure_of_the_task() {
-    let town = reported().await;
-    town.break_service("errata", 503);
+    let world = with_state_file().await;
+    world.break_service("errata", 503);
 
-    assert_snapshot!(town.oar("take-ownership").await, @"
+    assert_snapshot!(world.oar("take-ownership").await, @"
     error: take-ownership of 4.20.17 could not be carried out
       why:  errata answered HTTP 503 (read an advisory)
       next: wait a few minutes and run it again
     exit 7
     ");
-    let status = town.state().status(Task::TakeOwnership);
+    let status = world.state().status(Task::TakeOwnership);
     assert_ne!(status, TaskStatus::Fail);
 
-    town.repair();
-    assert!(town.oar("take-ownership").await.ends_with("exit 0"));
-    town.expect_task(Task::TakeOwnership, TaskStatus::Pass);
-    assert_eq!(town.comments().iter().filter(|text| text.contains("Lead")).count(), 1);
+    world.repair();
+    assert!(world.oar("take-ownership").await.ends_with("exit 0"));
+    world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    assert_eq!(world.comments().iter().filter(|text| text.contains("Lead")).count(), 1);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_a_comment_leaves_one_comment() {
-    let town = reported().await;
-    town.answer_gets_lost("gitlab", "POST", "notes");
+    let world = with_state_file().await;
+    world.answer_gets_lost("gitlab", "POST", "notes");
 
-    town.oar("take-ownership").await;
-    town.oar("take-ownership").await;
-    assert_eq!(town.comments().iter().filter(|text| text.contains("QE Release Lead")).count(), 1);
+    world.oar("take-ownership").await;
+    world.oar("take-ownership").await;
+    assert_eq!(world.comments().iter().filter(|text| text.contains("QE Release Lead")).count(), 1);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn an_advisory_in_new_files_becomes_a_blocker_that_goes_when_art_is_done() {
-    let town = reported().await;
-    town.advisory_becomes("rpm", State::NewFiles);
+    let world = with_state_file().await;
+    world.advisory_becomes("rpm", State::NewFiles);
 
-    assert_snapshot!(town.oar("take-ownership").await, @"
+    assert_snapshot!(world.oar("take-ownership").await, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
@@ -206,22 +206,22 @@ async fn an_advisory_in_new_files_becomes_a_blocker_that_goes_when_art_is_done()
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
     ");
-    assert_snapshot!(town.oar("issue list").await, @"
+    assert_snapshot!(world.oar("issue list").await, @"
     ee13f0ac  BLOCKER   Advisories in abnormal state (NEW_FILES instead of QE): 170171 (push-to-cdn-staging)
     exit 0
     ");
-    assert!(town.posted_messages().iter().any(|text| text.starts_with("#forum-ocp-release")));
+    assert!(world.posted_messages().iter().any(|text| text.starts_with("#forum-ocp-release")));
 
-    town.oar("take-ownership").await;
-    assert_eq!(town.posted_messages().iter().filter(|text| text.starts_with("#forum-ocp-release")).count(), 1);
+    world.oar("take-ownership").await;
+    assert_eq!(world.posted_messages().iter().filter(|text| text.starts_with("#forum-ocp-release")).count(), 1);
 
-    town.advisory_becomes("rpm", State::Qe);
-    town.oar("take-ownership").await;
-    assert_snapshot!(town.oar("issue list").await, @"
+    world.advisory_becomes("rpm", State::Qe);
+    world.oar("take-ownership").await;
+    assert_snapshot!(world.oar("issue list").await, @"
     ee13f0ac  resolved  Advisories in abnormal state (NEW_FILES instead of QE): 170171 (push-to-cdn-staging)
               -> no advisory is in NEW_FILES any more
     exit 0
     ");
 
-    town.finish();
+    world.finish();
 }

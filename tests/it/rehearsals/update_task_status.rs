@@ -1,82 +1,83 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 
-use crate::rehearsal::reported;
+use crate::rehearsal::with_state_file;
 
 #[tokio::test]
 async fn a_person_sets_a_status_with_a_reason() {
-    let town = reported().await;
+    let world = with_state_file().await;
 
-    let told = town.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
-    assert_snapshot!(told, @"
+    let reported = world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    assert_snapshot!(reported, @"
     task [Stage Testing] status is changed to [Pass]
     stage-testing went from Not Started to Pass
     exit 0
     ");
-    town.expect_task(Task::StageTesting, TaskStatus::Pass);
-    assert!(town.file().contains("tested by hand"), "{}", town.file());
+    world.expect_task(Task::StageTesting, TaskStatus::Pass);
+    assert!(world.file().contains("tested by hand"), "{}", world.file());
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn a_pass_stays_unless_somebody_says_override_and_why() {
-    let town = reported().await;
-    town.somebody_stores(&[Task::StageTesting], TaskStatus::Pass);
-    let file = town.file();
+    let world = with_state_file().await;
+    world.somebody_stores(&[Task::StageTesting], TaskStatus::Pass);
+    let file = world.file();
 
-    assert_snapshot!(town.oar("update-task-status stage-testing Fail --reason \"no\"").await, @"
+    assert_snapshot!(world.oar("update-task-status stage-testing Fail --reason \"no\"").await, @"
     error: stage-testing of 4.20.17 could not be set
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
             stage-testing is Pass; a Pass does not become Fail without an override
       next: when it really has to change: oar -r 4.20.17 update-task-status stage-testing 'Fail' --override --reason TEXT
     exit 2
     ");
-    assert_eq!(town.file(), file);
+    assert_eq!(world.file(), file);
 
-    let told =
-        town.oar("--yes update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"").await;
-    assert_snapshot!(told, @"
+    let reported = world
+        .oar("--yes update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"")
+        .await;
+    assert_snapshot!(reported, @"
     task [Stage Testing] status is changed to [Fail]
     stage-testing went from Pass to Fail
     exit 0
     ");
-    town.expect_task(Task::StageTesting, TaskStatus::Fail);
+    world.expect_task(Task::StageTesting, TaskStatus::Fail);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
-async fn words_that_are_no_task_or_status_are_refused() {
-    let town = reported().await;
+async fn tokens_that_are_no_task_or_status_are_refused() {
+    let world = with_state_file().await;
 
-    assert_snapshot!(town.oar("update-task-status stage-test Pass").await, @r#"
+    assert_snapshot!(world.oar("update-task-status stage-test Pass").await, @r#"
     error: the command line makes no sense
       why:  invalid value 'stage-test' for '<TASK>': "stage-test" is not a task; did you mean "stage-testing"?; tasks are: create-test-report, take-ownership, update-bug-list, check-cve-tracker-bug, check-rhcos-security-alerts, check-greenwave-cvp-tests, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, drop-bugs, change-advisory-status, add-qe-approval
       next: oar update-task-status --help shows what is possible
     exit 2
     "#);
-    assert_snapshot!(town.oar("update-task-status stage-testing Passed").await, @r#"
+    assert_snapshot!(world.oar("update-task-status stage-testing Passed").await, @r#"
     error: the command line makes no sense
       why:  invalid value 'Passed' for '<STATUS>': "Passed" is not a status; did you mean "Pass"?; statuses are: "Not Started", "In Progress", Pass, Fail
       next: oar update-task-status --help shows what is possible
     exit 2
     "#);
 
-    town.finish();
+    world.finish();
 }
 
 #[tokio::test]
 async fn setting_the_same_status_twice_is_one_change() {
-    let town = reported().await;
-    town.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
-    let file = town.file();
+    let world = with_state_file().await;
+    world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    let file = world.file();
 
-    assert_snapshot!(town.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await, @"
+    assert_snapshot!(world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await, @"
     stage-testing is Pass already; nothing to do
     exit 0
     ");
-    assert_eq!(town.file(), file);
+    assert_eq!(world.file(), file);
 
-    town.finish();
+    world.finish();
 }

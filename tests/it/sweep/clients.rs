@@ -203,7 +203,7 @@ fn operations() -> Vec<Operation> {
 
 /// One way of not answering.
 #[derive(Clone)]
-struct Weather {
+struct Outage {
     name: &'static str,
     status: u16,
     kind: &'static str,
@@ -214,8 +214,8 @@ struct Weather {
     useless: bool,
 }
 
-fn weathers() -> Vec<Weather> {
-    let weather = |name, status, kind, body: Vec<u8>, useless| Weather {
+fn outages() -> Vec<Outage> {
+    let outage = |name, status, kind, body: Vec<u8>, useless| Outage {
         name,
         status,
         kind,
@@ -232,48 +232,48 @@ fn weathers() -> Vec<Weather> {
         .join(",");
     let page = format!("<!DOCTYPE html><html><title>Sign in</title>{HOSTILE}</html>");
     let mut all = vec![
-        weather("a login page", 200, "text/html", page.into_bytes(), true),
-        weather("nothing", 200, json, Vec::new(), true),
-        weather("half an answer", 200, json, br#"{"data": [{"id": 1, "name": "x"#.to_vec(), true),
-        weather("no UTF-8", 200, json, b"{\"id\": \"\xff\xfe\"}".to_vec(), true),
-        weather("deep lists", 200, json, "[".repeat(10_000).into_bytes(), true),
-        weather("deep maps", 200, json, "{\"a\":".repeat(10_000).into_bytes(), true),
-        weather("deep XML", 200, "text/xml", "<value><array><data>".repeat(10_000).into_bytes(), true),
-        weather("a null byte", 200, json, b"\0{\"id\":\0 1}".to_vec(), true),
-        weather("hostile map", 200, json, format!("{{{fields}}}").into_bytes(), false),
-        weather("hostile list", 200, json, format!("[{{{fields}}}]").into_bytes(), false),
-        weather("hostile text", 200, "text/plain", HOSTILE.into(), false),
-        weather("a hostile refusal", 400, json, format!("{{{fields}}}").into_bytes(), true),
-        weather("a refusal of the content", 422, json, format!("{{{fields}}}").into_bytes(), true),
-        weather("a hostile outage", 500, "text/html", format!("<html>{HOSTILE}</html>").into_bytes(), true),
-        weather("a redirect", 302, "text/html", Vec::new(), true),
-        Weather { times: 50, ..weather("50 MB", 200, json, vec![b'['; 1 << 20], true) },
+        outage("a login page", 200, "text/html", page.into_bytes(), true),
+        outage("nothing", 200, json, Vec::new(), true),
+        outage("half an answer", 200, json, br#"{"data": [{"id": 1, "name": "x"#.to_vec(), true),
+        outage("no UTF-8", 200, json, b"{\"id\": \"\xff\xfe\"}".to_vec(), true),
+        outage("deep lists", 200, json, "[".repeat(10_000).into_bytes(), true),
+        outage("deep maps", 200, json, "{\"a\":".repeat(10_000).into_bytes(), true),
+        outage("deep XML", 200, "text/xml", "<value><array><data>".repeat(10_000).into_bytes(), true),
+        outage("a null byte", 200, json, b"\0{\"id\":\0 1}".to_vec(), true),
+        outage("hostile map", 200, json, format!("{{{fields}}}").into_bytes(), false),
+        outage("hostile list", 200, json, format!("[{{{fields}}}]").into_bytes(), false),
+        outage("hostile text", 200, "text/plain", HOSTILE.into(), false),
+        outage("a hostile refusal", 400, json, format!("{{{fields}}}").into_bytes(), true),
+        outage("a refusal of the content", 422, json, format!("{{{fields}}}").into_bytes(), true),
+        outage("a hostile outage", 500, "text/html", format!("<html>{HOSTILE}</html>").into_bytes(), true),
+        outage("a redirect", 302, "text/html", Vec::new(), true),
+        Outage { times: 50, ..outage("50 MB", 200, json, vec![b'['; 1 << 20], true) },
     ];
     for text in ["null", "7", "true", "\"text\"", "[]", "{}", "[null]", "[[]]", "[{}]", "{\"id\":{}}", "{\"data\":7}"] {
-        all.push(weather("of a wrong type", 200, json, text.into(), false));
+        all.push(outage("of a wrong type", 200, json, text.into(), false));
     }
     all
 }
 
 /// Operations that may take a useless answer: writes whose success is the status alone (a page is still
 /// refused), and looks whose answer is "not there".
-fn may_take(operation: &str, weather: &str) -> bool {
+fn may_take(operation: &str, outage: &str) -> bool {
     let by_status =
         matches!(operation, "set_owner" | "change_state" | "update_note" | "approve" | "assign" | "transition");
     let page =
-        matches!(weather, "a login page" | "50 MB") || weather.starts_with("a hostile") || weather.contains("refus");
+        matches!(outage, "a login page" | "50 MB") || outage.starts_with("a hostile") || outage.contains("refus");
     match operation {
-        _ if by_status => !page && weather != "a redirect",
+        _ if by_status => !page && outage != "a redirect",
         // The page of an advisory is a web page; one that does not name it is a no, as is a redirect.
         "is_public" => {
-            !matches!(weather, "50 MB" | "a hostile outage" | "a hostile refusal" | "a refusal of the content")
+            !matches!(outage, "50 MB" | "a hostile outage" | "a hostile refusal" | "a refusal of the content")
         }
         // A signature is binary; an empty one is none.
-        "has_signature" => !page && weather != "a redirect",
+        "has_signature" => !page && outage != "a redirect",
         // Texts; their parsers are swept beside the files.
-        "releases" | "text_at" => !page && !matches!(weather, "nothing" | "no UTF-8" | "a redirect"),
+        "releases" | "text_at" => !page && !matches!(outage, "nothing" | "no UTF-8" | "a redirect"),
         // The Errata Tool refuses a refresh with 400 while it is at it.
-        "refresh_security_alerts" => weather == "a hostile refusal",
+        "refresh_security_alerts" => outage == "a hostile refusal",
         _ => false,
     }
 }
@@ -291,21 +291,21 @@ fn policy() -> HttpPolicy {
     }
 }
 
-fn answering(weather: Weather, well: &'static [(&'static str, &'static str)]) -> Router {
+fn answering(outage: Outage, well: &'static [(&'static str, &'static str)]) -> Router {
     Router::new().fallback(async move |request: Request<Body>| {
         if let Some((_, body)) = well.iter().find(|(path, _)| request.uri().path().ends_with(path)) {
             return Response::new(Body::from(*body));
         }
-        let body = match weather.times {
-            1 => Body::from(weather.body.clone()),
+        let body = match outage.times {
+            1 => Body::from(outage.body.clone()),
             times => {
-                let piece = weather.body.clone();
+                let piece = outage.body.clone();
                 let pieces = (0..times).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
                 Body::from_stream(futures::stream::iter(pieces))
             }
         };
-        let answer = Response::builder().status(weather.status).header("content-type", weather.kind);
-        let answer = if weather.status == 302 { answer.header("location", "http://192.0.2.1/login") } else { answer };
+        let answer = Response::builder().status(outage.status).header("content-type", outage.kind);
+        let answer = if outage.status == 302 { answer.header("location", "http://192.0.2.1/login") } else { answer };
         answer.body(body).unwrap()
     })
 }
@@ -313,10 +313,10 @@ fn answering(weather: Weather, well: &'static [(&'static str, &'static str)]) ->
 #[tokio::test]
 async fn no_operation_takes_nonsense_for_an_answer_or_tells_what_it_must_not() {
     let mut wrong = Vec::new();
-    for weather in weathers() {
+    for outage in outages() {
         for operation in operations() {
-            let what = format!("{} {} in {} ({:?})", operation.service, operation.name, weather.name, {
-                String::from_utf8_lossy(&weather.body[..weather.body.len().min(12)])
+            let what = format!("{} {} in {} ({:?})", operation.service, operation.name, outage.name, {
+                String::from_utf8_lossy(&outage.body[..outage.body.len().min(12)])
             });
             let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
             let base = format!("http://{}", listener.local_addr().unwrap());
@@ -325,10 +325,10 @@ async fn no_operation_takes_nonsense_for_an_answer_or_tells_what_it_must_not() {
             let http = http.service(operation.service, &base, Auth::None);
             let ended = tokio::select! {
                 ended = (operation.run)(http) => ended,
-                ended = axum::serve(listener, answering(weather.clone(), operation.well)) => panic!("{ended:?}"),
+                ended = axum::serve(listener, answering(outage.clone(), operation.well)) => panic!("{ended:?}"),
             };
             match ended {
-                Ok(answer) if weather.useless && !may_take(operation.name, weather.name) => {
+                Ok(answer) if outage.useless && !may_take(operation.name, outage.name) => {
                     wrong.push(format!("{what}: taken for an answer: {answer:.200}"));
                 }
                 Ok(answer) => assert!(answer.len() < 4 * MOST_BYTES, "{what}: {} bytes kept", answer.len()),

@@ -137,7 +137,7 @@ fn no_value_no_secret_and_no_control_character_gets_into_it() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_told() {
+fn a_log_that_cannot_be_written_is_reported() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("mcp"), "a file where a folder is needed").unwrap();
     let audit = Audit::below(home.path(), clock(), true);

@@ -64,7 +64,7 @@ async fn unknown_states_are_kept_and_missing_fields_are_named() {
 }
 
 #[tokio::test]
-async fn builds_of_all_products_are_told_by_name_and_an_empty_advisory_has_none() {
+async fn builds_of_all_products_are_reported_by_name_and_an_empty_advisory_has_none() {
     const BUILDS: &str =
         r#"{"P-1":{"name":"P-1","builds":[{"demo-1-1.el9":{"id":1}},{"demo-2-1.el9":{}}]},"P-2":{"builds":[]}}"#;
     let (builds, _) = with_answer(200, BUILDS, async |errata| errata.builds(ID).await).await;
@@ -127,7 +127,7 @@ async fn a_push_names_no_target_so_that_repeating_it_does_nothing_twice() {
 }
 
 #[tokio::test]
-async fn unpushed_dependencies_are_told_from_other_refusals() {
+async fn unpushed_dependencies_are_distinguished_from_other_refusals() {
     const FIRST: &str = r#"{"errors":{"base":["Must push dependencies first: 160000"]}}"#;
     let (started, _) = with_answer(400, FIRST, async |errata| errata.push_to_stage(ID).await).await;
     assert!(matches!(started.unwrap(), PushStart::DependenciesFirst { why } if why.ends_with("160000")));
@@ -157,7 +157,7 @@ async fn each_alert_tells_whether_it_blocks() {
 }
 
 #[tokio::test]
-async fn a_missing_ticket_is_told_as_a_refused_credential() {
+async fn a_missing_ticket_is_reported_as_a_refused_credential() {
     let (advisory, _) = with_answer(401, "<html>", async |errata| errata.advisory(ID).await).await;
     assert_eq!(advisory.unwrap_err().fault, Fault::Unauthorized(401));
 }

@@ -14,10 +14,10 @@ const LONG: Duration = Duration::from_secs(60);
 #[test]
 fn a_command_is_split_at_blanks_outside_of_quotation_marks() {
     let split = |text| split_command(text).ok();
-    let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-    assert_eq!(split("elliott"), words(&["elliott"]));
-    assert_eq!(split(" '/a b/oar'  sim elliott "), words(&["/a b/oar", "sim", "elliott"]));
-    assert_eq!(split(r#"oar --name="it's" ''"#), words(&["oar", "--name=it's", ""]));
+    let tokens = |tokens: &[&str]| Some(tokens.iter().map(|token| (*token).to_owned()).collect::<Vec<_>>());
+    assert_eq!(split("elliott"), tokens(&["elliott"]));
+    assert_eq!(split(" '/a b/oar'  sim elliott "), tokens(&["/a b/oar", "sim", "elliott"]));
+    assert_eq!(split(r#"oar --name="it's" ''"#), tokens(&["oar", "--name=it's", ""]));
     for bad in ["", "  ", "''", "oar 'sim"] {
         assert_eq!(split(bad), None, "{bad}");
     }

@@ -76,7 +76,7 @@ async fn two_who_create_the_same_release_share_one_file() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_is_waited_for_as_told() {
+async fn a_rate_limit_is_waited_for_as_asked() {
     let github = FakeGithub::default();
     let statebox = github.serve().await;
     github.plan(&[Trouble::TooMany]);
@@ -85,7 +85,7 @@ async fn a_rate_limit_is_waited_for_as_told() {
 }
 
 #[tokio::test]
-async fn conflicts_without_end_are_told_after_eight_tries() {
+async fn conflicts_without_end_are_reported_after_eight_tries() {
     let github = FakeGithub::default();
     let statebox = github.serve().await;
     let base = statebox.apply(&release(), &[create()], "Initialize").await.unwrap().state;

@@ -20,8 +20,8 @@ pub(super) fn answers(mut rest: &[u8]) -> Option<Vec<Option<Object<'_>>>> {
             rest = body;
             continue;
         }
-        let mut words = head.split(' ');
-        let (id, kind, length) = (words.next()?, words.next()?, words.next()?.parse::<usize>().ok()?);
+        let mut tokens = head.split(' ');
+        let (id, kind, length) = (tokens.next()?, tokens.next()?, tokens.next()?.parse::<usize>().ok()?);
         let bytes = body.get(..length)?;
         rest = body.get(length..)?.strip_prefix(b"\n")?;
         found.push(Some(Object { id, kind, bytes }));
@@ -48,10 +48,10 @@ mod tests {
 
     #[test]
     fn objects_and_gaps_come_in_the_order_of_the_questions() {
-        let told = b"aa commit 3\nx\ny\nrefs/heads/b:c d missing\nbb blob 0\n\n";
+        let reported = b"aa commit 3\nx\ny\nrefs/heads/b:c d missing\nbb blob 0\n\n";
         let object = |id, kind, bytes| Some(Object { id, kind, bytes });
         let wanted = vec![object("aa", "commit", b"x\ny".as_slice()), None, object("bb", "blob", b"")];
-        assert_eq!(answers(told), Some(wanted));
+        assert_eq!(answers(reported), Some(wanted));
         assert_eq!(answers(b""), Some(Vec::new()));
         for odd in ["aa commit 3\nx", "aa commit\n", "aa commit 1\nxy\n", "aa"] {
             assert_eq!(answers(odd.as_bytes()), None, "{odd}");

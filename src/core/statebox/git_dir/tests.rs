@@ -74,9 +74,9 @@ async fn all_tracking_and_state_files_are_read_and_nothing_else() {
         write(&git, path, path, None).await.unwrap();
     }
     let files = git.release_files(BRANCH, "_releases").await.unwrap();
-    let told: Vec<_> = files.into_iter().map(|file| (file.path, file.text.unwrap())).collect();
+    let reported: Vec<_> = files.into_iter().map(|file| (file.path, file.text.unwrap())).collect();
     let both = |path: &str| (path.to_owned(), path.to_owned());
-    assert_eq!(told, [both("_releases/4.99/4.99.z.yaml"), both(PATH)]);
+    assert_eq!(reported, [both("_releases/4.99/4.99.z.yaml"), both(PATH)]);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_folder_that_is_no_repository_says_so() {
 }
 
 #[tokio::test]
-async fn a_lock_that_somebody_left_is_told_and_nothing_is_written() {
+async fn a_lock_that_somebody_left_is_reported_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let git = made(dir.path(), &["--bare"]).await;
     let first = write(&git, PATH, "1\n", None).await.unwrap();

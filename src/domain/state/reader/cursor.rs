@@ -120,12 +120,12 @@ impl Cursor {
     }
 
     /// Name of an anchor, alias or tag: everything up to a blank or flow indicator.
-    pub(super) fn word(&mut self) -> String {
-        let mut word = String::new();
+    pub(super) fn token(&mut self) -> String {
+        let mut token = String::new();
         while !is_blank(self.peek()) && !matches!(self.peek(), ',' | '[' | ']' | '{' | '}') {
-            word.push(self.take());
+            token.push(self.take());
         }
-        word
+        token
     }
 
     pub(super) fn unexpected(&self, wanted: &str) -> StateError {

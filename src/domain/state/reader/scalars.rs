@@ -38,7 +38,7 @@ impl Cursor {
             return false;
         }
         loop {
-            self.plain_word(Context::Block(-1));
+            self.plain_token(Context::Block(-1));
             let mark = self.mark();
             self.skip_spaces();
             if is_blank(self.peek()) || matches!(self.peek(), ':' | '#') && !self.continues_plain() {
@@ -61,12 +61,12 @@ impl Cursor {
         let mut text = String::new();
         let mut gap = String::new();
         loop {
-            let word = self.plain_word(context);
-            if word.is_empty() {
+            let token = self.plain_token(context);
+            if token.is_empty() {
                 break;
             }
             text.push_str(&gap);
-            text.push_str(&word);
+            text.push_str(&token);
             gap.clear();
             let mark = self.mark();
             self.plain_gap(&mut gap);
@@ -102,10 +102,10 @@ impl Cursor {
         }
     }
 
-    fn plain_word(&mut self, context: Context) -> String {
-        let mut word = String::new();
-        if self.peek() == '#' && word.is_empty() && self.column() == 0 {
-            return word;
+    fn plain_token(&mut self, context: Context) -> String {
+        let mut token = String::new();
+        if self.peek() == '#' && token.is_empty() && self.column() == 0 {
+            return token;
         }
         loop {
             let c = self.peek();
@@ -115,9 +115,9 @@ impl Cursor {
                 || c == ':' && (is_blank(next) || flow && matches!(next, ',' | '[' | ']' | '{' | '}'))
                 || flow && matches!(c, ',' | '?' | '[' | ']' | '{' | '}');
             if ends {
-                return word;
+                return token;
             }
-            word.push(self.take());
+            token.push(self.take());
         }
     }
 

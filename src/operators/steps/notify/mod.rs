@@ -3,13 +3,13 @@
 //! Each message has a key and is sent at most once: the key is kept in the ledger of this machine
 //! before sending and with the task afterwards. Refuses: text that nobody made harmless.
 //!
-//! What a run tells is worded in `news`. `send` words a new state file and frames what a plan tells (the words
-//! come from the rows in `planner`), knows who is called and where it goes, and sends it once. `words` makes
+//! What a run tells is worded in `notices`. `send` words a new state file and frames what a plan tells (the words
+//! come from the rows in `planner`), knows who is called and where it goes, and sends it once. `escape` makes
 //! foreign text harmless and cuts what is too long.
 
-mod news;
+mod escape;
+mod notices;
 mod send;
-mod words;
 
-pub use news::News;
+pub use notices::Notice;
 pub use send::{PlanMessage, after, of_plan, plan_keys, state_file_created};

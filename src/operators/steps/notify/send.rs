@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::news;
-use super::words::{foreign, log_pieces, pieces};
+use super::escape::{foreign, log_pieces, pieces};
+use super::notices;
 use crate::core::clients::slack::Slack;
 use crate::core::config::credentials::Credential;
 use crate::core::context::Context;
@@ -63,7 +63,7 @@ impl Post {
 
 /// Tells people how a run ended, where that is worth a message.
 pub async fn after(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) {
-    for post in news::posts(run, ended) {
+    for post in notices::posts(run, ended) {
         if run.state.task(run.task).is_some_and(|entry| entry.notified.contains(&post.key)) {
             continue;
         }
@@ -85,7 +85,7 @@ pub async fn state_file_created(ctx: &Context, release: &ZStream) -> Option<Stri
     (!warnings.is_empty()).then(|| warnings.join("; "))
 }
 
-/// A message of a plan, as far as people are told.
+/// A message of a plan, as far as people are reported.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanMessage<'a> {
     /// One line.
@@ -98,11 +98,11 @@ pub struct PlanMessage<'a> {
     pub owner: Option<&'a str>,
 }
 
-/// Keys of the messages of plans that were told from this machine and are not told again.
+/// Keys of the messages of plans that were distinguished from this machine and are not reported again.
 pub fn plan_keys(ctx: &Context, release: &ZStream) -> BTreeSet<String> {
     let Ok(ledger) = Ledger::open(&ctx.home, &release.to_string()) else { return BTreeSet::new() };
     let place = match (&ctx.settings.slack.channel, &ctx.settings.slack.thread) {
-        // Whoever asks from a thread is told there, too.
+        // Whoever asks from a thread is reported there, too.
         (Some(channel), Some(thread)) => format!("slack/{channel}/{thread}/plan/"),
         _ => "slack/plan/".to_owned(),
     };
@@ -114,7 +114,7 @@ pub fn plan_keys(ctx: &Context, release: &ZStream) -> BTreeSet<String> {
 /// wrong with that comes back in words.
 pub async fn of_plan(ctx: &Context, release: &ZStream, message: PlanMessage<'_>, key: &str) -> Vec<String> {
     if ctx.options.no_notify {
-        return vec!["nobody was told on Slack: --no-notify".to_owned()];
+        return vec!["nobody was notified on Slack: --no-notify".to_owned()];
     }
 
     let steps: String = message.steps.iter().map(|step| format!("\n• {}", foreign(step))).collect();
@@ -128,7 +128,7 @@ pub async fn of_plan(ctx: &Context, release: &ZStream, message: PlanMessage<'_>,
 async fn alone(ctx: &Context, release: &ZStream, post: &Post) -> Vec<String> {
     let ledger = match Ledger::open(&ctx.home, &release.to_string()) {
         Ok(ledger) => ledger,
-        Err(error) => return vec![format!("nobody was told on Slack: {error}")],
+        Err(error) => return vec![format!("nobody was notified on Slack: {error}")],
     };
     let effects = Effects { ledger: &ledger, clock: &ctx.clock, cancel: &ctx.cancel };
     send(ctx, release, post, effects).await.warnings
@@ -154,7 +154,7 @@ async fn send(ctx: &Context, release: &ZStream, post: &Post, effects: Effects<'_
     }
     match prepared(ctx, release, post).await {
         Ok(prepared) => prepared.send(ctx, post, effects).await,
-        Err(why) => Sent::warned(format!("nobody was told on Slack: {why}")),
+        Err(why) => Sent::warned(format!("nobody was notified on Slack: {why}")),
     }
 }
 
@@ -201,7 +201,7 @@ impl Prepared {
             Ok(true) => sent.is_new = true,
             // Whoever was not called before is not called now: no reason to complain again.
             Ok(false) => sent.warnings.clear(),
-            Err(error) => sent.warnings = vec![format!("nobody was told on Slack: {}", told(&error))],
+            Err(error) => sent.warnings = vec![format!("nobody was notified on Slack: {}", reported(&error))],
         }
         let asked = &ctx.settings.slack;
         let (Some(channel), Some(thread)) = (&asked.channel, &asked.thread) else { return sent };
@@ -216,7 +216,7 @@ impl Prepared {
         };
         let key = format!("slack/{channel}/{thread}/{}", post.key);
         if let Err(error) = self.once(&key, "the thread", channel, Some(thread), &replies, effects).await {
-            sent.warnings.push(format!("the Slack thread that asked was not told: {}", told(&error)));
+            sent.warnings.push(format!("the Slack thread that asked was not reported: {}", reported(&error)));
         }
         sent
     }
@@ -270,7 +270,7 @@ async fn person(slack: &Slack, mail: &str, warnings: &mut Vec<String>) -> Option
     None
 }
 
-fn told(error: &EffectError) -> String {
+fn reported(error: &EffectError) -> String {
     if let EffectError::Unknown { cause: Some(cause), .. } = error {
         return format!("the message may have got lost ({cause}); it is not sent a second time");
     }

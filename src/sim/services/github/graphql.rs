@@ -161,7 +161,7 @@ impl Field {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
-    Word(String),
+    Token(String),
     Text(String),
     Mark(char),
     Spread,
@@ -205,11 +205,11 @@ fn tokens(query: &str) -> Result<Vec<Token>, String> {
             while rest.next_if_eq(&'.').is_some() {}
             found.push(Token::Spread);
         } else if c.is_alphanumeric() || c == '_' || c == '-' {
-            let mut word = String::from(c);
+            let mut token = String::from(c);
             while let Some(c) = rest.next_if(|c| c.is_alphanumeric() || *c == '_') {
-                word.push(c);
+                token.push(c);
             }
-            found.push(Token::Word(word));
+            found.push(Token::Token(token));
         } else {
             found.push(Token::Mark(c));
         }
@@ -239,9 +239,9 @@ impl Reader<'_> {
         found
     }
 
-    fn word(&mut self) -> Result<String, String> {
+    fn token(&mut self) -> Result<String, String> {
         match self.next()? {
-            Token::Word(word) => Ok(word.clone()),
+            Token::Token(token) => Ok(token.clone()),
             Token::Text(_) | Token::Mark(_) | Token::Spread => Err("Parse error: expected a name".to_owned()),
         }
     }
@@ -262,22 +262,22 @@ impl Reader<'_> {
         while !self.take('}') {
             if self.peek() == Some(&Token::Spread) {
                 self.at += 1;
-                if self.word()? != "on" {
+                if self.token()? != "on" {
                     return Err("Named fragments are not known here".to_owned());
                 }
-                let on = self.word()?;
+                let on = self.token()?;
                 for mut field in self.selection(depth + 1)? {
                     field.on = Some(on.clone());
                     fields.push(field);
                 }
                 continue;
             }
-            let first = self.word()?;
-            let (key, name) = if self.take(':') { (first, self.word()?) } else { (first.clone(), first) };
+            let first = self.token()?;
+            let (key, name) = if self.take(':') { (first, self.token()?) } else { (first.clone(), first) };
             let mut arguments = Map::new();
             if self.take('(') {
                 while !self.take(')') {
-                    let argument = self.word()?;
+                    let argument = self.token()?;
                     if !self.take(':') {
                         return Err("Parse error: expected a value".to_owned());
                     }
@@ -293,9 +293,9 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, String> {
         match self.next()?.clone() {
-            Token::Text(text) | Token::Word(text) => Ok(Value::String(text)),
+            Token::Text(text) | Token::Token(text) => Ok(Value::String(text)),
             Token::Mark('$') => {
-                let name = self.word()?;
+                let name = self.token()?;
                 self.variables.get(&name).cloned().ok_or_else(|| format!("Variable ${name} was not provided"))
             }
             Token::Mark(_) | Token::Spread => Err("Parse error: expected a value".to_owned()),

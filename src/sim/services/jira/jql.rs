@@ -41,8 +41,8 @@ const FIELDS: [&str; 11] = [
 impl Query {
     /// Reads JQL; the error is what Jira says about it.
     pub(super) fn parse(jql: &str) -> Result<Self, String> {
-        let words = words(jql)?;
-        let mut rest = words.as_slice();
+        let tokens = tokens(jql)?;
+        let mut rest = tokens.as_slice();
         if let Some(at) = rest.windows(2).position(|pair| pair[0].is("order") && pair[1].is("by")) {
             rest = &rest[..at];
         }
@@ -57,9 +57,9 @@ impl Query {
             conditions.push(condition);
             match left.split_first() {
                 None => return Ok(Self(conditions)),
-                Some((word, left)) if word.is("and") => rest = left,
-                Some((word, _)) => {
-                    return Err(format!("Error in the JQL Query: Expecting either 'AND' but got '{}'.", word.text));
+                Some((token, left)) if token.is("and") => rest = left,
+                Some((token, _)) => {
+                    return Err(format!("Error in the JQL Query: Expecting either 'AND' but got '{}'.", token.text));
                 }
             }
         }
@@ -101,8 +101,8 @@ impl Condition {
             })
         };
         let contains = || {
-            let text = words_of(&has.join(" "));
-            self.values.iter().all(|value| words_of(value).iter().all(|word| text.contains(word)))
+            let text = tokens_of(&has.join(" "));
+            self.values.iter().all(|value| tokens_of(value).iter().all(|token| text.contains(token)))
         };
         match self.operator {
             Operator::Is => equal(),
@@ -124,26 +124,26 @@ impl Condition {
 }
 
 /// Text search goes by words, not by characters.
-fn words_of(text: &str) -> Vec<String> {
+fn tokens_of(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric() && c != '.' && c != '_')
-        .filter(|word| !word.is_empty())
+        .filter(|token| !token.is_empty())
         .map(str::to_lowercase)
         .collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Word {
+struct Token {
     text: String,
     quoted: bool,
 }
 
-impl Word {
+impl Token {
     fn is(&self, keyword: &str) -> bool {
         !self.quoted && self.text.eq_ignore_ascii_case(keyword)
     }
 }
 
-fn words(jql: &str) -> Result<Vec<Word>, String> {
+fn tokens(jql: &str) -> Result<Vec<Token>, String> {
     let mut found = Vec::new();
     let mut rest = jql.chars().peekable();
     while let Some(c) = rest.next() {
@@ -160,30 +160,30 @@ fn words(jql: &str) -> Result<Vec<Word>, String> {
                     None => return Err("Error in the JQL Query: The quoted string has not been completed.".to_owned()),
                 }
             }
-            found.push(Word { text, quoted: true });
+            found.push(Token { text, quoted: true });
         } else if matches!(c, '(' | ')' | ',') {
-            found.push(Word { text: c.to_string(), quoted: false });
+            found.push(Token { text: c.to_string(), quoted: false });
         } else if matches!(c, '=' | '~' | '!') {
             let mut text = c.to_string();
             if c == '!' {
                 text.extend(rest.next_if(|c| matches!(c, '=' | '~')));
             }
-            found.push(Word { text, quoted: false });
+            found.push(Token { text, quoted: false });
         } else {
             let mut text = c.to_string();
             while let Some(c) = rest.next_if(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | ',' | '=' | '~' | '!'))
             {
                 text.push(c);
             }
-            found.push(Word { text, quoted: false });
+            found.push(Token { text, quoted: false });
         }
     }
     Ok(found)
 }
 
-fn condition(words: &[Word]) -> Result<(Condition, &[Word]), String> {
+fn condition(tokens: &[Token]) -> Result<(Condition, &[Token]), String> {
     let cut = || "Error in the JQL Query: Expecting operator before the end of the query.".to_owned();
-    let (field, rest) = words.split_first().ok_or_else(cut)?;
+    let (field, rest) = tokens.split_first().ok_or_else(cut)?;
     let name = field.text.to_lowercase();
     if !FIELDS.contains(&name.as_str()) {
         return Err(format!("Field '{}' does not exist or you do not have permission to view it.", field.text));
@@ -217,18 +217,18 @@ fn condition(words: &[Word]) -> Result<(Condition, &[Word]), String> {
     Ok((Condition { field: name, operator, values }, rest))
 }
 
-fn next_is(rest: &[Word], keyword: &str) -> bool {
-    rest.first().is_some_and(|word| word.is(keyword))
+fn next_is(rest: &[Token], keyword: &str) -> bool {
+    rest.first().is_some_and(|token| token.is(keyword))
 }
 
-fn values(words: &[Word]) -> Result<(Vec<String>, &[Word]), String> {
+fn values(tokens: &[Token]) -> Result<(Vec<String>, &[Token]), String> {
     let cut = || "Error in the JQL Query: Expecting a value before the end of the query.".to_owned();
-    let (first, rest) = words.split_first().ok_or_else(cut)?;
+    let (first, rest) = tokens.split_first().ok_or_else(cut)?;
     if first.quoted || first.text != "(" {
         return Ok((vec![first.text.clone()], rest));
     }
-    let end = rest.iter().position(|word| !word.quoted && word.text == ")").ok_or_else(cut)?;
+    let end = rest.iter().position(|token| !token.quoted && token.text == ")").ok_or_else(cut)?;
     let values =
-        rest[..end].iter().filter(|word| word.quoted || word.text != ",").map(|word| word.text.clone()).collect();
+        rest[..end].iter().filter(|token| token.quoted || token.text != ",").map(|token| token.text.clone()).collect();
     Ok((values, &rest[end + 1..]))
 }

@@ -1,0 +1,195 @@
+//! `oar mcp token …` and `oar mcp audit …`: who may call the server, and whether its log is whole.
+
+use clap::Subcommand;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::core::access::audit::{Audit, chain};
+use crate::core::access::principal::Scope;
+use crate::core::access::tokens::{Tokens, check_name};
+use crate::core::clock::Clock;
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::domain::dates::stamp;
+
+/// Bearer tokens of the server.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and show it, this one time; replaces the one of the same name
+    Add {
+        /// Role or agent that will use it; never a mail address
+        name: String,
+        /// What it allows, separated by commas (a person who only confirms: release:read,release:critical);
+        /// without, what an agent needs
+        #[arg(long, value_name = "SCOPES")]
+        scopes: Option<String>,
+        /// When it ends: a time from now (90m, 12h, 30d, 8w) or a date (2026-12-31); never without
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+    },
+    /// List names, scopes and ends
+    List,
+    /// End the token of a name, at once
+    Revoke {
+        /// Whose
+        name: String,
+    },
+}
+
+/// The audit log of the server.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that no line was changed, added or taken away; exit 5 when one was
+    Verify {
+        /// Also that the log still has the line whose digest an earlier check printed
+        #[arg(long, value_name = "DIGEST")]
+        expect: Option<String>,
+    },
+}
+
+/// Runs one command about tokens.
+pub(crate) async fn token(call: &Call, command: TokenCommand) -> Result<Exit, ErrorReport> {
+    let settings = call.settings()?;
+    let tokens = Tokens::below(&settings.home);
+    let reported = |cause: std::io::Error| unusable(tokens.path(), &cause);
+    match command {
+        TokenCommand::Add { name, scopes, expires } => {
+            check_name(&name).map_err(|bad| usage(&bad.to_string(), "take the role: release-lead, agent, ci"))?;
+            let scopes = scopes.map_or_else(|| Ok(Scope::AGENT.to_vec()), |text| scopes_of(&text))?;
+            let clock = Context::clock_of(&settings).unwrap_or(Clock::System);
+            clock.refresh(&call.cancel).await;
+            let end = expires.map(|text| end_of(&text, clock.now())).transpose()?;
+            let token = tokens.add(&name, scopes.iter().copied(), end).map_err(reported)?;
+            let until = end.map_or_else(|| "never".to_owned(), stamp);
+            let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+            call.show(
+                &format!("{token}\n\nshown only now; name {name}, scopes {}, ends {until}", names.join(",")),
+                &json!({ "ok": true, "token": token, "name": name, "scopes": names, "expires": end.map(stamp) }),
+            );
+        }
+        TokenCommand::List => {
+            let entries = tokens.entries().map_err(reported)?;
+            let row = |entry: &crate::core::access::tokens::Entry| {
+                let scopes: Vec<_> = entry.scopes.iter().map(|scope| scope.as_str()).collect();
+                (entry.name.clone(), scopes.join(","), entry.expires.map_or_else(|| "never".to_owned(), stamp))
+            };
+            let rows: Vec<_> = entries.iter().map(row).collect();
+            let lines: Vec<_> =
+                rows.iter().map(|(name, scopes, end)| format!("{name:<24} {end:<20} {scopes}")).collect();
+            let json: Vec<_> = rows
+                .iter()
+                .map(|(name, scopes, end)| json!({ "name": name, "scopes": scopes, "expires": end }))
+                .collect();
+            let text =
+                if lines.is_empty() { "no tokens; oar mcp token add makes one".to_owned() } else { lines.join("\n") };
+            call.show(&text, &json!({ "ok": true, "tokens": json }));
+        }
+        TokenCommand::Revoke { name } => {
+            if !tokens.revoke(&name).map_err(reported)? {
+                return Err(usage(&format!("there is no token of {name:?}"), "oar mcp token list shows them"));
+            }
+            call.show(&format!("the token of {name} ended"), &json!({ "ok": true, "revoked": name }));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs one command about the audit log.
+pub(crate) fn log(call: &Call, command: AuditCommand) -> Result<Exit, ErrorReport> {
+    let AuditCommand::Verify { expect } = command;
+    let path = Audit::below(&call.settings()?.home, Clock::System, true).path().to_owned();
+    let broken = |why: &dyn std::error::Error| ErrorReport {
+        exit: Exit::Failed,
+        ..ErrorReport::new(
+            format!("{} is not the log that was written", path.display()),
+            why,
+            "keep the file as it is and compare it with its last copy; somebody changed it".to_owned(),
+            ErrorClass::Corrupt,
+        )
+    };
+    let found = chain::check(&path, expect.as_deref()).map_err(|error| broken(&error))?;
+    let cut = if found.cut > 0 { format!(", {} of them cut by a crash", found.cut) } else { String::new() };
+    call.show(
+        &format!("{} lines{cut}, every one follows from the one before\nlast line {}", found.lines, found.head),
+        &json!({ "ok": true, "lines": found.lines, "cut": found.cut, "head": found.head }),
+    );
+    Ok(Exit::Done)
+}
+
+/// A file of tokens that cannot be used.
+pub(crate) fn unusable(path: &std::path::Path, cause: &std::io::Error) -> ErrorReport {
+    let what = format!("{} cannot be used", path.display());
+    ErrorReport::new(what, cause, "make it readable and writable".to_owned(), ErrorClass::Config)
+}
+
+fn scopes_of(text: &str) -> Result<Vec<Scope>, ErrorReport> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let scopes: Result<Vec<Scope>, _> = names.map(str::parse).collect();
+    let all = Scope::ALL.map(Scope::as_str).join(", ");
+    match scopes {
+        Ok(scopes) if scopes.is_empty() => Err(usage("no scope was given", &format!("there are {all}"))),
+        Ok(scopes) => Ok(scopes),
+        Err(unknown) => Err(usage(&unknown.to_string(), &format!("there are {all}"))),
+    }
+}
+
+fn end_of(text: &str, now: Timestamp) -> Result<Timestamp, ErrorReport> {
+    let bad = || usage(&format!("{text:?} is no time in the future"), "for example 12h, 30d, 8w or 2026-12-31");
+    let unit = |seconds: i64| {
+        let number: i64 = text.get(..text.len() - 1)?.parse().ok()?;
+        now.checked_add(SignedDuration::from_secs(number.checked_mul(seconds)?)).ok()
+    };
+    let end = match text.chars().last() {
+        Some('m') => unit(60),
+        Some('h') => unit(3600),
+        Some('d') => unit(86_400),
+        Some('w') => unit(7 * 86_400),
+        Some(_) => text
+            .parse::<jiff::civil::Date>()
+            .ok()
+            .and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok())
+            .map(|midnight| midnight.timestamp()),
+        None => None,
+    };
+    end.filter(|end| *end > now).ok_or_else(bad)
+}
+
+fn usage(why: &str, next: &str) -> ErrorReport {
+    ErrorReport {
+        what: "the command line makes no sense".to_owned(),
+        why: vec![why.to_owned()],
+        done: Vec::new(),
+        next: next.to_owned(),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_a_time_from_now_or_a_date_in_the_future() {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let end = |text: &str| end_of(text, now).map(stamp).ok();
+        assert_eq!(end("90m").as_deref(), Some("2026-06-01T13:30:00Z"));
+        assert_eq!(end("30d").as_deref(), Some("2026-07-01T12:00:00Z"));
+        assert_eq!(end("1w").as_deref(), Some("2026-06-08T12:00:00Z"));
+        assert_eq!(end("2026-12-31").as_deref(), Some("2026-12-31T00:00:00Z"));
+        for bad in ["", "d", "-1d", "0h", "30", "2026-05-31", "soon", "é", "99999999999999999d"] {
+            assert_eq!(end(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_names_separated_by_commas() {
+        assert_eq!(scopes_of("release:read, issues:write").unwrap(), [Scope::Read, Scope::IssuesWrite]);
+        let reported = scopes_of("release:everything").unwrap_err();
+        assert!(reported.next.contains("release:critical") && reported.exit == Exit::Usage);
+        assert!(scopes_of(" , ").is_err());
+    }
+}

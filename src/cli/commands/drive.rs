@@ -1,0 +1,146 @@
+//! `oar drive` and `oar plan`: the planner's words on a terminal.
+
+use std::collections::BTreeMap;
+
+use crate::cli::args::{DriveArgs, PlanArgs};
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::domain::task::{Task, Which};
+use crate::drive::lease;
+use crate::drive::rounds::{self, DriveOptions, Event, Persistence};
+use crate::operators::request::Verdict as Decision;
+use crate::planner::messages::Kind;
+use crate::planner::plan::{Plan, Verdict};
+use crate::render::plan as plans;
+use crate::render::report::{self, clean, one_line};
+
+/// Shows what is next and why. Writes nothing.
+pub(crate) async fn plan(call: &Call, args: PlanArgs) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.context()?);
+    let PlanArgs { email, ignore_release_date } = args;
+    let options = DriveOptions { email, ignore_release_date, ..DriveOptions::default() };
+    let plan = rounds::look(&ctx, &release, &options).await;
+    let plan = plan.map_err(|error| call.task_error(&format!("{release} could not be planned"), error))?;
+    call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
+    Ok(Exit::Done)
+}
+
+/// Drives the release and shows what happens as it happens.
+pub(crate) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.context()?);
+    let options = options(args)?;
+    let mut troubles = BTreeMap::new();
+    let plan = run(call, &ctx, &release, &options, &mut troubles).await?;
+    call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
+    // With something left to do, what could not be done tells how this drive ended.
+    let trouble = troubles.values().next().filter(|_| matches!(plan.verdict, Verdict::Continue));
+    Ok(trouble.map_or_else(|| exit_of(&plan), |class| Exit::of_error(*class)))
+}
+
+async fn run(
+    call: &Call,
+    ctx: &Context,
+    release: &ZStream,
+    options: &DriveOptions,
+    troubles: &mut BTreeMap<Task, ErrorClass>,
+) -> Result<Plan, ErrorReport> {
+    let (streams, json) = (call.outside.clone(), call.json);
+    let clock = ctx.clock.clone();
+    let mut tell = |event: Event<'_>| {
+        // With --json the one document is the result; what happens on the way goes to stderr.
+        match &event {
+            Event::Ran(report) => drop(troubles.remove(&report.task)),
+            Event::CouldNot(failure) => drop(troubles.insert(failure.task, failure.error.class())),
+            Event::Marked(_) | Event::Waits { .. } => {}
+        }
+        let lines = event_text(&event);
+        let lines = format!("{} {}", stamp(clock.now()), lines);
+        if json { streams.err.line(lines) } else { streams.out.line(lines) }
+    };
+    let ended = rounds::drive(ctx, release, options, &mut tell).await;
+    ended.map_err(|error| {
+        let busy = lease::is_driver_busy(&error);
+        let mut reported = call.task_error(&format!("{release} could not be driven"), error);
+        if busy {
+            (reported.exit, reported.class) = (Exit::Conflict, ErrorClass::Conflict);
+        }
+        reported
+    })
+}
+
+/// How a plan ends the program.
+pub(crate) fn exit_of(plan: &Plan) -> Exit {
+    match plan.verdict {
+        Verdict::Done | Verdict::Continue => Exit::Done,
+        Verdict::Waiting { .. } => Exit::Waiting,
+        Verdict::NeedsPerson if lacks_credentials_only(plan) => Exit::Credential,
+        Verdict::NeedsPerson => Exit::NeedsPerson,
+        Verdict::Failed => Exit::Failed,
+    }
+}
+
+/// Does a person have to do nothing but provide credentials?
+fn lacks_credentials_only(plan: &Plan) -> bool {
+    let mut asked = plans::persons(plan).peekable();
+    asked.peek().is_some()
+        && asked.all(|message| matches!(message.kind, Kind::CredentialMissing | Kind::KerberosNeeded))
+}
+
+fn options(args: DriveArgs) -> Result<DriveOptions, ErrorReport> {
+    let persistence = match (args.once, args.watch) {
+        (true, _) => Persistence::Once,
+        (false, true) => Persistence::Watch,
+        (false, false) => Persistence::UntilWaiting,
+    };
+    let decide = match args.decide {
+        Some(text) => Some(decision(&text, args.reason.unwrap_or_default())?),
+        None => None,
+    };
+    let ignore_release_date = args.ignore_release_date;
+    Ok(DriveOptions { email: args.email, decide, retry: args.retry, ignore_release_date, persistence, until: None })
+}
+
+fn decision(text: &str, reason: String) -> Result<(Which, Decision), ErrorReport> {
+    let refuse = || ErrorReport {
+        what: "the command line makes no sense".to_owned(),
+        why: vec![format!(
+            "--decide {text:?} is none of candidate=accept, candidate=reject, promoted=accept, promoted=reject"
+        )],
+        done: Vec::new(),
+        next: "for example: --decide promoted=accept --reason \"known flake\"".to_owned(),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    };
+    let (build, text) = text.split_once('=').ok_or_else(refuse)?;
+    let which = match build {
+        "candidate" => Which::Candidate,
+        "promoted" => Which::Promoted,
+        _ => return Err(refuse()),
+    };
+    let accept = match text {
+        "accept" => true,
+        "reject" => false,
+        _ => return Err(refuse()),
+    };
+    Ok((which, Decision { accept, reason }))
+}
+
+/// One thing that happened, in words.
+pub(crate) fn event_text(event: &Event<'_>) -> String {
+    match event {
+        Event::Ran(report) => report::line(report),
+        Event::CouldNot(failure) => {
+            clean(&format!("{} could not be carried out: {}", failure.task, one_line(&failure.error)))
+        }
+        Event::Marked(what) => clean(what),
+        Event::Waits { until, plan } => {
+            let waits: Vec<_> = plan.messages.iter().filter(|m| m.recheck.is_some()).map(|m| m.text.clone()).collect();
+            clean(&format!("waiting until {}: {}", stamp(*until), waits.join("; ")))
+        }
+    }
+}

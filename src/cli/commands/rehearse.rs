@@ -1,0 +1,369 @@
+//! `oar rehearse`: simulator and drive in one process, in virtual time.
+
+mod people;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use people::{Answer, Help, People};
+use summary::{Ended, Rows, Summary};
+
+use crate::cli::commands::drive::{event_text, exit_of};
+use crate::cli::commands::oar::Call;
+use crate::cli::commands::sim::{environment, unknown};
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::core::clock::{Clock, VirtualClock};
+use crate::core::config::env::Env;
+use crate::core::config::settings::Settings;
+use crate::core::config::sources::Flags;
+use crate::core::context::{Context, Options};
+use crate::core::error::ErrorClass;
+use crate::domain::dates::stamp;
+use crate::domain::job_trace;
+use crate::domain::release::ZStream;
+use crate::domain::state::view::State;
+use crate::domain::task::Task;
+use crate::drive::rounds::{self, DriveOptions, Event, Persistence};
+use crate::operators::error::TaskError;
+use crate::planner::plan::{Plan, Verdict};
+use crate::render::report::clean;
+use crate::sim::faults::Faults;
+use crate::sim::scenario::{FromState, FromTask, Scenario};
+use crate::sim::server::{Simulator, StartOptions};
+
+/// Rehearse a whole release.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// The release; 4.20.17 when none is given
+    #[arg(value_name = "RELEASE")]
+    pub rehearsed: Option<ZStream>,
+    /// Which world; `oar sim scenarios` lists them
+    #[arg(long, value_name = "NAME", default_value = "smooth", conflicts_with = "from")]
+    pub scenario: String,
+    /// Go on from a real state file
+    #[arg(long, value_name = "STATE.yaml", conflicts_with = "rehearsed")]
+    pub from: Option<PathBuf>,
+    /// Let simulated people do what the plan asks of them
+    ///
+    /// ART, product security, administrators and the release lead act as the steps of the plan say, at most
+    /// twenty times; what each of them does is reported with "person (…)".
+    #[arg(long)]
+    pub people_help: bool,
+    /// A world with few images, for tests of slow builds
+    #[arg(long, hide = true)]
+    pub small: bool,
+    /// Seed of all chance
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Chance per request of one random fault, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = crate::cli::args::rate)]
+    pub faults: f64,
+    /// Write every request of the rehearsal to this file, one JSON line each
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Keep the state file and the journal in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// How long after the release day (or the beginning, when that is later) a rehearsal gives up waiting.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(9 * 24);
+
+/// Rehearses a release and sums it up.
+pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorReport> {
+    let (mut scenario, file) = scenario(&args)?;
+    if args.small {
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (48, 10);
+    }
+    let release = scenario.plan.release.clone();
+    let start = scenario.start();
+    let release_day = scenario.plan.release_date;
+    let clock = VirtualClock::starting_at(start);
+    call.log_with(Clock::Virtual(clock.clone()));
+    let faults = if args.faults > 0.0 { Faults::random(args.faults, args.seed) } else { Faults::none() };
+    let options = StartOptions { port: 0, scenario, seed: args.seed, clock: clock.clone(), faults };
+    let simulator = Simulator::start(options).await.map_err(|error| io_error("the simulator cannot start", &error))?;
+    if let Some((path, text)) = &file {
+        simulator.world().facts().github.put_file("z-stream", path, text);
+    }
+    if args.journal.is_none() && args.keep.is_none() {
+        simulator.world().journal().forget_bodies();
+    }
+    let home = tempfile::tempdir().map_err(|error| io_error("the rehearsal cannot start", &error))?;
+    let ctx = context(call, &simulator, &home, clock.clone())?;
+    let say = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };
+    say(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
+
+    let started = real_now();
+    let summary = Arc::new(Mutex::new(Summary::default()));
+    let stage = Stage {
+        call,
+        until: clock_end(start, release_day),
+        ctx: &ctx,
+        release: &release,
+        clock: &clock,
+        summary: &summary,
+    };
+    let mut people = args.people_help.then(|| People::new(simulator.world().clone()));
+    let plan = stage.play(people.as_mut()).await;
+    let wall_ms = real_now().duration_since(started).as_millis();
+
+    let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
+    let (journal, unmatched) = (simulator.journal(), simulator.unmatched());
+    if let Some(path) = &args.journal {
+        std::fs::write(path, &journal).map_err(|error| io_error("the journal cannot be written", &error))?;
+    }
+    if let Some(dir) = &args.keep {
+        keep(dir, &release, state.as_ref(), &journal)?;
+    }
+    simulator.shutdown().await;
+    let plan = plan?;
+    let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+    let ended = Ended {
+        release: &release,
+        plan: &plan,
+        summary: &summary,
+        state: state.as_ref(),
+        virtual_minutes: clock.now().duration_since(start).as_mins(),
+        wall_ms,
+        unmatched: &unmatched,
+    };
+    let people_end = people.and_then(|people| people.end);
+    let rows = if call.outside.out.style().accessible { Rows::Sentences } else { Rows::Columns };
+    let mut text = ended.text(rows);
+    let mut json = ended.json();
+    if let Some(why) = &people_end {
+        text.push_str(&format!("\nnobody could finish {release}: {}", clean(why)));
+        json["nobody_could_finish"] = clean(why).into();
+    }
+    call.show(&text, &json);
+    if !unmatched.is_empty() {
+        return Ok(Exit::Internal);
+    }
+    Ok(exit_of(&plan))
+}
+
+/// What a rehearsal plays with.
+struct Stage<'a> {
+    call: &'a Call,
+    until: Timestamp,
+    ctx: &'a Context,
+    release: &'a ZStream,
+    clock: &'a VirtualClock,
+    summary: &'a Arc<Mutex<Summary>>,
+}
+
+/// Pause before a drive that broke off is begun again.
+const BREAK: SignedDuration = SignedDuration::from_mins(30);
+
+impl Stage<'_> {
+    /// Drives until nothing moves any more, with the help of people if there are some.
+    async fn play(&self, mut people: Option<&mut People>) -> Result<Plan, ErrorReport> {
+        let until = self.until;
+        let watching =
+            || DriveOptions { persistence: Persistence::Watch, until: Some(until), ..DriveOptions::default() };
+        let mut reported = BTreeMap::new();
+        let mut options = watching();
+        loop {
+            let ended = self.drive(&options, people.as_deref(), &mut reported).await;
+            let Some(people) = people.as_deref_mut() else {
+                return ended.map_err(|error| self.broke_off(error));
+            };
+            let answer = match ended {
+                Ok(plan) if matches!(plan.verdict, Verdict::Done) => return Ok(plan),
+                Ok(plan) => {
+                    match people.help(self.ctx, self.release, &plan).await.map_err(|error| self.broke_off(error))? {
+                        Answer::Nobody(why) => {
+                            people.end = Some(why);
+                            return Ok(plan);
+                        }
+                        Answer::Helped(help) => help,
+                    }
+                }
+                Err(error) if people.may_begin_again(&error) => {
+                    self.clock.advance(BREAK);
+                    Help::reported("release lead", format!("waited half an hour and began again after: {error}"))
+                }
+                Err(error) => return Err(self.broke_off(error)),
+            };
+            for line in people.notices() {
+                self.line(line);
+            }
+            for line in answer.reported {
+                self.line(format!("{}  {line}", self.clock.now().strftime("%m-%d %H:%M")));
+            }
+            reported.clear();
+            options = DriveOptions { until: Some(until), persistence: Persistence::Watch, ..answer.options };
+        }
+    }
+
+    fn broke_off(&self, error: TaskError) -> ErrorReport {
+        self.call.task_error(&format!("the rehearsal of {} could not go on", self.release), error)
+    }
+
+    fn line(&self, text: String) {
+        let streams = &self.call.outside;
+        if self.call.json { streams.err.line(text) } else { streams.out.line(text) }
+    }
+
+    async fn drive(
+        &self,
+        options: &DriveOptions,
+        people: Option<&People>,
+        reported: &mut BTreeMap<Option<Task>, String>,
+    ) -> Result<Plan, TaskError> {
+        let mut tell = |event: Event<'_>| {
+            for line in people.map(People::notices).unwrap_or_default() {
+                self.line(line);
+            }
+            self.tell(reported, &event);
+        };
+        rounds::drive(self.ctx, self.release, options, &mut tell).await
+    }
+
+    fn tell(&self, reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
+        let (clock, collected) = (self.clock, self.summary);
+        let effects = collected.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
+        let line = notices(reported, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
+        let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
+        for line in lines {
+            self.line(line);
+        }
+    }
+}
+
+/// The line of an event, unless the same was reported last: looking again at an unchanged world is nothing new.
+fn notices(reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
+    let (task, text) = match event {
+        Event::Ran(report) => (Some(report.task), event_text(event)),
+        Event::CouldNot(failure) => (Some(failure.task), event_text(event)),
+        Event::Marked(_) => return Some(event_text(event)),
+        Event::Waits { plan, .. } => {
+            let waits = plan.messages.iter().filter(|message| {
+                message.recheck.is_some() && message.task.is_none_or(|task| !reported.contains_key(&Some(task)))
+            });
+            let waits: Vec<_> = waits.map(|message| message.text.as_str()).collect();
+            if waits.is_empty() {
+                return None;
+            }
+            (None, format!("waiting: {}", waits.join("; ")))
+        }
+    };
+    (reported.insert(task, text.clone()).as_ref() != Some(&text)).then_some(text)
+}
+
+/// A rehearsal that still waits after this time waits for something that its world never brings.
+fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
+    let day = release_day.to_zoned(TimeZone::UTC).map_or(start, |day| day.timestamp());
+    start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
+}
+
+/// The world to rehearse in, and the state file to put into it.
+type World = (Scenario, Option<(String, String)>);
+
+fn scenario(args: &RehearseArgs) -> Result<World, ErrorReport> {
+    let Some(path) = &args.from else {
+        let scenario = Scenario::named(&args.scenario, args.rehearsed.as_ref(), None);
+        return Ok((scenario.map_err(|error| unknown(&error))?, None));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let mut reported = io_error(&format!("{} cannot be read", path.display()), &error);
+        reported.exit = Exit::Usage;
+        reported
+    })?;
+    let state = State::parse(&text, None).map_err(|error| {
+        let mut reported = ErrorReport::new(
+            format!("{} is no state file that can be used", path.display()),
+            &error,
+            "correct the file: oar state check FILE tells every fault".to_owned(),
+            ErrorClass::InvalidInput,
+        );
+        reported.exit = Exit::Usage;
+        reported
+    })?;
+    let from = from_state(&state, path)?;
+    let stored = from.release.state_path();
+    Ok((Scenario::from_state(from), Some((stored, text))))
+}
+
+fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, ErrorReport> {
+    let bad = |why: String| ErrorReport {
+        what: format!("{} is no state file that can be rehearsed", path.display()),
+        why: vec![why],
+        done: Vec::new(),
+        next: "correct the file: oar state check FILE tells every fault".to_owned(),
+        exit: Exit::Usage,
+        class: ErrorClass::InvalidInput,
+    };
+    let release = state.release().clone();
+    let time = |text: &str| text.parse().map_err(|_| bad(format!("{text:?} is no time stamp")));
+    let metadata = state.metadata();
+    let tasks = state.tasks().into_iter().filter_map(|entry| {
+        let (task, status) = (entry.task()?, entry.status.known()?);
+        Some(FromTask { task, status, job: job_trace::job_of(task, &entry) })
+    });
+    Ok(FromState {
+        release,
+        created_at: time(state.created_at())?,
+        updated_at: time(state.updated_at())?,
+        release_date: metadata.release_date.unwrap_or_default(),
+        advisory_ids: metadata
+            .advisory_ids
+            .into_iter()
+            .filter_map(|(impetus, id)| Some((impetus, u64::try_from(id).ok()?)))
+            .collect(),
+        shipment_mr: metadata.shipment_mr,
+        candidate_builds: metadata.candidate_builds,
+        jira_ticket: metadata.jira_ticket,
+        tasks: tasks.collect(),
+    })
+}
+
+/// A context that knows nothing of the caller's environment: no credential of theirs can leak in.
+fn context(
+    call: &Call,
+    simulator: &Simulator,
+    home: &tempfile::TempDir,
+    clock: VirtualClock,
+) -> Result<Context, ErrorReport> {
+    let mut env = Env::default();
+    for name in ["PATH", "HOME"] {
+        if let Some(value) = call.outside.env.get(name).filter(|_| name == "PATH") {
+            env = env.with(name, value);
+        }
+    }
+    for (name, value) in environment(simulator, home.path(), call.outside.program.as_deref())? {
+        env = env.with(&name, value);
+    }
+    let refuse = |error| crate::cli::commands::oar::config_error("the rehearsal", &error);
+    let settings = Settings::load(&env, &Flags::default()).map_err(refuse)?;
+    let options = Options { dry_run: false, ..call.options() };
+    Context::new(Arc::new(settings), Clock::Virtual(clock), call.cancel.clone(), "rehearsal".to_owned(), options)
+        .map_err(refuse)
+}
+
+fn keep(dir: &std::path::Path, release: &ZStream, state: Option<&State>, journal: &str) -> Result<(), ErrorReport> {
+    let write = || {
+        std::fs::create_dir_all(dir)?;
+        std::fs::write(dir.join("journal.jsonl"), journal)?;
+        state.map_or(Ok(()), |state| std::fs::write(dir.join(format!("{release}.yaml")), state.to_yaml()))
+    };
+    write().map_err(|error| io_error("what happened cannot be kept", &error))
+}
+
+fn io_error(what: &str, error: &std::io::Error) -> ErrorReport {
+    ErrorReport::new(what, error, "check the path and its permissions".to_owned(), ErrorClass::Config)
+}
+
+/// How long a rehearsal takes is measured by the machine's own clock.
+fn real_now() -> Timestamp {
+    Clock::System.now()
+}

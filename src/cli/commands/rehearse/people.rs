@@ -1,0 +1,372 @@
+//! The people of a rehearsal: whoever a plan asks for help does what its steps say.
+//!
+//! The release lead's part goes through the same operators as at a terminal; everybody else acts in the
+//! simulated world.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::SignedDuration;
+
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::domain::release::ZStream;
+use crate::domain::task::{Task, TaskStatus, Which};
+use crate::drive::rounds::DriveOptions;
+use crate::operators::error::TaskError;
+use crate::operators::manual::issues;
+use crate::operators::manual::update_task_status::{self, ByHand};
+use crate::operators::request::Verdict as Token;
+use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::plan::{Plan, Verdict};
+use crate::sim::people::Act;
+use crate::sim::world::World;
+
+/// How often people help one release.
+const MOST_HELPS: u32 = 20;
+
+/// How often they try the same for the same reason.
+const MOST_TRIES: u32 = 3;
+
+/// How long people wait for something that may mend itself.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+
+/// The owner when nobody is named.
+const OWNER: &str = "release-lead@example.com";
+
+/// The people around one rehearsal.
+pub(crate) struct People {
+    world: World,
+    helps: u32,
+    tries: BTreeMap<String, u32>,
+    rejected: bool,
+    deeds_reported: AtomicUsize,
+    /// Why nobody could help any more.
+    pub(crate) end: Option<String>,
+}
+
+/// What people answered to a plan.
+pub(crate) enum Answer {
+    /// Somebody did something; drive on with these options.
+    Helped(Help),
+    /// Nobody can do anything, for this reason.
+    Nobody(String),
+}
+
+/// One help.
+#[derive(Debug, Default)]
+pub(crate) struct Help {
+    /// Lines for the timeline.
+    pub(crate) reported: Vec<String>,
+    /// What the release lead wants of the next drive.
+    pub(crate) options: DriveOptions,
+}
+
+impl Help {
+    /// A help that needs nothing of the next drive.
+    pub(crate) fn reported(who: &str, what: impl AsRef<str>) -> Self {
+        Self { reported: vec![line(who, what.as_ref())], options: DriveOptions::default() }
+    }
+
+    fn wish(mut self, options: DriveOptions) -> Self {
+        self.options = options;
+        self
+    }
+}
+
+const LEAD: &str = "release lead";
+
+fn line(who: &str, what: &str) -> String {
+    format!("person ({who}): {what}")
+}
+
+impl People {
+    /// The people around the simulated world.
+    pub(crate) fn new(world: World) -> Self {
+        Self {
+            world,
+            helps: 0,
+            tries: BTreeMap::new(),
+            rejected: false,
+            deeds_reported: AtomicUsize::new(0),
+            end: None,
+        }
+    }
+
+    /// What people did in the world since the last call, with the time of each action where it lies back.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let facts = self.world.facts();
+        let actions = facts.story.actions.get(self.deeds_reported.load(Ordering::Relaxed)..).unwrap_or_default();
+        self.deeds_reported.store(facts.story.actions.len(), Ordering::Relaxed);
+        actions
+            .iter()
+            .map(|action| format!("{}  {}", action.at.strftime("%m-%d %H:%M"), line(action.who, &action.what)))
+            .collect()
+    }
+
+    /// Does somebody begin again after a drive that broke off?
+    pub(crate) fn may_begin_again(&mut self, error: &TaskError) -> bool {
+        self.helps += 1;
+        let passes = matches!(
+            error.class(),
+            ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Conflict | ErrorClass::Corrupt
+        );
+        passes && self.helps <= MOST_HELPS
+    }
+
+    /// Does what the plan asks of people; the first thing that somebody can do.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be written.
+    pub(crate) async fn help(&mut self, ctx: &Context, release: &ZStream, plan: &Plan) -> Result<Answer, TaskError> {
+        let asked: Vec<&Message> = plan.messages.iter().filter(|one| one.severity() >= Severity::Action).collect();
+        if let Some(message) = asked.iter().find(|one| one.kind == Kind::GivenUp) {
+            return Ok(Answer::Nobody(message.text.clone()));
+        }
+        if self.rejected {
+            return Ok(Answer::Nobody("the release lead rejected the build; ART has to build another one".to_owned()));
+        }
+        if self.helps >= MOST_HELPS {
+            return Ok(Answer::Nobody(format!("people helped {MOST_HELPS} times and it was not enough")));
+        }
+        for message in &asked {
+            let tries = self.tries.entry(message.key()).or_default();
+            *tries += 1;
+            let tries = *tries;
+            if tries > MOST_TRIES {
+                continue;
+            }
+            if let Some(help) = self.answer(ctx, release, message, tries).await? {
+                self.helps += 1;
+                return Ok(Answer::Helped(help));
+            }
+        }
+        Ok(Answer::Nobody(self.why(plan, &asked)))
+    }
+
+    fn why(&self, plan: &Plan, asked: &[&Message]) -> String {
+        let page = plan.messages.iter().any(|one| matches!(one.kind, Kind::ApprovalScheduled | Kind::ApprovalTimeout));
+        if page && self.world.facts().release.misfortunes.portal_never_opens {
+            return "ART published nothing, so the page's deadline passed".to_owned();
+        }
+        match (asked.first(), plan.verdict) {
+            (Some(message), _) => message.text.clone(),
+            (None, Verdict::Waiting { .. }) => {
+                let waits: Vec<&str> = plan.messages.iter().map(|message| message.text.as_str()).collect();
+                format!("what it waits for did not come in time: {}", waits.join("; "))
+            }
+            (None, _) => "the plan asks nobody for anything".to_owned(),
+        }
+    }
+
+    fn ask(&self, act: Act) -> bool {
+        act.apply(&mut self.world.facts()).is_some()
+    }
+
+    /// Asks one of the world; nothing when there was nothing to do.
+    fn in_world(&self, act: Act) -> Option<Help> {
+        self.ask(act).then(Help::default)
+    }
+
+    /// Somebody sees nothing to mend and looks again later.
+    fn wait(&self, who: &str) -> Option<Help> {
+        self.world.clock().advance(PATIENCE);
+        Some(Help::reported(who, "found nothing to mend and looked again half an hour later"))
+    }
+
+    async fn answer(
+        &mut self,
+        ctx: &Context,
+        release: &ZStream,
+        message: &Message,
+        tries: u32,
+    ) -> Result<Option<Help>, TaskError> {
+        Ok(match message.kind {
+            Kind::OwnerNeeded => {
+                let options = DriveOptions { email: Some(OWNER.to_owned()), ..DriveOptions::default() };
+                Some(Help::reported(LEAD, "named an owner").wish(options))
+            }
+            Kind::BuildDataNotReady => self.in_world(Act::CompleteBuildData).or_else(|| self.wait(LEAD)),
+            Kind::CredentialMissing | Kind::KerberosNeeded => self.in_world(Act::RenewTokens),
+            Kind::StageReleaseFailed => self.in_world(Act::RepairStageRelease),
+            Kind::PromotionRejected => self.in_world(Act::AcceptPromotion),
+            Kind::DecisionNeeded
+            | Kind::CandidateRejected
+            | Kind::CandidateWaiverNeeded
+            | Kind::AnalysisError
+            | Kind::GateFailed => self.decide(message),
+            Kind::MrClosed => {
+                self.ask(Act::ReopenMergeRequest);
+                self.resolve(ctx, release, message).await?
+            }
+            Kind::AdvisoryDropped => {
+                self.ask(Act::RestoreAdvisories);
+                self.resolve(ctx, release, message).await?
+            }
+            Kind::TaskBlocked | Kind::GeneralBlocked | Kind::ApprovalBlocked => {
+                for act in [
+                    Act::FinishAdvisories,
+                    Act::ClearAlerts,
+                    Act::AttachTrackers,
+                    Act::GrantAccess,
+                    Act::ReopenMergeRequest,
+                    Act::RestoreAdvisories,
+                    Act::ReleaseKernel,
+                ] {
+                    self.ask(act);
+                }
+                self.resolve(ctx, release, message).await?
+            }
+            Kind::ShippedElsewhere => Some(retry(Task::ChangeAdvisoryStatus)),
+            Kind::ReleaseDateMissing => {
+                let options = DriveOptions { ignore_release_date: true, ..DriveOptions::default() };
+                Some(Help::reported(LEAD, "has the approval start without a release date").wish(options))
+            }
+            Kind::ApprovalTimeout => self.ask(Act::Publish).then(|| retry(Task::ChangeAdvisoryStatus)),
+            Kind::TaskFailed => self.failed(ctx, release, message, tries).await?,
+            Kind::JobRefLost => match message.task {
+                Some(task) => Some(by_hand(ctx, release, task, TaskStatus::NotStarted, "its job is not known").await?),
+                None => None,
+            },
+            // The task or the build that is meant has a message of its own; the rest is said, not asked.
+            Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
+            Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown => None,
+            Kind::Initialised
+            | Kind::TaskStarted
+            | Kind::AsyncStarted
+            | Kind::AsyncRunning
+            | Kind::GatePassed
+            | Kind::GateReopened
+            | Kind::AnalysisStarted
+            | Kind::ApprovalStarted
+            | Kind::ApprovalScheduled
+            | Kind::ApprovalRetried
+            | Kind::MrAlreadyMerged
+            | Kind::CandidateMissing
+            | Kind::ApprovalHeldLater
+            | Kind::DatePassed
+            | Kind::Completed
+            | Kind::StateUnavailable
+            | Kind::BuildDataUnavailable
+            | Kind::CandidateWaiting
+            | Kind::RecordUnknown
+            | Kind::PromotionUnknown
+            | Kind::WaitPromotion
+            | Kind::StageReleaseWaiting
+            | Kind::StageReleaseUnknown
+            | Kind::MrUnknown
+            | Kind::AdvisoriesUnknown
+            | Kind::WaitTestFile
+            | Kind::WaitAggregation
+            | Kind::StageWaitsForPush
+            | Kind::StageWaitsForGate
+            | Kind::SyncWaiting
+            | Kind::SignatureWaiting
+            | Kind::TooEarly
+            | Kind::ApprovedNotShipped
+            | Kind::RetryScheduled
+            | Kind::TaskWaiting => None,
+        })
+    }
+
+    /// Accepts a rejected build when most of its tests passed; the rest stays rejected.
+    fn decide(&mut self, message: &Message) -> Option<Help> {
+        let which = match message.task {
+            Some(Task::AnalyzeCandidateBuild) => Which::Candidate,
+            Some(Task::AnalyzePromotedBuild) => Which::Promoted,
+            Some(_) | None => return None,
+        };
+        let accept = passed_of(&message.text).is_none_or(|(passed, all)| passed * 2 > all);
+        let reason =
+            if accept { "the failed jobs fail for a known reason outside the product" } else { "too many failed" };
+        self.rejected = !accept;
+        let decision = if accept { "accepted" } else { "rejected" };
+        let options = DriveOptions {
+            decide: Some((which, Token { accept, reason: reason.to_owned() })),
+            ..DriveOptions::default()
+        };
+        Some(Help::reported(LEAD, format!("{decision} the {which} build: {reason}")).wish(options))
+    }
+
+    async fn resolve(&self, ctx: &Context, release: &ZStream, message: &Message) -> Result<Option<Help>, TaskError> {
+        let answer = issues::list(ctx, release).await?;
+        let open: Vec<(String, String)> = answer.json["issues"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|issue| issue["blocker"] == true && issue["resolved"] == false)
+            .filter_map(|issue| Some((issue["id"].as_str()?.to_owned(), issue["issue"].as_str()?.to_owned())))
+            .collect();
+        let meant = open.iter().find(|(id, _)| *id == message.occasion);
+        let Some((id, text)) = meant.or(open.first()) else { return Ok(None) };
+        issues::resolve(ctx, release, id, "settled with those who are responsible").await?;
+        let head = text.lines().next().unwrap_or_default();
+        Ok(Some(Help::reported(LEAD, format!("resolved the blocker {id}: {head}"))))
+    }
+
+    /// A failed task is tried again, at last accepted as it is; nobody accepts an approval that failed.
+    async fn failed(
+        &self,
+        ctx: &Context,
+        release: &ZStream,
+        message: &Message,
+        tries: u32,
+    ) -> Result<Option<Help>, TaskError> {
+        let Some(task) = message.task else { return Ok(None) };
+        for act in [
+            Act::RenewTokens,
+            Act::GrantAccess,
+            Act::AttachTrackers,
+            Act::ClearAlerts,
+            Act::FinishAdvisories,
+            Act::ReleaseKernel,
+        ] {
+            self.ask(act);
+        }
+        if tries < MOST_TRIES {
+            return Ok(Some(retry(task)));
+        }
+        if task == Task::ChangeAdvisoryStatus {
+            return Ok(None);
+        }
+        by_hand(ctx, release, task, TaskStatus::Pass, "checked by hand: good enough to ship").await.map(Some)
+    }
+}
+
+fn retry(task: Task) -> Help {
+    let options = DriveOptions { retry: Some(task), ..DriveOptions::default() };
+    Help::reported(LEAD, format!("has {task} tried again")).wish(options)
+}
+
+async fn by_hand(
+    ctx: &Context,
+    release: &ZStream,
+    task: Task,
+    status: TaskStatus,
+    why: &str,
+) -> Result<Help, TaskError> {
+    let by_hand = ByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false };
+    update_task_status::run(ctx, release, by_hand).await?;
+    Ok(Help::reported(LEAD, format!("set {task} to {status}: {why}")))
+}
+
+/// The numbers of "4 of 5 required jobs passed".
+fn passed_of(text: &str) -> Option<(u32, u32)> {
+    let parts: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    parts.windows(3).find_map(|three| match three {
+        [passed, "of", all] => Some((passed.parse().ok()?, all.parse().ok()?)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_a_rejected_build_are_read_from_its_message() {
+        assert_eq!(passed_of("the promoted build was rejected (4 of 5 required jobs passed); decide"), Some((4, 5)));
+        assert_eq!(passed_of("its test record is unusable"), None);
+    }
+}

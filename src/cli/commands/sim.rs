@@ -1,0 +1,222 @@
+//! `oar sim …`: the simulator on its own, and the elliott stand-in that rehearsals start.
+
+mod hand;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::core::clock::VirtualClock;
+use crate::core::error::ErrorClass;
+use crate::sim::elliott;
+use crate::sim::events::Event;
+use crate::sim::faults::Faults;
+use crate::sim::scenario::{NAMES, Scenario, meaning};
+use crate::sim::server::{Simulator, StartOptions};
+
+/// The simulator on its own.
+#[derive(Debug, Subcommand)]
+pub enum SimCommand {
+    /// Serve a simulated world and print what to export to talk to it
+    ///
+    /// Time stands still unless oar waits or you advance it:
+    /// oar sim advance 1h
+    Serve {
+        /// Port on this machine; 0 takes a free one
+        #[arg(long, default_value_t = 8500)]
+        port: u16,
+        /// Which world
+        #[arg(long, value_name = "NAME", default_value = "smooth")]
+        scenario: String,
+        /// Seed of all chance
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Chance per request of one random fault, 0 to 1
+        #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = crate::cli::args::rate)]
+        faults: f64,
+    },
+    /// List the scenarios
+    Scenarios,
+    /// Show where the world behind OAR_SIM_URL stands and what will happen next
+    Status,
+    /// Let something happen in the world behind OAR_SIM_URL; without a name, list what can happen
+    Event {
+        /// What happens
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// The whole request instead of a name
+        #[arg(long, value_name = "JSON", conflicts_with = "name")]
+        body: Option<String>,
+    },
+    /// Hold back everything that happens by itself in the world behind OAR_SIM_URL
+    Pause,
+    /// Let it happen again; what became due meanwhile happens at once
+    Resume,
+    /// Let time pass in the world behind OAR_SIM_URL: 90m, 2h, 1d
+    Advance {
+        /// How long
+        #[arg(value_name = "DURATION", value_parser = span)]
+        by: jiff::Span,
+    },
+    /// Switch the rate limits of GitHub, Gangway and Slack in the world behind OAR_SIM_URL
+    Limits {
+        /// on or off
+        #[arg(value_name = "WHICH", value_parser = ["on", "off"])]
+        which: String,
+    },
+    /// Stand-in for the program elliott; answers from the world behind OAR_SIM_URL
+    #[command(hide = true, disable_help_flag = true)]
+    Elliott {
+        /// elliott's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn span(text: &str) -> Result<jiff::Span, String> {
+    text.parse().map_err(|_| "write a number and a unit, such as 90m, 2h or 1d".to_owned())
+}
+
+/// Runs a simulator command.
+pub(crate) async fn run(call: &Call, command: SimCommand) -> Result<Exit, ErrorReport> {
+    match command {
+        SimCommand::Serve { port, scenario, seed, faults } => serve(call, port, &scenario, seed, faults).await,
+        SimCommand::Scenarios => {
+            let lines: Vec<_> = NAMES.iter().map(|name| format!("{name:<28} {}", meaning(name))).collect();
+            let json: Vec<_> =
+                NAMES.iter().map(|name| serde_json::json!({ "name": name, "meaning": meaning(name) })).collect();
+            call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": json }));
+            Ok(Exit::Done)
+        }
+        SimCommand::Status => hand::status(call).await,
+        SimCommand::Event { name, body } => hand::event(call, name, body).await,
+        SimCommand::Pause => hand::pause(call, true).await,
+        SimCommand::Resume => hand::pause(call, false).await,
+        SimCommand::Advance { by } => hand::advance(call, by).await,
+        SimCommand::Limits { which } => hand::limits(call, which == "on").await,
+        SimCommand::Elliott { args } => {
+            let env = call
+                .outside
+                .env
+                .names()
+                .filter_map(|name| Some((name.to_owned(), call.outside.env.get(name)?.to_owned())));
+            let ended = elliott::stand_in(&args, &env.collect()).await;
+            if !ended.stderr.is_empty() {
+                call.outside.err.line(ended.stderr.trim_end());
+            }
+            if !ended.stdout.is_empty() {
+                call.outside.out.raw(&format!("{}\n", ended.stdout.trim_end()));
+            }
+            Ok(if ended.code == 0 { Exit::Done } else { Exit::Internal })
+        }
+    }
+}
+
+async fn serve(call: &Call, port: u16, scenario: &str, seed: u64, faults: f64) -> Result<Exit, ErrorReport> {
+    let scenario = Scenario::named(scenario, call.release.as_ref(), None).map_err(|error| unknown(&error))?;
+    let clock = VirtualClock::starting_at(scenario.start());
+    let faults = if faults > 0.0 { Faults::random(faults, seed) } else { Faults::none() };
+    let release = scenario.plan.release.clone();
+    let started = Simulator::start(StartOptions { port, scenario, seed, clock, faults }).await;
+    let mut simulator = started.map_err(|error| {
+        ErrorReport::new(
+            "the simulator cannot start",
+            &error,
+            format!("take another port: --port {}", port.wrapping_add(1)),
+            ErrorClass::Config,
+        )
+    })?;
+    let home = tempfile::tempdir().map_err(|error| {
+        ErrorReport::new(
+            "the simulator cannot start",
+            &error,
+            "make the temporary folder writable".to_owned(),
+            ErrorClass::Config,
+        )
+    })?;
+    let variables = environment(&simulator, home.path(), call.outside.program.as_deref())?;
+    if call.json {
+        let variables: serde_json::Map<_, _> =
+            variables.into_iter().map(|(name, value)| (name, serde_json::Value::from(value))).collect();
+        let json = serde_json::json!({ "ok": true, "release": release.to_string(), "environment": variables });
+        // The credentials are invented, and whoever masks them makes them useless.
+        call.print(&format!("{json:#}\n"));
+    } else {
+        // To be copied, so it is not dressed.
+        let out = &call.outside.out;
+        // Shells read `: '…'` as nothing to do; a line with # is a command in zsh.
+        out.raw(&format!(
+            ": 'simulated world of {release}; nothing here is real. Paste all of this into another terminal.'\n"
+        ));
+        out.raw(": 'It replaces OAR_HOME, OAR_CONFIG_FILE and credentials of that terminal: take a new one.'\n");
+        for (name, value) in variables {
+            out.raw(&format!("export {name}='{value}'\n"));
+        }
+        out.raw(&format!(": 'Then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)'\n"));
+    }
+    // It serves until somebody ends it: there is nothing to wait for.
+    if let Some(screen) = call.outside.err.screen() {
+        screen.end();
+    }
+    tokio::select! {
+        () = simulator.serve() => {}
+        () = call.cancel.cancelled() => {}
+    }
+    simulator.shutdown().await;
+    Ok(Exit::Done)
+}
+
+/// The environment with which `oar` talks to `simulator`; sealed settings are written below `home`.
+pub(crate) fn environment(
+    simulator: &Simulator,
+    home: &Path,
+    program: Option<&str>,
+) -> Result<Vec<(String, String)>, ErrorReport> {
+    let reported = |error: &std::io::Error| {
+        ErrorReport::new(
+            "the rehearsal cannot start",
+            error,
+            "make the temporary folder writable".to_owned(),
+            ErrorClass::Config,
+        )
+    };
+    let settings = home.join("settings.json");
+    std::fs::write(&settings, simulator.sealed_settings_json()).map_err(|error| reported(&error))?;
+    let mut env = simulator.env();
+    env.push(("OAR_CONFIG_FILE".to_owned(), settings.display().to_string()));
+    env.push(("OAR_HOME".to_owned(), home.join("home").display().to_string()));
+    if let Some(program) = program {
+        env.push(("OAR_ELLIOTT_CMD".to_owned(), format!("{program} sim elliott")));
+    }
+    Ok(env)
+}
+
+/// `reported`, or what is the matter when it came from a simulated world that is gone.
+pub(crate) async fn or_world_is_gone(call: &Call, reported: ErrorReport) -> ErrorReport {
+    hand::or_gone(call, reported).await
+}
+
+/// Names for `--scenario`, with what happens in each.
+pub(crate) fn scenario_names() -> Vec<(String, String)> {
+    NAMES.iter().map(|name| ((*name).to_owned(), meaning(name).to_owned())).collect()
+}
+
+/// Names for `sim event`.
+pub(crate) fn event_names() -> Vec<(String, String)> {
+    Event::meanings().into_iter().map(|(name, meaning)| (name.to_owned(), meaning.to_owned())).collect()
+}
+
+/// A scenario name that nobody knows.
+pub(crate) fn unknown(error: &crate::sim::scenario::ScenarioError) -> ErrorReport {
+    let mut reported = ErrorReport::new(
+        "the scenario cannot be made",
+        error,
+        "oar sim scenarios lists the names".to_owned(),
+        ErrorClass::InvalidInput,
+    );
+    reported.exit = Exit::Usage;
+    reported
+}

@@ -1,0 +1,162 @@
+//! `oar sim status|event|pause|resume|advance|limits`: the hands on a world that another terminal serves.
+
+use serde_json::{Value, json};
+
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::core::error::ErrorClass;
+use crate::render::report::clean;
+use crate::sim::control_client;
+
+/// Shows where the world stands.
+pub(crate) async fn status(call: &Call) -> Result<Exit, ErrorReport> {
+    let world = ask(call, "GET", "/__sim/story", None).await?;
+    let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
+    let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
+    let mut lines = vec![format!("{} in a simulated world, virtual time {}", text("release"), text("now"))];
+    if world["paused"] == true {
+        lines.push("paused:         nothing happens by itself (oar sim resume)".to_owned());
+    }
+    lines.push(format!("release date:   {}", text("release_date")));
+    lines.push(format!("promoted:       {}", yes("promoted")));
+    lines.push(format!("stage release:  {}", if world["stage_released"] == true { "done" } else { "not done" }));
+    lines.push(format!("merge request:  {}", text("merge_request")));
+    let advisories = world["advisories"].as_object().into_iter().flatten();
+    let advisories: Vec<String> =
+        advisories.map(|(id, state)| format!("{id} {}", state.as_str().unwrap_or("?"))).collect();
+    lines.push(format!("advisories:     {}", advisories.join(", ")));
+    lines.push(format!("page public:    {}", yes("page_public")));
+    lines.push(format!("rate limits:    {}", if world["limits"] == true { "on" } else { "off" }));
+    for action in list(&world, "actions") {
+        lines.push(format!(
+            "person ({}): {}",
+            action["who"].as_str().unwrap_or("?"),
+            action["what"].as_str().unwrap_or("?")
+        ));
+    }
+    let coming: Vec<String> = dated(&world, "coming").collect();
+    lines.push(if coming.is_empty() { "coming:         nothing" } else { "coming:" }.to_owned());
+    lines.extend(coming);
+    call.show(&clean_lines(&lines), &with_ok(world));
+    Ok(Exit::Done)
+}
+
+/// Lets an event happen, or lists the names.
+pub(crate) async fn event(call: &Call, name: Option<String>, body: Option<String>) -> Result<Exit, ErrorReport> {
+    let body = match (name, body) {
+        (Some(name), _) => json!({ "name": name }),
+        (None, Some(text)) => serde_json::from_str(&text).map_err(|error| {
+            usage("the event is no JSON document", &error, "for example: --body '{\"name\": \"promote\"}'")
+        })?,
+        (None, None) => {
+            let names = ask(call, "GET", "/__sim/event", None).await?;
+            let reported = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
+            let mut lines: Vec<String> = list(&names, "events").filter_map(Value::as_str).map(reported).collect();
+            lines.push("oar sim event NAME lets one of them happen now; none needs more than its name".to_owned());
+            call.show(&clean_lines(&lines), &with_ok(names.clone()));
+            return Ok(Exit::Done);
+        }
+    };
+    let said = ask(call, "POST", "/__sim/event", Some(&body)).await?;
+    let mut lines = vec![match said["done"].as_str() {
+        Some(what) => format!("done: {what}"),
+        None => "there was nothing to do".to_owned(),
+    }];
+    lines.extend(dated(&said, "follows"));
+    if lines.len() > 1 {
+        lines.insert(1, "what follows by itself:".to_owned());
+        lines.push("next: let time pass (oar sim advance 2h), or let one happen now (oar sim event NAME)".to_owned());
+    }
+    call.show(&clean_lines(&lines), &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// Holds back what happens by itself, or lets it happen again.
+pub(crate) async fn pause(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
+    let said = ask(call, "POST", "/__sim/pause", Some(&json!({ "on": on }))).await?;
+    let text = if on { "nothing happens by itself until: oar sim resume" } else { "things happen by themselves again" };
+    call.show(text, &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// Lets time pass.
+pub(crate) async fn advance(call: &Call, by: jiff::Span) -> Result<Exit, ErrorReport> {
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let seconds = by.to_duration(days).map(|by| by.as_secs()).unwrap_or(-1);
+    if seconds < 0 {
+        let error = std::io::Error::other(format!("{by} is no length of time that can pass"));
+        return Err(usage("time cannot pass", &error, "for example: oar sim advance 2h"));
+    }
+    let said = ask(call, "POST", "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
+    call.show(&format!("virtual time is now {}", said["now"].as_str().unwrap_or("?")), &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// Switches the rate limits.
+pub(crate) async fn limits(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
+    let said = ask(call, "POST", "/__sim/limits", Some(&json!({ "on": on }))).await?;
+    call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(said));
+    Ok(Exit::Done)
+}
+
+/// The error as it is reported while the world of OAR_SIM_URL does not answer: then nothing else is the cause.
+pub(crate) async fn or_gone(call: &Call, reported: ErrorReport) -> ErrorReport {
+    let could_be = matches!(reported.class, ErrorClass::Transient | ErrorClass::Corrupt | ErrorClass::Config);
+    let Some(base) = call.outside.env.get("OAR_SIM_URL").filter(|_| could_be) else { return reported };
+    if control_client::is_open(base).await {
+        return reported;
+    }
+    let why = format!("the simulated world at {base} does not answer");
+    ErrorReport {
+        why: vec![why],
+        next: SERVE.to_owned(),
+        exit: Exit::Unavailable,
+        class: ErrorClass::Transient,
+        ..reported
+    }
+}
+
+/// What to do without a world.
+const SERVE: &str = "start it again: oar sim serve (in another terminal), and export here what it prints";
+
+async fn ask(call: &Call, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ErrorReport> {
+    let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
+        return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), SERVE));
+    };
+    let (status, said) = control_client::ask(base, method, path, body).await.map_err(|error| {
+        let mut reported = usage(&format!("the simulated world at {base} does not answer"), &error, SERVE);
+        reported.exit = Exit::Unavailable;
+        reported
+    })?;
+    if status >= 400 {
+        let error = std::io::Error::other(said["error"].as_str().unwrap_or("refused").to_owned());
+        return Err(usage("the world refuses", &error, "oar sim event lists what can happen"));
+    }
+    Ok(said)
+}
+
+fn usage(what: &str, error: &dyn std::error::Error, next: &str) -> ErrorReport {
+    let mut reported = ErrorReport::new(what, error, next.to_owned(), ErrorClass::InvalidInput);
+    reported.exit = Exit::Usage;
+    reported
+}
+
+fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
+    world[name].as_array().into_iter().flatten()
+}
+
+/// Events with their times, one line each.
+fn dated<'v>(said: &'v Value, name: &str) -> impl Iterator<Item = String> + use<'v> {
+    list(said, name)
+        .map(|event| format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")))
+}
+
+fn clean_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn with_ok(mut said: Value) -> Value {
+    said["ok"] = true.into();
+    said
+}

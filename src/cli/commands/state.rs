@@ -1,0 +1,365 @@
+//! `oar state …`: looks at state files and writes them the way the original does.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::core::error::ErrorClass;
+use crate::core::statebox::unsent::{self, Listed};
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::domain::state::check::{oddities, unreadable_statuses};
+use crate::domain::state::error::StateError;
+use crate::domain::state::view::State;
+use crate::operators::error::TaskError;
+use crate::render::report::{clean, clean_json};
+
+/// What can be done with state files.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum StateCommand {
+    /// Show what state files say (without FILE: the state of -r RELEASE)
+    Show {
+        /// State files
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Tell whether state files can be used, and what is odd about them (without FILE: -r RELEASE)
+    ///
+    /// Exit 0: usable; 2: not usable.
+    Check {
+        /// State files
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Write state files back in the form that every tool writes
+    ///
+    /// A file that cannot be read is left as it is (exit 2).
+    Fmt {
+        /// Change nothing; exit 5 and show the first line that would change
+        #[arg(long)]
+        check: bool,
+        /// State files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// List changes that could not be stored yet (with -r: of this release), and those refused later
+    ///
+    /// They are kept on this machine and sent by the next command about their release, whatever it is.
+    Unsent,
+}
+
+impl StateCommand {
+    /// Does the command name no file, so that the state of `-r` is meant?
+    pub fn means_the_release(&self) -> bool {
+        match self {
+            Self::Show { files } | Self::Check { files } | Self::Fmt { files, .. } => files.is_empty(),
+            Self::Unsent => false,
+        }
+    }
+}
+
+/// How a state is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs one command about state files: those that are named, or that of the release.
+pub(crate) async fn run(call: &Call, command: &StateCommand) -> Result<Exit, ErrorReport> {
+    let form = if call.json { Form::Json } else { Form::Text };
+    if matches!(command, StateCommand::Unsent) {
+        let home = call.settings()?.home;
+        let listed = unsent::list(&home).map_err(|cause| {
+            let what = format!("{} cannot be read", home.join("unsent").display());
+            ErrorReport::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
+        })?;
+        let release = call.release.as_ref().map(ToString::to_string);
+        let listed = listed.iter().filter(|line| release.as_ref().is_none_or(|release| *release == line.release));
+        let (text, json) = unsent(listed);
+        call.show(&text, &json);
+        return Ok(Exit::Done);
+    }
+    if !command.means_the_release() {
+        let ended = on_files(command, form);
+        if !ended.out.is_empty() {
+            call.print(&ended.out);
+        }
+        if !ended.err.is_empty() {
+            call.outside.err.line(ended.err.trim_end());
+        }
+        return Ok(ended.exit);
+    }
+    let (release, ctx) = (call.release()?, call.context()?);
+    let loaded = ctx
+        .statebox
+        .load(&release)
+        .await
+        .map_err(|error| call.task_error(&format!("the state of {release} cannot be shown"), error.into()))?;
+    let missing = || TaskError::NoState { release: release.clone() };
+    let stored =
+        loaded.ok_or_else(|| call.task_error(&format!("the state of {release} cannot be shown"), missing()))?.state;
+    let reported = match command {
+        StateCommand::Check { .. } => check(&release.state_path(), &stored, form),
+        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => show(&stored, form),
+    };
+    call.print(&reported);
+    let refused = matches!(command, StateCommand::Check { .. }) && !is_usable(&stored);
+    Ok(if refused { Exit::Usage } else { Exit::Done })
+}
+
+/// What a command on files has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How it ended.
+    pub exit: Exit,
+    /// The result, in the form that was asked for.
+    pub out: String,
+    /// What could not be done, for people.
+    pub err: String,
+}
+
+/// Runs the command on its files. All files are looked at.
+fn on_files(command: &StateCommand, form: Form) -> Said {
+    let shows = matches!(command, StateCommand::Show { .. });
+    let (files, each): (_, &Look<'_>) = match command {
+        StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form), json!({})))),
+        StateCommand::Check { files } => (files, &|path, _, state| {
+            let usable = is_usable(state);
+            let reported = Answer::said(check(&path.display().to_string(), state, Form::Text), judgement(state));
+            Ok(Answer { usable, ..reported })
+        }),
+        StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
+        StateCommand::Fmt { check: false, files } => (files, &rewrite),
+        StateCommand::Unsent => (&Vec::new(), &|_, _, _| Ok(Answer::said(String::new(), json!({})))),
+    };
+    let mut said = Said { exit: Exit::Done, out: String::new(), err: String::new() };
+    if files.is_empty() {
+        said.err = tell(
+            "nothing to look at",
+            "no file was named",
+            "name state files, or a release: oar -r RELEASE state show",
+        );
+        said.exit = Exit::Usage;
+    }
+    let mut rows = Vec::new();
+    for path in files {
+        let mut row = json!({ "file": clean(&path.display().to_string()) });
+        let answered = read(path).and_then(|(text, state)| each(path, &text, &state));
+        match answered {
+            Ok(answer) => {
+                if form == Form::Text || shows {
+                    said.out.push_str(&clean(&answer.text));
+                }
+                row["usable"] = answer.usable.into();
+                if !answer.usable {
+                    said.exit = Exit::Usage;
+                }
+                for (name, value) in answer.json.as_object().into_iter().flatten() {
+                    row[name] = value.clone();
+                }
+                if answer.differs && said.exit == Exit::Done {
+                    said.exit = Exit::Failed;
+                }
+            }
+            Err(trouble) => {
+                let next = trouble.next.replace("FILE", &path.display().to_string());
+                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &next);
+                row["usable"] = false.into();
+                row["why"] = clean(&trouble.why).into();
+                row["next"] = clean(&next).into();
+                if form == Form::Json && shows {
+                    said.out.push_str(&format!("{row}\n"));
+                }
+                said.exit = Exit::Usage;
+            }
+        }
+        rows.push(row);
+    }
+    if form == Form::Json && !shows {
+        said.out = format!("{:#}\n", json!({ "ok": said.exit == Exit::Done, "files": rows }));
+    }
+    said
+}
+
+/// What a state says, as text or as one line of JSON, with a final line feed.
+pub fn show(state: &State, form: Form) -> String {
+    match form {
+        Form::Json => format!("{}\n", clean_json(state.to_json())),
+        Form::Text => clean(&text_of(state)),
+    }
+}
+
+/// Can tasks be run on it? A status that nobody can read may be a Fail.
+pub fn is_usable(state: &State) -> bool {
+    unreadable_statuses(state).is_empty()
+}
+
+/// What a check finds, for programs.
+fn judgement(state: &State) -> Value {
+    let odd: Vec<_> = oddities(state).iter().map(|odd| clean(&odd.to_string())).collect();
+    json!({ "release": state.release().to_string(), "oddities": odd })
+}
+
+/// Changes that wait on this machine, for people and for programs.
+pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, Value) {
+    let (mut lines, mut json) = (Vec::new(), Vec::new());
+    for Listed { release, file, waiting } in listed {
+        let fate = match &waiting.refused {
+            None => "waits".to_owned(),
+            Some(why) => format!("refused: {why}"),
+        };
+        lines.push(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
+        json.push(json!({
+            "release": release, "at": stamp(waiting.at), "message": waiting.message, "store": waiting.store,
+            "operations": waiting.operations.len(), "refused": waiting.refused, "file": file.display().to_string(),
+        }));
+    }
+    if lines.is_empty() {
+        lines.push("nothing waits".to_owned());
+    }
+    (lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n"), json!({ "ok": true, "unsent": json }))
+}
+
+/// One line that a state is usable, and one for each oddity; or the same as a document.
+pub fn check(name: &str, state: &State, form: Form) -> String {
+    if form == Form::Json {
+        let mut row = judgement(state);
+        let usable = is_usable(state);
+        (row["file"], row["usable"]) = (name.into(), usable.into());
+        return format!("{:#}\n", json!({ "ok": usable, "files": [row] }));
+    }
+    let reported = oddities(state);
+    let verdict = if is_usable(state) { "ok" } else { "not usable" };
+    let mut text = match reported.len() {
+        0 => format!("{name}: {verdict}\n"),
+        1 => format!("{name}: {verdict}, 1 thing is odd\n"),
+        n => format!("{name}: {verdict}, {n} things are odd\n"),
+    };
+    for oddity in reported {
+        let _ = writeln!(text, "  {oddity}");
+    }
+    text
+}
+
+fn text_of(state: &State) -> String {
+    let metadata = state.metadata();
+    let (release, flow, overall) = (state.release(), state.flow(), state.overall());
+    let mut text = format!("{release} ({flow}): {overall}, updated {}\n", state.updated_at());
+    let advisories: Vec<_> = metadata.advisory_ids.iter().map(|(impetus, id)| format!("{impetus} {id}")).collect();
+    for (label, value) in [
+        ("release date", metadata.release_date),
+        ("jira ticket", metadata.jira_ticket),
+        ("advisories", Some(advisories.join(", ")).filter(|list| !list.is_empty())),
+        ("shipment", metadata.shipment_mr),
+    ] {
+        let _ = writeln!(text, "  {label:<13} {}", value.as_deref().unwrap_or("-"));
+    }
+    for entry in state.tasks() {
+        let (started, completed) = (entry.started_at.as_deref(), entry.completed_at.as_deref());
+        let times = format!("{} .. {}", started.unwrap_or("-"), completed.unwrap_or("-"));
+        let job = entry.job_ref.as_ref().map(|job| format!("  {job}")).unwrap_or_default();
+        let _ = writeln!(text, "  {:<26} {:<12} {times}{job}", entry.name, entry.status.as_str());
+    }
+    for issue in state.issues().iter().filter(|issue| !issue.resolved) {
+        let kind = if issue.blocker { "blocker" } else { "note" };
+        let _ = writeln!(text, "  {kind} {}: {}", issue.id, issue.issue.lines().next().unwrap_or_default());
+    }
+    text
+}
+
+/// What a command makes of one file: path, text, state.
+type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Answer, Trouble> + 'a;
+
+struct Answer {
+    text: String,
+    json: Value,
+    differs: bool,
+    usable: bool,
+}
+
+impl Answer {
+    const fn said(text: String, json: Value) -> Self {
+        Self { text, json, differs: false, usable: true }
+    }
+}
+
+/// Why a file was not worked on.
+struct Trouble {
+    why: String,
+    next: String,
+}
+
+impl From<StateError> for Trouble {
+    fn from(error: StateError) -> Self {
+        Self { why: error.to_string(), next: error.next_step() }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self { why: error.to_string(), next: "check the path and its permissions".to_owned() }
+    }
+}
+
+/// A file that is named like a release has to be the file of that release.
+fn read(path: &Path) -> Result<(String, State), Trouble> {
+    let bytes = std::fs::read(path)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        Trouble {
+            why: format!("line {line}: bytes that are not UTF-8"),
+            next: "take its last good version from git".to_owned(),
+        }
+    })?;
+    let named: Option<ZStream> = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+    let state = State::parse(&text, named.as_ref())?;
+    Ok((text, state))
+}
+
+fn compare(path: &Path, text: &str, state: &State) -> Answer {
+    let ours = state.to_yaml();
+    if ours == text {
+        return Answer::said(String::new(), json!({ "differs": false }));
+    }
+    let (mut theirs, mut wanted) = (text.split('\n'), ours.split('\n'));
+    let mut line = 1;
+    loop {
+        let pair = (theirs.next(), wanted.next());
+        if pair.0 != pair.1 || pair == (None, None) {
+            let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
+            let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
+            let json = json!({ "differs": true, "first_difference": clean(&differs) });
+            return Answer { text: format!("{differs}\n"), json, differs: true, usable: true };
+        }
+        line += 1;
+    }
+}
+
+fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
+    let ours = state.to_yaml();
+    if ours == text {
+        return Ok(Answer::said(String::new(), json!({ "written": false })));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    fresh.write_all(ours.as_bytes())?;
+    fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
+    fresh.persist(path).map_err(|error| error.error)?;
+    Ok(Answer::said(format!("{}: written anew\n", path.display()), json!({ "written": true })))
+}
+
+fn tell(what: &str, why: &str, next: &str) -> String {
+    format!("error: {}\n  why:  {}\n  next: {}\n", clean(what), clean(why), clean(next))
+}
+
+#[cfg(test)]
+mod tests;

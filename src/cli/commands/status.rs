@@ -1,0 +1,191 @@
+//! `oar status`: what is stored and what is next, on one screen.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::commands::oar::Call;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::domain::task::{Task, TaskStatus};
+use crate::drive::rounds::{self, DriveOptions};
+use crate::operators::views::status::{self, StatusView};
+use crate::planner::messages::{Kind, Message, Severity, recheck_after};
+use crate::planner::plan::Plan;
+use crate::render::plan as plans;
+use crate::render::report::{clean, one_line};
+
+/// Columns of the narrowest terminal that people use.
+const WIDTH: usize = 80;
+
+/// Further lines of an entry stand below its text.
+const INDENT: &str = "        ";
+
+/// Shows where the release stands. Writes nothing; an outage makes it say which facts are old.
+pub(crate) async fn status(call: &Call) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.hasty_context()?);
+    let view = status::of(&ctx, &release).await;
+    let view = view.map_err(|error| call.task_error(&format!("the status of {release} cannot be shown"), error))?;
+    let mut old = Vec::new();
+    let plan = match &view.old {
+        Some(why) => {
+            old.push(format!("the state of {release} is what was last seen here: {why}"));
+            None
+        }
+        None => match rounds::look(&ctx, &release, &DriveOptions::default()).await {
+            Ok(plan) => Some(plan),
+            Err(error) => {
+                old.push(format!("the next step is distinguished from what is stored: {}", one_line(&error)));
+                None
+            }
+        },
+    };
+    let plan = plan.unwrap_or_else(|| {
+        let mut plan = rounds::stored(&ctx, &release, view.state());
+        // Nobody was asked; that is said once, not per service.
+        plan.messages.retain(|message| !message.kind.is_about_an_outage());
+        plan
+    });
+    let next = plans::next(&release, &plan, plans::GoOn::Drive);
+    let mut reported = view.json();
+    reported["plan"] = plans::json(&release, &plan);
+    let waits = waits(&view, &plan);
+    reported["waits"] = waits.iter().map(Wait::json).collect();
+    reported["next"] = json!(next.iter().map(|step| clean(step)).collect::<Vec<_>>());
+    reported["old"] = json!(old.iter().map(|fact| clean(fact)).collect::<Vec<_>>());
+    call.show(&text(&release, &view, &plan, [&waits_text(&waits), &old, &next]), &reported);
+    Ok(Exit::Done)
+}
+
+fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
+    let held = match view.open_issues().iter().filter(|issue| issue.blocker).count() {
+        0 => String::new(),
+        1 => ", held back by 1 blocker".to_owned(),
+        several => format!(", held back by {several} blockers"),
+    };
+    let mut lines = vec![format!("{release}  {}{held}", view.overall()), view.facts()];
+    lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
+    for line in view.tasks() {
+        lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.text, line.at).trim_end().to_owned());
+        let failed = line.status == TaskStatus::Fail;
+        // The reason of a failure names its job.
+        lines.extend(line.job.filter(|_| !failed).map(|job| format!("{INDENT}{job}")));
+        let why = line.why.filter(|_| failed);
+        lines.extend(why.iter().flat_map(|why| wrapped(INDENT, why)));
+    }
+    for issue in view.open_issues() {
+        let kind = if issue.blocker { "BLOCKER" } else { "note   " };
+        lines.extend(wrapped(&format!("{kind} "), &format!("{}: {}", issue.id, issue.issue)));
+    }
+    for message in plans::persons(plan) {
+        lines.extend(wrapped(head(message), &message.text));
+    }
+    for (head, all) in [("wait    ", waits), ("old     ", old)] {
+        lines.extend(all.iter().flat_map(|one| wrapped(head, one)));
+    }
+    for (place, step) in next.iter().enumerate() {
+        lines.extend(wrapped(if place == 0 { "next    " } else { INDENT }, step));
+    }
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn head(message: &Message) -> &'static str {
+    if message.severity() == Severity::Failure { "FAILED  " } else { "person  " }
+}
+
+/// Something that comes by itself.
+struct Wait {
+    task: Option<Task>,
+    what: String,
+    since: Option<Timestamp>,
+    again: Option<Timestamp>,
+}
+
+impl Wait {
+    fn json(&self) -> Value {
+        json!({
+            "task": self.task,
+            "what": clean(&self.what),
+            "since": self.since.map(stamp),
+            "recheck_at": self.again.map(stamp),
+        })
+    }
+}
+
+fn waits_text(waits: &[Wait]) -> Vec<String> {
+    let line = |wait: &Wait| {
+        let since = wait.since.map(|at| format!("since {}", stamp(at)));
+        let again = wait.again.map(|at| format!("look again at {}", stamp(at)));
+        let times: Vec<String> = since.into_iter().chain(again).collect();
+        if times.is_empty() { wait.what.clone() } else { format!("{} ({})", wait.what, times.join(", ")) }
+    };
+    waits.iter().map(line).collect()
+}
+
+/// What is waited for: running tasks as stored, then the plan's waits. A task that only waits for another one
+/// is reported by the list of tasks.
+fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
+    let reported = |message: &&Message| match message.severity() {
+        Severity::Info => message.recheck.is_some(),
+        Severity::Wait => !matches!(
+            message.kind,
+            Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate | Kind::ApprovedNotShipped
+        ),
+        Severity::Action | Severity::Failure => false,
+    };
+    let planned: Vec<&Message> = plan.messages.iter().filter(reported).collect();
+    let updated: Option<Timestamp> = view.state().updated_at().parse().ok();
+    let running = view.tasks().into_iter().filter(|line| {
+        line.status == TaskStatus::InProgress && !planned.iter().any(|message| message.task == Some(line.task))
+    });
+    let running = running.map(|line| Wait {
+        task: Some(line.task),
+        what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
+        since: line.at.parse().ok(),
+        again: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()),
+    });
+    let planned = planned.iter().map(|message| Wait {
+        task: message.task,
+        what: message.text.clone(),
+        since: message.since,
+        again: message.recheck,
+    });
+    running.chain(planned).collect()
+}
+
+/// `head` and `text` in lines of at most [`WIDTH`] columns; a word that is longer (a page) stays whole.
+fn wrapped(head: &str, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = head.to_owned();
+    let mut is_empty = true;
+    for text in text.split_whitespace() {
+        let length = line.chars().count() + text.chars().count() + usize::from(!is_empty);
+        if length > WIDTH && !is_empty {
+            lines.push(std::mem::replace(&mut line, INDENT.to_owned()));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(text);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_into_eighty_columns_and_pages_stay_whole() {
+        let page = format!("https://ci.example.com/{}", "x".repeat(90));
+        let text = format!("{} {page} end", "word ".repeat(40));
+        let lines = wrapped("wait    ", &text);
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH || line.contains(&page)), "{lines:?}");
+        assert!(lines.iter().any(|line| line.trim() == page), "{lines:?}");
+        assert_eq!(lines.join(" ").split_whitespace().count(), 43);
+    }
+}

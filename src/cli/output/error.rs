@@ -1,0 +1,81 @@
+//! Errors as text and JSON, with the exit code that follows from them.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+
+use crate::cli::output::exit::Exit;
+use crate::core::error::ErrorClass;
+use crate::operators::error::TaskFailure;
+use crate::render::report::{causes, clean};
+
+/// An error as people read it: what failed, why, what had happened, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorReport {
+    /// What failed, one level.
+    pub what: String,
+    /// Why, one line per cause.
+    pub why: Vec<String>,
+    /// What had already happened outside.
+    pub done: Vec<String>,
+    /// What to do.
+    pub next: String,
+    /// How the program ends.
+    pub exit: Exit,
+    /// What kind of trouble it is.
+    pub class: ErrorClass,
+}
+
+impl ErrorReport {
+    /// Tells `error` with its causes.
+    pub fn new(what: impl Into<String>, error: &dyn Error, next: String, class: ErrorClass) -> Self {
+        Self { what: what.into(), why: causes(error), done: Vec::new(), next, exit: Exit::of_error(class), class }
+    }
+
+    /// Tells a task that could not be carried out.
+    pub fn failure(failure: &TaskFailure) -> Self {
+        let class = failure.error.class();
+        let mut why = causes(&failure.error);
+        if failure.error.to_string().is_empty() {
+            why.remove(0);
+        }
+        Self {
+            what: failure.to_string(),
+            why,
+            done: failure.done.clone(),
+            next: failure.error.next_step(),
+            exit: Exit::of_error(class),
+            class,
+        }
+    }
+
+    /// The text for stderr.
+    pub fn text(&self) -> String {
+        let mut lines = vec![format!("error: {}", clean(&self.what))];
+        for (place, why) in self.why.iter().enumerate() {
+            lines.push(format!("  {} {}", if place == 0 { "why: " } else { "     " }, clean(why)));
+        }
+        if !self.done.is_empty() {
+            lines.push(format!("  done: {}", clean(&self.done.join("; "))));
+        }
+        for (place, step) in self.next.lines().enumerate() {
+            lines.push(format!("  {} {}", if place == 0 { "next:" } else { "     " }, clean(step)));
+        }
+        lines.join("\n")
+    }
+
+    /// The same as JSON.
+    pub fn json(&self) -> Value {
+        json!({
+            "ok": false,
+            "error": {
+                "class": self.class,
+                "what": clean(&self.what),
+                "why": self.why.iter().map(|why| clean(why)).collect::<Vec<_>>(),
+                "done": self.done.iter().map(|done| clean(done)).collect::<Vec<_>>(),
+                "next": clean(&self.next),
+                "exit": self.exit.code(),
+            },
+        })
+    }
+}

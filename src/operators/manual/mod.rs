@@ -1,0 +1,6 @@
+//! What a person changes by hand: statuses, issues and their resolution.
+//!
+//! Refuses: deciding instead of the person, and changes without a record of who made them and why.
+
+pub mod issues;
+pub mod update_task_status;

@@ -1,0 +1,172 @@
+//! What is worth a message after a run: typed facts in, posts out.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::escape::{foreign, link};
+use super::send::{Mention, Post, Thread, bold};
+use crate::core::clients::service::Service;
+use crate::core::error::chain;
+use crate::domain::ids::{AdvisoryId, JiraKey};
+use crate::domain::outcome::Outcome;
+use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
+use crate::domain::verdict::FailReason;
+use crate::operators::error::TaskError;
+use crate::operators::record;
+use crate::operators::run::Run;
+
+/// Something that a run did or found and that people are informed of, beside its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// This run started the job; a later look that finds it is nothing new.
+    JobStarted(JobRef),
+    /// The release has an owner, or another one.
+    NewOwner {
+        /// Account on GitLab: what the merge request shows, too.
+        username: String,
+        /// Mail address, to call the person; it is neither stored nor shown.
+        email: String,
+    },
+    /// Advisories that nobody can work on, because they are still being filled.
+    AbnormalAdvisories(Vec<AdvisoryId>),
+    /// CVE trackers that are attached nowhere and were not announced before.
+    MissedTrackers(BTreeSet<JiraKey>),
+    /// Alerts that hold back the final approval.
+    BlockingAlerts {
+        /// The advisory.
+        advisory: AdvisoryId,
+        /// Each with its name and how it is resolved.
+        alerts: Vec<String>,
+    },
+}
+
+/// The messages about a run that ended like this.
+pub(super) fn posts(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Vec<Post> {
+    let notices = run.notes().notices.clone();
+    let reported = notices.iter().map(|one| of_notice(run, one, ended.ok()));
+    reported.chain(approval(run, ended)).collect()
+}
+
+fn of_notice(run: &Run<'_>, notices: &Notice, outcome: Option<&Outcome>) -> Post {
+    let release = bold(run.release);
+    match notices {
+        Notice::JobStarted(started) => {
+            let name = match started.system {
+                JobSystem::Jenkins => "the stage pipeline",
+                JobSystem::Prow => "the image-consistency job",
+            };
+            // The end of the run knows more about the page than its start did.
+            let job = if let Some(Outcome::Waiting { job: Some(job), .. }) = outcome { job } else { started };
+            let page = job.url.as_deref().map_or_else(|| "its page does not exist yet".to_owned(), foreign);
+            let since = started.triggered_at.map(|at| at.to_string()).unwrap_or_default();
+            Post::lead(format!("job/{}/{since}", run.task), format!("{release} {name} was started: {page}"))
+        }
+        Notice::NewOwner { username, email } => {
+            let metadata = run.state.metadata();
+            let each = metadata.advisory_ids.iter().map(|(impetus, id)| {
+                let text = format!("{impetus} {id}");
+                u64::try_from(*id).map_or_else(|_| foreign(&text), |id| advisory_link(run, AdvisoryId::new(id), &text))
+            });
+            let advisories: Vec<_> = each.collect();
+            let mr = metadata.shipment_mr.map(|url| format!("\n{}", foreign(&url))).unwrap_or_default();
+            let text = format!("{release} has a release lead. Advisories: {}{mr}", advisories.join(", "));
+            Post { owner: Some(email.clone()), ..Post::lead(ownership_key(run, username), text) }
+        }
+        Notice::AbnormalAdvisories(ids) => {
+            let links: Vec<_> = ids.iter().map(|id| advisory_link(run, *id, &id.to_string())).collect();
+            let text = format!(
+                "{release} Advisories are still NEW_FILES instead of QE: {}\nPlease help: QE cannot work on them in \
+                 this state.",
+                links.join(", ")
+            );
+            Post { mention: Mention::Team, team: "art", ..Post::lead(format!("abnormal/{}", digest(&links)), text) }
+        }
+        Notice::MissedTrackers(keys) => {
+            let base = run.ctx.settings.services.url(Service::Jira).unwrap_or_default().trim_end_matches('/');
+            let links: Vec<_> = keys.iter().map(|key| link(&format!("{base}/browse/{key}"), key.as_str())).collect();
+            let text = format!(
+                "{release} {} CVE trackers are attached to no advisory and no shipment: {}\nPlease attach them, or \
+                 tell QE why they do not belong to the release.",
+                keys.len(),
+                links.join(", ")
+            );
+            let key = format!("cve-trackers/{}", digest(keys.iter().map(JiraKey::as_str)));
+            Post { mention: Mention::Team, team: "art", ..Post::lead(key, text) }
+        }
+        Notice::BlockingAlerts { advisory, alerts } => {
+            let each: String = alerts.iter().map(|alert| format!("\n• {}", foreign(alert))).collect();
+            let page = advisory_link(run, *advisory, &advisory.to_string());
+            let text = format!(
+                "{release} RHCOS advisory {page} has blocking security alerts; they hold back the final approval:{each}\
+                 \nPlease mail product security with the advisory and these details."
+            );
+            Post::lead(format!("alerts/{advisory}/{}", digest(alerts)), text)
+        }
+    }
+}
+
+/// The end of the final approval, good or bad: the channel gets the summary, the thread the log.
+fn approval(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Option<Post> {
+    if run.task != Task::ChangeAdvisoryStatus {
+        return None;
+    }
+    let (release, retry) = (bold(run.release), format!("oar -r {} drive --retry {}", run.release, run.task));
+    let (key, text) = match ended {
+        Ok(Outcome::Passed { summary }) => ("approved".to_owned(), format!("is approved: {}", foreign(summary))),
+        Ok(Outcome::Failed { reason: reason @ FailReason::PageDeadline { deadline } }) => (
+            format!("approval-timeout/{deadline}"),
+            format!(
+                "is not approved in time: {}\n• look at stage prod-release-triggers of the merge request, ask ART\n• \
+                 then: {retry}",
+                foreign(&reason.to_string())
+            ),
+        ),
+        Ok(Outcome::Failed { reason }) => (
+            format!("approval-failed/{}", attempt(run)),
+            format!("is not approved: {}\n• solve it, then: {retry}", foreign(&reason.to_string())),
+        ),
+        Ok(Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => return None,
+        Err(error) if record::is_end(error) => (
+            format!("approval-failed/{}", attempt(run)),
+            format!(
+                "is not approved, its approval broke off: {}\n• {}\n• then: {retry}",
+                foreign(&chain(error)),
+                foreign(&error.next_step())
+            ),
+        ),
+        // The next pass goes on where this one stopped.
+        Err(_) => return None,
+    };
+    Some(Post { thread: Thread::Log(run.log.text()), ..Post::lead(key, format!("{release} {text}")) })
+}
+
+/// The attempt that ends now; a pass that takes up a broken one belongs to the same attempt.
+fn attempt(run: &Run<'_>) -> usize {
+    let stored = run.state.task(run.task).map_or(0, |entry| entry.attempts.len());
+    stored - usize::from(stored > 0 && run.state.status(run.task) == TaskStatus::InProgress)
+}
+
+/// Each change of the owner is reported once, also the change back to a former one.
+fn ownership_key(run: &Run<'_>, username: &str) -> String {
+    let reported = run.state.task(run.task).map(|entry| entry.notified).unwrap_or_default();
+    let reported: Vec<_> = reported.iter().filter_map(|key| key.strip_prefix("ownership")).collect();
+    let last = reported.last().and_then(|key| key.trim_start_matches('/').split_once('/'));
+    let place = if last.is_some_and(|(_, named)| named == username) { reported.len() - 1 } else { reported.len() };
+    format!("ownership/{place}/{username}")
+}
+
+fn advisory_link(run: &Run<'_>, id: AdvisoryId, text: &str) -> String {
+    let base = run.ctx.settings.services.url(Service::Errata).unwrap_or_default().trim_end_matches('/');
+    link(&format!("{base}/advisory/{id}"), text)
+}
+
+/// Tells one list from another in a key that is stored.
+fn digest<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> String {
+    let mut sum = Sha256::new();
+    for part in parts {
+        sum.update(part.as_ref().as_bytes());
+        sum.update([0]);
+    }
+    sum.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,329 @@
+//! Compares the payload with the shipment and looks at image health.
+
+mod local;
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
+
+use crate::core::clients::error::ClientError;
+use crate::core::clients::gangway::JobOrder;
+use crate::core::clients::prow::{Prow, ProwJob, ProwState};
+use crate::core::effects::Evidence;
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::health::HealthVerdict;
+use crate::domain::ids::{MrIid, ProwJobId};
+use crate::domain::job_trace;
+use crate::domain::outcome::{Outcome, WaitingOn};
+use crate::domain::stage;
+use crate::domain::task::{JobRef, JobSystem, TaskStatus};
+use crate::domain::verdict::FailReason;
+use crate::operators::error::TaskError;
+use crate::operators::run::Run;
+use crate::operators::steps::notify::Notice;
+use crate::operators::steps::{image_health, job_of_run, stage_facts};
+
+pub(in crate::operators) use local::run_here;
+
+const JOB: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
+const PAYLOAD: &str = "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL";
+const MERGE_REQUEST: &str = "MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID";
+/// Label of the jobs that we start; its value tells which start it was.
+const LABEL: &str = "oar-effect";
+/// The job takes 90 to 120 minutes; image health is asked again at the same pace.
+const RECHECK: SignedDuration = SignedDuration::from_mins(15);
+/// Prow shows the page of a job some seconds after the start.
+const PAGE_LOOKS: u32 = 5;
+const PAGE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// Running jobs of others that are looked into for our payload; there are rarely more than two.
+const STRANGERS: usize = 5;
+
+/// Starts the job once payload and stage release are there, or looks how a started one goes; a good job
+/// is followed by a look at image health.
+///
+/// # Errors
+///
+/// Our inability to find out or to act.
+pub(in crate::operators) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) -> Result<Outcome, TaskError> {
+    let prow = run.ctx.prow();
+    let entry = run.state.task(run.task);
+    let stored = entry.as_ref().and_then(|entry| job_trace::current(entry, job_trace::consistency_job));
+    let to_check = match (run.state.status(run.task), job, stored) {
+        (_, Some(given), _) => Some(given.clone()),
+        (TaskStatus::InProgress, None, Some(JobRef { system: JobSystem::Jenkins, id, .. })) => {
+            return Ok(unknown(format!(
+                "build {id} of image-consistency-check was started on Jenkins; look there and store what came of it"
+            )));
+        }
+        (TaskStatus::InProgress, None, Some(stored)) => stored.id.parse().ok(),
+        // What failed may have been image health: then the job need not run again.
+        (TaskStatus::Fail, None, Some(stored)) => match stored.id.parse() {
+            Ok(id) if is_worth_keeping(&prow, &id).await? => Some(id),
+            Ok(_) | Err(_) => None,
+        },
+        (TaskStatus::InProgress | TaskStatus::Fail, None, None) => None,
+        (TaskStatus::NotStarted | TaskStatus::Pass, None, _) => None,
+    };
+    let Some(id) = to_check else { return start(run, &prow).await };
+    match check(run, &prow, &id).await? {
+        Checked::Ended(outcome) => Ok(outcome),
+        Checked::NoVerdict(state, job) if entry.is_some_and(|entry| job_trace::was_replaced(&entry)) => {
+            Ok(failed(&state, job))
+        }
+        Checked::NoVerdict(state, _) => {
+            run.info(format!("the job ended with {state}, which is no verdict: it is started once more"));
+            start(run, &prow).await
+        }
+    }
+}
+
+async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
+    if let Some(by) = unready(run).await? {
+        return Ok(Outcome::Blocked { by });
+    }
+    let Some(mr) = run.assembly().await?.shipment_mr.as_deref().and_then(merge_request) else {
+        let missing = vec!["a shipment merge request: the Prow job compares the payload with one".to_owned()];
+        return Ok(Outcome::Blocked { by: ClosedGate::NotReady { missing } });
+    };
+    let search = Search::of(run);
+    let order = search.order(run, mr);
+    let started = run
+        .effect(
+            &search.key,
+            "start the image consistency job",
+            // Deck reads its list from a cache.
+            Evidence::Eventual,
+            async || search.look(prow, run).await,
+            async || Ok((run.ctx.gangway().start(&order).await?, ProwState::Triggered)),
+        )
+        .await?;
+    let is_new = started.is_new();
+    let verb = if is_new { "Triggered" } else { "Found" };
+    let (id, state) = started.into_inner();
+    if is_new {
+        let (id, triggered_at) = (id.to_string(), Some(run.ctx.clock.now()));
+        run.notices(Notice::JobStarted(JobRef { system: JobSystem::Prow, id, url: None, triggered_at }));
+    }
+    run.info(format!("{verb} image consistency check Prow job: {id}"));
+    if state.is_final() {
+        return Ok(match check(run, prow, &id).await? {
+            Checked::Ended(outcome) => outcome,
+            // The next look starts it once more, now that its reference is stored.
+            Checked::NoVerdict(state, job) => waiting(&state, job),
+        });
+    }
+    let url = page(run, prow, &id).await;
+    run.info(format!("Prow job URL: {}", url.as_deref().unwrap_or("not shown yet")));
+    let job = JobRef { system: JobSystem::Prow, id: id.to_string(), url, triggered_at: Some(run.ctx.clock.now()) };
+    Ok(waiting(&state, job))
+}
+
+/// What keeps the check from starting: payload and stage release have to be there.
+async fn unready(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
+    let assembly = run.assembly().await?;
+    let gathered = stage_facts::gather(run).await?;
+    Ok(stage_facts::not_ready(assembly).or_else(|| stage::consistency_closed(&gathered.facts(run))))
+}
+
+/// What a look at a job found.
+enum Checked {
+    Ended(Outcome),
+    /// Aborted, or Prow could not run it: nothing was found out about the release.
+    NoVerdict(ProwState, JobRef),
+}
+
+async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<Checked, TaskError> {
+    run.info(format!("Checking image consistency check Prow job status for job ID: {id}"));
+    let Some(job) = prow.job(id).await? else {
+        return gone(run, id).await.map(Checked::Ended);
+    };
+    belongs(run, &job)?;
+    run.info(format!("Job state: {}, URL: {}", job.state, job.url.as_deref().unwrap_or("not yet")));
+    let job_ref = of_job(&job);
+    Ok(match job.state {
+        ProwState::Success => Checked::Ended(health(run, job_ref).await?),
+        ProwState::Scheduling | ProwState::Triggered | ProwState::Pending | ProwState::Other(_) => {
+            Checked::Ended(waiting(&job.state, job_ref))
+        }
+        ProwState::Failure => {
+            job_of_run::remember(run, job_ref.clone());
+            Checked::Ended(failed(&job.state, job_ref))
+        }
+        ProwState::Aborted | ProwState::Error => Checked::NoVerdict(job.state, job_ref),
+    })
+}
+
+/// Prow forgets a job after a day or two; what an earlier look stored still counts.
+async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
+    let stored = run.state.task(run.task).and_then(|entry| entry.result);
+    if stored.is_some_and(|result| job_trace::says_success(&result, id)) {
+        run.info(format!("Prow has forgotten job {id}; Job state: success, as seen earlier"));
+        let job = JobRef { system: JobSystem::Prow, id: id.to_string(), url: None, triggered_at: None };
+        return health(run, job).await;
+    }
+    Ok(unknown(format!(
+        "Prow has forgotten job {id} and nobody looked at its end: open its page, then store what came of it: \
+         oar -r {0} update-task-status {1} Pass --reason TEXT (Fail; 'Not Started' runs the job again)",
+        run.release, run.task
+    )))
+}
+
+async fn health(run: &Run<'_>, job: JobRef) -> Result<Outcome, TaskError> {
+    let outcome = health_of(image_health::check(run).await?, Some(job.clone()));
+    if matches!(outcome, Outcome::Passed { .. } | Outcome::Failed { .. }) {
+        job_of_run::remember(run, job);
+    }
+    Ok(outcome)
+}
+
+/// What image health makes of a good comparison; while it waits, the reference of its job is kept.
+fn health_of(verdict: HealthVerdict, job: Option<JobRef>) -> Outcome {
+    let waits = |why| Outcome::Waiting { on: WaitingOn::ImageHealth { why }, job, recheck: RECHECK };
+    match verdict {
+        HealthVerdict::Healthy { scanned } => {
+            Outcome::Passed { summary: format!("payload and shipment are consistent, {scanned} images are healthy") }
+        }
+        HealthVerdict::Unhealthy { unhealthy, scanned, .. } => {
+            Outcome::Failed { reason: FailReason::UnhealthyImages { unhealthy, scanned } }
+        }
+        HealthVerdict::Unknown { why } => waits(why),
+        HealthVerdict::NotReleased(state) => waits(format!("the stage release is {state}")),
+    }
+}
+
+/// Is the job of a failed task good or still running, so that another one would be in vain?
+async fn is_worth_keeping(prow: &Prow, id: &ProwJobId) -> Result<bool, ClientError> {
+    Ok(prow.job(id).await?.is_some_and(|job| job.state == ProwState::Success || !job.state.is_final()))
+}
+
+/// The job's page, when Prow shows it soon; the job runs with or without it.
+async fn page(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Option<String> {
+    for look in 0..PAGE_LOOKS {
+        if look > 0 {
+            run.ctx.clock.pause(PAGE_PAUSE, &run.ctx.cancel).await;
+        }
+        match prow.job(id).await {
+            Ok(Some(ProwJob { url: Some(url), .. })) => return Some(url),
+            Ok(_) => {}
+            Err(error) => {
+                run.warn(format!("the job was started, but its page cannot be looked up: {error}"));
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// A wrong job id would pass one release with the check of another. A job of ours whose environment cannot be
+/// seen stays ours.
+fn belongs(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
+    let known = || !job.envs.contains_key(PAYLOAD) && Search::of(run).known.contains(&job.id.to_string());
+    if job.job == JOB && (tests_release(run, job) || known()) {
+        return Ok(());
+    }
+    let compared = job.envs.get(PAYLOAD).map_or("no payload", String::as_str);
+    Err(TaskError::Refused {
+        why: format!("Prow job {} is a run of {} with {compared}, not a check of {}", job.id, job.job, run.release),
+        next: format!("give the job of {}: oar -r {} image-consistency-check --job-id ID", run.release, run.release),
+    })
+}
+
+fn tests_release(run: &Run<'_>, job: &ProwJob) -> bool {
+    job.envs.get(PAYLOAD).is_some_and(|spec| job_trace::is_payload_of(spec, run.release, None))
+}
+
+/// How the job of this start is found again.
+struct Search {
+    key: String,
+    label: String,
+    known: Vec<String>,
+}
+
+impl Search {
+    fn of(run: &Run<'_>) -> Self {
+        let entry = run.state.task(run.task);
+        let known = entry.map(|entry| job_trace::known(&entry, job_trace::consistency_job)).unwrap_or_default();
+        let key = job_trace::start_key(run.task, &known);
+        Self { label: label(&format!("{}/{key}", run.release)), key, known }
+    }
+
+    fn order(&self, run: &Run<'_>, mr: MrIid) -> JobOrder {
+        JobOrder {
+            job: JOB.to_owned(),
+            envs: BTreeMap::from([
+                (PAYLOAD.to_owned(), run.release.payload(&run.ctx.settings.payload_repository, "x86_64")),
+                (MERGE_REQUEST.to_owned(), mr.to_string()),
+            ]),
+            labels: BTreeMap::from([(LABEL.to_owned(), self.label.clone())]),
+            annotations: BTreeMap::from([(LABEL.to_owned(), format!("{}/{}", run.release, self.key))]),
+        }
+    }
+
+    /// A job with our label, else a running one that somebody else started for this payload.
+    async fn look(&self, prow: &Prow, run: &Run<'_>) -> Result<Option<(ProwJobId, ProwState)>, ClientError> {
+        let jobs = prow.jobs_named(JOB).await?;
+        if let Some(job) = jobs.iter().find(|job| job.labels.get(LABEL) == Some(&self.label)) {
+            return Ok(Some((job.id.clone(), job.state.clone())));
+        }
+        let strangers = jobs.iter().filter(|job| {
+            !job.state.is_final() && !job.labels.contains_key(LABEL) && !self.known.contains(&job.id.to_string())
+        });
+        for stranger in strangers.take(STRANGERS) {
+            if prow.job(&stranger.id).await?.is_some_and(|job| tests_release(run, &job)) {
+                return Ok(Some((stranger.id.clone(), stranger.state.clone())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Label values are short and have no slash, so the key is hashed.
+fn label(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The number at the end of a merge request's address.
+fn merge_request(url: &str) -> Option<MrIid> {
+    let (_, rest) = url.rsplit_once("/merge_requests/")?;
+    rest.split(['/', '?', '#']).next()?.parse().ok()
+}
+
+fn of_job(job: &ProwJob) -> JobRef {
+    JobRef { system: JobSystem::Prow, id: job.id.to_string(), url: job.url.clone(), triggered_at: job.started_at }
+}
+
+fn waiting(state: &ProwState, job: JobRef) -> Outcome {
+    Outcome::Waiting { on: WaitingOn::ConsistencyJob { state: state.to_string() }, job: Some(job), recheck: RECHECK }
+}
+
+fn failed(state: &ProwState, job: JobRef) -> Outcome {
+    Outcome::Failed { reason: FailReason::Job { job, result: state.to_string() } }
+}
+
+fn unknown(what: String) -> Outcome {
+    Outcome::Blocked { by: ClosedGate::UnknownOutcome { what } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_fits_into_kubernetes_and_differs_between_starts() {
+        let first = label("4.20.1/image-consistency-check/start/after-nothing");
+        assert_eq!(first.len(), 40);
+        assert!(first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_ne!(first, label("4.20.1/image-consistency-check/start/after-x"));
+        assert_ne!(first, label("4.20.17/image-consistency-check/start/after-nothing"));
+    }
+
+    #[test]
+    fn the_merge_request_is_the_number_in_its_address() {
+        let page = "https://gitlab.example.com/ocp-shipment-data/-/merge_requests/426";
+        assert_eq!(merge_request(page), Some(MrIid::new(426)));
+        assert_eq!(merge_request(&format!("{page}/diffs")), Some(MrIid::new(426)));
+        assert_eq!(merge_request("https://gitlab.example.com/ocp-shipment-data"), None);
+    }
+}

@@ -1,0 +1,10 @@
+//! Answers to read, as types: where a release stands, what build data says, what is shipped.
+//!
+//! Refuses: changing anything, here or outside.
+
+pub mod build_promotion;
+pub mod compare_images;
+pub mod discovery;
+pub mod is_shipped;
+pub mod metadata;
+pub mod status;

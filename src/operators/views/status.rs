@@ -1,0 +1,131 @@
+//! What people ask most: where does this release stand? The stored half of the answer.
+
+use serde_json::{Value, json};
+
+use crate::core::context::Context;
+use crate::domain::release::ZStream;
+use crate::domain::state::entries::{Issue, TaskEntry};
+use crate::domain::state::view::{Overall, State};
+use crate::domain::task::{Task, TaskStatus};
+use crate::operators::error::TaskError;
+
+/// Where a release stands, as stored.
+#[derive(Debug)]
+pub struct StatusView {
+    state: State,
+    /// Why this is what was last seen here, when the store does not answer.
+    pub old: Option<String>,
+}
+
+/// Reads where `release` stands. While the store does not answer, what was last seen here serves.
+///
+/// # Errors
+///
+/// There is no state file, or it cannot be read and never was.
+pub async fn of(ctx: &Context, release: &ZStream) -> Result<StatusView, TaskError> {
+    let (state, old) = match ctx.statebox.load(release).await {
+        Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, None),
+        Err(error) => match ctx.statebox.last_seen(release).filter(|_| error.is_outage()) {
+            Some(state) => (state, Some(error.to_string())),
+            None => return Err(error.into()),
+        },
+    };
+    Ok(StatusView { state, old })
+}
+
+/// One line of the list of tasks.
+#[derive(Debug)]
+pub struct TaskLine {
+    /// The task.
+    pub task: Task,
+    /// Its stored status; a word that nobody knows counts as In Progress.
+    pub status: TaskStatus,
+    /// The status as it stands in the file.
+    pub text: String,
+    /// When that began or was known, as stored.
+    pub at: String,
+    /// Page or name of the job, while it matters.
+    pub job: Option<String>,
+    /// Why it failed or is held back, or what it waits for.
+    pub why: Option<String>,
+}
+
+impl From<State> for StatusView {
+    fn from(state: State) -> Self {
+        Self { state, old: None }
+    }
+}
+
+impl StatusView {
+    /// The stored state.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Release date, flow and age of what is stored, on one line.
+    pub fn facts(&self) -> String {
+        let due = self.state.metadata().release_date;
+        let due = due.as_deref().unwrap_or("unknown");
+        format!("release date {due}, {} flow, updated {}", self.state.flow(), self.state.updated_at())
+    }
+
+    /// Overall status.
+    pub fn overall(&self) -> Overall {
+        self.state.overall()
+    }
+
+    /// Every tracked task.
+    pub fn tasks(&self) -> Vec<TaskLine> {
+        Task::tracked(self.state.flow()).map(|task| line(task, self.state.task(task))).collect()
+    }
+
+    /// Issues that are not resolved, blockers first.
+    pub fn open_issues(&self) -> Vec<Issue> {
+        let mut open: Vec<Issue> = self.state.issues().into_iter().filter(|issue| !issue.resolved).collect();
+        open.sort_by_key(|issue| !issue.blocker);
+        open
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let tasks: serde_json::Map<String, Value> = Task::tracked(self.state.flow())
+            .map(|task| (task.name().to_owned(), json!(self.state.status(task))))
+            .collect();
+        json!({
+            "ok": true,
+            "source": "statebox",
+            "release": self.state.release().to_string(),
+            "overall_status": self.overall(),
+            "task_map": tasks,
+            "state": self.state_json(),
+        })
+    }
+
+    /// The state file; a reason that is not one of the present status is named as such.
+    pub fn state_json(&self) -> Value {
+        let mut json = self.state.to_json();
+        let entries = self.state.tasks();
+        let shown =
+            json.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut);
+        for (entry, shown) in entries.iter().zip(shown) {
+            if entry.present_reason().is_none()
+                && let Some(reason) = shown.remove("reason")
+            {
+                shown.insert("earlier_reason".to_owned(), reason);
+            }
+        }
+        json
+    }
+}
+
+fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
+    let Some(entry) = entry else {
+        let status = TaskStatus::NotStarted;
+        return TaskLine { task, status, text: status.to_string(), at: String::new(), job: None, why: None };
+    };
+    let (status, text) = (entry.status.known().unwrap_or(TaskStatus::InProgress), entry.status.as_str().to_owned());
+    let open = status != TaskStatus::Pass;
+    let job = entry.job_ref.clone().filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
+    let why = entry.present_reason().map(str::to_owned);
+    TaskLine { task, status, text, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
+}

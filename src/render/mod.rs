@@ -1,0 +1,6 @@
+//! What people and programs read: reports, plans, errors and notices as text and as typed documents.
+//!
+//! Refuses: deciding anything, exit codes, colour and width (the front end's).
+
+pub mod plan;
+pub mod report;

@@ -1,0 +1,201 @@
+//! What a run found out, in the words and fields that every front end shows.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+
+use crate::domain::dates::stamp;
+use crate::domain::mask;
+use crate::domain::outcome::Outcome;
+use crate::domain::task::TaskStatus;
+use crate::operators::run::TaskReport;
+
+/// One line: task, status, and what it means.
+pub fn line(report: &TaskReport) -> String {
+    let task = report.task;
+    if let Some(would) = &report.would {
+        return clean(&format!("{task} (dry run, nothing was changed): {would}"));
+    }
+    clean(&match &report.outcome {
+        Outcome::Passed { summary } => format!("{task} Pass: {summary}"),
+        Outcome::Waiting { on, recheck, .. } => {
+            format!("{task} In Progress: waiting for {on}, look again in {}", minutes(recheck.as_mins()))
+        }
+        Outcome::Blocked { by } => format!("{task} {}: blocked, {by}", report.after),
+        Outcome::Failed { reason } => format!("{task} Fail: {reason}"),
+        Outcome::Unchanged { why } => format!("{task} {}: nothing to do, {why}", report.after),
+    })
+}
+
+/// What it found out, without task and status.
+pub fn summary(report: &TaskReport) -> String {
+    clean(&match &report.outcome {
+        Outcome::Passed { summary } => summary.clone(),
+        Outcome::Waiting { on, .. } => format!("waiting for {on}"),
+        Outcome::Blocked { by } => by.to_string(),
+        Outcome::Failed { reason } => reason.to_string(),
+        Outcome::Unchanged { why } => why.clone(),
+    })
+}
+
+/// All of it for people.
+pub fn text(report: &TaskReport) -> String {
+    text_with(report, &next(report))
+}
+
+/// The same with another next step, for a front end that knows more of it.
+pub fn text_with(report: &TaskReport, next: &str) -> String {
+    let mut lines = vec![line(report)];
+    if let Outcome::Waiting { job: Some(job), .. } = &report.outcome {
+        lines.push(format!("  job:  {job}"));
+    }
+    lines.extend(report.effects.iter().map(|effect| format!("  did:  {effect}")));
+    lines.extend(report.warnings.iter().map(|warning| format!("  note: {warning}")));
+    lines.push(format!("  next: {}", next.replace('\n', "\n        ")));
+    lines.extend(report.details.iter().map(|details| format!("\n{}", details.text)));
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// All of it for programs.
+pub fn json(report: &TaskReport) -> Value {
+    json_with(report, &next(report))
+}
+
+/// The same with another next step, for a front end that knows more of it.
+pub fn json_with(report: &TaskReport, next: &str) -> Value {
+    let waiting = match &report.outcome {
+        Outcome::Waiting { on, recheck, .. } => {
+            json!({ "on": on.to_string(), "recheck_minutes": recheck.as_mins().max(1) })
+        }
+        Outcome::Blocked { by } => json!({ "on": by.to_string() }),
+        Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => Value::Null,
+    };
+    let job = if let Outcome::Waiting { job: Some(job), .. } = &report.outcome { json!(job) } else { Value::Null };
+    json!({
+        "ok": !matches!(report.outcome, Outcome::Failed { .. }),
+        "release": report.release.to_string(),
+        "task": report.task,
+        "status": report.after,
+        "changed": report.before != report.after,
+        "outcome": outcome_name(&report.outcome),
+        "summary": summary(report),
+        "waiting": waiting,
+        "job": job,
+        "effects": report.effects,
+        "warnings": report.warnings,
+        "next": next,
+        "details": report.details.as_ref().map(|details| &details.json),
+        "started_at": stamp(report.started_at),
+        "ended_at": stamp(report.ended_at),
+    })
+}
+
+const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed { .. } => "passed",
+        Outcome::Waiting { .. } => "waiting",
+        Outcome::Blocked { .. } => "blocked",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Unchanged { .. } => "unchanged",
+    }
+}
+
+/// Does the plan know what comes next, and not this run?
+pub fn is_for_the_plan(report: &TaskReport) -> bool {
+    let goes_on = match &report.outcome {
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } => report.after != TaskStatus::Fail,
+        Outcome::Waiting { .. } => true,
+        Outcome::Blocked { .. } | Outcome::Failed { .. } => false,
+    };
+    goes_on && report.would.is_none() && report.advice.is_none()
+}
+
+/// What to do next, and when, as far as this run knows.
+pub fn next(report: &TaskReport) -> String {
+    let (release, task) = (&report.release, report.task);
+    if report.would.is_some() {
+        return format!("to do it: oar -r {release} {task}");
+    }
+    if let Some(advice) = &report.advice {
+        return clean(advice);
+    }
+    clean(&match &report.outcome {
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } if report.after == TaskStatus::Fail => retry(report),
+        Outcome::Passed { .. } | Outcome::Unchanged { .. } => format!("oar -r {release} plan"),
+        Outcome::Waiting { recheck, .. } => {
+            format!("in {}: oar -r {release} {task}", minutes(recheck.as_mins()))
+        }
+        Outcome::Blocked { by } => format!("{}\nthen: oar -r {release} {task}", by.step(release)),
+        Outcome::Failed { .. } => retry(report),
+    })
+}
+
+fn retry(report: &TaskReport) -> String {
+    let (release, task) = (&report.release, report.task);
+    format!(
+        "look into it; when it is mended: oar -r {release} drive --retry {task}\n\
+         to accept it as it is: oar -r {release} update-task-status {task} Pass --reason TEXT"
+    )
+}
+
+/// An error and its causes, outermost first, each once.
+pub fn causes(error: &dyn Error) -> Vec<String> {
+    let mut all = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(lower) = cause {
+        let text = lower.to_string();
+        if all.last() != Some(&text) {
+            all.push(text);
+        }
+        cause = lower.source();
+    }
+    all
+}
+
+/// Minutes as people say them.
+pub fn minutes(minutes: i64) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, rest) => format!("{} min", rest.max(1)),
+        (hours, 0) => format!("{hours} h"),
+        (hours, rest) => format!("{hours} h {rest} min"),
+    }
+}
+
+/// Text that may leave the program: masked, and without characters that steer terminals, hide or turn around
+/// what people read.
+pub fn clean(text: &str) -> String {
+    let seen = mask::mask(text);
+    let seen = seen.chars().filter(|c| !turns_or_hides(*c));
+    seen.map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Marks of direction, and characters without width.
+const fn turns_or_hides(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The same for a document of JSON: every string is masked. Escapes of control characters are JSON's own.
+pub fn clean_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => mask::mask(&text).into(),
+        Value::Array(items) => items.into_iter().map(clean_json).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, clean_json(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// An error and its causes on one line.
+pub fn one_line(error: &dyn Error) -> String {
+    clean(&causes(error).join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_leaves_us_neither_steers_nor_turns_nor_hides() {
+        let hostile = "a\u{1b}[31m b\u{202e}c\u{200b}d\u{2066}e\u{feff}\n\u{e9}";
+        assert_eq!(clean(hostile), "a\u{fffd}[31m bcde\n\u{e9}");
+    }
+}

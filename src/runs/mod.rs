@@ -1,0 +1,5 @@
+//! Requests that outlive their caller, and who confirmed what.
+//!
+//! Refuses: transports, wording, rules about releases.
+
+pub mod consents;
