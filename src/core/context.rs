@@ -14,10 +14,8 @@ use super::cache::DiskCache;
 use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, ServiceRules, bare_client};
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
-use super::clients::service::Service;
 use super::clients::slack::Names;
 use super::clock::{Clock, SimulatorClock};
-use super::config::credentials::Credential;
 use super::config::error::ConfigError;
 use super::config::pull_secret;
 use super::config::sealed::SealedSettings;
@@ -25,7 +23,9 @@ use super::config::settings::{ErrataAuth, Settings};
 use super::statebox::cas::{Limits, StateBox};
 use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
+use crate::domain::credential::Credential;
 use crate::domain::mask::mask;
+use crate::domain::service::Service;
 
 /// The surroundings of a run: cheap to clone, all clones share one connection pool and one pace.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::catalog;
 use super::server::Shared;
-use crate::core::config::credentials::Credential;
 use crate::core::config::settings::ErrataAuth;
+use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;
 

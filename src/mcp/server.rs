@@ -19,9 +19,9 @@ use super::workshop::Workshop;
 use crate::core::access::audit::{Audit, Entry};
 use crate::core::access::pace::Pace;
 use crate::core::build_data_cache::BuildDataCache;
-use crate::core::config::credentials::Credential;
 use crate::core::config::settings::AuditedCalls;
 use crate::core::context::Context;
+use crate::domain::credential::Credential;
 use crate::runs::consents::Approvals;
 
 /// Choices whose list of tools is kept.

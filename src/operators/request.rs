@@ -1,6 +1,6 @@
 //! What somebody wants done, typed, without knowing who asked.
 
-use crate::core::config::credentials::Credential;
+use crate::domain::credential::Credential;
 use crate::domain::ids::{BuildNumber, ProwJobId};
 use crate::domain::task::{Task, Which};
 

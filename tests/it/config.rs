@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use oar::cli::commands::config::{self as cli, Explain, Form};
-use oar::core::clients::service::Service;
 use oar::core::config::env::Env;
 use oar::core::config::error::ConfigError;
 use oar::core::config::settings::Settings;
@@ -13,6 +12,7 @@ use oar::core::error::ErrorClass;
 use oar::domain::assembly::original::Reading;
 use oar::domain::assembly::{Assembly, BuildData};
 use oar::domain::release::Minor;
+use oar::domain::service::Service;
 use oar::domain::task::Flow;
 use serde_json::{Value as Json, json};
 

@@ -5,7 +5,7 @@ mod stand_in;
 
 use insta::assert_snapshot;
 use oar::core::clients::http::{Auth, Proof, ServiceHttp};
-use oar::core::clients::service::Service;
+use oar::domain::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 
 use crate::real_program::{Ended, ProgramWorld};

@@ -8,13 +8,14 @@ use serde_json::{Value as Json, json};
 use crate::cli::commands::oar::{Call, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
-use crate::core::config::credentials::{Credential, Credentials};
+use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::seal;
 use crate::core::config::settings::Settings;
 use crate::core::context::Context;
 use crate::domain::assembly::original::{Difference, Reading};
 use crate::domain::assembly::{Assembly, BuildData};
+use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
 
 /// What can be done with settings.

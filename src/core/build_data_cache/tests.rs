@@ -4,8 +4,8 @@ use futures::future::join_all;
 
 use super::*;
 use crate::core::clients::error::Fault;
-use crate::core::clients::service::Service;
 use crate::core::clock::VirtualClock;
+use crate::domain::service::Service;
 
 /// Build data of 4.99 as somebody keeps changing it, and how often it was read.
 #[derive(Default)]

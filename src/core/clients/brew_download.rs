@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::core::clients::loopback::talk_to;
-    use crate::core::clients::service::Service;
+    use crate::domain::service::Service;
 
     async fn asked(body: &'static str) -> Result<Option<Vec<String>>, ClientError> {
         let path = "/rhcos-x86_64/4.20.9/0/metadata.json";

@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
     use crate::core::clients::loopback::talk_to;
-    use crate::core::clients::service::Service;
+    use crate::domain::service::Service;
 
     /// Serves `version` under its mark, and counts how often the text went out.
     fn service(version: &'static str, sent: &Arc<AtomicU32>) -> Router {

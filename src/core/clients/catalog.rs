@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
     use crate::core::clients::loopback::talk_to;
-    use crate::core::clients::service::Service;
+    use crate::domain::service::Service;
 
     async fn asked(body: &'static str) -> Result<Option<Vec<String>>, ClientError> {
         let digest: Digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();

@@ -5,10 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::negotiate::Kerberos;
-use super::service::Service;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;
+use crate::domain::service::Service;
 
 /// A call that failed, with everything a person needs to go on.
 #[derive(Debug, thiserror::Error)]

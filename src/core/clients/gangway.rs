@@ -124,9 +124,9 @@ mod tests {
         use axum::http::StatusCode;
 
         use crate::core::clients::loopback::talk_to;
-        use crate::core::clients::service::Service;
         use crate::core::clock::{Clock, VirtualClock};
         use crate::core::error::ErrorClass;
+        use crate::domain::service::Service;
 
         let known = r#"{"code":2,"message":"failed to find associated periodic job \"x\"","details":[]}"#;
         let cases = [
@@ -156,8 +156,8 @@ mod tests {
         use axum::routing::post;
 
         use crate::core::clients::loopback::talk_to;
-        use crate::core::clients::service::Service;
         use crate::core::clock::{Clock, VirtualClock};
+        use crate::domain::service::Service;
 
         for body in ["", "{}", r#"{"id":""}"#, "<html></html>"] {
             let router = Router::new().route("/v1/executions", post(move || async move { body }));

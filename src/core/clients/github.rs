@@ -327,7 +327,7 @@ mod tests {
 
     use super::*;
     use crate::core::clients::loopback::talk_to;
-    use crate::core::clients::service::Service;
+    use crate::domain::service::Service;
 
     async fn asked(answer: &str) -> Result<TreeAnswer, ClientError> {
         let answer = answer.to_owned();

@@ -33,10 +33,10 @@ use self::seen::Lately;
 pub use self::seen::Seen;
 use super::error::{ClientError, Fault};
 use super::retry::{Repeat, with_retries};
-use super::service::Service;
 use crate::core::cache::DiskCache;
 use crate::core::clock::Clock;
 use crate::domain::mask;
+use crate::domain::service::Service;
 
 /// The shared connection pool with its rules; cheap to clone.
 #[derive(Debug, Clone)]

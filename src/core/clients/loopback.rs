@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp};
-use super::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
+use crate::domain::service::Service;
 
 /// Limits for requests that stay on this machine; one that is lost is tried once more.
 pub(crate) fn policy() -> HttpPolicy {

@@ -1,6 +1,6 @@
 //! One file per service; every request leaves through `http.rs`.
 //!
-//! No service themselves, but shared by the clients: `service` (ids), `http`, `retry`, `pacer`, `negotiate`
+//! No service themselves, but shared by the clients: `http`, `retry`, `pacer`, `negotiate`
 //! (Kerberos), `error`, `process` (external programs: `elliott` runs through it) and, in tests, `loopback`.
 //!
 //! A client turns one operation into one request and the answer into domain types. Refuses: rules
@@ -31,6 +31,5 @@ pub mod prow;
 pub mod registry;
 pub mod release_controller;
 pub mod retry;
-pub mod service;
 pub mod signatures;
 pub mod slack;

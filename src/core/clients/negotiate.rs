@@ -19,8 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
-use super::service::Service;
 use crate::core::error::ErrorClass;
+use crate::domain::service::Service;
 
 #[cfg(not(feature = "kerberos"))]
 use absent as gss;

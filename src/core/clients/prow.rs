@@ -258,7 +258,7 @@ status:
         use axum::routing::get;
 
         use crate::core::clients::loopback::talk_to;
-        use crate::core::clients::service::Service;
+        use crate::domain::service::Service;
 
         let ask = async |status: StatusCode, body: &'static str| {
             let router = Router::new().route("/prowjob", get(move || async move { (status, body) }));
@@ -277,7 +277,7 @@ status:
         use axum::routing::get;
 
         use crate::core::clients::loopback::talk_to;
-        use crate::core::clients::service::Service;
+        use crate::domain::service::Service;
 
         let item = |end: &str, job: &str, start: &str| {
             serde_json::json!({

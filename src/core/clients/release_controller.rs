@@ -183,7 +183,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::core::clients::service::Service;
+    use crate::domain::service::Service;
 
     fn answer(status: u16, body: &'static str) -> Answer {
         Answer {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::credentials::Credential;
 use super::jwe::JweError;
 use super::sources::Origin;
 use crate::core::error::ErrorClass;
 use crate::domain::assembly::AssemblyError;
+use crate::domain::credential::Credential;
 
 /// A setting, file or credential that does not let us start. Never holds a secret's value.
 #[derive(Debug, thiserror::Error)]

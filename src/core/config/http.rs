@@ -7,7 +7,7 @@ use super::error::ConfigError;
 use super::settings::{seconds, size, small};
 use super::sources::Sources;
 use crate::core::clients::http::ServiceRules;
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 /// Time-outs and limits of requests.
 #[derive(Debug, Clone)]

@@ -5,10 +5,11 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::credentials::{Credential, Credentials};
+use super::credentials::Credentials;
 use super::error::ConfigError;
 use super::jwe::{self, SealKey};
 use super::sealed::{SealedSettings, repository_around};
+use crate::domain::credential::Credential;
 
 /// Checks the plain settings `input` and writes them sealed to `output`; returns warnings about the
 /// content. `-` writes to `stdout`. An existing file is never replaced.

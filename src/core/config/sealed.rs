@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value as Json};
 use url::Url;
 
-use super::credentials::{Credential, Credentials};
+use super::credentials::Credentials;
 use super::error::ConfigError;
 use super::jwe::{self, JweError, SealKey};
 use super::sources::Origin;
-use crate::core::clients::service::Service;
+use crate::domain::credential::Credential;
 use crate::domain::release::Minor;
+use crate::domain::service::Service;
 
 /// Address keys of the file and the services they belong to.
 const ADDRESSES: [(&str, Service); 6] = [

@@ -7,8 +7,8 @@ use url::Url;
 use super::error::ConfigError;
 use super::sources::{Origin, Sources, bad};
 use crate::core::clients::http::HostRule;
-use crate::core::clients::service::Service;
 use crate::domain::release::Minor;
+use crate::domain::service::Service;
 
 /// Architectures with a release controller of their own.
 const CONTROLLER_ARCHES: [&str; 5] = ["amd64", "arm64", "multi", "ppc64le", "s390x"];

@@ -13,6 +13,7 @@ use super::sealed::SealedSettings;
 use super::services::Services;
 use super::sources::{FileLayer, Flags, Origin, Row, Sources, bad};
 use crate::domain::acceptance::AcceptancePolicy;
+use crate::domain::credential::Credential;
 use crate::domain::stage::StagePolicy;
 
 const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
@@ -376,7 +377,7 @@ impl Settings {
         }
         let named = self.rows.iter().any(|row| row.key == "sealed.file" && !row.value.is_empty());
         if named {
-            self.credentials.require(&[super::credentials::Credential::OarJwk])?;
+            self.credentials.require(&[Credential::OarJwk])?;
         }
         Err(ConfigError::NoSealedSettings)
     }

@@ -11,9 +11,9 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::credentials::Credential;
 use super::env::Env;
 use super::error::ConfigError;
+use crate::domain::credential::Credential;
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]

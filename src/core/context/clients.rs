@@ -24,13 +24,13 @@ use crate::core::clients::oauth::Oauth;
 use crate::core::clients::prow::Prow;
 use crate::core::clients::registry::Registry;
 use crate::core::clients::release_controller::ReleaseController;
-use crate::core::clients::service::Service;
 use crate::core::clients::signatures::Signatures;
 use crate::core::clients::slack::Slack;
 use crate::core::clock::Clock;
-use crate::core::config::credentials::Credential;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::{ErrataAuth, JiraApi, Mutual, Settings};
+use crate::domain::credential::Credential;
+use crate::domain::service::Service;
 
 impl Context {
     /// Files of brew builds; public inside the company network, behind Kerberos elsewhere.

@@ -1,8 +1,8 @@
 //! Compares a payload with a shipment merge request, without a release and without recording anything.
 
-use crate::core::config::credentials::Credential;
 use crate::core::context::Context;
 use crate::domain::consistency::ConsistencyReport;
+use crate::domain::credential::Credential;
 use crate::domain::ids::MrIid;
 use crate::domain::pull_spec::PullSpec;
 use crate::domain::shipment::MrAddress;

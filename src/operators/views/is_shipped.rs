@@ -3,11 +3,11 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::core::config::credentials::Credential;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::advisory::NOT_OURS;
 use crate::domain::approval::shipped;
+use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::shipment::StageRelease;

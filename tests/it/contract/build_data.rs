@@ -1,7 +1,7 @@
 use oar::core::clients::build_data::BuildDataSource;
-use oar::core::clients::service::Service::BuildData as ID;
 use oar::core::error::ErrorClass;
 use oar::domain::release::Minor;
+use oar::domain::service::Service::BuildData as ID;
 
 use super::stage::{Means, Operation, Stage, canned};
 

@@ -1,8 +1,8 @@
 use oar::core::clients::catalog_stage::CatalogStage;
-use oar::core::clients::service::Service::CatalogStage as ID;
 use oar::core::error::ErrorClass;
 use oar::domain::health::Grade;
 use oar::domain::ids::Digest;
+use oar::domain::service::Service::CatalogStage as ID;
 use oar::sim::events::Event;
 
 use super::stage::{Operation, Stage, canned};

@@ -1,6 +1,6 @@
 use oar::core::clients::customer_portal::CustomerPortal;
 use oar::core::clients::error::Fault as Wrong;
-use oar::core::clients::service::Service::CustomerPortal as ID;
+use oar::domain::service::Service::CustomerPortal as ID;
 use oar::sim::events::Event;
 
 use super::stage::{Means, Operation, Stage, canned};

@@ -1,11 +1,11 @@
 use oar::core::clients::errata::{Errata, ErratumKind, PushStart};
 use oar::core::clients::error::{ClientError, Fault as Wrong};
 use oar::core::clients::retry::Repeat::{Converges, LookFirst};
-use oar::core::clients::service::Service::Errata as ID;
 use oar::core::error::ErrorClass;
 use oar::domain::advisory::AdvisoryState;
 use oar::domain::ids::AdvisoryId;
 use oar::domain::push::PushState;
+use oar::domain::service::Service::Errata as ID;
 use oar::sim::faults::{Fault, Rule};
 
 use super::stage::{Operation, Stage, canned};

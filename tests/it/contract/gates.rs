@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use oar::core::clients::error::Fault as Wrong;
 use oar::core::clients::http::{Auth, BreakerRule, HostRule, Http, HttpPolicy, Rules, ServiceHttp, ServiceRules};
 use oar::core::clients::retry::Repeat;
-use oar::core::clients::service::Service;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::error::ErrorClass;
+use oar::domain::service::Service;
 use tokio_util::sync::CancellationToken;
 
 /// A service that fails while `down` is above nothing, and counts.

@@ -2,8 +2,8 @@ use oar::core::clients::error::{ClientError, Fault as Wrong};
 use oar::core::clients::github::{Github, GithubFile, ReadAnswer, WriteAnswer};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::retry::Repeat::LookFirst;
-use oar::core::clients::service::Service::Github as ID;
 use oar::core::error::ErrorClass;
+use oar::domain::service::Service::Github as ID;
 use oar::sim::faults::{Fault, Rule};
 use oar::sim::services::github::Limit;
 

@@ -1,8 +1,8 @@
 use oar::core::clients::error::Fault as Wrong;
 use oar::core::clients::gitlab::Gitlab;
 use oar::core::clients::retry::Repeat::{Converges, LookFirst, Never};
-use oar::core::clients::service::Service::Gitlab as ID;
 use oar::core::error::ErrorClass;
+use oar::domain::service::Service::Gitlab as ID;
 use oar::domain::shipment::{MrAddress, MrState, ShipmentFile, is_shipment_file};
 use oar::sim::events::Event;
 use oar::sim::faults::{Fault, Rule};

@@ -1,9 +1,9 @@
 use oar::core::clients::error::Fault as Wrong;
 use oar::core::clients::jenkins::{BuildState, Jenkins};
 use oar::core::clients::retry::Repeat::Never;
-use oar::core::clients::service::Service::Jenkins as ID;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::BuildNumber;
+use oar::domain::service::Service::Jenkins as ID;
 use oar::sim::faults::{Fault, Rule};
 
 use super::stage::{Means, Operation, Stage, canned};

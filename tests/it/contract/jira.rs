@@ -1,10 +1,10 @@
 use oar::core::clients::error::Fault as Wrong;
 use oar::core::clients::jira::Jira;
 use oar::core::clients::retry::Repeat::{Converges, LookFirst};
-use oar::core::clients::service::Service::Jira as ID;
 use oar::core::config::settings::JiraApi;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::JiraKey;
+use oar::domain::service::Service::Jira as ID;
 use oar::sim::services::jira::{Issue, bugs};
 
 use super::stage::{Means, Operation, Stage, canned};

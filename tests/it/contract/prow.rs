@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use oar::core::clients::prow::{Prow, ProwState};
-use oar::core::clients::service::Service::Prow as ID;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::ProwJobId;
+use oar::domain::service::Service::Prow as ID;
 use oar::sim::services::prow::{self, CONSISTENCY};
 
 use super::stage::{Means, Operation, Stage, canned};

@@ -1,6 +1,6 @@
 use oar::core::clients::registry::Registry;
-use oar::core::clients::service::Service::Registry as ID;
 use oar::core::error::ErrorClass;
+use oar::domain::service::Service::Registry as ID;
 use oar::sim::journal::PLACEHOLDER;
 
 use super::stage::{Means, Operation, Stage, canned};

@@ -1,7 +1,7 @@
 use oar::core::clients::release_controller::{Phase, ReleaseController};
-use oar::core::clients::service::Service::ReleaseController as ID;
 use oar::core::error::ErrorClass;
 use oar::domain::release::ZStream;
+use oar::domain::service::Service::ReleaseController as ID;
 
 use super::stage::{Means, Operation, Stage, canned};
 

@@ -1,8 +1,8 @@
 use oar::core::clients::release_controller::ReleaseController;
-use oar::core::clients::service::Service::{ReleaseController as CONTROLLER, Signatures as ID};
 use oar::core::clients::signatures::Signatures;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::Digest;
+use oar::domain::service::Service::{ReleaseController as CONTROLLER, Signatures as ID};
 use oar::sim::events::Event;
 
 use super::stage::{Means, Operation, Stage, canned};

@@ -1,8 +1,8 @@
 use oar::core::clients::error::Fault as Wrong;
 use oar::core::clients::retry::Repeat::Never;
-use oar::core::clients::service::Service::Slack as ID;
 use oar::core::clients::slack::Slack;
 use oar::core::error::ErrorClass;
+use oar::domain::service::Service::Slack as ID;
 use oar::sim::faults::{Fault, Rule};
 
 use super::stage::{Operation, Stage, canned};

@@ -5,8 +5,8 @@ use axum::http::{StatusCode, header};
 use oar::core::clients::error::{ClientError, Fault as Wrong};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::retry::Repeat;
-use oar::core::clients::service::Service::Signatures as ID;
 use oar::core::error::ErrorClass;
+use oar::domain::service::Service::Signatures as ID;
 use oar::sim::faults::{Fault, Rule};
 
 use super::stage::{Stage, canned, served};

@@ -29,7 +29,6 @@ use oar::core::clients::pacer::Pacer;
 use oar::core::clients::prow::Prow;
 use oar::core::clients::registry::Registry;
 use oar::core::clients::release_controller::ReleaseController;
-use oar::core::clients::service::Service;
 use oar::core::clients::signatures::Signatures;
 use oar::core::clients::slack::Slack;
 use oar::core::clock::{Clock, VirtualClock};
@@ -38,6 +37,7 @@ use oar::domain::advisory::AdvisoryState;
 use oar::domain::ids::{AdvisoryId, BuildNumber, Digest, JiraKey, ProwJobId};
 use oar::domain::kernel::Nvr;
 use oar::domain::release::{Minor, ZStream};
+use oar::domain::service::Service;
 use oar::domain::shipment::MrAddress;
 use tokio_util::sync::CancellationToken;
 

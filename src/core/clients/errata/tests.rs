@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::core::clients::http::{Auth, Http, HttpPolicy};
 use crate::core::clients::loopback::policy;
-use crate::core::clients::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
 use crate::domain::push::PushState;
+use crate::domain::service::Service;
 
 const ID: AdvisoryId = AdvisoryId::new(160_001);
 

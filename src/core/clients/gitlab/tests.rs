@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::core::clients::http::{Auth, Http, HttpPolicy};
 use crate::core::clients::loopback::policy;
-use crate::core::clients::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
 use crate::domain::ids::MrIid;
+use crate::domain::service::Service;
 
 type Seen = Arc<Mutex<Vec<String>>>;
 type Answers = fn(&str) -> Reply;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::core::cache::DiskCache;
 use crate::core::clients::error::{ClientError, Fault, shown};
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 /// How much of a refused answer is looked at; less of it is shown.
 const EXCERPT_BYTES: usize = 1600;

@@ -10,7 +10,7 @@ use super::breaker::{Breaker, BreakerRule, Pass};
 use super::budget::Budget;
 use super::policy::Rules;
 use crate::core::clients::error::Fault;
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 /// All gates of a process.
 #[derive(Debug)]

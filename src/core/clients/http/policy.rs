@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::breaker::BreakerRule;
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 /// Limits and rules that hold for every request of this process.
 #[derive(Debug, Clone)]

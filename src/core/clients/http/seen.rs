@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 /// How a service answered lately. A refusal is an answer, too: what counts is whether it is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

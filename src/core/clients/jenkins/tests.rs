@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::core::clients::loopback::talk_to;
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 #[test]
 fn a_job_in_a_folder_has_a_path_of_its_own() {

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::core::clients::http::{Auth, Http, HttpPolicy};
 use crate::core::clients::loopback::policy;
-use crate::core::clients::service::Service;
 use crate::core::clock::{Clock, VirtualClock};
+use crate::domain::service::Service;
 
 type Seen = Arc<Mutex<Vec<String>>>;
 type Answers = fn(&str) -> Reply;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::core::clients::loopback::talk_to;
-use crate::core::clients::service::Service;
+use crate::domain::service::Service;
 
 /// A registry in memory that wants a token, and counts how often one was asked for.
 #[derive(Default)]

@@ -1,10 +1,10 @@
 use url::Url;
 
-use super::super::credentials::Credential;
 use super::*;
 use crate::core::clients::http::{HostRule, rewrite};
-use crate::core::clients::service::Service;
+use crate::domain::credential::Credential;
 use crate::domain::release::Minor;
+use crate::domain::service::Service;
 
 const SIM: &str = "http://127.0.0.1:7777";
 

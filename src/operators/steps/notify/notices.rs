@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::escape::{foreign, link};
 use super::send::{Mention, Post, Thread, bold};
-use crate::core::clients::service::Service;
 use crate::core::error::chain;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::domain::outcome::Outcome;
+use crate::domain::service::Service;
 use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
