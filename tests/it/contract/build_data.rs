@@ -3,7 +3,8 @@ use oar::core::error::ErrorClass;
 use oar::domain::release::Minor;
 use oar::domain::service::Service::BuildData as ID;
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
 fn minor(text: &str) -> Minor {
     text.parse().unwrap()
@@ -11,19 +12,19 @@ fn minor(text: &str) -> Minor {
 
 #[tokio::test]
 async fn the_file_of_a_minor_is_read_and_a_minor_without_branch_is_not_found() {
-    let stage = Stage::open().await;
-    let source = BuildDataSource::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let source = BuildDataSource::new(fixture.client(ID));
     assert!(source.releases(minor("4.20")).await.unwrap().starts_with("releases:\n  4.20.17:"));
     assert_eq!(source.releases(minor("4.11")).await.unwrap_err().class(), ErrorClass::NotFound);
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    let source = BuildDataSource::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let source = BuildDataSource::new(fixture.client(ID));
     // Half a text is a text; whoever parses it has to notice.
     let read = Operation::reads(ID, "releases.yml").on_cut(Means::Answer);
-    read.in_outages(&stage, async || source.releases(minor("4.20")).await).await;
+    read.in_outages(&fixture, async || source.releases(minor("4.20")).await).await;
 }
 
 #[tokio::test]
@@ -34,8 +35,8 @@ async fn a_body_that_is_no_text_is_unreadable() {
 
 #[tokio::test]
 async fn the_simulator_knows_one_branch_under_both_addresses() {
-    let stage = Stage::open().await;
-    stage
+    let fixture = Fixture::open().await;
+    fixture
         .answers(
             ID,
             &[

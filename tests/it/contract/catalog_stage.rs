@@ -5,12 +5,13 @@ use oar::domain::ids::Digest;
 use oar::domain::service::Service::CatalogStage as ID;
 use oar::sim::events::Event;
 
-use super::stage::{Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::Operation;
 
 /// The digest of a component with vulnerabilities, released to stage.
-fn released(stage: &Stage) -> Digest {
-    stage.happens(Event::StageReleaseDone);
-    let mut facts = stage.facts();
+fn released(fixture: &Fixture) -> Digest {
+    fixture.happens(Event::StageReleaseDone);
+    let mut facts = fixture.facts();
     let (digest, (component, _)) = facts.catalog_stage.images.first_key_value().unwrap();
     let (digest, component) = (digest.parse().unwrap(), component.clone());
     facts.catalog_stage.unhealthy.insert(component);
@@ -19,12 +20,12 @@ fn released(stage: &Stage) -> Digest {
 
 #[tokio::test]
 async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
-    let stage = Stage::open().await;
-    let catalog = CatalogStage::new(stage.client(ID));
-    let digest = released(&stage);
+    let fixture = Fixture::open().await;
+    let catalog = CatalogStage::new(fixture.client(ID));
+    let digest = released(&fixture);
 
     let image = catalog.image(&digest).await.unwrap().unwrap();
-    let now = stage.clock.now();
+    let now = fixture.clock.now();
     let present = image.grades.iter().find(|grade| grade.start < Some(now) && grade.end > Some(now)).unwrap();
     assert_eq!((image.grades.len(), present.grade), (3, Grade::from_wire("D")));
     let found = catalog.vulnerabilities(&image).await.unwrap();
@@ -35,13 +36,13 @@ async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    let (catalog, digest) = (CatalogStage::new(stage.client(ID)), released(&stage));
+    let fixture = Fixture::open().await;
+    let (catalog, digest) = (CatalogStage::new(fixture.client(ID)), released(&fixture));
     let look = Operation::reads(ID, "/v1/images\\?");
-    look.in_outages(&stage, async || catalog.image(&digest).await).await;
+    look.in_outages(&fixture, async || catalog.image(&digest).await).await;
     let image = catalog.image(&digest).await.unwrap().unwrap();
     let list = Operation::reads(ID, "/vulnerabilities");
-    list.in_outages(&stage, async || catalog.vulnerabilities(&image).await).await;
+    list.in_outages(&fixture, async || catalog.vulnerabilities(&image).await).await;
 }
 
 #[tokio::test]
@@ -60,9 +61,9 @@ async fn tokens_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_fo
 
 #[tokio::test]
 async fn the_simulator_refuses_what_the_catalogue_refuses() {
-    let stage = Stage::open().await;
+    let fixture = Fixture::open().await;
     let none = format!("GET /v1/images?filter=image_id==sha256:{}", "0".repeat(64));
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -3,27 +3,28 @@ use oar::core::clients::error::Fault as Wrong;
 use oar::domain::service::Service::CustomerPortal as ID;
 use oar::sim::events::Event;
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
 #[tokio::test]
 async fn a_page_is_public_once_the_portal_opens() {
-    let stage = Stage::open().await;
-    let (portal, page) = (CustomerPortal::new(stage.client(ID)), stage.plan.portal_url(stage.sim.base_url()));
+    let fixture = Fixture::open().await;
+    let (portal, page) = (CustomerPortal::new(fixture.client(ID)), fixture.plan.portal_url(fixture.sim.base_url()));
     assert!(!portal.is_public(&page).await.unwrap());
-    stage.facts().customer_portal.soft_404 = true;
+    fixture.facts().customer_portal.soft_404 = true;
     assert!(!portal.is_public(&page).await.unwrap(), "a login page with 200 ships no release");
-    stage.happens(Event::PortalOpens);
+    fixture.happens(Event::PortalOpens);
     assert!(portal.is_public(&page).await.unwrap());
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    let (portal, page) = (CustomerPortal::new(stage.client(ID)), stage.plan.portal_url(stage.sim.base_url()));
-    stage.happens(Event::PortalOpens);
+    let fixture = Fixture::open().await;
+    let (portal, page) = (CustomerPortal::new(fixture.client(ID)), fixture.plan.portal_url(fixture.sim.base_url()));
+    fixture.happens(Event::PortalOpens);
     // A page that does not name the advisory is a no.
     let look = Operation::reads(ID, "/errata/").on_404(Means::Answer).on_page(Means::Answer).on_cut(Means::Answer);
-    look.in_outages(&stage, async || portal.is_public(&page).await).await;
+    look.in_outages(&fixture, async || portal.is_public(&page).await).await;
 }
 
 #[tokio::test]
@@ -36,19 +37,19 @@ async fn a_redirect_is_a_no_and_an_address_elsewhere_is_not_asked() {
     assert!(!canned(ID, 200, "", look).await.unwrap());
     assert!(canned(ID, 200, "<h1>RHBA-2026:1</h1>", look).await.unwrap());
 
-    let stage = Stage::open().await;
-    let portal = CustomerPortal::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let portal = CustomerPortal::new(fixture.client(ID));
     for url in ["http://127.0.0.1:9/errata/RHBA-2026:1", "nonsense", ""] {
         assert!(matches!(portal.is_public(url).await.unwrap_err().fault, Wrong::BadUrl(_)), "{url:?}");
     }
-    assert_eq!(stage.asked(), [""; 0]);
+    assert_eq!(fixture.asked(), [""; 0]);
 }
 
 #[tokio::test]
 async fn the_simulator_shows_published_pages_only() {
-    let stage = Stage::open().await;
-    let page = format!("GET /errata/{}", stage.plan.live_id);
-    stage.answers(ID, &[(&page, "", 404, "Page not found"), ("GET /errata/RHBA-1:1", "", 404, "not found")]).await;
-    stage.happens(Event::PortalOpens);
-    stage.answers(ID, &[(&page, "", 200, &stage.plan.live_id), ("GET /login", "", 404, "")]).await;
+    let fixture = Fixture::open().await;
+    let page = format!("GET /errata/{}", fixture.plan.live_id);
+    fixture.answers(ID, &[(&page, "", 404, "Page not found"), ("GET /errata/RHBA-1:1", "", 404, "not found")]).await;
+    fixture.happens(Event::PortalOpens);
+    fixture.answers(ID, &[(&page, "", 200, &fixture.plan.live_id), ("GET /login", "", 404, "")]).await;
 }

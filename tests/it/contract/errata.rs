@@ -8,10 +8,11 @@ use oar::domain::push::PushState;
 use oar::domain::service::Service::Errata as ID;
 use oar::sim::faults::{Fault, Rule};
 
-use super::stage::{Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::Operation;
 
-fn numbers(stage: &Stage) -> (AdvisoryId, AdvisoryId) {
-    let id = |kind: &str| AdvisoryId::new(stage.plan.advisories[kind]);
+fn numbers(fixture: &Fixture) -> (AdvisoryId, AdvisoryId) {
+    let id = |kind: &str| AdvisoryId::new(fixture.plan.advisories[kind]);
     (id("rpm"), id("rhcos"))
 }
 
@@ -22,9 +23,9 @@ fn why(error: ClientError) -> String {
 
 #[tokio::test]
 async fn an_advisory_is_read_owned_pushed_and_moved() {
-    let stage = Stage::open().await;
-    let errata = Errata::new(stage.client(ID));
-    let (_, rhcos) = numbers(&stage);
+    let fixture = Fixture::open().await;
+    let errata = Errata::new(fixture.client(ID));
+    let (_, rhcos) = numbers(&fixture);
 
     let advisory = errata.advisory(rhcos).await.unwrap();
     assert_eq!((advisory.id, advisory.kind), (rhcos, ErratumKind::Rhsa));
@@ -44,7 +45,7 @@ async fn an_advisory_is_read_owned_pushed_and_moved() {
     let PushStart::Started(jobs) = errata.push_to_stage(rhcos).await.unwrap() else { panic!("nothing was started") };
     assert_eq!((jobs.len(), jobs[0].target.as_str()), (1, "cdn_stage"));
     assert_eq!(errata.push_to_stage(rhcos).await.unwrap(), PushStart::NothingNeeded);
-    stage.hours_pass(1);
+    fixture.hours_pass(1);
     assert_eq!(errata.push_jobs(rhcos).await.unwrap()[0].state, PushState::Complete);
     errata.change_state(rhcos, &AdvisoryState::RelPrep).await.unwrap();
     let advisory = errata.advisory(rhcos).await.unwrap();
@@ -53,27 +54,27 @@ async fn an_advisory_is_read_owned_pushed_and_moved() {
 
 #[tokio::test]
 async fn alerts_belong_to_security_advisories_and_a_refused_refresh_is_no_verdict() {
-    let stage = Stage::open().await;
-    let errata = Errata::new(stage.client(ID));
-    let (rpm, rhcos) = numbers(&stage);
+    let fixture = Fixture::open().await;
+    let errata = Errata::new(fixture.client(ID));
+    let (rpm, rhcos) = numbers(&fixture);
 
     let alerts = errata.security_alerts(rhcos).await.unwrap();
     assert_eq!((alerts.fetched, alerts.blocking, alerts.alerts.len()), (true, false, 1));
     assert_eq!(errata.refresh_security_alerts(rhcos).await.unwrap(), Some(alerts));
-    stage.facts().errata.hooks.refresh_refused.insert(rhcos.get());
+    fixture.facts().errata.hooks.refresh_refused.insert(rhcos.get());
     assert_eq!(errata.refresh_security_alerts(rhcos).await.unwrap(), None);
-    stage.facts().errata.hooks.not_yet_fetched.insert(rhcos.get());
+    fixture.facts().errata.hooks.not_yet_fetched.insert(rhcos.get());
     assert!(!errata.security_alerts(rhcos).await.unwrap().fetched);
     assert_eq!(errata.security_alerts(rpm).await.unwrap_err().class(), ErrorClass::InvalidInput);
 }
 
 #[tokio::test]
 async fn an_advisory_waits_for_the_one_that_has_to_go_first() {
-    let stage = Stage::open().await;
-    let (rpm, rhcos) = numbers(&stage);
-    stage.facts().errata.advisories.get_mut(&rhcos.get()).unwrap().blocking_advisories = vec![rpm.get()];
+    let fixture = Fixture::open().await;
+    let (rpm, rhcos) = numbers(&fixture);
+    fixture.facts().errata.advisories.get_mut(&rhcos.get()).unwrap().blocking_advisories = vec![rpm.get()];
 
-    let started = Errata::new(stage.client(ID)).push_to_stage(rhcos).await.unwrap();
+    let started = Errata::new(fixture.client(ID)).push_to_stage(rhcos).await.unwrap();
 
     let why = format!("Must push dependencies first: {rpm}");
     assert_eq!(started, PushStart::DependenciesFirst { why });
@@ -81,38 +82,38 @@ async fn an_advisory_waits_for_the_one_that_has_to_go_first() {
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_repeats_no_move() {
-    let stage = Stage::open().await;
-    let errata = Errata::new(stage.client(ID));
-    let (_, id) = numbers(&stage);
+    let fixture = Fixture::open().await;
+    let errata = Errata::new(fixture.client(ID));
+    let (_, id) = numbers(&fixture);
     let reads = |path| Operation::reads(ID, path);
 
-    reads("erratum/[0-9]+$").in_outages(&stage, async || errata.advisory(id).await).await;
-    reads("^/advisory/").in_outages(&stage, async || errata.owner_email(id).await).await;
-    reads("/builds$").in_outages(&stage, async || errata.builds(id).await).await;
-    reads("/push$").in_outages(&stage, async || errata.push_jobs(id).await).await;
-    reads("/security_alerts$").in_outages(&stage, async || errata.security_alerts(id).await).await;
+    reads("erratum/[0-9]+$").in_outages(&fixture, async || errata.advisory(id).await).await;
+    reads("^/advisory/").in_outages(&fixture, async || errata.owner_email(id).await).await;
+    reads("/builds$").in_outages(&fixture, async || errata.builds(id).await).await;
+    reads("/push$").in_outages(&fixture, async || errata.push_jobs(id).await).await;
+    reads("/security_alerts$").in_outages(&fixture, async || errata.security_alerts(id).await).await;
     let writes = |repeat, path| Operation::new(ID, repeat, path);
     let refresh = writes(Converges, "/refresh$");
-    refresh.in_outages(&stage, async || errata.refresh_security_alerts(id).await).await;
+    refresh.in_outages(&fixture, async || errata.refresh_security_alerts(id).await).await;
     let own = async || errata.set_owner(id, "lead@example.com").await;
-    writes(Converges, "erratum/[0-9]+$").in_outages(&stage, own).await;
-    writes(Converges, "/push").in_outages(&stage, async || errata.push_to_stage(id).await).await;
-    stage.hours_pass(1);
+    writes(Converges, "erratum/[0-9]+$").in_outages(&fixture, own).await;
+    writes(Converges, "/push").in_outages(&fixture, async || errata.push_to_stage(id).await).await;
+    fixture.hours_pass(1);
     let moved = async || errata.change_state(id, &AdvisoryState::RelPrep).await;
-    writes(LookFirst, "/change_state$").in_outages(&stage, moved).await;
+    writes(LookFirst, "/change_state$").in_outages(&fixture, moved).await;
 }
 
 #[tokio::test]
 async fn a_move_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
-    let stage = Stage::open().await;
-    let errata = Errata::new(stage.client(ID));
-    let (rpm, _) = numbers(&stage);
-    stage.goes_wrong(Rule::on("errata", Fault::AppliedThenReset).path("/change_state"));
+    let fixture = Fixture::open().await;
+    let errata = Errata::new(fixture.client(ID));
+    let (rpm, _) = numbers(&fixture);
+    fixture.goes_wrong(Rule::on("errata", Fault::AppliedThenReset).path("/change_state"));
 
     let error = errata.change_state(rpm, &AdvisoryState::NewFiles).await.unwrap_err();
 
     assert_eq!((error.class(), error.may_have_happened()), (ErrorClass::Transient, true));
-    assert_eq!(stage.asked(), [format!("POST /api/v1/erratum/{rpm}/change_state")]);
+    assert_eq!(fixture.asked(), [format!("POST /api/v1/erratum/{rpm}/change_state")]);
     assert_eq!(errata.advisory(rpm).await.unwrap().state, AdvisoryState::NewFiles);
 }
 
@@ -132,13 +133,13 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_the_errata_tool_refuses() {
-    let stage = Stage::open().await;
-    let (rpm, rhcos) = numbers(&stage);
-    let error = Errata::new(stage.stranger(ID)).advisory(rpm).await.unwrap_err();
+    let fixture = Fixture::open().await;
+    let (rpm, rhcos) = numbers(&fixture);
+    let error = Errata::new(fixture.stranger(ID)).advisory(rpm).await.unwrap_err();
     assert_eq!(error.fault, Wrong::Unauthorized(401));
     let at = |method: &str, rest: &str| format!("{method} /api/v1/erratum/{rpm}{rest}");
-    stage.refuses_strangers(ID, &at("GET", ""), 401, 401).await;
-    stage
+    fixture.refuses_strangers(ID, &at("GET", ""), 401, 401).await;
+    fixture
         .answers(
             ID,
             &[
@@ -169,7 +170,7 @@ async fn the_simulator_refuses_what_the_errata_tool_refuses() {
             ],
         )
         .await;
-    stage.facts().errata.advisories.get_mut(&rhcos.get()).unwrap().blocking_advisories = vec![rpm.get()];
+    fixture.facts().errata.advisories.get_mut(&rhcos.get()).unwrap().blocking_advisories = vec![rpm.get()];
     let push = format!("POST /api/v1/erratum/{rhcos}/push?defaults=stage");
-    stage.answers(ID, &[(&push, "", 400, "Must push dependencies first")]).await;
+    fixture.answers(ID, &[(&push, "", 400, "Must push dependencies first")]).await;
 }

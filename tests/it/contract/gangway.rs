@@ -15,15 +15,16 @@ use oar::sim::faults::{Fault, Rule};
 use oar::sim::services::prow::CONSISTENCY;
 use tokio_util::sync::CancellationToken;
 
-use super::stage::{Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::Operation;
 
 fn over(http: ServiceHttp, clock: Clock) -> Gangway {
     let minute = SignedDuration::from_mins(1);
     Gangway::new(http, Arc::new(Pacer::new(5, 9, minute, clock, CancellationToken::new())))
 }
 
-fn client(stage: &Stage) -> Gangway {
-    over(stage.client(ID), Clock::Virtual(stage.clock.clone()))
+fn client(fixture: &Fixture) -> Gangway {
+    over(fixture.client(ID), Clock::Virtual(fixture.clock.clone()))
 }
 
 fn order(effect: &str) -> JobOrder {
@@ -38,46 +39,46 @@ fn order(effect: &str) -> JobOrder {
 
 #[tokio::test]
 async fn a_job_is_started_with_environment_and_labels() {
-    let stage = Stage::open().await;
+    let fixture = Fixture::open().await;
 
-    let id = client(&stage).start(&order("one")).await.unwrap();
+    let id = client(&fixture).start(&order("one")).await.unwrap();
 
-    let job = Prow::new(stage.client(DECK)).job(&id).await.unwrap().unwrap();
+    let job = Prow::new(fixture.client(DECK)).job(&id).await.unwrap().unwrap();
     assert_eq!((job.job.as_str(), job.labels["oar-effect"].as_str()), (CONSISTENCY, "one"));
     assert_eq!(job.envs, order("one").envs);
 }
 
 #[tokio::test]
 async fn starts_keep_the_pace_in_virtual_time() {
-    let stage = Stage::open().await;
-    let (gangway, before) = (client(&stage), stage.clock.now());
+    let fixture = Fixture::open().await;
+    let (gangway, before) = (client(&fixture), fixture.clock.now());
     for n in 0..9 {
         gangway.start(&order(&n.to_string())).await.unwrap();
     }
-    let took = stage.clock.now().duration_since(before);
+    let took = fixture.clock.now().duration_since(before);
     assert_eq!(took, SignedDuration::from_secs(60), "five at once, then one each 15 s");
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_starts_nothing_twice() {
-    let stage = Stage::open().await;
-    let gangway = client(&stage);
+    let fixture = Fixture::open().await;
+    let gangway = client(&fixture);
     let start = async || gangway.start(&order("outage")).await;
-    Operation::new(ID, Never, "/v1/executions").in_outages(&stage, start).await;
-    let jobs = Prow::new(stage.client(DECK)).jobs_named(CONSISTENCY).await.unwrap();
+    Operation::new(ID, Never, "/v1/executions").in_outages(&fixture, start).await;
+    let jobs = Prow::new(fixture.client(DECK)).jobs_named(CONSISTENCY).await.unwrap();
     assert_eq!(jobs.len(), 1, "in all that outage one job was started");
 }
 
 #[tokio::test]
 async fn a_start_whose_answer_got_lost_is_found_by_its_label() {
-    let stage = Stage::open().await;
-    stage.goes_wrong(Rule::on("gangway", Fault::AppliedThenReset));
+    let fixture = Fixture::open().await;
+    fixture.goes_wrong(Rule::on("gangway", Fault::AppliedThenReset));
 
-    let error = client(&stage).start(&order("lost")).await.unwrap_err();
+    let error = client(&fixture).start(&order("lost")).await.unwrap_err();
 
     assert!(error.may_have_happened());
-    assert_eq!(stage.asked(), ["POST /v1/executions"]);
-    let jobs = Prow::new(stage.client(DECK)).jobs_named(CONSISTENCY).await.unwrap();
+    assert_eq!(fixture.asked(), ["POST /v1/executions"]);
+    let jobs = Prow::new(fixture.client(DECK)).jobs_named(CONSISTENCY).await.unwrap();
     assert_eq!(jobs.iter().map(|job| job.labels["oar-effect"].as_str()).collect::<Vec<_>>(), ["lost"]);
 }
 
@@ -95,14 +96,14 @@ async fn a_success_without_job_id_may_have_started_one() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_gangway_refuses() {
-    let stage = Stage::open().await;
-    let stranger = over(stage.stranger(ID), Clock::Virtual(stage.clock.clone()));
+    let fixture = Fixture::open().await;
+    let stranger = over(fixture.stranger(ID), Clock::Virtual(fixture.clock.clone()));
     assert_eq!(stranger.start(&order("x")).await.unwrap_err().fault, Wrong::Unauthorized(403), "an expired token");
-    stage.refuses_strangers(ID, "POST /v1/executions", 401, 403).await;
+    fixture.refuses_strangers(ID, "POST /v1/executions", 401, 403).await;
     let body = |job: &str, rest: &str| format!(r#"{{"job_name":"{job}","job_execution_type":"1"{rest}}}"#);
     let envs = |envs: &str| body(CONSISTENCY, &format!(r#","pod_spec_options":{{"envs":{envs}}}"#));
     let kind = format!(r#"{{"job_name":"{CONSISTENCY}","job_execution_type":"3"}}"#);
-    stage
+    fixture
         .answers(
             ID,
             &[

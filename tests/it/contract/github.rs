@@ -7,7 +7,8 @@ use oar::domain::service::Service::Github as ID;
 use oar::sim::faults::{Fault, Rule};
 use oar::sim::services::github::Limit;
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
 const PATH: &str = "_releases/4.20/statebox/a file+1.yaml";
 
@@ -27,8 +28,8 @@ async fn read(github: &Github) -> GithubFile {
 
 #[tokio::test]
 async fn a_file_is_replaced_only_from_what_was_read() {
-    let stage = Stage::open().await;
-    let github = over(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let github = over(fixture.client(ID));
 
     assert_eq!(github.read_file("z-stream", PATH).await.unwrap(), ReadAnswer::Absent);
     assert_eq!(github.read_file("no-branch", PATH).await.unwrap(), ReadAnswer::NoBranch);
@@ -38,7 +39,7 @@ async fn a_file_is_replaced_only_from_what_was_read() {
     let WriteAnswer::Written(second) = write(&github, "two\n", Some(&first)).await.unwrap() else { panic!() };
     assert_eq!(write(&github, "late\n", Some(&first)).await.unwrap(), WriteAnswer::Conflict, "it moved on");
     assert_eq!(read(&github).await.sha, second);
-    stage.facts().github.head_moves = 1;
+    fixture.facts().github.head_moves = 1;
     assert_eq!(write(&github, "three\n", Some(&second)).await.unwrap(), WriteAnswer::Conflict, "the branch moved");
     let elsewhere = github.write_file("no-branch", PATH, b"x", None, "m").await.unwrap();
     assert_eq!(elsewhere, WriteAnswer::NoBranch);
@@ -46,64 +47,64 @@ async fn a_file_is_replaced_only_from_what_was_read() {
 
 #[tokio::test]
 async fn a_used_up_allowance_is_distinguished_from_a_refused_token() {
-    let stage = Stage::open().await;
-    let reset = stage.clock.now() + jiff::SignedDuration::from_mins(10);
-    stage.facts().github.limit = Some(Limit { limit: 0, used: 0, reset });
-    let github = over(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let reset = fixture.clock.now() + jiff::SignedDuration::from_mins(10);
+    fixture.facts().github.limit = Some(Limit { limit: 0, used: 0, reset });
+    let github = over(fixture.client(ID));
     assert!(matches!(github.read_file("main", "README.md").await.unwrap(), ReadAnswer::RateLimited { .. }));
     assert!(matches!(write(&github, "x", None).await.unwrap(), WriteAnswer::RateLimited { .. }));
 
     let look = async |http| over(http).read_file("main", "README.md").await;
     let forbidden = canned(ID, 403, r#"{"message":"Resource not accessible by personal access token"}"#, look).await;
     assert_eq!(forbidden.unwrap_err().class(), ErrorClass::Auth);
-    let stranger = over(stage.stranger(ID)).read_file("main", "README.md").await.unwrap_err();
+    let stranger = over(fixture.stranger(ID)).read_file("main", "README.md").await.unwrap_err();
     assert_eq!(stranger.fault, Wrong::Unauthorized(401));
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_commits_nothing_twice() {
-    let stage = Stage::open().await;
-    let github = over(stage.client(ID));
-    stage.facts().github.put_file("z-stream", PATH, "one\n");
+    let fixture = Fixture::open().await;
+    let github = over(fixture.client(ID));
+    fixture.facts().github.put_file("z-stream", PATH, "one\n");
     let look = Operation::reads(ID, "/contents/").on_404(Means::Answer).hands_on_429();
-    look.in_outages(&stage, async || github.read_file("z-stream", PATH).await).await;
+    look.in_outages(&fixture, async || github.read_file("z-stream", PATH).await).await;
     let sha = read(&github).await.sha;
     let put = Operation::new(ID, LookFirst, "/contents/").on_404(Means::Answer).hands_on_429();
-    put.in_outages(&stage, async || write(&github, "two\n", Some(&sha)).await).await;
+    put.in_outages(&fixture, async || write(&github, "two\n", Some(&sha)).await).await;
     assert_eq!(read(&github).await.bytes, b"one\n", "none of it arrived");
 }
 
 #[tokio::test]
 async fn a_commit_whose_answer_got_lost_is_sent_once_and_shows_in_the_file() {
-    let stage = Stage::open().await;
-    let github = over(stage.client(ID));
-    stage.goes_wrong(Rule::on("github", Fault::AppliedThenError).method("PUT"));
+    let fixture = Fixture::open().await;
+    let github = over(fixture.client(ID));
+    fixture.goes_wrong(Rule::on("github", Fault::AppliedThenError).method("PUT"));
 
     let error = write(&github, "one\n", None).await.unwrap_err();
 
-    assert_eq!((error.may_have_happened(), stage.asked().len()), (true, 1));
+    assert_eq!((error.may_have_happened(), fixture.asked().len()), (true, 1));
     assert_eq!(read(&github).await.bytes, b"one\n");
 }
 
 #[tokio::test]
 async fn what_is_no_file_is_unreadable() {
-    let stage = Stage::open().await;
-    let github = over(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let github = over(fixture.client(ID));
     assert_eq!(github.read_file("z-stream", "_releases").await.unwrap_err().class(), ErrorClass::Corrupt, "a folder");
-    stage.facts().github.put_file("z-stream", PATH, &"x".repeat(1_000_001));
+    fixture.facts().github.put_file("z-stream", PATH, &"x".repeat(1_000_001));
     let large = github.read_file("z-stream", PATH).await.unwrap_err();
     assert_eq!(large.class(), ErrorClass::Corrupt, "above one megabyte the content is left out");
 }
 
 #[tokio::test]
 async fn the_simulator_refuses_what_github_refuses() {
-    let stage = Stage::open().await;
-    stage.refuses_strangers(ID, "GET /repos/openshift/release-tests/contents/README.md", 401, 401).await;
+    let fixture = Fixture::open().await;
+    fixture.refuses_strangers(ID, "GET /repos/openshift/release-tests/contents/README.md", 401, 401).await;
     let at = |method: &str, rest: &str| format!("{method} /repos/openshift/release-tests/{rest}");
     let body = |more: &str| format!(r#"{{"message":"m","branch":"z-stream","content":"eA=="{more}}}"#);
     let stale = body(&format!(r#","sha":"{}""#, "0".repeat(40)));
     let readme = at("PUT", "contents/README.md");
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -7,17 +7,18 @@ use oar::domain::shipment::{MrAddress, MrState, ShipmentFile, is_shipment_file};
 use oar::sim::events::Event;
 use oar::sim::faults::{Fault, Rule};
 
-use super::stage::{Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::Operation;
 
-fn shipment(stage: &Stage, gitlab: &Gitlab) -> MrAddress {
-    gitlab.address(&stage.plan.shipment_url(stage.sim.base_url())).unwrap()
+fn shipment(fixture: &Fixture, gitlab: &Gitlab) -> MrAddress {
+    gitlab.address(&fixture.plan.shipment_url(fixture.sim.base_url())).unwrap()
 }
 
 #[tokio::test]
 async fn the_shipment_is_read_at_the_commit_that_would_be_merged() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let address = shipment(&stage, &gitlab);
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let address = shipment(&fixture, &gitlab);
 
     assert_eq!(gitlab.current_user().await.unwrap().username, "release-bot");
     assert_eq!(gitlab.find_user("lead@example.com").await.unwrap().unwrap().username, "lead");
@@ -34,9 +35,9 @@ async fn the_shipment_is_read_at_the_commit_that_would_be_merged() {
 
 #[tokio::test]
 async fn a_comment_is_added_and_replaced() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let address = shipment(&stage, &gitlab);
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let address = shipment(&fixture, &gitlab);
 
     let first = gitlab.add_note(&address, "first").await.unwrap();
     gitlab.add_note(&address, "second").await.unwrap();
@@ -52,9 +53,9 @@ async fn a_comment_is_added_and_replaced() {
 
 #[tokio::test]
 async fn an_approval_names_the_commit_and_happens_once() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let address = shipment(&stage, &gitlab);
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let address = shipment(&fixture, &gitlab);
     let head = gitlab.merge_request(&address).await.unwrap().head_sha;
 
     let stale = gitlab.approve(&address, &"0".repeat(40)).await.unwrap_err();
@@ -68,17 +69,17 @@ async fn an_approval_names_the_commit_and_happens_once() {
 
 #[tokio::test]
 async fn the_stage_release_shows_in_pipeline_and_advisory() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let address = shipment(&stage, &gitlab);
-    stage.happens(Event::StageReleaseStarts);
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let address = shipment(&fixture, &gitlab);
+    fixture.happens(Event::StageReleaseStarts);
 
     let newest = gitlab.pipelines(&address).await.unwrap().remove(0);
     let jobs = gitlab.stage_jobs(&address.project, newest.id).await.unwrap();
     let bridge = jobs.iter().find(|job| job.stage == "stage-release-triggers").unwrap();
     assert_eq!(bridge.status, "running");
 
-    stage.happens(Event::StageReleaseDone);
+    fixture.happens(Event::StageReleaseDone);
     let mr = gitlab.merge_request(&address).await.unwrap();
     assert_eq!(mr.labels, ["stage-release-success"]);
     assert!(gitlab.pipelines(&address).await.unwrap()[0].id > newest.id, "a new head has a new pipeline");
@@ -93,40 +94,40 @@ async fn the_stage_release_shows_in_pipeline_and_advisory() {
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_comments_nothing_twice() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let mr = shipment(&stage, &gitlab);
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let mr = shipment(&fixture, &gitlab);
     let head = gitlab.merge_request(&mr).await.unwrap().head_sha;
     let path = gitlab.changed_files(&mr).await.unwrap().remove(0).path;
     let pipeline = gitlab.pipelines(&mr).await.unwrap().remove(0).id;
     let reads = |path| Operation::reads(ID, path);
     let writes = |repeat, path| Operation::new(ID, repeat, path);
 
-    reads("/user$").in_outages(&stage, async || gitlab.current_user().await).await;
-    reads("/users\\?").in_outages(&stage, async || gitlab.find_user("lead@example.com").await).await;
-    reads("/merge_requests/[0-9]+$").in_outages(&stage, async || gitlab.merge_request(&mr).await).await;
-    reads("/diffs").in_outages(&stage, async || gitlab.changed_files(&mr).await).await;
-    reads("/files/").in_outages(&stage, async || gitlab.file(&mr.project, &path, &head).await).await;
-    reads("/notes").in_outages(&stage, async || gitlab.notes(&mr).await).await;
-    reads("/approvals").in_outages(&stage, async || gitlab.approvals(&mr).await).await;
-    reads("/pipelines\\?").in_outages(&stage, async || gitlab.pipelines(&mr).await).await;
-    reads("/jobs").in_outages(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
-    reads("/bridges").in_outages(&stage, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
-    writes(Never, "/notes$").in_outages(&stage, async || gitlab.add_note(&mr, "once").await.map(|_| ())).await;
+    reads("/user$").in_outages(&fixture, async || gitlab.current_user().await).await;
+    reads("/users\\?").in_outages(&fixture, async || gitlab.find_user("lead@example.com").await).await;
+    reads("/merge_requests/[0-9]+$").in_outages(&fixture, async || gitlab.merge_request(&mr).await).await;
+    reads("/diffs").in_outages(&fixture, async || gitlab.changed_files(&mr).await).await;
+    reads("/files/").in_outages(&fixture, async || gitlab.file(&mr.project, &path, &head).await).await;
+    reads("/notes").in_outages(&fixture, async || gitlab.notes(&mr).await).await;
+    reads("/approvals").in_outages(&fixture, async || gitlab.approvals(&mr).await).await;
+    reads("/pipelines\\?").in_outages(&fixture, async || gitlab.pipelines(&mr).await).await;
+    reads("/jobs").in_outages(&fixture, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
+    reads("/bridges").in_outages(&fixture, async || gitlab.stage_jobs(&mr.project, pipeline).await).await;
+    writes(Never, "/notes$").in_outages(&fixture, async || gitlab.add_note(&mr, "once").await.map(|_| ())).await;
     let note = gitlab.notes(&mr).await.unwrap();
     assert_eq!(note.len(), 1, "in all that outage one comment was made");
     let note = note[0].id;
-    writes(Converges, "/notes/").in_outages(&stage, async || gitlab.update_note(&mr, note, "x").await).await;
-    writes(LookFirst, "/approve$").in_outages(&stage, async || gitlab.approve(&mr, &head).await).await;
+    writes(Converges, "/notes/").in_outages(&fixture, async || gitlab.update_note(&mr, note, "x").await).await;
+    writes(LookFirst, "/approve$").in_outages(&fixture, async || gitlab.approve(&mr, &head).await).await;
 }
 
 #[tokio::test]
 async fn a_comment_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let mr = shipment(&stage, &gitlab);
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let mr = shipment(&fixture, &gitlab);
     for fault in [Fault::AppliedThenReset, Fault::AppliedThenError, Fault::Truncated] {
-        stage.goes_wrong(Rule::on("gitlab", fault).method("POST").times(1));
+        fixture.goes_wrong(Rule::on("gitlab", fault).method("POST").times(1));
         assert!(gitlab.add_note(&mr, "once").await.unwrap_err().may_have_happened());
     }
     assert_eq!(gitlab.notes(&mr).await.unwrap().len(), 3);
@@ -150,14 +151,14 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_gitlab_refuses() {
-    let stage = Stage::open().await;
-    let gitlab = Gitlab::new(stage.client(ID));
-    let address = shipment(&stage, &gitlab);
-    let stranger = Gitlab::new(stage.stranger(ID));
+    let fixture = Fixture::open().await;
+    let gitlab = Gitlab::new(fixture.client(ID));
+    let address = shipment(&fixture, &gitlab);
+    let stranger = Gitlab::new(fixture.stranger(ID));
     assert_eq!(stranger.merge_request(&address).await.unwrap_err().fault, Wrong::Unauthorized(401));
-    stage.refuses_strangers(ID, "GET /api/v4/user", 401, 401).await;
+    fixture.refuses_strangers(ID, "GET /api/v4/user", 401, 401).await;
     let head = gitlab.merge_request(&address).await.unwrap().head_sha;
-    let branch = stage.plan.shipment_branch.clone();
+    let branch = fixture.plan.shipment_branch.clone();
     let path = gitlab.changed_files(&address).await.unwrap().remove(0).path;
     let project = "/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data";
     let mr = format!("{project}/merge_requests/{}", address.iid);
@@ -170,7 +171,7 @@ async fn the_simulator_refuses_what_gitlab_refuses() {
     ));
     let open = format!(r#"{{"source_branch":"{branch}","target_branch":"main","title":"t"}}"#);
     let sha = format!(r#"{{"sha":"{head}"}}"#);
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -6,19 +6,20 @@ use oar::domain::ids::BuildNumber;
 use oar::domain::service::Service::Jenkins as ID;
 use oar::sim::faults::{Fault, Rule};
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
 const JOB: &str = "zstreams/Stage-Pipeline";
 const PARAMETERS: [(&str, &str); 2] = [("VERSION", "4.20"), ("PULL_SPEC", "quay.example.com/x:4.20.17-x86_64")];
 
-fn seconds(stage: &Stage, seconds: i64) {
-    stage.clock.advance(jiff::SignedDuration::from_secs(seconds));
+fn seconds(fixture: &Fixture, seconds: i64) {
+    fixture.clock.advance(jiff::SignedDuration::from_secs(seconds));
 }
 
 #[tokio::test]
 async fn a_trigger_becomes_a_queue_item_then_a_build_that_ends() {
-    let stage = Stage::open().await;
-    let jenkins = Jenkins::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let jenkins = Jenkins::new(fixture.client(ID));
 
     let item = jenkins.trigger(JOB, &PARAMETERS).await.unwrap();
     let waiting = jenkins.queued(JOB).await.unwrap();
@@ -26,12 +27,12 @@ async fn a_trigger_becomes_a_queue_item_then_a_build_that_ends() {
     assert_eq!(waiting[0].parameters["PULL_SPEC"], PARAMETERS[1].1);
     assert_eq!(jenkins.queued("zstreams/Other").await.unwrap(), []);
 
-    seconds(&stage, 10);
+    seconds(&fixture, 10);
     let left = jenkins.queue_item(item.id).await.unwrap().unwrap();
     let number = left.build.unwrap();
     let build = jenkins.build(JOB, number).await.unwrap().unwrap();
     assert_eq!((build.state, build.parameters["VERSION"].as_str()), (BuildState::Building, "4.20"));
-    stage.hours_pass(4);
+    fixture.hours_pass(4);
     assert_eq!(jenkins.queue_item(item.id).await.unwrap(), None, "gone some minutes after the start");
     assert_eq!(jenkins.build(JOB, number).await.unwrap().unwrap().state, BuildState::Success);
     assert_eq!(jenkins.recent_builds(JOB).await.unwrap()[0].number, number);
@@ -40,13 +41,13 @@ async fn a_trigger_becomes_a_queue_item_then_a_build_that_ends() {
 
 #[tokio::test]
 async fn a_second_trigger_waits_for_the_running_build() {
-    let stage = Stage::open().await;
-    let jenkins = Jenkins::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let jenkins = Jenkins::new(fixture.client(ID));
     jenkins.trigger(JOB, &PARAMETERS).await.unwrap();
-    seconds(&stage, 10);
+    seconds(&fixture, 10);
 
     let second = jenkins.trigger(JOB, &[("VERSION", "4.19")]).await.unwrap();
-    seconds(&stage, 10);
+    seconds(&fixture, 10);
 
     let waits = jenkins.queue_item(second.id).await.unwrap().unwrap();
     assert_eq!(waits.build, None);
@@ -55,41 +56,41 @@ async fn a_second_trigger_waits_for_the_running_build() {
 
 #[tokio::test]
 async fn a_server_that_wants_a_crumb_gets_one_and_starts_one_build() {
-    let stage = Stage::open().await;
-    stage.facts().jenkins.crumb_required = true;
-    let jenkins = Jenkins::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    fixture.facts().jenkins.crumb_required = true;
+    let jenkins = Jenkins::new(fixture.client(ID));
 
     jenkins.trigger(JOB, &PARAMETERS).await.unwrap();
 
-    assert_eq!(stage.asked().len(), 3, "refused, crumb, trigger");
+    assert_eq!(fixture.asked().len(), 3, "refused, crumb, trigger");
     assert_eq!(jenkins.queued(JOB).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_starts_nothing_twice() {
-    let stage = Stage::open().await;
-    let jenkins = Jenkins::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let jenkins = Jenkins::new(fixture.client(ID));
     let start = async || jenkins.trigger(JOB, &PARAMETERS).await;
-    Operation::new(ID, Never, "/buildWithParameters").in_outages(&stage, start).await;
+    Operation::new(ID, Never, "/buildWithParameters").in_outages(&fixture, start).await;
     let waiting = jenkins.queued(JOB).await.unwrap();
     assert_eq!(waiting.len(), 1, "in all that outage one build was asked for");
 
     let reads = |path| Operation::reads(ID, path);
-    reads("^/queue/api").in_outages(&stage, async || jenkins.queued(JOB).await).await;
+    reads("^/queue/api").in_outages(&fixture, async || jenkins.queued(JOB).await).await;
     let item = reads("^/queue/item").on_404(Means::Answer);
-    item.in_outages(&stage, async || jenkins.queue_item(waiting[0].id).await).await;
-    reads("Pipeline/api").in_outages(&stage, async || jenkins.recent_builds(JOB).await).await;
+    item.in_outages(&fixture, async || jenkins.queue_item(waiting[0].id).await).await;
+    reads("Pipeline/api").in_outages(&fixture, async || jenkins.recent_builds(JOB).await).await;
     let number = jenkins.recent_builds(JOB).await.unwrap()[0].number;
     let build = reads("Pipeline/[0-9]+/api").on_404(Means::Answer);
-    build.in_outages(&stage, async || jenkins.build(JOB, number).await).await;
+    build.in_outages(&fixture, async || jenkins.build(JOB, number).await).await;
 }
 
 #[tokio::test]
 async fn a_trigger_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
-    let stage = Stage::open().await;
-    let jenkins = Jenkins::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let jenkins = Jenkins::new(fixture.client(ID));
     for (fault, parameter) in [(Fault::AppliedThenReset, "4.18"), (Fault::AppliedThenError, "4.19")] {
-        stage.goes_wrong(Rule::on("jenkins", fault).method("POST").times(1));
+        fixture.goes_wrong(Rule::on("jenkins", fault).method("POST").times(1));
         let error = jenkins.trigger(JOB, &[("VERSION", parameter)]).await.unwrap_err();
         assert!(error.may_have_happened());
     }
@@ -111,12 +112,12 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_jenkins_refuses() {
-    let stage = Stage::open().await;
-    let error = Jenkins::new(stage.stranger(ID)).queued(JOB).await.unwrap_err();
+    let fixture = Fixture::open().await;
+    let error = Jenkins::new(fixture.stranger(ID)).queued(JOB).await.unwrap_err();
     assert_eq!(error.fault, Wrong::Unauthorized(401));
-    stage.refuses_strangers(ID, "GET /queue/api/json", 401, 401).await;
+    fixture.refuses_strangers(ID, "GET /queue/api/json", 401, 401).await;
     let build = "/job/zstreams/job/Stage-Pipeline/buildWithParameters?VERSION=4.20";
-    stage
+    fixture
         .answers(
             ID,
             &[
@@ -131,6 +132,6 @@ async fn the_simulator_refuses_what_jenkins_refuses() {
             ],
         )
         .await;
-    stage.facts().jenkins.crumb_required = true;
-    stage.answers(ID, &[(&format!("POST {build}"), "", 403, "No valid crumb")]).await;
+    fixture.facts().jenkins.crumb_required = true;
+    fixture.answers(ID, &[(&format!("POST {build}"), "", 403, "No valid crumb")]).await;
 }

@@ -7,23 +7,24 @@ use oar::domain::ids::JiraKey;
 use oar::domain::service::Service::Jira as ID;
 use oar::sim::services::jira::{Issue, bugs};
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
-fn client(stage: &Stage) -> Jira {
-    Jira::new(stage.client(ID), JiraApi::Cloud)
+fn client(fixture: &Fixture) -> Jira {
+    Jira::new(fixture.client(ID), JiraApi::Cloud)
 }
 
-fn story(stage: &Stage) -> JiraKey {
-    stage.plan.art_ticket.parse().unwrap()
+fn story(fixture: &Fixture) -> JiraKey {
+    fixture.plan.art_ticket.parse().unwrap()
 }
 
 #[tokio::test]
 async fn the_story_of_a_release_is_read_assigned_and_moved() {
-    let stage = Stage::open().await;
-    let jira = client(&stage);
+    let fixture = Fixture::open().await;
+    let jira = client(&fixture);
 
     assert!(jira.myself().await.unwrap().as_str().starts_with("712020:"));
-    let found = jira.issue(&story(&stage)).await.unwrap().unwrap();
+    let found = jira.issue(&story(&fixture)).await.unwrap().unwrap();
     assert_eq!((found.summary.as_str(), found.status.as_str()), ("Release 4.20.17 [2026-Jun-10]", "In Progress"));
     let task = found.subtasks[2].clone();
     assert_eq!(found.subtasks.len(), 3);
@@ -40,14 +41,14 @@ async fn the_story_of_a_release_is_read_assigned_and_moved() {
 
 #[tokio::test]
 async fn an_issue_that_is_hidden_or_missing_is_no_error() {
-    let stage = Stage::open().await;
-    let jira = client(&stage);
-    let hidden: JiraKey = bugs(&stage.plan)[0].key.parse().unwrap();
-    stage.facts().jira.issues.get_mut(hidden.as_str()).unwrap().visible = false;
+    let fixture = Fixture::open().await;
+    let jira = client(&fixture);
+    let hidden: JiraKey = bugs(&fixture.plan)[0].key.parse().unwrap();
+    fixture.facts().jira.issues.get_mut(hidden.as_str()).unwrap().visible = false;
 
     assert_eq!(jira.issue(&hidden).await.unwrap(), None);
     assert_eq!(jira.issue(&"OCPBUGS-1".parse().unwrap()).await.unwrap(), None);
-    let keys: Vec<JiraKey> = bugs(&stage.plan).iter().map(|bug| bug.key.parse().unwrap()).collect();
+    let keys: Vec<JiraKey> = bugs(&fixture.plan).iter().map(|bug| bug.key.parse().unwrap()).collect();
     assert_eq!(jira.issues(&keys).await.unwrap().len(), keys.len() - 1);
     // Server says 403 for the same, unless it is the account that is refused.
     let asked = async |http| Jira::new(http, JiraApi::Server).issue(&hidden).await;
@@ -56,50 +57,50 @@ async fn an_issue_that_is_hidden_or_missing_is_no_error() {
 
 #[tokio::test]
 async fn a_search_reads_all_pages() {
-    let stage = Stage::open().await;
-    let made = stage.plan.start;
+    let fixture = Fixture::open().await;
+    let made = fixture.plan.start;
     for n in 1..=230 {
         let issue = Issue::new(&format!("OCPBUGS-{}", 900_000 + n), 0, "Bug", "Many", "NEW", made);
-        stage.facts().jira.add_issue(issue);
+        fixture.facts().jira.add_issue(issue);
     }
 
-    let found = client(&stage).search("project = OCPBUGS AND status = NEW").await.unwrap();
+    let found = client(&fixture).search("project = OCPBUGS AND status = NEW").await.unwrap();
 
-    assert_eq!((found.len(), stage.asked().len()), (230, 3));
+    assert_eq!((found.len(), fixture.asked().len()), (230, 3));
 }
 
 #[tokio::test]
 async fn an_account_is_found_by_its_whole_address_only() {
-    let stage = Stage::open().await;
-    let jira = client(&stage);
+    let fixture = Fixture::open().await;
+    let jira = client(&fixture);
     assert!(jira.find_user("lead@example.com").await.unwrap().is_some());
     assert_eq!(jira.find_user("nobody@example.com").await.unwrap(), None);
-    let id = stage.facts().jira.account("lead@example.com").unwrap();
-    stage.facts().jira.hidden_mails.push(id.clone());
+    let id = fixture.facts().jira.account("lead@example.com").unwrap();
+    fixture.facts().jira.hidden_mails.push(id.clone());
     assert_eq!(jira.find_user("lead@example.com").await.unwrap(), None, "an address that is not shown proves nothing");
-    stage.facts().jira.hidden_mails.clear();
-    stage.facts().jira.inactive.push(id);
+    fixture.facts().jira.hidden_mails.clear();
+    fixture.facts().jira.inactive.push(id);
     assert_eq!(jira.find_user("lead@example.com").await.unwrap(), None, "nobody works there any more");
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_moves_nothing_twice() {
-    let stage = Stage::open().await;
-    let (jira, key) = (client(&stage), story(&stage));
+    let fixture = Fixture::open().await;
+    let (jira, key) = (client(&fixture), story(&fixture));
     let reads = |path| Operation::reads(ID, path);
     let writes = |repeat, path| Operation::new(ID, repeat, path);
 
-    reads("/myself$").in_outages(&stage, async || jira.myself().await).await;
+    reads("/myself$").in_outages(&fixture, async || jira.myself().await).await;
     let one = reads("/issue/[A-Z]+-[0-9]+\\?").on_404(Means::Answer);
-    one.in_outages(&stage, async || jira.issue(&key).await).await;
+    one.in_outages(&fixture, async || jira.issue(&key).await).await;
     let sweep = async || jira.search("project = OCPBUGS").await;
-    reads("/search/jql").in_outages(&stage, sweep).await;
-    reads("/user/search").in_outages(&stage, async || jira.find_user("lead@example.com").await).await;
-    reads("/transitions$").in_outages(&stage, async || jira.transitions(&key).await).await;
+    reads("/search/jql").in_outages(&fixture, sweep).await;
+    reads("/user/search").in_outages(&fixture, async || jira.find_user("lead@example.com").await).await;
+    reads("/transitions$").in_outages(&fixture, async || jira.transitions(&key).await).await;
     let lead = jira.find_user("lead@example.com").await.unwrap().unwrap();
-    writes(Converges, "/assignee$").in_outages(&stage, async || jira.assign(&key, &lead).await).await;
+    writes(Converges, "/assignee$").in_outages(&fixture, async || jira.assign(&key, &lead).await).await;
     let step = jira.transitions(&key).await.unwrap().remove(0);
-    writes(LookFirst, "/transitions$").in_outages(&stage, async || jira.transition(&key, &step).await).await;
+    writes(LookFirst, "/transitions$").in_outages(&fixture, async || jira.transition(&key, &step).await).await;
 }
 
 #[tokio::test]
@@ -120,13 +121,13 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_jira_refuses() {
-    let stage = Stage::open().await;
-    let key = story(&stage);
-    let stranger = Jira::new(stage.stranger(ID), JiraApi::Cloud);
+    let fixture = Fixture::open().await;
+    let key = story(&fixture);
+    let stranger = Jira::new(fixture.stranger(ID), JiraApi::Cloud);
     assert_eq!(stranger.issue(&key).await.unwrap_err().fault, Wrong::Unauthorized(401));
-    stage.refuses_strangers(ID, "GET /rest/api/3/myself", 401, 401).await;
+    fixture.refuses_strangers(ID, "GET /rest/api/3/myself", 401, 401).await;
     let at = |method: &str, rest: &str| format!("{method} /rest/api/3/issue/{key}{rest}");
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -1,14 +1,13 @@
 //! Clients and simulator against each other: one file per service.
 //!
-//! Each file lets the client carry out every operation, then in outages, then tells what the
+//! Each file lets the client carry out every operation, then in outages, then says what the
 //! simulator refuses when somebody asks it without the client.
-
-mod stage;
 
 mod build_data;
 mod catalog_stage;
 mod customer_portal;
 mod errata;
+mod fixture;
 mod gangway;
 mod gates;
 mod github;
@@ -16,6 +15,7 @@ mod gitlab;
 mod jenkins;
 mod jira;
 mod journal;
+mod operation;
 mod prow;
 mod registry;
 mod release_controller;

@@ -6,43 +6,44 @@ use oar::domain::ids::ProwJobId;
 use oar::domain::service::Service::Prow as ID;
 use oar::sim::services::prow::{self, CONSISTENCY};
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
-fn started(stage: &Stage) -> ProwJobId {
+fn started(fixture: &Fixture) -> ProwJobId {
     let none = BTreeMap::new;
-    prow::start(&mut stage.facts(), CONSISTENCY.to_owned(), none(), none(), none()).id.parse().unwrap()
+    prow::start(&mut fixture.facts(), CONSISTENCY.to_owned(), none(), none(), none()).id.parse().unwrap()
 }
 
 #[tokio::test]
 async fn a_job_goes_from_triggered_to_its_end_and_is_forgotten() {
-    let stage = Stage::open().await;
-    let (prow, id) = (Prow::new(stage.client(ID)), started(&stage));
+    let fixture = Fixture::open().await;
+    let (prow, id) = (Prow::new(fixture.client(ID)), started(&fixture));
 
     let job = prow.job(&id).await.unwrap().unwrap();
     assert_eq!((job.state, job.url), (ProwState::Triggered, None), "the page comes later");
-    stage.clock.advance(jiff::SignedDuration::from_secs(15));
+    fixture.clock.advance(jiff::SignedDuration::from_secs(15));
     let job = prow.job(&id).await.unwrap().unwrap();
     assert_eq!(job.state, ProwState::Pending);
     assert!(job.url.unwrap().ends_with(&job.build_id.unwrap()));
-    stage.hours_pass(2);
+    fixture.hours_pass(2);
     let job = prow.job(&id).await.unwrap().unwrap();
     assert!(job.state == ProwState::Success && job.completed_at > job.started_at);
     assert_eq!(prow.jobs_named(CONSISTENCY).await.unwrap().len(), 1);
     assert_eq!(prow.jobs_named("other").await.unwrap(), []);
-    stage.hours_pass(49);
+    fixture.hours_pass(49);
     assert_eq!(prow.job(&id).await.unwrap(), None);
     assert_eq!(prow.jobs_named(CONSISTENCY).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    let (prow, id) = (Prow::new(stage.client(ID)), started(&stage));
+    let fixture = Fixture::open().await;
+    let (prow, id) = (Prow::new(fixture.client(ID)), started(&fixture));
     // Half a YAML file may still be YAML; without state it is no job.
     let one = Operation::reads(ID, "^/prowjob\\?").on_404(Means::Answer);
-    one.in_outages(&stage, async || prow.job(&id).await).await;
+    one.in_outages(&fixture, async || prow.job(&id).await).await;
     let list = Operation::reads(ID, "^/prowjobs.js");
-    list.in_outages(&stage, async || prow.jobs_named(CONSISTENCY).await).await;
+    list.in_outages(&fixture, async || prow.jobs_named(CONSISTENCY).await).await;
 }
 
 #[tokio::test]
@@ -59,9 +60,9 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_deck_refuses() {
-    let stage = Stage::open().await;
-    let id = started(&stage);
-    stage
+    let fixture = Fixture::open().await;
+    let id = started(&fixture);
+    fixture
         .answers(
             ID,
             &[

@@ -3,35 +3,36 @@ use oar::core::error::ErrorClass;
 use oar::domain::service::Service::Registry as ID;
 use oar::sim::journal::PLACEHOLDER;
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
 const PAYLOADS: &str = "openshift-release-dev/ocp-release";
 const TAG: &str = "4.20.17-x86_64";
 
 #[tokio::test]
 async fn a_payload_tells_its_version_and_its_page_once_it_is_promoted() {
-    let stage = Stage::open().await;
-    let registry = Registry::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let registry = Registry::new(fixture.client(ID));
     assert_eq!(registry.payload_metadata(PAYLOADS, TAG).await.unwrap(), None);
-    stage.hours_pass(20);
+    fixture.hours_pass(20);
     let metadata = registry.payload_metadata(PAYLOADS, TAG).await.unwrap().unwrap();
     assert_eq!(metadata.version, "4.20.17");
-    assert_eq!(metadata.advisory_url, Some(stage.plan.portal_url(PLACEHOLDER)));
+    assert_eq!(metadata.advisory_url, Some(fixture.plan.portal_url(PLACEHOLDER)));
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    stage.hours_pass(20);
+    let fixture = Fixture::open().await;
+    fixture.hours_pass(20);
     // A registry keeps its token; each look here begins without one.
-    let read = async || Registry::new(stage.client(ID)).payload_metadata(PAYLOADS, TAG).await;
+    let read = async || Registry::new(fixture.client(ID)).payload_metadata(PAYLOADS, TAG).await;
     let reads = |path| Operation::reads(ID, path);
     // The first look asks for the challenge in a header; its body says nothing.
-    reads("^/v2/$").on_cut(Means::Answer).in_outages(&stage, read).await;
-    reads("^/v2/auth").in_outages(&stage, read).await;
-    reads("/manifests/4").renews_its_token().on_404(Means::Answer).in_outages(&stage, read).await;
-    reads("/manifests/sha256").renews_its_token().in_outages(&stage, read).await;
-    reads("/blobs/").renews_its_token().in_outages(&stage, read).await;
+    reads("^/v2/$").on_cut(Means::Answer).in_outages(&fixture, read).await;
+    reads("^/v2/auth").in_outages(&fixture, read).await;
+    reads("/manifests/4").renews_its_token().on_404(Means::Answer).in_outages(&fixture, read).await;
+    reads("/manifests/sha256").renews_its_token().in_outages(&fixture, read).await;
+    reads("/blobs/").renews_its_token().in_outages(&fixture, read).await;
 }
 
 #[tokio::test]
@@ -53,12 +54,12 @@ async fn what_is_no_payload_is_unreadable() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_a_registry_refuses() {
-    let stage = Stage::open().await;
-    stage.hours_pass(20);
+    let fixture = Fixture::open().await;
+    fixture.hours_pass(20);
     let manifest = format!("GET /v2/{PAYLOADS}/manifests/{TAG}");
-    stage.refuses_strangers(ID, &manifest, 401, 401).await;
+    fixture.refuses_strangers(ID, &manifest, 401, 401).await;
     let scope = format!("GET /v2/auth?service=sim-registry&scope=repository:{PAYLOADS}:pull");
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -3,7 +3,8 @@ use oar::core::error::ErrorClass;
 use oar::domain::release::ZStream;
 use oar::domain::service::Service::ReleaseController as ID;
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
 fn release() -> ZStream {
     "4.20.17".parse().unwrap()
@@ -11,17 +12,17 @@ fn release() -> ZStream {
 
 #[tokio::test]
 async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
-    let stage = Stage::open().await;
-    let controller = ReleaseController::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let controller = ReleaseController::new(fixture.client(ID));
 
     assert_eq!(controller.phase(&release()).await.unwrap(), None);
     assert_eq!(controller.payload_digest(&release()).await.unwrap(), None);
     let latest = controller.latest("4-stable", release().minor()).await.unwrap().unwrap();
     assert_eq!((latest.name.as_str(), latest.phase), ("4.20.16", Phase::Accepted));
-    stage.hours_pass(20);
+    fixture.hours_pass(20);
     assert_eq!(controller.phase(&release()).await.unwrap(), Some(Phase::Ready));
     assert_eq!(controller.payload_digest(&release()).await.unwrap(), None, "the change log is not rendered yet");
-    stage.hours_pass(2);
+    fixture.hours_pass(2);
     assert_eq!(controller.phase(&release()).await.unwrap(), Some(Phase::Accepted));
     assert!(controller.payload_digest(&release()).await.unwrap().is_some());
     let latest = controller.latest("4-stable", release().minor()).await.unwrap().unwrap();
@@ -31,15 +32,15 @@ async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    stage.hours_pass(22);
-    let controller = ReleaseController::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    fixture.hours_pass(22);
+    let controller = ReleaseController::new(fixture.client(ID));
     // A web page with 404 comes from somebody in between; the controller itself answers in plain text.
     let reads = |path| Operation::reads(ID, path).on_404(Means::Error(ErrorClass::Corrupt));
-    reads("format=short").in_outages(&stage, async || controller.phase(&release()).await).await;
-    reads("/release/4.20.17$").in_outages(&stage, async || controller.payload_digest(&release()).await).await;
+    reads("format=short").in_outages(&fixture, async || controller.phase(&release()).await).await;
+    reads("/release/4.20.17$").in_outages(&fixture, async || controller.payload_digest(&release()).await).await;
     let latest = async || controller.latest("4-stable", release().minor()).await;
-    reads("/latest").in_outages(&stage, latest).await;
+    reads("/latest").in_outages(&fixture, latest).await;
 }
 
 #[tokio::test]
@@ -54,9 +55,9 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_the_release_controller_refuses() {
-    let stage = Stage::open().await;
+    let fixture = Fixture::open().await;
     let at = |rest: &str| format!("GET /api/v1/releasestream/{rest}");
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -5,12 +5,13 @@ use oar::domain::ids::Digest;
 use oar::domain::service::Service::{ReleaseController as CONTROLLER, Signatures as ID};
 use oar::sim::events::Event;
 
-use super::stage::{Means, Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::{Means, Operation};
 
-async fn promoted(stage: &Stage) -> Digest {
-    stage.hours_pass(21);
-    let controller = ReleaseController::new(stage.client(CONTROLLER));
-    controller.payload_digest(&stage.plan.release).await.unwrap().unwrap()
+async fn promoted(fixture: &Fixture) -> Digest {
+    fixture.hours_pass(21);
+    let controller = ReleaseController::new(fixture.client(CONTROLLER));
+    controller.payload_digest(&fixture.plan.release).await.unwrap().unwrap()
 }
 
 fn nobody() -> Digest {
@@ -19,21 +20,21 @@ fn nobody() -> Digest {
 
 #[tokio::test]
 async fn a_signature_appears_after_the_promotion() {
-    let stage = Stage::open().await;
-    let (signatures, digest) = (Signatures::new(stage.client(ID)), promoted(&stage).await);
+    let fixture = Fixture::open().await;
+    let (signatures, digest) = (Signatures::new(fixture.client(ID)), promoted(&fixture).await);
     assert!(!signatures.has_signature(&digest).await.unwrap());
-    stage.happens(Event::SignaturePublished);
+    fixture.happens(Event::SignaturePublished);
     assert!(signatures.has_signature(&digest).await.unwrap());
     assert!(!signatures.has_signature(&nobody()).await.unwrap());
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class() {
-    let stage = Stage::open().await;
-    let (signatures, digest) = (Signatures::new(stage.client(ID)), promoted(&stage).await);
-    stage.happens(Event::SignaturePublished);
+    let fixture = Fixture::open().await;
+    let (signatures, digest) = (Signatures::new(fixture.client(ID)), promoted(&fixture).await);
+    fixture.happens(Event::SignaturePublished);
     let look = Operation::reads(ID, "/signature-1").on_404(Means::Answer).on_cut(Means::Answer);
-    look.in_outages(&stage, async || signatures.has_signature(&digest).await).await;
+    look.in_outages(&fixture, async || signatures.has_signature(&digest).await).await;
 }
 
 #[tokio::test]
@@ -47,11 +48,11 @@ async fn an_empty_file_and_an_object_store_that_says_403_are_no_signature() {
 
 #[tokio::test]
 async fn the_simulator_wants_the_folder_spelled_with_an_equals_sign() {
-    let stage = Stage::open().await;
-    let digest = promoted(&stage).await;
-    stage.happens(Event::SignaturePublished);
+    let fixture = Fixture::open().await;
+    let digest = promoted(&fixture).await;
+    fixture.happens(Event::SignaturePublished);
     let folder = digest.mirror_folder();
-    stage
+    fixture
         .answers(
             ID,
             &[

@@ -5,15 +5,16 @@ use oar::core::error::ErrorClass;
 use oar::domain::service::Service::Slack as ID;
 use oar::sim::faults::{Fault, Rule};
 
-use super::stage::{Operation, Stage, canned};
+use super::fixture::{Fixture, canned};
+use super::operation::Operation;
 
 /// A group that the simulated workspace has from the start.
 const GROUP: &str = "example-qe";
 
 #[tokio::test]
 async fn a_message_reaches_channel_and_thread_and_names_people() {
-    let stage = Stage::open().await;
-    let slack = Slack::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let slack = Slack::new(fixture.client(ID));
 
     let ts = slack.post_message("#team-qe-release", "hello", None).await.unwrap();
     slack.post_message("#team-qe-release", "again", Some(&ts)).await.unwrap();
@@ -22,7 +23,7 @@ async fn a_message_reaches_channel_and_thread_and_names_people() {
     assert!(slack.group_id(GROUP).await.unwrap().unwrap().starts_with('S'));
     assert_eq!(slack.group_id("no-such-group").await.unwrap(), None);
 
-    let facts = stage.facts();
+    let facts = fixture.facts();
     let reported: Vec<_> =
         facts.slack.messages.iter().map(|message| (message.text.as_str(), message.thread.clone())).collect();
     assert_eq!(reported, [("hello", None), ("again", Some(ts))]);
@@ -30,16 +31,16 @@ async fn a_message_reaches_channel_and_thread_and_names_people() {
 
 #[tokio::test]
 async fn a_refusal_in_the_body_is_a_refusal() {
-    let stage = Stage::open().await;
-    let slack = Slack::new(stage.client(ID));
-    stage.facts().slack.unknown_channels.push("nowhere".to_owned());
-    stage.facts().slack.archived.push("forum-qe".to_owned());
+    let fixture = Fixture::open().await;
+    let slack = Slack::new(fixture.client(ID));
+    fixture.facts().slack.unknown_channels.push("nowhere".to_owned());
+    fixture.facts().slack.archived.push("forum-qe".to_owned());
     let post = async |channel: &str, text: &str| slack.post_message(channel, text, None).await.unwrap_err().fault;
 
     assert_eq!(post("#nowhere", "x").await, Wrong::Refused("channel_not_found".to_owned()));
     assert_eq!(post("#forum-qe", "x").await, Wrong::Refused("is_archived".to_owned()));
     assert_eq!(post("#team-art", &"x".repeat(40_001)).await, Wrong::Refused("msg_too_long".to_owned()));
-    let stranger = Slack::new(stage.stranger(ID)).post_message("#team-art", "x", None).await.unwrap_err();
+    let stranger = Slack::new(fixture.stranger(ID)).post_message("#team-art", "x", None).await.unwrap_err();
     assert_eq!(stranger.class(), ErrorClass::Auth, "status 200, and still a refused credential");
     let expired = async |http| Slack::new(http).group_id("x").await;
     let expired = canned(ID, 200, r#"{"ok":false,"error":"token_expired"}"#, expired).await;
@@ -48,35 +49,35 @@ async fn a_refusal_in_the_body_is_a_refusal() {
 
 #[tokio::test]
 async fn a_limited_channel_is_waited_for() {
-    let stage = Stage::open().await;
-    stage.facts().slack.limited = true;
-    let slack = Slack::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    fixture.facts().slack.limited = true;
+    let slack = Slack::new(fixture.client(ID));
     slack.post_message("#team-art", "one", None).await.unwrap();
     slack.post_message("#team-art", "two", None).await.unwrap();
-    assert_eq!((stage.facts().slack.messages.len(), stage.asked().len()), (2, 3), "one 429 in between");
+    assert_eq!((fixture.facts().slack.messages.len(), fixture.asked().len()), (2, 3), "one 429 in between");
 }
 
 #[tokio::test]
 async fn outages_is_reported_by_its_class_and_posts_nothing_twice() {
-    let stage = Stage::open().await;
-    let slack = Slack::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let slack = Slack::new(fixture.client(ID));
     let post = async || slack.post_message("#team-art", "once", None).await;
-    Operation::new(ID, Never, "chat.postMessage").in_outages(&stage, post).await;
-    assert_eq!(stage.facts().slack.messages.len(), 1, "in all that outage one message was posted");
+    Operation::new(ID, Never, "chat.postMessage").in_outages(&fixture, post).await;
+    assert_eq!(fixture.facts().slack.messages.len(), 1, "in all that outage one message was posted");
     let reads = |path| Operation::reads(ID, path);
-    reads("users.lookupByEmail").in_outages(&stage, async || slack.user_id("lead@example.com").await).await;
-    reads("usergroups.list").in_outages(&stage, async || slack.group_id(GROUP).await).await;
+    reads("users.lookupByEmail").in_outages(&fixture, async || slack.user_id("lead@example.com").await).await;
+    reads("usergroups.list").in_outages(&fixture, async || slack.group_id(GROUP).await).await;
 }
 
 #[tokio::test]
 async fn a_message_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
-    let stage = Stage::open().await;
-    let slack = Slack::new(stage.client(ID));
+    let fixture = Fixture::open().await;
+    let slack = Slack::new(fixture.client(ID));
     for fault in [Fault::AppliedThenReset, Fault::AppliedThenError, Fault::Truncated, Fault::MalformedJson] {
-        stage.goes_wrong(Rule::on("slack", fault).times(1));
+        fixture.goes_wrong(Rule::on("slack", fault).times(1));
         assert!(slack.post_message("#team-art", "x", None).await.unwrap_err().may_have_happened());
     }
-    assert_eq!(stage.facts().slack.messages.len(), 4);
+    assert_eq!(fixture.facts().slack.messages.len(), 4);
 }
 
 #[tokio::test]
@@ -91,10 +92,10 @@ async fn codes_and_fields_of_the_future_do_no_harm() {
 
 #[tokio::test]
 async fn the_simulator_refuses_what_slack_refuses() {
-    let stage = Stage::open().await;
-    stage.refuses_strangers(ID, "POST /auth.test", 200, 200).await;
-    stage.facts().slack.unknown_channels.push("nowhere".to_owned());
-    stage
+    let fixture = Fixture::open().await;
+    fixture.refuses_strangers(ID, "POST /auth.test", 200, 200).await;
+    fixture.facts().slack.unknown_channels.push("nowhere".to_owned());
+    fixture
         .answers(
             ID,
             &[

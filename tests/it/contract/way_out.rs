@@ -9,7 +9,7 @@ use oar::core::error::ErrorClass;
 use oar::domain::service::Service::Signatures as ID;
 use oar::sim::faults::{Fault, Rule};
 
-use super::stage::{Stage, canned, served};
+use super::fixture::{Fixture, canned, served};
 
 async fn read(http: &ServiceHttp) -> Result<(), ClientError> {
     http.get("look", "/x").send().await.map(|_| ())
@@ -17,9 +17,9 @@ async fn read(http: &ServiceHttp) -> Result<(), ClientError> {
 
 #[tokio::test]
 async fn a_service_that_is_down_is_tried_again_even_for_writes_because_nothing_was_sent() {
-    let stage = Stage::open().await;
-    let (http, clock) = (stage.client(ID), stage.clock.clone());
-    stage.sim.shutdown().await;
+    let fixture = Fixture::open().await;
+    let (http, clock) = (fixture.client(ID), fixture.clock.clone());
+    fixture.sim.shutdown().await;
     let before = clock.now();
 
     let (read, written) = (read(&http).await, http.post("write", Repeat::Never, "/x").send().await);
@@ -33,14 +33,14 @@ async fn a_service_that_is_down_is_tried_again_even_for_writes_because_nothing_w
 
 #[tokio::test]
 async fn a_longer_wait_than_ten_minutes_is_reported_instead_of_waited_for() {
-    let stage = Stage::open().await;
-    stage.goes_wrong(Rule::on("signatures", Fault::Status { code: 429, retry_after_s: Some(3600) }));
-    let before = stage.clock.now();
+    let fixture = Fixture::open().await;
+    fixture.goes_wrong(Rule::on("signatures", Fault::Status { code: 429, retry_after_s: Some(3600) }));
+    let before = fixture.clock.now();
 
-    let error = read(&stage.client(ID)).await.unwrap_err();
+    let error = read(&fixture.client(ID)).await.unwrap_err();
 
     assert_eq!((error.class(), error.retry_after_s), (ErrorClass::RateLimit, Some(3600)));
-    assert_eq!((stage.clock.now(), stage.asked().len()), (before, 1));
+    assert_eq!((fixture.clock.now(), fixture.asked().len()), (before, 1));
 }
 
 #[tokio::test]
@@ -53,8 +53,8 @@ async fn a_wait_may_be_given_as_a_date() {
 
 #[tokio::test]
 async fn a_rehearsal_asks_no_host_but_its_own_machine() {
-    let stage = Stage::open().await;
-    let http = stage.client(ID);
+    let fixture = Fixture::open().await;
+    let http = fixture.client(ID);
     for url in ["http://mirror.example.com/x", "http://192.0.2.1/x", "http://127.0.0.1.example.com/x"] {
         let error = http.get_absolute("look", url).send().await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Config, "{url}");
@@ -64,7 +64,7 @@ async fn a_rehearsal_asks_no_host_but_its_own_machine() {
         let error = http.get_absolute("look", url).send().await.unwrap_err();
         assert!(matches!(error.fault, Wrong::BadUrl(_)), "{url:?}");
     }
-    assert_eq!(stage.asked(), [""; 0]);
+    assert_eq!(fixture.asked(), [""; 0]);
 }
 
 #[tokio::test]
@@ -72,8 +72,8 @@ async fn a_credential_goes_to_its_own_service_only() {
     let echo = Router::new().fallback(async |headers: axum::http::HeaderMap| {
         headers.get(header::AUTHORIZATION).map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"))
     });
-    let stage = Stage::open().await;
-    let ours = stage.stranger(ID);
+    let fixture = Fixture::open().await;
+    let ours = fixture.stranger(ID);
     let reported = served(ID, echo, async |foreign| {
         let url = format!("{}/x", foreign.base());
         let answer = ours.get_absolute("look", &url).send().await.unwrap();

@@ -1,7 +1,7 @@
 //! The harness of the stories: a world with all services, and words in which a release engineer tells
 //! what happens there. Refuses: HTTP words in stories, rules of its own.
 
-pub(crate) mod hands;
+pub(crate) mod events;
 pub(crate) mod test_world;
 pub(crate) mod whole;
 

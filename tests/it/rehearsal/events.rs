@@ -1,4 +1,4 @@
-//! The hands that stories put into the world, and their eyes on it.
+//! What happens in the world of a story, and what can be seen of it.
 
 use oar::sim::events::Event;
 use oar::sim::faults::{Fault, Rule};

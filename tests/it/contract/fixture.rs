@@ -1,20 +1,16 @@
-//! A running simulator with a small world, and the outage that every operation has to stand.
+//! A running simulator with a small world, and clients for its services.
 
-use std::fmt::Debug;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, StatusCode, header};
 use jiff::SignedDuration;
-use oar::core::clients::error::ClientError;
 use oar::core::clients::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp, bare_client};
-use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
-use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
 use oar::sim::events::Event;
-use oar::sim::faults::{Fault, Faults, Rule};
+use oar::sim::faults::{Faults, Rule};
 use oar::sim::journal::PLACEHOLDER;
 use oar::sim::scenario::{ReleasePlan, Scenario};
 use oar::sim::server::{Simulator, StartOptions};
@@ -22,10 +18,10 @@ use oar::sim::world::Facts;
 use tokio_util::sync::CancellationToken;
 
 /// Tries for what may be repeated.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 /// A simulator, the clock it shares with the clients, and two ways to ask it.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) sim: Simulator,
     pub(crate) clock: VirtualClock,
     pub(crate) plan: ReleasePlan,
@@ -50,7 +46,7 @@ fn http(clock: VirtualClock, rewrites: Vec<(String, String)>) -> Http {
     Http::new(policy(rewrites), Clock::Virtual(clock), CancellationToken::new()).unwrap()
 }
 
-impl Stage {
+impl Fixture {
     /// The smooth scenario, with few images.
     pub(crate) async fn open() -> Self {
         let mut scenario = Scenario::named("smooth", None, None).unwrap();
@@ -171,151 +167,6 @@ impl Stage {
 
 fn opened(secret: &secrecy::SecretString) -> String {
     secrecy::ExposeSecret::expose_secret(secret).to_owned()
-}
-
-/// What a kind of outage comes to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Means {
-    /// The client takes it for an answer.
-    Answer,
-    /// The client reports an error of this class.
-    Error(ErrorClass),
-}
-
-/// One operation of a client, as the outage meets it.
-#[derive(Debug, Clone)]
-pub(crate) struct Operation {
-    service: Service,
-    path: &'static str,
-    repeat: Repeat,
-    not_found: Means,
-    page: Means,
-    cut: Means,
-    waits_itself: bool,
-    asks_on_401: usize,
-}
-
-impl Operation {
-    /// An operation of repeat class `repeat` whose requests match `path`, a regular expression.
-    pub(crate) fn new(service: Service, repeat: Repeat, path: &'static str) -> Self {
-        Self {
-            service,
-            path,
-            repeat,
-            not_found: Means::Error(ErrorClass::NotFound),
-            page: Means::Error(ErrorClass::Corrupt),
-            cut: Means::Error(ErrorClass::Corrupt),
-            waits_itself: true,
-            asks_on_401: 1,
-        }
-    }
-
-    pub(crate) fn reads(service: Service, path: &'static str) -> Self {
-        Self::new(service, Repeat::Reads, path)
-    }
-
-    /// What 404 means.
-    pub(crate) fn on_404(mut self, means: Means) -> Self {
-        self.not_found = means;
-        self
-    }
-
-    /// What a web page with status 200 means.
-    pub(crate) fn on_page(mut self, means: Means) -> Self {
-        self.page = means;
-        self
-    }
-
-    /// What a body that ends in the middle, with a right length, means.
-    pub(crate) fn on_cut(mut self, means: Means) -> Self {
-        self.cut = means;
-        self
-    }
-
-    /// A refused token is renewed once, so a refusal is met by two requests.
-    pub(crate) fn renews_its_token(mut self) -> Self {
-        self.asks_on_401 = 2;
-        self
-    }
-
-    /// The client hands 429 on to its caller instead of waiting.
-    pub(crate) fn hands_on_429(mut self) -> Self {
-        self.waits_itself = false;
-        self
-    }
-
-    /// Plays all kinds of outage. Only the last call is carried out, unless the operation reads.
-    pub(crate) async fn in_outages<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
-        let repeated = matches!(self.repeat, Repeat::Reads | Repeat::Converges);
-        let many = if repeated { TRIES } else { 1 };
-        let transient = Means::Error(ErrorClass::Transient);
-        let status = |code, retry_after_s| Fault::Status { code, retry_after_s };
-        let mut outage = vec![
-            (status(401, None), Means::Error(ErrorClass::Auth), self.asks_on_401),
-            (status(404, None), self.not_found, 1),
-            (status(500, None), transient, many),
-            (status(503, None), transient, many),
-            (Fault::Reset, transient, many),
-            (Fault::Html, self.page, 1),
-        ];
-        if self.waits_itself {
-            // A 429 says that nothing was done, so even a write that must not happen twice is sent again.
-            outage.push((status(429, Some(30)), Means::Error(ErrorClass::RateLimit), TRIES));
-        } else {
-            outage.push((status(429, Some(30)), Means::Answer, 1));
-        }
-        if self.repeat == Repeat::Reads {
-            outage.push((Fault::Truncated, transient, many));
-            outage.push((Fault::MalformedJson, self.cut, 1));
-        }
-        for (fault, means, requests) in outage {
-            stage.goes_wrong(self.rule(fault.clone()));
-            let (ended, seen) = self.counted(stage, &call).await;
-            stage.sim.world().faults().clear();
-            let reported = format!("{} in {fault:?}: {ended:?}", self.path);
-            match (&ended, means) {
-                (Ok(_), Means::Answer) => {}
-                (Err(error), Means::Error(class)) => {
-                    assert_eq!(error.class(), class, "{reported}");
-                    assert_eq!(error.service, self.service, "{reported}");
-                    let certain = matches!(fault, Fault::Status { code: 400..=499, .. });
-                    assert!(certain || error.may_have_happened(), "a write may have arrived: {reported}");
-                }
-                (Ok(_), Means::Error(_)) | (Err(_), Means::Answer) => panic!("wanted {means:?}: {reported}"),
-            }
-            assert_eq!(seen, requests, "requests sent: {reported}");
-        }
-        if self.waits_itself {
-            self.waits_as_long_as_asked(stage, call).await;
-        }
-    }
-
-    async fn waits_as_long_as_asked<T: Debug>(&self, stage: &Stage, call: impl AsyncFn() -> Result<T, ClientError>) {
-        stage.goes_wrong(self.rule(Fault::Status { code: 429, retry_after_s: Some(30) }).times(1));
-        let before = stage.clock.now();
-        let (ended, seen) = self.counted(stage, &call).await;
-        stage.sim.world().faults().clear();
-        assert!(ended.is_ok(), "{} after one 429: {ended:?}", self.path);
-        assert!(seen >= 2, "{}: the 429 and at least one more, not {seen}", self.path);
-        let waited = stage.clock.now().duration_since(before);
-        assert!(waited >= SignedDuration::from_secs(30), "{}: waited {waited} only", self.path);
-    }
-
-    fn rule(&self, fault: Fault) -> Rule {
-        Rule::on(self.service.id(), fault).path(self.path)
-    }
-
-    async fn counted<T>(
-        &self,
-        stage: &Stage,
-        call: &impl AsyncFn() -> Result<T, ClientError>,
-    ) -> (Result<T, ClientError>, usize) {
-        stage.sim.world().journal().clear();
-        let ended = call().await;
-        let path = regex::Regex::new(self.path).unwrap();
-        let entries = stage.sim.world().journal().entries();
-        (ended, entries.iter().filter(|entry| entry.service == self.service.id() && path.is_match(&entry.path)).count())
-    }
 }
 
 /// A client for a service that always gives this answer, for what the simulator cannot say.
