@@ -22,7 +22,7 @@ const LIVE_HOUR: SignedDuration = SignedDuration::from_hours(14);
 
 /// What the actors remember.
 #[derive(Debug, Default, serde::Serialize)]
-pub struct Story {
+pub struct Actors {
     /// How often the stage release has failed.
     pub stage_failures: u32,
     /// The payload is in the stable stream.
@@ -46,8 +46,8 @@ pub fn hear(facts: &mut Facts, event: &Event) {
     let shipment = facts.release.shipment_iid != 0;
     match event {
         Event::Begin => begin(facts),
-        Event::Promote if !facts.story.promoted => {
-            facts.story.promoted = true;
+        Event::Promote if !facts.actors.promoted => {
+            facts.actors.promoted = true;
             if past.promoted {
                 return;
             }
@@ -65,22 +65,22 @@ pub fn hear(facts: &mut Facts, event: &Event) {
             promoted_record(facts, if rejected { Verdict::Rejected } else { Verdict::Accepted });
         }
         Event::StageReleaseStarts => {
-            facts.story.stage_runs = true;
-            let fails = facts.story.stage_failures < facts.release.misfortunes.stage_pipeline_failures;
+            facts.actors.stage_runs = true;
+            let fails = facts.actors.stage_failures < facts.release.misfortunes.stage_pipeline_failures;
             let end = if fails { Event::StageReleaseFails } else { Event::StageReleaseDone };
             facts.schedule_in(timing.stage_release_run, end);
         }
         Event::StageReleaseFails => {
-            facts.story.stage_failures += 1;
-            facts.story.stage_runs = false;
+            facts.actors.stage_failures += 1;
+            facts.actors.stage_runs = false;
             facts.schedule_in(ART_REPAIRS, Event::Person(Act::RetryStageRelease));
         }
         Event::StageReleaseDone => {
-            facts.story.stage_runs = false;
-            facts.story.stage_released = true;
+            facts.actors.stage_runs = false;
+            facts.actors.stage_released = true;
         }
-        Event::QeApproved if !facts.story.approved => {
-            facts.story.approved = true;
+        Event::QeApproved if !facts.actors.approved => {
+            facts.actors.approved = true;
             if shipment && past.progress(Task::ChangeAdvisoryStatus.name()) != Progress::Passed {
                 facts.schedule_in(timing.prod_release, Event::ProdRelease);
             }
@@ -214,7 +214,7 @@ fn candidate_record(facts: &mut Facts) {
 }
 
 fn promoted_record(facts: &mut Facts, verdict: Verdict) {
-    let began = *facts.story.record_began.get_or_insert(facts.now);
+    let began = *facts.actors.record_began.get_or_insert(facts.now);
     let plan = &facts.release;
     let build = plan.release.to_string();
     let record = Record {

@@ -132,8 +132,8 @@ pub fn header(headers: &HeaderMap, name: &str, value: &str) -> bool {
     headers.get(name).is_some_and(|given| given == value)
 }
 
-/// What follows the scheme word of `Authorization`, when the word (any case) is this one.
-pub fn scheme<'h>(headers: &'h HeaderMap, token: &str) -> Option<&'h str> {
+/// What follows the scheme of `Authorization`, when it is this one, in any case.
+pub fn scheme<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
     let (given, rest) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
-    given.eq_ignore_ascii_case(token).then(|| rest.trim())
+    given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }

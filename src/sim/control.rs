@@ -1,4 +1,4 @@
-//! `/__sim/*`: the hands that tests and people put into the world.
+//! `/__sim/*`: what tests and people do to the world from outside.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -29,7 +29,7 @@ pub fn router() -> Router<World> {
         .route("/event", post(event).get(event_names))
         .route("/pause", post(pause))
         .route("/limits", post(limits))
-        .route("/story", get(story))
+        .route("/status", get(status))
         .route("/unmatched", get(unmatched))
         .nest("/elliott", elliott::router())
 }
@@ -214,7 +214,7 @@ async fn limits(State(world): State<World>, Json(switch): Json<Switch>) -> Json<
 const COMING: usize = 8;
 
 /// Where the world stands: for people who rehearse by hand.
-async fn story(State(world): State<World>) -> Json<Value> {
+async fn status(State(world): State<World>) -> Json<Value> {
     let facts = world.facts();
     let next: Vec<Value> = facts.upcoming().into_iter().take(COMING).map(|due| coming(&due)).collect();
     let advisories: serde_json::Map<String, Value> =
@@ -224,8 +224,8 @@ async fn story(State(world): State<World>) -> Json<Value> {
         "paused": world.is_paused(),
         "release": facts.release.release.to_string(),
         "release_date": facts.release.release_date.to_string(),
-        "promoted": facts.story.promoted,
-        "stage_released": facts.story.stage_released,
+        "promoted": facts.actors.promoted,
+        "stage_released": facts.actors.stage_released,
         "merge_request": facts.gitlab.shipment().map(|mr| mr.state.name()),
         "advisories": advisories,
         "page_public": facts.customer_portal.published.contains(&facts.release.live_id),
@@ -233,7 +233,7 @@ async fn story(State(world): State<World>) -> Json<Value> {
         "faults": world.faults().rules().len(),
         "unmatched": world.journal().unmatched().len(),
         "coming": next,
-        "actions": facts.story.actions,
+        "actions": facts.actors.actions,
     }))
 }
 

@@ -90,15 +90,15 @@ impl Event {
         }
         // `Errata(PushAdvances { push: 7 })` becomes `errata push-advances 7`.
         let spelled = format!("{self:?}");
-        let mut tokens: Vec<String> = Vec::new();
+        let mut parts: Vec<String> = Vec::new();
         for part in spelled.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
             // Names of fields begin small; values and names of events do not.
             if part.starts_with(|c: char| c.is_lowercase()) {
                 continue;
             }
-            tokens.push(kebab(part));
+            parts.push(kebab(part));
         }
-        tokens.join(" ")
+        parts.join(" ")
     }
 
     /// Every name that [`Self::named`] knows.

@@ -142,20 +142,20 @@ impl Journal {
 
     /// What tells this request from others, the same whatever the port is.
     pub fn key(&self, method: &str, service: &str, path: &str, body: &[u8]) -> u64 {
-        let mut tokens = Tokens { base_url: &self.base_url, aliases: self.aliases.clone() };
-        let body = tokens.body(body);
-        let body = body.map(|body| tokens.text(&body)).unwrap_or_default();
-        let text = format!("{method} /{service}{} {body}", tokens.text(path));
+        let mut stable = Stable { base_url: &self.base_url, aliases: self.aliases.clone() };
+        let body = stable.body(body);
+        let body = body.map(|body| stable.text(&body)).unwrap_or_default();
+        let text = format!("{method} /{service}{} {body}", stable.text(path));
         let digest = Sha256::digest(text);
         digest.iter().take(8).fold(0, |key, byte| (key << 8) | u64::from(*byte))
     }
 
     /// All requests in the order of virtual time, equal times by request, so arrival does not matter.
     pub fn entries(&self) -> Vec<Entry> {
-        let mut tokens = Tokens { base_url: &self.base_url, aliases: self.aliases.clone() };
+        let mut stable = Stable { base_url: &self.base_url, aliases: self.aliases.clone() };
         // First pass: contents that hold the port teach the aliases of their blob ids.
         let bodies: Vec<_> =
-            self.entries.iter().map(|raw| (tokens.body(&raw.body), tokens.body(&raw.response))).collect();
+            self.entries.iter().map(|raw| (stable.body(&raw.body), stable.body(&raw.response))).collect();
         let mut entries: Vec<(String, Entry)> = self
             .entries
             .iter()
@@ -165,11 +165,11 @@ impl Journal {
                     t: dates::stamp(raw.at),
                     service: raw.service.clone(),
                     method: raw.method.clone(),
-                    path: tokens.text(&raw.path),
-                    headers: raw.headers.iter().map(|(name, value)| (name.clone(), tokens.text(value))).collect(),
-                    body: body.map(|body| tokens.text(&body)),
+                    path: stable.text(&raw.path),
+                    headers: raw.headers.iter().map(|(name, value)| (name.clone(), stable.text(value))).collect(),
+                    body: body.map(|body| stable.text(&body)),
                     status: raw.status,
-                    response: response.map(|body| tokens.text(&body)),
+                    response: response.map(|body| stable.text(&body)),
                     fault: raw.fault,
                     unmatched: raw.unmatched,
                     at: raw.at,
@@ -182,7 +182,7 @@ impl Journal {
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// One JSON line per request, without the faults: those are no part of what was said on the wire.
+    /// One JSON line per request, without the faults: those are no part of what went over the wire.
     pub fn lines(&self) -> String {
         let mut text = String::new();
         for mut entry in self.entries() {
@@ -218,12 +218,12 @@ fn blob_sha(content: &[u8]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-struct Tokens<'j> {
+struct Stable<'j> {
     base_url: &'j str,
     aliases: BTreeMap<String, String>,
 }
 
-impl Tokens<'_> {
+impl Stable<'_> {
     /// A body as text, binary ones as their hash. JSON is written anew, so that spacing does not matter.
     fn body(&mut self, bytes: &[u8]) -> Option<String> {
         if bytes.is_empty() {
@@ -303,7 +303,7 @@ mod tests {
         }
     }
 
-    fn reported(base_url: &str, order: [usize; 2]) -> String {
+    fn journal_at(base_url: &str, order: [usize; 2]) -> String {
         let file = format!("url: {base_url}/gitlab/x\n");
         let requests = [
             raw("/a", &serde_json::json!({ "content": STANDARD.encode(&file), "branch": "main" }).to_string()),
@@ -324,8 +324,8 @@ mod tests {
 
     #[test]
     fn neither_the_port_nor_the_order_of_arrival_shows() {
-        let one = reported("http://127.0.0.1:40001", [0, 1]);
-        assert_eq!(one, reported("http://127.0.0.1:50002", [1, 0]));
+        let one = journal_at("http://127.0.0.1:40001", [0, 1]);
+        assert_eq!(one, journal_at("http://127.0.0.1:50002", [1, 0]));
         assert!(!one.contains("127.0.0.1"), "{one}");
         assert!(one.contains("https://sim.example.com/q"), "{one}");
     }

@@ -1,4 +1,4 @@
-//! The stage beside the house: a simulated world of services behind real HTTP.
+//! A simulated world of services behind real HTTP.
 //!
 //! An independent reading of every service: it names only `domain` and `core::clock` and writes its
 //! wire shapes itself, so a field misread by a client cannot pass here by sharing the same struct.

@@ -155,7 +155,7 @@ impl Act {
             Self::EditState => edit_state(facts),
         };
         if let Some(what) = &done {
-            facts.story.actions.push(PersonAction { at: facts.now, who: self.who(), what: what.clone() });
+            facts.actors.actions.push(PersonAction { at: facts.now, who: self.who(), what: what.clone() });
         }
         done
     }
@@ -176,7 +176,7 @@ pub struct PersonAction {
     pub at: Timestamp,
     /// Who.
     pub who: &'static str,
-    /// What, in a few words.
+    /// What, briefly.
     pub what: String,
 }
 
@@ -191,16 +191,16 @@ fn advisories(facts: &mut Facts, from: errata::State, what: &str) -> Option<Stri
 }
 
 fn repair_stage_release(facts: &mut Facts) -> Option<String> {
-    if facts.story.stage_released || facts.release.shipment_iid == 0 {
+    if facts.actors.stage_released || facts.release.shipment_iid == 0 {
         return None;
     }
-    facts.release.misfortunes.stage_pipeline_failures = facts.story.stage_failures;
+    facts.release.misfortunes.stage_pipeline_failures = facts.actors.stage_failures;
     Event::StageReleaseStarts.apply(facts);
     Some("repaired the stage release of the shipment and started it again".to_owned())
 }
 
 fn retry_stage_release(facts: &mut Facts) -> Option<String> {
-    if facts.story.stage_released || facts.story.stage_runs {
+    if facts.actors.stage_released || facts.actors.stage_runs {
         return None;
     }
     Event::StageReleaseStarts.apply(facts);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deed_is_done_once_and_reported() {
+    fn an_action_is_taken_once_and_reported() {
         for (scenario, act) in [
             ("new-files", Act::FinishAdvisories),
             ("blocking-alert", Act::ClearAlerts),
@@ -335,7 +335,7 @@ mod tests {
             let facts = &mut world.facts();
             assert!(act.apply(facts).is_some(), "{scenario}");
             assert!(act.apply(facts).is_none(), "{scenario}: there is nothing left to do");
-            assert_eq!(facts.story.actions.iter().map(|action| action.who).collect::<Vec<_>>(), [act.who()]);
+            assert_eq!(facts.actors.actions.iter().map(|action| action.who).collect::<Vec<_>>(), [act.who()]);
         }
     }
 
@@ -344,13 +344,13 @@ mod tests {
         let world = world("stage-pipeline-fails-twice");
         let hours = |n| world.clock().advance(jiff::SignedDuration::from_hours(n));
         hours(25);
-        assert_eq!(world.facts().story.stage_failures, 1);
+        assert_eq!(world.facts().actors.stage_failures, 1);
         assert!(Act::RepairStageRelease.apply(&mut world.facts()).is_some());
         hours(1);
-        assert!(world.facts().story.stage_released);
+        assert!(world.facts().actors.stage_released);
         hours(10);
         let facts = world.facts();
-        assert!(!facts.story.stage_runs && facts.story.stage_failures == 1);
+        assert!(!facts.actors.stage_runs && facts.actors.stage_failures == 1);
     }
 
     #[test]

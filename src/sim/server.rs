@@ -122,7 +122,7 @@ impl Simulator {
         }
     }
 
-    /// Stops serving: new connections are refused, open ones break at their next word.
+    /// Stops serving: new connections are refused, open ones break with the next byte.
     pub async fn shutdown(mut self) {
         self.stop();
         self.serve().await;

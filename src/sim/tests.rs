@@ -113,12 +113,12 @@ async fn a_promoted_payload_has_one_digest_everywhere() {
     let visitor = Visitor::in_world(whole, Faults::none()).await;
     assert_eq!(visitor.registry("manifests/4.20.17-x86_64").await.status().as_u16(), 404);
     visitor.hours_pass(26).await;
-    let reported = visitor.json(STABLE).await["changeLogJson"]["to"]["digest"].as_str().expect("text").to_owned();
+    let digest = visitor.json(STABLE).await["changeLogJson"]["to"]["digest"].as_str().expect("text").to_owned();
     let index = visitor.registry("manifests/4.20.17-x86_64").await;
-    assert_eq!(index.headers().get("docker-content-digest").expect("a digest").to_str().expect("text"), reported);
+    assert_eq!(index.headers().get("docker-content-digest").expect("a digest").to_str().expect("text"), digest);
     let bytes = index.bytes().await.expect("a body");
     let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(reported, format!("sha256:{hex}"));
+    assert_eq!(digest, format!("sha256:{hex}"));
 
     let index: Value = serde_json::from_slice(&bytes).expect("JSON");
     let manifest = index["manifests"][0]["digest"].as_str().expect("text");
@@ -138,11 +138,11 @@ async fn a_promoted_payload_has_one_digest_everywhere() {
     assert!(files[0]["metadata"]["url"].as_str().is_some_and(|url| url.starts_with(page)));
     assert_eq!(files[1]["spec"]["tags"].as_array().map(Vec::len), Some(190));
 
-    let signature = format!("/signatures/{}/signature-1", reported.replace(':', "="));
+    let signature = format!("/signatures/{}/signature-1", digest.replace(':', "="));
     let answer = visitor.http.get(visitor.url(&signature)).send().await.expect("an answer");
     assert_eq!(answer.status().as_u16(), 200);
     let claim = String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned();
-    assert!(claim.contains(&reported) && claim.contains("ocp-release:4.20.17-x86_64"), "{claim}");
+    assert!(claim.contains(&digest) && claim.contains("ocp-release:4.20.17-x86_64"), "{claim}");
     let wrong = format!("/signatures/sha256={}/signature-1", "0".repeat(64));
     assert_eq!(visitor.get(&wrong).await.0, 404);
 }
@@ -160,7 +160,7 @@ async fn the_signature_appears_some_time_after_the_promotion() {
 }
 
 /// A few requests whose answers nobody reads, so that faults cannot change what is asked next.
-async fn a_short_story(faults: Faults) -> String {
+async fn a_short_visit(faults: Faults) -> String {
     let visitor = Visitor::with("smooth", faults).await;
     let (http, clock) = (&visitor.http, visitor.sim.world().clock());
     let look = async |path: &str| drop(http.get(visitor.url(path)).send().await);
@@ -180,7 +180,7 @@ async fn a_short_story(faults: Faults) -> String {
 
 #[tokio::test]
 async fn the_same_seed_gives_the_same_journal_on_another_port() {
-    let (one, two) = (a_short_story(Faults::none()).await, a_short_story(Faults::none()).await);
+    let (one, two) = (a_short_visit(Faults::none()).await, a_short_visit(Faults::none()).await);
     assert_eq!(one, two);
     assert_eq!(one.lines().count(), 7, "{one}");
     assert!(!one.contains("127.0.0.1"), "a port shows");
@@ -325,9 +325,9 @@ async fn faults_hit_on_the_way_and_an_applied_request_stays_applied() {
 
 #[tokio::test]
 async fn random_faults_follow_the_seed() {
-    let story = async |seed| a_short_story(Faults::random(0.4, seed)).await;
-    assert_eq!(story(3).await, story(3).await);
-    assert_ne!(story(3).await, story(4).await);
+    let visit = async |seed| a_short_visit(Faults::random(0.4, seed)).await;
+    assert_eq!(visit(3).await, visit(3).await);
+    assert_ne!(visit(3).await, visit(4).await);
 }
 
 #[tokio::test]
@@ -400,6 +400,6 @@ async fn a_stage_release_that_fails_twice_succeeds_at_the_third_try() {
     visitor.hours_pass(26).await;
     assert!(!visitor.json("/__sim/state/gitlab").await.to_string().contains("stage-release-success"));
     visitor.hours_pass(8).await;
-    assert_eq!(visitor.sim.world().facts().story.stage_failures, 2);
+    assert_eq!(visitor.sim.world().facts().actors.stage_failures, 2);
     assert!(visitor.json("/__sim/state/gitlab").await.to_string().contains("stage-release-success"));
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::core::clock::VirtualClock;
-use crate::sim::actors::Story;
+use crate::sim::actors::Actors;
 use crate::sim::auth::Credentials;
 use crate::sim::disturbances::Disturbances;
 use crate::sim::elliott::Elliott;
@@ -166,7 +166,7 @@ pub struct Facts {
     /// The stand-in for elliott.
     pub elliott: Elliott,
     /// What the actors remember.
-    pub story: Story,
+    pub actors: Actors,
     /// Hashes of things that contain the port, with what the journal writes instead.
     pub aliases: Vec<(String, String)>,
     seed: u64,
@@ -196,7 +196,7 @@ impl Facts {
             customer_portal: customer_portal::CustomerPortal::new(&plan, &base_url, &mut rng),
             registry: registry::Registry::new(&plan, &base_url, &mut rng),
             elliott: Elliott::new(&plan),
-            story: Story::default(),
+            actors: Actors::default(),
             aliases: Vec::new(),
             seed,
             queue: BinaryHeap::new(),

@@ -99,12 +99,12 @@ pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorRe
     }
     let home = tempfile::tempdir().map_err(|error| io_error("the rehearsal cannot start", &error))?;
     let ctx = context(call, &simulator, &home, clock.clone())?;
-    let say = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };
-    say(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
+    let show = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };
+    show(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
 
     let started = real_now();
     let summary = Arc::new(Mutex::new(Summary::default()));
-    let stage = Stage {
+    let rehearsal = Rehearsal {
         call,
         until: clock_end(start, release_day),
         ctx: &ctx,
@@ -113,7 +113,7 @@ pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorRe
         summary: &summary,
     };
     let mut people = args.people_help.then(|| People::new(simulator.world().clone()));
-    let plan = stage.play(people.as_mut()).await;
+    let plan = rehearsal.play(people.as_mut()).await;
     let wall_ms = real_now().duration_since(started).as_millis();
 
     let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
@@ -151,8 +151,8 @@ pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorRe
     Ok(exit_of(&plan))
 }
 
-/// What a rehearsal plays with.
-struct Stage<'a> {
+/// A rehearsal under way.
+struct Rehearsal<'a> {
     call: &'a Call,
     until: Timestamp,
     ctx: &'a Context,
@@ -164,7 +164,7 @@ struct Stage<'a> {
 /// Pause before a drive that broke off is begun again.
 const BREAK: SignedDuration = SignedDuration::from_mins(30);
 
-impl Stage<'_> {
+impl Rehearsal<'_> {
     /// Drives until nothing moves any more, with the help of people if there are some.
     async fn play(&self, mut people: Option<&mut People>) -> Result<Plan, ErrorReport> {
         let until = self.until;
@@ -190,14 +190,14 @@ impl Stage<'_> {
                 }
                 Err(error) if people.may_begin_again(&error) => {
                     self.clock.advance(BREAK);
-                    Help::reported("release lead", format!("waited half an hour and began again after: {error}"))
+                    Help::by("release lead", format!("waited half an hour and began again after: {error}"))
                 }
                 Err(error) => return Err(self.broke_off(error)),
             };
-            for line in people.notices() {
+            for line in people.new_actions() {
                 self.line(line);
             }
-            for line in answer.reported {
+            for line in answer.lines {
                 self.line(format!("{}  {line}", self.clock.now().strftime("%m-%d %H:%M")));
             }
             reported.clear();
@@ -220,19 +220,19 @@ impl Stage<'_> {
         people: Option<&People>,
         reported: &mut BTreeMap<Option<Task>, String>,
     ) -> Result<Plan, TaskError> {
-        let mut tell = |event: Event<'_>| {
-            for line in people.map(People::notices).unwrap_or_default() {
+        let mut show = |event: Event<'_>| {
+            for line in people.map(People::new_actions).unwrap_or_default() {
                 self.line(line);
             }
-            self.tell(reported, &event);
+            self.show(reported, &event);
         };
-        rounds::drive(self.ctx, self.release, options, &mut tell).await
+        rounds::drive(self.ctx, self.release, options, &mut show).await
     }
 
-    fn tell(&self, reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
-        let (clock, collected) = (self.clock, self.summary);
-        let effects = collected.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
-        let line = notices(reported, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
+    fn show(&self, reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
+        let (clock, summary) = (self.clock, self.summary);
+        let effects = summary.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
+        let line = new_line(reported, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
         let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
         for line in lines {
             self.line(line);
@@ -240,8 +240,8 @@ impl Stage<'_> {
     }
 }
 
-/// The line of an event, unless the same was reported last: looking again at an unchanged world is nothing new.
-fn notices(reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
+/// The line of an event, unless it is the last one again: looking again at an unchanged world is nothing new.
+fn new_line(reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
     let (task, text) = match event {
         Event::Ran(report) => (Some(report.task), event_text(event)),
         Event::CouldNot(failure) => (Some(failure.task), event_text(event)),

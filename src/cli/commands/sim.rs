@@ -1,6 +1,6 @@
 //! `oar sim …`: the simulator on its own, and the elliott stand-in that rehearsals start.
 
-mod hand;
+mod remote;
 
 use std::path::Path;
 
@@ -91,12 +91,12 @@ pub(crate) async fn run(call: &Call, command: SimCommand) -> Result<Exit, ErrorR
             call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": json }));
             Ok(Exit::Done)
         }
-        SimCommand::Status => hand::status(call).await,
-        SimCommand::Event { name, body } => hand::event(call, name, body).await,
-        SimCommand::Pause => hand::pause(call, true).await,
-        SimCommand::Resume => hand::pause(call, false).await,
-        SimCommand::Advance { by } => hand::advance(call, by).await,
-        SimCommand::Limits { which } => hand::limits(call, which == "on").await,
+        SimCommand::Status => remote::status(call).await,
+        SimCommand::Event { name, body } => remote::event(call, name, body).await,
+        SimCommand::Pause => remote::pause(call, true).await,
+        SimCommand::Resume => remote::pause(call, false).await,
+        SimCommand::Advance { by } => remote::advance(call, by).await,
+        SimCommand::Limits { which } => remote::limits(call, which == "on").await,
         SimCommand::Elliott { args } => {
             let env = call
                 .outside
@@ -175,7 +175,7 @@ pub(crate) fn environment(
     home: &Path,
     program: Option<&str>,
 ) -> Result<Vec<(String, String)>, ErrorReport> {
-    let reported = |error: &std::io::Error| {
+    let refuse = |error: &std::io::Error| {
         ErrorReport::new(
             "the rehearsal cannot start",
             error,
@@ -184,7 +184,7 @@ pub(crate) fn environment(
         )
     };
     let settings = home.join("settings.json");
-    std::fs::write(&settings, simulator.sealed_settings_json()).map_err(|error| reported(&error))?;
+    std::fs::write(&settings, simulator.sealed_settings_json()).map_err(|error| refuse(&error))?;
     let mut env = simulator.env();
     env.push(("OAR_CONFIG_FILE".to_owned(), settings.display().to_string()));
     env.push(("OAR_HOME".to_owned(), home.join("home").display().to_string()));
@@ -194,9 +194,9 @@ pub(crate) fn environment(
     Ok(env)
 }
 
-/// `reported`, or what is the matter when it came from a simulated world that is gone.
-pub(crate) async fn or_world_is_gone(call: &Call, reported: ErrorReport) -> ErrorReport {
-    hand::or_gone(call, reported).await
+/// `report`, or what is the matter when it came from a simulated world that is gone.
+pub(crate) async fn or_world_is_gone(call: &Call, report: ErrorReport) -> ErrorReport {
+    remote::or_gone(call, report).await
 }
 
 /// Names for `--scenario`, with what happens in each.
@@ -211,12 +211,12 @@ pub(crate) fn event_names() -> Vec<(String, String)> {
 
 /// A scenario name that nobody knows.
 pub(crate) fn unknown(error: &crate::sim::scenario::ScenarioError) -> ErrorReport {
-    let mut reported = ErrorReport::new(
+    let mut report = ErrorReport::new(
         "the scenario cannot be made",
         error,
         "oar sim scenarios lists the names".to_owned(),
         ErrorClass::InvalidInput,
     );
-    reported.exit = Exit::Usage;
-    reported
+    report.exit = Exit::Usage;
+    report
 }

@@ -163,7 +163,7 @@ mod tests {
                 let world = World::new(&scenario, 1, clock, url, Faults::none());
                 world.clock().advance(SignedDuration::from_hours(240));
                 let facts = world.facts();
-                assert!(facts.story.promoted, "{}", path.display());
+                assert!(facts.actors.promoted, "{}", path.display());
             }
         }
     }

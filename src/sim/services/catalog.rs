@@ -83,20 +83,20 @@ async fn images(State(world): State<World>, RawQuery(raw): RawQuery) -> Response
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::services::asking::Asking;
+    use crate::sim::services::visitor::Visitor;
 
     #[tokio::test]
     async fn the_catalog_knows_what_shipped_before_and_learns_the_rest_on_the_day() {
-        let asking = Asking::smooth();
-        let plan = asking.world.facts().release.clone();
+        let visitor = Visitor::smooth();
+        let plan = visitor.world.facts().release.clone();
         let (old, new) = (images::released(&plan).remove(0), images::shipped(&plan).remove(0));
         let total = async |digest: String| {
-            let said = asking.get(&format!("/catalog/v1/images?filter=image_id%3D%3D{digest}")).await;
-            said.json()["total"].as_u64().expect("a number")
+            let answer = visitor.get(&format!("/catalog/v1/images?filter=image_id%3D%3D{digest}")).await;
+            answer.json()["total"].as_u64().expect("a number")
         };
         assert_eq!((total(old.digest("amd64")).await, total(new.digest("amd64")).await), (1, 0));
-        Event::PortalOpens.apply(&mut asking.world.facts());
+        Event::PortalOpens.apply(&mut visitor.world.facts());
         assert_eq!(total(new.index_digest()).await, 1);
-        assert_eq!(asking.get("/catalog/v1/images?filter=nonsense").await.status.as_u16(), 400);
+        assert_eq!(visitor.get("/catalog/v1/images?filter=nonsense").await.status.as_u16(), 400);
     }
 }

@@ -161,7 +161,7 @@ pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Op
 /// GitHub changes only through its API and through actors.
 pub fn hear(_facts: &mut Facts, _event: &Event) {}
 
-/// An error as GitHub words it.
+/// An error in the form of GitHub.
 pub(in crate::sim) fn problem(status: StatusCode, message: &str) -> Response {
     let body = json!({
         "message": message,

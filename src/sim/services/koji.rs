@@ -161,47 +161,47 @@ mod tests {
 
     use super::STOP_SHIP;
     use crate::sim::people::Act;
-    use crate::sim::services::asking::Asking;
+    use crate::sim::services::visitor::Visitor;
 
-    async fn tags(asking: &Asking, build: &str) -> String {
+    async fn tags(visitor: &Visitor, build: &str) -> String {
         let call = format!(
             "<?xml version='1.0'?><methodCall><methodName>listTags</methodName><params><param><value><struct>\
              <member><name>build</name><value><string>{build}</string></value></member>\
              <member><name>__starstar</name><value><boolean>1</boolean></value></member>\
              </struct></value></param></params></methodCall>"
         );
-        let said = asking.ask(Method::POST, "/koji", &[("content-type", "text/xml")], call.into_bytes()).await;
-        assert_eq!(said.status.as_u16(), 200, "faults come with 200 too");
-        said.text
+        let answer = visitor.ask(Method::POST, "/koji", &[("content-type", "text/xml")], call.into_bytes()).await;
+        assert_eq!(answer.status.as_u16(), 200, "faults come with 200 too");
+        answer.text
     }
 
     #[tokio::test]
     async fn the_kernel_of_the_rhcos_build_that_the_advisory_names_has_tags() {
-        let asking = Asking::of("stop-ship-kernel");
+        let visitor = Visitor::of("stop-ship-kernel");
         let build = {
-            let facts = asking.world.facts();
+            let facts = visitor.world.facts();
             let mut builds = facts.errata.advisories.values().flat_map(|advisory| advisory.builds.keys());
             builds.find(|build| build.starts_with("rhcos-x86")).expect("an RHCOS build").clone()
         };
         let (rest, release) = build.rsplit_once('-').expect("a release");
         let (name, version) = rest.rsplit_once('-').expect("a version");
-        let metadata = asking.get(&format!("/brew_download/{name}/{version}/{release}/metadata.json")).await.json();
+        let metadata = visitor.get(&format!("/brew_download/{name}/{version}/{release}/metadata.json")).await.json();
         let kernel = &metadata["output"][1]["components"][2];
         let nvr = format!(
             "kernel-{}-{}",
             kernel["version"].as_str().expect("text"),
             kernel["release"].as_str().expect("text")
         );
-        let listed = tags(&asking, &nvr).await;
+        let listed = tags(&visitor, &nvr).await;
         assert!(listed.contains(STOP_SHIP) && listed.contains("early-kernel-candidate"), "{listed}");
-        assert!(tags(&asking, "kernel-1-1").await.contains("<int>1000</int>"));
-        Act::ReleaseKernel.apply(&mut asking.world.facts()).expect("a action");
-        assert!(!tags(&asking, &nvr).await.contains(STOP_SHIP));
+        assert!(tags(&visitor, "kernel-1-1").await.contains("<int>1000</int>"));
+        Act::ReleaseKernel.apply(&mut visitor.world.facts()).expect("a action");
+        assert!(!tags(&visitor, &nvr).await.contains(STOP_SHIP));
     }
 
     #[tokio::test]
     async fn a_build_that_nobody_made_has_no_metadata() {
-        let asking = Asking::smooth();
-        assert_eq!(asking.get("/brew_download/rhcos-x86_64/1/1/metadata.json").await.status.as_u16(), 404);
+        let visitor = Visitor::smooth();
+        assert_eq!(visitor.get("/brew_download/rhcos-x86_64/1/1/metadata.json").await.status.as_u16(), 404);
     }
 }

@@ -3,10 +3,8 @@
 //! Every service has the same four front ends: `X::new(plan, base_url, rng)`, `router()` with paths below
 //! `/<id>`, `refuse(path, headers, credentials)` and `hear(facts, event)`. Shared by several and no service
 //! themselves: `images` (what a release is made of), `people` (who exists), `wire` (reading requests, writing
-//! answers) and, in tests, `asking`.
+//! answers) and, in tests, `visitor`.
 
-#[cfg(test)]
-mod asking;
 pub mod build_data;
 pub mod catalog;
 pub mod catalog_stage;
@@ -25,4 +23,6 @@ pub mod registry;
 pub mod release_controller;
 pub mod signatures;
 pub mod slack;
+#[cfg(test)]
+mod visitor;
 pub(in crate::sim) mod wire;

@@ -28,11 +28,11 @@ impl Person {
 
     /// The name people read: `Jane Doe` for `jane.doe`.
     pub fn display_name(&self) -> String {
-        let tokens = self.login.split(['.', '-', '_']).map(|token| {
-            let mut letters = token.chars();
+        let names = self.login.split(['.', '-', '_']).map(|part| {
+            let mut letters = part.chars();
             letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         });
-        tokens.collect::<Vec<String>>().join(" ")
+        names.collect::<Vec<String>>().join(" ")
     }
 
     /// GitLab's number of the account.

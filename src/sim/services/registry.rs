@@ -301,7 +301,8 @@ async fn token(RawQuery(query): RawQuery) -> Response {
 }
 
 async fn content(State(world): State<World>, Path(rest): Path<String>, headers: HeaderMap) -> Response {
-    let split = |token: &str| rest.rsplit_once(token).map(|(name, reference)| (name.to_owned(), reference.to_owned()));
+    let split =
+        |between: &str| rest.rsplit_once(between).map(|(name, reference)| (name.to_owned(), reference.to_owned()));
     let (name, reference, manifest) = match (split("/manifests/"), split("/blobs/")) {
         (Some((name, reference)), _) => (name, reference, true),
         (None, Some((name, reference))) => (name, reference, false),

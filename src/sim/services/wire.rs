@@ -1,4 +1,4 @@
-//! Small words for reading requests and writing answers, shared by the simulated services.
+//! Helpers for reading requests and writing answers, shared by the simulated services.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use crate::drive::rounds::DriveOptions;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
 use crate::operators::manual::update_task_status::{self, ByHand};
-use crate::operators::request::Verdict as Token;
+use crate::operators::request;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::people::Act;
@@ -40,7 +40,7 @@ pub(crate) struct People {
     helps: u32,
     tries: BTreeMap<String, u32>,
     rejected: bool,
-    deeds_reported: AtomicUsize,
+    actions_shown: AtomicUsize,
     /// Why nobody could help any more.
     pub(crate) end: Option<String>,
 }
@@ -57,18 +57,18 @@ pub(crate) enum Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Help {
     /// Lines for the timeline.
-    pub(crate) reported: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// What the release lead wants of the next drive.
     pub(crate) options: DriveOptions,
 }
 
 impl Help {
     /// A help that needs nothing of the next drive.
-    pub(crate) fn reported(who: &str, what: impl AsRef<str>) -> Self {
-        Self { reported: vec![line(who, what.as_ref())], options: DriveOptions::default() }
+    pub(crate) fn by(who: &str, what: impl AsRef<str>) -> Self {
+        Self { lines: vec![line(who, what.as_ref())], options: DriveOptions::default() }
     }
 
-    fn wish(mut self, options: DriveOptions) -> Self {
+    fn with(mut self, options: DriveOptions) -> Self {
         self.options = options;
         self
     }
@@ -83,21 +83,14 @@ fn line(who: &str, what: &str) -> String {
 impl People {
     /// The people around the simulated world.
     pub(crate) fn new(world: World) -> Self {
-        Self {
-            world,
-            helps: 0,
-            tries: BTreeMap::new(),
-            rejected: false,
-            deeds_reported: AtomicUsize::new(0),
-            end: None,
-        }
+        Self { world, helps: 0, tries: BTreeMap::new(), rejected: false, actions_shown: AtomicUsize::new(0), end: None }
     }
 
     /// What people did in the world since the last call, with the time of each action where it lies back.
-    pub(crate) fn notices(&self) -> Vec<String> {
+    pub(crate) fn new_actions(&self) -> Vec<String> {
         let facts = self.world.facts();
-        let actions = facts.story.actions.get(self.deeds_reported.load(Ordering::Relaxed)..).unwrap_or_default();
-        self.deeds_reported.store(facts.story.actions.len(), Ordering::Relaxed);
+        let actions = facts.actors.actions.get(self.actions_shown.load(Ordering::Relaxed)..).unwrap_or_default();
+        self.actions_shown.store(facts.actors.actions.len(), Ordering::Relaxed);
         actions
             .iter()
             .map(|action| format!("{}  {}", action.at.strftime("%m-%d %H:%M"), line(action.who, &action.what)))
@@ -172,7 +165,7 @@ impl People {
     /// Somebody sees nothing to mend and looks again later.
     fn wait(&self, who: &str) -> Option<Help> {
         self.world.clock().advance(PATIENCE);
-        Some(Help::reported(who, "found nothing to mend and looked again half an hour later"))
+        Some(Help::by(who, "found nothing to mend and looked again half an hour later"))
     }
 
     async fn answer(
@@ -185,7 +178,7 @@ impl People {
         Ok(match message.kind {
             Kind::OwnerNeeded => {
                 let options = DriveOptions { email: Some(OWNER.to_owned()), ..DriveOptions::default() };
-                Some(Help::reported(LEAD, "named an owner").wish(options))
+                Some(Help::by(LEAD, "named an owner").with(options))
             }
             Kind::BuildDataNotReady => self.in_world(Act::CompleteBuildData).or_else(|| self.wait(LEAD)),
             Kind::CredentialMissing | Kind::KerberosNeeded => self.in_world(Act::RenewTokens),
@@ -221,7 +214,7 @@ impl People {
             Kind::ShippedElsewhere => Some(retry(Task::ChangeAdvisoryStatus)),
             Kind::ReleaseDateMissing => {
                 let options = DriveOptions { ignore_release_date: true, ..DriveOptions::default() };
-                Some(Help::reported(LEAD, "has the approval start without a release date").wish(options))
+                Some(Help::by(LEAD, "has the approval start without a release date").with(options))
             }
             Kind::ApprovalTimeout => self.ask(Act::Publish).then(|| retry(Task::ChangeAdvisoryStatus)),
             Kind::TaskFailed => self.failed(ctx, release, message, tries).await?,
@@ -283,10 +276,10 @@ impl People {
         self.rejected = !accept;
         let decision = if accept { "accepted" } else { "rejected" };
         let options = DriveOptions {
-            decide: Some((which, Token { accept, reason: reason.to_owned() })),
+            decide: Some((which, request::Verdict { accept, reason: reason.to_owned() })),
             ..DriveOptions::default()
         };
-        Some(Help::reported(LEAD, format!("{decision} the {which} build: {reason}")).wish(options))
+        Some(Help::by(LEAD, format!("{decision} the {which} build: {reason}")).with(options))
     }
 
     async fn resolve(&self, ctx: &Context, release: &ZStream, message: &Message) -> Result<Option<Help>, TaskError> {
@@ -302,7 +295,7 @@ impl People {
         let Some((id, text)) = meant.or(open.first()) else { return Ok(None) };
         issues::resolve(ctx, release, id, "settled with those who are responsible").await?;
         let head = text.lines().next().unwrap_or_default();
-        Ok(Some(Help::reported(LEAD, format!("resolved the blocker {id}: {head}"))))
+        Ok(Some(Help::by(LEAD, format!("resolved the blocker {id}: {head}"))))
     }
 
     /// A failed task is tried again, at last accepted as it is; nobody accepts an approval that failed.
@@ -336,7 +329,7 @@ impl People {
 
 fn retry(task: Task) -> Help {
     let options = DriveOptions { retry: Some(task), ..DriveOptions::default() };
-    Help::reported(LEAD, format!("has {task} tried again")).wish(options)
+    Help::by(LEAD, format!("has {task} tried again")).with(options)
 }
 
 async fn by_hand(
@@ -348,7 +341,7 @@ async fn by_hand(
 ) -> Result<Help, TaskError> {
     let by_hand = ByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false };
     update_task_status::run(ctx, release, by_hand).await?;
-    Ok(Help::reported(LEAD, format!("set {task} to {status}: {why}")))
+    Ok(Help::by(LEAD, format!("set {task} to {status}: {why}")))
 }
 
 /// The numbers of "4 of 5 required jobs passed".

@@ -11,22 +11,22 @@ use crate::domain::state::view::State;
 use crate::domain::task::Task;
 use crate::drive::rounds::Event;
 use crate::planner::plan::{Plan, Verdict};
-use crate::render::plan as plans;
+use crate::render;
 use crate::render::report::minutes;
 
 /// What happened to one task.
 #[derive(Debug, Clone, Default)]
-struct Story {
+struct Runs {
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
-    runs: u32,
+    count: u32,
     status: String,
 }
 
 /// Everything a rehearsal collects for its summary.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    tasks: BTreeMap<Task, Story>,
+    tasks: BTreeMap<Task, Runs>,
     effects: Vec<String>,
 }
 
@@ -38,11 +38,11 @@ impl Summary {
             Event::CouldNot(failure) => (failure.task, "error".to_owned(), failure.done.clone()),
             Event::Marked(_) | Event::Waits { .. } => return Vec::new(),
         };
-        let story = self.tasks.entry(task).or_default();
-        story.started = story.started.or(Some(now));
-        story.ended = Some(now);
-        story.runs += 1;
-        story.status = status;
+        let runs = self.tasks.entry(task).or_default();
+        runs.started = runs.started.or(Some(now));
+        runs.ended = Some(now);
+        runs.count += 1;
+        runs.status = status;
         self.effects.extend(effects.iter().map(|effect| format!("{} {task}: {effect}", stamp(now))));
         effects
     }
@@ -86,10 +86,10 @@ impl Ended<'_> {
             lines.push(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
         }
         for task in Task::ALL {
-            let Some(story) = self.summary.tasks.get(&task) else { continue };
-            let status = self.state.map_or_else(|| story.status.clone(), |state| state.status(task).to_string());
-            let status = if task == Task::CreateTestReport { story.status.clone() } else { status };
-            let (first, last, runs) = (at(story.started), at(story.ended), story.runs);
+            let Some(runs) = self.summary.tasks.get(&task) else { continue };
+            let status = self.state.map_or_else(|| runs.status.clone(), |state| state.status(task).to_string());
+            let status = if task == Task::CreateTestReport { runs.status.clone() } else { status };
+            let (first, last, runs) = (at(runs.started), at(runs.ended), runs.count);
             lines.push(match rows {
                 Rows::Columns => format!("{task:<28} {status:<12} {first:<12} {last:<12} {runs}"),
                 // Read aloud, a value needs its name beside it.
@@ -102,7 +102,7 @@ impl Ended<'_> {
         lines.extend(self.unmatched.iter().map(|request| format!("UNMATCHED request: {request}")));
         lines.push(String::new());
         if !matches!(self.plan.verdict, Verdict::Done) {
-            lines.push(plans::text(self.release, self.plan));
+            lines.push(render::plan::text(self.release, self.plan));
             lines.push(String::new());
         }
         let end = match self.plan.verdict {
@@ -126,10 +126,10 @@ impl Ended<'_> {
             .summary
             .tasks
             .iter()
-            .map(|(task, story)| {
-                let status = self.state.map_or_else(|| story.status.clone(), |state| state.status(*task).to_string());
+            .map(|(task, runs)| {
+                let status = self.state.map_or_else(|| runs.status.clone(), |state| state.status(*task).to_string());
                 let value = json!({
-                    "status": status, "first_run": story.started.map(stamp), "last_run": story.ended.map(stamp), "runs": story.runs,
+                    "status": status, "first_run": runs.started.map(stamp), "last_run": runs.ended.map(stamp), "runs": runs.count,
                 });
                 (task.name().to_owned(), value)
             })
@@ -137,7 +137,7 @@ impl Ended<'_> {
         json!({
             "rehearsal": true,
             "ok": matches!(self.plan.verdict, Verdict::Done),
-            "plan": plans::json(self.release, self.plan),
+            "plan": render::plan::json(self.release, self.plan),
             "tasks": tasks,
             "effects": self.summary.effects,
             "unmatched": self.unmatched,

@@ -161,7 +161,7 @@ impl Field {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
-    Token(String),
+    Name(String),
     Text(String),
     Mark(char),
     Spread,
@@ -209,7 +209,7 @@ fn tokens(query: &str) -> Result<Vec<Token>, String> {
             while let Some(c) = rest.next_if(|c| c.is_alphanumeric() || *c == '_') {
                 token.push(c);
             }
-            found.push(Token::Token(token));
+            found.push(Token::Name(token));
         } else {
             found.push(Token::Mark(c));
         }
@@ -239,9 +239,9 @@ impl Reader<'_> {
         found
     }
 
-    fn token(&mut self) -> Result<String, String> {
+    fn name(&mut self) -> Result<String, String> {
         match self.next()? {
-            Token::Token(token) => Ok(token.clone()),
+            Token::Name(token) => Ok(token.clone()),
             Token::Text(_) | Token::Mark(_) | Token::Spread => Err("Parse error: expected a name".to_owned()),
         }
     }
@@ -262,22 +262,22 @@ impl Reader<'_> {
         while !self.take('}') {
             if self.peek() == Some(&Token::Spread) {
                 self.at += 1;
-                if self.token()? != "on" {
+                if self.name()? != "on" {
                     return Err("Named fragments are not known here".to_owned());
                 }
-                let on = self.token()?;
+                let on = self.name()?;
                 for mut field in self.selection(depth + 1)? {
                     field.on = Some(on.clone());
                     fields.push(field);
                 }
                 continue;
             }
-            let first = self.token()?;
-            let (key, name) = if self.take(':') { (first, self.token()?) } else { (first.clone(), first) };
+            let first = self.name()?;
+            let (key, name) = if self.take(':') { (first, self.name()?) } else { (first.clone(), first) };
             let mut arguments = Map::new();
             if self.take('(') {
                 while !self.take(')') {
-                    let argument = self.token()?;
+                    let argument = self.name()?;
                     if !self.take(':') {
                         return Err("Parse error: expected a value".to_owned());
                     }
@@ -293,9 +293,9 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, String> {
         match self.next()?.clone() {
-            Token::Text(text) | Token::Token(text) => Ok(Value::String(text)),
+            Token::Text(text) | Token::Name(text) => Ok(Value::String(text)),
             Token::Mark('$') => {
-                let name = self.token()?;
+                let name = self.name()?;
                 self.variables.get(&name).cloned().ok_or_else(|| format!("Variable ${name} was not provided"))
             }
             Token::Mark(_) | Token::Spread => Err("Parse error: expected a value".to_owned()),

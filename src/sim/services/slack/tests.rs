@@ -1,18 +1,18 @@
 use serde_json::json;
 use slack_morphism::api;
 
-use crate::sim::services::asking::Asking;
+use crate::sim::services::visitor::Visitor;
 
 #[tokio::test]
 async fn every_message_is_kept_with_channel_text_and_thread() {
-    let asking = Asking::smooth();
+    let visitor = Visitor::smooth();
     let first =
-        asking.post("/slack/chat.postMessage", &json!({ "channel": "#team-qe-release", "text": "hello" })).await;
+        visitor.post("/slack/chat.postMessage", &json!({ "channel": "#team-qe-release", "text": "hello" })).await;
     let ts = first.json()["ts"].clone();
     let form = format!("channel=team-qe-release&text=again&thread_ts={}", ts.as_str().expect("a ts"));
     let kind = [("content-type", "application/x-www-form-urlencoded")];
-    asking.ask(axum::http::Method::POST, "/slack/api/chat.postMessage", &kind, form.into_bytes()).await;
-    let facts = asking.world.facts();
+    visitor.ask(axum::http::Method::POST, "/slack/api/chat.postMessage", &kind, form.into_bytes()).await;
+    let facts = visitor.world.facts();
     let kept: Vec<(&str, &str, bool)> = facts
         .slack
         .messages
@@ -24,9 +24,9 @@ async fn every_message_is_kept_with_channel_text_and_thread() {
 
 #[tokio::test]
 async fn refusals_come_with_200_and_a_code() {
-    let asking = Asking::smooth();
+    let visitor = Visitor::smooth();
     {
-        let mut facts = asking.world.facts();
+        let mut facts = visitor.world.facts();
         facts.slack.unknown_channels.push("nowhere".to_owned());
         facts.slack.archived.push("team-art".to_owned());
     }
@@ -38,18 +38,18 @@ async fn refusals_come_with_200_and_a_code() {
         ("users.lookupByEmail", json!({ "email": "nobody@example.com" }), "users_not_found"),
         ("views.open", json!({}), "unknown_method"),
     ] {
-        let said = asking.post(&format!("/slack/{method}"), &body).await;
-        assert_eq!((said.status.as_u16(), said.json()), (200, json!({ "ok": false, "error": code })));
+        let answer = visitor.post(&format!("/slack/{method}"), &body).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "ok": false, "error": code })));
     }
     let wrong = [("authorization", "Bearer xoxb-wrong")];
-    let said = asking.ask(axum::http::Method::POST, "/slack/auth.test", &wrong, Vec::new()).await;
-    assert_eq!((said.status.as_u16(), said.json()["error"].clone()), (200, json!("invalid_auth")));
+    let answer = visitor.ask(axum::http::Method::POST, "/slack/auth.test", &wrong, Vec::new()).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (200, json!("invalid_auth")));
 }
 
 #[tokio::test]
 async fn the_published_models_of_slack_morphism_read_the_answers() {
-    let asking = Asking::smooth();
-    let ask = async |method: &str, body: serde_json::Value| asking.post(&format!("/slack/{method}"), &body).await.text;
+    let visitor = Visitor::smooth();
+    let ask = async |method: &str, body: serde_json::Value| visitor.post(&format!("/slack/{method}"), &body).await.text;
     let posted = ask("chat.postMessage", json!({ "channel": "forum-qe", "text": "hello" })).await;
     let posted: api::SlackApiChatPostMessageResponse = serde_json::from_str(&posted).expect("a message");
     assert_eq!(posted.message.content.text.as_deref(), Some("hello"));
@@ -71,12 +71,12 @@ async fn the_published_models_of_slack_morphism_read_the_answers() {
 
 #[tokio::test]
 async fn a_second_message_within_a_second_is_put_off_when_limits_are_on() {
-    let asking = Asking::smooth();
-    asking.world.facts().slack.limited = true;
+    let visitor = Visitor::smooth();
+    visitor.world.facts().slack.limited = true;
     let body = json!({ "channel": "forum-qe", "text": "hello" });
-    assert_eq!(asking.post("/slack/chat.postMessage", &body).await.status, 200);
-    let put_off = asking.post("/slack/chat.postMessage", &body).await;
+    assert_eq!(visitor.post("/slack/chat.postMessage", &body).await.status, 200);
+    let put_off = visitor.post("/slack/chat.postMessage", &body).await;
     assert_eq!((put_off.status.as_u16(), &put_off.headers["retry-after"]), (429, &"1".parse().expect("a value")));
-    asking.pass(1);
-    assert_eq!(asking.post("/slack/chat.postMessage", &body).await.status, 200);
+    visitor.pass(1);
+    assert_eq!(visitor.post("/slack/chat.postMessage", &body).await.status, 200);
 }

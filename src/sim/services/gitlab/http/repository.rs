@@ -143,7 +143,7 @@ pub(super) async fn commit(
     wire::json(StatusCode::CREATED, &answer)
 }
 
-/// What the actions of a commit change, or GitLab's word about the first that cannot be.
+/// What the actions of a commit change, or GitLab's message about the first that cannot be.
 fn edits(
     sent: &Map<String, Value>,
     files: &BTreeMap<String, String>,

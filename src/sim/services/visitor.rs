@@ -15,7 +15,7 @@ use crate::sim::services;
 use crate::sim::world::World;
 
 /// A world and the way to ask it.
-pub(crate) struct Asking {
+pub(crate) struct Visitor {
     pub(crate) world: World,
     router: Router,
     auth: Vec<(String, String)>,
@@ -23,19 +23,19 @@ pub(crate) struct Asking {
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-impl Said {
+impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 }
 
-impl Asking {
+impl Visitor {
     pub(crate) fn of(scenario: &str) -> Self {
         let scenario = Scenario::named(scenario, None, None).expect("a scenario");
         let clock = VirtualClock::starting_at(scenario.start());
@@ -73,25 +73,25 @@ impl Asking {
         self.world.clock().advance(SignedDuration::from_mins(minutes));
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Said {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, &[], Vec::new()).await
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Said {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         self.ask(method, path, &[("content-type", "application/json")], body).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, body).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Said {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::PUT, path, body).await
     }
 
     /// Asks with these headers; the credential is added unless `authorization` is among them.
-    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Said {
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("user-agent", "test");
         let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         let given = headers.iter().any(|(name, _)| *name == "authorization" || *name == "private-token");
@@ -110,6 +110,6 @@ impl Asking {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Said { status: parts.status, headers: parts.headers, text }
+        Answer { status: parts.status, headers: parts.headers, text }
     }
 }

@@ -1,4 +1,4 @@
-//! `oar sim status|event|pause|resume|advance|limits`: the hands on a world that another terminal serves.
+//! `oar sim status|event|pause|resume|advance|limits` of a world that another terminal serves.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::sim::control_client;
 
 /// Shows where the world stands.
 pub(crate) async fn status(call: &Call) -> Result<Exit, ErrorReport> {
-    let world = ask(call, "GET", "/__sim/story", None).await?;
+    let world = ask(call, "GET", "/__sim/status", None).await?;
     let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
     let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
     let mut lines = vec![format!("{} in a simulated world, virtual time {}", text("release"), text("now"))];
@@ -51,32 +51,32 @@ pub(crate) async fn event(call: &Call, name: Option<String>, body: Option<String
         })?,
         (None, None) => {
             let names = ask(call, "GET", "/__sim/event", None).await?;
-            let reported = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
-            let mut lines: Vec<String> = list(&names, "events").filter_map(Value::as_str).map(reported).collect();
+            let meaning = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
+            let mut lines: Vec<String> = list(&names, "events").filter_map(Value::as_str).map(meaning).collect();
             lines.push("oar sim event NAME lets one of them happen now; none needs more than its name".to_owned());
             call.show(&clean_lines(&lines), &with_ok(names.clone()));
             return Ok(Exit::Done);
         }
     };
-    let said = ask(call, "POST", "/__sim/event", Some(&body)).await?;
-    let mut lines = vec![match said["done"].as_str() {
+    let answer = ask(call, "POST", "/__sim/event", Some(&body)).await?;
+    let mut lines = vec![match answer["done"].as_str() {
         Some(what) => format!("done: {what}"),
         None => "there was nothing to do".to_owned(),
     }];
-    lines.extend(dated(&said, "follows"));
+    lines.extend(dated(&answer, "follows"));
     if lines.len() > 1 {
         lines.insert(1, "what follows by itself:".to_owned());
         lines.push("next: let time pass (oar sim advance 2h), or let one happen now (oar sim event NAME)".to_owned());
     }
-    call.show(&clean_lines(&lines), &with_ok(said));
+    call.show(&clean_lines(&lines), &with_ok(answer));
     Ok(Exit::Done)
 }
 
 /// Holds back what happens by itself, or lets it happen again.
 pub(crate) async fn pause(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
-    let said = ask(call, "POST", "/__sim/pause", Some(&json!({ "on": on }))).await?;
+    let answer = ask(call, "POST", "/__sim/pause", Some(&json!({ "on": on }))).await?;
     let text = if on { "nothing happens by itself until: oar sim resume" } else { "things happen by themselves again" };
-    call.show(text, &with_ok(said));
+    call.show(text, &with_ok(answer));
     Ok(Exit::Done)
 }
 
@@ -88,24 +88,24 @@ pub(crate) async fn advance(call: &Call, by: jiff::Span) -> Result<Exit, ErrorRe
         let error = std::io::Error::other(format!("{by} is no length of time that can pass"));
         return Err(usage("time cannot pass", &error, "for example: oar sim advance 2h"));
     }
-    let said = ask(call, "POST", "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
-    call.show(&format!("virtual time is now {}", said["now"].as_str().unwrap_or("?")), &with_ok(said));
+    let answer = ask(call, "POST", "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
+    call.show(&format!("virtual time is now {}", answer["now"].as_str().unwrap_or("?")), &with_ok(answer));
     Ok(Exit::Done)
 }
 
 /// Switches the rate limits.
 pub(crate) async fn limits(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
-    let said = ask(call, "POST", "/__sim/limits", Some(&json!({ "on": on }))).await?;
-    call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(said));
+    let answer = ask(call, "POST", "/__sim/limits", Some(&json!({ "on": on }))).await?;
+    call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(answer));
     Ok(Exit::Done)
 }
 
-/// The error as it is reported while the world of OAR_SIM_URL does not answer: then nothing else is the cause.
-pub(crate) async fn or_gone(call: &Call, reported: ErrorReport) -> ErrorReport {
-    let could_be = matches!(reported.class, ErrorClass::Transient | ErrorClass::Corrupt | ErrorClass::Config);
-    let Some(base) = call.outside.env.get("OAR_SIM_URL").filter(|_| could_be) else { return reported };
+/// The error as it is shown while the world of OAR_SIM_URL does not answer: then nothing else is the cause.
+pub(crate) async fn or_gone(call: &Call, report: ErrorReport) -> ErrorReport {
+    let could_be = matches!(report.class, ErrorClass::Transient | ErrorClass::Corrupt | ErrorClass::Config);
+    let Some(base) = call.outside.env.get("OAR_SIM_URL").filter(|_| could_be) else { return report };
     if control_client::is_open(base).await {
-        return reported;
+        return report;
     }
     let why = format!("the simulated world at {base} does not answer");
     ErrorReport {
@@ -113,7 +113,7 @@ pub(crate) async fn or_gone(call: &Call, reported: ErrorReport) -> ErrorReport {
         next: SERVE.to_owned(),
         exit: Exit::Unavailable,
         class: ErrorClass::Transient,
-        ..reported
+        ..report
     }
 }
 
@@ -124,22 +124,22 @@ async fn ask(call: &Call, method: &str, path: &str, body: Option<&Value>) -> Res
     let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
         return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), SERVE));
     };
-    let (status, said) = control_client::ask(base, method, path, body).await.map_err(|error| {
-        let mut reported = usage(&format!("the simulated world at {base} does not answer"), &error, SERVE);
-        reported.exit = Exit::Unavailable;
-        reported
+    let (status, answer) = control_client::ask(base, method, path, body).await.map_err(|error| {
+        let mut report = usage(&format!("the simulated world at {base} does not answer"), &error, SERVE);
+        report.exit = Exit::Unavailable;
+        report
     })?;
     if status >= 400 {
-        let error = std::io::Error::other(said["error"].as_str().unwrap_or("refused").to_owned());
+        let error = std::io::Error::other(answer["error"].as_str().unwrap_or("refused").to_owned());
         return Err(usage("the world refuses", &error, "oar sim event lists what can happen"));
     }
-    Ok(said)
+    Ok(answer)
 }
 
 fn usage(what: &str, error: &dyn std::error::Error, next: &str) -> ErrorReport {
-    let mut reported = ErrorReport::new(what, error, next.to_owned(), ErrorClass::InvalidInput);
-    reported.exit = Exit::Usage;
-    reported
+    let mut report = ErrorReport::new(what, error, next.to_owned(), ErrorClass::InvalidInput);
+    report.exit = Exit::Usage;
+    report
 }
 
 fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
@@ -147,8 +147,8 @@ fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + u
 }
 
 /// Events with their times, one line each.
-fn dated<'v>(said: &'v Value, name: &str) -> impl Iterator<Item = String> + use<'v> {
-    list(said, name)
+fn dated<'v>(answer: &'v Value, name: &str) -> impl Iterator<Item = String> + use<'v> {
+    list(answer, name)
         .map(|event| format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")))
 }
 
@@ -156,7 +156,7 @@ fn clean_lines(lines: &[String]) -> String {
     lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn with_ok(mut said: Value) -> Value {
-    said["ok"] = true.into();
-    said
+fn with_ok(mut answer: Value) -> Value {
+    answer["ok"] = true.into();
+    answer
 }
