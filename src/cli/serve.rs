@@ -146,7 +146,8 @@ async fn listen(
     shared: &Arc<Shared>,
     work: CancellationToken,
 ) -> Result<Exit, ErrorReport> {
-    let oauth = Resource::of(&shared.ctx).map_err(|why| usage(&why.to_string()))?;
+    let oauth = Resource::of(&shared.ctx.settings.mcp, |address| shared.ctx.oauth(address))
+        .map_err(|why| usage(&why.to_string()))?;
     let identity = identity(args)?;
     let address = SocketAddr::new(args.host, args.port);
     let listener = TcpListener::bind(address).await.map_err(|cause| {

@@ -1,19 +1,25 @@
-//! What every front end shares: context, clock, settings, clients, stores, effects.
+//! What front ends and subjects share, in this order: a folder names only those further down.
 //!
-//! Nothing else moves in; a helper without a name of its own has no home here.
+//! Refuses: anything else. A helper without a name of its own has no place here; it stays where it is used.
+
+pub mod context;
+
+pub mod effects;
 
 pub mod access;
-pub mod build_data_cache;
-pub mod cache;
-pub mod clients;
-pub mod clock;
-pub mod config;
-pub mod context;
-pub mod effects;
-pub mod error;
-pub mod journal;
-pub mod lock;
-pub mod log_file;
-pub mod records;
-pub mod run_logs;
+
 pub mod statebox;
+
+pub mod run_logs;
+
+pub mod clients;
+
+pub mod config;
+
+pub mod error;
+
+pub mod lock;
+
+pub mod cache;
+
+pub mod clock;

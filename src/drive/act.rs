@@ -4,13 +4,13 @@ use super::gather::owner;
 use super::memory::Memory;
 use super::rounds::{DriveOptions, Event};
 use crate::core::context::Context;
-use crate::core::journal::{Level, RunLog};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Change, Operation, SetTask};
 use crate::domain::task::{Task, TaskStatus, Which, marker};
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::run_task;
+use crate::operators::run_log::{Level, RunLog};
 use crate::operators::steps::notify;
 use crate::planner::plan::{Action, Plan};
 

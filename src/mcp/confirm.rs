@@ -30,7 +30,7 @@ use super::server::Shared;
 use super::tool::{Asks, Change, Question, Tool};
 use super::tools::runners;
 use crate::core::access::principal::Scope;
-use crate::core::config::settings::ConfirmPolicy;
+use crate::core::config::mcp::ConfirmPolicy;
 use crate::core::context::Context;
 use crate::domain::nearest;
 use crate::render::report::clean;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::catalog;
 use super::server::Shared;
-use crate::core::config::settings::ErrataAuth;
+use crate::core::config::errata::ErrataAuth;
 use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::arguments::BadArgument;
-use crate::core::build_data_cache::LoadError;
+use crate::core::clients::build_data::cache::LoadError;
 use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::dates::stamp;

@@ -272,7 +272,7 @@ async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Conten
             let entry = call.shared.store.get(release, &async |minor| source.releases(minor).await).await;
             match entry {
                 Ok(entry) => Ok(Content { mime: "application/json", text: entry.text.clone() }),
-                Err(error) if matches!(*error, crate::core::build_data_cache::LoadError::Data(_)) => {
+                Err(error) if matches!(*error, crate::core::clients::build_data::cache::LoadError::Data(_)) => {
                     Err(Unread::Nothing)
                 }
                 Err(error) => Err(Unread::Later(error.to_string())),

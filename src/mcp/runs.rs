@@ -26,7 +26,7 @@ use super::reply::{Code, Reply};
 use super::workshop::{Lost, Workshop};
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::clock::Clock;
-use crate::core::config::settings::RunSettings;
+use crate::core::config::mcp::RunSettings;
 use crate::core::run_logs::{OpenLog, RunLogs};
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;

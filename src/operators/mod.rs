@@ -10,6 +10,7 @@ pub mod manual;
 pub mod record;
 pub mod request;
 pub mod run;
+pub mod run_log;
 pub mod steps;
 pub mod tasks;
 pub mod views;

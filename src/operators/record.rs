@@ -4,12 +4,12 @@ use super::error::TaskError;
 use super::request::TaskRequest;
 use super::run::Run;
 use crate::core::error::{ErrorClass, chain};
-use crate::core::journal::Level;
 use crate::domain::dates::stamp;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::entries::Intent;
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus, marker};
+use crate::operators::run_log::Level;
 
 /// Stores In Progress with the intent of this run, before its first outside effect.
 pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {

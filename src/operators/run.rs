@@ -19,7 +19,6 @@ use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clock::Clock;
 use crate::core::context::Context;
 use crate::core::effects::{Effected, Effects, Evidence, Ledger};
-use crate::core::journal::{Level, RunLog};
 use crate::core::lock::Lock;
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::outcome::Outcome;
@@ -28,6 +27,7 @@ use crate::domain::state::check::unreadable_statuses;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
+use crate::operators::run_log::{Level, RunLog};
 
 /// What one run found out, with what a front end needs to show it.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::cli::output::log_file::LogFile;
 use crate::cli::outside::Stream;
 use crate::core::clock::Clock;
-use crate::core::log_file::LogFile;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
 use crate::render::report::clean;

@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod exit;
+pub mod log_file;
 pub mod logging;
 pub mod progress;
 pub mod terminal;

@@ -14,7 +14,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::principal::{Principal, Scope};
-use crate::core::context::Context;
+use crate::core::clients::oauth::Oauth;
+use crate::core::config::mcp::McpSettings;
 
 /// Keys are asked for anew after so long, so that a key that was taken back ends.
 const KEYS_LAST: SignedDuration = SignedDuration::from_mins(10);
@@ -79,13 +80,13 @@ impl std::fmt::Debug for Resource {
 }
 
 impl Resource {
-    /// What the settings of `ctx` say; nothing when they name no issuer. Contacts nobody.
+    /// What `settings` say; nothing when they name no issuer. Contacts nobody: `client` is made for the address
+    /// of the keys.
     ///
     /// # Errors
     ///
     /// Half of the settings are missing, or an address is not safe.
-    pub fn of(ctx: &Context) -> Result<Option<Self>, Incomplete> {
-        let settings = &ctx.settings.mcp;
+    pub fn of(settings: &McpSettings, client: impl FnOnce(&str) -> Oauth) -> Result<Option<Self>, Incomplete> {
         let given = [&settings.oauth_issuer, &settings.oauth_audience, &settings.oauth_jwks_url];
         if given.iter().all(|value| value.is_none()) {
             return Ok(None);
@@ -101,7 +102,7 @@ impl Resource {
                 return Err(Incomplete::NotHttps(key));
             }
         }
-        let client = ctx.oauth(&address);
+        let client = client(&address);
         let fetch: Fetch = Arc::new(move || {
             let client = client.clone();
             Box::pin(async move { client.keys().await.map_err(|error| error.to_string()) })

@@ -28,13 +28,15 @@ pub(super) use self::answer::excerpt;
 pub use self::auth::{Auth, Proof};
 pub use self::breaker::BreakerRule;
 use self::gate::{Gate, Gates};
-pub use self::policy::{HostRule, HttpPolicy, Rules, ServiceRules, rewrite};
+pub use self::policy::{HttpPolicy, Rules, rewrite};
 use self::seen::Lately;
 pub use self::seen::Seen;
 use super::error::{ClientError, Fault};
 use super::retry::{Repeat, with_retries};
 use crate::core::cache::DiskCache;
 use crate::core::clock::Clock;
+use crate::core::config::hosts::HostRule;
+use crate::core::config::http::ServiceRules;
 use crate::domain::mask;
 use crate::domain::service::Service;
 

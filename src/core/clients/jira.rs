@@ -10,7 +10,7 @@ use serde_json::json;
 use super::error::{ClientError, Fault};
 use super::http::{Answer, ServiceHttp};
 use super::retry::Repeat;
-use crate::core::config::settings::JiraApi;
+use crate::core::config::jira::JiraApi;
 use crate::domain::ids::JiraKey;
 
 /// Issues per page of a search.

@@ -6,8 +6,9 @@ use axum::Router;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::http::{Auth, HostRule, Http, HttpPolicy, ServiceHttp};
+use super::http::{Auth, Http, HttpPolicy, ServiceHttp};
 use crate::core::clock::{Clock, VirtualClock};
+use crate::core::config::hosts::HostRule;
 use crate::domain::service::Service;
 
 /// Limits for requests that stay on this machine; one that is lost is tried once more.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::jwe::JweError;
-use super::sources::Origin;
+use super::origin::Origin;
 use crate::core::error::ErrorClass;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::credential::Credential;

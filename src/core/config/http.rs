@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::settings::{seconds, size, small};
 use super::sources::Sources;
-use crate::core::clients::http::ServiceRules;
 use crate::domain::service::Service;
 
 /// Time-outs and limits of requests.
@@ -34,6 +32,21 @@ pub struct HttpSettings {
     pub services: BTreeMap<Service, ServiceRules>,
 }
 
+/// What holds for the requests to one service in place of the policy; nothing where the policy holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceRules {
+    /// Time between two pieces of an answer.
+    pub read_timeout: Option<Duration>,
+    /// Time for one request as a whole.
+    pub total_timeout: Option<Duration>,
+    /// Address of a proxy.
+    pub proxy: Option<String>,
+    /// Requests under way at once.
+    pub in_flight: Option<usize>,
+    /// Requests within an hour.
+    pub per_hour: Option<u32>,
+}
+
 impl HttpSettings {
     pub(super) fn read(sources: &mut Sources<'_>, simulated: bool) -> Result<Self, ConfigError> {
         let mut services = BTreeMap::new();
@@ -44,20 +57,20 @@ impl HttpSettings {
             }
         }
         Ok(Self {
-            connect_timeout: seconds(sources, "http.connect_timeout_s", "OAR_HTTP_CONNECT_TIMEOUT", 120)?,
-            read_timeout: seconds(sources, "http.read_timeout_s", "OAR_HTTP_READ_TIMEOUT", 3600)?,
-            total_timeout: seconds(sources, "http.total_timeout_s", "OAR_HTTP_TOTAL_TIMEOUT", 3600)?,
-            tries: small(sources.number("http.tries", "OAR_HTTP_TRIES", 1, 10)?),
-            in_flight: size(sources.number("http.in_flight", "OAR_HTTP_IN_FLIGHT", 1, 200)?),
-            max_body_bytes: size(sources.number("http.max_body_bytes", "OAR_HTTP_MAX_BODY_BYTES", 65_536, 1 << 30)?),
-            requests_per_hour: small(sources.number(
+            connect_timeout: sources.seconds("http.connect_timeout_s", "OAR_HTTP_CONNECT_TIMEOUT", 120)?,
+            read_timeout: sources.seconds("http.read_timeout_s", "OAR_HTTP_READ_TIMEOUT", 3600)?,
+            total_timeout: sources.seconds("http.total_timeout_s", "OAR_HTTP_TOTAL_TIMEOUT", 3600)?,
+            tries: sources.number("http.tries", "OAR_HTTP_TRIES", 1, 10)?,
+            in_flight: sources.number("http.in_flight", "OAR_HTTP_IN_FLIGHT", 1, 200)?,
+            max_body_bytes: sources.number("http.max_body_bytes", "OAR_HTTP_MAX_BODY_BYTES", 65_536, 1 << 30)?,
+            requests_per_hour: sources.number(
                 "http.requests_per_hour",
                 "OAR_HTTP_REQUESTS_PER_HOUR",
                 10,
                 MOST_PER_HOUR,
-            )?),
-            breaker_failures: small(sources.number("http.breaker_failures", "OAR_HTTP_BREAKER_FAILURES", 1, 1000)?),
-            breaker_pause: seconds(sources, "http.breaker_pause_s", "OAR_HTTP_BREAKER_PAUSE", 3600)?,
+            )?,
+            breaker_failures: sources.number("http.breaker_failures", "OAR_HTTP_BREAKER_FAILURES", 1, 1000)?,
+            breaker_pause: sources.seconds("http.breaker_pause_s", "OAR_HTTP_BREAKER_PAUSE", 3600)?,
             services,
         })
     }
@@ -79,18 +92,29 @@ const MOST_PER_HOUR: u64 = 1_000_000;
 
 fn one(sources: &mut Sources<'_>, service: Service, simulated: bool) -> Result<ServiceRules, ConfigError> {
     let upper = service.id().to_ascii_uppercase();
-    let mut number = |name: &str, variable: &str, most: u64| {
-        let (key, variable) = (format!("services.{service}.{name}"), format!("OAR_{upper}_{variable}"));
-        let given = sources.is_set(&key, &variable);
-        given.then(|| sources.number(&key, &variable, 1, most)).transpose()
-    };
-    let read_timeout = number("read_timeout_s", "READ_TIMEOUT", 3600)?.map(Duration::from_secs);
-    let total_timeout = number("total_timeout_s", "TOTAL_TIMEOUT", 3600)?.map(Duration::from_secs);
-    let in_flight = number("in_flight", "IN_FLIGHT", 200)?.map(size);
-    let per_hour = number("requests_per_hour", "REQUESTS_PER_HOUR", MOST_PER_HOUR)?.map(small);
+    let read_timeout: Option<u64> = own(sources, service, "read_timeout_s", "READ_TIMEOUT", 3600)?;
+    let total_timeout: Option<u64> = own(sources, service, "total_timeout_s", "TOTAL_TIMEOUT", 3600)?;
+    let in_flight = own(sources, service, "in_flight", "IN_FLIGHT", 200)?;
+    let per_hour = own(sources, service, "requests_per_hour", "REQUESTS_PER_HOUR", MOST_PER_HOUR)?;
     let (key, variable) = (format!("services.{service}.proxy"), format!("OAR_{upper}_PROXY"));
     let given = sources.is_set(&key, &variable);
     // A proxy would carry requests of a rehearsal off this machine.
     let proxy = given.then(|| sources.optional(&key, &variable)).flatten().filter(|_| !simulated);
+    let seconds = |number: Option<u64>| number.map(Duration::from_secs);
+    let (read_timeout, total_timeout) = (seconds(read_timeout), seconds(total_timeout));
     Ok(ServiceRules { read_timeout, total_timeout, proxy, in_flight, per_hour })
+}
+
+/// A number that a service has for itself, when it has one.
+fn own<T: TryFrom<u64>>(
+    sources: &mut Sources<'_>,
+    service: Service,
+    name: &str,
+    variable: &str,
+    most: u64,
+) -> Result<Option<T>, ConfigError> {
+    let variable = format!("OAR_{}_{variable}", service.id().to_ascii_uppercase());
+    let key = format!("services.{service}.{name}");
+    let given = sources.is_set(&key, &variable);
+    given.then(|| sources.number(&key, &variable, 1, most)).transpose()
 }

@@ -1,13 +1,19 @@
-//! Settings, sealed settings and credentials, and where each value came from.
+//! Settings, sealed settings and the values of credentials, and where each came from.
 //!
-//! Read once at the start and never changed. Refuses: reading the environment anywhere but in
-//! `env.rs`, telling a secret, contacting a service.
+//! Read once at the start and never changed. Refuses: reading the environment anywhere but in `env.rs`,
+//! showing a secret, naming a client.
 
+mod choice;
 pub mod credentials;
 pub mod env;
+pub mod errata;
 pub mod error;
+pub mod hosts;
 pub mod http;
+pub mod jira;
 pub mod jwe;
+pub mod mcp;
+pub mod origin;
 pub mod pull_secret;
 pub mod seal;
 pub mod sealed;
@@ -15,3 +21,5 @@ pub mod secret;
 pub mod services;
 pub mod settings;
 pub mod sources;
+pub mod stall;
+pub mod state;

@@ -12,7 +12,7 @@ use url::Url;
 use super::credentials::Credentials;
 use super::error::ConfigError;
 use super::jwe::{self, JweError, SealKey};
-use super::sources::Origin;
+use super::origin::Origin;
 use crate::domain::credential::Credential;
 use crate::domain::release::Minor;
 use crate::domain::service::Service;

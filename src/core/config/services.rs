@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::error::ConfigError;
-use super::sources::{Origin, Sources, bad};
-use crate::core::clients::http::HostRule;
+use super::hosts::HostRule;
+use super::origin::Origin;
+use super::sources::{Sources, bad};
 use crate::domain::release::Minor;
 use crate::domain::service::Service;
 

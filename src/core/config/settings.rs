@@ -1,17 +1,21 @@
 //! All settings of one run, read once.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::env::Env;
+use super::errata::{ErrataAuth, MutualAuth};
 use super::error::ConfigError;
 use super::http::HttpSettings;
+use super::jira::JiraSettings;
+use super::mcp::{McpSettings, RunSettings};
+use super::origin::Origin;
 use super::sealed::SealedSettings;
 use super::services::Services;
-use super::sources::{FileLayer, Flags, Origin, Row, Sources, bad};
+use super::sources::{FileLayer, Flags, Row, Sources};
+use super::stall::StallSettings;
+use super::state::StateSettings;
 use crate::domain::acceptance::AcceptancePolicy;
 use crate::domain::credential::Credential;
 use crate::domain::stage::StagePolicy;
@@ -28,7 +32,7 @@ pub struct Settings {
     /// How we prove ourselves to the Errata Tool.
     pub errata_auth: ErrataAuth,
     /// Has the Errata Tool to prove with Kerberos who it is?
-    pub errata_mutual: Mutual,
+    pub errata_mutual: MutualAuth,
     /// File with the credentials of image registries.
     pub registry_auth_file: Option<PathBuf>,
     /// The GitLab project of shipment merge requests.
@@ -77,63 +81,6 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
-/// Runs and confirmations of the server for AI agents.
-#[derive(Debug, Clone)]
-pub struct RunSettings {
-    /// A run is asked to end after so long.
-    pub time_limit: Duration,
-    /// The same for tools that need another limit, by name.
-    pub time_limits: BTreeMap<String, Duration>,
-    /// A run that was asked to end may take so long for it.
-    pub grace: Duration,
-    /// Waiting callers hear of their run at least so often.
-    pub progress: Duration,
-    /// Runs that stay on record.
-    pub keep_runs: usize,
-    /// For how many days.
-    pub keep_days: u32,
-    /// Which tools ask a person, by name; those not named ask always.
-    pub confirm: BTreeMap<String, ConfirmPolicy>,
-    /// Address of the approval page, where people reach it by another name than the server listens on.
-    pub approvals_url: Option<String>,
-}
-
-/// Which Jira we talk to.
-#[derive(Debug, Clone)]
-pub struct JiraSettings {
-    /// The kind of Jira.
-    pub api: JiraApi,
-    /// Id of the field "QA Contact".
-    pub qa_contact: String,
-    /// Id of the field "Need Info From".
-    pub need_info_from: String,
-    /// Id of the field "Release Blocker".
-    pub release_blocker: String,
-    /// Id of the field that counts customer cases.
-    pub sfdc_counter: String,
-    /// Id of the field that links customer cases.
-    pub sfdc_links: String,
-}
-
-/// Where release state and test records are kept.
-#[derive(Debug, Clone)]
-pub struct StateSettings {
-    /// `owner/name` on GitHub.
-    pub repository: String,
-    /// Branch of the state files.
-    pub branch: String,
-    /// Branch of the test records.
-    pub record_branch: String,
-    /// A directory or Git repository of this machine instead of GitHub.
-    pub dir: Option<PathBuf>,
-    /// Address of commits in a Git repository of this machine; their name is the role that acts.
-    pub author_mail: String,
-    /// Tries of one compare-and-swap.
-    pub tries: u32,
-    /// Time for all of them together.
-    pub total: Duration,
-}
-
 /// The external program elliott.
 #[derive(Debug, Clone)]
 pub struct ElliottSettings {
@@ -143,27 +90,6 @@ pub struct ElliottSettings {
     pub limit: Duration,
     /// Where the variables that it needs come from.
     pub environment: Env,
-}
-
-/// After how long a wait is stalled.
-#[derive(Debug, Clone)]
-pub struct StallSettings {
-    /// Promotion, counted from ownership.
-    pub promotion: Duration,
-    /// Test file, counted from promotion.
-    pub test_file: Duration,
-    /// Aggregation of test results.
-    pub aggregation: Duration,
-    /// Verdict on a build.
-    pub analysis: Duration,
-    /// Push to CDN stage.
-    pub push: Duration,
-    /// Stage-release pipeline.
-    pub stage_release: Duration,
-    /// Image consistency job.
-    pub image_consistency: Duration,
-    /// Stage testing job.
-    pub stage_testing: Duration,
 }
 
 /// How fast Prow jobs are started.
@@ -184,104 +110,6 @@ pub struct SlackSettings {
     pub channel: Option<String>,
     /// Time stamp of the thread.
     pub thread: Option<String>,
-}
-
-/// The server for AI agents.
-#[derive(Debug, Clone)]
-pub struct McpSettings {
-    /// Calls that change something, per caller and minute.
-    pub writes_per_minute: u32,
-    /// Which calls the audit log keeps.
-    pub audit: AuditedCalls,
-    /// The issuer of tokens that are accepted beside our own.
-    pub oauth_issuer: Option<String>,
-    /// The address of this server as those tokens name it.
-    pub oauth_audience: Option<String>,
-    /// Where the issuer publishes its keys.
-    pub oauth_jwks_url: Option<String>,
-}
-
-macro_rules! tokens {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $token:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl FromStr for $name {
-            type Err = ();
-
-            fn from_str(text: &str) -> Result<Self, ()> {
-                match text {
-                    $($token => Ok(Self::$variant),)*
-                    _ => Err(()),
-                }
-            }
-        }
-    };
-}
-
-tokens! {
-    /// How we prove ourselves to the Errata Tool.
-    ErrataAuth {
-        /// With a Kerberos ticket.
-        Negotiate = "negotiate",
-        /// With `ERRATA_TOKEN`.
-        Bearer = "bearer",
-        /// Not at all.
-        None = "none",
-    }
-}
-
-tokens! {
-    /// Has a service that takes our ticket to prove with Kerberos who it is?
-    Mutual {
-        /// An answer without proof is not used.
-        Required = "required",
-        /// TLS proves it.
-        Optional = "optional",
-    }
-}
-
-tokens! {
-    /// The kind of Jira.
-    JiraApi {
-        /// Server: `/rest/api/2`, plain text bodies, bearer token.
-        Server = "2",
-        /// Cloud: `/rest/api/3`, rich text bodies, basic authentication.
-        Cloud = "3",
-    }
-}
-
-impl JiraApi {
-    /// Path below the base address.
-    pub const fn root(self) -> &'static str {
-        match self {
-            Self::Server => "/rest/api/2",
-            Self::Cloud => "/rest/api/3",
-        }
-    }
-}
-
-tokens! {
-    /// Which calls the audit log keeps.
-    AuditedCalls {
-        /// Every one.
-        All = "all",
-        /// Changes, and whatever was refused or failed.
-        Changes = "changes",
-    }
-}
-
-tokens! {
-    /// Whether a critical tool asks a person.
-    ConfirmPolicy {
-        /// Every time.
-        Always = "always",
-        /// The first time for each release.
-        OncePerRelease = "once_per_release",
-        /// Not at all.
-        Never = "never",
-    }
 }
 
 impl Settings {
@@ -317,8 +145,8 @@ impl Settings {
         let mut settings = Self {
             services,
             http: HttpSettings::read(&mut sources, simulated)?,
-            errata_auth: sources.token("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
-            errata_mutual: sources.token(
+            errata_auth: sources.choice("services.errata.auth", "OAR_ERRATA_AUTH", "negotiate, bearer or none")?,
+            errata_mutual: sources.choice(
                 "services.errata.mutual_auth",
                 "OAR_ERRATA_MUTUAL_AUTH",
                 "required or optional",
@@ -333,12 +161,12 @@ impl Settings {
                 .map(|source| source.trim().to_owned())
                 .collect(),
             payload_repository: sources.text("payload.repository", "OAR_PAYLOAD_REPOSITORY")?,
-            jira: jira(&mut sources)?,
-            state: state(&mut sources)?,
+            jira: JiraSettings::read(&mut sources)?,
+            state: StateSettings::read(&mut sources)?,
             home,
             log_dir,
-            stage_policy: sources.token("stage_testing.policy", "OAR_STAGE_TESTING_POLICY", "strict or overlap")?,
-            acceptance_policy: sources.token("acceptance.policy", "OAR_ACCEPTANCE_POLICY", "strict or compat")?,
+            stage_policy: sources.choice("stage_testing.policy", "OAR_STAGE_TESTING_POLICY", "strict or overlap")?,
+            acceptance_policy: sources.choice("acceptance.policy", "OAR_ACCEPTANCE_POLICY", "strict or compat")?,
             auto_accept: sources.switch("analysis.auto_accept", "OAR_ANALYSIS_AUTO_ACCEPT")?,
             cve_check_blocking: sources.switch("cve_check.blocking", "OAR_CVE_CHECK_BLOCKING")?,
             elliott: ElliottSettings {
@@ -346,14 +174,14 @@ impl Settings {
                 limit: minutes(sources.number("elliott.limit_min", "OAR_ELLIOTT_LIMIT_MIN", 1, 120)?),
                 environment: env.clone(),
             },
-            stall: stall(&mut sources)?,
+            stall: StallSettings::read(&mut sources)?,
             prow: prow(&mut sources)?,
             slack: SlackSettings {
                 channel: sources.optional("slack.channel", "OAR_SLACK_CHANNEL"),
                 thread: sources.optional("slack.thread", "OAR_SLACK_THREAD"),
             },
-            mcp: mcp(&mut sources)?,
-            runs: runs(&mut sources)?,
+            mcp: McpSettings::read(&mut sources)?,
+            runs: RunSettings::read(&mut sources)?,
             dry_run: sources.switch("run.dry_run", "OAR_DRY_RUN")?,
             sealed,
             credentials,
@@ -396,88 +224,11 @@ fn settings_file(env: &Env, flags: &Flags) -> Result<FileLayer, ConfigError> {
     FileLayer::parse(Some(&path), &text)
 }
 
-fn jira(sources: &mut Sources<'_>) -> Result<JiraSettings, ConfigError> {
-    Ok(JiraSettings {
-        api: sources.token("services.jira.api", "OAR_JIRA_API", "2 (Server) or 3 (Cloud)")?,
-        qa_contact: sources.text("services.jira.fields.qa_contact", "OAR_JIRA_FIELDS_QA_CONTACT")?,
-        need_info_from: sources.text("services.jira.fields.need_info_from", "OAR_JIRA_FIELDS_NEED_INFO_FROM")?,
-        release_blocker: sources.text("services.jira.fields.release_blocker", "OAR_JIRA_FIELDS_RELEASE_BLOCKER")?,
-        sfdc_counter: sources.text("services.jira.fields.sfdc_counter", "OAR_JIRA_FIELDS_SFDC_COUNTER")?,
-        sfdc_links: sources.text("services.jira.fields.sfdc_links", "OAR_JIRA_FIELDS_SFDC_LINKS")?,
-    })
-}
-
-fn state(sources: &mut Sources<'_>) -> Result<StateSettings, ConfigError> {
-    Ok(StateSettings {
-        repository: sources.text("state.repository", "OAR_STATE_REPOSITORY")?,
-        branch: sources.text("state.branch", "OAR_STATE_BRANCH")?,
-        record_branch: sources.text("state.record_branch", "OAR_STATE_RECORD_BRANCH")?,
-        dir: sources.optional("state.dir", "OAR_STATE_DIR").map(PathBuf::from),
-        author_mail: sources.text("state.author_mail", "OAR_STATE_AUTHOR_MAIL")?,
-        tries: small(sources.number("state.tries", "OAR_STATE_TRIES", 1, 200)?),
-        total: seconds(sources, "state.total_s", "OAR_STATE_TOTAL", 3600)?,
-    })
-}
-
-fn stall(sources: &mut Sources<'_>) -> Result<StallSettings, ConfigError> {
-    let mut hours = |name: &str| {
-        let variable = format!("OAR_STALL_{}_H", name.to_ascii_uppercase());
-        let hours = sources.number(&format!("stall.{name}_h"), &variable, 1, 720)?;
-        Ok::<_, ConfigError>(Duration::from_secs(hours * 3600))
-    };
-    Ok(StallSettings {
-        promotion: hours("promotion")?,
-        test_file: hours("test_file")?,
-        aggregation: hours("aggregation")?,
-        analysis: hours("analysis")?,
-        push: hours("push")?,
-        stage_release: hours("stage_release")?,
-        image_consistency: hours("image_consistency")?,
-        stage_testing: hours("stage_testing")?,
-    })
-}
-
 fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
     Ok(ProwSettings {
-        burst: small(sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?),
-        calls_per_window: small(sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?),
-        window: seconds(sources, "prow.window_s", "OAR_PROW_WINDOW", 3600)?,
-    })
-}
-
-fn mcp(sources: &mut Sources<'_>) -> Result<McpSettings, ConfigError> {
-    Ok(McpSettings {
-        writes_per_minute: small(sources.number("mcp.writes_per_minute", "OAR_MCP_WRITES_PER_MINUTE", 1, 100_000)?),
-        audit: sources.token("mcp.audit", "OAR_MCP_AUDIT", "all or changes")?,
-        oauth_issuer: sources.optional("mcp.oauth.issuer", "OAR_MCP_OAUTH_ISSUER"),
-        oauth_audience: sources.optional("mcp.oauth.audience", "OAR_MCP_OAUTH_AUDIENCE"),
-        oauth_jwks_url: sources.optional("mcp.oauth.jwks_url", "OAR_MCP_OAUTH_JWKS_URL"),
-    })
-}
-
-fn runs(sources: &mut Sources<'_>) -> Result<RunSettings, ConfigError> {
-    let mut time_limits = BTreeMap::new();
-    for (tool, text, origin) in sources.table("mcp.runs.time_limits_s") {
-        let limit = text.parse().ok().filter(|limit| (1..=86_400).contains(limit));
-        let key = format!("mcp.runs.time_limits_s.{tool}");
-        let limit = limit.ok_or_else(|| bad(&key, text, origin, "a whole number from 1 to 86400"))?;
-        time_limits.insert(tool, Duration::from_secs(limit));
-    }
-    let mut confirm = BTreeMap::new();
-    for (tool, text, origin) in sources.table("mcp.confirm") {
-        let key = format!("mcp.confirm.{tool}");
-        let policy = text.parse().map_err(|()| bad(&key, text, origin, "always, once_per_release or never"))?;
-        confirm.insert(tool, policy);
-    }
-    Ok(RunSettings {
-        time_limit: seconds(sources, "mcp.runs.time_limit_s", "OAR_MCP_RUNS_TIME_LIMIT", 86_400)?,
-        time_limits,
-        grace: seconds(sources, "mcp.runs.grace_s", "OAR_MCP_RUNS_GRACE", 600)?,
-        progress: seconds(sources, "mcp.runs.progress_s", "OAR_MCP_RUNS_PROGRESS", 20)?,
-        keep_runs: size(sources.number("mcp.runs.keep", "OAR_MCP_RUNS_KEEP", 10, 100_000)?),
-        keep_days: small(sources.number("mcp.runs.keep_days", "OAR_MCP_RUNS_KEEP_DAYS", 1, 3650)?),
-        confirm,
-        approvals_url: sources.optional("mcp.approvals.url", "OAR_MCP_APPROVALS_URL"),
+        burst: sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?,
+        calls_per_window: sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?,
+        window: sources.seconds("prow.window_s", "OAR_PROW_WINDOW", 3600)?,
     })
 }
 
@@ -489,26 +240,8 @@ fn folder(sources: &mut Sources<'_>, key: &str, variable: &str, usual: impl Fn()
     path
 }
 
-pub(super) fn seconds(
-    sources: &mut Sources<'_>,
-    key: &str,
-    variable: &str,
-    most: u64,
-) -> Result<Duration, ConfigError> {
-    sources.number(key, variable, 1, most).map(Duration::from_secs)
-}
-
 const fn minutes(number: u64) -> Duration {
     Duration::from_secs(number * 60)
-}
-
-/// Numbers come out of their range check small.
-pub(super) fn small(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-pub(super) fn size(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -4,53 +4,17 @@
 //! for a key makes it known, so a key nobody asked for is a misspelt one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::env::Env;
 use super::error::ConfigError;
+use super::origin::Origin;
 use crate::domain::credential::Credential;
-
-/// Where a value was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// On the command line.
-    Flag(String),
-    /// In an environment variable.
-    Variable(String),
-    /// In the settings file.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-    },
-    /// In the sealed settings.
-    Sealed {
-        /// The file.
-        path: PathBuf,
-        /// The key inside.
-        key: &'static str,
-    },
-    /// Built in.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) => write!(f, "flag {name}"),
-            Self::Variable(name) => write!(f, "variable {name}"),
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Sealed { path, key } => write!(f, "{} ({key})", path.display()),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
 
 /// Settings given on the command line: key, name of the flag, value.
 #[derive(Debug, Clone, Default)]
@@ -232,13 +196,23 @@ impl<'a> Sources<'a> {
     }
 
     /// A whole number within both bounds.
-    pub(super) fn number(&mut self, key: &str, variable: &str, least: u64, most: u64) -> Result<u64, ConfigError> {
-        let accepted = || format!("a whole number from {least} to {most}");
+    pub(super) fn number<T: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        variable: &str,
+        least: u64,
+        most: u64,
+    ) -> Result<T, ConfigError> {
         let (value, origin) = self.find(key, variable).unwrap_or((String::new(), Origin::Default));
-        match value.parse::<u64>() {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
-            Ok(_) | Err(_) => Err(bad(key, value, origin, &accepted())),
-        }
+        let number = value.parse::<u64>().ok().filter(|number| (least..=most).contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| bad(key, value, origin, &format!("a whole number from {least} to {most}")))
+    }
+
+    /// A time from one second to `most`.
+    pub(super) fn seconds(&mut self, key: &str, variable: &str, most: u64) -> Result<Duration, ConfigError> {
+        self.number(key, variable, 1, most).map(Duration::from_secs)
     }
 
     pub(super) fn switch(&mut self, key: &str, variable: &str) -> Result<bool, ConfigError> {
@@ -250,8 +224,8 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// One of a few words.
-    pub(super) fn token<T: FromStr>(&mut self, key: &str, variable: &str, accepted: &str) -> Result<T, ConfigError> {
+    /// One of a few values.
+    pub(super) fn choice<T: FromStr>(&mut self, key: &str, variable: &str, accepted: &str) -> Result<T, ConfigError> {
         let (value, origin) = self.find(key, variable).unwrap_or((String::new(), Origin::Default));
         value.parse().map_err(|_| bad(key, value, origin, accepted))
     }

@@ -27,8 +27,10 @@ use crate::core::clients::release_controller::ReleaseController;
 use crate::core::clients::signatures::Signatures;
 use crate::core::clients::slack::Slack;
 use crate::core::clock::Clock;
+use crate::core::config::errata::{ErrataAuth, MutualAuth};
 use crate::core::config::error::ConfigError;
-use crate::core::config::settings::{ErrataAuth, JiraApi, Mutual, Settings};
+use crate::core::config::jira::JiraApi;
+use crate::core::config::settings::Settings;
 use crate::domain::credential::Credential;
 use crate::domain::service::Service;
 
@@ -85,8 +87,8 @@ impl Context {
         let auth = match self.settings.errata_auth {
             ErrataAuth::Bearer => self.bearer(Credential::ErrataToken),
             ErrataAuth::Negotiate => Auth::Negotiate(match self.settings.errata_mutual {
-                Mutual::Required => Proof::Required,
-                Mutual::Optional => Proof::Optional,
+                MutualAuth::Required => Proof::Required,
+                MutualAuth::Optional => Proof::Optional,
             }),
             ErrataAuth::None => Auth::None,
         };

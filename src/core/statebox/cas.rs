@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Arrived, Doing, StoreError, StoreFault};
+use super::file::{Revision, StoredFile};
 use super::later::Later;
-use super::repo::{File, Repo, Revision};
+use super::repo::Repo;
 use crate::core::clock::Clock;
 use crate::domain::mask::mask;
 use crate::domain::release::ZStream;
@@ -76,7 +77,7 @@ pub struct StateBox {
 type Queues = Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Recent>>>>>;
 
 /// What this process last read or wrote.
-pub(super) type Recent = Option<File>;
+pub(super) type Recent = Option<StoredFile>;
 
 /// A state as it stands in the store, with the changes on top that still wait on this machine.
 #[derive(Debug, Clone)]
@@ -250,8 +251,8 @@ impl StateBox {
         change: Change<'_>,
         message: &str,
         unconfirmed: &mut Option<Unconfirmed>,
-        known: Option<File>,
-    ) -> Result<Option<(Saved, Option<File>)>, StoreFault> {
+        known: Option<StoredFile>,
+    ) -> Result<Option<(Saved, Option<StoredFile>)>, StoreFault> {
         if self.cancel.is_cancelled() && unconfirmed.is_none() {
             return Err(StoreFault::Cancelled);
         }
@@ -288,7 +289,7 @@ impl StateBox {
         match self.repo.write(&self.branch, path, &bytes, expected, message).await {
             Ok(revision) => {
                 self.witness().written(expected, &revision);
-                Ok(Some((Saved { state: after, changed: true }, Some(File { bytes, revision }))))
+                Ok(Some((Saved { state: after, changed: true }, Some(StoredFile { bytes, revision }))))
             }
             Err(error) => {
                 if error.arrived == Arrived::Perhaps {
@@ -336,7 +337,7 @@ pub(super) fn no_file(release: &ZStream) -> StoreFault {
     StoreFault::Rejected(Rejection::NoStateFile { release: release.to_string() })
 }
 
-pub(super) fn parse(file: &File, release: &ZStream) -> Result<State, StoreFault> {
+pub(super) fn parse(file: &StoredFile, release: &ZStream) -> Result<State, StoreFault> {
     let text = std::str::from_utf8(&file.bytes).map_err(|error| {
         let line = 1 + file.bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         StoreFault::Corrupt(crate::domain::state::error::StateError::Syntax {

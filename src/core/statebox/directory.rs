@@ -12,14 +12,14 @@ use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest as _, Sha1};
 
 use super::error::StoreFault;
-use super::repo::{File, Revision, TreeFile};
+use super::file::{Revision, StoredFile, TreeFile};
 use crate::domain::release::Minor;
 
 /// The lock file stays: removing it would let two processes lock two different files of that name.
 const LOCK: &str = ".oar.lock";
 
-pub(super) fn read(root: &Path, path: &str) -> Result<Option<File>, StoreFault> {
-    Ok(bytes_at(&place(root, path)?)?.map(|bytes| File { revision: revision_of(&bytes), bytes }))
+pub(super) fn read(root: &Path, path: &str) -> Result<Option<StoredFile>, StoreFault> {
+    Ok(bytes_at(&place(root, path)?)?.map(|bytes| StoredFile { revision: revision_of(&bytes), bytes }))
 }
 
 /// Files of `{folder}/X.Y` and `{folder}/X.Y/statebox`; a folder that is not there holds none.

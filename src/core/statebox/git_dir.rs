@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StoreFault;
-use super::repo::{File, Revision, TreeFile};
+use super::file::{Revision, StoredFile, TreeFile};
 use crate::core::clients::process::{self, Environment, Finished, Program};
 use crate::core::clock::Clock;
 use crate::core::config::env::Env;
@@ -53,7 +53,7 @@ pub struct Author {
 /// A file of one commit.
 struct Stored {
     commit: Option<String>,
-    file: Option<File>,
+    file: Option<StoredFile>,
 }
 
 impl GitDir {
@@ -83,7 +83,7 @@ impl GitDir {
     }
 
     /// Reads `path` of `branch`; an absent file, or a branch that nobody began, is nothing.
-    pub(super) async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreFault> {
+    pub(super) async fn read(&self, branch: &str, path: &str) -> Result<Option<StoredFile>, StoreFault> {
         Ok(self.look(branch, path).await?.file)
     }
 
@@ -221,7 +221,7 @@ impl GitDir {
                 // A damaged repository lacks things, too; asked for a list, git tells that apart.
                 (None, _) if self.line(&["ls-tree", "--full-tree", commit.id, "--", path]).await?.is_empty() => None,
                 (Some(b"100644" | b"100755"), Some(blob)) if blob.kind == "blob" => {
-                    Some(File { bytes: blob.bytes.to_vec(), revision: Revision(blob.id.to_owned()) })
+                    Some(StoredFile { bytes: blob.bytes.to_vec(), revision: Revision(blob.id.to_owned()) })
                 }
                 _ => return Err(StoreFault::NotFound(format!("{path} on {branch} is no plain file"))),
             };

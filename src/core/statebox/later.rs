@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cas::{Recent, Saved, StateBox, apply_all, no_file, parse};
 use super::error::{StoreError, StoreFault};
-use super::repo::{File, Revision};
+use super::file::{Revision, StoredFile};
 use super::unsent::{Unsent, Waiting};
 use crate::core::cache::DiskCache;
 use crate::core::error::chain;
@@ -117,7 +117,7 @@ impl StateBox {
     pub fn last_seen(&self, release: &ZStream) -> Option<State> {
         let later = self.later.as_ref()?;
         let kept = later.seen.read(&later.key(release))?;
-        let state = parse(&File { bytes: kept.body, revision: Revision(String::new()) }, release).ok()?;
+        let state = parse(&StoredFile { bytes: kept.body, revision: Revision(String::new()) }, release).ok()?;
         Some(self.with_waiting(release, state))
     }
 

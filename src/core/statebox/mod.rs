@@ -1,4 +1,5 @@
-//! The release state: compare-and-swap of one file on GitHub, in a Git repository or in a directory.
+//! Files of the state repository: compare-and-swap of one state file on GitHub, in a Git repository or in a
+//! directory; records and registries are read from the same store.
 //!
 //! Refuses: rules about tasks and issues; they live in `domain::state`.
 
@@ -7,7 +8,9 @@ pub mod directory;
 pub mod error;
 #[cfg(test)]
 mod fake_github;
+pub mod file;
 pub mod git_dir;
 pub mod later;
+pub mod records;
 pub mod repo;
 pub mod unsent;

@@ -4,34 +4,13 @@ use std::path::PathBuf;
 
 use super::directory;
 use super::error::{Doing, StoreError, StoreFault};
+use super::file::{Revision, StoredFile, TreeFile};
 use super::git_dir::GitDir;
 use crate::core::cache::DiskCache;
 use crate::core::clients::github::{Github, ReadAnswer, TreeAnswer, WriteAnswer};
 use crate::core::clients::http::ServiceHttp;
 use crate::core::config::error::ConfigError;
-use crate::core::config::sources::Origin;
-
-/// Which version of a file: the git blob id of its bytes, as GitHub tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Revision(pub String);
-
-/// A file as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Its version.
-    pub revision: Revision,
-}
-
-/// A file found in a tree; its text, or why there is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TreeFile {
-    /// Path in the repository.
-    pub path: String,
-    /// Its text.
-    pub text: Result<String, String>,
-}
+use crate::core::config::origin::Origin;
 
 /// The folder of all releases.
 const RELEASES: &str = "_releases";
@@ -87,13 +66,13 @@ impl Repo {
     /// # Errors
     ///
     /// [`StoreError`] when the store does not answer.
-    pub async fn read(&self, branch: &str, path: &str) -> Result<Option<File>, StoreError> {
+    pub async fn read(&self, branch: &str, path: &str) -> Result<Option<StoredFile>, StoreError> {
         let read = match self {
             Self::Directory(root) => directory::read(root, path),
             // Boxed: running programs makes large futures, and these sit in everything that touches the state.
             Self::Git(git) => Box::pin(git.read(branch, path)).await,
             Self::GitHub(github) => match Box::pin(github.read_file(branch, path)).await {
-                Ok(ReadAnswer::File(file)) => Ok(Some(File { bytes: file.bytes, revision: Revision(file.sha) })),
+                Ok(ReadAnswer::File(file)) => Ok(Some(StoredFile { bytes: file.bytes, revision: Revision(file.sha) })),
                 Ok(ReadAnswer::Absent) => Ok(None),
                 Ok(ReadAnswer::NoBranch) => Err(no_branch(branch)),
                 Ok(ReadAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),

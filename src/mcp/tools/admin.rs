@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::runners;
 use crate::core::access::principal::Scope;
-use crate::core::build_data_cache::MOST_RELEASES;
+use crate::core::clients::build_data::cache::MOST_RELEASES;
 use crate::domain::pasted;
 use crate::domain::release::ZStream;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};

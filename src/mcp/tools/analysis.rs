@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
-use crate::core::records;
+use crate::core::statebox::records;
 use crate::domain::acceptance::{self, RecordVerdict};
 use crate::domain::release::Minor;
 use crate::domain::task::Which;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::explain;
 use super::stored::{self, Results};
 use crate::core::access::principal::Scope;
-use crate::core::build_data_cache::Entry;
+use crate::core::clients::build_data::cache::Entry;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
 use crate::drive::rounds::{self, DriveOptions};

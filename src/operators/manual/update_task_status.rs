@@ -1,11 +1,11 @@
 //! Sets a task's status by hand, within the rules.
 
 use crate::core::context::Context;
-use crate::core::journal::{Level, RunLog};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Change, Operation, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::error::TaskError;
+use crate::operators::run_log::{Level, RunLog};
 
 /// What a person wants.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Which builds of a release are judged, and what their test records say: the one place that asks.
 
-use crate::core::records;
+use crate::core::statebox::records;
 use crate::domain::acceptance::{self, RecordVerdict};
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;

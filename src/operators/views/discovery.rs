@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::core::context::Context;
-use crate::core::statebox::repo::TreeFile;
+use crate::core::statebox::file::TreeFile;
 use crate::domain::discovery::{Entry, Why, judge, to_initialise, tracked};
 use crate::domain::release::{Minor, ZStream};
 use crate::domain::state::view::State;

@@ -1,7 +1,7 @@
 use oar::core::clients::error::Fault as Wrong;
 use oar::core::clients::jira::Jira;
 use oar::core::clients::retry::Repeat::{Converges, LookFirst};
-use oar::core::config::settings::JiraApi;
+use oar::core::config::jira::JiraApi;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::JiraKey;
 use oar::domain::service::Service::Jira as ID;

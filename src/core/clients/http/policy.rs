@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use url::Url;
-
 use super::breaker::BreakerRule;
+use crate::core::config::hosts::HostRule;
+use crate::core::config::http::ServiceRules;
 use crate::domain::service::Service;
 
 /// Limits and rules that hold for every request of this process.
@@ -27,49 +27,6 @@ pub struct HttpPolicy {
     pub hosts: HostRule,
     /// Address prefixes that are replaced before a request, longest match first.
     pub rewrites: Vec<(String, String)>,
-}
-
-/// Which hosts may be talked to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostRule {
-    /// Any host: the addresses in the settings decide.
-    Any,
-    /// Only this machine: rehearsals and tests.
-    Loopback,
-    /// Only the listed hosts (`OAR_NETWORK_ALLOW`).
-    Listed(Vec<String>),
-}
-
-impl HostRule {
-    /// May this address be asked?
-    pub fn allows(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        match self {
-            Self::Any => true,
-            Self::Loopback => match url.host() {
-                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-                Some(url::Host::Domain(name)) => name == "localhost",
-                None => false,
-            },
-            Self::Listed(hosts) => hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)),
-        }
-    }
-}
-
-/// What holds for the requests to one service in place of the policy; nothing where the policy holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceRules {
-    /// Time between two pieces of an answer.
-    pub read_timeout: Option<Duration>,
-    /// Time for one request as a whole.
-    pub total_timeout: Option<Duration>,
-    /// Address of a proxy.
-    pub proxy: Option<String>,
-    /// Requests under way at once.
-    pub in_flight: Option<usize>,
-    /// Requests within an hour.
-    pub per_hour: Option<u32>,
 }
 
 /// What keeps a service from us and us from a service: breaker, budgets, exceptions from the policy.

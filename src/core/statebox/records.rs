@@ -1,7 +1,7 @@
 //! Test records and job registries in the state repository.
 
-use super::statebox::error::StoreError;
-use super::statebox::repo::Repo;
+use super::error::StoreError;
+use super::repo::Repo;
 use crate::domain::release::Minor;
 
 /// Branch of the job registries.

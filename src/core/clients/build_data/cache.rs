@@ -17,10 +17,10 @@ use moka::policy::EvictionPolicy;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::clients::error::ClientError;
-use super::clock::Clock;
-use super::config::error::ConfigError;
-use super::error::ErrorClass;
+use crate::core::clients::error::ClientError;
+use crate::core::clock::Clock;
+use crate::core::config::error::ConfigError;
+use crate::core::error::ErrorClass;
 use crate::domain::assembly::{Assembly, AssemblyError, BuildData};
 use crate::domain::mask::mask;
 use crate::domain::release::{Minor, ZStream};

@@ -1,0 +1,23 @@
+//! Stored files as every store hands them out.
+
+/// Which version of a file: the git blob id of its bytes, as GitHub tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Revision(pub String);
+
+/// A file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its version.
+    pub revision: Revision,
+}
+
+/// A file found in a tree; its text, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Path in the repository.
+    pub path: String,
+    /// Its text.
+    pub text: Result<String, String>,
+}
