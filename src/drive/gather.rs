@@ -297,36 +297,30 @@ async fn ticket(input: &mut Input, ctx: &Context) {
     }
 }
 
+/// Asks the services for what a plan can depend on; first for what decides whether the rest matters.
 async fn from_services(input: &mut Input, run: &Run<'_>) {
     let candidate = input.candidate_build.clone();
-    let approval_open = input.status(Task::ChangeAdvisoryStatus) != TaskStatus::NotStarted;
-    let unknown = |error: TaskError| error.to_string();
-    // One after the other: both ask for the same registry.
-    let records = async { (record(run, candidate.as_deref()).await, record(run, Some(&input.release)).await) };
-    let (promoted, shipped, states, (candidate_file, promoted_file)) =
-        futures::join!(promotion::phase(run), shipment_facts(run, approval_open), advisories_of(run), records,);
-    input.promotion = match promoted {
-        Ok(promotion) => Promotion::from_phase(promotion.phase()),
-        Err(error) => Promotion::Unknown(unknown(error)),
-    };
-    input.candidate_file = candidate_file;
-    input.promoted_file = promoted_file;
-    input.advisories = states.ok();
-    match shipped {
-        Ok(facts) => {
-            input.mr = facts.mr;
-            input.mr_url = Some(facts.url);
-            input.stage_release = facts.stage;
-            input.prod_release = facts.prod;
-        }
-        Err(error) => {
-            let why = unknown(error);
-            input.mr_url = run.state.metadata().shipment_mr;
-            input.stage_release = ReleaseFact::Unknown(why.clone());
-            input.prod_release = ReleaseFact::Unknown(why);
-        }
+    let (promoted, opened, states, candidate_file) = futures::join!(
+        asked(input.needs_promotion(), promotion::phase(run)),
+        shipment::open(run),
+        advisories_of(run),
+        asked(input.needs_candidate_file(), record(run, candidate.as_deref())),
+    );
+    match promoted {
+        Some(Ok(promotion)) => input.promotion = Promotion::from_phase(promotion.phase()),
+        Some(Err(error)) => input.promotion = Promotion::Unknown(error.to_string()),
+        None => {}
     }
-    if approval_open && let (Some(states), ReleaseFact::Known(prod)) = (&input.advisories, &input.prod_release) {
+    input.candidate_file = candidate_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });
+    input.advisories = states.ok();
+    let promoted_file = asked(input.needs_promoted_file(), record(run, Some(&input.release)));
+    let (shipped, promoted_file) = futures::join!(shipment_facts(run, input, opened), promoted_file);
+    input.promoted_file = promoted_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });
+    (input.mr, input.mr_url) = (shipped.mr, shipped.url);
+    (input.stage_release, input.prod_release) = (shipped.stage, shipped.prod);
+    if approval_open(input)
+        && let (Some(states), ReleaseFact::Known(prod)) = (&input.advisories, &input.prod_release)
+    {
         let states = states.iter().map(|(impetus, one)| (impetus.as_str(), &one.state));
         input.shipped = Some(approval::shipped(prod, input.mr == MrState::Merged, states));
     }
@@ -338,31 +332,48 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
     };
 }
 
+/// What a fact says that no row can use now.
+const NOT_ASKED: &str = "not asked";
+
+/// The answer to a question that is of interest.
+async fn asked<T>(needed: bool, question: impl Future<Output = T>) -> Option<T> {
+    if needed { Some(question.await) } else { None }
+}
+
+fn approval_open(input: &Input) -> bool {
+    input.status(Task::ChangeAdvisoryStatus) != TaskStatus::NotStarted
+}
+
 struct ShipmentFacts {
     mr: MrState,
-    url: String,
+    url: Option<String>,
     stage: ReleaseFact,
     prod: ReleaseFact,
 }
 
-async fn shipment_facts(run: &Run<'_>, approval_open: bool) -> Result<ShipmentFacts, TaskError> {
-    let open = shipment::open(run).await?;
-    let known = |answer: Result<_, TaskError>| match answer {
-        Ok(stage) => ReleaseFact::Known(stage),
-        Err(error) => ReleaseFact::Unknown(error.to_string()),
+async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::Shipment, TaskError>) -> ShipmentFacts {
+    let open = match opened {
+        Ok(open) => open,
+        Err(error) => {
+            let unknown = || ReleaseFact::Unknown(error.to_string());
+            let url = run.state.metadata().shipment_mr;
+            return ShipmentFacts { mr: MrState::Unknown, url, stage: unknown(), prod: unknown() };
+        }
     };
-    let stage = known(shipment::stage_release(run, &open).await);
-    let prod = match approval_open {
-        true => known(shipment::prod_release(run, &open).await),
-        false => ReleaseFact::Unknown("not asked before the approval".to_owned()),
+    let known = |answer: Option<Result<_, TaskError>>| match answer {
+        Some(Ok(release)) => ReleaseFact::Known(release),
+        Some(Err(error)) => ReleaseFact::Unknown(error.to_string()),
+        None => ReleaseFact::Unknown(NOT_ASKED.to_owned()),
     };
+    let stage = known(asked(input.needs_stage_release(), shipment::stage_release(run, &open)).await);
+    let prod = known(asked(approval_open(input), shipment::prod_release(run, &open)).await);
     let mr = match open.mr.state {
         GitlabState::Open => MrState::Open,
         GitlabState::Merged => MrState::Merged,
         GitlabState::Closed => MrState::Closed,
         GitlabState::Other(_) => MrState::Unknown,
     };
-    Ok(ShipmentFacts { mr, url: open.mr.web_url, stage, prod })
+    ShipmentFacts { mr, url: Some(open.mr.web_url), stage, prod }
 }
 
 async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, Advisory>, TaskError> {

@@ -4,7 +4,8 @@
 //! snapshot and what follows from it: an action, a message, or the end of the walk. Each family of rows has
 //! its file, in the order of the walk: `start` (the whole release), `preparation`, `candidate`, `promotion`,
 //! `gate`, `consistency`, `stage`, `approval`, then `stall`; `tasks` holds what is the same for every task,
-//! and `messages` the kinds of messages. The code is the only copy of the table. Refuses: I/O, async, clocks,
+//! `messages` the kinds of messages, and `needed` which facts
+//! a plan can depend on. The code is the only copy of the table. Refuses: I/O, async, clocks,
 //! logging, and errors: odd input becomes a message in the plan.
 
 mod approval;
@@ -17,6 +18,7 @@ mod gate;
 mod given;
 pub mod input;
 pub mod messages;
+mod needed;
 pub mod old_fail;
 pub mod plan;
 mod preparation;

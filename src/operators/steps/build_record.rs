@@ -31,7 +31,9 @@ pub async fn build_of(run: &Run<'_>, which: Which) -> Result<Option<String>, Tas
 /// The record store does not answer.
 pub async fn verdict(run: &Run<'_>, build: &str) -> Result<RecordVerdict, TaskError> {
     let settings = &run.ctx.settings;
-    let record = records::record(&run.ctx.repo, &settings.state.record_branch, build, ARCH).await?;
+    let Some(record) = records::record(&run.ctx.repo, &settings.state.record_branch, build, ARCH).await? else {
+        return Ok(RecordVerdict::Missing);
+    };
     let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
-    Ok(acceptance::judge(build, record.as_deref(), registry.as_deref(), settings.acceptance_policy))
+    Ok(acceptance::judge(build, Some(&record), registry.as_deref(), settings.acceptance_policy))
 }

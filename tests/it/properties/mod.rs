@@ -1,4 +1,5 @@
 //! "Never" and "always" sentences, tried on many random cases.
 
+mod inputs;
 mod planner;
 mod state;

@@ -1,246 +1,19 @@
 //! What the planner must never do, whatever the world looks like.
 #![expect(clippy::wildcard_enum_match_arm, reason = "each question is about one or two actions")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use jiff::civil::date;
-use jiff::{SignedDuration, Timestamp};
-use oar::domain::advisory::AdvisoryState;
-use oar::domain::approval::Shipped;
-use oar::domain::closed_gate::ClosedGate;
-use oar::domain::ids::AdvisoryId;
-use oar::domain::shipment::StageRelease;
+use jiff::SignedDuration;
 use oar::domain::stage::StagePolicy;
 use oar::domain::state::view::Overall;
-use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
-use oar::planner::input::{
-    Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
-    StateSource, TaskFacts, Unread,
-};
+use oar::domain::task::{Flow, Task, TaskStatus};
+use oar::planner::input::{BuildVerdict, Input, MrState, OpenIssue, PageState, Promotion, StateSource, TaskFacts};
 use oar::planner::messages::Severity;
-use oar::planner::old_fail::FailCause;
 use oar::planner::plan::{Action, Plan, Verdict, plan};
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
-const NOW: &str = "2026-03-24T12:00:00Z";
-
-fn now() -> Timestamp {
-    NOW.parse().expect("a time")
-}
-
-/// Some time in the four days around now, or none.
-fn times() -> impl Strategy<Value = Option<Timestamp>> {
-    prop::option::weighted(0.7, (-2880_i64..2880).prop_map(|m| now() + SignedDuration::from_mins(m)))
-}
-
-fn past() -> impl Strategy<Value = Option<Timestamp>> {
-    prop::option::weighted(0.9, (-2880_i64..=0).prop_map(|m| now() + SignedDuration::from_mins(m)))
-}
-
-fn statuses() -> impl Strategy<Value = TaskStatus> {
-    prop_oneof![
-        4 => Just(TaskStatus::Pass),
-        2 => Just(TaskStatus::NotStarted),
-        1 => Just(TaskStatus::InProgress),
-        1 => Just(TaskStatus::Fail),
-    ]
-}
-
-fn job() -> JobRef {
-    JobRef { system: JobSystem::Prow, id: "1".into(), url: None, triggered_at: Some(now()) }
-}
-
-fn facts() -> impl Strategy<Value = TaskFacts> {
-    let causes = [
-        FailCause::TimedOut,
-        FailCause::Prerequisite,
-        FailCause::Transient,
-        FailCause::JobFailed,
-        FailCause::Permanent,
-    ];
-    let gates = [
-        ClosedGate::Queue { why: "busy".into() },
-        ClosedGate::UnknownOutcome { what: "a start".into() },
-        ClosedGate::Decision { which: Which::Promoted, summary: "bad".into() },
-    ];
-    (
-        (statuses(), past(), past(), prop::bool::weighted(0.6), prop::bool::weighted(0.2)),
-        (prop::option::of(select(causes.to_vec())), any::<bool>(), 0_u32..5, times()),
-        prop::option::weighted(0.2, select(gates.to_vec())),
-    )
-        .prop_map(|((status, started_at, completed_at, has_job, intent_open), rest, blocked_by)| {
-            let (fail_cause, failed_now, retries_used, not_before) = rest;
-            TaskFacts {
-                status,
-                started_at,
-                completed_at,
-                job_ref: has_job.then(job),
-                intent_open,
-                fail_cause,
-                failed_now,
-                attempts: 0,
-                retries_used,
-                last_look: None,
-                not_before,
-                blocked_by,
-                waiting_on: None,
-            }
-        })
-}
-
-fn issue() -> impl Strategy<Value = OpenIssue> {
-    let sources =
-        [None, Some("mr-closed"), Some("retries-exhausted"), Some("abnormal-advisories"), Some("build-rejected")];
-    (select(sources.to_vec()), 0..3).prop_map(|(source, n)| OpenIssue {
-        id: format!("issue-{n}"),
-        text: "something is wrong".into(),
-        source: source.map(str::to_owned),
-    })
-}
-
-fn task() -> impl Strategy<Value = Task> {
-    select(Task::tracked(Flow::Konflux).collect::<Vec<_>>())
-}
-
-fn issues() -> impl Strategy<Value = Issues> {
-    (
-        prop::option::weighted(0.1, issue()),
-        prop::collection::btree_map(task(), prop::collection::vec(issue(), 1..3), 0..2),
-        prop::collection::btree_map(task(), past().prop_map(|at| at.unwrap_or_else(now)), 0..2),
-    )
-        .prop_map(|(general, blockers, resolved_at)| Issues {
-            general: general.into_iter().collect(),
-            blockers,
-            resolved_at,
-        })
-}
-
-fn records() -> impl Strategy<Value = RecordState> {
-    prop_oneof![
-        4 => Just(RecordState::Accepted),
-        1 => select(vec![
-            RecordState::Missing,
-            RecordState::NotStarted,
-            RecordState::Aggregating { missing: vec!["upgrade".into()] },
-            RecordState::Rejected { summary: "2 of 6".into() },
-            RecordState::Invalid { why: "1 of 6".into() },
-            RecordState::Unknown { why: "timed out".into() },
-        ]),
-    ]
-}
-
-fn verdicts() -> impl Strategy<Value = BuildVerdict> {
-    (0..5, times()).prop_map(|(kind, at)| match kind {
-        0 => BuildVerdict::None,
-        1 => BuildVerdict::Pending,
-        2 => BuildVerdict::Accept { reason: "flake".into(), at },
-        3 => BuildVerdict::Reject { reason: "bug".into(), at },
-        _ => BuildVerdict::Error { why: "no analysis".into() },
-    })
-}
-
-fn promotions() -> impl Strategy<Value = Promotion> {
-    prop_oneof![
-        6 => Just(Promotion::Accepted),
-        1 => select(vec![
-            Promotion::Pending("Ready".into()),
-            Promotion::RejectedPhase("Rejected".into()),
-            Promotion::NotFound,
-            Promotion::Unknown("timed out".into()),
-        ]),
-    ]
-}
-
-fn releases() -> impl Strategy<Value = ReleaseFact> {
-    prop_oneof![
-        3 => Just(ReleaseFact::Known(StageRelease::Success)),
-        1 => select(vec![
-            ReleaseFact::Known(StageRelease::Running("running".into())),
-            ReleaseFact::Known(StageRelease::Failed("failed".into())),
-            ReleaseFact::Known(StageRelease::NotFound),
-            ReleaseFact::Unknown("timed out".into()),
-        ]),
-    ]
-}
-
-fn advisories() -> impl Strategy<Value = Option<BTreeMap<String, Advisory>>> {
-    let states = [
-        AdvisoryState::Qe,
-        AdvisoryState::Qe,
-        AdvisoryState::NewFiles,
-        AdvisoryState::RelPrep,
-        AdvisoryState::DroppedNoShip,
-        AdvisoryState::Other("ODD".into()),
-    ];
-    let one = (select(states.to_vec()), prop::option::of(Just(false))).prop_map(|(state, has_builds)| Advisory {
-        id: AdvisoryId::new(1),
-        state,
-        has_builds,
-    });
-    prop::option::weighted(
-        0.9,
-        prop::collection::btree_map(select(vec!["rpm".to_owned(), "rhcos".to_owned()]), one, 0..3),
-    )
-}
-
-prop_compose! {
-    fn inputs()(
-        tasks in prop::collection::btree_map(task(), facts(), 0..11),
-        all_done in prop::bool::weighted(0.3),
-        approval in facts(),
-        issues in issues(),
-        (candidate_file, promoted_file) in (records(), records()),
-        (candidate_verdict, promoted_verdict) in (verdicts(), verdicts()),
-        (promotion, stage_release, prod_release) in (promotions(), releases(), releases()),
-        (mr, page) in (
-            prop_oneof![4 => Just(MrState::Open), 1 => select(vec![MrState::Merged, MrState::Closed, MrState::Unknown])],
-            select(vec![PageState::Accessible, PageState::NotAccessible, PageState::Unknown]),
-        ),
-        advisories in advisories(),
-        shipped in prop::option::of(any::<bool>()),
-        retry in prop::option::weighted(0.1, task()),
-        source in prop_oneof![
-            9 => Just(StateSource::StateBox),
-            1 => select(vec![StateSource::None, StateSource::Unavailable { what: Unread::State, why: "timed out".into() }]),
-        ],
-        (owner, candidate, overlap, kerberos) in (prop::bool::weighted(0.9), prop::bool::weighted(0.9), any::<bool>(), prop::bool::weighted(0.05)),
-        due in prop::option::weighted(0.9, 20_i8..30),
-        ignore_release_date in prop::bool::weighted(0.1),
-    ) -> Input {
-        let mut tasks = tasks;
-        if all_done {
-            let pass = TaskFacts { status: TaskStatus::Pass, ..TaskFacts::default() };
-            tasks = Task::tracked(Flow::Konflux).map(|task| (task, pass.clone())).collect();
-            tasks.insert(Task::ChangeAdvisoryStatus, approval);
-        }
-        Input {
-            source,
-            tasks,
-            issues,
-            candidate_file,
-            promoted_file,
-            candidate_verdict,
-            promoted_verdict,
-            promotion,
-            stage_release,
-            prod_release,
-            mr,
-            page,
-            advisories,
-            retry,
-            ignore_release_date,
-            kerberos_missing: kerberos,
-            release_date: due.map(|day| date(2026, 3, day)),
-            policy: if overlap { StagePolicy::Overlap } else { StagePolicy::Strict },
-            owner: owner.then(|| "lead@example.com".to_owned()),
-            candidate_build: candidate.then(|| "4.20.0-0.nightly-2026-03-15-000000".to_owned()),
-            shipped: shipped.map(|shipped| Shipped { shipped, open: vec![] }),
-            ..Input::unknown("4.20.17", now(), date(2026, 3, 24))
-        }
-    }
-}
+use super::inputs::{inputs, job, now};
 
 /// Status of a task once the plan's marks are stored.
 fn status_after(input: &Input, plan: &Plan, task: Task) -> TaskStatus {
@@ -322,6 +95,24 @@ proptest! {
     #[test]
     fn the_same_input_gives_the_same_plan(input in inputs()) {
         prop_assert_eq!(plan(&input), plan(&input.clone()));
+    }
+
+    #[test]
+    fn a_fact_that_is_not_needed_changes_no_plan(input in inputs(), other in inputs()) {
+        let mut changed = input.clone();
+        if !input.needs_promotion() {
+            changed.promotion = other.promotion;
+        }
+        if !input.needs_candidate_file() {
+            changed.candidate_file = other.candidate_file;
+        }
+        if !input.needs_promoted_file() {
+            changed.promoted_file = other.promoted_file;
+        }
+        if !input.needs_stage_release() {
+            changed.stage_release = other.stage_release;
+        }
+        prop_assert_eq!(plan(&input), plan(&changed));
     }
 
     #[test]

@@ -1,0 +1,43 @@
+//! Which facts a plan can depend on, judged by what is known already: a look asks for nothing else.
+//!
+//! A fact that is not needed changes no plan, whatever it is; `tests/it/properties` holds that.
+
+use super::input::{Input, Promotion};
+use crate::domain::task::{Task, TaskStatus};
+
+impl Input {
+    /// Is it of interest whether the payload is promoted? Not once the release is approved.
+    pub fn needs_promotion(&self) -> bool {
+        !self.has_passed(Task::ChangeAdvisoryStatus)
+    }
+
+    /// Is the test record of the nightly of interest? Only until the nightly is judged.
+    pub fn needs_candidate_file(&self) -> bool {
+        !self.has_passed(Task::ChangeAdvisoryStatus) && !self.has_passed(Task::AnalyzeCandidateBuild)
+    }
+
+    /// Is the test record of the payload of interest? From promotion until the payload is judged.
+    pub fn needs_promoted_file(&self) -> bool {
+        self.is_promoted() && !self.has_passed(Task::AnalyzePromotedBuild)
+    }
+
+    /// Is the stage release of interest? From promotion until what tests it has started.
+    pub fn needs_stage_release(&self) -> bool {
+        let starts = |task: Task| match self.status(task) {
+            TaskStatus::NotStarted | TaskStatus::Fail => true,
+            // A job that nobody wrote down may have to be started again.
+            TaskStatus::InProgress => self.tasks.get(&task).is_some_and(|facts| facts.job_ref.is_none()),
+            TaskStatus::Pass => false,
+        };
+        self.is_promoted() && (starts(Task::ImageConsistencyCheck) || starts(Task::StageTesting))
+    }
+
+    /// Promoted and not approved yet: the rows below the promotion are walked.
+    fn is_promoted(&self) -> bool {
+        self.needs_promotion() && self.promotion == Promotion::Accepted
+    }
+
+    fn has_passed(&self, task: Task) -> bool {
+        self.status(task) == TaskStatus::Pass
+    }
+}
