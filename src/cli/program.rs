@@ -97,7 +97,7 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let mut reported = ErrorReport::new(
         "the result cannot be written",
         error,
-        "make room where standard output goes, then run it again; it looks before it acts".to_owned(),
+        "free space where standard output goes, then run it again; it looks before it acts".to_owned(),
         ErrorClass::Internal,
     );
     reported.done.push(format!("the command itself ended with exit code {}", exit.code()));
@@ -219,7 +219,7 @@ fn show_clap(
     let text = if nothing_asked { "a command is missing".to_owned() } else { dressed(false) };
     let mut reported = usage(&text, &as_called(format!("{} --help", args::named_by(tokens)), own));
     if several {
-        reported.next = format!("put a value of several words in quotes, such as 'In Progress'\n{}", reported.next);
+        reported.next = format!("put a value with blanks in quotes, such as 'In Progress'\n{}", reported.next);
     }
     if json {
         outside.out.raw(&format!("{:#}\n", reported.json()));

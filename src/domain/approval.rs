@@ -21,7 +21,7 @@ pub fn earliest(release_date: Date) -> Date {
 
 /// What keeps the approval from starting today, as far as the calendar goes.
 ///
-/// `ignore_date` is a person's explicit wish to start regardless.
+/// `ignore_date` is a person's explicit order to start regardless.
 pub fn too_early(release_date: Option<Date>, today: Date, ignore_date: bool) -> Option<ClosedGate> {
     if ignore_date {
         return None;

@@ -45,7 +45,7 @@ pub fn table() -> String {
     lines.join("\n")
 }
 
-/// Which tools are offered; every further wish only narrows.
+/// Which tools are offered; every further choice only narrows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Choice {
     toolsets: BTreeSet<Toolset>,

@@ -188,7 +188,7 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
     })
 }
 
-/// Running a pure check again is a person's wish to know better: it may replace a Pass.
+/// Running a pure check again is a person asking for a newer answer: it may replace a Pass.
 fn override_of(run: &Run<'_>, request: &TaskRequest, before: TaskStatus, to: TaskStatus) -> Option<Override> {
     let recheck = matches!(
         request.task(),

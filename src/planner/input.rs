@@ -87,7 +87,7 @@ pub struct Input {
     pub notified: BTreeSet<String>,
     /// How people closed a blocker when they gave the release up.
     pub given_up: Option<String>,
-    /// Tasks whose stored status is a word that nobody knows.
+    /// Tasks whose stored status is a text that nobody knows.
     pub unreadable_statuses: Vec<UnreadableStatus>,
 }
 

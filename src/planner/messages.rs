@@ -111,7 +111,7 @@ kinds! {
         TaskWaiting,
     }
     Action {
-        /// A status in the state file is a word that nobody knows.
+        /// A status in the state file is a text that nobody knows.
         StatusUnknown,
         /// People gave the release up.
         GivenUp,

@@ -235,7 +235,7 @@ fn held_by_issue(draft: &mut Draft<'_>, task: Task) -> bool {
     let (lifted, holding): (Vec<&OpenIssue>, Vec<&OpenIssue>) = open.iter().partition(lifted);
     let Some(first) = holding.first() else {
         for issue in lifted {
-            let resolution = format!("{task} is tried again on a person's wish");
+            let resolution = format!("{task} is tried again because a person asked");
             draft.act(Action::ResolveIssue { issue: issue.id.clone(), resolution });
         }
         return false;

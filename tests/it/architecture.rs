@@ -1,50 +1,51 @@
-//! The house as a test: who may name whom, and the few rules that no compiler knows.
+//! The layout as a test: who may name whom, and the few rules that no compiler knows.
 //!
 //! Every rule is a function from sources to sentences; the tests at the end first show each rule failing on
 //! small invented sources, then hold it against the tree.
 
 mod source;
+mod vocabulary;
 
 use std::path::Path;
 
 use source::{ModPath, Source, code_only, tokens};
 
-/// Rooms through which requests come in; they do not know each other.
-const DOORS: [&str; 3] = ["cli", "mcp", "web"];
+/// Modules through which requests come in; they do not know each other.
+const FRONT_ENDS: [&str; 3] = ["cli", "mcp", "web"];
 
-/// The one file that puts doors together.
-const DOOR_FRAME: &str = "src/cli/serve.rs";
+/// The one file that joins front ends.
+const JOINT: &str = "src/cli/serve.rs";
 
 /// Files that may put a simulated world up.
-const STAGE_HANDS: [&str; 2] = ["src/cli/commands/sim.rs", "src/cli/commands/rehearse.rs"];
+const SIM_COMMANDS: [&str; 2] = ["src/cli/commands/sim.rs", "src/cli/commands/rehearse.rs"];
 
 /// One of them, or a part of one in its folder.
-fn is_stage_hand(file: &str) -> bool {
-    STAGE_HANDS.iter().any(|hand| file == *hand || file.starts_with(&hand.replace(".rs", "/")))
+fn is_sim_command(file: &str) -> bool {
+    SIM_COMMANDS.iter().any(|hand| file == *hand || file.starts_with(&hand.replace(".rs", "/")))
 }
 
 /// What all clients share.
 const SHARED_BY_CLIENTS: [&str; 8] = ["http", "error", "retry", "service", "pacer", "process", "loopback", "negotiate"];
 
-/// Words that a pure room cannot contain.
+/// Identifiers that a pure module cannot contain.
 const IMPURE: [&str; 8] = ["async", "await", "tokio", "tracing", "reqwest", "println", "eprintln", "fs"];
 
 /// A file is a thought; a longer one has two subjects.
 const MOST_LINES: usize = 560;
 
-/// Rooms from top to bottom, as `lib.rs` lists them.
-fn rooms(lib: &str) -> Vec<String> {
+/// Modules from top to bottom, as `lib.rs` lists them.
+fn layers(lib: &str) -> Vec<String> {
     let names = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     names.map(str::to_owned).collect()
 }
 
-/// Every arrow that points the wrong way, as "file: room must not use room".
-fn wrong_arrows(sources: &[Source], rooms: &[String]) -> Vec<String> {
+/// Every arrow that points the wrong way, as "file: module must not use module".
+fn wrong_arrows(sources: &[Source], layers: &[String]) -> Vec<String> {
     let mut wrong = Vec::new();
     for source in sources {
         let from = source.module();
         for to in source.paths() {
-            if let Some((user, used)) = wrong_arrow(&source.file, &from, &to, rooms) {
+            if let Some((user, used)) = wrong_arrow(&source.file, &from, &to, layers) {
                 wrong.push(format!("{}: {user} must not use {used}", source.file));
             }
         }
@@ -54,27 +55,27 @@ fn wrong_arrows(sources: &[Source], rooms: &[String]) -> Vec<String> {
     wrong
 }
 
-fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, rooms: &[String]) -> Option<(String, String)> {
+fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, layers: &[String]) -> Option<(String, String)> {
     let part = |path: &ModPath, at: usize| path.get(at).cloned().unwrap_or_default();
     let (user, used) = (part(from, 0), part(to, 0));
     // Items of the crate's root, and the root itself.
     if user.is_empty() || used.is_empty() || used == "*" {
         return None;
     }
-    let Some(below) = rooms.iter().position(|room| *room == used) else { return Some((user, used)) };
+    let Some(below) = layers.iter().position(|layer| *layer == used) else { return Some((user, used)) };
     let wrong = Some((user.clone(), used.clone()));
     if user != used {
         let clock_only = used == "core" && part(to, 1) == "clock";
         return match (user.as_str(), used.as_str()) {
             ("sim", "domain") => None,
             ("sim", _) => wrong.filter(|_| !clock_only),
-            (_, "sim") => wrong.filter(|_| !is_stage_hand(file)),
-            ("cli", below) if DOORS.contains(&below) && file == DOOR_FRAME => None,
-            (above, below) if DOORS.contains(&above) && DOORS.contains(&below) => wrong,
-            (above, "core") if DOORS.contains(&above) && part(to, 1) == "clients" => {
+            (_, "sim") => wrong.filter(|_| !is_sim_command(file)),
+            ("cli", below) if FRONT_ENDS.contains(&below) && file == JOINT => None,
+            (above, below) if FRONT_ENDS.contains(&above) && FRONT_ENDS.contains(&below) => wrong,
+            (above, "core") if FRONT_ENDS.contains(&above) && part(to, 1) == "clients" => {
                 Some((user, "core::clients".to_owned()))
             }
-            (above, _) => wrong.filter(|_| rooms.iter().position(|room| room == above).is_none_or(|at| at > below)),
+            (above, _) => wrong.filter(|_| layers.iter().position(|layer| layer == above).is_none_or(|at| at > below)),
         };
     }
     let neighbours = |depth: usize, shared: &[&str]| {
@@ -96,15 +97,15 @@ fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, rooms: &[String]) -> Op
     }
 }
 
-/// Words of the outside world in rooms that only think.
+/// The outside world in modules that only think.
 fn impure(sources: &[Source]) -> Vec<String> {
     let thinking = |source: &&Source| matches!(source.module().first().map(String::as_str), Some("domain" | "planner"));
-    let words = |source: &Source| {
-        let words = tokens(&code_only(source.product()));
-        let found: Vec<_> = IMPURE.iter().filter(|word| words.iter().any(|token| token == *word)).collect();
-        found.into_iter().map(|word| format!("{}: thinks, and must not know {word}", source.file)).collect::<Vec<_>>()
+    let names = |source: &Source| {
+        let names = tokens(&code_only(source.product()));
+        let found: Vec<_> = IMPURE.iter().filter(|impure| names.iter().any(|name| name == *impure)).collect();
+        found.into_iter().map(|name| format!("{}: thinks, and must not know {name}", source.file)).collect::<Vec<_>>()
     };
-    sources.iter().filter(thinking).flat_map(words).collect()
+    sources.iter().filter(thinking).flat_map(names).collect()
 }
 
 /// Hosts that exist, put together here so that this file names none of them.
@@ -147,8 +148,8 @@ fn named_hosts(sources: &[Source]) -> Vec<String> {
 fn undeclared(sources: &[Source]) -> Vec<String> {
     let declares = |file: &str, name: &str| {
         sources.iter().filter(|source| source.file == file).any(|source| {
-            let words = tokens(&code_only(&source.text));
-            words.windows(3).any(|words| words[0] == "mod" && words[1] == name && words[2] == ";")
+            let code = tokens(&code_only(&source.text));
+            code.windows(3).any(|three| three[0] == "mod" && three[1] == name && three[2] == ";")
         })
     };
     let mut lost = Vec::new();
@@ -170,9 +171,9 @@ fn silent_exceptions(sources: &[Source]) -> Vec<String> {
         let code = code_only(&source.text);
         for (at, _) in code.match_indices("#[").chain(code.match_indices("#![")) {
             let attribute = attribute(&code[at..]);
-            let words = tokens(attribute);
-            let has = |word: &str| words.iter().any(|token| token == word);
-            let hides = words.windows(2).any(|pair| (pair[0] == "allow" || pair[0] == "expect") && pair[1] == "(");
+            let names = tokens(attribute);
+            let has = |name: &str| names.iter().any(|token| token == name);
+            let hides = names.windows(2).any(|pair| (pair[0] == "allow" || pair[0] == "expect") && pair[1] == "(");
             if hides && !has("reason") {
                 found.push(format!("{}: {attribute} gives no reason", source.file));
             }
@@ -208,29 +209,29 @@ fn too_long(sources: &[Source]) -> Vec<String> {
 /// Signs of folders that do more than declare and say what the folder is for.
 fn busy_signs(sources: &[Source]) -> Vec<String> {
     let signs = sources.iter().filter(|source| source.file.ends_with("/mod.rs"));
-    let busy = signs.filter(|sign| tokens(&code_only(sign.product())).iter().any(|word| word == "fn"));
+    let busy = signs.filter(|sign| tokens(&code_only(sign.product())).iter().any(|token| token == "fn"));
     busy.map(|sign| format!("{}: declares, and does nothing", sign.file)).collect()
 }
 
-/// Modules that a page names and that are not there: `room::module` in backticks.
-fn lost_names(page: &Source, sources: &[Source], rooms: &[String]) -> Vec<String> {
+/// Modules that a page names and that are not there: `module::module` in backticks.
+fn lost_names(page: &Source, sources: &[Source], layers: &[String]) -> Vec<String> {
     let exists = |name: &str| {
         let path = format!("src/{}", name.replace("::", "/"));
         sources.iter().any(|source| source.file == format!("{path}.rs") || source.file == format!("{path}/mod.rs"))
     };
     let names = page.text.split('`').skip(1).step_by(2).filter(|name| {
-        let of_a_room = name.split_once("::").is_some_and(|(room, _)| rooms.iter().any(|known| known == room));
-        of_a_room && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ':')
+        let of_ours = name.split_once("::").is_some_and(|(layer, _)| layers.iter().any(|known| known == layer));
+        of_ours && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ':')
     });
     names.filter(|name| !exists(name)).map(|name| format!("{}: there is no {name}", page.file)).collect()
 }
 
-/// Papers that stay behind when the product leaves the house.
+/// Papers that stay behind when the product ships.
 fn planning_papers(sources: &[Source]) -> Vec<String> {
-    let words = [format!("{}/", "shared"), format!("{}.md", "decisions"), format!("{}-commands.md", "oar")];
+    let papers = [format!("{}/", "shared"), format!("{}.md", "decisions"), format!("{}-commands.md", "oar")];
     let named = |source: &Source| {
-        let word = words.iter().find(|word| source.product().contains(word.as_str()))?;
-        Some(format!("{}: refers to {word}, which readers do not have", source.file))
+        let paper = papers.iter().find(|paper| source.product().contains(paper.as_str()))?;
+        Some(format!("{}: refers to {paper}, which readers do not have", source.file))
     };
     sources.iter().filter_map(named).collect()
 }
@@ -256,18 +257,18 @@ fn source(file: &str, text: &str) -> Source {
     Source { file: file.to_owned(), text: text.to_owned() }
 }
 
-fn house() -> Vec<String> {
-    rooms(
+fn layout() -> Vec<String> {
+    layers(
         "pub mod cli;\n\npub mod web;\npub mod agents;\npub mod operators;\npub mod core;\npub mod domain;\npub mod sim;\n",
     )
 }
 
 fn arrows(file: &str, text: &str) -> Vec<String> {
-    wrong_arrows(&[source(file, text)], &house())
+    wrong_arrows(&[source(file, text)], &layout())
 }
 
 #[test]
-fn an_arrow_up_the_house_is_told() {
+fn an_arrow_upwards_is_found() {
     assert_eq!(
         arrows("src/domain/task.rs", "use crate::core::clock::Clock;"),
         ["src/domain/task.rs: domain must not use core"]
@@ -285,10 +286,10 @@ fn an_arrow_up_the_house_is_told() {
 
 #[test]
 fn a_path_is_found_in_braces_behind_super_and_in_an_inline_module() {
-    let told = ["src/core/clock.rs: core must not use cli"];
-    assert_eq!(arrows("src/core/clock.rs", "use crate::{domain::task::{Task, Which}, cli::exit};"), told);
-    assert_eq!(arrows("src/core/clock.rs", "use super::super::cli::exit::Exit;"), told);
-    assert_eq!(arrows("src/core/clock.rs", "mod tests { use super::super::super::cli::exit; }"), told);
+    let found = ["src/core/clock.rs: core must not use cli"];
+    assert_eq!(arrows("src/core/clock.rs", "use crate::{domain::task::{Task, Which}, cli::exit};"), found);
+    assert_eq!(arrows("src/core/clock.rs", "use super::super::cli::exit::Exit;"), found);
+    assert_eq!(arrows("src/core/clock.rs", "mod tests { use super::super::super::cli::exit; }"), found);
     assert_eq!(arrows("src/core/clock.rs", "mod tests { use super::super::domain; } use self::x;"), [""; 0]);
     assert_eq!(arrows("src/core/mod.rs", "use super::cli::exit::Exit;"), ["src/core/mod.rs: core must not use cli"]);
 }
@@ -302,7 +303,7 @@ fn comments_and_literals_name_nothing() {
 }
 
 #[test]
-fn doors_know_neither_each_other_nor_a_service() {
+fn front_ends_know_neither_each_other_nor_a_service() {
     assert_eq!(arrows("src/cli/oar.rs", "use crate::web::router;"), ["src/cli/oar.rs: cli must not use web"]);
     assert_eq!(
         arrows("src/web/router.rs", "use crate::cli::output::exit;"),
@@ -349,7 +350,7 @@ fn a_client_knows_no_other_client() {
 }
 
 #[test]
-fn the_stage_stands_beside_the_house() {
+fn the_stage_stands_beside_the_layout() {
     assert_eq!(arrows("src/sim/world.rs", "use crate::core::clock::Clock; use crate::domain::task::Task;"), [""; 0]);
     assert_eq!(
         arrows("src/sim/world.rs", "use crate::core::clients::jira::wire;"),
@@ -361,12 +362,12 @@ fn the_stage_stands_beside_the_house() {
 }
 
 #[test]
-fn rooms_that_think_do_not_wait_log_or_read() {
-    let told = impure(&[
+fn pure_modules_do_not_wait_log_or_read() {
+    let found = impure(&[
         source("src/planner/gate.rs", "async fn f() {} // tokio\n#[cfg(test)]\nmod tests { use std::fs; }"),
         source("src/core/a.rs", "async"),
     ]);
-    assert_eq!(told, ["src/planner/gate.rs: thinks, and must not know async"]);
+    assert_eq!(found, ["src/planner/gate.rs: thinks, and must not know async"]);
 }
 
 #[test]
@@ -377,7 +378,7 @@ fn a_real_host_is_seen_and_an_invented_one_is_not() {
 }
 
 #[test]
-fn a_test_file_that_nobody_declares_is_told() {
+fn a_test_file_that_nobody_declares_is_found() {
     let files = [
         source("tests/it/main.rs", "mod crash;\nmod rehearsals;\n// mod lost;"),
         source("tests/it/crash.rs", ""),
@@ -396,7 +397,7 @@ fn a_test_file_that_nobody_declares_is_told() {
 }
 
 #[test]
-fn an_exception_without_reason_and_a_test_that_is_off_are_told() {
+fn an_exception_without_reason_and_a_test_that_is_off_are_found() {
     let fine = "#[expect(dead_code, reason = \"soon\")] #![cfg_attr(test, allow(x, reason = \"y\"))] #[serde(skip)]";
     assert_eq!(silent_exceptions(&[source("src/a.rs", fine)]), [""; 0]);
     let bad = "#![allow(x)] #[cfg_attr(test, expect(y))] #[ignore = \"slow\"] fn f() {}";
@@ -411,7 +412,7 @@ fn an_exception_without_reason_and_a_test_that_is_off_are_told() {
 }
 
 #[test]
-fn long_files_and_planning_papers_are_told() {
+fn long_files_and_planning_papers_are_found() {
     let long = source("src/a.rs", &"\n".repeat(MOST_LINES + 1));
     assert_eq!(too_long(&[long, source("src/b.rs", &"\n".repeat(MOST_LINES))]).len(), 1);
     let paper = format!("as {}/data says", "shared");
@@ -419,21 +420,21 @@ fn long_files_and_planning_papers_are_told() {
 }
 
 #[test]
-fn a_sign_that_works_and_a_name_of_nothing_are_told() {
+fn a_sign_that_works_and_a_name_of_nothing_are_found() {
     let signs = [source("src/core/mod.rs", "//! fn\npub mod clock;"), source("src/web/mod.rs", "fn serve() {}")];
     assert_eq!(busy_signs(&signs), ["src/web/mod.rs: declares, and does nothing"]);
     let page = source("docs/a.md", "`core` and `core::clock`, `core::lost`, `serde::x`, `a` `core::Clock`");
     let files = [source("src/core/mod.rs", ""), source("src/core/clock.rs", "")];
-    assert_eq!(lost_names(&page, &files, &house()), ["docs/a.md: there is no core::lost"]);
+    assert_eq!(lost_names(&page, &files, &layout()), ["docs/a.md: there is no core::lost"]);
 }
 
 #[test]
 fn every_arrow_points_down() {
     let sources = below("src", &[".rs"]);
     let lib = sources.iter().find(|source| source.file == "src/lib.rs").expect("the map");
-    let rooms = rooms(&lib.text);
-    assert!(rooms.len() > 5 && sources.len() > 100, "the house was not found: {rooms:?}");
-    assert_eq!(wrong_arrows(&sources, &rooms), [""; 0]);
+    let layers = layers(&lib.text);
+    assert!(layers.len() > 5 && sources.len() > 100, "the sources were not found: {layers:?}");
+    assert_eq!(wrong_arrows(&sources, &layers), [""; 0]);
 }
 
 #[test]
@@ -445,11 +446,11 @@ fn signs_of_folders_only_declare() {
 fn the_map_names_what_is_there() {
     let sources = below("src", &[".rs"]);
     let lib = sources.iter().find(|source| source.file == "src/lib.rs").expect("the map");
-    let rooms = rooms(&lib.text);
+    let layers = layers(&lib.text);
     let lost: Vec<_> = ["docs/ARCHITECTURE.md", "AGENTS.md"]
         .iter()
         .flat_map(|page| below(page, &[".md"]))
-        .flat_map(|page| lost_names(&page, &sources, &rooms))
+        .flat_map(|page| lost_names(&page, &sources, &layers))
         .collect();
     assert_eq!(lost, [""; 0]);
 }

@@ -14,7 +14,7 @@ use oar::sim::faults::Fault;
 
 use crate::real_program::{ProgramWorld, Signal, Write};
 
-/// Towns at once: more only wait for the two processors.
+/// Worlds at once: more only wait for the two processors.
 const SIDE_BY_SIDE: usize = 3;
 
 /// One step of a story.

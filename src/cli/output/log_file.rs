@@ -57,12 +57,12 @@ impl LogFile {
 
     fn open(&self) -> io::Result<File> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        self.make_room()?;
+        self.make_space()?;
         OpenOptions::new().create(true).append(true).mode(0o600).open(self.folder.join(&self.name))
     }
 
     /// Removes the oldest logs; their names begin with their time.
-    fn make_room(&self) -> io::Result<()> {
+    fn make_space(&self) -> io::Result<()> {
         let names = fs::read_dir(&self.folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut logs: Vec<_> = names.filter(|name| name.starts_with("oar-") && name.ends_with(".log")).collect();
         logs.sort();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_logs_make_room_and_other_files_stay() {
+    fn the_oldest_logs_give_way_and_other_files_stay() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("notes"), "x").unwrap();
         for n in 0..MOST_FILES + 5 {

@@ -37,7 +37,7 @@ pub struct ErrorPart {
 pub struct Done {
     /// Always true
     pub ok: bool,
-    /// What was done, in words
+    /// What was done, as sentences
     pub summary: String,
     /// false: kept on this machine until the store answers; absent: stored
     pub stored: Option<bool>,

@@ -26,7 +26,7 @@ pub struct Status {
     pub plan: Plan,
     /// What is waited for
     pub waits: Vec<StatusWait>,
-    /// The next steps, in words
+    /// The next steps, as sentences
     pub next: Vec<String>,
     /// Facts that could not be asked for anew
     pub old: Vec<String>,

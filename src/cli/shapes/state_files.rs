@@ -55,7 +55,7 @@ pub struct Unsent {
     pub release: String,
     /// When (UTC)
     pub at: String,
-    /// What was done, in words
+    /// What was done, as sentences
     pub message: String,
     /// Where they belong
     pub store: String,

@@ -44,7 +44,7 @@ pub struct TaskReport {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Waiting {
-    /// In words
+    /// As a sentence
     pub on: String,
     /// When to look again; absent when a closed gate holds it
     pub recheck_minutes: Option<u64>,
@@ -80,7 +80,7 @@ pub struct Plan {
     pub verdict: String,
     /// The earliest time to look again (UTC)
     pub recheck_at: Option<String>,
-    /// What would be done now, in words
+    /// What would be done now, as sentences
     pub actions: Vec<String>,
     /// Why nothing else is done, one message per reason
     pub messages: Vec<Message>,

@@ -40,7 +40,7 @@ impl Kind {
             Self::Int => "an integer",
             Self::Float => "a decimal number",
             Self::Time => "a time",
-            Self::Reserved => "a reserved word",
+            Self::Reserved => "a reserved name",
         }
     }
 }

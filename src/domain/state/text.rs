@@ -91,7 +91,7 @@ fn capped(text: &str) -> String {
         return text.to_owned();
     }
     let lines: Vec<String> = text.split('\n').map(cut_line).collect();
-    // Room for the line in the middle.
+    // Space for the line in the middle.
     let tail_bytes = MAX_RESULT_BYTES - HEAD_BYTES - 64;
     let fitting = |mut budget: usize, lines: &mut dyn Iterator<Item = &String>| {
         lines

@@ -47,7 +47,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oar_explain",
         title: "Explain a release",
-        about: "Says in plain words why a release does not move, who has to do what, and when to look again.",
+        about: "Says plainly why a release does not move, who has to do what, and when to look again.",
         work: Work::Look(|call| call.about_release(explain::of)),
         ..LOOK
     },

@@ -264,12 +264,12 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
         return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
     };
     let reason = given.text("result").map(str::to_owned);
-    let wish =
+    let change =
         operators::manual::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
     let (asked, said, runs) = (release.clone(), reason.clone(), Arc::clone(&call.shared.runs));
     let change = Change::new(release.to_string(), move |ctx| {
         async move {
-            match operators::manual::update_task_status::run(&ctx, &release, wish).await {
+            match operators::manual::update_task_status::run(&ctx, &release, change).await {
                 Ok(reported) => {
                     let mut data = json!({
                         "success": true, "release": release.to_string(), "task": task, "status": status,

@@ -75,7 +75,7 @@ fn a_blocker_holds_a_task_that_is_not_running_and_only_that() {
 }
 
 #[test]
-fn a_failed_job_is_repeated_only_on_a_persons_wish() {
+fn a_failed_job_is_repeated_only_when_a_person_asks() {
     let mut input = stage_is_next();
     set(&mut input, STAGE, TaskStatus::Fail).fail_cause = Some(FailCause::JobFailed);
     assert_eq!(actions(&input), []);

@@ -83,7 +83,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn a_known_token_comes_in_and_stays_at_the_door() {
+async fn a_known_token_comes_in_and_goes_no_further() {
     let fixture = fixture(None);
     let reported = fixture.ask(request("/mcp", &[("authorization", &fixture.bearer())])).await;
     assert_eq!(reported, (200, "agent false".to_owned(), String::new()));

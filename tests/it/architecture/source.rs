@@ -33,7 +33,18 @@ impl Source {
 
     /// Every path of this file that begins with `crate::`, `super::` or `self::`, resolved.
     pub(super) fn paths(&self) -> Vec<ModPath> {
-        let tokens = tokens(&code_only(&self.text));
+        self.paths_of(&self.text)
+    }
+
+    /// The string literals of the part that ships, as they stand between their quotes.
+    pub(super) fn literals(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        scan(self.product(), |literal| found.push(literal.to_owned()));
+        found
+    }
+
+    fn paths_of(&self, text: &str) -> Vec<ModPath> {
+        let tokens = tokens(&code_only(text));
         let mut module = self.module();
         // Brace depth at which each inline module began.
         let mut inline: Vec<usize> = Vec::new();
@@ -79,7 +90,7 @@ fn tree(tokens: &[String], mut at: usize, before: &[String], module: &[String], 
                 }
                 return at + 1;
             }
-            Some(name) if is_word(name) || name == "*" => path.push(name.to_owned()),
+            Some(name) if is_name(name) || name == "*" => path.push(name.to_owned()),
             Some(_) | None => return at,
         }
         at += 1;
@@ -94,8 +105,8 @@ fn tree(tokens: &[String], mut at: usize, before: &[String], module: &[String], 
 
 fn resolved(path: &[String], module: &[String]) -> ModPath {
     let mut whole = module.to_vec();
-    for word in path {
-        match word.as_str() {
+    for segment in path {
+        match segment.as_str() {
             "crate" => whole.clear(),
             "super" => {
                 whole.pop();
@@ -107,20 +118,20 @@ fn resolved(path: &[String], module: &[String]) -> ModPath {
     whole
 }
 
-fn is_word(token: &str) -> bool {
+fn is_name(token: &str) -> bool {
     token.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// Words, `::`, and every other visible character on its own.
+/// Names, `::`, and every other visible character on its own.
 pub(super) fn tokens(code: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = code.trim_start();
     while let Some(first) = rest.chars().next() {
-        let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        let length = match (word, rest.starts_with("::")) {
+        let name = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let length = match (name, rest.starts_with("::")) {
             (0, true) => 2,
             (0, false) => first.len_utf8(),
-            (word, _) => word,
+            (name, _) => name,
         };
         let (token, after) = rest.split_at(length);
         tokens.push(token.to_owned());
@@ -131,20 +142,28 @@ pub(super) fn tokens(code: &str) -> Vec<String> {
 
 /// The text with comments left out and the inside of string and character literals emptied.
 pub(super) fn code_only(text: &str) -> String {
+    scan(text, |_| ())
+}
+
+/// The same; `literal` gets each string literal that is left out.
+fn scan(text: &str, mut literal: impl FnMut(&str)) -> String {
     let mut code = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let after_word = code.chars().last().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let after_name = code.chars().last().is_some_and(|c| c.is_alphanumeric() || c == '_');
         let skipped = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if let Some(length) = raw_string(rest).filter(|_| !after_word) {
+        } else if let Some(length) = raw_string(rest).filter(|_| !after_name) {
             code.push_str("\"\"");
+            literal(&rest[..length]);
             length
         } else if c == '"' {
             code.push_str("\"\"");
-            quoted(rest, '"')
+            let length = quoted(rest, '"');
+            literal(rest[..length].trim_matches('"'));
+            length
         } else if c == '\'' && is_char_literal(rest) {
             code.push_str("''");
             quoted(rest, '\'')
