@@ -22,7 +22,7 @@ use crate::cli::output::{logging, progress};
 use crate::cli::{args, complete};
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
-use crate::core::run_logs::RunLogs;
+use crate::runs::logs::RunLogs;
 
 /// Time for blocking work that nobody waits for any more, such as closing a file.
 const LEFT_OVER: Duration = Duration::from_secs(1);

@@ -29,9 +29,9 @@ use crate::core::error::ErrorClass;
 use crate::domain::nearest;
 use crate::mcp::catalog::{self, Choice};
 use crate::mcp::confirm::misnamed;
-use crate::mcp::facts;
+use crate::mcp::health_fields;
 use crate::mcp::http::{Transports, routes};
-use crate::mcp::server::Shared;
+use crate::mcp::shared::Shared;
 use crate::web::approval_page;
 use crate::web::guard::{Credential, Guard, behind};
 use crate::web::health::{self, Facts, Health};
@@ -415,7 +415,7 @@ fn health(
     ticket: watch::Receiver<Option<crate::core::context::Ticket>>,
 ) -> Health {
     let started = tokio::time::Instant::now();
-    let how = facts::Started {
+    let how = health_fields::Started {
         transports: if args.no_legacy_sse { vec!["http"] } else { vec!["http", "sse"] },
         proxy: args.behind_proxy.clone(),
         cpus: cpus(),
@@ -425,7 +425,7 @@ fn health(
         if let Some(why) = of_facts.audit.trouble() {
             return Err(format!("the audit log cannot be written: {why}"));
         }
-        let fields = facts::fields(&of_facts, &how, started.elapsed());
+        let fields = health_fields::fields(&of_facts, &how, started.elapsed());
         Ok(Facts { well: of_facts.ctx.missing_for_all().is_empty(), fields })
     };
     let (of_ready, stop) = (Arc::clone(shared), call.cancel.clone());

@@ -10,8 +10,6 @@ pub mod access;
 
 pub mod statebox;
 
-pub mod run_logs;
-
 pub mod clients;
 
 pub mod config;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::reply::Reply;
-use super::server::Shared;
+use super::shared::Shared;
 use super::tool::Tool;
 use crate::core::access::audit::{Audit, Entry, OK, digest_of};
 use crate::core::access::principal::Principal;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::Arguments;
 use super::reply::{Code, Reply};
-use super::server::Shared;
+use super::shared::Shared;
 use crate::core::access::principal::Principal;
 use crate::core::context::{Context, Options};
 use crate::domain::release::ZStream;

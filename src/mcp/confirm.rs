@@ -26,9 +26,9 @@ use sha2::{Digest as _, Sha256};
 use super::call::Call;
 use super::catalog;
 use super::reply::{Code, Reply};
-use super::server::Shared;
+use super::runners;
+use super::shared::Shared;
 use super::tool::{Asks, Change, Question, Tool};
-use super::tools::runners;
 use crate::core::access::principal::Scope;
 use crate::core::config::mcp::ConfirmPolicy;
 use crate::core::context::Context;
@@ -243,7 +243,7 @@ pub async fn settle(
             }
             .boxed_local()
         };
-        match shared.workshop.run(looks).await {
+        match shared.worker.run(looks).await {
             Ok(Ok(Some(question))) => question,
             Ok(Ok(None)) => return Settled::Go(Permit::default()),
             Ok(Err(refused)) => return Settled::No(refused),

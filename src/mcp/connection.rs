@@ -23,7 +23,7 @@ use super::catalog::{self, Choice};
 use super::prompts;
 use super::reply::Reply;
 use super::resources;
-use super::server::Shared;
+use super::shared::Shared;
 use super::tool::Tool;
 use crate::core::access::audit::{Entry, digest_of};
 use crate::core::access::principal::{Principal, Scope};
@@ -161,7 +161,7 @@ impl ServerHandler for Connection {
         Ok(match self.answer(tool, &request, &context, &line).await {
             Ok(reply) => {
                 line.reported(&reply, context.ct.is_cancelled());
-                self.shared.waits.note(&reply, self.shared.ctx.clock.now());
+                self.shared.rechecks.note(&reply, self.shared.ctx.clock.now());
                 let reply = reply.fitting(|whole| self.shared.answers.keep(&self.caller(&context).name, whole));
                 result(reply).into()
             }

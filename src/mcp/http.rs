@@ -12,7 +12,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use super::connection::Connection;
 use super::legacy_sse;
 use super::request_ids::{self, RequestIds};
-use super::server::Shared;
+use super::shared::Shared;
 use crate::core::access::principal::Principal;
 
 /// A session without a word for so long is over; runs are longer, but they send progress.
@@ -64,7 +64,7 @@ fn mounted<H: ServerHandler>(
         .with_cancellation_token(shared.sessions.child_token())
         .with_max_request_body_bytes(MOST_BYTES);
     let sessions = Arc::new(sessions);
-    shared.talks.watch(Arc::clone(&sessions));
+    shared.sessions_open.watch(Arc::clone(&sessions));
     Router::new()
         .route_service("/mcp", StreamableHttpService::new(connection, sessions, config))
         .layer(from_fn_with_state(RequestIds::default(), request_ids::check))

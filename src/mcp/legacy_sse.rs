@@ -21,7 +21,7 @@ use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::Connection;
-use super::server::Shared;
+use super::shared::Shared;
 use crate::core::access::principal::Principal;
 
 /// Sessions at a time; each holds a few kilobytes.
@@ -62,11 +62,11 @@ async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Princi
             return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions; close one").into_response();
         }
         open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
-        sessions.shared.talks.opened();
+        sessions.shared.sessions_open.opened();
     }
     let ended = sessions.shared.sessions.child_token();
     let connection = Connection::new(Arc::clone(&sessions.shared), who, "sse");
-    super::runs::accompany(serve(connection, outgoing, incoming, ended.clone()));
+    crate::runs::executor::accompany(serve(connection, outgoing, incoming, ended.clone()));
     let leaving = Leaving { sessions, id: id.clone(), _ended: ended.clone().drop_guard() };
     let endpoint = Event::default().event("endpoint").data(format!("/messages/?session_id={id}"));
     let first = stream::once(async move { Ok::<_, Infallible>(endpoint) });
@@ -168,7 +168,7 @@ impl Leaving {
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.sessions.book().remove(&self.id);
-        self.sessions.shared.talks.closed();
+        self.sessions.shared.sessions_open.closed();
     }
 }
 

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::{Reply, clean, head};
+use super::stored::{self, Results};
 use super::tools::analysis::{is_build, record};
 use super::tools::jobs::ARCHES;
-use super::tools::stored::{self, Results};
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
@@ -100,7 +100,7 @@ async fn active(call: &Call) -> Vec<String> {
         return names;
     }
     let ctx = call.ctx.clone();
-    let look = call.shared.workshop.run(move || {
+    let look = call.shared.worker.run(move || {
         async move { tokio::time::timeout(LONGEST_LIST, discovery::active(&ctx, false)).await }.boxed_local()
     });
     let Ok(Ok(Ok(listing))) = look.await else { return Vec::new() };
@@ -159,9 +159,9 @@ pub fn templates() -> Vec<ResourceTemplate> {
 ///
 /// Nothing is there, or it cannot be read now.
 pub async fn read(call: Call, uri: String) -> Result<ReadResourceResult, ErrorData> {
-    let workshop = call.shared.workshop.clone();
+    let worker = call.shared.worker.clone();
     let asked = uri.clone();
-    let looked = workshop.run(move || {
+    let looked = worker.run(move || {
         async move {
             let ended = tokio::time::timeout(LONGEST_READ, content(&call, &asked)).await;
             ended.unwrap_or_else(|_| Err(Unread::Later("it took too long; read it again in a minute".to_owned())))
@@ -233,9 +233,9 @@ async fn content(call: &Call, uri: &str) -> Result<Content, Unread> {
             let run =
                 run.filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin)).ok_or(Unread::Nothing)?;
             let text = match run.standing() {
-                super::runs::Standing::Ended(reply) => reply.text,
-                super::runs::Standing::Queued => "waits for its turn".to_owned(),
-                super::runs::Standing::Running => "runs".to_owned(),
+                crate::runs::executor::Standing::Ended(reply) => reply.text,
+                crate::runs::executor::Standing::Queued => "waits for its turn".to_owned(),
+                crate::runs::executor::Standing::Running => "runs".to_owned(),
             };
             Ok(Content { mime: "text/plain", text: clean(&text) })
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::Connection;
-use super::server::Shared;
+use super::shared::Shared;
 use crate::core::access::principal::Principal;
 
 /// Serves until stdin ends or the program is asked to stop.

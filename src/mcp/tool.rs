@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::arguments::{Arguments, Param, schema};
 use super::call::Call;
 use super::reply::Reply;
-use super::server::Shared;
+use super::shared::Shared;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 
@@ -105,7 +105,7 @@ pub struct Hints {
     pub destructive: bool,
     /// Calling it again adds nothing.
     pub idempotent: bool,
-    /// Talks to services.
+    /// SessionCount to services.
     pub open_world: bool,
 }
 
@@ -150,7 +150,7 @@ pub struct Tool {
 pub enum Work {
     /// Looks; ends with its caller.
     Look(fn(Call) -> LocalBoxFuture<'static, Reply>),
-    /// Looks; what is known already is answered at once, without the way to the workshop and back.
+    /// Looks; what is known already is answered at once, without the way to the worker and back.
     Known(fn(&Arc<Shared>, &Arguments) -> Option<Reply>, fn(Call) -> LocalBoxFuture<'static, Reply>),
     /// Changes something; becomes a run, which outlives its caller.
     Change(fn(&Call) -> Result<Change, Reply>),

@@ -1,6 +1,6 @@
 //! What one run of a task tells people: lines that the state file keeps as `result`.
 //!
-//! Single calls are not in it: those of a command line are in its `log_file`, those of a run of the server in `run_logs`.
+//! Single calls are not in it: those of a command line are in its `log_file`, those of a run of the server in `runs::logs`.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -89,7 +89,8 @@ pub enum Standing {
     Rejected(Evidence),
     /// Yes, and done.
     Used(Evidence),
-    /// No, and the requester knows.
+    /// No, and the requester knows; files spell it in the old way.
+    #[serde(rename = "told")]
     ErrorReport(Evidence),
     /// The facts changed before the answer was used.
     Outdated,

@@ -10,13 +10,13 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus, Which};
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::runs::Runs;
 use crate::mcp::tool::Question;
 use crate::operators::manual::{issues, update_task_status};
 use crate::operators::request::Verdict;
 use crate::operators::tasks::analyze_build;
 use crate::operators::tasks::change_advisory_status::{self, Foreseen};
 use crate::render::report::clean;
+use crate::runs::executor::Runs;
 
 /// Characters of a stranger's text in a plan.
 const LONGEST_QUOTE: usize = 300;

@@ -16,11 +16,11 @@ use crate::mcp::arguments::Arguments;
 use crate::mcp::audit_line::Line;
 use crate::mcp::call::Call;
 use crate::mcp::confirm::{self, Permit, Settled};
+use crate::mcp::progress::wait_for;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::runs::waiting::wait_for;
-use crate::mcp::runs::{Order, Run};
 use crate::mcp::tool::{Change, Tool, Work};
-use crate::mcp::workshop::Lost;
+use crate::runs::executor::{Order, Run};
+use crate::runs::worker::Lost;
 
 /// A look ends after so long; services have their own, shorter limits.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     async fn look(&self, call: Call, look: fn(Call) -> LocalBoxFuture<'static, Reply>) -> Reply {
-        let looked = self.shared.workshop.run(move || {
+        let looked = self.shared.worker.run(move || {
             async move {
                 let ended = call.ctx.cancel.clone();
                 tokio::select! {

@@ -4,7 +4,6 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use serde_json::json;
 
-use super::runners;
 use crate::core::access::principal::Scope;
 use crate::core::clients::build_data::cache::MOST_RELEASES;
 use crate::domain::pasted;
@@ -12,6 +11,7 @@ use crate::domain::release::ZStream;
 use crate::mcp::arguments::{Kind, RELEASE, optional, required};
 use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
+use crate::mcp::runners;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
 
 const ADMIN: Tool = Tool {

@@ -9,11 +9,8 @@
 
 pub mod admin;
 pub mod analysis;
-pub mod explain;
 pub mod issues;
 pub mod jobs;
-pub mod runners;
 pub mod runs;
 pub mod status;
-pub mod stored;
 pub mod tasks;

@@ -6,8 +6,6 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
-use super::explain;
-use super::stored::{self, Results};
 use crate::core::access::principal::Scope;
 use crate::core::clients::build_data::cache::Entry;
 use crate::domain::release::ZStream;
@@ -15,8 +13,10 @@ use crate::domain::task::Task;
 use crate::drive::rounds::{self, DriveOptions};
 use crate::mcp::arguments::{Arguments, Kind, RELEASE, optional};
 use crate::mcp::call::Call;
+use crate::mcp::explain;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::server::Shared;
+use crate::mcp::shared::Shared;
+use crate::mcp::stored::{self, Results};
 use crate::mcp::tool::{Counted, LOOKS, Mark, Tool, Toolset, Work};
 use crate::operators::views::{build_promotion, discovery, is_shipped, status};
 
@@ -110,7 +110,7 @@ pub const TOOLS: &[Tool] = &[
 
 async fn plan(call: Call, release: ZStream) -> Reply {
     match rounds::look(&call.ctx, &release, &DriveOptions::default()).await {
-        Ok(plan) => explain::planned(&release, &plan, &call.shared.waits, call.ctx.clock.now()),
+        Ok(plan) => explain::planned(&release, &plan, &call.shared.rechecks, call.ctx.clock.now()),
         Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
     }
 }
@@ -151,7 +151,7 @@ fn known_metadata(shared: &Arc<Shared>, arguments: &Arguments) -> Option<Reply> 
     if entry.claims_check(shared.ctx.clock.now()) {
         // Nobody waits for the check: this answer is served from what is known.
         let (checking, checked) = (Arc::clone(shared), Arc::clone(&entry));
-        shared.workshop.begin(move || {
+        shared.worker.begin(move || {
             async move {
                 let source = checking.ctx.build_data();
                 checking.store.check(&checked, &async |minor| source.releases(minor).await).await;

@@ -318,11 +318,11 @@ async fn answer(ctx: &Context, release: &ZStream, request: TaskRequest) -> Reply
 /// The call that looks at what this run started, or that brings on what it waits for.
 fn again(report: &TaskReport) -> Option<Value> {
     if let Outcome::Blocked { by: ClosedGate::Prerequisite { task, .. } } = &report.outcome {
-        return super::explain::call_of(*task, &report.release);
+        return crate::mcp::explain::call_of(*task, &report.release);
     }
-    let mut call = super::explain::call_of(report.task, &report.release)?;
+    let mut call = crate::mcp::explain::call_of(report.task, &report.release)?;
     if let Outcome::Waiting { job: Some(job), .. } = &report.outcome
-        && let Some(parameter) = super::explain::job_parameter(report.task)
+        && let Some(parameter) = crate::mcp::explain::job_parameter(report.task)
         && let Some(arguments) = call.get_mut("arguments").and_then(Value::as_object_mut)
     {
         arguments.insert(parameter.to_owned(), json!(job.id));

@@ -6,14 +6,14 @@ use rmcp::model::ProtocolVersion;
 use serde_json::{Map, Value, json};
 
 use super::catalog;
-use super::server::Shared;
+use super::shared::Shared;
 use crate::core::config::errata::ErrataAuth;
 use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;
 
-/// Worker threads beside the one that answers: releases share one, see [`super::workshop`].
-const WORKSHOPS: usize = 1;
+/// Worker threads beside the one that answers: releases share one, see [`crate::runs::worker`].
+const WORKERS: usize = 1;
 
 /// How the server was started.
 #[derive(Debug, Clone)]
@@ -44,10 +44,10 @@ pub fn fields(shared: &Shared, started: &Started, uptime: Duration) -> Map<Strin
         "cache": { "enabled": true, "size": cached, "max_size": most_cached, "hit_rate": hit_rate, "ttl_days": 7 },
         "thread_pool": { "size": slots, "cpu_count": started.cpus },
         "runtime": {
-            "worker_threads": WORKSHOPS, "command_slots": slots, "in_flight": runs.running, "queued": runs.queued,
+            "worker_threads": WORKERS, "command_slots": slots, "in_flight": runs.running, "queued": runs.queued,
         },
         "uptime_seconds": uptime.as_secs(),
-        "sessions": shared.talks.count(),
+        "sessions": shared.sessions_open.count(),
         "runs": {
             "in_flight": runs.running, "queued": runs.queued, "oldest_seconds": runs.oldest.map(|age| age.as_secs()),
         },

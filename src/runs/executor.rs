@@ -6,9 +6,6 @@
 //! are theirs, and the task itself does nothing twice. Every run leaves a file from its beginning on, so that
 //! a run which a crash ended is found again.
 
-pub mod shelf;
-pub mod waiting;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,16 +19,16 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::reply::{Code, Reply};
-use super::workshop::{Lost, Workshop};
+use super::logs::{OpenLog, RunLogs};
+use super::store::Store;
+use super::worker::{Lost, Worker};
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::clock::Clock;
 use crate::core::config::mcp::RunSettings;
-use crate::core::run_logs::{OpenLog, RunLogs};
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;
+use crate::mcp::reply::{Code, Reply};
 use crate::runs::consents::Evidence;
-use shelf::Shelf;
 
 /// Changes that may wait in one queue; the next caller is asked to come back.
 pub const MOST_WAITING: usize = 8;
@@ -184,11 +181,11 @@ type Book = indexmap::IndexMap<String, Arc<Run>>;
 pub struct Runs {
     interrupted: Mutex<Vec<Value>>,
     book: Mutex<Book>,
-    shelf: Shelf,
+    store: Store,
     logs: RunLogs,
     limits: Limits,
     clock: Clock,
-    workshop: Workshop,
+    worker: Worker,
     slots: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -207,28 +204,28 @@ pub struct Open {
 impl Runs {
     /// Runs that are recorded below `home` and end with `stop`. Runs of earlier processes that never ended are
     /// marked as interrupted.
-    pub fn new(home: &Path, limits: Limits, clock: Clock, workshop: Workshop, stop: CancellationToken) -> Self {
-        let shelf = Shelf::below(home);
-        if let Err(error) = shelf.prepare() {
+    pub fn new(home: &Path, limits: Limits, clock: Clock, worker: Worker, stop: CancellationToken) -> Self {
+        let store = Store::below(home);
+        if let Err(error) = store.prepare() {
             tracing::warn!(%error, "runs cannot be recorded on this machine");
         }
-        for path in shelf.ids().iter().filter_map(|id| shelf.damaged(id)) {
+        for path in store.ids().iter().filter_map(|id| store.damaged(id)) {
             tracing::warn!("{} is no record of a run; it stays as it is, look at its log beside it", path.display());
         }
-        let interrupted = shelf.reconcile(clock.now());
+        let interrupted = store.reconcile(clock.now());
         if !interrupted.is_empty() {
             let interrupted = interrupted.len();
             tracing::warn!("{interrupted} runs of an earlier process were interrupted; oar_get_run tells of each");
         }
-        shelf.tidy(limits.keep, limits.days, clock.now());
+        store.tidy(limits.keep, limits.days, clock.now());
         let slots = Arc::new(Semaphore::new(limits.at_once.clamp(1, Semaphore::MAX_PERMITS)));
         Self {
             book: Mutex::default(),
-            shelf,
+            store,
             logs: RunLogs::listening(),
             limits,
             clock,
-            workshop,
+            worker,
             slots,
             stop,
             interrupted: Mutex::new(interrupted),
@@ -263,12 +260,12 @@ impl Runs {
             return Ok(equal);
         }
         let id = format!("{:011x}{:08x}", self.clock.now().as_millisecond(), fastrand::u32(..));
-        let log = self.logs.open(&id, &self.shelf.log_path(&id));
+        let log = self.logs.open(&id, &self.store.log_path(&id));
         let log = log.inspect_err(|error| tracing::warn!(%error, run = id, "the run has no log")).ok();
         let mut book = self.book();
         // An equal call may have come in meanwhile.
         if let Some(equal) = Self::joinable_of(&book, &order.key) {
-            let _ = std::fs::remove_file(self.shelf.log_path(&id));
+            let _ = std::fs::remove_file(self.store.log_path(&id));
             return Ok(equal);
         }
         let before: Vec<_> =
@@ -276,7 +273,7 @@ impl Runs {
         let open: Vec<_> = before.iter().filter(|run| !run.has_ended()).collect();
         if let Some(head) = open.first().filter(|_| open.len() > MOST_WAITING) {
             // It never began, so nobody has to find it.
-            let _ = std::fs::remove_file(self.shelf.log_path(&id));
+            let _ = std::fs::remove_file(self.store.log_path(&id));
             return Err(Arc::clone(head));
         }
         let run = Arc::new(Run {
@@ -315,12 +312,12 @@ impl Runs {
 
     /// What is known of a run, of earlier processes too.
     pub fn known(&self, id: &str) -> Option<Value> {
-        self.get(id).map(|run| run.json()).or_else(|| self.shelf.get(id))
+        self.get(id).map(|run| run.json()).or_else(|| self.store.get(id))
     }
 
     /// Ids of all runs on record that `who` may see, newest first.
     pub fn ids(&self, sees: impl Fn(&str) -> bool) -> Vec<String> {
-        let mut ids = self.shelf.ids();
+        let mut ids = self.store.ids();
         ids.retain(|id| self.known(id).and_then(|run| Some(sees(run.get("owner")?.as_str()?))) == Some(true));
         ids.sort();
         ids.reverse();
@@ -329,12 +326,12 @@ impl Runs {
 
     /// All that a run said so far, masked; whose run it is has to be checked before.
     pub fn log(&self, id: &str) -> Option<String> {
-        self.shelf.log(id)
+        self.store.log(id)
     }
 
     /// Did a run of ours end with a Pass of this tool's task?
     pub fn has_passed(&self, tool: &str, queue: &str) -> bool {
-        self.shelf.any(|run| run["tool"] == tool && run["queue"] == queue && run["answer"]["status"] == "Pass")
+        self.store.any(|run| run["tool"] == tool && run["queue"] == queue && run["answer"]["status"] == "Pass")
     }
 
     /// Ids of the runs that `who` may see, newest first.
@@ -366,7 +363,7 @@ impl Runs {
 
     /// The file of a run whose record is there and cannot be read.
     pub fn damaged(&self, id: &str) -> Option<PathBuf> {
-        self.shelf.damaged(id)
+        self.store.damaged(id)
     }
 
     /// Lets open runs end, at most for `patience`; then tells them to.
@@ -385,7 +382,7 @@ impl Runs {
     }
 
     fn record(&self, run: &Run) {
-        if let Err(error) = self.shelf.put(&run.id, &run.json()) {
+        if let Err(error) = self.store.put(&run.id, &run.json()) {
             tracing::warn!(%error, run = run.id, "the run could not be recorded on this machine");
         }
     }
@@ -405,7 +402,7 @@ impl Runs {
             record["state"] = json!("ended");
             record["answer"] = Value::Object(reply.body.clone());
         }
-        if let Err(error) = self.shelf.put(&run.id, &record) {
+        if let Err(error) = self.store.put(&run.id, &record) {
             tracing::warn!(%error, run = run.id, "the end of the run could not be recorded on this machine");
         }
         run.standing.send_replace(ended);
@@ -446,7 +443,7 @@ async fn carry_out(runs: Arc<Runs>, run: Arc<Run>, turn: Option<CancellationToke
     let (id, cancel) = (run.id.clone(), run.cancel.clone());
     let (longest, grace) = (runs.limit(run.tool), runs.limits.grace);
     let (tool, queue) = (run.tool, run.queue.clone());
-    let ended = runs.workshop.run(move || {
+    let ended = runs.worker.run(move || {
         let span = tracing::info_span!("run", run_id = id);
         async move {
             tracing::debug!("{tool} of {queue} begins");
@@ -467,7 +464,7 @@ async fn carry_out(runs: Arc<Runs>, run: Arc<Run>, turn: Option<CancellationToke
     });
     drop(log);
     runs.end(&run, reply);
-    runs.shelf.tidy(runs.limits.keep, runs.limits.days, runs.clock.now());
+    runs.store.tidy(runs.limits.keep, runs.limits.days, runs.clock.now());
 }
 
 /// Work is asked to end, never torn off: it ends at its next safe point and records what it did. Only work
@@ -512,7 +509,7 @@ fn perhaps(reply: Reply) -> Reply {
 }
 
 /// Lets the conversation of a session go on beside its stream; it ends with the session's token.
-pub(super) fn accompany(conversation: impl Future<Output = ()> + Send + 'static) {
+pub fn accompany(conversation: impl Future<Output = ()> + Send + 'static) {
     #[expect(clippy::disallowed_methods, reason = "it lives as long as its stream, which ends its token")]
     tokio::spawn(conversation);
 }

@@ -19,7 +19,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::clock::Clock;
+use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
 

@@ -8,14 +8,14 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 
 /// Sessions of both transports that know sessions.
 #[derive(Debug, Default)]
-pub struct Talks {
+pub struct SessionCount {
     http: OnceLock<Arc<LocalSessionManager>>,
     /// As it was when nobody held the list.
     last: AtomicUsize,
     older: AtomicUsize,
 }
 
-impl Talks {
+impl SessionCount {
     /// Counts those of `manager`, too.
     pub fn watch(&self, manager: Arc<LocalSessionManager>) {
         // There is one endpoint, so one manager.

@@ -10,12 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::audit_line::InFlight;
 use super::catalog::{self, Choice};
 use super::confirm::Confirmations;
+use super::rechecks::Rechecks;
 use super::resources::Answers;
-use super::runs::{Limits, Runs};
-use super::talks::Talks;
+use super::session_count::SessionCount;
 use super::tool::{Tool, output_schema};
-use super::waits::Waits;
-use super::workshop::Workshop;
 use crate::core::access::audit::{Audit, Entry};
 use crate::core::access::pace::Pace;
 use crate::core::clients::build_data::cache::BuildDataCache;
@@ -23,6 +21,8 @@ use crate::core::config::mcp::AuditedCalls;
 use crate::core::context::Context;
 use crate::domain::credential::Credential;
 use crate::runs::consents::Approvals;
+use crate::runs::executor::{Limits, Runs};
+use crate::runs::worker::Worker;
 
 /// Choices whose list of tools is kept.
 const MOST_LISTS: usize = 64;
@@ -39,7 +39,7 @@ pub struct Shared {
     /// What people confirm.
     pub confirm: Confirmations,
     /// Where calls are carried out.
-    pub workshop: Workshop,
+    pub worker: Worker,
     /// Hosts whose pasted addresses are understood.
     pub hosts: Vec<String>,
     /// Where every call is kept.
@@ -49,7 +49,7 @@ pub struct Shared {
     /// Calls and runs that have not ended.
     pub in_flight: InFlight,
     /// Sessions of clients.
-    pub talks: Talks,
+    pub sessions_open: SessionCount,
     /// Ends sessions and their streams; later than `ctx.cancel`, so that answers still go out.
     pub sessions: CancellationToken,
     /// The state store's credential, when it is missing and the server runs all the same.
@@ -57,7 +57,7 @@ pub struct Shared {
     /// What build data says, kept in memory.
     pub store: BuildDataCache,
     /// When tasks asked to be looked at again.
-    pub waits: Waits,
+    pub rechecks: Rechecks,
     /// Answers that were too large for one message.
     pub answers: Answers,
     lists: Mutex<HashMap<Choice, Vec<rmcp::model::Tool>>>,
@@ -70,10 +70,10 @@ impl Shared {
     ///
     /// The system gives no thread.
     pub fn new(ctx: Context, choice: Choice, at_once: usize) -> std::io::Result<Self> {
-        let workshop = Workshop::open()?;
+        let worker = Worker::open()?;
         let settings = &ctx.settings.runs;
         let limits = Limits { at_once, ..settings.into() };
-        let runs = Runs::new(&ctx.home, limits, ctx.clock.clone(), workshop.clone(), ctx.cancel.clone());
+        let runs = Runs::new(&ctx.home, limits, ctx.clock.clone(), worker.clone(), ctx.cancel.clone());
         let confirm = Confirmations::new(Approvals::below(&ctx.home), settings.approvals_url.clone())?;
         let hosts = ctx.settings.services.hosts();
         let mcp = &ctx.settings.mcp;
@@ -94,22 +94,22 @@ impl Shared {
         let runs = Arc::new(runs);
         let in_flight = InFlight::default();
         let (store, answers) = (BuildDataCache::new(ctx.clock.clone()), Answers::default());
-        let (waits, lists) = (Waits::default(), Mutex::default());
+        let (rechecks, lists) = (Rechecks::default(), Mutex::default());
         Ok(Self {
             ctx,
             choice,
             runs,
             confirm,
-            workshop,
+            worker,
             hosts,
             audit,
             pace,
             in_flight,
-            talks: Talks::default(),
+            sessions_open: SessionCount::default(),
             sessions: CancellationToken::new(),
             locked,
             store,
-            waits,
+            rechecks,
             answers,
             lists,
         })

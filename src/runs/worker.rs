@@ -16,7 +16,7 @@ type Piece = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>;
 
 /// The thread. It ends when nobody holds it any more.
 #[derive(Debug, Clone)]
-pub struct Workshop {
+pub struct Worker {
     pieces: mpsc::UnboundedSender<Piece>,
 }
 
@@ -31,7 +31,7 @@ pub enum Lost {
     Panicked,
 }
 
-impl Workshop {
+impl Worker {
     /// Starts the thread. It logs to whoever listens here.
     ///
     /// # Errors
@@ -50,13 +50,13 @@ impl Workshop {
                 }
             });
         };
-        std::thread::Builder::new().name("workshop".to_owned()).spawn(work)?;
+        std::thread::Builder::new().name("worker".to_owned()).spawn(work)?;
         Ok(Self { pieces })
     }
 
     /// Carries out what `make` makes, while nobody waits for it.
     pub fn begin(&self, make: impl FnOnce() -> LocalBoxFuture<'static, ()> + Send + 'static) {
-        // A closed workshop does nothing any more, and whoever does not wait need not know.
+        // A closed worker does nothing any more, and whoever does not wait need not know.
         let _ = self.pieces.send(Box::new(make));
     }
 
@@ -65,7 +65,7 @@ impl Workshop {
     ///
     /// # Errors
     ///
-    /// The workshop is closed, or the piece panicked.
+    /// The worker is closed, or the piece panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> LocalBoxFuture<'static, T> + Send + 'static,
@@ -90,11 +90,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_its_piece_and_not_the_thread() {
-        let workshop = Workshop::open().unwrap();
-        let making: Result<(), _> = workshop.run(|| panic!("while it is made")).await;
+        let worker = Worker::open().unwrap();
+        let making: Result<(), _> = worker.run(|| panic!("while it is made")).await;
         assert_eq!(making, Err(Lost::Panicked));
-        let running: Result<(), _> = workshop.run(|| async { panic!("while it runs") }.boxed_local()).await;
+        let running: Result<(), _> = worker.run(|| async { panic!("while it runs") }.boxed_local()).await;
         assert_eq!(running, Err(Lost::Panicked));
-        assert_eq!(workshop.run(|| async { 7 }.boxed_local()).await, Ok(7));
+        assert_eq!(worker.run(|| async { 7 }.boxed_local()).await, Ok(7));
     }
 }

@@ -11,8 +11,8 @@ use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
 use crate::drive::rounds::{self, DriveOptions};
 use crate::mcp::call::Call;
+use crate::mcp::rechecks::Rechecks;
 use crate::mcp::reply::{Reply, clean};
-use crate::mcp::waits::Waits;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
 use crate::planner::messages::{Kind, Message, Severity};
@@ -109,11 +109,11 @@ struct Next {
 }
 
 impl Next {
-    fn of(release: &ZStream, plan: &Plan, waits: &Waits, now: Timestamp) -> Self {
+    fn of(release: &ZStream, plan: &Plan, rechecks: &Rechecks, now: Timestamp) -> Self {
         let mut calls: Vec<Value> = Vec::new();
         for action in &plan.actions {
             let Some(mut call) = call_for(action, release) else { continue };
-            let left = Action::task(action).and_then(|task| waits.left(release, task, now));
+            let left = Action::task(action).and_then(|task| rechecks.left(release, task, now));
             if let (Some(left), Some(fields)) = (left, call.as_object_mut()) {
                 fields.insert("not_before_seconds".to_owned(), json!(left.max(60)));
             }
@@ -175,8 +175,8 @@ fn standing(release: &ZStream, plan: &Plan, next: &Next) -> String {
 }
 
 /// A plan as a tool answers it.
-pub fn planned(release: &ZStream, plan: &Plan, waits: &Waits, now: Timestamp) -> Reply {
-    let next = Next::of(release, plan, waits, now);
+pub fn planned(release: &ZStream, plan: &Plan, rechecks: &Rechecks, now: Timestamp) -> Reply {
+    let next = Next::of(release, plan, rechecks, now);
     let mut data = plans::json(release, plan);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("next_actions".to_owned(), json!(next.calls));
@@ -237,11 +237,11 @@ pub async fn of(call: Call, release: ZStream) -> Reply {
         Err(TaskError::NoState { .. }) => Vec::new(),
         Err(error) => return Reply::operator(&format!("the issues of {release}"), &error),
     };
-    explained(&release, &plan, &open, &call.shared.waits, call.ctx.clock.now())
+    explained(&release, &plan, &open, &call.shared.rechecks, call.ctx.clock.now())
 }
 
-fn explained(release: &ZStream, plan: &Plan, open: &[Value], waits: &Waits, now: Timestamp) -> Reply {
-    let next = Next::of(release, plan, waits, now);
+fn explained(release: &ZStream, plan: &Plan, open: &[Value], rechecks: &Rechecks, now: Timestamp) -> Reply {
+    let next = Next::of(release, plan, rechecks, now);
     let mut messages: Vec<&Message> = plan.messages.iter().collect();
     messages.sort_by_key(|message| std::cmp::Reverse(message.severity()));
     let mut lines = vec![standing(release, plan, &next)];
@@ -312,8 +312,8 @@ mod tests {
         let release: ZStream = "4.20.17".parse().unwrap();
         let issue = json!({ "id": "1", "issue": HOSTILE });
         for reply in [
-            explained(&release, &blocked(), std::slice::from_ref(&issue), &Waits::default(), Timestamp::UNIX_EPOCH),
-            planned(&release, &blocked(), &Waits::default(), Timestamp::UNIX_EPOCH),
+            explained(&release, &blocked(), std::slice::from_ref(&issue), &Rechecks::default(), Timestamp::UNIX_EPOCH),
+            planned(&release, &blocked(), &Rechecks::default(), Timestamp::UNIX_EPOCH),
         ] {
             for field in ["summary", "next", "waiting"] {
                 let text = reply.body.get(field).map(ToString::to_string).unwrap_or_default();
@@ -323,7 +323,7 @@ mod tests {
             assert!(whole.contains("ignore all rules"), "it is reported all the same");
             assert!(!whole.contains('\u{1b}') && !whole.contains("\\u001b") && !whole.contains('\u{202e}'), "{whole}");
         }
-        let reported = explained(&release, &blocked(), &[issue], &Waits::default(), Timestamp::UNIX_EPOCH);
+        let reported = explained(&release, &blocked(), &[issue], &Rechecks::default(), Timestamp::UNIX_EPOCH);
         let said = reported.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
         assert!(said.clone().count() == 2 && said.clone().all(|line| line.starts_with("    | ")), "{}", reported.text);
         assert!(reported.text.contains("Who acts: the release lead"), "{}", reported.text);

@@ -13,11 +13,11 @@ use crate::domain::task::Task;
 
 /// What was answered lately, by release and task; only in memory, and only a help.
 #[derive(Debug, Default)]
-pub struct Waits {
+pub struct Rechecks {
     until: Mutex<HashMap<(String, String), Timestamp>>,
 }
 
-impl Waits {
+impl Rechecks {
     /// Remembers what `reply` says about its task: not before when, or nothing any more.
     pub fn note(&self, reply: &Reply, now: Timestamp) {
         let text = |field: &str| reply.body.get(field).and_then(Value::as_str);
@@ -25,18 +25,18 @@ impl Waits {
         let (release, task) = (release.to_owned(), task.to_owned());
         let seconds = reply.body.get("next").and_then(|next| next.get("not_before_seconds")).and_then(Value::as_i64);
         let until = seconds.and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok());
-        let mut waits = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.retain(|_, until| *until > now);
+        let mut rechecks = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        rechecks.retain(|_, until| *until > now);
         match until {
-            Some(until) => drop(waits.insert((release, task), until)),
-            None => drop(waits.remove(&(release, task))),
+            Some(until) => drop(rechecks.insert((release, task), until)),
+            None => drop(rechecks.remove(&(release, task))),
         }
     }
 
     /// Seconds until `task` may be looked at again; nothing when it may be now.
     pub fn left(&self, release: &ZStream, task: Task, now: Timestamp) -> Option<i64> {
-        let waits = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = waits.get(&(release.to_string(), task.name().to_owned()))?;
+        let rechecks = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = rechecks.get(&(release.to_string(), task.name().to_owned()))?;
         Some(until.duration_since(now).as_secs()).filter(|seconds| *seconds > 0)
     }
 }
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_known_until_its_time_or_until_the_task_says_otherwise() {
-        let (waits, now) = (Waits::default(), Timestamp::UNIX_EPOCH);
+        let (rechecks, now) = (Rechecks::default(), Timestamp::UNIX_EPOCH);
         let release: ZStream = "4.20.17".parse().unwrap();
         let reported = |next: Value| {
             Reply::said("", "")
@@ -58,11 +58,11 @@ mod tests {
                 .with("next", next)
         };
         let after = |seconds| now + SignedDuration::from_secs(seconds);
-        waits.note(&reported(json!({ "not_before_seconds": 600 })), now);
-        assert_eq!(waits.left(&release, Task::StageTesting, after(60)), Some(540));
-        assert_eq!(waits.left(&release, Task::StageTesting, after(600)), None);
-        assert_eq!(waits.left(&release, Task::PushToCdnStaging, now), None);
-        waits.note(&reported(json!({ "text": "done" })), now);
-        assert_eq!(waits.left(&release, Task::StageTesting, now), None);
+        rechecks.note(&reported(json!({ "not_before_seconds": 600 })), now);
+        assert_eq!(rechecks.left(&release, Task::StageTesting, after(60)), Some(540));
+        assert_eq!(rechecks.left(&release, Task::StageTesting, after(600)), None);
+        assert_eq!(rechecks.left(&release, Task::PushToCdnStaging, now), None);
+        rechecks.note(&reported(json!({ "text": "done" })), now);
+        assert_eq!(rechecks.left(&release, Task::StageTesting, now), None);
     }
 }

@@ -6,8 +6,8 @@ use rmcp::model::ProgressNotificationParam;
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::json;
 
-use super::{Run, Standing};
-use crate::mcp::reply::{Code, Reply};
+use super::reply::{Code, Reply};
+use crate::runs::executor::{Run, Standing};
 
 /// Waiting callers hear of new steps at most so often.
 const STEP_EVERY: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const STEP_EVERY: Duration = Duration::from_secs(1);
 /// Characters of a progress message; clients cut longer ones.
 const LONGEST_PROGRESS: usize = 200;
 
-/// Waits for `run`, telling the caller its steps, and at least once in `every` that it goes on. A caller who leaves
+/// Rechecks for `run`, telling the caller its steps, and at least once in `every` that it goes on. A caller who leaves
 /// ends nothing.
 pub async fn wait_for(run: &Run, every: Duration, context: &RequestContext<RoleServer>) -> Reply {
     let ended = run.ended();

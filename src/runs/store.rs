@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::core::run_logs;
+use super::logs;
 use crate::domain::dates::stamp;
 
 /// Milliseconds of a day, which the ids of runs count in.
@@ -15,11 +15,11 @@ const DAY: i64 = 86_400_000;
 
 /// The folder of all runs of this machine, those of other and of earlier processes too.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub struct Store {
     folder: PathBuf,
 }
 
-impl Shelf {
+impl Store {
     /// Runs below `home`.
     pub fn below(home: &Path) -> Self {
         Self { folder: home.join("runs") }
@@ -74,7 +74,7 @@ impl Shelf {
     pub fn reconcile(&self, now: Timestamp) -> Vec<Value> {
         let unfinished = self.ids().into_iter().filter(|id| {
             let state = self.get(id).and_then(|record| Some(record.get("state")?.as_str()? != "ended"));
-            state == Some(true) && !run_logs::is_alive(&self.log_path(id))
+            state == Some(true) && !logs::is_alive(&self.log_path(id))
         });
         let mut found = Vec::new();
         for id in unfinished {
@@ -97,7 +97,7 @@ impl Shelf {
         let many = ids.len().saturating_sub(most);
         for (place, id) in ids.iter().enumerate() {
             let at = id.get(..11).and_then(|at| i64::from_str_radix(at, 16).ok()).unwrap_or(i64::MAX);
-            if (place < many || at < oldest) && !run_logs::is_alive(&self.log_path(id)) {
+            if (place < many || at < oldest) && !logs::is_alive(&self.log_path(id)) {
                 // What cannot be removed now is too old the next time, too.
                 let _ = (fs::remove_file(self.path(id)), fs::remove_file(self.log_path(id)));
             }
@@ -129,7 +129,7 @@ fn is_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::run_logs::RunLogs;
+    use crate::runs::logs::RunLogs;
 
     const NOW: i64 = 1_780_000_000_000;
 
@@ -144,31 +144,31 @@ mod tests {
     #[test]
     fn a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not() {
         let home = tempfile::tempdir().unwrap();
-        let shelf = Shelf::below(home.path());
-        shelf.prepare().unwrap();
+        let store = Store::below(home.path());
+        store.prepare().unwrap();
         for (id, state) in [(id(1), "running"), (id(2), "running"), (id(3), "queued"), (id(4), "ended")] {
-            shelf.put(&id, &json!({ "run_id": id, "state": state })).unwrap();
+            store.put(&id, &json!({ "run_id": id, "state": state })).unwrap();
         }
-        let _alive = RunLogs::default().open(&id(1), &shelf.log_path(&id(1))).unwrap();
-        assert_eq!(shelf.reconcile(now()).len(), 2);
-        let states = [1, 2, 3, 4].map(|days| shelf.get(&id(days)).unwrap()["state"].clone());
+        let _alive = RunLogs::default().open(&id(1), &store.log_path(&id(1))).unwrap();
+        assert_eq!(store.reconcile(now()).len(), 2);
+        let states = [1, 2, 3, 4].map(|days| store.get(&id(days)).unwrap()["state"].clone());
         assert_eq!(states, ["running", "interrupted", "interrupted", "ended"]);
-        assert_eq!(shelf.reconcile(now()).len(), 0, "once");
+        assert_eq!(store.reconcile(now()).len(), 0, "once");
     }
 
     #[test]
     fn old_and_surplus_runs_are_dropped_and_living_ones_stay() {
         let home = tempfile::tempdir().unwrap();
-        let shelf = Shelf::below(home.path());
-        shelf.prepare().unwrap();
+        let store = Store::below(home.path());
+        store.prepare().unwrap();
         for days in [0, 1, 2, 50] {
-            shelf.put(&id(days), &json!({ "state": "ended" })).unwrap();
+            store.put(&id(days), &json!({ "state": "ended" })).unwrap();
         }
-        let _alive = RunLogs::default().open(&id(50), &shelf.log_path(&id(50))).unwrap();
-        shelf.tidy(3, 30, now());
-        assert_eq!(shelf.ids().len(), 4, "three are allowed, the fourth lives");
-        shelf.tidy(2, 30, now());
-        let mut left = shelf.ids();
+        let _alive = RunLogs::default().open(&id(50), &store.log_path(&id(50))).unwrap();
+        store.tidy(3, 30, now());
+        assert_eq!(store.ids().len(), 4, "three are allowed, the fourth lives");
+        store.tidy(2, 30, now());
+        let mut left = store.ids();
         left.sort();
         assert_eq!(left, [id(50), id(1), id(0)]);
     }
@@ -177,7 +177,7 @@ mod tests {
     fn an_id_is_no_path() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("secret.json"), "{}").unwrap();
-        let shelf = Shelf::below(home.path());
-        assert_eq!((shelf.get("../secret"), shelf.log("../secret")), (None, None));
+        let store = Store::below(home.path());
+        assert_eq!((store.get("../secret"), store.log("../secret")), (None, None));
     }
 }

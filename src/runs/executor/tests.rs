@@ -29,7 +29,7 @@ fn fixture(longest: u64) -> Fixture {
 
 fn open(home: &Path, longest: u64, stop: CancellationToken) -> Arc<Runs> {
     let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-03T06:00:00Z".parse().unwrap()));
-    Arc::new(Runs::new(home, limits(longest), clock, Workshop::open().unwrap(), stop))
+    Arc::new(Runs::new(home, limits(longest), clock, Worker::open().unwrap(), stop))
 }
 
 fn order(queue: &str, key: &str, work: Work) -> Order {
@@ -123,7 +123,7 @@ async fn a_panic_answers_internal_is_recorded_and_the_next_call_works() {
     assert_eq!(code(&later.ended().await), "INTERNAL");
     let next = fixture.runs.submit(order("r", "c", quick("c"))).unwrap();
     assert!(!next.ended().await.is_error);
-    let record = fixture.runs.shelf.get(&broken.id).unwrap();
+    let record = fixture.runs.store.get(&broken.id).unwrap();
     assert_eq!((&record["state"], &record["answer"]["error"]["code"]), (&json!("ended"), &json!("INTERNAL")));
 }
 

@@ -112,7 +112,7 @@ fn polls(release: &ZStream, tasks: &[(String, Option<TaskEntry>)]) -> Vec<Value>
     let plan = json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } });
     let running =
         tasks.iter().filter_map(|(_, entry)| entry.as_ref().filter(|entry| is(entry, TaskStatus::InProgress)));
-    let calls = running.filter_map(|entry| super::explain::call_of(entry.task()?, release));
+    let calls = running.filter_map(|entry| crate::mcp::explain::call_of(entry.task()?, release));
     calls.chain([plan]).collect()
 }
 
