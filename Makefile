@@ -10,7 +10,7 @@ PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates libkrb5-dev libc
 # A Kerberos server for tests/it/kerberos.rs, which is skipped where they are missing.
 TEST_PACKAGES := krb5-kdc krb5-admin-server krb5-user
 # cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
-TEST_RUNNER := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "nextest run" || echo "test")
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 .PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
 
@@ -39,8 +39,12 @@ rehearse: packages ## build a release binary and rehearse 4.20.17
 	$(CARGO) build --release --locked
 	./target/release/oar rehearse 4.20.17
 
-test: packages ## all tests
-	$(CARGO) $(TEST_RUNNER) --locked --all-targets
+test: packages ## all tests but the long ones
+ifdef NEXTEST
+	$(CARGO) nextest run --locked --all-targets
+else
+	$(CARGO) test --locked --all-targets -- --skip long::
+endif
 
 quick: packages ## rules only: domain and planner
 	$(CARGO) test --locked --lib -- domain:: planner::
@@ -69,8 +73,12 @@ bench: ## time and memory of a rehearsal (median of 5), speed of the MCP server
 sim serve: ## the simulator in the foreground; prints what to export
 	$(CARGO) run --locked --release -- sim serve
 
-crash: packages ## kill the program between two writes and run it again
-	$(CARGO) test --locked --test it -- crash
+crash: packages ## the long tests: kills between all writes, many writers, outages, planted secrets
+ifdef NEXTEST
+	$(CARGO) nextest run --locked --test it --profile long
+else
+	$(CARGO) test --locked --test it -- long::
+endif
 
 FUZZ_ITERATIONS ?= 20000
 fuzz: ## parsers against damaged files, a longer run (FUZZ_ITERATIONS per parser, OAR_FUZZ_SEED)

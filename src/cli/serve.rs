@@ -39,14 +39,22 @@ use crate::web::metrics::Sample;
 use crate::web::protected_resource;
 use crate::web::tls::{Identity, TlsListener};
 
-/// After a signal, calls and runs may take so long to end by themselves.
-const FINISH: Duration = Duration::from_secs(20);
+/// How a server that got a signal takes its leave.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Calls and runs may take so long to end by themselves.
+    finish: Duration,
+    /// Then they are cancelled, and have so long to reach a safe point.
+    safe_point: Duration,
+    /// Then the last answers leave.
+    last_answers: Duration,
+}
 
-/// Then they are cancelled, and have so long to reach a safe point.
-const SAFE_POINT: Duration = Duration::from_secs(8);
-
-/// Then the last answers leave.
-const LAST_TOKENS: Duration = Duration::from_millis(100);
+const PATIENCE: Patience = Patience {
+    finish: Duration::from_secs(20),
+    safe_point: Duration::from_secs(8),
+    last_answers: Duration::from_millis(100),
+};
 
 /// Then connections have so long to close.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -128,7 +136,7 @@ async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Re
         ended = crate::mcp::stdio::serve(shared, local) => ended,
         () = call.cancel.cancelled() => Ok(()),
     };
-    finish(shared, &work).await;
+    finish(PATIENCE, || shared.in_flight.count() == 0, &work, &shared.sessions).await;
     ended.map(|()| Exit::Done).map_err(|why| {
         ErrorReport::new(
             "the conversation over stdin and stdout ended early",
@@ -198,7 +206,7 @@ async fn listen(
     };
     let finishing = async {
         stop.cancelled().await;
-        finish(shared, &work).await;
+        finish(PATIENCE, || shared.in_flight.count() == 0, &work, &shared.sessions).await;
         finished.cancel();
     };
     let tickets = ticket_file(call.outside.env.get("KRB5CCNAME"));
@@ -254,13 +262,12 @@ fn identity(args: &ServeArgs) -> Result<Option<Identity>, ErrorReport> {
 }
 
 /// Lets calls and runs end, then cancels what is left at its next safe point; 30 s at most, closing included.
-async fn finish(shared: &Arc<Shared>, work: &CancellationToken) {
-    let idle = || shared.in_flight.count() == 0;
-    elapse(FINISH, idle).await;
+async fn finish(patience: Patience, idle: impl Fn() -> bool, work: &CancellationToken, sessions: &CancellationToken) {
+    elapse(patience.finish, &idle).await;
     work.cancel();
-    elapse(SAFE_POINT, idle).await;
-    elapse(LAST_TOKENS, || false).await;
-    shared.sessions.cancel();
+    elapse(patience.safe_point, &idle).await;
+    elapse(patience.last_answers, || false).await;
+    sessions.cancel();
 }
 
 /// Waits until `done`, or so long.
@@ -480,5 +487,33 @@ fn usage(why: &str) -> ErrorReport {
         next: "oar mcp serve --help shows what is possible".to_owned(),
         exit: Exit::Usage,
         class: ErrorClass::InvalidInput,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_may_end_by_themselves_then_they_are_cancelled_and_at_last_the_connections() {
+        let millis = Duration::from_millis;
+        let patience = Patience { finish: millis(60), safe_point: millis(40), last_answers: millis(10) };
+        for (end_when_cancelled, at_least) in [(true, millis(70)), (false, millis(110))] {
+            let (work, sessions) = (CancellationToken::new(), CancellationToken::new());
+            let begun = tokio::time::Instant::now();
+            let idle = || end_when_cancelled && work.is_cancelled();
+            finish(patience, idle, &work, &sessions).await;
+            assert!(work.is_cancelled() && sessions.is_cancelled());
+            assert!(begun.elapsed() >= at_least, "{:?}", begun.elapsed());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_without_calls_does_not_wait_for_any() {
+        let long = Duration::from_secs(3600);
+        let patience = Patience { finish: long, safe_point: long, last_answers: Duration::ZERO };
+        let sessions = CancellationToken::new();
+        finish(patience, || true, &CancellationToken::new(), &sessions).await;
+        assert!(sessions.is_cancelled());
     }
 }

@@ -104,7 +104,7 @@ fn plant(facts: &mut Facts) {
 }
 
 /// Somebody writes into the state file what nobody should.
-fn a_hand_slips(world: &TestWorld) {
+fn somebody_pastes_a_secret(world: &TestWorld) {
     let issue = format!(
         "issues:\n- issue: 'the lab {} of kanarie.hand@example.com'\n  reported_at: '2026-06-03T06:00:00Z'\n  \
          resolved: false\n  resolution: null\n  blocker: false\n  related_tasks: []\n",
@@ -253,7 +253,7 @@ fn expect_nothing_found(world: &TestWorld) {
 async fn a_smooth_release_tells_nobody_and_no_secret() {
     let world = planted("smooth").await;
     everything_is_run(&world).await;
-    a_hand_slips(&world);
+    somebody_pastes_a_secret(&world);
     world.oar("-v -v drive --watch").await;
     everything_is_run(&world).await;
     expect_nothing_found(&world);
@@ -263,16 +263,25 @@ async fn a_smooth_release_tells_nobody_and_no_secret() {
     }
 }
 
+async fn release_tells_nobody_and_no_secret(scenario: &str) {
+    let world = planted(scenario).await;
+    world.oar("-v -v drive --watch").await;
+    somebody_pastes_a_secret(&world);
+    everything_is_run(&world).await;
+    expect_nothing_found(&world);
+}
+
 #[tokio::test]
-async fn releases_that_fail_tell_nobody_and_no_secret() {
-    for scenario in
-        ["blocking-alert", "missed-cve-tracker", "stop-ship-kernel", "promoted-rejected", "slack-token-expires"]
-    {
-        let world = planted(scenario).await;
-        world.oar("-v -v drive --watch").await;
-        a_hand_slips(&world);
-        everything_is_run(&world).await;
-        expect_nothing_found(&world);
+async fn a_release_that_fails_tells_nobody_and_no_secret() {
+    release_tells_nobody_and_no_secret("blocking-alert").await;
+}
+
+mod long {
+    #[tokio::test]
+    async fn releases_that_fail_in_other_ways_tell_nobody_and_no_secret() {
+        for scenario in ["missed-cve-tracker", "stop-ship-kernel", "promoted-rejected", "slack-token-expires"] {
+            super::release_tells_nobody_and_no_secret(scenario).await;
+        }
     }
 }
 

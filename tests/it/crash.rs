@@ -3,7 +3,8 @@
 //! A fault of the simulator lets one request hang, either before or after the service carried it out;
 //! the program is killed at that moment. Every POST and every PUT of a story is such a point, in both
 //! ways. Reads are no points of their own: killed there, the program leaves what the write before left.
-//! That bounds the points of a story to twice the number of its writes: a dozen or two.
+//! That bounds the points of a story to twice the number of its writes: a dozen or two. Every third point
+//! is tried each time, all of them in `long` (`make crash`).
 
 use std::collections::BTreeMap;
 
@@ -89,13 +90,25 @@ async fn tell(world: &ProgramWorld, steps: &[Step], point: Option<&Point>) {
     }
 }
 
+/// Which points of a story are tried.
+#[derive(Debug, Clone, Copy)]
+enum Points {
+    EveryThird,
+    All,
+}
+
 /// Tells the story undisturbed, then once for every point, and compares the ends.
 async fn survives<F: Future<Output = ProgramWorld>>(
+    points: Points,
     world: impl Fn() -> F,
     steps: &[Step],
     methods: &[&'static str],
     faults: &[Fault],
 ) {
+    let every = match points {
+        Points::EveryThird => 3,
+        Points::All => 1,
+    };
     let calm = world().await;
     let before: Vec<usize> = methods.iter().map(|method| calm.requests(method)).collect();
     tell(&calm, steps, None).await;
@@ -107,6 +120,7 @@ async fn survives<F: Future<Output = ProgramWorld>>(
         .flat_map(|(method, nth)| faults.iter().map(move |fault| Point { method, nth, fault: fault.clone() }))
         .collect();
     assert!(points.len() >= 4, "the story writes: {points:?}");
+    let points: Vec<Point> = points.into_iter().step_by(every).collect();
     let (world, end, messages) = (&world, &end, &messages);
     let wrong: Vec<String> = futures::stream::iter(points)
         .map(|point| async move {
@@ -206,56 +220,80 @@ async fn approvable() -> ProgramWorld {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_take_ownership_continues_where_it_was() {
-    survives(ProgramWorld::created, OWNERSHIP, &WRITES, &KILLS).await;
+/// Every story twice: a part of its points each time, all of them in `long`.
+macro_rules! stories {
+    ($($story:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $story() {
+            stories::$story(Points::EveryThird).await;
+        })*
+
+        mod long {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::stories::$story(super::Points::All).await;
+            })*
+        }
+    };
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_push_pushes_no_advisory_twice() {
-    survives(ProgramWorld::created, PUSH, &WRITES, &KILLS).await;
+stories! {
+    a_killed_take_ownership_continues_where_it_was
+    a_killed_push_pushes_no_advisory_twice
+    a_killed_image_consistency_check_starts_one_job
+    a_killed_stage_testing_starts_one_pipeline
+    a_killed_approval_approves_and_moves_once
+    a_lost_answer_makes_no_ownership_write_happen_twice
+    a_lost_answer_makes_no_push_happen_twice
+    a_lost_answer_starts_no_second_job
+    a_lost_answer_approves_once
+    a_killed_drive_is_taken_over_and_goes_on
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_image_consistency_check_starts_one_job() {
-    survives(tested, CONSISTENCY, &WRITES, &KILLS).await;
-}
+mod stories {
+    use super::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_stage_testing_starts_one_pipeline() {
-    survives(tested, STAGE, &WRITES, &KILLS).await;
-}
+    pub(super) async fn a_killed_take_ownership_continues_where_it_was(points: Points) {
+        survives(points, ProgramWorld::created, OWNERSHIP, &WRITES, &KILLS).await;
+    }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_approval_approves_and_moves_once() {
-    survives(approvable, APPROVAL, &WRITES, &KILLS).await;
-}
+    pub(super) async fn a_killed_push_pushes_no_advisory_twice(points: Points) {
+        survives(points, ProgramWorld::created, PUSH, &WRITES, &KILLS).await;
+    }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_answer_makes_no_ownership_write_happen_twice() {
-    survives(ProgramWorld::created, OWNERSHIP, &WRITES, &LOST_ANSWERS).await;
-}
+    pub(super) async fn a_killed_image_consistency_check_starts_one_job(points: Points) {
+        survives(points, tested, CONSISTENCY, &WRITES, &KILLS).await;
+    }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_answer_makes_no_push_happen_twice() {
-    survives(ProgramWorld::created, PUSH, &WRITES, &LOST_ANSWERS).await;
-}
+    pub(super) async fn a_killed_stage_testing_starts_one_pipeline(points: Points) {
+        survives(points, tested, STAGE, &WRITES, &KILLS).await;
+    }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_answer_starts_no_second_job() {
-    survives(tested, CONSISTENCY, &WRITES, &LOST_ANSWERS).await;
-    survives(tested, STAGE, &WRITES, &[Fault::AppliedThenError, Fault::AppliedThenReset]).await;
-}
+    pub(super) async fn a_killed_approval_approves_and_moves_once(points: Points) {
+        survives(points, approvable, APPROVAL, &WRITES, &KILLS).await;
+    }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_answer_approves_once() {
-    survives(approvable, APPROVAL, &WRITES, &LOST_ANSWERS).await;
-}
+    pub(super) async fn a_lost_answer_makes_no_ownership_write_happen_twice(points: Points) {
+        survives(points, ProgramWorld::created, OWNERSHIP, &WRITES, &LOST_ANSWERS).await;
+    }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_drive_is_taken_over_and_goes_on() {
-    // What a kill leaves within a task is reported above; here the drive is what continues.
-    // A task that was begun counts as running for a quarter of an hour: elsewhere somebody may be at it.
-    let steps = &[Step::Run(&["drive", "--once"]), Step::Hours(1), Step::Run(&["drive"])];
-    survives(ProgramWorld::created, steps, &["POST"], &[Fault::AppliedThenHang]).await;
+    pub(super) async fn a_lost_answer_makes_no_push_happen_twice(points: Points) {
+        survives(points, ProgramWorld::created, PUSH, &WRITES, &LOST_ANSWERS).await;
+    }
+
+    pub(super) async fn a_lost_answer_starts_no_second_job(points: Points) {
+        survives(points, tested, CONSISTENCY, &WRITES, &LOST_ANSWERS).await;
+        survives(points, tested, STAGE, &WRITES, &[Fault::AppliedThenError, Fault::AppliedThenReset]).await;
+    }
+
+    pub(super) async fn a_lost_answer_approves_once(points: Points) {
+        survives(points, approvable, APPROVAL, &WRITES, &LOST_ANSWERS).await;
+    }
+
+    pub(super) async fn a_killed_drive_is_taken_over_and_goes_on(points: Points) {
+        // What a kill leaves within a task is reported above; here the drive is what continues.
+        // A task that was begun counts as running for a quarter of an hour: elsewhere somebody may be at it.
+        let steps = &[Step::Run(&["drive", "--once"]), Step::Hours(1), Step::Run(&["drive"])];
+        survives(points, ProgramWorld::created, steps, &["POST"], &[Fault::AppliedThenHang]).await;
+    }
 }

@@ -1,4 +1,6 @@
 //! Many processes change one state file at once: nothing gets lost, and nobody says otherwise.
+//!
+//! Each writer changes the file a few times, and many times in `long` (`make crash`).
 
 use std::path::{Path, PathBuf};
 
@@ -116,16 +118,15 @@ fn all_exit(reported: &[Ended], codes: &[i32]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_processes_change_one_file_on_github_and_nothing_gets_lost() {
+async fn eight_processes_change_one_file_on_github_and_nothing_gets_lost(count: usize) {
     let world = ProgramWorld::created().await;
     let commits = || world.sim.world().facts().github.branches[BRANCH].messages.len();
     let before = commits();
-    let reported = all_at_once(25, |writer, args| in_world(&world, writer, args)).await;
-    assert_eq!(reported.len(), 200);
+    let reported = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
+    assert_eq!(reported.len(), 8 * count);
     all_exit(&reported, &[0]);
-    expect_all(&world.state(), 25);
-    assert_eq!(commits() - before, 200, "one commit each");
+    expect_all(&world.state(), count);
+    assert_eq!(commits() - before, 8 * count, "one commit each");
 }
 
 /// A local store with a fresh state file; the folder of the machines beside it.
@@ -143,19 +144,17 @@ fn at_home(store: &Path, homes: &Path, writer: usize, args: &[String]) -> Comman
     command
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_processes_change_one_file_in_a_directory_and_nothing_gets_lost() {
+async fn eight_processes_change_one_file_in_a_directory_and_nothing_gets_lost(count: usize) {
     let (store, homes) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let (release, text) = fresh_state();
     let repo = Repo::Directory(store.path().to_owned());
     repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first file");
-    let reported = all_at_once(25, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
+    let reported = all_at_once(count, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
     all_exit(&reported, &[0]);
-    expect_all(&stored(&repo, &release).await, 25);
+    expect_all(&stored(&repo, &release).await, count);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lost() {
+async fn eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lost(count: usize) {
     let (store, homes) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     #[expect(clippy::disallowed_methods, reason = "a person makes the repository")]
     let mut git = Command::new("git");
@@ -167,13 +166,17 @@ async fn eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lo
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
     let repo = Repo::Git(GitDir::new(store.path(), &author, &env, clock, CancellationToken::new()));
     repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first commit");
-    let reported = all_at_once(25, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
+    let reported = all_at_once(count, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
     all_exit(&reported, &[0]);
-    expect_all(&stored(&repo, &release).await, 25);
+    expect_all(&stored(&repo, &release).await, count);
     #[expect(clippy::disallowed_methods, reason = "a person looks at the history")]
     let mut git = Command::new("git");
-    let count = git.arg("-C").arg(store.path()).args(["rev-list", "--count", BRANCH]).output().await;
-    assert_eq!(String::from_utf8_lossy(&count.expect("git starts").stdout).trim(), "201", "one commit each");
+    let commits = git.arg("-C").arg(store.path()).args(["rev-list", "--count", BRANCH]).output().await;
+    assert_eq!(
+        String::from_utf8_lossy(&commits.expect("git starts").stdout).trim(),
+        (8 * count + 1).to_string(),
+        "one commit each"
+    );
 }
 
 async fn stored(repo: &Repo, release: &ZStream) -> State {
@@ -209,14 +212,14 @@ async fn what_was_done_while_github_was_away_arrives_later() {
     assert_eq!(waiting(&world).await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn github_goes_away_in_the_middle_of_200_operations_and_all_of_them_arrive() {
+async fn github_goes_away_in_the_middle_of_their_operations_and_all_of_them_arrive(count: usize) {
     let world = ProgramWorld::created().await;
     all_machines_look(&world).await;
-    let away = Rule { nth: Some(150), ..Rule::on("github", Fault::Status { code: 503, retry_after_s: None }) };
-    world.sim.world().faults().add(away.times(250)).expect("a rule");
+    let times = u32::try_from(count).expect("a small number");
+    let away = Rule { nth: Some(6 * times), ..Rule::on("github", Fault::Status { code: 503, retry_after_s: None }) };
+    world.sim.world().faults().add(away.times(10 * times)).expect("a rule");
 
-    let reported = all_at_once(25, |writer, args| in_world(&world, writer, args)).await;
+    let reported = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
 
     all_exit(&reported, &TAKEN);
     for code in TAKEN {
@@ -226,7 +229,7 @@ async fn github_goes_away_in_the_middle_of_200_operations_and_all_of_them_arrive
     assert!(reported.iter().all(honest), "who was not stored says so, and nobody else");
     world.sim.world().faults().clear();
     all_machines_look(&world).await;
-    expect_all(&world.state(), 25);
+    expect_all(&world.state(), count);
     assert_eq!(waiting(&world).await, 0);
 }
 
@@ -248,4 +251,30 @@ async fn a_writer_is_believed_whatever_happens_to_questions_and_answers() {
     all_machines_look(&world).await;
     expect_all(&world.state(), 8);
     assert_eq!(waiting(&world).await, 0);
+}
+
+/// Every story twice: a few changes of each writer, and many in `long`.
+macro_rules! stories {
+    ($($story:ident)*) => {
+        mod short {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(6).await;
+            })*
+        }
+
+        mod long {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(25).await;
+            })*
+        }
+    };
+}
+
+stories! {
+    eight_processes_change_one_file_on_github_and_nothing_gets_lost
+    eight_processes_change_one_file_in_a_directory_and_nothing_gets_lost
+    eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lost
+    github_goes_away_in_the_middle_of_their_operations_and_all_of_them_arrive
 }

@@ -23,8 +23,8 @@ use crate::domain::release::Minor;
 /// Every step is local and takes milliseconds; a network disk may stall.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long git waits for another writer's lock on the branch.
-const LOCK_WAIT: &str = "core.filesRefLockTimeout=5000";
+/// How long git waits for another writer's lock on the branch, in milliseconds.
+const LOCK_WAIT_MS: u32 = 5000;
 
 /// How often a branch that moved for the sake of another file is followed within one write.
 const MOVES: u32 = 20;
@@ -37,6 +37,7 @@ const PROGRAMS: usize = 4;
 pub struct GitDir {
     dir: PathBuf,
     program: Program,
+    lock_wait_ms: u32,
     clock: Clock,
     cancel: CancellationToken,
 }
@@ -79,7 +80,7 @@ impl GitDir {
         }
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let program = Program { name: "git", command: vec!["git".to_owned()], environment, limit: LIMIT };
-        Self { dir, program, clock, cancel }
+        Self { dir, program, lock_wait_ms: LOCK_WAIT_MS, clock, cancel }
     }
 
     /// Reads `path` of `branch`; an absent file, or a branch that nobody began, is nothing.
@@ -180,7 +181,8 @@ impl GitDir {
         // From here on nothing is interrupted: a step that was begun is carried out or refused.
         let own = Self { cancel: CancellationToken::new(), ..own };
         let reflog = format!("oar: {message}");
-        let ended = own.try_run(&["-c", LOCK_WAIT, "update-ref", "-m", &reflog, &name, &commit, old]).await?;
+        let lock_wait = format!("core.filesRefLockTimeout={}", self.lock_wait_ms);
+        let ended = own.try_run(&["-c", &lock_wait, "update-ref", "-m", &reflog, &name, &commit, old]).await?;
         if ended.code == Some(0) {
             return Ok(true);
         }

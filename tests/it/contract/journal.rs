@@ -21,7 +21,7 @@ async fn shared() -> &'static str {
 async fn rehearsed() -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("journal.jsonl");
-    let args = ["oar", "rehearse", "4.20.17", "--seed", "7", "--journal", file.to_str().unwrap()];
+    let args = ["oar", "rehearse", "4.20.17", "--small", "--seed", "7", "--journal", file.to_str().unwrap()];
     let ((out, reported), (err, complaints)) = (Stream::captured(), Stream::captured());
     let outside = Outside {
         args: args.map(str::to_owned).to_vec(),

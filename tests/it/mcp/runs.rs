@@ -242,24 +242,29 @@ async fn a_run_that_a_crash_ended_is_found_with_what_the_state_file_says() {
     assert_eq!(run["structuredContent"]["error"]["code"], "NOT_FOUND", "it is somebody else's: {run}");
 }
 
-#[tokio::test]
-async fn a_server_that_is_asked_to_stop_ends_its_runs_first() {
-    let world = checked().await;
-    errata_hangs(&world);
-    let served = Served::with(world, &[], &QUICK, None).await;
-    {
-        let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
-        tokio::pin!(stuck);
-        tokio::select! {
-            reported = &mut stuck => panic!("it should hang: {reported}"),
-            () = served.world.sim.world().hangs().notified() => {}
+/// What takes the twenty seconds that a stopping server gives to its runs.
+mod long {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_asked_to_stop_ends_its_runs_first() {
+        let world = checked().await;
+        errata_hangs(&world);
+        let served = Served::with(world, &[], &QUICK, None).await;
+        {
+            let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
+            tokio::pin!(stuck);
+            tokio::select! {
+                reported = &mut stuck => panic!("it should hang: {reported}"),
+                () = served.world.sim.world().hangs().notified() => {}
+            }
         }
+        served.terminate();
+        let ended = async {
+            while recorded(&served.world, |run| run["answer"]["error"]["code"] == "CANCELLED").is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), ended).await.expect("the run ends before the server");
     }
-    served.terminate();
-    let ended = async {
-        while recorded(&served.world, |run| run["answer"]["error"]["code"] == "CANCELLED").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), ended).await.expect("the run ends before the server");
 }

@@ -23,7 +23,7 @@ async fn the_smooth_rehearsal_ends_approved_and_does_everything_once() {
 
 #[tokio::test]
 async fn a_stage_release_that_fails_needs_art() {
-    assert_snapshot!(rehearse(&["--scenario", "stage-pipeline-fails-twice"]).await.end(), @"
+    assert_snapshot!(rehearse(&["--small", "--scenario", "stage-pipeline-fails-twice"]).await.end(), @"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build
     person:  the stage release of the shipment ended with failed
@@ -40,7 +40,7 @@ async fn a_stage_release_that_fails_needs_art() {
 
 #[tokio::test]
 async fn a_push_that_fails_once_is_repeated_and_the_release_is_approved() {
-    assert_snapshot!(rehearse(&["--scenario", "push-fails-once"]).await.end(), @"
+    assert_snapshot!(rehearse(&["--small", "--scenario", "push-fails-once"]).await.end(), @"
     REHEARSAL of 4.20.17: approved, overall Green, 142 h of virtual time
     exit 0
     ");
@@ -48,7 +48,7 @@ async fn a_push_that_fails_once_is_repeated_and_the_release_is_approved() {
 
 #[tokio::test]
 async fn a_blocking_alert_holds_back_nothing_but_the_approval() {
-    assert_snapshot!(rehearse(&["--scenario", "blocking-alert"]).await.end(), @"
+    assert_snapshot!(rehearse(&["--small", "--scenario", "blocking-alert"]).await.end(), @"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
     person:  the approval is held back by a blocker: RHCOS advisory 170172 has blocking security alerts: unverified-cve (Contact Product Security.). Mail product security with the advisory number and these details; run check-rhcos-security-alerts again when they are solved
@@ -62,7 +62,7 @@ async fn a_blocking_alert_holds_back_nothing_but_the_approval() {
 
 #[tokio::test]
 async fn an_advisory_in_new_files_needs_art() {
-    assert_snapshot!(rehearse(&["--scenario", "new-files"]).await.end(), @r#"
+    assert_snapshot!(rehearse(&["--small", "--scenario", "new-files"]).await.end(), @r#"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, analyze-candidate-build, analyze-promoted-build, image-consistency-check
     person:  push-to-cdn-staging is held back by a blocker: Advisories in abnormal state (NEW_FILES instead of QE): 170171
@@ -78,7 +78,7 @@ async fn an_advisory_in_new_files_needs_art() {
 
 #[tokio::test]
 async fn a_rejected_promoted_build_needs_a_decision() {
-    assert_snapshot!(rehearse(&["--scenario", "promoted-rejected"]).await.end(), @"
+    assert_snapshot!(rehearse(&["--small", "--scenario", "promoted-rejected"]).await.end(), @"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, image-consistency-check
     person:  the promoted build was rejected (4 of 5 required jobs passed); a person has to decide
@@ -95,7 +95,7 @@ async fn a_rejected_promoted_build_needs_a_decision() {
 
 #[tokio::test]
 async fn a_rejected_candidate_needs_a_decision() {
-    assert_snapshot!(rehearse(&["--scenario", "candidate-rejected"]).await.end(), @"
+    assert_snapshot!(rehearse(&["--small", "--scenario", "candidate-rejected"]).await.end(), @"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
     person:  the candidate build was rejected (4 of 5 required jobs passed); a person has to decide

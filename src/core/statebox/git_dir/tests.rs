@@ -124,7 +124,7 @@ async fn a_lock_that_somebody_left_is_reported_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let git = made(dir.path(), &["--bare"]).await;
     let first = write(&git, PATH, "1\n", None).await.unwrap();
-    git.run(&["config", "core.filesRefLockTimeout", "1"]).await.unwrap();
+    let git = GitDir { lock_wait_ms: 1, ..git };
     fs::write(dir.path().join("refs/heads/z-stream.lock"), "").unwrap();
     let error = write(&git, PATH, "2\n", Some(&first)).await.unwrap_err();
     assert!(error.to_string().contains("z-stream.lock"), "{error}");
