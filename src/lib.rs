@@ -8,6 +8,7 @@
 //! | [`cli`] | front end for people and cron: arguments to one request; answer to text, JSON, exit code |
 //! | [`mcp`] | front end for AI agents: tool calls to one request; answer to a structured reply |
 //! | [`web`] | front end for browsers and probes: who may come in over HTTP, health, metrics, approval page |
+//! | [`grammar`] | arguments to typed requests: clap definitions, what agents may run |
 //! | [`render`] | what people and programs read: reports, plans, errors as text and as typed documents |
 //! | [`agents`] | background passes; each looks at the world anew |
 //! | [`runs`] | requests that outlive their caller, and who confirmed what |
@@ -27,6 +28,8 @@ pub mod cli;
 pub mod mcp;
 
 pub mod web;
+
+pub mod grammar;
 
 pub mod render;
 

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command};
 
-use super::args::{self, NAMES};
 use crate::core::config::env::Env;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
+use crate::grammar::args::{self, NAMES, Shell};
 
 /// The word after `oar` with which a script asks.
 const ASK: &str = "__complete";
@@ -20,25 +20,12 @@ const ASK: &str = "__complete";
 /// Files of one folder that are looked at; more would be felt.
 const MOST_FILES: usize = 2000;
 
-/// A shell with a script of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shell {
-    /// GNU bash
-    Bash,
-    /// Z shell
-    Zsh,
-    /// fish
-    Fish,
-}
-
-impl Shell {
-    /// The script that the shell loads.
-    pub const fn script(self) -> &'static str {
-        match self {
-            Self::Bash => include_str!("complete/oar.bash"),
-            Self::Zsh => include_str!("complete/oar.zsh"),
-            Self::Fish => include_str!("complete/oar.fish"),
-        }
+/// The script that `shell` loads.
+pub const fn script(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Bash => include_str!("complete/oar.bash"),
+        Shell::Zsh => include_str!("complete/oar.zsh"),
+        Shell::Fish => include_str!("complete/oar.fish"),
     }
 }
 

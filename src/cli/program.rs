@@ -10,18 +10,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::args::{Cli, Color, NAMES};
 use super::outside::{Outside, Stream};
 use crate::cli::commands::oar;
+use crate::cli::complete;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::cli::output::logging::{LogClock, LogSink, Verbosity};
 use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
 use crate::cli::output::{logging, progress};
-use crate::cli::{args, complete};
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
+use crate::grammar::args;
+use crate::grammar::args::{Cli, Color, NAMES};
 use crate::runs::logs::RunLogs;
 
 /// Time for blocking work that nobody waits for any more, such as closing a file.

@@ -7,16 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::{Listener, ListenerExt as _};
-use clap::Subcommand;
 use futures::future::BoxFuture;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::serve_args::{AuthMode, ServeArgs};
-use crate::cli::commands::access::{self, AuditCommand, TokenCommand, unusable};
-use crate::cli::commands::mcp_install::{self, InstallArgs, SlashCommand};
+use crate::cli::commands::access::{self, unusable};
+use crate::cli::commands::mcp_install::{self, SlashCommand};
 use crate::cli::commands::oar::Call;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -27,6 +25,8 @@ use crate::core::access::tokens::Tokens;
 use crate::core::context::{missing_for_all, ticket_file};
 use crate::core::error::ErrorClass;
 use crate::domain::nearest;
+use crate::grammar::mcp::McpCommand;
+use crate::grammar::serve::{AuthMode, ServeArgs};
 use crate::mcp::catalog::{self, Choice};
 use crate::mcp::confirm::misnamed;
 use crate::mcp::health_fields;
@@ -58,23 +58,6 @@ const PATIENCE: Patience = Patience {
 
 /// Then connections have so long to close.
 const CLOSE: Duration = Duration::from_secs(2);
-
-/// The server for AI agents.
-#[derive(Debug, Subcommand)]
-pub enum McpCommand {
-    /// Serve the tools to AI agents over HTTP, or over stdin and stdout with --stdio
-    Serve(Box<ServeArgs>),
-    /// List the tools
-    Tools,
-    /// Make, list and end the tokens with which callers show who they are
-    #[command(subcommand)]
-    Token(TokenCommand),
-    /// Check the log of who called what
-    #[command(subcommand)]
-    Audit(AuditCommand),
-    /// Tell a client where the server is, and give it our prompts as slash commands
-    Install(InstallArgs),
-}
 
 /// Runs one command.
 pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, ErrorReport> {

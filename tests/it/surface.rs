@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use oar::cli::args::{NAMES, command};
 use oar::cli::output::logging::{self, Verbosity};
 use oar::cli::outside::Stream;
 use oar::cli::shapes;
@@ -17,6 +16,7 @@ use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
 use oar::domain::credential::Credential;
 use oar::domain::service::Service;
+use oar::grammar::args::{NAMES, command};
 use oar::operators::request::TaskRequest;
 use oar::planner::messages::{Kind, Severity};
 use oar::sim::scenario;

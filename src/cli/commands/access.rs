@@ -1,6 +1,5 @@
 //! `oar mcp token …` and `oar mcp audit …`: who may call the server, and whether its log is whole.
 
-use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -14,41 +13,7 @@ use crate::core::clock::Clock;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
-
-/// Bearer tokens of the server.
-#[derive(Debug, Subcommand)]
-pub enum TokenCommand {
-    /// Make a token and show it, this one time; replaces the one of the same name
-    Add {
-        /// Role or agent that will use it; never a mail address
-        name: String,
-        /// What it allows, separated by commas (a person who only confirms: release:read,release:critical);
-        /// without, what an agent needs
-        #[arg(long, value_name = "SCOPES")]
-        scopes: Option<String>,
-        /// When it ends: a time from now (90m, 12h, 30d, 8w) or a date (2026-12-31); never without
-        #[arg(long, value_name = "WHEN")]
-        expires: Option<String>,
-    },
-    /// List names, scopes and ends
-    List,
-    /// End the token of a name, at once
-    Revoke {
-        /// Whose
-        name: String,
-    },
-}
-
-/// The audit log of the server.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Check that no line was changed, added or taken away; exit 5 when one was
-    Verify {
-        /// Also that the log still has the line whose digest an earlier check printed
-        #[arg(long, value_name = "DIGEST")]
-        expect: Option<String>,
-    },
-}
+use crate::grammar::mcp::{AuditCommand, TokenCommand};
 
 /// Runs one command about tokens.
 pub(crate) async fn token(call: &Call, command: TokenCommand) -> Result<Exit, ErrorReport> {

@@ -1,7 +1,7 @@
 //! `oar config`: which settings hold and why, sealed settings, build data.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
@@ -17,43 +17,7 @@ use crate::domain::assembly::original::{Difference, Reading};
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
-
-/// What can be done with settings.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum ConfigCommand {
-    /// Show every setting with its value and where the value comes from
-    ///
-    /// With -r also what build data says about the release. Secrets are shown as ***.
-    Show {
-        /// With -r: tell for each value the assembly it comes from, and where older tools read another one
-        #[arg(long)]
-        explain: bool,
-    },
-    /// Check the settings and the sealed settings, or a file of build data
-    Check {
-        /// Resolve every assembly of this releases.yml instead
-        #[arg(long, value_name = "FILE")]
-        build_data: Option<PathBuf>,
-    },
-    /// Seal a JSON file of settings with the key in OAR_JWK
-    Encrypt {
-        /// Plain settings
-        #[arg(value_name = "IN")]
-        input: PathBuf,
-        /// Sealed settings; must not exist; - prints them
-        #[arg(value_name = "OUT")]
-        output: PathBuf,
-    },
-    /// Open sealed settings with the key in OAR_JWK
-    Decrypt {
-        /// Sealed settings
-        #[arg(value_name = "IN")]
-        input: PathBuf,
-        /// Plain settings; must not exist or lie in a repository; - prints them
-        #[arg(value_name = "OUT")]
-        output: PathBuf,
-    },
-}
+use crate::grammar::config::ConfigCommand;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::args::{DriveArgs, PlanArgs};
 use crate::cli::commands::oar::Call;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -13,6 +12,7 @@ use crate::domain::release::ZStream;
 use crate::domain::task::{Task, Which};
 use crate::drive::lease;
 use crate::drive::rounds::{self, DriveOptions, Event, Persistence};
+use crate::grammar::args::{DriveArgs, PlanArgs};
 use crate::operators::request::Verdict as Decision;
 use crate::planner::messages::Kind;
 use crate::planner::plan::{Plan, Verdict};

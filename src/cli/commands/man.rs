@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 
-use crate::cli::args::{self, NAMES};
 use crate::cli::commands::oar::Call;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
+use crate::grammar::args::{self, NAMES};
 
 /// Prints the main page, or writes all of them.
 pub(crate) fn run(call: &Call, dir: Option<&Path>) -> Result<Exit, ErrorReport> {

@@ -8,7 +8,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -19,59 +18,13 @@ use crate::core::access::principal::Scope;
 use crate::core::access::tokens::Tokens;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::grammar::mcp::{Client, InstallArgs, Transport, Whose};
 
 /// Name of our server in configurations.
 const SERVER: &str = "release-tests";
 
 /// Marks a command file as ours.
 const MARK: &str = "<!-- written by oar mcp install -->";
-
-/// What to install where.
-#[derive(Debug, Args)]
-pub struct InstallArgs {
-    /// The client to set up
-    #[arg(long, value_name = "CLIENT", default_value = "claude-code")]
-    pub client: Client,
-    /// How the client reaches the server
-    #[arg(long, value_name = "HOW", default_value = "http")]
-    pub transport: Transport,
-    /// For one project, or for everything its user does
-    #[arg(long, value_name = "WHOSE", default_value = "project")]
-    pub scope: Whose,
-    /// Folder of the project (or home of the user), when it is not this one
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// Address of the server
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub url: String,
-}
-
-/// Clients that can be set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Client {
-    /// Claude Code
-    ClaudeCode,
-}
-
-/// How a client reaches the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Transport {
-    /// Streamable HTTP
-    Http,
-    /// The older HTTP with server-sent events
-    Sse,
-    /// The client starts the server itself
-    Stdio,
-}
-
-/// Where configurations go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Whose {
-    /// Into the folder of a project
-    Project,
-    /// Into the home of the user
-    User,
-}
 
 /// A prompt that becomes a slash command.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
 use crate::cli::commands::{config, drive, man, rehearse, sim, state, status};
 use crate::cli::confirm::{self, confirm};
 use crate::cli::output::error::ErrorReport;
@@ -25,6 +24,7 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
 use crate::drive::rounds::{self, DriveOptions};
+use crate::grammar::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
 use crate::operators::error::TaskError;
 use crate::operators::manual::{issues, update_task_status};
 use crate::operators::request::{TaskRequest, Verdict};
@@ -201,7 +201,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, ErrorReport> {
             })
         }
         Command::Completions { shell } => {
-            call.outside.out.raw(shell.script());
+            call.outside.out.raw(crate::cli::complete::script(shell));
             Ok(Exit::Done)
         }
         Command::Man { dir } => man::run(call, dir.as_deref()),

@@ -3,8 +3,8 @@
 //! One place decides and one function dresses every printed line. Dressing adds nothing to the meaning: whoever
 //! sees the bare text misses nothing.
 
-use crate::cli::args::Color;
 use crate::core::config::env::Env;
+use crate::grammar::args::Color;
 
 /// What a stream may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,5 +1,7 @@
 //! What the commands say about files, well and badly written.
 
+use std::path::PathBuf;
+
 use super::*;
 
 const GOOD: &str = "schema_version: '1.0'\nrelease: 4.99.1\ncreated_at: '2026-01-01T00:00:00Z'\n\

@@ -1,16 +1,15 @@
-//! The words of the command line. Help texts are the manual: every command says what it changes.
+//! The arguments of the command line. Help texts are the manual: every command says what it changes.
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use super::complete::Shell;
+use super::config::ConfigCommand;
 use super::examples;
-use super::serve::McpCommand;
-use crate::cli::commands::config::ConfigCommand;
-use crate::cli::commands::rehearse::RehearseArgs;
-use crate::cli::commands::sim::SimCommand;
-use crate::cli::commands::state::StateCommand;
+use super::mcp::McpCommand;
+use super::rehearse::RehearseArgs;
+use super::sim::SimCommand;
+use super::state::StateCommand;
 use crate::domain::ids::{BuildNumber, MrIid, ProwJobId};
 use crate::domain::pull_spec::PullSpec;
 use crate::domain::release::ZStream;
@@ -73,6 +72,17 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// A shell with a script of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    /// GNU bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// What to do.
@@ -373,16 +383,6 @@ pub enum IssueCommand {
     },
     /// List the issues
     List,
-}
-
-/// Reads a chance between 0 and 1.
-///
-/// # Errors
-///
-/// The text is no such number.
-pub fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
-    rate.ok_or_else(|| "it takes a number from 0 to 1, such as 0.05".to_owned())
 }
 
 #[cfg(test)]

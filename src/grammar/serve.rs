@@ -1,4 +1,4 @@
-//! The words of `oar mcp serve`, and which of them fit together.
+//! The arguments of `oar mcp serve`, and which of them fit together.
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ pub enum AuthMode {
 
 impl ServeArgs {
     /// Other machines come in only with a credential that nobody on the way can read.
-    pub(super) fn may_listen(&self) -> Result<(), String> {
+    pub fn may_listen(&self) -> Result<(), String> {
         let here = self.host.is_loopback() && self.behind_proxy.is_none();
         if self.stdio || here {
             return Ok(());

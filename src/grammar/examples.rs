@@ -415,8 +415,8 @@ fn taught(mut command: Command, path: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::{NAMES, command};
     use crate::domain::task::Task;
+    use crate::grammar::args::{NAMES, command};
 
     /// Every command without subcommands, with its path.
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {

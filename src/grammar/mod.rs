@@ -1,0 +1,12 @@
+//! Arguments to typed requests: the clap definitions with their help texts, and the command lines that agents may run.
+//!
+//! Refuses: what a request does, what an answer looks like, services, files, streams.
+
+pub mod args;
+pub mod config;
+pub mod examples;
+pub mod mcp;
+pub mod rehearse;
+pub mod serve;
+pub mod sim;
+pub mod state;
