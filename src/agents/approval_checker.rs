@@ -3,8 +3,9 @@
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::operators::error::TaskFailure;
+use crate::operators::execute::run_task;
+use crate::operators::report::TaskReport;
 use crate::operators::request::TaskRequest;
-use crate::operators::run::{TaskReport, run_task};
 
 /// Looks whether the page is public and, when it is, moves the advisories; repeat every 30 min.
 ///

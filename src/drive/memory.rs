@@ -9,7 +9,7 @@ use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::outcome::Outcome;
 use crate::domain::task::Task;
 use crate::operators::error::{TaskError, TaskFailure};
-use crate::operators::run::TaskReport;
+use crate::operators::report::TaskReport;
 
 /// A closed gate that opens by itself is looked at again after this time.
 const GATE_RECHECK: SignedDuration = SignedDuration::from_mins(10);

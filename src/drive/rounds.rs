@@ -11,8 +11,8 @@ use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus, Which};
 use crate::operators::error::{TaskError, TaskFailure};
+use crate::operators::report::TaskReport;
 use crate::operators::request::Verdict;
-use crate::operators::run::TaskReport;
 use crate::planner::plan::{Plan, Verdict as Standing, plan};
 
 /// Rounds without a wait in between; more than that means that plan and world do not fit together.

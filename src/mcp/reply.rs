@@ -11,7 +11,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::marker;
 use crate::operators::error::{TaskError, TaskFailure};
-use crate::operators::run::TaskReport;
+use crate::operators::report::TaskReport;
 use crate::render::report;
 
 /// An answer is at most so large; the rest is behind a link.

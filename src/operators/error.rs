@@ -137,6 +137,22 @@ impl TaskError {
         }
     }
 
+    /// Is a run that broke off like this at its end? Otherwise the next one goes on.
+    pub fn ends_the_run(&self) -> bool {
+        match self.class() {
+            ErrorClass::Transient
+            | ErrorClass::RateLimit
+            | ErrorClass::Corrupt
+            | ErrorClass::Conflict
+            | ErrorClass::NotReady
+            | ErrorClass::Auth
+            | ErrorClass::Config => false,
+            ErrorClass::Internal => !matches!(self, Self::Cancelled),
+            ErrorClass::InvalidInput => !matches!(self, Self::Refused { .. } | Self::DryRun { .. }),
+            ErrorClass::NotFound => true,
+        }
+    }
+
     /// What to do about it.
     pub fn next_step(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! One file per task; `run.rs` is the one way in, `dispatch.rs` the list of them. Beside them are views of a release
+//! One file per task; `execute.rs` is the one way in, `dispatch.rs` the list of them. Beside them are views of a release
 //! (`status`, `metadata`, `is_shipped`, …) and changes by hand (`issues`, `update_task_status`).
 //!
 //! An operator reads like the procedure an engineer would explain. Refuses: naming another operator
@@ -6,8 +6,10 @@
 
 mod dispatch;
 pub mod error;
+pub mod execute;
 pub mod manual;
-pub mod record;
+mod record;
+pub mod report;
 pub mod request;
 pub mod run;
 pub mod run_log;

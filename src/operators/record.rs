@@ -1,34 +1,14 @@
-//! The start and the end of a run, written once for all tasks.
+//! The end of a run, written once for all tasks.
 
 use super::error::TaskError;
 use super::request::TaskRequest;
 use super::run::Run;
-use crate::core::error::{ErrorClass, chain};
-use crate::domain::dates::stamp;
+use super::run_log::Level;
+use crate::core::error::chain;
 use crate::domain::outcome::Outcome;
-use crate::domain::state::entries::Intent;
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::run_log::Level;
-
-/// Stores In Progress with the intent of this run, before its first outside effect.
-pub(super) async fn start(run: &Run<'_>) -> Result<(), TaskError> {
-    if run.ctx.options.dry_run {
-        return Err(TaskError::DryRun { would: format!("{} would start", run.task) });
-    }
-    run.info(marker(run.task, TaskStatus::InProgress));
-    let intent = Intent {
-        key: format!("{}/{}", run.task, stamp(run.started_at)),
-        at: Some(run.started_at),
-        by: format!("{}@{}", run.ctx.actor, run.machine),
-    };
-    let set = SetTask { intent: Change::Set(intent), ..SetTask::new(run.task, TaskStatus::InProgress, run.started_at) };
-    let message = format!("Update task: {}", run.task);
-    let mut operations = vec![Operation::SetTask(set)];
-    operations.append(&mut run.notes().at_start);
-    run.ctx.statebox.apply(run.release, &operations, &message).await?;
-    Ok(())
-}
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
 pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {
@@ -148,29 +128,13 @@ fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option
     }
 }
 
-/// Is a run that broke off like this at its end? Otherwise the next one goes on.
-pub(super) fn is_end(error: &TaskError) -> bool {
-    match error.class() {
-        ErrorClass::Transient
-        | ErrorClass::RateLimit
-        | ErrorClass::Corrupt
-        | ErrorClass::Conflict
-        | ErrorClass::NotReady
-        | ErrorClass::Auth
-        | ErrorClass::Config => false,
-        ErrorClass::Internal => !matches!(error, TaskError::Cancelled),
-        ErrorClass::InvalidInput => !matches!(error, TaskError::Refused { .. } | TaskError::DryRun { .. }),
-        ErrorClass::NotFound => true,
-    }
-}
-
 /// A run that could not be carried out. An outage keeps the stored status: it is no verdict.
 fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
     let now = run.ctx.clock.now();
     run.log.add(now, Level::Error, &chain(error));
     let before = run.state.status(run.task);
     let stays = if run.notes().started { TaskStatus::InProgress } else { before };
-    let to = if is_end(error) { TaskStatus::Fail } else { stays };
+    let to = if error.ends_the_run() { TaskStatus::Fail } else { stays };
     if before == TaskStatus::Pass {
         return None;
     }

@@ -6,7 +6,7 @@ use crate::domain::dates::stamp;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
-use crate::operators::run::TaskReport;
+use crate::operators::report::TaskReport;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 use crate::render::report::{self, clean};

@@ -8,7 +8,7 @@ use crate::domain::dates::stamp;
 use crate::domain::mask;
 use crate::domain::outcome::Outcome;
 use crate::domain::task::TaskStatus;
-use crate::operators::run::TaskReport;
+use crate::operators::report::TaskReport;
 
 /// One line: task, status, and what it means.
 pub fn line(report: &TaskReport) -> String {

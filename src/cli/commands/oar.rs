@@ -26,9 +26,10 @@ use crate::domain::task::Which;
 use crate::drive::rounds::{self, DriveOptions};
 use crate::grammar::args::{Cli, Command, CtlCommand, Decide, Decision, IssueCommand};
 use crate::operators::error::TaskError;
+use crate::operators::execute;
 use crate::operators::manual::{issues, update_task_status};
+use crate::operators::report::TaskReport;
 use crate::operators::request::{TaskRequest, Verdict};
-use crate::operators::run;
 use crate::operators::tasks::{change_advisory_status, take_ownership};
 use crate::operators::views::{compare_images, discovery, is_shipped, metadata};
 use crate::render::plan as plans;
@@ -221,7 +222,7 @@ async fn dispatch(call: &Call, command: Command) -> Result<Exit, ErrorReport> {
 
 async fn task(call: &Call, request: TaskRequest) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let report = run::run_task(&ctx, &release, request).await.map_err(|failure| ErrorReport::failure(&failure))?;
+    let report = execute::run_task(&ctx, &release, request).await.map_err(|failure| ErrorReport::failure(&failure))?;
     let next = match &report.would {
         // Only the front end knows the options that were given.
         Some(_) => format!("to do it: {}", confirm::without(&call.outside.args, "--dry-run")),
@@ -232,7 +233,7 @@ async fn task(call: &Call, request: TaskRequest) -> Result<Exit, ErrorReport> {
 }
 
 /// What comes after a run: the plan knows, as far as the services tell soon; else what the run itself knows.
-async fn after(call: &Call, release: &ZStream, report: &run::TaskReport) -> String {
+async fn after(call: &Call, release: &ZStream, report: &TaskReport) -> String {
     if report::is_for_the_plan(report)
         && let Ok(ctx) = call.hasty_context()
         && let Ok(plan) = rounds::look(&ctx, release, &DriveOptions::default()).await

@@ -18,8 +18,9 @@ use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
 use crate::operators;
+use crate::operators::execute::run_task;
+use crate::operators::report::TaskReport;
 use crate::operators::request::{TaskRequest, Verdict};
-use crate::operators::run::{TaskReport, run_task};
 
 const NOTIFY: Param = optional("notify", Kind::Flag(false), "Post to Slack what was found");
 const RECORD: Param = optional("record", Kind::Flag(true), "Store the result; false with notify=false only looks");

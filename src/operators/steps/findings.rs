@@ -23,7 +23,7 @@ pub fn report(run: &Run<'_>, source: &str, text: &str, blocker: bool, related: &
             let at = run.ctx.clock.now();
             if blocker && !run.ctx.options.dry_run {
                 let id = issue_id::of(run.release, &state_text::issue(&text), &stamp(at));
-                run.tell_effect(format!("report blocker {id}"));
+                run.add_effect(format!("report blocker {id}"));
             }
             let related = related.to_vec();
             Operation::AddIssue(AddIssue { text, blocker, related, source: Some(source.to_owned()), at })

@@ -121,7 +121,7 @@ fn judge(run: &Run<'_>, missed: BTreeSet<JiraKey>) -> Outcome {
     let new: BTreeSet<_> = missed.difference(&announced).cloned().collect();
     if !new.is_empty() {
         run.info(format!("not announced before: {}", join(&new)));
-        run.notices(Notice::MissedTrackers(new));
+        run.notify(Notice::MissedTrackers(new));
     }
     let blocking = run.ctx.settings.cve_check_blocking;
     findings::report(run, SOURCE, &issue_text(&missed), blocking, &[Task::CheckCveTrackerBug]);

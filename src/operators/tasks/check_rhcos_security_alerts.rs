@@ -79,7 +79,7 @@ fn judge(run: &Run<'_>, id: AdvisoryId, alerts: &SecurityAlerts) -> Outcome {
         true => vec!["named by none of its alerts".to_owned()],
         false => blocking.iter().map(|alert| short(alert)).collect(),
     };
-    run.notices(Notice::BlockingAlerts { advisory: id, alerts });
+    run.notify(Notice::BlockingAlerts { advisory: id, alerts });
     findings::report(run, SOURCE, &issue_text(id, &blocking), true, &[Task::ChangeAdvisoryStatus]);
     run.advise(format!(
         "mail product security about advisory {id} and its alerts; when they are solved: oar -r {} {}",

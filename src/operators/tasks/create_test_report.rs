@@ -8,7 +8,7 @@ use crate::domain::state::entries::Metadata;
 use crate::domain::state::operation::Operation;
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::error::TaskError;
-use crate::operators::run::TaskReport;
+use crate::operators::report::TaskReport;
 use crate::operators::steps::notify;
 
 /// Creates the state file of `release` from build data; an existing one stays as it is.

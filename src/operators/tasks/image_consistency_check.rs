@@ -103,7 +103,7 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
     let (id, state) = started.into_inner();
     if is_new {
         let (id, triggered_at) = (id.to_string(), Some(run.ctx.clock.now()));
-        run.notices(Notice::JobStarted(JobRef { system: JobSystem::Prow, id, url: None, triggered_at }));
+        run.notify(Notice::JobStarted(JobRef { system: JobSystem::Prow, id, url: None, triggered_at }));
     }
     run.info(format!("{verb} image consistency check Prow job: {id}"));
     if state.is_final() {

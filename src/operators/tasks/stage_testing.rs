@@ -86,7 +86,7 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
     let verb = if is_new { "triggered" } else { "found" };
     let job = started.into_inner();
     if is_new {
-        run.notices(Notice::JobStarted(job.clone()));
+        run.notify(Notice::JobStarted(job.clone()));
     }
     run.info(format!("{verb} stage pipeline job: <{}>", job.url.as_deref().unwrap_or_default()));
     match follow(run, jenkins, job.clone()).await {

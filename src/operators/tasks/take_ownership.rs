@@ -86,7 +86,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
     if writes.after_pass() && writes.done.load(Ordering::Relaxed) == 0 {
         return Ok(Outcome::Unchanged { why: summary });
     }
-    run.notices(Notice::NewOwner { username: lead.username, email });
+    run.notify(Notice::NewOwner { username: lead.username, email });
     Ok(Outcome::Passed { summary })
 }
 
@@ -130,7 +130,7 @@ impl Writes<'_, '_> {
         if self.after_pass() {
             self.run.unless_dry(what)?;
             perform().await?;
-            self.run.tell_effect(what);
+            self.run.add_effect(what);
         } else {
             self.run.converge(what, perform).await?;
         }
@@ -153,7 +153,7 @@ impl Writes<'_, '_> {
             self.run.unless_dry(what)?;
             let is_new = self.run.effects().once(key, what, Evidence::Strong, look_up, perform).await?.is_new();
             if is_new {
-                self.run.tell_effect(what);
+                self.run.add_effect(what);
             }
             is_new
         } else {
@@ -247,7 +247,7 @@ fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
     let ids: Vec<_> = abnormal.iter().map(ToString::to_string).collect();
     let text = format!("Advisories in abnormal state (NEW_FILES instead of QE): {}", ids.join(", "));
     run.warn(&text);
-    run.notices(Notice::AbnormalAdvisories(abnormal.to_vec()));
+    run.notify(Notice::AbnormalAdvisories(abnormal.to_vec()));
     findings::report(run, SOURCE, &text, true, &[Task::PushToCdnStaging]);
 }
 

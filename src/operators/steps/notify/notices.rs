@@ -13,7 +13,6 @@ use crate::domain::service::Service;
 use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::record;
 use crate::operators::run::Run;
 
 /// Something that a run did or found and that people are informed of, beside its outcome.
@@ -127,7 +126,7 @@ fn approval(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Option<Post> 
             format!("is not approved: {}\n• solve it, then: {retry}", foreign(&reason.to_string())),
         ),
         Ok(Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => return None,
-        Err(error) if record::is_end(error) => (
+        Err(error) if error.ends_the_run() => (
             format!("approval-failed/{}", attempt(run)),
             format!(
                 "is not approved, its approval broke off: {}\n• {}\n• then: {retry}",

@@ -69,7 +69,7 @@ pub async fn after(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) {
         }
         let sent = send(run.ctx, run.release, &post, run.effects()).await;
         if sent.is_new {
-            run.tell_effect(format!("tell {} on Slack", post.team));
+            run.add_effect(format!("tell {} on Slack", post.team));
             run.with_the_end(Operation::Notified { task: run.task, key: post.key.clone() });
         }
         for warning in sent.warnings {

@@ -7,7 +7,8 @@ use crate::domain::pull_spec::PullSpec;
 use crate::domain::task::TaskStatus;
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::run::{Details, Run};
+use crate::operators::report::Details;
+use crate::operators::run::Run;
 use crate::operators::steps::{consistency, image_health, shipment};
 
 /// Findings that are reported in the stored log; the report tells all of them.

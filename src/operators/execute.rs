@@ -1,0 +1,132 @@
+//! The one way into any task: it brackets the run, so that no task can forget to record its end.
+//!
+//! `CreateTestReport` comes in here too, but has no bracket: before the state file exists there is nothing
+//! that a start or an end could be recorded in.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+
+use super::dispatch::dispatch;
+use super::error::{TaskError, TaskFailure};
+use super::record;
+use super::report::TaskReport;
+use super::request::TaskRequest;
+use super::run::{Notes, Run};
+use super::steps::notify;
+use crate::core::clock::Clock;
+use crate::core::context::Context;
+use crate::core::lock::Lock;
+use crate::domain::outcome::Outcome;
+use crate::domain::release::ZStream;
+use crate::domain::state::check::unreadable_statuses;
+use crate::domain::task::{Task, TaskStatus};
+
+/// Runs `request` for `release` and records its end, whatever the end is.
+///
+/// # Errors
+///
+/// Our inability to find out or to act; a verdict, a wait or a closed gate is an [`Outcome`].
+pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) -> Result<TaskReport, TaskFailure> {
+    let task = request.task();
+    let early = |error| TaskFailure { release: release.clone(), task, done: Vec::new(), error };
+    ctx.clock.refresh(&ctx.cancel).await;
+    if ctx.cancel.is_cancelled() {
+        return Err(early(TaskError::Cancelled));
+    }
+    ctx.require(request.needs()).map_err(|error| early(error.into()))?;
+    if let TaskRequest::CreateTestReport = request {
+        return crate::operators::tasks::create_test_report::run(ctx, release).await.map_err(early);
+    }
+    let alone = alone(ctx, release, task).map_err(early)?;
+    let mut run = Run::begin(ctx, release, task).await.map_err(early)?;
+    if let Some(unreadable) = unreadable_statuses(&run.state).into_iter().find(|unreadable| unreadable.task == task) {
+        return Err(early(TaskError::unreadable_status(release, &unreadable)));
+    }
+    // A rehearsal writes the same bytes each time.
+    if let Some(lock) = alone.as_ref().filter(|_| !matches!(ctx.clock, Clock::Virtual(_))) {
+        run.machine = lock.name().to_owned();
+    }
+    let before = run.state.status(task);
+    let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
+    tokio::pin!(work);
+    let panicked = |_| Err(TaskError::Internal { assumed: format!("{task} does not panic") });
+    let ended = tokio::select! {
+        ended = &mut work => ended.unwrap_or_else(panicked),
+        () = ctx.cancel.cancelled() => {
+            // An effect that is under way is finished and recorded first; the next one does not begin.
+            let mut acting = run.acting.subscribe();
+            tokio::select! {
+                ended = &mut work => ended.unwrap_or_else(panicked),
+                _ = acting.wait_for(|effects| *effects == 0) => Err(TaskError::Cancelled),
+            }
+        }
+    };
+    // A request that was cut off says so in words of its own.
+    let cut_off = |error: &TaskError| ctx.cancel.is_cancelled() && !matches!(error, TaskError::Internal { .. });
+    let ended = ended.map_err(|error| if cut_off(&error) { TaskError::Cancelled } else { error });
+    record::reason(&run, &request, ended.as_ref().ok());
+    notify::after(&run, ended.as_ref()).await;
+    let recorded = record::end(&run, &request, ended.as_ref()).await;
+    let effects = run.effects_so_far();
+    let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
+    let outcome = ended.map_err(&failure)?;
+    let after = recorded.map_err(&failure)?;
+    let Notes { warnings, effects, details, advice, would, .. } = std::mem::take(&mut *run.notes());
+    Ok(TaskReport {
+        release: release.clone(),
+        task,
+        before,
+        after,
+        outcome,
+        warnings,
+        effects,
+        started_at: run.started_at,
+        ended_at: ctx.clock.now(),
+        log: run.log.text(),
+        details,
+        advice,
+        would,
+    })
+}
+
+/// Two runs of one task would both look, find nothing, and both act; the second is reported instead.
+fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, TaskError> {
+    if !task.has_effects() || ctx.options.dry_run {
+        return Ok(None);
+    }
+    let lock = format!("{release}.{task}");
+    let does = format!("runs {task} of {release} right now");
+    let next = format!("wait until it ends, then: oar -r {release} status");
+    TaskError::unless_busy(&ctx.home, &lock, does, next).map(Some)
+}
+
+/// A task that is done stays done: pressing the button again changes nothing.
+///
+/// Pure checks look again, and so does take-ownership, which may find that an earlier finding is settled.
+async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskError> {
+    let finished = run.state.status(run.task) == TaskStatus::Pass && run.task.has_effects();
+    if finished && run.task != Task::TakeOwnership {
+        return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
+    }
+    let outcome = match dispatch(run, request).await {
+        Err(stopped @ TaskError::DryRun { .. }) => {
+            let why = stopped.to_string();
+            if let TaskError::DryRun { would } = stopped {
+                run.notes().would = Some(would);
+            }
+            return Ok(Outcome::Unchanged { why });
+        }
+        ended => ended?,
+    };
+    let wait = match &outcome {
+        Outcome::Waiting { on, .. } => format!("a wait for {on}"),
+        Outcome::Blocked { by } => by.to_string(),
+        Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => return Ok(outcome),
+    };
+    if run.state.status(run.task) != TaskStatus::Pass {
+        return Ok(outcome);
+    }
+    // Something that is not there any more is no verdict: the Pass was one.
+    Ok(Outcome::Unchanged { why: format!("{} passed already; this look found only {wait}", run.task) })
+}

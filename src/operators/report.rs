@@ -1,0 +1,47 @@
+//! What a front end gets of one run of a task.
+
+use jiff::Timestamp;
+
+use crate::domain::outcome::Outcome;
+use crate::domain::release::ZStream;
+use crate::domain::task::{Task, TaskStatus};
+
+/// What one run found out, with what a front end needs to show it.
+#[derive(Debug)]
+pub struct TaskReport {
+    /// The release.
+    pub release: ZStream,
+    /// The task.
+    pub task: Task,
+    /// Stored status before the run.
+    pub before: TaskStatus,
+    /// Stored status after the run.
+    pub after: TaskStatus,
+    /// What the run found out.
+    pub outcome: Outcome,
+    /// Things that went wrong without stopping the task.
+    pub warnings: Vec<String>,
+    /// Outside effects of this run, in order.
+    pub effects: Vec<String>,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The run's log, as stored.
+    pub log: String,
+    /// More than a line can say; shown, never stored.
+    pub details: Option<Details>,
+    /// What a person does next, where a look at the plan is not enough.
+    pub advice: Option<String>,
+    /// The first change that a dry run did not make.
+    pub would: Option<String>,
+}
+
+/// A report of its own that a task makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Details {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub json: serde_json::Value,
+}
