@@ -28,7 +28,7 @@ pub mod result_file;
 pub mod service;
 pub mod shipment;
 pub mod signature;
-pub mod stage;
+pub mod stage_testing;
 pub mod state;
 pub mod task;
 pub mod verdict;

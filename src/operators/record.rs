@@ -8,7 +8,6 @@ use crate::core::error::chain;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus, marker};
-use crate::operators::run_log::Level;
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
 pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {

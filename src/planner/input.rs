@@ -15,7 +15,7 @@ use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::shipment::StageRelease;
-use crate::domain::stage::StagePolicy;
+use crate::domain::stage_testing::StageTestingPolicy;
 use crate::domain::state::check::UnreadableStatus;
 use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
 
@@ -37,7 +37,7 @@ pub struct Input {
     /// A person wants the approval to start whatever the date.
     pub ignore_release_date: bool,
     /// How strictly stage testing waits.
-    pub policy: StagePolicy,
+    pub policy: StageTestingPolicy,
     /// After how long a wait is worth a person's look.
     pub stall: StallLimits,
     /// Who takes the release; nothing when nobody is configured or named.
@@ -378,7 +378,7 @@ impl Input {
             today,
             release_date: None,
             ignore_release_date: false,
-            policy: StagePolicy::Strict,
+            policy: StageTestingPolicy::Strict,
             stall: StallLimits::default(),
             owner: None,
             tasks: BTreeMap::new(),

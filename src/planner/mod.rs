@@ -23,7 +23,7 @@ pub mod old_fail;
 pub mod plan;
 mod preparation;
 mod promotion;
-mod stage;
+mod stage_testing;
 mod stall;
 mod start;
 mod tasks;

@@ -186,7 +186,7 @@ fn walk(draft: &mut Draft<'_>) {
         promotion::rows,
         gate::rows,
         consistency::rows,
-        stage::rows,
+        stage_testing::rows,
         approval::rows,
     ];
     for rows in families {

@@ -18,7 +18,7 @@ use super::stall::StallSettings;
 use super::state::StateSettings;
 use crate::domain::acceptance::AcceptancePolicy;
 use crate::domain::credential::Credential;
-use crate::domain::stage::StagePolicy;
+use crate::domain::stage_testing::StageTestingPolicy;
 
 const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
 
@@ -50,7 +50,7 @@ pub struct Settings {
     /// Where logs are written.
     pub log_dir: PathBuf,
     /// When stage testing may start.
-    pub stage_policy: StagePolicy,
+    pub stage_policy: StageTestingPolicy,
     /// Which rule decides on a build.
     pub acceptance_policy: AcceptancePolicy,
     /// Does the verdict of an AI stand without a human?

@@ -11,4 +11,4 @@ pub mod kernel;
 pub mod notify;
 pub mod promotion;
 pub mod shipment;
-pub mod stage_facts;
+pub mod stage_testing_facts;

@@ -16,13 +16,13 @@ use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
-use crate::domain::stage;
+use crate::domain::stage_testing;
 use crate::domain::task::{JobRef, JobSystem, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 use crate::operators::steps::notify::Notice;
-use crate::operators::steps::{image_health, job_of_run, stage_facts};
+use crate::operators::steps::{image_health, job_of_run, stage_testing_facts};
 
 pub(in crate::operators) use local::run_here;
 
@@ -122,8 +122,8 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
 /// What keeps the check from starting: payload and stage release have to be there.
 async fn unready(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
     let assembly = run.assembly().await?;
-    let gathered = stage_facts::gather(run).await?;
-    Ok(stage_facts::not_ready(assembly).or_else(|| stage::consistency_closed(&gathered.facts(run))))
+    let gathered = stage_testing_facts::gather(run).await?;
+    Ok(stage_testing_facts::not_ready(assembly).or_else(|| stage_testing::consistency_closed(&gathered.facts(run))))
 }
 
 /// What a look at a job found.

@@ -9,13 +9,13 @@ use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
-use crate::domain::stage;
+use crate::domain::stage_testing;
 use crate::domain::task::{JobRef, JobSystem, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 use crate::operators::steps::notify::Notice;
-use crate::operators::steps::{findings, job_of_run, stage_facts};
+use crate::operators::steps::{findings, job_of_run, stage_testing_facts};
 
 const JOB: &str = "zstreams/Stage-Pipeline";
 /// Parameter that names the payload.
@@ -51,8 +51,8 @@ pub(in crate::operators) async fn run(
 
 async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
-    let gathered = stage_facts::gather(run).await?;
-    let closed = stage_facts::not_ready(assembly).or_else(|| stage::closed(&gathered.facts(run)));
+    let gathered = stage_testing_facts::gather(run).await?;
+    let closed = stage_testing_facts::not_ready(assembly).or_else(|| stage_testing::closed(&gathered.facts(run)));
     if let (Some(by), None) = (&closed, force) {
         return Ok(Outcome::Blocked { by: by.clone() });
     }

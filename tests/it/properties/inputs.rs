@@ -9,7 +9,7 @@ use oar::domain::approval::Shipped;
 use oar::domain::closed_gate::ClosedGate;
 use oar::domain::ids::AdvisoryId;
 use oar::domain::shipment::StageRelease;
-use oar::domain::stage::StagePolicy;
+use oar::domain::stage_testing::StageTestingPolicy;
 use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
 use oar::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
@@ -228,7 +228,7 @@ prop_compose! {
             ignore_release_date,
             kerberos_missing: kerberos,
             release_date: due.map(|day| date(2026, 3, day)),
-            policy: if overlap { StagePolicy::Overlap } else { StagePolicy::Strict },
+            policy: if overlap { StageTestingPolicy::Overlap } else { StageTestingPolicy::Strict },
             owner: owner.then(|| "lead@example.com".to_owned()),
             candidate_build: candidate.then(|| "4.20.0-0.nightly-2026-03-15-000000".to_owned()),
             shipped: shipped.map(|shipped| Shipped { shipped, open: vec![] }),

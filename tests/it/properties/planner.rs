@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use oar::domain::stage::StagePolicy;
+use oar::domain::stage_testing::StageTestingPolicy;
 use oar::domain::state::view::Overall;
 use oar::domain::task::{Flow, Task, TaskStatus};
 use oar::planner::input::{BuildVerdict, Input, MrState, OpenIssue, PageState, Promotion, StateSource, TaskFacts};
@@ -149,8 +149,8 @@ proptest! {
             prop_assert!(input.stage_release.succeeded());
             let gate = status_after(&input, &found, Task::AnalyzePromotedBuild);
             match input.policy {
-                StagePolicy::Strict => prop_assert_eq!(gate, TaskStatus::Pass),
-                StagePolicy::Overlap => prop_assert_ne!(gate, TaskStatus::Fail),
+                StageTestingPolicy::Strict => prop_assert_eq!(gate, TaskStatus::Pass),
+                StageTestingPolicy::Overlap => prop_assert_ne!(gate, TaskStatus::Fail),
             }
         }
     }

@@ -38,7 +38,10 @@ fn an_empty_environment_gives_the_defaults() {
     assert_eq!(settings.http.total_timeout_of(Service::Jira), Duration::from_secs(180));
     assert_eq!(settings.http.read_timeout_of(Service::Jira), Duration::from_secs(60));
     assert_eq!((settings.jira.api, settings.errata_auth), (JiraApi::Cloud, ErrataAuth::Negotiate));
-    assert_eq!((settings.stage_policy, settings.acceptance_policy), (StagePolicy::Strict, AcceptancePolicy::Strict));
+    assert_eq!(
+        (settings.stage_policy, settings.acceptance_policy),
+        (StageTestingPolicy::Strict, AcceptancePolicy::Strict)
+    );
     assert_eq!(settings.state.repository, "openshift/release-tests");
     assert_eq!(settings.elliott.limit, Duration::from_secs(900));
     assert_eq!((settings.prow.burst, settings.prow.calls_per_window), (5, 9));

@@ -5,7 +5,7 @@ use super::shipment;
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::shipment::StageRelease;
-use crate::domain::stage::StageFacts;
+use crate::domain::stage_testing::StageTestingFacts;
 use crate::domain::task::{Flow, Task};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -20,8 +20,8 @@ pub struct Gathered {
 
 impl Gathered {
     /// The facts as the rule takes them.
-    pub fn facts<'a>(&'a self, run: &Run<'_>) -> StageFacts<'a> {
-        StageFacts {
+    pub fn facts<'a>(&'a self, run: &Run<'_>) -> StageTestingFacts<'a> {
+        StageTestingFacts {
             promotion: self.promotion.phase(),
             stage_release: self.stage_release.as_ref(),
             mr: self.mr.as_deref().unwrap_or("the shipment"),

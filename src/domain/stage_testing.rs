@@ -8,7 +8,7 @@ use super::task::{Task, TaskStatus};
 
 /// How strictly stage testing waits for the verdict on the promoted build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StagePolicy {
+pub enum StageTestingPolicy {
     /// The promoted build has to be accepted first.
     #[default]
     Strict,
@@ -16,7 +16,7 @@ pub enum StagePolicy {
     Overlap,
 }
 
-impl FromStr for StagePolicy {
+impl FromStr for StageTestingPolicy {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -30,7 +30,7 @@ impl FromStr for StagePolicy {
 
 /// What both stage tasks look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageFacts<'a> {
+pub struct StageTestingFacts<'a> {
     /// Phase of the payload in the stable stream; nothing when the stream does not list it.
     pub promotion: Option<&'a str>,
     /// Stage release of the shipment; nothing in the Errata flow, which has none.
@@ -42,17 +42,17 @@ pub struct StageFacts<'a> {
     /// Status of analyze-promoted-build.
     pub gate: TaskStatus,
     /// How strict the gate is.
-    pub policy: StagePolicy,
+    pub policy: StageTestingPolicy,
 }
 
 /// What keeps stage testing from starting; nothing when it may start.
 ///
 /// The stage environment installs rpms from the staging CDN and images from the stage release. Tested
 /// earlier, old content is tested: seen in 29 of 139 releases. So the policy relaxes only the gate.
-pub fn closed(facts: &StageFacts<'_>) -> Option<ClosedGate> {
+pub fn closed(facts: &StageTestingFacts<'_>) -> Option<ClosedGate> {
     let gate = match (facts.policy, facts.gate) {
-        (_, TaskStatus::Pass) | (StagePolicy::Overlap, TaskStatus::NotStarted | TaskStatus::InProgress) => None,
-        (_, TaskStatus::Fail) | (StagePolicy::Strict, TaskStatus::NotStarted | TaskStatus::InProgress) => {
+        (_, TaskStatus::Pass) | (StageTestingPolicy::Overlap, TaskStatus::NotStarted | TaskStatus::InProgress) => None,
+        (_, TaskStatus::Fail) | (StageTestingPolicy::Strict, TaskStatus::NotStarted | TaskStatus::InProgress) => {
             Some(ClosedGate::Prerequisite { task: Task::AnalyzePromotedBuild, status: facts.gate })
         }
     };
@@ -62,11 +62,11 @@ pub fn closed(facts: &StageFacts<'_>) -> Option<ClosedGate> {
 }
 
 /// What keeps image-consistency-check from starting: it compares digests, so it needs neither push nor gate.
-pub fn consistency_closed(facts: &StageFacts<'_>) -> Option<ClosedGate> {
+pub fn consistency_closed(facts: &StageTestingFacts<'_>) -> Option<ClosedGate> {
     artifacts_missing(facts)
 }
 
-fn artifacts_missing(facts: &StageFacts<'_>) -> Option<ClosedGate> {
+fn artifacts_missing(facts: &StageTestingFacts<'_>) -> Option<ClosedGate> {
     if facts.promotion != Some("Accepted") {
         return Some(ClosedGate::Promotion { phase: facts.promotion.unwrap_or("not found").to_owned() });
     }
@@ -80,37 +80,41 @@ fn artifacts_missing(facts: &StageFacts<'_>) -> Option<ClosedGate> {
 mod tests {
     use super::*;
 
-    const READY: StageFacts<'static> = StageFacts {
+    const READY: StageTestingFacts<'static> = StageTestingFacts {
         promotion: Some("Accepted"),
         stage_release: Some(&StageRelease::Success),
         mr: "!1",
         push: TaskStatus::Pass,
         gate: TaskStatus::Pass,
-        policy: StagePolicy::Strict,
+        policy: StageTestingPolicy::Strict,
     };
 
     #[test]
     fn stage_testing_starts_once_everything_it_tests_is_in_place() {
         assert_eq!(closed(&READY), None);
-        assert_eq!(closed(&StageFacts { stage_release: None, ..READY }), None, "the Errata flow has no stage release");
+        assert_eq!(
+            closed(&StageTestingFacts { stage_release: None, ..READY }),
+            None,
+            "the Errata flow has no stage release"
+        );
     }
 
     #[test]
     fn stage_testing_waits_until_the_push_has_passed_under_any_policy() {
-        for policy in [StagePolicy::Strict, StagePolicy::Overlap] {
+        for policy in [StageTestingPolicy::Strict, StageTestingPolicy::Overlap] {
             for push in [TaskStatus::NotStarted, TaskStatus::InProgress, TaskStatus::Fail] {
                 let gate = Some(ClosedGate::Prerequisite { task: Task::PushToCdnStaging, status: push });
-                assert_eq!(closed(&StageFacts { push, policy, ..READY }), gate);
+                assert_eq!(closed(&StageTestingFacts { push, policy, ..READY }), gate);
             }
         }
     }
 
     #[test]
     fn overlap_relaxes_an_open_gate_but_never_a_rejected_build() {
-        let open = StageFacts { gate: TaskStatus::NotStarted, ..READY };
+        let open = StageTestingFacts { gate: TaskStatus::NotStarted, ..READY };
         assert!(closed(&open).is_some());
-        assert_eq!(closed(&StageFacts { policy: StagePolicy::Overlap, ..open }), None);
-        let rejected = StageFacts { gate: TaskStatus::Fail, policy: StagePolicy::Overlap, ..READY };
+        assert_eq!(closed(&StageTestingFacts { policy: StageTestingPolicy::Overlap, ..open }), None);
+        let rejected = StageTestingFacts { gate: TaskStatus::Fail, policy: StageTestingPolicy::Overlap, ..READY };
         assert!(closed(&rejected).is_some());
     }
 
@@ -118,9 +122,9 @@ mod tests {
     fn nothing_is_tested_before_promotion_and_stage_release() {
         let running = StageRelease::Running("running".into());
         for facts in [
-            StageFacts { promotion: None, ..READY },
-            StageFacts { promotion: Some("Ready"), ..READY },
-            StageFacts { stage_release: Some(&running), ..READY },
+            StageTestingFacts { promotion: None, ..READY },
+            StageTestingFacts { promotion: Some("Ready"), ..READY },
+            StageTestingFacts { stage_release: Some(&running), ..READY },
         ] {
             assert!(closed(&facts).is_some(), "{facts:?}");
             assert!(consistency_closed(&facts).is_some(), "{facts:?}");
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn image_consistency_needs_neither_push_nor_verdict() {
-        let facts = StageFacts { push: TaskStatus::NotStarted, gate: TaskStatus::NotStarted, ..READY };
+        let facts = StageTestingFacts { push: TaskStatus::NotStarted, gate: TaskStatus::NotStarted, ..READY };
         assert_eq!(consistency_closed(&facts), None);
     }
 }

@@ -5,7 +5,7 @@ use super::input::{Promotion, ReleaseFact};
 use super::messages::{Kind, Message};
 use super::tasks::{Needs, eval};
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::stage::{StageFacts, closed};
+use crate::domain::stage_testing::{StageTestingFacts, closed};
 use crate::domain::task::{Task, TaskStatus};
 
 /// Walks the rows of stage testing.
@@ -22,7 +22,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
             return Next::Go;
         }
     };
-    let facts = StageFacts {
+    let facts = StageTestingFacts {
         promotion: (input.promotion == Promotion::Accepted).then_some("Accepted"),
         stage_release: Some(stage_release),
         mr: input.mr_url.as_deref().unwrap_or_default(),
@@ -51,7 +51,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::stage::StagePolicy;
+    use crate::domain::stage_testing::StageTestingPolicy;
     use crate::planner::given::{actions, kinds, promoted, set};
     use crate::planner::input::RecordState;
     use crate::planner::plan::Action;
@@ -73,7 +73,7 @@ mod tests {
         input.promoted_file = RecordState::NotStarted;
         assert!(!actions(&input).contains(&RUN));
         assert!(kinds(&input).contains(&Kind::StageWaitsForGate));
-        input.policy = StagePolicy::Overlap;
+        input.policy = StageTestingPolicy::Overlap;
         assert!(actions(&input).contains(&RUN));
     }
 }
