@@ -4,6 +4,8 @@
 
 pub mod context;
 
+pub mod notices;
+
 pub mod effects;
 
 pub mod access;

@@ -4,6 +4,7 @@ use super::gather::owner;
 use super::memory::Memory;
 use super::rounds::{DriveOptions, Event};
 use crate::core::context::Context;
+use crate::core::notices::of_plan::{self, PlanMessage};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Change, Operation, SetTask};
 use crate::domain::task::{Task, TaskStatus, Which, marker};
@@ -11,7 +12,6 @@ use crate::operators::error::TaskError;
 use crate::operators::execute::run_task;
 use crate::operators::request::TaskRequest;
 use crate::operators::run_log::{Level, RunLog};
-use crate::operators::steps::notify;
 use crate::planner::plan::{Action, Plan};
 
 /// Carries out every action of `plan`, in its order. Outcomes are seen by the next plan.
@@ -47,13 +47,13 @@ pub async fn carry_out(
             Action::Notify { message, key } => {
                 memory.notified.insert(key.clone());
                 let owner = owner(ctx, release, options);
-                let text = notify::PlanMessage {
+                let text = PlanMessage {
                     text: &message.text,
                     steps: &message.steps,
                     links: &message.links,
                     owner: owner.as_deref(),
                 };
-                for trouble in notify::of_plan(ctx, release, text, key).await {
+                for trouble in of_plan::send(ctx.notifier(&ctx.slack()), release, text, key).await {
                     tell(Event::Marked(format!("{trouble} ({})", message.text)));
                 }
             }

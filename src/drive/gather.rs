@@ -9,6 +9,7 @@ use super::rounds::{DriveOptions, Persistence, passes_by};
 use crate::core::clients::negotiate::Kerberos;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::core::notices::of_plan;
 use crate::domain::acceptance::RecordVerdict;
 use crate::domain::approval;
 use crate::domain::assembly::{Assembly, BuildData};
@@ -27,7 +28,7 @@ use crate::domain::withdrawal;
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::{advisories, build_record, notify, promotion, shipment};
+use crate::operators::steps::{advisories, build_record, promotion, shipment};
 use crate::planner::input::{
     Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
     StallLimits, StateSource, TaskFacts, Unread,
@@ -49,7 +50,7 @@ pub async fn input(
     input.ignore_release_date = options.ignore_release_date;
     input.retry = memory.retry;
     input.notified = memory.notified.clone();
-    input.notified.extend(notify::plan_keys(ctx, release));
+    input.notified.extend(of_plan::sent_keys(ctx.notifier(&ctx.slack()), release));
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);
     input.owner = owner(ctx, release, options);

@@ -13,13 +13,15 @@ use super::record;
 use super::report::TaskReport;
 use super::request::TaskRequest;
 use super::run::{Notes, Run};
-use super::steps::notify;
 use crate::core::clock::Clock;
 use crate::core::context::Context;
+use crate::core::error::chain;
 use crate::core::lock::Lock;
+use crate::core::notices::of_run::{self, End, EndedRun};
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::unreadable_statuses;
+use crate::domain::state::operation::Operation;
 use crate::domain::task::{Task, TaskStatus};
 
 /// Runs `request` for `release` and records its end, whatever the end is.
@@ -66,7 +68,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let cut_off = |error: &TaskError| ctx.cancel.is_cancelled() && !matches!(error, TaskError::Internal { .. });
     let ended = ended.map_err(|error| if cut_off(&error) { TaskError::Cancelled } else { error });
     record::reason(&run, &request, ended.as_ref().ok());
-    notify::after(&run, ended.as_ref()).await;
+    notify(&run, ended.as_ref()).await;
     let recorded = record::end(&run, &request, ended.as_ref()).await;
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
@@ -129,4 +131,31 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     }
     // Something that is not there any more is no verdict: the Pass was one.
     Ok(Outcome::Unchanged { why: format!("{} passed already; this look found only {wait}", run.task) })
+}
+
+/// Informs people of how the run ended, where that is worth a message.
+async fn notify(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) {
+    let end = match ended {
+        Ok(outcome) => End::Outcome(outcome),
+        Err(error) if error.ends_the_run() => End::BrokeOff { why: chain(error), next: error.next_step() },
+        Err(_) => End::Interrupted,
+    };
+    let (release, task, state, log) = (run.release, run.task, &run.state, run.log.text());
+    let services = &run.ctx.settings.services;
+    let notices = run.notes().notices.clone();
+    let posts = of_run::posts(&EndedRun { release, task, state, end, log, services }, &notices);
+    let slack = run.ctx.slack();
+    for post in posts {
+        if state.task(task).is_some_and(|entry| entry.notified.contains(&post.key)) {
+            continue;
+        }
+        let sent = run.ctx.notifier(&slack).send(release, &post, run.effects()).await;
+        if sent.is_new {
+            run.add_effect(format!("tell {} on Slack", post.team));
+            run.with_the_end(Operation::Notified { task, key: post.key.clone() });
+        }
+        for warning in sent.warnings {
+            run.warn(warning);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::draft::{Draft, Next};
 use super::input::{Input, StateSource};
 use super::messages::Message;
-use super::{approval, candidate, consistency, gate, preparation, promotion, stage, stall, start, tasks};
+use super::{approval, candidate, consistency, gate, preparation, promotion, stage_testing, stall, start, tasks};
 use crate::domain::state::view::Overall;
 use crate::domain::task::{JobRef, Task, Which};
 

@@ -31,6 +31,7 @@ use crate::core::config::errata::{ErrataAuth, MutualAuth};
 use crate::core::config::error::ConfigError;
 use crate::core::config::jira::JiraApi;
 use crate::core::config::settings::Settings;
+use crate::core::notices::send::Notifier;
 use crate::domain::credential::Credential;
 use crate::domain::service::Service;
 
@@ -167,6 +168,19 @@ impl Context {
     pub fn slack(&self) -> Slack {
         let slack = Slack::new(self.service(Service::Slack, self.bearer(Credential::SlackBotToken)));
         slack.knowing(self.slack_names.clone())
+    }
+
+    /// What it takes to send messages to people with `slack`.
+    pub fn notifier<'a>(&'a self, slack: &'a Slack) -> Notifier<'a> {
+        Notifier {
+            settings: &self.settings,
+            slack,
+            home: &self.home,
+            clock: &self.clock,
+            cancel: &self.cancel,
+            no_notify: self.options.no_notify,
+            dry_run: self.options.dry_run,
+        }
     }
 
     /// A service without address answers every call with "no usable address"; the settings name its variable.

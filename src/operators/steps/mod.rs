@@ -8,7 +8,6 @@ pub mod findings;
 pub mod image_health;
 pub mod job_of_run;
 pub mod kernel;
-pub mod notify;
 pub mod promotion;
 pub mod shipment;
 pub mod stage_testing_facts;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::core::clients::elliott::{BuildSystem, ElliottError, Trackers, keys_in};
 use crate::core::clients::process::ProcessError;
 use crate::core::error::ErrorClass;
+use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::cve_trackers::{Expected, missed};
 use crate::domain::ids::JiraKey;
@@ -16,7 +17,6 @@ use crate::domain::task::{Flow, Task};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-use crate::operators::steps::notify::Notice;
 use crate::operators::steps::{advisories, findings, shipment};
 
 /// Source of the issue about missed trackers; its text holds the keys that were announced.

@@ -6,6 +6,7 @@
 use jiff::SignedDuration;
 
 use crate::core::clients::errata::{Alert, ErratumKind, SecurityAlerts};
+use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::outcome::{Outcome, WaitingOn};
@@ -13,7 +14,6 @@ use crate::domain::task::Task;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 use crate::operators::steps::findings;
-use crate::operators::steps::notify::Notice;
 
 /// Source of the issue about blocking alerts.
 const SOURCE: &str = "check-rhcos-security-alerts";

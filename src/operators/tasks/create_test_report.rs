@@ -1,6 +1,7 @@
 //! Creates the state file: exactly one, whoever starts at once.
 
 use crate::core::context::Context;
+use crate::core::notices::of_plan;
 use crate::domain::assembly::BuildData;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
@@ -9,7 +10,6 @@ use crate::domain::state::operation::Operation;
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::error::TaskError;
 use crate::operators::report::TaskReport;
-use crate::operators::steps::notify;
 
 /// Creates the state file of `release` from build data; an existing one stays as it is.
 ///
@@ -63,7 +63,7 @@ pub(in crate::operators) async fn run(ctx: &Context, release: &ZStream) -> Resul
     let message = format!("Initialize StateBox for release {release}");
     let saved = ctx.statebox.apply(release, &[Operation::Create { metadata }], &message).await?;
     if saved.changed {
-        warnings.extend(notify::state_file_created(ctx, release).await);
+        warnings.extend(of_plan::state_file_created(ctx.notifier(&ctx.slack()), release).await);
     }
     let (before, summary, effects) = if saved.changed {
         (TaskStatus::NotStarted, format!("created the state file {path}"), vec![format!("create {path}")])

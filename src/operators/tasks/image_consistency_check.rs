@@ -11,6 +11,7 @@ use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
 use crate::core::clients::prow::{Prow, ProwJob, ProwState};
 use crate::core::effects::Evidence;
+use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
@@ -21,7 +22,6 @@ use crate::domain::task::{JobRef, JobSystem, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-use crate::operators::steps::notify::Notice;
 use crate::operators::steps::{image_health, job_of_run, stage_testing_facts};
 
 pub(in crate::operators) use local::run_here;

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
 use crate::core::effects::Evidence;
+use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
@@ -14,7 +15,6 @@ use crate::domain::task::{JobRef, JobSystem, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-use crate::operators::steps::notify::Notice;
 use crate::operators::steps::{findings, job_of_run, stage_testing_facts};
 
 const JOB: &str = "zstreams/Stage-Pipeline";

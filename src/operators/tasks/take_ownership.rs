@@ -10,6 +10,7 @@ use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
 use crate::core::context::Context;
 use crate::core::effects::Evidence;
+use crate::core::notices::of_run::Notice;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::credential::Credential;
@@ -20,7 +21,6 @@ use crate::domain::shipment::MrState;
 use crate::domain::task::{Flow, Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-use crate::operators::steps::notify::Notice;
 use crate::operators::steps::shipment::{self, Shipment};
 use crate::operators::steps::{advisories, findings};
 

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::escape::{foreign, link};
-use super::send::{Mention, Post, Thread, bold};
-use crate::core::error::chain;
+use super::post::{Mention, Post, Thread, bold};
+use crate::core::config::services::Services;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::domain::outcome::Outcome;
+use crate::domain::release::ZStream;
 use crate::domain::service::Service;
+use crate::domain::state::view::State;
 use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
-use crate::operators::error::TaskError;
-use crate::operators::run::Run;
 
 /// Something that a run did or found and that people are informed of, beside its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,23 +40,54 @@ pub enum Notice {
     },
 }
 
-/// The messages about a run that ended like this.
-pub(super) fn posts(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Vec<Post> {
-    let notices = run.notes().notices.clone();
-    let reported = notices.iter().map(|one| of_notice(run, one, ended.ok()));
-    reported.chain(approval(run, ended)).collect()
+/// A run that ended, as far as messages tell of it.
+#[derive(Debug)]
+pub struct EndedRun<'a> {
+    /// The release.
+    pub release: &'a ZStream,
+    /// The task.
+    pub task: Task,
+    /// The state as it was when the run began.
+    pub state: &'a State,
+    /// How it ended.
+    pub end: End<'a>,
+    /// Its log.
+    pub log: String,
+    /// Where pages of services are.
+    pub services: &'a Services,
 }
 
-fn of_notice(run: &Run<'_>, notices: &Notice, outcome: Option<&Outcome>) -> Post {
+/// How a run ended.
+#[derive(Debug)]
+pub enum End<'a> {
+    /// With an outcome.
+    Outcome(&'a Outcome),
+    /// It broke off and is over.
+    BrokeOff {
+        /// Why, with all causes.
+        why: String,
+        /// What to do about it.
+        next: String,
+    },
+    /// It broke off; the next run goes on where this one stopped.
+    Interrupted,
+}
+
+/// The messages about a run.
+pub fn posts(run: &EndedRun<'_>, notices: &[Notice]) -> Vec<Post> {
+    notices.iter().map(|notice| of_notice(run, notice)).chain(approval(run)).collect()
+}
+
+fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
     let release = bold(run.release);
-    match notices {
+    match notice {
         Notice::JobStarted(started) => {
             let name = match started.system {
                 JobSystem::Jenkins => "the stage pipeline",
                 JobSystem::Prow => "the image-consistency job",
             };
             // The end of the run knows more about the page than its start did.
-            let job = if let Some(Outcome::Waiting { job: Some(job), .. }) = outcome { job } else { started };
+            let job = if let End::Outcome(Outcome::Waiting { job: Some(job), .. }) = run.end { job } else { started };
             let page = job.url.as_deref().map_or_else(|| "its page does not exist yet".to_owned(), foreign);
             let since = started.triggered_at.map(|at| at.to_string()).unwrap_or_default();
             Post::lead(format!("job/{}/{since}", run.task), format!("{release} {name} was started: {page}"))
@@ -82,7 +113,7 @@ fn of_notice(run: &Run<'_>, notices: &Notice, outcome: Option<&Outcome>) -> Post
             Post { mention: Mention::Team, team: "art", ..Post::lead(format!("abnormal/{}", digest(&links)), text) }
         }
         Notice::MissedTrackers(keys) => {
-            let base = run.ctx.settings.services.url(Service::Jira).unwrap_or_default().trim_end_matches('/');
+            let base = run.services.url(Service::Jira).unwrap_or_default().trim_end_matches('/');
             let links: Vec<_> = keys.iter().map(|key| link(&format!("{base}/browse/{key}"), key.as_str())).collect();
             let text = format!(
                 "{release} {} CVE trackers are attached to no advisory and no shipment: {}\nPlease attach them, or \
@@ -106,14 +137,16 @@ fn of_notice(run: &Run<'_>, notices: &Notice, outcome: Option<&Outcome>) -> Post
 }
 
 /// The end of the final approval, good or bad: the channel gets the summary, the thread the log.
-fn approval(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Option<Post> {
+fn approval(run: &EndedRun<'_>) -> Option<Post> {
     if run.task != Task::ChangeAdvisoryStatus {
         return None;
     }
     let (release, retry) = (bold(run.release), format!("oar -r {} drive --retry {}", run.release, run.task));
-    let (key, text) = match ended {
-        Ok(Outcome::Passed { summary }) => ("approved".to_owned(), format!("is approved: {}", foreign(summary))),
-        Ok(Outcome::Failed { reason: reason @ FailReason::PageDeadline { deadline } }) => (
+    let (key, text) = match &run.end {
+        End::Outcome(Outcome::Passed { summary }) => {
+            ("approved".to_owned(), format!("is approved: {}", foreign(summary)))
+        }
+        End::Outcome(Outcome::Failed { reason: reason @ FailReason::PageDeadline { deadline } }) => (
             format!("approval-timeout/{deadline}"),
             format!(
                 "is not approved in time: {}\n• look at stage prod-release-triggers of the merge request, ask ART\n• \
@@ -121,33 +154,28 @@ fn approval(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Option<Post> 
                 foreign(&reason.to_string())
             ),
         ),
-        Ok(Outcome::Failed { reason }) => (
+        End::Outcome(Outcome::Failed { reason }) => (
             format!("approval-failed/{}", attempt(run)),
             format!("is not approved: {}\n• solve it, then: {retry}", foreign(&reason.to_string())),
         ),
-        Ok(Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => return None,
-        Err(error) if error.ends_the_run() => (
+        End::Outcome(Outcome::Waiting { .. } | Outcome::Blocked { .. } | Outcome::Unchanged { .. }) => return None,
+        End::BrokeOff { why, next } => (
             format!("approval-failed/{}", attempt(run)),
-            format!(
-                "is not approved, its approval broke off: {}\n• {}\n• then: {retry}",
-                foreign(&chain(error)),
-                foreign(&error.next_step())
-            ),
+            format!("is not approved, its approval broke off: {}\n• {}\n• then: {retry}", foreign(why), foreign(next)),
         ),
-        // The next pass goes on where this one stopped.
-        Err(_) => return None,
+        End::Interrupted => return None,
     };
-    Some(Post { thread: Thread::Log(run.log.text()), ..Post::lead(key, format!("{release} {text}")) })
+    Some(Post { thread: Thread::Log(run.log.clone()), ..Post::lead(key, format!("{release} {text}")) })
 }
 
 /// The attempt that ends now; a pass that takes up a broken one belongs to the same attempt.
-fn attempt(run: &Run<'_>) -> usize {
+fn attempt(run: &EndedRun<'_>) -> usize {
     let stored = run.state.task(run.task).map_or(0, |entry| entry.attempts.len());
     stored - usize::from(stored > 0 && run.state.status(run.task) == TaskStatus::InProgress)
 }
 
 /// Each change of the owner is reported once, also the change back to a former one.
-fn ownership_key(run: &Run<'_>, username: &str) -> String {
+fn ownership_key(run: &EndedRun<'_>, username: &str) -> String {
     let reported = run.state.task(run.task).map(|entry| entry.notified).unwrap_or_default();
     let reported: Vec<_> = reported.iter().filter_map(|key| key.strip_prefix("ownership")).collect();
     let last = reported.last().and_then(|key| key.trim_start_matches('/').split_once('/'));
@@ -155,8 +183,8 @@ fn ownership_key(run: &Run<'_>, username: &str) -> String {
     format!("ownership/{place}/{username}")
 }
 
-fn advisory_link(run: &Run<'_>, id: AdvisoryId, text: &str) -> String {
-    let base = run.ctx.settings.services.url(Service::Errata).unwrap_or_default().trim_end_matches('/');
+fn advisory_link(run: &EndedRun<'_>, id: AdvisoryId, text: &str) -> String {
+    let base = run.services.url(Service::Errata).unwrap_or_default().trim_end_matches('/');
     link(&format!("{base}/advisory/{id}"), text)
 }
 

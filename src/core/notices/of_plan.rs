@@ -1,0 +1,56 @@
+//! Messages that belong to no run: what a plan has to say, and that a state file was made.
+
+use std::collections::BTreeSet;
+
+use super::escape::foreign;
+use super::post::{Mention, Post, Thread, bold};
+use super::send::Notifier;
+use crate::core::effects::Ledger;
+use crate::domain::release::ZStream;
+
+/// Says that a state file was created; a warning when that was not possible.
+pub async fn state_file_created(notifier: Notifier<'_>, release: &ZStream) -> Option<String> {
+    let text = format!("{} is prepared: the state file {} was created.", bold(release), release.state_path());
+    let warnings = notifier.send_alone(release, &Post::lead(format!("created/{release}"), text)).await;
+    (!warnings.is_empty()).then(|| warnings.join("; "))
+}
+
+/// A message of a plan, as far as people are told.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanMessage<'a> {
+    /// One line.
+    pub text: &'a str,
+    /// What to do, in order.
+    pub steps: &'a [String],
+    /// Pages to look at.
+    pub links: &'a [String],
+    /// Mail address of the owner of the release, who is called.
+    pub owner: Option<&'a str>,
+}
+
+/// Keys of the messages of plans that were sent from this machine and are not sent again.
+pub fn sent_keys(notifier: Notifier<'_>, release: &ZStream) -> BTreeSet<String> {
+    let Ok(ledger) = Ledger::open(notifier.home, &release.to_string()) else { return BTreeSet::new() };
+    let place = match (&notifier.settings.slack.channel, &notifier.settings.slack.thread) {
+        // Whoever asks from a thread gets it there, too.
+        (Some(channel), Some(thread)) => format!("slack/{channel}/{thread}/plan/"),
+        _ => "slack/plan/".to_owned(),
+    };
+    let first = |key: String| Some(key.strip_prefix(&place)?.strip_suffix("/0")?.to_owned());
+    ledger.tried().into_iter().filter_map(first).collect()
+}
+
+/// Sends a message of a plan to the owner, in the channel of the leads and in the thread that asked. What went
+/// wrong with that comes back in words.
+pub async fn send(notifier: Notifier<'_>, release: &ZStream, message: PlanMessage<'_>, key: &str) -> Vec<String> {
+    if notifier.no_notify {
+        return vec!["nobody was notified on Slack: --no-notify".to_owned()];
+    }
+
+    let steps: String = message.steps.iter().map(|step| format!("\n• {}", foreign(step))).collect();
+    let links: String = message.links.iter().map(|link| format!("\n{}", foreign(link))).collect();
+    let text = format!("{} {}{steps}{links}", bold(release), foreign(message.text));
+    let mention = message.owner.map_or(Mention::Lead, |mail| Mention::Person(mail.to_owned()));
+    let post = Post { mention, thread: Thread::Same, ..Post::lead(format!("plan/{key}"), text) };
+    notifier.send_alone(release, &post).await
+}

@@ -1,0 +1,53 @@
+//! A message: its key, its text, who is called by it and where it goes.
+
+use crate::domain::release::ZStream;
+
+/// A message on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Unique within the release.
+    pub key: String,
+    /// Team whose channel gets it.
+    pub team: &'static str,
+    /// Who is called.
+    pub mention: Mention,
+    /// The text, without mention; foreign parts of it are harmless already.
+    pub text: String,
+    /// Mail address of the owner whom the text is about.
+    pub owner: Option<String>,
+    /// What the thread gets from which somebody started us.
+    pub thread: Thread,
+}
+
+/// Who is called by a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mention {
+    /// The user group that leads releases of the minor.
+    Lead,
+    /// The user group of the team.
+    Team,
+    /// One person, by mail address; the lead group where Slack does not know the address.
+    Person(String),
+}
+
+/// What goes into the thread from which somebody started us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thread {
+    /// Nothing.
+    Nothing,
+    /// The same text.
+    Same,
+    /// This log; the same text when it is empty.
+    Log(String),
+}
+
+impl Post {
+    /// A message to the release leads.
+    pub const fn lead(key: String, text: String) -> Self {
+        Self { key, team: "qe-release", mention: Mention::Lead, text, owner: None, thread: Thread::Nothing }
+    }
+}
+
+pub(super) fn bold(release: &ZStream) -> String {
+    format!("*[{release}]*")
+}
