@@ -96,7 +96,8 @@ pub async fn input(
     }
     input.candidate_build = build_record::build_of(&run, Which::Candidate).await?;
     decided(&mut input, &run.state, options);
-    from_services(&mut input, &run).await;
+    // On the heap: the futures of all services together are large for the stack of a worker thread.
+    Box::pin(from_services(&mut input, &run)).await;
     Ok(input)
 }
 
