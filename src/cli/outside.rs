@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
+use crate::core::clients::http::Transport;
+use crate::core::clock::Clock;
 use crate::core::config::env::Env;
 
 /// The surroundings of one call of the program.
@@ -22,6 +24,18 @@ pub struct Outside {
     pub out_is_terminal: bool,
     /// The program itself, for stand-ins that a rehearsal starts.
     pub program: Option<String>,
+    /// How requests leave this process.
+    pub transport: Transport,
+    /// The time to go by; without one the settings decide.
+    pub clock: Option<Clock>,
+}
+
+impl Outside {
+    /// Surroundings without terminal and program, whose requests leave over the network.
+    pub const fn new(args: Vec<String>, env: Env, out: Stream, err: Stream) -> Self {
+        let transport = Transport::Network;
+        Self { args, env, out, err, out_is_terminal: false, program: None, transport, clock: None }
+    }
 }
 
 /// A shared output stream. A closed pipe is not an error: nobody reads any more. Any other trouble is kept for

@@ -19,6 +19,7 @@ use crate::cli::output::logging::{LogClock, LogSink, Verbosity};
 use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
 use crate::cli::output::{logging, progress};
+use crate::core::clients::http::Transport;
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
 use crate::grammar::args;
@@ -37,6 +38,8 @@ pub fn main() -> ExitCode {
         err: Stream::new(std::io::stderr()).watched(std::io::stderr().is_terminal()),
         out_is_terminal: std::io::stdout().is_terminal(),
         program: std::env::current_exe().ok().map(|path| path.display().to_string()),
+        transport: Transport::Network,
+        clock: None,
     };
     // One command is one conversation, and handing it from thread to thread costs more than it wins.
     let serves = outside.args.iter().any(|token| token == "serve");

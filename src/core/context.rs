@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::DiskCache;
-use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, bare_client};
+use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, Transport, bare_client};
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::slack::Names;
@@ -75,11 +75,12 @@ impl Context {
     pub fn new(
         settings: Arc<Settings>,
         clock: Clock,
+        transport: Transport,
         cancel: CancellationToken,
         actor: String,
         options: Options,
     ) -> Result<Self, ConfigError> {
-        Self::build(settings, clock, cancel, actor, options, false)
+        Self::build(settings, clock, transport, cancel, actor, options, false)
     }
 
     /// The same without the credential of the state store: whoever asks for the state is refused by it.
@@ -90,22 +91,24 @@ impl Context {
     pub fn degraded(
         settings: Arc<Settings>,
         clock: Clock,
+        transport: Transport,
         cancel: CancellationToken,
         actor: String,
         options: Options,
     ) -> Result<Self, ConfigError> {
-        Self::build(settings, clock, cancel, actor, options, true)
+        Self::build(settings, clock, transport, cancel, actor, options, true)
     }
 
     fn build(
         settings: Arc<Settings>,
         clock: Clock,
+        transport: Transport,
         cancel: CancellationToken,
         actor: String,
         options: Options,
         degraded: bool,
     ) -> Result<Self, ConfigError> {
-        let http = Http::with_rules(policy(&settings), &rules(&settings), clock.clone(), cancel.clone())
+        let http = Http::with_rules(policy(&settings), &rules(&settings), transport, clock.clone(), cancel.clone())
             .map_err(ConfigError::Tls)?;
         let repo = match &settings.state.dir {
             Some(dir) if GitDir::is_one(dir) => {

@@ -28,6 +28,9 @@ pub struct RehearseArgs {
     /// A world with few images, for tests of slow builds
     #[arg(long, hide = true)]
     pub small: bool,
+    /// Ask the simulator over sockets instead of within the process
+    #[arg(long, hide = true)]
+    pub sockets: bool,
     /// Seed of all chance
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -17,6 +17,7 @@ pub mod disturbances;
 pub mod elliott;
 pub mod events;
 pub mod faults;
+pub mod in_memory;
 pub mod journal;
 pub mod people;
 pub mod records;

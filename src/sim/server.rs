@@ -25,13 +25,14 @@ use tokio::task::JoinHandle;
 use crate::core::clock::VirtualClock;
 use crate::sim::events;
 use crate::sim::faults::{Fault, Faults};
+use crate::sim::in_memory::InMemory;
 use crate::sim::journal::{self, Raw};
 use crate::sim::scenario::Scenario;
 use crate::sim::world::World;
 use crate::sim::{control, disturbances, services};
 
 /// Largest request or answer that is looked at.
-const MOST_BYTES: usize = 32 << 20;
+pub(super) const MOST_BYTES: usize = 32 << 20;
 
 /// Headers that say nothing about the request or change with the machine.
 const NOISE: &[&str] =
@@ -58,6 +59,7 @@ pub struct StartOptions {
 /// A running simulator. It stops when dropped.
 pub struct Simulator {
     world: World,
+    router: Router,
     task: JoinHandle<()>,
     stopped: Arc<AtomicBool>,
 }
@@ -73,14 +75,15 @@ impl Simulator {
         let world = World::new(&options.scenario, options.seed, options.clock, base_url, options.faults);
         let stopped = Arc::new(AtomicBool::new(false));
         let listener = SimListener { listener, stopped: stopped.clone() };
-        let app = router(world.clone()).into_make_service_with_connect_info::<Wire>();
+        let router = router(world.clone());
+        let app = router.clone().into_make_service_with_connect_info::<Wire>();
         #[expect(clippy::disallowed_methods, reason = "the server runs beside its visitors; Simulator owns the handle")]
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the simulator stopped serving");
             }
         });
-        Ok(Self { world, task, stopped })
+        Ok(Self { world, router, task, stopped })
     }
 
     /// Where it listens, without a slash at the end.
@@ -91,6 +94,11 @@ impl Simulator {
     /// The world behind it.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// The same world for clients in this process, without a socket in between.
+    pub fn in_memory(&self) -> InMemory {
+        InMemory::new(self.router.clone(), self.stopped.clone())
     }
 
     /// The environment with which `oar` talks to this simulator; every credential is invented.
@@ -351,11 +359,15 @@ fn login_page() -> Response {
 
 /// A handle on one connection, so that an answer can be replaced by a broken line.
 #[derive(Debug, Clone, Default)]
-struct Wire(Arc<AtomicBool>);
+pub(super) struct Wire(Arc<AtomicBool>);
 
 impl Wire {
     fn cut(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -396,7 +408,7 @@ struct SimStream {
 
 impl SimStream {
     fn broken(&self) -> bool {
-        self.wire.0.load(Ordering::Relaxed) || self.stopped.load(Ordering::Relaxed)
+        self.wire.is_cut() || self.stopped.load(Ordering::Relaxed)
     }
 }
 

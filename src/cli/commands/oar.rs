@@ -81,6 +81,9 @@ pub async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: L
         options,
         statebox: OnceLock::new(),
     };
+    if let Some(clock) = &call.outside.clock {
+        call.log_with(clock.clone());
+    }
     let makes_a_world = matches!(cli.command, Command::Sim(_) | Command::Rehearse(_));
     match dispatch(&call, cli.command).await {
         // Done is what is stored; what waits here for its store is on its way.
@@ -319,16 +322,21 @@ impl Call {
         degraded: bool,
     ) -> Result<Context, ErrorReport> {
         let settings = Arc::new(settings);
-        let clock =
-            Context::clock_of(&settings).map_err(|error| config_error("the environment of this call", &error))?;
+        let refuse = |error| config_error("the environment of this call", &error);
         // A second context of one call keeps the first clock.
-        let clock = self.clock.get_or_init(|| clock).clone();
+        let clock = match self.clock.get() {
+            Some(clock) => clock.clone(),
+            None => {
+                let clock = Context::clock_of(&settings).map_err(refuse)?;
+                self.clock.get_or_init(|| clock).clone()
+            }
+        };
         let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now())));
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
         let make = if degraded { Context::degraded } else { Context::new };
-        let ctx = make(settings, clock, cancel, actor, options)
-            .map_err(|error| config_error("the environment of this call", &error))?;
+        let transport = self.outside.transport.clone();
+        let ctx = make(settings, clock, transport, cancel, actor, options).map_err(refuse)?;
         // A second context of one call changes the same state.
         let _ = self.statebox.set(ctx.statebox.clone());
         Ok(ctx)

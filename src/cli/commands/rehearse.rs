@@ -18,6 +18,7 @@ use crate::cli::commands::oar::Call;
 use crate::cli::commands::sim::{environment, unknown};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
+use crate::core::clients::http::{InMemory, Transport};
 use crate::core::clock::{Clock, VirtualClock};
 use crate::core::config::env::Env;
 use crate::core::config::settings::Settings;
@@ -62,7 +63,7 @@ pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorRe
         simulator.world().journal().forget_bodies();
     }
     let home = tempfile::tempdir().map_err(|error| io_error("the rehearsal cannot start", &error))?;
-    let ctx = context(call, &simulator, &home, clock.clone())?;
+    let ctx = context(call, &simulator, &home, clock.clone(), transport(&args, &simulator))?;
     let show = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };
     show(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
 
@@ -291,12 +292,22 @@ fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, ErrorR
     })
 }
 
+/// How the rehearsal asks its world.
+fn transport(args: &RehearseArgs, simulator: &Simulator) -> Transport {
+    if args.sockets {
+        Transport::Network
+    } else {
+        Transport::InMemory(InMemory::new(simulator.base_url(), simulator.in_memory()))
+    }
+}
+
 /// A context that knows nothing of the caller's environment: no credential of theirs can leak in.
 fn context(
     call: &Call,
     simulator: &Simulator,
     home: &tempfile::TempDir,
     clock: VirtualClock,
+    transport: Transport,
 ) -> Result<Context, ErrorReport> {
     let mut env = Env::default();
     for name in ["PATH", "HOME"] {
@@ -310,7 +321,8 @@ fn context(
     let refuse = |error| crate::cli::commands::oar::config_error("the rehearsal", &error);
     let settings = Settings::load(&env, &Flags::default()).map_err(refuse)?;
     let options = Options { dry_run: false, ..call.options() };
-    Context::new(Arc::new(settings), Clock::Virtual(clock), call.cancel.clone(), "rehearsal".to_owned(), options)
+    let clock = Clock::Virtual(clock);
+    Context::new(Arc::new(settings), clock, transport, call.cancel.clone(), "rehearsal".to_owned(), options)
         .map_err(refuse)
 }
 

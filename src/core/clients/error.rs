@@ -26,7 +26,7 @@ pub struct ClientError {
     pub retry_after_s: Option<u64>,
     /// The lower error, printed as part of the chain.
     #[source]
-    pub cause: Option<Box<reqwest::Error>>,
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What went wrong with a call.

@@ -13,9 +13,10 @@ mod exchange;
 mod gate;
 mod policy;
 mod seen;
+mod transport;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -31,11 +32,12 @@ use self::gate::{Gate, Gates};
 pub use self::policy::{HttpPolicy, Rules, rewrite};
 use self::seen::Lately;
 pub use self::seen::Seen;
+use self::transport::LazyClient;
+pub use self::transport::{InMemory, Transport, bare_client};
 use super::error::{ClientError, Fault};
 use super::retry::{Repeat, with_retries};
 use crate::core::cache::DiskCache;
 use crate::core::clock::Clock;
-use crate::core::config::hosts::HostRule;
 use crate::core::config::http::ServiceRules;
 use crate::domain::mask;
 use crate::domain::service::Service;
@@ -46,9 +48,10 @@ pub struct Http(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    client: Lazy,
+    transport: Transport,
+    client: LazyClient,
     /// Clients of services with time-outs or a proxy of their own.
-    clients: BTreeMap<Service, Lazy>,
+    clients: BTreeMap<Service, LazyClient>,
     policy: HttpPolicy,
     gates: Gates,
     lately: Lately,
@@ -57,13 +60,13 @@ struct Shared {
 }
 
 impl Http {
-    /// Builds the pool, without rules for single services.
+    /// Builds the pool over the network, without rules for single services.
     ///
     /// # Errors
     ///
     /// None; see [`Http::with_rules`].
     pub fn new(policy: HttpPolicy, clock: Clock, cancel: CancellationToken) -> Result<Self, reqwest::Error> {
-        Self::with_rules(policy, &Rules::default(), clock, cancel)
+        Self::with_rules(policy, &Rules::default(), Transport::Network, clock, cancel)
     }
 
     /// Builds the pool.
@@ -74,19 +77,20 @@ impl Http {
     pub fn with_rules(
         policy: HttpPolicy,
         rules: &Rules,
+        transport: Transport,
         clock: Clock,
         cancel: CancellationToken,
     ) -> Result<Self, reqwest::Error> {
         let mut clients = BTreeMap::new();
         for (service, own) in &rules.of {
             if own.read_timeout.is_some() || own.total_timeout.is_some() || own.proxy.is_some() {
-                clients.insert(*service, Lazy::new(&policy, own)?);
+                clients.insert(*service, LazyClient::new(&policy, own)?);
             }
         }
-        let client = Lazy::new(&policy, &ServiceRules::default())?;
+        let client = LazyClient::new(&policy, &ServiceRules::default())?;
         let gates = Gates::new(policy.in_flight, rules);
         let lately = Lately::default();
-        Ok(Self(Arc::new(Shared { client, clients, policy, gates, lately, clock, cancel })))
+        Ok(Self(Arc::new(Shared { transport, client, clients, policy, gates, lately, clock, cancel })))
     }
 
     /// Services that were asked, and when they were last heard of.
@@ -109,66 +113,6 @@ impl Http {
         let gate = self.0.gates.of(service, &base);
         ServiceHttp { http: self.clone(), service, base, auth, gate }
     }
-}
-
-/// A client without any rule of ours, for the simulator's clock.
-///
-/// Redirects are never followed: a redirect to a login page must not look like an answer.
-///
-/// # Errors
-///
-/// The TLS set-up of this machine is unusable.
-pub fn bare_client(policy: &HttpPolicy) -> Result<reqwest::Client, reqwest::Error> {
-    client_of(policy, &ServiceRules::default(), None)
-}
-
-/// A client that is built when it is first needed: it reads hundreds of files of certificates, and many a
-/// command asks nobody.
-#[derive(Debug)]
-struct Lazy {
-    own: ServiceRules,
-    proxy: Option<reqwest::Proxy>,
-    built: OnceLock<reqwest::Client>,
-}
-
-impl Lazy {
-    fn new(policy: &HttpPolicy, own: &ServiceRules) -> Result<Self, reqwest::Error> {
-        let proxy = own.proxy.as_deref().filter(|_| policy.hosts != HostRule::Loopback);
-        let proxy = proxy.map(reqwest::Proxy::all).transpose()?;
-        Ok(Self { own: own.clone(), proxy, built: OnceLock::new() })
-    }
-
-    fn get(&self, policy: &HttpPolicy) -> Result<&reqwest::Client, reqwest::Error> {
-        if let Some(client) = self.built.get() {
-            return Ok(client);
-        }
-        let client = client_of(policy, &self.own, self.proxy.clone())?;
-        Ok(self.built.get_or_init(|| client))
-    }
-}
-
-fn client_of(
-    policy: &HttpPolicy,
-    own: &ServiceRules,
-    proxy: Option<reqwest::Proxy>,
-) -> Result<reqwest::Client, reqwest::Error> {
-    // A second installation is refused; the first one serves.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    #[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
-    let mut builder = reqwest::Client::builder()
-        .connect_timeout(policy.connect_timeout)
-        .read_timeout(own.read_timeout.unwrap_or(policy.read_timeout))
-        .timeout(own.total_timeout.unwrap_or(policy.total_timeout))
-        .redirect(reqwest::redirect::Policy::none())
-        .tcp_nodelay(true)
-        .user_agent(concat!("oar/", env!("CARGO_PKG_VERSION")));
-    if policy.hosts == HostRule::Loopback {
-        // No proxy between us and our own machine, and no system trust store to load.
-        builder = builder.no_proxy().tls_certs_only([]);
-    } else if let Some(proxy) = proxy {
-        builder = builder.proxy(proxy);
-    }
-    builder.build()
 }
 
 /// HTTP to one service.

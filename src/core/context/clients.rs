@@ -16,7 +16,7 @@ use crate::core::clients::elliott::Elliott;
 use crate::core::clients::errata::Errata;
 use crate::core::clients::gangway::Gangway;
 use crate::core::clients::gitlab::Gitlab;
-use crate::core::clients::http::{Auth, Http, Proof, ServiceHttp};
+use crate::core::clients::http::{Auth, Http, Proof, ServiceHttp, Transport};
 use crate::core::clients::jenkins::Jenkins;
 use crate::core::clients::jira::Jira;
 use crate::core::clients::koji::Koji;
@@ -56,7 +56,8 @@ impl Context {
         clock: Clock,
         cancel: CancellationToken,
     ) -> Result<BuildDataSource, ConfigError> {
-        let http = Http::with_rules(policy(settings), &rules(settings), clock, cancel).map_err(ConfigError::Tls)?;
+        let http = Http::with_rules(policy(settings), &rules(settings), Transport::Network, clock, cancel)
+            .map_err(ConfigError::Tls)?;
         let base = settings.services.url(Service::BuildData)?;
         let source = BuildDataSource::new(http.service(Service::BuildData, base, Auth::None));
         Ok(source.cached(DiskCache::below(&settings.home)))

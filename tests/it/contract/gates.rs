@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use oar::core::clients::error::Fault as Wrong;
-use oar::core::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, ServiceHttp};
+use oar::core::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, ServiceHttp, Transport};
 use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
@@ -54,7 +54,9 @@ async fn with<T>(rules: Rules, router: Router, test: impl AsyncFnOnce(Http, Stri
         rewrites: Vec::new(),
     };
     let clock = VirtualClock::starting_at(Timestamp::UNIX_EPOCH);
-    let http = Http::with_rules(policy, &rules, Clock::Virtual(clock.clone()), CancellationToken::new()).unwrap();
+    let http =
+        Http::with_rules(policy, &rules, Transport::Network, Clock::Virtual(clock.clone()), CancellationToken::new())
+            .unwrap();
     tokio::select! {
         answer = test(http, base, clock) => answer,
         ended = axum::serve(listener, router) => panic!("the server ended: {ended:?}"),

@@ -23,14 +23,8 @@ async fn rehearsed() -> String {
     let file = dir.path().join("journal.jsonl");
     let args = ["oar", "rehearse", "4.20.17", "--small", "--seed", "7", "--journal", file.to_str().unwrap()];
     let ((out, reported), (err, complaints)) = (Stream::captured(), Stream::captured());
-    let outside = Outside {
-        args: args.map(str::to_owned).to_vec(),
-        env: Env::from_process(),
-        out,
-        err,
-        out_is_terminal: false,
-        program: Some(env!("CARGO_BIN_EXE_oar").to_owned()),
-    };
+    let program = Some(env!("CARGO_BIN_EXE_oar").to_owned());
+    let outside = Outside { program, ..Outside::new(args.map(str::to_owned).to_vec(), Env::from_process(), out, err) };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
     let text = |bytes: &std::sync::Mutex<Vec<u8>>| String::from_utf8_lossy(&bytes.lock().unwrap()).into_owned();
     assert_eq!(exit, Exit::Done, "{}\n{}", text(&reported), text(&complaints));

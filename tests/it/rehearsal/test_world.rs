@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use oar::cli::outside::{Outside, Stream};
+use oar::core::clients::http::{InMemory, Transport};
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
@@ -27,6 +28,7 @@ pub(crate) struct TestWorld {
     pub release: ZStream,
     pub(super) simulator: Simulator,
     pub(super) clock: VirtualClock,
+    transport: Transport,
     home: tempfile::TempDir,
     env: Env,
     said: Mutex<String>,
@@ -97,7 +99,8 @@ impl TestWorld {
         env = env.with("OAR_CONFIG_FILE", settings.display().to_string());
         env = env.with("OAR_HOME", home.path().join("home").display().to_string());
         env = env.with("OAR_ELLIOTT_CMD", format!("{} sim elliott", env!("CARGO_BIN_EXE_oar")));
-        Self { release, simulator, clock, home, env, said: Mutex::default(), seen: Mutex::default() }
+        let transport = Transport::InMemory(InMemory::new(simulator.base_url(), simulator.in_memory()));
+        Self { release, simulator, clock, transport, home, env, said: Mutex::default(), seen: Mutex::default() }
     }
 
     /// Rewrites the sealed settings.
@@ -217,14 +220,16 @@ impl TestWorld {
     /// What the program would work with here, for stories that say more than a command line can.
     pub(crate) fn context(&self) -> Context {
         let settings = Arc::new(Settings::load(&self.env, &Flags::default()).expect("settings"));
-        let (clock, cancel) = (Clock::Virtual(self.clock.clone()), CancellationToken::new());
-        Context::new(settings, clock, cancel, "story".to_owned(), Options::default()).expect("a context")
+        let (clock, transport) = (Clock::Virtual(self.clock.clone()), self.transport.clone());
+        let cancel = CancellationToken::new();
+        Context::new(settings, clock, transport, cancel, "story".to_owned(), Options::default()).expect("a context")
     }
 
     async fn run(&self, args: Vec<String>, env: Env) -> String {
         let (out, printed) = Stream::captured();
         let (err, complained) = Stream::captured();
-        let outside = Outside { args, env, out, err, out_is_terminal: false, program: None };
+        let (transport, clock) = (self.transport.clone(), Some(Clock::Virtual(self.clock.clone())));
+        let outside = Outside { transport, clock, ..Outside::new(args, env, out, err) };
         let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
         let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
         let (printed, complained) = (read(&printed), read(&complained));

@@ -23,7 +23,7 @@ pub(crate) async fn rehearse(args: &[&str]) -> Rehearsed {
     let (out, printed) = Stream::captured();
     let (err, complained) = Stream::captured();
     let program = Some(env!("CARGO_BIN_EXE_oar").to_owned());
-    let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
+    let outside = Outside { program, ..Outside::new(args, Env::default(), out, err) };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await.code();
     let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
     let reported = format!("{}{}", read(&printed), read(&complained));

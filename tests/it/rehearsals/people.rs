@@ -12,7 +12,7 @@ async fn oar(args: &[&str]) -> (String, u8) {
     let (err, _) = Stream::captured();
     let args = std::iter::once("oar").chain(args.iter().copied()).map(str::to_owned).collect();
     let program = Some(env!("CARGO_BIN_EXE_oar").into());
-    let outside = Outside { args, env: Env::default(), out, err, out_is_terminal: false, program };
+    let outside = Outside { program, ..Outside::new(args, Env::default(), out, err) };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
     let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
     (read(&printed), exit.code())

@@ -1,11 +1,15 @@
 //! One request and its answer: gate, credential, body within its bound, judgement.
 
+use std::error::Error;
+use std::io;
+
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use super::answer::{Answer, excerpt};
 use super::auth::{Auth, Proof};
+use super::transport::LazyClient;
 use super::{ANY, Call};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::negotiate::{Heard, Kerberos, Negotiation, is_offered};
@@ -98,17 +102,25 @@ impl Call<'_> {
 
     /// Sends the request once, with this credential, and reads the whole answer.
     async fn once(&self, url: &Url, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, ClientError> {
-        let shared = &self.http.http.0;
-        let client = shared.clients.get(&self.http.service).unwrap_or(&shared.client).get(&shared.policy);
-        let client = client.map_err(|cause| ClientError {
-            cause: Some(Box::new(cause)),
-            ..ClientError::new(self.http.service, self.op, Fault::NoTls)
-        })?;
-        let mut request =
-            client.request(self.method.clone(), url.clone()).headers(self.headers.clone()).body(self.body.clone());
+        let mut headers = self.headers.clone();
         if let Some((name, value)) = credential {
-            request = request.header(name, value);
+            headers.insert(name, value);
         }
+        let shared = &self.http.http.0;
+        let client = shared.clients.get(&self.http.service).unwrap_or(&shared.client);
+        let Some(services) = shared.transport.in_memory(url) else {
+            return self.over_network(client, url, headers).await;
+        };
+        let limit = client.limit(&shared.policy);
+        let answer = services.send(self.method.clone(), url, headers, self.body.clone(), limit).await;
+        let (head, body) = answer.map_err(|cause| self.broken_in_memory(cause))?.into_parts();
+        self.bounded(body.len())?;
+        Ok(Answer { service: self.http.service, op: self.op, status: head.status, headers: head.headers, body })
+    }
+
+    async fn over_network(&self, client: &LazyClient, url: &Url, headers: HeaderMap) -> Result<Answer, ClientError> {
+        let client = client.get(&self.http.http.0.policy).map_err(|cause| self.lost(Fault::NoTls, cause))?;
+        let request = client.request(self.method.clone(), url.clone()).headers(headers).body(self.body.clone());
         let response = request.send().await.map_err(|cause| self.broken(cause))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read_body(response).await?;
@@ -116,16 +128,21 @@ impl Call<'_> {
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Bytes, ClientError> {
-        let most = self.http.http.0.policy.max_body_bytes;
         let mut body = BytesMut::new();
         while let Some(piece) = response.chunk().await.map_err(|cause| self.broken(cause))? {
-            if body.len() + piece.len() > most {
-                let why = format!("the answer is larger than {most} bytes");
-                return Err(ClientError::unreadable(self.http.service, self.op, why));
-            }
+            self.bounded(body.len() + piece.len())?;
             body.extend_from_slice(&piece);
         }
         Ok(body.freeze())
+    }
+
+    fn bounded(&self, length: usize) -> Result<(), ClientError> {
+        let most = self.http.http.0.policy.max_body_bytes;
+        if length > most {
+            let why = format!("the answer is larger than {most} bytes");
+            return Err(ClientError::unreadable(self.http.service, self.op, why));
+        }
+        Ok(())
     }
 
     fn judge(&self, answer: Answer) -> Result<Answer, ClientError> {
@@ -158,7 +175,21 @@ impl Call<'_> {
             Fault::Broken
         };
         // The cause would repeat the address, which may carry a credential.
-        let cause = Some(Box::new(cause.without_url()));
-        ClientError { cause, ..ClientError::new(self.http.service, self.op, fault) }
+        self.lost(fault, cause.without_url())
+    }
+
+    fn broken_in_memory(&self, cause: io::Error) -> ClientError {
+        let fault = if cause.kind() == io::ErrorKind::TimedOut {
+            Fault::TimedOut
+        } else if cause.kind() == io::ErrorKind::ConnectionRefused {
+            Fault::Unreachable
+        } else {
+            Fault::Broken
+        };
+        self.lost(fault, cause)
+    }
+
+    fn lost(&self, fault: Fault, cause: impl Error + Send + Sync + 'static) -> ClientError {
+        ClientError { cause: Some(Box::new(cause)), ..ClientError::new(self.http.service, self.op, fault) }
     }
 }

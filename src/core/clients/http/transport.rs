@@ -1,0 +1,177 @@
+//! How requests leave this process: over the network, or to services in the same process.
+//!
+//! Services in the same process see what a wire would carry (the headers that the HTTP library adds, a path
+//! without host) and we see what a wire would bring (whole bodies, unpacked; a connection that breaks). Only the
+//! bytes in between are missing.
+
+use std::io::{self, Read as _};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt as _};
+use url::{Position, Url};
+
+use super::policy::HttpPolicy;
+use crate::core::config::hosts::HostRule;
+use crate::core::config::http::ServiceRules;
+
+/// What we call ourselves.
+const USER_AGENT: &str = concat!("oar/", env!("CARGO_PKG_VERSION"));
+
+/// How requests leave this process.
+#[derive(Debug, Clone, Default)]
+pub enum Transport {
+    /// Over the network.
+    #[default]
+    Network,
+    /// To services in this process; what is not theirs leaves over the network.
+    InMemory(InMemory),
+}
+
+impl Transport {
+    /// The services in this process, when `url` is theirs.
+    pub(super) fn in_memory(&self, url: &Url) -> Option<&InMemory> {
+        match self {
+            Self::Network => None,
+            Self::InMemory(services) => (url[..Position::BeforePath] == services.address).then_some(services),
+        }
+    }
+}
+
+/// Services in this process, all behind one address.
+#[derive(Debug, Clone)]
+pub struct InMemory {
+    address: String,
+    services: BoxCloneSyncService<Request<Bytes>, Response<Bytes>, io::Error>,
+}
+
+impl InMemory {
+    /// Services that answer in place of whoever listens at `address` (scheme, host and port). Their errors are
+    /// how a connection ends: refused before anything was sent, or broken after.
+    pub fn new<S>(address: &str, services: S) -> Self
+    where
+        S: Service<Request<Bytes>, Response = Response<Bytes>, Error = io::Error> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Self { address: address.to_owned(), services: BoxCloneSyncService::new(services) }
+    }
+
+    /// One request and its whole answer, waited for no longer than `limit`.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: Duration,
+    ) -> io::Result<Response<Bytes>> {
+        let head = method == Method::HEAD;
+        let mut request = Request::new(body);
+        *request.uri_mut() = url[Position::BeforePath..Position::AfterQuery].parse().map_err(io::Error::other)?;
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        add_usual_headers(url, &mut request);
+        let answer = tokio::time::timeout(limit, self.services.clone().oneshot(request));
+        let mut answer = answer.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        if head || matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            *answer.body_mut() = Bytes::new();
+        }
+        unpacked(answer)
+    }
+}
+
+/// Adds what the HTTP library adds to every request.
+fn add_usual_headers(url: &Url, request: &mut Request<Bytes>) {
+    let length = request.body().len();
+    let headers = request.headers_mut();
+    headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+    headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
+    if let Ok(host) = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]) {
+        headers.entry(header::HOST).or_insert(host);
+    }
+    if length > 0 {
+        headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+}
+
+/// The answer with its body unpacked, as the HTTP library hands it out.
+fn unpacked(mut answer: Response<Bytes>) -> io::Result<Response<Bytes>> {
+    if answer.headers().get(header::CONTENT_ENCODING).is_none_or(|packed| packed != "gzip") {
+        return Ok(answer);
+    }
+    let mut body = Vec::new();
+    MultiGzDecoder::new(answer.body().as_ref()).read_to_end(&mut body)?;
+    answer.headers_mut().remove(header::CONTENT_ENCODING);
+    answer.headers_mut().remove(header::CONTENT_LENGTH);
+    Ok(answer.map(|_| body.into()))
+}
+
+/// A client without any rule of ours, for the simulator's clock.
+///
+/// Redirects are never followed: a redirect to a login page must not look like an answer.
+///
+/// # Errors
+///
+/// The TLS set-up of this machine is unusable.
+pub fn bare_client(policy: &HttpPolicy) -> Result<reqwest::Client, reqwest::Error> {
+    client_of(policy, &ServiceRules::default(), None)
+}
+
+/// A client that is built when it is first needed: it reads hundreds of files of certificates, and many a
+/// command asks nobody.
+#[derive(Debug)]
+pub(super) struct LazyClient {
+    own: ServiceRules,
+    proxy: Option<reqwest::Proxy>,
+    built: OnceLock<reqwest::Client>,
+}
+
+impl LazyClient {
+    pub(super) fn new(policy: &HttpPolicy, own: &ServiceRules) -> Result<Self, reqwest::Error> {
+        let proxy = own.proxy.as_deref().filter(|_| policy.hosts != HostRule::Loopback);
+        let proxy = proxy.map(reqwest::Proxy::all).transpose()?;
+        Ok(Self { own: own.clone(), proxy, built: OnceLock::new() })
+    }
+
+    pub(super) fn get(&self, policy: &HttpPolicy) -> Result<&reqwest::Client, reqwest::Error> {
+        if let Some(client) = self.built.get() {
+            return Ok(client);
+        }
+        let client = client_of(policy, &self.own, self.proxy.clone())?;
+        Ok(self.built.get_or_init(|| client))
+    }
+
+    /// How long an answer is waited for that comes in one piece.
+    pub(super) fn limit(&self, policy: &HttpPolicy) -> Duration {
+        self.own.read_timeout.unwrap_or(policy.read_timeout).min(self.own.total_timeout.unwrap_or(policy.total_timeout))
+    }
+}
+
+fn client_of(
+    policy: &HttpPolicy,
+    own: &ServiceRules,
+    proxy: Option<reqwest::Proxy>,
+) -> Result<reqwest::Client, reqwest::Error> {
+    // A second installation is refused; the first one serves.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(policy.connect_timeout)
+        .read_timeout(own.read_timeout.unwrap_or(policy.read_timeout))
+        .timeout(own.total_timeout.unwrap_or(policy.total_timeout))
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        .user_agent(USER_AGENT);
+    if policy.hosts == HostRule::Loopback {
+        // No proxy between us and our own machine, and no system trust store to load.
+        builder = builder.no_proxy().tls_certs_only([]);
+    } else if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy);
+    }
+    builder.build()
+}
