@@ -12,7 +12,8 @@ use clap::{Arg, Command};
 use crate::core::config::env::Env;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
-use crate::grammar::args::{self, NAMES, Shell};
+use crate::grammar::args::{self, NAMES};
+use crate::grammar::command::Shell;
 
 /// The word after `oar` with which a script asks.
 const ASK: &str = "__complete";

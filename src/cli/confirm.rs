@@ -6,19 +6,19 @@ use std::io::IsTerminal as _;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::cli::output::progress::Screen;
 use crate::core::error::ErrorClass;
-use crate::render::report::clean;
+use crate::render::text::clean;
 
 /// Goes on when nothing of `will` needs a person's word, or when it is given.
 ///
 /// # Errors
 ///
 /// Nobody said yes: nothing was changed.
-pub(super) async fn confirm(call: &Call, what: &str, will: &[String]) -> Result<(), ErrorReport> {
+pub(super) async fn confirm(call: &Invocation, what: &str, will: &[String]) -> Result<(), ErrorReport> {
     if will.is_empty() || call.yes || call.options().dry_run {
         return Ok(());
     }

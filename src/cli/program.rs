@@ -11,14 +11,13 @@ use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::outside::{Outside, Stream};
-use crate::cli::commands::oar;
-use crate::cli::complete;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::cli::output::logging::{LogClock, LogSink, Verbosity};
 use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
 use crate::cli::output::{logging, progress};
+use crate::cli::{complete, dispatch};
 use crate::core::clients::http::Transport;
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
@@ -140,7 +139,7 @@ async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
     let runs = RunLogs::stamped_by(clock.clone());
     let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone()).with(runs);
     // Boxed, because the future of all commands is large and every move of it costs stack.
-    let work = Box::pin(oar::run(cli, outside, cancel, clock, log));
+    let work = Box::pin(dispatch::run(cli, outside, cancel, clock, log));
     progress::beside(screen, work.with_subscriber(subscriber)).await
 }
 
@@ -240,12 +239,6 @@ fn usage(text: &str, help: &str) -> ErrorReport {
     let usage = rest.lines().map(str::trim).find(|line| line.starts_with("Usage: "));
     let help = format!("{help} shows what is possible");
     let next: Vec<&str> = hint.into_iter().chain(usage).chain([help.as_str()]).collect();
-    ErrorReport {
-        what: "the command line makes no sense".to_owned(),
-        why: why.lines().map(|line| line.trim().to_owned()).collect(),
-        done: Vec::new(),
-        next: next.join("\n"),
-        exit: Exit::Usage,
-        class: ErrorClass::InvalidInput,
-    }
+    let why = why.lines().map(|line| line.trim().to_owned()).collect();
+    ErrorReport { why, ..ErrorReport::usage("", next.join("\n")) }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::commands::access::{self, unusable};
 use crate::cli::commands::mcp_install::{self, SlashCommand};
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::access::audit::end::{BadEnd, check_end};
@@ -60,7 +60,7 @@ const PATIENCE: Patience = Patience {
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// Runs one command.
-pub(super) async fn run(call: &Call, command: McpCommand) -> Result<Exit, ErrorReport> {
+pub(super) async fn run(call: &Invocation, command: McpCommand) -> Result<Exit, ErrorReport> {
     match command {
         McpCommand::Serve(args) => serve(call, &args).await,
         McpCommand::Token(command) => access::token(call, command).await,
@@ -90,7 +90,7 @@ fn slash_commands() -> Vec<SlashCommand> {
 }
 
 /// Serves until a signal. Contacts no service before the first call.
-async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, ErrorReport> {
+async fn serve(call: &Invocation, args: &ServeArgs) -> Result<Exit, ErrorReport> {
     let choice = choice(args).map_err(|error| usage(&error.to_string()))?;
     args.may_listen().map_err(|why| usage(&why))?;
     named_well(call)?;
@@ -111,7 +111,7 @@ async fn serve(call: &Call, args: &ServeArgs) -> Result<Exit, ErrorReport> {
 }
 
 /// The conversation over stdin and stdout.
-async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, ErrorReport> {
+async fn speak(call: &Invocation, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, ErrorReport> {
     // The client's user may do everything, but the agent between the two has to ask.
     let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::CriticalUnattended);
     let local = Principal::new(shared.ctx.actor.clone(), scopes);
@@ -132,7 +132,7 @@ async fn speak(call: &Call, shared: &Arc<Shared>, work: CancellationToken) -> Re
 
 /// HTTP.
 async fn listen(
-    call: &Call,
+    call: &Invocation,
     args: &ServeArgs,
     shared: &Arc<Shared>,
     work: CancellationToken,
@@ -272,7 +272,7 @@ fn choice(args: &ServeArgs) -> Result<Choice, catalog::UnknownChoice> {
 }
 
 /// Tools are named in the settings where people trust that a name counts.
-fn named_well(call: &Call) -> Result<(), ErrorReport> {
+fn named_well(call: &Invocation) -> Result<(), ErrorReport> {
     let runs = &call.settings()?.runs;
     let limits = runs.time_limits.keys().find(|name| catalog::all().all(|tool| tool.name != name.as_str()));
     let limits = limits.map(|name| {
@@ -295,7 +295,7 @@ fn cpus() -> usize {
 }
 
 /// Changes that are carried out at a time.
-fn at_once(call: &Call) -> usize {
+fn at_once(call: &Invocation) -> usize {
     const VARIABLE: &str = "MCP_THREAD_POOL_SIZE";
     let usual = 2 * cpus();
     let Some(given) = call.outside.env.get(VARIABLE) else { return usual };
@@ -315,7 +315,7 @@ fn damaged(path: &std::path::Path, why: &BadEnd) -> ErrorReport {
 }
 
 /// Variables that every tool needs.
-fn credentials(call: &Call, args: &ServeArgs) -> Result<(), ErrorReport> {
+fn credentials(call: &Invocation, args: &ServeArgs) -> Result<(), ErrorReport> {
     let missing = missing_for_all(&call.settings()?);
     if missing.is_empty() {
         return Ok(());
@@ -356,7 +356,7 @@ fn names(bound: SocketAddr, args: &ServeArgs, oauth: Option<&Resource>) -> Vec<S
 }
 
 fn credential(
-    call: &Call,
+    call: &Invocation,
     args: &ServeArgs,
     shared: &Shared,
     oauth: Option<Resource>,
@@ -399,7 +399,7 @@ fn credential(
 }
 
 fn health(
-    call: &Call,
+    call: &Invocation,
     args: &ServeArgs,
     shared: &Arc<Shared>,
     ticket: watch::Receiver<Option<crate::core::context::Ticket>>,
@@ -463,40 +463,5 @@ fn samples(shared: &Shared, uptime: Duration) -> Vec<Sample> {
 }
 
 fn usage(why: &str) -> ErrorReport {
-    ErrorReport {
-        what: "the command line makes no sense".to_owned(),
-        why: vec![why.to_owned()],
-        done: Vec::new(),
-        next: "oar mcp serve --help shows what is possible".to_owned(),
-        exit: Exit::Usage,
-        class: ErrorClass::InvalidInput,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn calls_may_end_by_themselves_then_they_are_cancelled_and_at_last_the_connections() {
-        let millis = Duration::from_millis;
-        let patience = Patience { finish: millis(60), safe_point: millis(40), last_answers: millis(10) };
-        for (end_when_cancelled, at_least) in [(true, millis(70)), (false, millis(110))] {
-            let (work, sessions) = (CancellationToken::new(), CancellationToken::new());
-            let begun = tokio::time::Instant::now();
-            let idle = || end_when_cancelled && work.is_cancelled();
-            finish(patience, idle, &work, &sessions).await;
-            assert!(work.is_cancelled() && sessions.is_cancelled());
-            assert!(begun.elapsed() >= at_least, "{:?}", begun.elapsed());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_without_calls_does_not_wait_for_any() {
-        let long = Duration::from_secs(3600);
-        let patience = Patience { finish: long, safe_point: long, last_answers: Duration::ZERO };
-        let sessions = CancellationToken::new();
-        finish(patience, || true, &CancellationToken::new(), &sessions).await;
-        assert!(sessions.is_cancelled());
-    }
+    ErrorReport::usage(why, "oar mcp serve --help shows what is possible")
 }

@@ -3,6 +3,7 @@
 //! Refuses: what a request does, what an answer looks like, services, files, streams.
 
 pub mod args;
+pub mod command;
 pub mod config;
 pub mod examples;
 pub mod mcp;
@@ -10,3 +11,4 @@ pub mod rehearse;
 pub mod serve;
 pub mod sim;
 pub mod state;
+pub mod task;

@@ -33,7 +33,7 @@ use crate::core::access::principal::Scope;
 use crate::core::config::mcp::ConfirmPolicy;
 use crate::core::context::Context;
 use crate::domain::nearest;
-use crate::render::report::clean;
+use crate::render::text::clean;
 use crate::runs::consents::{Approvals, Evidence, Found, How, Noted, Wanted};
 use form::Token;
 

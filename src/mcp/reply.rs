@@ -12,7 +12,7 @@ use crate::domain::release::ZStream;
 use crate::domain::task::marker;
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::report::TaskReport;
-use crate::render::report;
+use crate::render::{report, text};
 
 /// An answer is at most so large; the rest is behind a link.
 pub const MOST_BYTES: usize = 20_000;
@@ -119,7 +119,7 @@ impl Reply {
 
     /// Build data that could not be had.
     pub fn not_loaded(release: &ZStream, error: &LoadError) -> Self {
-        let why = report::causes(error).join(": ");
+        let why = text::causes(error).join(": ");
         Self::error(Code::of(error.class()), format!("the metadata of {release}: {why}"), error.next_step())
             .as_json(json!({ "release": release.to_string() }))
             .with("release", json!(release.to_string()))
@@ -161,7 +161,7 @@ impl Reply {
     /// What an operator could not do.
     pub fn operator(what: &str, error: &TaskError) -> Self {
         let code = if matches!(error, TaskError::Cancelled) { Code::Cancelled } else { Code::of(error.class()) };
-        let why = report::causes(error).join(": ");
+        let why = text::causes(error).join(": ");
         Self::error(code, format!("{what}: {why}"), error.next_step())
     }
 
@@ -322,7 +322,7 @@ impl std::io::Write for Counted {
 
 /// Text that may reach a model or a terminal: masked, without characters that steer either or cannot be seen.
 pub fn clean(text: &str) -> String {
-    report::clean(text).chars().filter(|c| !is_unseen(*c)).collect()
+    text::clean(text).chars().filter(|c| !is_unseen(*c)).collect()
 }
 
 /// Characters that change how a text reads without being seen: directions, joiners, tags.

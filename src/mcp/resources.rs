@@ -204,7 +204,7 @@ impl From<TaskError> for Unread {
         if matches!(error, TaskError::NoState { .. }) {
             return Self::Nothing;
         }
-        Self::Later(crate::render::report::causes(&error).join(": "))
+        Self::Later(crate::render::text::causes(&error).join(": "))
     }
 }
 

@@ -9,7 +9,8 @@ use crate::domain::task::Task;
 use crate::operators::report::TaskReport;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
-use crate::render::report::{self, clean};
+use crate::render::report;
+use crate::render::text::clean;
 
 /// A plan for people: what it waits for, what a person has to do, what comes next.
 pub fn text(release: &ZStream, plan: &Plan) -> String {

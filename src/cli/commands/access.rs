@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::access::audit::{Audit, chain};
@@ -16,13 +16,14 @@ use crate::domain::dates::stamp;
 use crate::grammar::mcp::{AuditCommand, TokenCommand};
 
 /// Runs one command about tokens.
-pub(crate) async fn token(call: &Call, command: TokenCommand) -> Result<Exit, ErrorReport> {
+pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Exit, ErrorReport> {
     let settings = call.settings()?;
     let tokens = Tokens::below(&settings.home);
     let reported = |cause: std::io::Error| unusable(tokens.path(), &cause);
     match command {
         TokenCommand::Add { name, scopes, expires } => {
-            check_name(&name).map_err(|bad| usage(&bad.to_string(), "take the role: release-lead, agent, ci"))?;
+            check_name(&name)
+                .map_err(|bad| ErrorReport::usage(bad.to_string(), "take the role: release-lead, agent, ci"))?;
             let scopes = scopes.map_or_else(|| Ok(Scope::AGENT.to_vec()), |text| scopes_of(&text))?;
             let clock = Context::clock_of(&settings).unwrap_or(Clock::System);
             clock.refresh(&call.cancel).await;
@@ -54,7 +55,10 @@ pub(crate) async fn token(call: &Call, command: TokenCommand) -> Result<Exit, Er
         }
         TokenCommand::Revoke { name } => {
             if !tokens.revoke(&name).map_err(reported)? {
-                return Err(usage(&format!("there is no token of {name:?}"), "oar mcp token list shows them"));
+                return Err(ErrorReport::usage(
+                    format!("there is no token of {name:?}"),
+                    "oar mcp token list shows them",
+                ));
             }
             call.show(&format!("the token of {name} ended"), &json!({ "ok": true, "revoked": name }));
         }
@@ -63,7 +67,7 @@ pub(crate) async fn token(call: &Call, command: TokenCommand) -> Result<Exit, Er
 }
 
 /// Runs one command about the audit log.
-pub(crate) fn log(call: &Call, command: AuditCommand) -> Result<Exit, ErrorReport> {
+pub(crate) fn log(call: &Invocation, command: AuditCommand) -> Result<Exit, ErrorReport> {
     let AuditCommand::Verify { expect } = command;
     let path = Audit::below(&call.settings()?.home, Clock::System, true).path().to_owned();
     let broken = |why: &dyn std::error::Error| ErrorReport {
@@ -95,14 +99,15 @@ fn scopes_of(text: &str) -> Result<Vec<Scope>, ErrorReport> {
     let scopes: Result<Vec<Scope>, _> = names.map(str::parse).collect();
     let all = Scope::ALL.map(Scope::as_str).join(", ");
     match scopes {
-        Ok(scopes) if scopes.is_empty() => Err(usage("no scope was given", &format!("there are {all}"))),
+        Ok(scopes) if scopes.is_empty() => Err(ErrorReport::usage("no scope was given", &format!("there are {all}"))),
         Ok(scopes) => Ok(scopes),
-        Err(unknown) => Err(usage(&unknown.to_string(), &format!("there are {all}"))),
+        Err(unknown) => Err(ErrorReport::usage(unknown.to_string(), &format!("there are {all}"))),
     }
 }
 
 fn end_of(text: &str, now: Timestamp) -> Result<Timestamp, ErrorReport> {
-    let bad = || usage(&format!("{text:?} is no time in the future"), "for example 12h, 30d, 8w or 2026-12-31");
+    let bad =
+        || ErrorReport::usage(format!("{text:?} is no time in the future"), "for example 12h, 30d, 8w or 2026-12-31");
     let unit = |seconds: i64| {
         let number: i64 = text.get(..text.len() - 1)?.parse().ok()?;
         now.checked_add(SignedDuration::from_secs(number.checked_mul(seconds)?)).ok()
@@ -120,17 +125,6 @@ fn end_of(text: &str, now: Timestamp) -> Result<Timestamp, ErrorReport> {
         None => None,
     };
     end.filter(|end| *end > now).ok_or_else(bad)
-}
-
-fn usage(why: &str, next: &str) -> ErrorReport {
-    ErrorReport {
-        what: "the command line makes no sense".to_owned(),
-        why: vec![why.to_owned()],
-        done: Vec::new(),
-        next: next.to_owned(),
-        exit: Exit::Usage,
-        class: ErrorClass::InvalidInput,
-    }
 }
 
 #[cfg(test)]

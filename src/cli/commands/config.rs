@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use crate::cli::commands::oar::{Call, config_error};
+use crate::cli::invocation::{Invocation, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::config::credentials::Credentials;
@@ -33,7 +33,7 @@ pub enum Form {
 /// # Errors
 ///
 /// The settings, build data or a named file cannot be used.
-pub(crate) async fn run(call: &Call, command: ConfigCommand) -> Result<Exit, ErrorReport> {
+pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exit, ErrorReport> {
     let mut out: Vec<u8> = Vec::new();
     let reported = |error: ConfigError| config_error("the settings", &error);
     // With `-` standard output is the file, which nothing may touch.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::context::Context;
@@ -12,15 +12,16 @@ use crate::domain::release::ZStream;
 use crate::domain::task::{Task, Which};
 use crate::drive::lease;
 use crate::drive::rounds::{self, DriveOptions, Event, Persistence};
-use crate::grammar::args::{DriveArgs, PlanArgs};
+use crate::grammar::command::{DriveArgs, PlanArgs};
 use crate::operators::request::Verdict as Decision;
 use crate::planner::messages::Kind;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::plan as plans;
-use crate::render::report::{self, clean, one_line};
+use crate::render::report;
+use crate::render::text::{clean, one_line};
 
 /// Shows what is next and why. Writes nothing.
-pub(crate) async fn plan(call: &Call, args: PlanArgs) -> Result<Exit, ErrorReport> {
+pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
     let PlanArgs { email, ignore_release_date } = args;
     let options = DriveOptions { email, ignore_release_date, ..DriveOptions::default() };
@@ -31,7 +32,7 @@ pub(crate) async fn plan(call: &Call, args: PlanArgs) -> Result<Exit, ErrorRepor
 }
 
 /// Drives the release and shows what happens as it happens.
-pub(crate) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, ErrorReport> {
+pub(crate) async fn drive(call: &Invocation, args: DriveArgs) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
     let options = options(args)?;
     let mut troubles = BTreeMap::new();
@@ -43,7 +44,7 @@ pub(crate) async fn drive(call: &Call, args: DriveArgs) -> Result<Exit, ErrorRep
 }
 
 async fn run(
-    call: &Call,
+    call: &Invocation,
     ctx: &Context,
     release: &ZStream,
     options: &DriveOptions,
@@ -106,15 +107,13 @@ fn options(args: DriveArgs) -> Result<DriveOptions, ErrorReport> {
 }
 
 fn decision(text: &str, reason: String) -> Result<(Which, Decision), ErrorReport> {
-    let refuse = || ErrorReport {
-        what: "the command line makes no sense".to_owned(),
-        why: vec![format!(
-            "--decide {text:?} is none of candidate=accept, candidate=reject, promoted=accept, promoted=reject"
-        )],
-        done: Vec::new(),
-        next: "for example: --decide promoted=accept --reason \"known flake\"".to_owned(),
-        exit: Exit::Usage,
-        class: ErrorClass::InvalidInput,
+    let refuse = || {
+        ErrorReport::usage(
+            format!(
+                "--decide {text:?} is none of candidate=accept, candidate=reject, promoted=accept, promoted=reject"
+            ),
+            "for example: --decide promoted=accept --reason \"known flake\"",
+        )
     };
     let (build, text) = text.split_once('=').ok_or_else(refuse)?;
     let which = match build {

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::grammar::args::{self, NAMES};
 
 /// Prints the main page, or writes all of them.
-pub(crate) fn run(call: &Call, dir: Option<&Path>) -> Result<Exit, ErrorReport> {
+pub(crate) fn run(call: &Invocation, dir: Option<&Path>) -> Result<Exit, ErrorReport> {
     let next = || "name a folder that can be written: oar man --dir DIR".to_owned();
     let reported = |cause: std::io::Error| {
         ErrorReport::new("the manual cannot be written", &cause, next(), ErrorClass::InvalidInput)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::access::principal::Scope;
@@ -49,7 +49,7 @@ struct Planned {
 }
 
 /// Carries the command out.
-pub(crate) fn run(call: &Call, args: &InstallArgs, commands: &[SlashCommand]) -> Result<Exit, ErrorReport> {
+pub(crate) fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashCommand]) -> Result<Exit, ErrorReport> {
     let Client::ClaudeCode = args.client;
     let base = base(call, args)?;
     let settings = call.settings()?;
@@ -115,7 +115,7 @@ pub(crate) fn run(call: &Call, args: &InstallArgs, commands: &[SlashCommand]) ->
     Ok(Exit::Done)
 }
 
-fn base(call: &Call, args: &InstallArgs) -> Result<PathBuf, ErrorReport> {
+fn base(call: &Invocation, args: &InstallArgs) -> Result<PathBuf, ErrorReport> {
     if let Some(dir) = &args.dir {
         if dir.is_dir() {
             return fs::canonicalize(dir).map_err(|cause| cannot(dir, &cause, "name a folder that can be read"));
@@ -137,7 +137,7 @@ fn base(call: &Call, args: &InstallArgs) -> Result<PathBuf, ErrorReport> {
 
 /// The server as the client knows it.
 fn entry(
-    call: &Call,
+    call: &Invocation,
     args: &InstallArgs,
     known: Option<&Value>,
     tokens: &Tokens,

@@ -14,8 +14,8 @@ use people::{Answer, Help, People};
 use summary::{Ended, Rows, Summary};
 
 use crate::cli::commands::drive::{event_text, exit_of};
-use crate::cli::commands::oar::Call;
 use crate::cli::commands::sim::{environment, unknown};
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::clients::http::{InMemory, Transport};
@@ -34,7 +34,7 @@ use crate::drive::rounds::{self, DriveOptions, Event, Persistence};
 use crate::grammar::rehearse::RehearseArgs;
 use crate::operators::error::TaskError;
 use crate::planner::plan::{Plan, Verdict};
-use crate::render::report::clean;
+use crate::render::text::clean;
 use crate::sim::faults::Faults;
 use crate::sim::scenario::{FromState, FromTask, Scenario};
 use crate::sim::server::{Simulator, StartOptions};
@@ -43,7 +43,7 @@ use crate::sim::server::{Simulator, StartOptions};
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(9 * 24);
 
 /// Rehearses a release and sums it up.
-pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorReport> {
+pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, ErrorReport> {
     let (mut scenario, file) = scenario(&args)?;
     if args.small {
         (scenario.plan.sizes.images, scenario.plan.sizes.components) = (48, 10);
@@ -118,7 +118,7 @@ pub(crate) async fn run(call: &Call, args: RehearseArgs) -> Result<Exit, ErrorRe
 
 /// A rehearsal under way.
 struct Rehearsal<'a> {
-    call: &'a Call,
+    call: &'a Invocation,
     until: Timestamp,
     ctx: &'a Context,
     release: &'a ZStream,
@@ -303,7 +303,7 @@ fn transport(args: &RehearseArgs, simulator: &Simulator) -> Transport {
 
 /// A context that knows nothing of the caller's environment: no credential of theirs can leak in.
 fn context(
-    call: &Call,
+    call: &Invocation,
     simulator: &Simulator,
     home: &tempfile::TempDir,
     clock: VirtualClock,
@@ -318,7 +318,7 @@ fn context(
     for (name, value) in environment(simulator, home.path(), call.outside.program.as_deref())? {
         env = env.with(&name, value);
     }
-    let refuse = |error| crate::cli::commands::oar::config_error("the rehearsal", &error);
+    let refuse = |error| crate::cli::invocation::config_error("the rehearsal", &error);
     let settings = Settings::load(&env, &Flags::default()).map_err(refuse)?;
     let options = Options { dry_run: false, ..call.options() };
     let clock = Clock::Virtual(clock);

@@ -4,7 +4,7 @@ mod remote;
 
 use std::path::Path;
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::clock::VirtualClock;
@@ -17,7 +17,7 @@ use crate::sim::scenario::{NAMES, Scenario, meaning};
 use crate::sim::server::{Simulator, StartOptions};
 
 /// Runs a simulator command.
-pub(crate) async fn run(call: &Call, command: SimCommand) -> Result<Exit, ErrorReport> {
+pub(crate) async fn run(call: &Invocation, command: SimCommand) -> Result<Exit, ErrorReport> {
     match command {
         SimCommand::Serve { port, scenario, seed, faults } => serve(call, port, &scenario, seed, faults).await,
         SimCommand::Scenarios => {
@@ -51,7 +51,7 @@ pub(crate) async fn run(call: &Call, command: SimCommand) -> Result<Exit, ErrorR
     }
 }
 
-async fn serve(call: &Call, port: u16, scenario: &str, seed: u64, faults: f64) -> Result<Exit, ErrorReport> {
+async fn serve(call: &Invocation, port: u16, scenario: &str, seed: u64, faults: f64) -> Result<Exit, ErrorReport> {
     let scenario = Scenario::named(scenario, call.release.as_ref(), None).map_err(|error| unknown(&error))?;
     let clock = VirtualClock::starting_at(scenario.start());
     let faults = if faults > 0.0 { Faults::random(faults, seed) } else { Faults::none() };
@@ -131,7 +131,7 @@ pub(crate) fn environment(
 }
 
 /// `report`, or what is the matter when it came from a simulated world that is gone.
-pub(crate) async fn or_world_is_gone(call: &Call, report: ErrorReport) -> ErrorReport {
+pub(crate) async fn or_world_is_gone(call: &Invocation, report: ErrorReport) -> ErrorReport {
     remote::or_gone(call, report).await
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
@@ -18,7 +18,7 @@ use crate::domain::state::error::StateError;
 use crate::domain::state::view::State;
 use crate::grammar::state::StateCommand;
 use crate::operators::error::TaskError;
-use crate::render::report::{clean, clean_json};
+use crate::render::text::{clean, clean_json};
 
 /// How a state is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Form {
 }
 
 /// Runs one command about state files: those that are named, or that of the release.
-pub(crate) async fn run(call: &Call, command: &StateCommand) -> Result<Exit, ErrorReport> {
+pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exit, ErrorReport> {
     let form = if call.json { Form::Json } else { Form::Text };
     if matches!(command, StateCommand::Unsent) {
         let home = call.settings()?.home;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::domain::dates::stamp;
@@ -14,7 +14,7 @@ use crate::operators::views::status::{self, StatusView};
 use crate::planner::messages::{Kind, Message, Severity, recheck_after};
 use crate::planner::plan::Plan;
 use crate::render::plan as plans;
-use crate::render::report::{clean, one_line};
+use crate::render::text::{clean, one_line};
 
 /// Columns of the narrowest terminal that people use.
 const WIDTH: usize = 80;
@@ -23,7 +23,7 @@ const WIDTH: usize = 80;
 const INDENT: &str = "        ";
 
 /// Shows where the release stands. Writes nothing; an outage makes it say which facts are old.
-pub(crate) async fn status(call: &Call) -> Result<Exit, ErrorReport> {
+pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.hasty_context()?);
     let view = status::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the status of {release} cannot be shown"), error))?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::operators::error::TaskFailure;
-use crate::render::report::{causes, clean};
+use crate::render::text::{causes, clean};
 
 /// An error as people read it: what failed, why, what had happened, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +27,24 @@ pub struct ErrorReport {
 }
 
 impl ErrorReport {
-    /// Tells `error` with its causes.
+    /// A command line that makes no sense.
+    pub fn usage(why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            what: "the command line makes no sense".to_owned(),
+            why: vec![why.into()],
+            done: Vec::new(),
+            next: next.into(),
+            exit: Exit::Usage,
+            class: ErrorClass::InvalidInput,
+        }
+    }
+
+    /// `error` with its causes.
     pub fn new(what: impl Into<String>, error: &dyn Error, next: String, class: ErrorClass) -> Self {
         Self { what: what.into(), why: causes(error), done: Vec::new(), next, exit: Exit::of_error(class), class }
     }
 
-    /// Tells a task that could not be carried out.
+    /// A task that could not be carried out.
     pub fn failure(failure: &TaskFailure) -> Self {
         let class = failure.error.class();
         let mut why = causes(&failure.error);

@@ -14,7 +14,7 @@ use crate::cli::outside::Stream;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 use crate::domain::mask;
-use crate::render::report::clean;
+use crate::render::text::clean;
 
 /// How much of the log people want to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

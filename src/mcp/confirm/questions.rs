@@ -15,7 +15,7 @@ use crate::operators::manual::{issues, update_task_status};
 use crate::operators::request::Verdict;
 use crate::operators::tasks::analyze_build;
 use crate::operators::tasks::change_advisory_status::{self, Foreseen};
-use crate::render::report::clean;
+use crate::render::text::clean;
 use crate::runs::executor::Runs;
 
 /// Characters of a stranger's text in a plan.

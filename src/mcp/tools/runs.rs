@@ -13,7 +13,7 @@ use crate::mcp::call::Call;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
 use crate::operators::manual::update_task_status;
-use crate::render::report::{causes, clean};
+use crate::render::text::{causes, clean};
 
 /// Bytes of the automaton of a pattern.
 const PATTERN_BYTES: usize = 1 << 18;

@@ -277,7 +277,7 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
                         "updated_systems": ["statebox"], "message": reported,
                     });
                     if let (Some(fields), Some(reason)) = (data.as_object_mut(), reason) {
-                        let preview: String = crate::render::report::clean(&reason).chars().take(200).collect();
+                        let preview: String = crate::render::text::clean(&reason).chars().take(200).collect();
                         fields.insert("result_length".to_owned(), json!(reason.chars().count()));
                         fields.insert("result_preview".to_owned(), json!(preview));
                     }

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::commands::oar::Call;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
-use crate::render::report::clean;
+use crate::render::text::clean;
 use crate::sim::control_client;
 
 /// Shows where the world stands.
-pub(crate) async fn status(call: &Call) -> Result<Exit, ErrorReport> {
+pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     let world = ask(call, "GET", "/__sim/status", None).await?;
     let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
     let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
@@ -43,7 +43,7 @@ pub(crate) async fn status(call: &Call) -> Result<Exit, ErrorReport> {
 }
 
 /// Lets an event happen, or lists the names.
-pub(crate) async fn event(call: &Call, name: Option<String>, body: Option<String>) -> Result<Exit, ErrorReport> {
+pub(crate) async fn event(call: &Invocation, name: Option<String>, body: Option<String>) -> Result<Exit, ErrorReport> {
     let body = match (name, body) {
         (Some(name), _) => json!({ "name": name }),
         (None, Some(text)) => serde_json::from_str(&text).map_err(|error| {
@@ -73,7 +73,7 @@ pub(crate) async fn event(call: &Call, name: Option<String>, body: Option<String
 }
 
 /// Holds back what happens by itself, or lets it happen again.
-pub(crate) async fn pause(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
+pub(crate) async fn pause(call: &Invocation, on: bool) -> Result<Exit, ErrorReport> {
     let answer = ask(call, "POST", "/__sim/pause", Some(&json!({ "on": on }))).await?;
     let text = if on { "nothing happens by itself until: oar sim resume" } else { "things happen by themselves again" };
     call.show(text, &with_ok(answer));
@@ -81,7 +81,7 @@ pub(crate) async fn pause(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
 }
 
 /// Lets time pass.
-pub(crate) async fn advance(call: &Call, by: jiff::Span) -> Result<Exit, ErrorReport> {
+pub(crate) async fn advance(call: &Invocation, by: jiff::Span) -> Result<Exit, ErrorReport> {
     let days = jiff::SpanRelativeTo::days_are_24_hours();
     let seconds = by.to_duration(days).map(|by| by.as_secs()).unwrap_or(-1);
     if seconds < 0 {
@@ -94,14 +94,14 @@ pub(crate) async fn advance(call: &Call, by: jiff::Span) -> Result<Exit, ErrorRe
 }
 
 /// Switches the rate limits.
-pub(crate) async fn limits(call: &Call, on: bool) -> Result<Exit, ErrorReport> {
+pub(crate) async fn limits(call: &Invocation, on: bool) -> Result<Exit, ErrorReport> {
     let answer = ask(call, "POST", "/__sim/limits", Some(&json!({ "on": on }))).await?;
     call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(answer));
     Ok(Exit::Done)
 }
 
 /// The error as it is shown while the world of OAR_SIM_URL does not answer: then nothing else is the cause.
-pub(crate) async fn or_gone(call: &Call, report: ErrorReport) -> ErrorReport {
+pub(crate) async fn or_gone(call: &Invocation, report: ErrorReport) -> ErrorReport {
     let could_be = matches!(report.class, ErrorClass::Transient | ErrorClass::Corrupt | ErrorClass::Config);
     let Some(base) = call.outside.env.get("OAR_SIM_URL").filter(|_| could_be) else { return report };
     if control_client::is_open(base).await {
@@ -120,7 +120,7 @@ pub(crate) async fn or_gone(call: &Call, report: ErrorReport) -> ErrorReport {
 /// What to do without a world.
 const SERVE: &str = "start it again: oar sim serve (in another terminal), and export here what it prints";
 
-async fn ask(call: &Call, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ErrorReport> {
+async fn ask(call: &Invocation, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ErrorReport> {
     let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
         return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), SERVE));
     };

@@ -1,0 +1,61 @@
+//! `oar ctl …`: commands for cron and controllers.
+
+use crate::agents::approval_checker;
+use crate::cli::invocation::Invocation;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::ids::MrIid;
+use crate::domain::pull_spec::PullSpec;
+use crate::grammar::command::CtlCommand;
+use crate::operators::views::compare_images;
+use crate::render::report;
+
+/// Runs one command.
+pub(crate) async fn run(call: &Invocation, command: CtlCommand) -> Result<Exit, ErrorReport> {
+    match command {
+        CtlCommand::ApprovalChecker => approval_checker(call).await,
+        CtlCommand::ImageConsistencyCheck { payload_url, mr_id, arch } => {
+            compare(call, &payload_url, mr_id, &arch).await
+        }
+    }
+}
+
+/// One pass over the final approval.
+async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.context()?);
+    let report = approval_checker::pass(&ctx, &release).await;
+    let report = report.map_err(|failure| ErrorReport::failure(&failure))?;
+    call.show(&report::text(&report), &report::json(&report));
+    Ok(Exit::of_outcome(&report.outcome))
+}
+
+/// Compares a payload with a merge request; one document, or a list when there are several architectures.
+async fn compare(
+    call: &Invocation,
+    payload: &PullSpec,
+    merge_request: MrIid,
+    arches: &[String],
+) -> Result<Exit, ErrorReport> {
+    let reports = compare_images::run(&call.context()?, payload, merge_request, arches).await;
+    let reports = reports.map_err(|error| call.task_error("the images could not be compared", error))?;
+    let text: Vec<_> = reports.iter().map(ConsistencyReport::text).collect();
+    let json = match reports.as_slice() {
+        [one] => one.json(),
+        several => several.iter().map(ConsistencyReport::json).collect(),
+    };
+    call.show(&text.join("\n\n"), &json);
+    Ok(match overall(&reports) {
+        Consistency::Consistent => Exit::Done,
+        Consistency::Inconsistent => Exit::Failed,
+        Consistency::Unknown => Exit::Unavailable,
+    })
+}
+
+/// A program whose commands are not part of this version.
+pub(crate) fn not_there_yet(name: &str) -> ErrorReport {
+    ErrorReport {
+        what: format!("{name} has no command in this version"),
+        ..ErrorReport::usage("the job system is not part of it yet", "CHANGELOG.md tells what each version can do")
+    }
+}

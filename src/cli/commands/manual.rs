@@ -1,0 +1,47 @@
+//! What a person changes by hand: statuses and issues.
+
+use crate::cli::confirm::confirm;
+use crate::cli::invocation::Invocation;
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::domain::task::{Task, TaskStatus};
+use crate::grammar::command::IssueCommand;
+use crate::operators::manual::{issues, update_task_status};
+
+/// Sets the status of a task.
+pub(crate) async fn update_task_status(
+    call: &Invocation,
+    task: Task,
+    status: TaskStatus,
+    reason: Option<String>,
+    may_change_pass: bool,
+) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.context()?);
+    let by_hand = update_task_status::ByHand { task, status, reason, may_change_pass };
+    let what = format!("changing {task} of {release}");
+    let will = update_task_status::will(&ctx, &release, &by_hand).await;
+    confirm(call, &what, &will.map_err(|error| call.task_error(&what, error))?).await?;
+    let summary = update_task_status::run(&ctx, &release, by_hand).await;
+    let summary = summary.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
+    call.show(&summary, &serde_json::json!({ "ok": true, "summary": summary }));
+    Ok(Exit::Done)
+}
+
+/// Adds, resolves or lists issues.
+pub(crate) async fn issue(call: &Invocation, command: IssueCommand) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.context()?);
+    let answer = match command {
+        IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,
+        IssueCommand::Resolve { issue, resolution } => {
+            let what = format!("resolving an issue of {release}");
+            let will = issues::will_resolve(&ctx, &release, &issue).await;
+            confirm(call, &what, &will.map_err(|error| call.task_error(&what, error))?).await?;
+            issues::resolve(&ctx, &release, &issue, &resolution).await
+        }
+        IssueCommand::List => issues::list(&ctx, &release).await,
+    };
+    let answer =
+        answer.map_err(|error| call.task_error(&format!("the issues of {release} could not be handled"), error))?;
+    call.show(&answer.text, &answer.json);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,214 @@
+//! One call of the program: what was asked for beside the command, and how an answer leaves.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::output::error::ErrorReport;
+use crate::cli::output::exit::Exit;
+use crate::cli::output::log_file::LogFile;
+use crate::cli::output::logging::{LogClock, LogSink};
+use crate::cli::outside::Outside;
+use crate::core::config::error::ConfigError;
+use crate::core::config::settings::Settings;
+use crate::core::config::sources::Flags;
+use crate::core::context::{Context, Options};
+use crate::core::statebox::cas::StateBox;
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::grammar::args::Cli;
+use crate::operators::error::TaskError;
+use crate::render::plan;
+use crate::render::text::{clean, clean_json};
+
+/// How long somebody at a terminal waits for one answer.
+const HASTE: Duration = Duration::from_secs(8);
+
+/// One call of the program, with what all commands share.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Streams, environment, arguments.
+    pub outside: Outside,
+    /// Fires on Ctrl-C.
+    pub cancel: CancellationToken,
+    /// Print JSON?
+    pub json: bool,
+    /// Is every question answered with yes?
+    pub yes: bool,
+    /// The release, when one was given.
+    pub release: Option<ZStream>,
+    clock: LogClock,
+    log: LogSink,
+    flags: Flags,
+    options: Options,
+    /// The store of this call, once it is known.
+    statebox: OnceLock<StateBox>,
+}
+
+impl Invocation {
+    /// What `cli` asks for, with the surroundings of this call.
+    pub fn new(cli: &Cli, outside: Outside, cancel: CancellationToken, clock: LogClock, log: LogSink) -> Self {
+        let mut flags = Flags::default();
+        if let Some(dir) = &cli.state {
+            flags = flags.with("--state", "state.dir", dir.display().to_string());
+        }
+        if let Some(file) = &cli.settings {
+            flags = flags.with("--settings", "settings.file", file.display().to_string());
+        }
+        Self {
+            outside,
+            cancel,
+            json: cli.json,
+            yes: cli.yes,
+            release: cli.release.clone(),
+            clock,
+            log,
+            flags,
+            options: Options { no_notify: cli.no_notify, dry_run: cli.dry_run },
+            statebox: OnceLock::new(),
+        }
+    }
+
+    /// Does a change of this call wait on this machine for its store?
+    pub fn has_kept(&self) -> bool {
+        self.statebox.get().is_some_and(StateBox::has_kept)
+    }
+
+    /// The settings of this call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::load`].
+    pub fn settings(&self) -> Result<Settings, ErrorReport> {
+        Settings::load(&self.outside.env, &self.flags).map_err(|error| config_error("the settings", &error))
+    }
+
+    /// The surroundings for operators. Contacts nobody.
+    ///
+    /// # Errors
+    ///
+    /// Settings that cannot be used, or a missing credential of the state store.
+    pub fn context(&self) -> Result<Context, ErrorReport> {
+        self.context_with(self.settings()?, self.cancel.clone(), false)
+    }
+
+    /// The same for somebody who waits at a terminal for a picture: each service is asked once, for seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Invocation::context`].
+    pub fn hasty_context(&self) -> Result<Context, ErrorReport> {
+        let mut settings = self.settings()?;
+        let http = &mut settings.http;
+        http.tries = 1;
+        http.total_timeout = http.total_timeout.min(HASTE);
+        http.read_timeout = http.read_timeout.min(HASTE);
+        http.services.values_mut().for_each(|one| (one.read_timeout, one.total_timeout) = (None, None));
+        http.connect_timeout = http.connect_timeout.min(HASTE);
+        self.context_with(settings, self.cancel.clone(), false)
+    }
+
+    /// The same, ended by `cancel` alone; `degraded` does without the credential of the state store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Invocation::context`].
+    pub fn context_until(&self, cancel: CancellationToken, degraded: bool) -> Result<Context, ErrorReport> {
+        self.context_with(self.settings()?, cancel, degraded)
+    }
+
+    fn context_with(
+        &self,
+        settings: Settings,
+        cancel: CancellationToken,
+        degraded: bool,
+    ) -> Result<Context, ErrorReport> {
+        let settings = Arc::new(settings);
+        let refuse = |error| config_error("the environment of this call", &error);
+        // A second context of one call keeps the first clock.
+        let clock = match self.clock.get() {
+            Some(clock) => clock.clone(),
+            None => {
+                let clock = Context::clock_of(&settings).map_err(refuse)?;
+                self.clock.get_or_init(|| clock).clone()
+            }
+        };
+        let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now())));
+        let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
+        let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
+        let make = if degraded { Context::degraded } else { Context::new };
+        let transport = self.outside.transport.clone();
+        let ctx = make(settings, clock, transport, cancel, actor, options).map_err(refuse)?;
+        // A second context of one call changes the same state.
+        let _ = self.statebox.set(ctx.statebox.clone());
+        Ok(ctx)
+    }
+
+    /// The release of `-r`.
+    ///
+    /// # Errors
+    ///
+    /// None was given.
+    pub fn release(&self) -> Result<ZStream, ErrorReport> {
+        self.release.clone().ok_or_else(|| ErrorReport {
+            what: "the command line is not complete".to_owned(),
+            ..ErrorReport::usage(
+                "this command needs a release: -r 4.20.17",
+                "add -r RELEASE, for example: oar -r 4.20.17 status",
+            )
+        })
+    }
+
+    /// What was asked for beside the command.
+    pub const fn options(&self) -> Options {
+        self.options
+    }
+
+    /// Lets log lines carry the time of `clock`.
+    pub fn log_with(&self, clock: crate::core::clock::Clock) {
+        // The first clock stays: log lines of one call share one time.
+        let _ = self.clock.set(clock);
+    }
+
+    /// Prints the result.
+    pub fn show(&self, text: &str, json: &serde_json::Value) {
+        if self.json {
+            self.outside.out.raw(&format!("{:#}\n", clean_json(json.clone())));
+        } else {
+            self.outside.out.line(clean(text));
+        }
+    }
+
+    /// Prints an answer that is already in the form that was asked for.
+    pub fn print(&self, text: &str) {
+        if self.json {
+            self.outside.out.raw(text);
+        } else {
+            self.outside.out.line(text.trim_end());
+        }
+    }
+
+    /// Prints an error and gives its exit.
+    pub fn print_error(&self, mut error: ErrorReport) -> Exit {
+        if let Some(release) = &self.release {
+            error.next = plan::whole(release, &error.next);
+        }
+        if self.json {
+            self.outside.out.raw(&format!("{:#}\n", error.json()));
+        }
+        self.outside.err.line(error.text());
+        error.exit
+    }
+
+    /// An operator's error with what it means for this call.
+    pub fn task_error(&self, what: &str, error: TaskError) -> ErrorReport {
+        let (next, class) = (error.next_step(), error.class());
+        ErrorReport::new(what, &error, next, class)
+    }
+}
+
+/// What a configuration error means for this call.
+pub fn config_error(what: &str, error: &ConfigError) -> ErrorReport {
+    ErrorReport::new(format!("{what} cannot be used"), error, error.next_step(), error.class())
+}

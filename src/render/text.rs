@@ -1,0 +1,60 @@
+//! Text on its way out: masked, harmless for terminals, errors with their causes.
+
+use std::error::Error;
+
+use serde_json::Value;
+
+use crate::domain::mask;
+
+/// Text that may leave the program: masked, and without characters that steer terminals, hide or turn around
+/// what people read.
+pub fn clean(text: &str) -> String {
+    let seen = mask::mask(text);
+    let seen = seen.chars().filter(|c| !turns_or_hides(*c));
+    seen.map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Marks of direction, and characters without width.
+const fn turns_or_hides(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The same for a document of JSON: every string is masked. Escapes of control characters are JSON's own.
+pub fn clean_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => mask::mask(&text).into(),
+        Value::Array(items) => items.into_iter().map(clean_json).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, clean_json(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// An error and its causes on one line.
+pub fn one_line(error: &dyn Error) -> String {
+    clean(&causes(error).join(": "))
+}
+
+/// An error and its causes, outermost first, each once.
+pub fn causes(error: &dyn Error) -> Vec<String> {
+    let mut all = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(lower) = cause {
+        let text = lower.to_string();
+        if all.last() != Some(&text) {
+            all.push(text);
+        }
+        cause = lower.source();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_leaves_us_neither_steers_nor_turns_nor_hides() {
+        let hostile = "a\u{1b}[31m b\u{202e}c\u{200b}d\u{2066}e\u{feff}\n\u{e9}";
+        assert_eq!(clean(hostile), "a\u{fffd}[31m bcde\n\u{e9}");
+    }
+}
