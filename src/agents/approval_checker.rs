@@ -1,17 +1,40 @@
-//! One pass over a final approval that waits for its advisory page.
+//! Final approvals that wait for their advisory page.
 
+use super::pass::{Ending, PassReport, Unit, pass};
 use crate::core::context::Context;
+use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
-use crate::operators::error::TaskFailure;
+use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::execute::run_task;
 use crate::operators::report::TaskReport;
 use crate::operators::request::TaskRequest;
 
-/// Looks whether the page is public and, when it is, moves the advisories; repeat every 30 min.
-///
-/// # Errors
-///
-/// As [`run_task`].
-pub async fn pass(ctx: &Context, release: &ZStream) -> Result<TaskReport, TaskFailure> {
-    run_task(ctx, release, TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None }).await
+/// Releases that are looked at side by side.
+const AT_ONCE: usize = 4;
+
+/// What came of one approval.
+pub type Approval = Result<TaskReport, TaskFailure>;
+
+impl Unit for Approval {
+    fn ending(&self) -> Ending {
+        match self {
+            Ok(report) => match report.outcome {
+                Outcome::Passed { .. } | Outcome::Unchanged { .. } => Ending::Done,
+                Outcome::Waiting { .. } | Outcome::Blocked { .. } => Ending::Waiting,
+                Outcome::Failed { .. } => Ending::Failed,
+            },
+            Err(_) => Ending::NotDone,
+        }
+    }
+}
+
+/// Looks for each release whether its page is public and, when it is, moves the advisories; repeat every 30 min.
+pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<Approval> {
+    let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None };
+    let check = async |release: &ZStream| run_task(ctx, release, request.clone()).await;
+    let panicked = |release: &ZStream| {
+        let error = TaskError::Internal { assumed: "the approval checker does not panic".to_owned() };
+        Err(TaskFailure { release: release.clone(), task: request.task(), done: Vec::new(), error })
+    };
+    pass(releases, AT_ONCE, check, panicked).await
 }

@@ -1,3 +1,7 @@
-//! Background passes: each is one idempotent look at the world that takes no hint of what changed.
+//! What runs in the background, one file per agent: a round (`pass`) looks at the world anew and takes no hint of
+//! what changed.
+//!
+//! Refuses: rules (the planner's and the domain's), what one release or issue needs (the operators'), output.
 
 pub mod approval_checker;
+pub mod pass;

@@ -13,7 +13,7 @@ use crate::cli::outside::Outside;
 use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
-use crate::core::context::{Context, Options};
+use crate::core::context::{Context, Options, StateAccess};
 use crate::core::statebox::cas::StateBox;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
@@ -90,7 +90,7 @@ impl Invocation {
     ///
     /// Settings that cannot be used, or a missing credential of the state store.
     pub fn context(&self) -> Result<Context, ErrorReport> {
-        self.context_with(self.settings()?, self.cancel.clone(), false)
+        self.context_with(self.settings()?, self.cancel.clone(), StateAccess::Required)
     }
 
     /// The same for somebody who waits at a terminal for a picture: each service is asked once, for seconds.
@@ -106,23 +106,23 @@ impl Invocation {
         http.read_timeout = http.read_timeout.min(HASTE);
         http.services.values_mut().for_each(|one| (one.read_timeout, one.total_timeout) = (None, None));
         http.connect_timeout = http.connect_timeout.min(HASTE);
-        self.context_with(settings, self.cancel.clone(), false)
+        self.context_with(settings, self.cancel.clone(), StateAccess::Required)
     }
 
-    /// The same, ended by `cancel` alone; `degraded` does without the credential of the state store.
+    /// The same, ended by `cancel` alone.
     ///
     /// # Errors
     ///
     /// As [`Invocation::context`].
-    pub fn context_until(&self, cancel: CancellationToken, degraded: bool) -> Result<Context, ErrorReport> {
-        self.context_with(self.settings()?, cancel, degraded)
+    pub fn context_until(&self, cancel: CancellationToken, access: StateAccess) -> Result<Context, ErrorReport> {
+        self.context_with(self.settings()?, cancel, access)
     }
 
     fn context_with(
         &self,
         settings: Settings,
         cancel: CancellationToken,
-        degraded: bool,
+        access: StateAccess,
     ) -> Result<Context, ErrorReport> {
         let settings = Arc::new(settings);
         let refuse = |error| config_error("the environment of this call", &error);
@@ -137,9 +137,8 @@ impl Invocation {
         let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now())));
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
-        let make = if degraded { Context::degraded } else { Context::new };
         let transport = self.outside.transport.clone();
-        let ctx = make(settings, clock, transport, cancel, actor, options).map_err(refuse)?;
+        let ctx = Context::new(settings, clock, transport, cancel, actor, options, access).map_err(refuse)?;
         // A second context of one call changes the same state.
         let _ = self.statebox.set(ctx.statebox.clone());
         Ok(ctx)

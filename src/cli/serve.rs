@@ -22,7 +22,7 @@ use crate::core::access::audit::end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
-use crate::core::context::{missing_for_all, ticket_file};
+use crate::core::context::{StateAccess, missing_for_all, ticket_file};
 use crate::core::error::ErrorClass;
 use crate::domain::nearest;
 use crate::grammar::mcp::McpCommand;
@@ -97,7 +97,8 @@ async fn serve(call: &Invocation, args: &ServeArgs) -> Result<Exit, ErrorReport>
     credentials(call, args)?;
     // Runs end later than listening does, so they have a token of their own.
     let work = CancellationToken::new();
-    let ctx = call.context_until(work.clone(), args.allow_degraded)?;
+    let access = if args.allow_degraded { StateAccess::Anonymous } else { StateAccess::Required };
+    let ctx = call.context_until(work.clone(), access)?;
     ctx.clock.refresh(&work).await;
     let shared = Shared::new(ctx, choice, at_once(call)).map_err(|cause| {
         let next = "free some memory or processes".to_owned();

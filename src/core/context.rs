@@ -57,6 +57,17 @@ pub struct Context {
     slack_names: Names,
 }
 
+/// Whether the credential of the state has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateAccess {
+    /// Without it there is no context.
+    Required,
+    /// Whoever asks for the state is told that it is missing; others do not need it.
+    OnDemand,
+    /// The state is asked for without it, as far as it is public.
+    Anonymous,
+}
+
 /// What was asked for beside the task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
@@ -67,11 +78,11 @@ pub struct Options {
 }
 
 impl Context {
-    /// Puts a context together; contacts nobody.
+    /// Puts a context together; contacts nobody. Clients are made when they are asked for.
     ///
     /// # Errors
     ///
-    /// A credential of the state store is missing, or an address in the settings is unusable.
+    /// An address in the settings is unusable; the credential of the state is missing and `access` requires it.
     pub fn new(
         settings: Arc<Settings>,
         clock: Clock,
@@ -79,34 +90,7 @@ impl Context {
         cancel: CancellationToken,
         actor: String,
         options: Options,
-    ) -> Result<Self, ConfigError> {
-        Self::build(settings, clock, transport, cancel, actor, options, false)
-    }
-
-    /// The same without the credential of the state store: whoever asks for the state is refused by it.
-    ///
-    /// # Errors
-    ///
-    /// An address in the settings is unusable.
-    pub fn degraded(
-        settings: Arc<Settings>,
-        clock: Clock,
-        transport: Transport,
-        cancel: CancellationToken,
-        actor: String,
-        options: Options,
-    ) -> Result<Self, ConfigError> {
-        Self::build(settings, clock, transport, cancel, actor, options, true)
-    }
-
-    fn build(
-        settings: Arc<Settings>,
-        clock: Clock,
-        transport: Transport,
-        cancel: CancellationToken,
-        actor: String,
-        options: Options,
-        degraded: bool,
+        access: StateAccess,
     ) -> Result<Self, ConfigError> {
         let http = Http::with_rules(policy(&settings), &rules(&settings), transport, clock.clone(), cancel.clone())
             .map_err(ConfigError::Tls)?;
@@ -117,18 +101,17 @@ impl Context {
                 Repo::Git(GitDir::new(dir, &author, &settings.elliott.environment, clock.clone(), cancel.clone()))
             }
             Some(dir) => Repo::Directory(dir.clone()),
-            None => {
-                let auth = match secret(&settings, Credential::GithubToken) {
-                    Ok(token) => Auth::Bearer(token),
-                    Err(_) if degraded => Auth::None,
-                    Err(missing) => return Err(missing),
-                };
-                // Nothing can be done without the store; what is missing for asking it is said at once.
-                http.open().map_err(ConfigError::Tls)?;
-                let base = settings.services.url(Service::Github)?;
-                let http = http.service(Service::Github, base, auth);
-                Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))?
-            }
+            None => match (settings.credentials.get(Credential::GithubToken), access) {
+                (Some(token), _) => {
+                    let auth = Auth::Bearer(token.to_secret_string());
+                    github(&settings, &http, auth, access)?
+                }
+                (None, StateAccess::Required) => {
+                    return Err(ConfigError::MissingCredentials(vec![Credential::GithubToken]));
+                }
+                (None, StateAccess::Anonymous) => github(&settings, &http, Auth::None, access)?,
+                (None, StateAccess::OnDemand) => Repo::Closed(Credential::GithubToken),
+            },
         };
         let home = settings.home.clone();
         let total = SignedDuration::try_from(settings.state.total).unwrap_or(SignedDuration::from_mins(1));
@@ -281,8 +264,16 @@ pub fn missing_for_all(settings: &Settings) -> Vec<Credential> {
     needed.filter(|credential| settings.credentials.get(*credential).is_none()).collect()
 }
 
-fn secret(settings: &Settings, credential: Credential) -> Result<SecretString, ConfigError> {
-    Ok(settings.credentials.need(credential)?.to_secret_string())
+/// The repository of the state on GitHub.
+fn github(settings: &Settings, http: &Http, auth: Auth, access: StateAccess) -> Result<Repo, ConfigError> {
+    match access {
+        // Nothing can be done without the state; what is missing for asking for it is said at once.
+        StateAccess::Required | StateAccess::Anonymous => http.open().map_err(ConfigError::Tls)?,
+        StateAccess::OnDemand => {}
+    }
+    let base = settings.services.url(Service::Github)?;
+    let http = http.service(Service::Github, base, auth);
+    Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))
 }
 
 fn policy(settings: &Settings) -> HttpPolicy {
@@ -314,5 +305,32 @@ fn rules(settings: &Settings) -> Rules {
         breaker: Some(BreakerRule { failures: http.breaker_failures, pause }),
         per_hour: Some(http.requests_per_hour),
         of: http.services.iter().map(own).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::clock::VirtualClock;
+    use crate::core::config::env::Env;
+    use crate::core::config::sources::Flags;
+    use crate::core::error::ErrorClass;
+
+    #[tokio::test]
+    async fn the_credential_of_the_state_is_missed_by_whoever_needs_the_state() {
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::default().with("OAR_HOME", home.path().display().to_string());
+        let settings = Arc::new(Settings::load(&env, &Flags::default()).unwrap());
+        let context = |access| {
+            let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
+            let options = Options::default();
+            let (transport, cancel) = (Transport::Network, CancellationToken::new());
+            Context::new(Arc::clone(&settings), clock, transport, cancel, "test".to_owned(), options, access)
+        };
+        let refused = context(StateAccess::Required).unwrap_err();
+        assert_eq!(refused.class(), ErrorClass::Auth);
+        let ctx = context(StateAccess::OnDemand).unwrap();
+        let missed = ctx.statebox.load(&"4.20.17".parse().unwrap()).await.unwrap_err();
+        assert_eq!((missed.class(), missed.next_step()), (ErrorClass::Auth, refused.next_step()));
     }
 }

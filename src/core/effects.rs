@@ -2,17 +2,20 @@
 //!
 //! The way to call an operation that may already have happened (class "look first") or that would happen
 //! twice (class "never"); only the state file on GitHub has a way of its own (`statebox`). The order is always
-//! the same: look whether it happened, write the intent, do it, look again when the answer got lost.
+//! the same: announce it, look whether it happened, write the intent, do it, look again when the answer got lost.
+//!
+//! Refuses: knowing where an effect is announced (a parameter) and what it is about (a [`Subject`] names the ledger).
+//!
+//! [`Subject`]: crate::domain::subject::Subject
 
-use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+pub mod ledger;
 
-use jiff::{SignedDuration, Timestamp};
+use std::io;
+
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
+use self::ledger::{Ledger, LedgerStep};
 use super::clients::error::ClientError;
 use super::clock::Clock;
 use super::error::ErrorClass;
@@ -103,87 +106,6 @@ impl EffectError {
     }
 }
 
-/// What this machine tried and did for one release: one JSON line per step, flushed before going on.
-#[derive(Debug)]
-pub struct Ledger {
-    path: PathBuf,
-    seen: Mutex<Vec<Line>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Line {
-    at: Timestamp,
-    key: String,
-    step: Step,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Step {
-    Intent,
-    Done,
-    Found,
-    Refused,
-}
-
-impl Ledger {
-    /// Opens the ledger of one release below `home`; a half-written last line is ignored.
-    ///
-    /// # Errors
-    ///
-    /// The file exists and cannot be read.
-    pub fn open(home: &Path, release: &str) -> Result<Self, EffectError> {
-        let path = home.join("effects").join(format!("{release}.jsonl"));
-        let fail = |cause| EffectError::Ledger { path: path.display().to_string(), cause };
-        let seen = match std::fs::read(&path) {
-            // Damage costs its own line, not those behind it.
-            Ok(bytes) => {
-                bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(cause) => return Err(fail(cause)),
-        };
-        Ok(Self { path, seen: Mutex::new(seen) })
-    }
-
-    /// Was `key` tried, and what is the last thing known of it?
-    fn last(&self, key: &str) -> Option<Step> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter().rev().find(|line| line.key == key).map(|line| line.step)
-    }
-
-    /// Keys of everything that was done or may have been done.
-    pub fn tried(&self) -> BTreeSet<String> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tried = BTreeSet::new();
-        for line in seen.iter() {
-            match line.step {
-                Step::Intent | Step::Done | Step::Found => tried.insert(line.key.clone()),
-                Step::Refused => tried.remove(&line.key),
-            };
-        }
-        tried
-    }
-
-    fn write(&self, at: Timestamp, key: &str, step: Step) -> Result<(), EffectError> {
-        let fail = |cause| EffectError::Ledger { path: self.path.display().to_string(), cause };
-        let line = Line { at, key: key.to_owned(), step };
-        let mut text = serde_json::to_string(&line).map_err(|cause| fail(io::Error::other(cause)))?;
-        text.push('\n');
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(fail)?;
-        }
-        // A line that was cut off by a power cut must not swallow this one.
-        if std::fs::read(&self.path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n')) {
-            text.insert(0, '\n');
-        }
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.path).map_err(fail)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(fail)?;
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        Ok(())
-    }
-}
-
 /// The surroundings of an effect.
 #[derive(Debug, Clone, Copy)]
 pub struct Effects<'a> {
@@ -197,11 +119,30 @@ pub struct Effects<'a> {
 
 impl Effects<'_> {
     /// Does `perform` unless `look_up` shows that it happened. `key` names the effect for ever, `what`
-    /// tells it in words.
+    /// tells it in words. `announce` records where others see it that something is about to be done.
     ///
     /// # Errors
     ///
-    /// [`EffectError::Unknown`] when the answer got lost and the look-up does not settle it.
+    /// That of `announce`: then nothing was asked or done. [`EffectError::Unknown`] when the answer got lost and
+    /// the look-up does not settle it.
+    pub async fn announced<T, E: From<EffectError>>(
+        &self,
+        key: &str,
+        what: &str,
+        evidence: Evidence,
+        announce: impl AsyncFnOnce() -> Result<(), E>,
+        look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
+        perform: impl AsyncFn() -> Result<T, ClientError>,
+    ) -> Result<Effected<T>, E> {
+        announce().await?;
+        Ok(self.once(key, what, evidence, look_up, perform).await?)
+    }
+
+    /// The same for what needs no announcement.
+    ///
+    /// # Errors
+    ///
+    /// As [`Effects::announced`].
     pub async fn once<T>(
         &self,
         key: &str,
@@ -211,35 +152,35 @@ impl Effects<'_> {
         perform: impl AsyncFn() -> Result<T, ClientError>,
     ) -> Result<Effected<T>, EffectError> {
         if let Some(found) = look_up().await? {
-            self.ledger.write(self.clock.now(), key, Step::Found)?;
+            self.ledger.write(self.clock.now(), key, LedgerStep::Found)?;
             return Ok(Effected::AlreadyThere(found));
         }
-        if evidence == Evidence::Eventual && self.ledger.last(key) == Some(Step::Intent) {
+        if evidence == Evidence::Eventual && self.ledger.last(key) == Some(LedgerStep::Intent) {
             // An earlier process sent this and died; what it made may still show up.
             if let Some(found) = self.look_again(&look_up).await? {
-                self.ledger.write(self.clock.now(), key, Step::Found)?;
+                self.ledger.write(self.clock.now(), key, LedgerStep::Found)?;
                 return Ok(Effected::AlreadyThere(found));
             }
         }
-        self.ledger.write(self.clock.now(), key, Step::Intent)?;
+        self.ledger.write(self.clock.now(), key, LedgerStep::Intent)?;
         match perform().await {
             Ok(value) => {
-                self.ledger.write(self.clock.now(), key, Step::Done)?;
+                self.ledger.write(self.clock.now(), key, LedgerStep::Done)?;
                 Ok(Effected::Done(value))
             }
             Err(error) if error.may_have_happened() => match self.look_again(&look_up).await? {
                 Some(found) => {
-                    self.ledger.write(self.clock.now(), key, Step::Done)?;
+                    self.ledger.write(self.clock.now(), key, LedgerStep::Done)?;
                     Ok(Effected::Done(found))
                 }
                 None if evidence == Evidence::Strong => {
-                    self.ledger.write(self.clock.now(), key, Step::Refused)?;
+                    self.ledger.write(self.clock.now(), key, LedgerStep::Refused)?;
                     Err(EffectError::Client(error))
                 }
                 None => Err(EffectError::Unknown { what: what.to_owned(), cause: Some(Box::new(error)) }),
             },
             Err(error) => {
-                self.ledger.write(self.clock.now(), key, Step::Refused)?;
+                self.ledger.write(self.clock.now(), key, LedgerStep::Refused)?;
                 Err(EffectError::Client(error))
             }
         }
@@ -258,20 +199,20 @@ impl Effects<'_> {
         what: &str,
         perform: impl AsyncFn() -> Result<T, ClientError>,
     ) -> Result<Option<T>, EffectError> {
-        if matches!(self.ledger.last(key), Some(Step::Intent | Step::Done | Step::Found)) {
+        if matches!(self.ledger.last(key), Some(LedgerStep::Intent | LedgerStep::Done | LedgerStep::Found)) {
             return Ok(None);
         }
-        self.ledger.write(self.clock.now(), key, Step::Intent)?;
+        self.ledger.write(self.clock.now(), key, LedgerStep::Intent)?;
         match perform().await {
             Ok(value) => {
-                self.ledger.write(self.clock.now(), key, Step::Done)?;
+                self.ledger.write(self.clock.now(), key, LedgerStep::Done)?;
                 Ok(Some(value))
             }
             Err(error) if error.may_have_happened() => {
                 Err(EffectError::Unknown { what: what.to_owned(), cause: Some(Box::new(error)) })
             }
             Err(error) => {
-                self.ledger.write(self.clock.now(), key, Step::Refused)?;
+                self.ledger.write(self.clock.now(), key, LedgerStep::Refused)?;
                 Err(EffectError::Client(error))
             }
         }

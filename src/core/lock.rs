@@ -7,6 +7,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use crate::domain::subject::Subject;
+
 /// Longest name that is read back.
 const LONGEST_NAME: u64 = 64;
 
@@ -40,6 +42,15 @@ impl Lock {
             file.write_all(name.as_bytes())?;
         }
         Ok(Some(Self { _file: file, name: name.trim().to_owned() }))
+    }
+
+    /// Takes the lock of `part` of what is done with `subject`; otherwise as [`Lock::take`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::take`].
+    pub fn of(home: &Path, subject: &Subject, part: &str) -> io::Result<Option<Self>> {
+        Self::take(home, &format!("{}.{part}", subject.file_name()))
     }
 
     /// The same for every process of this machine that holds this lock, one after the other.

@@ -30,6 +30,7 @@ pub mod shipment;
 pub mod signature;
 pub mod stage_testing;
 pub mod state;
+pub mod subject;
 pub mod task;
 pub mod verdict;
 pub mod withdrawal;

@@ -31,7 +31,8 @@ pub(super) async fn take(ctx: &Context, release: &ZStream) -> Result<Option<Leas
     }
     let lock = TaskError::unless_busy(
         &ctx.home,
-        &format!("{release}.drive"),
+        &release.into(),
+        "drive",
         format!("drives {release}"),
         format!("let it go on, or stop it; oar -r {release} status shows where the release stands"),
     )?;

@@ -11,6 +11,7 @@ use crate::core::statebox::error::StoreError;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::release::ZStream;
 use crate::domain::state::check::UnreadableStatus;
+use crate::domain::subject::Subject;
 use crate::domain::task::Task;
 
 /// Why a task could not be carried out.
@@ -97,13 +98,13 @@ impl From<AssemblyError> for TaskError {
 }
 
 impl TaskError {
-    /// Takes a lock of this machine; [`TaskError::Busy`] when a living process holds it.
+    /// Takes the lock of `part` of the work on `subject`; [`TaskError::Busy`] when a living process holds it.
     ///
     /// # Errors
     ///
     /// Busy, or the lock file cannot be made.
-    pub fn unless_busy(home: &Path, lock: &str, does: String, next: String) -> Result<Lock, Self> {
-        let taken = Lock::take(home, lock).map_err(|cause| {
+    pub fn unless_busy(home: &Path, subject: &Subject, part: &str, does: String, next: String) -> Result<Lock, Self> {
+        let taken = Lock::of(home, subject, part).map_err(|cause| {
             let path = home.join("locks").display().to_string();
             Self::Effect(EffectError::Ledger { path, cause })
         })?;

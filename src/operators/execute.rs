@@ -97,10 +97,9 @@ fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, T
     if !task.has_effects() || ctx.options.dry_run {
         return Ok(None);
     }
-    let lock = format!("{release}.{task}");
     let does = format!("runs {task} of {release} right now");
     let next = format!("wait until it ends, then: oar -r {release} status");
-    TaskError::unless_busy(&ctx.home, &lock, does, next).map(Some)
+    TaskError::unless_busy(&ctx.home, &release.into(), task.name(), does, next).map(Some)
 }
 
 /// A task that is done stays done: pressing the button again changes nothing.

@@ -2,6 +2,7 @@
 //!
 //! Knows neither the tasks nor what runs them.
 
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -12,7 +13,8 @@ use super::report::Details;
 use super::run_log::{Level, RunLog};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::context::Context;
-use crate::core::effects::{Effected, Effects, Evidence, Ledger};
+use crate::core::effects::ledger::Ledger;
+use crate::core::effects::{Effected, Effects, Evidence};
 use crate::core::notices::of_run::Notice;
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::dates::stamp;
@@ -84,7 +86,7 @@ impl<'a> Run<'a> {
     }
 
     fn new(ctx: &'a Context, release: &'a ZStream, task: Task, state: State) -> Result<Self, TaskError> {
-        let ledger = Ledger::open(&ctx.home, &release.to_string())?;
+        let ledger = Ledger::open(&ctx.home, &release.into())?;
         Ok(Self {
             ctx,
             release,
@@ -198,9 +200,14 @@ impl<'a> Run<'a> {
         perform: impl AsyncFn() -> Result<T, ClientError>,
     ) -> Result<Effected<T>, TaskError> {
         self.unless_dry(what)?;
-        self.start().await?;
-        let _acting = self.act()?;
-        let ended = self.effects().once(key, what, evidence, look_up, perform).await?;
+        // Begins after the announcement, which may be cut off, and ends with this function.
+        let acting = Cell::new(None);
+        let announce = async || {
+            self.start().await?;
+            acting.set(Some(self.act()?));
+            Ok::<_, TaskError>(())
+        };
+        let ended = self.effects().announced(key, what, evidence, announce, look_up, perform).await?;
         if ended.is_new() {
             self.notes().effects.push(what.to_owned());
         }

@@ -21,13 +21,16 @@ pub(crate) async fn run(call: &Invocation, command: CtlCommand) -> Result<Exit, 
     }
 }
 
-/// One pass over the final approval.
+/// One round of the approval checker, over one release.
 async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let report = approval_checker::pass(&ctx, &release).await;
-    let report = report.map_err(|failure| ErrorReport::failure(&failure))?;
-    call.show(&report::text(&report), &report::json(&report));
-    Ok(Exit::of_outcome(&report.outcome))
+    let mut exit = Exit::Done;
+    for unit in approval_checker::run(&ctx, &[release]).await.units {
+        let report = unit.result.map_err(|failure| ErrorReport::failure(&failure))?;
+        call.show(&report::text(&report), &report::json(&report));
+        exit = Exit::of_outcome(&report.outcome);
+    }
+    Ok(exit)
 }
 
 /// Compares a payload with a merge request; one document, or a list when there are several architectures.

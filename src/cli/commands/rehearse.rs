@@ -23,7 +23,7 @@ use crate::core::clock::{Clock, VirtualClock};
 use crate::core::config::env::Env;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
-use crate::core::context::{Context, Options};
+use crate::core::context::{Context, Options, StateAccess};
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::job_trace;
@@ -321,9 +321,8 @@ fn context(
     let refuse = |error| crate::cli::invocation::config_error("the rehearsal", &error);
     let settings = Settings::load(&env, &Flags::default()).map_err(refuse)?;
     let options = Options { dry_run: false, ..call.options() };
-    let clock = Clock::Virtual(clock);
-    Context::new(Arc::new(settings), clock, transport, call.cancel.clone(), "rehearsal".to_owned(), options)
-        .map_err(refuse)
+    let (clock, cancel, access) = (Clock::Virtual(clock), call.cancel.clone(), StateAccess::Required);
+    Context::new(Arc::new(settings), clock, transport, cancel, "rehearsal".to_owned(), options, access).map_err(refuse)
 }
 
 fn keep(dir: &std::path::Path, release: &ZStream, state: Option<&State>, journal: &str) -> Result<(), ErrorReport> {

@@ -1,5 +1,6 @@
 //! Every exit code of the binary: one enum, one table.
 
+use crate::agents::pass::Ending;
 use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::OpenedBy;
 use crate::domain::outcome::Outcome;
@@ -97,6 +98,16 @@ impl Exit {
         }
     }
 
+    /// The ending of a round of an agent.
+    pub fn of_pass(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::Done,
+            Ending::Waiting => Self::Waiting,
+            Ending::NotDone => Self::Unavailable,
+            Ending::Failed => Self::Failed,
+        }
+    }
+
     /// The ending of a run that could not find out or act.
     pub fn of_error(class: ErrorClass) -> Self {
         match class {
@@ -118,4 +129,16 @@ pub fn table() -> String {
         text.push_str(&format!("| {} | {} |\n", exit.code(), exit.meaning()));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_of_an_agent_ends_with_0_3_5_or_7() {
+        let codes =
+            [Ending::Done, Ending::Waiting, Ending::Failed, Ending::NotDone].map(|end| Exit::of_pass(end).code());
+        assert_eq!(codes, [0, 3, 5, 7]);
+    }
 }

@@ -163,13 +163,7 @@ impl ConfigError {
     /// What to do now.
     pub fn next_step(&self) -> String {
         match self {
-            Self::MissingCredentials(missing) => missing
-                .iter()
-                .map(|credential| {
-                    format!("set {} ({}): {}", credential.variable(), credential.purpose(), credential.how_to_get())
-                })
-                .collect::<Vec<_>>()
-                .join("\n"),
+            Self::MissingCredentials(missing) => missing.iter().copied().map(how_to_set).collect::<Vec<_>>().join("\n"),
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("write {nearest}, or remove the key"),
             Self::UnknownKey { nearest: None, .. } => "remove the key; `oar config show` lists all settings".to_owned(),
             Self::BadValue { origin, .. } | Self::NotLoopback { origin, .. } => {
@@ -197,6 +191,11 @@ impl ConfigError {
             Self::Output(_) => "run it again with an output that can be written".to_owned(),
         }
     }
+}
+
+/// What a person does who lacks `credential`.
+pub fn how_to_set(credential: Credential) -> String {
+    format!("set {} ({}): {}", credential.variable(), credential.purpose(), credential.how_to_get())
 }
 
 fn list(missing: &[Credential]) -> String {

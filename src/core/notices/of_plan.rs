@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::escape::foreign;
 use super::post::{Mention, Post, Thread, bold};
 use super::send::Notifier;
-use crate::core::effects::Ledger;
+use crate::core::effects::ledger::Ledger;
 use crate::domain::release::ZStream;
 
 /// Says that a state file was created; a warning when that was not possible.
@@ -30,7 +30,7 @@ pub struct PlanMessage<'a> {
 
 /// Keys of the messages of plans that were sent from this machine and are not sent again.
 pub fn sent_keys(notifier: Notifier<'_>, release: &ZStream) -> BTreeSet<String> {
-    let Ok(ledger) = Ledger::open(notifier.home, &release.to_string()) else { return BTreeSet::new() };
+    let Ok(ledger) = Ledger::open(notifier.home, &release.into()) else { return BTreeSet::new() };
     let place = match (&notifier.settings.slack.channel, &notifier.settings.slack.thread) {
         // Whoever asks from a thread gets it there, too.
         (Some(channel), Some(thread)) => format!("slack/{channel}/{thread}/plan/"),

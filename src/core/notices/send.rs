@@ -9,7 +9,8 @@ use super::post::{Mention, Post, Thread};
 use crate::core::clients::slack::Slack;
 use crate::core::clock::Clock;
 use crate::core::config::settings::{Settings, SlackSettings};
-use crate::core::effects::{EffectError, Effects, Ledger};
+use crate::core::effects::ledger::Ledger;
+use crate::core::effects::{EffectError, Effects};
 use crate::domain::credential::Credential;
 use crate::domain::mask;
 use crate::domain::release::ZStream;
@@ -62,7 +63,7 @@ impl Notifier<'_> {
 
     /// Sends a message that belongs to no run; what went wrong with it.
     pub(super) async fn send_alone(self, release: &ZStream, post: &Post) -> Vec<String> {
-        let ledger = match Ledger::open(self.home, &release.to_string()) {
+        let ledger = match Ledger::open(self.home, &release.into()) {
             Ok(ledger) => ledger,
             Err(error) => return vec![format!("nobody was notified on Slack: {error}")],
         };

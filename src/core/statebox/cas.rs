@@ -227,6 +227,7 @@ impl StateBox {
                 | StoreFault::Git(_)
                 | StoreFault::Corrupt(_)
                 | StoreFault::Rejected(_)
+                | StoreFault::Closed(_)
                 | StoreFault::Cancelled => SignedDuration::MAX,
             };
             let spent = self.clock.now().duration_since(started);

@@ -1,7 +1,9 @@
 //! Why a stored file could not be read or changed.
 
 use crate::core::clients::error::ClientError;
+use crate::core::config::error::how_to_set;
 use crate::core::error::ErrorClass;
+use crate::domain::credential::Credential;
 use crate::domain::state::error::StateError;
 use crate::domain::state::operation::Rejection;
 
@@ -79,6 +81,9 @@ pub enum StoreFault {
     /// The rules forbid the change.
     #[error(transparent)]
     Rejected(Rejection),
+    /// There is no credential for the store.
+    #[error("credentials are missing: {0}")]
+    Closed(Credential),
     /// Ctrl-C.
     #[error("interrupted")]
     Cancelled,
@@ -107,6 +112,7 @@ impl StoreError {
             | StoreFault::Git(_)
             | StoreFault::Corrupt(_)
             | StoreFault::Rejected(_)
+            | StoreFault::Closed(_)
             | StoreFault::Cancelled => false,
         }
     }
@@ -142,6 +148,7 @@ impl StoreError {
                 | Rejection::NoSuchIssue { .. }
                 | Rejection::SeveralIssues { .. } => ErrorClass::InvalidInput,
             },
+            StoreFault::Closed(_) => ErrorClass::Auth,
             StoreFault::Cancelled => ErrorClass::Internal,
         }
     }
@@ -160,6 +167,7 @@ impl StoreError {
             StoreFault::Git(_) => "look at the repository of --state with git itself, then run it again".to_owned(),
             StoreFault::Corrupt(error) => error.next_step(),
             StoreFault::Rejected(rejection) => rejection.next_step(),
+            StoreFault::Closed(missing) => how_to_set(*missing),
             StoreFault::Cancelled => "run it again; it continues where it was".to_owned(),
         }
     }

@@ -11,6 +11,7 @@ use crate::core::clients::github::{Github, ReadAnswer, TreeAnswer, WriteAnswer};
 use crate::core::clients::http::ServiceHttp;
 use crate::core::config::error::ConfigError;
 use crate::core::config::origin::Origin;
+use crate::domain::credential::Credential;
 
 /// The folder of all releases.
 const RELEASES: &str = "_releases";
@@ -24,6 +25,8 @@ pub enum Repo {
     Directory(PathBuf),
     /// One Git repository on this machine; only when asked for.
     Git(GitDir),
+    /// A repository on GitHub without the credential for it: whoever asks is told which.
+    Closed(Credential),
 }
 
 impl Repo {
@@ -57,7 +60,7 @@ impl Repo {
     pub fn remote_place(&self) -> Option<String> {
         match self {
             Self::GitHub(github) => Some(github.place()),
-            Self::Directory(_) | Self::Git(_) => None,
+            Self::Directory(_) | Self::Git(_) | Self::Closed(_) => None,
         }
     }
 
@@ -68,6 +71,7 @@ impl Repo {
     /// [`StoreError`] when the store does not answer.
     pub async fn read(&self, branch: &str, path: &str) -> Result<Option<StoredFile>, StoreError> {
         let read = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
             Self::Directory(root) => directory::read(root, path),
             // Boxed: running programs makes large futures, and these sit in everything that touches the state.
             Self::Git(git) => Box::pin(git.read(branch, path)).await,
@@ -90,6 +94,7 @@ impl Repo {
     /// [`StoreError`] when the store does not answer; a single file that has no text is reported with it.
     pub async fn release_files(&self, branch: &str) -> Result<Vec<TreeFile>, StoreError> {
         let read = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
             Self::Directory(root) => directory::release_files(root, RELEASES),
             Self::Git(git) => Box::pin(git.release_files(branch, RELEASES)).await,
             Self::GitHub(github) => match github.release_files(branch, RELEASES).await {
@@ -122,6 +127,7 @@ impl Repo {
         message: &str,
     ) -> Result<Revision, StoreError> {
         let written = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
             Self::Directory(root) => directory::write(root, path, bytes, expected),
             Self::Git(git) => Box::pin(git.write(branch, path, bytes, expected, message)).await,
             Self::GitHub(github) => {

@@ -142,7 +142,7 @@ impl Unsent {
     ///
     /// The lock file cannot be made.
     pub fn may_send(&self, release: &ZStream) -> io::Result<Option<Lock>> {
-        Lock::take(&self.home, &format!("{release}.unsent"))
+        Lock::of(&self.home, &release.into(), "unsent")
     }
 
     /// Held for the few moments of one change of the file.

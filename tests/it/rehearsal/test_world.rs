@@ -9,7 +9,7 @@ use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
-use oar::core::context::{Context, Options};
+use oar::core::context::{Context, Options, StateAccess};
 use oar::domain::release::ZStream;
 use oar::domain::state::operation::{Applied, Operation, SetTask};
 use oar::domain::state::view::State;
@@ -221,8 +221,9 @@ impl TestWorld {
     pub(crate) fn context(&self) -> Context {
         let settings = Arc::new(Settings::load(&self.env, &Flags::default()).expect("settings"));
         let (clock, transport) = (Clock::Virtual(self.clock.clone()), self.transport.clone());
-        let cancel = CancellationToken::new();
-        Context::new(settings, clock, transport, cancel, "story".to_owned(), Options::default()).expect("a context")
+        let (cancel, options) = (CancellationToken::new(), Options::default());
+        Context::new(settings, clock, transport, cancel, "story".to_owned(), options, StateAccess::Required)
+            .expect("a context")
     }
 
     async fn run(&self, args: Vec<String>, env: Env) -> String {

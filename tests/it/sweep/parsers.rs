@@ -12,7 +12,7 @@ use oar::core::config::sealed::SealedSettings;
 use oar::core::config::secret::Secret;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
-use oar::core::effects::Ledger;
+use oar::core::effects::ledger::Ledger;
 use oar::core::statebox::unsent::{self, Unsent};
 use oar::domain::acceptance::{AcceptancePolicy, judge};
 use oar::domain::assembly::BuildData;
@@ -300,7 +300,7 @@ pub(crate) fn parsers() -> Vec<Parser> {
         }),
         parser("ledger", LEDGER, |bytes| {
             in_file("effects/4.20.17.jsonl", bytes, |home, _| {
-                Ledger::open(home, "4.20.17").map(|_| String::new()).map_err(|error| reported(&error))
+                Ledger::open(home, &(&release()).into()).map(|_| String::new()).map_err(|error| reported(&error))
             })
         }),
         Parser { name: "cache", sample: kept_by_cache(), read: cache },
