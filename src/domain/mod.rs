@@ -12,6 +12,7 @@ pub mod credential;
 pub mod cve_trackers;
 pub mod dates;
 pub mod discovery;
+pub mod evidence;
 pub mod health;
 pub mod ids;
 pub mod job_trace;

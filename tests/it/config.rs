@@ -262,3 +262,19 @@ fn config_check_lists_what_is_not_ready_and_fails_only_for_broken_entries() {
     assert_eq!(ended, Err("build data is circular: a -> a".to_owned()));
     assert!(check("<html>").1.is_err());
 }
+
+/// The text of all comments of a file, without their marks and line ends.
+fn comments(file: &str) -> String {
+    let text = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let lines = text.lines().filter_map(|line| line.trim().trim_start_matches('/').strip_prefix(['#', ' ']));
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn who_is_asked_to_confirm_is_said_in_the_same_words_to_readers_of_the_code_and_of_the_settings() {
+    let sentence = "Not named, the approval, a Pass by hand, a change of a Pass, a decision about a build and resolving \
+        a blocker ask always, all others never";
+    for file in ["src/core/config/mcp.rs", "config/defaults.toml"] {
+        assert!(comments(file).contains(sentence), "{file}: {}", comments(file));
+    }
+}

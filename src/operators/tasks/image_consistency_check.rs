@@ -13,6 +13,7 @@ use crate::core::clients::prow::{Prow, ProwJob, ProwState};
 use crate::core::effects::Evidence;
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::evidence::About;
 use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
 use crate::domain::job_trace;
@@ -138,7 +139,7 @@ async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<Checked, Ta
     let Some(job) = prow.job(id).await? else {
         return gone(run, id).await.map(Checked::Ended);
     };
-    belongs(run, &job)?;
+    about_this_release(run, &job)?;
     run.info(format!("Job state: {}, URL: {}", job.state, job.url.as_deref().unwrap_or("not yet")));
     let job_ref = of_job(&job);
     Ok(match job.state {
@@ -215,11 +216,14 @@ async fn page(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Option<String> {
     None
 }
 
-/// A wrong job id would pass one release with the check of another. A job of ours whose environment cannot be
-/// seen stays ours.
-fn belongs(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
-    let known = || !job.envs.contains_key(PAYLOAD) && Search::of(run).known.contains(&job.id.to_string());
-    if job.job == JOB && (tests_release(run, job) || known()) {
+/// A wrong job id would pass one release with the check of another.
+fn about_this_release(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
+    let about = match job.envs.get(PAYLOAD) {
+        _ if job.job != JOB => About::OtherJob,
+        Some(spec) => About::Payload { spec, candidate: None },
+        None => About::Unnamed { ours: Search::of(run).known.contains(&job.id.to_string()) },
+    };
+    if about.counts_for(run.release) {
         return Ok(());
     }
     let compared = job.envs.get(PAYLOAD).map_or("no payload", String::as_str);
@@ -227,10 +231,6 @@ fn belongs(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
         why: format!("Prow job {} is a run of {} with {compared}, not a check of {}", job.id, job.job, run.release),
         next: format!("give the job of {}: oar -r {} image-consistency-check --job-id ID", run.release, run.release),
     })
-}
-
-fn tests_release(run: &Run<'_>, job: &ProwJob) -> bool {
-    job.envs.get(PAYLOAD).is_some_and(|spec| job_trace::is_payload_of(spec, run.release, None))
 }
 
 /// How the job of this start is found again.
@@ -270,7 +270,9 @@ impl Search {
             !job.state.is_final() && !job.labels.contains_key(LABEL) && !self.known.contains(&job.id.to_string())
         });
         for stranger in strangers.take(STRANGERS) {
-            if prow.job(&stranger.id).await?.is_some_and(|job| tests_release(run, &job)) {
+            let job = prow.job(&stranger.id).await?;
+            let spec = job.as_ref().and_then(|job| job.envs.get(PAYLOAD));
+            if spec.is_some_and(|spec| About::Payload { spec, candidate: None }.counts_for(run.release)) {
                 return Ok(Some((stranger.id.clone(), stranger.state.clone())));
             }
         }

@@ -7,6 +7,7 @@ use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue
 use crate::core::effects::Evidence;
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::evidence::About;
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
@@ -136,7 +137,7 @@ async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
     let Some(build) = jenkins.build(JOB, number).await? else {
         return Ok(lost(format!("build {number} of {JOB} is gone from Jenkins")));
     };
-    belongs(run, &build)?;
+    about_this_release(run, &build)?;
     let job = of_build(&build);
     Ok(match build.state {
         BuildState::Building => {
@@ -156,13 +157,15 @@ async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
     })
 }
 
-/// A wrong build number would pass one release with the tests of another. A build of ours that has lost its
-/// parameters stays ours.
-fn belongs(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
+/// A wrong build number would pass one release with the tests of another.
+fn about_this_release(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
     let tested = ["PAYLOAD_URL", PAYLOAD].iter().find_map(|name| build.parameters.get(*name));
     let candidate = run.state.metadata().candidate_builds.get("x86_64").cloned();
-    let known = || Search::of(run).known.contains(&build.number.to_string());
-    if tested.map_or_else(known, |spec| job_trace::is_payload_of(spec, run.release, candidate.as_deref())) {
+    let about = match tested {
+        Some(spec) => About::Payload { spec, candidate: candidate.as_deref() },
+        None => About::Unnamed { ours: Search::of(run).known.contains(&build.number.to_string()) },
+    };
+    if about.counts_for(run.release) {
         return Ok(());
     }
     let tests = tested.map_or_else(|| "no payload at all".to_owned(), Clone::clone);

@@ -19,7 +19,7 @@ async fn the_file_of_a_minor_is_read_and_a_minor_without_branch_is_not_found() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     let source = BuildDataSource::new(fixture.client(ID));
     // Half a text is a text; whoever parses it has to notice.

@@ -35,7 +35,7 @@ async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     let (catalog, digest) = (CatalogStage::new(fixture.client(ID)), released(&fixture));
     let look = Operation::reads(ID, "/v1/images\\?");

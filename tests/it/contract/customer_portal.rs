@@ -18,7 +18,7 @@ async fn a_page_is_public_once_the_portal_opens() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     let (portal, page) = (CustomerPortal::new(fixture.client(ID)), fixture.plan.portal_url(fixture.sim.base_url()));
     fixture.happens(Event::PortalOpens);

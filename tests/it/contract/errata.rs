@@ -81,7 +81,7 @@ async fn an_advisory_waits_for_the_one_that_has_to_go_first() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_repeats_no_move() {
+async fn an_outage_is_reported_by_its_class_and_repeats_no_move() {
     let fixture = Fixture::open().await;
     let errata = Errata::new(fixture.client(ID));
     let (_, id) = numbers(&fixture);

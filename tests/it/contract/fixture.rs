@@ -121,7 +121,7 @@ impl Fixture {
 
     /// Asks the simulator itself, with the right credential, and compares status and words.
     ///
-    /// A pair is `METHOD /path`, a body (JSON when it begins like that, else a form), a status, and a
+    /// A pair is `METHOD /path`, a body (JSON or XML when it begins like that, else a form), a status, and a
     /// piece of the answer.
     pub(crate) async fn answers(&self, service: Service, pairs: &[(&str, &str, u16, &str)]) {
         let mut wrong = Vec::new();
@@ -157,8 +157,11 @@ impl Fixture {
             Auth::Header { name, secret } => request.header(name, opened(secret)),
         };
         if !body.is_empty() {
-            let json = body.starts_with(['{', '[']);
-            let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
+            let kind = match body.as_bytes()[0] {
+                b'{' | b'[' => "application/json",
+                b'<' => "text/xml",
+                _ => "application/x-www-form-urlencoded",
+            };
             request = request.header(header::CONTENT_TYPE, kind).body(body.to_owned());
         }
         let answer = request.send().await.unwrap();

@@ -60,7 +60,7 @@ async fn starts_keep_the_pace_in_virtual_time() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_starts_nothing_twice() {
+async fn an_outage_is_reported_by_its_class_and_starts_nothing_twice() {
     let fixture = Fixture::open().await;
     let gangway = client(&fixture);
     let start = async || gangway.start(&order("outage")).await;

@@ -62,7 +62,7 @@ async fn a_used_up_allowance_is_distinguished_from_a_refused_token() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_commits_nothing_twice() {
+async fn an_outage_is_reported_by_its_class_and_commits_nothing_twice() {
     let fixture = Fixture::open().await;
     let github = over(fixture.client(ID));
     fixture.facts().github.put_file("z-stream", PATH, "one\n");

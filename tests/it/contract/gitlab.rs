@@ -93,7 +93,7 @@ async fn the_stage_release_shows_in_pipeline_and_advisory() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_comments_nothing_twice() {
+async fn an_outage_is_reported_by_its_class_and_comments_nothing_twice() {
     let fixture = Fixture::open().await;
     let gitlab = Gitlab::new(fixture.client(ID));
     let mr = shipment(&fixture, &gitlab);

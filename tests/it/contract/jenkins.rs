@@ -67,7 +67,7 @@ async fn a_server_that_wants_a_crumb_gets_one_and_starts_one_build() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_starts_nothing_twice() {
+async fn an_outage_is_reported_by_its_class_and_starts_nothing_twice() {
     let fixture = Fixture::open().await;
     let jenkins = Jenkins::new(fixture.client(ID));
     let start = async || jenkins.trigger(JOB, &PARAMETERS).await;

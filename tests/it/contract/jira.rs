@@ -84,7 +84,7 @@ async fn an_account_is_found_by_its_whole_address_only() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_moves_nothing_twice() {
+async fn an_outage_is_reported_by_its_class_and_moves_nothing_twice() {
     let fixture = Fixture::open().await;
     let (jira, key) = (client(&fixture), story(&fixture));
     let reads = |path| Operation::reads(ID, path);

@@ -3,7 +3,9 @@
 //! Each file lets the client carry out every operation, then in outages, then says what the
 //! simulator refuses when somebody asks it without the client.
 
+mod brew_download;
 mod build_data;
+mod catalog;
 mod catalog_stage;
 mod customer_portal;
 mod errata;
@@ -15,6 +17,7 @@ mod gitlab;
 mod jenkins;
 mod jira;
 mod journal;
+mod koji;
 mod operation;
 mod prow;
 mod registry;

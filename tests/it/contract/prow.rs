@@ -36,7 +36,7 @@ async fn a_job_goes_from_triggered_to_its_end_and_is_forgotten() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     let (prow, id) = (Prow::new(fixture.client(ID)), started(&fixture));
     // Half a YAML file may still be YAML; without state it is no job.

@@ -21,7 +21,7 @@ async fn a_payload_tells_its_version_and_its_page_once_it_is_promoted() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     fixture.hours_pass(20);
     // A registry keeps its token; each look here begins without one.

@@ -31,7 +31,7 @@ async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     fixture.hours_pass(22);
     let controller = ReleaseController::new(fixture.client(ID));

@@ -29,7 +29,7 @@ async fn a_signature_appears_after_the_promotion() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class() {
+async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     let (signatures, digest) = (Signatures::new(fixture.client(ID)), promoted(&fixture).await);
     fixture.happens(Event::SignaturePublished);

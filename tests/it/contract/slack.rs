@@ -58,7 +58,7 @@ async fn a_limited_channel_is_waited_for() {
 }
 
 #[tokio::test]
-async fn outages_is_reported_by_its_class_and_posts_nothing_twice() {
+async fn an_outage_is_reported_by_its_class_and_posts_nothing_twice() {
     let fixture = Fixture::open().await;
     let slack = Slack::new(fixture.client(ID));
     let post = async || slack.post_message("#team-art", "once", None).await;

@@ -1,5 +1,6 @@
 //! Whole rehearsals by the front front end: scenarios, and real state files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
@@ -9,16 +10,31 @@ use oar::domain::task::{Task, TaskStatus};
 use crate::rehearsal::whole::{effects, rehearse};
 
 #[tokio::test]
-async fn the_smooth_rehearsal_ends_approved_and_does_everything_once() {
+async fn the_smooth_rehearsal_ends_approved_does_everything_once_and_asks_no_more_than_it_needs() {
     let rehearsed = rehearse(&["4.20.17"]).await;
 
     assert_snapshot!(rehearsed.end(), @"
     REHEARSAL of 4.20.17: approved, overall Green, 142 h of virtual time
     exit 0
     ");
-    for (effect, times) in effects(&rehearsed.journal()) {
+    let journal = rehearsed.journal();
+    for (effect, times) in effects(&journal) {
         assert_eq!(times, 1, "{effect}");
     }
+    asks_no_more_than(MOST_REQUESTS, &journal);
+}
+
+/// Requests of a smooth rehearsal: 860 of them look up one image each, some 140 looks at the release ask for
+/// the state file, build data, the payload, the merge request and two advisories, and the tasks need the rest.
+const MOST_REQUESTS: usize = 2_260;
+
+#[track_caller]
+fn asks_no_more_than(most: usize, journal: &[serde_json::Value]) {
+    let mut services: BTreeMap<&str, usize> = BTreeMap::new();
+    for exchange in journal {
+        *services.entry(exchange["service"].as_str().unwrap()).or_default() += 1;
+    }
+    assert!(journal.len() <= most, "{} requests, at most {most} are needed: {services:?}", journal.len());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::{RECHECK, health_of, unready};
 use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::evidence::About;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::pull_spec::PullSpec;
 use crate::domain::task::TaskStatus;
@@ -40,7 +41,7 @@ pub(in crate::operators) async fn run_here(run: &Run<'_>, arches: &[String]) -> 
         })?;
         run.info(format!("comparing the images of {payload} with {}", shipment.mr.web_url));
         let report = consistency::compare(run.ctx, &payload, &shipment, arch).await?;
-        belongs(run, &report)?;
+        about_this_release(run, &report)?;
         run.info(format!("{arch}: {}", report.summary()));
         tell_findings(run, &report);
         reports.push(report);
@@ -70,8 +71,8 @@ async fn judge(run: &Run<'_>, reports: &[ConsistencyReport]) -> Result<Outcome, 
 }
 
 /// The shipment that build data names may be another release's.
-fn belongs(run: &Run<'_>, report: &ConsistencyReport) -> Result<(), TaskError> {
-    if report.release == *run.release {
+fn about_this_release(run: &Run<'_>, report: &ConsistencyReport) -> Result<(), TaskError> {
+    if About::Release(&report.release).counts_for(run.release) {
         return Ok(());
     }
     Err(TaskError::Refused {
