@@ -61,11 +61,11 @@ async fn the_simulator_knows_one_method_and_says_faults_with_200() {
         .answers(
             ID,
             &[
-                ("POST /", &known, 200, "<string>early-kernel-candidate</string>"),
-                ("POST /", &unknown, 200, "No such build"),
-                ("POST /", &known.replace("listTags", "deleteBuild"), 200, "<fault>"),
-                ("POST /", "no XML", 200, "<fault>"),
-                ("GET /", "", 405, ""),
+                ("POST ", &known, 200, "<string>early-kernel-candidate</string>"),
+                ("POST ", &unknown, 200, "No such build"),
+                ("POST ", &known.replace("listTags", "deleteBuild"), 200, "<fault>"),
+                ("POST ", "no XML", 200, "<fault>"),
+                ("GET ", "", 405, ""),
             ],
         )
         .await;
