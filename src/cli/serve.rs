@@ -27,16 +27,17 @@ use crate::core::error::ErrorClass;
 use crate::domain::nearest;
 use crate::grammar::mcp::McpCommand;
 use crate::grammar::serve::{AuthMode, ServeArgs};
-use crate::mcp::catalog::{self, Choice};
-use crate::mcp::confirm::misnamed;
+use crate::mcp::catalog::{self, Choice, misnamed};
 use crate::mcp::health_fields;
-use crate::mcp::http::{Transports, routes};
-use crate::mcp::shared::Shared;
+use crate::mcp::http::{self, Transports};
+use crate::mcp::server::Server;
+use crate::mcp::shared::ServerState;
 use crate::web::approval_page;
-use crate::web::guard::{Credential, Guard, behind};
-use crate::web::health::{self, Facts, Health};
+use crate::web::guard::{Authentication, Guard, behind};
+use crate::web::health::{self, Health, ServerFacts};
 use crate::web::metrics::Sample;
 use crate::web::protected_resource;
+use crate::web::routes::Access;
 use crate::web::tls::{Identity, TlsListener};
 
 /// How a server that got a signal takes its leave.
@@ -100,24 +101,26 @@ async fn serve(call: &Invocation, args: &ServeArgs) -> Result<Exit, ErrorReport>
     let access = if args.allow_degraded { StateAccess::Anonymous } else { StateAccess::Required };
     let ctx = call.context_until(work.clone(), access)?;
     ctx.clock.refresh(&work).await;
-    let shared = Shared::new(ctx, choice, at_once(call)).map_err(|cause| {
+    let server = Server::new(ctx, choice, at_once(call)).map_err(|cause| {
         let next = "free some memory or processes".to_owned();
         ErrorReport::new("the server cannot start", &cause, next, ErrorClass::Internal)
     })?;
-    let shared = Arc::new(shared);
+    let server = Arc::new(server);
+    let shared = &server.shared;
     check_end(shared.audit.path()).map_err(|why| damaged(shared.audit.path(), &why))?;
     shared.audit.open().map_err(|cause| unusable(shared.audit.path(), &cause))?;
-    crate::mcp::audit_line::unfinished(&shared);
-    if args.stdio { speak(call, &shared, work).await } else { listen(call, args, &shared, work).await }
+    crate::mcp::audit_line::unfinished(shared);
+    if args.stdio { speak(call, &server, work).await } else { listen(call, args, &server, work).await }
 }
 
 /// The conversation over stdin and stdout.
-async fn speak(call: &Invocation, shared: &Arc<Shared>, work: CancellationToken) -> Result<Exit, ErrorReport> {
+async fn speak(call: &Invocation, server: &Arc<Server>, work: CancellationToken) -> Result<Exit, ErrorReport> {
+    let shared = &server.shared;
     // The client's user may do everything, but the agent between the two has to ask.
     let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::CriticalUnattended);
     let local = Principal::new(shared.ctx.actor.clone(), scopes);
     let ended = tokio::select! {
-        ended = crate::mcp::stdio::serve(shared, local) => ended,
+        ended = crate::mcp::stdio::serve(server, local) => ended,
         () = call.cancel.cancelled() => Ok(()),
     };
     finish(PATIENCE, || shared.in_flight.count() == 0, &work, &shared.sessions).await;
@@ -135,9 +138,10 @@ async fn speak(call: &Invocation, shared: &Arc<Shared>, work: CancellationToken)
 async fn listen(
     call: &Invocation,
     args: &ServeArgs,
-    shared: &Arc<Shared>,
+    server: &Arc<Server>,
     work: CancellationToken,
 ) -> Result<Exit, ErrorReport> {
+    let shared = &server.shared;
     let oauth = Resource::of(&shared.ctx.settings.mcp, |address| shared.ctx.oauth(address))
         .map_err(|why| usage(&why.to_string()))?;
     let identity = identity(args)?;
@@ -150,25 +154,27 @@ async fn listen(
     let guard = Guard {
         hosts: names(bound, args, oauth.as_ref()),
         origins: args.allowed_origin.clone(),
-        credential: credential(call, args, shared, oauth.clone())?,
+        authentication: authentication(call, args, shared, oauth.clone())?,
         audit: shared.audit.clone(),
         clock: shared.ctx.clock.clone(),
     };
-    let (teller, ticket) = watch::channel(None);
+    let (shown, ticket) = watch::channel(None);
     let transports = Transports {
         legacy_sse: !args.no_legacy_sse,
         #[cfg(feature = "conformance")]
         fixtures: args.fixtures,
     };
     let stop = call.cancel.clone();
-    let router = health::routes(health(call, args, shared, ticket))
+    let (approvals, tokens) = (shared.confirm.approvals.clone(), Tokens::below(&shared.ctx.home));
+    let approval_page = approval_page::routes(approvals, tokens, shared.ctx.clock.clone()).map_err(|cause| {
+        let next = "start it again; without random numbers nobody can confirm anything".to_owned();
+        ErrorReport::new("the server cannot start", &cause, next, ErrorClass::Internal)
+    })?;
+    let pages = health::routes(health(call, args, server, ticket))
         .merge(protected_resource::routes(oauth.as_ref()))
-        .merge(approval_page::routes(
-            shared.confirm.approvals.clone(),
-            Tokens::below(&shared.ctx.home),
-            shared.ctx.clock.clone(),
-        ))
-        .merge(routes(shared, transports));
+        .merge(approval_page);
+    let protocol = http::routes(server, transports).into_iter();
+    let routes = protocol.fold(pages, |routes, (path, methods)| routes.route(path, Access::Caller, methods));
     let scheme = if identity.is_some() { "https" } else { "http" };
     shared.confirm.shown_at(&format!("{scheme}://{bound}"));
     call.outside.out.line(format!("serving MCP on {scheme}://{bound}/mcp"));
@@ -176,7 +182,7 @@ async fn listen(
     if let Some(screen) = call.outside.err.screen() {
         screen.end();
     }
-    let router = behind(guard, router);
+    let router = behind(guard, routes);
     let finished = CancellationToken::new();
     let serving = async {
         let serving: BoxFuture<'_, std::io::Result<()>> = match identity {
@@ -196,7 +202,7 @@ async fn listen(
     let tickets = ticket_file(call.outside.env.get("KRB5CCNAME"));
     let watching = async {
         tokio::select! {
-            () = health::watch_ticket(shared.ctx.clone(), tickets.clone(), teller) => {}
+            () = health::watch_ticket(shared.ctx.clone(), tickets.clone(), shown) => {}
             () = stop.cancelled() => {}
         }
     };
@@ -356,18 +362,18 @@ fn names(bound: SocketAddr, args: &ServeArgs, oauth: Option<&Resource>) -> Vec<S
     hosts
 }
 
-fn credential(
+fn authentication(
     call: &Invocation,
     args: &ServeArgs,
-    shared: &Shared,
+    shared: &ServerState,
     oauth: Option<Resource>,
-) -> Result<Credential, ErrorReport> {
+) -> Result<Authentication, ErrorReport> {
     match args.auth {
-        AuthMode::None => return Ok(Credential::Nobody(Principal::new("local", Scope::AGENT))),
+        AuthMode::None => return Ok(Authentication::Nobody(Principal::new("local", Scope::AGENT))),
         AuthMode::Oauth if oauth.is_none() => {
             return Err(usage("--auth oauth needs the settings mcp.oauth.issuer, audience and jwks_url"));
         }
-        AuthMode::Oauth => return Ok(Credential::Bearer { tokens: None, oauth }),
+        AuthMode::Oauth => return Ok(Authentication::Bearer { tokens: None, oauth }),
         AuthMode::Token => {}
     }
     let tokens = Tokens::below(&shared.ctx.home);
@@ -396,13 +402,13 @@ fn credential(
         };
         call.outside.err.line(line);
     }
-    Ok(Credential::Bearer { tokens: Some(tokens), oauth })
+    Ok(Authentication::Bearer { tokens: Some(tokens), oauth })
 }
 
 fn health(
     call: &Invocation,
     args: &ServeArgs,
-    shared: &Arc<Shared>,
+    server: &Arc<Server>,
     ticket: watch::Receiver<Option<crate::core::context::Ticket>>,
 ) -> Health {
     let started = tokio::time::Instant::now();
@@ -411,13 +417,14 @@ fn health(
         proxy: args.behind_proxy.clone(),
         cpus: cpus(),
     };
-    let of_facts = Arc::clone(shared);
+    let shared = &server.shared;
+    let of_facts = Arc::clone(server);
     let facts = move || {
-        if let Some(why) = of_facts.audit.trouble() {
+        if let Some(why) = of_facts.shared.audit.trouble() {
             return Err(format!("the audit log cannot be written: {why}"));
         }
         let fields = health_fields::fields(&of_facts, &how, started.elapsed());
-        Ok(Facts { well: of_facts.ctx.missing_for_all().is_empty(), fields })
+        Ok(ServerFacts { well: of_facts.shared.ctx.missing_for_all().is_empty(), fields })
     };
     let (of_ready, stop) = (Arc::clone(shared), call.cancel.clone());
     let ready = move || {
@@ -441,7 +448,7 @@ fn health(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn samples(shared: &Shared, uptime: Duration) -> Vec<Sample> {
+fn samples(shared: &ServerState, uptime: Duration) -> Vec<Sample> {
     let open = shared.runs.open();
     let well = shared.ctx.missing_for_all().is_empty() && shared.audit.trouble().is_none();
     let mut samples = vec![

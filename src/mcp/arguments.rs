@@ -14,7 +14,7 @@ pub struct Param {
     /// Its name.
     pub name: &'static str,
     /// What it takes.
-    pub kind: Kind,
+    pub kind: ParamKind,
     /// Must it be given?
     pub required: bool,
     /// One sentence for the caller.
@@ -23,7 +23,7 @@ pub struct Param {
 
 /// What a parameter takes.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum ParamKind {
     /// A z-stream release, or a pasted address that names one.
     Release,
     /// A minor (`4.20`).
@@ -58,17 +58,17 @@ pub enum Kind {
 }
 
 /// A parameter that must be given.
-pub const fn required(name: &'static str, kind: Kind, about: &'static str) -> Param {
+pub const fn required(name: &'static str, kind: ParamKind, about: &'static str) -> Param {
     Param { name, kind, required: true, about }
 }
 
 /// A parameter that may be left out.
-pub const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Param {
+pub const fn optional(name: &'static str, kind: ParamKind, about: &'static str) -> Param {
     Param { name, kind, required: false, about }
 }
 
 /// The parameter most tools take.
-pub const RELEASE: Param = required("release", Kind::Release, "Release X.Y.Z, e.g. 4.20.17");
+pub const RELEASE: Param = required("release", ParamKind::Release, "Release X.Y.Z, e.g. 4.20.17");
 
 /// Names that callers of earlier servers use, and what this one calls the same; only where it has no such name.
 const ALIASES: [(&str, &str); 7] = [
@@ -126,17 +126,19 @@ pub fn schema(params: &[Param]) -> Map<String, Value> {
 
 fn property(param: &Param) -> Value {
     let mut property = match param.kind {
-        Kind::Release => json!({ "type": "string", "pattern": r"^(\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?|https?://\S+)$" }),
-        Kind::Minor => json!({ "type": "string", "pattern": r"^\d+\.\d+$" }),
-        Kind::BuildNumber => json!({ "type": "string", "pattern": r"^(\d*|https?://\S+)$" }),
-        Kind::JobId => json!({ "type": "string", "pattern": r"^([0-9a-f-]*|https?://\S+)$" }),
-        Kind::Mail => json!({ "type": "string", "pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]{2,}$" }),
-        Kind::Date => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
-        Kind::Text(most) | Kind::Names(most) => json!({ "type": "string", "maxLength": most }),
-        Kind::Choice(choices) => json!({ "type": "string", "enum": choices }),
-        Kind::ChoiceOr(choices, usual) => json!({ "type": "string", "enum": choices, "default": usual }),
-        Kind::Flag(usual) => json!({ "type": "boolean", "default": usual }),
-        Kind::Count { least, most, usual } => {
+        ParamKind::Release => {
+            json!({ "type": "string", "pattern": r"^(\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?|https?://\S+)$" })
+        }
+        ParamKind::Minor => json!({ "type": "string", "pattern": r"^\d+\.\d+$" }),
+        ParamKind::BuildNumber => json!({ "type": "string", "pattern": r"^(\d*|https?://\S+)$" }),
+        ParamKind::JobId => json!({ "type": "string", "pattern": r"^([0-9a-f-]*|https?://\S+)$" }),
+        ParamKind::Mail => json!({ "type": "string", "pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]{2,}$" }),
+        ParamKind::Date => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
+        ParamKind::Text(most) | ParamKind::Names(most) => json!({ "type": "string", "maxLength": most }),
+        ParamKind::Choice(choices) => json!({ "type": "string", "enum": choices }),
+        ParamKind::ChoiceOr(choices, usual) => json!({ "type": "string", "enum": choices, "default": usual }),
+        ParamKind::Flag(usual) => json!({ "type": "boolean", "default": usual }),
+        ParamKind::Count { least, most, usual } => {
             json!({ "type": "integer", "minimum": least, "maximum": most, "default": usual })
         }
     };
@@ -203,25 +205,27 @@ impl Arguments {
     fn take(&mut self, param: &Param, value: &Value, hosts: &[String]) -> Result<(), String> {
         let text = || value.as_str().map(str::trim).ok_or_else(|| "is a text".to_owned());
         let given = match param.kind {
-            Kind::Flag(_) => Given::Flag(value.as_bool().ok_or("is true or false")?),
-            Kind::Count { least, most, .. } => {
+            ParamKind::Flag(_) => Given::Flag(value.as_bool().ok_or("is true or false")?),
+            ParamKind::Count { least, most, .. } => {
                 let count = value.as_u64().filter(|count| (least..=most).contains(count));
                 Given::Count(count.ok_or_else(|| format!("is a whole number from {least} to {most}"))?)
             }
-            Kind::Release => {
+            ParamKind::Release => {
                 let release = pasted::release(text()?, hosts).map_err(|why| why.to_string())?;
                 self.releases.insert(param.name, release.clone());
                 Given::Text(release.to_string())
             }
-            Kind::Minor => Given::Text(text()?.parse::<Minor>().map_err(|why| why.to_string())?.to_string()),
+            ParamKind::Minor => Given::Text(text()?.parse::<Minor>().map_err(|why| why.to_string())?.to_string()),
             // Old callers give a number where the schema asks for a text.
-            Kind::BuildNumber => {
+            ParamKind::BuildNumber => {
                 let number = value.as_u64().map(|number| number.to_string());
                 let given = number.as_deref().map_or_else(text, Ok)?;
                 Given::Text(pasted::build_number(given, hosts).map_err(|why| why.to_string())?.to_string())
             }
-            Kind::JobId => Given::Text(pasted::prow_job(text()?, hosts).map_err(|why| why.to_string())?.to_string()),
-            Kind::Mail => {
+            ParamKind::JobId => {
+                Given::Text(pasted::prow_job(text()?, hosts).map_err(|why| why.to_string())?.to_string())
+            }
+            ParamKind::Mail => {
                 let mail = text()?;
                 let whole = mail.split_once('@').is_some_and(|(local, domain)| {
                     let top = domain.rsplit_once('.').map(|(_, top)| top.len());
@@ -230,18 +234,18 @@ impl Arguments {
                 let whole = whole && mail.len() <= 200 && !mail.contains(char::is_whitespace);
                 Given::Text(whole.then(|| mail.to_owned()).ok_or("is a mail address")?)
             }
-            Kind::Date => {
+            ParamKind::Date => {
                 let date: jiff::civil::Date = text()?.parse().map_err(|_| "is a date YYYY-MM-DD")?;
                 Given::Text(date.to_string())
             }
-            Kind::Text(most) | Kind::Names(most) => {
+            ParamKind::Text(most) | ParamKind::Names(most) => {
                 let text = text()?;
                 if text.chars().count() > most {
                     return Err(format!("has at most {most} characters"));
                 }
                 Given::Text(text.to_owned())
             }
-            Kind::Choice(choices) | Kind::ChoiceOr(choices, _) => {
+            ParamKind::Choice(choices) | ParamKind::ChoiceOr(choices, _) => {
                 let text = text()?;
                 if !choices.contains(&text) {
                     return Err(format!("is one of {}", choices.join(", ")));

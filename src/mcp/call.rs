@@ -8,16 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::Arguments;
 use super::reply::{Code, Reply};
-use super::shared::Shared;
+use super::shared::ServerState;
 use crate::core::access::principal::Principal;
 use crate::core::context::{Context, Options};
 use crate::domain::release::ZStream;
 
 /// One call.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct ToolCall {
     /// What all calls share.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<ServerState>,
     /// Who asks.
     pub who: Principal,
     /// What was given, checked.
@@ -26,9 +26,9 @@ pub struct Call {
     pub ctx: Context,
 }
 
-impl Call {
+impl ToolCall {
     /// A call of `who`; `cancel` ends it.
-    pub fn new(shared: Arc<Shared>, who: Principal, arguments: Arguments, cancel: CancellationToken) -> Self {
+    pub fn new(shared: Arc<ServerState>, who: Principal, arguments: Arguments, cancel: CancellationToken) -> Self {
         let ctx = shared.ctx.acting_for(who.name.clone(), cancel, Options::default()).witnessed();
         Self { shared, who, arguments, ctx }
     }

@@ -1,10 +1,12 @@
 //! Every tool, and the choice that one server offers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use super::tool::{Counted, Tool, Toolset};
 use super::tools;
+use crate::core::config::mcp::ConfirmPolicy;
+use crate::domain::nearest;
 
 /// Every tool, in the order in which it is listed.
 pub fn all() -> impl Iterator<Item = &'static Tool> {
@@ -151,6 +153,25 @@ fn tools_of(names: &str) -> Result<BTreeSet<String>, UnknownChoice> {
 
 fn tokens(names: &str) -> impl Iterator<Item = &str> {
     names.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// Why the settings name something in `mcp.confirm` that cannot ask; nothing when every name is a tool that
+/// changes something.
+pub fn misnamed(policies: &BTreeMap<String, ConfirmPolicy>) -> Option<String> {
+    let asks = |tool: &Tool| tool.changes() && !tool.is_runner();
+    policies.keys().find_map(|name| match all().find(|tool| tool.name == name.as_str()) {
+        None => {
+            let names = all().filter(|tool| asks(tool)).map(|tool| tool.name);
+            Some(format!("mcp.confirm.{name} names no tool{}", nearest::hint(name, names)))
+        }
+        Some(tool) if tool.is_runner() => {
+            Some(format!("mcp.confirm.{name} would count for nothing: name the tools that it runs"))
+        }
+        Some(tool) if !tool.changes() => {
+            Some(format!("mcp.confirm.{name} would ask about a tool that changes nothing"))
+        }
+        Some(_) => None,
+    })
 }
 
 /// How many tools there are: those with a command line behind them, and the others.

@@ -8,158 +8,69 @@ use serde_json::{Value, json};
 
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::task::{Task, TaskStatus};
 use crate::drive::rounds::{self, DriveOptions};
-use crate::mcp::call::Call;
+use crate::mcp::call::ToolCall;
+use crate::mcp::next_call::NextCall;
 use crate::mcp::rechecks::Rechecks;
-use crate::mcp::reply::{Reply, clean};
+use crate::mcp::reply::Reply;
+use crate::mcp::text::clean;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 use crate::render::plan as plans;
 
-/// The call that runs `task`, or looks how it goes.
-pub fn call_of(task: Task, release: &ZStream) -> Option<Value> {
-    let release = release.to_string();
-    let (tool, arguments) = match task {
-        Task::AnalyzeCandidateBuild => ("oar_analyze_build", json!({ "release": release, "which": "candidate" })),
-        Task::AnalyzePromotedBuild => ("oar_analyze_build", json!({ "release": release, "which": "promoted" })),
-        Task::AddQeApproval => return None,
-        Task::CreateTestReport
-        | Task::TakeOwnership
-        | Task::UpdateBugList
-        | Task::ImageConsistencyCheck
-        | Task::CheckGreenwaveCvpTests
-        | Task::CheckCveTrackerBug
-        | Task::CheckRhcosSecurityAlerts
-        | Task::PushToCdnStaging
-        | Task::StageTesting
-        | Task::ImageSignedCheck
-        | Task::DropBugs
-        | Task::ChangeAdvisoryStatus => {
-            let name = format!("oar_{}", task.name().replace('-', "_"));
-            (crate::mcp::catalog::find(&name)?.name, json!({ "release": release }))
-        }
-    };
-    Some(json!({ "tool": tool, "arguments": arguments }))
-}
-
-/// The parameter that takes the job of `task`.
-pub fn job_parameter(task: Task) -> Option<&'static str> {
-    let known = [(Task::StageTesting, "build_number"), (Task::ImageConsistencyCheck, "job_id")];
-    known.into_iter().find(|(known, _)| *known == task).map(|(_, parameter)| parameter)
-}
-
-/// The call that carries an action out.
-fn call_for(action: &Action, release: &ZStream) -> Option<Value> {
-    let name = release.to_string();
-    match action {
-        Action::Run(task) => {
-            let mut call = call_of(*task, release)?;
-            if let (Task::TakeOwnership, Some(fields)) = (task, call.as_object_mut()) {
-                fields.insert("ask".to_owned(), json!("email: ask the human for the mail address of the owner"));
-            }
-            Some(call)
-        }
-        Action::Check(task, job) => {
-            let mut call = call_of(*task, release)?;
-            let parameter = job_parameter(*task);
-            if let (Some(parameter), Some(arguments)) =
-                (parameter, call.get_mut("arguments").and_then(Value::as_object_mut))
-            {
-                arguments.insert(parameter.to_owned(), json!(job.id));
-            }
-            Some(call)
-        }
-        Action::Analyze(which) | Action::Conclude { which, .. } => call_of(which.task(), release),
-        Action::MarkFail { task, note, .. } => Some(by_hand(&name, *task, TaskStatus::Fail, note)),
-        // The task's own tool finds out that it has to begin anew.
-        Action::ResetTask { task, .. } => call_of(*task, release),
-        Action::ResolveIssue { issue, resolution } => Some(json!({
-            "tool": "oar_resolve_issue",
-            "arguments": { "release": name, "issue": clean(issue), "resolution": clean(resolution) },
-        })),
-        Action::AddBlocker { task, text, .. } => Some(json!({
-            "tool": "oar_add_issue",
-            "arguments": {
-                "release": name, "issue": clean(text), "blocker": true,
-                "related_tasks": task.map(Task::name).unwrap_or_default(),
-            },
-        })),
-        Action::Notify { .. } => None,
-    }
-}
-
-fn by_hand(release: &str, task: Task, status: TaskStatus, note: &str) -> Value {
-    json!({
-        "tool": "oar_update_task_status",
-        "arguments": { "release": release, "task_name": task, "status": status, "result": clean(note) },
-    })
-}
-
-fn not_before(call: &Value) -> Option<i64> {
-    call.get("not_before_seconds").and_then(Value::as_i64)
-}
-
 /// Everything that can be called now or soon, and when to look again.
-struct Next {
-    calls: Vec<Value>,
+struct NextCalls {
+    calls: Vec<NextCall>,
     seconds: Option<i64>,
 }
 
-impl Next {
+impl NextCalls {
     fn of(release: &ZStream, plan: &Plan, rechecks: &Rechecks, now: Timestamp) -> Self {
-        let mut calls: Vec<Value> = Vec::new();
+        let mut calls: Vec<NextCall> = Vec::new();
         for action in &plan.actions {
-            let Some(mut call) = call_for(action, release) else { continue };
+            let Some(mut call) = NextCall::of_action(action, release) else { continue };
             let left = Action::task(action).and_then(|task| rechecks.left(release, task, now));
-            if let (Some(left), Some(fields)) = (left, call.as_object_mut()) {
-                fields.insert("not_before_seconds".to_owned(), json!(left.max(60)));
-            }
+            call.not_before_seconds = left.map(|left| left.max(60));
             if !calls.contains(&call) {
                 calls.push(call);
             }
         }
         let planned = plan.recheck_at().map(|at| at.duration_since(now).as_secs().max(60));
-        let seconds = calls.iter().filter_map(not_before).chain(planned).min();
+        let seconds = calls.iter().filter_map(|call| call.not_before_seconds).chain(planned).min();
         Self { calls, seconds }
     }
 
     /// Those that can be made now.
-    fn now(&self) -> impl Iterator<Item = &Value> {
-        self.calls.iter().filter(|call| not_before(call).is_none())
+    fn now(&self) -> impl Iterator<Item = &NextCall> {
+        self.calls.iter().filter(|call| call.not_before_seconds.is_none())
     }
 
     /// The next step as every answer has it. Texts that others wrote stay in `data.next_actions`.
     fn step(&self, release: &ZStream, plan: &Plan) -> Value {
-        let plan_again = json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } });
-        let quotes = |call: &Value| {
-            let tool = call.get("tool").and_then(Value::as_str);
-            matches!(tool, Some("oar_resolve_issue" | "oar_add_issue" | "oar_update_task_status"))
-        };
-        if let Some(call) = self.now().find(|call| !quotes(call)) {
-            return call.clone();
+        if let Some(call) = self.now().find(|call| !call.quotes) {
+            return json!(call);
         }
         if self.now().next().is_some() {
             return json!({ "text": "carry out data.next_actions in their order" });
         }
-        let Some(mut fields) = plan_again.as_object().cloned() else { return Value::Null };
         let text = match plan.verdict {
             Verdict::Done => return json!({ "text": "nothing is left to do" }),
             Verdict::NeedsPerson | Verdict::Failed => "tell a human what data.messages says; then plan again",
             Verdict::Waiting { .. } | Verdict::Continue => "wait, then plan again and do what it says",
         };
-        fields.insert("text".to_owned(), json!(text));
+        let NextCall { tool, arguments, .. } = NextCall::plan(release);
+        let mut next = json!({ "tool": tool, "arguments": arguments, "text": text });
         if let Some(seconds) = self.seconds {
-            fields.insert("not_before_seconds".to_owned(), json!(seconds));
+            next["not_before_seconds"] = json!(seconds);
         }
-        Value::Object(fields)
+        next
     }
 }
 
 /// How a plan stands, in our own words.
-fn standing(release: &ZStream, plan: &Plan, next: &Next) -> String {
+fn verdict(release: &ZStream, plan: &Plan, next: &NextCalls) -> String {
     let again = next.seconds.map(|seconds| format!(", look again in {} min", (seconds + 59) / 60)).unwrap_or_default();
     let overall = plan.overall;
     match plan.verdict {
@@ -176,7 +87,7 @@ fn standing(release: &ZStream, plan: &Plan, next: &Next) -> String {
 
 /// A plan as a tool answers it.
 pub fn planned(release: &ZStream, plan: &Plan, rechecks: &Rechecks, now: Timestamp) -> Reply {
-    let next = Next::of(release, plan, rechecks, now);
+    let next = NextCalls::of(release, plan, rechecks, now);
     let mut data = plans::json(release, plan);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("next_actions".to_owned(), json!(next.calls));
@@ -184,12 +95,9 @@ pub fn planned(release: &ZStream, plan: &Plan, rechecks: &Rechecks, now: Timesta
     answer(release, plan, &next, &plans::text(release, plan), data)
 }
 
-fn answer(release: &ZStream, plan: &Plan, next: &Next, tokens: &str, data: Value) -> Reply {
-    let mut reply = Reply::data(standing(release, plan, next), data);
-    reply.text = clean(tokens);
-    let text = json!(reply.text);
-    let reply = reply
-        .with("legacy_text", text)
+fn answer(release: &ZStream, plan: &Plan, next: &NextCalls, text: &str, data: Value) -> Reply {
+    let reply = Reply::data(verdict(release, plan, next), data)
+        .with_text(text)
         .with("release", json!(release.to_string()))
         .with("next", next.step(release, plan));
     let wait = plan.messages.iter().find(|message| message.severity() == Severity::Wait);
@@ -226,7 +134,7 @@ fn who(kind: Kind) -> &'static str {
 }
 
 /// Why a release does not move.
-pub async fn of(call: Call, release: ZStream) -> Reply {
+pub async fn of(call: ToolCall, release: ZStream) -> Reply {
     let plan = match rounds::look(&call.ctx, &release, &DriveOptions::default()).await {
         Ok(plan) => plan,
         Err(error) => return Reply::operator(&format!("{release} could not be explained"), &error),
@@ -241,10 +149,10 @@ pub async fn of(call: Call, release: ZStream) -> Reply {
 }
 
 fn explained(release: &ZStream, plan: &Plan, open: &[Value], rechecks: &Rechecks, now: Timestamp) -> Reply {
-    let next = Next::of(release, plan, rechecks, now);
+    let next = NextCalls::of(release, plan, rechecks, now);
     let mut messages: Vec<&Message> = plan.messages.iter().collect();
     messages.sort_by_key(|message| std::cmp::Reverse(message.severity()));
-    let mut lines = vec![standing(release, plan, &next)];
+    let mut lines = vec![verdict(release, plan, &next)];
     for message in &messages {
         let task = message.task.map(|task| format!("{task}: ")).unwrap_or_default();
         let since = message.since.map(|at| format!(", since {}", stamp(at))).unwrap_or_default();
@@ -289,6 +197,7 @@ fn quoted(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::domain::state::view::Overall;
+    use crate::domain::task::Task;
     use crate::planner::plan::Phase;
 
     const HOSTILE: &str =
@@ -327,15 +236,5 @@ mod tests {
         let said = reported.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
         assert!(said.clone().count() == 2 && said.clone().all(|line| line.starts_with("    | ")), "{}", reported.text);
         assert!(reported.text.contains("Who acts: the release lead"), "{}", reported.text);
-    }
-
-    #[test]
-    fn every_task_of_the_flow_has_its_call() {
-        use crate::domain::task::Flow;
-        let release: ZStream = "4.20.17".parse().unwrap();
-        for task in Task::tracked(Flow::Konflux) {
-            let call = call_of(task, &release).unwrap_or_else(|| panic!("{task} has no tool"));
-            assert!(crate::mcp::catalog::find(call["tool"].as_str().unwrap()).is_some());
-        }
     }
 }

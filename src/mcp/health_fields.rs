@@ -6,7 +6,8 @@ use rmcp::model::ProtocolVersion;
 use serde_json::{Map, Value, json};
 
 use super::catalog;
-use super::shared::Shared;
+use super::server::Server;
+use super::shared::ServerState;
 use crate::core::config::errata::ErrataAuth;
 use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
@@ -27,8 +28,9 @@ pub struct Started {
 }
 
 /// Fields of `/health` beside status, ticket and time.
-pub fn fields(shared: &Shared, started: &Started, uptime: Duration) -> Map<String, Value> {
-    let (cli, api) = catalog::counts(catalog::all().filter(|tool| shared.choice.offers(tool)));
+pub fn fields(server: &Server, started: &Started, uptime: Duration) -> Map<String, Value> {
+    let shared = &server.shared;
+    let (cli, api) = catalog::counts(catalog::all().filter(|tool| server.choice.offers(tool)));
     let runs = shared.runs.open();
     let (cached, most_cached, hit_rate) = shared.store.size();
     let versions: Vec<_> = ProtocolVersion::KNOWN_VERSIONS.iter().map(ToString::to_string).collect();
@@ -58,7 +60,7 @@ pub fn fields(shared: &Shared, started: &Started, uptime: Duration) -> Map<Strin
 }
 
 /// Services that were asked since the start.
-fn upstreams(shared: &Shared) -> Map<String, Value> {
+fn upstreams(shared: &ServerState) -> Map<String, Value> {
     let all = shared.ctx.upstreams().into_iter();
     let reported = all.map(|(service, seen)| {
         let error = seen.last_error.map(|(at, why)| json!({ "at": stamp(at), "error": mask(&why) }));
@@ -73,7 +75,7 @@ fn upstreams(shared: &Shared) -> Map<String, Value> {
 }
 
 /// Which variables are missing, and what works without them.
-fn environment(shared: &Shared) -> Value {
+fn environment(shared: &ServerState) -> Value {
     use Credential as C;
     let settings = &shared.ctx.settings;
     let missing = shared.ctx.missing_for_all();

@@ -3,23 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, any_service};
 use rmcp::handler::server::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::legacy_sse;
-use super::request_ids::{self, RequestIds};
-use super::shared::Shared;
+use super::request_ids::{self, MOST_BYTES, RequestIds};
+use super::server::Server;
+use super::shared::ServerState;
 use crate::core::access::principal::Principal;
 
 /// A session without a word for so long is over; runs are longer, but they send progress.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-
-/// Bytes of a request.
-pub const MOST_BYTES: usize = 1 << 20;
 
 /// Which transports are mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +29,13 @@ pub struct Transports {
     pub fixtures: bool,
 }
 
-/// The routes of the protocol. Who may come in is decided before: requests carry a [`Principal`].
-pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
-    let (factory, nobody) = (Arc::clone(shared), Principal::new("nobody", []));
-    let connection = move || Ok(Connection::new(Arc::clone(&factory), nobody.clone(), "http"));
+/// The routes of the protocol, which let in known callers only: requests carry a [`Principal`].
+pub fn routes(server: &Arc<Server>, transports: Transports) -> Vec<(&'static str, MethodRouter)> {
+    let shared = &server.shared;
+    let (factory, nobody) = (Arc::clone(server), Principal::new("nobody", []));
+    let connection = move || Ok(ClientConnection::new(Arc::clone(&factory), nobody.clone(), "http"));
     #[cfg(feature = "conformance")]
-    let router = if transports.fixtures {
+    let endpoint = if transports.fixtures {
         let fixtures = super::fixtures::handler::Fixtures::new().map(Arc::new);
         let around = move || match &fixtures {
             Ok(fixtures) => Ok(Arc::clone(fixtures).around(connection()?)),
@@ -47,14 +46,18 @@ pub fn routes(shared: &Arc<Shared>, transports: Transports) -> Router {
         mounted(shared, connection)
     };
     #[cfg(not(feature = "conformance"))]
-    let router = mounted(shared, connection);
-    if transports.legacy_sse { router.merge(legacy_sse::routes(shared)) } else { router }
+    let endpoint = mounted(shared, connection);
+    let mut routes = vec![("/mcp", endpoint)];
+    if transports.legacy_sse {
+        routes.extend(legacy_sse::routes(server));
+    }
+    routes
 }
 
 fn mounted<H: ServerHandler>(
-    shared: &Shared,
+    shared: &ServerState,
     connection: impl Fn() -> std::io::Result<H> + Send + Sync + 'static,
-) -> Router {
+) -> MethodRouter {
     let mut sessions = LocalSessionManager::default();
     sessions.session_config = SessionConfig::default();
     sessions.session_config.keep_alive = Some(IDLE);
@@ -65,7 +68,6 @@ fn mounted<H: ServerHandler>(
         .with_max_request_body_bytes(MOST_BYTES);
     let sessions = Arc::new(sessions);
     shared.sessions_open.watch(Arc::clone(&sessions));
-    Router::new()
-        .route_service("/mcp", StreamableHttpService::new(connection, sessions, config))
+    any_service(StreamableHttpService::new(connection, sessions, config))
         .layer(from_fn_with_state(RequestIds::default(), request_ids::check))
 }

@@ -8,20 +8,20 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Router};
+use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use futures::channel::mpsc;
 use futures::stream::{self, Stream, StreamExt as _};
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::Connection;
-use super::shared::Shared;
+use super::connection::ClientConnection;
+use super::server::Server;
 use crate::core::access::principal::Principal;
 
 /// Sessions at a time; each holds a few kilobytes.
@@ -35,7 +35,7 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone)]
 struct Sessions {
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     open: Arc<Mutex<HashMap<String, Session>>>,
 }
 
@@ -47,25 +47,27 @@ struct Session {
 }
 
 /// `GET /sse` and `POST /messages/`.
-pub fn routes(shared: &Arc<Shared>) -> Router {
-    let sessions = Sessions { shared: Arc::clone(shared), open: Arc::default() };
-    Router::new().route("/sse", get(open)).route("/messages/", post(message)).with_state(sessions)
+pub fn routes(server: &Arc<Server>) -> [(&'static str, MethodRouter); 2] {
+    let sessions = Sessions { server: Arc::clone(server), open: Arc::default() };
+    [("/sse", get(open).with_state(sessions.clone())), ("/messages/", post(message).with_state(sessions))]
 }
 
 async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Principal>) -> Response {
-    let id = format!("{:016x}{:016x}", random(), random());
+    let Ok(id) = session_id() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no session can be opened now; come back").into_response();
+    };
     let (inbox, incoming) = mpsc::channel::<RxJsonRpcMessage<RoleServer>>(IN_FLIGHT);
     let (outgoing, answers) = mpsc::channel::<TxJsonRpcMessage<RoleServer>>(IN_FLIGHT);
     {
-        let mut open = sessions.book();
+        let mut open = sessions.by_id();
         if open.len() >= MOST_SESSIONS {
             return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions; close one").into_response();
         }
         open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
-        sessions.shared.sessions_open.opened();
+        sessions.server.shared.sessions_open.opened();
     }
-    let ended = sessions.shared.sessions.child_token();
-    let connection = Connection::new(Arc::clone(&sessions.shared), who, "sse");
+    let ended = sessions.server.shared.sessions.child_token();
+    let connection = ClientConnection::new(Arc::clone(&sessions.server), who, "sse");
     crate::runs::executor::accompany(serve(connection, outgoing, incoming, ended.clone()));
     let leaving = Leaving { sessions, id: id.clone(), _ended: ended.clone().drop_guard() };
     let endpoint = Event::default().event("endpoint").data(format!("/messages/?session_id={id}"));
@@ -96,7 +98,7 @@ impl<S: Stream> Stream for Boxed<S> {
 }
 
 async fn serve(
-    connection: Connection,
+    connection: ClientConnection,
     outgoing: mpsc::Sender<TxJsonRpcMessage<RoleServer>>,
     incoming: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
     ended: CancellationToken,
@@ -129,7 +131,7 @@ async fn message(
         .filter(|body| body.get("method").is_some())
         .and_then(|body| body.get("id").map(ToString::to_string));
     let mut inbox = {
-        let mut open = sessions.book();
+        let mut open = sessions.by_id();
         // Somebody else's session does not exist.
         let Some(session) = open.get_mut(&id).filter(|session| session.owner == who.name) else {
             return (StatusCode::NOT_FOUND, "no such session; open /sse again").into_response();
@@ -159,7 +161,7 @@ impl Leaving {
     fn answered(&self, answer: &TxJsonRpcMessage<RoleServer>) {
         let id = serde_json::to_value(answer).ok().filter(|answer| answer.get("method").is_none());
         let Some(id) = id.and_then(|answer| answer.get("id").map(ToString::to_string)) else { return };
-        if let Some(session) = self.sessions.book().get_mut(&self.id) {
+        if let Some(session) = self.sessions.by_id().get_mut(&self.id) {
             session.in_flight.retain(|open| *open != id);
         }
     }
@@ -167,22 +169,20 @@ impl Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.sessions.book().remove(&self.id);
-        self.sessions.shared.sessions_open.closed();
+        self.sessions.by_id().remove(&self.id);
+        self.sessions.server.shared.sessions_open.closed();
     }
 }
 
 impl Sessions {
-    fn book(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
+    fn by_id(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Unguessable, unlike the numbers of a seeded generator.
-fn random() -> u64 {
-    let mut bytes = [0_u8; 8];
-    match openssl::rand::rand_bytes(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => fastrand::u64(..),
-    }
+/// Unguessable: it is all that ties a request to its session.
+fn session_id() -> Result<String, openssl::error::ErrorStack> {
+    let mut bytes = [0_u8; 16];
+    openssl::rand::rand_bytes(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -22,11 +22,11 @@ struct Gap {
     name: &'static str,
     required: bool,
     about: &'static str,
-    kind: Kind,
+    kind: GapKind,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum GapKind {
     Release,
     Mail,
     Address,
@@ -34,7 +34,7 @@ enum Kind {
     Arch,
 }
 
-const URL: Gap = Gap { name: "url", required: true, about: "Address of the job's page", kind: Kind::Address };
+const URL: Gap = Gap { name: "url", required: true, about: "Address of the job's page", kind: GapKind::Address };
 
 const GUIDES: &[Guide] = &[
     Guide {
@@ -42,8 +42,8 @@ const GUIDES: &[Guide] = &[
         title: "Drive a release",
         about: "Moves a release as far as it can go, reports, and says when to come back",
         arguments: &[
-            Gap { name: "release", required: true, about: "Release X.Y.Z; never guessed", kind: Kind::Release },
-            Gap { name: "email", required: false, about: "Mail address of the owner", kind: Kind::Mail },
+            Gap { name: "release", required: true, about: "Release X.Y.Z; never guessed", kind: GapKind::Release },
+            Gap { name: "email", required: false, about: "Mail address of the owner", kind: GapKind::Mail },
         ],
         text: include_str!("guides/release_drive.md"),
     },
@@ -84,9 +84,9 @@ const GUIDES: &[Guide] = &[
                 name: "build",
                 required: true,
                 about: "Build, or address of its test record",
-                kind: Kind::BuildOrAddress,
+                kind: GapKind::BuildOrAddress,
             },
-            Gap { name: "arch", required: false, about: "Architecture; amd64 when not given", kind: Kind::Arch },
+            Gap { name: "arch", required: false, about: "Architecture; amd64 when not given", kind: GapKind::Arch },
         ],
         text: include_str!("guides/ci_analyze_build_test_results.md"),
     },
@@ -123,8 +123,8 @@ pub fn takes(name: &str, argument: &str) -> bool {
 ///
 /// No such prompt, or an argument that is missing, unknown, or not what it should be.
 pub fn get(name: &str, given: &Map<String, Value>, hosts: &[String]) -> Result<GetPromptResult, ErrorData> {
-    let wrong = |why: String| ErrorData::invalid_params(super::reply::clean(&why), None);
-    let short = |text: &str| super::reply::head(text, 100).to_owned();
+    let wrong = |why: String| ErrorData::invalid_params(super::text::clean(&why), None);
+    let short = |text: &str| super::text::head(text, 100).to_owned();
     let guide = GUIDES.iter().find(|guide| guide.name == name);
     let guide = guide.ok_or_else(|| wrong(format!("there is no prompt {:?}", short(name))))?;
     if let Some(unknown) = given.keys().find(|key| guide.arguments.iter().all(|gap| gap.name != key.as_str())) {
@@ -139,8 +139,10 @@ pub fn get(name: &str, given: &Map<String, Value>, hosts: &[String]) -> Result<G
             }
             None if gap.required => return Err(wrong(format!("argument {:?} is missing: {}", gap.name, gap.about))),
             None => match gap.kind {
-                Kind::Arch => "amd64".to_owned(),
-                Kind::Release | Kind::Mail | Kind::Address | Kind::BuildOrAddress => "(not given: ask)".to_owned(),
+                GapKind::Arch => "amd64".to_owned(),
+                GapKind::Release | GapKind::Mail | GapKind::Address | GapKind::BuildOrAddress => {
+                    "(not given: ask)".to_owned()
+                }
             },
         };
         text = text.replace(&format!("{{{}}}", gap.name), &value);
@@ -149,30 +151,30 @@ pub fn get(name: &str, given: &Map<String, Value>, hosts: &[String]) -> Result<G
 }
 
 /// A value that may stand in a text for a model: nothing but what it claims to be.
-fn checked(kind: Kind, value: &str, hosts: &[String]) -> Result<String, String> {
+fn checked(kind: GapKind, value: &str, hosts: &[String]) -> Result<String, String> {
     let plain = |text: &str| text.len() <= 500 && text.chars().all(|c| c.is_ascii_graphic() && !"`<>{}\"".contains(c));
     match kind {
-        Kind::Release => {
+        GapKind::Release => {
             pasted::release(value, hosts).map(|release| release.to_string()).map_err(|why| why.to_string())
         }
-        Kind::Mail if plain(value) && value.split_once('@').is_some_and(|(_, host)| host.contains('.')) => {
+        GapKind::Mail if plain(value) && value.split_once('@').is_some_and(|(_, host)| host.contains('.')) => {
             Ok(value.to_owned())
         }
-        Kind::Mail => Err("is a mail address".to_owned()),
-        Kind::Address if plain(value) && (value.starts_with("https://") || value.starts_with("http://")) => {
+        GapKind::Mail => Err("is a mail address".to_owned()),
+        GapKind::Address if plain(value) && (value.starts_with("https://") || value.starts_with("http://")) => {
             Ok(value.to_owned())
         }
-        Kind::Address => Err("is an address that begins with https://".to_owned()),
-        Kind::BuildOrAddress if is_build(value) => Ok(value.to_owned()),
-        Kind::BuildOrAddress => {
+        GapKind::Address => Err("is an address that begins with https://".to_owned()),
+        GapKind::BuildOrAddress if is_build(value) => Ok(value.to_owned()),
+        GapKind::BuildOrAddress => {
             let build = value.rsplit('/').next().unwrap_or_default();
             let build = build.trim_start_matches("ocp-test-result-").trim_end_matches(".json");
             let build = ARCHES.iter().find_map(|arch| build.strip_suffix(&format!("-{arch}"))).unwrap_or(build);
             let is_address = plain(value) && value.contains('/') && is_build(build);
             is_address.then(|| build.to_owned()).ok_or_else(|| "is a build, e.g. 4.20.17".to_owned())
         }
-        Kind::Arch if ARCHES.contains(&value) => Ok(value.to_owned()),
-        Kind::Arch => Err(format!("is one of {}", ARCHES.join(", "))),
+        GapKind::Arch if ARCHES.contains(&value) => Ok(value.to_owned()),
+        GapKind::Arch => Err(format!("is one of {}", ARCHES.join(", "))),
     }
 }
 

@@ -17,7 +17,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::http::MOST_BYTES;
+/// Bytes of a request.
+pub const MOST_BYTES: usize = 1 << 20;
 
 /// The id of an answer stands within its first bytes.
 const HEAD: usize = 256;
@@ -33,25 +34,25 @@ struct Taken {
 }
 
 #[derive(Deserialize)]
-struct Head {
+struct MessageHead {
     id: Option<Value>,
     method: Option<IgnoredAny>,
 }
 
 impl RequestIds {
     fn take(&self, key: (String, String)) -> Option<Taken> {
-        let fresh = self.book().insert(key.clone());
+        let fresh = self.under_way().insert(key.clone());
         fresh.then(|| Taken { ids: self.clone(), key })
     }
 
-    fn book(&self) -> std::sync::MutexGuard<'_, HashSet<(String, String)>> {
+    fn under_way(&self) -> std::sync::MutexGuard<'_, HashSet<(String, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.ids.book().remove(&self.key);
+        self.ids.under_way().remove(&self.key);
     }
 }
 
@@ -65,7 +66,7 @@ pub async fn check(State(ids): State<RequestIds>, request: Request, next: Next) 
     let Ok(bytes) = to_bytes(body, MOST_BYTES).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {MOST_BYTES} bytes")).into_response();
     };
-    let head = match serde_json::from_slice::<Head>(&bytes) {
+    let head = match serde_json::from_slice::<MessageHead>(&bytes) {
         Ok(head) => head,
         Err(why) if why.is_data() => {
             return refused(&Value::Null, -32600, "a message is one JSON object with a method");

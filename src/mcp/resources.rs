@@ -1,11 +1,8 @@
 //! Resources: what answers link to and what people mention by address.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use jiff::{SignedDuration, Timestamp};
 use rmcp::ErrorData;
 use rmcp::model::{
     CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, ListResourcesResult, ReadResourceResult,
@@ -13,9 +10,10 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
-use super::call::Call;
-use super::reply::{Reply, clean, head};
+use super::call::ToolCall;
+use super::reply::{Code, Reply};
 use super::stored::{self, Results};
+use super::text::{clean, head};
 use super::tools::analysis::{is_build, record};
 use super::tools::jobs::ARCHES;
 use crate::core::access::principal::Scope;
@@ -25,18 +23,13 @@ use crate::drive::rounds;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
 use crate::operators::views::{discovery, status};
+use crate::runs::run::RunStatus;
 
 /// A resource is at most so large; state files of years are a tenth of it.
 const MOST_BYTES: usize = 400_000;
 
-/// Answers that are kept for those who want to read the rest.
-const MOST_ANSWERS: usize = 32;
-
 /// Releases that a list names.
 const MOST_LISTED: usize = 20;
-
-/// How long the names of active releases are good enough for completion.
-const NAMES_GOOD: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long clients may keep what they read.
 const GOOD_MS: u64 = 15_000;
@@ -50,51 +43,8 @@ const LONGEST_LIST: Duration = Duration::from_secs(5);
 const RELEASE_FLOW: &str = include_str!("guides/release_flow.md");
 const TROUBLESHOOTING: &str = include_str!("guides/troubleshooting.md");
 
-/// Answers that were too large for one message, and names that were found lately; both are only in memory.
-#[derive(Debug, Default)]
-pub struct Answers {
-    kept: Mutex<Shelf>,
-    names: Mutex<Option<(Timestamp, Vec<String>)>>,
-}
-
-#[derive(Debug, Default)]
-struct Shelf {
-    answers: VecDeque<(String, String, String)>,
-    next: u64,
-}
-
-impl Answers {
-    /// Keeps the whole of an answer for `owner`; its address.
-    pub fn keep(&self, owner: &str, whole: &Reply) -> String {
-        let mut shelf = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.next += 1;
-        let uri = format!("oar://answers/{:x}-{:08x}", shelf.next, fastrand::u32(..));
-        let text = Value::Object(whole.body.clone()).to_string();
-        shelf.answers.push_back((uri.clone(), owner.to_owned(), text));
-        while shelf.answers.len() > MOST_ANSWERS {
-            shelf.answers.pop_front();
-        }
-        uri
-    }
-
-    fn read(&self, owner: &str, uri: &str) -> Option<String> {
-        let shelf = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = shelf.answers.iter().find(|(kept, by, _)| kept == uri && by == owner);
-        found.map(|(_, _, text)| text.clone())
-    }
-
-    fn names(&self, now: Timestamp) -> Option<Vec<String>> {
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.as_ref().filter(|(at, _)| now.duration_since(*at) < NAMES_GOOD).map(|(_, names)| names.clone())
-    }
-
-    fn remember(&self, now: Timestamp, names: &[String]) {
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, names.to_vec()));
-    }
-}
-
 /// Names of releases that are being worked on; what is known when the store does not answer soon.
-async fn active(call: &Call) -> Vec<String> {
+async fn active(call: &ToolCall) -> Vec<String> {
     let now = call.ctx.clock.now();
     if let Some(names) = call.shared.answers.names(now) {
         return names;
@@ -110,7 +60,7 @@ async fn active(call: &Call) -> Vec<String> {
 }
 
 /// What can be read now: guides, and the state of active releases.
-pub async fn list(call: Call) -> ListResourcesResult {
+pub async fn list(call: ToolCall) -> ListResourcesResult {
     let json = "application/json";
     let mut resources = vec![
         Resource::new("oar://releases", "releases").with_title("Active releases").with_mime_type(json),
@@ -158,17 +108,17 @@ pub fn templates() -> Vec<ResourceTemplate> {
 /// # Errors
 ///
 /// Nothing is there, or it cannot be read now.
-pub async fn read(call: Call, uri: String) -> Result<ReadResourceResult, ErrorData> {
+pub async fn read(call: ToolCall, uri: String) -> Result<ReadResourceResult, ErrorData> {
     let worker = call.shared.worker.clone();
     let asked = uri.clone();
     let looked = worker.run(move || {
         async move {
             let ended = tokio::time::timeout(LONGEST_READ, content(&call, &asked)).await;
-            ended.unwrap_or_else(|_| Err(Unread::Later("it took too long; read it again in a minute".to_owned())))
+            ended.unwrap_or_else(|_| Err(Unreadable::Later("it took too long; read it again in a minute".to_owned())))
         }
         .boxed_local()
     });
-    let content = looked.await.unwrap_or_else(|closed| Err(Unread::Later(closed.to_string())));
+    let content = looked.await.unwrap_or_else(|closed| Err(Unreadable::Later(closed.to_string())));
     match content {
         Ok(Content { mime, text }) => {
             let (mime, text) = if text.len() > MOST_BYTES {
@@ -179,11 +129,11 @@ pub async fn read(call: Call, uri: String) -> Result<ReadResourceResult, ErrorDa
             let read = ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime)]);
             Ok(read.with_ttl_ms(GOOD_MS).with_cache_scope(CacheScope::Private))
         }
-        Err(Unread::Nothing) => Err(ErrorData::resource_not_found(
+        Err(Unreadable::Nothing) => Err(ErrorData::resource_not_found(
             "there is no such resource",
             Some(json!({ "uri": clean(head(&uri, 200)) })),
         )),
-        Err(Unread::Later(why)) => {
+        Err(Unreadable::Later(why)) => {
             Err(ErrorData::internal_error(clean(&why), Some(json!({ "uri": clean(head(&uri, 200)) }))))
         }
     }
@@ -194,12 +144,12 @@ struct Content {
     text: String,
 }
 
-enum Unread {
+enum Unreadable {
     Nothing,
     Later(String),
 }
 
-impl From<TaskError> for Unread {
+impl From<TaskError> for Unreadable {
     fn from(error: TaskError) -> Self {
         if matches!(error, TaskError::NoState { .. }) {
             return Self::Nothing;
@@ -213,8 +163,8 @@ fn as_json(data: Value) -> Content {
     Content { mime: "application/json", text: reply.text }
 }
 
-async fn content(call: &Call, uri: &str) -> Result<Content, Unread> {
-    let path = uri.strip_prefix("oar://").ok_or(Unread::Nothing)?;
+async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
+    let path = uri.strip_prefix("oar://").ok_or(Unreadable::Nothing)?;
     let parts: Vec<_> = path.split('/').collect();
     let markdown = |text: &str| Ok(Content { mime: "text/markdown", text: text.to_owned() });
     match parts.as_slice() {
@@ -222,7 +172,7 @@ async fn content(call: &Call, uri: &str) -> Result<Content, Unread> {
         ["docs", "troubleshooting"] => markdown(TROUBLESHOOTING),
         ["releases"] => Ok(as_json(discovery::active(&call.ctx, false).await?.json())),
         ["releases", release, what] => {
-            let release: ZStream = release.parse().map_err(|_| Unread::Nothing)?;
+            let release: ZStream = release.parse().map_err(|_| Unreadable::Nothing)?;
             of_release(call, &release, what).await
         }
         ["builds", build, arch, "test-result"] if is_build(build) && ARCHES.contains(arch) => {
@@ -230,24 +180,25 @@ async fn content(call: &Call, uri: &str) -> Result<Content, Unread> {
         }
         ["runs", id, "log"] => {
             let run = call.shared.runs.get(id);
-            let run =
-                run.filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin)).ok_or(Unread::Nothing)?;
-            let text = match run.standing() {
-                crate::runs::executor::Standing::Ended(reply) => reply.text,
-                crate::runs::executor::Standing::Queued => "waits for its turn".to_owned(),
-                crate::runs::executor::Standing::Running => "runs".to_owned(),
+            let run = run
+                .filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin))
+                .ok_or(Unreadable::Nothing)?;
+            let text = match run.status() {
+                RunStatus::Ended(document) => Reply::of_document(document).text,
+                RunStatus::Queued => "waits for its turn".to_owned(),
+                RunStatus::Running => "runs".to_owned(),
             };
             Ok(Content { mime: "text/plain", text: clean(&text) })
         }
         ["answers", _] => {
-            let text = call.shared.answers.read(&call.who.name, uri).ok_or(Unread::Nothing)?;
+            let text = call.shared.answers.read(&call.who.name, uri).ok_or(Unreadable::Nothing)?;
             Ok(Content { mime: "application/json", text })
         }
-        _ => Err(Unread::Nothing),
+        _ => Err(Unreadable::Nothing),
     }
 }
 
-async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Content, Unread> {
+async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Content, Unreadable> {
     match what {
         "state" => {
             let view = status::of(&call.ctx, release).await?;
@@ -255,8 +206,9 @@ async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Conten
             Ok(as_json(stored::status(&view, phase, Results::Full, &[])))
         }
         "state.yaml" => {
-            let loaded = call.ctx.statebox.load(release).await.map_err(|error| Unread::from(TaskError::from(error)))?;
-            let state = loaded.ok_or(Unread::Nothing)?.state;
+            let loaded =
+                call.ctx.statebox.load(release).await.map_err(|error| Unreadable::from(TaskError::from(error)))?;
+            let state = loaded.ok_or(Unreadable::Nothing)?.state;
             Ok(Content { mime: "application/yaml", text: clean(&state.to_yaml()) })
         }
         "timeline" => {
@@ -273,24 +225,21 @@ async fn of_release(call: &Call, release: &ZStream, what: &str) -> Result<Conten
             match entry {
                 Ok(entry) => Ok(Content { mime: "application/json", text: entry.text.clone() }),
                 Err(error) if matches!(*error, crate::core::clients::build_data::cache::LoadError::Data(_)) => {
-                    Err(Unread::Nothing)
+                    Err(Unreadable::Nothing)
                 }
-                Err(error) => Err(Unread::Later(error.to_string())),
+                Err(error) => Err(Unreadable::Later(error.to_string())),
             }
         }
-        _ => Err(Unread::Nothing),
+        _ => Err(Unreadable::Nothing),
     }
 }
 
-async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, Unread> {
+async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, Unreadable> {
     let reply = record(ctx, build, arch).await;
-    if !reply.is_error {
-        return Ok(Content { mime: "application/json", text: reply.text });
-    }
-    let error = reply.body.get("error");
-    match error.and_then(|error| error.get("code")).and_then(Value::as_str) {
-        Some("NOT_FOUND" | "INVALID_ARGUMENT") => Err(Unread::Nothing),
-        _ => Err(Unread::Later(reply.text)),
+    match reply.code {
+        None => Ok(Content { mime: "application/json", text: reply.text }),
+        Some(code) if matches!(code, Code::NotFound | Code::InvalidArgument) => Err(Unreadable::Nothing),
+        Some(_) => Err(Unreadable::Later(reply.text)),
     }
 }
 
@@ -299,7 +248,7 @@ async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, Unr
 /// # Errors
 ///
 /// None: what cannot be completed has no completions.
-pub async fn complete(call: Call, request: CompleteRequestParams) -> Result<CompleteResult, ErrorData> {
+pub async fn complete(call: ToolCall, request: CompleteRequestParams) -> Result<CompleteResult, ErrorData> {
     let known = match &request.r#ref {
         Reference::Prompt(prompt) => super::prompts::takes(&prompt.name, &request.argument.name),
         Reference::Resource(resource) => {
@@ -328,7 +277,7 @@ pub async fn complete(call: Call, request: CompleteRequestParams) -> Result<Comp
 }
 
 /// Active releases, which are promoted builds, and the candidates of those that are cached.
-async fn builds(call: &Call) -> Vec<String> {
+async fn builds(call: &ToolCall) -> Vec<String> {
     let names = active(call).await;
     let releases = names.iter().filter_map(|name| name.parse::<ZStream>().ok());
     let entries = releases.filter_map(|release| call.shared.store.peek(&release));

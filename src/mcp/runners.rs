@@ -9,14 +9,14 @@ use futures::FutureExt as _;
 use serde_json::{Map, Value, json};
 
 use crate::mcp::arguments::Arguments;
-use crate::mcp::call::Call;
+use crate::mcp::call::ToolCall;
 use crate::mcp::catalog;
 use crate::mcp::confirm;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{Change, Tool, Work};
+use crate::mcp::tool::{Handler, Tool, ToolChange};
 
 /// One command that a runner knows.
-struct Row {
+struct CommandRow {
     cli: &'static str,
     command: &'static str,
     tool: &'static str,
@@ -48,16 +48,16 @@ const NOTIFY: Opt = Opt(&["--notify"], "notify", Sets::Flag(true));
 const NO_NOTIFY: Opt = Opt(&["--no-notify"], "notify", Sets::Flag(false));
 const DECIDE: Opt = Opt(&["--decide"], "decide", Sets::Value);
 
-const fn oar(command: &'static str, tool: &'static str, options: &'static [Opt]) -> Row {
-    Row { cli: "oar", command, tool, fixed: &[], plain: &[], options }
+const fn oar(command: &'static str, tool: &'static str, options: &'static [Opt]) -> CommandRow {
+    CommandRow { cli: "oar", command, tool, fixed: &[], plain: &[], options }
 }
 
-const fn other(cli: &'static str, command: &'static str, tool: &'static str, options: &'static [Opt]) -> Row {
-    Row { cli, command, tool, fixed: &[], plain: &[], options }
+const fn other(cli: &'static str, command: &'static str, tool: &'static str, options: &'static [Opt]) -> CommandRow {
+    CommandRow { cli, command, tool, fixed: &[], plain: &[], options }
 }
 
 /// Every command that may be run.
-const ROWS: &[Row] = &[
+const ROWS: &[CommandRow] = &[
     oar("create-test-report", "oar_create_test_report", &[]),
     oar("take-ownership", "oar_take_ownership", &[Opt(&["-e", "--email"], "email", Sets::Value)]),
     oar("check-cve-tracker-bug", "oar_check_cve_tracker_bug", &[NOTIFY, NO_NOTIFY]),
@@ -83,8 +83,14 @@ const ROWS: &[Row] = &[
         "oar_change_advisory_status",
         &[Opt(&["--ignore-release-date"], "ignore_release_date", Sets::Flag(true))],
     ),
-    Row { fixed: &[("which", "candidate")], ..oar("analyze-candidate-build", "oar_analyze_build", &[DECIDE, REASON]) },
-    Row { fixed: &[("which", "promoted")], ..oar("analyze-promoted-build", "oar_analyze_build", &[DECIDE, REASON]) },
+    CommandRow {
+        fixed: &[("which", "candidate")],
+        ..oar("analyze-candidate-build", "oar_analyze_build", &[DECIDE, REASON])
+    },
+    CommandRow {
+        fixed: &[("which", "promoted")],
+        ..oar("analyze-promoted-build", "oar_analyze_build", &[DECIDE, REASON])
+    },
     oar("check-greenwave-cvp-tests", "oar_check_greenwave_cvp_tests", &[]),
     oar("update-bug-list", "oar_update_bug_list", &[NOTIFY, NO_NOTIFY]),
     oar("drop-bugs", "oar_drop_bugs", &[]),
@@ -92,11 +98,11 @@ const ROWS: &[Row] = &[
     oar("is-shipped", "oar_is_release_shipped", &[]),
     oar("metadata", "oar_get_release_metadata", &[]),
     oar("plan", "oar_plan_next_actions", &[]),
-    Row {
+    CommandRow {
         plain: &["task_name", "status"],
         ..oar("update-task-status", "oar_update_task_status", &[Opt(&["--reason"], "result", Sets::Value)])
     },
-    Row {
+    CommandRow {
         plain: &["issue"],
         ..oar(
             "issue add",
@@ -104,7 +110,7 @@ const ROWS: &[Row] = &[
             &[Opt(&["--task"], "related_tasks", Sets::Value), Opt(&["--no-blocker"], "blocker", Sets::Flag(false))],
         )
     },
-    Row {
+    CommandRow {
         plain: &["issue"],
         ..oar("issue resolve", "oar_resolve_issue", &[Opt(&["--resolution"], "resolution", Sets::Value)])
     },
@@ -116,7 +122,7 @@ const ROWS: &[Row] = &[
         "oarctl_jira_notificator",
         &[Opt(&["--dry-run"], "dry_run", Sets::Flag(true)), Opt(&["--from-date"], "from_date", Sets::Value)],
     ),
-    Row {
+    CommandRow {
         plain: &["job_name"],
         ..other(
             "job",
@@ -169,13 +175,8 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// Does this tool only run others?
-pub fn is_runner(name: &str) -> bool {
-    ["oar_run_command", "oarctl_run_command", "jobctl_run_command"].contains(&name)
-}
-
 /// Runs the command of `call` as the tool that does the same.
-pub fn run(call: &Call, cli: &str) -> Result<Change, Reply> {
+pub fn run(call: &ToolCall, cli: &str) -> Result<ToolChange, Reply> {
     let command = call.arguments.text("command").unwrap_or_default();
     let tokens = split(call.arguments.text("args").unwrap_or_default())?;
     let (tool, mut given) = translate(cli, command, tokens)?;
@@ -188,15 +189,20 @@ pub fn run(call: &Call, cli: &str) -> Result<Change, Reply> {
     }
     let arguments =
         Arguments::read(tool.params, &given, &call.shared.hosts).map_err(|error| Reply::bad_argument(&error))?;
-    let inner = Call { arguments, ..call.clone() };
+    let inner = ToolCall { arguments, ..call.clone() };
     match tool.work {
-        Work::Change(change) => {
+        Handler::Change(change) => {
             let change = confirm::by_policy(tool, &inner, change(&inner)?);
-            Ok(Change { policy_of: Some(tool.name), ..change })
+            Ok(ToolChange { policy_of: Some(tool.name), ..change })
         }
-        Work::Look(look) | Work::Known(_, look) => {
-            let queue = format!("looks of {}", call.who.name);
-            Ok(Change::new(queue, move |ctx| async move { look(Call { ctx, ..inner }).await }.boxed_local()))
+        // No row of the list names one of these.
+        Handler::CommandLine(_) | Handler::CommandHelp => {
+            let why = format!("{cli} {command} runs other commands; name the one that is meant");
+            Err(Reply::error(Code::Denied, why, format!("get_command_help with cli={cli} lists them")))
+        }
+        Handler::Look(look) | Handler::Known(_, look) => {
+            let subject = format!("looks of {}", call.who.name);
+            Ok(ToolChange::new(subject, move |ctx| async move { look(ToolCall { ctx, ..inner }).await }.boxed_local()))
         }
     }
 }
@@ -280,8 +286,17 @@ fn split(args: &str) -> Result<Vec<String>, Reply> {
     Ok(tokens)
 }
 
+/// The answer of the tool that tells which command lines there are.
+pub fn help_of(call: &ToolCall) -> Reply {
+    let cli = call.arguments.text("cli").unwrap_or_default();
+    match help(cli, call.arguments.text("command")) {
+        Ok(text) => Reply::said(format!("help of {cli}"), text),
+        Err(refused) => refused,
+    }
+}
+
 /// What a command takes and does; all commands of `cli` when none is named.
-pub fn help(cli: &str, command: Option<&str>) -> Result<String, Reply> {
+fn help(cli: &str, command: Option<&str>) -> Result<String, Reply> {
     let mut text = String::new();
     let Some(command) = command else {
         let runner = if cli == "job" { "job_run" } else { &format!("{cli}_run_command") };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::connection::Connection;
-use super::shared::Shared;
+use super::connection::ClientConnection;
+use super::server::Server;
 use crate::core::access::principal::Principal;
 
 /// Serves until stdin ends or the program is asked to stop.
@@ -11,9 +11,9 @@ use crate::core::access::principal::Principal;
 /// # Errors
 ///
 /// The first message is none of the protocol.
-pub async fn serve(shared: &Arc<Shared>, who: Principal) -> Result<(), std::io::Error> {
-    let connection = Connection::new(Arc::clone(shared), who, "stdio");
-    let stop = shared.sessions.child_token();
+pub async fn serve(server: &Arc<Server>, who: Principal) -> Result<(), std::io::Error> {
+    let connection = ClientConnection::new(Arc::clone(server), who, "stdio");
+    let stop = server.shared.sessions.child_token();
     let transport = rmcp::transport::io::stdio();
     let running =
         rmcp::service::serve_server_with_ct(connection, transport, stop).await.map_err(std::io::Error::other)?;

@@ -6,7 +6,8 @@ use crate::domain::release::ZStream;
 use crate::domain::state::entries::TaskEntry;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
-use crate::mcp::reply::head;
+use crate::mcp::next_call::NextCall;
+use crate::mcp::text::head;
 use crate::operators::views::status::StatusView;
 use crate::planner::plan::Phase;
 
@@ -90,7 +91,7 @@ fn tail(text: &str) -> String {
 }
 
 /// Running tasks, else the one that ended last.
-pub fn standing(state: &State) -> String {
+pub fn latest(state: &State) -> String {
     let tasks: Vec<_> = in_order(state).into_iter().filter_map(|(_, entry)| entry).collect();
     let reported = |entry: &TaskEntry| format!("{} ({})", entry.name, entry.status.as_str());
     let running: Vec<_> = tasks.iter().filter(|entry| is(entry, TaskStatus::InProgress)).map(reported).collect();
@@ -108,12 +109,11 @@ fn is(entry: &TaskEntry, status: TaskStatus) -> bool {
 }
 
 /// Calls that look how running tasks go, and the one that knows what comes next.
-fn polls(release: &ZStream, tasks: &[(String, Option<TaskEntry>)]) -> Vec<Value> {
-    let plan = json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } });
+fn polls(release: &ZStream, tasks: &[(String, Option<TaskEntry>)]) -> Vec<NextCall> {
     let running =
         tasks.iter().filter_map(|(_, entry)| entry.as_ref().filter(|entry| is(entry, TaskStatus::InProgress)));
-    let calls = running.filter_map(|entry| crate::mcp::explain::call_of(entry.task()?, release));
-    calls.chain([plan]).collect()
+    let calls = running.filter_map(|entry| NextCall::of_task(entry.task()?, release));
+    calls.chain([NextCall::plan(release)]).collect()
 }
 
 /// What happened when, oldest first.
@@ -201,10 +201,10 @@ issues:
 
     #[test]
     fn what_runs_is_reported_before_what_ended() {
-        assert_eq!(standing(&state()), "stage-testing (Fail)");
+        assert_eq!(latest(&state()), "stage-testing (Fail)");
         let text = state().to_yaml();
         let running = State::parse(&text.replacen("status: Pass", "status: In Progress", 1), None).unwrap();
-        assert_eq!(standing(&running), "take-ownership (In Progress)");
+        assert_eq!(latest(&running), "take-ownership (In Progress)");
         let polls = status(&running.into(), Phase::Initialisation, Results::None, &[])["next_actions"].clone();
         assert_eq!(polls.as_array().unwrap().len(), 2, "{polls}");
     }

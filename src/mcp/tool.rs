@@ -6,9 +6,9 @@ use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{Arguments, Param, schema};
-use super::call::Call;
+use super::call::ToolCall;
 use super::reply::Reply;
-use super::shared::Shared;
+use super::shared::ServerState;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 
@@ -51,7 +51,7 @@ impl Toolset {
 
 /// What the description says first about a tool's effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum EffectMark {
     /// Looks only.
     ReadOnly,
     /// Stores or sends something.
@@ -64,7 +64,7 @@ pub enum Mark {
     None,
 }
 
-impl Mark {
+impl EffectMark {
     /// One word for tables.
     pub const fn token(self) -> &'static str {
         match self {
@@ -130,7 +130,7 @@ pub struct Tool {
     /// What it does, when to call it, and how to go on; the first sentence counts most.
     pub about: &'static str,
     /// What the description says first.
-    pub mark: Mark,
+    pub mark: EffectMark,
     /// Its group.
     pub toolset: Toolset,
     /// How it is counted.
@@ -142,34 +142,40 @@ pub struct Tool {
     /// Its parameters.
     pub params: &'static [Param],
     /// What it does.
-    pub work: Work,
+    pub work: Handler,
 }
 
 /// How a call is carried out.
 #[derive(Clone, Copy)]
-pub enum Work {
+pub enum Handler {
     /// Looks; ends with its caller.
-    Look(fn(Call) -> LocalBoxFuture<'static, Reply>),
+    Look(fn(ToolCall) -> LocalBoxFuture<'static, Reply>),
     /// Looks; what is known already is answered at once, without the way to the worker and back.
-    Known(fn(&Arc<Shared>, &Arguments) -> Option<Reply>, fn(Call) -> LocalBoxFuture<'static, Reply>),
+    Known(fn(&Arc<ServerState>, &Arguments) -> Option<Reply>, fn(ToolCall) -> LocalBoxFuture<'static, Reply>),
     /// Changes something; becomes a run, which outlives its caller.
-    Change(fn(&Call) -> Result<Change, Reply>),
+    Change(fn(&ToolCall) -> Result<ToolChange, Reply>),
+    /// Runs a command line of this program as the tool that does the same.
+    CommandLine(&'static str),
+    /// Tells which command lines there are.
+    CommandHelp,
 }
 
-impl std::fmt::Debug for Work {
+impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Look(_) => "Look",
             Self::Known(..) => "Known",
             Self::Change(_) => "Change",
+            Self::CommandLine(_) => "CommandLine",
+            Self::CommandHelp => "CommandHelp",
         })
     }
 }
 
 /// A change that waits for its turn.
-pub struct Change {
-    /// Changes with the same queue run one after the other: a release, or a unit of test jobs.
-    pub queue: String,
+pub struct ToolChange {
+    /// What it changes: a release, or a unit of test jobs. Changes of one subject run one after the other.
+    pub subject: String,
     /// What a person has to confirm first, looked up when the call comes in.
     pub asks: Option<Asks>,
     /// The tool whose confirmation policy counts, when a runner runs it.
@@ -196,13 +202,13 @@ pub struct Question {
     pub needs_reason: bool,
 }
 
-impl Change {
+impl ToolChange {
     /// A change that nobody has to confirm.
     pub fn new(
-        queue: impl Into<String>,
+        subject: impl Into<String>,
         work: impl FnOnce(Context) -> LocalBoxFuture<'static, Reply> + Send + 'static,
     ) -> Self {
-        Self { queue: queue.into(), asks: None, policy_of: None, work: Box::new(work) }
+        Self { subject: subject.into(), asks: None, policy_of: None, work: Box::new(work) }
     }
 
     /// The same, asking a person first.
@@ -218,7 +224,12 @@ impl Change {
 impl Tool {
     /// Does it change anything that outlives the call?
     pub const fn changes(&self) -> bool {
-        matches!(self.work, Work::Change(_))
+        matches!(self.work, Handler::Change(_) | Handler::CommandLine(_))
+    }
+
+    /// Does it only run other tools?
+    pub const fn is_runner(&self) -> bool {
+        matches!(self.work, Handler::CommandLine(_))
     }
 
     /// The description that clients show.

@@ -32,11 +32,12 @@ pub const LONGEST_REASON: usize = 1000;
 
 /// What somebody wants to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct Proposal {
     /// The tool.
     pub tool: String,
     /// The release, or what else it changes.
-    pub queue: String,
+    #[serde(rename = "queue")]
+    pub subject: String,
     /// Digest of its arguments.
     pub arguments: String,
     /// Digest of the facts in the plan.
@@ -53,7 +54,7 @@ pub struct Wanted {
 
 /// A person's answer, as answers, logs and records carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct Consent {
     /// Who confirmed.
     pub who: String,
     /// By which way.
@@ -80,18 +81,18 @@ pub enum How {
 /// Where a request stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RequestState {
     /// Nobody answered.
     Open,
     /// Yes; not used yet.
-    Approved(Evidence),
+    Approved(Consent),
     /// No.
-    Rejected(Evidence),
+    Rejected(Consent),
     /// Yes, and done.
-    Used(Evidence),
+    Used(Consent),
     /// No, and the requester knows; files spell it in the old way.
     #[serde(rename = "told")]
-    ErrorReport(Evidence),
+    RejectionSeen(Consent),
     /// The facts changed before the answer was used.
     Outdated,
 }
@@ -101,19 +102,21 @@ pub enum Standing {
 pub struct Approval {
     /// Unguessable: whoever knows it may read the plan.
     pub id: String,
-    /// What is wanted.
-    pub wanted: Wanted,
+    /// What is proposed.
+    #[serde(rename = "wanted")]
+    pub proposal: Proposal,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// Until when it can be answered and used.
     pub until: Timestamp,
     /// Where it stands.
-    pub standing: Standing,
+    #[serde(rename = "standing")]
+    pub state: RequestState,
 }
 
 /// Why an answer does not count.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum AnswerRefused {
     /// No such request.
     #[error("there is no such request")]
     Unknown,
@@ -139,59 +142,59 @@ pub enum Refused {
 
 /// What a repeated call finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum PersonsAnswer {
     /// A yes, now used.
-    Yes(Evidence),
+    Yes(Consent),
     /// A no, now reported.
-    No(Evidence),
+    No(Consent),
 }
 
-/// What the audit log is reported.
+/// What the audit log is told of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Noted<'a> {
+pub struct ConsentNote<'a> {
     /// Who did it.
     pub who: &'a str,
     /// What: `asked`, `approved`, `rejected`, `refused`, `used`.
     pub what: &'static str,
     /// The tool it is about.
     pub tool: &'a str,
-    /// The release it is about.
-    pub queue: &'a str,
+    /// What it would change.
+    pub subject: &'a str,
     /// More, in words.
     pub text: String,
 }
 
 /// Hears of everything that is asked, answered and refused.
-pub type Witness = Arc<dyn Fn(&Noted<'_>) + Send + Sync>;
+pub type NoteListener = Arc<dyn Fn(&ConsentNote<'_>) + Send + Sync>;
 
 /// All requests of this machine. Clones share them.
 #[derive(Clone)]
-pub struct Approvals {
+pub struct ApprovalStore {
     files: Files,
     alone: Arc<Mutex<()>>,
-    witness: Arc<OnceLock<Witness>>,
+    witness: Arc<OnceLock<NoteListener>>,
 }
 
-impl fmt::Debug for Approvals {
+impl fmt::Debug for ApprovalStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Approvals").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("ApprovalStore").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
-impl Approvals {
+impl ApprovalStore {
     /// Requests below `home`.
     pub fn below(home: &Path) -> Self {
         Self { files: Files::below(home), alone: Arc::default(), witness: Arc::default() }
     }
 
     /// Tells `witness` from now on; the first one stays.
-    pub fn witnessed_by(&self, witness: Witness) {
+    pub fn witnessed_by(&self, witness: NoteListener) {
         // A second one would hear what the first hears already.
         let _ = self.witness.set(witness);
     }
 
     /// Tells the audit log.
-    pub fn note(&self, noted: &Noted<'_>) {
+    pub fn note(&self, noted: &ConsentNote<'_>) {
         match self.witness.get() {
             Some(witness) => witness(noted),
             None => tracing::info!(
@@ -199,39 +202,39 @@ impl Approvals {
                 what = noted.what,
                 tool = noted.tool,
                 "confirmation of {}: {}",
-                noted.queue,
+                noted.subject,
                 noted.text
             ),
         }
     }
 
-    /// Asks for `wanted`: the request that is open for it, or a new one. Requests of the same call about
+    /// Asks for `proposal`: the request that is open for it, or a new one. Requests of the same call about
     /// other facts are withdrawn.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn ask(&self, wanted: &Wanted, now: Timestamp) -> io::Result<Approval> {
+    pub fn ask(&self, proposal: &Proposal, now: Timestamp) -> io::Result<Approval> {
         let _alone = self.alone()?;
         for mut old in self.files.all()? {
             if old.asked_at.saturating_add(KEPT).is_ok_and(|end| end < now) {
                 self.files.remove(&old.id)?;
-            } else if old.is_valid(now) && old.standing == Standing::Open && old.wanted == *wanted {
+            } else if old.is_valid(now) && old.state == RequestState::Open && old.proposal == *proposal {
                 return Ok(old);
-            } else if old.is_about(wanted) && matches!(old.standing, Standing::Open | Standing::Approved(_)) {
-                old.standing = Standing::Outdated;
+            } else if old.is_about(proposal) && matches!(old.state, RequestState::Open | RequestState::Approved(_)) {
+                old.state = RequestState::Outdated;
                 self.files.write(&old)?;
             }
         }
         let approval = Approval {
             id: random_id()?,
-            wanted: wanted.clone(),
+            proposal: proposal.clone(),
             asked_at: now,
             until: now.saturating_add(VALID).unwrap_or(now),
-            standing: Standing::Open,
+            state: RequestState::Open,
         };
         self.files.write(&approval)?;
-        self.note(&Noted::of(wanted, &wanted.requester, "asked", "on the approval page".to_owned()));
+        self.note(&ConsentNote::of(proposal, &proposal.requester, "asked", "on the approval page".to_owned()));
         Ok(approval)
     }
 
@@ -252,57 +255,62 @@ impl Approvals {
         approve: bool,
         reason: Option<String>,
         now: Timestamp,
-    ) -> Result<Approval, Refused> {
+    ) -> Result<Approval, AnswerRefused> {
         let _alone = self.alone()?;
-        let mut approval = self.get(id).ok_or(Refused::Unknown)?;
+        let mut approval = self.get(id).ok_or(AnswerRefused::Unknown)?;
         let reason = reason.map(|reason| reason.trim().chars().take(LONGEST_REASON).collect::<String>());
         let reason = reason.filter(|reason| !reason.is_empty());
-        let refused = if who.name == approval.wanted.requester {
-            Some(Refused::Own)
+        let refused = if who.name == approval.proposal.requester {
+            Some(AnswerRefused::Own)
         } else if !who.may(Scope::Critical) {
-            Some(Refused::MayNot)
-        } else if approval.standing != Standing::Open {
-            Some(Refused::Answered)
+            Some(AnswerRefused::MayNot)
+        } else if approval.state != RequestState::Open {
+            Some(AnswerRefused::Answered)
         } else if !approval.is_valid(now) {
-            Some(Refused::Expired)
-        } else if approve && approval.wanted.needs_reason && reason.is_none() {
-            Some(Refused::NeedsReason)
+            Some(AnswerRefused::Expired)
+        } else if approve && approval.proposal.needs_reason && reason.is_none() {
+            Some(AnswerRefused::NeedsReason)
         } else {
             None
         };
         if let Some(refused) = refused {
-            self.note(&Noted::of(&approval.wanted, &who.name, "refused", refused.to_string()));
+            self.note(&ConsentNote::of(&approval.proposal, &who.name, "refused", refused.to_string()));
             return Err(refused);
         }
-        let evidence = Evidence { who: who.name.clone(), how: How::Page, at: now, reason };
-        let text = evidence.reason.clone().unwrap_or_default();
-        approval.standing = if approve { Standing::Approved(evidence) } else { Standing::Rejected(evidence) };
+        let consent = Consent { who: who.name.clone(), how: How::Page, at: now, reason };
+        let text = consent.reason.clone().unwrap_or_default();
+        approval.state = if approve { RequestState::Approved(consent) } else { RequestState::Rejected(consent) };
         self.files.write(&approval)?;
         let what = if approve { "approved" } else { "rejected" };
-        self.note(&Noted::of(&approval.wanted, &who.name, what, text));
+        self.note(&ConsentNote::of(&approval.proposal, &who.name, what, text));
         Ok(approval)
     }
 
-    /// The answer to exactly `wanted`, which is used up by this.
+    /// The answer to exactly `proposal`, which is used up by this.
     ///
     /// # Errors
     ///
     /// The file cannot be written: then nothing may be done.
-    pub fn take(&self, wanted: &Wanted, now: Timestamp) -> io::Result<Option<Found>> {
+    pub fn take(&self, proposal: &Proposal, now: Timestamp) -> io::Result<Option<PersonsAnswer>> {
         let _alone = self.alone()?;
         for mut approval in self.files.all()? {
-            if !approval.is_valid(now) || approval.wanted != *wanted {
+            if !approval.is_valid(now) || approval.proposal != *proposal {
                 continue;
             }
-            let (standing, found, what) = match approval.standing.clone() {
-                Standing::Approved(yes) => (Standing::Used(yes.clone()), Found::Yes(yes), "used"),
-                Standing::Rejected(no) => (Standing::ErrorReport(no.clone()), Found::No(no), "refused"),
-                Standing::Open | Standing::Used(_) | Standing::ErrorReport(_) | Standing::Outdated => continue,
+            let (state, found, what) = match approval.state.clone() {
+                RequestState::Approved(yes) => (RequestState::Used(yes.clone()), PersonsAnswer::Yes(yes), "used"),
+                RequestState::Rejected(no) => {
+                    (RequestState::RejectionSeen(no.clone()), PersonsAnswer::No(no), "refused")
+                }
+                RequestState::Open
+                | RequestState::Used(_)
+                | RequestState::RejectionSeen(_)
+                | RequestState::Outdated => continue,
             };
-            approval.standing = standing;
+            approval.state = state;
             self.files.write(&approval)?;
             let text = format!("request of {}", approval.asked_at);
-            self.note(&Noted::of(wanted, &wanted.requester, what, text));
+            self.note(&ConsentNote::of(proposal, &proposal.requester, what, text));
             return Ok(Some(found));
         }
         Ok(None)
@@ -313,39 +321,39 @@ impl Approvals {
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn keep(&self, wanted: &Wanted, evidence: &Evidence) -> io::Result<()> {
+    pub fn keep(&self, proposal: &Proposal, consent: &Consent) -> io::Result<()> {
         let _alone = self.alone()?;
-        let standing = Standing::Used(evidence.clone());
-        let (asked_at, until) = (evidence.at, evidence.at);
-        self.files.write(&Approval { id: random_id()?, wanted: wanted.clone(), asked_at, until, standing })?;
-        self.note(&Noted::of(wanted, &evidence.who, "approved", evidence.reason.clone().unwrap_or_default()));
+        let state = RequestState::Used(consent.clone());
+        let (asked_at, until) = (consent.at, consent.at);
+        self.files.write(&Approval { id: random_id()?, proposal: proposal.clone(), asked_at, until, state })?;
+        self.note(&ConsentNote::of(proposal, &consent.who, "approved", consent.reason.clone().unwrap_or_default()));
         Ok(())
     }
 
-    /// A confirmation that was used and covers `wanted`, too: that of an earlier pass of the same, whoever asked.
-    pub fn covering(&self, wanted: &Wanted, now: Timestamp) -> Option<Evidence> {
-        let covers = wanted.covers.as_ref()?;
-        let recent = |evidence: &Evidence| evidence.at.saturating_add(COVERS).is_ok_and(|end| end > now);
-        self.used(wanted).find(|(old, evidence)| old.covers.as_ref() == Some(covers) && recent(evidence)).map(|it| it.1)
+    /// A confirmation that was used and covers `proposal`, too: that of an earlier pass of the same, whoever asked.
+    pub fn covering(&self, proposal: &Proposal, now: Timestamp) -> Option<Consent> {
+        let covers = proposal.covers.as_ref()?;
+        let recent = |consent: &Consent| consent.at.saturating_add(COVERS).is_ok_and(|end| end > now);
+        self.used(proposal).find(|(old, consent)| old.covers.as_ref() == Some(covers) && recent(consent)).map(|it| it.1)
     }
 
     /// A confirmation of the same tool for the same release, whenever it was.
-    pub fn earlier(&self, wanted: &Wanted) -> Option<Evidence> {
-        self.used(wanted).map(|(_, evidence)| evidence).next()
+    pub fn earlier(&self, proposal: &Proposal) -> Option<Consent> {
+        self.used(proposal).map(|(_, consent)| consent).next()
     }
 
-    fn used(&self, wanted: &Wanted) -> impl Iterator<Item = (Wanted, Evidence)> {
-        let (tool, queue) = (wanted.tool.clone(), wanted.queue.clone());
+    fn used(&self, proposal: &Proposal) -> impl Iterator<Item = (Proposal, Consent)> {
+        let (tool, subject) = (proposal.tool.clone(), proposal.subject.clone());
         let all = self.files.all().unwrap_or_default().into_iter();
-        all.filter(move |old| old.wanted.tool == tool && old.wanted.queue == queue).filter_map(|old| {
-            match old.standing {
-                Standing::Used(evidence) => Some((old.wanted, evidence)),
-                Standing::Open
-                | Standing::Approved(_)
-                | Standing::Rejected(_)
-                | Standing::ErrorReport(_)
-                | Standing::Outdated => None,
-            }
+        all.filter(move |old| old.proposal.tool == tool && old.proposal.subject == subject).filter_map(|old| match old
+            .state
+        {
+            RequestState::Used(consent) => Some((old.proposal, consent)),
+            RequestState::Open
+            | RequestState::Approved(_)
+            | RequestState::Rejected(_)
+            | RequestState::RejectionSeen(_)
+            | RequestState::Outdated => None,
         })
     }
 
@@ -362,16 +370,16 @@ impl Approval {
     }
 
     /// Is it the same call, whatever the facts?
-    fn is_about(&self, wanted: &Wanted) -> bool {
-        let one = |wanted: &Wanted| (wanted.requester.clone(), wanted.tool.clone(), wanted.arguments.clone());
-        one(&self.wanted) == one(wanted)
+    fn is_about(&self, proposal: &Proposal) -> bool {
+        let one = |proposal: &Proposal| (proposal.requester.clone(), proposal.tool.clone(), proposal.arguments.clone());
+        one(&self.proposal) == one(proposal)
     }
 }
 
-impl<'a> Noted<'a> {
-    /// A note about `wanted`.
-    pub fn of(wanted: &'a Wanted, who: &'a str, what: &'static str, text: String) -> Self {
-        Self { who, what, tool: &wanted.tool, queue: &wanted.queue, text }
+impl<'a> ConsentNote<'a> {
+    /// A note about `proposal`.
+    pub fn of(proposal: &'a Proposal, who: &'a str, what: &'static str, text: String) -> Self {
+        Self { who, what, tool: &proposal.tool, subject: &proposal.subject, text }
     }
 }
 

@@ -147,7 +147,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RunLogs {
         }
         let Some(mut spans) = context.event_scope(event) else { return };
         let Some(sink) = spans.find_map(|span| span.extensions().get::<Arc<Sink>>().cloned()) else { return };
-        let mut line = Line::default();
+        let mut line = LogLine::default();
         event.record(&mut line);
         let level = match *metadata.level() {
             Level::ERROR => "ERROR",
@@ -178,12 +178,12 @@ impl Visit for Name {
 }
 
 #[derive(Default)]
-struct Line {
+struct LogLine {
     message: String,
     fields: String,
 }
 
-impl Visit for Line {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
             self.message = format!("{value:?}");

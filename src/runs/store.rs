@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::logs;
+use super::record::{RunRecord, RunState};
 use crate::domain::dates::stamp;
 
 /// Milliseconds of a day, which the ids of runs count in.
@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn put(&self, id: &str, record: &Value) -> io::Result<()> {
+    pub fn put(&self, id: &str, record: &RunRecord) -> io::Result<()> {
         let file = tempfile::NamedTempFile::new_in(&self.folder)?;
         serde_json::to_writer(&file, record)?;
         file.as_file().sync_data()?;
@@ -53,7 +53,7 @@ impl Store {
     }
 
     /// The record of a run.
-    pub fn get(&self, id: &str) -> Option<Value> {
+    pub fn get(&self, id: &str) -> Option<RunRecord> {
         let text = fs::read_to_string(is_id(id).then(|| self.path(id))?).ok()?;
         serde_json::from_str(&text).ok()
     }
@@ -71,16 +71,16 @@ impl Store {
     }
 
     /// Marks runs whose process is gone as interrupted; gives back their records.
-    pub fn reconcile(&self, now: Timestamp) -> Vec<Value> {
-        let unfinished = self.ids().into_iter().filter(|id| {
-            let state = self.get(id).and_then(|record| Some(record.get("state")?.as_str()? != "ended"));
-            state == Some(true) && !logs::is_alive(&self.log_path(id))
-        });
+    pub fn reconcile(&self, now: Timestamp) -> Vec<RunRecord> {
         let mut found = Vec::new();
-        for id in unfinished {
-            let Some(mut record) = self.get(&id).filter(|record| record["state"] != "interrupted") else { continue };
-            record["state"] = json!("interrupted");
-            record["found_at"] = json!(stamp(now));
+        for id in self.ids() {
+            let open = |record: &RunRecord| match record.state {
+                RunState::Queued | RunState::Running => !logs::is_alive(&self.log_path(&id)),
+                RunState::Ended | RunState::Interrupted => false,
+            };
+            let Some(mut record) = self.get(&id).filter(open) else { continue };
+            record.state = RunState::Interrupted;
+            record.found_at = Some(stamp(now));
             if let Err(error) = self.put(&id, &record) {
                 tracing::warn!(%error, run = id, "the run was interrupted, which could not be recorded");
             }
@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// Does any record fit?
-    pub fn any(&self, fits: impl Fn(&Value) -> bool) -> bool {
+    pub fn any(&self, fits: impl Fn(&RunRecord) -> bool) -> bool {
         self.ids().iter().filter_map(|id| self.get(id)).any(|record| fits(&record))
     }
 
@@ -128,6 +128,8 @@ fn is_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::runs::logs::RunLogs;
 
@@ -141,17 +143,29 @@ mod tests {
         format!("{:011x}{:08x}", NOW - days_ago * DAY, 7)
     }
 
+    fn record(id: &str, state: RunState) -> RunRecord {
+        serde_json::from_value(json!({ "run_id": id, "state": state })).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_written_as_it_was_read() {
+        let text = r#"{"run_id":"019e","tool":"oar_add_issue","queue":"4.20.17","owner":"agent","arguments":"a=1","asked_at":"2026-06-03T06:00:00Z","began_at":"2026-06-03T06:00:01Z","ended_at":null,"state":"running","cancelling":false,"step":"pushes","confirmation":{"who":"lead","how":"page","at":"2026-06-03T06:00:00Z"},"answer":null}"#;
+        let record: RunRecord = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), text);
+    }
+
     #[test]
     fn a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::below(home.path());
         store.prepare().unwrap();
-        for (id, state) in [(id(1), "running"), (id(2), "running"), (id(3), "queued"), (id(4), "ended")] {
-            store.put(&id, &json!({ "run_id": id, "state": state })).unwrap();
+        let states = [RunState::Running, RunState::Running, RunState::Queued, RunState::Ended];
+        for (id, state) in [1, 2, 3, 4].map(id).into_iter().zip(states) {
+            store.put(&id, &record(&id, state)).unwrap();
         }
         let _alive = RunLogs::default().open(&id(1), &store.log_path(&id(1))).unwrap();
         assert_eq!(store.reconcile(now()).len(), 2);
-        let states = [1, 2, 3, 4].map(|days| store.get(&id(days)).unwrap()["state"].clone());
+        let states = [1, 2, 3, 4].map(|days| store.get(&id(days)).unwrap().state.name());
         assert_eq!(states, ["running", "interrupted", "interrupted", "ended"]);
         assert_eq!(store.reconcile(now()).len(), 0, "once");
     }
@@ -162,7 +176,7 @@ mod tests {
         let store = Store::below(home.path());
         store.prepare().unwrap();
         for days in [0, 1, 2, 50] {
-            store.put(&id(days), &json!({ "state": "ended" })).unwrap();
+            store.put(&id(days), &record(&id(days), RunState::Ended)).unwrap();
         }
         let _alive = RunLogs::default().open(&id(50), &store.log_path(&id(50))).unwrap();
         store.tidy(3, 30, now());

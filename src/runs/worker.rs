@@ -22,7 +22,7 @@ pub struct Worker {
 
 /// A piece that gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
+pub enum WorkerError {
     /// The process is about to end.
     #[error("the server is stopping")]
     Closed,
@@ -69,18 +69,18 @@ impl Worker {
     pub async fn run<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> LocalBoxFuture<'static, T> + Send + 'static,
-    ) -> Result<T, Lost> {
+    ) -> Result<T, WorkerError> {
         let (done, ended) = oneshot::channel();
         let piece: Piece = Box::new(move || {
             Box::pin(async move {
                 // Made inside, so that a panic while making it ends this piece and not the thread.
                 let ended = AssertUnwindSafe(async move { make().await }).catch_unwind().await;
                 // Nobody listens any more: then the answer is not needed either.
-                let _ = done.send(ended.map_err(|_| Lost::Panicked));
+                let _ = done.send(ended.map_err(|_| WorkerError::Panicked));
             })
         });
-        self.pieces.send(piece).map_err(|_| Lost::Closed)?;
-        ended.await.unwrap_or(Err(Lost::Closed))
+        self.pieces.send(piece).map_err(|_| WorkerError::Closed)?;
+        ended.await.unwrap_or(Err(WorkerError::Closed))
     }
 }
 
@@ -92,9 +92,9 @@ mod tests {
     async fn a_panic_ends_its_piece_and_not_the_thread() {
         let worker = Worker::open().unwrap();
         let making: Result<(), _> = worker.run(|| panic!("while it is made")).await;
-        assert_eq!(making, Err(Lost::Panicked));
+        assert_eq!(making, Err(WorkerError::Panicked));
         let running: Result<(), _> = worker.run(|| async { panic!("while it runs") }.boxed_local()).await;
-        assert_eq!(running, Err(Lost::Panicked));
+        assert_eq!(running, Err(WorkerError::Panicked));
         assert_eq!(worker.run(|| async { 7 }.boxed_local()).await, Ok(7));
     }
 }

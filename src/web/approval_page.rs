@@ -5,25 +5,26 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 
 use tokio_util::sync::CancellationToken;
 
+use super::routes::{Access, Routes};
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
-use crate::runs::consents::{Approval, Approvals, LONGEST_REASON, Refused, Standing};
+use crate::runs::consents::{AnswerRefused, Approval, ApprovalStore, LONGEST_REASON, RequestState};
 
-/// Everything below it can be asked for without credential.
-pub const PATH: &str = "/approvals/";
+/// Where requests are shown.
+const PATH: &str = "/approvals/";
 
 /// The cookie that ties a form to the browser it was shown in.
 const COOKIE: &str = "oar_form";
@@ -33,29 +34,34 @@ const STYLE: &str = ":root{color-scheme:light dark}*{box-sizing:border-box}\
     h1{font-size:1.6rem;line-height:1.2}label{display:block;margin-top:1rem}input,textarea{width:100%;font:inherit}\
     button{font:inherit;margin:1rem 1rem 0 0;padding:.4rem 1rem}.problem{border-left:.3rem solid #b00;padding-left:1rem}";
 
-struct Page {
-    approvals: Approvals,
+struct ApprovalPage {
+    approvals: ApprovalStore,
     tokens: Tokens,
     clock: Clock,
     key: [u8; 32],
 }
 
 /// The page. Tokens typed into its form are looked up in `tokens`.
-pub fn routes(approvals: Approvals, tokens: Tokens, clock: Clock) -> Router {
+///
+/// # Errors
+///
+/// The system gives no random numbers: no form could be told from a forged one.
+pub fn routes(approvals: ApprovalStore, tokens: Tokens, clock: Clock) -> std::io::Result<Routes> {
     let mut key = [0_u8; 32];
-    // Without randomness there is no form that fits, so nothing can be confirmed here.
-    let has_key = openssl::rand::rand_bytes(&mut key).is_ok();
-    let page = Arc::new(Page { approvals, tokens, clock, key });
-    let router = Router::new().route("/approvals/style.css", get(style));
-    let router = if has_key { router.route("/approvals/{id}", get(show).post(answer)) } else { router };
-    router.with_state(page)
+    openssl::rand::rand_bytes(&mut key)?;
+    let page = Arc::new(ApprovalPage { approvals, tokens, clock, key });
+    Ok(Routes::default().route("/approvals/style.css", Access::LinkHolder, get(style)).route(
+        "/approvals/{id}",
+        Access::LinkHolder,
+        get(show).post(answer).with_state(page),
+    ))
 }
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
-async fn show(State(page): State<Arc<Page>>, Path(id): Path<String>) -> Response {
+async fn show(State(page): State<Arc<ApprovalPage>>, Path(id): Path<String>) -> Response {
     page.clock.refresh(&CancellationToken::new()).await;
     match page.approvals.get(&id) {
         None => message(StatusCode::NOT_FOUND, "No such request", "The link is wrong, or the request is long over."),
@@ -76,7 +82,7 @@ struct Filled {
 }
 
 async fn answer(
-    State(page): State<Arc<Page>>,
+    State(page): State<Arc<ApprovalPage>>,
     Path(id): Path<String>,
     who: Option<Extension<Principal>>,
     headers: HeaderMap,
@@ -114,50 +120,53 @@ async fn answer(
         Ok(_) => message(StatusCode::OK, "Rejected", "Nothing was done. The agent is informed when it asks again."),
         Err(refused) => {
             let status = match &refused {
-                Refused::Own | Refused::MayNot => StatusCode::FORBIDDEN,
-                Refused::Unknown => StatusCode::NOT_FOUND,
-                Refused::Expired | Refused::Answered => StatusCode::GONE,
-                Refused::NeedsReason => StatusCode::BAD_REQUEST,
-                Refused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+                AnswerRefused::Own | AnswerRefused::MayNot => StatusCode::FORBIDDEN,
+                AnswerRefused::Unknown => StatusCode::NOT_FOUND,
+                AnswerRefused::Expired | AnswerRefused::Answered => StatusCode::GONE,
+                AnswerRefused::NeedsReason => StatusCode::BAD_REQUEST,
+                AnswerRefused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             };
             problem(status, &format!("Nothing was decided: {refused}."))
         }
     }
 }
 
-impl Page {
+impl ApprovalPage {
     fn form(&self, status: StatusCode, approval: &Approval, problem: Option<&str>) -> Response {
-        let wanted = &approval.wanted;
-        let facts: String = wanted.plan.lines().map(|line| format!("<li>{}</li>\n", escaped(line))).collect();
+        let proposal = &approval.proposal;
+        let facts: String = proposal.plan.lines().map(|line| format!("<li>{}</li>\n", escaped(line))).collect();
         let problem = problem
             .map(|text| format!("<p class=\"problem\" role=\"alert\">{}</p>\n", escaped(text)))
             .unwrap_or_default();
-        let (what, cookie) = match &approval.standing {
-            Standing::Open if self.clock.now() < approval.until => {
-                let Some(cookie) = random() else {
+        let (what, cookie) = match &approval.state {
+            RequestState::Open if self.clock.now() < approval.until => {
+                let fields = random().and_then(|cookie| Some((self.fields(approval, &cookie)?, Some(cookie))));
+                let Some(fields) = fields else {
                     return message(StatusCode::SERVICE_UNAVAILABLE, "Not now", "Come back in a minute.");
                 };
-                (self.fields(approval, &cookie), Some(cookie))
+                fields
             }
-            Standing::Open => ("<p>This request has expired. Let the agent ask again.</p>".to_owned(), None),
-            Standing::Approved(evidence) | Standing::Used(evidence) => {
-                (format!("<p>Approved by {} at {}.</p>", escaped(&evidence.who), stamp(evidence.at)), None)
+            RequestState::Open => ("<p>This request has expired. Let the agent ask again.</p>".to_owned(), None),
+            RequestState::Approved(consent) | RequestState::Used(consent) => {
+                (format!("<p>Approved by {} at {}.</p>", escaped(&consent.who), stamp(consent.at)), None)
             }
-            Standing::Rejected(evidence) | Standing::ErrorReport(evidence) => {
-                (format!("<p>Rejected by {} at {}.</p>", escaped(&evidence.who), stamp(evidence.at)), None)
+            RequestState::Rejected(consent) | RequestState::RejectionSeen(consent) => {
+                (format!("<p>Rejected by {} at {}.</p>", escaped(&consent.who), stamp(consent.at)), None)
             }
-            Standing::Outdated => ("<p>The facts have changed since; there is a newer request.</p>".to_owned(), None),
+            RequestState::Outdated => {
+                ("<p>The facts have changed since; there is a newer request.</p>".to_owned(), None)
+            }
         };
         let body = format!(
             "<h1>Confirm {tool} for {queue}?</h1>\n{problem}<p>{requester} asked for this at {asked}. It can be \
              answered until {until}.</p>\n<h2>What would be done</h2>\n<ul>\n{facts}</ul>\n{what}",
-            tool = escaped(&wanted.tool),
-            queue = escaped(&wanted.queue),
-            requester = escaped(&wanted.requester),
+            tool = escaped(&proposal.tool),
+            queue = escaped(&proposal.subject),
+            requester = escaped(&proposal.requester),
             asked = stamp(approval.asked_at),
             until = stamp(approval.until),
         );
-        let mut response = html(status, &format!("Confirm {} for {}", wanted.tool, wanted.queue), &body);
+        let mut response = html(status, &format!("Confirm {} for {}", proposal.tool, proposal.subject), &body);
         if let Some(value) = cookie.and_then(|cookie| {
             HeaderValue::from_str(&format!("{COOKIE}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict")).ok()
         }) {
@@ -166,14 +175,16 @@ impl Page {
         response
     }
 
-    fn fields(&self, approval: &Approval, cookie: &str) -> String {
-        let (needed, hint) = match approval.wanted.needs_reason {
+    /// The fields of the form; nothing when it cannot be sealed.
+    fn fields(&self, approval: &Approval, cookie: &str) -> Option<String> {
+        let seal = self.seal(&approval.id, cookie)?;
+        let (needed, hint) = match approval.proposal.needs_reason {
             true => (" required", "Why (needed: this overrides a finding)"),
             false => ("", "Why (optional)"),
         };
         // A rejection needs no reason, so its button does not insist on one. Enter in a field would press the
         // first button: that one does nothing, so that nobody approves by accident.
-        format!(
+        Some(format!(
             "<h2>Your decision</h2>\n<form method=\"post\" action=\"{PATH}{id}\">\n\
              <button disabled hidden></button>\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
@@ -185,8 +196,8 @@ impl Page {
              <button name=\"decision\" value=\"reject\" formnovalidate>Reject</button>\n</form>",
             id = escaped(&approval.id),
             scope = Scope::Critical,
-            csrf = self.seal(&approval.id, cookie),
-        )
+            csrf = seal,
+        ))
     }
 
     fn mac(&self, id: &str, cookie: &str) -> Option<Hmac<Sha256>> {
@@ -195,8 +206,8 @@ impl Page {
         Some(mac)
     }
 
-    fn seal(&self, id: &str, cookie: &str) -> String {
-        self.mac(id, cookie).map(|mac| hex(&mac.finalize().into_bytes())).unwrap_or_default()
+    fn seal(&self, id: &str, cookie: &str) -> Option<String> {
+        self.mac(id, cookie).map(|mac| hex(&mac.finalize().into_bytes()))
     }
 
     fn is_ours(&self, id: &str, cookie: &str, csrf: &str) -> bool {

@@ -1,4 +1,5 @@
-//! Who may come in: host, origin, credential and size of every request, before any route sees it.
+//! Who may come in: host, origin, credential and size of every request, before its route sees it. How much of that
+//! is checked is what the route declares; paths are not known here.
 //!
 //! Whoever is refused is in the audit log. The credential ends here: nothing behind the guard sees it, so
 //! nothing can hand it on.
@@ -11,10 +12,11 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodRouter, any};
 use indexmap::IndexMap;
 
-use super::approval_page;
 use super::protected_resource;
+use super::routes::{Access, Route, Routes};
 use crate::core::access::audit::{Audit, Entry};
 use crate::core::access::oauth::{self, Resource};
 use crate::core::access::principal::{Principal, Scope};
@@ -30,12 +32,9 @@ const SESSION: &str = "mcp-session-id";
 /// Sessions whose owner is remembered; older ones ended long ago.
 const MOST_SESSIONS: usize = 10_000;
 
-/// Routes for probes, which come with whatever address they know and without a credential.
-const PROBES: [&str; 2] = ["/livez", "/readyz"];
-
 /// How callers show who they are.
 #[derive(Debug, Clone)]
-pub enum Credential {
+pub enum Authentication {
     /// Not at all: everybody on this machine is this one.
     Nobody(Principal),
     /// By a bearer token: one of ours, one of an OAuth server, or either.
@@ -55,7 +54,7 @@ pub struct Guard {
     /// Origins of pages that may call it.
     pub origins: Vec<String>,
     /// How callers show who they are.
-    pub credential: Credential,
+    pub authentication: Authentication,
     /// Where refusals are kept.
     pub audit: Audit,
     /// The only "now".
@@ -80,10 +79,21 @@ enum Refusal {
     NothingAllowed(String),
 }
 
-/// `routes` behind `guard`.
-pub fn behind(guard: Guard, routes: Router) -> Router {
-    let state = GuardState { guard, sessions: Mutex::default() };
-    routes.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn_with_state(Arc::new(state), check))
+/// `routes` behind `guard`. Whoever asks for what is not there has to be a known caller to hear so.
+pub fn behind(guard: Guard, routes: Routes) -> Router {
+    let state = Arc::new(GuardState { guard, sessions: Mutex::default() });
+    let guarded = |access: Access, methods: MethodRouter| match access {
+        Access::Probe => methods,
+        Access::Public | Access::Anybody | Access::LinkHolder | Access::Caller => {
+            methods.layer(from_fn_with_state((Arc::clone(&state), access), check))
+        }
+    };
+    let mut router = Router::new();
+    for Route { path, access, methods } in routes {
+        router = router.route(&path, guarded(access, methods));
+    }
+    let nothing = any(async || StatusCode::NOT_FOUND);
+    router.fallback_service(guarded(Access::Caller, nothing)).layer(DefaultBodyLimit::max(MOST_BYTES))
 }
 
 /// The guard at work.
@@ -113,23 +123,21 @@ impl GuardState {
     }
 }
 
-async fn check(State(state): State<Arc<GuardState>>, mut request: Request, next: Next) -> Response {
+async fn check(State((state, access)): State<(Arc<GuardState>, Access)>, mut request: Request, next: Next) -> Response {
     let guard = &state.guard;
-    let path = request.uri().path().to_owned();
-    if PROBES.contains(&path.as_str()) {
-        return next.run(request).await;
-    }
     if let Err(refusal) = guard.place(&request) {
         return guard.refuse(&request, refusal);
     }
-    if path.starts_with(protected_resource::PATH) {
-        return next.run(request).await;
-    }
-    let speaks_to_all = path == "/health";
+    let (needs_scopes, needs_credential) = match access {
+        Access::Probe | Access::Public => return next.run(request).await,
+        Access::Anybody => (false, false),
+        Access::LinkHolder => (true, false),
+        Access::Caller => (true, true),
+    };
     let mut caller = None;
     match guard.who(request.headers()).await {
         // What a client may do is said tool by tool; one that may do nothing at all needs another token.
-        Ok(who) if who.scopes.is_empty() && !speaks_to_all => {
+        Ok(who) if who.scopes.is_empty() && needs_scopes => {
             return guard.refuse(&request, Refusal::NothingAllowed(who.name));
         }
         Ok(who) => {
@@ -140,8 +148,8 @@ async fn check(State(state): State<Arc<GuardState>>, mut request: Request, next:
             caller = Some(who.name.clone());
             request.extensions_mut().insert(who);
         }
-        Err(_) if speaks_to_all || path.starts_with(approval_page::PATH) => {}
-        Err(refusal) => return guard.refuse(&request, refusal),
+        Err(refusal) if needs_credential => return guard.refuse(&request, refusal),
+        Err(_) => {}
     }
     request.headers_mut().remove(header::AUTHORIZATION);
     match bounded(request).await {
@@ -190,9 +198,9 @@ impl Guard {
     }
 
     async fn who(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
-        let (tokens, oauth) = match &self.credential {
-            Credential::Nobody(who) => return Ok(who.clone()),
-            Credential::Bearer { tokens, oauth } => (tokens, oauth),
+        let (tokens, oauth) = match &self.authentication {
+            Authentication::Nobody(who) => return Ok(who.clone()),
+            Authentication::Bearer { tokens, oauth } => (tokens, oauth),
         };
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = shown.and_then(|shown| {
@@ -233,7 +241,7 @@ impl Guard {
             outcome: refusal.code().to_owned(),
             ..Entry::default()
         });
-        let mut response = (refusal.status(), refusal.tokens()).into_response();
+        let mut response = (refusal.status(), refusal.hint()).into_response();
         if let Some(challenge) = self.challenge(&refusal) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -256,7 +264,7 @@ impl Guard {
             | Refusal::Undecided(_) => return None,
         };
         let mut parts = vec!["realm=\"oar\"".to_owned()];
-        if let Credential::Bearer { oauth: Some(oauth), .. } = &self.credential {
+        if let Authentication::Bearer { oauth: Some(oauth), .. } = &self.authentication {
             parts.push(format!("resource_metadata=\"{}\"", protected_resource::address(oauth.audience())));
         }
         parts.push(format!("scope=\"{}\"", Scope::Read));
@@ -314,7 +322,7 @@ impl Refusal {
     }
 
     /// For the caller: what to do, and nothing about who exists here.
-    fn tokens(&self) -> String {
+    fn hint(&self) -> String {
         match self {
             Self::ForeignHost => "this server is not called so; --allowed-host adds a name".to_owned(),
             Self::ForeignOrigin => {

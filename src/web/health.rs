@@ -13,11 +13,12 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::metrics::{self, Sample};
+use super::routes::{Access, Routes};
 use crate::core::access::principal::Principal;
 use crate::core::clock::Clock;
 use crate::core::context::{Context, Ticket};
@@ -34,7 +35,7 @@ const SOON: Duration = Duration::from_secs(3600);
 
 /// What the server knows of itself.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct ServerFacts {
     /// Are all variables there that every tool needs?
     pub well: bool,
     /// Fields of `/health` beside status, ticket and time.
@@ -45,7 +46,7 @@ pub struct Facts {
 #[derive(Clone)]
 pub struct Health {
     /// What the server knows of itself, or why it does not work.
-    pub facts: Arc<dyn Fn() -> Result<Facts, String> + Send + Sync>,
+    pub facts: Arc<dyn Fn() -> Result<ServerFacts, String> + Send + Sync>,
     /// Can it take calls? Why not?
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Numbers for `/metrics`.
@@ -59,23 +60,22 @@ pub struct Health {
 }
 
 /// `/health`, `/livez`, `/readyz`, `/metrics`.
-pub fn routes(health: Health) -> Router {
-    Router::new()
-        .route("/livez", get(async || "ok"))
-        .route("/readyz", get(ready))
-        .route("/health", get(tell))
-        .route("/metrics", get(numbers))
-        .with_state(health)
+pub fn routes(health: Health) -> Routes {
+    Routes::default()
+        .route("/livez", Access::Probe, get(async || "ok"))
+        .route("/readyz", Access::Probe, get(ready).with_state(health.clone()))
+        .route("/health", Access::Anybody, get(tell).with_state(health.clone()))
+        .route("/metrics", Access::Caller, get(numbers).with_state(health))
 }
 
-/// Keeps `teller` up to date for as long as it is polled.
+/// Keeps `shown` up to date for as long as it is polled.
 ///
 /// `cache` is the file of tickets, when there is one.
-pub async fn watch_ticket(ctx: Context, cache: Option<PathBuf>, teller: watch::Sender<Option<Ticket>>) {
+pub async fn watch_ticket(ctx: Context, cache: Option<PathBuf>, shown: watch::Sender<Option<Ticket>>) {
     let mut rounds = tokio::time::interval(TICKET_EVERY);
     loop {
         rounds.tick().await;
-        teller.send_replace(Some(ctx.ticket(cache.as_deref()).await));
+        shown.send_replace(Some(ctx.ticket(cache.as_deref()).await));
     }
 }
 
@@ -92,7 +92,7 @@ async fn tell(
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
 ) -> Response {
     let now = stamp(health.clock.now());
-    let Facts { well, mut fields } = match (health.facts)() {
+    let ServerFacts { well, mut fields } = match (health.facts)() {
         Ok(facts) => facts,
         Err(error) => {
             let body = json!({ "status": "unhealthy", "error": error, "timestamp": now });
@@ -156,6 +156,7 @@ fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::body::Body;
     use axum::http::Request;
     use tower::ServiceExt as _;
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
     use crate::core::clock::VirtualClock;
 
-    fn health(ticket: Option<Ticket>, facts: Result<Facts, String>) -> Health {
+    fn health(ticket: Option<Ticket>, facts: Result<ServerFacts, String>) -> Health {
         let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-01T00:00:00Z".parse().unwrap()));
         Health {
             facts: Arc::new(move || facts.clone()),
@@ -175,9 +176,9 @@ mod tests {
         }
     }
 
-    fn facts() -> Facts {
+    fn facts() -> ServerFacts {
         let fields = json!({ "server": "release-tests-mcp", "version": "1" });
-        Facts { well: true, fields: fields.as_object().unwrap().clone() }
+        ServerFacts { well: true, fields: fields.as_object().unwrap().clone() }
     }
 
     fn ticket(left: u64) -> Ticket {
@@ -188,14 +189,16 @@ mod tests {
         let mut request = Request::get(path).body(Body::empty()).unwrap();
         let peer: SocketAddr = peer.parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
-        let response = routes(health).oneshot(request).await.unwrap();
+        let router =
+            routes(health).into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.methods));
+        let response = router.oneshot(request).await.unwrap();
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
     #[tokio::test]
-    async fn all_is_informed_on_this_machine_and_little_to_others() {
+    async fn all_is_shown_on_this_machine_and_little_to_others() {
         let (status, body) = ask(health(Some(ticket(7200)), Ok(facts())), "/health", "127.0.0.1:9").await;
         let whole = r#"{"status":"healthy","server":"release-tests-mcp","version":"1","kerberos":{"valid":true,"status":"valid","expires_at":"2026-06-01T02:00:00Z"},"timestamp":"2026-06-01T00:00:00Z"}"#;
         assert_eq!((status, body.as_str()), (StatusCode::OK, whole));
@@ -222,7 +225,7 @@ mod tests {
         let (status, body) = ask(health(Some(none), Ok(facts())), "/health", "127.0.0.1:9").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains(r#""status":"degraded""#) && body.contains("no_ticket"), "{body}");
-        let lacking = Facts { well: false, ..facts() };
+        let lacking = ServerFacts { well: false, ..facts() };
         let (status, _) = ask(health(Some(ticket(60)), Ok(lacking)), "/health", "127.0.0.1:9").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         let (status, body) = ask(health(None, Err("no audit log".to_owned())), "/health", "127.0.0.1:9").await;
@@ -232,12 +235,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_at_the_ticket_that_hangs_does_not_hang_the_answer() {
-        let (teller, heard) = watch::channel(None);
+        let (shown, heard) = watch::channel(None);
         let hanging = Health { ticket: heard, ..health(None, Ok(facts())) };
         let (status, body) = ask(hanging, "/health", "127.0.0.1:9").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains(r#""status":"unknown""#), "{body}");
-        drop(teller);
+        drop(shown);
     }
 
     #[tokio::test]

@@ -7,4 +7,5 @@ pub mod guard;
 pub mod health;
 pub mod metrics;
 pub mod protected_resource;
+pub mod routes;
 pub mod tls;

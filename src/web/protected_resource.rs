@@ -1,24 +1,26 @@
 //! Where clients learn which OAuth server lets them in (RFC 9728).
 
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::routing::{any, get};
 use serde_json::{Value, json};
 
+use super::routes::{Access, Routes};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::Scope;
 
-/// Where it is reported; the path of the resource may follow.
+/// Where it is shown; the path of the resource may follow.
 pub const PATH: &str = "/.well-known/oauth-protected-resource";
 
-/// The routes for `resource`; none when there is no OAuth server.
-pub fn routes(resource: Option<&Resource>) -> Router {
-    let Some(resource) = resource else { return Router::new() };
-    let reported = reported(resource);
-    let tell = move || {
-        let reported = reported.clone();
-        async move { Json(reported) }
-    };
-    Router::new().route(PATH, get(tell.clone())).route(&format!("{PATH}/mcp"), get(tell))
+/// The routes for `resource`; when there is no OAuth server, whoever looks for one hears so without a credential.
+pub fn routes(resource: Option<&Resource>) -> Routes {
+    let shown = resource.map(shown);
+    let own = move || async move { shown.map(Json).ok_or(StatusCode::NOT_FOUND) };
+    let nothing = async || StatusCode::NOT_FOUND;
+    Routes::default()
+        .route(PATH, Access::Public, get(own.clone()))
+        .route(format!("{PATH}/mcp"), Access::Public, get(own))
+        .route(format!("{PATH}/{{*other}}"), Access::Public, any(nothing))
 }
 
 /// The address at which the resource of `audience` tells of itself.
@@ -31,7 +33,7 @@ pub fn address(audience: &str) -> String {
     format!("{origin}{PATH}{}", path.trim_end_matches('/'))
 }
 
-fn reported(resource: &Resource) -> Value {
+fn shown(resource: &Resource) -> Value {
     json!({
         "resource": resource.audience(),
         "resource_name": "oar, OpenShift release tests",

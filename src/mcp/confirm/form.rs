@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use rmcp::model::{ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema};
 use serde_json::{Value, json};
 
-use crate::runs::consents::{LONGEST_REASON, Wanted};
+use crate::runs::consents::{LONGEST_REASON, Proposal};
 
-/// The question of `wanted`.
-pub fn request(wanted: &Wanted) -> ElicitRequest {
-    ElicitRequest::new(params(wanted))
+/// The question of `proposal`.
+pub fn request(proposal: &Proposal) -> ElicitRequest {
+    ElicitRequest::new(params(proposal))
 }
 
 /// The same without its envelope.
-pub fn params(wanted: &Wanted) -> ElicitRequestParams {
-    let message = format!("{} wants to run {}:\n{}", wanted.requester, wanted.tool, wanted.plan);
-    ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema: schema(wanted) }
+pub fn params(proposal: &Proposal) -> ElicitRequestParams {
+    let message = format!("{} wants to run {}:\n{}", proposal.requester, proposal.tool, proposal.plan);
+    ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema: schema(proposal) }
 }
 
-fn schema(wanted: &Wanted) -> ElicitationSchema {
+fn schema(proposal: &Proposal) -> ElicitationSchema {
     let mut schema = json!({
         "type": "object",
         "properties": {
@@ -27,7 +27,7 @@ fn schema(wanted: &Wanted) -> ElicitationSchema {
             },
             "release": {
                 "type": "string", "title": "Release",
-                "description": format!("Retype {} to approve", wanted.queue),
+                "description": format!("Retype {} to approve", proposal.subject),
             },
             "reason": {
                 "type": "string", "title": "Reason", "maxLength": LONGEST_REASON,
@@ -36,7 +36,7 @@ fn schema(wanted: &Wanted) -> ElicitationSchema {
         },
         "required": ["decision", "release"],
     });
-    if wanted.needs_reason {
+    if proposal.needs_reason {
         schema["required"] = json!(["decision", "release", "reason"]);
     }
     // A schema that is written down here can be read; the empty one asks nothing and so confirms nothing.
@@ -46,14 +46,14 @@ fn schema(wanted: &Wanted) -> ElicitationSchema {
 
 /// What a person said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Token {
+pub struct FormAnswer {
     accepted: bool,
     decision: String,
     release: String,
     reason: String,
 }
 
-impl From<&ElicitResult> for Token {
+impl From<&ElicitResult> for FormAnswer {
     fn from(answer: &ElicitResult) -> Self {
         let field = |name: &str| {
             let text = answer.content.as_ref().and_then(|content| content.get(name)?.as_str());
@@ -68,13 +68,13 @@ impl From<&ElicitResult> for Token {
     }
 }
 
-impl Token {
+impl FormAnswer {
     /// The reason of a yes.
     ///
     /// # Errors
     ///
     /// Why it is none.
-    pub fn judged(self, wanted: &Wanted) -> Result<Option<String>, String> {
+    pub fn judged(self, proposal: &Proposal) -> Result<Option<String>, String> {
         if !self.accepted {
             return Err("the question was declined or closed".to_owned());
         }
@@ -84,10 +84,10 @@ impl Token {
                 false => format!("the answer was no: {}", self.reason),
             });
         }
-        if self.release != wanted.queue {
-            return Err(format!("the answer names another release than {}", wanted.queue));
+        if self.release != proposal.subject {
+            return Err(format!("the answer names another release than {}", proposal.subject));
         }
-        if wanted.needs_reason && self.reason.is_empty() {
+        if proposal.needs_reason && self.reason.is_empty() {
             return Err("an override needs a reason, and none was given".to_owned());
         }
         Ok(Some(self.reason).filter(|reason| !reason.is_empty()))
@@ -98,10 +98,10 @@ impl Token {
 mod tests {
     use super::*;
 
-    fn wanted(needs_reason: bool) -> Wanted {
-        Wanted {
+    fn proposal(needs_reason: bool) -> Proposal {
+        Proposal {
             tool: "oar_update_task_status".into(),
-            queue: "4.20.17".into(),
+            subject: "4.20.17".into(),
             arguments: "a".into(),
             facts: "f".into(),
             covers: None,
@@ -112,8 +112,8 @@ mod tests {
     }
 
     fn judged(action: ElicitationAction, content: Value, needs_reason: bool) -> String {
-        let token = Token::from(&ElicitResult::new(action).with_content(content));
-        match token.judged(&wanted(needs_reason)) {
+        let answer = FormAnswer::from(&ElicitResult::new(action).with_content(content));
+        match answer.judged(&proposal(needs_reason)) {
             Ok(reason) => format!("yes {}", reason.unwrap_or_default()),
             Err(why) => why,
         }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_form_asks_for_decision_release_and_the_reason_of_an_override() {
-        let shown = serde_json::to_value(params(&wanted(true))).unwrap();
+        let shown = serde_json::to_value(params(&proposal(true))).unwrap();
         assert_eq!(shown["requestedSchema"]["required"], json!(["decision", "release", "reason"]));
         assert_eq!(shown["requestedSchema"]["properties"]["decision"]["enum"], json!(["approve", "reject"]));
         assert_eq!(shown["message"], "agent wants to run oar_update_task_status:\np");

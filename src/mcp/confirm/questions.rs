@@ -16,7 +16,7 @@ use crate::operators::request::Verdict;
 use crate::operators::tasks::analyze_build;
 use crate::operators::tasks::change_advisory_status::{self, Foreseen};
 use crate::render::text::clean;
-use crate::runs::executor::Runs;
+use crate::runs::executor::Executor;
 
 /// Characters of a stranger's text in a plan.
 const LONGEST_QUOTE: usize = 300;
@@ -52,7 +52,7 @@ pub async fn approval(ctx: Context, release: ZStream, ignore_release_date: bool)
 /// What a status set by hand would override; nothing when it overrides nothing.
 pub async fn by_hand(
     ctx: Context,
-    runs: Arc<Runs>,
+    runs: Arc<Executor>,
     release: ZStream,
     task: Task,
     status: TaskStatus,

@@ -10,28 +10,31 @@ use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
 
-use super::Connection;
+use super::ClientConnection;
 use crate::core::access::principal::Principal;
 use crate::mcp::arguments::Arguments;
-use crate::mcp::audit_line::Line;
-use crate::mcp::call::Call;
-use crate::mcp::confirm::{self, Permit, Settled};
+use crate::mcp::audit_line::AuditLine;
+use crate::mcp::call::ToolCall;
+use crate::mcp::confirm::{self, Matter, Permit, Settled};
 use crate::mcp::progress::wait_for;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{Change, Tool, Work};
-use crate::runs::executor::{Order, Run};
-use crate::runs::worker::Lost;
+use crate::mcp::run_document;
+use crate::mcp::runners;
+use crate::mcp::tool::{Handler, Tool, ToolChange};
+use crate::runs::executor::NotTaken;
+use crate::runs::run::{Order, TrackedRun};
+use crate::runs::worker::WorkerError;
 
 /// A look ends after so long; services have their own, shorter limits.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
 
-impl Connection {
+impl ClientConnection {
     pub(super) async fn answer(
         &self,
         tool: &'static Tool,
         request: &CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-        line: &Arc<Line>,
+        line: &Arc<AuditLine>,
     ) -> Result<Reply, InputRequiredResult> {
         let who = self.caller(context);
         if !who.may(tool.scope) {
@@ -47,24 +50,27 @@ impl Connection {
         if let Some(refused) = self.held_back(tool, &who) {
             return Ok(refused);
         }
-        if let Work::Known(known, _) = tool.work
+        if let Handler::Known(known, _) = tool.work
             && let Some(reply) = known(&self.shared, &arguments)
         {
             return Ok(reply);
         }
-        let call = Call::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
+        let call = ToolCall::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
         line.about(&call);
         // A simulator moves its time between calls, and questions and pauses count by it.
         call.ctx.clock.refresh(&call.ctx.cancel).await;
-        match tool.work {
-            Work::Look(look) | Work::Known(_, look) => Ok(self.look(call, look).await),
-            Work::Change(change) => match change(&call) {
-                Ok(change) => {
-                    let change = confirm::by_policy(tool, &call, change);
-                    self.change(tool, &call, change, (request, context), line).await
-                }
-                Err(refused) => Ok(refused),
-            },
+        let change = match tool.work {
+            Handler::Look(look) | Handler::Known(_, look) => return Ok(self.look(call, look).await),
+            Handler::CommandHelp => return Ok(runners::help_of(&call)),
+            Handler::Change(change) => change(&call),
+            Handler::CommandLine(cli) => runners::run(&call, cli),
+        };
+        match change {
+            Ok(change) => {
+                let change = confirm::by_policy(tool, &call, change);
+                self.change(tool, &call, change, (request, context), line).await
+            }
+            Err(refused) => Ok(refused),
         }
     }
 
@@ -87,7 +93,7 @@ impl Connection {
         Some(refused.with("next", next))
     }
 
-    async fn look(&self, call: Call, look: fn(Call) -> LocalBoxFuture<'static, Reply>) -> Reply {
+    async fn look(&self, call: ToolCall, look: fn(ToolCall) -> LocalBoxFuture<'static, Reply>) -> Reply {
         let looked = self.shared.worker.run(move || {
             async move {
                 let ended = call.ctx.cancel.clone();
@@ -100,9 +106,9 @@ impl Connection {
             }
             .boxed_local()
         });
-        looked.await.unwrap_or_else(|lost| match lost {
-            Lost::Closed => cancelled_look(),
-            Lost::Panicked => Reply::error(Code::Internal, lost.to_string(), "report it as a bug"),
+        looked.await.unwrap_or_else(|error| match error {
+            WorkerError::Closed => cancelled_look(),
+            WorkerError::Panicked => Reply::error(Code::Internal, error.to_string(), "report it as a bug"),
         })
     }
 
@@ -110,12 +116,12 @@ impl Connection {
     async fn change(
         &self,
         tool: &'static Tool,
-        call: &Call,
-        change: Change,
+        call: &ToolCall,
+        change: ToolChange,
         (request, context): (&CallToolRequestParams, &RequestContext<RoleServer>),
-        line: &Arc<Line>,
+        line: &Arc<AuditLine>,
     ) -> Result<Reply, InputRequiredResult> {
-        let Change { queue, asks, policy_of, work } = change;
+        let ToolChange { subject, asks, policy_of, work } = change;
         let arguments = call.arguments.canonical();
         let key = format!("{} {} {arguments}", call.who.name, tool.name);
         // What was confirmed and runs need not be confirmed again to hear of it.
@@ -127,7 +133,8 @@ impl Connection {
         let permit = match &asks {
             None => Permit::default(),
             Some(asks) => {
-                match confirm::settle(&self.shared, tool, call, (asks, &queue, policy_of), request, context).await {
+                let matter = Matter { tool, call, asks, subject: &subject, policy_of };
+                match confirm::settle(&self.shared, matter, request, context).await {
                     Settled::Go(permit) => permit,
                     Settled::Ask(question) => return Err(question),
                     Settled::No(refused) => return Ok(refused),
@@ -135,12 +142,12 @@ impl Connection {
             }
         };
         let (ctx, who) = (call.ctx.clone(), call.who.clone());
-        let confirmed = permit.evidence.clone();
+        let confirmed = permit.consent.clone();
         let audited = Arc::clone(line);
         let work = Box::new(move |cancel: CancellationToken| {
             let (mut actor, options) = (ctx.actor.clone(), ctx.options);
-            if let Some(evidence) = &permit.evidence {
-                actor = format!("{actor}, confirmed by {}", evidence.who);
+            if let Some(consent) = &permit.consent {
+                actor = format!("{actor}, confirmed by {}", consent.who);
             }
             let ctx = ctx.acting_for(actor, cancel, options);
             async move {
@@ -152,25 +159,29 @@ impl Connection {
                 };
                 audited.ended(&reply);
                 drop(audited);
-                reply
+                run_document::answer(reply)
             }
             .boxed_local()
         });
-        let order = Order { tool: tool.name, key, queue, who, arguments, confirmed, work };
+        let document = run_document::of;
+        let order = Order { tool: tool.name, key, subject, who, arguments, confirmed, work, document };
         Ok(match self.shared.runs.submit(order) {
             Ok(run) => {
                 line.ran(&run.id);
                 self.wait_for(&run, context).await
             }
-            Err(head) => {
-                let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
+            Err(NotTaken::NoId(cause)) => {
+                Reply::error(Code::Internal, format!("the run could not begin: {cause}"), "call it again in a minute")
+            }
+            Err(NotTaken::QueueFull(head)) => {
+                let what = format!("too many changes of {} wait already; {} runs", head.subject, head.id);
                 let hint = format!("call oar_get_run with {} and come back when it ended", head.id);
                 Reply::error(Code::Conflict, what, hint).with("run_id", json!(head.id))
             }
         })
     }
 
-    async fn wait_for(&self, run: &Run, context: &RequestContext<RoleServer>) -> Reply {
+    async fn wait_for(&self, run: &TrackedRun, context: &RequestContext<RoleServer>) -> Reply {
         wait_for(run, self.shared.ctx.settings.runs.progress, context).await
     }
 }

@@ -8,24 +8,23 @@ use crate::core::access::principal::Scope;
 use crate::core::clients::build_data::cache::MOST_RELEASES;
 use crate::domain::pasted;
 use crate::domain::release::ZStream;
-use crate::mcp::arguments::{Kind, RELEASE, optional, required};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
+use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::runners;
-use crate::mcp::tool::{ADDS, Counted, DESTROYS, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, LOOKS_INSIDE, Tool, Toolset};
 
 const ADMIN: Tool = Tool {
     name: "",
     aliases: &[],
     title: "",
     about: "",
-    mark: Mark::None,
+    mark: EffectMark::None,
     toolset: Toolset::Admin,
     counted: Counted::Api,
     scope: Scope::CacheAdmin,
     hints: Hints { open_world: false, ..ADDS },
     params: &[],
-    work: Work::Look(stats),
+    work: Handler::Look(stats),
 };
 
 /// The tools of this file.
@@ -34,7 +33,7 @@ pub const TOOLS: &[Tool] = &[
         name: "mcp_cache_stats",
         title: "Cache statistics",
         about: "Hits, misses and entries of the cache of build data.",
-        mark: Mark::ReadOnly,
+        mark: EffectMark::ReadOnly,
         scope: Scope::Read,
         hints: LOOKS_INSIDE,
         ..ADMIN
@@ -43,8 +42,8 @@ pub const TOOLS: &[Tool] = &[
         name: "mcp_cache_invalidate",
         title: "Empty the cache",
         about: "Drops the cached build data of a release, or of all when none is named; tells how many entries went.",
-        params: &[optional("release", Kind::Release, "Only this one; leave it out for all")],
-        work: Work::Look(invalidate),
+        params: &[optional("release", ParamKind::Release, "Only this one; leave it out for all")],
+        work: Handler::Look(invalidate),
         ..ADMIN
     },
     Tool {
@@ -52,72 +51,78 @@ pub const TOOLS: &[Tool] = &[
         title: "Warm the cache",
         about: "Loads the build data of several releases at once; tells which could not be loaded.",
         hints: ADDS,
-        params: &[required("releases", Kind::Names(1000), "Releases, comma separated, at most 50")],
-        work: Work::Look(warm),
+        params: &[required("releases", ParamKind::Names(1000), "Releases, comma separated, at most 50")],
+        work: Handler::Look(warm),
         ..ADMIN
     },
     Tool {
         name: "oar_run_command",
         title: "Run an oar command",
         about: "Runs one oar command of a release, out of a list that get_command_help shows; has the effect, the scope and the confirmation of that command.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         counted: Counted::Cli,
         scope: Scope::Write,
         hints: Hints { idempotent: false, ..DESTROYS },
         params: &[
             RELEASE,
-            required("command", Kind::Text(100), "Command, e.g. stage-testing"),
-            optional("args", Kind::Text(1000), "Its arguments, as on a command line"),
+            required("command", ParamKind::Text(100), "Command, e.g. stage-testing"),
+            optional("args", ParamKind::Text(1000), "Its arguments, as on a command line"),
         ],
-        work: Work::Change(|call| runners::run(call, "oar")),
+        work: Handler::CommandLine("oar"),
         ..ADMIN
     },
     Tool {
         name: "oarctl_run_command",
         title: "Run an oarctl command",
         about: "Runs one oarctl command out of a list; has the effect, the scope and the confirmation of that command.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         counted: Counted::Cli,
         scope: Scope::Write,
         hints: Hints { idempotent: false, ..DESTROYS },
-        params: &[required("command", Kind::Text(100), "Command"), optional("args", Kind::Text(1000), "Its arguments")],
-        work: Work::Change(|call| runners::run(call, "oarctl")),
+        params: &[
+            required("command", ParamKind::Text(100), "Command"),
+            optional("args", ParamKind::Text(1000), "Its arguments"),
+        ],
+        work: Handler::CommandLine("oarctl"),
         ..ADMIN
     },
     Tool {
         name: "jobctl_run_command",
         title: "Run a jobctl command",
         about: "Runs one jobctl command out of a list; has the effect, the scope and the confirmation of that command.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         counted: Counted::Cli,
         scope: Scope::JobsRun,
         hints: Hints { idempotent: false, ..DESTROYS },
-        params: &[required("command", Kind::Text(100), "Command"), optional("args", Kind::Text(1000), "Its arguments")],
-        work: Work::Change(|call| runners::run(call, "jobctl")),
+        params: &[
+            required("command", ParamKind::Text(100), "Command"),
+            optional("args", ParamKind::Text(1000), "Its arguments"),
+        ],
+        work: Handler::CommandLine("jobctl"),
         ..ADMIN
     },
     Tool {
         name: "get_command_help",
         title: "Help",
         about: "The help text of a command; without command, the list of commands.",
-        mark: Mark::ReadOnly,
+        mark: EffectMark::ReadOnly,
         counted: Counted::Cli,
         scope: Scope::Read,
         hints: LOOKS_INSIDE,
         params: &[
-            required("cli", Kind::Choice(&["oar", "oarctl", "job", "jobctl"]), "Which program"),
-            optional("command", Kind::Text(100), "Which command; all are listed when it is not given"),
+            required("cli", ParamKind::Choice(&["oar", "oarctl", "job", "jobctl"]), "Which program"),
+            optional("command", ParamKind::Text(100), "Which command; all are listed when it is not given"),
         ],
-        work: Work::Look(help),
+        work: Handler::CommandHelp,
         ..ADMIN
     },
 ];
 
-fn stats(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn stats(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move { Reply::data("statistics of the cache", call.shared.store.statistics().await) }.boxed_local()
 }
 
-fn invalidate(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn invalidate(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         let release = call.arguments.release();
         let removed = call.shared.store.invalidate(release).await;
@@ -133,7 +138,7 @@ fn invalidate(call: Call) -> LocalBoxFuture<'static, Reply> {
     .boxed_local()
 }
 
-fn warm(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn warm(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         let names = call.arguments.names("releases");
         let mut releases: Vec<ZStream> = Vec::new();
@@ -166,17 +171,6 @@ fn warm(call: Call) -> LocalBoxFuture<'static, Reply> {
             "success": failed.is_empty(), "message": message, "releases": warmed, "warmed": warmed, "failed": failed,
         });
         Reply::changed(message, !warmed.is_empty(), data)
-    }
-    .boxed_local()
-}
-
-fn help(call: Call) -> LocalBoxFuture<'static, Reply> {
-    async move {
-        let cli = call.arguments.text("cli").unwrap_or_default();
-        match runners::help(cli, call.arguments.text("command")) {
-            Ok(text) => Reply::said(format!("help of {cli}"), text),
-            Err(refused) => refused,
-        }
     }
     .boxed_local()
 }

@@ -10,11 +10,11 @@ use crate::core::statebox::records;
 use crate::domain::acceptance::{self, RecordVerdict};
 use crate::domain::release::Minor;
 use crate::domain::task::Which;
-use crate::mcp::arguments::{Kind, RELEASE, optional, required};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
+use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, LOOKS, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, LOOKS, Tool, ToolChange, Toolset};
 use crate::operators::request::Verdict;
 
 /// The tools of this file.
@@ -24,16 +24,16 @@ pub const TOOLS: &[Tool] = &[
         aliases: &[],
         title: "Test record of a build",
         about: "The test record of a build: verdict by the strict rule, every job with its runs, and what is missing.",
-        mark: Mark::ReadOnly,
+        mark: EffectMark::ReadOnly,
         toolset: Toolset::Analysis,
         counted: Counted::Api,
         scope: Scope::Read,
         hints: LOOKS,
         params: &[
-            required("build", Kind::Text(200), "Build, e.g. 4.20.17 or 4.20.0-0.nightly-2026-05-03-214402"),
+            required("build", ParamKind::Text(200), "Build, e.g. 4.20.17 or 4.20.0-0.nightly-2026-05-03-214402"),
             super::jobs::ARCH,
         ],
-        work: Work::Look(test_result),
+        work: Handler::Look(test_result),
     },
     Tool {
         name: "oar_analyze_build",
@@ -41,7 +41,7 @@ pub const TOOLS: &[Tool] = &[
         title: "Analyze a build",
         about: "Judges the test record of the candidate or promoted build and stores the verdict. With decide and \
             reason stores a person's decision about a rejected build, which asks a human.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         // Without it no release can be taken through.
         toolset: Toolset::Release,
         counted: Counted::Cli,
@@ -49,15 +49,15 @@ pub const TOOLS: &[Tool] = &[
         hints: ADDS,
         params: &[
             RELEASE,
-            required("which", Kind::Choice(&["candidate", "promoted"]), "Which build"),
-            optional("decide", Kind::Choice(&["accept", "reject"]), "A person's decision"),
-            optional("reason", Kind::Text(1000), "Why; stored, needed with decide"),
+            required("which", ParamKind::Choice(&["candidate", "promoted"]), "Which build"),
+            optional("decide", ParamKind::Choice(&["accept", "reject"]), "A person's decision"),
+            optional("reason", ParamKind::Text(1000), "Why; stored, needed with decide"),
         ],
-        work: Work::Change(analyze),
+        work: Handler::Change(analyze),
     },
 ];
 
-fn test_result(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn test_result(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         let build = call.arguments.text("build").unwrap_or_default();
         let arch = call.arguments.text("arch").unwrap_or("amd64");
@@ -107,7 +107,7 @@ pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
     Reply::data(format!("the test record of {build} is {judgement}"), data)
 }
 
-fn analyze(call: &Call) -> Result<Change, Reply> {
+fn analyze(call: &ToolCall) -> Result<ToolChange, Reply> {
     let given = &call.arguments;
     let which = if given.text("which") == Some("candidate") { Which::Candidate } else { Which::Promoted };
     let decide = match (given.text("decide"), given.text("reason")) {

@@ -8,11 +8,11 @@ use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
-use crate::mcp::arguments::{Kind, RELEASE, optional, required};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
+use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, Hints, LOOKS, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, Hints, LOOKS, Tool, ToolChange, Toolset};
 use crate::operators::manual::issues;
 
 const LOOK: Tool = Tool {
@@ -20,13 +20,13 @@ const LOOK: Tool = Tool {
     aliases: &[],
     title: "",
     about: "",
-    mark: Mark::ReadOnly,
+    mark: EffectMark::ReadOnly,
     toolset: Toolset::Issues,
     counted: Counted::Api,
     scope: Scope::Read,
     hints: LOOKS,
     params: &[RELEASE],
-    work: Work::Look(|call| call.about_release(list)),
+    work: Handler::Look(|call| call.about_release(list)),
 };
 
 /// The tools of this file.
@@ -37,9 +37,9 @@ pub const TOOLS: &[Tool] = &[
         about: "Issues of a release, open ones first.",
         params: &[
             RELEASE,
-            optional("unresolved_only", Kind::Flag(false), "Only open ones"),
-            optional("blockers_only", Kind::Flag(false), "Only blockers"),
-            optional("task_name", Kind::Choice(&TASK_NAMES), "Only those of this task"),
+            optional("unresolved_only", ParamKind::Flag(false), "Only open ones"),
+            optional("blockers_only", ParamKind::Flag(false), "Only blockers"),
+            optional("task_name", ParamKind::Choice(&TASK_NAMES), "Only those of this task"),
         ],
         ..LOOK
     },
@@ -47,44 +47,48 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_get_task_blocker",
         title: "Blocker of a task",
         about: "The open issue that blocks a task, if there is one.",
-        params: &[RELEASE, required("task_name", Kind::Choice(&TASK_NAMES), "The task")],
-        work: Work::Look(|call| call.about_release(blocker)),
+        params: &[RELEASE, required("task_name", ParamKind::Choice(&TASK_NAMES), "The task")],
+        work: Handler::Look(|call| call.about_release(blocker)),
         ..LOOK
     },
     Tool {
         name: "oar_add_issue",
         title: "Add an issue",
         about: "Reports an issue. An open one with the same text is not added twice.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         scope: Scope::IssuesWrite,
         hints: ADDS,
         params: &[
             RELEASE,
-            required("issue", Kind::Text(1000), "What is wrong"),
-            optional("blocker", Kind::Flag(true), "Does it stop the release?"),
-            optional("related_tasks", Kind::Names(500), "Tasks it concerns, comma separated; none: the whole release"),
+            required("issue", ParamKind::Text(1000), "What is wrong"),
+            optional("blocker", ParamKind::Flag(true), "Does it stop the release?"),
+            optional(
+                "related_tasks",
+                ParamKind::Names(500),
+                "Tasks it concerns, comma separated; none: the whole release",
+            ),
         ],
-        work: Work::Change(add),
+        work: Handler::Change(add),
         ..LOOK
     },
     Tool {
         name: "oar_resolve_issue",
         title: "Resolve an issue",
         about: "Closes the one open issue of an id or text. Closing a blocker asks a human.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         scope: Scope::IssuesWrite,
         hints: Hints { idempotent: false, ..ADDS },
         params: &[
             RELEASE,
-            required("issue", Kind::Text(1000), "Its id or text"),
-            required("resolution", Kind::Text(1000), "What was done about it"),
+            required("issue", ParamKind::Text(1000), "Its id or text"),
+            required("resolution", ParamKind::Text(1000), "What was done about it"),
         ],
-        work: Work::Change(resolve),
+        work: Handler::Change(resolve),
         ..LOOK
     },
 ];
 
-async fn list(call: Call, release: ZStream) -> Reply {
+async fn list(call: ToolCall, release: ZStream) -> Reply {
     let given = &call.arguments;
     let filter = issues::Filter {
         open: given.flag("unresolved_only", false),
@@ -106,7 +110,7 @@ async fn list(call: Call, release: ZStream) -> Reply {
     }
 }
 
-async fn blocker(call: Call, release: ZStream) -> Reply {
+async fn blocker(call: ToolCall, release: ZStream) -> Reply {
     let Some(task) = call.arguments.parsed::<Task>("task_name") else {
         return Reply::error(Code::InvalidArgument, "task_name is no task", "see tools/list");
     };
@@ -127,7 +131,7 @@ async fn blocker(call: Call, release: ZStream) -> Reply {
     }
 }
 
-fn add(call: &Call) -> Result<Change, Reply> {
+fn add(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let given = &call.arguments;
     let text = given.text("issue").unwrap_or_default().to_owned();
@@ -140,7 +144,7 @@ fn add(call: &Call) -> Result<Change, Reply> {
         })?;
         tasks.push(task);
     }
-    Ok(Change::new(release.to_string(), move |ctx| {
+    Ok(ToolChange::new(release.to_string(), move |ctx| {
         async move {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
                 Ok(reported) => {
@@ -158,13 +162,13 @@ fn add(call: &Call) -> Result<Change, Reply> {
     }))
 }
 
-fn resolve(call: &Call) -> Result<Change, Reply> {
+fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let given = &call.arguments;
     let issue = given.text("issue").unwrap_or_default().to_owned();
     let resolution = given.text("resolution").unwrap_or_default().to_owned();
     let (asked, wanted, said) = (release.clone(), issue.clone(), resolution.clone());
-    let change = Change::new(release.to_string(), move |ctx| {
+    let change = ToolChange::new(release.to_string(), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
                 Ok(reported) => {

@@ -1,30 +1,30 @@
 //! Test jobs and their controllers. They belong to the job system, which this program does not run yet.
 
 use crate::core::access::principal::Scope;
-use crate::mcp::arguments::{Kind, Param, optional, required};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{Param, ParamKind, optional, required};
+use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Hints, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Tool, ToolChange, Toolset};
 
 /// Architectures of builds.
 pub const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
 /// The architecture of a build.
-pub const ARCH: Param = optional("arch", Kind::ChoiceOr(&ARCHES, "amd64"), "Architecture");
-const MINOR: Param = required("release", Kind::Minor, "Minor X.Y, e.g. 4.20");
-const BUILD: Param = required("build", Kind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
+pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&ARCHES, "amd64"), "Architecture");
+const MINOR: Param = required("release", ParamKind::Minor, "Minor X.Y, e.g. 4.20");
+const BUILD: Param = required("build", ParamKind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
 
 const JOB: Tool = Tool {
     name: "",
     aliases: &[],
     title: "",
     about: "",
-    mark: Mark::Write,
+    mark: EffectMark::Write,
     toolset: Toolset::Jobs,
     counted: Counted::Cli,
     scope: Scope::JobsRun,
     hints: ADDS,
     params: &[],
-    work: Work::Change(not_yet),
+    work: Handler::Change(not_yet),
 };
 
 /// The tools of this file.
@@ -33,19 +33,19 @@ pub const TOOLS: &[Tool] = &[
         name: "oarctl_start_release_detector",
         title: "Release detector",
         about: "Looks for new releases of a minor and creates their state files.",
-        mark: Mark::Background,
+        mark: EffectMark::Background,
         params: &[MINOR],
         ..JOB
     },
     Tool {
         name: "oarctl_jira_notificator",
         title: "Jira notificator",
-        mark: Mark::None,
+        mark: EffectMark::None,
         hints: Hints { idempotent: false, ..ADDS },
         about: "Escalates Jira issues that wait for verification. A dry run unless dry_run=false, which asks a human.",
         params: &[
-            optional("dry_run", Kind::Flag(true), "Send nothing"),
-            optional("from_date", Kind::Date, "Only issues changed since, YYYY-MM-DD"),
+            optional("dry_run", ParamKind::Flag(true), "Send nothing"),
+            optional("from_date", ParamKind::Date, "Only issues changed since, YYYY-MM-DD"),
         ],
         ..JOB
     },
@@ -56,10 +56,10 @@ pub const TOOLS: &[Tool] = &[
                 jobs:run:any.",
         hints: Hints { idempotent: false, ..ADDS },
         params: &[
-            required("job_name", Kind::Text(300), "Name in the registry"),
-            required("payload", Kind::Text(500), "Pull spec of the payload"),
-            optional("upgrade_from", Kind::Text(500), "Pull spec to upgrade from"),
-            optional("upgrade_to", Kind::Text(500), "Pull spec to upgrade to"),
+            required("job_name", ParamKind::Text(300), "Name in the registry"),
+            required("payload", ParamKind::Text(500), "Pull spec of the payload"),
+            optional("upgrade_from", ParamKind::Text(500), "Pull spec to upgrade from"),
+            optional("upgrade_to", ParamKind::Text(500), "Pull spec to upgrade to"),
         ],
         ..JOB
     },
@@ -67,11 +67,11 @@ pub const TOOLS: &[Tool] = &[
         name: "jobctl_start_controller",
         title: "Job controller",
         about: "Starts the jobs of new builds of a minor.",
-        mark: Mark::Background,
+        mark: EffectMark::Background,
         params: &[
             MINOR,
-            optional("nightly", Kind::Flag(true), "Nightly builds, not stable ones"),
-            optional("trigger_prow_job", Kind::Flag(true), "Start jobs; false only looks"),
+            optional("nightly", ParamKind::Flag(true), "Nightly builds, not stable ones"),
+            optional("trigger_prow_job", ParamKind::Flag(true), "Start jobs; false only looks"),
             ARCH,
         ],
         ..JOB
@@ -80,14 +80,14 @@ pub const TOOLS: &[Tool] = &[
         name: "jobctl_trigger_jobs_for_build",
         title: "Trigger jobs of a build",
         about: "Starts the jobs of one build; those it has are skipped.",
-        params: &[BUILD, ARCH, optional("skip_existing", Kind::Flag(true), "Skip jobs that ran already")],
+        params: &[BUILD, ARCH, optional("skip_existing", ParamKind::Flag(true), "Skip jobs that ran already")],
         ..JOB
     },
     Tool {
         name: "jobctl_start_aggregator",
         title: "Result aggregator",
         about: "Collects test results and judges builds.",
-        mark: Mark::Background,
+        mark: EffectMark::Background,
         params: &[ARCH],
         ..JOB
     },
@@ -96,7 +96,7 @@ pub const TOOLS: &[Tool] = &[
         title: "Promote test results",
         about: "Accepts the test results of a build by hand. A human confirms it.",
         hints: DESTROYS,
-        params: &[BUILD, ARCH, required("reason", Kind::Text(1000), "Why; stored")],
+        params: &[BUILD, ARCH, required("reason", ParamKind::Text(1000), "Why; stored")],
         ..JOB
     },
     Tool {
@@ -106,17 +106,17 @@ pub const TOOLS: &[Tool] = &[
         hints: DESTROYS,
         params: &[
             BUILD,
-            required("job_name", Kind::Text(300), "Name in the registry"),
-            required("current_job_id", Kind::JobId, "The run to replace"),
-            required("new_job_id", Kind::JobId, "The run that counts"),
+            required("job_name", ParamKind::Text(300), "Name in the registry"),
+            required("current_job_id", ParamKind::JobId, "The run to replace"),
+            required("new_job_id", ParamKind::JobId, "The run that counts"),
             ARCH,
-            required("reason", Kind::Text(1000), "Why; stored"),
+            required("reason", ParamKind::Text(1000), "Why; stored"),
         ],
         ..JOB
     },
 ];
 
-fn not_yet(_: &Call) -> Result<Change, Reply> {
+fn not_yet(_: &ToolCall) -> Result<ToolChange, Reply> {
     let why = "this server does not run the job system yet; nothing was started";
     Err(Reply::error(Code::Precondition, why, "use the jobctl and job commands that your team runs today"))
 }

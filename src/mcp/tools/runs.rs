@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 
 use crate::core::access::principal::Scope;
 use crate::domain::release::ZStream;
-use crate::domain::task::Task;
-use crate::mcp::arguments::{Kind, Param, optional, required};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{Param, ParamKind, optional, required};
+use crate::mcp::call::ToolCall;
+use crate::mcp::next_call::task_of;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Counted, Hints, LOOKS_INSIDE, Mark, Tool, Toolset, Work};
+use crate::mcp::run_document::log_address;
+use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, Hints, LOOKS_INSIDE, Tool, Toolset};
 use crate::operators::manual::update_task_status;
 use crate::render::text::{causes, clean};
+use crate::runs::record::{RunRecord, RunState};
 
 /// Bytes of the automaton of a pattern.
 const PATTERN_BYTES: usize = 1 << 18;
@@ -24,20 +26,20 @@ const MOST_FOUND: usize = 8_000;
 /// Characters of a line that a search shows.
 const LONGEST_LINE: usize = 400;
 
-const RUN: Param = required("run_id", Kind::Text(40), "run_id of an earlier answer");
+const RUN: Param = required("run_id", ParamKind::Text(40), "run_id of an earlier answer");
 
 const LOOK: Tool = Tool {
     name: "",
     aliases: &[],
     title: "",
     about: "",
-    mark: Mark::ReadOnly,
+    mark: EffectMark::ReadOnly,
     toolset: Toolset::Status,
     counted: Counted::Api,
     scope: Scope::Read,
     hints: LOOKS_INSIDE,
     params: &[RUN],
-    work: Work::Look(get),
+    work: Handler::Look(get),
 };
 
 /// The tools of this file.
@@ -47,10 +49,10 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_cancel_run",
         title: "Cancel a run",
         about: "Ends a run at its next safe point; what it did stays recorded, jobs it started go on.",
-        mark: Mark::Write,
+        mark: EffectMark::Write,
         scope: Scope::Write,
         hints: Hints { open_world: false, ..ADDS },
-        work: Work::Look(cancel),
+        work: Handler::Look(cancel),
         ..LOOK
     },
     Tool {
@@ -59,19 +61,18 @@ pub const TOOLS: &[Tool] = &[
         about: "Lines of a run's log that contain a text, with their neighbours.",
         params: &[
             RUN,
-            required("pattern", Kind::Text(200), "Text or regular expression"),
-            optional("context", Kind::Count { least: 0, most: 20, usual: 2 }, "Lines before and after"),
+            required("pattern", ParamKind::Text(200), "Text or regular expression"),
+            optional("context", ParamKind::Count { least: 0, most: 20, usual: 2 }, "Lines before and after"),
         ],
-        work: Work::Look(grep),
+        work: Handler::Look(grep),
         ..LOOK
     },
 ];
 
 /// The record of the run that is asked for, when the caller may see it. Whose run it is not does not exist.
-fn known(call: &Call) -> Result<Value, Reply> {
+fn known(call: &ToolCall) -> Result<RunRecord, Reply> {
     let id = call.arguments.text("run_id").unwrap_or_default();
-    let own = |run: &Value| run.get("owner").and_then(Value::as_str) == Some(call.who.name.as_str());
-    let run = call.shared.runs.known(id).filter(|run| own(run) || call.who.may(Scope::Admin));
+    let run = call.shared.runs.known(id).filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin));
     run.ok_or_else(|| {
         if let Some(path) = call.shared.runs.damaged(id) {
             let what = format!("the record of run {id} is damaged: {}", path.display());
@@ -84,23 +85,23 @@ fn known(call: &Call) -> Result<Value, Reply> {
     })
 }
 
-fn get(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn get(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
-        let mut run = match known(&call) {
+        let run = match known(&call) {
             Ok(run) => run,
             Err(refused) => return refused,
         };
-        let (id, state) = (text(&run, "run_id"), text(&run, "state"));
-        let mut summary = format!("run {id} ({} of {}) is {state}", text(&run, "tool"), text(&run, "queue"));
-        if state == "interrupted" {
+        let mut summary = format!("run {} ({} of {}) is {}", run.run_id, run.tool, run.subject, run.state.name());
+        let mut data = json!(run);
+        if run.state == RunState::Interrupted {
             // Nobody was there to record its end; the state file knows what it did.
-            let (now, reported) = stands(&call, &run).await;
-            summary.push_str(&reported);
-            run["now"] = now;
+            let (now, since) = now(&call, &run).await;
+            summary.push_str(&since);
+            data["now"] = now;
         }
-        let address = format!("oar://runs/{id}/log");
-        Reply::data(summary, run)
-            .with("run_id", json!(id))
+        let address = log_address(&run.run_id);
+        Reply::data(summary, data)
+            .with("run_id", json!(run.run_id))
             .linking(&address, "log of this run")
             .fitting(|_| address.clone())
     }
@@ -108,15 +109,14 @@ fn get(call: Call) -> LocalBoxFuture<'static, Reply> {
 }
 
 /// What the state file says now about the task of an interrupted run.
-async fn stands(call: &Call, run: &Value) -> (Value, String) {
-    let task = text(run, "tool").trim_start_matches("oar_").replace('_', "-").parse::<Task>();
-    let (Ok(task), Ok(release)) = (task, text(run, "queue").parse::<ZStream>()) else {
+async fn now(call: &ToolCall, run: &RunRecord) -> (Value, String) {
+    let (Some(task), Ok(release)) = (task_of(&run.tool), run.subject.parse::<ZStream>()) else {
         return (Value::Null, "; look at the status of the release before you call it again".to_owned());
     };
     match update_task_status::stored(&call.ctx, &release, task).await {
         Ok((status, why)) => {
-            let reported = format!("; {task} is {status} now, calling it again goes on from there");
-            (json!({ "task": task, "status": status, "reason": why }), reported)
+            let goes_on = format!("; {task} is {status} now, calling it again goes on from there");
+            (json!({ "task": task, "status": status, "reason": why }), goes_on)
         }
         Err(error) => {
             let why = causes(&error).join(": ");
@@ -125,29 +125,26 @@ async fn stands(call: &Call, run: &Value) -> (Value, String) {
     }
 }
 
-fn text(run: &Value, field: &str) -> String {
-    run.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn cancel(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn cancel(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         let run = match known(&call) {
             Ok(run) => run,
             Err(refused) => return refused,
         };
-        let (id, state) = (text(&run, "run_id"), text(&run, "state"));
-        let Some(open) = call.shared.runs.get(&id).filter(|run| !run.has_ended()) else {
+        let id = &run.run_id;
+        let Some(open) = call.shared.runs.get(id).filter(|run| !run.has_ended()) else {
+            let state = run.state.name();
             let what = format!("run {id} is {state} or belongs to another process; there is nothing to cancel here");
-            return Reply::changed(what, false, run).with("run_id", json!(id));
+            return Reply::changed(what, false, json!(run)).with("run_id", json!(id));
         };
         open.cancel.cancel();
         let what = format!("run {id} ends at its next safe point; oar_get_run tells how");
-        Reply::changed(what, true, open.json()).with("run_id", json!(id))
+        Reply::changed(what, true, json!(open.record())).with("run_id", json!(id))
     }
     .boxed_local()
 }
 
-fn grep(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn grep(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         if let Err(refused) = known(&call) {
             return refused;
@@ -166,7 +163,7 @@ fn grep(call: Call) -> LocalBoxFuture<'static, Reply> {
         let context = usize::try_from(call.arguments.count("context", 2)).unwrap_or(2);
         let found = search(&log, &regex, context);
         let cut = if found.cut { ", the first of them; narrow the pattern for the rest" } else { "" };
-        let address = format!("oar://runs/{id}/log");
+        let address = log_address(id);
         Reply::said(format!("{} lines match{cut}", found.matches), found.text)
             .with("run_id", json!(id))
             .with("data", json!({ "matches": found.matches, "cut": found.cut, "uri": address }))

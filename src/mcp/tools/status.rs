@@ -11,13 +11,14 @@ use crate::core::clients::build_data::cache::Entry;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
 use crate::drive::rounds::{self, DriveOptions};
-use crate::mcp::arguments::{Arguments, Kind, RELEASE, optional};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{Arguments, ParamKind, RELEASE, optional};
+use crate::mcp::call::ToolCall;
 use crate::mcp::explain;
+use crate::mcp::next_call::NextCall;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::shared::Shared;
+use crate::mcp::shared::ServerState;
 use crate::mcp::stored::{self, Results};
-use crate::mcp::tool::{Counted, LOOKS, Mark, Tool, Toolset, Work};
+use crate::mcp::tool::{Counted, EffectMark, Handler, LOOKS, Tool, Toolset};
 use crate::operators::views::{build_promotion, discovery, is_shipped, status};
 
 const LOOK: Tool = Tool {
@@ -25,13 +26,13 @@ const LOOK: Tool = Tool {
     aliases: &[],
     title: "",
     about: "",
-    mark: Mark::ReadOnly,
+    mark: EffectMark::ReadOnly,
     toolset: Toolset::Status,
     counted: Counted::Api,
     scope: Scope::Read,
     hints: LOOKS,
     params: &[RELEASE],
-    work: Work::Look(|call| call.about_release(plan)),
+    work: Handler::Look(|call| call.about_release(plan)),
 };
 
 /// The tools of this file.
@@ -41,14 +42,14 @@ pub const TOOLS: &[Tool] = &[
         title: "Plan next actions",
         about: "Tells what is done, what waits (since when, on what), which tool to call next with which arguments, \
                 and when to look again. Call it first and after every change.",
-        work: Work::Look(|call| call.about_release(plan)),
+        work: Handler::Look(|call| call.about_release(plan)),
         ..LOOK
     },
     Tool {
         name: "oar_explain",
         title: "Explain a release",
         about: "Says plainly why a release does not move, who has to do what, and when to look again.",
-        work: Work::Look(|call| call.about_release(explain::of)),
+        work: Handler::Look(|call| call.about_release(explain::of)),
         ..LOOK
     },
     Tool {
@@ -60,12 +61,12 @@ pub const TOOLS: &[Tool] = &[
             RELEASE,
             optional(
                 "include_results",
-                Kind::ChoiceOr(&["none", "tail", "full"], "tail"),
+                ParamKind::ChoiceOr(&["none", "tail", "full"], "tail"),
                 "How much of the stored logs",
             ),
-            optional("tasks", Kind::Names(500), "Only these tasks, comma separated"),
+            optional("tasks", ParamKind::Names(500), "Only these tasks, comma separated"),
         ],
-        work: Work::Look(|call| call.about_release(release_status)),
+        work: Handler::Look(|call| call.about_release(release_status)),
         ..LOOK
     },
     Tool {
@@ -73,29 +74,29 @@ pub const TOOLS: &[Tool] = &[
         title: "Release metadata",
         about: "Advisories, Jira ticket, candidate builds, shipment merge request and date of a release, as build \
                 data says.",
-        work: Work::Known(known_metadata, |call| call.about_release(release_metadata)),
+        work: Handler::Known(known_metadata, |call| call.about_release(release_metadata)),
         ..LOOK
     },
     Tool {
         name: "oar_is_release_shipped",
         title: "Is it shipped?",
         about: "Whether a release is shipped, with the state of each advisory and of the merge request.",
-        work: Work::Look(|call| call.about_release(shipped)),
+        work: Handler::Look(|call| call.about_release(shipped)),
         ..LOOK
     },
     Tool {
         name: "oar_get_build_promotion",
         title: "Build promotion",
         about: "The phase of the payload in its stable stream; Accepted means promoted.",
-        work: Work::Look(|call| call.about_release(promotion)),
+        work: Handler::Look(|call| call.about_release(promotion)),
         ..LOOK
     },
     Tool {
         name: "oar_get_active_releases",
         title: "Active releases",
         about: "Every release that needs attention, most urgent first, with date, progress and blockers.",
-        params: &[optional("details", Kind::Flag(false), "Also finished and given-up ones")],
-        work: Work::Look(active),
+        params: &[optional("details", ParamKind::Flag(false), "Also finished and given-up ones")],
+        work: Handler::Look(active),
         ..LOOK
     },
     Tool {
@@ -103,19 +104,19 @@ pub const TOOLS: &[Tool] = &[
         title: "Discover active releases",
         about: "The names of the releases that are being worked on.",
         params: &[],
-        work: Work::Look(discover),
+        work: Handler::Look(discover),
         ..LOOK
     },
 ];
 
-async fn plan(call: Call, release: ZStream) -> Reply {
+async fn plan(call: ToolCall, release: ZStream) -> Reply {
     match rounds::look(&call.ctx, &release, &DriveOptions::default()).await {
         Ok(plan) => explain::planned(&release, &plan, &call.shared.rechecks, call.ctx.clock.now()),
         Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
     }
 }
 
-async fn release_status(call: Call, release: ZStream) -> Reply {
+async fn release_status(call: ToolCall, release: ZStream) -> Reply {
     let results = match call.arguments.text("include_results") {
         Some("none") => Results::None,
         Some("full") => Results::Full,
@@ -132,12 +133,9 @@ async fn release_status(call: Call, release: ZStream) -> Reply {
         Ok(view) => {
             let phase = rounds::stored(&call.ctx, &release, view.state()).phase;
             let shown = stored::status(&view, phase, results, &only);
-            Reply::data(format!("{release} is {}; {}", view.overall(), stored::standing(view.state())), shown)
+            Reply::data(format!("{release} is {}; {}", view.overall(), stored::latest(view.state())), shown)
                 .with("release", json!(release.to_string()))
-                .with(
-                    "next",
-                    json!({ "tool": "oar_plan_next_actions", "arguments": { "release": release.to_string() } }),
-                )
+                .with("next", json!(NextCall::plan(&release)))
         }
         Err(error) => Reply::operator(&format!("the status of {release}"), &error).as_json(json!({
             "source": "error", "release": release.to_string(), "overall_status": "Unknown", "tasks": [],
@@ -146,7 +144,7 @@ async fn release_status(call: Call, release: ZStream) -> Reply {
 }
 
 /// Metadata that the cache holds.
-fn known_metadata(shared: &Arc<Shared>, arguments: &Arguments) -> Option<Reply> {
+fn known_metadata(shared: &Arc<ServerState>, arguments: &Arguments) -> Option<Reply> {
     let entry = shared.store.peek(arguments.release()?)?;
     if entry.claims_check(shared.ctx.clock.now()) {
         // Nobody waits for the check: this answer is served from what is known.
@@ -162,7 +160,7 @@ fn known_metadata(shared: &Arc<Shared>, arguments: &Arguments) -> Option<Reply> 
     Some(shown(&entry))
 }
 
-async fn release_metadata(call: Call, release: ZStream) -> Reply {
+async fn release_metadata(call: ToolCall, release: ZStream) -> Reply {
     let source = call.ctx.build_data();
     match call.shared.store.get(&release, &async |minor| source.releases(minor).await).await {
         Ok(entry) => shown(&entry),
@@ -184,7 +182,7 @@ fn shown(entry: &Entry) -> Reply {
     Reply::known(&release, summary, entry.shown.clone(), entry.text.clone())
 }
 
-async fn shipped(call: Call, release: ZStream) -> Reply {
+async fn shipped(call: ToolCall, release: ZStream) -> Reply {
     match is_shipped::of(&call.ctx, &release).await {
         Ok(view) => {
             let reported = view.json();
@@ -200,7 +198,7 @@ async fn shipped(call: Call, release: ZStream) -> Reply {
     }
 }
 
-async fn promotion(call: Call, release: ZStream) -> Reply {
+async fn promotion(call: ToolCall, release: ZStream) -> Reply {
     match build_promotion::of(&call.ctx, &release).await {
         Ok(view) => Reply::data(format!("promotion of {release}, see data"), view.json())
             .with("release", json!(release.to_string())),
@@ -209,15 +207,12 @@ async fn promotion(call: Call, release: ZStream) -> Reply {
     }
 }
 
-fn active(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn active(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         match discovery::active(&call.ctx, call.arguments.flag("details", false)).await {
             Ok(listing) => {
                 let summary = format!("{} releases", listing.releases.len());
-                let mut reply = Reply::data(summary, listing.json());
-                reply.text = crate::mcp::reply::clean(&listing.text());
-                let text = json!(reply.text);
-                reply.with("legacy_text", text)
+                Reply::data(summary, listing.json()).with_text(&listing.text())
             }
             Err(error) => Reply::operator("the active releases", &error).as_json(json!({ "releases": [] })),
         }
@@ -225,7 +220,7 @@ fn active(call: Call) -> LocalBoxFuture<'static, Reply> {
     .boxed_local()
 }
 
-fn discover(call: Call) -> LocalBoxFuture<'static, Reply> {
+fn discover(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     async move {
         match discovery::active(&call.ctx, false).await {
             Ok(listing) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::core::access::principal::Scope;
 use crate::core::context::{Context, Options};
@@ -12,31 +12,33 @@ use crate::domain::ids::BuildNumber;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus, Which};
-use crate::mcp::arguments::{Kind, Param, RELEASE, optional, required};
-use crate::mcp::call::Call;
+use crate::mcp::arguments::{Param, ParamKind, RELEASE, optional, required};
+use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::questions;
+use crate::mcp::next_call::NextCall;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Change, Counted, DESTROYS, Mark, Tool, Toolset, Work};
+use crate::mcp::task_reply;
+use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
 use crate::operators;
 use crate::operators::execute::run_task;
 use crate::operators::report::TaskReport;
 use crate::operators::request::{TaskRequest, Verdict};
 
-const NOTIFY: Param = optional("notify", Kind::Flag(false), "Post to Slack what was found");
-const RECORD: Param = optional("record", Kind::Flag(true), "Store the result; false with notify=false only looks");
+const NOTIFY: Param = optional("notify", ParamKind::Flag(false), "Post to Slack what was found");
+const RECORD: Param = optional("record", ParamKind::Flag(true), "Store the result; false with notify=false only looks");
 
 const TASK: Tool = Tool {
     name: "",
     aliases: &[],
     title: "",
     about: "",
-    mark: Mark::Write,
+    mark: EffectMark::Write,
     toolset: Toolset::Release,
     counted: Counted::Cli,
     scope: Scope::Write,
     hints: ADDS,
     params: &[RELEASE],
-    work: Work::Change(unsupported),
+    work: Handler::Change(unsupported),
 };
 
 /// The tools of this file.
@@ -45,7 +47,7 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_create_test_report",
         title: "Create test report",
         about: "Creates the state file of a release; nothing else can run before. Calling it again changes nothing.",
-        work: Work::Change(|call| task(call, TaskRequest::CreateTestReport)),
+        work: Handler::Change(|call| task(call, TaskRequest::CreateTestReport)),
         ..TASK
     },
     Tool {
@@ -53,8 +55,8 @@ pub const TOOLS: &[Tool] = &[
         title: "Take ownership",
         about: "Makes a person the owner of advisories, merge request and Jira sub-tasks of a release.",
         hints: DESTROYS,
-        params: &[RELEASE, required("email", Kind::Mail, "Mail address of the new owner")],
-        work: Work::Change(|call| {
+        params: &[RELEASE, required("email", ParamKind::Mail, "Mail address of the new owner")],
+        work: Handler::Change(|call| {
             task(
                 call,
                 TaskRequest::TakeOwnership { email: call.arguments.text("email").map(str::to_owned), reason: None },
@@ -68,7 +70,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Looks for CVE trackers that no advisory or shipment carries, and stores what it found. Read-only with \
                 record=false and notify=false. About 1 min.",
         params: &[RELEASE, NOTIFY, RECORD],
-        work: Work::Change(|call| check(call, TaskRequest::CheckCveTrackerBug)),
+        work: Handler::Change(|call| check(call, TaskRequest::CheckCveTrackerBug)),
         ..TASK
     },
     Tool {
@@ -77,7 +79,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Looks for blocking security alerts on the RHCOS advisory, and stores what it found. Read-only with \
                 record=false and notify=false.",
         params: &[RELEASE, NOTIFY, RECORD],
-        work: Work::Change(|call| check(call, TaskRequest::CheckRhcosSecurityAlerts)),
+        work: Handler::Change(|call| check(call, TaskRequest::CheckRhcosSecurityAlerts)),
         ..TASK
     },
     Tool {
@@ -85,9 +87,9 @@ pub const TOOLS: &[Tool] = &[
         title: "Push to CDN staging",
         about: "Pushes the advisories to the staging CDN, or looks how the pushes go. Takes hours; call again as \
                 `next` says.",
-        mark: Mark::Critical,
+        mark: EffectMark::Critical,
         hints: DESTROYS,
-        work: Work::Change(|call| task(call, TaskRequest::PushToCdnStaging { check_only: false, force: None })),
+        work: Handler::Change(|call| task(call, TaskRequest::PushToCdnStaging { check_only: false, force: None })),
         ..TASK
     },
     Tool {
@@ -97,10 +99,10 @@ pub const TOOLS: &[Tool] = &[
                 with job_id (READ-ONLY outside: starts nothing) looks how that job went and records it. 90-120 min.",
         params: &[
             RELEASE,
-            optional("job_id", Kind::JobId, "Prow job to look at, id or pasted URL"),
-            optional("build_number", Kind::JobId, "Former name of job_id"),
+            optional("job_id", ParamKind::JobId, "Prow job to look at, id or pasted URL"),
+            optional("build_number", ParamKind::JobId, "Former name of job_id"),
         ],
-        work: Work::Change(consistency),
+        work: Handler::Change(consistency),
         ..TASK
     },
     Tool {
@@ -111,14 +113,14 @@ pub const TOOLS: &[Tool] = &[
                 the test gate.",
         params: &[
             RELEASE,
-            optional("build_number", Kind::BuildNumber, "Jenkins build to look at, number or pasted URL"),
+            optional("build_number", ParamKind::BuildNumber, "Jenkins build to look at, number or pasted URL"),
             optional(
                 "force_reason",
-                Kind::Text(1000),
+                ParamKind::Text(1000),
                 "Start although a gate is closed; says why, recorded, and a person confirms it",
             ),
         ],
-        work: Work::Change(|call| {
+        work: Handler::Change(|call| {
             let build = call.arguments.parsed("build_number");
             let force = call.arguments.text("force_reason").map(str::to_owned);
             stage_testing(call, build, force)
@@ -131,7 +133,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Looks whether the payload's signature is published, and stores it; read-only with record=false. Comes \
                 hours after promotion.",
         params: &[RELEASE, RECORD],
-        work: Work::Change(|call| check(call, TaskRequest::ImageSignedCheck)),
+        work: Handler::Change(|call| check(call, TaskRequest::ImageSignedCheck)),
         ..TASK
     },
     Tool {
@@ -139,20 +141,24 @@ pub const TOOLS: &[Tool] = &[
         title: "Change advisory status",
         about: "Final approval: approves the shipment and moves the advisories to REL_PREP, one pass per call. A \
                 human confirms it. Best from the day before the release date.",
-        mark: Mark::Critical,
+        mark: EffectMark::Critical,
         scope: Scope::Critical,
         hints: DESTROYS,
         params: &[
             RELEASE,
-            optional("ignore_release_date", Kind::Flag(false), "Approve earlier than the day before the release date"),
+            optional(
+                "ignore_release_date",
+                ParamKind::Flag(false),
+                "Approve earlier than the day before the release date",
+            ),
         ],
-        work: Work::Change(approve),
+        work: Handler::Change(approve),
         ..TASK
     },
     Tool {
         name: "oar_check_greenwave_cvp_tests",
         title: "Check Greenwave CVP tests",
-        mark: Mark::ReadOnly,
+        mark: EffectMark::ReadOnly,
         about: "Errata flow only; not supported in the Konflux flow.",
         ..TASK
     },
@@ -160,7 +166,7 @@ pub const TOOLS: &[Tool] = &[
         name: "oar_update_bug_list",
         title: "Update bug list",
         about: "Errata flow only; not supported in the Konflux flow.",
-        params: &[RELEASE, optional("notify", Kind::Flag(true), "Post to Slack")],
+        params: &[RELEASE, optional("notify", ParamKind::Flag(true), "Post to Slack")],
         ..TASK
     },
     Tool {
@@ -180,11 +186,11 @@ pub const TOOLS: &[Tool] = &[
         hints: DESTROYS,
         params: &[
             RELEASE,
-            required("task_name", Kind::Choice(&TASK_NAMES), "The task"),
-            required("status", Kind::Choice(&["Pass", "Fail", "In Progress"]), "Its new status"),
-            optional("result", Kind::Text(64_000), "Why; stored"),
+            required("task_name", ParamKind::Choice(&TASK_NAMES), "The task"),
+            required("status", ParamKind::Choice(&["Pass", "Fail", "In Progress"]), "Its new status"),
+            optional("result", ParamKind::Text(64_000), "Why; stored"),
         ],
-        work: Work::Change(by_hand),
+        work: Handler::Change(by_hand),
         ..TASK
     },
 ];
@@ -208,14 +214,14 @@ pub const TASK_NAMES: [&str; 14] = [
 ];
 
 /// A task as a change of its release.
-fn task(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
+fn task(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let queue = release.to_string();
-    Ok(Change::new(queue, move |ctx| async move { answer(&ctx, &release, request).await }.boxed_local()))
+    Ok(ToolChange::new(queue, move |ctx| async move { answer(&ctx, &release, request).await }.boxed_local()))
 }
 
 /// Starting against a closed gate is an override, so a person confirms it.
-fn stage_testing(call: &Call, build: Option<BuildNumber>, force: Option<String>) -> Result<Change, Reply> {
+fn stage_testing(call: &ToolCall, build: Option<BuildNumber>, force: Option<String>) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let change = task(call, TaskRequest::StageTesting { build, force: force.clone() })?;
     Ok(match force {
@@ -228,11 +234,11 @@ fn stage_testing(call: &Call, build: Option<BuildNumber>, force: Option<String>)
 }
 
 /// A task that may also be reported to store and send nothing.
-fn check(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
+fn check(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let options =
         Options { no_notify: !call.arguments.flag("notify", false), dry_run: !call.arguments.flag("record", true) };
-    Ok(Change::new(release.to_string(), move |ctx| {
+    Ok(ToolChange::new(release.to_string(), move |ctx| {
         async move {
             let (actor, cancel) = (ctx.actor.clone(), ctx.cancel.clone());
             answer(&ctx.acting_for(actor, cancel, options), &release, request).await
@@ -241,7 +247,7 @@ fn check(call: &Call, request: TaskRequest) -> Result<Change, Reply> {
     }))
 }
 
-fn consistency(call: &Call) -> Result<Change, Reply> {
+fn consistency(call: &ToolCall) -> Result<ToolChange, Reply> {
     let given = &call.arguments;
     if given.text("job_id").is_some() && given.text("build_number").is_some() {
         let why = "job_id and build_number mean the same; give one of them";
@@ -251,14 +257,14 @@ fn consistency(call: &Call) -> Result<Change, Reply> {
     task(call, TaskRequest::ImageConsistencyCheck { job })
 }
 
-fn approve(call: &Call) -> Result<Change, Reply> {
+fn approve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
     let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None })?;
     Ok(change.asking(move |ctx| questions::approval(ctx, release.clone(), ignore_release_date).boxed_local()))
 }
 
-fn by_hand(call: &Call) -> Result<Change, Reply> {
+fn by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let given = &call.arguments;
     let (Some(task), Some(status)) = (given.parsed::<Task>("task_name"), given.parsed::<TaskStatus>("status")) else {
@@ -268,7 +274,7 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
     let change =
         operators::manual::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
     let (asked, said, runs) = (release.clone(), reason.clone(), Arc::clone(&call.shared.runs));
-    let change = Change::new(release.to_string(), move |ctx| {
+    let change = ToolChange::new(release.to_string(), move |ctx| {
         async move {
             match operators::manual::update_task_status::run(&ctx, &release, change).await {
                 Ok(reported) => {
@@ -298,35 +304,36 @@ fn by_hand(call: &Call) -> Result<Change, Reply> {
     }))
 }
 
-fn unsupported(call: &Call) -> Result<Change, Reply> {
+fn unsupported(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let why = format!("not supported in the Konflux release flow, which {release} follows");
     Err(Reply::error(Code::Precondition, why, "go on with oar_plan_next_actions; nothing has to be done here"))
 }
 
 /// A person's decision about a build, or a look at its record.
-pub(super) fn analyze(call: &Call, which: Which, decide: Option<Verdict>) -> Result<Change, Reply> {
+pub(super) fn analyze(call: &ToolCall, which: Which, decide: Option<Verdict>) -> Result<ToolChange, Reply> {
     task(call, TaskRequest::AnalyzeBuild { which, decide })
 }
 
 async fn answer(ctx: &Context, release: &ZStream, request: TaskRequest) -> Reply {
     match run_task(ctx, release, request).await {
-        Ok(report) => Reply::report(&report, again(&report)),
-        Err(failure) => Reply::failure(&failure),
+        Ok(report) => task_reply::of_report(&report, again(&report)),
+        Err(failure) => task_reply::of_failure(&failure),
     }
 }
 
 /// The call that looks at what this run started, or that brings on what it waits for.
-fn again(report: &TaskReport) -> Option<Value> {
+fn again(report: &TaskReport) -> Option<NextCall> {
     if let Outcome::Blocked { by: ClosedGate::Prerequisite { task, .. } } = &report.outcome {
-        return crate::mcp::explain::call_of(*task, &report.release);
+        return NextCall::of_task(*task, &report.release);
     }
-    let mut call = crate::mcp::explain::call_of(report.task, &report.release)?;
-    if let Outcome::Waiting { job: Some(job), .. } = &report.outcome
-        && let Some(parameter) = crate::mcp::explain::job_parameter(report.task)
-        && let Some(arguments) = call.get_mut("arguments").and_then(Value::as_object_mut)
-    {
-        arguments.insert(parameter.to_owned(), json!(job.id));
-    }
-    Some(call)
+    let call = NextCall::of_task(report.task, &report.release)?;
+    Some(match &report.outcome {
+        Outcome::Waiting { job: Some(job), .. } => call.about_job(report.task, &job.id),
+        Outcome::Waiting { job: None, .. }
+        | Outcome::Passed { .. }
+        | Outcome::Unchanged { .. }
+        | Outcome::Blocked { .. }
+        | Outcome::Failed { .. } => call,
+    })
 }

@@ -6,10 +6,10 @@ fn at(hour: i64) -> Timestamp {
     "2026-06-09T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour)
 }
 
-fn wanted(plan: &str) -> Wanted {
-    Wanted {
+fn proposal(plan: &str) -> Proposal {
+    Proposal {
         tool: "oar_change_advisory_status".into(),
-        queue: "4.20.17".into(),
+        subject: "4.20.17".into(),
         arguments: "a".into(),
         facts: plan.into(),
         covers: Some("c".into()),
@@ -26,34 +26,34 @@ fn lead() -> Principal {
 #[test]
 fn an_approval_is_used_once() {
     let home = tempfile::tempdir().unwrap();
-    let approvals = Approvals::below(home.path());
-    let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
-    assert_eq!(approvals.take(&wanted("p"), at(1)).unwrap(), None);
+    let approvals = ApprovalStore::below(home.path());
+    let asked = approvals.ask(&proposal("p"), at(0)).unwrap();
+    assert_eq!(approvals.take(&proposal("p"), at(1)).unwrap(), None);
     approvals.answer(&asked.id, &lead(), true, Some(" seen ".into()), at(1)).unwrap();
-    let again = Approvals::below(home.path());
-    let Some(Found::Yes(yes)) = again.take(&wanted("p"), at(2)).unwrap() else { panic!("it was approved") };
+    let again = ApprovalStore::below(home.path());
+    let Some(PersonsAnswer::Yes(yes)) = again.take(&proposal("p"), at(2)).unwrap() else { panic!("it was approved") };
     assert_eq!((yes.who.as_str(), yes.reason.as_deref()), ("lead", Some("seen")));
-    assert_eq!(approvals.take(&wanted("p"), at(2)).unwrap(), None);
-    assert_eq!(approvals.covering(&wanted("later pass"), at(70)), Some(yes.clone()));
-    assert_eq!(approvals.covering(&wanted("later pass"), at(80)), None);
-    assert_eq!(approvals.earlier(&wanted("x")), Some(yes));
+    assert_eq!(approvals.take(&proposal("p"), at(2)).unwrap(), None);
+    assert_eq!(approvals.covering(&proposal("later pass"), at(70)), Some(yes.clone()));
+    assert_eq!(approvals.covering(&proposal("later pass"), at(80)), None);
+    assert_eq!(approvals.earlier(&proposal("x")), Some(yes));
 }
 
 #[test]
 fn whoever_asks_cannot_answer_and_that_is_noted() {
     let home = tempfile::tempdir().unwrap();
-    let approvals = Approvals::below(home.path());
+    let approvals = ApprovalStore::below(home.path());
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let notes = Arc::clone(&seen);
     approvals.witnessed_by(Arc::new(move |noted| {
         notes.lock().unwrap().push(format!("{} {} {}", noted.who, noted.what, noted.tool));
     }));
-    let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
+    let asked = approvals.ask(&proposal("p"), at(0)).unwrap();
     let agent = Principal::new("agent", Scope::ALL);
-    assert!(matches!(approvals.answer(&asked.id, &agent, true, None, at(1)), Err(Refused::Own)));
+    assert!(matches!(approvals.answer(&asked.id, &agent, true, None, at(1)), Err(AnswerRefused::Own)));
     let reader = Principal::new("reader", [Scope::Read]);
-    assert!(matches!(approvals.answer(&asked.id, &reader, true, None, at(1)), Err(Refused::MayNot)));
-    assert_eq!(approvals.take(&wanted("p"), at(1)).unwrap(), None);
+    assert!(matches!(approvals.answer(&asked.id, &reader, true, None, at(1)), Err(AnswerRefused::MayNot)));
+    assert_eq!(approvals.take(&proposal("p"), at(1)).unwrap(), None);
     assert_eq!(
         *seen.lock().unwrap(),
         [
@@ -67,38 +67,38 @@ fn whoever_asks_cannot_answer_and_that_is_noted() {
 #[test]
 fn an_approval_of_other_facts_or_of_yesterday_counts_nothing() {
     let home = tempfile::tempdir().unwrap();
-    let approvals = Approvals::below(home.path());
-    let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
+    let approvals = ApprovalStore::below(home.path());
+    let asked = approvals.ask(&proposal("p"), at(0)).unwrap();
     approvals.answer(&asked.id, &lead(), true, None, at(1)).unwrap();
-    assert_eq!(approvals.take(&wanted("changed"), at(1)).unwrap(), None);
-    assert_eq!(approvals.take(&wanted("p"), at(24)).unwrap(), None, "expired");
-    let fresh = approvals.ask(&wanted("changed"), at(2)).unwrap();
+    assert_eq!(approvals.take(&proposal("changed"), at(1)).unwrap(), None);
+    assert_eq!(approvals.take(&proposal("p"), at(24)).unwrap(), None, "expired");
+    let fresh = approvals.ask(&proposal("changed"), at(2)).unwrap();
     assert_ne!(fresh.id, asked.id);
-    assert_eq!(approvals.get(&asked.id).unwrap().standing, Standing::Outdated);
-    assert_eq!(approvals.take(&wanted("p"), at(3)).unwrap(), None, "withdrawn");
-    assert!(matches!(approvals.answer(&asked.id, &lead(), true, None, at(3)), Err(Refused::Answered)));
-    assert!(matches!(approvals.answer(&fresh.id, &lead(), true, None, at(30)), Err(Refused::Expired)));
+    assert_eq!(approvals.get(&asked.id).unwrap().state, RequestState::Outdated);
+    assert_eq!(approvals.take(&proposal("p"), at(3)).unwrap(), None, "withdrawn");
+    assert!(matches!(approvals.answer(&asked.id, &lead(), true, None, at(3)), Err(AnswerRefused::Answered)));
+    assert!(matches!(approvals.answer(&fresh.id, &lead(), true, None, at(30)), Err(AnswerRefused::Expired)));
     assert!(approvals.get("../../etc/passwd").is_none());
 }
 
 #[test]
 fn asking_twice_gives_one_link_and_a_no_is_reported_once() {
     let home = tempfile::tempdir().unwrap();
-    let approvals = Approvals::below(home.path());
-    let asked = approvals.ask(&wanted("p"), at(0)).unwrap();
-    assert_eq!(approvals.ask(&wanted("p"), at(1)).unwrap().id, asked.id);
+    let approvals = ApprovalStore::below(home.path());
+    let asked = approvals.ask(&proposal("p"), at(0)).unwrap();
+    assert_eq!(approvals.ask(&proposal("p"), at(1)).unwrap().id, asked.id);
     approvals.answer(&asked.id, &lead(), false, Some("not today".into()), at(1)).unwrap();
-    assert!(matches!(approvals.take(&wanted("p"), at(2)).unwrap(), Some(Found::No(_))));
-    assert_eq!(approvals.take(&wanted("p"), at(2)).unwrap(), None);
-    assert_ne!(approvals.ask(&wanted("p"), at(3)).unwrap().id, asked.id);
+    assert!(matches!(approvals.take(&proposal("p"), at(2)).unwrap(), Some(PersonsAnswer::No(_))));
+    assert_eq!(approvals.take(&proposal("p"), at(2)).unwrap(), None);
+    assert_ne!(approvals.ask(&proposal("p"), at(3)).unwrap().id, asked.id);
 }
 
 #[test]
 fn an_override_needs_a_reason() {
     let home = tempfile::tempdir().unwrap();
-    let approvals = Approvals::below(home.path());
-    let asked = approvals.ask(&Wanted { needs_reason: true, ..wanted("p") }, at(0)).unwrap();
+    let approvals = ApprovalStore::below(home.path());
+    let asked = approvals.ask(&Proposal { needs_reason: true, ..proposal("p") }, at(0)).unwrap();
     let blank = approvals.answer(&asked.id, &lead(), true, Some("  ".into()), at(1));
-    assert!(matches!(blank, Err(Refused::NeedsReason)));
+    assert!(matches!(blank, Err(AnswerRefused::NeedsReason)));
     assert!(approvals.answer(&asked.id, &lead(), true, Some("known flake".into()), at(1)).is_ok());
 }

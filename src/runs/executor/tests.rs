@@ -1,16 +1,19 @@
+use futures::FutureExt as _;
 use futures::future::join_all;
+use serde_json::json;
 
 use super::*;
 use crate::core::clock::VirtualClock;
+use crate::runs::run::{Ending, Work, WorkAnswer};
 
 struct Fixture {
-    runs: Arc<Runs>,
+    runs: Arc<Executor>,
     stop: CancellationToken,
     home: tempfile::TempDir,
 }
 
-fn limits(longest: u64) -> Limits {
-    Limits {
+fn limits(longest: u64) -> RunLimits {
+    RunLimits {
         at_once: 100,
         longest: Duration::from_millis(longest),
         by_tool: BTreeMap::new(),
@@ -27,21 +30,42 @@ fn fixture(longest: u64) -> Fixture {
     Fixture { runs, stop, home }
 }
 
-fn open(home: &Path, longest: u64, stop: CancellationToken) -> Arc<Runs> {
+fn open(home: &Path, longest: u64, stop: CancellationToken) -> Arc<Executor> {
     let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-03T06:00:00Z".parse().unwrap()));
-    Arc::new(Runs::new(home, limits(longest), clock, Worker::open().unwrap(), stop))
+    Arc::new(Executor::new(home, limits(longest), clock, Worker::open().unwrap(), stop))
 }
 
-fn order(queue: &str, key: &str, work: Work) -> Order {
+fn order(subject: &str, key: &str, work: Work) -> Order {
     Order {
         tool: "oar_add_issue",
         key: key.to_owned(),
-        queue: queue.to_owned(),
+        subject: subject.to_owned(),
         who: Principal::new("agent", []),
         arguments: "password=hunter2hunter2".to_owned(),
         confirmed: None,
         work,
+        document,
     }
+}
+
+fn answer(said: &str, is_cancelled: bool) -> WorkAnswer {
+    WorkAnswer { document: Document::from_iter([("said".to_owned(), json!(said))]), is_cancelled }
+}
+
+/// How a run ended, and what its work said.
+fn document(ending: Ending, _: &TrackedRun) -> Document {
+    let (how, mut document) = match ending {
+        Ending::Answered(answer) if answer.is_cancelled => ("cancelled", answer.document),
+        Ending::Answered(answer) => ("answered", answer.document),
+        Ending::NeverBegan => ("never began", Document::new()),
+        Ending::Stopped => ("stopped", Document::new()),
+        Ending::Panicked => ("panicked", Document::new()),
+        Ending::TimedOut { answer, .. } => ("timed out", answer.document),
+        Ending::LeftAfter { .. } => ("left after its time", Document::new()),
+        Ending::LeftWhenCancelled => ("left when cancelled", Document::new()),
+    };
+    document.insert("how".to_owned(), json!(how));
+    document
 }
 
 /// Work that notes its name when it runs, and first waits for `gate`.
@@ -51,7 +75,7 @@ fn waiting(name: &str, gate: &CancellationToken, seen: &Arc<Mutex<Vec<String>>>)
         async move {
             gate.cancelled().await;
             seen.lock().unwrap().push(name.clone());
-            Reply::said(name.clone(), name)
+            answer(&name, false)
         }
         .boxed_local()
     })
@@ -67,12 +91,12 @@ fn quick(name: &str) -> Work {
     waiting(name, &opened(), &Arc::default())
 }
 
-async fn begun(run: &Run) {
-    run.standing.subscribe().wait_for(|standing| *standing != Standing::Queued).await.unwrap();
+async fn begun(run: &TrackedRun) {
+    run.status.subscribe().wait_for(|status| *status != RunStatus::Queued).await.unwrap();
 }
 
-fn code(reply: &Reply) -> &str {
-    reply.code().unwrap_or("none")
+fn how(document: &Document) -> &str {
+    document["how"].as_str().unwrap()
 }
 
 #[tokio::test]
@@ -86,11 +110,11 @@ async fn changes_of_a_release_run_in_the_order_in_which_they_came() {
         })
         .collect();
     let other = fixture.runs.submit(order("4.20.18", "x", quick("x"))).unwrap();
-    assert!(!other.ended().await.is_error, "another release does not wait");
+    assert_eq!(how(&other.ended().await), "answered", "another release does not wait");
     let open = fixture.runs.open();
     assert_eq!((open.running, open.queued), (1, 8));
     let full = fixture.runs.submit(order("4.20.17", "9", quick("9"))).unwrap_err();
-    assert_eq!(full.id, runs[0].id, "the tenth is informed who runs");
+    assert!(matches!(full, NotTaken::QueueFull(head) if head.id == runs[0].id), "the tenth hears who runs");
     gate.cancel();
     join_all(runs.iter().map(|run| run.ended())).await;
     assert_eq!(*seen.lock().unwrap(), ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
@@ -115,16 +139,16 @@ async fn an_equal_call_joins_the_run_that_runs_and_never_an_ended_or_cancelled_o
 }
 
 #[tokio::test]
-async fn a_panic_answers_internal_is_recorded_and_the_next_call_works() {
+async fn a_panic_is_recorded_and_the_next_request_works() {
     let fixture = fixture(60_000);
     let broken = fixture.runs.submit(order("r", "a", Box::new(|_| panic!("while it is made")))).unwrap();
-    assert_eq!(code(&broken.ended().await), "INTERNAL");
+    assert_eq!(how(&broken.ended().await), "panicked");
     let later = fixture.runs.submit(order("r", "b", Box::new(|_| async { panic!("later") }.boxed_local()))).unwrap();
-    assert_eq!(code(&later.ended().await), "INTERNAL");
+    assert_eq!(how(&later.ended().await), "panicked");
     let next = fixture.runs.submit(order("r", "c", quick("c"))).unwrap();
-    assert!(!next.ended().await.is_error);
+    assert_eq!(how(&next.ended().await), "answered");
     let record = fixture.runs.store.get(&broken.id).unwrap();
-    assert_eq!((&record["state"], &record["answer"]["error"]["code"]), (&json!("ended"), &json!("INTERNAL")));
+    assert_eq!((record.state, how(&record.answer.unwrap())), (RunState::Ended, "panicked"));
 }
 
 /// Ends when it is asked to, saying what it did.
@@ -132,7 +156,7 @@ fn obedient() -> Work {
     Box::new(|cancel| {
         async move {
             cancel.cancelled().await;
-            Reply::error(Code::Cancelled, "cancelled", "again").with("done", json!(["moved 1 advisory"]))
+            answer("moved 1 advisory", true)
         }
         .boxed_local()
     })
@@ -146,11 +170,11 @@ fn deaf() -> Work {
 async fn a_run_without_end_is_asked_to_end_and_says_what_it_did() {
     let fixture = fixture(20);
     let run = fixture.runs.submit(order("r", "a", obedient())).unwrap();
-    let reply = run.ended().await;
-    assert_eq!((code(&reply), &reply.body["done"][0]), ("TIMEOUT", &json!("moved 1 advisory")));
+    let ended = run.ended().await;
+    assert_eq!((how(&ended), &ended["said"]), ("timed out", &json!("moved 1 advisory")));
     let run = fixture.runs.submit(order("r", "b", deaf())).unwrap();
-    assert_eq!(code(&run.ended().await), "TIMEOUT", "one that does not listen is left behind");
-    assert!(!fixture.runs.submit(order("r", "c", quick("c"))).unwrap().ended().await.is_error);
+    assert_eq!(how(&run.ended().await), "left after its time", "one that does not listen");
+    assert_eq!(how(&fixture.runs.submit(order("r", "c", quick("c"))).unwrap().ended().await), "answered");
 }
 
 #[tokio::test]
@@ -162,16 +186,20 @@ async fn a_cancelled_run_ends_and_those_behind_it_keep_waiting_for_the_first() {
     let second = fixture.runs.submit(order("r", "b", waiting("b", &gate, &seen))).unwrap();
     let third = fixture.runs.submit(order("r", "c", waiting("c", &opened(), &seen))).unwrap();
     second.cancel.cancel();
-    assert_eq!(code(&second.ended().await), "CANCELLED");
-    assert_eq!(third.standing(), Standing::Queued);
+    assert_eq!(how(&second.ended().await), "never began");
+    assert_eq!(third.status(), RunStatus::Queued);
     gate.cancel();
     third.ended().await;
     assert_eq!(*seen.lock().unwrap(), ["a", "c"]);
     let run = fixture.runs.submit(order("r", "d", obedient())).unwrap();
     begun(&run).await;
     run.cancel.cancel();
-    let reply = run.ended().await;
-    assert_eq!((code(&reply), &reply.body["done"][0]), ("CANCELLED", &json!("moved 1 advisory")));
+    let ended = run.ended().await;
+    assert_eq!((how(&ended), &ended["said"]), ("cancelled", &json!("moved 1 advisory")));
+    let run = fixture.runs.submit(order("r", "e", deaf())).unwrap();
+    begun(&run).await;
+    run.cancel.cancel();
+    assert_eq!(how(&run.ended().await), "left when cancelled");
 }
 
 #[tokio::test]
@@ -181,8 +209,8 @@ async fn a_run_of_an_earlier_process_is_read_from_its_file() {
     run.ended().await;
     let later = open(fixture.home.path(), 60_000, CancellationToken::new());
     let known = later.known(&run.id).unwrap();
-    assert_eq!((&known["state"], &known["answer"]["summary"]), (&json!("ended"), &json!("a")));
-    assert!(!known.to_string().contains("hunter2hunter2"), "{known}");
+    assert_eq!((known.state, &known.answer.as_ref().unwrap()["said"]), (RunState::Ended, &json!("a")));
+    assert!(!known.arguments.contains("hunter2hunter2"), "{}", known.arguments);
     assert_eq!(later.ids(|owner| owner == "agent"), std::slice::from_ref(&run.id));
     assert_eq!(later.ids(|owner| owner == "other"), [""; 0]);
 }
@@ -195,5 +223,5 @@ async fn open_runs_end_before_the_process_does() {
     assert!(run.has_ended());
     let run = fixture.runs.submit(order("r", "b", obedient())).unwrap();
     fixture.stop.cancel();
-    assert_eq!(code(&run.ended().await), "CANCELLED");
+    assert_eq!(how(&run.ended().await), "cancelled");
 }

@@ -1,3 +1,4 @@
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use tower::ServiceExt as _;
@@ -5,10 +6,10 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::core::access::principal::Scope;
 use crate::core::clock::VirtualClock;
-use crate::runs::consents::{Found, Wanted};
+use crate::runs::consents::{PersonsAnswer, Proposal};
 
 struct Fixture {
-    approvals: Approvals,
+    approvals: ApprovalStore,
     tokens: Tokens,
     clock: VirtualClock,
     router: Router,
@@ -17,17 +18,18 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let home = tempfile::tempdir().unwrap();
-    let approvals = Approvals::below(home.path());
+    let approvals = ApprovalStore::below(home.path());
     let tokens = Tokens::below(home.path());
     let clock = VirtualClock::starting_at("2026-06-09T00:00:00Z".parse().unwrap());
-    let router = routes(approvals.clone(), tokens.clone(), Clock::Virtual(clock.clone()));
+    let routes = routes(approvals.clone(), tokens.clone(), Clock::Virtual(clock.clone())).unwrap();
+    let router = routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.methods));
     Fixture { approvals, tokens, clock, router, _home: home }
 }
 
-fn wanted(plan: &str, needs_reason: bool) -> Wanted {
-    Wanted {
+fn proposal(plan: &str, needs_reason: bool) -> Proposal {
+    Proposal {
         tool: "oar_change_advisory_status".into(),
-        queue: "4.20.17".into(),
+        subject: "4.20.17".into(),
         arguments: "a".into(),
         facts: plan.into(),
         covers: None,
@@ -39,7 +41,7 @@ fn wanted(plan: &str, needs_reason: bool) -> Wanted {
 
 impl Fixture {
     fn asked(&self, plan: &str, needs_reason: bool) -> String {
-        self.approvals.ask(&wanted(plan, needs_reason), self.clock.now()).unwrap().id
+        self.approvals.ask(&proposal(plan, needs_reason), self.clock.now()).unwrap().id
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
@@ -74,8 +76,8 @@ impl Fixture {
         (status, page)
     }
 
-    fn take(&self) -> Option<Found> {
-        self.approvals.take(&wanted("p", false), self.clock.now()).unwrap()
+    fn take(&self) -> Option<PersonsAnswer> {
+        self.approvals.take(&proposal("p", false), self.clock.now()).unwrap()
     }
 }
 
@@ -86,7 +88,7 @@ async fn a_person_approves_with_a_token_of_their_own() {
     let id = fixture.asked("p", false);
     let (status, page) = fixture.decide(&id, &format!("token={token}&decision=approve&reason=seen")).await;
     assert!(status == StatusCode::OK && page.contains("<h1>Approved</h1>"), "{status} {page}");
-    let Some(Found::Yes(yes)) = fixture.take() else { panic!("it was approved") };
+    let Some(PersonsAnswer::Yes(yes)) = fixture.take() else { panic!("it was approved") };
     assert_eq!((yes.who.as_str(), yes.reason.as_deref()), ("lead", Some("seen")));
     assert_eq!(fixture.take(), None, "once");
     let (_, _, page) = fixture.get(&id).await;
@@ -156,8 +158,8 @@ async fn an_override_needs_a_reason_and_a_rejection_needs_none() {
     assert_eq!(fixture.decide(&id, &format!("token={token}&decision=approve")).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(fixture.decide(&id, &format!("token={token}&decision=maybe")).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(fixture.decide(&id, &format!("token={token}&decision=reject")).await.0, StatusCode::OK);
-    let taken = fixture.approvals.take(&wanted("p", true), fixture.clock.now()).unwrap();
-    assert!(matches!(taken, Some(Found::No(_))));
+    let taken = fixture.approvals.take(&proposal("p", true), fixture.clock.now()).unwrap();
+    assert!(matches!(taken, Some(PersonsAnswer::No(_))));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use crate::core::clock::VirtualClock;
 struct Fixture {
     _home: tempfile::TempDir,
     router: Router,
+    tokens: Tokens,
     token: String,
     other: String,
     over: String,
@@ -27,7 +28,7 @@ fn fixture(oauth: Option<Resource>) -> Fixture {
     let guard = Guard {
         hosts: vec!["localhost:8000".to_owned()],
         origins: vec!["https://pages.example.com".to_owned()],
-        credential: Credential::Bearer { tokens: Some(tokens), oauth },
+        authentication: Authentication::Bearer { tokens: Some(tokens.clone()), oauth },
         audit: audit.clone(),
         clock,
     };
@@ -37,13 +38,15 @@ fn fixture(oauth: Option<Resource>) -> Fixture {
         format!("{who} {shown}")
     };
     let length = |body: bytes::Bytes| async move { body.len().to_string() };
-    let routes = Router::new()
-        .route("/mcp", get(who).post(length))
-        .route("/health", get(who))
-        .route("/livez", get(who))
-        .route("/open", get(async || [(SESSION, "one")]))
-        .route("/other", post(length));
-    Fixture { _home: home, router: behind(guard, routes), token, other, over, audit }
+    let routes = Routes::default()
+        .route("/mcp", Access::Caller, get(who).post(length))
+        .route("/health", Access::Anybody, get(who))
+        .route("/livez", Access::Probe, get(who))
+        .route("/page", Access::LinkHolder, get(who))
+        .route("/known", Access::Public, get(who))
+        .route("/open", Access::Caller, get(async || [(SESSION, "one")]))
+        .route("/other", Access::Caller, post(length));
+    Fixture { _home: home, router: behind(guard, routes), tokens, token, other, over, audit }
 }
 
 fn request(path: &str, headers: &[(&str, &str)]) -> Request {
@@ -91,7 +94,7 @@ async fn a_known_token_comes_in_and_goes_no_further() {
 }
 
 #[tokio::test]
-async fn whoever_shows_no_good_token_is_informed_how_to_come_in_and_is_kept() {
+async fn whoever_shows_no_good_token_reads_how_to_come_in_and_is_kept() {
     let fixture = fixture(None);
     let (status, _, challenge) = fixture.ask(request("/mcp?session_id=secret", &[])).await;
     assert_eq!((status, challenge.as_str()), (401, r#"Bearer realm="oar", scope="release:read""#));
@@ -184,4 +187,31 @@ async fn with_an_oauth_server_the_challenge_names_it_and_an_issuer_that_is_away_
     let token = format!("Bearer {}.{}.AAAA", part(json!({ "alg": "RS256", "kid": "one" })), part(json!({})));
     assert_eq!(fixture.ask(request("/mcp", &[("authorization", &token)])).await.0, 503);
     assert_eq!(fixture.ask(request("/mcp", &[("authorization", &fixture.bearer())])).await.0, 200, "ours still work");
+}
+
+#[tokio::test]
+async fn each_route_lets_in_whom_it_declares() {
+    let fixture = fixture(None);
+    let nothing = fixture.tokens.add("idle", [], None).unwrap();
+    let tokens = [None, Some("oar_guess".to_owned()), Some(nothing), Some(fixture.token.clone())];
+    let mut table = Vec::new();
+    for path in ["/livez", "/known", "/health", "/page", "/mcp", "/nowhere"] {
+        let mut row = Vec::new();
+        for token in &tokens {
+            let shown = token.as_ref().map(|token| format!("Bearer {token}"));
+            let headers: Vec<_> = shown.iter().map(|shown| ("authorization", shown.as_str())).collect();
+            row.push(fixture.ask(request(path, &headers)).await.0);
+        }
+        let foreign = fixture.ask(request(path, &[("host", "evil.example.com")])).await.0;
+        table.push((path, row, foreign));
+    }
+    let wanted = [
+        ("/livez", vec![200, 200, 200, 200], 200),
+        ("/known", vec![200, 200, 200, 200], 403),
+        ("/health", vec![200, 200, 200, 200], 403),
+        ("/page", vec![200, 200, 403, 200], 403),
+        ("/mcp", vec![401, 401, 403, 200], 403),
+        ("/nowhere", vec![401, 401, 403, 404], 403),
+    ];
+    assert_eq!(table, wanted);
 }

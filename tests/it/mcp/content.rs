@@ -149,7 +149,7 @@ fn every_tool_and_parameter_explains_itself_shortly() {
         assert!(tool.params.iter().all(|param| param.about.len() >= 5), "{}", tool.name);
         assert_eq!(
             tool.hints.read_only,
-            !tool.changes() && tool.mark == oar::mcp::tool::Mark::ReadOnly,
+            !tool.changes() && tool.mark == oar::mcp::tool::EffectMark::ReadOnly,
             "{}",
             tool.name
         );
