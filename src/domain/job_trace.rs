@@ -56,14 +56,25 @@ pub fn current(entry: &TaskEntry, in_text: impl Fn(&str) -> Option<(JobSystem, S
 
 /// The job of any task: tasks that start jobs are also read from old logs.
 pub fn job_of(task: Task, entry: &TaskEntry) -> Option<JobRef> {
-    if task == Task::StageTesting {
-        let build = |text: &str| stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string()));
-        return current(entry, build);
+    match task {
+        Task::StageTesting => {
+            current(entry, |text| stage_build(text).map(|number| (JobSystem::Jenkins, number.to_string())))
+        }
+        Task::ImageConsistencyCheck => current(entry, consistency_job),
+        Task::CreateTestReport
+        | Task::TakeOwnership
+        | Task::UpdateBugList
+        | Task::CheckCveTrackerBug
+        | Task::CheckRhcosSecurityAlerts
+        | Task::CheckGreenwaveCvpTests
+        | Task::PushToCdnStaging
+        | Task::AnalyzeCandidateBuild
+        | Task::AnalyzePromotedBuild
+        | Task::ImageSignedCheck
+        | Task::DropBugs
+        | Task::ChangeAdvisoryStatus
+        | Task::AddQeApproval => entry.job_ref.clone(),
     }
-    if task == Task::ImageConsistencyCheck {
-        return current(entry, consistency_job);
-    }
-    entry.job_ref.clone()
 }
 
 /// Ids of every job that this task is known to have had, oldest first.

@@ -26,82 +26,73 @@ impl fmt::Display for Flow {
     }
 }
 
-/// One thing that has to be done for a release. The command-line name is the name everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Task {
-    /// Creates the state file.
-    CreateTestReport,
-    /// Makes one engineer the owner of advisories, merge request and sub-tasks.
-    TakeOwnership,
-    /// Errata flow: keeps the bug table current.
-    UpdateBugList,
-    /// Compares the payload with the shipment and looks at image health.
-    ImageConsistencyCheck,
-    /// Judges the tests of the nightly that was chosen for the release.
-    AnalyzeCandidateBuild,
-    /// Judges the tests of the promoted payload: the gate.
-    AnalyzePromotedBuild,
-    /// Errata flow: container verification tests.
-    CheckGreenwaveCvpTests,
-    /// Looks for CVE trackers that are attached nowhere.
-    CheckCveTrackerBug,
-    /// Konflux flow: looks for security alerts on the RHCOS advisory.
-    CheckRhcosSecurityAlerts,
-    /// Pushes the advisories to the staging CDN.
-    PushToCdnStaging,
-    /// Runs the stage pipeline.
-    StageTesting,
-    /// Checks that the payload is signed on the public mirror.
-    ImageSignedCheck,
-    /// Errata flow: drops unverified bugs.
-    DropBugs,
-    /// Final approval: approves the merge request and moves the advisories.
-    ChangeAdvisoryStatus,
-    /// Approves the merge request only.
-    AddQeApproval,
+/// An enum with its spelling, and the list of its variants that no new one can be missing from.
+macro_rules! spelled {
+    (
+        $(#[$meta:meta])*
+        $name:ident, $(#[$spelling_doc:meta])* $spelling:ident {
+            $($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+
+        }
+    ) => {
+        $(#[$meta])*
+        pub enum $name {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl $name {
+            /// All of them, in the order of their definition.
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
+
+            $(#[$spelling_doc])*
+            pub const fn $spelling(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+    };
+}
+
+spelled! {
+    /// One thing that has to be done for a release, in workflow order. The command-line name is the name everywhere.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    Task,
+    /// Name on the command line, in the state file and in file names.
+    name {
+        /// Creates the state file.
+        CreateTestReport = "create-test-report",
+        /// Makes one engineer the owner of advisories, merge request and sub-tasks.
+        TakeOwnership = "take-ownership",
+        /// Errata flow: keeps the bug table current.
+        UpdateBugList = "update-bug-list",
+        /// Looks for CVE trackers that are attached nowhere.
+        CheckCveTrackerBug = "check-cve-tracker-bug",
+        /// Konflux flow: looks for security alerts on the RHCOS advisory.
+        CheckRhcosSecurityAlerts = "check-rhcos-security-alerts",
+        /// Errata flow: container verification tests.
+        CheckGreenwaveCvpTests = "check-greenwave-cvp-tests",
+        /// Pushes the advisories to the staging CDN.
+        PushToCdnStaging = "push-to-cdn-staging",
+        /// Judges the tests of the nightly that was chosen for the release.
+        AnalyzeCandidateBuild = "analyze-candidate-build",
+        /// Judges the tests of the promoted payload: the gate.
+        AnalyzePromotedBuild = "analyze-promoted-build",
+        /// Compares the payload with the shipment and looks at image health.
+        ImageConsistencyCheck = "image-consistency-check",
+        /// Runs the stage pipeline.
+        StageTesting = "stage-testing",
+        /// Checks that the payload is signed on the public mirror.
+        ImageSignedCheck = "image-signed-check",
+        /// Errata flow: drops unverified bugs.
+        DropBugs = "drop-bugs",
+        /// Final approval: approves the merge request and moves the advisories.
+        ChangeAdvisoryStatus = "change-advisory-status",
+        /// Approves the merge request only.
+        AddQeApproval = "add-qe-approval",
+    }
 }
 
 impl Task {
-    /// All tasks in workflow order.
-    pub const ALL: [Self; 15] = [
-        Self::CreateTestReport,
-        Self::TakeOwnership,
-        Self::UpdateBugList,
-        Self::CheckCveTrackerBug,
-        Self::CheckRhcosSecurityAlerts,
-        Self::CheckGreenwaveCvpTests,
-        Self::PushToCdnStaging,
-        Self::AnalyzeCandidateBuild,
-        Self::AnalyzePromotedBuild,
-        Self::ImageConsistencyCheck,
-        Self::StageTesting,
-        Self::ImageSignedCheck,
-        Self::DropBugs,
-        Self::ChangeAdvisoryStatus,
-        Self::AddQeApproval,
-    ];
-
-    /// Name on the command line, in the state file and in file names.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CreateTestReport => "create-test-report",
-            Self::TakeOwnership => "take-ownership",
-            Self::UpdateBugList => "update-bug-list",
-            Self::ImageConsistencyCheck => "image-consistency-check",
-            Self::AnalyzeCandidateBuild => "analyze-candidate-build",
-            Self::AnalyzePromotedBuild => "analyze-promoted-build",
-            Self::CheckGreenwaveCvpTests => "check-greenwave-cvp-tests",
-            Self::CheckCveTrackerBug => "check-cve-tracker-bug",
-            Self::CheckRhcosSecurityAlerts => "check-rhcos-security-alerts",
-            Self::PushToCdnStaging => "push-to-cdn-staging",
-            Self::StageTesting => "stage-testing",
-            Self::ImageSignedCheck => "image-signed-check",
-            Self::DropBugs => "drop-bugs",
-            Self::ChangeAdvisoryStatus => "change-advisory-status",
-            Self::AddQeApproval => "add-qe-approval",
-        }
-    }
-
     /// Name inside the marker line that other tools read.
     pub const fn display_name(self) -> &'static str {
         match self {
@@ -170,11 +161,89 @@ impl Task {
     }
 
     /// Does the task start work elsewhere and come back for the result?
-    pub const fn is_async(self) -> bool {
-        matches!(
-            self,
-            Self::PushToCdnStaging | Self::ImageConsistencyCheck | Self::StageTesting | Self::ChangeAdvisoryStatus
-        )
+    pub const fn comes_back_later(self) -> bool {
+        match self {
+            Self::PushToCdnStaging | Self::ImageConsistencyCheck | Self::StageTesting | Self::ChangeAdvisoryStatus => {
+                true
+            }
+            Self::CreateTestReport
+            | Self::TakeOwnership
+            | Self::UpdateBugList
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::CheckGreenwaveCvpTests
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::ImageSignedCheck
+            | Self::DropBugs
+            | Self::AddQeApproval => false,
+        }
+    }
+
+    /// Does a task that has begun show that the payload is promoted? These begin only after that.
+    pub const fn begins_after_promotion(self) -> bool {
+        match self {
+            Self::AnalyzePromotedBuild | Self::ImageConsistencyCheck | Self::StageTesting | Self::ImageSignedCheck => {
+                true
+            }
+            Self::CreateTestReport
+            | Self::TakeOwnership
+            | Self::UpdateBugList
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::CheckGreenwaveCvpTests
+            | Self::PushToCdnStaging
+            | Self::AnalyzeCandidateBuild
+            | Self::DropBugs
+            | Self::ChangeAdvisoryStatus
+            | Self::AddQeApproval => false,
+        }
+    }
+
+    /// Does the task look again although it has passed?
+    ///
+    /// What has effects and is done stays done, but for take-ownership, which may find that an earlier finding is
+    /// settled.
+    pub const fn looks_again_after_pass(self) -> bool {
+        match self {
+            Self::TakeOwnership
+            | Self::CreateTestReport
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::CheckGreenwaveCvpTests
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::ImageSignedCheck => true,
+            Self::UpdateBugList
+            | Self::PushToCdnStaging
+            | Self::ImageConsistencyCheck
+            | Self::StageTesting
+            | Self::DropBugs
+            | Self::ChangeAdvisoryStatus
+            | Self::AddQeApproval => false,
+        }
+    }
+
+    /// May a later run of the task replace its Pass by a Fail? Running a pure check again is a person's wish to know
+    /// better.
+    pub const fn may_lose_its_pass(self) -> bool {
+        match self {
+            Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::ImageSignedCheck => true,
+            Self::CreateTestReport
+            | Self::TakeOwnership
+            | Self::UpdateBugList
+            | Self::CheckGreenwaveCvpTests
+            | Self::PushToCdnStaging
+            | Self::ImageConsistencyCheck
+            | Self::StageTesting
+            | Self::DropBugs
+            | Self::ChangeAdvisoryStatus
+            | Self::AddQeApproval => false,
+        }
     }
 }
 
@@ -206,31 +275,20 @@ pub struct UnknownTask {
     pub text: String,
 }
 
-/// Where a task stands, as stored. Waiting and blocked are outcomes, never statuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TaskStatus {
-    /// Nothing is running and nothing was decided.
-    NotStarted,
-    /// Started; the verdict is not known yet.
-    InProgress,
-    /// Done and good.
-    Pass,
-    /// Done and bad.
-    Fail,
-}
-
-impl TaskStatus {
-    /// All four, in the order in which help texts list them.
-    pub const ALL: [Self; 4] = [Self::NotStarted, Self::InProgress, Self::Pass, Self::Fail];
-
+spelled! {
+    /// Where a task stands, as stored. Waiting and blocked are outcomes, never statuses.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    TaskStatus,
     /// The spelling in the state file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotStarted => "Not Started",
-            Self::InProgress => "In Progress",
-            Self::Pass => "Pass",
-            Self::Fail => "Fail",
-        }
+    as_str {
+        /// Nothing is running and nothing was decided.
+        NotStarted = "Not Started",
+        /// Started; the verdict is not known yet.
+        InProgress = "In Progress",
+        /// Done and good.
+        Pass = "Pass",
+        /// Done and bad.
+        Fail = "Fail",
     }
 }
 
@@ -273,23 +331,17 @@ pub fn marker(task: Task, status: TaskStatus) -> String {
     format!("task [{}] status is changed to [{status}]", task.display_name())
 }
 
-/// Where a job that we started runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobSystem {
-    /// A build of the stage pipeline.
-    Jenkins,
-    /// A Prow job run.
-    Prow,
-}
-
-impl JobSystem {
+spelled! {
+    /// Where a job that we started runs.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    JobSystem,
     /// The spelling in the state file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Jenkins => "jenkins",
-            Self::Prow => "prow",
-        }
+    as_str {
+        /// A build of the stage pipeline.
+        Jenkins = "jenkins",
+        /// A Prow job run.
+        Prow = "prow",
     }
 }
 
@@ -297,7 +349,7 @@ impl FromStr for JobSystem {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Jenkins, Self::Prow].into_iter().find(|system| system.as_str() == text).ok_or(())
+        Self::ALL.into_iter().find(|system| system.as_str() == text).ok_or(())
     }
 }
 
@@ -321,14 +373,18 @@ impl fmt::Display for JobRef {
     }
 }
 
-/// Which of the two test records of a release is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Which {
-    /// The nightly chosen for the release.
-    Candidate,
-    /// The promoted payload.
-    Promoted,
+spelled! {
+    /// Which of the two test records of a release is meant.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    Which,
+    /// Name on the command line.
+    name {
+        /// The nightly chosen for the release.
+        Candidate = "candidate",
+        /// The promoted payload.
+        Promoted = "promoted",
+    }
 }
 
 impl Which {
@@ -337,14 +393,6 @@ impl Which {
         match self {
             Self::Candidate => Task::AnalyzeCandidateBuild,
             Self::Promoted => Task::AnalyzePromotedBuild,
-        }
-    }
-
-    /// Name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Candidate => "candidate",
-            Self::Promoted => "promoted",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Carries a plan out: task runs through the one way in, marks through the state.
 
-use super::gather::owner;
+use super::event::Event;
 use super::memory::Memory;
-use super::rounds::{DriveOptions, Event};
+use super::options::DriveOptions;
 use crate::core::context::Context;
 use crate::core::notices::of_plan::{self, PlanMessage};
 use crate::domain::release::ZStream;
@@ -20,7 +20,7 @@ use crate::planner::plan::{Action, Plan};
 ///
 /// The state cannot be written or made, or the run was cancelled. Any other task that could not be carried out
 /// is reported and remembered, not returned.
-pub async fn carry_out(
+pub(super) async fn carry_out(
     ctx: &Context,
     release: &ZStream,
     options: &DriveOptions,
@@ -46,7 +46,7 @@ pub async fn carry_out(
             }
             Action::Notify { message, key } => {
                 memory.notified.insert(key.clone());
-                let owner = owner(ctx, release, options);
+                let owner = options.owner(ctx, release);
                 let text = PlanMessage {
                     text: &message.text,
                     steps: &message.steps,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::memory::Memory;
-use super::rounds::{DriveOptions, Persistence, passes_by};
+use super::options::{DriveOptions, Persistence, passes_by};
 use crate::core::clients::negotiate::Kerberos;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
@@ -18,9 +18,9 @@ use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::service::Service;
-use crate::domain::shipment::MrState as GitlabState;
-use crate::domain::state::check::unreadable_statuses;
+use crate::domain::shipment::MrState;
 use crate::domain::state::entries::{Decision, TaskEntry};
+use crate::domain::state::oddities::unreadable_statuses;
 use crate::domain::state::view::State;
 use crate::domain::task::{Flow, Task, TaskStatus, Which};
 use crate::domain::verdict::VerdictClass;
@@ -30,9 +30,10 @@ use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
 use crate::operators::steps::{advisories, build_record, promotion, shipment};
 use crate::planner::input::{
-    Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
-    StallLimits, StateSource, TaskFacts, Unread,
+    AdvisoryFact, BuildVerdict, Input, Issues, MrFact, OpenIssue, PageState, PromotionFact, RecordState, ReleaseFact,
+    StateSource, TaskFacts, Unread,
 };
+use crate::planner::limits::StallLimits;
 use crate::planner::old_fail::{self, FailCause};
 
 /// Looks at the world. Reads only.
@@ -40,7 +41,7 @@ use crate::planner::old_fail::{self, FailCause};
 /// # Errors
 ///
 /// Nothing is known of the release at all: build data does not list it and there is no state file.
-pub async fn input(
+pub(super) async fn input(
     ctx: &Context,
     release: &ZStream,
     options: &DriveOptions,
@@ -53,7 +54,7 @@ pub async fn input(
     input.notified.extend(of_plan::sent_keys(ctx.notifier(&ctx.slack()), release));
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);
-    input.owner = owner(ctx, release, options);
+    input.owner = options.owner(ctx, release);
     let state = match ctx.statebox.load(release).await {
         Ok(Some(loaded)) => loaded.state,
         Ok(None) => {
@@ -107,35 +108,27 @@ pub(super) fn stored(ctx: &Context, release: &ZStream, state: &State) -> Input {
     let nobody = DriveOptions::default();
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);
-    input.owner = owner(ctx, release, &nobody);
+    input.owner = nobody.owner(ctx, release);
     input.source = StateSource::StateBox;
     from_state(&mut input, state, &Memory::default());
     input.flow = state.flow();
     if was_promoted(state) {
-        input.promotion = Promotion::Accepted;
+        input.promotion = PromotionFact::Accepted;
     }
     input.candidate_build = state.metadata().candidate_builds.get("x86_64").cloned();
     decided(&mut input, state, &nobody);
     input
 }
 
-/// Do the stored tasks tell that the payload was promoted? These begin only after that.
+/// Do the stored tasks show that the payload was promoted?
 fn was_promoted(state: &State) -> bool {
-    use Task::{AnalyzePromotedBuild, ImageConsistencyCheck, ImageSignedCheck, StageTesting};
-    [AnalyzePromotedBuild, ImageConsistencyCheck, StageTesting, ImageSignedCheck]
-        .into_iter()
-        .any(|task| state.status(task) != TaskStatus::NotStarted)
+    let begun = |task: Task| state.status(task) != TaskStatus::NotStarted;
+    Task::ALL.into_iter().any(|task| task.begins_after_promotion() && begun(task))
 }
 
 /// A drive that stays waits for an outage to end; one that ends anyway tells the outage itself.
 fn sits_out(options: &DriveOptions, class: ErrorClass) -> bool {
     options.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
-}
-
-/// Who owns the release: named for this drive, else by the settings.
-pub(super) fn owner(ctx: &Context, release: &ZStream, options: &DriveOptions) -> Option<String> {
-    let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
-    options.email.clone().or_else(named).filter(|owner| !owner.is_empty())
 }
 
 fn not_ready(assembly: &Assembly) -> Vec<String> {
@@ -151,9 +144,9 @@ fn from_state(input: &mut Input, state: &State, memory: &Memory) {
         }
     }
     input.unreadable_statuses = unreadable_statuses(state);
-    for decision in &input.unreadable_statuses {
+    for unreadable in &input.unreadable_statuses {
         // Nobody knows how far it is: neither repeated nor passed over.
-        input.tasks.entry(decision.task).or_default().status = TaskStatus::InProgress;
+        input.tasks.entry(unreadable.task).or_default().status = TaskStatus::InProgress;
     }
     for (task, last) in &memory.last {
         let facts = input.tasks.entry(*task).or_default();
@@ -309,8 +302,8 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         asked(input.needs_candidate_file(), record(run, candidate.as_deref())),
     );
     match promoted {
-        Some(Ok(promotion)) => input.promotion = Promotion::from_phase(promotion.phase()),
-        Some(Err(error)) => input.promotion = Promotion::Unknown(error.to_string()),
+        Some(Ok(promotion)) => input.promotion = PromotionFact::from_phase(promotion.phase()),
+        Some(Err(error)) => input.promotion = PromotionFact::Unknown(error.to_string()),
         None => {}
     }
     input.candidate_file = candidate_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });
@@ -324,7 +317,7 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         && let (Some(states), ReleaseFact::Known(prod)) = (&input.advisories, &input.prod_release)
     {
         let states = states.iter().map(|(impetus, one)| (impetus.as_str(), &one.state));
-        input.shipped = Some(approval::shipped(prod, input.mr == MrState::Merged, states));
+        input.shipped = Some(approval::shipped(prod, input.mr == MrFact::Merged, states));
     }
     // The page is looked at by the approval itself; the planner needs it only to take up a timed-out one.
     input.page = match (input.status(Task::ChangeAdvisoryStatus), input.prod_release.succeeded()) {
@@ -347,7 +340,7 @@ fn approval_open(input: &Input) -> bool {
 }
 
 struct ShipmentFacts {
-    mr: MrState,
+    mr: MrFact,
     url: Option<String>,
     stage: ReleaseFact,
     prod: ReleaseFact,
@@ -359,7 +352,7 @@ async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::S
         Err(error) => {
             let unknown = || ReleaseFact::Unknown(error.to_string());
             let url = run.state.metadata().shipment_mr;
-            return ShipmentFacts { mr: MrState::Unknown, url, stage: unknown(), prod: unknown() };
+            return ShipmentFacts { mr: MrFact::Unknown, url, stage: unknown(), prod: unknown() };
         }
     };
     let known = |answer: Option<Result<_, TaskError>>| match answer {
@@ -370,20 +363,20 @@ async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::S
     let stage = known(asked(input.needs_stage_release(), shipment::stage_release(run, &open)).await);
     let prod = known(asked(approval_open(input), shipment::prod_release(run, &open)).await);
     let mr = match open.mr.state {
-        GitlabState::Open => MrState::Open,
-        GitlabState::Merged => MrState::Merged,
-        GitlabState::Closed => MrState::Closed,
-        GitlabState::Other(_) => MrState::Unknown,
+        MrState::Open => MrFact::Open,
+        MrState::Merged => MrFact::Merged,
+        MrState::Closed => MrFact::Closed,
+        MrState::Other(_) => MrFact::Unknown,
     };
     ShipmentFacts { mr, url: Some(open.mr.web_url), stage, prod }
 }
 
-async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, Advisory>, TaskError> {
+async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, AdvisoryFact>, TaskError> {
     let managed = advisories::managed(run).await?;
     let one = |has_builds: Option<bool>| {
         move |advisory: advisories::Advisory| {
             let (id, state) = (advisory.id(), advisory.state().clone());
-            (advisory.impetus, Advisory { id, state, has_builds })
+            (advisory.impetus, AdvisoryFact { id, state, has_builds })
         }
     };
     let live = managed.live.into_iter().map(one(None));

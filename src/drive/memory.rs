@@ -19,7 +19,7 @@ const RETRY_WAITS_MIN: [i64; 3] = [1, 2, 4];
 
 /// What a drive remembers.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(super) struct Memory {
     /// The last run of each task.
     pub last: BTreeMap<Task, LastRun>,
     /// A task that a person wants tried again; dropped once it was.
@@ -30,7 +30,7 @@ pub struct Memory {
 
 /// The last run of one task.
 #[derive(Debug, Clone, Default)]
-pub struct LastRun {
+pub(super) struct LastRun {
     /// Not before this time.
     pub not_before: Option<Timestamp>,
     /// What refused it.
@@ -47,7 +47,7 @@ pub struct LastRun {
 
 impl Memory {
     /// Remembers a run that ended with a report.
-    pub fn ran(&mut self, report: &TaskReport, now: Timestamp) {
+    pub(super) fn ran(&mut self, report: &TaskReport, now: Timestamp) {
         let mut last = LastRun::default();
         match &report.outcome {
             Outcome::Waiting { on, recheck, .. } => {
@@ -67,7 +67,7 @@ impl Memory {
     }
 
     /// Remembers a run that could not be carried out.
-    pub fn could_not(&mut self, failure: &TaskFailure, now: Timestamp) {
+    pub(super) fn could_not(&mut self, failure: &TaskFailure, now: Timestamp) {
         let outages = self.last.get(&failure.task).map_or(0, |last| last.outages) + 1;
         let mut last = LastRun { outages, ..LastRun::default() };
         let wait = usize::try_from(outages).ok().and_then(|n| RETRY_WAITS_MIN.get(n - 1)).copied();

@@ -1,10 +1,12 @@
 //! Moves a release as far as it can go: look at the world, ask the planner, carry the plan out, again.
 //!
-//! `rounds` is the loop, `gather` its look, `act` its hands, `report` its words. Refuses: rules (the planner's),
-//! services (the operators'), wording beyond what messages carry.
+//! `rounds` is the loop, `gather` its look, `act` carries a plan out; `options` is what a person wants, `event` what
+//! is reported on the way. Refuses: rules (the planner's), services (the operators'), wording beyond what messages carry.
 
-pub mod act;
-pub mod gather;
+mod act;
+pub mod event;
+mod gather;
 pub mod lease;
-pub mod memory;
+mod memory;
+pub mod options;
 pub mod rounds;

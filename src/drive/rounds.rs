@@ -1,19 +1,19 @@
 //! Look, plan, act, again: until only waits remain, or through them.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
+use super::event::Event;
 use super::lease::{self, Lease};
 use super::memory::Memory;
+use super::options::{DriveOptions, Persistence, passes_by};
 use super::{act, gather};
 use crate::core::context::Context;
-use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
-use crate::domain::task::{Task, TaskStatus, Which};
-use crate::operators::error::{TaskError, TaskFailure};
-use crate::operators::report::TaskReport;
-use crate::operators::request::Verdict;
-use crate::planner::plan::{Plan, Verdict as Standing, plan};
+use crate::domain::task::{Task, TaskStatus};
+use crate::operators::error::TaskError;
+use crate::planner::plan::{Plan, Verdict};
+use crate::planner::walk::plan;
 
 /// Rounds without a wait in between; more than that means that plan and world do not fit together.
 const MOST_ROUNDS: u32 = 100;
@@ -23,53 +23,6 @@ const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long a watching drive leaves a store alone that did not answer.
 const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
-
-/// What a person wants of this drive.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DriveOptions {
-    /// Owner for take-ownership.
-    pub email: Option<String>,
-    /// Decision about a rejected build.
-    pub decide: Option<(Which, Verdict)>,
-    /// A failed task to be tried again.
-    pub retry: Option<Task>,
-    /// Approve before the day before the release date.
-    pub ignore_release_date: bool,
-    /// How long to go on.
-    pub persistence: Persistence,
-    /// A watching drive ends then, whatever it waits for; nothing lets it wait for ever.
-    pub until: Option<Timestamp>,
-}
-
-/// How long a drive goes on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Persistence {
-    /// One look and one round of actions.
-    Once,
-    /// Until only waits remain.
-    #[default]
-    UntilWaiting,
-    /// Through the waits, until the release is done or a person is needed.
-    Watch,
-}
-
-/// What happens during a drive, as it happens.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A task run ended with a report.
-    Ran(&'a TaskReport),
-    /// A task run could not be carried out.
-    CouldNot(&'a TaskFailure),
-    /// The state was changed by the drive itself.
-    Marked(String),
-    /// Nothing can be done until then.
-    Waits {
-        /// When the next look makes sense.
-        until: Timestamp,
-        /// What is waited for.
-        plan: &'a Plan,
-    },
-}
 
 /// Drives `release`; the last plan tells where it stands.
 ///
@@ -111,11 +64,6 @@ pub fn stored(ctx: &Context, release: &ZStream, state: &State) -> Plan {
     plan(&gather::stored(ctx, release, state))
 }
 
-/// Is this the kind of trouble that ends by itself?
-pub(super) fn passes_by(error: &TaskError) -> bool {
-    matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Corrupt)
-}
-
 async fn rounds(
     ctx: &Context,
     release: &ZStream,
@@ -152,7 +100,7 @@ async fn rounds(
             let Some(recheck_at) = now_plan.recheck_at().filter(|_| options.persistence == Persistence::Watch) else {
                 return Ok(now_plan);
             };
-            if matches!(now_plan.verdict, Standing::Done) {
+            if matches!(now_plan.verdict, Verdict::Done) {
                 return Ok(now_plan);
             }
             if over() {

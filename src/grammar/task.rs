@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use crate::domain::ids::{BuildNumber, ProwJobId};
 use crate::domain::task::Which;
-use crate::operators::request::{TaskRequest, Verdict};
+use crate::operators::request::{BuildDecision, TaskRequest};
 
 /// One task.
 #[derive(Debug, Subcommand)]
@@ -138,7 +138,7 @@ impl TaskCommand {
 impl Decide {
     fn request(self, which: Which) -> TaskRequest {
         let reason = self.reason.unwrap_or_default();
-        let decide = self.decide.map(|decision| Verdict { accept: decision == Decision::Accept, reason });
+        let decide = self.decide.map(|decision| BuildDecision { accept: decision == Decision::Accept, reason });
         TaskRequest::AnalyzeBuild { which, decide }
     }
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::drive::rounds::{self, DriveOptions};
+use crate::drive::options::DriveOptions;
+use crate::drive::rounds;
 use crate::mcp::call::ToolCall;
 use crate::mcp::next_call::NextCall;
 use crate::mcp::rechecks::Rechecks;
@@ -196,7 +197,7 @@ fn quoted(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::state::view::Overall;
+    use crate::domain::state::overall::Overall;
     use crate::domain::task::Task;
     use crate::planner::plan::Phase;
 

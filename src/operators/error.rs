@@ -10,7 +10,7 @@ use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreError;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::release::ZStream;
-use crate::domain::state::check::UnreadableStatus;
+use crate::domain::state::oddities::UnreadableStatus;
 use crate::domain::subject::Subject;
 use crate::domain::task::Task;
 

@@ -20,7 +20,7 @@ use crate::core::lock::Lock;
 use crate::core::notices::of_run::{self, End, EndedRun};
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
-use crate::domain::state::check::unreadable_statuses;
+use crate::domain::state::oddities::unreadable_statuses;
 use crate::domain::state::operation::Operation;
 use crate::domain::task::{Task, TaskStatus};
 
@@ -69,7 +69,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let ended = ended.map_err(|error| if cut_off(&error) { TaskError::Cancelled } else { error });
     record::reason(&run, &request, ended.as_ref().ok());
     notify(&run, ended.as_ref()).await;
-    let recorded = record::end(&run, &request, ended.as_ref()).await;
+    let recorded = record::end(&run, ended.as_ref()).await;
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
@@ -103,11 +103,8 @@ fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, T
 }
 
 /// A task that is done stays done: pressing the button again changes nothing.
-///
-/// Pure checks look again, and so does take-ownership, which may find that an earlier finding is settled.
 async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskError> {
-    let finished = run.state.status(run.task) == TaskStatus::Pass && run.task.has_effects();
-    if finished && run.task != Task::TakeOwnership {
+    if run.state.status(run.task) == TaskStatus::Pass && !run.task.looks_again_after_pass() {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
     let outcome = match dispatch(run, request).await {

@@ -7,7 +7,7 @@ use super::run_log::Level;
 use crate::core::error::chain;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
-use crate::domain::task::{Task, TaskStatus, marker};
+use crate::domain::task::{TaskStatus, marker};
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
 pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {
@@ -26,14 +26,10 @@ pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outc
 }
 
 /// Records how the run ended; the stored status afterwards.
-pub(super) async fn end(
-    run: &Run<'_>,
-    request: &TaskRequest,
-    ended: Result<&Outcome, &TaskError>,
-) -> Result<TaskStatus, TaskError> {
+pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Result<TaskStatus, TaskError> {
     let before = run.state.status(run.task);
     let set = match ended {
-        Ok(outcome) => of_outcome(run, request, outcome),
+        Ok(outcome) => of_outcome(run, outcome),
         Err(error) => of_error(run, error),
     };
     let mut operations = std::mem::take(&mut run.notes().operations);
@@ -67,7 +63,7 @@ pub(super) async fn end(
     Ok(stored.state().map_or(before, |state| state.status(run.task)))
 }
 
-fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option<SetTask> {
+fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
     let now = run.ctx.clock.now();
     let before = run.state.status(run.task);
     let say = |status: TaskStatus| {
@@ -77,7 +73,7 @@ fn of_outcome(run: &Run<'_>, request: &TaskRequest, outcome: &Outcome) -> Option
     let base = |to| SetTask {
         began: Some(run.started_at),
         intent: Change::Clear,
-        override_: override_of(run, request, before, to),
+        override_: override_of(run, before, to),
         ..SetTask::new(run.task, to, now)
     };
     match outcome {
@@ -151,16 +147,9 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
     })
 }
 
-/// Running a pure check again is a person asking for a newer answer: it may replace a Pass.
-fn override_of(run: &Run<'_>, request: &TaskRequest, before: TaskStatus, to: TaskStatus) -> Option<Override> {
-    let recheck = matches!(
-        request.task(),
-        Task::CheckCveTrackerBug
-            | Task::CheckRhcosSecurityAlerts
-            | Task::ImageSignedCheck
-            | Task::AnalyzeCandidateBuild
-            | Task::AnalyzePromotedBuild
-    );
+/// A second look at what has passed may replace the Pass.
+fn override_of(run: &Run<'_>, before: TaskStatus, to: TaskStatus) -> Option<Override> {
+    let recheck = run.task.may_lose_its_pass();
     (recheck && before == TaskStatus::Pass && to == TaskStatus::Fail)
         .then(|| Override { reason: "re-check".to_owned(), actor: run.ctx.actor.clone() })
 }

@@ -51,7 +51,7 @@ pub enum TaskRequest {
         /// Which build.
         which: Which,
         /// A person's decision about a rejected build.
-        decide: Option<Verdict>,
+        decide: Option<BuildDecision>,
     },
     /// Final approval: one pass.
     ChangeAdvisoryStatus {
@@ -66,7 +66,7 @@ pub enum TaskRequest {
 
 /// A person's decision about a rejected build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct BuildDecision {
     /// Ship it all the same?
     pub accept: bool,
     /// Why; recorded.
@@ -75,22 +75,29 @@ pub struct Verdict {
 
 impl TaskRequest {
     /// Each request once, without details; to ask all of them what they need.
-    pub const fn all() -> [Self; 13] {
-        [
-            Self::CreateTestReport,
-            Self::TakeOwnership { email: None, reason: None },
-            Self::CheckCveTrackerBug,
-            Self::CheckRhcosSecurityAlerts,
-            Self::PushToCdnStaging { check_only: false, force: None },
-            Self::CompareImages { arches: Vec::new() },
-            Self::ImageConsistencyCheck { job: None },
-            Self::StageTesting { build: None, force: None },
-            Self::ImageSignedCheck,
-            Self::AnalyzeBuild { which: Which::Candidate, decide: None },
-            Self::AnalyzeBuild { which: Which::Promoted, decide: None },
-            Self::ChangeAdvisoryStatus { ignore_release_date: false, reason: None },
-            Self::AddQeApproval,
-        ]
+    pub fn all() -> Vec<Self> {
+        Task::ALL.into_iter().flat_map(Self::of_task).collect()
+    }
+
+    /// The requests that run `task`, without details; none for a task of the flow that is not here yet.
+    fn of_task(task: Task) -> Vec<Self> {
+        match task {
+            Task::CreateTestReport => vec![Self::CreateTestReport],
+            Task::TakeOwnership => vec![Self::TakeOwnership { email: None, reason: None }],
+            Task::CheckCveTrackerBug => vec![Self::CheckCveTrackerBug],
+            Task::CheckRhcosSecurityAlerts => vec![Self::CheckRhcosSecurityAlerts],
+            Task::PushToCdnStaging => vec![Self::PushToCdnStaging { check_only: false, force: None }],
+            Task::ImageConsistencyCheck => {
+                vec![Self::CompareImages { arches: Vec::new() }, Self::ImageConsistencyCheck { job: None }]
+            }
+            Task::StageTesting => vec![Self::StageTesting { build: None, force: None }],
+            Task::ImageSignedCheck => vec![Self::ImageSignedCheck],
+            Task::AnalyzeCandidateBuild => vec![Self::AnalyzeBuild { which: Which::Candidate, decide: None }],
+            Task::AnalyzePromotedBuild => vec![Self::AnalyzeBuild { which: Which::Promoted, decide: None }],
+            Task::ChangeAdvisoryStatus => vec![Self::ChangeAdvisoryStatus { ignore_release_date: false, reason: None }],
+            Task::AddQeApproval => vec![Self::AddQeApproval],
+            Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs => Vec::new(),
+        }
     }
 
     /// Why somebody wants this, where it is no answer to a closed gate.

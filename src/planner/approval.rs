@@ -1,11 +1,12 @@
 //! The approval: all threads come together, the final approval, and shipping.
 
-use super::draft::{ASYNC, Draft, Gate, Next, Standing};
-use super::input::{Input, MrState, OpenIssue, PageState, RecordState};
+use super::draft::{Draft, Gate, Next, Progress};
+use super::input::{Input, MrFact, OpenIssue, PageState, RecordState};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::RETRIES_SOURCE;
 use super::preparation::{advisories_known, say_advisories_unknown};
+use super::table::approval_threads;
 use super::tasks::{Needs, eval};
 use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval;
@@ -17,7 +18,7 @@ const APPROVAL: Task = Task::ChangeAdvisoryStatus;
 /// Walks the rows of the approval.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(APPROVAL) {
-        draft.stands(APPROVAL, Standing::Done);
+        draft.leave(APPROVAL, Progress::Done);
         return shipping(draft);
     }
     if all_threads(draft) == Next::Halt || ready_for_approval(draft) == Next::Halt {
@@ -71,7 +72,7 @@ fn first_line(text: &str) -> &str {
 
 /// Push, consistency, stage testing and the gate, then the signature.
 fn all_threads(draft: &mut Draft<'_>) -> Next {
-    let failed: Vec<Task> = ASYNC.into_iter().filter(|task| draft.standing(*task) == Standing::Failed).collect();
+    let failed: Vec<Task> = approval_threads().filter(|task| draft.progress(*task) == Progress::Failed).collect();
     if !failed.is_empty() {
         let text = format!("the approval cannot be reached: {} failed", names(&failed));
         draft.say(
@@ -79,7 +80,7 @@ fn all_threads(draft: &mut Draft<'_>) -> Next {
         );
         return Next::Halt;
     }
-    let mut open: Vec<Task> = ASYNC.into_iter().filter(|task| !draft.passed(*task)).collect();
+    let mut open: Vec<Task> = approval_threads().filter(|task| !draft.passed(*task)).collect();
     if draft.gate != Gate::Pass {
         open.push(Task::AnalyzePromotedBuild);
     }
@@ -90,8 +91,8 @@ fn all_threads(draft: &mut Draft<'_>) -> Next {
         return Next::Halt;
     }
     match eval(draft, Task::ImageSignedCheck, Needs::Met) {
-        Standing::Done => Next::Go,
-        Standing::Acting | Standing::Waiting | Standing::Unmet | Standing::Blocked | Standing::Failed => Next::Halt,
+        Progress::Done => Next::Go,
+        Progress::Acting | Progress::Waiting | Progress::Unmet | Progress::Blocked | Progress::Failed => Next::Halt,
     }
 }
 
@@ -115,16 +116,16 @@ fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
         .step(lifted)
         .occasion(&issue.id);
     draft.say(message);
-    draft.stands(APPROVAL, Standing::Blocked);
+    draft.leave(APPROVAL, Progress::Blocked);
     Next::Halt
 }
 
 fn missing_tasks(draft: &mut Draft<'_>, open: &[Task]) {
     let candidate = Task::AnalyzeCandidateBuild;
     let never_tested = matches!(draft.input.candidate_file, RecordState::Missing | RecordState::NotStarted);
-    let candidate_moves = matches!(draft.standing(candidate), Standing::Acting | Standing::Waiting) && !never_tested;
+    let candidate_moves = matches!(draft.progress(candidate), Progress::Acting | Progress::Waiting) && !never_tested;
     if open.contains(&candidate) && !candidate_moves {
-        if never_tested && draft.standing(candidate) == Standing::Waiting {
+        if never_tested && draft.progress(candidate) == Progress::Waiting {
             // Everything else is done days after the nightly was built: its tests will not come any more.
             draft.stop_waiting_for(Kind::CandidateWaiting);
         }
@@ -138,7 +139,7 @@ fn missing_tasks(draft: &mut Draft<'_>, open: &[Task]) {
     let (moving, stuck): (Vec<Task>, Vec<Task>) = open
         .iter()
         .filter(|task| **task != candidate || candidate_moves)
-        .partition(|task| matches!(draft.standing(**task), Standing::Acting | Standing::Waiting));
+        .partition(|task| matches!(draft.progress(**task), Progress::Acting | Progress::Waiting));
     if !stuck.is_empty() {
         let text = format!("the approval needs {} to pass first", names(&stuck));
         let message = Message::new(Kind::PrereqMissing, text)
@@ -162,7 +163,7 @@ fn not_started(draft: &mut Draft<'_>) {
             let at = day.unwrap_or_else(|| draft.in_minutes(30));
             let step = format!("to start now: oar -r {} drive --ignore-release-date", input.release);
             draft.say(Message::new(Kind::TooEarly, text).task(APPROVAL).recheck(at).step(step));
-            draft.stands(APPROVAL, Standing::Waiting);
+            draft.leave(APPROVAL, Progress::Waiting);
         }
         Some(_) => {
             let text = "build data names no usable release date, so nobody knows when the approval is due";
@@ -171,7 +172,7 @@ fn not_started(draft: &mut Draft<'_>) {
                 .step("ask ART for the date")
                 .step(format!("to start anyway: oar -r {} drive --ignore-release-date", input.release));
             draft.say(message);
-            draft.stands(APPROVAL, Standing::Blocked);
+            draft.leave(APPROVAL, Progress::Blocked);
         }
         None => start(draft, Kind::ApprovalStarted, "the final approval starts"),
     }
@@ -182,7 +183,7 @@ fn start(draft: &mut Draft<'_>, kind: Kind, text: &str) {
     if !world_known(draft) {
         return;
     }
-    if eval(draft, APPROVAL, Needs::Met) != Standing::Acting {
+    if eval(draft, APPROVAL, Needs::Met) != Progress::Acting {
         return;
     }
     draft.say(Message::new(kind, text).task(APPROVAL));
@@ -201,14 +202,14 @@ fn world_known(draft: &mut Draft<'_>) -> bool {
     if !known {
         say_advisories_unknown(draft, APPROVAL);
     }
-    if draft.input.mr == MrState::Unknown {
+    if draft.input.mr == MrFact::Unknown {
         let at = draft.in_minutes(5);
         let text = "the approval waits: the shipment merge request could not be read";
         draft.say(Message::new(Kind::MrUnknown, text).task(APPROVAL).recheck(at));
     }
-    let known = known && draft.input.mr != MrState::Unknown;
+    let known = known && draft.input.mr != MrFact::Unknown;
     if !known {
-        draft.stands(APPROVAL, Standing::Waiting);
+        draft.leave(APPROVAL, Progress::Waiting);
     }
     known
 }
@@ -236,10 +237,10 @@ fn in_progress(draft: &mut Draft<'_>) {
     if !world_known(draft) {
         return;
     }
-    if draft.run(APPROVAL) == Standing::Acting {
+    if draft.run(APPROVAL) == Progress::Acting {
         let at = draft.after(approval::RECHECK);
         scheduled(draft, deadline, at);
-        draft.stands(APPROVAL, Standing::Acting);
+        draft.leave(APPROVAL, Progress::Acting);
     }
 }
 
@@ -255,7 +256,7 @@ fn scheduled(draft: &mut Draft<'_>, deadline: Option<jiff::Timestamp>, at: jiff:
     };
     let at = deadline.filter(|end| *end > draft.input.now).map_or(at, |end| at.min(end));
     draft.say(Message::new(Kind::ApprovalScheduled, text).task(APPROVAL).since(facts.started_at).recheck(at));
-    draft.stands(APPROVAL, Standing::Waiting);
+    draft.leave(APPROVAL, Progress::Waiting);
 }
 
 /// A time-out is tried again when the page is there or was given up too early; other failures
@@ -275,14 +276,14 @@ fn failed(draft: &mut Draft<'_>) {
     let public = input.page == PageState::Accessible || released;
     let too_soon = deadline.is_some_and(|at| input.now < at);
     if public || too_soon {
-        if world_known(draft) && draft.run(APPROVAL) == Standing::Acting {
+        if world_known(draft) && draft.run(APPROVAL) == Progress::Acting {
             let why = if public { "the page is public now" } else { "its time is not over" };
             draft
                 .say(Message::new(Kind::ApprovalRetried, format!("the approval is tried again: {why}")).task(APPROVAL));
         }
         return;
     }
-    draft.stands(APPROVAL, Standing::Failed);
+    draft.leave(APPROVAL, Progress::Failed);
     say_timeout(draft, facts.completed_at);
 }
 

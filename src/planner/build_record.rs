@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::draft::{Draft, Standing};
+use super::draft::{Draft, Progress};
 use super::input::{BuildVerdict, RecordState};
 use super::messages::{Kind, Message};
 use super::plan::{Action, Blocker, REJECTED_SOURCE};
@@ -45,7 +45,7 @@ pub(super) fn judge_record(draft: &mut Draft<'_>, which: Which) -> Judged {
             let text = format!("the {which} build is accepted, but a blocker is open: {}", first_line(&issue.text));
             let resolve = format!("oar -r {} issue resolve {:?} --resolution TEXT", input.release, issue.id);
             draft.say(Message::new(Kind::TaskBlocked, text).task(task).step(resolve).occasion(&issue.id));
-            draft.stands(task, Standing::Blocked);
+            draft.leave(task, Progress::Blocked);
             return Judged::Open;
         }
         resolve_blockers(draft, task, Whose::Ours, "the build is accepted now");
@@ -53,7 +53,7 @@ pub(super) fn judge_record(draft: &mut Draft<'_>, which: Which) -> Judged {
         return Judged::Good("all required tests are accepted".into());
     }
     if is_fail {
-        draft.stands(task, Standing::Failed);
+        draft.leave(task, Progress::Failed);
         let reason = match (record, verdict) {
             (_, BuildVerdict::Reject { reason, .. }) => reason.clone(),
             (RecordState::Rejected { summary }, _) => summary.clone(),
@@ -112,7 +112,7 @@ fn open(draft: &mut Draft<'_>, which: Which, record: &RecordState) {
     let since = if which == Which::Promoted { draft.input.promoted_at } else { None };
     let at = draft.in_minutes(minutes);
     draft.say(Message::new(kind, format!("the {which} build {text}")).task(task).since(since).recheck(at));
-    draft.stands(task, Standing::Waiting);
+    draft.leave(task, Progress::Waiting);
 }
 
 /// A rejected record: somebody has to look at it, then somebody has to decide.
@@ -129,17 +129,17 @@ fn rejected(draft: &mut Draft<'_>, which: Which, summary: &str, verdict: &BuildV
             match facts.not_before {
                 Some(at) if at > draft.input.now => {
                     draft.say(message.since(facts.started_at).recheck(at));
-                    draft.stands(task, Standing::Waiting);
+                    draft.leave(task, Progress::Waiting);
                 }
                 Some(_) | None => match draft.lacks(task) {
                     Some(lacking) => {
                         draft.say(lacking);
-                        draft.stands(task, Standing::Blocked);
+                        draft.leave(task, Progress::Blocked);
                     }
                     None => {
                         draft.say(message);
                         draft.act(Action::Analyze(which));
-                        draft.stands(task, Standing::Acting);
+                        draft.leave(task, Progress::Acting);
                     }
                 },
             }
@@ -172,7 +172,7 @@ fn decision_needed(draft: &mut Draft<'_>, which: Which, summary: &str) {
         .step(format!("oar -r {release} drive --decide {which}=accept --reason TEXT"))
         .step(format!("or: oar -r {release} drive --decide {which}=reject --reason TEXT"));
     draft.say(message);
-    draft.stands(task, Standing::Blocked);
+    draft.leave(task, Progress::Blocked);
 }
 
 fn analysis_error(draft: &mut Draft<'_>, which: Which, text: &str) {
@@ -184,7 +184,7 @@ fn analysis_error(draft: &mut Draft<'_>, which: Which, text: &str) {
         .step(format!("to try again: oar -r {release} drive --retry {task}"))
         .step(format!("to decide by hand: oar -r {release} drive --decide {which}=accept|reject --reason TEXT"));
     draft.say(message);
-    draft.stands(task, Standing::Blocked);
+    draft.leave(task, Progress::Blocked);
 }
 
 /// Whose blockers a verdict resolves.

@@ -3,7 +3,7 @@
 //! They never stop the main chain: a bad or unjudged candidate holds back only the approval.
 
 use super::build_record::{Judged, judge_record};
-use super::draft::{Draft, Next, Standing};
+use super::draft::{Draft, Next, Progress};
 
 use super::messages::{Kind, Message};
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -15,7 +15,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         return Next::Go;
     }
     if draft.passed(task) {
-        draft.stands(task, Standing::Done);
+        draft.leave(task, Progress::Done);
         return Next::Go;
     }
     if draft.input.candidate_build.is_none() && draft.status(task) != TaskStatus::Fail {
@@ -42,10 +42,11 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::state::view::Overall;
+    use crate::domain::state::overall::Overall;
     use crate::planner::given::{actions, at, fresh, kinds, promoted, set};
     use crate::planner::input::{BuildVerdict, Input, RecordState};
-    use crate::planner::plan::{Action, plan};
+    use crate::planner::plan::Action;
+    use crate::planner::walk::plan;
 
     const TASK: Task = Task::AnalyzeCandidateBuild;
 

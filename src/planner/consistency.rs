@@ -3,6 +3,7 @@
 use super::draft::{Draft, Next};
 use super::input::ReleaseFact;
 use super::messages::{Kind, Message};
+use super::table::tests_of_stage_release;
 use super::tasks::{Needs, eval};
 use crate::domain::pipeline;
 use crate::domain::shipment::StageRelease;
@@ -13,9 +14,8 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(Task::ChangeAdvisoryStatus) {
         return Next::Go;
     }
-    let waiting = [Task::ImageConsistencyCheck, Task::StageTesting]
-        .into_iter()
-        .any(|task| matches!(draft.status(task), TaskStatus::NotStarted | TaskStatus::Fail));
+    let waiting =
+        tests_of_stage_release().any(|task| matches!(draft.status(task), TaskStatus::NotStarted | TaskStatus::Fail));
     if waiting {
         stage_release(draft);
     }
@@ -57,9 +57,10 @@ fn stage_release(draft: &mut Draft<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::state::view::Overall;
+    use crate::domain::state::overall::Overall;
     use crate::planner::given::{actions, at, job, kinds, promoted, reported, set};
-    use crate::planner::plan::{Action, plan};
+    use crate::planner::plan::Action;
+    use crate::planner::walk::plan;
 
     #[test]
     fn nothing_starts_before_the_stage_release_and_that_is_never_a_failure() {

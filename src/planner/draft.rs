@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::input::{Input, StateSource, TaskFacts};
-use super::messages::{Kind, Message, Severity, recheck_after};
+use super::messages::{Kind, Message, Severity};
 use super::plan::{Action, Blocker, Phase, Plan, Verdict};
-use crate::domain::state::view::Overall;
+use super::table::{approval_threads, needs_kerberos, recheck_after};
+use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus, Which};
 
 /// Does the walk go on after a family of rows?
@@ -21,7 +22,7 @@ pub(super) enum Next {
 
 /// Where a task stands after its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Progress {
     /// Pass.
     Done,
     /// Triggered, reset or marked by this plan.
@@ -65,7 +66,7 @@ pub(super) struct Draft<'a> {
     pub(super) done: bool,
     actions: Vec<Action>,
     messages: Vec<Message>,
-    standings: BTreeMap<Task, Standing>,
+    progress: BTreeMap<Task, Progress>,
 }
 
 impl<'a> Draft<'a> {
@@ -77,7 +78,7 @@ impl<'a> Draft<'a> {
             done: false,
             actions: Vec::new(),
             messages: Vec::new(),
-            standings: BTreeMap::new(),
+            progress: BTreeMap::new(),
         }
     }
 
@@ -110,21 +111,21 @@ impl<'a> Draft<'a> {
     }
 
     /// Where the rows left `task`; a task that no row reached has to wait for others.
-    pub(super) fn standing(&self, task: Task) -> Standing {
-        match self.standings.get(&task) {
-            Some(standing) => *standing,
-            None if self.passed(task) => Standing::Done,
-            None => Standing::Unmet,
+    pub(super) fn progress(&self, task: Task) -> Progress {
+        match self.progress.get(&task) {
+            Some(progress) => *progress,
+            None if self.passed(task) => Progress::Done,
+            None => Progress::Unmet,
         }
     }
 
     pub(super) fn was_judged(&self, task: Task) -> bool {
-        self.standings.contains_key(&task)
+        self.progress.contains_key(&task)
     }
 
-    pub(super) fn stands(&mut self, task: Task, standing: Standing) -> Standing {
-        self.standings.insert(task, standing);
-        standing
+    pub(super) fn leave(&mut self, task: Task, progress: Progress) -> Progress {
+        self.progress.insert(task, progress);
+        progress
     }
 
     /// A point in the future, for rechecks.
@@ -164,7 +165,7 @@ impl<'a> Draft<'a> {
         if self.input.status(which.task()) != TaskStatus::Pass {
             self.act(Action::Conclude { which, note: note.into() });
         }
-        self.stands(which.task(), Standing::Done);
+        self.leave(which.task(), Progress::Done);
     }
 
     /// Records a verdict, unless the task already passed or already is Fail.
@@ -172,22 +173,22 @@ impl<'a> Draft<'a> {
         if matches!(self.input.status(task), TaskStatus::NotStarted | TaskStatus::InProgress) {
             self.act(Action::MarkFail { task, note: note.into(), blocker });
         }
-        self.stands(task, Standing::Failed);
+        self.leave(task, Progress::Failed);
     }
 
     /// Runs `task` now, unless a credential, a person or an earlier chain holds it back.
-    pub(super) fn run(&mut self, task: Task) -> Standing {
+    pub(super) fn run(&mut self, task: Task) -> Progress {
         if let Some(message) = self.lacks(task) {
             self.say(message);
-            return self.stands(task, Standing::Blocked);
+            return self.leave(task, Progress::Blocked);
         }
         if self.triggers == Triggers::Withheld {
-            return self.stands(task, Standing::Unmet);
+            return self.leave(task, Progress::Unmet);
         }
-        let kind = if task.is_async() { Kind::AsyncStarted } else { Kind::TaskStarted };
+        let kind = if task.comes_back_later() { Kind::AsyncStarted } else { Kind::TaskStarted };
         self.say(Message::new(kind, format!("{task} runs now")).task(task));
         self.act(Action::Run(task));
-        self.stands(task, Standing::Acting)
+        self.leave(task, Progress::Acting)
     }
 
     /// What a person has to provide before `task` can run or be looked at.
@@ -209,7 +210,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Reports `task` as running until its next look.
-    pub(super) fn still_running(&mut self, task: Task, kind: Kind, recheck: Option<Timestamp>) -> Standing {
+    pub(super) fn still_running(&mut self, task: Task, kind: Kind, recheck: Option<Timestamp>) -> Progress {
         let facts = self.facts(task);
         let what = facts.job_ref.as_ref().map(ToString::to_string);
         let url = facts.job_ref.as_ref().and_then(|job| job.url.clone());
@@ -220,7 +221,7 @@ impl<'a> Draft<'a> {
         let since = facts.job_ref.as_ref().and_then(|job| job.triggered_at).or(facts.started_at);
         let recheck = recheck.unwrap_or_else(|| self.after(recheck_after(task)));
         self.say(Message::new(kind, text).task(task).since(since).recheck(recheck).link(url.as_deref()));
-        self.stands(task, Standing::Waiting)
+        self.leave(task, Progress::Waiting)
     }
 
     /// Does a rule of ours hold an unresolved blocker of the whole release?
@@ -296,8 +297,8 @@ impl<'a> Draft<'a> {
         let stopped = matches!(verdict, Verdict::NeedsPerson | Verdict::Failed) && earliest.is_none();
         let ended = |task| matches!(self.status(task), TaskStatus::Pass | TaskStatus::Fail);
         let push_begun = self.status(PushToCdnStaging) != TaskStatus::NotStarted
-            || matches!(self.standing(PushToCdnStaging), Standing::Acting | Standing::Blocked);
-        let synced = ASYNC.into_iter().all(|task| self.passed(task));
+            || matches!(self.progress(PushToCdnStaging), Progress::Acting | Progress::Blocked);
+        let synced = approval_threads().all(|task| self.passed(task));
         if self.done {
             Phase::Done
         } else if stopped {
@@ -306,7 +307,7 @@ impl<'a> Draft<'a> {
             Phase::FinalApproval
         } else if self.gate == Gate::Pass {
             Phase::FinalSync
-        } else if self.input.promotion == super::input::Promotion::Accepted
+        } else if self.input.promotion == super::input::PromotionFact::Accepted
             && self.input.source == StateSource::StateBox
         {
             Phase::AsyncAndEvaluation
@@ -316,19 +317,4 @@ impl<'a> Draft<'a> {
             Phase::Initialisation
         }
     }
-}
-
-/// The tasks that work elsewhere and that the signature check and the approval wait for.
-pub(super) const ASYNC: [Task; 3] = [Task::PushToCdnStaging, Task::ImageConsistencyCheck, Task::StageTesting];
-
-/// Does the task talk to the Errata Tool, which wants a ticket?
-fn needs_kerberos(task: Task) -> bool {
-    matches!(
-        task,
-        Task::TakeOwnership
-            | Task::CheckCveTrackerBug
-            | Task::CheckRhcosSecurityAlerts
-            | Task::PushToCdnStaging
-            | Task::ChangeAdvisoryStatus
-    )
 }

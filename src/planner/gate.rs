@@ -1,7 +1,7 @@
 //! The gate: the verdict on the promoted build.
 
 use super::build_record::{Judged, judge_record};
-use super::draft::{Draft, Gate, Next, Standing};
+use super::draft::{Draft, Gate, Next, Progress};
 use super::messages::{Kind, Message};
 use super::tasks::occasion;
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -11,7 +11,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let task = Task::AnalyzePromotedBuild;
     if draft.passed(task) {
         draft.gate = Gate::Pass;
-        draft.stands(task, Standing::Done);
+        draft.leave(task, Progress::Done);
         return Next::Go;
     }
     if draft.passed(Task::ChangeAdvisoryStatus) {
@@ -46,11 +46,12 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 mod tests {
     use super::*;
     use crate::domain::closed_gate::ClosedGate;
-    use crate::domain::state::view::Overall;
+    use crate::domain::state::overall::Overall;
     use crate::planner::given::{actions, issue, job, kinds, promoted, set};
     use crate::planner::input::Input;
     use crate::planner::input::{BuildVerdict, RecordState};
-    use crate::planner::plan::{Action, REJECTED_SOURCE, plan};
+    use crate::planner::plan::{Action, REJECTED_SOURCE};
+    use crate::planner::walk::plan;
 
     const TASK: Task = Task::AnalyzePromotedBuild;
 

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::input::{
-    Advisory, Input, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact, StateSource, TaskFacts,
+    AdvisoryFact, Input, MrFact, OpenIssue, PageState, PromotionFact, RecordState, ReleaseFact, StateSource, TaskFacts,
 };
 use super::messages::{Kind, Message};
-use super::plan::{Action, Plan, plan};
+use super::plan::{Action, Plan};
+use super::walk::plan;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::approval::Shipped;
 use crate::domain::ids::AdvisoryId;
@@ -24,17 +25,17 @@ pub(super) fn at(text: &str) -> Timestamp {
 /// A release with a state file in which nothing was done; five days before its date, not promoted.
 pub(super) fn fresh() -> Input {
     let mut input = Input::unknown("4.20.17", at("2026-03-20T12:00:00Z"), date(2026, 3, 20));
-    let advisory = |id| Advisory { id: AdvisoryId::new(id), state: AdvisoryState::Qe, has_builds: None };
+    let advisory = |id| AdvisoryFact { id: AdvisoryId::new(id), state: AdvisoryState::Qe, has_builds: None };
     input.source = StateSource::StateBox;
     input.release_date = Some(date(2026, 3, 25));
     input.owner = Some("lead@example.com".into());
     input.candidate_build = Some("4.20.0-0.nightly-2026-03-15-000000".into());
     input.candidate_file = RecordState::Accepted;
     input.promoted_file = RecordState::Missing;
-    input.promotion = Promotion::Pending("Ready".into());
+    input.promotion = PromotionFact::Pending("Ready".into());
     input.stage_release = ReleaseFact::Known(StageRelease::NotFound);
     input.prod_release = ReleaseFact::Known(StageRelease::NotFound);
-    input.mr = MrState::Open;
+    input.mr = MrFact::Open;
     input.mr_url = Some("https://gitlab.example.com/shipment/-/merge_requests/1".into());
     input.advisories = Some(BTreeMap::from([("rpm".into(), advisory(101)), ("rhcos".into(), advisory(102))]));
     input.page = PageState::NotAccessible;
@@ -45,7 +46,7 @@ pub(super) fn fresh() -> Input {
 /// Everything up to the push is done, the payload promoted, the stage release good.
 pub(super) fn promoted() -> Input {
     let mut input = fresh();
-    input.promotion = Promotion::Accepted;
+    input.promotion = PromotionFact::Accepted;
     input.stage_release = ReleaseFact::Known(StageRelease::Success);
     input.promoted_file = RecordState::Accepted;
     pass(&mut input, &[Task::TakeOwnership, Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]);

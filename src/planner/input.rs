@@ -5,18 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 
-use super::messages::recheck_after;
+use super::limits::StallLimits;
 use super::old_fail::FailCause;
+use super::table::recheck_after;
 use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::shipment::StageRelease;
 use crate::domain::stage_testing::StageTestingPolicy;
-use crate::domain::state::check::UnreadableStatus;
+use crate::domain::state::oddities::UnreadableStatus;
 use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
 
 /// Everything the plan depends on.
@@ -57,7 +58,7 @@ pub struct Input {
     /// What was decided about a rejected payload.
     pub promoted_verdict: BuildVerdict,
     /// Is the payload in the stable stream?
-    pub promotion: Promotion,
+    pub promotion: PromotionFact,
     /// When it was first seen Accepted; only for the stall limits.
     pub promoted_at: Option<Timestamp>,
     /// Stage release of the shipment.
@@ -65,11 +66,11 @@ pub struct Input {
     /// Production release of the shipment.
     pub prod_release: ReleaseFact,
     /// The shipment merge request.
-    pub mr: MrState,
+    pub mr: MrFact,
     /// Page of the merge request.
     pub mr_url: Option<String>,
     /// Advisories by impetus; nothing when they could not be read.
-    pub advisories: Option<BTreeMap<String, Advisory>>,
+    pub advisories: Option<BTreeMap<String, AdvisoryFact>>,
     /// Is the advisory page public?
     pub page: PageState,
     /// Is the release out of our hands? Nothing while that could not be determined or was not asked.
@@ -89,43 +90,6 @@ pub struct Input {
     pub given_up: Option<String>,
     /// Tasks whose stored status is a text that nobody knows.
     pub unreadable_statuses: Vec<UnreadableStatus>,
-}
-
-/// After how long each kind of wait is worth a person's look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StallLimits {
-    /// Promotion of the payload.
-    pub promotion: SignedDuration,
-    /// Test record of the promoted payload.
-    pub test_file: SignedDuration,
-    /// Results of its test jobs.
-    pub aggregation: SignedDuration,
-    /// Analysis of a rejected build.
-    pub analysis: SignedDuration,
-    /// Pushes to the staging CDN.
-    pub push: SignedDuration,
-    /// Stage release of the shipment.
-    pub stage_release: SignedDuration,
-    /// The image-consistency job.
-    pub image_consistency: SignedDuration,
-    /// The stage pipeline.
-    pub stage_testing: SignedDuration,
-}
-
-impl Default for StallLimits {
-    fn default() -> Self {
-        let hours = SignedDuration::from_hours;
-        Self {
-            promotion: hours(36),
-            test_file: hours(3),
-            aggregation: hours(8),
-            analysis: hours(1),
-            push: hours(6),
-            stage_release: hours(4),
-            image_consistency: hours(4),
-            stage_testing: hours(6),
-        }
-    }
 }
 
 /// Where the statuses come from.
@@ -288,7 +252,7 @@ pub enum BuildVerdict {
 
 /// Phase of the payload in the stable stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Promotion {
+pub enum PromotionFact {
     /// Promoted.
     Accepted,
     /// On its way; the text is the phase.
@@ -301,7 +265,7 @@ pub enum Promotion {
     Unknown(String),
 }
 
-impl Promotion {
+impl PromotionFact {
     /// Reads the phase of the release controller; nothing means that the stream does not list the payload.
     pub fn from_phase(phase: Option<&str>) -> Self {
         match phase {
@@ -331,7 +295,7 @@ impl ReleaseFact {
 
 /// State of the shipment merge request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MrState {
+pub enum MrFact {
     /// There is none.
     None,
     /// Open.
@@ -346,7 +310,7 @@ pub enum MrState {
 
 /// One advisory of the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Advisory {
+pub struct AdvisoryFact {
     /// Its number.
     pub id: AdvisoryId,
     /// Its state.
@@ -388,11 +352,11 @@ impl Input {
             promoted_file: RecordState::Unknown { why: unasked() },
             candidate_verdict: BuildVerdict::None,
             promoted_verdict: BuildVerdict::None,
-            promotion: Promotion::Unknown(unasked()),
+            promotion: PromotionFact::Unknown(unasked()),
             promoted_at: None,
             stage_release: ReleaseFact::Unknown(unasked()),
             prod_release: ReleaseFact::Unknown(unasked()),
-            mr: MrState::Unknown,
+            mr: MrFact::Unknown,
             mr_url: None,
             advisories: None,
             page: PageState::Unknown,

@@ -1,8 +1,7 @@
 //! What a plan tells people: one typed message for every row that does not act.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::input::StallLimits;
 use crate::domain::task::Task;
 
 macro_rules! kinds {
@@ -293,38 +292,4 @@ impl Message {
     pub fn is_notified(&self) -> bool {
         self.severity() >= Severity::Action || self.kind == Kind::Completed
     }
-}
-
-/// After how long a wait of this kind is worth a person's look; nothing when it has its own end.
-pub fn stall_limit(limits: &StallLimits, kind: Kind, task: Option<Task>) -> Option<SignedDuration> {
-    Some(match (kind, task) {
-        (Kind::WaitPromotion, _) => limits.promotion,
-        (Kind::WaitTestFile, _) => limits.test_file,
-        (Kind::WaitAggregation, _) => limits.aggregation,
-        (Kind::AnalysisStarted, _) => limits.analysis,
-        (Kind::StageReleaseWaiting, _) => limits.stage_release,
-        (Kind::AsyncRunning, Some(Task::PushToCdnStaging)) => limits.push,
-        (Kind::AsyncRunning, Some(Task::StageTesting)) => limits.stage_testing,
-        (Kind::AsyncRunning, Some(Task::ImageConsistencyCheck)) => limits.image_consistency,
-        (_, _) => return None,
-    })
-}
-
-/// How long after now it makes sense to look again at a running task.
-pub fn recheck_after(task: Task) -> SignedDuration {
-    SignedDuration::from_mins(match task {
-        Task::PushToCdnStaging => 10,
-        Task::ImageConsistencyCheck | Task::StageTesting => 15,
-        Task::ImageSignedCheck | Task::ChangeAdvisoryStatus => 30,
-        Task::CreateTestReport
-        | Task::TakeOwnership
-        | Task::UpdateBugList
-        | Task::AnalyzeCandidateBuild
-        | Task::AnalyzePromotedBuild
-        | Task::CheckGreenwaveCvpTests
-        | Task::CheckCveTrackerBug
-        | Task::CheckRhcosSecurityAlerts
-        | Task::DropBugs
-        | Task::AddQeApproval => 5,
-    })
 }

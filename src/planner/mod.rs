@@ -1,9 +1,9 @@
 //! What follows from what: a pure function from one snapshot of the world to a plan.
 //!
-//! [`plan::plan`] walks the rows of one decision table once, top to bottom. A row is a condition on the
+//! [`walk::plan`] walks the rows of one decision table once, top to bottom. A row is a condition on the
 //! snapshot and what follows from it: an action, a message, or the end of the walk. Each family of rows has
 //! its file, in the order of the walk: `start` (the whole release), `preparation`, `candidate`, `promotion`,
-//! `gate`, `consistency`, `stage`, `approval`, then `stall`; `tasks` holds what is the same for every task,
+//! `gate`, `consistency`, `stage_testing`, `approval`, then `stall`; `tasks` holds what is the same for every task,
 //! `messages` the kinds of messages, and `needed` which facts
 //! a plan can depend on. The code is the only copy of the table. Refuses: I/O, async, clocks,
 //! logging, and errors: odd input becomes a message in the plan.
@@ -17,6 +17,7 @@ mod gate;
 #[cfg(test)]
 mod given;
 pub mod input;
+pub mod limits;
 pub mod messages;
 mod needed;
 pub mod old_fail;
@@ -26,4 +27,6 @@ mod promotion;
 mod stage_testing;
 mod stall;
 mod start;
+pub mod table;
 mod tasks;
+pub mod walk;

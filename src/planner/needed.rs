@@ -2,7 +2,8 @@
 //!
 //! A fact that is not needed changes no plan, whatever it is; `tests/it/properties` holds that.
 
-use super::input::{Input, Promotion};
+use super::input::{Input, PromotionFact};
+use super::table::tests_of_stage_release;
 use crate::domain::task::{Task, TaskStatus};
 
 impl Input {
@@ -29,12 +30,12 @@ impl Input {
             TaskStatus::InProgress => self.tasks.get(&task).is_some_and(|facts| facts.job_ref.is_none()),
             TaskStatus::Pass => false,
         };
-        self.is_promoted() && (starts(Task::ImageConsistencyCheck) || starts(Task::StageTesting))
+        self.is_promoted() && tests_of_stage_release().any(starts)
     }
 
     /// Promoted and not approved yet: the rows below the promotion are walked.
     fn is_promoted(&self) -> bool {
-        self.needs_promotion() && self.promotion == Promotion::Accepted
+        self.needs_promotion() && self.promotion == PromotionFact::Accepted
     }
 
     fn has_passed(&self, task: Task) -> bool {

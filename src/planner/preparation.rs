@@ -1,6 +1,6 @@
 //! Preparation: ownership, first checks, push.
 
-use super::draft::{Draft, Next, Standing, Triggers};
+use super::draft::{Draft, Next, Progress, Triggers};
 use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
@@ -17,17 +17,17 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let no_owner = draft.input.owner.is_none();
     match eval(draft, Task::TakeOwnership, Needs::Met) {
         // Waits of the other chains are still reported, but nothing starts for a release that nobody owns.
-        Standing::Blocked if no_owner && !has_blocker(draft, Task::TakeOwnership) => {
+        Progress::Blocked if no_owner && !has_blocker(draft, Task::TakeOwnership) => {
             draft.triggers = Triggers::Withheld;
             return Next::Go;
         }
-        Standing::Blocked | Standing::Failed => return Next::Halt,
-        Standing::Done | Standing::Acting | Standing::Waiting | Standing::Unmet => {}
+        Progress::Blocked | Progress::Failed => return Next::Halt,
+        Progress::Done | Progress::Acting | Progress::Waiting | Progress::Unmet => {}
     }
     let owned = Needs::met_if(draft.passed(Task::TakeOwnership));
     match eval(draft, Task::CheckCveTrackerBug, owned) {
-        Standing::Blocked | Standing::Failed => return Next::Halt,
-        Standing::Done | Standing::Acting | Standing::Waiting | Standing::Unmet => {}
+        Progress::Blocked | Progress::Failed => return Next::Halt,
+        Progress::Done | Progress::Acting | Progress::Waiting | Progress::Unmet => {}
     }
     let trackers = Needs::met_if(draft.passed(Task::CheckCveTrackerBug));
     eval(draft, Task::CheckRhcosSecurityAlerts, trackers);
@@ -48,7 +48,7 @@ fn push_rows(draft: &mut Draft<'_>) {
         let resolution = "no advisory is in NEW_FILES any more".to_owned();
         draft.act(Action::ResolveIssue { issue, resolution });
         if draft.status(task) != TaskStatus::InProgress {
-            draft.stands(task, Standing::Acting);
+            draft.leave(task, Progress::Acting);
             return;
         }
     }
@@ -86,9 +86,9 @@ pub(super) fn say_advisories_unknown(draft: &mut Draft<'_>, task: Task) {
 mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
-    use crate::domain::state::view::Overall;
+    use crate::domain::state::overall::Overall;
     use crate::planner::given::{actions, fresh, issue, kinds, pass, promoted, reported, set};
-    use crate::planner::plan::plan;
+    use crate::planner::walk::plan;
 
     const OWN: Task = Task::TakeOwnership;
     const CVE: Task = Task::CheckCveTrackerBug;

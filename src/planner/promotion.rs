@@ -1,8 +1,9 @@
 //! Promotion: is the payload in the stable stream?
 
 use super::draft::{Draft, Next};
-use super::input::{MrState, Promotion};
+use super::input::{MrFact, PromotionFact};
 use super::messages::{Kind, Message};
+use super::table::tests_of_stage_release;
 use crate::domain::task::{Task, TaskStatus};
 
 /// Walks the rows of the promotion.
@@ -11,27 +12,25 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(Task::ChangeAdvisoryStatus) {
         return Next::Go;
     }
-    let tested = [Task::ImageConsistencyCheck, Task::StageTesting]
-        .into_iter()
-        .any(|task| draft.status(task) != TaskStatus::NotStarted);
+    let tested = tests_of_stage_release().any(|task| draft.status(task) != TaskStatus::NotStarted);
     match &input.promotion {
-        Promotion::Accepted => {
-            if input.mr == MrState::Merged {
+        PromotionFact::Accepted => {
+            if input.mr == MrFact::Merged {
                 let text = "the merge request is already merged; the approval will not touch it";
                 draft.say(Message::new(Kind::MrAlreadyMerged, text).link(input.mr_url.as_deref()));
             }
             return Next::Go;
         }
-        Promotion::Unknown(why) => {
+        PromotionFact::Unknown(why) => {
             let at = draft.in_minutes(5);
             let text = format!("whether {} is promoted could not be found out: {why}", input.release);
             draft.say(Message::new(Kind::PromotionUnknown, text).recheck(at));
         }
-        Promotion::RejectedPhase(phase) => rejected(draft, phase),
-        Promotion::Pending(phase) if tested => rejected(draft, phase),
-        Promotion::NotFound if tested => rejected(draft, "not found"),
-        Promotion::Pending(phase) => waiting(draft, phase),
-        Promotion::NotFound => waiting(draft, "not listed yet"),
+        PromotionFact::RejectedPhase(phase) => rejected(draft, phase),
+        PromotionFact::Pending(phase) if tested => rejected(draft, phase),
+        PromotionFact::NotFound if tested => rejected(draft, "not found"),
+        PromotionFact::Pending(phase) => waiting(draft, phase),
+        PromotionFact::NotFound => waiting(draft, "not listed yet"),
     }
     Next::Halt
 }
@@ -56,15 +55,16 @@ fn rejected(draft: &mut Draft<'_>, phase: &str) {
 mod tests {
     use super::*;
     use crate::planner::given::{actions, at, job, kinds, promoted, reported, set};
-    use crate::planner::plan::{Action, plan};
+    use crate::planner::plan::Action;
+    use crate::planner::walk::plan;
 
     #[test]
     fn nothing_is_tested_before_the_payload_is_accepted() {
         for (promotion, kind) in [
-            (Promotion::NotFound, Kind::WaitPromotion),
-            (Promotion::Pending("Ready".into()), Kind::WaitPromotion),
-            (Promotion::Unknown("timed out".into()), Kind::PromotionUnknown),
-            (Promotion::RejectedPhase("Rejected".into()), Kind::PromotionRejected),
+            (PromotionFact::NotFound, Kind::WaitPromotion),
+            (PromotionFact::Pending("Ready".into()), Kind::WaitPromotion),
+            (PromotionFact::Unknown("timed out".into()), Kind::PromotionUnknown),
+            (PromotionFact::RejectedPhase("Rejected".into()), Kind::PromotionRejected),
         ] {
             let mut input = promoted();
             input.promotion = promotion;
@@ -76,14 +76,14 @@ mod tests {
     #[test]
     fn waiting_for_promotion_is_looked_at_again_after_half_an_hour() {
         let mut input = promoted();
-        input.promotion = Promotion::NotFound;
+        input.promotion = PromotionFact::NotFound;
         assert_eq!(reported(&plan(&input), Kind::WaitPromotion).recheck, Some(at("2026-03-20T12:30:00Z")));
     }
 
     #[test]
     fn a_payload_that_left_the_stream_after_jobs_were_started_is_a_case_for_people() {
         let mut input = promoted();
-        input.promotion = Promotion::NotFound;
+        input.promotion = PromotionFact::NotFound;
         set(&mut input, Task::ImageConsistencyCheck, TaskStatus::InProgress).job_ref = Some(job());
         assert_eq!(kinds(&input), [Kind::PromotionRejected]);
         assert_eq!(actions(&input), [Action::Check(Task::ImageConsistencyCheck, job())], "running jobs are watched");
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_merge_request_that_is_merged_early_is_only_reported() {
         let mut input = promoted();
-        input.mr = MrState::Merged;
+        input.mr = MrFact::Merged;
         assert!(kinds(&input).contains(&Kind::MrAlreadyMerged));
         assert!(!actions(&input).is_empty());
     }

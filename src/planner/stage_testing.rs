@@ -1,7 +1,7 @@
 //! When stage testing is started and looked at.
 
 use super::draft::{Draft, Gate, Next};
-use super::input::{Promotion, ReleaseFact};
+use super::input::{PromotionFact, ReleaseFact};
 use super::messages::{Kind, Message};
 use super::tasks::{Needs, eval};
 use crate::domain::closed_gate::ClosedGate;
@@ -23,7 +23,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         }
     };
     let facts = StageTestingFacts {
-        promotion: (input.promotion == Promotion::Accepted).then_some("Accepted"),
+        promotion: (input.promotion == PromotionFact::Accepted).then_some("Accepted"),
         stage_release: Some(stage_release),
         mr: input.mr_url.as_deref().unwrap_or_default(),
         push: draft.status(Task::PushToCdnStaging),

@@ -1,7 +1,8 @@
 //! Stalls: what takes much longer than usual.
 
 use super::draft::Draft;
-use super::messages::{Kind, Message, stall_limit};
+use super::messages::{Kind, Message};
+use super::table::stall_limit;
 
 /// Adds a `Stalled` for every wait beyond its limit; the occasion changes once a day.
 pub(super) fn rows(draft: &mut Draft<'_>) {
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
     use crate::domain::task::Task;
     use crate::planner::given::{at, fresh, move_to, pass, reported};
-    use crate::planner::plan::plan;
+    use crate::planner::walk::plan;
 
     #[test]
     fn a_wait_beyond_its_limit_is_reported_once_a_day_and_stays_a_wait() {

@@ -1,8 +1,8 @@
 //! The first rows: is there a state to work with, and anything that stops the whole release?
 
 use super::approval::shipped_message;
-use super::draft::{Draft, Next, Standing};
-use super::input::{MrState, StateSource, Unread};
+use super::draft::{Draft, Next, Progress};
+use super::input::{MrFact, StateSource, Unread};
 use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
@@ -65,7 +65,7 @@ fn unreadable_statuses(draft: &mut Draft<'_>) -> bool {
             .step(format!("or: oar -r {release} update-task-status {task} {wanted} --reason TEXT"))
             .occasion(&status.text);
         draft.say(message);
-        draft.stands(task, Standing::Blocked);
+        draft.leave(task, Progress::Blocked);
     }
     !input.unreadable_statuses.is_empty()
 }
@@ -103,7 +103,7 @@ fn shipped_elsewhere(draft: &mut Draft<'_>) -> Option<Next> {
     let ours = approval.intent_open
         || matches!(approval.status, TaskStatus::InProgress | TaskStatus::Pass)
         || input.retry == Some(Task::ChangeAdvisoryStatus);
-    if ours || input.mr != MrState::Merged || !input.advisories_ready() {
+    if ours || input.mr != MrFact::Merged || !input.advisories_ready() {
         return None;
     }
     let text = "the merge request is merged and the advisories are approved, but not by a run of ours";
@@ -124,15 +124,15 @@ fn shipped_elsewhere(draft: &mut Draft<'_>) -> Option<Next> {
 fn stopped_by_world(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
     match input.mr {
-        MrState::Closed => {
+        MrFact::Closed => {
             let text = "the shipment merge request was closed without being merged";
             let message = Message::new(Kind::MrClosed, text)
                 .link(input.mr_url.as_deref())
                 .step("ask ART for the new merge request; when build data names it, run drive again");
             return Some(stop(draft, message, MR_CLOSED_SOURCE));
         }
-        MrState::Open | MrState::Merged => over(draft, MR_CLOSED_SOURCE, "the merge request is open or merged"),
-        MrState::None | MrState::Unknown => {}
+        MrFact::Open | MrFact::Merged => over(draft, MR_CLOSED_SOURCE, "the merge request is open or merged"),
+        MrFact::None | MrFact::Unknown => {}
     }
     let all = input.advisories.as_ref()?;
     let judged: Vec<_> = all
@@ -186,13 +186,14 @@ mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
     use crate::domain::approval::Shipped;
-    use crate::domain::state::check::UnreadableStatus;
+    use crate::domain::state::oddities::UnreadableStatus;
     use crate::planner::given::{actions, fresh, issue, job, kinds, pass, promoted, ready_to_approve, set};
     use crate::planner::input::Input;
-    use crate::planner::plan::{Verdict, plan};
+    use crate::planner::plan::Verdict;
+    use crate::planner::walk::plan;
 
     fn shipped_by_all(input: &mut Input) {
-        input.mr = MrState::Merged;
+        input.mr = MrFact::Merged;
         for one in input.advisories.iter_mut().flat_map(|all| all.values_mut()) {
             one.state = AdvisoryState::ShippedLive;
         }
@@ -279,13 +280,13 @@ mod tests {
     #[test]
     fn a_closed_merge_request_stops_the_release_until_it_is_open_again() {
         let mut input = promoted();
-        input.mr = MrState::Closed;
+        input.mr = MrFact::Closed;
         assert!(matches!(&actions(&input)[..], [Action::AddBlocker { task: None, .. }]));
         input.issues.general.push(issue("the shipment merge request was closed", Some(MR_CLOSED_SOURCE)));
         assert_eq!(actions(&input), [], "the blocker is reported once");
-        input.mr = MrState::Unknown;
+        input.mr = MrFact::Unknown;
         assert_eq!(actions(&input), [], "not knowing resolves nothing");
-        input.mr = MrState::Open;
+        input.mr = MrFact::Open;
         assert!(matches!(&actions(&input)[..], [Action::ResolveIssue { .. }]));
     }
 

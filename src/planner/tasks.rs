@@ -2,11 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::draft::{ASYNC, Draft, Standing};
+use super::draft::{Draft, Progress};
 use super::input::{OpenIssue, TaskFacts};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::{Action, Blocker, RETRIES_SOURCE};
+use super::table::{Running, approval_threads, running, wait_kind};
 use crate::domain::closed_gate::OpenedBy;
 use crate::domain::task::{Task, TaskStatus};
 
@@ -35,31 +36,31 @@ impl Needs {
 }
 
 /// Judges `task` by what is stored about it; triggers it only when its needs are met.
-pub(super) fn eval(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Standing {
+pub(super) fn eval(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Progress {
     let facts = draft.facts(task);
-    let standing = match draft.status(task) {
-        TaskStatus::Pass => Standing::Done,
+    let progress = match draft.status(task) {
+        TaskStatus::Pass => Progress::Done,
         TaskStatus::InProgress => in_progress(draft, task, &facts, needs),
-        TaskStatus::NotStarted | TaskStatus::Fail if held_by_issue(draft, task) => Standing::Blocked,
+        TaskStatus::NotStarted | TaskStatus::Fail if held_by_issue(draft, task) => Progress::Blocked,
         TaskStatus::NotStarted => not_started(draft, task, &facts, needs),
         TaskStatus::Fail => failed(draft, task, &facts, needs),
     };
-    draft.stands(task, standing)
+    draft.leave(task, progress)
 }
 
 /// Looks at jobs that still run although the walk ended above their rows.
 pub(super) fn check_running(draft: &mut Draft<'_>) {
-    for task in ASYNC {
+    for task in approval_threads() {
         let facts = draft.facts(task);
-        let watched = facts.job_ref.is_some() || task == Task::PushToCdnStaging;
+        let watched = facts.job_ref.is_some() || running(task) == Running::LooksItself;
         if !draft.was_judged(task) && draft.status(task) == TaskStatus::InProgress && watched {
             eval(draft, task, Needs::Unmet);
         }
     }
 }
 
-fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
-    let kind = if task == Task::ImageSignedCheck { Kind::SignatureWaiting } else { Kind::AsyncRunning };
+fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
+    let kind = wait_kind(task);
     if let Some(at) = facts.not_before
         && at > draft.input.now
     {
@@ -67,20 +68,22 @@ fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
     }
     if let Some(lacking) = draft.lacks(task) {
         draft.say(lacking);
-        return Standing::Blocked;
+        return Progress::Blocked;
     }
-    match (task, &facts.job_ref) {
-        // A look at a running job is not a trigger: it is made whatever was decided above.
-        (Task::ImageConsistencyCheck | Task::StageTesting, Some(job)) => {
-            draft.act(Action::Check(task, job.clone()));
-            Standing::Waiting
-        }
-        (Task::PushToCdnStaging, _) => {
+    match running(task) {
+        Running::Job { option } => match &facts.job_ref {
+            // A look at a running job is not a trigger: it is made whatever was decided above.
+            Some(job) => {
+                draft.act(Action::Check(task, job.clone()));
+                Progress::Waiting
+            }
+            None => job_unknown(draft, task, facts, needs, option),
+        },
+        Running::LooksItself => {
             draft.act(Action::Run(task));
-            Standing::Waiting
+            Progress::Waiting
         }
-        (Task::ImageConsistencyCheck | Task::StageTesting, None) => job_unknown(draft, task, facts, needs),
-        (_, _) => {
+        Running::RunsAgain => {
             let since_start = facts.started_at.map(|at| draft.input.now.duration_since(at));
             match (since_start, facts.started_at.and_then(|at| at.checked_add(OTHER_RUN).ok())) {
                 (Some(age), Some(free_at)) if !age.is_negative() && age < OTHER_RUN => {
@@ -93,7 +96,7 @@ fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
 }
 
 /// A running task whose job nobody wrote down.
-fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs, option: &str) -> Progress {
     if facts.intent_open {
         // The run looks for the announced job before it starts one.
         return trigger(draft, task, needs);
@@ -105,7 +108,6 @@ fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
         }
         (_, _) => {
             let text = format!("{task} is In Progress, but nobody knows its job; it is put back and started again");
-            let option = if task == Task::StageTesting { "-n NUMBER" } else { "-i ID" };
             let command = format!("oar -r {} {task} {option}", draft.input.release);
             draft.say(
                 Message::new(Kind::JobRefLost, text)
@@ -115,19 +117,19 @@ fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
                     .occasion(occasion(facts)),
             );
             draft.act(Action::ResetTask { task, note: "the job of this run is unknown".into() });
-            Standing::Acting
+            Progress::Acting
         }
     }
 }
 
-fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
     if let Some(issue) = draft.input.issues.general.first() {
         let text = format!("{task} waits: the release has an open blocker: {}", issue.text);
         draft.say(Message::new(Kind::GeneralBlocked, text).task(task).occasion(&issue.id));
-        return Standing::Blocked;
+        return Progress::Blocked;
     }
     if needs == Needs::Unmet {
-        return Standing::Unmet;
+        return Progress::Unmet;
     }
     if draft.input.retry == Some(task) {
         return draft.run(task);
@@ -136,26 +138,26 @@ fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
         let text = exhausted_text(task);
         draft.mark_fail(task, text.clone(), Some(Blocker { text, source: RETRIES_SOURCE }));
         say_failed(draft, task, facts);
-        return Standing::Failed;
+        return Progress::Failed;
     }
     match (&facts.blocked_by, facts.not_before) {
         (None, Some(at)) if at > draft.input.now => retry_scheduled(draft, task, at),
         (Some(gate), Some(at)) if at > draft.input.now && gate.opened_by() == OpenedBy::Time => {
             let text = format!("{task} cannot start yet: {gate}");
             draft.say(Message::new(Kind::TaskWaiting, text).task(task).recheck(at));
-            Standing::Waiting
+            Progress::Waiting
         }
         (Some(gate), at) if at.is_none_or(|at| at > draft.input.now) => {
             let text = format!("{task} cannot start: {gate}");
             let step = format!("solve this, then run drive again or: oar -r {} {task}", draft.input.release);
             draft.say(Message::new(Kind::TaskBlocked, text).task(task).step(step).occasion(gate.to_string()));
-            Standing::Blocked
+            Progress::Blocked
         }
         (None | Some(_), _) => draft.run(task),
     }
 }
 
-fn failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Standing {
+fn failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
     let lifted = match (draft.input.issues.resolved_at.get(&task), facts.completed_at) {
         (Some(resolved), Some(completed)) => *resolved > completed,
         (Some(_), None) => true,
@@ -168,7 +170,7 @@ fn failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) ->
         FailCause::Prerequisite => {
             let note = "this was a wait, not a failure: what the task needs was not there yet";
             draft.act(Action::ResetTask { task, note: note.into() });
-            Standing::Acting
+            Progress::Acting
         }
         FailCause::Transient if facts.retries_used >= MAX_RETRIES => exhausted(draft, task, facts),
         FailCause::Transient => match facts.not_before {
@@ -177,28 +179,28 @@ fn failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) ->
         },
         FailCause::TimedOut | FailCause::JobFailed | FailCause::Permanent => {
             say_failed(draft, task, facts);
-            Standing::Failed
+            Progress::Failed
         }
     }
 }
 
-fn trigger(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Standing {
+fn trigger(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Progress {
     match needs {
         Needs::Met => draft.run(task),
-        Needs::Unmet => Standing::Unmet,
+        Needs::Unmet => Progress::Unmet,
     }
 }
 
-fn retry_scheduled(draft: &mut Draft<'_>, task: Task, at: jiff::Timestamp) -> Standing {
+fn retry_scheduled(draft: &mut Draft<'_>, task: Task, at: jiff::Timestamp) -> Progress {
     draft
         .say(Message::new(Kind::RetryScheduled, format!("{task} is tried again after a pause")).task(task).recheck(at));
-    Standing::Waiting
+    Progress::Waiting
 }
 
-fn exhausted(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> Standing {
+fn exhausted(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> Progress {
     draft.act(Action::AddBlocker { task: Some(task), text: exhausted_text(task), source: RETRIES_SOURCE.into() });
     say_failed(draft, task, facts);
-    Standing::Failed
+    Progress::Failed
 }
 
 fn exhausted_text(task: Task) -> String {

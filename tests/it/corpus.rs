@@ -9,7 +9,7 @@ use oar::domain::acceptance::{AcceptancePolicy, RecordVerdict, judge};
 use oar::domain::state::document::{Map, Node, Scalar};
 use oar::domain::state::emitter::emit;
 use oar::domain::state::view::State;
-use oar::domain::state::{check, reader};
+use oar::domain::state::{oddities, reader};
 
 #[expect(clippy::print_stderr, reason = "a test that skips says so")]
 pub(crate) fn data(part: &str) -> Option<PathBuf> {
@@ -96,7 +96,7 @@ fn the_oddities_of_real_states_are_reported_and_not_repaired() {
         .iter()
         .flat_map(|(name, text)| {
             let state = State::parse(text, None).unwrap_or_else(|error| panic!("{name}: {error}"));
-            check::oddities(&state).into_iter().map(move |oddity| format!("{name}: {oddity}"))
+            oddities::oddities(&state).into_iter().map(move |oddity| format!("{name}: {oddity}"))
         })
         .collect();
     if !reported.is_empty() {

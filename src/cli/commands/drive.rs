@@ -10,10 +10,12 @@ use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, Which};
+use crate::drive::event::Event;
 use crate::drive::lease;
-use crate::drive::rounds::{self, DriveOptions, Event, Persistence};
+use crate::drive::options::{DriveOptions, Persistence};
+use crate::drive::rounds;
 use crate::grammar::command::{DriveArgs, PlanArgs};
-use crate::operators::request::Verdict as Decision;
+use crate::operators::request::BuildDecision;
 use crate::planner::messages::Kind;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::plan as plans;
@@ -106,7 +108,7 @@ fn options(args: DriveArgs) -> Result<DriveOptions, ErrorReport> {
     Ok(DriveOptions { email: args.email, decide, retry: args.retry, ignore_release_date, persistence, until: None })
 }
 
-fn decision(text: &str, reason: String) -> Result<(Which, Decision), ErrorReport> {
+fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorReport> {
     let refuse = || {
         ErrorReport::usage(
             format!(
@@ -126,7 +128,7 @@ fn decision(text: &str, reason: String) -> Result<(Which, Decision), ErrorReport
         "reject" => false,
         _ => return Err(refuse()),
     };
-    Ok((which, Decision { accept, reason }))
+    Ok((which, BuildDecision { accept, reason }))
 }
 
 /// One thing that happened, in words.

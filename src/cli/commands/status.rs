@@ -9,10 +9,12 @@ use crate::cli::output::exit::Exit;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::rounds::{self, DriveOptions};
+use crate::drive::options::DriveOptions;
+use crate::drive::rounds;
 use crate::operators::views::status::{self, StatusView};
-use crate::planner::messages::{Kind, Message, Severity, recheck_after};
+use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::Plan;
+use crate::planner::table::recheck_after;
 use crate::render::plan as plans;
 use crate::render::text::{clean, one_line};
 

@@ -1,13 +1,12 @@
 //! The typed view of a state file: reading it, making it, asking it.
 
-use std::fmt;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::document::{Kind, Map, Node, Scalar};
 use super::entries::{Attempt, Decision, DriverLease, Intent, Issue, Metadata, StoredStatus, TaskEntry};
 use super::error::StateError;
+use super::overall::Overall;
 use super::{check, emitter, issue_id, reader};
 use crate::domain::advisory::holds_images;
 use crate::domain::release::ZStream;
@@ -18,42 +17,6 @@ use crate::domain::task::{Flow, JobRef, Task, TaskStatus};
 pub struct State {
     pub(super) document: Map,
     pub(super) release: ZStream,
-}
-
-/// Red when a tracked task failed, else green.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Overall {
-    /// No tracked task is Fail.
-    Green,
-    /// A tracked task is Fail.
-    Red,
-}
-
-impl Overall {
-    /// Red iff a tracked task of `flow` is Fail.
-    pub fn of(flow: Flow, status: impl Fn(Task) -> TaskStatus) -> Self {
-        if Task::tracked(flow).any(|task| status(task) == TaskStatus::Fail) { Self::Red } else { Self::Green }
-    }
-
-    /// The word that people and programs get.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Green => "Green",
-            Self::Red => "Red",
-        }
-    }
-}
-
-impl fmt::Display for Overall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl serde::Serialize for Overall {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
 }
 
 impl State {
@@ -295,7 +258,7 @@ fn decision(map: &Map) -> Option<Decision> {
     use crate::domain::task::Which;
     let which = source(map, "which")?;
     Some(Decision {
-        which: [Which::Candidate, Which::Promoted].into_iter().find(|known| known.name() == which)?,
+        which: Which::ALL.into_iter().find(|known| known.name() == which)?,
         build: owned(map, "build"),
         accept: truth(map, "accept"),
         reason: owned(map, "reason").unwrap_or_default(),

@@ -12,7 +12,7 @@ use crate::domain::task::{Task, TaskStatus, Which};
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::Question;
 use crate::operators::manual::{issues, update_task_status};
-use crate::operators::request::Verdict;
+use crate::operators::request::BuildDecision;
 use crate::operators::tasks::analyze_build;
 use crate::operators::tasks::change_advisory_status::{self, Foreseen};
 use crate::render::text::clean;
@@ -124,7 +124,12 @@ pub async fn resolving(
 }
 
 /// A person's word about a build.
-pub async fn deciding(ctx: Context, release: ZStream, which: Which, token: Verdict) -> Result<Option<Question>, Reply> {
+pub async fn deciding(
+    ctx: Context,
+    release: ZStream,
+    which: Which,
+    token: BuildDecision,
+) -> Result<Option<Question>, Reply> {
     let stands = analyze_build::stands(&ctx, &release, which).await;
     let (build, reported) = stands.map_err(|error| Reply::operator(&format!("the builds of {release}"), &error))?;
     let Some(build) = build else {

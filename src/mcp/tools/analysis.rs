@@ -15,7 +15,7 @@ use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, LOOKS, Tool, ToolChange, Toolset};
-use crate::operators::request::Verdict;
+use crate::operators::request::BuildDecision;
 
 /// The tools of this file.
 pub const TOOLS: &[Tool] = &[
@@ -111,7 +111,9 @@ fn analyze(call: &ToolCall) -> Result<ToolChange, Reply> {
     let given = &call.arguments;
     let which = if given.text("which") == Some("candidate") { Which::Candidate } else { Which::Promoted };
     let decide = match (given.text("decide"), given.text("reason")) {
-        (Some(judgement), Some(reason)) => Some(Verdict { accept: judgement == "accept", reason: reason.to_owned() }),
+        (Some(judgement), Some(reason)) => {
+            Some(BuildDecision { accept: judgement == "accept", reason: reason.to_owned() })
+        }
         (Some(_), None) => {
             let why = "a decision needs its reason";
             return Err(Reply::error(Code::InvalidArgument, why, "give reason; it is stored with the decision"));

@@ -22,7 +22,7 @@ use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolC
 use crate::operators;
 use crate::operators::execute::run_task;
 use crate::operators::report::TaskReport;
-use crate::operators::request::{TaskRequest, Verdict};
+use crate::operators::request::{BuildDecision, TaskRequest};
 
 const NOTIFY: Param = optional("notify", ParamKind::Flag(false), "Post to Slack what was found");
 const RECORD: Param = optional("record", ParamKind::Flag(true), "Store the result; false with notify=false only looks");
@@ -195,23 +195,53 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
-/// Tasks of the Konflux flow, and the others that state files know.
-pub const TASK_NAMES: [&str; 14] = [
-    "take-ownership",
-    "image-consistency-check",
-    "analyze-candidate-build",
-    "analyze-promoted-build",
-    "check-cve-tracker-bug",
-    "check-rhcos-security-alerts",
-    "push-to-cdn-staging",
-    "stage-testing",
-    "image-signed-check",
-    "change-advisory-status",
-    "create-test-report",
-    "update-bug-list",
-    "check-greenwave-cvp-tests",
-    "drop-bugs",
-];
+/// Where a task stands among the names that parameters offer: tasks of the Konflux flow, then the others that state
+/// files know. Each place is given once, counted from 0; [`TASK_NAMES`] does not compile otherwise.
+const fn place_among_names(task: Task) -> Option<usize> {
+    match task {
+        Task::TakeOwnership => Some(0),
+        Task::ImageConsistencyCheck => Some(1),
+        Task::AnalyzeCandidateBuild => Some(2),
+        Task::AnalyzePromotedBuild => Some(3),
+        Task::CheckCveTrackerBug => Some(4),
+        Task::CheckRhcosSecurityAlerts => Some(5),
+        Task::PushToCdnStaging => Some(6),
+        Task::StageTesting => Some(7),
+        Task::ImageSignedCheck => Some(8),
+        Task::ChangeAdvisoryStatus => Some(9),
+        Task::CreateTestReport => Some(10),
+        Task::UpdateBugList => Some(11),
+        Task::CheckGreenwaveCvpTests => Some(12),
+        Task::DropBugs => Some(13),
+        // It has no status of its own.
+        Task::AddQeApproval => None,
+    }
+}
+
+/// How many names are offered.
+const NAMED_TASKS: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < Task::ALL.len() {
+        if place_among_names(Task::ALL[at]).is_some() {
+            count += 1;
+        }
+        at += 1;
+    }
+    count
+};
+
+/// The names of tasks that parameters offer.
+pub const TASK_NAMES: [&str; NAMED_TASKS] = {
+    let (mut names, mut at) = ([""; NAMED_TASKS], 0);
+    while at < Task::ALL.len() {
+        if let Some(place) = place_among_names(Task::ALL[at]) {
+            assert!(names[place].is_empty(), "a place among the names is given twice");
+            names[place] = Task::ALL[at].name();
+        }
+        at += 1;
+    }
+    names
+};
 
 /// A task as a change of its release.
 fn task(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
@@ -311,7 +341,7 @@ fn unsupported(call: &ToolCall) -> Result<ToolChange, Reply> {
 }
 
 /// A person's decision about a build, or a look at its record.
-pub(super) fn analyze(call: &ToolCall, which: Which, decide: Option<Verdict>) -> Result<ToolChange, Reply> {
+pub(super) fn analyze(call: &ToolCall, which: Which, decide: Option<BuildDecision>) -> Result<ToolChange, Reply> {
     task(call, TaskRequest::AnalyzeBuild { which, decide })
 }
 

@@ -9,7 +9,7 @@ use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::Which;
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::request::Verdict;
+use crate::operators::request::BuildDecision;
 use crate::operators::run::Run;
 use crate::operators::steps::build_record;
 
@@ -23,7 +23,7 @@ use crate::operators::steps::build_record;
 pub(in crate::operators) async fn run(
     run: &Run<'_>,
     which: Which,
-    decide: Option<&Verdict>,
+    decide: Option<&BuildDecision>,
 ) -> Result<Outcome, TaskError> {
     let Some(build) = build_record::build_of(run, which).await? else {
         return Ok(passed(run, which, "not applicable: build data names no candidate build".to_owned()));
@@ -43,7 +43,7 @@ pub(in crate::operators) async fn run(
     let stored = || {
         let decisions = run.state.metadata().decisions;
         let last = decisions.into_iter().rev().find(|decision| decision.is_about(which, &build))?;
-        Some(Verdict { accept: last.accept, reason: last.reason })
+        Some(BuildDecision { accept: last.accept, reason: last.reason })
     };
     let decision = decide.cloned().or_else(stored);
     Ok(match conclude(which, &build, verdict, decision) {
@@ -79,14 +79,14 @@ pub async fn stands(ctx: &Context, release: &ZStream, which: Which) -> Result<(O
 }
 
 /// What follows from the record and a person's word. A good record needs no word; a word settles all others.
-fn conclude(which: Which, build: &str, verdict: RecordVerdict, decision: Option<Verdict>) -> Outcome {
+fn conclude(which: Which, build: &str, verdict: RecordVerdict, decision: Option<BuildDecision>) -> Outcome {
     let found = describe(&verdict);
     match (verdict, decision) {
         (RecordVerdict::Accepted { summary, .. }, _) => Outcome::Passed { summary: format!("{build}: {summary}") },
-        (_, Some(Verdict { accept: true, reason })) => {
+        (_, Some(BuildDecision { accept: true, reason })) => {
             Outcome::Passed { summary: format!("{build} is waived ({found}): {reason}") }
         }
-        (_, Some(Verdict { accept: false, reason })) => {
+        (_, Some(BuildDecision { accept: false, reason })) => {
             Outcome::Failed { reason: FailReason::BuildRejected { which, summary: format!("{found}; {reason}") } }
         }
         (RecordVerdict::Rejected { .. }, None) => {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn outcome(verdict: RecordVerdict, accept: Option<bool>) -> Outcome {
-        let decision = accept.map(|accept| Verdict { accept, reason: "known flake".into() });
+        let decision = accept.map(|accept| BuildDecision { accept, reason: "known flake".into() });
         conclude(Which::Promoted, "4.20.1", verdict, decision)
     }
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{Issue, TaskEntry};
-use crate::domain::state::view::{Overall, State};
+use crate::domain::state::overall::Overall;
+use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
 

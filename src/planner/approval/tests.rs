@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::domain::approval::Shipped;
-use crate::domain::state::view::Overall;
+use crate::domain::state::overall::Overall;
 use crate::planner::given::{actions, at, issue, kinds, move_to, ready_to_approve, reported, set};
-use crate::planner::plan::{Action, Phase, Verdict, plan};
+use crate::planner::plan::{Action, Phase, Verdict};
+use crate::planner::walk::plan;
 
 const RUN: Action = Action::Run(APPROVAL);
 
@@ -86,7 +87,7 @@ fn a_blocker_on_the_approval_holds_it_even_when_it_was_started() {
 #[test]
 fn an_unread_world_holds_the_approval() {
     let mut input = ready_to_approve();
-    input.mr = MrState::Unknown;
+    input.mr = MrFact::Unknown;
     assert_eq!(actions(&input), []);
     assert!(matches!(plan(&input).verdict, Verdict::Waiting { .. }));
     let mut input = ready_to_approve();

@@ -1,9 +1,10 @@
 //! Table tests of the rows that are the same for every task.
 
 use super::*;
-use crate::domain::state::view::Overall;
+use crate::domain::state::overall::Overall;
 use crate::planner::given::{actions, at, issue, job, kinds, promoted, reported, set};
-use crate::planner::plan::{Verdict, plan};
+use crate::planner::plan::Verdict;
+use crate::planner::walk::plan;
 
 const STAGE: Task = Task::StageTesting;
 

@@ -12,7 +12,7 @@ use oar::domain::shipment::StageRelease;
 use oar::domain::stage_testing::StageTestingPolicy;
 use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
 use oar::planner::input::{
-    Advisory, BuildVerdict, Input, Issues, MrState, OpenIssue, PageState, Promotion, RecordState, ReleaseFact,
+    AdvisoryFact, BuildVerdict, Input, Issues, MrFact, OpenIssue, PageState, PromotionFact, RecordState, ReleaseFact,
     StateSource, TaskFacts, Unread,
 };
 use oar::planner::old_fail::FailCause;
@@ -136,14 +136,14 @@ fn verdicts() -> impl Strategy<Value = BuildVerdict> {
     })
 }
 
-fn promotions() -> impl Strategy<Value = Promotion> {
+fn promotions() -> impl Strategy<Value = PromotionFact> {
     prop_oneof![
-        6 => Just(Promotion::Accepted),
+        6 => Just(PromotionFact::Accepted),
         1 => select(vec![
-            Promotion::Pending("Ready".into()),
-            Promotion::RejectedPhase("Rejected".into()),
-            Promotion::NotFound,
-            Promotion::Unknown("timed out".into()),
+            PromotionFact::Pending("Ready".into()),
+            PromotionFact::RejectedPhase("Rejected".into()),
+            PromotionFact::NotFound,
+            PromotionFact::Unknown("timed out".into()),
         ]),
     ]
 }
@@ -160,7 +160,7 @@ fn releases() -> impl Strategy<Value = ReleaseFact> {
     ]
 }
 
-fn advisories() -> impl Strategy<Value = Option<BTreeMap<String, Advisory>>> {
+fn advisories() -> impl Strategy<Value = Option<BTreeMap<String, AdvisoryFact>>> {
     let states = [
         AdvisoryState::Qe,
         AdvisoryState::Qe,
@@ -169,7 +169,7 @@ fn advisories() -> impl Strategy<Value = Option<BTreeMap<String, Advisory>>> {
         AdvisoryState::DroppedNoShip,
         AdvisoryState::Other("ODD".into()),
     ];
-    let one = (select(states.to_vec()), prop::option::of(Just(false))).prop_map(|(state, has_builds)| Advisory {
+    let one = (select(states.to_vec()), prop::option::of(Just(false))).prop_map(|(state, has_builds)| AdvisoryFact {
         id: AdvisoryId::new(1),
         state,
         has_builds,
@@ -190,7 +190,7 @@ prop_compose! {
         (candidate_verdict, promoted_verdict) in (verdicts(), verdicts()),
         (promotion, stage_release, prod_release) in (promotions(), releases(), releases()),
         (mr, page) in (
-            prop_oneof![4 => Just(MrState::Open), 1 => select(vec![MrState::Merged, MrState::Closed, MrState::Unknown])],
+            prop_oneof![4 => Just(MrFact::Open), 1 => select(vec![MrFact::Merged, MrFact::Closed, MrFact::Unknown])],
             select(vec![PageState::Accessible, PageState::NotAccessible, PageState::Unknown]),
         ),
         advisories in advisories(),

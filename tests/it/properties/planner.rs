@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use oar::domain::stage_testing::StageTestingPolicy;
-use oar::domain::state::view::Overall;
+use oar::domain::state::overall::Overall;
 use oar::domain::task::{Flow, Task, TaskStatus};
-use oar::planner::input::{BuildVerdict, Input, MrState, OpenIssue, PageState, Promotion, StateSource, TaskFacts};
+use oar::planner::input::{BuildVerdict, Input, MrFact, OpenIssue, PageState, PromotionFact, StateSource, TaskFacts};
 use oar::planner::messages::Severity;
-use oar::planner::plan::{Action, Plan, Verdict, plan};
+use oar::planner::plan::{Action, Plan, Verdict};
+use oar::planner::walk::plan;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -144,7 +145,7 @@ proptest! {
     fn stage_testing_never_starts_before_what_it_tests_is_there(input in inputs()) {
         let found = plan(&input);
         if runs(&found, Task::StageTesting) {
-            prop_assert_eq!(&input.promotion, &Promotion::Accepted);
+            prop_assert_eq!(&input.promotion, &PromotionFact::Accepted);
             prop_assert_eq!(input.status(Task::PushToCdnStaging), TaskStatus::Pass);
             prop_assert!(input.stage_release.succeeded());
             let gate = status_after(&input, &found, Task::AnalyzePromotedBuild);
@@ -158,7 +159,7 @@ proptest! {
     #[test]
     fn image_consistency_never_starts_before_promotion_and_stage_release(input in inputs()) {
         if runs(&plan(&input), Task::ImageConsistencyCheck) {
-            prop_assert_eq!(&input.promotion, &Promotion::Accepted);
+            prop_assert_eq!(&input.promotion, &PromotionFact::Accepted);
             prop_assert!(input.stage_release.succeeded());
         }
     }
@@ -170,7 +171,7 @@ proptest! {
             for task in Task::tracked(Flow::Konflux).filter(|task| *task != Task::ChangeAdvisoryStatus) {
                 prop_assert_eq!(status_after(&input, &found, task), TaskStatus::Pass, "{}", task);
             }
-            prop_assert!(input.advisories.is_some() && input.mr != MrState::Unknown && input.mr != MrState::Closed);
+            prop_assert!(input.advisories.is_some() && input.mr != MrFact::Unknown && input.mr != MrFact::Closed);
             prop_assert!(input.issues.general.is_empty());
         }
     }

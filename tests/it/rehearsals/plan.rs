@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
-use oar::drive::rounds::{DriveOptions, Persistence, drive};
+use oar::drive::options::{DriveOptions, Persistence};
+use oar::drive::rounds::drive;
 
 use crate::rehearsal::{fresh, prepared, promoted, ready_to_approve, with_state_file};
 

@@ -21,7 +21,7 @@ use oar::domain::pull_spec::PullSpec;
 use oar::domain::release::ZStream;
 use oar::domain::result_file::{Record, Registry};
 use oar::domain::shipment::{MrAddress, ShipmentFile};
-use oar::domain::state::check::oddities;
+use oar::domain::state::oddities::oddities;
 use oar::domain::state::view::State;
 use oar::domain::{discovery, health, job_trace, mask};
 

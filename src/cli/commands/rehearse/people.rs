@@ -12,7 +12,7 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus, Which};
-use crate::drive::rounds::DriveOptions;
+use crate::drive::options::DriveOptions;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
 use crate::operators::manual::update_task_status::{self, ByHand};
@@ -276,7 +276,7 @@ impl People {
         self.rejected = !accept;
         let decision = if accept { "accepted" } else { "rejected" };
         let options = DriveOptions {
-            decide: Some((which, request::Verdict { accept, reason: reason.to_owned() })),
+            decide: Some((which, request::BuildDecision { accept, reason: reason.to_owned() })),
             ..DriveOptions::default()
         };
         Some(Help::by(LEAD, format!("{decision} the {which} build: {reason}")).with(options))

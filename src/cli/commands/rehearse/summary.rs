@@ -9,7 +9,7 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
-use crate::drive::rounds::Event;
+use crate::drive::event::Event;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render;
 use crate::render::report::minutes;

@@ -1,0 +1,52 @@
+//! What a person wants of a drive.
+
+use jiff::Timestamp;
+
+use crate::core::context::Context;
+use crate::core::error::ErrorClass;
+use crate::domain::release::ZStream;
+use crate::domain::task::{Task, Which};
+use crate::operators::error::TaskError;
+use crate::operators::request::BuildDecision;
+
+/// What a person wants of this drive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DriveOptions {
+    /// Owner for take-ownership.
+    pub email: Option<String>,
+    /// Decision about a rejected build.
+    pub decide: Option<(Which, BuildDecision)>,
+    /// A failed task to be tried again.
+    pub retry: Option<Task>,
+    /// Approve before the day before the release date.
+    pub ignore_release_date: bool,
+    /// How long to go on.
+    pub persistence: Persistence,
+    /// A watching drive ends then, whatever it waits for; nothing lets it wait for ever.
+    pub until: Option<Timestamp>,
+}
+
+/// How long a drive goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// One look and one round of actions.
+    Once,
+    /// Until only waits remain.
+    #[default]
+    UntilWaiting,
+    /// Through the waits, until the release is done or a person is needed.
+    Watch,
+}
+
+impl DriveOptions {
+    /// Who owns the release: named for this drive, else by the settings.
+    pub(super) fn owner(&self, ctx: &Context, release: &ZStream) -> Option<String> {
+        let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
+        self.email.clone().or_else(named).filter(|owner| !owner.is_empty())
+    }
+}
+
+/// Is this the kind of trouble that ends by itself?
+pub(super) fn passes_by(error: &TaskError) -> bool {
+    matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Corrupt)
+}
