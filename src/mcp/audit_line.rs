@@ -90,8 +90,8 @@ impl AuditLine {
         self.draft().entry.outcome = ASKED.to_owned();
     }
 
-    /// What its caller was reported; says nothing of a run that goes on without its caller.
-    pub fn reported(&self, reply: &Reply, caller_left: bool) {
+    /// What its caller got; says nothing of a run that goes on without its caller.
+    pub fn answered(&self, reply: &Reply, caller_left: bool) {
         let goes_on = caller_left && self.draft().entry.run_id.is_some();
         if !goes_on {
             self.ended(reply);
@@ -120,7 +120,7 @@ impl Drop for AuditLine {
     }
 }
 
-/// Lines for runs that an earlier process began and never reported the end of.
+/// Lines for runs that an earlier process began and never recorded the end of.
 pub fn unfinished(shared: &ServerState) {
     for run in shared.runs.take_interrupted() {
         shared.audit.record(Entry {

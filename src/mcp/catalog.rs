@@ -42,7 +42,7 @@ pub fn table() -> String {
         };
         let params: Vec<_> = tool.params.iter().map(name).collect();
         let (set, scope) = (tool.toolset.name(), tool.scope);
-        lines.push(format!("| `{}` | {set} | {} | `{scope}` | {} |", tool.name, tool.mark.token(), params.join(", ")));
+        lines.push(format!("| `{}` | {set} | {} | `{scope}` | {} |", tool.name, tool.mark.name(), params.join(", ")));
     }
     lines.join("\n")
 }
@@ -135,7 +135,7 @@ impl Choice {
 
 fn toolsets(names: &str) -> Result<BTreeSet<Toolset>, UnknownChoice> {
     let mut sets = BTreeSet::new();
-    for name in tokens(names) {
+    for name in split(names) {
         if name == "all" {
             sets.extend(Toolset::ALL);
             continue;
@@ -148,10 +148,10 @@ fn toolsets(names: &str) -> Result<BTreeSet<Toolset>, UnknownChoice> {
 
 fn tools_of(names: &str) -> Result<BTreeSet<String>, UnknownChoice> {
     let tool = |name: &str| find(name).map(|tool| tool.name.to_owned());
-    tokens(names).map(|name| tool(name).ok_or_else(|| UnknownChoice::Tool(name.to_owned()))).collect()
+    split(names).map(|name| tool(name).ok_or_else(|| UnknownChoice::Tool(name.to_owned()))).collect()
 }
 
-fn tokens(names: &str) -> impl Iterator<Item = &str> {
+fn split(names: &str) -> impl Iterator<Item = &str> {
     names.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 

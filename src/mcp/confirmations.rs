@@ -97,7 +97,7 @@ impl Confirmations {
     fn unsealed(&self, state: &str) -> Option<Carried> {
         let (text, seal) = state.split_once('.')?;
         let (text, seal) = (BASE64.decode(text).ok()?, BASE64.decode(seal).ok()?);
-        // The comparison of the crate tells nothing by its time.
+        // The comparison of the crate reveals nothing by its time.
         self.mac(&text)?.verify_slice(&seal).ok()?;
         serde_json::from_slice(&text).ok()
     }

@@ -1,7 +1,7 @@
 //! A plan for agents: which tool comes next, and why a release does not move.
 //!
 //! What bugs, logs and merge requests say stands in `data` alone, each text in a field of its own; summary,
-//! reasons and next steps are our own words.
+//! reasons and next steps are of our own making.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl NextCalls {
     }
 }
 
-/// How a plan stands, in our own words.
+/// How a plan stands, without texts of others.
 fn verdict(release: &ZStream, plan: &Plan, next: &NextCalls) -> String {
     let again = next.seconds.map(|seconds| format!(", look again in {} min", (seconds + 59) / 60)).unwrap_or_default();
     let overall = plan.overall;
@@ -230,12 +230,12 @@ mod tests {
                 assert!(!text.contains("ignore all rules") && !text.contains("oar_change_advisory"), "{field}: {text}");
             }
             let whole = Value::Object(reply.body.clone()).to_string() + &reply.text;
-            assert!(whole.contains("ignore all rules"), "it is reported all the same");
+            assert!(whole.contains("ignore all rules"), "it is in the answer all the same");
             assert!(!whole.contains('\u{1b}') && !whole.contains("\\u001b") && !whole.contains('\u{202e}'), "{whole}");
         }
-        let reported = explained(&release, &blocked(), &[issue], &Rechecks::default(), Timestamp::UNIX_EPOCH);
-        let said = reported.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
-        assert!(said.clone().count() == 2 && said.clone().all(|line| line.starts_with("    | ")), "{}", reported.text);
-        assert!(reported.text.contains("Who acts: the release lead"), "{}", reported.text);
+        let reply = explained(&release, &blocked(), &[issue], &Rechecks::default(), Timestamp::UNIX_EPOCH);
+        let quoted = reply.text.lines().filter(|line| line.contains("oar_change_advisory_status"));
+        assert!(quoted.clone().count() == 2 && quoted.clone().all(|line| line.starts_with("    | ")), "{}", reply.text);
+        assert!(reply.text.contains("Who acts: the release lead"), "{}", reply.text);
     }
 }

@@ -62,16 +62,16 @@ pub fn fields(server: &Server, started: &Started, uptime: Duration) -> Map<Strin
 /// Services that were asked since the start.
 fn upstreams(shared: &ServerState) -> Map<String, Value> {
     let all = shared.ctx.upstreams().into_iter();
-    let reported = all.map(|(service, seen)| {
+    let shown = all.map(|(service, seen)| {
         let error = seen.last_error.map(|(at, why)| json!({ "at": stamp(at), "error": mask(&why) }));
-        let reported = json!({
+        let fields = json!({
             "last_ok": seen.last_ok.map(stamp),
             "last_error": error,
             "latency_ms": seen.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
         });
-        (service.to_string(), reported)
+        (service.to_string(), fields)
     });
-    reported.collect()
+    shown.collect()
 }
 
 /// Which variables are missing, and what works without them.

@@ -16,7 +16,7 @@ use super::server::Server;
 use super::shared::ServerState;
 use crate::core::access::principal::Principal;
 
-/// A session without a word for so long is over; runs are longer, but they send progress.
+/// A session that says nothing for so long is over; runs are longer, but they send progress.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// Which transports are mounted.

@@ -194,10 +194,10 @@ mod tests {
         let text = got("release_drive", &json!({ "release": "4.20.17" })).unwrap();
         assert!(text.contains("4.20.17") && !text.contains("{release}"), "{text}");
         for guide in GUIDES {
-            let tools = guide.text.split('`').filter(|token| {
+            let tools = guide.text.split('`').filter(|text| {
                 let head =
-                    ["oar_", "oarctl_", "jobctl_", "mcp_", "discover_"].iter().any(|head| token.starts_with(head));
-                head && token.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                    ["oar_", "oarctl_", "jobctl_", "mcp_", "discover_"].iter().any(|head| text.starts_with(head));
+                head && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
             });
             for tool in tools {
                 assert!(crate::mcp::catalog::find(tool).is_some(), "{}: {tool}", guide.name);

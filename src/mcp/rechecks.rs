@@ -51,18 +51,18 @@ mod tests {
     fn a_wait_is_known_until_its_time_or_until_the_task_says_otherwise() {
         let (rechecks, now) = (Rechecks::default(), Timestamp::UNIX_EPOCH);
         let release: ZStream = "4.20.17".parse().unwrap();
-        let reported = |next: Value| {
+        let reply = |next: Value| {
             Reply::said("", "")
                 .with("release", json!("4.20.17"))
                 .with("task", json!("stage-testing"))
                 .with("next", next)
         };
         let after = |seconds| now + SignedDuration::from_secs(seconds);
-        rechecks.note(&reported(json!({ "not_before_seconds": 600 })), now);
+        rechecks.note(&reply(json!({ "not_before_seconds": 600 })), now);
         assert_eq!(rechecks.left(&release, Task::StageTesting, after(60)), Some(540));
         assert_eq!(rechecks.left(&release, Task::StageTesting, after(600)), None);
         assert_eq!(rechecks.left(&release, Task::PushToCdnStaging, now), None);
-        rechecks.note(&reported(json!({ "text": "done" })), now);
+        rechecks.note(&reply(json!({ "text": "done" })), now);
         assert_eq!(rechecks.left(&release, Task::StageTesting, now), None);
     }
 }

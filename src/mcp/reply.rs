@@ -71,7 +71,7 @@ impl Code {
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// For people and for callers that match words.
+    /// For people and for callers that match texts.
     pub text: String,
     /// For programs; complete in itself.
     pub body: Map<String, Value>,
@@ -92,7 +92,7 @@ impl Reply {
 
     /// Data as callers know it: the text is the same as compact JSON.
     ///
-    /// `summary` is in our own words: texts of strangers belong into `data`.
+    /// `summary` is of our own making: texts of strangers belong into `data`.
     pub fn data(summary: impl Into<String>, data: Value) -> Self {
         Self::changed(summary, false, data)
     }
@@ -143,7 +143,7 @@ impl Reply {
     pub fn error(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let (message, hint) = (clean(&message.into()), clean(&hint.into()));
         let text = format!("✗ {message}\n  next: {hint}");
-        // What follows may be the words of a service.
+        // What follows may be the text of a service.
         let summary = message.lines().next().and_then(|line| line.split(": ").next()).unwrap_or_default();
         let summary = summary.trim_end_matches(':').to_owned();
         let error = json!({ "code": code, "message": message, "retryable": code.retryable(), "hint": hint });
@@ -204,7 +204,7 @@ impl Reply {
         self.with("legacy_text", text)
     }
 
-    /// Cuts what makes the answer too large. `keep` puts the whole away and tells where it can be read.
+    /// Cuts what makes the answer too large. `keep` puts the whole away and gives back where it can be read.
     #[must_use]
     pub fn fitting(mut self, keep: impl FnOnce(&Self) -> String) -> Self {
         if self.size() <= MOST_BYTES {

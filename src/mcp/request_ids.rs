@@ -1,5 +1,5 @@
 //! What is looked at in a message before its session sees it: is it one, and is its id free? Whoever reuses an
-//! id too early is reported at once.
+//! id too early hears so at once.
 //!
 //! Answers find their request by its id. Two requests with one id would take each other's answer, and one of
 //! the two clients would wait for ever.

@@ -178,8 +178,8 @@ const ROWS: &[CommandRow] = &[
 /// Runs the command of `call` as the tool that does the same.
 pub fn run(call: &ToolCall, cli: &str) -> Result<ToolChange, Reply> {
     let command = call.arguments.text("command").unwrap_or_default();
-    let tokens = split(call.arguments.text("args").unwrap_or_default())?;
-    let (tool, mut given) = translate(cli, command, tokens)?;
+    let args = split(call.arguments.text("args").unwrap_or_default())?;
+    let (tool, mut given) = translate(cli, command, args)?;
     if let Some(release) = call.arguments.text("release") {
         given.insert("release".to_owned(), json!(release));
     }
@@ -208,10 +208,10 @@ pub fn run(call: &ToolCall, cli: &str) -> Result<ToolChange, Reply> {
 }
 
 /// The tool that does what a command line does, and its arguments.
-fn translate(cli: &str, command: &str, mut tokens: Vec<String>) -> Result<(&'static Tool, Map<String, Value>), Reply> {
+fn translate(cli: &str, command: &str, mut args: Vec<String>) -> Result<(&'static Tool, Map<String, Value>), Reply> {
     let mut command = command.split_whitespace().collect::<Vec<_>>().join(" ");
-    if command == "issue" && !tokens.is_empty() {
-        command = format!("issue {}", tokens.remove(0));
+    if command == "issue" && !args.is_empty() {
+        command = format!("issue {}", args.remove(0));
     }
     let row = ROWS.iter().find(|row| row.cli == cli && row.command == command);
     let tool = row.and_then(|row| catalog::find(row.tool));
@@ -227,16 +227,16 @@ fn translate(cli: &str, command: &str, mut tokens: Vec<String>) -> Result<(&'sta
         given.insert((*name).to_owned(), json!(value));
     }
     let mut plain = row.plain.iter();
-    let mut tokens = tokens.into_iter();
-    while let Some(token) = tokens.next() {
-        if !token.starts_with('-') || token == "-" {
-            let Some(name) = plain.next() else { return Err(wrong(format!("{token:?} is one argument too many"))) };
-            given.insert((*name).to_owned(), json!(token));
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        if !arg.starts_with('-') || arg == "-" {
+            let Some(name) = plain.next() else { return Err(wrong(format!("{arg:?} is one argument too many"))) };
+            given.insert((*name).to_owned(), json!(arg));
             continue;
         }
-        let (spelled, inline) = match token.split_once('=') {
+        let (spelled, inline) = match arg.split_once('=') {
             Some((spelled, value)) => (spelled.to_owned(), Some(value.to_owned())),
-            None => (token, None),
+            None => (arg, None),
         };
         let option = row.options.iter().find(|option| option.0.contains(&spelled.as_str()));
         let Some(Opt(_, name, sets)) = option else { return Err(wrong(format!("{command} takes no {spelled}"))) };
@@ -244,7 +244,7 @@ fn translate(cli: &str, command: &str, mut tokens: Vec<String>) -> Result<(&'sta
             Sets::Flag(flag) => drop(given.insert((*name).to_owned(), json!(flag))),
             Sets::Nothing => {}
             Sets::Value => {
-                let value = inline.or_else(|| tokens.next());
+                let value = inline.or_else(|| args.next());
                 let value = value.ok_or_else(|| wrong(format!("{spelled} needs a value")))?;
                 let value = match value.as_str() {
                     "true" | "True" => json!(true),
@@ -263,30 +263,30 @@ fn translate(cli: &str, command: &str, mut tokens: Vec<String>) -> Result<(&'sta
 }
 
 /// Splits as a shell does, and does nothing else that a shell does.
-fn split(args: &str) -> Result<Vec<String>, Reply> {
-    let (mut tokens, mut token, mut quote) = (Vec::new(), None::<String>, None::<char>);
-    let mut letters = args.chars();
+fn split(line: &str) -> Result<Vec<String>, Reply> {
+    let (mut args, mut arg, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    let mut letters = line.chars();
     while let Some(c) = letters.next() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some('\''), c) => token.get_or_insert_default().push(c),
-            (_, '\\') => token.get_or_insert_default().extend(letters.next()),
+            (Some('\''), c) => arg.get_or_insert_default().push(c),
+            (_, '\\') => arg.get_or_insert_default().extend(letters.next()),
             (None, '\'' | '"') => {
                 quote = Some(c);
-                token.get_or_insert_default();
+                arg.get_or_insert_default();
             }
-            (None, c) if c.is_whitespace() => tokens.extend(token.take()),
-            (_, c) => token.get_or_insert_default().push(c),
+            (None, c) if c.is_whitespace() => args.extend(arg.take()),
+            (_, c) => arg.get_or_insert_default().push(c),
         }
     }
     if quote.is_some() {
         return Err(Reply::error(Code::InvalidArgument, "a quote in args is not closed", "close it"));
     }
-    tokens.extend(token);
-    Ok(tokens)
+    args.extend(arg);
+    Ok(args)
 }
 
-/// The answer of the tool that tells which command lines there are.
+/// The answer of the tool that lists which command lines there are.
 pub fn help_of(call: &ToolCall) -> Reply {
     let cli = call.arguments.text("cli").unwrap_or_default();
     match help(cli, call.arguments.text("command")) {
@@ -332,34 +332,34 @@ fn help(cli: &str, command: Option<&str>) -> Result<String, Reply> {
 mod tests {
     use super::*;
 
-    fn reported(cli: &str, command: &str, args: &str) -> (String, Value) {
+    fn translated(cli: &str, command: &str, args: &str) -> (String, Value) {
         let (tool, given) = translate(cli, command, split(args).unwrap()).unwrap();
         (tool.name.to_owned(), Value::Object(given))
     }
 
     fn refused(cli: &str, command: &str, args: &str) -> String {
-        let reply = split(args).and_then(|tokens| translate(cli, command, tokens)).unwrap_err();
+        let reply = split(args).and_then(|args| translate(cli, command, args)).unwrap_err();
         reply.body["error"]["code"].as_str().unwrap().to_owned()
     }
 
     #[test]
     fn a_command_line_becomes_the_call_of_its_tool() {
         assert_eq!(
-            reported("oar", "stage-testing", "-n 1413"),
+            translated("oar", "stage-testing", "-n 1413"),
             ("oar_stage_testing".to_owned(), json!({ "build_number": "1413" }))
         );
         assert_eq!(
-            reported("oar", "issue", r#"add "it's \"late\"" --task stage-testing --task=drop-bugs --no-blocker"#),
+            translated("oar", "issue", r#"add "it's \"late\"" --task stage-testing --task=drop-bugs --no-blocker"#),
             (
                 "oar_add_issue".to_owned(),
                 json!({ "issue": "it's \"late\"", "related_tasks": "stage-testing,drop-bugs", "blocker": false })
             )
         );
         assert_eq!(
-            reported("jobctl", "start-controller", "-r 4.20 --trigger-prow-job False"),
+            translated("jobctl", "start-controller", "-r 4.20 --trigger-prow-job False"),
             ("jobctl_start_controller".to_owned(), json!({ "release": "4.20", "trigger_prow_job": false }))
         );
-        assert_eq!(reported("oar", "analyze-promoted-build", "").1, json!({ "which": "promoted" }));
+        assert_eq!(translated("oar", "analyze-promoted-build", "").1, json!({ "which": "promoted" }));
     }
 
     #[test]

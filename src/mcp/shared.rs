@@ -90,7 +90,7 @@ impl ServerState {
         let mcp = &ctx.settings.mcp;
         let audit = Audit::below(&ctx.home, ctx.clock.clone(), mcp.audit == AuditedCalls::All);
         let log = audit.clone();
-        confirm.approvals.witnessed_by(Arc::new(move |noted| {
+        confirm.approvals.heard_by(Arc::new(move |noted| {
             log.record(Entry {
                 who: noted.who.to_owned(),
                 tool: noted.tool.to_owned(),

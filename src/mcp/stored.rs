@@ -70,13 +70,13 @@ fn entry(name: &str, stored: Option<&Value>, results: Results) -> Value {
         fields.remove(key);
     }
     let result = fields.remove("result");
-    let reported = match (results, result) {
+    let shown = match (results, result) {
         (Results::None, _) | (_, None) => None,
         (Results::Full, result) => result,
         (Results::Tail, Some(Value::String(text))) => Some(json!(tail(&text))),
         (Results::Tail, Some(other)) => Some(other),
     };
-    fields.extend(reported.map(|reported| ("result".to_owned(), reported)));
+    fields.extend(shown.map(|shown| ("result".to_owned(), shown)));
     Value::Object(fields)
 }
 
@@ -93,15 +93,15 @@ fn tail(text: &str) -> String {
 /// Running tasks, else the one that ended last.
 pub fn latest(state: &State) -> String {
     let tasks: Vec<_> = in_order(state).into_iter().filter_map(|(_, entry)| entry).collect();
-    let reported = |entry: &TaskEntry| format!("{} ({})", entry.name, entry.status.as_str());
-    let running: Vec<_> = tasks.iter().filter(|entry| is(entry, TaskStatus::InProgress)).map(reported).collect();
+    let named = |entry: &TaskEntry| format!("{} ({})", entry.name, entry.status.as_str());
+    let running: Vec<_> = tasks.iter().filter(|entry| is(entry, TaskStatus::InProgress)).map(named).collect();
     if !running.is_empty() {
         return running.join(", ");
     }
     let ended = tasks.iter().filter(|entry| is(entry, TaskStatus::Pass) || is(entry, TaskStatus::Fail));
     // As text: files of old hold what is no time stamp.
     let last = ended.max_by_key(|entry| entry.completed_at.as_deref().unwrap_or_default());
-    last.map_or_else(|| "Not started".to_owned(), reported)
+    last.map_or_else(|| "Not started".to_owned(), named)
 }
 
 fn is(entry: &TaskEntry, status: TaskStatus) -> bool {
@@ -133,8 +133,8 @@ pub fn timeline(state: &State) -> Value {
         add(task.completed_at, ended);
     }
     for issue in state.issues() {
-        let reported = json!({ "what": "issue reported", "issue": issue.issue, "blocker": issue.blocker });
-        add(issue.reported_at, reported);
+        let event = json!({ "what": "issue reported", "issue": issue.issue, "blocker": issue.blocker });
+        add(issue.reported_at, event);
         add(issue.resolved_at, json!({ "what": "issue resolved", "issue": issue.issue }));
     }
     events.sort_by(|a, b| a.0.cmp(&b.0));

@@ -92,7 +92,7 @@ fn summary(report: &TaskReport) -> String {
     }
 }
 
-/// The next call, when a tool can be named for it, in words in any case.
+/// The next call, when a tool can be named for it; its text in any case.
 fn next(again: Option<NextCall>, seconds: Option<i64>, text: &str) -> Value {
     let mut next = match again.map(|again| json!(again)) {
         Some(Value::Object(next)) => next,

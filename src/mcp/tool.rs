@@ -65,8 +65,8 @@ pub enum EffectMark {
 }
 
 impl EffectMark {
-    /// One word for tables.
-    pub const fn token(self) -> &'static str {
+    /// Its name in tables.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::ReadOnly => "looks",
             Self::Write => "writes",
@@ -96,7 +96,7 @@ pub enum Counted {
     Api,
 }
 
-/// What a tool does to the world, as clients are reported.
+/// What a tool does to the world, as clients show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hints {
     /// Changes nothing at all.
@@ -137,7 +137,7 @@ pub struct Tool {
     pub counted: Counted,
     /// What its caller must be allowed to do.
     pub scope: Scope,
-    /// What clients are reported.
+    /// What clients show of its effect.
     pub hints: Hints,
     /// Its parameters.
     pub params: &'static [Param],
@@ -156,7 +156,7 @@ pub enum Handler {
     Change(fn(&ToolCall) -> Result<ToolChange, Reply>),
     /// Runs a command line of this program as the tool that does the same.
     CommandLine(&'static str),
-    /// Tells which command lines there are.
+    /// Lists the command lines there are.
     CommandHelp,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Refuses: deciding anything, exit codes, colour and width (the front end's).
 
+pub mod by_hand;
 pub mod plan;
 pub mod report;
 pub mod text;

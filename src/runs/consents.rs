@@ -145,11 +145,11 @@ pub enum AnswerRefused {
 pub enum PersonsAnswer {
     /// A yes, now used.
     Yes(Consent),
-    /// A no, now reported.
+    /// A no, now heard.
     No(Consent),
 }
 
-/// What the audit log is told of a request.
+/// What happened to a request, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentNote<'a> {
     /// Who did it.
@@ -160,7 +160,7 @@ pub struct ConsentNote<'a> {
     pub tool: &'a str,
     /// What it would change.
     pub subject: &'a str,
-    /// More, in words.
+    /// More, for people.
     pub text: String,
 }
 
@@ -172,7 +172,7 @@ pub type NoteListener = Arc<dyn Fn(&ConsentNote<'_>) + Send + Sync>;
 pub struct ApprovalStore {
     files: Files,
     alone: Arc<Mutex<()>>,
-    witness: Arc<OnceLock<NoteListener>>,
+    listener: Arc<OnceLock<NoteListener>>,
 }
 
 impl fmt::Debug for ApprovalStore {
@@ -184,19 +184,19 @@ impl fmt::Debug for ApprovalStore {
 impl ApprovalStore {
     /// Requests below `home`.
     pub fn below(home: &Path) -> Self {
-        Self { files: Files::below(home), alone: Arc::default(), witness: Arc::default() }
+        Self { files: Files::below(home), alone: Arc::default(), listener: Arc::default() }
     }
 
-    /// Tells `witness` from now on; the first one stays.
-    pub fn witnessed_by(&self, witness: NoteListener) {
+    /// Lets `listener` hear of everything from now on; the first one stays.
+    pub fn heard_by(&self, listener: NoteListener) {
         // A second one would hear what the first hears already.
-        let _ = self.witness.set(witness);
+        let _ = self.listener.set(listener);
     }
 
-    /// Tells the audit log.
+    /// Notes it in the audit log.
     pub fn note(&self, noted: &ConsentNote<'_>) {
-        match self.witness.get() {
-            Some(witness) => witness(noted),
+        match self.listener.get() {
+            Some(listener) => listener(noted),
             None => tracing::info!(
                 who = noted.who,
                 what = noted.what,

@@ -277,7 +277,7 @@ impl Executor {
         self.store.damaged(id)
     }
 
-    /// Lets open runs end, at most for `patience`; then tells them to.
+    /// Lets open runs end, at most for `patience`; then they are asked to.
     pub async fn settle(&self, patience: Duration) {
         let open: Vec<_> = self.by_id().values().filter(|run| !run.has_ended()).cloned().collect();
         let all = || futures::future::join_all(open.iter().map(|run| run.ended()));

@@ -100,7 +100,7 @@ impl Drop for OpenLog {
 
 impl Sink {
     fn add(&self, level: &str, at: &str, text: &str) {
-        // A line that could begin a new one could tell lies about other times.
+        // A line that could begin a new one could lie about other times.
         let text = mask::mask(text).replace('\n', "\n    ");
         let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
         let line = format!("{at}: {level}: {text}\n");
@@ -110,7 +110,7 @@ impl Sink {
                 let full = file.1 + line.len() > MOST_BYTES;
                 let line = if full { "the log is full; later lines are left out\n" } else { line.as_str() };
                 file.1 = if full { MOST_BYTES + 1 } else { file.1 + line.len() };
-                // A full disk must not end the run; the answer tells what it did.
+                // A full disk must not end the run; the answer says what it did.
                 let _ = file.0.write_all(line.as_bytes());
             }
         }

@@ -216,7 +216,7 @@ impl ApprovalPage {
             .chunks(2)
             .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
             .collect();
-        // The comparison of the crate tells nothing by its time.
+        // The comparison of the crate reveals nothing by its time.
         bytes.zip(self.mac(id, cookie)).is_some_and(|(bytes, mac)| mac.verify_slice(&bytes).is_ok())
     }
 }

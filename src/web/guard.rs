@@ -136,7 +136,7 @@ async fn check(State((state, access)): State<(Arc<GuardState>, Access)>, mut req
     };
     let mut caller = None;
     match guard.who(request.headers()).await {
-        // What a client may do is said tool by tool; one that may do nothing at all needs another token.
+        // What a client may do is declared tool by tool; one that may do nothing at all needs another token.
         Ok(who) if who.scopes.is_empty() && needs_scopes => {
             return guard.refuse(&request, Refusal::NothingAllowed(who.name));
         }
@@ -167,9 +167,8 @@ async fn check(State((state, access)): State<(Arc<GuardState>, Access)>, mut req
 /// The request with a body of known and small size. One that does not say how long it is gets counted.
 async fn bounded(request: Request) -> Result<Request, Request> {
     let (parts, body) = request.into_parts();
-    let reported =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    match reported.or_else(|| body.is_end_stream().then_some(0)) {
+    let stated = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    match stated.or_else(|| body.is_end_stream().then_some(0)) {
         Some(length) if length > MOST_BYTES => Err(Request::from_parts(parts, Body::empty())),
         Some(_) => Ok(Request::from_parts(parts, body)),
         None => match axum::body::to_bytes(body, MOST_BYTES).await {
@@ -251,7 +250,7 @@ impl Guard {
         response
     }
 
-    /// How to come in: where the OAuth server is reported, and which scope is the least.
+    /// How to come in: where the OAuth server is described, and which scope is the least.
     fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
         let error = match refusal {
             Refusal::NoToken => None,

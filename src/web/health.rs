@@ -24,7 +24,7 @@ use crate::core::clock::Clock;
 use crate::core::context::{Context, Ticket};
 use crate::domain::dates::stamp;
 
-/// The ticket is looked at so often, so that what `/health` tells is at most half a minute old.
+/// The ticket is looked at so often, so that what `/health` shows is at most half a minute old.
 const TICKET_EVERY: Duration = Duration::from_secs(25);
 
 /// Right after the start, `/health` waits so long for the first look at the ticket.
@@ -64,7 +64,7 @@ pub fn routes(health: Health) -> Routes {
     Routes::default()
         .route("/livez", Access::Probe, get(async || "ok"))
         .route("/readyz", Access::Probe, get(ready).with_state(health.clone()))
-        .route("/health", Access::Anybody, get(tell).with_state(health.clone()))
+        .route("/health", Access::Anybody, get(show).with_state(health.clone()))
         .route("/metrics", Access::Caller, get(numbers).with_state(health))
 }
 
@@ -86,7 +86,7 @@ async fn ready(State(health): State<Health>) -> Response {
     }
 }
 
-async fn tell(
+async fn show(
     State(health): State<Health>,
     who: Option<Extension<Principal>>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
@@ -136,8 +136,8 @@ impl Health {
 }
 
 fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
-    let mut reported = json!({ "valid": ticket.valid, "status": ticket.status });
-    let Some(fields) = reported.as_object_mut() else { return reported };
+    let mut shown = json!({ "valid": ticket.valid, "status": ticket.status });
+    let Some(fields) = shown.as_object_mut() else { return shown };
     if let Some(realm) = &ticket.realm {
         fields.insert("principal_realm".to_owned(), json!(realm));
     }
@@ -151,7 +151,7 @@ fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
             fields.insert("warning".to_owned(), json!("the ticket ends within the hour; run kinit"));
         }
     }
-    reported
+    shown
 }
 
 #[cfg(test)]
@@ -210,8 +210,8 @@ mod tests {
             ..ticket(7200)
         };
         let (_, body) = ask(health(Some(renewable), Ok(facts())), "/health", "127.0.0.1:9").await;
-        let reported = r#""principal_realm":"EXAMPLE.COM","expires_at":"2026-06-01T02:00:00Z","renew_until":"2026-06-08T00:00:00Z""#;
-        assert!(body.contains(reported), "{body}");
+        let wanted = r#""principal_realm":"EXAMPLE.COM","expires_at":"2026-06-01T02:00:00Z","renew_until":"2026-06-08T00:00:00Z""#;
+        assert!(body.contains(wanted), "{body}");
         let little = format!(r#"{{"status":"healthy","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "10.0.0.1:9").await;
         assert_eq!(body, little);
@@ -229,8 +229,8 @@ mod tests {
         let (status, _) = ask(health(Some(ticket(60)), Ok(lacking)), "/health", "127.0.0.1:9").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         let (status, body) = ask(health(None, Err("no audit log".to_owned())), "/health", "127.0.0.1:9").await;
-        let reported = r#"{"status":"unhealthy","error":"no audit log","timestamp":"2026-06-01T00:00:00Z"}"#;
-        assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, reported));
+        let wanted = r#"{"status":"unhealthy","error":"no audit log","timestamp":"2026-06-01T00:00:00Z"}"#;
+        assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, wanted));
     }
 
     #[tokio::test]
@@ -246,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn probes_say_alive_and_why_not_ready() {
         assert_eq!(ask(health(None, Ok(facts())), "/livez", "10.0.0.1:9").await.0, StatusCode::OK);
-        let reported = ask(health(None, Ok(facts())), "/readyz", "10.0.0.1:9").await;
-        assert_eq!(reported, (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping".to_owned()));
+        let answer = ask(health(None, Ok(facts())), "/readyz", "10.0.0.1:9").await;
+        assert_eq!(answer, (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping".to_owned()));
     }
 }

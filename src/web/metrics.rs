@@ -57,10 +57,10 @@ mod tests {
     #[test]
     fn a_name_is_explained_once_and_labels_are_escaped() {
         let calls = |tool: &str, times| Sample::counter("oar_calls_total", "Calls", times).labelled("tool", tool);
-        let reported = text(&[calls("a\"b\\", 3.0), calls("c", 1.0), Sample::gauge("oar_up", "Up", 0.5)]);
+        let shown = text(&[calls("a\"b\\", 3.0), calls("c", 1.0), Sample::gauge("oar_up", "Up", 0.5)]);
         let wanted = "# HELP oar_calls_total Calls\n# TYPE oar_calls_total counter\n\
                       oar_calls_total{tool=\"a\\\"b\\\\\"} 3\noar_calls_total{tool=\"c\"} 1\n\
                       # HELP oar_up Up\n# TYPE oar_up gauge\noar_up 0.5\n";
-        assert_eq!(reported, wanted);
+        assert_eq!(shown, wanted);
     }
 }

@@ -23,7 +23,7 @@ pub fn routes(resource: Option<&Resource>) -> Routes {
         .route(format!("{PATH}/{{*other}}"), Access::Public, any(nothing))
 }
 
-/// The address at which the resource of `audience` tells of itself.
+/// The address at which the resource of `audience` describes itself.
 pub fn address(audience: &str) -> String {
     let path_at = audience.find("://").map_or(0, |at| at + 3);
     let (origin, path) = match audience.get(path_at..).and_then(|rest| rest.find('/')) {

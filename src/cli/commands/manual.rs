@@ -7,6 +7,7 @@ use crate::cli::output::exit::Exit;
 use crate::domain::task::{Task, TaskStatus};
 use crate::grammar::command::IssueCommand;
 use crate::operators::manual::{issues, update_task_status};
+use crate::render::by_hand;
 
 /// Sets the status of a task.
 pub(crate) async fn update_task_status(
@@ -17,12 +18,13 @@ pub(crate) async fn update_task_status(
     may_change_pass: bool,
 ) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let by_hand = update_task_status::ByHand { task, status, reason, may_change_pass };
+    let wanted = update_task_status::ByHand { task, status, reason, may_change_pass };
     let what = format!("changing {task} of {release}");
-    let will = update_task_status::will(&ctx, &release, &by_hand).await;
+    let will = update_task_status::will(&ctx, &release, &wanted).await;
     confirm(call, &what, &will.map_err(|error| call.task_error(&what, error))?).await?;
-    let summary = update_task_status::run(&ctx, &release, by_hand).await;
-    let summary = summary.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
+    let change = update_task_status::run(&ctx, &release, wanted).await;
+    let change = change.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
+    let summary = by_hand::text(task, status, &change);
     call.show(&summary, &serde_json::json!({ "ok": true, "summary": summary }));
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::core::access::principal::Scope;
 use crate::core::clients::build_data::cache::Entry;
@@ -186,13 +186,12 @@ fn shown(entry: &Entry) -> Reply {
 async fn shipped(call: ToolCall, release: ZStream) -> Reply {
     match is_shipped::of(&call.ctx, &release).await {
         Ok(view) => {
-            let reported = view.json();
-            let verdict = match reported.get("shipped").and_then(Value::as_bool) {
+            let verdict = match view.shipped {
                 Some(true) => "is shipped",
                 Some(false) => "is not shipped yet",
                 None => "may be shipped: not everything could be asked",
             };
-            Reply::data(format!("{release} {verdict}"), reported).with("release", json!(release.to_string()))
+            Reply::data(format!("{release} {verdict}"), view.json()).with("release", json!(release.to_string()))
         }
         Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
             .as_json(json!({ "shipped": false, "details": {} })),

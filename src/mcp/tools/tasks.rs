@@ -19,10 +19,12 @@ use crate::mcp::next_call::NextCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::task_reply;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
-use crate::operators;
 use crate::operators::execute::run_task;
+use crate::operators::manual::update_task_status::{self, ByHand, StatusChange};
 use crate::operators::report::TaskReport;
 use crate::operators::request::{BuildDecision, TaskRequest};
+use crate::render::by_hand;
+use crate::render::text::clean;
 
 const NOTIFY: Param = optional("notify", ParamKind::Flag(false), "Post to Slack what was found");
 const RECORD: Param = optional("record", ParamKind::Flag(true), "Store the result; false with notify=false only looks");
@@ -190,7 +192,7 @@ pub const TOOLS: &[Tool] = &[
             required("status", ParamKind::Choice(&["Pass", "Fail", "In Progress"]), "Its new status"),
             optional("result", ParamKind::Text(64_000), "Why; stored"),
         ],
-        work: Handler::Change(by_hand),
+        work: Handler::Change(status_by_hand),
         ..TASK
     },
 ];
@@ -263,7 +265,7 @@ fn stage_testing(call: &ToolCall, build: Option<BuildNumber>, force: Option<Stri
     })
 }
 
-/// A task that may also be reported to store and send nothing.
+/// A task that may also be asked to store and send nothing.
 fn check(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let options =
@@ -294,44 +296,49 @@ fn approve(call: &ToolCall) -> Result<ToolChange, Reply> {
     Ok(change.asking(move |ctx| questions::approval(ctx, release.clone(), ignore_release_date).boxed_local()))
 }
 
-fn by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
+fn status_by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let given = &call.arguments;
     let (Some(task), Some(status)) = (given.parsed::<Task>("task_name"), given.parsed::<TaskStatus>("status")) else {
         return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
     };
     let reason = given.text("result").map(str::to_owned);
+    let wanted = ByHand { task, status, reason: reason.clone(), may_change_pass: true };
+    let (asked, runs) = (release.clone(), Arc::clone(&call.shared.runs));
     let change =
-        operators::manual::update_task_status::ByHand { task, status, reason: reason.clone(), may_change_pass: true };
-    let (asked, said, runs) = (release.clone(), reason.clone(), Arc::clone(&call.shared.runs));
-    let change = ToolChange::new(release.to_string(), move |ctx| {
-        async move {
-            match operators::manual::update_task_status::run(&ctx, &release, change).await {
-                Ok(reported) => {
-                    let mut data = json!({
-                        "success": true, "release": release.to_string(), "task": task, "status": status,
-                        "updated_systems": ["statebox"], "message": reported,
-                    });
-                    if let (Some(fields), Some(reason)) = (data.as_object_mut(), reason) {
-                        let preview: String = crate::render::text::clean(&reason).chars().take(200).collect();
-                        fields.insert("result_length".to_owned(), json!(reason.chars().count()));
-                        fields.insert("result_preview".to_owned(), json!(preview));
-                    }
-                    let changed = !reported.contains("nothing to do");
-                    Reply::changed(reported, changed, data)
-                        .with("release", json!(release.to_string()))
-                        .with("task", json!(task))
-                        .with("status", json!(status))
-                }
-                Err(error) => Reply::operator(&format!("{task} of {release} could not be set"), &error)
-                    .as_json(json!({ "success": false })),
-            }
-        }
-        .boxed_local()
-    });
+        ToolChange::new(release.to_string(), move |ctx| async move { set(&ctx, &release, wanted).await }.boxed_local());
     Ok(change.asking(move |ctx| {
-        questions::by_hand(ctx, Arc::clone(&runs), asked.clone(), task, status, said.clone()).boxed_local()
+        questions::by_hand(ctx, Arc::clone(&runs), asked.clone(), task, status, reason.clone()).boxed_local()
     }))
+}
+
+async fn set(ctx: &Context, release: &ZStream, wanted: ByHand) -> Reply {
+    let ByHand { task, status, reason, .. } = wanted.clone();
+    let change = match update_task_status::run(ctx, release, wanted).await {
+        Ok(change) => change,
+        Err(error) => {
+            return Reply::operator(&format!("{task} of {release} could not be set"), &error)
+                .as_json(json!({ "success": false }));
+        }
+    };
+    let message = by_hand::text(task, status, &change);
+    let changed = match change {
+        StatusChange::IsSo => false,
+        StatusChange::DryRun { .. } | StatusChange::Kept { .. } | StatusChange::Stored { .. } => true,
+    };
+    let mut data = json!({
+        "success": true, "release": release.to_string(), "task": task, "status": status,
+        "updated_systems": ["statebox"], "message": message,
+    });
+    if let Some(reason) = reason {
+        let preview: String = clean(&reason).chars().take(200).collect();
+        data["result_length"] = json!(reason.chars().count());
+        data["result_preview"] = json!(preview);
+    }
+    Reply::changed(message, changed, data)
+        .with("release", json!(release.to_string()))
+        .with("task", json!(task))
+        .with("status", json!(status))
 }
 
 fn unsupported(call: &ToolCall) -> Result<ToolChange, Reply> {

@@ -20,6 +20,30 @@ pub struct ByHand {
     pub may_change_pass: bool,
 }
 
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusChange {
+    /// Nothing: the task has that status.
+    IsSo,
+    /// Nothing was stored, as asked.
+    DryRun {
+        /// The stored status.
+        before: TaskStatus,
+    },
+    /// It waits on this machine for the store.
+    Kept {
+        /// The status that was seen last.
+        before: TaskStatus,
+        /// What is said about that.
+        notice: String,
+    },
+    /// It is stored.
+    Stored {
+        /// The status before.
+        before: TaskStatus,
+    },
+}
+
 /// What cannot be taken for granted about the change: a Pass that goes.
 ///
 /// # Errors
@@ -39,12 +63,12 @@ pub async fn will(ctx: &Context, release: &ZStream, by_hand: &ByHand) -> Result<
     Ok(is_pass.then(|| format!("change {task} of {release} from Pass to {status}")).into_iter().collect())
 }
 
-/// Sets the status; the sentence tells what was stored.
+/// Sets the status.
 ///
 /// # Errors
 ///
 /// A Pass would change without override, a Fail would become Pass without reason, no state file.
-pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<String, TaskError> {
+pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<StatusChange, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
     let ByHand { task, status, reason, may_change_pass } = by_hand;
     let (state, is_current) = match ctx.statebox.load(release).await {
@@ -59,7 +83,7 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<St
     // A word that nobody knows counts as In Progress, and is replaced all the same.
     let is_known = state.task(task).is_none_or(|entry| entry.status.known().is_some());
     if before == status && is_current && is_known {
-        return Ok(format!("{task} is {status} already; nothing to do"));
+        return Ok(StatusChange::IsSo);
     }
     if before == TaskStatus::Fail && status == TaskStatus::Pass && reason.is_none() {
         return Err(TaskError::Refused {
@@ -82,14 +106,14 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<St
         ..SetTask::new(task, status, now)
     };
     if ctx.options.dry_run {
-        return Ok(format!("dry run: {task} would go from {before} to {status}"));
+        return Ok(StatusChange::DryRun { before });
     }
     let message = format!("Update task: {task}");
     let stored = ctx.statebox.apply_or_keep(release, &[Operation::SetTask(set)], &message).await?;
-    if let Some(notice) = stored.notice() {
-        return Ok(format!("{task} goes from {before} to {status}, but this is {notice}"));
-    }
-    Ok(format!("{}\n{task} went from {before} to {status}", marker(task, status)))
+    Ok(match stored.notice() {
+        Some(notice) => StatusChange::Kept { before, notice },
+        None => StatusChange::Stored { before },
+    })
 }
 
 /// The stored status of `task`, and what is said about it.

@@ -45,7 +45,7 @@ fn whoever_asks_cannot_answer_and_that_is_noted() {
     let approvals = ApprovalStore::below(home.path());
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let notes = Arc::clone(&seen);
-    approvals.witnessed_by(Arc::new(move |noted| {
+    approvals.heard_by(Arc::new(move |noted| {
         notes.lock().unwrap().push(format!("{} {} {}", noted.who, noted.what, noted.tool));
     }));
     let asked = approvals.ask(&proposal("p"), at(0)).unwrap();

@@ -222,6 +222,7 @@ async fn open_runs_end_before_the_process_does() {
     fixture.runs.settle(Duration::from_millis(10)).await;
     assert!(run.has_ended());
     let run = fixture.runs.submit(order("r", "b", obedient())).unwrap();
+    begun(&run).await;
     fixture.stop.cancel();
     assert_eq!(how(&run.ended().await), "cancelled");
 }

@@ -107,8 +107,8 @@ async fn whoever_asked_strangers_readers_and_nobody_are_refused() {
         ("oar_guess", StatusCode::UNAUTHORIZED),
         ("", StatusCode::UNAUTHORIZED),
     ] {
-        let (reported, page) = fixture.decide(&id, &format!("token={token}&decision=approve")).await;
-        assert!(reported == status && page.contains("role=\"alert\""), "{token}: {reported} {page}");
+        let (answered, page) = fixture.decide(&id, &format!("token={token}&decision=approve")).await;
+        assert!(answered == status && page.contains("role=\"alert\""), "{token}: {answered} {page}");
         assert_eq!(fixture.take(), None);
     }
 }

@@ -10,7 +10,8 @@ use crate::core::clock::VirtualClock;
 struct Fixture {
     _home: tempfile::TempDir,
     router: Router,
-    tokens: Tokens,
+    /// The same routes for callers who may do nothing.
+    idle: Router,
     token: String,
     other: String,
     over: String,
@@ -28,7 +29,7 @@ fn fixture(oauth: Option<Resource>) -> Fixture {
     let guard = Guard {
         hosts: vec!["localhost:8000".to_owned()],
         origins: vec!["https://pages.example.com".to_owned()],
-        authentication: Authentication::Bearer { tokens: Some(tokens.clone()), oauth },
+        authentication: Authentication::Bearer { tokens: Some(tokens), oauth },
         audit: audit.clone(),
         clock,
     };
@@ -46,7 +47,9 @@ fn fixture(oauth: Option<Resource>) -> Fixture {
         .route("/known", Access::Public, get(who))
         .route("/open", Access::Caller, get(async || [(SESSION, "one")]))
         .route("/other", Access::Caller, post(length));
-    Fixture { _home: home, router: behind(guard, routes), tokens, token, other, over, audit }
+    let idle = Guard { authentication: Authentication::Nobody(Principal::new("idle", [])), ..guard.clone() };
+    let idle = behind(idle, routes.clone());
+    Fixture { _home: home, router: behind(guard, routes), idle, token, other, over, audit }
 }
 
 fn request(path: &str, headers: &[(&str, &str)]) -> Request {
@@ -78,18 +81,18 @@ impl Fixture {
     fn refused(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.audit.path()).unwrap_or_default();
         let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        let reported = |line: serde_json::Value| {
+        let refusal = |line: serde_json::Value| {
             format!("{} {}", line["who"].as_str().unwrap(), line["outcome"].as_str().unwrap())
         };
-        text.lines().map(line).map(reported).collect()
+        text.lines().map(line).map(refusal).collect()
     }
 }
 
 #[tokio::test]
 async fn a_known_token_comes_in_and_goes_no_further() {
     let fixture = fixture(None);
-    let reported = fixture.ask(request("/mcp", &[("authorization", &fixture.bearer())])).await;
-    assert_eq!(reported, (200, "agent false".to_owned(), String::new()));
+    let answer = fixture.ask(request("/mcp", &[("authorization", &fixture.bearer())])).await;
+    assert_eq!(answer, (200, "agent false".to_owned(), String::new()));
     assert_eq!(fixture.refused(), [""; 0]);
 }
 
@@ -155,12 +158,12 @@ async fn the_session_of_another_does_not_exist() {
     assert_eq!(fixture.ask(request("/open", &[("authorization", &fixture.bearer())])).await.0, 200);
     let own = [("authorization", fixture.bearer()), (SESSION, "one".to_owned())];
     let foreign = [("authorization", format!("Bearer {}", fixture.other)), (SESSION, "one".to_owned())];
-    let mut reported = Vec::new();
+    let mut statuses = Vec::new();
     for headers in [&own, &foreign] {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        reported.push(fixture.ask(request("/mcp", &headers)).await.0);
+        statuses.push(fixture.ask(request("/mcp", &headers)).await.0);
     }
-    assert_eq!(reported, [200, 404]);
+    assert_eq!(statuses, [200, 404]);
     assert_eq!(fixture.refused(), ["other FOREIGN_SESSION"]);
 }
 
@@ -178,8 +181,8 @@ async fn with_an_oauth_server_the_challenge_names_it_and_an_issuer_that_is_away_
     let oauth = Resource::new("https://login.example.com".to_owned(), "https://oar.example.com/mcp".to_owned(), fetch);
     let fixture = fixture(Some(oauth));
     let (status, _, challenge) = fixture.ask(request("/mcp", &[])).await;
-    let reported = "Bearer realm=\"oar\", resource_metadata=\"https://oar.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"release:read\"";
-    assert_eq!((status, challenge.as_str()), (401, reported));
+    let wanted = "Bearer realm=\"oar\", resource_metadata=\"https://oar.example.com/.well-known/oauth-protected-resource/mcp\", scope=\"release:read\"";
+    assert_eq!((status, challenge.as_str()), (401, wanted));
     let part = |value: serde_json::Value| {
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
@@ -192,26 +195,27 @@ async fn with_an_oauth_server_the_challenge_names_it_and_an_issuer_that_is_away_
 #[tokio::test]
 async fn each_route_lets_in_whom_it_declares() {
     let fixture = fixture(None);
-    let nothing = fixture.tokens.add("idle", [], None).unwrap();
-    let tokens = [None, Some("oar_guess".to_owned()), Some(nothing), Some(fixture.token.clone())];
+    let tokens = [None, Some("oar_guess".to_owned()), Some(fixture.token.clone())];
     let mut table = Vec::new();
     for path in ["/livez", "/known", "/health", "/page", "/mcp", "/nowhere"] {
-        let mut row = Vec::new();
+        let mut statuses = Vec::new();
         for token in &tokens {
             let shown = token.as_ref().map(|token| format!("Bearer {token}"));
             let headers: Vec<_> = shown.iter().map(|shown| ("authorization", shown.as_str())).collect();
-            row.push(fixture.ask(request(path, &headers)).await.0);
+            statuses.push(fixture.ask(request(path, &headers)).await.0);
         }
-        let foreign = fixture.ask(request(path, &[("host", "evil.example.com")])).await.0;
-        table.push((path, row, foreign));
+        statuses.push(fixture.idle.clone().oneshot(request(path, &[])).await.unwrap().status().as_u16());
+        statuses.push(fixture.ask(request(path, &[("host", "evil.example.com")])).await.0);
+        table.push((path, statuses));
     }
+    // Without credential, with an unknown one, with a known one, without any scope, by a foreign name.
     let wanted = [
-        ("/livez", vec![200, 200, 200, 200], 200),
-        ("/known", vec![200, 200, 200, 200], 403),
-        ("/health", vec![200, 200, 200, 200], 403),
-        ("/page", vec![200, 200, 403, 200], 403),
-        ("/mcp", vec![401, 401, 403, 200], 403),
-        ("/nowhere", vec![401, 401, 403, 404], 403),
+        ("/livez", vec![200, 200, 200, 200, 200]),
+        ("/known", vec![200, 200, 200, 200, 403]),
+        ("/health", vec![200, 200, 200, 200, 403]),
+        ("/page", vec![200, 200, 200, 403, 403]),
+        ("/mcp", vec![401, 401, 200, 403, 403]),
+        ("/nowhere", vec![401, 401, 404, 403, 403]),
     ];
     assert_eq!(table, wanted);
 }

@@ -62,22 +62,19 @@ async fn callers_are_served_over_tls_also_while_a_stranger_does_not_shake_hands(
         let still = tokio::time::timeout(Duration::from_millis(1), silent.read_u8()).await.is_err();
         (text, plain.is_err(), still)
     };
-    let reported = tokio::select! {
-        reported = asking => reported,
+    let heard = tokio::select! {
+        heard = asking => heard,
         _ = serving => panic!("the server ended"),
     };
-    assert_eq!(reported, ("hello".to_owned(), true, true));
+    assert_eq!(heard, ("hello".to_owned(), true, true));
 }
 
 #[test]
 fn a_file_that_is_no_certificate_or_no_key_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key, _) = identity(folder.path());
-    let reported = Identity::read(&key, &certificate).unwrap_err().to_string();
-    assert!(
-        reported.contains("key.pem is no certificate") || reported.contains("cert.pem is no private key"),
-        "{reported}"
-    );
+    let error = Identity::read(&key, &certificate).unwrap_err().to_string();
+    assert!(error.contains("key.pem is no certificate") || error.contains("cert.pem is no private key"), "{error}");
     let missing = folder.path().join("missing.pem");
     assert!(matches!(Identity::read(&certificate, &missing), Err(TlsError::NotPem { .. })));
 }
