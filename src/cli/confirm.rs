@@ -10,18 +10,41 @@ use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::cli::output::progress::Screen;
+use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::domain::release::ZStream;
+use crate::operators::foreseen::{Depth, Preview};
+use crate::operators::preview::preview;
+use crate::operators::request::ChangeRequest;
+use crate::render::preview::will;
 use crate::render::text::clean;
 
-/// Goes on when nothing of `will` needs a person's word, or when it is given.
+/// Goes on when nothing that `change` would do needs a person's word, or when it is given.
 ///
 /// # Errors
 ///
-/// Nobody said yes: nothing was changed.
-pub(super) async fn confirm(call: &Invocation, what: &str, will: &[String]) -> Result<(), ErrorReport> {
-    if will.is_empty() || call.yes || call.options().dry_run {
+/// What it would do cannot be found out, or nobody said yes: nothing was changed.
+pub(super) async fn confirm(
+    call: &Invocation,
+    ctx: &Context,
+    release: &ZStream,
+    change: &ChangeRequest,
+    what: &str,
+) -> Result<(), ErrorReport> {
+    let foreseen = preview(ctx, release, change, Depth::Stored).await.map_err(|error| call.task_error(what, error))?;
+    let will = match foreseen {
+        // What is closed says so itself when it runs.
+        Preview::Nothing | Preview::Closed(_) | Preview::Pointless { .. } => return Ok(()),
+        Preview::Changes(foreseen) => will(&foreseen, release),
+    };
+    if call.yes || call.options().dry_run {
         return Ok(());
     }
+    asked(call, what, &will).await
+}
+
+/// Goes on when a person at the terminal says yes.
+async fn asked(call: &Invocation, what: &str, will: &[String]) -> Result<(), ErrorReport> {
     // The question stands on stderr.
     let asked = call.outside.err.is_terminal() && std::io::stdin().is_terminal();
     let refused = |why: String, next: String| ErrorReport {

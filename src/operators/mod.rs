@@ -1,4 +1,4 @@
-//! One file per task; `execute.rs` is the one way in, `dispatch.rs` the list of them. Beside them are views of a release
+//! One file per task; `execute.rs` is the one way in, `preview.rs` says what it would do, `dispatch.rs` the list of them. Beside them are views of a release
 //! (`status`, `metadata`, `is_shipped`, …) and changes by hand (`issues`, `update_task_status`).
 //!
 //! An operator reads like the procedure an engineer would explain. Refuses: naming another operator
@@ -7,7 +7,9 @@
 mod dispatch;
 pub mod error;
 pub mod execute;
+pub mod foreseen;
 pub mod manual;
+pub mod preview;
 mod record;
 pub mod report;
 pub mod request;

@@ -2,7 +2,7 @@
 
 use crate::domain::credential::Credential;
 use crate::domain::ids::{BuildNumber, ProwJobId};
-use crate::domain::task::{Task, Which};
+use crate::domain::task::{Task, TaskStatus, Which};
 
 /// One request to run a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,40 @@ pub struct BuildDecision {
     pub accept: bool,
     /// Why; recorded.
     pub reason: String,
+}
+
+/// A status that a person sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusByHand {
+    /// The task.
+    pub task: Task,
+    /// Its new status.
+    pub status: TaskStatus,
+    /// Why; stored.
+    pub reason: Option<String>,
+    /// May a Pass change?
+    pub may_change_pass: bool,
+}
+
+/// Anything that changes a release and that a person may have to confirm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeRequest {
+    /// A run of a task.
+    Task(TaskRequest),
+    /// A status set by hand.
+    SetStatus {
+        /// Which.
+        by_hand: StatusByHand,
+        /// Has a run that we know of ended with a Pass of the task?
+        proven: bool,
+    },
+    /// An issue that is resolved.
+    ResolveIssue {
+        /// Id or text of the issue.
+        search: String,
+        /// Its resolution.
+        resolution: String,
+    },
 }
 
 impl TaskRequest {

@@ -4,5 +4,6 @@
 
 pub mod by_hand;
 pub mod plan;
+pub mod preview;
 pub mod report;
 pub mod text;

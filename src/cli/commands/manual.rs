@@ -7,6 +7,7 @@ use crate::cli::output::exit::Exit;
 use crate::domain::task::{Task, TaskStatus};
 use crate::grammar::command::IssueCommand;
 use crate::operators::manual::{issues, update_task_status};
+use crate::operators::request::{ChangeRequest, StatusByHand};
 use crate::render::by_hand;
 
 /// Sets the status of a task.
@@ -18,10 +19,9 @@ pub(crate) async fn update_task_status(
     may_change_pass: bool,
 ) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let wanted = update_task_status::ByHand { task, status, reason, may_change_pass };
-    let what = format!("changing {task} of {release}");
-    let will = update_task_status::will(&ctx, &release, &wanted).await;
-    confirm(call, &what, &will.map_err(|error| call.task_error(&what, error))?).await?;
+    let wanted = StatusByHand { task, status, reason, may_change_pass };
+    let change = ChangeRequest::SetStatus { by_hand: wanted.clone(), proven: false };
+    confirm(call, &ctx, &release, &change, &format!("changing {task} of {release}")).await?;
     let change = update_task_status::run(&ctx, &release, wanted).await;
     let change = change.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
     let summary = by_hand::text(task, status, &change);
@@ -35,9 +35,8 @@ pub(crate) async fn issue(call: &Invocation, command: IssueCommand) -> Result<Ex
     let answer = match command {
         IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,
         IssueCommand::Resolve { issue, resolution } => {
-            let what = format!("resolving an issue of {release}");
-            let will = issues::will_resolve(&ctx, &release, &issue).await;
-            confirm(call, &what, &will.map_err(|error| call.task_error(&what, error))?).await?;
+            let change = ChangeRequest::ResolveIssue { search: issue.clone(), resolution: resolution.clone() };
+            confirm(call, &ctx, &release, &change, &format!("resolving an issue of {release}")).await?;
             issues::resolve(&ctx, &release, &issue, &resolution).await
         }
         IssueCommand::List => issues::list(&ctx, &release).await,

@@ -4,21 +4,20 @@ use crate::cli::confirm::{self, confirm};
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
+use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::operators::execute;
 use crate::operators::report::TaskReport;
-use crate::operators::request::TaskRequest;
-use crate::operators::tasks::{change_advisory_status, take_ownership};
+use crate::operators::request::{ChangeRequest, TaskRequest};
 use crate::render::plan as plans;
 use crate::render::report;
 
 /// Runs the task of `request`.
 pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit, ErrorReport> {
-    let release = call.release()?;
-    ask(call, &release, &request).await?;
-    let ctx = call.context()?;
+    let (release, ctx) = (call.release()?, call.context()?);
+    ask(call, &ctx, &release, &request).await?;
     let report = execute::run_task(&ctx, &release, request).await.map_err(|failure| ErrorReport::failure(&failure))?;
     let next = match &report.would {
         // Only the front end knows the options that were given.
@@ -30,23 +29,13 @@ pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit,
 }
 
 /// Asks before what cannot be taken back.
-async fn ask(call: &Invocation, release: &ZStream, request: &TaskRequest) -> Result<(), ErrorReport> {
-    let (what, will) = match request {
-        TaskRequest::TakeOwnership { email, .. } if !call.yes => {
-            let ctx = call.context()?;
-            // Without credentials the task itself says what is missing.
-            let will = match ctx.require(request.needs()) {
-                Ok(()) => take_ownership::will(&ctx, release, email.as_deref()).await,
-                Err(_) => Ok(Vec::new()),
-            };
-            (format!("taking over {release}"), will)
-        }
-        TaskRequest::ChangeAdvisoryStatus { ignore_release_date, .. } => {
-            let will = change_advisory_status::will(&call.context()?, release, *ignore_release_date).await;
-            (format!("the final approval of {release}"), will)
-        }
-        TaskRequest::TakeOwnership { .. }
-        | TaskRequest::CreateTestReport
+async fn ask(call: &Invocation, ctx: &Context, release: &ZStream, request: &TaskRequest) -> Result<(), ErrorReport> {
+    let what = match request {
+        // Nobody is asked, so the merge request is not looked at.
+        TaskRequest::TakeOwnership { .. } if call.yes => return Ok(()),
+        TaskRequest::TakeOwnership { .. } => format!("taking over {release}"),
+        TaskRequest::ChangeAdvisoryStatus { .. } => format!("the final approval of {release}"),
+        TaskRequest::CreateTestReport
         | TaskRequest::CheckCveTrackerBug
         | TaskRequest::CheckRhcosSecurityAlerts
         | TaskRequest::PushToCdnStaging { .. }
@@ -55,9 +44,9 @@ async fn ask(call: &Invocation, release: &ZStream, request: &TaskRequest) -> Res
         | TaskRequest::StageTesting { .. }
         | TaskRequest::ImageSignedCheck
         | TaskRequest::AnalyzeBuild { .. }
-        | TaskRequest::AddQeApproval => return Ok(()),
+        | TaskRequest::AddQeApproval => format!("{} of {release}", request.task()),
     };
-    confirm(call, &what, &will.map_err(|error| call.task_error(&what, error))?).await
+    confirm(call, ctx, release, &ChangeRequest::Task(request.clone()), &what).await
 }
 
 /// What comes after a run: the plan knows, as far as the services tell soon; else what the run itself knows.

@@ -12,10 +12,9 @@ use crate::domain::release::Minor;
 use crate::domain::task::Which;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
-use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, LOOKS, Tool, ToolChange, Toolset};
-use crate::operators::request::BuildDecision;
+use crate::operators::request::{BuildDecision, ChangeRequest, TaskRequest};
 
 /// The tools of this file.
 pub const TOOLS: &[Tool] = &[
@@ -120,12 +119,9 @@ fn analyze(call: &ToolCall) -> Result<ToolChange, Reply> {
         }
         (None, _) => None,
     };
-    let (release, judgement) = (call.release()?, decide.clone());
+    let release = call.release()?;
+    let request = ChangeRequest::Task(TaskRequest::AnalyzeBuild { which, decide: decide.clone() });
+    let is_decided = decide.is_some();
     let change = super::tasks::analyze(call, which, decide)?;
-    Ok(match judgement {
-        Some(judgement) => {
-            change.asking(move |ctx| questions::deciding(ctx, release.clone(), which, judgement.clone()).boxed_local())
-        }
-        None => change,
-    })
+    Ok(if is_decided { super::tasks::asking(change, release, request) } else { change })
 }

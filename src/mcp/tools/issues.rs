@@ -10,10 +10,10 @@ use crate::domain::release::ZStream;
 use crate::domain::task::Task;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
-use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, Hints, LOOKS, Tool, ToolChange, Toolset};
 use crate::operators::manual::issues;
+use crate::operators::request::ChangeRequest;
 
 const LOOK: Tool = Tool {
     name: "",
@@ -167,7 +167,8 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let given = &call.arguments;
     let issue = given.text("issue").unwrap_or_default().to_owned();
     let resolution = given.text("resolution").unwrap_or_default().to_owned();
-    let (asked, wanted, said) = (release.clone(), issue.clone(), resolution.clone());
+    let asked = release.clone();
+    let request = ChangeRequest::ResolveIssue { search: issue.clone(), resolution: resolution.clone() };
     let change = ToolChange::new(release.to_string(), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
@@ -186,7 +187,7 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
         }
         .boxed_local()
     });
-    Ok(change.asking(move |ctx| questions::resolving(ctx, asked.clone(), wanted.clone(), said.clone()).boxed_local()))
+    Ok(super::tasks::asking(change, asked, request))
 }
 
 /// What was stored, with the issue it is about: the last one that `is_it`, which was written last.

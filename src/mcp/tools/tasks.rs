@@ -20,9 +20,9 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::task_reply;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
 use crate::operators::execute::run_task;
-use crate::operators::manual::update_task_status::{self, ByHand, StatusChange};
+use crate::operators::manual::update_task_status::{self, StatusChange};
 use crate::operators::report::TaskReport;
-use crate::operators::request::{BuildDecision, TaskRequest};
+use crate::operators::request::{BuildDecision, ChangeRequest, StatusByHand, TaskRequest};
 use crate::render::by_hand;
 use crate::render::text::clean;
 
@@ -255,12 +255,11 @@ fn task(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
 /// Starting against a closed gate is an override, so a person confirms it.
 fn stage_testing(call: &ToolCall, build: Option<BuildNumber>, force: Option<String>) -> Result<ToolChange, Reply> {
     let release = call.release()?;
-    let change = task(call, TaskRequest::StageTesting { build, force: force.clone() })?;
+    let request = TaskRequest::StageTesting { build, force: force.clone() };
+    let change = task(call, request.clone())?;
     Ok(match force {
         // Whoever names a build only looks how it goes.
-        Some(reason) if build.is_none() => {
-            change.asking(move |ctx| questions::forcing(ctx, release.clone(), reason.clone()).boxed_local())
-        }
+        Some(_) if build.is_none() => asking(change, release, ChangeRequest::Task(request)),
         Some(_) | None => change,
     })
 }
@@ -292,8 +291,13 @@ fn consistency(call: &ToolCall) -> Result<ToolChange, Reply> {
 fn approve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
-    let change = task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None })?;
-    Ok(change.asking(move |ctx| questions::approval(ctx, release.clone(), ignore_release_date).boxed_local()))
+    let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None };
+    Ok(asking(task(call, request.clone())?, release, ChangeRequest::Task(request)))
+}
+
+/// `change`, which a person has to confirm where the preview of `request` says so.
+pub(super) fn asking(change: ToolChange, release: ZStream, request: ChangeRequest) -> ToolChange {
+    change.asking(move |ctx| questions::of(ctx, release.clone(), request.clone()).boxed_local())
 }
 
 fn status_by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
@@ -303,17 +307,19 @@ fn status_by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
         return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
     };
     let reason = given.text("result").map(str::to_owned);
-    let wanted = ByHand { task, status, reason: reason.clone(), may_change_pass: true };
-    let (asked, runs) = (release.clone(), Arc::clone(&call.shared.runs));
+    let wanted = StatusByHand { task, status, reason, may_change_pass: true };
+    let (asked, by_hand, runs) = (release.clone(), wanted.clone(), Arc::clone(&call.shared.runs));
     let change =
         ToolChange::new(release.to_string(), move |ctx| async move { set(&ctx, &release, wanted).await }.boxed_local());
     Ok(change.asking(move |ctx| {
-        questions::by_hand(ctx, Arc::clone(&runs), asked.clone(), task, status, reason.clone()).boxed_local()
+        let tool = format!("oar_{}", task.name().replace('-', "_"));
+        let proven = runs.has_passed(&tool, &asked.to_string());
+        questions::of(ctx, asked.clone(), ChangeRequest::SetStatus { by_hand: by_hand.clone(), proven }).boxed_local()
     }))
 }
 
-async fn set(ctx: &Context, release: &ZStream, wanted: ByHand) -> Reply {
-    let ByHand { task, status, reason, .. } = wanted.clone();
+async fn set(ctx: &Context, release: &ZStream, wanted: StatusByHand) -> Reply {
+    let StatusByHand { task, status, reason, .. } = wanted.clone();
     let change = match update_task_status::run(ctx, release, wanted).await {
         Ok(change) => change,
         Err(error) => {

@@ -12,6 +12,7 @@ use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
 use crate::operators::error::TaskError;
+use crate::operators::foreseen::Depth;
 
 /// Text and data of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,24 +57,25 @@ pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution:
     Ok(answer.unwrap_or_else(|| said("the issue is resolved already; nothing to do")))
 }
 
-/// The open blocker that resolving `search` closes, in words; nothing when it closes none. While the store is away,
-/// what it said last counts: the change is kept for later, too.
+/// The open blocker that resolving `search` closes; nothing when it closes none.
 ///
-/// # Errors
-///
-/// The state cannot be read.
-pub async fn will_resolve(ctx: &Context, release: &ZStream, search: &str) -> Result<Vec<String>, TaskError> {
-    let state = match ctx.statebox.load(release).await {
-        Ok(loaded) => loaded.map(|loaded| loaded.state),
-        Err(error) if error.is_outage() => ctx.statebox.last_seen(release),
-        Err(error) => return Err(error.into()),
+/// The stored depth takes what the store said last while that is away, because the change is kept for later, too.
+pub(in crate::operators) async fn blocker_closed_by(
+    ctx: &Context,
+    release: &ZStream,
+    search: &str,
+    depth: Depth,
+) -> Result<Option<Issue>, TaskError> {
+    let loaded = ctx.statebox.load(release).await;
+    let state = match depth {
+        Depth::Stored => match loaded {
+            Ok(loaded) => loaded.map(|loaded| loaded.state),
+            Err(error) if error.is_outage() => ctx.statebox.last_seen(release),
+            Err(error) => return Err(error.into()),
+        },
+        Depth::Looked => Some(loaded?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state),
     };
-    let Some(state) = state else { return Ok(Vec::new()) };
-    let closed = closed_by(&state, search, ctx.clock.now());
-    Ok(closed
-        .map(|issue| format!("resolve the blocker {} ({}): {}", issue.id, concerned(&issue), issue.issue))
-        .into_iter()
-        .collect())
+    Ok(state.and_then(|state| closed_by(&state, search, ctx.clock.now())))
 }
 
 /// The open blocker that resolving `search` closes. Done to a copy: so the search cannot differ from that of the
@@ -85,19 +87,9 @@ fn closed_by(state: &State, search: &str, at: Timestamp) -> Option<Issue> {
     both.into_iter().find(|(old, new)| old.is_open_blocker() && new.resolved).map(|(old, _)| old)
 }
 
-fn concerned(issue: &Issue) -> String {
+/// The tasks that an issue holds back, in words.
+pub fn concerned(issue: &Issue) -> String {
     if issue.related_tasks.is_empty() { "whole release".to_owned() } else { issue.related_tasks.join(", ") }
-}
-
-/// The open blocker that resolving `search` closes now, for whoever has to confirm it; nothing when it closes none.
-///
-/// # Errors
-///
-/// No state file, or it cannot be read.
-pub async fn blocker_named(ctx: &Context, release: &ZStream, search: &str) -> Result<Option<Issue>, TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
-    Ok(closed_by(&state, search, ctx.clock.now()))
 }
 
 /// Lists all issues, open ones first.

@@ -5,19 +5,43 @@ use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Change, Operation, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::error::TaskError;
+use crate::operators::foreseen::{Depth, Foreseen, Preview};
+use crate::operators::request::StatusByHand;
 use crate::operators::run_log::{Level, RunLog};
 
-/// What a person wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByHand {
-    /// The task.
-    pub task: Task,
-    /// Its new status.
-    pub status: TaskStatus,
-    /// Why; stored.
-    pub reason: Option<String>,
-    /// May a Pass change?
-    pub may_change_pass: bool,
+/// What cannot be taken for granted about the change.
+///
+/// The stored depth asks only where a Pass goes, and without an answer of the store the change itself says what is
+/// wrong. The looked one also asks about a Pass that no run has `proven`.
+pub(in crate::operators) async fn preview(
+    ctx: &Context,
+    release: &ZStream,
+    by_hand: &StatusByHand,
+    proven: bool,
+    depth: Depth,
+) -> Result<Preview, TaskError> {
+    let StatusByHand { task, status: after, reason, may_change_pass } = by_hand.clone();
+    let (before, stored_reason) = match depth {
+        Depth::Stored if !may_change_pass || after == TaskStatus::Pass => return Ok(Preview::Nothing),
+        Depth::Stored => {
+            let state = match ctx.statebox.load(release).await {
+                Ok(loaded) => loaded.map(|loaded| loaded.state),
+                Err(_) => ctx.statebox.last_seen(release),
+            };
+            (state.map_or(TaskStatus::NotStarted, |state| state.status(task)), None)
+        }
+        Depth::Looked => stored(ctx, release, task).await?,
+    };
+    let harmless = before == after
+        || match (before, after) {
+            (TaskStatus::Pass, _) | (TaskStatus::Fail, TaskStatus::Pass) => false,
+            (_, TaskStatus::Pass) => proven,
+            (_, TaskStatus::Fail | TaskStatus::InProgress | TaskStatus::NotStarted) => true,
+        };
+    if harmless {
+        return Ok(Preview::Nothing);
+    }
+    Ok(Preview::Changes(Foreseen::StatusByHand { task, before, after, stored_reason, reason }))
 }
 
 /// What came of it.
@@ -44,33 +68,14 @@ pub enum StatusChange {
     },
 }
 
-/// What cannot be taken for granted about the change: a Pass that goes.
-///
-/// # Errors
-///
-/// The state cannot be read.
-pub async fn will(ctx: &Context, release: &ZStream, by_hand: &ByHand) -> Result<Vec<String>, TaskError> {
-    let ByHand { task, status, may_change_pass, .. } = by_hand;
-    if !may_change_pass || *status == TaskStatus::Pass {
-        return Ok(Vec::new());
-    }
-    // Without an answer of the store the change itself says what is wrong.
-    let state = match ctx.statebox.load(release).await {
-        Ok(loaded) => loaded.map(|loaded| loaded.state),
-        Err(_) => ctx.statebox.last_seen(release),
-    };
-    let is_pass = state.is_some_and(|state| state.status(*task) == TaskStatus::Pass);
-    Ok(is_pass.then(|| format!("change {task} of {release} from Pass to {status}")).into_iter().collect())
-}
-
 /// Sets the status.
 ///
 /// # Errors
 ///
 /// A Pass would change without override, a Fail would become Pass without reason, no state file.
-pub async fn run(ctx: &Context, release: &ZStream, by_hand: ByHand) -> Result<StatusChange, TaskError> {
+pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Result<StatusChange, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
-    let ByHand { task, status, reason, may_change_pass } = by_hand;
+    let StatusByHand { task, status, reason, may_change_pass } = by_hand;
     let (state, is_current) = match ctx.statebox.load(release).await {
         Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, true),
         // Good enough to refuse what makes no sense; the change itself is judged again when it is sent.

@@ -9,6 +9,7 @@ use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::Which;
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
+use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::request::BuildDecision;
 use crate::operators::run::Run;
 use crate::operators::steps::build_record;
@@ -62,20 +63,22 @@ pub(in crate::operators) async fn run(
     })
 }
 
-/// The build that a person would decide about, and what its record says now.
-///
-/// # Errors
-///
-/// No state file; build data or the record store do not answer.
-pub async fn stands(ctx: &Context, release: &ZStream, which: Which) -> Result<(Option<String>, String), TaskError> {
+/// The build that a person decides about, and what its record says now.
+pub(in crate::operators) async fn preview(
+    ctx: &Context,
+    release: &ZStream,
+    which: Which,
+    decision: &BuildDecision,
+) -> Result<Preview, TaskError> {
     let loaded = ctx.statebox.load(release).await?;
     let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
     let run = Run::observe(ctx, release, state)?;
     let Some(build) = build_record::build_of(&run, which).await? else {
-        return Ok((None, "build data names no candidate build".to_owned()));
+        return Ok(Preview::Pointless { why: "build data names no candidate build".to_owned() });
     };
-    let reported = describe(&build_record::verdict(&run, &build).await?);
-    Ok((Some(build), reported))
+    let record = describe(&build_record::verdict(&run, &build).await?);
+    let BuildDecision { accept, reason } = decision.clone();
+    Ok(Preview::Changes(Foreseen::DecidedBuild { which, build, record, accept, reason }))
 }
 
 /// What follows from the record and a person's word. A good record needs no word; a word settles all others.

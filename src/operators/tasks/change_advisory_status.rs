@@ -2,21 +2,19 @@
 //!
 //! The pass starts from what the world shows, so a pass after a crash is like any other.
 
-use crate::core::context::Context;
-use crate::domain::advisory::NOT_OURS;
+pub(in crate::operators) mod preview;
+
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates;
 use crate::domain::outcome::{Outcome, WaitingOn};
-use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{Flow, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::advisories::{self, Advisory};
+use crate::operators::steps::advisories::Advisory;
 use crate::operators::steps::approval::{self, Objection};
 use crate::operators::steps::kernel::{self, KernelObjection};
 use crate::operators::steps::shipment;
@@ -111,109 +109,6 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
         false => format!("the shipment is approved and advisories {} are in REL_PREP or later", ids.join(", ")),
     };
     Ok(Outcome::Passed { summary })
-}
-
-/// What the first pass of an approval is going to do that nobody takes back; nothing when this pass would not
-/// begin one. Reads the stored state only: a service that is down is for the pass to tell and to record, and a
-/// person who started it by hand knows the rest. Whoever confirms for somebody else gets [`foresee`].
-///
-/// # Errors
-///
-/// The state cannot be read.
-pub async fn will(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Vec<String>, TaskError> {
-    ctx.clock.refresh(&ctx.cancel).await;
-    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Vec::new()) };
-    let run = Run::observe(ctx, release, loaded.state)?;
-    let status = run.state.status(Task::ChangeAdvisoryStatus);
-    let metadata = run.state.metadata();
-    let begins = matches!(status, TaskStatus::NotStarted | TaskStatus::Fail);
-    let Some(mr) = metadata.shipment_mr.filter(|_| begins) else { return Ok(Vec::new()) };
-    if closed(&run, Flow::Konflux, ignore_release_date).is_some() {
-        return Ok(Vec::new());
-    }
-    let managed = metadata.advisory_ids.iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
-    let advisories: Vec<_> = managed.map(|(impetus, id)| format!("{id} ({impetus})")).collect();
-    let mut will = vec![
-        format!("approve the merge request {mr}"),
-        format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
-    ];
-    will.extend(metadata.jira_ticket.map(|ticket| format!("close the QE sub-tasks of {ticket}")));
-    Ok(will)
-}
-
-/// What a pass would do now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Foreseen {
-    /// It is done.
-    Nothing,
-    /// It would do nothing, because of this.
-    Closed(ClosedGate),
-    /// It would do this.
-    Plan(Plan),
-}
-
-/// What a pass would do, for whoever has to confirm it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// One fact a line.
-    pub lines: Vec<String>,
-    /// What stays the same from the first pass to the last.
-    pub covers: String,
-    /// Is it a later pass of one that began?
-    pub goes_on: bool,
-}
-
-/// Looks what a pass would do. Changes nothing, and asks no service to look again.
-///
-/// # Errors
-///
-/// As `run`.
-pub async fn foresee(ctx: &Context, release: &ZStream, ignore_release_date: bool) -> Result<Foreseen, TaskError> {
-    ctx.clock.refresh(&ctx.cancel).await;
-    ctx.require(TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None }.needs())?;
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
-    let before = state.status(Task::ChangeAdvisoryStatus);
-    if before == TaskStatus::Pass {
-        return Ok(Foreseen::Nothing);
-    }
-    let run = Run::observe(ctx, release, state)?;
-    let flow = run.assembly().await?.flow();
-    if let Some(by) = closed(&run, flow, ignore_release_date) {
-        return Ok(Foreseen::Closed(by));
-    }
-    let shipment = shipment::open(&run).await?;
-    let mr = &shipment.mr;
-    if mr.state == MrState::Closed {
-        return Ok(Foreseen::Closed(ClosedGate::MergeRequestClosed { mr: mr.web_url.clone() }));
-    }
-    let managed = advisories::managed(&run).await?;
-    if !managed.dropped_with_builds.is_empty() {
-        let advisories = managed.dropped_with_builds.iter().map(Advisory::id).collect();
-        return Ok(Foreseen::Closed(ClosedGate::AdvisoryDropped { advisories }));
-    }
-    let mut lines = vec![format!("final approval of {release}")];
-    lines.push(match mr.state {
-        MrState::Open => format!("approve merge request {} at commit {}", mr.web_url, mr.head_sha),
-        MrState::Merged | MrState::Closed | MrState::Other(_) => {
-            format!("merge request {} is {:?}; no approval is given", mr.web_url, mr.state)
-        }
-    });
-    for advisory in &managed.live {
-        let (kind, id, from) = (&advisory.impetus, advisory.id(), advisory.state());
-        lines.push(match advisory.state().is_ready() {
-            true => format!("advisory {id} ({kind}) is in {from} already"),
-            false => format!("advisory {id} ({kind}) from {from} to REL_PREP, once its page is public"),
-        });
-    }
-    lines.push("close the QE sub-tasks in Jira and tell the release's Slack channel".to_owned());
-    if ignore_release_date {
-        lines.push("the release date is ignored".to_owned());
-    }
-    lines.push("cannot be undone by us: REL_PREP hands the advisories over to be shipped".to_owned());
-    let ids: Vec<_> = managed.live.iter().map(|advisory| advisory.id().to_string()).collect();
-    let covers = format!("{} {} {}", mr.web_url, mr.head_sha, ids.join(" "));
-    Ok(Foreseen::Plan(Plan { lines, covers, goes_on: before == TaskStatus::InProgress }))
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.

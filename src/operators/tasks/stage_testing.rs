@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::core::clients::error::ClientError;
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
+use crate::core::context::Context;
 use crate::core::effects::Evidence;
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
@@ -11,10 +12,12 @@ use crate::domain::evidence::About;
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
+use crate::domain::release::ZStream;
 use crate::domain::stage_testing;
-use crate::domain::task::{JobRef, JobSystem, TaskStatus};
+use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
+use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::run::Run;
 use crate::operators::steps::{findings, job_of_run, stage_testing_facts};
 
@@ -48,6 +51,23 @@ pub(in crate::operators) async fn run(
         Some(job) => follow(run, &jenkins, job).await,
         None => start(run, &jenkins, force).await,
     }
+}
+
+/// A start against a closed gate; nothing when the pipeline was started already.
+pub(in crate::operators) async fn preview(
+    ctx: &Context,
+    release: &ZStream,
+    reason: &str,
+) -> Result<Preview, TaskError> {
+    let task = Task::StageTesting;
+    let loaded = ctx.statebox.load(release).await?;
+    let before = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state.status(task);
+    Ok(match before {
+        TaskStatus::InProgress | TaskStatus::Pass => Preview::Nothing,
+        TaskStatus::NotStarted | TaskStatus::Fail => {
+            Preview::Changes(Foreseen::ForcedStart { task, before, reason: reason.to_owned() })
+        }
+    })
 }
 
 async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<Outcome, TaskError> {

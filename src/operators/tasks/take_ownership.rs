@@ -20,6 +20,7 @@ use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::task::{Flow, Task, TaskStatus};
 use crate::operators::error::TaskError;
+use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::run::Run;
 use crate::operators::steps::shipment::{self, Shipment};
 use crate::operators::steps::{advisories, findings};
@@ -90,27 +91,28 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
     Ok(Outcome::Passed { summary })
 }
 
-/// What taking the release over from another owner changes; nothing when nobody, or the same one, owns it.
-///
-/// # Errors
-///
-/// The state, build data or GitLab cannot be read.
-pub async fn will(ctx: &Context, release: &ZStream, email: Option<&str>) -> Result<Vec<String>, TaskError> {
-    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Vec::new()) };
+/// What taking the release over from another owner changes; nothing when nobody, or the same one, owns it. Only the
+/// merge request knows who leads, so it is looked at whatever the depth.
+pub(in crate::operators) async fn preview(
+    ctx: &Context,
+    release: &ZStream,
+    email: Option<&str>,
+) -> Result<Preview, TaskError> {
+    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Preview::Nothing) };
     if loaded.state.status(Task::TakeOwnership) != TaskStatus::Pass {
-        return Ok(Vec::new());
+        return Ok(Preview::Nothing);
     }
     let run = Run::observe(ctx, release, loaded.state)?;
     let email = owner(&run, email)?;
-    let new = lead(&run, &email).await?;
+    let to = lead(&run, &email).await?.username;
     let shipment = shipment::open(&run).await?;
     let notes = ctx.gitlab().notes(&shipment.address).await?;
-    let Some(before) = named(&notes).filter(|named| *named != new.username) else { return Ok(Vec::new()) };
-    Ok(vec![
-        format!("take {release} over from @{before}, who is its release lead"),
-        "set the owner of its advisories, and of the QE sub-tasks".to_owned(),
-        format!("name @{} as release lead on {}", new.username, shipment.mr.web_url),
-    ])
+    Ok(match named(&notes).filter(|named| *named != to) {
+        Some(from) => {
+            Preview::Changes(Foreseen::Takeover { from: from.to_owned(), to, mr: shipment.mr.web_url.clone() })
+        }
+        None => Preview::Nothing,
+    })
 }
 
 /// Outside writes of this task. It may be run again after its Pass, when the owner changes: the Pass stays then,

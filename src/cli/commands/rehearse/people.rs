@@ -15,8 +15,9 @@ use crate::domain::task::{Task, TaskStatus, Which};
 use crate::drive::options::DriveOptions;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
-use crate::operators::manual::update_task_status::{self, ByHand};
+use crate::operators::manual::update_task_status;
 use crate::operators::request;
+use crate::operators::request::StatusByHand;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::people::Act;
@@ -339,7 +340,7 @@ async fn by_hand(
     status: TaskStatus,
     why: &str,
 ) -> Result<Help, TaskError> {
-    let by_hand = ByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false };
+    let by_hand = StatusByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false };
     update_task_status::run(ctx, release, by_hand).await?;
     Ok(Help::by(LEAD, format!("set {task} to {status}: {why}")))
 }

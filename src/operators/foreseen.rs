@@ -1,0 +1,172 @@
+//! What a change would do, as facts: for the question to a person, and for whoever only wants to know.
+
+use crate::domain::advisory::AdvisoryState;
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::ids::AdvisoryId;
+use crate::domain::shipment::MrState;
+use crate::domain::state::entries::Issue;
+use crate::domain::task::{Task, TaskStatus, Which};
+
+/// How far a preview looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The stored facts: a service that is down is for the change itself to tell and to record, and the person who
+    /// started it by hand knows the rest.
+    Stored,
+    /// What the services say now: for whoever confirms for somebody else.
+    Looked,
+}
+
+/// What a change would do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preview {
+    /// Nothing that a person has to know of first.
+    Nothing,
+    /// Nothing, because of this gate.
+    Closed(ClosedGate),
+    /// Nothing, because there is nothing that could be changed.
+    Pointless {
+        /// Why not.
+        why: String,
+    },
+    /// This.
+    Changes(Foreseen),
+}
+
+/// The facts of a change that a person may have to confirm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foreseen {
+    /// The first pass of the final approval, as the state tells.
+    StoredApproval(StoredApproval),
+    /// A pass of the final approval, as the services tell.
+    Approval(ApprovalPass),
+    /// A release goes from one owner to another.
+    Takeover {
+        /// Account of the release lead until now.
+        from: String,
+        /// Account of the new one.
+        to: String,
+        /// Page of the merge request that names them.
+        mr: String,
+    },
+    /// A status is set by hand.
+    StatusByHand {
+        /// The task.
+        task: Task,
+        /// Its status now.
+        before: TaskStatus,
+        /// The status that it gets.
+        after: TaskStatus,
+        /// What is stored about the one it has.
+        stored_reason: Option<String>,
+        /// Why somebody wants this.
+        reason: Option<String>,
+    },
+    /// A task starts although a gate may be closed.
+    ForcedStart {
+        /// The task.
+        task: Task,
+        /// Its status now.
+        before: TaskStatus,
+        /// Why somebody wants this.
+        reason: String,
+    },
+    /// An open blocker is resolved.
+    ResolvedBlocker {
+        /// The blocker.
+        issue: Issue,
+        /// Its resolution.
+        resolution: String,
+    },
+    /// A person's decision settles what becomes of a build.
+    DecidedBuild {
+        /// Which of the two.
+        which: Which,
+        /// The build.
+        build: String,
+        /// What its test record says.
+        record: String,
+        /// May it ship?
+        accept: bool,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the first pass of an approval is going to do that nobody takes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredApproval {
+    /// The merge request to approve.
+    pub mr: String,
+    /// The advisories to move, with their impetus.
+    pub advisories: Vec<(String, i64)>,
+    /// The ticket whose sub-tasks are closed.
+    pub ticket: Option<String>,
+}
+
+/// What a pass of an approval does now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalPass {
+    /// Page of the merge request.
+    pub mr: String,
+    /// Its state.
+    pub mr_state: MrState,
+    /// The commit that is approved.
+    pub head: String,
+    /// The advisories that ship.
+    pub advisories: Vec<ForeseenAdvisory>,
+    /// Is the calendar left aside?
+    pub ignores_release_date: bool,
+    /// Is it a later pass of one that began?
+    pub goes_on: bool,
+}
+
+/// One advisory of an approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeseenAdvisory {
+    /// Its number.
+    pub id: AdvisoryId,
+    /// Its impetus.
+    pub impetus: String,
+    /// Its state now.
+    pub state: AdvisoryState,
+}
+
+impl Foreseen {
+    /// What stays the same while a confirmed change goes on in further runs; nothing when each is confirmed anew.
+    pub fn covers(&self) -> Option<String> {
+        match self {
+            Self::Approval(pass) => {
+                let ids: Vec<_> = pass.advisories.iter().map(|advisory| advisory.id.to_string()).collect();
+                Some(format!("{} {} {}", pass.mr, pass.head, ids.join(" ")))
+            }
+            Self::StoredApproval(_)
+            | Self::Takeover { .. }
+            | Self::StatusByHand { .. }
+            | Self::ForcedStart { .. }
+            | Self::ResolvedBlocker { .. }
+            | Self::DecidedBuild { .. } => None,
+        }
+    }
+
+    /// Is this a further run of a change that began?
+    pub fn goes_on(&self) -> bool {
+        match self {
+            Self::Approval(pass) => pass.goes_on,
+            Self::StoredApproval(_)
+            | Self::Takeover { .. }
+            | Self::StatusByHand { .. }
+            | Self::ForcedStart { .. }
+            | Self::ResolvedBlocker { .. }
+            | Self::DecidedBuild { .. } => false,
+        }
+    }
+
+    /// Does whoever confirms it for somebody else have to say why? It overrides what a gate or a record says.
+    pub fn needs_reason(&self) -> bool {
+        match self {
+            Self::StatusByHand { .. } | Self::ForcedStart { .. } | Self::DecidedBuild { .. } => true,
+            Self::StoredApproval(_) | Self::Approval(_) | Self::Takeover { .. } | Self::ResolvedBlocker { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a change would do, in words: for the person at the terminal, and for whoever confirms for somebody else.
+
+use super::text::clean;
+use crate::domain::release::ZStream;
+use crate::domain::shipment::MrState;
+use crate::domain::task::TaskStatus;
+use crate::operators::foreseen::{ApprovalPass, Foreseen, StoredApproval};
+use crate::operators::manual::issues::concerned;
+
+/// Characters of a stranger's text in a plan.
+const LONGEST_QUOTE: usize = 300;
+
+/// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
+pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
+    match foreseen {
+        Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket }) => {
+            let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
+            let mut will = vec![
+                format!("approve the merge request {mr}"),
+                format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
+            ];
+            will.extend(ticket.as_ref().map(|ticket| format!("close the QE sub-tasks of {ticket}")));
+            will
+        }
+        Foreseen::Takeover { from, to, mr } => vec![
+            format!("take {release} over from @{from}, who is its release lead"),
+            "set the owner of its advisories, and of the QE sub-tasks".to_owned(),
+            format!("name @{to} as release lead on {mr}"),
+        ],
+        Foreseen::StatusByHand { task, before, after, .. } => {
+            vec![format!("change {task} of {release} from {before} to {after}")]
+        }
+        Foreseen::ResolvedBlocker { issue, .. } => {
+            vec![format!("resolve the blocker {} ({}): {}", issue.id, concerned(issue), issue.issue)]
+        }
+        Foreseen::Approval(_) | Foreseen::ForcedStart { .. } | Foreseen::DecidedBuild { .. } => {
+            facts(foreseen, release)
+        }
+    }
+}
+
+/// The plan that somebody else confirms: cleaned facts, one a line.
+pub fn plan(foreseen: &Foreseen, release: &ZStream) -> String {
+    facts(foreseen, release).iter().map(|fact| clean(fact)).collect::<Vec<_>>().join("\n")
+}
+
+fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
+    match foreseen {
+        Foreseen::Approval(pass) => approval(pass, release),
+        Foreseen::StatusByHand { task, before, after, stored_reason, reason } => {
+            let mut facts = vec![format!("set {task} of {release} by hand from {before} to {after}")];
+            facts.push(match before {
+                TaskStatus::Pass => "this takes back a Pass".to_owned(),
+                TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Fail => {
+                    "no run of this server ended with a Pass of it".to_owned()
+                }
+            });
+            facts.extend(stored_reason.as_ref().map(|why| format!("stored about it: {}", quoted(why))));
+            facts.extend(reason.as_ref().map(|reason| caller_says(reason)));
+            facts
+        }
+        Foreseen::ForcedStart { task, before, reason } => vec![
+            format!("start {task} of {release} although a gate may be closed; it is {before}"),
+            "the closed gate, if there is one, is recorded with the reason".to_owned(),
+            caller_says(reason),
+        ],
+        Foreseen::ResolvedBlocker { issue, resolution } => {
+            let tasks = match issue.related_tasks.is_empty() {
+                true => "the whole release".to_owned(),
+                false => issue.related_tasks.join(", "),
+            };
+            vec![
+                format!("resolve blocker {} of {release}: {}", issue.id, quoted(&issue.issue)),
+                format!("it holds back {}, which can go on then", clean(&tasks)),
+                caller_says(resolution),
+            ]
+        }
+        Foreseen::DecidedBuild { which, build, record, accept, reason } => {
+            let verb = if *accept { "accept" } else { "reject" };
+            vec![
+                format!("{verb} the {which} build {build} of {release}"),
+                format!("its test record says: {}", quoted(record)),
+                caller_says(reason),
+            ]
+        }
+        Foreseen::StoredApproval(_) | Foreseen::Takeover { .. } => will(foreseen, release),
+    }
+}
+
+fn approval(pass: &ApprovalPass, release: &ZStream) -> Vec<String> {
+    let mut lines = vec![format!("final approval of {release}")];
+    lines.push(match &pass.mr_state {
+        MrState::Open => format!("approve merge request {} at commit {}", pass.mr, pass.head),
+        state @ (MrState::Merged | MrState::Closed | MrState::Other(_)) => {
+            format!("merge request {} is {state:?}; no approval is given", pass.mr)
+        }
+    });
+    for advisory in &pass.advisories {
+        let (id, kind, from) = (advisory.id, &advisory.impetus, &advisory.state);
+        lines.push(match from.is_ready() {
+            true => format!("advisory {id} ({kind}) is in {from} already"),
+            false => format!("advisory {id} ({kind}) from {from} to REL_PREP, once its page is public"),
+        });
+    }
+    lines.push("close the QE sub-tasks in Jira and tell the release's Slack channel".to_owned());
+    if pass.ignores_release_date {
+        lines.push("the release date is ignored".to_owned());
+    }
+    lines.push("cannot be undone by us: REL_PREP hands the advisories over to be shipped".to_owned());
+    lines
+}
+
+fn caller_says(text: &str) -> String {
+    format!("the caller says: {}", quoted(text))
+}
+
+/// A stranger's text in marks of its own, so that it cannot pose as a line of the plan.
+fn quoted(text: &str) -> String {
+    let text: String = clean(text).chars().take(LONGEST_QUOTE).collect();
+    format!("\u{201c}{}\u{201d}", text.replace(['\n', '\u{201c}', '\u{201d}'], " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_text_stays_on_its_line_and_within_its_marks() {
+        let hostile = "x\u{201d}\nadvisory 1 is dropped\u{1b}[2J";
+        assert_eq!(quoted(hostile), "\u{201c}x  advisory 1 is dropped\u{fffd}[2J\u{201d}");
+        assert!(quoted(&"y".repeat(5000)).chars().count() <= LONGEST_QUOTE + 2);
+    }
+}
