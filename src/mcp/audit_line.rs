@@ -124,7 +124,7 @@ impl Drop for AuditLine {
 pub fn unfinished(shared: &ServerState) {
     for run in shared.runs.take_interrupted() {
         shared.audit.record(Entry {
-            release: run.subject.parse::<ZStream>().ok().map(|release| release.to_string()),
+            release: run.queue.parse::<ZStream>().ok().map(|release| release.to_string()),
             who: run.owner,
             tool: run.tool,
             run_id: Some(run.run_id),

@@ -25,7 +25,8 @@ use crate::core::access::principal::Scope;
 use crate::core::config::mcp::ConfirmPolicy;
 use crate::core::context::Context;
 use crate::render::text::clean;
-use crate::runs::consents::{Consent, ConsentNote, How, PersonsAnswer, Proposal};
+use crate::runs::approval::{Consent, How, Proposal};
+use crate::runs::consents::{ConsentNote, PersonsAnswer};
 use ask::AskOutcome;
 
 /// Looking up the facts takes at most so long.
@@ -70,7 +71,7 @@ pub fn by_policy(tool: &'static Tool, call: &ToolCall, change: ToolChange) -> To
     if asks_by_itself || matches!(policy, None | Some(ConfirmPolicy::Never)) {
         return change;
     }
-    let plan = format!("{} of {} with {}", tool.title, change.subject, clean(&call.arguments.canonical()));
+    let plan = format!("{} of {} with {}", tool.title, change.queue, clean(&call.arguments.canonical()));
     change.asking(move |_| {
         let question = Question { plan: plan.clone(), covers: None, goes_on: false, needs_reason: false };
         async move { Ok(Some(question)) }.boxed_local()

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::runs::consents::{ApprovalStore, Proposal};
+use crate::runs::approval::Proposal;
+use crate::runs::consents::ApprovalStore;
 
 /// A question in a client waits so long for its answer.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);

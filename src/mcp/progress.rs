@@ -48,5 +48,5 @@ fn message(run: &TrackedRun, step: Option<String>) -> String {
         (RunStatus::Running | RunStatus::Ended(_), None) => "goes on".to_owned(),
         (RunStatus::Running | RunStatus::Ended(_), Some(step)) => step,
     };
-    format!("{} {}: {step} (run {})", run.subject, run.tool, run.id).chars().take(LONGEST_PROGRESS).collect()
+    format!("{} {}: {step} (run {})", run.queue, run.tool, run.id).chars().take(LONGEST_PROGRESS).collect()
 }

@@ -14,6 +14,7 @@ use crate::mcp::catalog;
 use crate::mcp::confirm;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{Handler, Tool, ToolChange};
+use crate::runs::run::Queue;
 
 /// One command that a runner knows.
 struct CommandRow {
@@ -201,8 +202,8 @@ pub fn run(call: &ToolCall, cli: &str) -> Result<ToolChange, Reply> {
             Err(Reply::error(Code::Denied, why, format!("get_command_help with cli={cli} lists them")))
         }
         Handler::Look(look) | Handler::Known(_, look) => {
-            let subject = format!("looks of {}", call.who.name);
-            Ok(ToolChange::new(subject, move |ctx| async move { look(ToolCall { ctx, ..inner }).await }.boxed_local()))
+            let queue = Queue::Looks { of: call.who.name.clone() };
+            Ok(ToolChange::new(queue, move |ctx| async move { look(ToolCall { ctx, ..inner }).await }.boxed_local()))
         }
     }
 }

@@ -11,6 +11,7 @@ use super::reply::Reply;
 use super::shared::ServerState;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
+use crate::runs::run::Queue;
 
 /// A group of tools that is offered together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,8 +175,8 @@ impl std::fmt::Debug for Handler {
 
 /// A change that waits for its turn.
 pub struct ToolChange {
-    /// What it changes: a release, or a unit of test jobs. Changes of one subject run one after the other.
-    pub subject: String,
+    /// Behind which runs it waits: those of the same release, as a rule.
+    pub queue: Queue,
     /// What a person has to confirm first, looked up when the call comes in.
     pub asks: Option<Asks>,
     /// The tool whose confirmation policy counts, when a runner runs it.
@@ -205,10 +206,10 @@ pub struct Question {
 impl ToolChange {
     /// A change that nobody has to confirm.
     pub fn new(
-        subject: impl Into<String>,
+        queue: impl Into<Queue>,
         work: impl FnOnce(Context) -> LocalBoxFuture<'static, Reply> + Send + 'static,
     ) -> Self {
-        Self { subject: subject.into(), asks: None, policy_of: None, work: Box::new(work) }
+        Self { queue: queue.into(), asks: None, policy_of: None, work: Box::new(work) }
     }
 
     /// The same, asking a person first.

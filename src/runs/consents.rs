@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
+use super::approval::{Approval, Consent, How, LONGEST_REASON, Proposal, RequestState};
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::lock::Lock;
 use files::{Files, random_id};
@@ -26,93 +26,6 @@ const COVERS: SignedDuration = SignedDuration::from_hours(72);
 
 /// Answered and outdated requests stay so long: they are evidence.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
-
-/// Characters of a reason.
-pub const LONGEST_REASON: usize = 1000;
-
-/// What somebody wants to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proposal {
-    /// The tool.
-    pub tool: String,
-    /// The release, or what else it changes.
-    #[serde(rename = "queue")]
-    pub subject: String,
-    /// Digest of its arguments.
-    pub arguments: String,
-    /// Digest of the facts in the plan.
-    pub facts: String,
-    /// What an answer covers beyond this one call.
-    pub covers: Option<String>,
-    /// What would be done, one fact a line.
-    pub plan: String,
-    /// Has the person to say why?
-    pub needs_reason: bool,
-    /// Who asks.
-    pub requester: String,
-}
-
-/// A person's answer, as answers, logs and records carry it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Consent {
-    /// Who confirmed.
-    pub who: String,
-    /// By which way.
-    pub how: How,
-    /// When.
-    pub at: Timestamp,
-    /// What they said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// By which way a person was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum How {
-    /// On the approval page.
-    Page,
-    /// In the requester's client.
-    Elicitation,
-    /// Nobody was asked: the requester may act without.
-    Unattended,
-}
-
-/// Where a request stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestState {
-    /// Nobody answered.
-    Open,
-    /// Yes; not used yet.
-    Approved(Consent),
-    /// No.
-    Rejected(Consent),
-    /// Yes, and done.
-    Used(Consent),
-    /// No, and the requester knows; files spell it in the old way.
-    #[serde(rename = "told")]
-    RejectionSeen(Consent),
-    /// The facts changed before the answer was used.
-    Outdated,
-}
-
-/// One request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Unguessable: whoever knows it may read the plan.
-    pub id: String,
-    /// What is proposed.
-    #[serde(rename = "wanted")]
-    pub proposal: Proposal,
-    /// When it was asked.
-    pub asked_at: Timestamp,
-    /// Until when it can be answered and used.
-    pub until: Timestamp,
-    /// Where it stands.
-    #[serde(rename = "standing")]
-    pub state: RequestState,
-}
 
 /// Why an answer does not count.
 #[derive(Debug, thiserror::Error)]
@@ -361,18 +274,6 @@ impl ApprovalStore {
         let here = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = || io::Error::new(io::ErrorKind::WouldBlock, "another process answers right now; try again");
         Ok((here, self.files.lock()?.ok_or_else(busy)?))
-    }
-}
-
-impl Approval {
-    fn is_valid(&self, now: Timestamp) -> bool {
-        now < self.until
-    }
-
-    /// Is it the same call, whatever the facts?
-    fn is_about(&self, proposal: &Proposal) -> bool {
-        let one = |proposal: &Proposal| (proposal.requester.clone(), proposal.tool.clone(), proposal.arguments.clone());
-        one(&self.proposal) == one(proposal)
     }
 }
 

@@ -41,7 +41,7 @@ const USUALLY_AT_ONCE: usize = 4;
 /// How long runs may take and how long they stay on record.
 #[derive(Debug, Clone)]
 pub struct RunLimits {
-    /// Runs that go on at a time; at least 1. Others wait, whatever their subject.
+    /// Runs that go on at a time; at least 1. Others wait, whatever their queue.
     pub at_once: usize,
     /// After so long a run is asked to end.
     pub longest: Duration,
@@ -141,14 +141,14 @@ impl Executor {
         std::mem::take(&mut *self.interrupted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The run that an equal request may join: one that runs, or waits as the last of its subject.
+    /// The run that an equal request may join: one that runs, or waits as the last of its queue.
     pub fn joinable(&self, key: &str) -> Option<Arc<TrackedRun>> {
         Self::joinable_of(&self.by_id(), key)
     }
 
     fn joinable_of(by_id: &RunsById, key: &str) -> Option<Arc<TrackedRun>> {
         let run = by_id.values().rev().find(|run| run.key == key && !run.has_ended() && !run.cancel.is_cancelled())?;
-        let last = by_id.values().rev().find(|other| other.subject == run.subject && !other.has_ended());
+        let last = by_id.values().rev().find(|other| other.queue == run.queue && !other.has_ended());
         // A request that waits behind others must not move before them.
         let fits = *run.status.borrow() == RunStatus::Running || last.is_some_and(|last| last.id == run.id);
         fits.then(|| Arc::clone(run))
@@ -172,11 +172,8 @@ impl Executor {
             let _ = std::fs::remove_file(self.store.log_path(&id));
             return Ok(equal);
         }
-        let before: Vec<_> = by_id
-            .values()
-            .filter(|run| run.subject == order.subject && !run.released.is_cancelled())
-            .cloned()
-            .collect();
+        let before: Vec<_> =
+            by_id.values().filter(|run| run.queue == order.queue && !run.released.is_cancelled()).cloned().collect();
         let open: Vec<_> = before.iter().filter(|run| !run.has_ended()).collect();
         if let Some(head) = open.first().filter(|_| open.len() > MOST_WAITING) {
             // It never began, so nobody has to find it.
@@ -186,7 +183,7 @@ impl Executor {
         let run = Arc::new(TrackedRun {
             id,
             tool: order.tool,
-            subject: order.subject,
+            queue: order.queue,
             owner: order.who.name,
             asked_at: stamp(self.clock.now()),
             confirmed: order.confirmed,
@@ -238,11 +235,11 @@ impl Executor {
     }
 
     /// Did a run of ours end with a Pass of this tool's task?
-    pub fn has_passed(&self, tool: &str, subject: &str) -> bool {
+    pub fn has_passed(&self, tool: &str, queue: &str) -> bool {
         let passed = |run: &RunRecord| {
             run.answer.as_ref().is_some_and(|answer| answer.get("status").is_some_and(|status| status == "Pass"))
         };
-        self.store.any(|run| run.tool == tool && run.subject == subject && passed(run))
+        self.store.any(|run| run.tool == tool && run.queue == queue && passed(run))
     }
 
     /// Ids of the runs that `who` may see, newest first.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::consents::Consent;
+use super::approval::Consent;
 
 /// What whoever asked gets, and what stays on record. The front end that asked makes it.
 pub type Document = Map<String, Value>;
@@ -43,9 +43,9 @@ pub struct RunRecord {
     /// The tool.
     #[serde(default)]
     pub tool: String,
-    /// What it changes.
-    #[serde(default, rename = "queue")]
-    pub subject: String,
+    /// What it changes, or else what it waits behind.
+    #[serde(default)]
+    pub queue: String,
     /// Who asked.
     #[serde(default)]
     pub owner: String,

@@ -1,5 +1,6 @@
 //! One run: what was asked, how it stands, and what it ended with.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use futures::future::LocalBoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::consents::Consent;
+use super::approval::Consent;
 use super::record::{Document, RunRecord, RunState};
 use crate::core::access::principal::Principal;
+use crate::domain::release::ZStream;
+use crate::domain::subject::Subject;
 
 /// What a run does, given the token that cancels it.
 pub type Work = Box<dyn FnOnce(CancellationToken) -> LocalBoxFuture<'static, WorkAnswer> + Send>;
@@ -50,14 +53,41 @@ pub enum Ending {
     LeftWhenCancelled,
 }
 
+/// What runs one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queue {
+    /// Changes of one subject.
+    Of(Subject),
+    /// Looks of one caller that are carried out as runs.
+    Looks {
+        /// The caller.
+        of: String,
+    },
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(subject) => subject.fmt(f),
+            Self::Looks { of } => write!(f, "looks of {of}"),
+        }
+    }
+}
+
+impl From<&ZStream> for Queue {
+    fn from(release: &ZStream) -> Self {
+        Self::Of(release.into())
+    }
+}
+
 /// What is asked to run.
 pub struct Order {
     /// The tool.
     pub tool: &'static str,
     /// Equal keys are equal requests.
     pub key: String,
-    /// What it changes: a release, a build. Changes of one subject run one after the other.
-    pub subject: String,
+    /// Behind which runs it waits.
+    pub queue: Queue,
     /// Who asks.
     pub who: Principal,
     /// Its arguments, as people read them.
@@ -88,8 +118,8 @@ pub struct TrackedRun {
     pub id: String,
     /// The tool.
     pub tool: &'static str,
-    /// What it changes.
-    pub subject: String,
+    /// Behind which runs it waits.
+    pub queue: Queue,
     /// Who asked first.
     pub owner: String,
     /// When it was asked for, as texts carry it.
@@ -149,7 +179,7 @@ impl TrackedRun {
         RunRecord {
             run_id: self.id.clone(),
             tool: self.tool.to_owned(),
-            subject: self.subject.clone(),
+            queue: self.queue.to_string(),
             owner: self.owner.clone(),
             arguments: self.arguments.clone(),
             asked_at: self.asked_at.clone(),

@@ -21,7 +21,8 @@ use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
-use crate::runs::consents::{AnswerRefused, Approval, ApprovalStore, LONGEST_REASON, RequestState};
+use crate::runs::approval::{Approval, LONGEST_REASON, RequestState};
+use crate::runs::consents::{AnswerRefused, ApprovalStore};
 
 /// Where requests are shown.
 const PATH: &str = "/approvals/";

@@ -15,7 +15,7 @@ use crate::mcp::confirmations::{Confirmations, PATIENCE};
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::Tool;
 use crate::render::text::clean;
-use crate::runs::consents::Proposal;
+use crate::runs::approval::Proposal;
 
 /// The name of the question within one answer.
 const QUESTION: &str = "confirm";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rmcp::model::{ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema};
 use serde_json::{Value, json};
 
-use crate::runs::consents::{LONGEST_REASON, Proposal};
+use crate::runs::approval::{LONGEST_REASON, Proposal};
 
 /// The question of `proposal`.
 pub fn request(proposal: &Proposal) -> ElicitRequest {

@@ -121,7 +121,7 @@ impl ClientConnection {
         (request, context): (&CallToolRequestParams, &RequestContext<RoleServer>),
         line: &Arc<AuditLine>,
     ) -> Result<Reply, InputRequiredResult> {
-        let ToolChange { subject, asks, policy_of, work } = change;
+        let ToolChange { queue, asks, policy_of, work } = change;
         let arguments = call.arguments.canonical();
         let key = format!("{} {} {arguments}", call.who.name, tool.name);
         // What was confirmed and runs need not be confirmed again to hear of it.
@@ -133,7 +133,7 @@ impl ClientConnection {
         let permit = match &asks {
             None => Permit::default(),
             Some(asks) => {
-                let matter = Matter { tool, call, asks, subject: &subject, policy_of };
+                let matter = Matter { tool, call, asks, subject: &queue.to_string(), policy_of };
                 match confirm::settle(&self.shared, matter, request, context).await {
                     Settled::Go(permit) => permit,
                     Settled::Ask(question) => return Err(question),
@@ -164,7 +164,7 @@ impl ClientConnection {
             .boxed_local()
         });
         let document = run_document::of;
-        let order = Order { tool: tool.name, key, subject, who, arguments, confirmed, work, document };
+        let order = Order { tool: tool.name, key, queue, who, arguments, confirmed, work, document };
         Ok(match self.shared.runs.submit(order) {
             Ok(run) => {
                 line.ran(&run.id);
@@ -174,7 +174,7 @@ impl ClientConnection {
                 Reply::error(Code::Internal, format!("the run could not begin: {cause}"), "call it again in a minute")
             }
             Err(NotTaken::QueueFull(head)) => {
-                let what = format!("too many changes of {} wait already; {} runs", head.subject, head.id);
+                let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
                 let hint = format!("call oar_get_run with {} and come back when it ended", head.id);
                 Reply::error(Code::Conflict, what, hint).with("run_id", json!(head.id))
             }

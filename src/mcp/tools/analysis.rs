@@ -2,19 +2,18 @@
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
-use crate::core::statebox::records;
-use crate::domain::acceptance::{self, RecordVerdict};
-use crate::domain::release::Minor;
+use crate::domain::acceptance::RecordVerdict;
 use crate::domain::task::Which;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, LOOKS, Tool, ToolChange, Toolset};
 use crate::operators::request::{BuildDecision, ChangeRequest, TaskRequest};
+use crate::operators::views::test_record;
 
 /// The tools of this file.
 pub const TOOLS: &[Tool] = &[
@@ -77,31 +76,23 @@ pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
         let hint = "give a release (4.20.17) or the name of a nightly";
         return Reply::error(Code::InvalidArgument, "build is no name of a build", hint);
     }
-    let branch = &ctx.settings.state.record_branch;
-    let text = match records::record(&ctx.repo, branch, build, arch).await {
-        Ok(Some(text)) => text,
+    let view = match test_record::of(ctx, build, arch).await {
+        Ok(Some(view)) => view,
         Ok(None) => {
             let hint = "it comes 10 to 120 min after promotion; look again then";
             return Reply::error(Code::NotFound, format!("{build} has no test record for {arch} yet"), hint);
         }
-        Err(error) => return Reply::operator(&format!("the test record of {build}"), &error.into()),
+        Err(error) => return Reply::operator(&format!("the test record of {build}"), &error),
     };
-    let minor = build.split('.').take(2).collect::<Vec<_>>().join(".").parse::<Minor>().ok();
-    let registry = match minor {
-        Some(minor) => records::registry(&ctx.repo, minor, arch).await.ok().flatten(),
-        None => None,
-    };
-    let verdict = acceptance::judge(build, Some(&text), registry.as_deref(), ctx.settings.acceptance_policy);
-    let judgement = match &verdict {
+    let judgement = match &view.verdict {
         RecordVerdict::Accepted { .. } => "accepted",
         RecordVerdict::Rejected { .. } => "rejected",
         RecordVerdict::Invalid { .. } => "unusable",
         RecordVerdict::Missing | RecordVerdict::NotStarted | RecordVerdict::Aggregating { .. } => "not finished",
     };
-    let file = serde_json::from_str(&text).unwrap_or(Value::Null);
     let data = json!({
-        "build": build, "arch": arch, "verdict": judgement, "why": format!("{verdict:?}"), "has_registry": registry.is_some(),
-        "record": file,
+        "build": build, "arch": arch, "verdict": judgement, "why": format!("{:?}", view.verdict),
+        "has_registry": view.has_registry, "record": view.file,
     });
     Reply::data(format!("the test record of {build} is {judgement}"), data)
 }

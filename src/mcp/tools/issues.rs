@@ -14,6 +14,7 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, Hints, LOOKS, Tool, ToolChange, Toolset};
 use crate::operators::manual::issues;
 use crate::operators::request::ChangeRequest;
+use crate::runs::run::Queue;
 
 const LOOK: Tool = Tool {
     name: "",
@@ -144,7 +145,7 @@ fn add(call: &ToolCall) -> Result<ToolChange, Reply> {
         })?;
         tasks.push(task);
     }
-    Ok(ToolChange::new(release.to_string(), move |ctx| {
+    Ok(ToolChange::new(Queue::from(&release), move |ctx| {
         async move {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
                 Ok(reported) => {
@@ -169,7 +170,7 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let resolution = given.text("resolution").unwrap_or_default().to_owned();
     let asked = release.clone();
     let request = ChangeRequest::ResolveIssue { search: issue.clone(), resolution: resolution.clone() };
-    let change = ToolChange::new(release.to_string(), move |ctx| {
+    let change = ToolChange::new(Queue::from(&release), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
                 Ok(reported) => {

@@ -91,7 +91,7 @@ fn get(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
             Ok(run) => run,
             Err(refused) => return refused,
         };
-        let mut summary = format!("run {} ({} of {}) is {}", run.run_id, run.tool, run.subject, run.state.name());
+        let mut summary = format!("run {} ({} of {}) is {}", run.run_id, run.tool, run.queue, run.state.name());
         let mut data = json!(run);
         if run.state == RunState::Interrupted {
             // Nobody was there to record its end; the state file knows what it did.
@@ -110,7 +110,7 @@ fn get(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
 
 /// What the state file says now about the task of an interrupted run.
 async fn now(call: &ToolCall, run: &RunRecord) -> (Value, String) {
-    let (Some(task), Ok(release)) = (task_of(&run.tool), run.subject.parse::<ZStream>()) else {
+    let (Some(task), Ok(release)) = (task_of(&run.tool), run.queue.parse::<ZStream>()) else {
         return (Value::Null, "; look at the status of the release before you call it again".to_owned());
     };
     match update_task_status::stored(&call.ctx, &release, task).await {

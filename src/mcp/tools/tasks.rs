@@ -25,6 +25,7 @@ use crate::operators::report::TaskReport;
 use crate::operators::request::{BuildDecision, ChangeRequest, StatusByHand, TaskRequest};
 use crate::render::by_hand;
 use crate::render::text::clean;
+use crate::runs::run::Queue;
 
 const NOTIFY: Param = optional("notify", ParamKind::Flag(false), "Post to Slack what was found");
 const RECORD: Param = optional("record", ParamKind::Flag(true), "Store the result; false with notify=false only looks");
@@ -248,8 +249,9 @@ pub const TASK_NAMES: [&str; NAMED_TASKS] = {
 /// A task as a change of its release.
 fn task(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
     let release = call.release()?;
-    let queue = release.to_string();
-    Ok(ToolChange::new(queue, move |ctx| async move { answer(&ctx, &release, request).await }.boxed_local()))
+    Ok(ToolChange::new(Queue::from(&release), move |ctx| {
+        async move { answer(&ctx, &release, request).await }.boxed_local()
+    }))
 }
 
 /// Starting against a closed gate is an override, so a person confirms it.
@@ -269,7 +271,7 @@ fn check(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let options =
         Options { no_notify: !call.arguments.flag("notify", false), dry_run: !call.arguments.flag("record", true) };
-    Ok(ToolChange::new(release.to_string(), move |ctx| {
+    Ok(ToolChange::new(Queue::from(&release), move |ctx| {
         async move {
             let (actor, cancel) = (ctx.actor.clone(), ctx.cancel.clone());
             answer(&ctx.acting_for(actor, cancel, options), &release, request).await
@@ -309,8 +311,9 @@ fn status_by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
     let reason = given.text("result").map(str::to_owned);
     let wanted = StatusByHand { task, status, reason, may_change_pass: true };
     let (asked, by_hand, runs) = (release.clone(), wanted.clone(), Arc::clone(&call.shared.runs));
-    let change =
-        ToolChange::new(release.to_string(), move |ctx| async move { set(&ctx, &release, wanted).await }.boxed_local());
+    let change = ToolChange::new(Queue::from(&release), move |ctx| {
+        async move { set(&ctx, &release, wanted).await }.boxed_local()
+    });
     Ok(change.asking(move |ctx| {
         let tool = format!("oar_{}", task.name().replace('-', "_"));
         let proven = runs.has_passed(&tool, &asked.to_string());

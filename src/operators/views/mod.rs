@@ -8,3 +8,4 @@ pub mod discovery;
 pub mod is_shipped;
 pub mod metadata;
 pub mod status;
+pub mod test_record;

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Approval;
 use crate::core::lock::Lock;
+use crate::runs::approval::Approval;
 
 /// The folder of this machine's requests.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::core::clock::VirtualClock;
-use crate::runs::run::{Ending, Work, WorkAnswer};
+use crate::runs::run::{Ending, Queue, Work, WorkAnswer};
 
 struct Fixture {
     runs: Arc<Executor>,
@@ -35,11 +35,11 @@ fn open(home: &Path, longest: u64, stop: CancellationToken) -> Arc<Executor> {
     Arc::new(Executor::new(home, limits(longest), clock, Worker::open().unwrap(), stop))
 }
 
-fn order(subject: &str, key: &str, work: Work) -> Order {
+fn order(queue: &str, key: &str, work: Work) -> Order {
     Order {
         tool: "oar_add_issue",
         key: key.to_owned(),
-        subject: subject.to_owned(),
+        queue: Queue::Looks { of: queue.to_owned() },
         who: Principal::new("agent", []),
         arguments: "password=hunter2hunter2".to_owned(),
         confirmed: None,

@@ -32,7 +32,7 @@ pub(super) async fn carry_out(
     };
     let begins = async {
         its_turn().await;
-        // Asked for only now: whoever waits for its subject must not keep others from working. Nobody closes it.
+        // Asked for only now: whoever waits for its queue must not keep others from working. Nobody closes it.
         Arc::clone(&runs.slots).acquire_owned().await.ok()
     };
     let _slot = tokio::select! {
@@ -55,11 +55,11 @@ pub(super) async fn carry_out(
     let ended = runs.worker.run(move || {
         let span = tracing::info_span!("run", run_id = id);
         async move {
-            let (tool, subject) = (worked.tool, &worked.subject);
-            tracing::debug!("{tool} of {subject} begins");
+            let (tool, queue) = (worked.tool, &worked.queue);
+            tracing::debug!("{tool} of {queue} begins");
             let document = document(within(longest, grace, cancel, work).await, &worked);
             let summary = document.get("summary").and_then(Value::as_str).unwrap_or_default();
-            tracing::debug!("{tool} of {subject} ended: {summary}");
+            tracing::debug!("{tool} of {queue} ended: {summary}");
             document
         }
         .instrument(span)

@@ -6,7 +6,8 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::core::access::principal::Scope;
 use crate::core::clock::VirtualClock;
-use crate::runs::consents::{PersonsAnswer, Proposal};
+use crate::runs::approval::Proposal;
+use crate::runs::consents::PersonsAnswer;
 
 struct Fixture {
     approvals: ApprovalStore,
