@@ -5,12 +5,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::task::Task;
-use crate::sim::elliott::Behaviour;
+use crate::sim::act::Act;
 use crate::sim::events::Event;
-use crate::sim::people::{Act, PersonAction};
+use crate::sim::facts::elliott::Behaviour;
+use crate::sim::facts::jira;
 use crate::sim::records::{self, Record, Stream, Verdict};
 use crate::sim::scenario::Progress;
-use crate::sim::services::jira;
 use crate::sim::world::Facts;
 
 /// How long ART needs to look at a failed stage release before it runs again.
@@ -19,25 +19,6 @@ const ART_REPAIRS: SignedDuration = SignedDuration::from_mins(150);
 const MERGE: SignedDuration = SignedDuration::from_mins(20);
 /// Hour of the release day at which advisories go live.
 const LIVE_HOUR: SignedDuration = SignedDuration::from_hours(14);
-
-/// What the actors remember.
-#[derive(Debug, Default, serde::Serialize)]
-pub struct Actors {
-    /// How often the stage release has failed.
-    pub stage_failures: u32,
-    /// The payload is in the stable stream.
-    pub promoted: bool,
-    /// When the tests of the promoted build began.
-    pub record_began: Option<Timestamp>,
-    /// QE has approved; ART needs to be asked only once.
-    pub approved: bool,
-    /// The stage release succeeded.
-    pub stage_released: bool,
-    /// The stage release runs.
-    pub stage_runs: bool,
-    /// What people did.
-    pub actions: Vec<PersonAction>,
-}
 
 /// Lets the actors react to what happened.
 pub fn hear(facts: &mut Facts, event: &Event) {
@@ -219,7 +200,7 @@ fn promoted_record(facts: &mut Facts, verdict: Verdict) {
     let build = plan.release.to_string();
     let record = Record {
         build: &build,
-        pull_spec: &plan.release.payload(crate::sim::services::images::PAYLOADS, "x86_64"),
+        pull_spec: &plan.release.payload(crate::sim::facts::images::PAYLOADS, "x86_64"),
         jobs: records::jobs(plan.release.minor(), Stream::Stable, plan.sizes.record_jobs),
         began,
     };

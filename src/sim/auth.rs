@@ -51,7 +51,7 @@ impl Credentials {
             ("OAR_JWK", "sim-key-16-bytes"),
             ("OAR_ERRATA_AUTH", "bearer"),
             ("OAR_SHIPMENT_ISSUE_SOURCES", "issues.example.com"),
-            ("OAR_PAYLOAD_REPOSITORY", crate::sim::services::images::PAYLOADS),
+            ("OAR_PAYLOAD_REPOSITORY", crate::sim::facts::images::PAYLOADS),
             ("ERRATA_TOKEN", &self.errata_token),
             ("JIRA_USERNAME", &self.jira_user),
             ("JIRA_EMAIL", &self.jira_user),

@@ -6,16 +6,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::dates;
 use crate::domain::nearest::hint;
-use crate::sim::elliott;
 use crate::sim::events::Event;
 use crate::sim::faults::Rule;
 use crate::sim::scenario::Scenario;
+use crate::sim::services::table;
 use crate::sim::world::{Facts, World};
+use crate::sim::{elliott, people};
 
 /// Routes below `/__sim`.
 pub fn router() -> Router<World> {
@@ -93,29 +94,10 @@ async fn state(State(world): State<World>, Path(id): Path<String>) -> Response {
 }
 
 fn shown(facts: &Facts, id: &str) -> Option<Value> {
-    fn tree(facts: &impl Serialize) -> Option<Value> {
-        serde_json::to_value(facts).ok()
+    if id == "disturbances" {
+        return serde_json::to_value(&facts.disturbances).ok();
     }
-    match id {
-        "errata" => tree(&facts.errata),
-        "jira" => tree(&facts.jira),
-        "gitlab" => tree(&facts.gitlab),
-        "jenkins" => tree(&facts.jenkins),
-        "slack" => tree(&facts.slack),
-        "github" => tree(&facts.github),
-        "build_data" => tree(&facts.build_data),
-        "release_controller" => tree(&facts.release_controller),
-        "prow" | "gangway" => tree(&facts.prow),
-        "signatures" => tree(&facts.signatures),
-        "catalog_stage" => tree(&facts.catalog_stage),
-        "customer_portal" => tree(&facts.customer_portal),
-        "registry" => tree(&facts.registry),
-        "elliott" => tree(&facts.elliott),
-        "koji" | "brew_download" => tree(&facts.koji),
-        "catalog" => tree(&facts.catalog),
-        "disturbances" => tree(&facts.disturbances),
-        _ => None,
-    }
+    table::facts_of(id, facts)
 }
 
 async fn list_faults(State(world): State<World>) -> Json<Value> {
@@ -170,9 +152,9 @@ async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Resp
     facts.happened_early(&event);
     let before = facts.upcoming();
     let done = if let Event::Person(act) = event {
-        act.apply(&mut facts)
+        people::act(act, &mut facts)
     } else {
-        event.apply(&mut facts);
+        facts.happens(event);
         Some(asked.name.clone())
     };
     let follows: Vec<Value> =

@@ -1,12 +1,10 @@
 //! What can happen in the world. Every transition is an event at a virtual time.
 
-use crate::sim::people::Act;
-use crate::sim::services::{
-    build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, prow, registry,
-    release_controller, signatures, slack,
-};
-use crate::sim::world::Facts;
-use crate::sim::{actors, services};
+use crate::sim::act::Act;
+use crate::sim::facts::errata::ErrataEvent;
+use crate::sim::facts::gitlab::GitlabEvent;
+use crate::sim::facts::jenkins::JenkinsEvent;
+use crate::sim::facts::prow::ProwEvent;
 
 /// One happening. World-wide ones are heard by every service; `ServiceX(..)` ones by that service alone.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,41 +40,18 @@ pub enum Event {
     /// The release date: advisories in REL_PREP ship.
     ReleaseDay,
     /// Of the Errata Tool alone.
-    Errata(errata::ErrataEvent),
+    Errata(ErrataEvent),
     /// Of GitLab alone.
-    Gitlab(gitlab::GitlabEvent),
+    Gitlab(GitlabEvent),
     /// Of Jenkins alone.
-    Jenkins(jenkins::JenkinsEvent),
+    Jenkins(JenkinsEvent),
     /// Of Prow alone.
-    Prow(prow::ProwEvent),
+    Prow(ProwEvent),
     /// Somebody does something.
     Person(Act),
 }
 
 impl Event {
-    /// Lets actors and every service react.
-    pub fn apply(self, facts: &mut Facts) {
-        if let Self::Person(act) = self {
-            act.apply(facts);
-            return;
-        }
-        actors::hear(facts, &self);
-        errata::hear(facts, &self);
-        jira::hear(facts, &self);
-        gitlab::hear(facts, &self);
-        jenkins::hear(facts, &self);
-        slack::hear(facts, &self);
-        github::hear(facts, &self);
-        build_data::hear(facts, &self);
-        release_controller::hear(facts, &self);
-        prow::hear(facts, &self);
-        signatures::hear(facts, &self);
-        catalog::hear(facts, &self);
-        catalog_stage::hear(facts, &self);
-        customer_portal::hear(facts, &self);
-        registry::hear(facts, &self);
-    }
-
     /// The event that `POST /__sim/event {"name": …}` means, for those that need no more than a name.
     pub fn named(name: &str) -> Option<Self> {
         let world = WORLD.iter().find(|(known, ..)| *known == name).map(|(_, event, _)| event.clone());
@@ -143,27 +118,6 @@ fn kebab(name: &str) -> String {
     kebab
 }
 
-/// The refusal of `service`, or nothing when the credential is right or none is needed.
-pub fn refuse(
-    service: &str,
-    path: &str,
-    headers: &axum::http::HeaderMap,
-    credentials: &crate::sim::auth::Credentials,
-) -> Option<axum::response::Response> {
-    let rule = match service {
-        "errata" => errata::refuse,
-        "jira" => jira::refuse,
-        "gitlab" => gitlab::refuse,
-        "jenkins" => jenkins::refuse,
-        "slack" => slack::refuse,
-        "github" => github::refuse,
-        "gangway" => services::gangway::refuse,
-        "registry" => registry::refuse,
-        _ => return None,
-    };
-    rule(path, headers, credentials)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +128,7 @@ mod tests {
             assert_eq!(Event::named(name).unwrap().called(), name);
         }
         assert!(Event::meanings().iter().all(|(_, meaning)| meaning.len() > 10 && meaning.len() < 80));
-        let push = Event::Errata(errata::ErrataEvent::PushAdvances { push: 7 });
+        let push = Event::Errata(ErrataEvent::PushAdvances { push: 7 });
         assert_eq!(push.called(), "errata push-advances 7");
     }
 }

@@ -8,22 +8,26 @@
     allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says so and stops")
 )]
 
+pub mod act;
 pub mod actors;
 pub mod auth;
+pub mod chance;
 pub mod control;
 pub mod control_client;
-
 pub mod disturbances;
 pub mod elliott;
 pub mod events;
+pub mod facts;
 pub mod faults;
-pub mod in_memory;
 pub mod journal;
 pub mod people;
+pub mod reactions;
 pub mod records;
+pub mod refusals;
 pub mod scenario;
 pub mod server;
 pub mod services;
+pub(crate) mod wire;
 pub mod world;
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ async fn a_short_visit(faults: Faults) -> String {
     let look = async |path: &str| drop(http.get(visitor.url(path)).send().await);
     look("/build_data/openshift-4.20/releases.yml").await;
     clock.advance(SignedDuration::from_hours(26));
-    let ask = json!({ "job_name": super::services::prow::CONSISTENCY, "job_execution_type": "1" });
+    let ask = json!({ "job_name": super::facts::prow::CONSISTENCY, "job_execution_type": "1" });
     let gangway = http.post(visitor.url("/gangway/v1/executions")).bearer_auth("sim-gangway-token");
     drop(gangway.json(&ask).send().await);
     let jenkins = http.post(visitor.url(&format!("/jenkins{TRIGGER}")));
@@ -190,7 +190,7 @@ async fn the_same_seed_gives_the_same_journal_on_another_port() {
 #[tokio::test]
 async fn gangway_refuses_what_the_real_one_refuses() {
     let visitor = Visitor::of("smooth").await;
-    let good = json!({ "job_name": super::services::prow::CONSISTENCY, "job_execution_type": "1" });
+    let good = json!({ "job_name": super::facts::prow::CONSISTENCY, "job_execution_type": "1" });
     let without = visitor.http.post(visitor.url("/gangway/v1/executions")).json(&good).send().await.expect("an answer");
     assert_eq!(without.status().as_u16(), 401);
     let with = async |token: &str, body: Value| visitor.start_job(token, "/v1/executions", body).await;
@@ -199,17 +199,17 @@ async fn gangway_refuses_what_the_real_one_refuses() {
     let (status, body) =
         with("sim-gangway-token", json!({ "job_name": "no-such-job", "job_execution_type": "1" })).await;
     assert_eq!((status, body["code"].as_u64()), (500, Some(2)));
-    let empty = json!({ "job_name": super::services::prow::CONSISTENCY, "job_execution_type": "1",
+    let empty = json!({ "job_name": super::facts::prow::CONSISTENCY, "job_execution_type": "1",
         "pod_spec_options": { "envs": { "A": "" } } });
     assert_eq!(with("sim-gangway-token", empty).await.0, 400);
-    let (status, body) = with("sim-gangway-token", json!({ "job_name": super::services::prow::CONSISTENCY })).await;
+    let (status, body) = with("sim-gangway-token", json!({ "job_name": super::facts::prow::CONSISTENCY })).await;
     assert_eq!((status, body["code"].as_u64()), (400, Some(3)));
 }
 
 #[tokio::test]
 async fn a_prow_job_keeps_what_it_was_started_with_and_ends() {
     let visitor = Visitor::of("smooth").await;
-    let path = format!("/v1/executions/{}", super::services::prow::CONSISTENCY);
+    let path = format!("/v1/executions/{}", super::facts::prow::CONSISTENCY);
     let body = json!({ "job_execution_type": "1", "pod_spec_options": {
         "envs": { "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL": "quay.example.com/x:1" }, "labels": { "oar-effect": "abc" } } });
     let (status, run) = visitor.start_job("sim-gangway-token", &path, body).await;

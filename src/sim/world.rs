@@ -9,18 +9,22 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::core::clock::VirtualClock;
-use crate::sim::actors::Actors;
 use crate::sim::auth::Credentials;
+use crate::sim::chance;
 use crate::sim::disturbances::Disturbances;
-use crate::sim::elliott::Elliott;
 use crate::sim::events::Event;
-use crate::sim::faults::Faults;
-use crate::sim::journal::{self, Journal, PLACEHOLDER};
-use crate::sim::scenario::{ReleasePlan, Scenario};
-use crate::sim::services::{
+use crate::sim::facts::actors::Actors;
+use crate::sim::facts::elliott::Elliott;
+use crate::sim::facts::{
     build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, koji, prow, registry,
     release_controller, signatures, slack,
 };
+use crate::sim::faults::Faults;
+use crate::sim::journal::{self, Journal, PLACEHOLDER};
+use crate::sim::scenario::{ReleasePlan, Scenario};
+
+/// What follows from an event: given to a world when it is made, so that it knows nobody who reacts.
+pub type React = fn(&mut Facts, Event);
 
 /// The world behind all routers; cheap to clone.
 #[derive(Clone)]
@@ -35,12 +39,20 @@ struct Inner {
     faults: Mutex<Faults>,
     paused: AtomicBool,
     hangs: tokio::sync::Notify,
+    react: React,
 }
 
 impl World {
-    /// The world of a scenario, served at `base_url`.
-    pub fn new(scenario: &Scenario, seed: u64, clock: VirtualClock, base_url: String, faults: Faults) -> Self {
-        let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), PLACEHOLDER.to_owned());
+    /// The world of a scenario, served at `base_url`, whose events lead to what `react` says.
+    pub fn new(
+        scenario: &Scenario,
+        seed: u64,
+        clock: VirtualClock,
+        base_url: String,
+        faults: Faults,
+        react: React,
+    ) -> Self {
+        let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), react);
         let credentials = Credentials::default();
         let mut journal = Journal::new(base_url.clone());
         for secret in credentials.secrets() {
@@ -54,6 +66,7 @@ impl World {
             faults: Mutex::new(faults),
             paused: AtomicBool::new(false),
             hangs: tokio::sync::Notify::new(),
+            react,
             base_url,
         }))
     }
@@ -99,7 +112,7 @@ impl World {
 
     /// Throws the world away and begins another at the clock's present time.
     pub fn reset(&self, scenario: &Scenario, seed: u64) {
-        let fresh = Facts::new(scenario.plan.clone(), seed, self.0.clock.now(), PLACEHOLDER.to_owned());
+        let fresh = Facts::new(scenario.plan.clone(), seed, self.0.clock.now(), self.0.react);
         *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         self.journal().clear();
         self.faults().reset(seed);
@@ -172,10 +185,12 @@ pub struct Facts {
     seed: u64,
     queue: BinaryHeap<Reverse<Due>>,
     scheduled: u64,
+    react: React,
 }
 
 impl Facts {
-    fn new(plan: ReleasePlan, seed: u64, now: Timestamp, base_url: String) -> Self {
+    fn new(plan: ReleasePlan, seed: u64, now: Timestamp, react: React) -> Self {
+        let base_url = PLACEHOLDER.to_owned();
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut facts = Self {
             now,
@@ -201,12 +216,18 @@ impl Facts {
             seed,
             queue: BinaryHeap::new(),
             scheduled: 0,
+            react,
             release: plan,
             base_url,
             rng,
         };
-        Event::Begin.apply(&mut facts);
+        facts.happens(Event::Begin);
         facts
+    }
+
+    /// Lets `event` happen now.
+    pub fn happens(&mut self, event: Event) {
+        (self.react)(self, event);
     }
 
     /// Lets `event` happen at `at`; a time in the past means at the next look.
@@ -229,7 +250,7 @@ impl Facts {
 
     /// A version-4 UUID from the seeded source.
     pub fn uuid(&mut self) -> String {
-        uuid(&mut self.rng)
+        chance::uuid(&mut self.rng)
     }
 
     /// A 40-digit hexadecimal id from the seeded source.
@@ -256,23 +277,10 @@ impl Facts {
         while self.queue.peek().is_some_and(|Reverse(due)| due.at <= now) {
             let Some(Reverse(due)) = self.queue.pop() else { break };
             self.now = self.now.max(due.at);
-            due.event.apply(self);
+            self.happens(due.event);
         }
         self.now = self.now.max(now);
     }
-}
-
-/// A version-4 UUID.
-pub fn uuid(rng: &mut fastrand::Rng) -> String {
-    let (high, low) = (rng.u64(..), rng.u64(..));
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        0x8000 | ((low >> 48) & 0x3fff),
-        low & 0xffff_ffff_ffff
-    )
 }
 
 struct Due {

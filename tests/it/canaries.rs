@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oar::domain::credential::Credential;
-use oar::sim::services::{gitlab, jira};
+use oar::sim::facts::{gitlab, jira};
 use oar::sim::world::Facts;
 use serde_json::json;
 

@@ -119,7 +119,6 @@ mod tests {
     use super::*;
     use crate::core::clock::VirtualClock;
     use crate::sim::faults::Faults;
-    use crate::sim::world::World;
 
     fn file(tasks: Vec<FromTask>) -> FromState {
         FromState {
@@ -160,7 +159,7 @@ mod tests {
                 (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 10);
                 let clock = VirtualClock::starting_at(scenario.start());
                 let url = "http://127.0.0.1:1".to_owned();
-                let world = World::new(&scenario, 1, clock, url, Faults::none());
+                let world = crate::sim::reactions::world(&scenario, 1, clock, url, Faults::none());
                 world.clock().advance(SignedDuration::from_hours(240));
                 let facts = world.facts();
                 assert!(facts.actors.promoted, "{}", path.display());

@@ -1,45 +1,16 @@
 //! The public catalog: images that customers can already pull.
 
-use std::collections::BTreeMap;
-
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::images::{self, ARCHES, Component};
-use super::wire;
 use crate::sim::events::Event;
-use crate::sim::scenario::ReleasePlan;
+use crate::sim::facts::images;
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
-
-/// What the catalog knows.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Catalog {
-    /// Digest → component and architecture. An index is known under the first architecture.
-    pub images: BTreeMap<String, (String, String)>,
-}
-
-impl Catalog {
-    /// The catalog as the plan's release finds it: a few components shipped with the release before.
-    pub fn new(plan: &ReleasePlan) -> Self {
-        let mut catalog = Self::default();
-        catalog.take_in(images::released(plan));
-        catalog
-    }
-
-    fn take_in(&mut self, components: Vec<Component>) {
-        for component in components {
-            for arch in ARCHES {
-                self.images.insert(component.digest(arch), (component.label_name(), arch.to_owned()));
-            }
-            self.images.insert(component.index_digest(), (component.label_name(), ARCHES[0].to_owned()));
-        }
-    }
-}
 
 /// Routes below `/catalog`.
 pub fn router() -> Router<World> {
@@ -95,7 +66,7 @@ mod tests {
             answer.json()["total"].as_u64().expect("a number")
         };
         assert_eq!((total(old.digest("amd64")).await, total(new.digest("amd64")).await), (1, 0));
-        Event::PortalOpens.apply(&mut visitor.world.facts());
+        visitor.world.facts().happens(Event::PortalOpens);
         assert_eq!(total(new.index_digest()).await, 1);
         assert_eq!(visitor.get("/catalog/v1/images?filter=nonsense").await.status.as_u16(), 400);
     }

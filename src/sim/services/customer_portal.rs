@@ -1,49 +1,21 @@
 //! The public pages of advisories: 404 until the release is published.
 
-use std::collections::BTreeSet;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use serde::Serialize;
 
-use crate::sim::auth::Credentials;
 use crate::sim::events::Event;
-use crate::sim::scenario::ReleasePlan;
-use crate::sim::services::wire;
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
-
-/// What the portal knows.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct CustomerPortal {
-    /// Names of published advisories.
-    pub published: BTreeSet<String>,
-    /// Answer a login page with 200 for what is not published.
-    pub soft_404: bool,
-}
-
-impl CustomerPortal {
-    /// Nothing of the release is public yet.
-    pub fn new(_plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        Self::default()
-    }
-
-    /// Publishes an advisory by its name, for example `RHBA-2026:1234`.
-    pub fn publish(&mut self, name: &str) {
-        self.published.insert(name.to_owned());
-    }
-}
 
 /// Routes below `/customer_portal`.
 pub fn router() -> Router<World> {
     Router::new().route("/errata/{name}", get(page).head(page))
-}
-
-/// Nobody needs a credential.
-pub fn refuse(_path: &str, _headers: &HeaderMap, _credentials: &Credentials) -> Option<Response> {
-    None
 }
 
 /// How many advisories a release has in the public: image, extras, metadata.
@@ -77,6 +49,3 @@ async fn page(State(world): State<World>, Path(name): Path<String>) -> Response 
         wire::html(StatusCode::NOT_FOUND, "<html><body>Page not found</body></html>")
     }
 }
-
-#[cfg(test)]
-mod tests;

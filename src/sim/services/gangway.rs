@@ -12,10 +12,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::prow::{self, Prow, Run};
-use super::wire;
+use super::prow;
 use crate::domain::dates::stamp;
 use crate::sim::auth::{self, Credentials};
+use crate::sim::facts::prow::{Prow, Run};
+use crate::sim::wire;
 use crate::sim::world::World;
 
 /// Routes below `/gangway`. The path of a job name is the path of a run's id, distinguished by the method.

@@ -9,115 +9,18 @@ mod graphql;
 mod tests;
 mod trees;
 
-use std::collections::BTreeMap;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::sim::auth::{self, Credentials};
-use crate::sim::events::Event;
-use crate::sim::scenario::ReleasePlan;
-use crate::sim::services::wire;
+
+use crate::sim::facts::github::REPOSITORY;
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
-
-/// The repository there is.
-pub const REPOSITORY: &str = "openshift/release-tests";
-
-const BRANCHES: [&str; 3] = ["main", "record", "z-stream"];
-const DEFAULT_BRANCH: &str = "main";
-
-/// What GitHub knows.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Github {
-    /// Branches by name.
-    pub branches: BTreeMap<String, Branch>,
-    /// How many of the next writes find that the head has moved.
-    pub head_moves: u32,
-    /// Requests per hour, when the scenario limits them.
-    pub limit: Option<Limit>,
-    #[serde(skip)]
-    base_url: String,
-}
-
-/// A branch and its files.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Branch {
-    /// Id of the newest commit.
-    pub head: String,
-    /// Ids of older commits, oldest first.
-    pub past: Vec<String>,
-    /// Messages of all commits, oldest first.
-    pub messages: Vec<String>,
-    /// Files by path.
-    pub files: BTreeMap<String, String>,
-}
-
-/// An hourly allowance.
-#[derive(Debug, Clone, Serialize)]
-pub struct Limit {
-    /// Requests per hour.
-    pub limit: u64,
-    /// Used in the present hour.
-    pub used: u64,
-    /// When the present hour ends.
-    pub reset: Timestamp,
-}
-
-impl Branch {
-    fn commit(&mut self, message: &str, base_url: &str) -> &str {
-        let tree = trees::Node::of(&self.files, base_url).sha().to_owned();
-        let parent = std::mem::take(&mut self.head);
-        let order = self.messages.len();
-        self.head = wire::sha1_hex(format!("tree {tree}\nparent {parent}\n{order} {message}").as_bytes());
-        if !parent.is_empty() {
-            self.past.push(parent);
-        }
-        self.messages.push(message.to_owned());
-        &self.head
-    }
-}
-
-impl Github {
-    /// Three branches with a first commit each; actors put the files there.
-    pub fn new(_plan: &ReleasePlan, base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut github = Self { base_url: base_url.to_owned(), ..Self::default() };
-        for name in BRANCHES {
-            let mut branch = Branch::default();
-            branch.files.insert("README.md".to_owned(), format!("Branch {name}.\n"));
-            branch.commit("Begin", base_url);
-            github.branches.insert(name.to_owned(), branch);
-        }
-        github
-    }
-
-    /// Commits a file as somebody else would, whatever was there before (actors call this).
-    pub fn put_file(&mut self, branch: &str, path: &str, content: &str) {
-        let branch = self.branches.entry(branch.to_owned()).or_default();
-        branch.files.insert(path.to_owned(), content.to_owned());
-        branch.commit(&format!("Update {path}"), &self.base_url);
-    }
-
-    /// The text of a file, if it is there.
-    pub fn file(&self, branch: &str, path: &str) -> Option<&str> {
-        self.branches.get(branch)?.files.get(path).map(String::as_str)
-    }
-
-    /// Finds a branch by its name (also `heads/x`, `refs/heads/x`) or by the id of its head.
-    fn resolve(&self, reference: &str) -> Option<(&str, &Branch)> {
-        let short = reference.strip_prefix("refs/").unwrap_or(reference);
-        let short = short.strip_prefix("heads/").unwrap_or(short);
-        self.branches
-            .iter()
-            .find(|(name, branch)| name.as_str() == short || branch.head == reference)
-            .map(|(name, branch)| (name.as_str(), branch))
-    }
-}
 
 /// Routes below `/github`.
 pub fn router() -> Router<World> {
@@ -157,9 +60,6 @@ pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Op
     let text = if headers.contains_key("authorization") { "Bad credentials" } else { "Requires authentication" };
     Some(problem(StatusCode::UNAUTHORIZED, text))
 }
-
-/// GitHub changes only through its API and through actors.
-pub fn hear(_facts: &mut Facts, _event: &Event) {}
 
 /// An error in the form of GitHub.
 pub(in crate::sim) fn problem(status: StatusCode, message: &str) -> Response {

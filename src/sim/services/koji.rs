@@ -6,47 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Serialize;
 use serde_json::json;
 
-use super::wire;
-use crate::sim::scenario::ReleasePlan;
+use crate::sim::facts::koji::KERNEL;
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
-
-/// The tag that forbids shipping a kernel.
-pub const STOP_SHIP: &str = "early-kernel-stop-ship";
-
-/// What Koji knows: one kernel.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Koji {
-    /// The kernel of every RHCOS build of the release.
-    pub kernel: String,
-    /// Tags of that kernel.
-    pub tags: Vec<String>,
-    /// RHCOS builds whose metadata lists no kernel.
-    pub without_kernel: bool,
-}
-
-/// Version and release of the kernel.
-const KERNEL: (&str, &str) = ("5.14.0", "570.62.1.el9_6");
-
-impl Koji {
-    /// Koji as the plan's release finds it.
-    pub fn new(plan: &ReleasePlan) -> Self {
-        let mut tags = vec!["early-kernel-candidate".to_owned(), "rhel-9.6.0-z".to_owned()];
-        if plan.misfortunes.stop_ship_kernel {
-            tags.push(STOP_SHIP.to_owned());
-        }
-        Self { kernel: format!("kernel-{}-{}", KERNEL.0, KERNEL.1), tags, without_kernel: false }
-    }
-
-    /// Takes the stop-ship tag off; nothing when it is not there.
-    pub fn release_kernel(&mut self) -> Option<String> {
-        let before = self.tags.len();
-        self.tags.retain(|tag| tag != STOP_SHIP);
-        (self.tags.len() < before).then(|| format!("took {STOP_SHIP} off {}", self.kernel))
-    }
-}
 
 /// Routes below `/koji`: one XML-RPC address.
 pub fn router() -> Router<World> {
@@ -159,8 +123,10 @@ fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 mod tests {
     use axum::http::Method;
 
-    use super::STOP_SHIP;
-    use crate::sim::people::Act;
+    use crate::sim::act::Act;
+    use crate::sim::facts::koji::STOP_SHIP;
+
+    use crate::sim::people;
     use crate::sim::services::visitor::Visitor;
 
     async fn tags(visitor: &Visitor, build: &str) -> String {
@@ -195,7 +161,7 @@ mod tests {
         let listed = tags(&visitor, &nvr).await;
         assert!(listed.contains(STOP_SHIP) && listed.contains("early-kernel-candidate"), "{listed}");
         assert!(tags(&visitor, "kernel-1-1").await.contains("<int>1000</int>"));
-        Act::ReleaseKernel.apply(&mut visitor.world.facts()).expect("a action");
+        people::act(Act::ReleaseKernel, &mut visitor.world.facts()).expect("a action");
         assert!(!tags(&visitor, &nvr).await.contains(STOP_SHIP));
     }
 

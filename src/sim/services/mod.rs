@@ -1,9 +1,7 @@
-//! One file per service id: its facts, its routes, its rule for credentials, what it hears of others.
+//! One file per service id: its routes, its rule for credentials, what it hears of others. `table` lists them.
 //!
-//! Every service has the same four front ends: `X::new(plan, base_url, rng)`, `router()` with paths below
-//! `/<id>`, `refuse(path, headers, credentials)` and `hear(facts, event)`. Shared by several and no service
-//! themselves: `images` (what a release is made of), `people` (who exists), `wire` (reading requests, writing
-//! answers) and, in tests, `visitor`.
+//! What is true of a service is in `facts`, file of the same name; here is how it shows that and what changes it.
+//! Refuses: our clients and their types.
 
 pub mod build_data;
 pub mod catalog;
@@ -13,16 +11,14 @@ pub mod errata;
 pub mod gangway;
 pub mod github;
 pub mod gitlab;
-pub mod images;
 pub mod jenkins;
 pub mod jira;
 pub mod koji;
-pub mod people;
 pub mod prow;
 pub mod registry;
 pub mod release_controller;
 pub mod signatures;
 pub mod slack;
+pub mod table;
 #[cfg(test)]
 mod visitor;
-pub(in crate::sim) mod wire;

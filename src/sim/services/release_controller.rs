@@ -4,103 +4,18 @@
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use indexmap::IndexMap;
-use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{registry, wire};
+use super::registry;
 use crate::domain::dates::stamp;
-use crate::domain::release::ZStream;
-use crate::sim::auth::Credentials;
+
 use crate::sim::events::Event;
-use crate::sim::scenario::ReleasePlan;
+use crate::sim::facts::release_controller::{STABLE, Tag, payload, stable_stream};
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
-
-/// Suffixes of stable streams per architecture, with the payload's spelling.
-const STABLE: [(&str, &str); 5] =
-    [("", "x86_64"), ("-arm64", "aarch64"), ("-ppc64le", "ppc64le"), ("-s390x", "s390x"), ("-multi", "multi")];
-
-/// Streams by name, their tags newest first.
-#[derive(Debug, Serialize)]
-pub struct ReleaseController {
-    base: String,
-    streams: IndexMap<String, Vec<Tag>>,
-    /// The change log of the release has been rendered.
-    pub change_log: bool,
-}
-
-/// One payload in a stream.
-#[derive(Debug, Clone, Serialize)]
-pub struct Tag {
-    name: String,
-    phase: &'static str,
-    pull_spec: String,
-    created: Timestamp,
-    /// Architecture as payload tags spell it; nightlies have no payload here.
-    arch: Option<&'static str>,
-}
-
-impl ReleaseController {
-    /// The candidates and the release that is already public.
-    pub fn new(plan: &ReleasePlan, base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut streams: IndexMap<String, Vec<Tag>> = IndexMap::new();
-        for nightly in plan.nightlies.values() {
-            let tag = Tag {
-                name: nightly.clone(),
-                phase: "Accepted",
-                pull_spec: format!("registry.ci.example.com/ocp/release:{nightly}"),
-                created: plan.start,
-                arch: None,
-            };
-            streams.entry(nightly_stream(nightly).to_owned()).or_default().push(tag);
-        }
-        for (suffix, arch) in STABLE {
-            let tags = plan.previous.iter().map(|previous| payload(previous, arch, "Accepted", plan.start)).collect();
-            streams.insert(format!("{}{suffix}", stable_stream(&plan.release)), tags);
-        }
-        Self { base: format!("{base_url}/release_controller"), streams, change_log: false }
-    }
-
-    fn set_phase(&mut self, name: &str, phase: &'static str) {
-        for tag in self.streams.values_mut().flatten().filter(|tag| tag.name == name) {
-            tag.phase = phase;
-        }
-    }
-
-    fn short(&self, tag: &Tag) -> Value {
-        json!({
-            "name": tag.name,
-            "phase": tag.phase,
-            "pullSpec": tag.pull_spec,
-            "downloadURL": format!("{}/artifacts/{}", self.base, tag.name),
-        })
-    }
-}
-
-/// `4.20.0-0.nightly-arm64` of a nightly's name: all but day and time.
-fn nightly_stream(nightly: &str) -> &str {
-    nightly.rsplitn(5, '-').last().unwrap_or(nightly)
-}
-
-/// Early candidates are promoted to the preview stream.
-fn stable_stream(release: &ZStream) -> String {
-    let kind = if release.candidate().is_some_and(|pre| pre.starts_with("ec")) { "dev-preview" } else { "stable" };
-    format!("{}-{kind}", release.minor().major())
-}
-
-fn payload(release: &ZStream, arch: &'static str, phase: &'static str, created: Timestamp) -> Tag {
-    Tag {
-        name: release.to_string(),
-        phase,
-        pull_spec: release.payload(crate::sim::services::images::PAYLOADS, arch),
-        created,
-        arch: Some(arch),
-    }
-}
 
 /// Routes below `/release_controller`.
 pub fn router() -> Router<World> {
@@ -109,11 +24,6 @@ pub fn router() -> Router<World> {
         .route("/api/v1/releasestream/{stream}/tags", get(tags))
         .route("/api/v1/releasestream/{stream}/release/{tag}", get(release))
         .route("/api/v1/releasestreams/{which}", get(streams))
-}
-
-/// Public: refuses nobody.
-pub fn refuse(_path: &str, _headers: &HeaderMap, _credentials: &Credentials) -> Option<Response> {
-    None
 }
 
 /// Promotion, its verification, and the rendering of the change log.

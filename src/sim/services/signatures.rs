@@ -2,43 +2,25 @@
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Serialize;
 use serde_json::json;
 
-use super::{images, registry, wire};
+use super::registry;
 use crate::domain::release::ZStream;
-use crate::sim::auth::Credentials;
+
 use crate::sim::events::Event;
-use crate::sim::scenario::ReleasePlan;
+use crate::sim::facts::images;
+use crate::sim::facts::registry::ARCHES;
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
-
-/// Which payloads are signed.
-#[derive(Debug, Serialize)]
-pub struct Signatures {
-    /// Versions whose payloads have signatures, all architectures.
-    pub signed: Vec<String>,
-}
-
-impl Signatures {
-    /// The public release is signed.
-    pub fn new(plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        Self { signed: plan.previous.iter().map(ToString::to_string).collect() }
-    }
-}
 
 /// Routes below `/signatures`, with and without the mirror's own folder.
 pub fn router() -> Router<World> {
     Router::new()
         .route("/{folder}/{file}", get(short))
         .route("/pub/openshift-v4/signatures/openshift/release/{folder}/{file}", get(short))
-}
-
-/// Public: refuses nobody.
-pub fn refuse(_path: &str, _headers: &HeaderMap, _credentials: &Credentials) -> Option<Response> {
-    None
 }
 
 /// Publication.
@@ -73,14 +55,14 @@ fn signed_tag(facts: &mut Facts, digest: &str) -> Option<String> {
     if let Some((tag, _)) = facts.registry.built.iter().find(|(_, built)| *built == digest) {
         return version(tag).then(|| tag.clone());
     }
-    let tags = signed.iter().flat_map(|version| registry::ARCHES.map(|(arch, _)| format!("{version}-{arch}")));
+    let tags = signed.iter().flat_map(|version| ARCHES.map(|(arch, _)| format!("{version}-{arch}")));
     tags.into_iter().find(|tag| registry::payload_digest(facts, tag).as_deref() == Some(digest))
 }
 
 /// The claim inside an OpenPGP literal-data packet; the signature packet around it is invented bytes.
 fn signature(digest: &str, tag: &str) -> Vec<u8> {
     let reference = tag.rsplit_once('-').and_then(|(version, arch)| {
-        Some(version.parse::<ZStream>().ok()?.payload(crate::sim::services::images::PAYLOADS, arch))
+        Some(version.parse::<ZStream>().ok()?.payload(crate::sim::facts::images::PAYLOADS, arch))
     });
     let claim = json!({
         "critical": {

@@ -5,8 +5,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -14,111 +12,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::sim::auth::{self, Credentials};
-use crate::sim::events::Event;
-use crate::sim::scenario::ReleasePlan;
-use crate::sim::services::people::Person;
-use crate::sim::services::wire;
-use crate::sim::world::{Facts, World};
 
-const TEAM: &str = "T0SIM0001";
-const BOT_USER: &str = "U0SIM0BOT";
-const BOT: &str = "B0SIM0BOT";
+use crate::sim::facts::accounts::Person;
+use crate::sim::facts::slack::{BOT, BOT_USER, Message, TEAM, user_id};
+use crate::sim::wire;
+use crate::sim::world::{Facts, World};
 
 /// Longest text of one message.
 const MOST_CHARACTERS: usize = 40_000;
-
-/// What Slack knows.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Slack {
-    /// Everything that was posted, oldest first.
-    pub messages: Vec<Message>,
-    /// Channels: id → name.
-    pub channels: BTreeMap<String, String>,
-    /// Names of channels that do not exist; any other name does.
-    pub unknown_channels: Vec<String>,
-    /// Names of archived channels.
-    pub archived: Vec<String>,
-    /// Groups: id → handle.
-    pub groups: BTreeMap<String, String>,
-    /// Answer one request per second and channel only.
-    pub limited: bool,
-    /// When the world began.
-    pub since: Option<Timestamp>,
-}
-
-/// One posted message.
-#[derive(Debug, Clone, Serialize)]
-pub struct Message {
-    /// Id of the channel.
-    pub channel: String,
-    /// Name of the channel, without the hash sign.
-    pub channel_name: String,
-    /// Text as sent.
-    pub text: String,
-    /// The message it answers.
-    pub thread: Option<String>,
-    /// Its id: seconds and a counter.
-    pub ts: String,
-    /// When it was posted.
-    pub at: Timestamp,
-    /// Metadata as sent.
-    pub metadata: Option<Value>,
-}
-
-/// Channels and groups there are from the start; others appear when they are named.
-const CHANNELS: [&str; 4] = ["team-qe-release", "forum-ocp-release", "team-art", "forum-qe"];
-const GROUPS: [&str; 4] = ["example-qe-release", "example-qe", "release-artists-example", "example-docs-approvers"];
-
-impl Slack {
-    /// Slack as the plan's release finds it.
-    pub fn new(plan: &ReleasePlan, _base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut slack = Self { since: Some(plan.start), limited: plan.disturbances.limits, ..Self::default() };
-        for name in CHANNELS {
-            slack.channels.insert(channel_id(name), name.to_owned());
-        }
-        let lead = format!("rel-lead-{}", plan.release.minor()).replace('.', "");
-        for handle in GROUPS.into_iter().chain([lead.as_str()]) {
-            slack.add_group(handle);
-        }
-        slack
-    }
-
-    /// Adds a group of people.
-    pub fn add_group(&mut self, handle: &str) {
-        let id = format!("S{}", wire::sha1_hex(handle.as_bytes())[..9].to_uppercase());
-        self.groups.insert(id, handle.to_owned());
-    }
-
-    /// Finds a channel by id or name; an unknown name becomes a channel unless a scenario denies it.
-    fn channel(&mut self, wanted: &str) -> Option<(String, String)> {
-        if let Some(name) = self.channels.get(wanted) {
-            return Some((wanted.to_owned(), name.clone()));
-        }
-        let name = wanted.trim_start_matches('#');
-        let fits = !name.is_empty()
-            && name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
-            && !self.unknown_channels.iter().any(|unknown| unknown == name);
-        if !fits {
-            return None;
-        }
-        let looks_like_id = name.len() >= 9 && name.starts_with('C') && name.chars().all(|c| !c.is_lowercase());
-        let id = if looks_like_id { name.to_owned() } else { channel_id(name) };
-        self.channels.insert(id.clone(), name.to_owned());
-        Some((id, name.to_owned()))
-    }
-}
-
-fn channel_id(name: &str) -> String {
-    format!("C{}", wire::sha1_hex(name.as_bytes())[..9].to_uppercase())
-}
-
-fn user_id(person: &Person) -> String {
-    format!("U{}", person.id.to_uppercase())
-}
 
 /// Routes below `/slack`; the base URL may or may not end in `/api`.
 pub fn router() -> Router<World> {
@@ -133,9 +37,6 @@ pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Op
     let given = headers.contains_key("authorization");
     Some(failed(if given { "invalid_auth" } else { "not_authed" }))
 }
-
-/// Slack changes only through its API.
-pub fn hear(_facts: &mut Facts, _event: &Event) {}
 
 fn failed(code: &str) -> Response {
     wire::json(StatusCode::OK, &json!({ "ok": false, "error": code }))

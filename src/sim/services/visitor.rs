@@ -8,10 +8,10 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::core::clock::VirtualClock;
-use crate::sim::events;
 use crate::sim::faults::Faults;
+use crate::sim::reactions;
 use crate::sim::scenario::Scenario;
-use crate::sim::services;
+use crate::sim::services::table;
 use crate::sim::world::World;
 
 /// A world and the way to ask it.
@@ -39,9 +39,9 @@ impl Visitor {
     pub(crate) fn of(scenario: &str) -> Self {
         let scenario = Scenario::named(scenario, None, None).expect("a scenario");
         let clock = VirtualClock::starting_at(scenario.start());
-        let world = World::new(&scenario, 7, clock, "http://127.0.0.1:1".to_owned(), Faults::default());
+        let world = reactions::world(&scenario, 7, clock, "http://127.0.0.1:1".to_owned(), Faults::default());
         let known = world.credentials();
-        let basic = super::wire::base64(format!("{}:{}", known.jira_user, known.jira_token).as_bytes());
+        let basic = crate::sim::wire::base64(format!("{}:{}", known.jira_user, known.jira_token).as_bytes());
         let auth = vec![
             ("errata".to_owned(), format!("Bearer {}", known.errata_token)),
             ("jira".to_owned(), format!("Basic {basic}")),
@@ -49,19 +49,7 @@ impl Visitor {
             ("github".to_owned(), format!("Bearer {}", known.github_token)),
             ("slack".to_owned(), format!("Bearer {}", known.slack_bot_token)),
         ];
-        let router = Router::new()
-            .nest("/errata", services::errata::router())
-            .nest("/jira", services::jira::router())
-            .nest("/gitlab", services::gitlab::router())
-            .nest("/slack", services::slack::router())
-            .nest("/github", services::github::router())
-            .nest("/github_raw", services::github::raw_router())
-            .nest("/koji", services::koji::router())
-            .nest("/brew_download", services::koji::download_router())
-            .nest("/catalog", services::catalog::router())
-            .nest("/catalog_stage", services::catalog_stage::router())
-            .nest("/customer_portal", services::customer_portal::router())
-            .with_state(world.clone());
+        let router = table::routes().with_state(world.clone());
         Self { router, world, auth }
     }
 
@@ -102,7 +90,7 @@ impl Visitor {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(body)).expect("a request");
-        let refusal = events::refuse(service, path, request.headers(), self.world.credentials());
+        let refusal = table::refuse(service, path, request.headers(), self.world.credentials());
         let response = match refusal {
             Some(refusal) => refusal,
             None => self.router.clone().oneshot(request).await.expect("an answer"),

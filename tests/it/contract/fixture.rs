@@ -100,7 +100,7 @@ impl Fixture {
     }
 
     pub(crate) fn happens(&self, event: Event) {
-        event.apply(&mut self.facts());
+        self.facts().happens(event);
     }
 
     pub(crate) fn hours_pass(&self, hours: i64) {

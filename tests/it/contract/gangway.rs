@@ -11,8 +11,8 @@ use oar::core::clients::retry::Repeat::Never;
 use oar::core::clock::Clock;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service::{Gangway as ID, Prow as DECK};
+use oar::sim::facts::prow::CONSISTENCY;
 use oar::sim::faults::{Fault, Rule};
-use oar::sim::services::prow::CONSISTENCY;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, canned};

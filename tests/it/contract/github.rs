@@ -4,8 +4,8 @@ use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::retry::Repeat::LookFirst;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service::Github as ID;
+use oar::sim::facts::github::Limit;
 use oar::sim::faults::{Fault, Rule};
-use oar::sim::services::github::Limit;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};

@@ -5,7 +5,7 @@ use oar::core::config::jira::JiraApi;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::JiraKey;
 use oar::domain::service::Service::Jira as ID;
-use oar::sim::services::jira::{Issue, bugs};
+use oar::sim::facts::jira::{Issue, bugs};
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};

@@ -4,7 +4,8 @@ use oar::core::clients::prow::{Prow, ProwState};
 use oar::core::error::ErrorClass;
 use oar::domain::ids::ProwJobId;
 use oar::domain::service::Service::Prow as ID;
-use oar::sim::services::prow::{self, CONSISTENCY};
+use oar::sim::facts::prow::CONSISTENCY;
+use oar::sim::services::prow;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};

@@ -1,8 +1,8 @@
 //! What happens in the world of a story, and what can be seen of it.
 
 use oar::sim::events::Event;
+use oar::sim::facts::{errata, gitlab};
 use oar::sim::faults::{Fault, Rule};
-use oar::sim::services::{errata, gitlab};
 use serde_json::Value;
 
 use super::test_world::TestWorld;

@@ -332,7 +332,7 @@ impl TestWorld {
     }
 
     pub(super) fn happens(&self, event: Event) {
-        event.apply(&mut self.simulator.world().facts());
+        self.simulator.world().facts().happens(event);
     }
 
     /// The stored status of a task.

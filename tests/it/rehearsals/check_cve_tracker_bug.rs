@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::elliott::Behaviour;
+use oar::sim::facts::elliott::Behaviour;
 
 use crate::rehearsal::{TestWorld, with_state_file};
 

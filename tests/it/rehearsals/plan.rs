@@ -242,7 +242,7 @@ async fn right_after_the_approval_nothing_is_left_and_a_post_is_reported_as_what
         reported.contains("next: nothing before ") || reported.contains("next: nothing is left to do"),
         "{reported}"
     );
-    world.merge_request_becomes(oar::sim::services::gitlab::MrState::Merged);
+    world.merge_request_becomes(oar::sim::facts::gitlab::MrState::Merged);
 
     let reported = world.oar("plan").await;
     assert!(reported.contains("done: approved, nothing is left to do"), "{reported}");

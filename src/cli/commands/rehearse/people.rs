@@ -20,7 +20,8 @@ use crate::operators::request;
 use crate::operators::request::StatusByHand;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
-use crate::sim::people::Act;
+use crate::sim::act::Act;
+use crate::sim::people;
 use crate::sim::world::World;
 
 /// How often people help one release.
@@ -155,7 +156,7 @@ impl People {
     }
 
     fn ask(&self, act: Act) -> bool {
-        act.apply(&mut self.world.facts()).is_some()
+        people::act(act, &mut self.world.facts()).is_some()
     }
 
     /// Asks one of the world; nothing when there was nothing to do.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sim::facts::images;
 use crate::sim::services::visitor::Visitor;
 
 async fn ask(visitor: &Visitor, digest: &str) -> Value {
@@ -14,7 +15,7 @@ async fn an_image_is_graded_once_the_stage_release_is_done() {
     let visitor = Visitor::smooth();
     let digest = a_component(&visitor).digest("amd64");
     assert_eq!(ask(&visitor, &digest).await["total"], 0);
-    Event::StageReleaseDone.apply(&mut visitor.world.facts());
+    visitor.world.facts().happens(Event::StageReleaseDone);
     assert_eq!(visitor.world.facts().catalog_stage.images.len(), 860);
     let found = ask(&visitor, &digest).await;
     assert_eq!(found["total"], 1);
@@ -25,7 +26,7 @@ async fn an_image_is_graded_once_the_stage_release_is_done() {
 #[tokio::test]
 async fn an_unhealthy_image_has_vulnerabilities_behind_its_link() {
     let visitor = Visitor::smooth();
-    Event::StageReleaseDone.apply(&mut visitor.world.facts());
+    visitor.world.facts().happens(Event::StageReleaseDone);
     let component = a_component(&visitor);
     visitor.world.facts().catalog_stage.unhealthy.insert(component.name.clone());
     let found = ask(&visitor, &component.digest("s390x")).await;

@@ -7,7 +7,7 @@ async fn the_page_is_missing_until_the_release_is_public() {
     let live = visitor.world.facts().release.live_id.clone();
     let path = format!("/customer_portal/errata/{live}");
     assert_eq!(visitor.get(&path).await.status, 404);
-    Event::PortalOpens.apply(&mut visitor.world.facts());
+    visitor.world.facts().happens(Event::PortalOpens);
     let answer = visitor.get(&path).await;
     assert_eq!((answer.status.as_u16(), answer.text.contains(&live)), (200, true));
     assert_eq!(visitor.get("/customer_portal/errata/RHBA-2020:1").await.status, 404);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Advisory, Errata, PushJob};
+use crate::sim::facts::errata::{Advisory, Errata, PushJob};
 
 /// A time as the tool writes it, whole seconds.
 fn stamp(at: Timestamp) -> String {
@@ -26,7 +26,7 @@ pub(super) fn erratum(errata: &Errata, advisory: &Advisory) -> Value {
         "status_updated_at": stamp(advisory.state_since),
         "synopsis": advisory.synopsis,
         "text_only": false,
-        "content_types": [match advisory.content { super::Content::Rpm => "rpm", super::Content::Image => "docker" }],
+        "content_types": [match advisory.content { crate::sim::facts::errata::Content::Rpm => "rpm", crate::sim::facts::errata::Content::Image => "docker" }],
         "release_date": null,
         "publish_date": null,
         "publish_date_override": stamp(advisory.publish_date),
@@ -140,7 +140,8 @@ fn build_id(nvr: &str) -> u64 {
 
 /// One push job.
 pub(super) fn push(base_url: &str, job: &PushJob) -> Value {
-    let task = (job.status != super::PushStatus::Ready).then(|| json!({ "id": 5_550_000 + job.id }));
+    let task =
+        (job.status != crate::sim::facts::errata::PushStatus::Ready).then(|| json!({ "id": 5_550_000 + job.id }));
     json!({
         "id": job.id,
         "url": format!("{base_url}/errata/api/v1/erratum/{}/push/{}", job.advisory, job.id),

@@ -9,8 +9,9 @@ use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 
 use super::push::{self, Refused, Wanted};
-use super::{Advisory, ErrataEvent, REVIEW, State, answers, schedule, ships_on_its_day};
-use crate::sim::services::wire;
+use super::{REVIEW, answers, schedule, ships_on_its_day};
+use crate::sim::facts::errata::{Advisory, ErrataEvent, State};
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
 /// Routes below `/errata`.

@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::trees::Node;
-use super::{DEFAULT_BRANCH, account, is_ours, over_limit, problem};
-use crate::sim::services::wire;
+use super::{account, is_ours, over_limit, problem};
+use crate::sim::facts::github::DEFAULT_BRANCH;
+use crate::sim::facts::github::trees::Node;
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
 /// Above this size the contents API leaves the content out.
@@ -275,14 +276,20 @@ fn may_change(
 
 fn committed(facts: &Facts, owner: &str, repo: &str, branch_name: &str, path: &str, message: &str) -> Value {
     let place = Place { base_url: &facts.base_url, repo: format!("{owner}/{repo}"), branch: branch_name };
-    let empty = super::Branch::default();
+    let empty = crate::sim::facts::github::Branch::default();
     let branch = facts.github.branches.get(branch_name).unwrap_or(&empty);
     let root = Node::of(&branch.files, &facts.base_url);
     let content = root.at(path).map_or(Value::Null, |node| place.entry(path, node));
     json!({ "content": content, "commit": commit_json(&place, branch, root.sha(), message, facts.now) })
 }
 
-fn commit_json(place: &Place<'_>, branch: &super::Branch, tree: &str, message: &str, now: Timestamp) -> Value {
+fn commit_json(
+    place: &Place<'_>,
+    branch: &crate::sim::facts::github::Branch,
+    tree: &str,
+    message: &str,
+    now: Timestamp,
+) -> Value {
     let api = place.api();
     let person = json!({
         "name": "release-bot", "email": "release-bot@example.com",

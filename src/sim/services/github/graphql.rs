@@ -9,9 +9,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::trees::Node;
-use super::{Github, is_ours, over_limit, problem};
-use crate::sim::services::wire;
+use super::{is_ours, over_limit, problem};
+use crate::sim::facts::github::Github;
+use crate::sim::facts::github::trees::Node;
+use crate::sim::wire;
 use crate::sim::world::World;
 
 /// Nesting beyond this is refused, so that a hostile query cannot exhaust the stack.

@@ -2,7 +2,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::sim::services::visitor::{Answer, Visitor};
-use crate::sim::services::wire;
+use crate::sim::wire;
 
 const FILE: &str = "/github/repos/openshift/release-tests/contents/_releases/4.20/statebox/4.20.17.yaml";
 
@@ -130,7 +130,10 @@ async fn a_tree_lists_what_the_contents_list_with_gits_own_ids() {
     assert_eq!(blob.json()["size"], 3);
     // The id Git gives to a tree with one file `a` of the text "b".
     let files = std::collections::BTreeMap::from([("a".to_owned(), "b".to_owned())]);
-    assert_eq!(super::trees::Node::of(&files, "http://127.0.0.1:1").sha(), "00264970afd30838f2a3b17376e05f8ca03b658b");
+    assert_eq!(
+        crate::sim::facts::github::trees::Node::of(&files, "http://127.0.0.1:1").sha(),
+        "00264970afd30838f2a3b17376e05f8ca03b658b"
+    );
 }
 
 #[tokio::test]
@@ -169,7 +172,7 @@ async fn a_used_up_allowance_is_refused_until_the_hour_is_over() {
     {
         let mut facts = visitor.world.facts();
         let reset = facts.now + jiff::SignedDuration::from_hours(1);
-        facts.github.limit = Some(super::Limit { limit: 1, used: 1, reset });
+        facts.github.limit = Some(crate::sim::facts::github::Limit { limit: 1, used: 1, reset });
     }
     let refused = visitor.put(FILE, &write("one", None)).await;
     assert_eq!(refused.status, 403);
@@ -191,7 +194,7 @@ async fn raw_files_need_no_credential() {
 fn the_port_of_the_world_does_not_show_in_the_ids_of_trees() {
     let tree = |base_url: &str| {
         let files = std::collections::BTreeMap::from([("a/b".to_owned(), format!("url: {base_url}/x\n"))]);
-        super::trees::Node::of(&files, base_url).sha().to_owned()
+        crate::sim::facts::github::trees::Node::of(&files, base_url).sha().to_owned()
     };
     assert_eq!(tree("http://127.0.0.1:1"), tree("http://127.0.0.1:65000"));
 }

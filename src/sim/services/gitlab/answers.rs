@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::repository::Changed;
-use super::{Gitlab, Job, JobStatus, MergeRequest, MrState, Note, Pipeline, Project};
-use crate::sim::services::people::Person;
+use crate::sim::facts::accounts::Person;
+use crate::sim::facts::gitlab::repository::Changed;
+use crate::sim::facts::gitlab::{Gitlab, Job, JobStatus, MergeRequest, MrState, Note, Pipeline, Project};
 
 /// Approvals that the shipment project asks for: QE's and ART's.
 const APPROVALS: usize = 2;

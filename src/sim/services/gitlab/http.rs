@@ -14,9 +14,10 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 use serde_json::{Map, Value, json};
 
-use super::{BOT, answers};
-use crate::sim::services::people::Person;
-use crate::sim::services::wire;
+use super::answers;
+use crate::sim::facts::accounts::Person;
+use crate::sim::facts::gitlab::BOT;
+use crate::sim::wire;
 use crate::sim::world::World;
 
 /// Routes below `/gitlab`.

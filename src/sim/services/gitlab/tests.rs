@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::sim::events::Event;
 use crate::sim::services::visitor::Visitor;
-use crate::sim::services::wire;
+use crate::sim::wire;
 
 const PROJECT: &str = "/gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data";
 
@@ -13,7 +13,7 @@ fn shipment(visitor: &Visitor) -> String {
 
 fn happens(visitor: &Visitor, event: Event) {
     let mut facts = visitor.world.facts();
-    event.apply(&mut facts);
+    facts.happens(event);
 }
 
 /// The shipment file of a kind at the head of the merge request.

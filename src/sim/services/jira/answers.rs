@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Comment, Issue, Jira};
-use crate::sim::services::people::Person;
+use crate::sim::facts::accounts::Person;
+use crate::sim::facts::jira::{Comment, Issue, Jira};
 
 /// Which form texts have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

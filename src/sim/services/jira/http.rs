@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{Fields, Version, Writer, project_id, stamp};
 use super::jql::Query;
-use super::{Comment, Issue};
-use crate::sim::services::people::Person;
-use crate::sim::services::wire;
+use crate::sim::facts::accounts::Person;
+use crate::sim::facts::jira::{Comment, Issue};
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
 /// Routes below `/jira`.

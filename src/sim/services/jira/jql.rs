@@ -1,6 +1,6 @@
 //! A small part of JQL: conditions joined by AND, then perhaps an order that is not needed here.
 
-use super::Issue;
+use crate::sim::facts::jira::Issue;
 
 /// A condition on one field.
 #[derive(Debug, Clone, PartialEq, Eq)]

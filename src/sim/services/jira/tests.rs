@@ -22,7 +22,7 @@ async fn the_story_has_the_three_sub_tasks_of_qe() {
     assert_eq!(body["fields"].as_object().expect("fields").len(), 1);
     let subtasks = body["fields"]["subtasks"].as_array().expect("sub-tasks");
     let summaries: Vec<&str> = subtasks.iter().filter_map(|task| task["fields"]["summary"].as_str()).collect();
-    assert_eq!(summaries, super::QE_SUBTASKS);
+    assert_eq!(summaries, crate::sim::facts::jira::QE_SUBTASKS);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_search_gives_pages_until_the_last() {
             }
         }
     }
-    assert_eq!(keys.len(), super::bugs(&visitor.world.facts().release).len());
+    assert_eq!(keys.len(), crate::sim::facts::jira::bugs(&visitor.world.facts().release).len());
     body["nextPageToken"] = json!("made-up");
     assert_eq!(visitor.post("/jira/rest/api/3/search/jql", &body).await.status, 400);
 }
@@ -94,7 +94,7 @@ async fn a_search_gives_pages_until_the_last() {
 #[tokio::test]
 async fn the_conditions_of_a_search_are_kept() {
     let visitor = Visitor::smooth();
-    let bugs = super::bugs(&visitor.world.facts().release);
+    let bugs = crate::sim::facts::jira::bugs(&visitor.world.facts().release);
     let two = format!("{}, {}", bugs[0].key, bugs[1].key);
     for (jql, count) in [
         (format!("key in ({two})"), 2),

@@ -58,7 +58,11 @@ async fn the_published_models_of_slack_morphism_read_the_answers() {
     assert_eq!(user.user.name.as_deref(), Some("owner"));
     let groups = ask("usergroups.list", json!({})).await;
     let groups: api::SlackApiUserGroupsListResponse = serde_json::from_str(&groups).expect("groups");
-    assert_eq!(groups.usergroups.len(), super::GROUPS.len() + 1, "the groups of teams and the lead of the minor");
+    assert_eq!(
+        groups.usergroups.len(),
+        crate::sim::facts::slack::GROUPS.len() + 1,
+        "the groups of teams and the lead of the minor"
+    );
     let channels = ask("conversations.list", json!({ "limit": 2 })).await;
     let channels: api::SlackApiConversationsListResponse = serde_json::from_str(&channels).expect("channels");
     assert_eq!(channels.channels.len(), 2);

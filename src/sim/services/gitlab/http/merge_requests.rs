@@ -7,10 +7,11 @@ use axum::response::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::super::{BOT, Gitlab, GitlabEvent, MergeRequest, MrState, answers};
+use super::super::answers;
 use super::{InProject, Query, listed, missing, ok, problem, query_of, sent, text};
 use crate::sim::events::Event;
-use crate::sim::services::wire;
+use crate::sim::facts::gitlab::{BOT, Gitlab, GitlabEvent, MergeRequest, MrState};
+use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
 /// How long the pipeline of a merge request that merges by itself takes.

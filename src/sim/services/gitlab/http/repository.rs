@@ -8,9 +8,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::super::{BOT, Gitlab, Project, answers};
+use super::super::answers;
 use super::{InProject, missing, ok, problem, query_of, sent, text};
-use crate::sim::services::wire;
+use crate::sim::facts::gitlab::{BOT, Gitlab, Project};
+use crate::sim::wire;
 use crate::sim::world::World;
 
 fn branch_json(base_url: &str, project: &Project, name: &str) -> Option<Value> {

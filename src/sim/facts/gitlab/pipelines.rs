@@ -86,7 +86,7 @@ impl Pipeline {
 
 impl Gitlab {
     /// Makes a pipeline for the present head of a merge request; its validation is done at once.
-    pub(super) fn new_pipeline(&mut self, iid: u64, now: Timestamp) {
+    pub(in crate::sim) fn new_pipeline(&mut self, iid: u64, now: Timestamp) {
         let Some(mr) = self.merge_requests.get(&iid) else { return };
         let sha = self.head(mr);
         let id = self.pipelines.keys().next_back().map_or(8_800_001, |last| last + 1);
@@ -117,7 +117,7 @@ impl Gitlab {
 
     /// Brings the bridges of a stage in the newest shipment pipeline to a status. Of a failure only
     /// the last bridge is the cause, the others went well, as one broken component breaks one release.
-    pub(super) fn set_stage(&mut self, stage: &str, status: JobStatus, now: Timestamp) {
+    pub(in crate::sim) fn set_stage(&mut self, stage: &str, status: JobStatus, now: Timestamp) {
         let iid = self.shipment_iid;
         let Some(pipeline) = self.pipelines.values_mut().rfind(|pipeline| Some(pipeline.iid) == iid) else { return };
         pipeline.updated_at = now;

@@ -1,6 +1,5 @@
 //! The services of a world for clients in the same process: routes, faults and journal as behind a socket.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -13,9 +12,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, header};
 use bytes::Bytes;
+use tokio::task::JoinSet;
 use tower::{Service, ServiceExt as _};
 
-use super::server::{MOST_BYTES, Wire};
+use super::MOST_BYTES;
+use super::connection::Wire;
 
 /// A world that is asked without a socket. Errors are those of a connection: refused or reset.
 #[derive(Clone)]
@@ -35,7 +36,10 @@ impl InMemory {
         }
         let wire = Wire::default();
         request.extensions_mut().insert(ConnectInfo(wire.clone()));
-        let answer = self.router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
+        // A task of its own, as behind a socket: the client's stack does not carry it, and it ends with the client.
+        let mut task = JoinSet::new();
+        task.spawn(self.router.oneshot(request));
+        let Some(Ok(Ok(answer))) = task.join_next().await else { return Err(io::ErrorKind::ConnectionReset.into()) };
         if wire.is_cut() || self.stopped.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }

@@ -2,7 +2,7 @@
 //!
 //! Addresses whose local part begins with `nobody` belong to nobody, for the stories about that.
 
-use super::wire;
+use crate::sim::wire;
 
 /// A person as the services know them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::sim::facts::images::{self, ARCHES, Component};
+use crate::sim::facts::jira::{self, Home};
 use crate::sim::scenario::ReleasePlan;
-use crate::sim::services::images::{self, ARCHES, Component};
-use crate::sim::services::jira::{self, Home};
 
 /// Where a shipment goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Environment {
+pub(in crate::sim) enum Environment {
     /// The stage registry.
     Stage,
     /// Customers.
@@ -36,7 +36,7 @@ fn components(plan: &ReleasePlan, kind: &str) -> Vec<Component> {
 }
 
 /// All files of the shipment by path.
-pub(super) fn files(plan: &ReleasePlan, _base_url: &str) -> BTreeMap<String, String> {
+pub(in crate::sim) fn files(plan: &ReleasePlan, _base_url: &str) -> BTreeMap<String, String> {
     KINDS
         .iter()
         .copied()
@@ -136,7 +136,7 @@ fn kind_of(path: &str) -> Option<&'static str> {
 }
 
 /// A shipment file with the URLs of the advisory that a release made; `None` for files without one.
-pub(super) fn with_advisory(
+pub(in crate::sim) fn with_advisory(
     plan: &ReleasePlan,
     base_url: &str,
     path: &str,
@@ -156,7 +156,7 @@ pub(super) fn with_advisory(
 }
 
 /// The advisories that the stage release publishes, by path below the service.
-pub(super) fn stage_advisories(plan: &ReleasePlan) -> BTreeMap<String, String> {
+pub(in crate::sim) fn stage_advisories(plan: &ReleasePlan) -> BTreeMap<String, String> {
     KINDS
         .into_iter()
         .map(|kind| {

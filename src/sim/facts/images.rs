@@ -5,8 +5,8 @@
 
 use serde_json::json;
 
-use super::wire;
 use crate::sim::scenario::ReleasePlan;
+use crate::sim::wire;
 
 /// Architectures every component is built for, as OCI names them; the first is the one people test.
 pub const ARCHES: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +22,18 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
 /// An answer with an HTML body, as proxies and login pages give it.
 pub(crate) fn html(status: StatusCode, body: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body.to_owned()).into_response()
+}
+
+/// Mark on an answer: no route knew the request. [`unmatched`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim) struct Unmatched;
+
+/// The answer for a request that a service's routes do not know; it is listed at `/__sim/unmatched`.
+pub(in crate::sim) fn unmatched(status: StatusCode) -> Response {
+    let body = Json(serde_json::json!({ "message": "the simulator has no such route" }));
+    let mut response = (status, body).into_response();
+    response.extensions_mut().insert(Unmatched);
+    response
 }
 
 /// The text of a header, if there is one.

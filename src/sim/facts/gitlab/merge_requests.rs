@@ -115,7 +115,7 @@ impl MergeRequest {
 
 impl Gitlab {
     /// The commit that the source branch started from, and the files that changed since.
-    pub(super) fn changes(&self, mr: &MergeRequest) -> (String, Vec<Changed>) {
+    pub(in crate::sim) fn changes(&self, mr: &MergeRequest) -> (String, Vec<Changed>) {
         let empty = BTreeMap::new();
         let Some(source) = self.projects.get(&mr.source_project) else { return Default::default() };
         let Some(branch) = source.branches.get(&mr.source_branch) else { return Default::default() };
@@ -124,7 +124,7 @@ impl Gitlab {
     }
 
     /// `checking`, `can_be_merged` or `cannot_be_merged`.
-    pub(super) fn merge_status(&self, mr: &MergeRequest, now: Timestamp) -> &'static str {
+    pub(in crate::sim) fn merge_status(&self, mr: &MergeRequest, now: Timestamp) -> &'static str {
         if now < mr.created_at.saturating_add(CHECKING).unwrap_or(now) {
             return "checking";
         }
@@ -148,7 +148,7 @@ impl Gitlab {
     }
 
     /// Merges an open merge request; one with conflicts stays open.
-    pub(super) fn merge(&mut self, iid: u64, now: Timestamp) {
+    pub(in crate::sim) fn merge(&mut self, iid: u64, now: Timestamp) {
         let Some(mr) = self.merge_requests.get(&iid).cloned() else { return };
         if mr.state != MrState::Opened || self.conflicts(&mr) {
             return;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::sim::services::wire;
+use crate::sim::wire;
 
 /// A project.
 #[derive(Debug, Clone, Serialize)]
@@ -104,14 +104,14 @@ impl Project {
 
 /// One changed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Changed {
-    pub(super) path: String,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+pub(in crate::sim) struct Changed {
+    pub(in crate::sim) path: String,
+    pub(in crate::sim) before: Option<String>,
+    pub(in crate::sim) after: Option<String>,
 }
 
 /// The files that differ between two sets.
-pub(super) fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Changed> {
+pub(in crate::sim) fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Changed> {
     let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
     paths.sort();
     paths.dedup();
@@ -124,7 +124,7 @@ pub(super) fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String
 
 impl Changed {
     /// A unified diff with one hunk around what differs.
-    pub(super) fn diff(&self) -> String {
+    pub(in crate::sim) fn diff(&self) -> String {
         let before: Vec<&str> = self.before.as_deref().unwrap_or_default().lines().collect();
         let after: Vec<&str> = self.after.as_deref().unwrap_or_default().lines().collect();
         let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();

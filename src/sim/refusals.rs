@@ -1,0 +1,193 @@
+//! How requests fare while something disturbs the services: outages, delays, refusals, other writers.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::sim::disturbances::{CONTENT, GANGWAY, PRIMARY, SLACK};
+use crate::sim::faults::Fault;
+use crate::sim::services::github;
+use crate::sim::wire;
+use crate::sim::world::Facts;
+
+/// What goes wrong with this request before its service sees it; `key` tells it from others.
+pub fn fault(facts: &Facts, service: &str, key: u64) -> Option<Fault> {
+    let disturbances = &facts.disturbances;
+    if disturbances.out(facts.now) == Some(service) {
+        return Some(Fault::Status { code: 503, retry_after_s: None });
+    }
+    disturbances.slow.then(|| {
+        let dice = key ^ (key >> 17);
+        let ms = if dice.is_multiple_of(20) { 20_000 + dice % 40_000 } else { 200 + dice % 19_800 };
+        Fault::Latency { ms: u32::try_from(ms).unwrap_or(20_000) }
+    })
+}
+
+/// The refusal of a service whose token is expired or whose allowance is used up.
+pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Option<Response> {
+    let now = facts.now;
+    if facts.disturbances.expired(service, now) {
+        return Some(match service {
+            "slack" => wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
+            "gangway" => wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
+            _ => wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
+        });
+    }
+    if !facts.disturbances.limits {
+        return None;
+    }
+    match service {
+        "github" => github_limit(facts, method, path),
+        "gangway" => facts.disturbances.over(&GANGWAY, now).map(|seconds| {
+            let body = json!({ "code": 8, "message": "too many requests", "details": [] });
+            later(wire::json(StatusCode::TOO_MANY_REQUESTS, &body), seconds)
+        }),
+        "slack" => {
+            let tier = SLACK.iter().find(|tier| path.trim_start_matches('/').starts_with(tier.name))?;
+            facts.disturbances.over(tier, now).map(|seconds| {
+                later(
+                    wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "ok": false, "error": "ratelimited" })),
+                    seconds,
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
+fn github_limit(facts: &mut Facts, method: &str, path: &str) -> Option<Response> {
+    let now = facts.now;
+    if path.starts_with("/rate_limit") {
+        return None;
+    }
+    if let Some(seconds) = facts.disturbances.over(&PRIMARY, now) {
+        let mut response = github::problem(StatusCode::FORBIDDEN, "API rate limit exceeded for user ID 1.");
+        let reset = now.as_second() + seconds;
+        for (name, value) in [("limit", 5000), ("remaining", 0), ("used", 5000), ("reset", reset)] {
+            if let Ok(name) = format!("x-ratelimit-{name}").parse::<header::HeaderName>() {
+                response.headers_mut().insert(name, HeaderValue::from(value));
+            }
+        }
+        return Some(response);
+    }
+    if !matches!(method, "PUT" | "DELETE") {
+        return None;
+    }
+    let text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let seconds = CONTENT.iter().filter_map(|allowance| facts.disturbances.over(allowance, now)).max()?;
+    Some(later(github::problem(StatusCode::FORBIDDEN, text), seconds))
+}
+
+fn later(mut response: Response, seconds: i64) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// Lets the other writers be faster than a write to the state file: four writes in five find a new version.
+pub fn others_write(facts: &mut Facts, service: &str, method: &str, path: &str) {
+    let state = facts.release.release.state_path();
+    let writers = facts.disturbances.writers;
+    if writers == 0 || service != "github" || method != "PUT" || !path.contains(&state) {
+        return;
+    }
+    facts.disturbances.written += 1;
+    let turn = facts.disturbances.written % writers;
+    if turn == 0 {
+        return;
+    }
+    let Some(text) = facts.github.file("z-stream", &state) else { return };
+    let mut kept: String = text.split_inclusive('\n').filter(|line| !line.starts_with("writer:")).collect();
+    kept.push_str(&format!("writer: \"{turn}\"\n"));
+    facts.github.put_file("z-stream", &state, &kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::clock::VirtualClock;
+    use crate::sim::act::Act;
+    use crate::sim::disturbances::{HOUR, IN_TURN, MINUTE, OUTAGE};
+    use crate::sim::faults::Faults;
+    use crate::sim::scenario::Scenario;
+    use crate::sim::world::World;
+    use crate::sim::{people, reactions};
+
+    fn world(scenario: &str) -> World {
+        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+        let clock = VirtualClock::starting_at(scenario.start());
+        reactions::world(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none())
+    }
+
+    fn status(world: &World, service: &str, method: &str, path: &str) -> Option<u16> {
+        refuse(&mut world.facts(), service, method, path).map(|response| response.status().as_u16())
+    }
+
+    #[test]
+    fn nothing_is_limited_unless_a_scenario_says_so() {
+        let calm = world("smooth");
+        assert!((0..600).all(|_| status(&calm, "github", "PUT", "/x").is_none()));
+        assert!(fault(&calm.facts(), "github", 7).is_none());
+    }
+
+    #[test]
+    fn the_gateway_grants_ten_calls_in_any_minute() {
+        let world = world("rate-limits");
+        let calls = |n: usize| (0..n).filter(|_| status(&world, "gangway", "POST", "/v1/executions").is_none()).count();
+        assert_eq!(calls(12), 10);
+        world.clock().advance(MINUTE);
+        assert_eq!(calls(3), 3);
+    }
+
+    #[test]
+    fn github_slows_down_who_creates_content_and_lets_readers_go_on() {
+        let world = world("rate-limits");
+        for _ in 0..80 {
+            assert_eq!(status(&world, "github", "PUT", "/repos/a/b/contents/c"), None);
+        }
+        let refusal = refuse(&mut world.facts(), "github", "PUT", "/repos/a/b/contents/c").expect("a refusal");
+        assert_eq!(refusal.status().as_u16(), 403);
+        assert!(refusal.headers().contains_key("retry-after"));
+        assert_eq!(status(&world, "github", "GET", "/repos/a/b/contents/c"), None);
+    }
+
+    #[test]
+    fn an_expired_token_is_refused_until_somebody_renews_it() {
+        let world = world("gangway-token-expires");
+        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
+        world.clock().advance(HOUR * 11);
+        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), Some(403));
+        assert!(people::act(Act::RenewTokens, &mut world.facts()).is_some());
+        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
+        assert!(people::act(Act::RenewTokens, &mut world.facts()).is_none(), "there is nothing left to renew");
+    }
+
+    #[test]
+    fn one_service_is_out_at_a_time_and_each_of_them_once_in_seventy_minutes() {
+        let world = world("outages-in-turn");
+        let mut out = Vec::new();
+        for _ in IN_TURN {
+            let facts = world.facts();
+            out.extend(IN_TURN.into_iter().filter(|service| fault(&facts, service, 1).is_some()));
+            drop(facts);
+            world.clock().advance(OUTAGE);
+        }
+        assert_eq!(out, IN_TURN);
+    }
+
+    #[test]
+    fn other_writers_make_four_writes_in_five_conflict() {
+        let world = world("conflict-storm");
+        let path = world.facts().release.release.state_path();
+        world.facts().github.put_file("z-stream", &path, "release: 4.20.17\n");
+        let url = format!("/repos/openshift/release-tests/contents/{path}");
+        let mut conflicts = 0;
+        for _ in 0..10 {
+            let mut facts = world.facts();
+            let before = facts.github.branches["z-stream"].head.clone();
+            others_write(&mut facts, "github", "PUT", &url);
+            conflicts += usize::from(facts.github.branches["z-stream"].head != before);
+        }
+        assert_eq!(conflicts, 8);
+    }
+}
