@@ -11,6 +11,9 @@ PACKAGES := gcc libc6-dev pkg-config libssl-dev ca-certificates libkrb5-dev libc
 TEST_PACKAGES := krb5-kdc krb5-admin-server krb5-user
 # cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+RUN_TESTS := $(CARGO) $(if $(NEXTEST),nextest run --locked --all-targets,test --locked --all-targets -- --skip long::)
+# What tests note about files that are not part of this tree: how many they read, or that they were skipped.
+NOTES := $(or $(CARGO_TARGET_DIR),target)/tmp/real-files.txt
 
 .PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
 
@@ -40,11 +43,9 @@ rehearse: packages ## build a release binary and rehearse 4.20.17
 	./target/release/oar rehearse 4.20.17
 
 test: packages ## all tests but the long ones
-ifdef NEXTEST
-	$(CARGO) nextest run --locked --all-targets
-else
-	$(CARGO) test --locked --all-targets -- --skip long::
-endif
+	@rm -f $(NOTES)
+	@status=0; $(RUN_TESTS) || status=$$?; \
+	if [ -f $(NOTES) ]; then echo "Files beside the checkout (OAR_SHARED):"; sort -u $(NOTES); fi; exit $$status
 
 quick: packages ## rules only: domain and planner
 	$(CARGO) test --locked --lib -- domain:: planner::

@@ -165,21 +165,6 @@ mod tests {
     }
 
     #[test]
-    fn every_running_job_of_the_real_state_files_is_recognised() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/statebox");
-        let read = |name: &str| std::fs::read_to_string(format!("{corpus}/{name}"));
-        let Ok(first) = read("4.12/4.12.93.yaml") else {
-            eprintln!("skipped: {corpus} is not there");
-            return;
-        };
-        assert_eq!(stage_build(&first), Some(BuildNumber::new(1674)));
-        assert_eq!(stage_build(&read("4.17/4.17.55.yaml").unwrap()), Some(BuildNumber::new(1673)));
-        assert_eq!(stage_build(&read("4.16/4.16.62.yaml").unwrap()), Some(BuildNumber::new(1605)));
-        let consistency = consistency_job(&read("4.17/4.17.55.yaml").unwrap());
-        assert_eq!(consistency, Some((JobSystem::Prow, "bef9b82c-0064-4017-a497-afdca27ffe67".to_owned())));
-    }
-
-    #[test]
     fn a_payload_belongs_to_its_release_alone() {
         let release = "4.20.1".parse().unwrap();
         let nightly = "4.20.0-0.nightly-2026-01-01-000000";

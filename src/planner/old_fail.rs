@@ -95,8 +95,6 @@ pub fn classify(result: &str) -> FailCause {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]
@@ -162,32 +160,5 @@ mod tests {
         log.push_str(&"INFO: checking the next image\n".repeat(20));
         log.push_str("INFO: found 2 unhealthy\n");
         assert_eq!(classify(&log), FailCause::Permanent);
-    }
-
-    #[test]
-    fn every_fail_of_the_real_state_files_has_its_cause() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox");
-        if !root.is_dir() {
-            let _ = writeln!(std::io::stderr(), "skipped: {} is absent", root.display());
-            return;
-        }
-        let expected = [
-            ("4.12/4.12.84.yaml", "change-advisory-status", FailCause::TimedOut),
-            ("4.12/4.12.90.yaml", "change-advisory-status", FailCause::Permanent),
-            ("4.20/4.20.10.yaml", "change-advisory-status", FailCause::TimedOut),
-            ("4.21/4.21.0-rc.1.yaml", "stage-testing", FailCause::JobFailed),
-            ("4.22/4.22.0-rc.4.yaml", "check-cve-tracker-bug", FailCause::Permanent),
-            ("4.22/4.22.0-rc.4.yaml", "image-consistency-check", FailCause::Permanent),
-        ];
-        for (file, task, cause) in expected {
-            let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
-            let state: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_default();
-            let Some(stored) = state["tasks"].as_sequence().into_iter().flatten().find(|one| one["name"] == task)
-            else {
-                panic!("{file} has no {task}");
-            };
-            assert_eq!(stored["status"], "Fail", "{file} {task}");
-            assert_eq!(classify(stored["result"].as_str().unwrap_or_default()), cause, "{file} {task}");
-        }
     }
 }

@@ -16,15 +16,11 @@ use oar::domain::service::Service;
 use oar::domain::task::Flow;
 use serde_json::{Value as Json, json};
 
-/// A file or folder of the shared examples; says that it skips when they are absent.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+use crate::real_files::{counted, invented, real};
+
+/// A file or folder of the real examples.
 fn shared(path: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
-    if !path.exists() {
-        eprintln!("skipped: {} is absent", path.display());
-        return None;
-    }
-    Some(path)
+    real(&format!("data/{path}"))
 }
 
 fn read(path: PathBuf) -> String {
@@ -52,6 +48,18 @@ fn none_is_empty(mut expected: Json) -> Json {
         }
     }
     expected
+}
+
+#[test]
+fn every_invented_release_resolves_to_its_effective_result() {
+    let folder = invented("build-data");
+    let data = BuildData::parse(&read(folder.join("releases.yml"))).unwrap();
+    let expected: IndexMap<String, Json> = serde_json::from_str(&read(folder.join("effective.json"))).unwrap();
+    for (release, expected) in expected {
+        let found = data.resolve(&release.parse().unwrap()).unwrap();
+        assert_eq!(as_expected(&found), expected, "{release}");
+    }
+    assert!(data.resolve(&"4.20.99".parse().unwrap()).is_err(), "it is not listed");
 }
 
 #[test]
@@ -86,6 +94,7 @@ fn every_example_release_resolves_to_its_effective_and_explains_its_original_res
         compared += 1;
     }
     assert_eq!(compared, 10);
+    counted(compared, "releases");
 }
 
 #[test]
@@ -136,6 +145,7 @@ fn every_assembly_of_real_build_data_resolves_or_says_what_is_not_ready() {
         ]
     );
     assert_eq!((resolved, errata, without_images), (376, 285, 23));
+    counted(resolved, "assemblies");
 }
 
 /// The key of the sealed examples.

@@ -1,37 +1,37 @@
-//! Real files of past releases: read, written back byte for byte, judged as recorded.
-//!
-//! The files lie beside the checkout; without them the tests say that they skip.
+//! Files of releases: read, written back byte for byte, judged as recorded. Invented ones are always here, real
+//! ones where [`crate::real_files`] finds them.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
+use insta::assert_snapshot;
 use oar::domain::acceptance::{AcceptancePolicy, RecordVerdict, judge};
+use oar::domain::ids::BuildNumber;
+use oar::domain::job_trace;
 use oar::domain::state::document::{Map, Node, Scalar};
 use oar::domain::state::emitter::emit;
 use oar::domain::state::view::State;
 use oar::domain::state::{oddities, reader};
+use oar::domain::task::{JobSystem, Task, TaskStatus};
+use oar::planner::old_fail::{self, FailCause};
 
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
-pub(crate) fn data(part: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
+use crate::real_files::{counted, invented, real, states};
+
+/// Name and text of every invented state file, in order.
+fn invented_states() -> Vec<(String, String)> {
+    texts(&invented("statebox"))
 }
 
-/// Name and text of every real state file, in order.
+/// The same of the real ones.
 pub(crate) fn real_states() -> Vec<(String, String)> {
-    let Some(root) = data("statebox") else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(root)
-        .expect("the folder can be read")
-        .flat_map(|minor| std::fs::read_dir(minor.expect("an entry").path()).expect("a folder"))
-        .map(|file| file.expect("an entry").path())
-        .collect();
-    paths.sort();
+    let Some(folder) = real("data/statebox") else { return Vec::new() };
+    let found = texts(&folder);
+    counted(found.len(), "state files");
+    found
+}
+
+fn texts(folder: &Path) -> Vec<(String, String)> {
     let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
-    paths.iter().map(|path| (name(path), std::fs::read_to_string(path).expect("a text"))).collect()
+    states(folder).iter().map(|path| (name(path), std::fs::read_to_string(path).expect("a text"))).collect()
 }
 
 fn node_of(value: &serde_json::Value) -> Node {
@@ -48,22 +48,21 @@ fn node_of(value: &serde_json::Value) -> Node {
 }
 
 /// The three places in which a vector shows its text.
-fn as_value(text: &str) -> Node {
+pub(crate) fn as_value(text: &str) -> Node {
     Node::Map(Map::from([("k", Node::text(text)), ("z", Node::int(1))]))
 }
 
-fn in_list(text: &str) -> Node {
+pub(crate) fn in_list(text: &str) -> Node {
     Node::Map(Map::from([("l", Node::List(vec![Node::text(text)])), ("z", Node::int(1))]))
 }
 
-fn nested(text: &str) -> Node {
+pub(crate) fn nested(text: &str) -> Node {
     let task = Map::from([("name", Node::text("n")), ("result", Node::text(text))]);
     Node::Map(Map::from([("tasks", Node::List(vec![Node::Map(task)])), ("z", Node::int(1))]))
 }
 
-#[test]
-fn every_real_state_is_written_back_byte_for_byte() {
-    for (name, text) in real_states() {
+fn written_back_byte_for_byte(states: Vec<(String, String)>) {
+    for (name, text) in states {
         let release = name.parse().expect("a release");
         let state = State::parse(&text, Some(&release)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(state.to_yaml(), text, "{name}");
@@ -71,8 +70,18 @@ fn every_real_state_is_written_back_byte_for_byte() {
 }
 
 #[test]
+fn every_invented_state_is_written_back_byte_for_byte() {
+    written_back_byte_for_byte(invented_states());
+}
+
+#[test]
+fn every_real_state_is_written_back_byte_for_byte() {
+    written_back_byte_for_byte(real_states());
+}
+
+#[test]
 fn every_vector_is_written_and_read_as_the_original_does() {
-    let Some(path) = data("statebox-vectors/emitter.json") else { return };
+    let Some(path) = real("data/statebox-vectors/emitter.json") else { return };
     let vectors: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(path).expect("a text")).expect("vectors");
     for vector in vectors["scalars"].as_array().expect("a list") {
@@ -90,26 +99,99 @@ fn every_vector_is_written_and_read_as_the_original_does() {
     }
 }
 
+fn oddities_of(states: &[(String, String)]) -> Vec<String> {
+    let of_one = |(name, text): &(String, String)| {
+        let state = State::parse(text, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found = oddities::oddities(&state).into_iter();
+        found.map(|oddity| format!("{name}: {oddity}")).collect::<Vec<_>>()
+    };
+    states.iter().flat_map(of_one).collect()
+}
+
+#[test]
+fn the_oddities_of_invented_states_are_reported_and_not_repaired() {
+    assert_snapshot!(oddities_of(&invented_states()).join("\n"), @"");
+}
+
 #[test]
 fn the_oddities_of_real_states_are_reported_and_not_repaired() {
-    let reported: Vec<String> = real_states()
-        .iter()
-        .flat_map(|(name, text)| {
-            let state = State::parse(text, None).unwrap_or_else(|error| panic!("{name}: {error}"));
-            oddities::oddities(&state).into_iter().map(move |oddity| format!("{name}: {oddity}"))
-        })
-        .collect();
-    if !reported.is_empty() {
-        assert!(
-            reported.iter().any(|line| line.starts_with("4.15.65: line 56: image-consistency-check started at")),
-            "{reported:#?}"
-        );
+    let states = real_states();
+    if states.is_empty() {
+        return;
+    }
+    let found = oddities_of(&states);
+    let known = "4.15.65: line 56: image-consistency-check started at";
+    assert!(found.iter().any(|line| line.starts_with(known)), "{found:#?}");
+}
+
+#[test]
+fn the_running_jobs_of_invented_states_are_recognised_in_their_texts() {
+    let text = std::fs::read_to_string(invented("statebox/4.20/4.20.94.yaml")).expect("a text");
+    assert_eq!(job_trace::stage_build(&text), Some(BuildNumber::new(1674)));
+    let job = "0b1d7a5e-1111-4222-8333-abcdefabcdef".to_owned();
+    assert_eq!(job_trace::consistency_job(&text), Some((JobSystem::Prow, job)));
+}
+
+#[test]
+fn the_running_jobs_of_real_states_are_recognised_in_their_texts() {
+    let Some(folder) = real("data/statebox") else { return };
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a state file");
+    for (name, build) in [("4.12/4.12.93.yaml", 1674), ("4.17/4.17.55.yaml", 1673), ("4.16/4.16.62.yaml", 1605)] {
+        assert_eq!(job_trace::stage_build(&read(name)), Some(BuildNumber::new(build)), "{name}");
+    }
+    let job = "bef9b82c-0064-4017-a497-afdca27ffe67".to_owned();
+    assert_eq!(job_trace::consistency_job(&read("4.17/4.17.55.yaml")), Some((JobSystem::Prow, job)));
+    counted(3, "state files");
+}
+
+/// The cause of every Fail of these files is read from its stored text.
+fn fails_have_their_causes(folder: &Path, expected: &[(&str, Task, FailCause)]) {
+    for (file, task, cause) in expected {
+        let text = std::fs::read_to_string(folder.join(file)).expect("a state file");
+        let state = State::parse(&text, None).expect("a state");
+        assert_eq!(state.status(*task), TaskStatus::Fail, "{file} {task}");
+        let result = state.task(*task).and_then(|entry| entry.result).unwrap_or_default();
+        assert_eq!(old_fail::classify(&result), *cause, "{file} {task}");
     }
 }
 
 #[test]
+fn the_fail_of_an_invented_state_has_its_cause() {
+    let expected = [("4.20/4.20.93.yaml", Task::ChangeAdvisoryStatus, FailCause::TimedOut)];
+    fails_have_their_causes(&invented("statebox"), &expected);
+}
+
+#[test]
+fn every_fail_of_the_real_states_has_its_cause() {
+    let Some(folder) = real("data/statebox") else { return };
+    let expected = [
+        ("4.12/4.12.84.yaml", Task::ChangeAdvisoryStatus, FailCause::TimedOut),
+        ("4.12/4.12.90.yaml", Task::ChangeAdvisoryStatus, FailCause::Permanent),
+        ("4.20/4.20.10.yaml", Task::ChangeAdvisoryStatus, FailCause::TimedOut),
+        ("4.21/4.21.0-rc.1.yaml", Task::StageTesting, FailCause::JobFailed),
+        ("4.22/4.22.0-rc.4.yaml", Task::CheckCveTrackerBug, FailCause::Permanent),
+        ("4.22/4.22.0-rc.4.yaml", Task::ImageConsistencyCheck, FailCause::Permanent),
+    ];
+    fails_have_their_causes(&folder, &expected);
+    counted(expected.len(), "failed tasks");
+}
+
+#[test]
+fn invented_records_are_judged_by_their_jobs() {
+    let folder = invented("record");
+    let registry = std::fs::read_to_string(folder.join("ocp-4.20-test-jobs-amd64.json")).expect("a registry");
+    let verdict = |last: u32| {
+        let build = format!("4.20.0-0.nightly-2026-03-15-01243{last}");
+        let path = folder.join(format!("ocp-test-result-{build}-amd64.json"));
+        let record = std::fs::read_to_string(path).expect("a record");
+        format!("{:?}", judge(&build, Some(&record), Some(&registry), AcceptancePolicy::Strict))
+    };
+    assert_snapshot!((1..=6).map(verdict).collect::<Vec<_>>().join("\n"), @"");
+}
+
+#[test]
 fn real_records_are_judged_as_recorded_unless_jobs_are_missing() {
-    let (Some(records), Some(jobs)) = (data("record"), data("jobs/history")) else { return };
+    let (Some(records), Some(jobs)) = (real("data/record"), real("data/jobs/history")) else { return };
     let table = std::fs::read_to_string(records.join("expected.tsv")).expect("a table");
     let mut lines = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let names = lines.next().expect("a head");
@@ -140,178 +222,5 @@ fn real_records_are_judged_as_recorded_unless_jobs_are_missing() {
         judged += 1;
     }
     assert!(judged > 10, "only {judged} records were judged");
-}
-
-/// Feeds a program that answers each JSON line with one of its own.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
-#[expect(clippy::disallowed_methods, reason = "the interpreter to compare with is named by the surroundings")]
-fn through_pyyaml(program: &str, lines: &str) -> Option<String> {
-    use std::io::Write as _;
-    let named = std::env::var("OAR_PYYAML_PYTHON").ok();
-    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pyyaml-venv/bin/python");
-    let python = named.map_or(local, PathBuf::from);
-    let probe = "import yaml, sys; sys.exit(yaml.__version__ != '6.0.3')";
-    let usable = Command::new(&python).args(["-c", probe]).stderr(Stdio::null()).status();
-    if !usable.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no PyYAML 6.0.3 at {} (set OAR_PYYAML_PYTHON)", python.display());
-        return None;
-    }
-    let mut child = Command::new(&python)
-        .args(["-c", program])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python starts");
-    let mut input = child.stdin.take().expect("a pipe");
-    let lines = lines.to_owned();
-    let feeder = std::thread::spawn(move || input.write_all(lines.as_bytes()));
-    let output = child.wait_with_output().expect("python ends");
-    feeder.join().expect("the feeder ends").expect("python listens");
-    assert!(output.status.success(), "python failed");
-    Some(String::from_utf8(output.stdout).expect("JSON is UTF-8"))
-}
-
-/// Dumps each text in the three places, with the original's settings.
-const DUMP: &str = r"
-import sys, json, yaml
-class D(yaml.SafeDumper): pass
-D.add_representer(str, lambda d, s: d.represent_scalar('tag:yaml.org,2002:str', s, style='|' if '\n' in s else None))
-def dump(v): return yaml.dump(v, Dumper=D, default_flow_style=False, sort_keys=False, allow_unicode=True)
-for line in sys.stdin:
-    t = json.loads(line)
-    print(json.dumps([dump({'k': t, 'z': 1}), dump({'l': [t], 'z': 1}), dump({'tasks': [{'name': 'n', 'result': t}], 'z': 1})]))
-";
-
-/// Writes each text in styles that the original never writes, but reads.
-const STYLES: &str = r#"
-import sys, json, yaml
-def dump(v, **k): return yaml.dump(v, Dumper=yaml.SafeDumper, sort_keys=False, **k)
-for line in sys.stdin:
-    t = json.loads(line)
-    v = {'k': t, 'l': [t, {'m': t}]}
-    out = []
-    for k in [dict(default_style="'"), dict(default_style='"'), dict(default_style='>'), dict(default_style='|'),
-              dict(default_flow_style=True), dict(allow_unicode=True, width=20), dict(indent=4, explicit_start=True, explicit_end=True)]:
-        y = dump(v, **k)
-        out.append([y, yaml.safe_load(y) == v])
-    print(json.dumps(out))
-"#;
-
-/// A text made of what is special somewhere: quotes, indicators, spaces, breaks, wide and foreign characters.
-fn hostile(random: &mut fastrand::Rng) -> String {
-    const PARTS: &[&str] = &[
-        " ",
-        " ",
-        " ",
-        "  ",
-        "\n",
-        "\n\n",
-        "a",
-        "b",
-        "word",
-        "longer-word",
-        "'",
-        "\"",
-        "\\",
-        ":",
-        ": ",
-        " #",
-        "#",
-        "- ",
-        "-",
-        "?",
-        "? ",
-        ",",
-        "[",
-        "]",
-        "{",
-        "}",
-        "&",
-        "*",
-        "!",
-        "|",
-        ">",
-        "%",
-        "@",
-        "`",
-        "\t",
-        "\r",
-        "\u{7}",
-        "\u{1b}",
-        "\u{0}",
-        "\u{85}",
-        "\u{a0}",
-        "\u{2028}",
-        "\u{2029}",
-        "\u{feff}",
-        "é",
-        "✅",
-        "🚀",
-        "\u{fffd}",
-        "\u{ffff}",
-        "\u{10ffff}",
-        "---",
-        "...",
-        "1",
-        "4.20",
-        "0x1F",
-        "12:30:45",
-        "2026-03-25",
-        "null",
-        "true",
-        "~",
-        "=",
-        "<<",
-        ".",
-        "https://example.com/a/b/c",
-    ];
-    let length = if random.u8(..4) == 0 { random.usize(0..4) } else { random.usize(0..60) };
-    // Rare parts stay rare in half of the texts, so that long plain and quoted lines occur too.
-    let calm = random.bool();
-    let mut text = String::new();
-    for _ in 0..length {
-        if calm && random.u8(..20) != 0 {
-            text.push_str(["a", "word", " ", " ", "longer", "é"][random.usize(..6)]);
-        } else {
-            text.push_str(PARTS[random.usize(..PARTS.len())]);
-        }
-    }
-    text
-}
-
-#[test]
-fn a_hundred_thousand_hostile_texts_are_written_as_pyyaml_writes_them() {
-    let mut random = fastrand::Rng::with_seed(20_260_325);
-    let texts: Vec<String> = (0..100_000).map(|_| hostile(&mut random)).collect();
-    let lines: String = texts.iter().map(|text| serde_json::json!(text).to_string() + "\n").collect();
-    let Some(answers) = through_pyyaml(DUMP, &lines) else { return };
-    let mut compared = 0;
-    for (text, answer) in texts.iter().zip(answers.lines()) {
-        let wanted: [String; 3] = serde_json::from_str(answer).expect("three texts");
-        let written = [emit(&as_value(text)), emit(&in_list(text)), emit(&nested(text))];
-        assert_eq!(written, wanted, "{text:?}");
-        compared += 1;
-    }
-    assert_eq!(compared, texts.len());
-}
-
-#[test]
-fn every_style_that_pyyaml_writes_is_read_with_its_text_unchanged() {
-    let mut random = fastrand::Rng::with_seed(4_2017);
-    let texts: Vec<String> = (0..3_000).map(|_| hostile(&mut random)).collect();
-    let lines: String = texts.iter().map(|text| serde_json::json!(text).to_string() + "\n").collect();
-    let Some(answers) = through_pyyaml(STYLES, &lines) else { return };
-    let mut compared = 0;
-    for (text, answer) in texts.iter().zip(answers.lines()) {
-        let item = Map::from([("m", Node::text(text))]);
-        let list = Node::List(vec![Node::text(text), Node::Map(item)]);
-        let wanted = Node::Map(Map::from([("k", Node::text(text)), ("l", list)]));
-        let styles: Vec<(String, bool)> = serde_json::from_str(answer).expect("texts");
-        // PyYAML itself loses some foreign line breaks on the way; there is nothing to compare then.
-        for (yaml, _) in styles.iter().filter(|(_, faithful)| *faithful) {
-            assert_eq!(reader::read(yaml).as_ref(), Ok(&wanted), "{yaml:?}");
-            compared += 1;
-        }
-    }
-    assert!(compared > texts.len() * 3, "only {compared} documents were comparable");
+    counted(judged, "records");
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use oar::core::config::env::Env;
 
-use crate::corpus::{data, real_states};
+use crate::corpus::real_states;
+use crate::real_files::real;
 use crate::sweep::parsers::parsers;
 use crate::sweep::{HOSTILE, unfit};
 
@@ -70,7 +71,7 @@ fn number(variable: &str, usual: u64) -> u64 {
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let files = |part: &str, end: &str| -> Vec<Vec<u8>> {
         let mut found = Vec::new();
-        let mut folders: Vec<PathBuf> = data(part).into_iter().collect();
+        let mut folders: Vec<PathBuf> = real(&format!("data/{part}")).into_iter().collect();
         while let Some(folder) = folders.pop() {
             let mut paths: Vec<_> =
                 std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();

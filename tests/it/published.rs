@@ -6,28 +6,25 @@ mod messages;
 mod schema;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oar::core::clock::VirtualClock;
 use oar::domain::release::ZStream;
+use oar::sim::events::Event;
 use oar::sim::faults::Faults;
 use oar::sim::scenario::{NAMES, Scenario};
 use oar::sim::server::{Simulator, StartOptions};
 use serde_json::{Value, json};
 
+use crate::real_files::real;
 use crate::rehearsal::whole::rehearse;
 use messages::Messages;
 
 /// A document of the services, when it is here.
 fn published(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/contracts").join(name);
-    if !path.exists() {
-        eprintln!("skipped: no {}", path.display());
-        return None;
-    }
-    Some(path)
+    real(&format!("contracts/{name}"))
 }
 
 fn text<'e>(entry: &'e Value, key: &str) -> &'e str {
@@ -92,7 +89,7 @@ async fn started_and_looked_at() -> Vec<(Value, Value)> {
     said
 }
 
-/// Shipment files of every world at its beginning, by world and path.
+/// Shipment files of every world at its beginning and after its releases, by world and path.
 async fn shipment_files_of_all_worlds() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for name in NAMES {
@@ -102,11 +99,18 @@ async fn shipment_files_of_all_worlds() -> BTreeMap<String, String> {
         let clock = VirtualClock::starting_at(scenario.start());
         let options = StartOptions { port: 0, scenario, seed: 1, clock, faults: Faults::none() };
         let simulator = Simulator::start(options).await.unwrap();
-        let facts = simulator.world().facts();
-        for project in facts.gitlab.projects.values() {
-            for (branch, at) in &project.branches {
-                let files = at.files.iter().filter(|(path, _)| is_shipment(path));
-                found.extend(files.map(|(path, text)| (format!("{name}: {branch}: {path}"), text.clone())));
+        let mut facts = simulator.world().facts();
+        for event in [None, Some(Event::StageReleaseDone), Some(Event::ProdRelease)] {
+            let after = format!("{event:?}");
+            if let Some(event) = event {
+                event.apply(&mut facts);
+            }
+            for project in facts.gitlab.projects.values() {
+                for (branch, at) in &project.branches {
+                    let files = at.files.iter().filter(|(path, _)| is_shipment(path));
+                    let place = |path: &str| format!("{name}: after {after}: {branch}: {path}");
+                    found.extend(files.map(|(path, text)| (place(path), text.clone())));
+                }
             }
         }
     }

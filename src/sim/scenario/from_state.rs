@@ -117,8 +117,6 @@ fn hasten(plan: &mut ReleasePlan, created_at: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::clock::VirtualClock;
-    use crate::sim::faults::Faults;
 
     fn file(tasks: Vec<FromTask>) -> FromState {
         FromState {
@@ -141,59 +139,6 @@ mod tests {
         assert_eq!(merge_request("https://git.example.com/a/b"), None);
         let of_a_simulator = format!("{PLACEHOLDER}/gitlab/a/b/shipment/-/merge_requests/301");
         assert_eq!(merge_request(&of_a_simulator), Some(("a/b/shipment".to_owned(), 301)));
-    }
-
-    /// The real state files, when they are here; one world each, run for ten days.
-    #[test]
-    fn every_real_state_file_gives_a_world_that_runs_on() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/statebox");
-        let Ok(minors) = std::fs::read_dir(folder) else {
-            eprintln!("skipped: no {folder}");
-            return;
-        };
-        for minor in minors {
-            for path in std::fs::read_dir(minor.expect("an entry").path()).expect("a folder") {
-                let path = path.expect("an entry").path();
-                let text = std::fs::read_to_string(&path).expect("text");
-                let mut scenario = Scenario::from_state(read(&serde_yaml::from_str(&text).expect("YAML")));
-                (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 10);
-                let clock = VirtualClock::starting_at(scenario.start());
-                let url = "http://127.0.0.1:1".to_owned();
-                let world = crate::sim::reactions::world(&scenario, 1, clock, url, Faults::none());
-                world.clock().advance(SignedDuration::from_hours(240));
-                let facts = world.facts();
-                assert!(facts.actors.promoted, "{}", path.display());
-            }
-        }
-    }
-
-    fn read(file: &serde_yaml::Value) -> FromState {
-        let text = |value: &serde_yaml::Value| value.as_str().map(ToOwned::to_owned);
-        let time = |key: &str| text(&file[key]).expect("text").parse().expect("a time");
-        let metadata = &file["metadata"];
-        let pairs = |key: &str| metadata[key].as_mapping().cloned().unwrap_or_default();
-        let task = |task: &serde_yaml::Value| FromTask {
-            task: text(&task["name"]).expect("text").parse().expect("a task"),
-            status: text(&task["status"]).expect("text").parse().expect("a status"),
-            job: None,
-        };
-        FromState {
-            release: text(&file["release"]).expect("text").parse().expect("a release"),
-            created_at: time("created_at"),
-            updated_at: time("updated_at"),
-            release_date: text(&metadata["release_date"]).expect("text"),
-            advisory_ids: pairs("advisory_ids")
-                .iter()
-                .map(|(kind, id)| (text(kind).expect("text"), id.as_u64().expect("a number")))
-                .collect(),
-            shipment_mr: text(&metadata["shipment_mr"]),
-            candidate_builds: pairs("candidate_builds")
-                .iter()
-                .map(|(arch, build)| (text(arch).expect("text"), text(build).expect("text")))
-                .collect(),
-            jira_ticket: text(&metadata["jira_ticket"]),
-            tasks: file["tasks"].as_sequence().expect("a list").iter().map(task).collect(),
-        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use crate::real_files::{real, skipped};
+
 /// A rehearsal takes seconds in a debug build, so the stories share one.
 static SHARED: OnceCell<String> = OnceCell::const_new();
 
@@ -70,12 +72,9 @@ async fn the_same_seed_writes_the_same_bytes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_and_answers_keep_the_published_contracts_of_github_and_jira() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared_inputs = root.join("../shared");
-    let tool = shared_inputs.join("tools/openapi_check.py");
-    let Some(python) = python(root).filter(|_| tool.exists()) else {
-        eprintln!("skipped: needs ../shared and a Python with openapi-schema-validator==0.9.0 (OAR_CONTRACT_PYTHON)");
-        return;
+    let (Some(tool), Some(contracts)) = (real("tools/openapi_check.py"), real("contracts")) else { return };
+    let Some(python) = python(Path::new(env!("CARGO_MANIFEST_DIR"))) else {
+        return skipped("no Python with openapi-schema-validator==0.9.0 (set OAR_CONTRACT_PYTHON)");
     };
     let journal = shared().await;
     let dir = tempfile::tempdir().unwrap();
@@ -90,8 +89,7 @@ async fn requests_and_answers_keep_the_published_contracts_of_github_and_jira() 
         std::fs::write(&traffic, lines.join("\n")).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the checker is a program of its own, not one that oar starts")]
         let mut command = std::process::Command::new(&python);
-        let checked =
-            command.args([&tool, &shared_inputs.join("contracts").join(contract), &traffic]).output().unwrap();
+        let checked = command.args([&tool, &contracts.join(contract), &traffic]).output().unwrap();
         let reported = String::from_utf8_lossy(&checked.stdout).into_owned();
         assert!(checked.status.success(), "{service}: {reported}{}", String::from_utf8_lossy(&checked.stderr));
         assert!(reported.contains(&format!("{} exchanges, 0 violations", lines.len())), "{service}: {reported}");

@@ -6,6 +6,8 @@ use oar::cli::outside::{Outside, Stream};
 use oar::core::config::env::Env;
 use tokio_util::sync::CancellationToken;
 
+use crate::real_files::invented;
+
 /// Runs `oar words` without any environment: what it printed, and its exit code.
 async fn oar(args: &[&str]) -> (String, u8) {
     let (out, printed) = Stream::captured();
@@ -45,27 +47,22 @@ async fn without_people_the_same_rehearsal_stops_where_one_is_needed() {
     assert!(!reported.contains("person ("), "{reported}");
 }
 
+async fn helped_from(file: &str) -> (String, u8) {
+    let file = invented(&format!("statebox/4.20/{file}")).display().to_string();
+    oar(&["rehearse", "--small", "--from", &file, "--people-help"]).await
+}
+
 #[tokio::test]
 async fn a_release_that_was_given_up_is_finished_by_nobody() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/statebox/4.14/4.14.64.yaml");
-    if !std::path::Path::new(file).exists() {
-        println!("skipped: no {file}");
-        return;
-    }
-    let (reported, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
-    assert_eq!(exit, 4, "{reported}");
-    assert!(reported.contains("nobody could finish 4.14.64: 4.14.64 was given up"), "{reported}");
+    let (output, exit) = helped_from("4.20.92.yaml").await;
+    assert_eq!(exit, 4, "{output}");
+    assert!(output.contains("nobody could finish 4.20.92: 4.20.92 was given up"), "{output}");
 }
 
 #[tokio::test]
 async fn a_timed_out_approval_is_finished_when_art_publishes() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/statebox/4.20/4.20.10.yaml");
-    if !std::path::Path::new(file).exists() {
-        println!("skipped: no {file}");
-        return;
-    }
-    let (reported, exit) = oar(&["rehearse", "--small", "--from", file, "--people-help"]).await;
-    assert_eq!(exit, 0, "{reported}");
-    assert!(reported.contains("person (ART): published"), "{reported}");
-    assert!(reported.contains("person (release lead): has change-advisory-status tried again"), "{reported}");
+    let (output, exit) = helped_from("4.20.93.yaml").await;
+    assert_eq!(exit, 0, "{output}");
+    assert!(output.contains("person (ART): published"), "{output}");
+    assert!(output.contains("person (release lead): has change-advisory-status tried again"), "{output}");
 }

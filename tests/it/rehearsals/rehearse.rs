@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
 
+use crate::real_files::{counted, invented, real, states};
 use crate::rehearsal::whole::{effects, rehearse};
 
 #[tokio::test]
@@ -142,22 +143,10 @@ async fn a_state_file_of_a_simulated_world_goes_on_in_another() {
     assert!(second.end().contains("person:  the approval is held back by a blocker"), "{}", second.end());
 }
 
-/// Real state files of one minor, when they are here.
-fn files(minor: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox").join(minor);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: no {}", folder.display());
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
 async fn goes_on_from(file: &Path) {
     let name = file.display().to_string();
     let before = State::parse(&std::fs::read_to_string(file).unwrap(), None).unwrap();
-    let rehearsed = rehearse(&["--from", &name]).await;
+    let rehearsed = rehearse(&["--small", "--from", &name]).await;
     assert!(matches!(rehearsed.exit, 0 | 4), "{name}: {}\n{}", rehearsed.exit, rehearsed.end());
     if rehearsed.exit == 4 {
         assert!(
@@ -176,21 +165,33 @@ async fn goes_on_from(file: &Path) {
 }
 
 #[tokio::test]
-async fn real_files_go_on_to_the_end_or_to_a_person() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/statebox");
-    let Ok(minors) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: no {}", folder.display());
-        return;
-    };
-    let mut minors: Vec<String> = minors.map(|minor| minor.unwrap().file_name().into_string().unwrap()).collect();
-    minors.sort();
-    // Each file takes seconds in a debug build; OAR_REHEARSE_ALL=1 takes all of them.
-    let all = std::env::var_os("OAR_REHEARSE_ALL").is_some();
-    if !all {
-        eprintln!("one state file of each minor is rehearsed; OAR_REHEARSE_ALL=1 takes all");
+async fn an_invented_file_goes_on_to_the_end_or_to_a_person() {
+    goes_on_from(&invented("statebox/4.20/4.20.91.yaml")).await;
+}
+
+mod long {
+    use super::*;
+
+    #[tokio::test]
+    async fn invented_files_go_on_to_the_end_or_to_a_person() {
+        for file in states(&invented("statebox")) {
+            goes_on_from(&file).await;
+        }
     }
-    let chosen = |minor: &String| files(minor).into_iter().rev().take(if all { usize::MAX } else { 1 });
-    for file in minors.iter().flat_map(chosen) {
-        goes_on_from(&file).await;
+
+    #[tokio::test]
+    async fn real_files_go_on_to_the_end_or_to_a_person() {
+        let Some(folder) = real("data/statebox") else { return };
+        let mut last: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        for file in states(&folder) {
+            last.insert(file.parent().unwrap().to_owned(), file);
+        }
+        // Each file takes seconds; OAR_REHEARSE_ALL=1 takes all of them instead of one of each minor.
+        let all = std::env::var_os("OAR_REHEARSE_ALL").is_some();
+        let files: Vec<PathBuf> = if all { states(&folder) } else { last.into_values().collect() };
+        for file in &files {
+            goes_on_from(file).await;
+        }
+        counted(files.len(), "state files");
     }
 }
