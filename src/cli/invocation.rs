@@ -179,12 +179,12 @@ impl Invocation {
         }
     }
 
-    /// Prints an answer that is already in the form that was asked for.
+    /// Prints an answer to the letter: it is already in the form that was asked for.
     pub fn print(&self, text: &str) {
         if self.json {
-            self.outside.out.raw(text);
+            self.outside.out.exactly(text);
         } else {
-            self.outside.out.line(text.trim_end());
+            self.outside.out.exactly(&format!("{}\n", self.outside.out.style().dress(text.trim_end())));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Everything the program gets from its surroundings, as one value: tests hand in their own.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -8,6 +9,7 @@ use crate::cli::output::terminal::Style;
 use crate::core::clients::http::Transport;
 use crate::core::clock::Clock;
 use crate::core::config::env::Env;
+use crate::domain::mask::Masker;
 
 /// The surroundings of one call of the program.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ pub struct Stream {
     is_terminal: bool,
     style: Style,
     screen: Option<Screen>,
+    masker: Masker,
 }
 
 impl std::fmt::Debug for Stream {
@@ -62,7 +65,14 @@ impl Stream {
     }
 
     fn of(writer: Arc<Mutex<dyn Write + Send>>) -> Self {
-        Self { trouble: Arc::default(), writer, is_terminal: false, style: Style::default(), screen: None }
+        Self {
+            trouble: Arc::default(),
+            writer,
+            is_terminal: false,
+            style: Style::default(),
+            screen: None,
+            masker: Masker::default(),
+        }
     }
 
     /// A stream whose content can be read back, for tests.
@@ -88,6 +98,17 @@ impl Stream {
     pub fn dressed(mut self, style: Style) -> Self {
         self.style = style;
         self
+    }
+
+    /// The same stream without the secrets that `masker` knows.
+    #[must_use]
+    pub fn masked_by(self, masker: &Masker) -> Self {
+        Self { masker: masker.clone(), ..self }
+    }
+
+    /// `text` without the secrets of this call.
+    pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.masker.hide(text)
     }
 
     /// How lines are dressed.
@@ -120,8 +141,13 @@ impl Stream {
         self.raw(&format!("{}\n", self.style.dress(text.as_ref())));
     }
 
-    /// Writes text for programs exactly as it is.
+    /// Writes text for programs as it is, but for secrets.
     pub fn raw(&self, text: &str) {
+        self.exactly(&self.hide(text));
+    }
+
+    /// Writes text to the letter.
+    pub fn exactly(&self, text: &str) {
         let _quiet = self.screen.as_ref().map(Screen::hush);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let written = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());

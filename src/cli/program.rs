@@ -19,8 +19,10 @@ use crate::cli::output::terminal::Style;
 use crate::cli::output::{logging, progress};
 use crate::cli::{complete, dispatch};
 use crate::core::clients::http::Transport;
+use crate::core::config::credentials::Credentials;
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
+use crate::domain::mask::Masker;
 use crate::grammar::args;
 use crate::grammar::args::{Cli, Color, NAMES};
 use crate::runs::logs::RunLogs;
@@ -109,6 +111,8 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
 }
 
 async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
+    let masker = Credentials::from_env(&outside.env).masker().clone();
+    let outside = masked(outside, &masker);
     let tokens = with_own_name(&outside.args);
     if let Some(said) = complete::asked(&tokens, &outside.env) {
         outside.out.raw(&said);
@@ -136,11 +140,16 @@ async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
     };
     let (outside, screen) = on_screen(dressed(outside, cli.color, cli.json));
     let (clock, log) = (LogClock::default(), LogSink::default());
-    let runs = RunLogs::stamped_by(clock.clone());
-    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone()).with(runs);
+    let runs = RunLogs::new(clock.clone(), masker.clone());
+    let subscriber = logging::subscriber(outside.err.clone(), verbosity, clock.clone(), log.clone(), masker).with(runs);
     // Boxed, because the future of all commands is large and every move of it costs stack.
     let work = Box::pin(dispatch::run(cli, outside, cancel, clock, log));
     progress::beside(screen, work.with_subscriber(subscriber)).await
+}
+
+/// Streams that show no credential of this call.
+fn masked(outside: Outside, masker: &Masker) -> Outside {
+    Outside { out: outside.out.clone().masked_by(masker), err: outside.err.clone().masked_by(masker), ..outside }
 }
 
 /// Streams that show what they may show; JSON is for programs and never dressed.

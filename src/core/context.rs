@@ -26,7 +26,7 @@ use super::statebox::cas::{Limits, StateBox};
 use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
 use crate::domain::credential::Credential;
-use crate::domain::mask::mask;
+use crate::domain::mask::{Masker, mask};
 use crate::domain::service::Service;
 
 /// The surroundings of a run: cheap to clone, all clones share one connection pool and one pace.
@@ -118,7 +118,7 @@ impl Context {
         let limits = Limits { tries: settings.state.tries, total };
         let branch = settings.state.branch.clone();
         let statebox = StateBox::new(repo.clone(), branch, limits, clock.clone(), cancel.clone());
-        let statebox = statebox.keeping(&home, !options.dry_run);
+        let statebox = statebox.keeping(&home, !options.dry_run).masked_by(settings.credentials.masker());
         let pace = &settings.prow;
         let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
         let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
@@ -139,6 +139,11 @@ impl Context {
             pacer,
             slack_names: Names::default(),
         })
+    }
+
+    /// Hides the credentials of this run.
+    pub fn masker(&self) -> &Masker {
+        self.settings.credentials.masker()
     }
 
     /// Services that were asked, and when they were last heard of.
@@ -305,6 +310,7 @@ fn rules(settings: &Settings) -> Rules {
         breaker: Some(BreakerRule { failures: http.breaker_failures, pause }),
         per_hour: Some(http.requests_per_hour),
         of: http.services.iter().map(own).collect(),
+        masker: settings.credentials.masker().clone(),
     }
 }
 

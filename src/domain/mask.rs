@@ -3,35 +3,35 @@
 //! State files and records are public. Too much is masked rather than too little, but the structure
 //! of a text stays, so that a log still reads as one.
 
-use std::collections::BTreeSet;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use regex::{Captures, Regex, RegexSet};
+use serde_json::Value;
 
 /// Masking may uncover a pattern that was hidden before; nothing known needs more than two rounds.
 const MAX_ROUNDS: usize = 4;
 /// Shorter values would hide ordinary words.
 const MIN_SECRET_BYTES: usize = 8;
 
-/// Secrets of this process, which every masking knows from then on.
-static KNOWN: RwLock<Masker> = RwLock::new(Masker { secrets: Vec::new() });
-
-/// Replaces everything that must not become public by `[…_REDACTED]`; idempotent.
+/// Replaces everything that must not become public by `[…_REDACTED]`; idempotent. Knows patterns only: a value
+/// without a pattern is found by a [`Masker`] that knows it.
 pub fn mask(text: &str) -> String {
-    KNOWN.read().unwrap_or_else(PoisonError::into_inner).mask(text)
+    let mut masked = text.to_owned();
+    for _ in 0..MAX_ROUNDS {
+        let next = without_patterns(&masked);
+        if next == masked {
+            break;
+        }
+        masked = next;
+    }
+    masked
 }
 
-/// Lets every masking of this process know these secrets: a value without a pattern is found by nothing else.
-pub fn know(secrets: impl IntoIterator<Item = String>) {
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    let all: BTreeSet<String> = known.secrets.iter().cloned().chain(secrets).collect();
-    *known = Masker::knowing(all);
-}
-
-/// Masks patterns and, beside them, secrets whose values are known.
+/// Masks patterns and, beside them, secrets whose values are known; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Masker {
-    secrets: Vec<String>,
+    secrets: Arc<[String]>,
 }
 
 impl std::fmt::Debug for Masker {
@@ -41,47 +41,63 @@ impl std::fmt::Debug for Masker {
 }
 
 impl Masker {
-    /// Knows these secret values (those under eight bytes are ignored).
+    /// Knows these secret values (those under eight bytes are ignored), also as JSON spells them.
     pub fn knowing(secrets: impl IntoIterator<Item = String>) -> Self {
-        let mut secrets: Vec<String> =
-            secrets.into_iter().filter(|secret| secret.trim().len() >= MIN_SECRET_BYTES).collect();
+        let long = secrets.into_iter().map(|secret| secret.trim().to_owned());
+        let long: Vec<String> = long.filter(|secret| secret.len() >= MIN_SECRET_BYTES).collect();
+        let quoted = long.iter().map(|secret| Value::from(secret.as_str()).to_string());
+        let quoted: Vec<String> = quoted.map(|text| text.trim_matches('"').to_owned()).collect();
+        let mut secrets: Vec<String> = long.into_iter().chain(quoted).collect();
         // A secret that contains another one has to go first.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self { secrets }
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
+        Self { secrets: secrets.into() }
     }
 
-    /// Masks `text`.
+    /// Masks `text`: known secrets, then patterns.
     pub fn mask(&self, text: &str) -> String {
-        let mut masked = text.to_owned();
-        for _ in 0..MAX_ROUNDS {
-            let next = self.round(&masked);
-            if next == masked {
-                break;
-            }
-            masked = next;
-        }
-        masked
+        mask(&self.hide(text))
     }
 
-    fn round(&self, text: &str) -> String {
-        let mut masked = text.to_owned();
-        for secret in &self.secrets {
-            masked = masked.replace(secret.trim(), "[SECRET_REDACTED]");
+    /// Replaces known secrets, for text whose patterns are masked.
+    pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut hidden = Cow::Borrowed(text);
+        for secret in self.secrets.iter().filter(|secret| text.contains(secret.as_str())) {
+            hidden = Cow::Owned(hidden.replace(secret.as_str(), "[SECRET_REDACTED]"));
         }
-        if is_clean(&masked) {
-            return masked;
-        }
-        let dumps_a_user = masked.contains("avatar_url");
-        for (rule, pattern) in RULES.iter().zip(COMPILED.iter()) {
-            if rule.only_in_user_dumps && !dumps_a_user {
-                continue;
-            }
-            masked = pattern.replace_all(&masked, rule.replacement).into_owned();
-        }
-        masked = ASSIGNED.replace_all(&masked, assigned).into_owned();
-        masked = URL_CREDENTIALS.replace_all(&masked, url_credentials).into_owned();
-        mail_addresses(&masked)
+        hidden
     }
+
+    /// The same in every text of a document.
+    pub fn hide_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(hidden) = self.hide(text) {
+                    *text = hidden;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide_in(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.hide_in(field)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+fn without_patterns(text: &str) -> String {
+    let mut masked = text.to_owned();
+    if is_clean(&masked) {
+        return masked;
+    }
+    let dumps_a_user = masked.contains("avatar_url");
+    for (rule, pattern) in RULES.iter().zip(COMPILED.iter()) {
+        if rule.only_in_user_dumps && !dumps_a_user {
+            continue;
+        }
+        masked = pattern.replace_all(&masked, rule.replacement).into_owned();
+    }
+    masked = ASSIGNED.replace_all(&masked, assigned).into_owned();
+    masked = URL_CREDENTIALS.replace_all(&masked, url_credentials).into_owned();
+    mail_addresses(&masked)
 }
 
 /// A pattern and what stands in its place.
@@ -192,17 +208,6 @@ fn pattern(text: &str) -> Regex {
 mod tests {
     use super::*;
 
-    /// Patterns alone: what other tests made known does not matter here.
-    fn mask(text: &str) -> String {
-        Masker::default().mask(text)
-    }
-
-    #[test]
-    fn a_secret_that_was_made_known_is_masked_everywhere() {
-        know(["plainword-of-this-test".to_owned(), "short".to_owned()]);
-        assert_eq!(super::mask("it said plainword-of-this-test, short"), "it said [SECRET_REDACTED], short");
-    }
-
     #[test]
     fn addresses_go_and_what_only_looks_like_one_stays() {
         for (input, wanted) in [
@@ -262,6 +267,13 @@ mod tests {
         let masker = Masker::knowing(["hunter2hunter2".to_owned(), "abc".to_owned()]);
         assert_eq!(masker.mask("x=hunter2hunter2; abc"), "x=[SECRET_REDACTED]; abc");
         assert_eq!(format!("{masker:?}"), "Masker(1 secrets)");
+        assert_eq!(mask("x=hunter2hunter2"), "x=hunter2hunter2", "nobody else knows it");
+        let mut document = serde_json::json!({ "a": ["it is hunter2hunter2", 1] });
+        masker.hide_in(&mut document);
+        assert_eq!(document.to_string(), r#"{"a":["it is [SECRET_REDACTED]",1]}"#);
+        let odd = Masker::knowing([r#"quoted"and\back"#.to_owned()]);
+        let document = serde_json::json!({ "a": r#"quoted"and\back"# }).to_string();
+        assert_eq!(odd.hide(&document), r#"{"a":"[SECRET_REDACTED]"}"#);
     }
 
     #[test]

@@ -126,7 +126,7 @@ async fn mark(
 ) -> Result<(), TaskError> {
     let at = ctx.clock.now();
     let set = |task: Task, to: TaskStatus, note: &str| {
-        let log = RunLog::default();
+        let log = RunLog::masked_by(ctx.masker());
         log.add(at, Level::Info, note);
         log.add(at, Level::Info, &marker(task, to));
         Operation::SetTask(SetTask {

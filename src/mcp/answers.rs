@@ -64,7 +64,7 @@ impl Answers {
     /// Unguessable for whoever does not have the key.
     fn suffix(&self, number: u64) -> String {
         let digest = Sha256::new().chain_update(self.key).chain_update(number.to_be_bytes()).finalize();
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&digest[..4])
     }
 
     /// The answer at `uri`, when it was `owner`'s.

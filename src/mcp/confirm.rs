@@ -226,7 +226,7 @@ fn proposal(tool: &Tool, call: &ToolCall, subject: &str, question: &Question) ->
         facts: digest(&[tool.name, &arguments, &question.plan]),
         arguments,
         covers: question.covers.as_ref().map(|covers| digest(&[covers])),
-        plan: question.plan.clone(),
+        plan: call.ctx.masker().hide(&question.plan).into_owned(),
         needs_reason: question.needs_reason,
         requester: call.who.name.clone(),
     }
@@ -239,7 +239,7 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 fn denied(why: &str, rejection: Option<&Consent>) -> Reply {

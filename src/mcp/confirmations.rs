@@ -80,7 +80,7 @@ impl Confirmations {
             tool: proposal.tool.clone(),
             arguments: proposal.arguments.clone(),
             facts: proposal.facts.clone(),
-            nonce: nonce.iter().map(|byte| format!("{byte:02x}")).collect(),
+            nonce: hex::encode(nonce),
             until: now.saturating_add(PATIENCE).unwrap_or(now),
         };
         let text = serde_json::to_vec(&carried).ok()?;

@@ -163,6 +163,7 @@ impl ServerHandler for ClientConnection {
         let line = self.line(tool, given, &context);
         Ok(match self.answer(tool, &request, &context, &line).await {
             Ok(reply) => {
+                let reply = reply.hiding(self.shared.ctx.masker());
                 line.answered(&reply, context.ct.is_cancelled());
                 self.shared.rechecks.note(&reply, self.shared.ctx.clock.now());
                 let reply = reply.fitting(|whole| self.shared.answers.keep(&self.caller(&context).name, whole));

@@ -11,7 +11,6 @@ use super::shared::ServerState;
 use crate::core::config::errata::ErrataAuth;
 use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
-use crate::domain::mask::mask;
 
 /// Worker threads beside the one that answers: releases share one, see [`crate::runs::worker`].
 const WORKERS: usize = 1;
@@ -63,7 +62,8 @@ pub fn fields(server: &Server, started: &Started, uptime: Duration) -> Map<Strin
 fn upstreams(shared: &ServerState) -> Map<String, Value> {
     let all = shared.ctx.upstreams().into_iter();
     let shown = all.map(|(service, seen)| {
-        let error = seen.last_error.map(|(at, why)| json!({ "at": stamp(at), "error": mask(&why) }));
+        let error =
+            seen.last_error.map(|(at, why)| json!({ "at": stamp(at), "error": shared.ctx.masker().mask(&why) }));
         let fields = json!({
             "last_ok": seen.last_ok.map(stamp),
             "last_error": error,

@@ -184,5 +184,5 @@ impl Sessions {
 fn session_id() -> Result<String, openssl::error::ErrorStack> {
     let mut bytes = [0_u8; 16];
     openssl::rand::rand_bytes(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }

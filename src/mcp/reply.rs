@@ -6,6 +6,7 @@ use super::arguments::BadArgument;
 use super::text::{clean, clean_all, one_line, shorten, shorten_all};
 use crate::core::clients::build_data::cache::LoadError;
 use crate::core::error::ErrorClass;
+use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::operators::error::TaskError;
 use crate::render::text::causes;
@@ -202,6 +203,14 @@ impl Reply {
         self.text = clean(text);
         let text = json!(self.text);
         self.with("legacy_text", text)
+    }
+
+    /// The same without the secrets that `masker` knows.
+    #[must_use]
+    pub fn hiding(mut self, masker: &Masker) -> Self {
+        self.text = masker.hide(&self.text).into_owned();
+        self.body.values_mut().for_each(|field| masker.hide_in(field));
+        self
     }
 
     /// Cuts what makes the answer too large. `keep` puts the whole away and gives back where it can be read.

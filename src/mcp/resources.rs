@@ -109,7 +109,7 @@ pub fn templates() -> Vec<ResourceTemplate> {
 ///
 /// Nothing is there, or it cannot be read now.
 pub async fn read(call: ToolCall, uri: String) -> Result<ReadResourceResult, ErrorData> {
-    let worker = call.shared.worker.clone();
+    let (worker, masker) = (call.shared.worker.clone(), call.ctx.masker().clone());
     let asked = uri.clone();
     let looked = worker.run(move || {
         async move {
@@ -121,6 +121,7 @@ pub async fn read(call: ToolCall, uri: String) -> Result<ReadResourceResult, Err
     let content = looked.await.unwrap_or_else(|closed| Err(Unreadable::Later(closed.to_string())));
     match content {
         Ok(Content { mime, text }) => {
+            let text = masker.hide(&text).into_owned();
             let (mime, text) = if text.len() > MOST_BYTES {
                 ("text/plain", format!("{}\n… cut: {} bytes in all", head(&text, MOST_BYTES), text.len()))
             } else {
@@ -134,7 +135,7 @@ pub async fn read(call: ToolCall, uri: String) -> Result<ReadResourceResult, Err
             Some(json!({ "uri": clean(head(&uri, 200)) })),
         )),
         Err(Unreadable::Later(why)) => {
-            Err(ErrorData::internal_error(clean(&why), Some(json!({ "uri": clean(head(&uri, 200)) }))))
+            Err(ErrorData::internal_error(clean(&masker.hide(&why)), Some(json!({ "uri": clean(head(&uri, 200)) }))))
         }
     }
 }

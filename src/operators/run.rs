@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
             state,
             started_at: ctx.clock.now(),
             machine: "simulator".to_owned(),
-            log: RunLog::default(),
+            log: RunLog::masked_by(ctx.masker()),
             notes: Mutex::new(Notes::default()),
             ledger,
             assembly: OnceCell::new(),

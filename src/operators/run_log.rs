@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::domain::dates::stamp;
-use crate::domain::mask;
+use crate::domain::mask::Masker;
 
 /// Severity of a line, as the stored log spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +31,21 @@ impl Level {
 }
 
 /// Lines of one run, in order. Every line is masked before it is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RunLog {
     lines: Mutex<Vec<String>>,
+    masker: Masker,
 }
 
 impl RunLog {
+    /// An empty log that masks what it is given.
+    pub fn masked_by(masker: &Masker) -> Self {
+        Self { lines: Mutex::default(), masker: masker.clone() }
+    }
+
     /// Adds a line with the time of its writing.
     pub fn add(&self, at: Timestamp, level: Level, message: &str) {
-        let message = mask::mask(message);
+        let message = self.masker.mask(message);
         match level {
             Level::Info => tracing::info!("{message}"),
             Level::Warning => tracing::warn!("{message}"),

@@ -21,7 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
-use crate::domain::mask;
+use crate::domain::mask::{Masker, mask};
 
 /// The name of the spans that carry a run.
 pub const SPAN: &str = "run";
@@ -40,6 +40,7 @@ const LONGEST_STEP: usize = 160;
 pub struct RunLogs {
     open: Arc<Mutex<HashMap<String, Arc<Sink>>>>,
     clock: Arc<OnceLock<Clock>>,
+    masker: Masker,
 }
 
 #[derive(Debug)]
@@ -57,9 +58,9 @@ pub struct OpenLog {
 }
 
 impl RunLogs {
-    /// A layer that stamps lines with `clock`, once that is known.
-    pub fn stamped_by(clock: Arc<OnceLock<Clock>>) -> Self {
-        Self { open: Arc::default(), clock }
+    /// A layer that masks lines by `masker` and stamps them with `clock`, once that is known.
+    pub fn new(clock: Arc<OnceLock<Clock>>, masker: Masker) -> Self {
+        Self { open: Arc::default(), clock, masker }
     }
 
     /// The one that listens here; without any, logs stay empty.
@@ -101,7 +102,7 @@ impl Drop for OpenLog {
 impl Sink {
     fn add(&self, level: &str, at: &str, text: &str) {
         // A line that could begin a new one could lie about other times.
-        let text = mask::mask(text).replace('\n', "\n    ");
+        let text = mask(text).replace('\n', "\n    ");
         let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
         let line = format!("{at}: {level}: {text}\n");
         {
@@ -156,7 +157,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RunLogs {
             Level::DEBUG | Level::TRACE => "DEBUG",
         };
         let at = stamp(self.clock.get().unwrap_or(&Clock::System).now());
-        sink.add(level, &at, &format!("{}{}", line.message, line.fields));
+        sink.add(level, &at, &self.masker.hide(&format!("{}{}", line.message, line.fields)));
     }
 }
 

@@ -208,17 +208,12 @@ impl ApprovalPage {
     }
 
     fn seal(&self, id: &str, cookie: &str) -> Option<String> {
-        self.mac(id, cookie).map(|mac| hex(&mac.finalize().into_bytes()))
+        self.mac(id, cookie).map(|mac| hex::encode(mac.finalize().into_bytes()))
     }
 
     fn is_ours(&self, id: &str, cookie: &str, csrf: &str) -> bool {
-        let bytes: Option<Vec<u8>> = csrf
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-            .collect();
         // The comparison of the crate reveals nothing by its time.
-        bytes.zip(self.mac(id, cookie)).is_some_and(|(bytes, mac)| mac.verify_slice(&bytes).is_ok())
+        hex::decode(csrf).ok().zip(self.mac(id, cookie)).is_some_and(|(bytes, mac)| mac.verify_slice(&bytes).is_ok())
     }
 }
 
@@ -230,11 +225,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 fn random() -> Option<String> {
     let mut bytes = [0_u8; 16];
     openssl::rand::rand_bytes(&mut bytes).ok()?;
-    Some(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Some(hex::encode(bytes))
 }
 
 fn message(status: StatusCode, title: &str, text: &str) -> Response {

@@ -15,6 +15,7 @@ use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
 use oar::domain::credential::Credential;
+use oar::domain::mask::Masker;
 use oar::domain::service::Service;
 use oar::grammar::args::{NAMES, command};
 use oar::operators::request::TaskRequest;
@@ -210,7 +211,7 @@ fn the_log_line_has_the_form_of_the_reference() {
     assert!(clock.set(Clock::Virtual(VirtualClock::starting_at(start))).is_ok(), "the first clock");
     let token = format!("glpat-{}", "x".repeat(20));
     tracing::subscriber::with_default(
-        logging::subscriber(err, Verbosity::Calls, clock, logging::LogSink::default()),
+        logging::subscriber(err, Verbosity::Calls, clock, logging::LogSink::default(), Masker::default()),
         || {
             tracing::error!(target: "oar::run", "somebody has to act");
             tracing::warn!(target: "oar::run", "something is degraded, the run goes on");

@@ -182,7 +182,7 @@ fn token(tokens: &Tokens, base: &Path, args: &InstallArgs, dry_run: bool) -> Res
         return Ok("(made when it is written)".to_owned());
     }
     let place = Sha256::digest(format!("{} {:?}", base.display(), args.scope));
-    let place: String = place.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let place = hex::encode(&place[..4]);
     let made = tokens.add(&format!("claude-code-{place}"), Scope::AGENT, None);
     made.map_err(|cause| cannot(tokens.path(), &cause, "make it readable and writable"))
 }

@@ -89,7 +89,7 @@ async fn serve(call: &Invocation, port: u16, scenario: &str, seed: u64, faults: 
         ));
         out.raw(": 'It replaces OAR_HOME, OAR_CONFIG_FILE and credentials of that terminal: take a new one.'\n");
         for (name, value) in variables {
-            out.raw(&format!("export {name}='{value}'\n"));
+            out.exactly(&format!("export {name}='{value}'\n"));
         }
         out.raw(&format!(": 'Then for example: oar -r {release} create-test-report   (Ctrl-C here ends the world)'\n"));
     }

@@ -47,7 +47,7 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
     if !command.means_the_release() {
         let ended = on_files(command, form);
         if !ended.out.is_empty() {
-            call.print(&ended.out);
+            call.print(&call.outside.out.hide(&ended.out));
         }
         if !ended.err.is_empty() {
             call.outside.err.line(ended.err.trim_end());
@@ -67,7 +67,7 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
         StateCommand::Check { .. } => check(&release.state_path(), &stored, form),
         StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => show(&stored, form),
     };
-    call.print(&reported);
+    call.print(&call.outside.out.hide(&reported));
     let refused = matches!(command, StateCommand::Check { .. }) && !is_usable(&stored);
     Ok(if refused { Exit::Usage } else { Exit::Done })
 }

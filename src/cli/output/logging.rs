@@ -13,7 +13,7 @@ use crate::cli::output::log_file::LogFile;
 use crate::cli::outside::Stream;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
-use crate::domain::mask;
+use crate::domain::mask::Masker;
 use crate::render::text::clean;
 
 /// How much of the log people want to see.
@@ -39,13 +39,14 @@ pub fn subscriber(
     verbosity: Verbosity,
     clock: LogClock,
     file: LogSink,
+    masker: Masker,
 ) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync {
     let most = match verbosity {
         Verbosity::Quiet => Level::WARN,
         Verbosity::Steps => Level::INFO,
         Verbosity::Calls => Level::DEBUG,
     };
-    Registry::default().with(Lines { err, most, clock, file })
+    Registry::default().with(Lines { err, most, clock, file, masker })
 }
 
 struct Lines {
@@ -53,6 +54,7 @@ struct Lines {
     most: Level,
     clock: LogClock,
     file: LogSink,
+    masker: Masker,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
@@ -64,8 +66,10 @@ impl<S: Subscriber> Layer<S> for Lines {
             let mut line = Line::default();
             event.record(&mut line);
             match (line.service, line.op) {
-                (Some(service), Some(op)) => screen.step(&clean(&format!("{service}: {op}"))),
-                (None, _) | (_, None) if *metadata.level() == Level::INFO => screen.step(&clean(&line.message)),
+                (Some(service), Some(op)) => screen.step(&clean(&self.masker.hide(&format!("{service}: {op}")))),
+                (None, _) | (_, None) if *metadata.level() == Level::INFO => {
+                    screen.step(&clean(&self.masker.hide(&line.message)))
+                }
                 (None, _) | (_, None) => {}
             }
         }
@@ -82,7 +86,8 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut line = Line::default();
         event.record(&mut line);
         let now = self.clock.get().unwrap_or(&Clock::System).now();
-        let line = format!("{}: {level}: {}{}", stamp(now), mask::mask(&line.message), mask::mask(&line.fields));
+        let line =
+            format!("{}: {level}: {}{}", stamp(now), self.masker.mask(&line.message), self.masker.mask(&line.fields));
         if let Some(file) = file {
             file.line(&line);
         }
@@ -131,7 +136,7 @@ mod tests {
             text.rsplit_once("  ").map(|(_, step)| step.to_owned())
         };
         tracing::subscriber::with_default(
-            subscriber(err, Verbosity::Quiet, LogClock::default(), LogSink::default()),
+            subscriber(err, Verbosity::Quiet, LogClock::default(), LogSink::default(), Masker::default()),
             || {
                 tracing::debug!(target: "oar::http", service = %"gitlab", op = "read file", "call");
                 assert_eq!(seen(1).as_deref(), Some("gitlab: read file"));

@@ -273,7 +273,7 @@ fn name_of(subject: &str) -> String {
     if plain {
         return format!("oauth:{subject}");
     }
-    let digest: String = Sha256::digest(subject.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(&Sha256::digest(subject.as_bytes())[..6]);
     format!("oauth:{digest}")
 }
 

@@ -163,7 +163,7 @@ fn refusal(answer: &Answer) -> Option<ClientError> {
     (!answer.status.is_success()).then(|| {
         let texts = complaints(&answer.body);
         let why = if texts.is_empty() { format!("HTTP {}", answer.status.as_u16()) } else { texts.join("; ") };
-        let why: String = crate::domain::mask::mask(&why).chars().take(REFUSAL_CHARS).collect();
+        let why: String = answer.masker.mask(&why).chars().take(REFUSAL_CHARS).collect();
         ClientError::new(answer.service, answer.op, Fault::Refused(why))
     })
 }

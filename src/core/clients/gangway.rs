@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp, excerpt};
+use super::http::{Answer, ServiceHttp};
 use super::pacer::Pacer;
 use super::retry::Repeat;
 use crate::domain::ids::ProwJobId;
@@ -66,7 +66,7 @@ impl Gangway {
                 false => Fault::Status(500),
             };
             let error = ClientError::new(self.http.service(), OP, fault);
-            return Err(ClientError { excerpt: excerpt(&answer.body), ..error });
+            return Err(ClientError { excerpt: answer.excerpt(), ..error });
         }
         let wire: Wire = answer.json()?;
         let refuse = |_| ClientError::unreadable(self.http.service(), OP, "the answer names no job id");

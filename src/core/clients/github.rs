@@ -9,11 +9,15 @@
 
 use base64::Engine as _;
 use octocrab::models::repos::Content;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp, excerpt};
+use super::http::{Answer, ServiceHttp};
 use super::retry::Repeat;
 use crate::core::cache::DiskCache;
+
+/// What stays as it is in the path of a file.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b'/');
 
 /// One repository on GitHub.
 #[derive(Debug, Clone)]
@@ -150,7 +154,7 @@ impl Github {
             422 if sha.is_none() && message_of(&answer).contains("\"sha\"") => Ok(WriteAnswer::Conflict),
             422 => {
                 let error = ClientError::new(self.http.service(), answer.op, Fault::Status(422));
-                Err(ClientError { excerpt: excerpt(&answer.body), ..error })
+                Err(ClientError { excerpt: answer.excerpt(), ..error })
             }
             _ => Ok(WriteAnswer::Written(answer.json::<Written>()?.content.sha)),
         }
@@ -177,7 +181,7 @@ impl Github {
             return Ok(TreeAnswer::RateLimited { wait_s: self.until_reset(&answer) });
         }
         if let Some(error) = answered.errors.first() {
-            let why = crate::domain::mask::mask(&error.message);
+            let why = self.http.mask(&error.message);
             return Err(ClientError::new(self.http.service(), OP, Fault::Refused(why)));
         }
         let repository = answered.data.and_then(|data| data.repository);
@@ -199,10 +203,7 @@ impl Github {
     }
 
     fn contents(&self, path: &str) -> String {
-        let encoded: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
-        // A form spells a space as plus sign, a path does not.
-        let encoded = encoded.replace('+', "%20").replace("%2F", "/");
-        format!("/repos/{}/contents/{encoded}", self.repository)
+        format!("/repos/{}/contents/{}", self.repository, utf8_percent_encode(path, PATH))
     }
 
     fn file(&self, answer: &Answer) -> Result<GithubFile, ClientError> {

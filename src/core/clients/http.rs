@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use self::answer::Answer;
-pub(super) use self::answer::excerpt;
+use self::answer::excerpt;
 pub use self::auth::{Auth, Proof};
 pub use self::breaker::BreakerRule;
 use self::gate::{Gate, Gates};
@@ -39,7 +39,7 @@ use super::retry::{Repeat, with_retries};
 use crate::core::cache::DiskCache;
 use crate::core::clock::Clock;
 use crate::core::config::http::ServiceRules;
-use crate::domain::mask;
+use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
 /// The shared connection pool with its rules; cheap to clone.
@@ -55,6 +55,7 @@ struct Shared {
     policy: HttpPolicy,
     gates: Gates,
     lately: Lately,
+    masker: Masker,
     clock: Clock,
     cancel: CancellationToken,
 }
@@ -90,7 +91,8 @@ impl Http {
         let client = LazyClient::new(&policy, &ServiceRules::default())?;
         let gates = Gates::new(policy.in_flight, rules);
         let lately = Lately::default();
-        Ok(Self(Arc::new(Shared { transport, client, clients, policy, gates, lately, clock, cancel })))
+        let masker = rules.masker.clone();
+        Ok(Self(Arc::new(Shared { transport, client, clients, policy, gates, lately, masker, clock, cancel })))
     }
 
     /// Services that were asked, and when they were last heard of.
@@ -126,6 +128,21 @@ pub struct ServiceHttp {
 }
 
 impl ServiceHttp {
+    /// Hides our credentials in what a service said.
+    pub(super) fn masker(&self) -> &Masker {
+        &self.http.0.masker
+    }
+
+    /// Masks what a service said.
+    pub(super) fn mask(&self, text: &str) -> String {
+        self.http.0.masker.mask(text)
+    }
+
+    /// The beginning of a body on one line, masked; nothing for an empty one.
+    pub(super) fn excerpt(&self, body: &[u8]) -> Option<String> {
+        excerpt(body, &self.http.0.masker)
+    }
+
     /// Which service this talks to.
     pub fn service(&self) -> Service {
         self.service
@@ -356,9 +373,9 @@ impl Call<'_> {
 
     fn checked_url(&self) -> Result<Url, ClientError> {
         let error = |fault| ClientError::new(self.http.service, self.op, fault);
-        let url = Url::parse(&self.url).map_err(|_| error(Fault::BadUrl(mask::mask(&self.url))))?;
+        let url = Url::parse(&self.url).map_err(|_| error(Fault::BadUrl(self.http.mask(&self.url))))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(error(Fault::BadUrl(mask::mask(&self.url))));
+            return Err(error(Fault::BadUrl(self.http.mask(&self.url))));
         }
         if !self.http.http.0.policy.hosts.allows(&url) {
             return Err(error(Fault::HostNotAllowed(url.host_str().unwrap_or("an address without host").to_owned())));

@@ -50,7 +50,7 @@ impl Koji {
             Answered::Value(_) => Err(unreadable("not a list of tags")),
             Answered::Fault { code, text } if code == GENERIC_ERROR && text.contains("No such build") => Ok(None),
             Answered::Fault { code, text } => {
-                let why = crate::domain::mask::mask(&format!("fault {code}: {text}"));
+                let why = self.http.mask(&format!("fault {code}: {text}"));
                 Err(ClientError::new(self.http.service(), OP, Fault::Refused(why.chars().take(400).collect())))
             }
         }

@@ -396,8 +396,7 @@ struct Found {
 }
 
 fn digest_of(bytes: &[u8]) -> Option<Digest> {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}").parse().ok()
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes))).parse().ok()
 }
 
 fn release_metadata(files: &mut HashMap<&'static str, Vec<u8>>) -> Result<ReleaseMetadata, String> {

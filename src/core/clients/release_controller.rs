@@ -183,6 +183,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::domain::mask::Masker;
     use crate::domain::service::Service;
 
     fn answer(status: u16, body: &'static str) -> Answer {
@@ -192,6 +193,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: Bytes::from_static(body.as_bytes()),
+            masker: Masker::default(),
         }
     }
 

@@ -6,27 +6,34 @@ use super::env::Env;
 use super::error::ConfigError;
 use super::secret::Secret;
 use crate::domain::credential::Credential;
-use crate::domain::mask;
+use crate::domain::mask::Masker;
 
 /// The credentials this run was given.
 #[derive(Debug, Clone, Default)]
-pub struct Credentials(BTreeMap<Credential, Secret>);
+pub struct Credentials {
+    given: BTreeMap<Credential, Secret>,
+    masker: Masker,
+}
 
 impl Credentials {
-    /// Takes what the environment offers; an empty variable counts as missing. From then on every masking
-    /// hides these values.
+    /// Takes what the environment offers; an empty variable counts as missing.
     pub fn from_env(env: &Env) -> Self {
         let found = |credential: &Credential| {
             env.get(credential.variable()).map(|text| (*credential, Secret::new(text.trim())))
         };
-        let all: BTreeMap<Credential, Secret> = Credential::ALL.iter().filter_map(found).collect();
-        mask::know(all.values().map(|secret| secret.expose().to_owned()));
-        Self(all)
+        let given: BTreeMap<Credential, Secret> = Credential::ALL.iter().filter_map(found).collect();
+        let masker = Masker::knowing(given.values().map(|secret| secret.expose().to_owned()));
+        Self { given, masker }
+    }
+
+    /// Hides these values in whatever leaves the program.
+    pub const fn masker(&self) -> &Masker {
+        &self.masker
     }
 
     /// The secret, when it was given.
     pub fn get(&self, credential: Credential) -> Option<&Secret> {
-        self.0.get(&credential)
+        self.given.get(&credential)
     }
 
     /// The secret.
@@ -44,7 +51,7 @@ impl Credentials {
     ///
     /// One error that names every missing one, so that nobody has to start the command five times.
     pub fn require(&self, needed: &[Credential]) -> Result<(), ConfigError> {
-        let missing: Vec<_> = needed.iter().copied().filter(|c| !self.0.contains_key(c)).collect();
+        let missing: Vec<_> = needed.iter().copied().filter(|c| !self.given.contains_key(c)).collect();
         if missing.is_empty() { Ok(()) } else { Err(ConfigError::MissingCredentials(missing)) }
     }
 }

@@ -195,5 +195,5 @@ fn digest<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> String {
         sum.update(part.as_ref().as_bytes());
         sum.update([0]);
     }
-    sum.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&sum.finalize()[..6])
 }

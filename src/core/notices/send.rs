@@ -12,7 +12,7 @@ use crate::core::config::settings::{Settings, SlackSettings};
 use crate::core::effects::ledger::Ledger;
 use crate::core::effects::{EffectError, Effects};
 use crate::domain::credential::Credential;
-use crate::domain::mask;
+use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 
 /// What sending a message takes.
@@ -88,18 +88,20 @@ impl Notifier<'_> {
                 None => group(slack, lead(), &mut warnings).await,
             },
         };
-        let mut text = mask::mask(&post.text);
+        let mut text = self.settings.credentials.masker().mask(&post.text);
         if let Some(mail) = &post.owner
             && let Some(owner) = person(slack, mail, &mut warnings).await
         {
             text = format!("{text}\nOwner: {owner}");
         }
-        Ok(Prepared { asked: &self.settings.slack, slack, channel, mention, text, warnings })
+        let masker = self.settings.credentials.masker();
+        Ok(Prepared { asked: &self.settings.slack, masker, slack, channel, mention, text, warnings })
     }
 }
 
 /// A message with everything looked up.
 struct Prepared<'a> {
+    masker: &'a Masker,
     slack: &'a Slack,
     /// The thread that asked.
     asked: &'a SlackSettings,
@@ -124,7 +126,7 @@ impl Prepared<'_> {
             Thread::Nothing => return sent,
             Thread::Log(log) if !log.trim().is_empty() => {
                 let mut replies = pieces("", &self.text);
-                replies.extend(log_pieces(log));
+                replies.extend(log_pieces(&self.masker.hide(log)));
                 replies
             }
             Thread::Same | Thread::Log(_) => pieces("", &self.text),

@@ -13,8 +13,9 @@ use super::error::{Arrived, Doing, StoreError, StoreFault};
 use super::file::{Revision, StoredFile};
 use super::later::Later;
 use super::repo::Repo;
+use super::unsent::without_secrets;
 use crate::core::clock::Clock;
-use crate::domain::mask::mask;
+use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Applied, Operation, Rejection};
 use crate::domain::state::view::State;
@@ -68,6 +69,7 @@ pub struct StateBox {
     cancel: CancellationToken,
     limits: Limits,
     pub(super) later: Option<Later>,
+    pub(super) masker: Masker,
     queues: Queues,
     witness: Arc<Mutex<Seen>>,
 }
@@ -109,13 +111,29 @@ struct Unconfirmed {
 impl StateBox {
     /// A store on `branch` of `repo` (the original's branch is `z-stream`) that keeps nothing for later.
     pub fn new(repo: Repo, branch: String, limits: Limits, clock: Clock, cancel: CancellationToken) -> Self {
-        Self { repo, branch, clock, cancel, limits, later: None, queues: Queues::default(), witness: Arc::default() }
+        Self {
+            repo,
+            branch,
+            clock,
+            cancel,
+            limits,
+            later: None,
+            queues: Queues::default(),
+            witness: Arc::default(),
+            masker: Masker::default(),
+        }
     }
 
     /// The same store with a memory of its own of what is seen through it.
     #[must_use]
     pub fn witnessed(self) -> Self {
         Self { witness: Arc::default(), ..self }
+    }
+
+    /// The same store, whose files hold none of the secrets that `masker` knows.
+    #[must_use]
+    pub fn masked_by(self, masker: &Masker) -> Self {
+        Self { masker: masker.clone(), ..self }
     }
 
     /// What was seen through this store and its clones.
@@ -171,7 +189,8 @@ impl StateBox {
         message: &str,
         recent: &mut Recent,
     ) -> Result<Saved, StoreError> {
-        let change = |before: Option<&State>, now| apply_all(before, release, operations, now);
+        let operations = without_secrets(operations, &self.masker);
+        let change = |before: Option<&State>, now| apply_all(before, release, &operations, now);
         Box::pin(self.change(release, &change, message, recent)).await
     }
 
@@ -190,7 +209,7 @@ impl StateBox {
         recent: &mut Recent,
     ) -> Result<Saved, StoreError> {
         let path = release.state_path();
-        let message = mask(message.lines().next().unwrap_or("Update state").trim());
+        let message = self.masker.mask(message.lines().next().unwrap_or("Update state").trim());
         let started = self.clock.now();
         let mut unconfirmed: Option<Unconfirmed> = None;
         let mut tries = 0;
@@ -276,7 +295,7 @@ impl StateBox {
             self.witness().read(&file.revision);
         }
         let after = match change(before.as_ref(), self.clock.now()) {
-            Ok(Some(after)) => after.masked(),
+            Ok(Some(after)) => after.masked(&self.masker),
             Ok(None) | Err(_) if guessed => return Ok(None),
             // Nothing differs: the file says it all, thanks to us or to somebody else.
             Ok(None) => {

@@ -100,7 +100,7 @@ fn revision_of(bytes: &[u8]) -> Revision {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", bytes.len()));
     hash.update(bytes);
-    Revision(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Revision(hex::encode(hash.finalize()))
 }
 
 #[cfg(test)]

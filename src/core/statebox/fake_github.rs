@@ -116,7 +116,7 @@ impl FakeGithub {
 fn sha_of(bytes: &[u8]) -> String {
     use sha1::Digest as _;
     let hash = sha1::Sha1::digest([format!("blob {}\0", bytes.len()).as_bytes(), bytes].concat());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash)
 }
 
 async fn read(Shared(github): Shared<FakeGithub>, Path(path): Path<String>) -> Response {

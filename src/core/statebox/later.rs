@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::cas::{Recent, Saved, StateBox, apply_all, no_file, parse};
 use super::error::{StoreError, StoreFault};
 use super::file::{Revision, StoredFile};
-use super::unsent::{Unsent, Waiting};
+use super::unsent::{Unsent, Waiting, without_secrets};
 use crate::core::cache::DiskCache;
 use crate::core::error::chain;
 use crate::domain::release::ZStream;
@@ -131,6 +131,7 @@ impl StateBox {
         let Some(later) = self.later.as_ref().filter(|later| later.sends && error.passes_by_itself()) else {
             return Err(Box::new(error));
         };
+        let (operations, message) = (&*without_secrets(operations, &self.masker), &*self.masker.hide(message));
         let (now, seen) = (self.clock.now(), self.last_seen(release));
         let state = match &seen {
             Some(seen) => match apply_all(Some(seen), release, operations, now) {

@@ -4,6 +4,7 @@
 //! that it is kept. A change is bound to the store it was meant for: a rehearsal never sends what waits
 //! for production. What the rules refuse later is moved aside, never dropped.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::core::lock::Lock;
-use crate::domain::mask::mask;
+use crate::domain::mask::{Masker, mask};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
 
@@ -189,7 +190,7 @@ fn folder(home: &Path) -> PathBuf {
 }
 
 fn append(path: &Path, waiting: &Waiting) -> io::Result<()> {
-    let mut line = masked(serde_json::to_value(waiting)?, false).to_string();
+    let mut line = masked(serde_json::to_value(waiting)?, false, &mask).to_string();
     line.push('\n');
     // A line that was cut off by a power cut must not swallow this one.
     if fs::read(path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n')) {
@@ -205,16 +206,28 @@ fn append(path: &Path, waiting: &Waiting) -> io::Result<()> {
     }
 }
 
+/// Operations without the secrets that `masker` knows.
+pub(super) fn without_secrets<'a>(operations: &'a [Operation], masker: &Masker) -> Cow<'a, [Operation]> {
+    let hidden = || {
+        let value = serde_json::to_value(operations).ok()?;
+        if let Cow::Borrowed(_) = masker.hide(&value.to_string()) {
+            return None;
+        }
+        serde_json::from_value(masked(value, false, &|text| masker.hide(text).into_owned())).ok()
+    };
+    hidden().map_or(Cow::Borrowed(operations), Cow::Owned)
+}
+
 /// Texts are masked as the store would mask them; names and numbers have to come back as they are.
-fn masked(value: Value, is_text: bool) -> Value {
+fn masked(value: Value, is_text: bool, mask: &impl Fn(&str) -> String) -> Value {
     const TEXTS: &[&str] = &["result", "reason", "note", "text", "resolution", "search", "by", "actor"];
     match value {
         Value::String(text) if is_text => Value::String(mask(&text)),
-        Value::Array(items) => items.into_iter().map(|item| masked(item, is_text)).collect(),
+        Value::Array(items) => items.into_iter().map(|item| masked(item, is_text, mask)).collect(),
         Value::Object(fields) => {
             let of = |(name, value): (String, Value)| {
                 let is_text = is_text || TEXTS.contains(&name.as_str());
-                let value = masked(value, is_text);
+                let value = masked(value, is_text, mask);
                 (name, value)
             };
             Value::Object(fields.into_iter().map(of).collect())

@@ -10,5 +10,5 @@ use crate::domain::release::ZStream;
 /// before and after the text was masked.
 pub fn of(release: &ZStream, text: &str, reported_at: &str) -> String {
     let hash = Sha256::digest(format!("{release}{}{reported_at}", comparable(&mask(text))));
-    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hash[..4])
 }

@@ -2,27 +2,27 @@
 
 use super::document::{Kind, Map, Node};
 use super::view::State;
-use crate::domain::mask::mask;
+use crate::domain::mask::Masker;
 
 impl State {
     /// The same state with every result, issue and resolution masked, whoever wrote it: the file is public, and
     /// people and programs of old write into it what they see.
     #[must_use]
-    pub fn masked(mut self) -> Self {
-        mask_all(&mut self.document, "tasks", &["result"]);
-        mask_all(&mut self.document, "issues", &["issue", "resolution"]);
+    pub fn masked(mut self, masker: &Masker) -> Self {
+        mask_all(&mut self.document, "tasks", &["result"], masker);
+        mask_all(&mut self.document, "issues", &["issue", "resolution"], masker);
         self
     }
 }
 
-fn mask_all(document: &mut Map, list: &str, keys: &[&str]) {
+fn mask_all(document: &mut Map, list: &str, keys: &[&str], masker: &Masker) {
     let Some(Node::List(entries)) = document.get_mut(list) else { return };
     for entry in entries {
         let Node::Map(entry) = entry else { continue };
         for key in keys {
             let Some(Node::Scalar(scalar)) = entry.get_mut(key) else { continue };
             if scalar.kind == Kind::Text {
-                let masked = mask(&scalar.source);
+                let masked = masker.mask(&scalar.source);
                 if masked != scalar.source {
                     scalar.source = masked;
                 }
@@ -61,7 +61,7 @@ issues:
   resolution: someone@example.com solved it
 ";
         let state = State::parse(text, None).unwrap();
-        let masked = state.clone().masked();
+        let masked = state.clone().masked(&Masker::default());
         let wanted = text
             .replace("someone@example.com looked", "[EMAIL_REDACTED] looked")
             .replace("someone@example.com found it", "'[EMAIL_REDACTED] found it'")
@@ -69,6 +69,6 @@ issues:
         let wanted = State::parse(&wanted, None).unwrap();
         assert_eq!(masked, wanted);
         assert_eq!(masked.issues()[0].id, state.issues()[0].id, "people know the issue by it");
-        assert_eq!(masked.clone().masked(), masked);
+        assert_eq!(masked.clone().masked(&Masker::default()), masked);
     }
 }

@@ -144,6 +144,8 @@ impl ClientConnection {
         let (ctx, who) = (call.ctx.clone(), call.who.clone());
         let confirmed = permit.consent.clone();
         let audited = Arc::clone(line);
+        let masker = ctx.masker().clone();
+        let arguments = masker.hide(&arguments).into_owned();
         let work = Box::new(move |cancel: CancellationToken| {
             let (mut actor, options) = (ctx.actor.clone(), ctx.options);
             if let Some(consent) = &permit.consent {
@@ -157,6 +159,7 @@ impl ClientConnection {
                     Ok(()) => work(ctx).await,
                     Err(refused) => refused,
                 };
+                let reply = reply.hiding(&masker);
                 audited.ended(&reply);
                 drop(audited);
                 run_document::answer(reply)

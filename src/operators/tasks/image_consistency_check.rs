@@ -283,7 +283,7 @@ impl Search {
 /// Label values are short and have no slash, so the key is hashed.
 fn label(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
-    digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest[..20])
 }
 
 /// The number at the end of a merge request's address.

@@ -71,5 +71,5 @@ impl Files {
 pub(super) fn random_id() -> io::Result<String> {
     let mut bytes = [0_u8; 16];
     openssl::rand::rand_bytes(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }

@@ -71,7 +71,7 @@ fn last(file: &mut File, length: u64) -> io::Result<(String, bool)> {
 }
 
 pub(in crate::core::access) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// What a check of the log found.

@@ -340,7 +340,7 @@ impl BuildDataCache {
         }
         let answer = async {
             let text = read(minor).await.map_err(|error| Arc::new(LoadError::from(error)))?;
-            let digest: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex::encode(&Sha256::digest(&text)[..8]);
             let data = match known.filter(|known| known.digest == digest) {
                 Some(known) => Arc::clone(&known.data),
                 None => Arc::new(BuildData::parse(&text).map_err(|error| Arc::new(LoadError::from(error)))?),

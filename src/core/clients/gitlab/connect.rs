@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::core::clients::error::{ClientError, Fault};
-use crate::core::clients::http::{Answer, ServiceHttp, excerpt};
+use crate::core::clients::http::{Answer, ServiceHttp};
 use crate::core::clients::retry::Repeat;
 
 /// Largest page that GitLab gives.
@@ -90,7 +90,7 @@ impl<'a> Connection<'a> {
 
     fn answer(&self, body: Vec<u8>) -> Answer {
         let (service, op, status) = (self.http.service(), self.op, StatusCode::OK);
-        Answer { service, op, status, headers: HeaderMap::new(), body: body.into() }
+        Answer { service, op, status, headers: HeaderMap::new(), body: body.into(), masker: self.http.masker().clone() }
     }
 
     fn unreadable(&self, why: &str) -> ClientError {
@@ -110,7 +110,7 @@ impl<'a> Connection<'a> {
         }
         let fault = if matches!(code, 401 | 403) { Fault::Unauthorized(code) } else { Fault::Status(code) };
         let error = ClientError::new(self.http.service(), self.op, fault);
-        Err(ClientError { excerpt: excerpt(response.body()), ..error })
+        Err(ClientError { excerpt: self.http.excerpt(response.body()), ..error })
     }
 }
 

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::core::cache::DiskCache;
 use crate::core::clients::error::{ClientError, Fault, shown};
+use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
 /// How much of a refused answer is looked at; less of it is shown.
@@ -35,6 +36,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// Hides our credentials in what is shown of it.
+    pub masker: Masker,
 }
 
 impl Answer {
@@ -52,7 +55,7 @@ impl Answer {
             } else {
                 Fault::Unreadable(format!("not the documented JSON ({cause})"))
             };
-            let excerpt = excerpt(&self.body);
+            let excerpt = self.excerpt();
             ClientError { excerpt, ..ClientError::new(self.service, self.op, fault) }
         })
     }
@@ -85,6 +88,11 @@ impl Answer {
         Ok(())
     }
 
+    /// The beginning of the body on one line, masked; nothing for an empty one.
+    pub fn excerpt(&self) -> Option<String> {
+        excerpt(&self.body, &self.masker)
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -99,7 +107,8 @@ impl Answer {
 }
 
 /// The beginning of a body on one line, masked; nothing for an empty one.
-pub(in super::super) fn excerpt(body: &[u8]) -> Option<String> {
-    let line = shown(&String::from_utf8_lossy(body.get(..body.len().min(EXCERPT_BYTES)).unwrap_or_default()));
+pub(super) fn excerpt(body: &[u8], masker: &Masker) -> Option<String> {
+    let text = String::from_utf8_lossy(body.get(..body.len().min(EXCERPT_BYTES)).unwrap_or_default());
+    let line = shown(&masker.hide(&text));
     (!line.is_empty()).then_some(line)
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
-use super::answer::{Answer, excerpt};
+use super::answer::Answer;
 use super::auth::{Auth, Proof};
 use super::transport::LazyClient;
 use super::{ANY, Call};
@@ -115,7 +115,8 @@ impl Call<'_> {
         let answer = services.send(self.method.clone(), url, headers, self.body.clone(), limit).await;
         let (head, body) = answer.map_err(|cause| self.broken_in_memory(cause))?.into_parts();
         self.bounded(body.len())?;
-        Ok(Answer { service: self.http.service, op: self.op, status: head.status, headers: head.headers, body })
+        let masker = self.http.http.0.masker.clone();
+        Ok(Answer { service: self.http.service, op: self.op, status: head.status, headers: head.headers, body, masker })
     }
 
     async fn over_network(&self, client: &LazyClient, url: &Url, headers: HeaderMap) -> Result<Answer, ClientError> {
@@ -124,7 +125,8 @@ impl Call<'_> {
         let response = request.send().await.map_err(|cause| self.broken(cause))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read_body(response).await?;
-        Ok(Answer { service: self.http.service, op: self.op, status, headers, body })
+        let masker = self.http.http.0.masker.clone();
+        Ok(Answer { service: self.http.service, op: self.op, status, headers, body, masker })
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Bytes, ClientError> {
@@ -162,7 +164,7 @@ impl Call<'_> {
             let wait = |at: jiff::Timestamp| at.duration_since(self.http.http.0.clock.now()).as_secs().max(0);
             text.trim().parse().ok().or_else(|| date().and_then(|at| u64::try_from(wait(at)).ok()))
         });
-        let excerpt = excerpt(&answer.body);
+        let excerpt = answer.excerpt();
         Err(ClientError { excerpt, retry_after_s, ..ClientError::new(self.http.service, self.op, fault) })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::breaker::BreakerRule;
 use crate::core::config::hosts::HostRule;
 use crate::core::config::http::ServiceRules;
+use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
 /// Limits and rules that hold for every request of this process.
@@ -40,6 +41,8 @@ pub struct Rules {
     pub per_hour: Option<u32>,
     /// Exceptions by service.
     pub of: BTreeMap<Service, ServiceRules>,
+    /// Hides our credentials in what services answer.
+    pub masker: Masker,
 }
 
 /// `url` with the longest prefix in `rewrites` replaced. A prefix ends where a part of the address ends, so that
