@@ -103,7 +103,7 @@ async fn shipment_files_of_all_worlds() -> BTreeMap<String, String> {
         for event in [None, Some(Event::StageReleaseDone), Some(Event::ProdRelease)] {
             let after = format!("{event:?}");
             if let Some(event) = event {
-                event.apply(&mut facts);
+                facts.happens(event);
             }
             for project in facts.gitlab.projects.values() {
                 for (branch, at) in &project.branches {
