@@ -101,7 +101,7 @@ pub fn holds_images(impetus: &str) -> bool {
 /// Does dropping this advisory need a person?
 ///
 /// ART drops empty advisories as a matter of course; only one that holds builds would be missed.
-/// `has_builds` is nothing while that could not be determined.
+/// `has_builds` is nothing while that is not known.
 pub fn drop_needs_a_person(impetus: &str, state: &AdvisoryState, has_builds: Option<bool>) -> Option<bool> {
     if impetus == NOT_OURS || !state.is_dropped() { Some(false) } else { has_builds }
 }

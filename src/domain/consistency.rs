@@ -112,8 +112,8 @@ pub fn is_skipped(name: &str) -> bool {
 pub fn release_of_title(title: &str) -> Option<ZStream> {
     const BEFORE: &str = "shipment for ";
     let start = title.to_ascii_lowercase().find(BEFORE)? + BEFORE.len();
-    let token = title.get(start..)?.split_whitespace().next()?;
-    token.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).parse().ok()
+    let name = title.get(start..)?.split_whitespace().next()?;
+    name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).parse().ok()
 }
 
 /// The components that are the payload image: equal list, equal image, or the same commit and name.
@@ -240,12 +240,12 @@ impl ConsistencyReport {
     /// Images that need a look: missing, unknown, and weak matches.
     pub fn findings(&self) -> Vec<String> {
         let line = |one: &CheckedImage| {
-            let reported = match &one.verdict {
+            let line = match &one.verdict {
                 ImageVerdict::Shipment(found) if found.iter().all(|found| found.key.is_weak()) => Some(one.to_string()),
                 ImageVerdict::Shipment(_) | ImageVerdict::Released(_) => None,
                 ImageVerdict::Missing(_) | ImageVerdict::Unknown(_) => Some(one.to_string()),
             };
-            reported.into_iter()
+            line.into_iter()
         };
         self.images.iter().flat_map(line).collect()
     }
@@ -273,7 +273,7 @@ impl ConsistencyReport {
     /// The same for programs.
     pub fn json(&self) -> Value {
         let image = |one: &CheckedImage| {
-            let mut reported = json!({
+            let mut row = json!({
                 "name": one.image.name,
                 "pullspec": one.image.pull_spec,
                 "tag": one.tag,
@@ -284,16 +284,16 @@ impl ConsistencyReport {
                     let each = found.iter().map(
                         |one| json!({ "component": one.component, "key": one.key.as_str(), "weak": one.key.is_weak() }),
                     );
-                    reported["matches"] = each.collect();
+                    row["matches"] = each.collect();
                 }
-                ImageVerdict::Released(repositories) => reported["repositories"] = json!(repositories),
+                ImageVerdict::Released(repositories) => row["repositories"] = json!(repositories),
                 ImageVerdict::Missing(candidates) => {
                     let each = candidates.iter().map(|one| json!({ "name": one.name, "pullspec": one.pull_spec }));
-                    reported["same_name"] = each.collect();
+                    row["same_name"] = each.collect();
                 }
-                ImageVerdict::Unknown(why) => reported["why"] = json!(why),
+                ImageVerdict::Unknown(why) => row["why"] = json!(why),
             }
-            reported
+            row
         };
         json!({
             "ok": self.verdict() == Consistency::Consistent,

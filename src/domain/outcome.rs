@@ -55,7 +55,7 @@ pub enum WaitingOn {
         /// Its state as Prow spells it.
         state: String,
     },
-    /// The consistency job is good; image health could not be determined yet.
+    /// The consistency job is good; image health is not known yet.
     ImageHealth {
         /// Why not.
         why: String,

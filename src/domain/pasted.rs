@@ -44,11 +44,11 @@ pub enum NotPasted {
 /// As [`NotPasted`] says.
 pub fn release(text: &str, hosts: &[String]) -> Result<ZStream, NotPasted> {
     let (what, example) = ("release", "4.20.17");
-    let token = |token: &str| {
-        let token = token.strip_suffix(".yaml").or(token.strip_suffix(".yml")).unwrap_or(token);
-        token.trim_start_matches('v').parse::<ZStream>().ok()
+    let in_path = |part: &str| {
+        let part = part.strip_suffix(".yaml").or(part.strip_suffix(".yml")).unwrap_or(part);
+        part.trim_start_matches('v').parse::<ZStream>().ok()
     };
-    find(text, hosts, what, example, |text| text.parse().ok(), token)
+    find(text, hosts, what, example, |text| text.parse().ok(), in_path)
 }
 
 /// The number of a Jenkins build, or the one that an address names.
@@ -57,7 +57,7 @@ pub fn release(text: &str, hosts: &[String]) -> Result<ZStream, NotPasted> {
 ///
 /// As [`NotPasted`] says.
 pub fn build_number(text: &str, hosts: &[String]) -> Result<BuildNumber, NotPasted> {
-    find(text, hosts, "build number", "1413", |text| text.parse().ok(), |token| token.parse().ok())
+    find(text, hosts, "build number", "1413", |text| text.parse().ok(), |part| part.parse().ok())
 }
 
 /// The id of a Prow job, or the one that an address names.
@@ -67,9 +67,9 @@ pub fn build_number(text: &str, hosts: &[String]) -> Result<BuildNumber, NotPast
 /// As [`NotPasted`] says.
 pub fn prow_job(text: &str, hosts: &[String]) -> Result<ProwJobId, NotPasted> {
     let example = "4f1c2d3e-0000-4000-8000-000000000001";
-    let id = |token: &str| {
-        let hex = token.len() >= 16 && token.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        if hex { token.parse().ok() } else { None }
+    let id = |part: &str| {
+        let hex = part.len() >= 16 && part.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        if hex { part.parse().ok() } else { None }
     };
     find(text, hosts, "job id", example, |text| text.parse().ok(), id)
 }
@@ -80,7 +80,7 @@ fn find<T: PartialEq>(
     what: &'static str,
     example: &'static str,
     whole: impl Fn(&str) -> Option<T>,
-    token: impl Fn(&str) -> Option<T>,
+    in_path: impl Fn(&str) -> Option<T>,
 ) -> Result<T, NotPasted> {
     let address = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(address) = address else {
@@ -97,8 +97,8 @@ fn find<T: PartialEq>(
         return Err(NotPasted::Stranger { host, what, example });
     }
     // The last one counts: addresses go from the general to the particular.
-    let mut tokens = path.split(['/', ':']).rev();
-    tokens.find_map(token).ok_or(NotPasted::Unclear { what, example })
+    let mut parts = path.split(['/', ':']).rev();
+    parts.find_map(in_path).ok_or(NotPasted::Unclear { what, example })
 }
 
 #[cfg(test)]

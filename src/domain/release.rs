@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn a_release_with_a_letter_too_many_is_recognised() {
-        let reported = "v4.20.17".parse::<ZStream>().unwrap_err().to_string();
-        assert!(reported.contains("did you mean 4.20.17? write X.Y.Z"), "{reported}");
-        let reported = "4.20".parse::<ZStream>().unwrap_err().to_string();
-        assert!(!reported.contains("did you mean"), "{reported}");
+        let text = "v4.20.17".parse::<ZStream>().unwrap_err().to_string();
+        assert!(text.contains("did you mean 4.20.17? write X.Y.Z"), "{text}");
+        let text = "4.20".parse::<ZStream>().unwrap_err().to_string();
+        assert!(!text.contains("did you mean"), "{text}");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! People close the blocker that ended a release with words to that effect; there is no field for it.
 //! Going on would ship what everybody agreed not to ship, so the words stop the drive and a person decides.
 
-/// Words that give a release up. Seen in real resolutions: "withdrawn due to this blocking issue",
+/// Phrases that give a release up. Seen in real resolutions: "withdrawn due to this blocking issue",
 /// "will not ship", "will be cancelled due to promoted build test failures".
-const TOKENS: [&str; 8] = [
+const PHRASES: [&str; 8] = [
     "withdrawn",
     "will not ship",
     "won't ship",
@@ -19,7 +19,7 @@ const TOKENS: [&str; 8] = [
 /// Does the resolution of a blocker give up `release`? It has to name the release and say so.
 pub fn gives_up(release: &str, resolution: &str) -> bool {
     let text = resolution.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    text.contains(&format!("release {release} ")) && TOKENS.iter().any(|token| text.contains(token))
+    text.contains(&format!("release {release} ")) && PHRASES.iter().any(|phrase| text.contains(phrase))
 }
 
 #[cfg(test)]

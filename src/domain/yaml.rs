@@ -68,8 +68,8 @@ mod tests {
             format!("a: {}", "x".repeat(MOST_BYTES)),
         ];
         for text in texts {
-            let reported = parse::<Value>(&text).unwrap_err();
-            assert!(reported.len() < 400, "{} bytes about {:.20}", reported.len(), text);
+            let error = parse::<Value>(&text).unwrap_err();
+            assert!(error.len() < 400, "{} bytes about {:.20}", error.len(), text);
         }
     }
 

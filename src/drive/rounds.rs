@@ -24,7 +24,7 @@ const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 /// How long a watching drive leaves a store alone that did not answer.
 const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
-/// Drives `release`; the last plan tells where it stands.
+/// Drives `release`; the last plan says where it stands.
 ///
 /// # Errors
 ///
@@ -59,9 +59,9 @@ pub async fn look(ctx: &Context, release: &ZStream, options: &DriveOptions) -> R
     Ok(plan(&input))
 }
 
-/// What is next as far as the stored state tells: no service is asked.
+/// What is next as far as the stored state goes: no service is asked.
 pub fn stored(ctx: &Context, release: &ZStream, state: &State) -> Plan {
-    plan(&gather::stored(ctx, release, state))
+    plan(&gather::stored::stored(ctx, release, state))
 }
 
 async fn rounds(
@@ -141,7 +141,7 @@ async fn rounds(
     }
 }
 
-/// `--retry` names what failed. A Pass is kept, and whoever asks for it is reported so.
+/// `--retry` names what failed. A Pass is kept, and whoever asks for it is answered so.
 fn nothing_to_retry(release: &ZStream, task: Task) -> TaskError {
     let next = match task.has_effects() {
         false => format!("to look once more: oar -r {release} {task}"),

@@ -92,7 +92,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     })
 }
 
-/// Two runs of one task would both look, find nothing, and both act; the second is reported instead.
+/// Two runs of one task would both look, find nothing, and both act; the second is refused instead.
 fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, TaskError> {
     if !task.has_effects() || ctx.options.dry_run {
         return Ok(None);

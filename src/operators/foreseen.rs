@@ -36,9 +36,9 @@ pub enum Preview {
 /// The facts of a change that a person may have to confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreseen {
-    /// The first pass of the final approval, as the state tells.
+    /// The first pass of the final approval, as the state says.
     StoredApproval(StoredApproval),
-    /// A pass of the final approval, as the services tell.
+    /// A pass of the final approval, as the services say.
     Approval(ApprovalPass),
     /// A release goes from one owner to another.
     Takeover {

@@ -36,7 +36,7 @@ pub struct Run<'a> {
     pub state: State,
     /// When the run began.
     pub started_at: Timestamp,
-    /// What tells this machine from others in an announced intent.
+    /// What marks this machine in an announced intent.
     pub(super) machine: String,
     pub(super) log: RunLog,
     pub(super) notes: Mutex<Notes>,

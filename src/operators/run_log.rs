@@ -1,4 +1,4 @@
-//! What one run of a task tells people: lines that the state file keeps as `result`.
+//! What one run of a task says to people: lines that the state file keeps as `result`.
 //!
 //! Single calls are not in it: those of a command line are in its `log_file`, those of a run of the server in `runs::logs`.
 
@@ -49,7 +49,7 @@ impl RunLog {
         match level {
             Level::Info => tracing::info!("{message}"),
             Level::Warning => tracing::warn!("{message}"),
-            // The front end tells how a run ended; reported here as well, it would stand there twice.
+            // The front end says how a run ended; said here as well, it would stand there twice.
             Level::Error => tracing::debug!("{message}"),
         }
         let line = format!("{}: {}: {message}", stamp(at), level.as_str());

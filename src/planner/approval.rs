@@ -1,7 +1,8 @@
 //! The approval: all threads come together, the final approval, and shipping.
 
 use super::draft::{Draft, Gate, Next, Progress};
-use super::input::{Input, MrFact, OpenIssue, PageState, RecordState};
+use super::facts::{MrFact, PageState, RecordState};
+use super::input::{Input, OpenIssue};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::RETRIES_SOURCE;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::draft::{Draft, Progress};
-use super::input::{BuildVerdict, RecordState};
+use super::facts::{BuildVerdict, RecordState};
 use super::messages::{Kind, Message};
 use super::plan::{Action, Blocker, REJECTED_SOURCE};
 use crate::domain::closed_gate::ClosedGate;

@@ -43,8 +43,9 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 mod tests {
     use super::*;
     use crate::domain::state::overall::Overall;
+    use crate::planner::facts::{BuildVerdict, RecordState};
     use crate::planner::given::{actions, at, fresh, kinds, promoted, set};
-    use crate::planner::input::{BuildVerdict, Input, RecordState};
+    use crate::planner::input::Input;
     use crate::planner::plan::Action;
     use crate::planner::walk::plan;
 

@@ -1,7 +1,7 @@
 //! Consistency: the stage release of the shipment, and image consistency that needs only that.
 
 use super::draft::{Draft, Next};
-use super::input::ReleaseFact;
+use super::facts::ReleaseFact;
 use super::messages::{Kind, Message};
 use super::table::tests_of_stage_release;
 use super::tasks::{Needs, eval};
@@ -58,7 +58,7 @@ fn stage_release(draft: &mut Draft<'_>) {
 mod tests {
     use super::*;
     use crate::domain::state::overall::Overall;
-    use crate::planner::given::{actions, at, job, kinds, promoted, reported, set};
+    use crate::planner::given::{actions, at, job, kinds, message_of, promoted, set};
     use crate::planner::plan::Action;
     use crate::planner::walk::plan;
 
@@ -82,7 +82,7 @@ mod tests {
     fn the_message_names_merge_request_stage_and_next_look() {
         let mut input = promoted();
         input.stage_release = ReleaseFact::Known(StageRelease::Running("running".into()));
-        let message = reported(&plan(&input), Kind::StageReleaseWaiting);
+        let message = message_of(&plan(&input), Kind::StageReleaseWaiting);
         assert_eq!(message.recheck, Some(at("2026-03-20T12:15:00Z")));
         assert_eq!(message.links, ["https://gitlab.example.com/shipment/-/merge_requests/1"]);
         assert!(message.steps.join(" ").contains("stage-release-triggers"));

@@ -307,7 +307,7 @@ impl<'a> Draft<'a> {
             Phase::FinalApproval
         } else if self.gate == Gate::Pass {
             Phase::FinalSync
-        } else if self.input.promotion == super::input::PromotionFact::Accepted
+        } else if self.input.promotion == super::facts::PromotionFact::Accepted
             && self.input.source == StateSource::StateBox
         {
             Phase::AsyncAndEvaluation

@@ -47,9 +47,9 @@ mod tests {
     use super::*;
     use crate::domain::closed_gate::ClosedGate;
     use crate::domain::state::overall::Overall;
+    use crate::planner::facts::{BuildVerdict, RecordState};
     use crate::planner::given::{actions, issue, job, kinds, promoted, set};
     use crate::planner::input::Input;
-    use crate::planner::input::{BuildVerdict, RecordState};
     use crate::planner::plan::{Action, REJECTED_SOURCE};
     use crate::planner::walk::plan;
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::date;
 
-use super::input::{
-    AdvisoryFact, Input, MrFact, OpenIssue, PageState, PromotionFact, RecordState, ReleaseFact, StateSource, TaskFacts,
-};
+use super::facts::{AdvisoryFact, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
+use super::input::{Input, OpenIssue, StateSource, TaskFacts};
 use super::messages::{Kind, Message};
 use super::plan::{Action, Plan};
 use super::walk::plan;
@@ -115,7 +114,7 @@ pub(super) fn kinds(input: &Input) -> Vec<Kind> {
 }
 
 /// The message of that kind.
-pub(super) fn reported(plan: &Plan, kind: Kind) -> Message {
+pub(super) fn message_of(plan: &Plan, kind: Kind) -> Message {
     let found = plan.messages.iter().find(|message| message.kind == kind).cloned();
     found.unwrap_or_else(|| panic!("no {kind:?} in {:?}", plan.messages))
 }

@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::facts::{AdvisoryFact, BuildVerdict, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
 use super::limits::StallLimits;
 use super::old_fail::FailCause;
 use super::table::recheck_after;
-use crate::domain::advisory::{AdvisoryState, is_managed};
+use crate::domain::advisory::is_managed;
 use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::ids::AdvisoryId;
-use crate::domain::shipment::StageRelease;
 use crate::domain::stage_testing::StageTestingPolicy;
 use crate::domain::state::oddities::UnreadableStatus;
 use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
@@ -73,7 +72,7 @@ pub struct Input {
     pub advisories: Option<BTreeMap<String, AdvisoryFact>>,
     /// Is the advisory page public?
     pub page: PageState,
-    /// Is the release out of our hands? Nothing while that could not be determined or was not asked.
+    /// Is the release out of our hands? Nothing while that could not be found out or was not asked.
     pub shipped: Option<Shipped>,
     /// `--retry`: the task a person wants tried again. To be given once: the caller drops it after the plan
     /// that used it was carried out.
@@ -138,7 +137,7 @@ pub struct TaskFacts {
     pub attempts: usize,
     /// Automatic retries so far.
     pub retries_used: u32,
-    /// When the running task was looked at last, as its stored log tells.
+    /// When the running task was looked at last, as its stored log says.
     pub last_look: Option<Timestamp>,
     /// Not before this time: the wait before a retry, or the recheck hint of the last run.
     pub not_before: Option<Timestamp>,
@@ -189,145 +188,6 @@ pub struct OpenIssue {
     pub text: String,
     /// Which rule reported it; nothing for issues of people.
     pub source: Option<String>,
-}
-
-/// A test record in the record repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordState {
-    /// There is no file.
-    Missing,
-    /// Test jobs run; nothing is aggregated.
-    NotStarted,
-    /// Some jobs have no result yet.
-    Aggregating {
-        /// Those jobs.
-        missing: Vec<String>,
-    },
-    /// The build is good.
-    Accepted,
-    /// The build is bad.
-    Rejected {
-        /// Why, with numbers.
-        summary: String,
-    },
-    /// The file contradicts itself or the registry.
-    Invalid {
-        /// What is wrong.
-        why: String,
-    },
-    /// It could not be read.
-    Unknown {
-        /// Why not.
-        why: String,
-    },
-}
-
-/// What was decided about a rejected build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BuildVerdict {
-    /// Nothing yet.
-    None,
-    /// An analysis proposes something; a person has to confirm.
-    Pending,
-    /// The failures do not matter.
-    Accept {
-        /// Why.
-        reason: String,
-        /// Since when.
-        at: Option<Timestamp>,
-    },
-    /// The build must not ship.
-    Reject {
-        /// Why.
-        reason: String,
-        /// Since when.
-        at: Option<Timestamp>,
-    },
-    /// The analysis could not be carried out.
-    Error {
-        /// Why not.
-        why: String,
-    },
-}
-
-/// Phase of the payload in the stable stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PromotionFact {
-    /// Promoted.
-    Accepted,
-    /// On its way; the text is the phase.
-    Pending(String),
-    /// Rejected or failed; the text is the phase.
-    RejectedPhase(String),
-    /// The stream does not list it.
-    NotFound,
-    /// Could not be reported; the text says why.
-    Unknown(String),
-}
-
-impl PromotionFact {
-    /// Reads the phase of the release controller; nothing means that the stream does not list the payload.
-    pub fn from_phase(phase: Option<&str>) -> Self {
-        match phase {
-            None => Self::NotFound,
-            Some("Accepted") => Self::Accepted,
-            Some(bad @ ("Rejected" | "Failed")) => Self::RejectedPhase(bad.to_owned()),
-            Some(other) => Self::Pending(other.to_owned()),
-        }
-    }
-}
-
-/// Stage or production release of the shipment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReleaseFact {
-    /// Read from the merge request.
-    Known(StageRelease),
-    /// Could not be reported; the text says why.
-    Unknown(String),
-}
-
-impl ReleaseFact {
-    /// Is it known to have succeeded?
-    pub fn succeeded(&self) -> bool {
-        *self == Self::Known(StageRelease::Success)
-    }
-}
-
-/// State of the shipment merge request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MrFact {
-    /// There is none.
-    None,
-    /// Open.
-    Open,
-    /// Merged.
-    Merged,
-    /// Closed without being merged.
-    Closed,
-    /// Could not be reported.
-    Unknown,
-}
-
-/// One advisory of the release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdvisoryFact {
-    /// Its number.
-    pub id: AdvisoryId,
-    /// Its state.
-    pub state: AdvisoryState,
-    /// Does it hold builds? Nothing while unknown; asked only for dropped ones.
-    pub has_builds: Option<bool>,
-}
-
-/// Is the advisory page for customers public?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageState {
-    /// Yes.
-    Accessible,
-    /// Not yet.
-    NotAccessible,
-    /// Could not be reported or was not asked.
-    Unknown,
 }
 
 impl Input {

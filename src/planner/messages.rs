@@ -1,4 +1,4 @@
-//! What a plan tells people: one typed message for every row that does not act.
+//! What a plan says to people: one typed message for every row that does not act.
 
 use jiff::Timestamp;
 
@@ -21,7 +21,7 @@ macro_rules! kinds {
                 match self { $($(Self::$kind => stringify!($kind)),+),+ }
             }
 
-            /// What it tells, for the reference.
+            /// What it says, for the reference.
             pub fn meaning(self) -> &'static str {
                 match self { $($(Self::$kind => $doc.trim_ascii()),+),+ }
             }
@@ -288,7 +288,7 @@ impl Message {
         format!("{}/{task}/{}", self.kind.name(), self.occasion)
     }
 
-    /// Are people reported beyond the plan itself? Only what needs them, what failed, and the happy end.
+    /// Do people get it beyond the plan itself? Only what needs them, what failed, and the happy end.
     pub fn is_notified(&self) -> bool {
         self.severity() >= Severity::Action || self.kind == Kind::Completed
     }

@@ -13,6 +13,7 @@ mod build_record;
 mod candidate;
 mod consistency;
 mod draft;
+pub mod facts;
 mod gate;
 #[cfg(test)]
 mod given;

@@ -2,7 +2,8 @@
 //!
 //! A fact that is not needed changes no plan, whatever it is; `tests/it/properties` holds that.
 
-use super::input::{Input, PromotionFact};
+use super::facts::PromotionFact;
+use super::input::Input;
 use super::table::tests_of_stage_release;
 use crate::domain::task::{Task, TaskStatus};
 

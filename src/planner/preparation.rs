@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::domain::advisory::AdvisoryState;
     use crate::domain::state::overall::Overall;
-    use crate::planner::given::{actions, fresh, issue, kinds, pass, promoted, reported, set};
+    use crate::planner::given::{actions, fresh, issue, kinds, message_of, pass, promoted, set};
     use crate::planner::walk::plan;
 
     const OWN: Task = Task::TakeOwnership;
@@ -114,8 +114,8 @@ mod tests {
         assert!(!actions(&input).iter().any(|action| matches!(action, Action::Run(_))));
         let mut input = fresh();
         input.owner = None;
-        let reported = kinds(&input);
-        assert!(reported.contains(&Kind::OwnerNeeded) && reported.contains(&Kind::WaitPromotion), "{reported:?}");
+        let found = kinds(&input);
+        assert!(found.contains(&Kind::OwnerNeeded) && found.contains(&Kind::WaitPromotion), "{found:?}");
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let found = plan(&input);
         assert_eq!(actions(&input), []);
         assert_eq!(found.overall, Overall::Red);
-        assert!(!reported(&found, Kind::TaskFailed).steps.is_empty());
+        assert!(!message_of(&found, Kind::TaskFailed).steps.is_empty());
     }
 
     #[test]
@@ -142,8 +142,8 @@ mod tests {
         let mut input = fresh();
         pass(&mut input, &[OWN, CVE]);
         input.kerberos_missing = true;
-        let reported = kinds(&input);
-        assert!(reported.contains(&Kind::KerberosNeeded) && reported.contains(&Kind::WaitPromotion), "{reported:?}");
+        let found = kinds(&input);
+        assert!(found.contains(&Kind::KerberosNeeded) && found.contains(&Kind::WaitPromotion), "{found:?}");
         assert!(!actions(&input).contains(&Action::Run(PUSH)));
     }
 

@@ -1,7 +1,7 @@
 //! Promotion: is the payload in the stable stream?
 
 use super::draft::{Draft, Next};
-use super::input::{MrFact, PromotionFact};
+use super::facts::{MrFact, PromotionFact};
 use super::messages::{Kind, Message};
 use super::table::tests_of_stage_release;
 use crate::domain::task::{Task, TaskStatus};
@@ -54,7 +54,7 @@ fn rejected(draft: &mut Draft<'_>, phase: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::given::{actions, at, job, kinds, promoted, reported, set};
+    use crate::planner::given::{actions, at, job, kinds, message_of, promoted, set};
     use crate::planner::plan::Action;
     use crate::planner::walk::plan;
 
@@ -77,7 +77,7 @@ mod tests {
     fn waiting_for_promotion_is_looked_at_again_after_half_an_hour() {
         let mut input = promoted();
         input.promotion = PromotionFact::NotFound;
-        assert_eq!(reported(&plan(&input), Kind::WaitPromotion).recheck, Some(at("2026-03-20T12:30:00Z")));
+        assert_eq!(message_of(&plan(&input), Kind::WaitPromotion).recheck, Some(at("2026-03-20T12:30:00Z")));
     }
 
     #[test]

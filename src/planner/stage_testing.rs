@@ -1,7 +1,7 @@
 //! When stage testing is started and looked at.
 
 use super::draft::{Draft, Gate, Next};
-use super::input::{PromotionFact, ReleaseFact};
+use super::facts::{PromotionFact, ReleaseFact};
 use super::messages::{Kind, Message};
 use super::tasks::{Needs, eval};
 use crate::domain::closed_gate::ClosedGate;
@@ -52,8 +52,8 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
 mod tests {
     use super::*;
     use crate::domain::stage_testing::StageTestingPolicy;
+    use crate::planner::facts::RecordState;
     use crate::planner::given::{actions, kinds, promoted, set};
-    use crate::planner::input::RecordState;
     use crate::planner::plan::Action;
 
     const RUN: Action = Action::Run(Task::StageTesting);

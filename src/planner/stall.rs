@@ -17,12 +17,12 @@ pub(super) fn rows(draft: &mut Draft<'_>) {
             (age > limit).then(|| {
                 let text =
                     format!("{}, for {} h now; usual is less than {} h", wait.text, age.as_hours(), limit.as_hours());
-                let mut reported =
+                let mut message =
                     Message::new(Kind::Stalled, text).since(Some(since)).step("look at the page, ask its owners");
-                reported.task = wait.task;
-                reported.links = wait.links.clone();
+                message.task = wait.task;
+                message.links = wait.links.clone();
                 let (kind, day) = (wait.kind.name(), age.as_hours() / 24);
-                reported.occasion(format!("{kind}/{since}/day {day}"))
+                message.occasion(format!("{kind}/{since}/day {day}"))
             })
         })
         .collect();
@@ -35,7 +35,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) {
 mod tests {
     use super::*;
     use crate::domain::task::Task;
-    use crate::planner::given::{at, fresh, move_to, pass, reported};
+    use crate::planner::given::{at, fresh, message_of, move_to, pass};
     use crate::planner::walk::plan;
 
     #[test]
@@ -47,12 +47,12 @@ mod tests {
 
         move_to(&mut input, "2026-03-21T22:00:00Z");
         let first = plan(&input);
-        let key = reported(&first, Kind::Stalled).key();
+        let key = message_of(&first, Kind::Stalled).key();
         assert_eq!(first.recheck_at(), Some(at("2026-03-21T22:30:00Z")), "it may still come by itself");
         move_to(&mut input, "2026-03-22T06:00:00Z");
-        assert_eq!(reported(&plan(&input), Kind::Stalled).key(), key);
+        assert_eq!(message_of(&plan(&input), Kind::Stalled).key(), key);
         move_to(&mut input, "2026-03-22T12:00:00Z");
-        assert_ne!(reported(&plan(&input), Kind::Stalled).key(), key);
+        assert_ne!(message_of(&plan(&input), Kind::Stalled).key(), key);
     }
 
     #[test]
@@ -63,6 +63,6 @@ mod tests {
         move_to(&mut input, "2026-03-21T22:00:00Z");
         assert!(plan(&input).messages.iter().all(|message| message.kind != Kind::Stalled), "48 h are allowed");
         input.stall.promotion = jiff::SignedDuration::from_hours(2);
-        assert!(reported(&plan(&input), Kind::Stalled).text.ends_with("usual is less than 2 h"));
+        assert!(message_of(&plan(&input), Kind::Stalled).text.ends_with("usual is less than 2 h"));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::approval::shipped_message;
 use super::draft::{Draft, Next, Progress};
-use super::input::{MrFact, StateSource, Unread};
+use super::facts::MrFact;
+use super::input::{StateSource, Unread};
 use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};

@@ -253,7 +253,7 @@ fn held_by_issue(draft: &mut Draft<'_>, task: Task) -> bool {
     true
 }
 
-/// What tells one failure of a task from the next.
+/// What marks one failure of a task among others.
 pub(super) fn occasion(facts: &TaskFacts) -> String {
     facts.completed_at.or(facts.started_at).map(|at| at.to_string()).unwrap_or_default()
 }

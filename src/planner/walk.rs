@@ -43,8 +43,8 @@ mod tests {
     use crate::domain::shipment::StageRelease;
     use crate::domain::state::overall::Overall;
     use crate::domain::task::{Task, TaskStatus};
+    use crate::planner::facts::{PromotionFact, RecordState, ReleaseFact};
     use crate::planner::given::{fresh, move_to, set};
-    use crate::planner::input::{PromotionFact, RecordState, ReleaseFact};
     use crate::planner::plan::{Action, Phase, Verdict};
 
     /// Carries a plan out in a world where everything goes well.

@@ -174,12 +174,12 @@ fn attempt(run: &EndedRun<'_>) -> usize {
     stored - usize::from(stored > 0 && run.state.status(run.task) == TaskStatus::InProgress)
 }
 
-/// Each change of the owner is reported once, also the change back to a former one.
+/// Each change of the owner is announced once, also the change back to a former one.
 fn ownership_key(run: &EndedRun<'_>, username: &str) -> String {
-    let reported = run.state.task(run.task).map(|entry| entry.notified).unwrap_or_default();
-    let reported: Vec<_> = reported.iter().filter_map(|key| key.strip_prefix("ownership")).collect();
-    let last = reported.last().and_then(|key| key.trim_start_matches('/').split_once('/'));
-    let place = if last.is_some_and(|(_, named)| named == username) { reported.len() - 1 } else { reported.len() };
+    let announced = run.state.task(run.task).map(|entry| entry.notified).unwrap_or_default();
+    let announced: Vec<_> = announced.iter().filter_map(|key| key.strip_prefix("ownership")).collect();
+    let last = announced.last().and_then(|key| key.trim_start_matches('/').split_once('/'));
+    let place = if last.is_some_and(|(_, named)| named == username) { announced.len() - 1 } else { announced.len() };
     format!("ownership/{place}/{username}")
 }
 

@@ -133,7 +133,7 @@ impl Prepared<'_> {
         };
         let key = format!("slack/{channel}/{thread}/{}", post.key);
         if let Err(error) = self.once(&key, "the thread", channel, Some(thread), &replies, effects).await {
-            sent.warnings.push(format!("the Slack thread that asked was not reported: {}", why(&error)));
+            sent.warnings.push(format!("the Slack thread that asked got no message: {}", why(&error)));
         }
         sent
     }

@@ -82,11 +82,11 @@ fn base_images_are_not_compared_and_nothing_else_is_left_out() {
 
 #[test]
 fn the_title_of_a_shipment_names_its_release() {
-    let reported = |title: &str| release_of_title(title).map(|release| release.to_string());
-    assert_eq!(reported("Shipment for 4.20.17").as_deref(), Some("4.20.17"));
-    assert_eq!(reported("Draft: SHIPMENT FOR 4.21.0-rc.1, image").as_deref(), Some("4.21.0-rc.1"));
+    let release = |title: &str| release_of_title(title).map(|release| release.to_string());
+    assert_eq!(release("Shipment for 4.20.17").as_deref(), Some("4.20.17"));
+    assert_eq!(release("Draft: SHIPMENT FOR 4.21.0-rc.1, image").as_deref(), Some("4.21.0-rc.1"));
     for title in ["", "Shipment for", "Shipment of 4.20.17", "Shipment for 4.20", "Shipment für 4.20.17"] {
-        assert_eq!(reported(title), None, "{title}");
+        assert_eq!(release(title), None, "{title}");
     }
 }
 

@@ -106,7 +106,7 @@ impl TaskEntry {
     }
 }
 
-/// A status that may be a stranger's; strangers are reported and written back unchanged.
+/// A status that may be a stranger's; strangers are shown and written back unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredStatus {
     /// One of the four.

@@ -15,7 +15,7 @@ use crate::domain::task::{Task, TaskStatus};
 pub struct UnreadableStatus {
     /// The task.
     pub task: Task,
-    /// Line in the file; 0 when it cannot be determined.
+    /// Line in the file; 0 when nobody knows it.
     pub line: usize,
     /// What stands there.
     pub text: String,
@@ -126,7 +126,7 @@ pub fn oddities(state: &State) -> Vec<String> {
             odd("stands twice; the first entry counts".to_owned());
         }
         match &entry.status {
-            // Those of our own tasks are reported with their line.
+            // Those of our own tasks stand above, with their line.
             StoredStatus::Other(_) if entry.task().is_some() => {}
             StoredStatus::Other(status) => odd(format!("has the unknown status {status:?}; it is kept")),
             StoredStatus::Known(TaskStatus::InProgress) if entry.completed_at.is_some() => {

@@ -125,7 +125,7 @@ pub struct SetTask {
     pub job_ref: Change<JobRef>,
     /// The announced outside effect.
     pub intent: Change<Intent>,
-    /// Why blocked or failed; a bare move drops the stored one, because it reported of the former status.
+    /// Why blocked or failed; a bare move drops the stored one, because it belongs to the former status.
     pub reason: Change<String>,
     /// Class of a failure, kept with the attempt.
     pub class: Option<String>,

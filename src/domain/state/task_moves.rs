@@ -203,8 +203,8 @@ fn keep_job(attempts: &mut Vec<Attempt>, stored: &TaskEntry, set: &SetTask, step
         Change::Set(_) => is_other_job(stored.job_ref.as_ref(), &set.job_ref),
         Change::Keep => step == Step::NewAttempt,
     };
-    let reported = attempts.iter().any(|attempt| attempt.job_ref == stored.job_ref);
-    if goes && !reported && stored.job_ref.is_some() {
+    let is_listed = attempts.iter().any(|attempt| attempt.job_ref == stored.job_ref);
+    if goes && !is_listed && stored.job_ref.is_some() {
         let job_ref = stored.job_ref.clone();
         let outcome = Some(SUPERSEDED.to_owned());
         attempts.push(Attempt { ended_at: Some(set.at), outcome, job_ref, ..blank_attempt(attempts) });

@@ -23,11 +23,8 @@ fn a_konflux_release_tracks_ten_tasks() {
 
 #[test]
 fn a_mistyped_task_or_status_is_answered_with_the_one_that_was_meant() {
-    let reported = "stage-test".parse::<Task>().unwrap_err().to_string();
-    assert!(
-        reported.starts_with("\"stage-test\" is not a task; did you mean \"stage-testing\"?; tasks are: "),
-        "{reported}"
-    );
+    let text = "stage-test".parse::<Task>().unwrap_err().to_string();
+    assert!(text.starts_with("\"stage-test\" is not a task; did you mean \"stage-testing\"?; tasks are: "), "{text}");
     assert_eq!(
         "fail".parse::<TaskStatus>().unwrap_err().to_string(),
         "\"fail\" is not a status; did you mean \"Fail\"?; statuses are: \"Not Started\", \"In Progress\", Pass, Fail"

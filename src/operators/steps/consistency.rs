@@ -124,7 +124,7 @@ async fn look_up(
     Ok(known)
 }
 
-/// The same image at one of its places: the first that tells.
+/// The same image at one of its places: the first that says it.
 async fn one_of(
     registries: &HashMap<String, Registry>,
     specs: &BTreeSet<PullSpec>,

@@ -61,19 +61,19 @@ pub fn open(run: &Run<'_>, source: &str) -> Option<Issue> {
 
 /// Joins items with commas; what does not fit into `chars` becomes "and N more".
 pub fn listed<T: std::fmt::Display>(items: impl ExactSizeIterator<Item = T>, chars: usize) -> String {
-    let (total, mut reported, mut text) = (items.len(), 0, String::new());
+    let (total, mut count, mut text) = (items.len(), 0, String::new());
     for item in items {
         let item = item.to_string();
-        if reported > 0 && text.chars().count() + item.chars().count() + 2 > chars {
+        if count > 0 && text.chars().count() + item.chars().count() + 2 > chars {
             break;
         }
-        if reported > 0 {
+        if count > 0 {
             text.push_str(", ");
         }
         text.push_str(&item);
-        reported += 1;
+        count += 1;
     }
-    if reported < total { format!("{text} and {} more", total - reported) } else { text }
+    if count < total { format!("{text} and {} more", total - count) } else { text }
 }
 
 #[cfg(test)]

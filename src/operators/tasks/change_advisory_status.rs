@@ -182,7 +182,7 @@ async fn stopped_by_kernel(run: &Run<'_>, advisories: &[Advisory]) -> Result<Opt
                 (source, Outcome::Blocked { by: ClosedGate::KernelUnknown { advisory, why } })
             }
         };
-        report(run, reported(&outcome), source.clone());
+        report(run, text_of(&outcome), source.clone());
         standing.push(source);
         stopped = stopped.or(Some(outcome));
     }
@@ -193,7 +193,7 @@ async fn stopped_by_kernel(run: &Run<'_>, advisories: &[Advisory]) -> Result<Opt
     Ok(stopped)
 }
 
-fn reported(outcome: &Outcome) -> String {
+fn text_of(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Failed { reason } => reason.to_string(),
         Outcome::Blocked { by } => by.to_string(),
@@ -208,15 +208,15 @@ async fn advisory_page(run: &Run<'_>) -> Result<Option<String>, TaskError> {
     let repository = &run.ctx.settings.payload_repository;
     let repository = repository.split_once('/').map_or(repository.as_str(), |(_, path)| path);
     let tag = format!("{}-x86_64", run.release);
-    let Some(reported) = run.ctx.registry().payload_metadata(repository, &tag).await? else {
+    let Some(payload) = run.ctx.registry().payload_metadata(repository, &tag).await? else {
         run.info(format!("the registry has no payload {tag} yet"));
         return Ok(None);
     };
-    if reported.version != run.release.to_string() {
+    if payload.version != run.release.to_string() {
         return Err(TaskError::Refused {
-            why: format!("the payload {tag} calls itself {}", reported.version),
+            why: format!("the payload {tag} calls itself {}", payload.version),
             next: "tell ART: the payload is not the release".to_owned(),
         });
     }
-    Ok(reported.advisory_url)
+    Ok(payload.advisory_url)
 }

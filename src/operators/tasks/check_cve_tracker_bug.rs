@@ -1,6 +1,6 @@
 //! Looks for CVE trackers that are attached nowhere.
 //!
-//! elliott tells which trackers belong to the release; each of them has to be on an advisory or in
+//! elliott says which trackers belong to the release; each of them has to be on an advisory or in
 //! the shipment. A missed tracker is reported and, unless the settings say otherwise, holds nobody up.
 
 use std::collections::BTreeSet;
@@ -154,7 +154,7 @@ mod tests {
         let missed: BTreeSet<JiraKey> = (10_000..10_200).filter_map(|n| format!("OCPBUGS-{n}").parse().ok()).collect();
         let text = issue_text(&missed);
         assert!(text.chars().count() <= 1000 && text.starts_with("200 CVE trackers"), "{text}");
-        let reported = keys_in(&text);
-        assert!(reported.is_subset(&missed) && text.ends_with(&format!("and {} more", 200 - reported.len())), "{text}");
+        let read = keys_in(&text);
+        assert!(read.is_subset(&missed) && text.ends_with(&format!("and {} more", 200 - read.len())), "{text}");
     }
 }

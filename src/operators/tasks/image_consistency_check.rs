@@ -30,7 +30,7 @@ pub(in crate::operators) use local::run_here;
 const JOB: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
 const PAYLOAD: &str = "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL";
 const MERGE_REQUEST: &str = "MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID";
-/// Label of the jobs that we start; its value tells which start it was.
+/// Label of the jobs that we start; its value says which start it was.
 const LABEL: &str = "oar-effect";
 /// The job takes 90 to 120 minutes; image health is asked again at the same pace.
 const RECHECK: SignedDuration = SignedDuration::from_mins(15);

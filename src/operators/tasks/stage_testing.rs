@@ -205,7 +205,7 @@ fn in_text(result: &str) -> Option<(JobSystem, String)> {
     job_trace::stage_build(result).map(|number| (JobSystem::Jenkins, number.to_string()))
 }
 
-/// How a job of this release is distinguished from others.
+/// What marks a job of this release.
 struct Search {
     payload: String,
     /// A finished build counts only when it began after this.

@@ -169,7 +169,7 @@ impl Writes<'_, '_> {
 /// Sets the owner of one advisory unless it is the owner's already.
 async fn own_advisory(writes: &Writes<'_, '_>, id: AdvisoryId, email: &str) -> Result<(), TaskError> {
     let errata = writes.run.ctx.errata();
-    // The page that tells the owner is not part of the API; without it the owner is set again, which does no harm.
+    // The page that names the owner is not part of the API; without it the owner is set again, which does no harm.
     if errata.owner_email(id).await.is_ok_and(|owner| owner.eq_ignore_ascii_case(email)) {
         return Ok(());
     }
@@ -225,9 +225,9 @@ async fn name_lead(writes: &Writes<'_, '_>, shipment: &Shipment, lead: &GitlabUs
     let gitlab = run.ctx.gitlab();
     let body = format!("{LEAD_NOTE}{}", lead.username);
     let key = format!("lead-note/{}", lead.username);
-    let reported = async || Ok(names(&gitlab.notes(&shipment.address).await?, &lead.username).then_some(()));
-    let tell = async || gitlab.add_note(&shipment.address, &body).await.map(|_| ());
-    let is_new = writes.once(&key, "name the lead on the merge request", reported, tell).await?;
+    let named = async || Ok(names(&gitlab.notes(&shipment.address).await?, &lead.username).then_some(()));
+    let note = async || gitlab.add_note(&shipment.address, &body).await.map(|_| ());
+    let is_new = writes.once(&key, "name the lead on the merge request", named, note).await?;
     run.info(if is_new { "the merge request names the lead" } else { "the merge request named the lead before" });
     Ok(())
 }

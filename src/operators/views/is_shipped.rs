@@ -63,9 +63,9 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<ShippedView, TaskErr
                 view.details.insert(format!("{}_advisory", one.impetus), "dropped empty, not counted".to_owned());
             }
             for one in &managed.dropped_with_builds {
-                let reported = "dropped although it holds builds";
-                view.details.insert(format!("{}_advisory", one.impetus), reported.to_owned());
-                view.open.push(format!("{} advisory: {reported}", one.impetus));
+                let said = "dropped although it holds builds";
+                view.details.insert(format!("{}_advisory", one.impetus), said.to_owned());
+                view.open.push(format!("{} advisory: {said}", one.impetus));
             }
         }
         Err(error) if is_outage(&error) => {
@@ -119,8 +119,8 @@ async fn of_shipment(
             };
             details.insert("shipment_mr_status".to_owned(), state.to_owned());
             details.insert("shipment_mr_merged".to_owned(), if merged { "yes" } else { "no" }.to_owned());
-            let reported = if prod == StageRelease::Success { prod.to_string() } else { format!("not yet ({prod})") };
-            details.insert("prod_release".to_owned(), reported);
+            let said = if prod == StageRelease::Success { prod.to_string() } else { format!("not yet ({prod})") };
+            details.insert("prod_release".to_owned(), said);
             Ok((Some(prod), merged))
         }
         Err(error) if is_outage(&error) => {
@@ -145,8 +145,7 @@ impl ShippedView {
             None => "may be shipped: not everything could be asked",
         };
         let mut lines = vec![format!("{} {verdict} ({} flow)", self.release, self.flow)];
-        lines
-            .extend(self.details.iter().map(|(name, reported)| format!("  {:<22} {reported}", name.replace('_', " "))));
+        lines.extend(self.details.iter().map(|(name, said)| format!("  {:<22} {said}", name.replace('_', " "))));
         lines.extend(self.open.iter().map(|open| format!("  open: {open}")));
         lines.push(match self.shipped {
             Some(true) => "  next: nothing is left to do".to_owned(),

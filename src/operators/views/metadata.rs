@@ -134,13 +134,13 @@ mod tests {
                 .collect(),
             ..Assembly::default()
         };
-        let reported: Vec<_> =
+        let found: Vec<_> =
             differences(&stored, &fresh).into_iter().map(|one| (one.entry, one.stored, one.fresh)).collect();
         let row = |entry: &str, old: Option<&str>, new: Option<&str>| {
             (entry.to_owned(), old.map(str::to_owned), new.map(str::to_owned))
         };
         assert_eq!(
-            reported,
+            found,
             [
                 row("release_date", Some("2026-Jun-10"), Some("2026-Jun-11")),
                 row("advisory_ids.rhcos", None, Some("2")),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::approval::Shipped;
 use crate::domain::state::overall::Overall;
-use crate::planner::given::{actions, at, issue, kinds, move_to, ready_to_approve, reported, set};
+use crate::planner::given::{actions, at, issue, kinds, message_of, move_to, ready_to_approve, set};
 use crate::planner::plan::{Action, Phase, Verdict};
 use crate::planner::walk::plan;
 
@@ -67,7 +67,7 @@ fn a_candidate_that_nobody_judged_needs_a_waiver() {
     input.candidate_file = RecordState::Missing;
     let found = plan(&input);
     assert_eq!((found.verdict, found.recheck_at()), (Verdict::NeedsPerson, None));
-    assert!(reported(&found, Kind::CandidateWaiverNeeded).steps[0].contains("--decide candidate=accept"));
+    assert!(message_of(&found, Kind::CandidateWaiverNeeded).steps[0].contains("--decide candidate=accept"));
 
     input.candidate_file = RecordState::Aggregating { missing: vec!["upgrade".into()] };
     assert!(matches!(plan(&input).verdict, Verdict::Waiting { .. }), "tests that run are waited for");
@@ -121,7 +121,7 @@ fn only_a_page_that_is_known_to_be_missing_can_be_too_late() {
         assert_eq!(actions(&input), [RUN], "{page:?}");
     }
     input.page = PageState::NotAccessible;
-    input.prod_release = crate::planner::input::ReleaseFact::Known(crate::domain::shipment::StageRelease::Success);
+    input.prod_release = crate::planner::facts::ReleaseFact::Known(crate::domain::shipment::StageRelease::Success);
     assert_eq!(actions(&input), [RUN], "the production release succeeded");
 }
 
@@ -135,7 +135,7 @@ fn a_time_out_is_tried_again_when_the_page_is_there_or_the_date_has_not_passed()
     let found = plan(&input);
     assert_eq!(actions(&input), []);
     assert_eq!((found.verdict, found.overall), (Verdict::NeedsPerson, Overall::Red));
-    assert!(reported(&found, Kind::ApprovalTimeout).steps.join(" ").contains("prod-release-triggers"));
+    assert!(message_of(&found, Kind::ApprovalTimeout).steps.join(" ").contains("prod-release-triggers"));
 
     input.page = PageState::Accessible;
     assert_eq!(actions(&input), [RUN]);
@@ -177,11 +177,11 @@ fn an_approved_release_is_called_shipped_only_when_its_advisories_are_live() {
     };
     becomes(&mut input, &AdvisoryState::RelPrep);
     assert_eq!(
-        reported(&plan(&input), Kind::Completed).text,
+        message_of(&plan(&input), Kind::Completed).text,
         "4.20.17 is approved and its images are out; not live yet: 102 REL_PREP, 101 REL_PREP; the release date is \
          2026-03-25"
     );
     assert_eq!(plan(&input).verdict, Verdict::Done);
     becomes(&mut input, &AdvisoryState::ShippedLive);
-    assert_eq!(reported(&plan(&input), Kind::Completed).text, "4.20.17 is approved and shipped");
+    assert_eq!(message_of(&plan(&input), Kind::Completed).text, "4.20.17 is approved and shipped");
 }

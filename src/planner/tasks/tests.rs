@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::state::overall::Overall;
-use crate::planner::given::{actions, at, issue, job, kinds, promoted, reported, set};
+use crate::planner::given::{actions, at, issue, job, kinds, message_of, promoted, set};
 use crate::planner::plan::Verdict;
 use crate::planner::walk::plan;
 
@@ -69,7 +69,7 @@ fn a_blocker_holds_a_task_that_is_not_running_and_only_that() {
     let found = plan(&input);
     assert_eq!(found.verdict, Verdict::NeedsPerson);
     assert_eq!(found.overall, Overall::Green, "a blocker alone does not turn the release Red");
-    assert!(reported(&found, Kind::TaskBlocked).text.contains("quota exhausted"));
+    assert!(message_of(&found, Kind::TaskBlocked).text.contains("quota exhausted"));
 
     set(&mut input, STAGE, TaskStatus::InProgress).job_ref = Some(job());
     assert_eq!(actions(&input), [Action::Check(STAGE, job())]);
@@ -100,7 +100,7 @@ fn an_outage_is_retried_three_times_and_then_becomes_a_blocker() {
     facts.retries_used = 2;
     facts.not_before = Some(at("2026-03-20T12:04:00Z"));
     assert_eq!(actions(&input), []);
-    assert_eq!(reported(&plan(&input), Kind::RetryScheduled).recheck, Some(at("2026-03-20T12:04:00Z")));
+    assert_eq!(message_of(&plan(&input), Kind::RetryScheduled).recheck, Some(at("2026-03-20T12:04:00Z")));
 
     let facts = set(&mut input, STAGE, TaskStatus::Fail);
     facts.fail_cause = Some(FailCause::Transient);
@@ -167,7 +167,7 @@ fn a_task_that_needs_a_person_names_what_to_do() {
     facts.blocked_by = Some(ClosedGate::UnknownOutcome { what: "start of the stage pipeline".into() });
     let found = plan(&input);
     assert_eq!(found.recheck_at(), None);
-    assert!(!reported(&found, Kind::TaskBlocked).steps.is_empty());
+    assert!(!message_of(&found, Kind::TaskBlocked).steps.is_empty());
     assert_eq!(found.verdict, Verdict::NeedsPerson);
 }
 
@@ -176,5 +176,5 @@ fn a_missing_credential_is_named_instead_of_running_the_task() {
     let mut input = stage_is_next();
     input.credentials_missing.insert(STAGE, "JENKINS_TOKEN is not set".into());
     assert_eq!(actions(&input), []);
-    assert!(reported(&plan(&input), Kind::CredentialMissing).text.contains("JENKINS_TOKEN"));
+    assert!(message_of(&plan(&input), Kind::CredentialMissing).text.contains("JENKINS_TOKEN"));
 }

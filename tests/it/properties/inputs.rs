@@ -11,10 +11,8 @@ use oar::domain::ids::AdvisoryId;
 use oar::domain::shipment::StageRelease;
 use oar::domain::stage_testing::StageTestingPolicy;
 use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
-use oar::planner::input::{
-    AdvisoryFact, BuildVerdict, Input, Issues, MrFact, OpenIssue, PageState, PromotionFact, RecordState, ReleaseFact,
-    StateSource, TaskFacts, Unread,
-};
+use oar::planner::facts::{AdvisoryFact, BuildVerdict, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
+use oar::planner::input::{Input, Issues, OpenIssue, StateSource, TaskFacts, Unread};
 use oar::planner::old_fail::FailCause;
 use proptest::prelude::*;
 use proptest::sample::select;

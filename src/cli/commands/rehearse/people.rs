@@ -267,11 +267,7 @@ impl People {
 
     /// Accepts a rejected build when most of its tests passed; the rest stays rejected.
     fn decide(&mut self, message: &Message) -> Option<Help> {
-        let which = match message.task {
-            Some(Task::AnalyzeCandidateBuild) => Which::Candidate,
-            Some(Task::AnalyzePromotedBuild) => Which::Promoted,
-            Some(_) | None => return None,
-        };
+        let which = message.task.and_then(Which::of_task)?;
         let accept = passed_of(&message.text).is_none_or(|(passed, all)| passed * 2 > all);
         let reason =
             if accept { "the failed jobs fail for a known reason outside the product" } else { "too many failed" };

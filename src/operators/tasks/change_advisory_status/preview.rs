@@ -13,7 +13,7 @@ use crate::operators::run::Run;
 use crate::operators::steps::advisories::{self, Advisory};
 use crate::operators::steps::shipment;
 
-/// What the first pass is going to do, as the state tells; nothing when this pass would not begin one.
+/// What the first pass is going to do, as the state says; nothing when this pass would not begin one.
 pub(in crate::operators) async fn stored(
     ctx: &Context,
     release: &ZStream,
@@ -34,7 +34,7 @@ pub(in crate::operators) async fn stored(
     Ok(Preview::Changes(Foreseen::StoredApproval(approval)))
 }
 
-/// What a pass would do, as the services tell.
+/// What a pass would do, as the services say.
 pub(in crate::operators) async fn looked(
     ctx: &Context,
     release: &ZStream,

@@ -12,7 +12,7 @@ use crate::operators::report::Details;
 use crate::operators::run::Run;
 use crate::operators::steps::{consistency, image_health, shipment};
 
-/// Findings that are reported in the stored log; the report tells all of them.
+/// Findings that stand in the stored log; the report holds all of them.
 const MOST_FINDINGS: usize = 40;
 
 /// Compares once payload and stage release are there; a good comparison is followed by a look at image health.

@@ -1,0 +1,195 @@
+//! What the state file says, as the planner wants to see it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::core::context::Context;
+use crate::domain::dates;
+use crate::domain::job_trace;
+use crate::domain::release::ZStream;
+use crate::domain::state::entries::{Decision, TaskEntry};
+use crate::domain::state::oddities::unreadable_statuses;
+use crate::domain::state::view::State;
+use crate::domain::task::{Task, TaskStatus, Which};
+use crate::domain::verdict::VerdictClass;
+use crate::domain::withdrawal;
+use crate::drive::memory::Memory;
+use crate::drive::options::DriveOptions;
+use crate::planner::facts::{BuildVerdict, PromotionFact};
+use crate::planner::input::{Input, Issues, OpenIssue, StateSource, TaskFacts};
+use crate::planner::limits::StallLimits;
+use crate::planner::old_fail::{self, FailCause};
+
+/// The stored facts alone; everything that a service would have to tell is unknown.
+pub(in crate::drive) fn stored(ctx: &Context, release: &ZStream, state: &State) -> Input {
+    let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
+    let nobody = DriveOptions::default();
+    input.policy = ctx.settings.stage_policy;
+    input.stall = stall_limits(ctx);
+    input.owner = nobody.owner(ctx, release);
+    input.source = StateSource::StateBox;
+    from_state(&mut input, state, &Memory::default());
+    input.flow = state.flow();
+    if was_promoted(state) {
+        input.promotion = PromotionFact::Accepted;
+    }
+    input.candidate_build = state.metadata().candidate_builds.get("x86_64").cloned();
+    decided(&mut input, state, &nobody);
+    input
+}
+
+/// Do the stored tasks show that the payload was promoted?
+fn was_promoted(state: &State) -> bool {
+    let begun = |task: Task| state.status(task) != TaskStatus::NotStarted;
+    Task::ALL.into_iter().any(|task| task.begins_after_promotion() && begun(task))
+}
+
+pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
+    input.release_date = state.metadata().release_date.as_deref().and_then(dates::release_date);
+    for entry in state.tasks() {
+        if let (Some(task), Some(status)) = (entry.task(), entry.status.known()) {
+            input.tasks.insert(task, task_facts(task, status, &entry));
+            input.notified.extend(entry.notified);
+        }
+    }
+    input.unreadable_statuses = unreadable_statuses(state);
+    for unreadable in &input.unreadable_statuses {
+        // Nobody knows how far it is: neither repeated nor passed over.
+        input.tasks.entry(unreadable.task).or_default().status = TaskStatus::InProgress;
+    }
+    for (task, last) in &memory.last {
+        let facts = input.tasks.entry(*task).or_default();
+        facts.not_before = last.not_before;
+        facts.blocked_by.clone_from(&last.blocked_by);
+        facts.waiting_on.clone_from(&last.waiting_on);
+        facts.failed_now = last.failed && facts.status == TaskStatus::Fail;
+        if last.outages > 0 {
+            facts.retries_used = last.outages - 1;
+            facts.fail_cause = facts.fail_cause.or((facts.status == TaskStatus::Fail).then_some(FailCause::Transient));
+        }
+    }
+    input.issues = issues(state);
+    input.given_up = state.issues().into_iter().find_map(|issue| {
+        let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
+        withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
+    });
+}
+
+/// What was decided about the two builds that are meant now.
+pub(super) fn decided(input: &mut Input, state: &State, options: &DriveOptions) {
+    let decisions = state.metadata().decisions;
+    let candidate = input.candidate_build.clone().unwrap_or_default();
+    input.candidate_verdict = verdict(&decisions, Which::Candidate, &candidate, options);
+    input.promoted_verdict = verdict(&decisions, Which::Promoted, &input.release, options);
+}
+
+pub(super) fn stall_limits(ctx: &Context) -> StallLimits {
+    let set = &ctx.settings.stall;
+    let length = |limit: std::time::Duration| SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
+    StallLimits {
+        promotion: length(set.promotion),
+        test_file: length(set.test_file),
+        aggregation: length(set.aggregation),
+        analysis: length(set.analysis),
+        push: length(set.push),
+        stage_release: length(set.stage_release),
+        image_consistency: length(set.image_consistency),
+        stage_testing: length(set.stage_testing),
+    }
+}
+
+fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
+    let last = entry.attempts.last();
+    let fail_cause = (status == TaskStatus::Fail).then(|| match last.and_then(|attempt| attempt.class.as_deref()) {
+        Some("transient" | "rate-limit" | "corrupt" | "conflict") => FailCause::Transient,
+        Some(class) => match class.parse() {
+            Ok(VerdictClass::Deadline) => FailCause::TimedOut,
+            Ok(VerdictClass::Job) => FailCause::JobFailed,
+            Ok(VerdictClass::Verdict) | Err(()) => FailCause::Permanent,
+        },
+        None => old_fail::classify(entry.result.as_deref().unwrap_or_default()),
+    });
+    TaskFacts {
+        status,
+        started_at: entry.started(),
+        completed_at: entry.completed(),
+        job_ref: job_trace::job_of(task, entry),
+        attempts: entry.attempts.len(),
+        intent_open: entry.intent.is_some(),
+        fail_cause,
+        waiting_on: entry
+            .present_reason()
+            .filter(|_| status == TaskStatus::InProgress)
+            .map(|reason| reason.strip_prefix("waiting for ").unwrap_or(reason).to_owned()),
+        last_look: entry.result.as_deref().filter(|_| status == TaskStatus::InProgress).and_then(last_look),
+        ..TaskFacts::default()
+    }
+}
+
+/// The time of the last line of a stored log; every look at a running task stores its own log.
+fn last_look(log: &str) -> Option<Timestamp> {
+    log.lines().rev().find_map(|line| line.split_once(": ")?.0.parse().ok())
+}
+
+fn issues(state: &State) -> Issues {
+    let mut issues = Issues::default();
+    for issue in state.issues() {
+        let tasks: Vec<Task> = issue.related_tasks.iter().filter_map(|name| name.parse().ok()).collect();
+        if issue.resolved {
+            let at: Option<Timestamp> = issue.resolved_at.as_deref().and_then(|text| text.parse().ok());
+            for task in tasks.iter().filter(|_| issue.blocker) {
+                if let Some(at) = at {
+                    let last = issues.resolved_at.entry(*task).or_insert(at);
+                    *last = (*last).max(at);
+                }
+            }
+        } else if issue.blocker {
+            let open = OpenIssue { id: issue.id.clone(), text: issue.issue.clone(), source: issue.source.clone() };
+            if issue.related_tasks.is_empty() {
+                issues.general.push(open);
+            } else {
+                for task in tasks {
+                    issues.blockers.entry(task).or_default().push(open.clone());
+                }
+            }
+        }
+    }
+    issues
+}
+
+fn verdict(decisions: &[Decision], which: Which, build: &str, options: &DriveOptions) -> BuildVerdict {
+    if let Some((_, decision)) = options.decide.as_ref().filter(|(meant, _)| *meant == which) {
+        let reason = decision.reason.clone();
+        return match decision.accept {
+            true => BuildVerdict::Accept { reason, at: None },
+            false => BuildVerdict::Reject { reason, at: None },
+        };
+    }
+    match decisions.iter().rev().find(|decision| decision.is_about(which, build)) {
+        Some(decision) if decision.accept => BuildVerdict::Accept { reason: decision.reason.clone(), at: decision.at },
+        Some(decision) => BuildVerdict::Reject { reason: decision.reason.clone(), at: decision.at },
+        None => BuildVerdict::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_tasks_that_begin_after_promotion_tell_that_it_was_promoted() {
+        for (tasks, promoted) in [
+            ("[]", false),
+            ("[{name: push-to-cdn-staging, status: Pass}, {name: analyze-candidate-build, status: Pass}]", false),
+            ("[{name: stage-testing, status: Not Started}]", false),
+            ("[{name: stage-testing, status: In Progress}]", true),
+            ("[{name: image-consistency-check, status: Fail}]", true),
+            ("[{name: analyze-promoted-build, status: Pass}]", true),
+        ] {
+            let text = format!(
+                "schema_version: '1.0'\nrelease: 4.20.17\ncreated_at: '2026-06-01T12:00:00Z'\n\
+                 updated_at: '2026-06-01T12:00:00Z'\nmetadata: {{}}\ntasks: {tasks}\nissues: []\n"
+            );
+            assert_eq!(was_promoted(&State::parse(&text, None).unwrap()), promoted, "{tasks}");
+        }
+    }
+}
