@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::BadArgument;
 use super::text::{clean, clean_all, one_line, shorten, shorten_all};
-use crate::core::clients::build_data::cache::LoadError;
 use crate::core::error::ErrorClass;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::operators::error::TaskError;
+use crate::operators::views::build_data::LoadError;
 use crate::render::text::causes;
 
 /// An answer is at most so large; the rest is behind a link.

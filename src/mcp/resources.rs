@@ -225,7 +225,7 @@ async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Co
             let entry = call.shared.store.get(release, &async |minor| source.releases(minor).await).await;
             match entry {
                 Ok(entry) => Ok(Content { mime: "application/json", text: entry.text.clone() }),
-                Err(error) if matches!(*error, crate::core::clients::build_data::cache::LoadError::Data(_)) => {
+                Err(error) if matches!(*error, crate::operators::views::build_data::LoadError::Data(_)) => {
                     Err(Unreadable::Nothing)
                 }
                 Err(error) => Err(Unreadable::Later(error.to_string())),

@@ -101,3 +101,24 @@ impl Approval {
         one(&self.proposal) == one(proposal)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_read_and_written_back_as_it_was() {
+        let proposal = r#""wanted":{"tool":"oar_drop_bugs","queue":"4.20.17","arguments":"a","facts":"f","covers":null,"plan":"p","needs_reason":false,"requester":"agent"},"asked_at":"2026-06-09T00:00:00Z","until":"2026-06-10T00:00:00Z""#;
+        let consent = r#"{"who":"lead","how":"page","at":"2026-06-09T01:00:00Z","reason":"no"}"#;
+        for state in ["approved", "rejected", "used", "told"] {
+            let text = format!(r#"{{"id":"0",{proposal},"standing":{{"{state}":{consent}}}}}"#);
+            let approval: Approval = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_string(&approval).unwrap(), text);
+        }
+        for state in ["open", "outdated"] {
+            let text = format!(r#"{{"id":"0",{proposal},"standing":"{state}"}}"#);
+            let approval: Approval = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_string(&approval).unwrap(), text);
+        }
+    }
+}

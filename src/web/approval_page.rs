@@ -46,7 +46,7 @@ struct ApprovalPage {
 ///
 /// # Errors
 ///
-/// The system gives no random numbers: no form could be told from a forged one.
+/// The system gives no random numbers: a forged form could not be recognised.
 pub fn routes(approvals: ApprovalStore, tokens: Tokens, clock: Clock) -> std::io::Result<Routes> {
     let mut key = [0_u8; 32];
     openssl::rand::rand_bytes(&mut key)?;

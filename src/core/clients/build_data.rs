@@ -1,7 +1,5 @@
 //! Build data: the text of one minor's `releases.yml`. Public files, no credential.
 
-pub mod cache;
-
 use super::error::ClientError;
 use super::http::ServiceHttp;
 use crate::core::cache::DiskCache;

@@ -31,7 +31,7 @@ pub(super) enum AskOutcome {
     Refused(String),
     /// The client has to ask its user and call again.
     Later(InputRequiredResult),
-    /// The caller is told where a person can answer, or why nobody could be asked.
+    /// The caller hears where a person can answer, or why nobody could be asked.
     Elsewhere(Reply),
 }
 

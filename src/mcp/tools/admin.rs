@@ -5,13 +5,13 @@ use futures::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::core::access::principal::Scope;
-use crate::core::clients::build_data::cache::MOST_RELEASES;
 use crate::domain::pasted;
 use crate::domain::release::ZStream;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, LOOKS_INSIDE, Tool, Toolset};
+use crate::operators::views::build_data::MOST_RELEASES;
 
 const ADMIN: Tool = Tool {
     name: "",

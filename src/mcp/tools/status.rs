@@ -7,7 +7,6 @@ use futures::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::core::access::principal::Scope;
-use crate::core::clients::build_data::cache::Entry;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
 use crate::drive::options::DriveOptions;
@@ -20,6 +19,7 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::shared::ServerState;
 use crate::mcp::stored::{self, Results};
 use crate::mcp::tool::{Counted, EffectMark, Handler, LOOKS, Tool, Toolset};
+use crate::operators::views::build_data::CachedRelease;
 use crate::operators::views::{build_promotion, discovery, is_shipped, status};
 
 const LOOK: Tool = Tool {
@@ -169,7 +169,7 @@ async fn release_metadata(call: ToolCall, release: ZStream) -> Reply {
     }
 }
 
-fn shown(entry: &Entry) -> Reply {
+fn shown(entry: &CachedRelease) -> Reply {
     let release = entry.release.to_string();
     let summary = format!("metadata of {release}");
     if entry.is_stale() {

@@ -2,6 +2,7 @@
 //!
 //! Refuses: changing anything, here or outside.
 
+pub mod build_data;
 pub mod build_promotion;
 pub mod compare_images;
 pub mod discovery;

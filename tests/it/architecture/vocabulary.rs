@@ -17,6 +17,9 @@ const OLD_PLURALS: [&str; 3] = ["words", "deeds", "wishes"];
 /// How often prose (comments and running text) may use one of them in its plain English sense; may only become fewer.
 const PROSE: [(&str, usize); 2] = [("word", 48), ("words", 84)];
 
+/// Literals that stored files have always spelled so.
+const STORED: [&str; 1] = ["src/runs/approval.rs: told"];
+
 fn is_old(term: &str) -> bool {
     let term = term.to_ascii_lowercase();
     OLD.contains(&term.as_str()) || OLD_PLURALS.contains(&term.as_str())
@@ -118,7 +121,9 @@ fn identifiers_speak_the_language_of_the_field() {
 
 #[test]
 fn what_people_read_speaks_the_language_of_the_field() {
-    assert_eq!(in_literals(&below("src", &[".rs"])), [""; 0]);
+    let mut literals = in_literals(&below("src", &[".rs"]));
+    literals.retain(|found| !STORED.contains(&found.as_str()));
+    assert_eq!(literals, [""; 0]);
     let pages: Vec<_> =
         below("docs/reference", &[".md"]).into_iter().chain(below("src/mcp/guides", &[".md"])).collect();
     assert_eq!(in_pages(&pages, false), [""; 0]);

@@ -82,7 +82,7 @@ impl LoadError {
 
 /// One release, as build data described it.
 #[derive(Debug)]
-pub struct Entry {
+pub struct CachedRelease {
     /// The release.
     pub release: ZStream,
     /// Everything that build data says about it.
@@ -99,8 +99,8 @@ pub struct Entry {
     hits: AtomicU64,
 }
 
-impl Entry {
-    fn new(release: &ZStream, assembly: Assembly, branch: &Branch, now: Timestamp) -> Self {
+impl CachedRelease {
+    fn new(release: &ZStream, assembly: Assembly, branch: &MinorData, now: Timestamp) -> Self {
         let shown = shown(release, &assembly);
         Self {
             release: release.clone(),
@@ -162,7 +162,7 @@ fn shown(release: &ZStream, assembly: &Assembly) -> Value {
 
 /// Build data of one minor, parsed once for all its releases.
 #[derive(Debug)]
-struct Branch {
+struct MinorData {
     data: Arc<BuildData>,
     digest: String,
     checked_at: Timestamp,
@@ -170,9 +170,9 @@ struct Branch {
 
 /// What is known of one minor, and the number of the question that would be asked next.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownMinor {
     question: u64,
-    branch: Option<Arc<Branch>>,
+    branch: Option<Arc<MinorData>>,
 }
 
 #[derive(Debug, Default)]
@@ -197,9 +197,9 @@ impl Counts {
 /// The cache; one per process.
 #[derive(Debug)]
 pub struct BuildDataCache {
-    releases: Cache<ZStream, Arc<Entry>>,
-    questions: Cache<(Minor, u64), Arc<Branch>>,
-    minors: Mutex<HashMap<Minor, Known>>,
+    releases: Cache<ZStream, Arc<CachedRelease>>,
+    questions: Cache<(Minor, u64), Arc<MinorData>>,
+    minors: Mutex<HashMap<Minor, KnownMinor>>,
     refusals: Mutex<HashMap<ZStream, (Timestamp, Arc<LoadError>)>>,
     counts: Counts,
     most: u64,
@@ -252,12 +252,12 @@ impl BuildDataCache {
     }
 
     /// What is kept of `release`, without waiting for anybody. Nothing: ask [`Self::get`].
-    pub fn peek(&self, release: &ZStream) -> Option<Arc<Entry>> {
+    pub fn peek(&self, release: &ZStream) -> Option<Arc<CachedRelease>> {
         let entry = self.releases.get(release).now_or_never().flatten()?;
         (!entry.is_over(self.clock.now())).then(|| self.hit(entry))
     }
 
-    fn hit(&self, entry: Arc<Entry>) -> Arc<Entry> {
+    fn hit(&self, entry: Arc<CachedRelease>) -> Arc<CachedRelease> {
         Counts::add(&self.counts.hits);
         Counts::add(&entry.hits);
         entry
@@ -272,7 +272,7 @@ impl BuildDataCache {
         &self,
         release: &ZStream,
         read: &impl AsyncFn(Minor) -> Result<String, ClientError>,
-    ) -> Result<Arc<Entry>, Arc<LoadError>> {
+    ) -> Result<Arc<CachedRelease>, Arc<LoadError>> {
         let now = self.clock.now();
         if let Some(entry) = self.releases.get(release).await {
             if !entry.is_over(now) {
@@ -317,10 +317,10 @@ impl BuildDataCache {
         &self,
         release: &ZStream,
         read: &impl AsyncFn(Minor) -> Result<String, ClientError>,
-    ) -> Result<Arc<Entry>, Arc<LoadError>> {
+    ) -> Result<Arc<CachedRelease>, Arc<LoadError>> {
         let branch = self.branch(release.minor(), read).await?;
         let assembly = branch.data.resolve(release).map_err(|error| Arc::new(error.into()))?;
-        Ok(Arc::new(Entry::new(release, assembly, &branch, self.clock.now())))
+        Ok(Arc::new(CachedRelease::new(release, assembly, &branch, self.clock.now())))
     }
 
     /// Build data of `minor`, asked for again when the last answer is not quite new.
@@ -328,13 +328,13 @@ impl BuildDataCache {
         &self,
         minor: Minor,
         read: &impl AsyncFn(Minor) -> Result<String, ClientError>,
-    ) -> Result<Arc<Branch>, Arc<LoadError>> {
+    ) -> Result<Arc<MinorData>, Arc<LoadError>> {
         let (question, known) = {
             let mut minors = locked(&self.minors);
             let known = minors.entry(minor).or_default();
             (known.question, known.branch.clone())
         };
-        let new = |branch: &Arc<Branch>| self.clock.now().duration_since(branch.checked_at) < GAPS_CHECKED_EVERY;
+        let new = |branch: &Arc<MinorData>| self.clock.now().duration_since(branch.checked_at) < GAPS_CHECKED_EVERY;
         if let Some(branch) = known.as_ref().filter(|branch| new(branch)) {
             return Ok(Arc::clone(branch));
         }
@@ -345,16 +345,17 @@ impl BuildDataCache {
                 Some(known) => Arc::clone(&known.data),
                 None => Arc::new(BuildData::parse(&text).map_err(|error| Arc::new(LoadError::from(error)))?),
             };
-            let branch = Arc::new(Branch { data, digest, checked_at: self.clock.now() });
-            locked(&self.minors).insert(minor, Known { question: question + 1, branch: Some(Arc::clone(&branch)) });
+            let branch = Arc::new(MinorData { data, digest, checked_at: self.clock.now() });
+            locked(&self.minors)
+                .insert(minor, KnownMinor { question: question + 1, branch: Some(Arc::clone(&branch)) });
             Ok(branch)
         };
         let answered: Result<_, Arc<Arc<LoadError>>> = self.questions.try_get_with((minor, question), answer).await;
         answered.map_err(|shared| Arc::clone(shared.as_ref()))
     }
 
-    /// Asks whether `entry` is still what build data says; whoever [`Entry::claims_check`] reported yes calls it.
-    pub async fn check(&self, entry: &Entry, read: &impl AsyncFn(Minor) -> Result<String, ClientError>) {
+    /// Asks whether `entry` is still what build data says; whoever [`CachedRelease::claims_check`] reported yes calls it.
+    pub async fn check(&self, entry: &CachedRelease, read: &impl AsyncFn(Minor) -> Result<String, ClientError>) {
         let branch = self.branch(entry.release.minor(), read).await;
         let now = self.clock.now();
         let every = entry.checked_every();
@@ -365,7 +366,7 @@ impl BuildDataCache {
             Ok(branch) => match branch.data.resolve(&entry.release) {
                 Ok(assembly) if assembly == entry.assembly => entry.checked(now, false),
                 Ok(assembly) => {
-                    let newer = Arc::new(Entry::new(&entry.release, assembly, &branch, now));
+                    let newer = Arc::new(CachedRelease::new(&entry.release, assembly, &branch, now));
                     self.releases.insert(entry.release.clone(), newer).await;
                 }
                 // It vanished from build data: what was said last is better than nothing, and says so.
@@ -415,7 +416,7 @@ impl BuildDataCache {
         &self,
         releases: &[ZStream],
         read: &impl AsyncFn(Minor) -> Result<String, ClientError>,
-    ) -> Vec<(ZStream, Result<Arc<Entry>, Arc<LoadError>>)> {
+    ) -> Vec<(ZStream, Result<Arc<CachedRelease>, Arc<LoadError>>)> {
         let loads = releases.iter().map(async |release| (release.clone(), self.get(release, read).await));
         futures::future::join_all(loads).await
     }
