@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::output::error::ErrorReport;
@@ -19,8 +20,8 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::grammar::args::Cli;
 use crate::operators::error::TaskError;
-use crate::render::plan;
-use crate::render::text::{clean, clean_json};
+use crate::render::text::clean;
+use crate::render::{json, plan};
 
 /// How long somebody at a terminal waits for one answer.
 const HASTE: Duration = Duration::from_secs(8);
@@ -171,9 +172,9 @@ impl Invocation {
     }
 
     /// Prints the result.
-    pub fn show(&self, text: &str, json: &serde_json::Value) {
+    pub fn show(&self, text: &str, document: &impl Serialize) {
         if self.json {
-            self.outside.out.raw(&format!("{:#}\n", clean_json(json.clone())));
+            self.outside.out.raw(&format!("{:#}\n", json::clean(json::of(document))));
         } else {
             self.outside.out.line(clean(text));
         }
@@ -194,7 +195,7 @@ impl Invocation {
             error.next = plan::whole(release, &error.next);
         }
         if self.json {
-            self.outside.out.raw(&format!("{:#}\n", error.json()));
+            self.outside.out.raw(&format!("{:#}\n", json::of(&error.document())));
         }
         self.outside.err.line(error.text());
         error.exit

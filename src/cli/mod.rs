@@ -12,4 +12,3 @@ pub mod output;
 pub mod outside;
 pub mod program;
 pub mod serve;
-pub mod shapes;

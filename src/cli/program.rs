@@ -25,6 +25,7 @@ use crate::core::error::ErrorClass;
 use crate::domain::mask::Masker;
 use crate::grammar::args;
 use crate::grammar::args::{Cli, Color, NAMES};
+use crate::render::json;
 use crate::runs::logs::RunLogs;
 
 /// Time for blocking work that nobody waits for any more, such as closing a file.
@@ -234,7 +235,7 @@ fn show_clap(
         reported.next = format!("put a value with blanks in quotes, such as 'In Progress'\n{}", reported.next);
     }
     if json {
-        outside.out.raw(&format!("{:#}\n", reported.json()));
+        outside.out.raw(&format!("{:#}\n", json::of(&reported.document())));
     }
     outside.err.line(reported.text());
     reported.exit

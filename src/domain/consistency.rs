@@ -6,8 +6,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde_json::{Value, json};
-
 use super::ids::Digest;
 use super::release::ZStream;
 
@@ -248,69 +246,6 @@ impl ConsistencyReport {
             line.into_iter()
         };
         self.images.iter().flat_map(line).collect()
-    }
-
-    /// All images, one line each.
-    pub fn text(&self) -> String {
-        let mut lines = vec![format!("{} {} against {}", self.release, self.payload, self.shipment)];
-        lines.extend(self.images.iter().map(ToString::to_string));
-        if !self.skipped.is_empty() {
-            lines.push(format!("not compared: {}", self.skipped.join(", ")));
-        }
-        lines.extend(self.warnings.iter().map(|warning| format!("note: {warning}")));
-        lines.push(format!(
-            "{}: {}",
-            match self.verdict() {
-                Consistency::Consistent => "consistent",
-                Consistency::Inconsistent => "NOT consistent",
-                Consistency::Unknown => "not known",
-            },
-            self.summary()
-        ));
-        lines.join("\n")
-    }
-
-    /// The same for programs.
-    pub fn json(&self) -> Value {
-        let image = |one: &CheckedImage| {
-            let mut row = json!({
-                "name": one.image.name,
-                "pullspec": one.image.pull_spec,
-                "tag": one.tag,
-                "verdict": one.verdict.as_str(),
-            });
-            match &one.verdict {
-                ImageVerdict::Shipment(found) => {
-                    let each = found.iter().map(
-                        |one| json!({ "component": one.component, "key": one.key.as_str(), "weak": one.key.is_weak() }),
-                    );
-                    row["matches"] = each.collect();
-                }
-                ImageVerdict::Released(repositories) => row["repositories"] = json!(repositories),
-                ImageVerdict::Missing(candidates) => {
-                    let each = candidates.iter().map(|one| json!({ "name": one.name, "pullspec": one.pull_spec }));
-                    row["same_name"] = each.collect();
-                }
-                ImageVerdict::Unknown(why) => row["why"] = json!(why),
-            }
-            row
-        };
-        json!({
-            "ok": self.verdict() == Consistency::Consistent,
-            "release": self.release.to_string(),
-            "payload": self.payload,
-            "shipment": self.shipment,
-            "verdict": match self.verdict() {
-                Consistency::Consistent => "consistent",
-                Consistency::Inconsistent => "inconsistent",
-                Consistency::Unknown => "unknown",
-            },
-            "summary": self.summary(),
-            "components": self.components,
-            "images": self.images.iter().map(image).collect::<Vec<_>>(),
-            "skipped": self.skipped,
-            "warnings": self.warnings,
-        })
     }
 }
 

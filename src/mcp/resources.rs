@@ -23,6 +23,9 @@ use crate::drive::rounds;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
 use crate::operators::views::{discovery, status};
+use crate::render::documents::active_releases::ActiveReleases;
+use crate::render::documents::issues::IssueDocument;
+use crate::render::json;
 use crate::runs::run::RunStatus;
 
 /// A resource is at most so large; state files of years are a tenth of it.
@@ -171,7 +174,7 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
     match parts.as_slice() {
         ["docs", "release-flow"] => markdown(RELEASE_FLOW),
         ["docs", "troubleshooting"] => markdown(TROUBLESHOOTING),
-        ["releases"] => Ok(as_json(discovery::active(&call.ctx, false).await?.json())),
+        ["releases"] => Ok(as_json(json::of(&ActiveReleases::from(&discovery::active(&call.ctx, false).await?)))),
         ["releases", release, what] => {
             let release: ZStream = release.parse().map_err(|_| Unreadable::Nothing)?;
             of_release(call, &release, what).await
@@ -217,7 +220,8 @@ async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Co
             Ok(as_json(stored::timeline(view.state())))
         }
         "issues" => {
-            let all = issues::list_some(&call.ctx, release, &issues::Filter::default()).await?;
+            let all = issues::list(&call.ctx, release, &issues::Filter::default()).await?;
+            let all: Vec<_> = all.iter().map(IssueDocument::from).collect();
             Ok(as_json(json!({ "release": release.to_string(), "count": all.len(), "issues": all })))
         }
         "metadata" => {

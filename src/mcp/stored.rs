@@ -10,6 +10,7 @@ use crate::mcp::next_call::NextCall;
 use crate::mcp::text::head;
 use crate::operators::views::status::StatusView;
 use crate::planner::plan::Phase;
+use crate::render::documents::status::state_file;
 
 /// Bytes of a log's end.
 const TAIL: usize = 1_500;
@@ -28,7 +29,7 @@ pub enum Results {
 /// What is stored, with every task of the flow in workflow order. `phase` is that of the plan, like everywhere.
 pub fn status(view: &StatusView, phase: Phase, results: Results, only: &[Task]) -> Value {
     let state = view.state();
-    let mut file = view.state_json();
+    let mut file = state_file(view);
     let mut part = |name: &str| file.get_mut(name).map(Value::take).unwrap_or_default();
     let shown = part("tasks");
     let shown = shown.as_array().map(Vec::as_slice).unwrap_or_default();

@@ -11,7 +11,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::task::marker;
 use crate::operators::error::TaskFailure;
 use crate::operators::report::TaskReport;
-use crate::render::report;
+use crate::render::documents::task::TaskDocument;
+use crate::render::{json, report};
 
 /// Lines of a log that an answer carries.
 const LOG_LINES: usize = 40;
@@ -24,7 +25,7 @@ pub fn of_report(report: &TaskReport, again: Option<NextCall>) -> Reply {
         .with("release", json!(release.to_string()))
         .with("task", json!(task))
         .with("status", json!(report.after))
-        .with("data", cleaned(report::json(report)));
+        .with("data", cleaned(json::of(&TaskDocument::new(report, report::next(report)))));
     let wait = |on: String, seconds: Option<i64>| {
         let recheck = seconds.map(|seconds| seconds.max(60));
         json!({ "on": on, "since": stamp(report.started_at), "recheck_seconds": recheck })

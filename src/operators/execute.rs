@@ -74,7 +74,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
     let after = recorded.map_err(&failure)?;
-    let Notes { warnings, effects, details, advice, would, .. } = std::mem::take(&mut *run.notes());
+    let Notes { warnings, effects, comparisons, advice, would, .. } = std::mem::take(&mut *run.notes());
     Ok(TaskReport {
         release: release.clone(),
         task,
@@ -86,7 +86,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         started_at: run.started_at,
         ended_at: ctx.clock.now(),
         log: run.log.text(),
-        details,
+        comparisons,
         advice,
         would,
     })

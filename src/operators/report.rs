@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::consistency::ConsistencyReport;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
@@ -29,19 +30,10 @@ pub struct TaskReport {
     pub ended_at: Timestamp,
     /// The run's log, as stored.
     pub log: String,
-    /// More than a line can say; shown, never stored.
-    pub details: Option<Details>,
+    /// Payloads that were compared here; shown, never stored.
+    pub comparisons: Vec<ConsistencyReport>,
     /// What a person does next, where a look at the plan is not enough.
     pub advice: Option<String>,
     /// The first change that a dry run did not make.
     pub would: Option<String>,
-}
-
-/// A report of its own that a task makes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Details {
-    /// For people.
-    pub text: String,
-    /// For programs.
-    pub json: serde_json::Value,
 }

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
 use super::error::TaskError;
-use super::report::Details;
 use super::run_log::{Level, RunLog};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::context::Context;
@@ -17,6 +16,7 @@ use crate::core::effects::ledger::Ledger;
 use crate::core::effects::{Effected, Effects, Evidence};
 use crate::core::notices::of_run::Notice;
 use crate::domain::assembly::{Assembly, BuildData};
+use crate::domain::consistency::ConsistencyReport;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Intent;
@@ -64,7 +64,7 @@ pub(super) struct Notes {
     pub(super) notices: Vec<Notice>,
     pub(super) at_start: Vec<Operation>,
     pub(super) started: bool,
-    pub(super) details: Option<Details>,
+    pub(super) comparisons: Vec<ConsistencyReport>,
     pub(super) advice: Option<String>,
     pub(super) would: Option<String>,
 }
@@ -114,9 +114,9 @@ impl<'a> Run<'a> {
         self.notes().warnings.push(message);
     }
 
-    /// Shows a report beside the outcome; it is not stored.
-    pub fn show(&self, details: Details) {
-        self.notes().details = Some(details);
+    /// Shows comparisons beside the outcome; they are not stored.
+    pub fn show(&self, comparisons: &[ConsistencyReport]) {
+        self.notes().comparisons = comparisons.to_vec();
     }
 
     /// Says what a person does next, in place of the usual look at the plan.

@@ -2,8 +2,15 @@
 //!
 //! Refuses: deciding anything, exit codes, colour and width (the front end's).
 
+pub mod active_releases;
 pub mod by_hand;
+pub mod comparison;
+pub mod documents;
+pub mod issues;
+pub mod json;
+pub mod metadata;
 pub mod plan;
 pub mod preview;
 pub mod report;
+pub mod shipped;
 pub mod text;

@@ -1,7 +1,5 @@
 //! A plan in words and fields, the same at every front end.
 
-use serde_json::{Value, json};
-
 use crate::domain::dates::stamp;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
@@ -172,7 +170,8 @@ fn by_hand(release: &ZStream, action: &Action) -> String {
     if matches!(action, Action::Run(_)) { command } else { format!("{command}  ({})", action_text(action)) }
 }
 
-fn action_text(action: &Action) -> String {
+/// What the drive would do.
+pub(super) fn action_text(action: &Action) -> String {
     match action {
         Action::Run(task) => format!("run {task}"),
         Action::Check(task, job) => format!("look at {task} ({job})"),
@@ -184,29 +183,6 @@ fn action_text(action: &Action) -> String {
         Action::Conclude { which, note } => format!("judge the {which} build: {note}"),
         Action::Notify { message, .. } => format!("tell people: {}", message.text),
     }
-}
-
-/// A plan for programs.
-pub fn json(release: &ZStream, plan: &Plan) -> Value {
-    json!({
-        "ok": !matches!(plan.verdict, Verdict::Failed),
-        "release": release.to_string(),
-        "overall": plan.overall,
-        "phase": plan.phase,
-        "verdict": match plan.verdict {
-            Verdict::Done => "done",
-            Verdict::Waiting { .. } => "waiting",
-            Verdict::NeedsPerson => "needs-person",
-            Verdict::Failed => "failed",
-            Verdict::Continue => "continue",
-        },
-        "recheck_at": plan.recheck_at().map(stamp),
-        "actions": plan.actions.iter().map(|action| clean(&action_text(action))).collect::<Vec<_>>(),
-        "messages": plan.messages,
-        "passed": plan.passed,
-        "running": plan.running.iter().map(|(task, job)| json!({ "task": task, "job": job })).collect::<Vec<_>>(),
-        "next": plan.next,
-    })
 }
 
 #[cfg(test)]

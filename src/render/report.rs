@@ -1,11 +1,9 @@
 //! What a run found out, in the words and fields that every front end shows.
 
-use serde_json::{Value, json};
-
-use crate::domain::dates::stamp;
 use crate::domain::outcome::Outcome;
 use crate::domain::task::TaskStatus;
 use crate::operators::report::TaskReport;
+use crate::render::comparison;
 use crate::render::text::clean;
 
 /// One line: task, status, and what it means.
@@ -50,52 +48,10 @@ pub fn text_with(report: &TaskReport, next: &str) -> String {
     lines.extend(report.effects.iter().map(|effect| format!("  did:  {effect}")));
     lines.extend(report.warnings.iter().map(|warning| format!("  note: {warning}")));
     lines.push(format!("  next: {}", next.replace('\n', "\n        ")));
-    lines.extend(report.details.iter().map(|details| format!("\n{}", details.text)));
-    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
-}
-
-/// All of it for programs.
-pub fn json(report: &TaskReport) -> Value {
-    json_with(report, &next(report))
-}
-
-/// The same with another next step, for a front end that knows more of it.
-pub fn json_with(report: &TaskReport, next: &str) -> Value {
-    let waiting = match &report.outcome {
-        Outcome::Waiting { on, recheck, .. } => {
-            json!({ "on": on.to_string(), "recheck_minutes": recheck.as_mins().max(1) })
-        }
-        Outcome::Blocked { by } => json!({ "on": by.to_string() }),
-        Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => Value::Null,
-    };
-    let job = if let Outcome::Waiting { job: Some(job), .. } = &report.outcome { json!(job) } else { Value::Null };
-    json!({
-        "ok": !matches!(report.outcome, Outcome::Failed { .. }),
-        "release": report.release.to_string(),
-        "task": report.task,
-        "status": report.after,
-        "changed": report.before != report.after,
-        "outcome": outcome_name(&report.outcome),
-        "summary": summary(report),
-        "waiting": waiting,
-        "job": job,
-        "effects": report.effects,
-        "warnings": report.warnings,
-        "next": next,
-        "details": report.details.as_ref().map(|details| &details.json),
-        "started_at": stamp(report.started_at),
-        "ended_at": stamp(report.ended_at),
-    })
-}
-
-const fn outcome_name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed { .. } => "passed",
-        Outcome::Waiting { .. } => "waiting",
-        Outcome::Blocked { .. } => "blocked",
-        Outcome::Failed { .. } => "failed",
-        Outcome::Unchanged { .. } => "unchanged",
+    if !report.comparisons.is_empty() {
+        lines.push(format!("\n{}", comparison::text(&report.comparisons)));
     }
+    clean(&lines.join("\n"))
 }
 
 /// Does the plan know what comes next, and not this run?

@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use serde_json::Value;
-
 use crate::domain::mask;
 
 /// Text that may leave the program: masked, and without characters that steer terminals, hide or turn around
@@ -17,16 +15,6 @@ pub fn clean(text: &str) -> String {
 /// Marks of direction, and characters without width.
 const fn turns_or_hides(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// The same for a document of JSON: every string is masked. Escapes of control characters are JSON's own.
-pub fn clean_json(value: Value) -> Value {
-    match value {
-        Value::String(text) => mask::mask(&text).into(),
-        Value::Array(items) => items.into_iter().map(clean_json).collect(),
-        Value::Object(map) => map.into_iter().map(|(key, value)| (key, clean_json(value))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
-    }
 }
 
 /// An error and its causes on one line.

@@ -3,7 +3,7 @@
 //! [`crate::contract`].
 
 mod messages;
-mod schema;
+pub(crate) mod schema;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 
 use oar::cli::output::logging::{self, Verbosity};
 use oar::cli::outside::Stream;
-use oar::cli::shapes;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
@@ -20,6 +19,7 @@ use oar::domain::service::Service;
 use oar::grammar::args::{NAMES, command};
 use oar::operators::request::TaskRequest;
 use oar::planner::messages::{Kind, Severity};
+use oar::render::documents::reference;
 use oar::sim::scenario;
 
 const GENERATED: &str = "<!-- Made by `make docs`; do not edit. -->";
@@ -58,7 +58,7 @@ fn every_exit_code_is_in_the_reference() {
 
 #[test]
 fn every_json_document_is_in_the_reference() {
-    page("json.md", "JSON documents", &shapes::page());
+    page("json.md", "JSON documents", &reference::page());
 }
 
 #[test]

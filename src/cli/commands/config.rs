@@ -3,8 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 
-use serde_json::{Value as Json, json};
-
 use crate::cli::invocation::{Invocation, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -12,12 +10,19 @@ use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::seal;
 use crate::core::config::settings::Settings;
+use crate::core::config::sources::Row;
 use crate::core::context::Context;
 use crate::domain::assembly::original::{Difference, Reading};
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
 use crate::grammar::config::ConfigCommand;
+use crate::render::documents::metadata::NotReady;
+use crate::render::documents::program::Done;
+use crate::render::documents::settings::{
+    BuildDataValue, CredentialGiven, OlderReading, ReleaseValues, Setting, SettingsDocument,
+};
+use crate::render::json;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +91,7 @@ pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exi
         call.outside.out.raw(&text);
     } else {
         let text = text.trim_end();
-        call.show(text, &json!({ "ok": true, "summary": text }));
+        call.show(text, &Done::new(text));
     }
     Ok(Exit::Done)
 }
@@ -98,19 +103,7 @@ pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exi
 /// `out` cannot be written.
 pub fn show(settings: &Settings, form: Form, out: &mut dyn Write) -> Result<(), ConfigError> {
     if form == Form::Json {
-        let rows = settings.rows.iter().map(|row| {
-            json!({"key": row.key, "value": row.value, "origin": row.origin.to_string(), "variable": row.variable})
-        });
-        let given = |credential: &Credential| settings.credentials.get(*credential).is_some();
-        let credentials = Credential::ALL
-            .iter()
-            .map(|c| json!({"variable": c.variable(), "given": given(c), "purpose": c.purpose()}));
-        let all = json!({
-            "settings": rows.collect::<Vec<_>>(),
-            "credentials": credentials.collect::<Vec<_>>(),
-            "warnings": settings.warnings,
-        });
-        return print(out, &format!("{all:#}\n"));
+        return print(out, &format!("{:#}\n", json::of(&document(settings))));
     }
     let width = settings.rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -143,7 +136,7 @@ pub fn show_release(
     let assembly = data.resolve(release)?;
     let differences = data.differences(&assembly);
     if form == Form::Json {
-        return print(out, &format!("{:#}\n", release_as_json(release, &assembly, &differences)));
+        return print(out, &format!("{:#}\n", json::of(&release_document(release, &assembly, &differences))));
     }
     let values = values(&assembly);
     let width = values.iter().map(|(entry, _)| entry.len()).max().unwrap_or(0);
@@ -270,25 +263,45 @@ fn values(assembly: &Assembly) -> Vec<(String, String)> {
     advisories.chain(single).chain(builds).collect()
 }
 
-fn release_as_json(release: &ZStream, assembly: &Assembly, differences: &[Difference]) -> Json {
-    let values: Vec<_> = values(assembly)
-        .into_iter()
-        .map(|(entry, value)| json!({"value": value, "assembly": assembly.origins.get(&entry), "entry": entry}))
-        .collect();
-    let differences: Vec<_> = differences
-        .iter()
-        .map(|d| json!({"entry": d.entry, "effective": d.effective, "original": reading(&d.original)}))
-        .collect();
-    let not_ready: Vec<_> = assembly.not_ready.iter().map(|n| json!({"entry": n.entry, "why": n.why})).collect();
-    json!({
-        "release": release.to_string(),
-        "assembly": assembly.key,
-        "flow": assembly.flow(),
-        "values": values,
-        "not_ready": not_ready,
-        "warnings": assembly.warnings,
-        "differences": differences,
-    })
+fn document(settings: &Settings) -> SettingsDocument {
+    let row = |row: &Row| Setting {
+        key: row.key.clone(),
+        value: row.value.clone(),
+        origin: row.origin.to_string(),
+        variable: row.variable.clone(),
+    };
+    let credential = |credential: &Credential| CredentialGiven {
+        variable: credential.variable(),
+        given: settings.credentials.get(*credential).is_some(),
+        purpose: credential.purpose(),
+    };
+    SettingsDocument {
+        settings: settings.rows.iter().map(row).collect(),
+        credentials: Credential::ALL.iter().map(credential).collect(),
+        warnings: settings.warnings.clone(),
+    }
+}
+
+fn release_document(release: &ZStream, assembly: &Assembly, differences: &[Difference]) -> ReleaseValues {
+    let value = |(entry, value): (String, String)| BuildDataValue {
+        value,
+        assembly: assembly.origins.get(&entry).cloned(),
+        entry,
+    };
+    let older = |difference: &Difference| OlderReading {
+        entry: difference.entry,
+        effective: difference.effective.clone(),
+        original: reading(&difference.original),
+    };
+    ReleaseValues {
+        release: release.to_string(),
+        assembly: assembly.key.clone(),
+        flow: assembly.flow(),
+        values: values(assembly).into_iter().map(value).collect(),
+        not_ready: assembly.not_ready.iter().map(NotReady::from).collect(),
+        warnings: assembly.warnings.clone(),
+        differences: differences.iter().map(older).collect(),
+    }
 }
 
 fn reading(original: &Reading) -> String {

@@ -4,12 +4,14 @@ use crate::agents::approval_checker;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
-use crate::domain::consistency::{Consistency, ConsistencyReport, overall};
+use crate::domain::consistency::{Consistency, overall};
 use crate::domain::ids::MrIid;
 use crate::domain::pull_spec::PullSpec;
 use crate::grammar::command::CtlCommand;
 use crate::operators::views::compare_images;
-use crate::render::report;
+use crate::render::documents::comparison::Comparison;
+use crate::render::documents::task::TaskDocument;
+use crate::render::{comparison, report};
 
 /// Runs one command.
 pub(crate) async fn run(call: &Invocation, command: CtlCommand) -> Result<Exit, ErrorReport> {
@@ -27,7 +29,7 @@ async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
     let mut exit = Exit::Done;
     for unit in approval_checker::run(&ctx, &[release]).await.units {
         let report = unit.result.map_err(|failure| ErrorReport::failure(&failure))?;
-        call.show(&report::text(&report), &report::json(&report));
+        call.show(&report::text(&report), &TaskDocument::new(&report, report::next(&report)));
         exit = Exit::of_outcome(&report.outcome);
     }
     Ok(exit)
@@ -42,12 +44,11 @@ async fn compare(
 ) -> Result<Exit, ErrorReport> {
     let reports = compare_images::run(&call.context()?, payload, merge_request, arches).await;
     let reports = reports.map_err(|error| call.task_error("the images could not be compared", error))?;
-    let text: Vec<_> = reports.iter().map(ConsistencyReport::text).collect();
-    let json = match reports.as_slice() {
-        [one] => one.json(),
-        several => several.iter().map(ConsistencyReport::json).collect(),
-    };
-    call.show(&text.join("\n\n"), &json);
+    let text = comparison::text(&reports);
+    match reports.as_slice() {
+        [one] => call.show(&text, &Comparison::from(one)),
+        several => call.show(&text, &several.iter().map(Comparison::from).collect::<Vec<_>>()),
+    }
     Ok(match overall(&reports) {
         Consistency::Consistent => Exit::Done,
         Consistency::Inconsistent => Exit::Failed,

@@ -18,7 +18,8 @@ use crate::grammar::command::{DriveArgs, PlanArgs};
 use crate::operators::request::BuildDecision;
 use crate::planner::messages::Kind;
 use crate::planner::plan::{Plan, Verdict};
-use crate::render::plan as plans;
+use crate::render::documents::plan::PlanDocument;
+use crate::render::plan;
 use crate::render::report;
 use crate::render::text::{clean, one_line};
 
@@ -29,7 +30,7 @@ pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, Erro
     let options = DriveOptions { email, ignore_release_date, ..DriveOptions::default() };
     let plan = rounds::look(&ctx, &release, &options).await;
     let plan = plan.map_err(|error| call.task_error(&format!("{release} could not be planned"), error))?;
-    call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
+    call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
     Ok(Exit::Done)
 }
 
@@ -39,7 +40,7 @@ pub(crate) async fn drive(call: &Invocation, args: DriveArgs) -> Result<Exit, Er
     let options = options(args)?;
     let mut troubles = BTreeMap::new();
     let plan = run(call, &ctx, &release, &options, &mut troubles).await?;
-    call.show(&plans::text(&release, &plan), &plans::json(&release, &plan));
+    call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
     // With something left to do, what could not be done tells how this drive ended.
     let trouble = troubles.values().next().filter(|_| matches!(plan.verdict, Verdict::Continue));
     Ok(trouble.map_or_else(|| exit_of(&plan), |class| Exit::of_error(*class)))
@@ -89,7 +90,7 @@ pub(crate) fn exit_of(plan: &Plan) -> Exit {
 
 /// Does a person have to do nothing but provide credentials?
 fn lacks_credentials_only(plan: &Plan) -> bool {
-    let mut asked = plans::persons(plan).peekable();
+    let mut asked = plan::persons(plan).peekable();
     asked.peek().is_some()
         && asked.all(|message| matches!(message.kind, Kind::CredentialMissing | Kind::KerberosNeeded))
 }

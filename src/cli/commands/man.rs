@@ -10,6 +10,7 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::grammar::args::{self, NAMES};
+use crate::render::documents::program::Pages;
 
 /// Prints the main page, or writes all of them.
 pub(crate) fn run(call: &Invocation, dir: Option<&Path>) -> Result<Exit, ErrorReport> {
@@ -24,7 +25,7 @@ pub(crate) fn run(call: &Invocation, dir: Option<&Path>) -> Result<Exit, ErrorRe
     let pages = write(dir).map_err(reported)?;
     let text = format!("{} pages written into {}", pages.len(), dir.display());
     let pages: Vec<_> = pages.iter().map(|path| path.display().to_string()).collect();
-    call.show(&text, &serde_json::json!({ "ok": true, "pages": pages }));
+    call.show(&text, &Pages { ok: true, pages });
     Ok(Exit::Done)
 }
 

@@ -8,7 +8,9 @@ use crate::domain::task::{Task, TaskStatus};
 use crate::grammar::command::IssueCommand;
 use crate::operators::manual::{issues, update_task_status};
 use crate::operators::request::{ChangeRequest, StatusByHand};
-use crate::render::by_hand;
+use crate::render;
+use crate::render::documents::issues::{IssueChange, Issues};
+use crate::render::documents::program::Done;
 
 /// Sets the status of a task.
 pub(crate) async fn update_task_status(
@@ -24,25 +26,29 @@ pub(crate) async fn update_task_status(
     confirm(call, &ctx, &release, &change, &format!("changing {task} of {release}")).await?;
     let change = update_task_status::run(&ctx, &release, wanted).await;
     let change = change.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
-    let summary = by_hand::text(task, status, &change);
-    call.show(&summary, &serde_json::json!({ "ok": true, "summary": summary }));
+    let summary = render::by_hand::text(task, status, &change);
+    call.show(&summary, &Done::new(&summary));
     Ok(Exit::Done)
 }
 
 /// Adds, resolves or lists issues.
 pub(crate) async fn issue(call: &Invocation, command: IssueCommand) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let answer = match command {
+    let refuse = |error| call.task_error(&format!("the issues of {release} could not be handled"), error);
+    let changed = match command {
         IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,
         IssueCommand::Resolve { issue, resolution } => {
             let change = ChangeRequest::ResolveIssue { search: issue.clone(), resolution: resolution.clone() };
             confirm(call, &ctx, &release, &change, &format!("resolving an issue of {release}")).await?;
             issues::resolve(&ctx, &release, &issue, &resolution).await
         }
-        IssueCommand::List => issues::list(&ctx, &release).await,
+        IssueCommand::List => {
+            let all = issues::list(&ctx, &release, &issues::Filter::default()).await.map_err(refuse)?;
+            call.show(&render::issues::list(&release, &all), &Issues::new(&release, &all));
+            return Ok(Exit::Done);
+        }
     };
-    let answer =
-        answer.map_err(|error| call.task_error(&format!("the issues of {release} could not be handled"), error))?;
-    call.show(&answer.text, &answer.json);
+    let changed = changed.map_err(refuse)?;
+    call.show(&render::issues::changed(&changed), &IssueChange::new(&release, &changed));
     Ok(Exit::Done)
 }

@@ -106,12 +106,11 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     let people_end = people.and_then(|people| people.end);
     let rows = if call.outside.out.style().accessible { Rows::Sentences } else { Rows::Columns };
     let mut text = ended.text(rows);
-    let mut json = ended.json();
-    if let Some(why) = &people_end {
-        text.push_str(&format!("\nnobody could finish {release}: {}", clean(why)));
-        json["nobody_could_finish"] = clean(why).into();
+    let nobody = people_end.as_deref().map(clean);
+    if let Some(why) = &nobody {
+        text.push_str(&format!("\nnobody could finish {release}: {why}"));
     }
-    call.show(&text, &json);
+    call.show(&text, &ended.document(nobody));
     if !unmatched.is_empty() {
         return Ok(Exit::Internal);
     }

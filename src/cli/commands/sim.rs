@@ -10,6 +10,8 @@ use crate::cli::output::exit::Exit;
 use crate::core::clock::VirtualClock;
 use crate::core::error::ErrorClass;
 use crate::grammar::sim::SimCommand;
+use crate::render::documents::rehearsal::{NamedScenario, Scenarios, Served};
+use crate::render::json;
 use crate::sim::elliott;
 use crate::sim::events::Event;
 use crate::sim::faults::Faults;
@@ -22,9 +24,8 @@ pub(crate) async fn run(call: &Invocation, command: SimCommand) -> Result<Exit, 
         SimCommand::Serve { port, scenario, seed, faults } => serve(call, port, &scenario, seed, faults).await,
         SimCommand::Scenarios => {
             let lines: Vec<_> = NAMES.iter().map(|name| format!("{name:<28} {}", meaning(name))).collect();
-            let json: Vec<_> =
-                NAMES.iter().map(|name| serde_json::json!({ "name": name, "meaning": meaning(name) })).collect();
-            call.show(&lines.join("\n"), &serde_json::json!({ "ok": true, "scenarios": json }));
+            let scenarios = NAMES.iter().map(|name| NamedScenario { name, meaning: meaning(name) }).collect();
+            call.show(&lines.join("\n"), &Scenarios { ok: true, scenarios });
             Ok(Exit::Done)
         }
         SimCommand::Status => remote::status(call).await,
@@ -77,9 +78,9 @@ async fn serve(call: &Invocation, port: u16, scenario: &str, seed: u64, faults: 
     if call.json {
         let variables: serde_json::Map<_, _> =
             variables.into_iter().map(|(name, value)| (name, serde_json::Value::from(value))).collect();
-        let json = serde_json::json!({ "ok": true, "release": release.to_string(), "environment": variables });
+        let served = Served { ok: true, release: release.to_string(), environment: variables };
         // The credentials are invented, and whoever masks them makes them useless.
-        call.print(&format!("{json:#}\n"));
+        call.print(&format!("{:#}\n", json::of(&served)));
     } else {
         // To be copied, so it is not dressed.
         let out = &call.outside.out;

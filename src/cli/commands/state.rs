@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -18,7 +16,9 @@ use crate::domain::state::oddities::{oddities, unreadable_statuses};
 use crate::domain::state::view::State;
 use crate::grammar::state::StateCommand;
 use crate::operators::error::TaskError;
-use crate::render::text::{clean, clean_json};
+use crate::render::documents::state_files::{StateFile, StateFiles, UnsentChange, UnsentChanges};
+use crate::render::json;
+use crate::render::text::clean;
 
 /// How a state is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,10 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
             ErrorReport::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
         })?;
         let release = call.release.as_ref().map(ToString::to_string);
-        let listed = listed.iter().filter(|line| release.as_ref().is_none_or(|release| *release == line.release));
-        let (text, json) = unsent(listed);
-        call.show(&text, &json);
+        let wanted = |line: &Listed| release.as_ref().is_none_or(|release| *release == line.release);
+        let listed: Vec<_> = listed.into_iter().filter(wanted).collect();
+        let unsent = listed.iter().map(UnsentChange::from).collect();
+        call.show(&unsent_text(&listed), &UnsentChanges { ok: true, unsent });
         return Ok(Exit::Done);
     }
     if !command.means_the_release() {
@@ -87,19 +88,18 @@ pub struct Said {
 fn on_files(command: &StateCommand, form: Form) -> Said {
     let shows = matches!(command, StateCommand::Show { .. });
     let (files, each): (_, &Look<'_>) = match command {
-        StateCommand::Show { files } => (files, &|_, _, state| Ok(Answer::said(show(state, form), json!({})))),
+        StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, show(state, form)))),
         StateCommand::Check { files } => (files, &|path, _, state| {
-            let usable = is_usable(state);
-            let reported = Answer::said(check(&path.display().to_string(), state, Form::Text), judgement(state));
-            Ok(Answer { usable, ..reported })
+            let text = check_text(&path.display().to_string(), state);
+            Ok(Finding { text, file: judgement(&clean(&path.display().to_string()), state) })
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
-        StateCommand::Unsent => (&Vec::new(), &|_, _, _| Ok(Answer::said(String::new(), json!({})))),
+        StateCommand::Unsent => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, String::new()))),
     };
     let mut said = Said { exit: Exit::Done, out: String::new(), err: String::new() };
     if files.is_empty() {
-        said.err = tell(
+        said.err = error_text(
             "nothing to look at",
             "no file was named",
             "name state files, or a release: oar -r RELEASE state show",
@@ -108,40 +108,27 @@ fn on_files(command: &StateCommand, form: Form) -> Said {
     }
     let mut rows = Vec::new();
     for path in files {
-        let mut row = json!({ "file": clean(&path.display().to_string()) });
-        let answered = read(path).and_then(|(text, state)| each(path, &text, &state));
-        match answered {
-            Ok(answer) => {
-                if form == Form::Text || shows {
-                    said.out.push_str(&clean(&answer.text));
-                }
-                row["usable"] = answer.usable.into();
-                if !answer.usable {
-                    said.exit = Exit::Usage;
-                }
-                for (name, value) in answer.json.as_object().into_iter().flatten() {
-                    row[name] = value.clone();
-                }
-                if answer.differs && said.exit == Exit::Done {
-                    said.exit = Exit::Failed;
-                }
-            }
-            Err(trouble) => {
-                let next = trouble.next.replace("FILE", &path.display().to_string());
-                said.err += &tell(&format!("{} cannot be used", path.display()), &trouble.why, &next);
-                row["usable"] = false.into();
-                row["why"] = clean(&trouble.why).into();
-                row["next"] = clean(&next).into();
-                if form == Form::Json && shows {
-                    said.out.push_str(&format!("{row}\n"));
-                }
-                said.exit = Exit::Usage;
-            }
+        let found = read(path).and_then(|(text, state)| each(path, &text, &state));
+        let Finding { text, file } = found.unwrap_or_else(|refusal| {
+            let next = refusal.next.replace("FILE", &path.display().to_string());
+            said.err += &error_text(&format!("{} cannot be used", path.display()), &refusal.why, &next);
+            let (why, next) = (Some(clean(&refusal.why)), Some(clean(&next)));
+            let file = StateFile { usable: false, why, next, ..Finding::new(path, String::new()).file };
+            let text = if form == Form::Json && shows { format!("{}\n", json::of(&file)) } else { String::new() };
+            Finding { text, file }
+        });
+        if form == Form::Text || shows {
+            said.out.push_str(&clean(&text));
         }
-        rows.push(row);
+        if !file.usable {
+            said.exit = Exit::Usage;
+        } else if file.differs == Some(true) && said.exit == Exit::Done {
+            said.exit = Exit::Failed;
+        }
+        rows.push(file);
     }
     if form == Form::Json && !shows {
-        said.out = format!("{:#}\n", json!({ "ok": said.exit == Exit::Done, "files": rows }));
+        said.out = format!("{:#}\n", json::of(&StateFiles { ok: said.exit == Exit::Done, files: rows }));
     }
     said
 }
@@ -149,7 +136,7 @@ fn on_files(command: &StateCommand, form: Form) -> Said {
 /// What a state says, as text or as one line of JSON, with a final line feed.
 pub fn show(state: &State, form: Form) -> String {
     match form {
-        Form::Json => format!("{}\n", clean_json(state.to_json())),
+        Form::Json => format!("{}\n", json::clean(state.to_json())),
         Form::Text => clean(&text_of(state)),
     }
 }
@@ -160,47 +147,57 @@ pub fn is_usable(state: &State) -> bool {
 }
 
 /// What a check finds, for programs.
-fn judgement(state: &State) -> Value {
-    let odd: Vec<_> = oddities(state).iter().map(|odd| clean(&odd.to_string())).collect();
-    json!({ "release": state.release().to_string(), "oddities": odd })
+fn judgement(file: &str, state: &State) -> StateFile {
+    StateFile {
+        file: file.to_owned(),
+        usable: is_usable(state),
+        release: Some(state.release().to_string()),
+        oddities: Some(oddities(state).iter().map(|odd| clean(&odd.to_string())).collect()),
+        ..StateFile::default()
+    }
 }
 
-/// Changes that wait on this machine, for people and for programs.
-pub fn unsent<'a>(listed: impl Iterator<Item = &'a Listed>) -> (String, Value) {
-    let (mut lines, mut json) = (Vec::new(), Vec::new());
+/// Changes that wait on this machine, for people.
+pub fn unsent_text(listed: &[Listed]) -> String {
+    let mut lines = Vec::new();
     for Listed { release, file, waiting } in listed {
         let fate = match &waiting.refused {
             None => "waits".to_owned(),
             Some(why) => format!("refused: {why}"),
         };
         lines.push(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
-        json.push(json!({
-            "release": release, "at": stamp(waiting.at), "message": waiting.message, "store": waiting.store,
-            "operations": waiting.operations.len(), "refused": waiting.refused, "file": file.display().to_string(),
-        }));
     }
     if lines.is_empty() {
         lines.push("nothing waits".to_owned());
     }
-    (lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n"), json!({ "ok": true, "unsent": json }))
+    clean(&lines.join("\n"))
 }
 
 /// One line that a state is usable, and one for each oddity; or the same as a document.
 pub fn check(name: &str, state: &State, form: Form) -> String {
-    if form == Form::Json {
-        let mut row = judgement(state);
-        let usable = is_usable(state);
-        (row["file"], row["usable"]) = (name.into(), usable.into());
-        return format!("{:#}\n", json!({ "ok": usable, "files": [row] }));
+    if form == Form::Text {
+        return check_text(name, state);
     }
-    let reported = oddities(state);
+    let mut document = json::of(&StateFiles { ok: is_usable(state), files: vec![judgement(name, state)] });
+    // Without a file these two stand last, where scripts have always found them.
+    if let Some(file) = document["files"][0].as_object_mut() {
+        for key in ["file", "usable"] {
+            let value = file.shift_remove(key).unwrap_or_default();
+            file.insert(key.to_owned(), value);
+        }
+    }
+    format!("{document:#}\n")
+}
+
+fn check_text(name: &str, state: &State) -> String {
+    let found = oddities(state);
     let verdict = if is_usable(state) { "ok" } else { "not usable" };
-    let mut text = match reported.len() {
+    let mut text = match found.len() {
         0 => format!("{name}: {verdict}\n"),
         1 => format!("{name}: {verdict}, 1 thing is odd\n"),
         n => format!("{name}: {verdict}, {n} things are odd\n"),
     };
-    for oddity in reported {
+    for oddity in found {
         let _ = writeln!(text, "  {oddity}");
     }
     text
@@ -233,46 +230,45 @@ fn text_of(state: &State) -> String {
 }
 
 /// What a command makes of one file: path, text, state.
-type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Answer, Trouble> + 'a;
+type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Finding, Refusal> + 'a;
 
-struct Answer {
+struct Finding {
     text: String,
-    json: Value,
-    differs: bool,
-    usable: bool,
+    file: StateFile,
 }
 
-impl Answer {
-    const fn said(text: String, json: Value) -> Self {
-        Self { text, json, differs: false, usable: true }
+impl Finding {
+    fn new(path: &Path, text: String) -> Self {
+        let file = clean(&path.display().to_string());
+        Self { text, file: StateFile { file, usable: true, ..StateFile::default() } }
     }
 }
 
 /// Why a file was not worked on.
-struct Trouble {
+struct Refusal {
     why: String,
     next: String,
 }
 
-impl From<StateError> for Trouble {
+impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
         Self { why: error.to_string(), next: error.next_step() }
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         Self { why: error.to_string(), next: "check the path and its permissions".to_owned() }
     }
 }
 
 /// A file that is named like a release has to be the file of that release.
-fn read(path: &Path) -> Result<(String, State), Trouble> {
+fn read(path: &Path) -> Result<(String, State), Refusal> {
     let bytes = std::fs::read(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
-        Trouble {
+        Refusal {
             why: format!("line {line}: bytes that are not UTF-8"),
             next: "take its last good version from git".to_owned(),
         }
@@ -282,10 +278,12 @@ fn read(path: &Path) -> Result<(String, State), Trouble> {
     Ok((text, state))
 }
 
-fn compare(path: &Path, text: &str, state: &State) -> Answer {
+fn compare(path: &Path, text: &str, state: &State) -> Finding {
     let ours = state.to_yaml();
+    let mut finding = Finding::new(path, String::new());
+    finding.file.differs = Some(ours != text);
     if ours == text {
-        return Answer::said(String::new(), json!({ "differs": false }));
+        return finding;
     }
     let (mut theirs, mut wanted) = (text.split('\n'), ours.split('\n'));
     let mut line = 1;
@@ -294,27 +292,31 @@ fn compare(path: &Path, text: &str, state: &State) -> Answer {
         if pair.0 != pair.1 || pair == (None, None) {
             let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
             let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
-            let json = json!({ "differs": true, "first_difference": clean(&differs) });
-            return Answer { text: format!("{differs}\n"), json, differs: true, usable: true };
+            finding.file.first_difference = Some(clean(&differs));
+            finding.text = format!("{differs}\n");
+            return finding;
         }
         line += 1;
     }
 }
 
-fn rewrite(path: &Path, text: &str, state: &State) -> Result<Answer, Trouble> {
+fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, Refusal> {
     let ours = state.to_yaml();
+    let mut finding = Finding::new(path, String::new());
+    finding.file.written = Some(ours != text);
     if ours == text {
-        return Ok(Answer::said(String::new(), json!({ "written": false })));
+        return Ok(finding);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
     fresh.write_all(ours.as_bytes())?;
     fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
     fresh.persist(path).map_err(|error| error.error)?;
-    Ok(Answer::said(format!("{}: written anew\n", path.display()), json!({ "written": true })))
+    finding.text = format!("{}: written anew\n", path.display());
+    Ok(finding)
 }
 
-fn tell(what: &str, why: &str, next: &str) -> String {
+fn error_text(what: &str, why: &str, next: &str) -> String {
     format!("error: {}\n  why:  {}\n  next: {}\n", clean(what), clean(why), clean(next))
 }
 

@@ -1,21 +1,22 @@
 //! `oar status`: what is stored and what is next, on one screen.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
-use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task::TaskStatus;
 use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::operators::views::status::{self, StatusView};
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::Plan;
 use crate::planner::table::recheck_after;
-use crate::render::plan as plans;
+use crate::render::documents::plan::PlanDocument;
+use crate::render::documents::status::{Status, StatusWait};
+use crate::render::plan;
 use crate::render::text::{clean, one_line};
 
 /// Columns of the narrowest terminal that people use.
@@ -30,7 +31,7 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     let view = status::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the status of {release} cannot be shown"), error))?;
     let mut old = Vec::new();
-    let plan = match &view.old {
+    let planned = match &view.old {
         Some(why) => {
             old.push(format!("the state of {release} is what was last seen here: {why}"));
             None
@@ -38,29 +39,29 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
         None => match rounds::look(&ctx, &release, &DriveOptions::default()).await {
             Ok(plan) => Some(plan),
             Err(error) => {
-                old.push(format!("the next step is distinguished from what is stored: {}", one_line(&error)));
+                old.push(format!("the next step is worked out from what is stored: {}", one_line(&error)));
                 None
             }
         },
     };
-    let plan = plan.unwrap_or_else(|| {
-        let mut plan = rounds::stored(&ctx, &release, view.state());
+    let planned = planned.unwrap_or_else(|| {
+        let mut planned = rounds::stored(&ctx, &release, view.state());
         // Nobody was asked; that is said once, not per service.
-        plan.messages.retain(|message| !message.kind.is_about_an_outage());
-        plan
+        planned.messages.retain(|message| !message.kind.is_about_an_outage());
+        planned
     });
-    let next = plans::next(&release, &plan, plans::GoOn::Drive);
-    let mut reported = view.json();
-    reported["plan"] = plans::json(&release, &plan);
-    let waits = waits(&view, &plan);
-    reported["waits"] = waits.iter().map(Wait::json).collect();
-    reported["next"] = json!(next.iter().map(|step| clean(step)).collect::<Vec<_>>());
-    reported["old"] = json!(old.iter().map(|fact| clean(fact)).collect::<Vec<_>>());
-    call.show(&text(&release, &view, &plan, [&waits_text(&waits), &old, &next]), &reported);
+    let next = plan::next(&release, &planned, plan::GoOn::Drive);
+    let waits = waits(&view, &planned);
+    let text = text(&release, &view, &planned, [&waits_text(&waits), &old, &next]);
+    let mut document = Status::new(&view, PlanDocument::new(&release, &planned));
+    document.waits = waits;
+    document.next = next.iter().map(|step| clean(step)).collect();
+    document.old = old.iter().map(|fact| clean(fact)).collect();
+    call.show(&text, &document);
     Ok(Exit::Done)
 }
 
-fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
+fn text(release: &ZStream, view: &StatusView, planned: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
     let held = match view.open_issues().iter().filter(|issue| issue.blocker).count() {
         0 => String::new(),
         1 => ", held back by 1 blocker".to_owned(),
@@ -80,7 +81,7 @@ fn text(release: &ZStream, view: &StatusView, plan: &Plan, [waits, old, next]: [
         let kind = if issue.blocker { "BLOCKER" } else { "note   " };
         lines.extend(wrapped(&format!("{kind} "), &format!("{}: {}", issue.id, issue.issue)));
     }
-    for message in plans::persons(plan) {
+    for message in plan::persons(planned) {
         lines.extend(wrapped(head(message), &message.text));
     }
     for (head, all) in [("wait    ", waits), ("old     ", old)] {
@@ -96,29 +97,10 @@ fn head(message: &Message) -> &'static str {
     if message.severity() == Severity::Failure { "FAILED  " } else { "person  " }
 }
 
-/// Something that comes by itself.
-struct Wait {
-    task: Option<Task>,
-    what: String,
-    since: Option<Timestamp>,
-    again: Option<Timestamp>,
-}
-
-impl Wait {
-    fn json(&self) -> Value {
-        json!({
-            "task": self.task,
-            "what": clean(&self.what),
-            "since": self.since.map(stamp),
-            "recheck_at": self.again.map(stamp),
-        })
-    }
-}
-
-fn waits_text(waits: &[Wait]) -> Vec<String> {
-    let line = |wait: &Wait| {
-        let since = wait.since.map(|at| format!("since {}", stamp(at)));
-        let again = wait.again.map(|at| format!("look again at {}", stamp(at)));
+fn waits_text(waits: &[StatusWait]) -> Vec<String> {
+    let line = |wait: &StatusWait| {
+        let since = wait.since.as_ref().map(|at| format!("since {at}"));
+        let again = wait.recheck_at.as_ref().map(|at| format!("look again at {at}"));
         let times: Vec<String> = since.into_iter().chain(again).collect();
         if times.is_empty() { wait.what.clone() } else { format!("{} ({})", wait.what, times.join(", ")) }
     };
@@ -127,8 +109,8 @@ fn waits_text(waits: &[Wait]) -> Vec<String> {
 
 /// What is waited for: running tasks as stored, then the plan's waits. A task that only waits for another one
 /// is reported by the list of tasks.
-fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
-    let reported = |message: &&Message| match message.severity() {
+fn waits(view: &StatusView, planned: &Plan) -> Vec<StatusWait> {
+    let shown = |message: &&Message| match message.severity() {
         Severity::Info => message.recheck.is_some(),
         Severity::Wait => !matches!(
             message.kind,
@@ -136,24 +118,24 @@ fn waits(view: &StatusView, plan: &Plan) -> Vec<Wait> {
         ),
         Severity::Action | Severity::Failure => false,
     };
-    let planned: Vec<&Message> = plan.messages.iter().filter(reported).collect();
+    let messages: Vec<&Message> = planned.messages.iter().filter(shown).collect();
     let updated: Option<Timestamp> = view.state().updated_at().parse().ok();
     let running = view.tasks().into_iter().filter(|line| {
-        line.status == TaskStatus::InProgress && !planned.iter().any(|message| message.task == Some(line.task))
+        line.status == TaskStatus::InProgress && !messages.iter().any(|message| message.task == Some(line.task))
     });
-    let running = running.map(|line| Wait {
+    let running = running.map(|line| StatusWait {
         task: Some(line.task),
-        what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
-        since: line.at.parse().ok(),
-        again: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()),
+        what: clean(&format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running"))),
+        since: line.at.parse().ok().map(stamp),
+        recheck_at: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()).map(stamp),
     });
-    let planned = planned.iter().map(|message| Wait {
+    let others = messages.iter().map(|message| StatusWait {
         task: message.task,
-        what: message.text.clone(),
-        since: message.since,
-        again: message.recheck,
+        what: clean(&message.text),
+        since: message.since.map(stamp),
+        recheck_at: message.recheck.map(stamp),
     });
-    running.chain(planned).collect()
+    running.chain(others).collect()
 }
 
 /// `head` and `text` in lines of at most [`WIDTH`] columns; a word that is longer (a page) stays whole.

@@ -11,6 +11,7 @@ use crate::drive::rounds;
 use crate::operators::execute;
 use crate::operators::report::TaskReport;
 use crate::operators::request::{ChangeRequest, TaskRequest};
+use crate::render::documents::task::TaskDocument;
 use crate::render::plan as plans;
 use crate::render::report;
 
@@ -24,7 +25,7 @@ pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit,
         Some(_) => format!("to do it: {}", confirm::without(&call.outside.args, "--dry-run")),
         None => after(call, &release, &report).await,
     };
-    call.show(&report::text_with(&report, &next), &report::json_with(&report, &next));
+    call.show(&report::text_with(&report, &next), &TaskDocument::new(&report, next));
     Ok(Exit::of_outcome(&report.outcome))
 }
 

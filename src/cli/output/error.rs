@@ -2,11 +2,10 @@
 
 use std::error::Error;
 
-use serde_json::{Value, json};
-
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::operators::error::TaskFailure;
+use crate::render::documents::error::{ErrorDocument, ErrorPart};
 use crate::render::text::{causes, clean};
 
 /// An error as people read it: what failed, why, what had happened, what to do.
@@ -76,18 +75,19 @@ impl ErrorReport {
         lines.join("\n")
     }
 
-    /// The same as JSON.
-    pub fn json(&self) -> Value {
-        json!({
-            "ok": false,
-            "error": {
-                "class": self.class,
-                "what": clean(&self.what),
-                "why": self.why.iter().map(|why| clean(why)).collect::<Vec<_>>(),
-                "done": self.done.iter().map(|done| clean(done)).collect::<Vec<_>>(),
-                "next": clean(&self.next),
-                "exit": self.exit.code(),
+    /// The same for programs.
+    pub fn document(&self) -> ErrorDocument {
+        let each = |texts: &[String]| texts.iter().map(|text| clean(text)).collect();
+        ErrorDocument {
+            ok: false,
+            error: ErrorPart {
+                class: self.class,
+                what: clean(&self.what),
+                why: each(&self.why),
+                done: each(&self.done),
+                next: clean(&self.next),
+                exit: self.exit.code(),
             },
-        })
+        }
     }
 }

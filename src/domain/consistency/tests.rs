@@ -123,7 +123,6 @@ fn what_is_unknown_never_passes_and_what_is_missing_decides() {
     for (verdicts, wanted) in table {
         let report = report(verdicts);
         assert_eq!(report.verdict(), wanted, "{}", report.summary());
-        assert_eq!(report.json()["ok"], wanted == Consistency::Consistent);
     }
 }
 
@@ -143,10 +142,5 @@ fn the_report_names_missing_unknown_and_weakly_recognised_images() {
         .map(|w| w.trim_end_matches(':').to_owned())
         .collect();
     assert_eq!(names, ["image-1", "image-2", "image-3"]);
-    assert!(
-        report
-            .text()
-            .ends_with("NOT consistent: 4 images checked: 1 in the shipment, 1 released earlier, 1 missing, 1 unknown")
-    );
-    assert_eq!(report.json()["images"][2]["same_name"][0]["name"], "other");
+    assert_eq!(report.summary(), "4 images checked: 1 in the shipment, 1 released earlier, 1 missing, 1 unknown");
 }

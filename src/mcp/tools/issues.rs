@@ -1,19 +1,22 @@
 //! Issues of a release: what blocks it, and what was done about it.
 
 use futures::FutureExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::tasks::TASK_NAMES;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
+use crate::domain::state::entries::Issue;
 use crate::domain::task::Task;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, Hints, LOOKS, Tool, ToolChange, Toolset};
-use crate::operators::manual::issues;
+use crate::operators::manual::issues::{self, Changed};
 use crate::operators::request::ChangeRequest;
+use crate::render;
+use crate::render::documents::issues::IssueDocument;
 use crate::runs::run::Queue;
 
 const LOOK: Tool = Tool {
@@ -96,11 +99,13 @@ async fn list(call: ToolCall, release: ZStream) -> Reply {
         blockers: given.flag("blockers_only", false),
         task: given.parsed::<Task>("task_name"),
     };
-    match issues::list_some(&call.ctx, &release, &filter).await {
+    match issues::list(&call.ctx, &release, &filter).await {
         Ok(found) => Reply::data(
             format!("{} issues of {release}", found.len()),
             json!({
-                "success": true, "count": found.len(), "issues": found, "release": release.to_string(),
+                "success": true, "count": found.len(),
+                "issues": found.iter().map(IssueDocument::from).collect::<Vec<_>>(),
+                "release": release.to_string(),
                 "filters": {
                     "unresolved_only": filter.open, "blockers_only": filter.blockers, "task_name": filter.task,
                 },
@@ -116,11 +121,11 @@ async fn blocker(call: ToolCall, release: ZStream) -> Reply {
         return Reply::error(Code::InvalidArgument, "task_name is no task", "see tools/list");
     };
     let filter = issues::Filter { open: true, blockers: true, task: Some(task) };
-    match issues::list_some(&call.ctx, &release, &filter).await {
+    match issues::list(&call.ctx, &release, &filter).await {
         Ok(found) => {
             let summary = if found.is_empty() { "is not blocked" } else { "is blocked" };
             let data = json!({
-                "success": true, "blocked": !found.is_empty(), "blocker": found.first(), "task_name": task,
+                "success": true, "blocked": !found.is_empty(), "blocker": found.first().map(IssueDocument::from), "task_name": task,
                 "release": release.to_string(),
             });
             Reply::data(format!("{task} of {release} {summary}"), data).with("release", json!(release.to_string()))
@@ -148,12 +153,12 @@ fn add(call: &ToolCall) -> Result<ToolChange, Reply> {
     Ok(ToolChange::new(Queue::from(&release), move |ctx| {
         async move {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
-                Ok(reported) => {
+                Ok(changed) => {
                     let kind = if blocker { "blocking" } else { "non-blocking" };
                     let wanted = text.trim().to_lowercase();
-                    let same = |issue: &Value| text_of(issue, "issue").trim().to_lowercase() == wanted;
-                    let tokens = (format!("Added {kind} issue"), "the issue is open already; nothing was added");
-                    stored_as(&ctx, &release, reported, tokens, |issue| !is_resolved(issue) && same(issue)).await
+                    let same = |issue: &Issue| issue.issue.trim().to_lowercase() == wanted;
+                    let texts = (format!("Added {kind} issue"), "the issue is open already; nothing was added");
+                    stored_as(&ctx, &release, changed, texts, |issue| !issue.resolved && same(issue)).await
                 }
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error)
                     .as_json(json!({ "success": false })),
@@ -173,14 +178,11 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let change = ToolChange::new(Queue::from(&release), move |ctx| {
         async move {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
-                Ok(reported) => {
-                    let tokens =
-                        ("Resolved the issue".to_owned(), "the issue is resolved already; nothing was changed");
+                Ok(changed) => {
+                    let texts = ("Resolved the issue".to_owned(), "the issue is resolved already; nothing was changed");
                     let wanted = issue.trim().to_lowercase();
-                    let matches = |one: &Value| {
-                        text_of(one, "id") == wanted || text_of(one, "issue").to_lowercase().contains(&wanted)
-                    };
-                    stored_as(&ctx, &release, reported, tokens, |one| is_resolved(one) && matches(one)).await
+                    let matches = |one: &Issue| one.id == wanted || one.issue.to_lowercase().contains(&wanted);
+                    stored_as(&ctx, &release, changed, texts, |one| one.resolved && matches(one)).await
                 }
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error)
                     .as_json(json!({ "success": false })),
@@ -195,34 +197,27 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
 async fn stored_as(
     ctx: &Context,
     release: &ZStream,
-    reported: issues::Answer,
+    changed: Changed,
     (done, undone): (String, &str),
-    is_it: impl Fn(&Value) -> bool,
+    is_it: impl Fn(&Issue) -> bool,
 ) -> Reply {
-    let stored = reported.json.get("issues").and_then(Value::as_array).cloned();
-    let changed = stored.is_some();
-    let kept_for_later = reported.json.get("stored").is_some();
-    let all = match stored {
-        Some(all) => all,
+    let kept_for_later = matches!(changed, Changed::Kept { .. });
+    let message = match &changed {
+        Changed::Stored { .. } => done,
+        Changed::Kept { .. } | Changed::DryRun => render::issues::changed(&changed),
+        Changed::IsOpen | Changed::IsResolved => undone.to_owned(),
+    };
+    let is_stored = matches!(changed, Changed::Stored { .. });
+    let all = match changed {
+        Changed::Stored { issues, .. } => issues,
         // Only for showing it: what had to be stored is stored.
-        None => issues::list_some(ctx, release, &issues::Filter::default()).await.unwrap_or_default(),
+        Changed::Kept { .. } | Changed::DryRun | Changed::IsOpen | Changed::IsResolved => {
+            issues::list(ctx, release, &issues::Filter::default()).await.unwrap_or_default()
+        }
     };
-    let issue = all.into_iter().rfind(is_it);
-    let message = match (changed, kept_for_later || ctx.options.dry_run) {
-        (true, _) => done,
-        (false, true) => reported.text.clone(),
-        (false, false) => undone.to_owned(),
-    };
+    let issue = all.iter().rfind(|issue| is_it(issue)).map(IssueDocument::from);
     let data = json!({ "success": true, "message": message, "issue": issue, "release": release.to_string() });
     let summary =
         if kept_for_later { "kept on this machine until the state store answers".to_owned() } else { message };
-    Reply::changed(summary, changed, data).with("release", json!(release.to_string()))
-}
-
-fn text_of<'a>(issue: &'a Value, field: &str) -> &'a str {
-    issue.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn is_resolved(issue: &Value) -> bool {
-    issue.get("resolved").and_then(Value::as_bool).unwrap_or(false)
+    Reply::changed(summary, is_stored, data).with("release", json!(release.to_string()))
 }

@@ -21,6 +21,10 @@ use crate::mcp::stored::{self, Results};
 use crate::mcp::tool::{Counted, EffectMark, Handler, LOOKS, Tool, Toolset};
 use crate::operators::views::build_data::CachedRelease;
 use crate::operators::views::{build_promotion, discovery, is_shipped, status};
+use crate::render::documents::active_releases::ActiveReleases;
+use crate::render::documents::promotion::Promotion;
+use crate::render::documents::shipped::Shipped;
+use crate::render::{active_releases, json};
 
 const LOOK: Tool = Tool {
     name: "",
@@ -191,7 +195,8 @@ async fn shipped(call: ToolCall, release: ZStream) -> Reply {
                 Some(false) => "is not shipped yet",
                 None => "may be shipped: not everything could be asked",
             };
-            Reply::data(format!("{release} {verdict}"), view.json()).with("release", json!(release.to_string()))
+            Reply::data(format!("{release} {verdict}"), json::of(&Shipped::from(&view)))
+                .with("release", json!(release.to_string()))
         }
         Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
             .as_json(json!({ "shipped": false, "details": {} })),
@@ -200,7 +205,7 @@ async fn shipped(call: ToolCall, release: ZStream) -> Reply {
 
 async fn promotion(call: ToolCall, release: ZStream) -> Reply {
     match build_promotion::of(&call.ctx, &release).await {
-        Ok(view) => Reply::data(format!("promotion of {release}, see data"), view.json())
+        Ok(view) => Reply::data(format!("promotion of {release}, see data"), json::of(&Promotion::from(&view)))
             .with("release", json!(release.to_string())),
         Err(error) => Reply::operator(&format!("the promotion of {release}"), &error)
             .as_json(json!({ "release": release.to_string() })),
@@ -212,7 +217,8 @@ fn active(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
         match discovery::active(&call.ctx, call.arguments.flag("details", false)).await {
             Ok(listing) => {
                 let summary = format!("{} releases", listing.releases.len());
-                Reply::data(summary, listing.json()).with_text(&listing.text())
+                Reply::data(summary, json::of(&ActiveReleases::from(&listing)))
+                    .with_text(&active_releases::text(&listing))
             }
             Err(error) => Reply::operator("the active releases", &error).as_json(json!({ "releases": [] })),
         }

@@ -30,7 +30,7 @@ pub(in crate::operators) async fn run(ctx: &Context, release: &ZStream) -> Resul
         started_at,
         ended_at: ctx.clock.now(),
         log: marker(Task::CreateTestReport, after),
-        details: None,
+        comparisons: Vec::new(),
         advice: None,
         would: None,
     };

@@ -1,13 +1,10 @@
 //! The releases that need somebody's attention, found in the tree of the state repository.
 
-use std::fmt::Write as _;
-
 use jiff::civil::Date;
-use serde_json::{Value, json};
 
 use crate::core::context::Context;
 use crate::core::statebox::file::TreeFile;
-use crate::domain::discovery::{Entry, Why, judge, to_initialise, tracked};
+use crate::domain::discovery::{Entry, judge, to_initialise, tracked};
 use crate::domain::release::{Minor, ZStream};
 use crate::domain::state::view::State;
 use crate::operators::error::TaskError;
@@ -85,81 +82,12 @@ fn place(path: &str) -> Place {
     }
 }
 
-impl Listing {
-    /// A table for people.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        for entry in &self.releases {
-            let date = entry.date.map_or_else(|| "no date".to_owned(), |date| date.to_string());
-            // Writing to a text cannot fail.
-            let _ = write!(text, "{:<14} {date:<11}", entry.release.to_string());
-            let _ = match entry.days_left {
-                Some(0) => write!(text, " today   "),
-                Some(days) if days < 0 => write!(text, " {:<8}", format!("{} d late", -days)),
-                Some(days) => write!(text, " {:<8}", format!("{days} d")),
-                None => write!(text, "         "),
-            };
-            let _ = write!(text, " {}/{} done", entry.done.0, entry.done.1);
-            if !entry.failed.is_empty() {
-                let failed: Vec<_> = entry.failed.iter().map(|task| task.name()).collect();
-                let _ = write!(text, ", failed: {}", failed.join(", "));
-            }
-            let _ = writeln!(text, "  ({})", standing(entry));
-            for blocker in &entry.blockers {
-                let _ = writeln!(text, "  blocker: {blocker}");
-            }
-            if entry.why == Why::NeedsInitialisation {
-                let _ = writeln!(text, "  next: oar -r {} create-test-report", entry.release);
-            }
-        }
-        if self.releases.is_empty() {
-            text.push_str("no active release; --all lists the finished ones\n");
-        }
-        for (path, why) in &self.errors {
-            let _ = writeln!(text, "not readable: {path}: {why}");
-        }
-        text.trim_end().to_owned()
-    }
-
-    /// The same for programs.
-    pub fn json(&self) -> Value {
-        let entry = |entry: &Entry| {
-            json!({
-                "release": entry.release.to_string(),
-                "why": entry.why,
-                "release_date": entry.date.map(|date| date.to_string()),
-                "days_left": entry.days_left,
-                "tasks_done": entry.done.0,
-                "tasks": entry.done.1,
-                "tasks_failed": entry.failed,
-                "open_blockers": entry.blockers,
-            })
-        };
-        let errors = self.errors.iter().map(|(path, why)| json!({ "path": path, "why": why }));
-        json!({
-            "ok": true,
-            "releases": self.releases.iter().map(entry).collect::<Vec<_>>(),
-            "errors": errors.collect::<Vec<_>>(),
-        })
-    }
-}
-
-/// Why it is listed, and how much is left.
-fn standing(entry: &Entry) -> String {
-    let open = entry.done.1.saturating_sub(entry.done.0);
-    let late = if entry.days_left.is_some_and(|days| days < 0) { "overdue: " } else { "" };
-    match entry.why {
-        Why::ApprovalOpen if open > 1 => format!("{late}{open} tasks are open, the final approval among them"),
-        Why::ApprovalOpen => format!("{late}{}", entry.why.text()),
-        Why::WithinDate | Why::NeedsInitialisation | Why::NoDate | Why::Inactive => entry.why.text().to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::domain::discovery::Why;
     use crate::domain::state::entries::Metadata;
 
     fn state(release: &str, due: &str) -> TreeFile {
@@ -212,8 +140,5 @@ mod tests {
         let found = listing(files, date(2026, 6, 5), false);
         let names: Vec<_> = found.releases.iter().map(|entry| entry.release.to_string()).collect();
         assert_eq!(names, ["4.12.80", "4.19.1", "4.20.17", "4.21.0-rc.1"]);
-        let first = "4.12.80        2026-06-03  2 d late 0/10 done  (overdue: 10 tasks are open, the final approval \
-                     among them)\n";
-        assert!(found.text().starts_with(first), "{}", found.text());
     }
 }

@@ -1,7 +1,6 @@
 //! Is a release out of our hands? Looks at the services, never at what we stored.
 
 use indexmap::IndexMap;
-use serde_json::{Value, json};
 
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
@@ -21,14 +20,16 @@ use crate::operators::steps::{advisories, shipment};
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShippedView {
-    release: ZStream,
-    flow: Flow,
+    /// The release.
+    pub release: ZStream,
+    /// How it ships.
+    pub flow: Flow,
     /// Nothing while a service that has to say it could not be asked.
     pub shipped: Option<bool>,
     /// What is open, one line each.
-    open: Vec<String>,
+    pub open: Vec<String>,
     /// Each fact by its name.
-    details: IndexMap<String, String>,
+    pub details: IndexMap<String, String>,
 }
 
 /// Asks GitLab and the Errata Tool. Reads only; needs no state file.
@@ -134,36 +135,4 @@ async fn of_shipment(
 /// Would the same question probably be answered later?
 fn is_outage(error: &TaskError) -> bool {
     matches!(error.class(), ErrorClass::Transient | ErrorClass::RateLimit | ErrorClass::Corrupt)
-}
-
-impl ShippedView {
-    /// A few lines for people.
-    pub fn text(&self) -> String {
-        let verdict = match self.shipped {
-            Some(true) => "is shipped",
-            Some(false) => "is not shipped yet",
-            None => "may be shipped: not everything could be asked",
-        };
-        let mut lines = vec![format!("{} {verdict} ({} flow)", self.release, self.flow)];
-        lines.extend(self.details.iter().map(|(name, said)| format!("  {:<22} {said}", name.replace('_', " "))));
-        lines.extend(self.open.iter().map(|open| format!("  open: {open}")));
-        lines.push(match self.shipped {
-            Some(true) => "  next: nothing is left to do".to_owned(),
-            Some(false) => format!("  next: oar -r {} plan tells what is next and why", self.release),
-            None => format!("  next: wait a few minutes, then: oar -r {} is-shipped", self.release),
-        });
-        lines.join("\n")
-    }
-
-    /// The same for programs; the first three keys are those of older tools.
-    pub fn json(&self) -> Value {
-        json!({
-            "shipped": self.shipped,
-            "flow_type": self.flow,
-            "details": self.details,
-            "ok": self.shipped.is_some(),
-            "release": self.release.to_string(),
-            "open": self.open,
-        })
-    }
 }

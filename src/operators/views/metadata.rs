@@ -1,7 +1,5 @@
 //! What build data says about a release, and where the stored copy differs.
 
-use serde_json::{Value, json};
-
 use crate::core::context::Context;
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::release::ZStream;
@@ -11,15 +9,17 @@ use crate::operators::error::TaskError;
 /// Build data of one release beside what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetadataView {
-    release: ZStream,
-    assembly: Assembly,
-    /// Entry, stored, fresh; nothing without a state file.
-    differences: Option<Vec<Difference>>,
+    /// The release.
+    pub release: ZStream,
+    /// What build data says now.
+    pub assembly: Assembly,
+    /// What changed since it was stored; nothing without a state file.
+    pub changes: Option<Vec<Change>>,
 }
 
 /// An entry that changed since it was stored.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
     /// Which entry.
     pub entry: String,
     /// What is stored.
@@ -37,12 +37,12 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<MetadataView, TaskEr
     let text = ctx.build_data().releases(release.minor()).await?;
     let assembly = BuildData::parse(&text)?.resolve(release)?;
     let stored = ctx.statebox.load(release).await?.map(|loaded| loaded.state.metadata());
-    let differences = stored.map(|stored| differences(&stored, &assembly));
-    Ok(MetadataView { release: release.clone(), assembly, differences })
+    let changes = stored.map(|stored| changes(&stored, &assembly));
+    Ok(MetadataView { release: release.clone(), assembly, changes })
 }
 
 /// Entries that a write would change. What build data does not say (any more) stays stored.
-fn differences(stored: &Metadata, assembly: &Assembly) -> Vec<Difference> {
+fn changes(stored: &Metadata, assembly: &Assembly) -> Vec<Change> {
     let single = [
         ("jira_ticket", &stored.jira_ticket, &assembly.jira_ticket),
         ("release_date", &stored.release_date, &assembly.release_date),
@@ -59,58 +59,7 @@ fn differences(stored: &Metadata, assembly: &Assembly) -> Vec<Difference> {
     let gone = stored.advisory_ids.iter().filter(|(impetus, _)| !assembly.advisories.contains_key(*impetus));
     let gone = gone.map(|(impetus, id)| (format!("advisory_ids.{impetus}"), Some(id.to_string()), None));
     let all = single.chain(numbers).chain(builds).chain(gone);
-    all.filter(|(_, old, new)| old != new).map(|(entry, stored, fresh)| Difference { entry, stored, fresh }).collect()
-}
-
-impl MetadataView {
-    /// A screen for people.
-    pub fn text(&self) -> String {
-        let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
-        let data = &self.assembly;
-        let mut lines = vec![
-            format!("{}  {} flow, assembly {}", self.release, data.flow(), data.key),
-            format!("release date  {}", said(&data.release_date)),
-            format!("jira ticket   {}", said(&data.jira_ticket)),
-            format!("shipment      {}", said(&data.shipment_mr)),
-        ];
-        lines.extend(data.advisories.iter().map(|(impetus, id)| format!("advisory      {impetus:<12} {id}")));
-        lines.extend(data.candidate_builds.iter().map(|(arch, build)| format!("candidate     {arch:<12} {build}")));
-        lines.extend(data.not_ready.iter().map(|gap| format!("not ready: {} {}", gap.entry, gap.why)));
-        lines.extend(data.warnings.iter().map(|warning| format!("note: {warning}")));
-        match &self.differences {
-            None => lines.push(format!("next: no state file yet: oar -r {} create-test-report", self.release)),
-            Some(differences) if differences.is_empty() => lines.push("the stored copy is the same".to_owned()),
-            Some(differences) => {
-                for one in differences {
-                    let (old, new) = (said(&one.stored), said(&one.fresh));
-                    lines.push(format!("changed: {}  stored {old}, now {new}", one.entry));
-                }
-                lines.push("next: nothing; changes are stored with the next write of a task".to_owned());
-            }
-        }
-        lines.join("\n")
-    }
-
-    /// The same for programs.
-    pub fn json(&self) -> Value {
-        let data = &self.assembly;
-        let not_ready = data.not_ready.iter().map(|gap| json!({ "entry": gap.entry, "why": gap.why }));
-        json!({
-            "ok": true,
-            "release": self.release.to_string(),
-            "flow_type": data.flow(),
-            "assembly": data.key,
-            "release_date": data.release_date,
-            "jira_ticket": data.jira_ticket,
-            "shipment_mr": data.shipment_mr,
-            "advisories": data.advisories.iter().map(|(impetus, id)| (impetus.clone(), json!(id))).collect::<serde_json::Map<_, _>>(),
-            "candidate_builds": data.candidate_builds,
-            "not_ready": not_ready.collect::<Vec<_>>(),
-            "warnings": data.warnings,
-            "origins": data.origins,
-            "differences": self.differences,
-        })
-    }
+    all.filter(|(_, old, new)| old != new).map(|(entry, stored, fresh)| Change { entry, stored, fresh }).collect()
 }
 
 #[cfg(test)]
@@ -135,7 +84,7 @@ mod tests {
             ..Assembly::default()
         };
         let found: Vec<_> =
-            differences(&stored, &fresh).into_iter().map(|one| (one.entry, one.stored, one.fresh)).collect();
+            changes(&stored, &fresh).into_iter().map(|one| (one.entry, one.stored, one.fresh)).collect();
         let row = |entry: &str, old: Option<&str>, new: Option<&str>| {
             (entry.to_owned(), old.map(str::to_owned), new.map(str::to_owned))
         };

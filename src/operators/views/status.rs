@@ -1,7 +1,5 @@
 //! What people ask most: where does this release stand? The stored half of the answer.
 
-use serde_json::{Value, json};
-
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{Issue, TaskEntry};
@@ -85,37 +83,6 @@ impl StatusView {
         let mut open: Vec<Issue> = self.state.issues().into_iter().filter(|issue| !issue.resolved).collect();
         open.sort_by_key(|issue| !issue.blocker);
         open
-    }
-
-    /// The same for programs.
-    pub fn json(&self) -> Value {
-        let tasks: serde_json::Map<String, Value> = Task::tracked(self.state.flow())
-            .map(|task| (task.name().to_owned(), json!(self.state.status(task))))
-            .collect();
-        json!({
-            "ok": true,
-            "source": "statebox",
-            "release": self.state.release().to_string(),
-            "overall_status": self.overall(),
-            "task_map": tasks,
-            "state": self.state_json(),
-        })
-    }
-
-    /// The state file; a reason that is not one of the present status is named as such.
-    pub fn state_json(&self) -> Value {
-        let mut json = self.state.to_json();
-        let entries = self.state.tasks();
-        let shown =
-            json.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut);
-        for (entry, shown) in entries.iter().zip(shown) {
-            if entry.present_reason().is_none()
-                && let Some(reason) = shown.remove("reason")
-            {
-                shown.insert("earlier_reason".to_owned(), reason);
-            }
-        }
-        json
     }
 }
 

@@ -1,9 +1,10 @@
-//! As much of JSON Schema as the schema of shipment files uses. A keyword that is not known here fails.
+//! As much of JSON Schema as the schemas of shipment files and of our documents use. A keyword that is not known here
+//! fails.
 
 use serde_json::Value;
 
 /// Everything in `value` that `schema` does not allow, in the order of the value's paths.
-pub(super) fn faults(schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn faults(schema: &Value, value: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     check(schema, schema, value, "", &mut faults);
     faults.sort();
@@ -11,9 +12,13 @@ pub(super) fn faults(schema: &Value, value: &Value) -> Vec<String> {
 }
 
 fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+    if schema == &Value::Bool(true) {
+        return;
+    }
     for (keyword, wanted) in schema.as_object().expect("a schema is an object") {
         match keyword.as_str() {
-            "$comment" | "$defs" | "title" | "description" | "default" => {}
+            "$schema" | "$comment" | "$defs" | "title" | "description" | "default" | "format" | "minimum"
+            | "maximum" => {}
             "$ref" => {
                 let pointer = wanted.as_str().and_then(|name| name.strip_prefix('#')).expect("a place in this schema");
                 check(root, root.pointer(pointer).expect("the place exists"), value, place, faults);
@@ -29,18 +34,11 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut 
                 }
             }
             "type" => {
-                let kind = wanted.as_str().expect("one type");
-                let fits = match kind {
-                    "object" => value.is_object(),
-                    "array" => value.is_array(),
-                    "string" => value.is_string(),
-                    "integer" => value.is_i64() || value.is_u64(),
-                    "boolean" => value.is_boolean(),
-                    "null" => value.is_null(),
-                    other => panic!("type {other} is not known here"),
-                };
-                if !fits {
-                    faults.push(format!("{place} is no {kind}"));
+                let kinds: Vec<_> =
+                    wanted.as_array().map_or(std::slice::from_ref(wanted), Vec::as_slice).iter().collect();
+                let kinds: Vec<_> = kinds.into_iter().map(|kind| kind.as_str().expect("the name of a type")).collect();
+                if !kinds.iter().any(|kind| is_of(kind, value)) {
+                    faults.push(format!("{place} is no {}", kinds.join(" or ")));
                 }
             }
             "enum" => {
@@ -63,11 +61,15 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut 
                 }
             }
             "additionalProperties" => {
-                assert_eq!(wanted, &Value::Bool(false), "schemas of further properties are not known here");
                 let known = schema["properties"].as_object();
-                for key in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
-                    if !known.is_some_and(|known| known.contains_key(key)) {
-                        faults.push(format!("{place}/{key} is not known"));
+                for (key, value) in value.as_object().into_iter().flatten() {
+                    if known.is_some_and(|known| known.contains_key(key)) {
+                        continue;
+                    }
+                    match wanted {
+                        Value::Bool(true) => {}
+                        Value::Object(_) => check(root, wanted, value, &format!("{place}/{key}"), faults),
+                        _ => faults.push(format!("{place}/{key} is not known")),
                     }
                 }
             }
@@ -78,5 +80,17 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut 
             }
             other => panic!("keyword {other} is not known here"),
         }
+    }
+}
+
+fn is_of(kind: &str, value: &Value) -> bool {
+    match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("type {other} is not known here"),
     }
 }

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
+use crate::domain::state::entries::Issue;
 use crate::domain::task::{Task, TaskStatus, Which};
 use crate::drive::options::DriveOptions;
 use crate::operators::error::TaskError;
@@ -281,16 +282,10 @@ impl People {
     }
 
     async fn resolve(&self, ctx: &Context, release: &ZStream, message: &Message) -> Result<Option<Help>, TaskError> {
-        let answer = issues::list(ctx, release).await?;
-        let open: Vec<(String, String)> = answer.json["issues"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|issue| issue["blocker"] == true && issue["resolved"] == false)
-            .filter_map(|issue| Some((issue["id"].as_str()?.to_owned(), issue["issue"].as_str()?.to_owned())))
-            .collect();
-        let meant = open.iter().find(|(id, _)| *id == message.occasion);
-        let Some((id, text)) = meant.or(open.first()) else { return Ok(None) };
+        let blockers = issues::Filter { open: true, blockers: true, task: None };
+        let open = issues::list(ctx, release, &blockers).await?;
+        let meant = open.iter().find(|issue| issue.id == message.occasion);
+        let Some(Issue { id, issue: text, .. }) = meant.or(open.first()) else { return Ok(None) };
         issues::resolve(ctx, release, id, "settled with those who are responsible").await?;
         let head = text.lines().next().unwrap_or_default();
         Ok(Some(Help::by(LEAD, format!("resolved the blocker {id}: {head}"))))

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
@@ -12,7 +9,10 @@ use crate::domain::task::Task;
 use crate::drive::event::Event;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render;
+use crate::render::documents::plan::PlanDocument;
+use crate::render::documents::rehearsal::{RehearsalDocument, RehearsedTask};
 use crate::render::report::minutes;
+use jiff::Timestamp;
 
 /// What happened to one task.
 #[derive(Debug, Clone, Default)]
@@ -120,29 +120,23 @@ impl Ended<'_> {
         lines.join("\n")
     }
 
-    /// For programs.
-    pub(crate) fn json(&self) -> Value {
-        let tasks: Map<String, Value> = self
-            .summary
-            .tasks
-            .iter()
-            .map(|(task, runs)| {
-                let status = self.state.map_or_else(|| runs.status.clone(), |state| state.status(*task).to_string());
-                let value = json!({
-                    "status": status, "first_run": runs.started.map(stamp), "last_run": runs.ended.map(stamp), "runs": runs.count,
-                });
-                (task.name().to_owned(), value)
-            })
-            .collect();
-        json!({
-            "rehearsal": true,
-            "ok": matches!(self.plan.verdict, Verdict::Done),
-            "plan": render::plan::json(self.release, self.plan),
-            "tasks": tasks,
-            "effects": self.summary.effects,
-            "unmatched": self.unmatched,
-            "virtual_minutes": self.virtual_minutes,
-            "wall_ms": i64::try_from(self.wall_ms).unwrap_or(i64::MAX),
-        })
+    /// For programs; `nobody` says why no person could finish it.
+    pub(crate) fn document(&self, nobody: Option<String>) -> RehearsalDocument {
+        let task = |(task, runs): (&Task, &Runs)| {
+            let status = self.state.map_or_else(|| runs.status.clone(), |state| state.status(*task).to_string());
+            let (first_run, last_run) = (runs.started.map(stamp), runs.ended.map(stamp));
+            (task.name().to_owned(), RehearsedTask { status, first_run, last_run, runs: runs.count })
+        };
+        RehearsalDocument {
+            rehearsal: true,
+            ok: matches!(self.plan.verdict, Verdict::Done),
+            plan: PlanDocument::new(self.release, self.plan),
+            tasks: self.summary.tasks.iter().map(task).collect(),
+            effects: self.summary.effects.clone(),
+            unmatched: self.unmatched.to_vec(),
+            virtual_minutes: self.virtual_minutes,
+            wall_ms: i64::try_from(self.wall_ms).unwrap_or(i64::MAX),
+            nobody_could_finish: nobody,
+        }
     }
 }

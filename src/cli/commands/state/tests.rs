@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::*;
 
 const GOOD: &str = "schema_version: '1.0'\nrelease: 4.99.1\ncreated_at: '2026-01-01T00:00:00Z'\n\

@@ -8,7 +8,6 @@ use crate::domain::pull_spec::PullSpec;
 use crate::domain::task::TaskStatus;
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::report::Details;
 use crate::operators::run::Run;
 use crate::operators::steps::{consistency, image_health, shipment};
 
@@ -46,10 +45,7 @@ pub(in crate::operators) async fn run_here(run: &Run<'_>, arches: &[String]) -> 
         tell_findings(run, &report);
         reports.push(report);
     }
-    run.show(Details {
-        text: reports.iter().map(ConsistencyReport::text).collect::<Vec<_>>().join("\n\n"),
-        json: reports.iter().map(ConsistencyReport::json).collect(),
-    });
+    run.show(&reports);
     judge(run, &reports).await
 }
 

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::tasks::Plan;
+use super::plan::PlanDocument;
 
 /// How a rehearsal went. Its `plan` is the last one.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rehearsal {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Rehearsal", deny_unknown_fields)]
+pub struct RehearsalDocument {
     /// Always true
     pub rehearsal: bool,
     /// Was the release approved?
     pub ok: bool,
     /// The last plan
-    pub plan: Plan,
+    pub plan: PlanDocument,
     /// What happened to each task, by name
-    pub tasks: BTreeMap<String, RehearsedTask>,
+    #[schemars(with = "BTreeMap<String, RehearsedTask>")]
+    pub tasks: IndexMap<String, RehearsedTask>,
     /// Everything that changed outside, with time and task
     pub effects: Vec<String>,
     /// Requests that no simulated service knew; a rehearsal with one has failed
@@ -29,12 +31,13 @@ pub struct Rehearsal {
     /// How long it took in real time
     pub wall_ms: i64,
     /// Why no person could finish it (--people-help)
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nobody_could_finish: Option<String>,
 }
 
 /// One task of a rehearsal.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RehearsedTask {
     /// Its last status
     pub status: String,
@@ -43,12 +46,12 @@ pub struct RehearsedTask {
     /// Last run, virtual time
     pub last_run: Option<String>,
     /// How often it ran
-    pub runs: u64,
+    pub runs: u32,
 }
 
 /// Scenarios.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Scenarios {
     /// Always true
     pub ok: bool,
@@ -57,18 +60,18 @@ pub struct Scenarios {
 }
 
 /// A scenario.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct NamedScenario {
     /// For --scenario
-    pub name: String,
+    pub name: &'static str,
     /// What happens
-    pub meaning: String,
+    pub meaning: &'static str,
 }
 
 /// A simulated world that is served.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Served {
     /// Always true
     pub ok: bool,

@@ -1,0 +1,116 @@
+//! What is next, and why nothing else is.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::task::Job;
+use crate::domain::dates::stamp;
+use crate::domain::release::ZStream;
+use crate::domain::state::overall::Overall;
+use crate::domain::task::Task;
+use crate::planner::messages::{Kind, Message};
+use crate::planner::plan::{Phase, Plan, Verdict};
+use crate::render::plan::action_text;
+use crate::render::text::clean;
+
+/// What is next, and why nothing else is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Plan", deny_unknown_fields)]
+pub struct PlanDocument {
+    /// False when a task failed
+    pub ok: bool,
+    /// The release
+    pub release: String,
+    /// Green or Red
+    #[schemars(with = "String")]
+    pub overall: Overall,
+    /// Which part of the way the release is on
+    #[schemars(with = "String")]
+    pub phase: Phase,
+    /// done, waiting, needs-person, failed or continue
+    pub verdict: &'static str,
+    /// The earliest time to look again (UTC)
+    pub recheck_at: Option<String>,
+    /// What would be done now, as sentences
+    pub actions: Vec<String>,
+    /// Why nothing else is done, one message per reason
+    pub messages: Vec<PlanMessage>,
+    /// Tasks that passed
+    #[schemars(with = "Vec<String>")]
+    pub passed: Vec<Task>,
+    /// Tasks that run, with their jobs
+    pub running: Vec<Running>,
+    /// Tasks that come next
+    #[schemars(with = "Vec<String>")]
+    pub next: Vec<Task>,
+}
+
+/// One message of a plan.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Message", deny_unknown_fields)]
+pub struct PlanMessage {
+    /// See messages.md
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// The task it concerns
+    #[schemars(with = "Option<String>")]
+    pub task: Option<Task>,
+    /// One line
+    pub text: String,
+    /// Since when (UTC)
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
+    /// When to look again (UTC)
+    #[schemars(with = "Option<String>")]
+    pub recheck: Option<Timestamp>,
+    /// Pages to look at
+    pub links: Vec<String>,
+    /// What to do, in order
+    pub steps: Vec<String>,
+}
+
+impl From<&Message> for PlanMessage {
+    fn from(message: &Message) -> Self {
+        // The occasion is for whoever posts it.
+        let Message { kind, task, text, since, recheck, links, steps, occasion: _ } = message.clone();
+        Self { kind, task, text, since, recheck, links, steps }
+    }
+}
+
+/// A task that runs.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Running {
+    /// The task
+    #[schemars(with = "String")]
+    pub task: Task,
+    /// Its job, when it is known
+    pub job: Option<Job>,
+}
+
+impl PlanDocument {
+    /// The plan of `release`.
+    pub fn new(release: &ZStream, plan: &Plan) -> Self {
+        let running = plan.running.iter().map(|(task, job)| Running { task: *task, job: job.as_ref().map(Job::from) });
+        Self {
+            ok: !matches!(plan.verdict, Verdict::Failed),
+            release: release.to_string(),
+            overall: plan.overall,
+            phase: plan.phase,
+            verdict: match plan.verdict {
+                Verdict::Done => "done",
+                Verdict::Waiting { .. } => "waiting",
+                Verdict::NeedsPerson => "needs-person",
+                Verdict::Failed => "failed",
+                Verdict::Continue => "continue",
+            },
+            recheck_at: plan.recheck_at().map(stamp),
+            actions: plan.actions.iter().map(|action| clean(&action_text(action))).collect(),
+            messages: plan.messages.iter().map(PlanMessage::from).collect(),
+            passed: plan.passed.iter().copied().collect(),
+            running: running.collect(),
+            next: plan.next.iter().copied().collect(),
+        }
+    }
+}

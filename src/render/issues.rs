@@ -1,0 +1,40 @@
+//! Issues for people: the list, and what came of a change.
+
+use crate::domain::release::ZStream;
+use crate::domain::state::entries::Issue;
+use crate::operators::manual::issues::{Changed, concerned};
+
+/// All of `issues`, the open ones first.
+pub fn list(release: &ZStream, issues: &[Issue]) -> String {
+    if issues.is_empty() {
+        return format!("{release} has no issues");
+    }
+    let (resolved, open): (Vec<_>, Vec<_>) = issues.iter().partition(|issue| issue.resolved);
+    open.into_iter().chain(resolved).map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn line(issue: &Issue) -> String {
+    let kind = match (issue.resolved, issue.blocker) {
+        (true, _) => "resolved",
+        (false, true) => "BLOCKER",
+        (false, false) => "note",
+    };
+    let resolution = issue.resolution.as_deref().map(|text| format!("\n          -> {text}")).unwrap_or_default();
+    format!("{}  {kind:<8}  {} ({}){resolution}", issue.id, issue.issue, concerned(issue))
+}
+
+/// What came of a change.
+pub fn changed(changed: &Changed) -> String {
+    match changed {
+        Changed::IsOpen => "the issue is open already; nothing to do".to_owned(),
+        Changed::IsResolved => "the issue is resolved already; nothing to do".to_owned(),
+        Changed::DryRun => "dry run: nothing was stored".to_owned(),
+        Changed::Kept { notice } => notice.clone(),
+        Changed::Stored { issue: None, .. } => "stored".to_owned(),
+        Changed::Stored { issue: Some(issue), .. } => {
+            let kind = if issue.blocker { "blocker" } else { "note" };
+            let did = if issue.resolved { "resolved" } else { "reported" };
+            format!("{did} {kind} {} ({}): {}", issue.id, concerned(issue), issue.issue)
+        }
+    }
+}
