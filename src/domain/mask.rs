@@ -299,7 +299,9 @@ mod tests {
                     // The last word makes the set of patterns step aside; the parts decide alone.
                     let alone = mask(&format!("{text} \u{2713}"));
                     assert_eq!(format!("{masked} \u{2713}"), alone, "{text}");
-                    assert!(!is_clean(&text) || masked == text, "{text}");
+                    if is_clean(&text) {
+                        assert_eq!(masked, text);
+                    }
                 }
             }
         }

@@ -281,7 +281,7 @@ fn comments(file: &str) -> String {
 }
 
 #[test]
-fn who_is_asked_to_confirm_is_said_in_the_same_words_to_readers_of_the_code_and_of_the_settings() {
+fn who_is_asked_to_confirm_is_said_alike_in_the_code_and_in_the_settings() {
     let sentence = "Not named, the approval, a Pass by hand, a change of a Pass, a decision about a build and resolving \
         a blocker ask always, all others never";
     for file in ["src/core/config/mcp.rs", "config/defaults.toml"] {

@@ -62,7 +62,9 @@ async fn two_stage_testings_at_once_start_one_pipeline() {
 
     let mut codes = [one.code, other.code];
     codes.sort_unstable();
-    assert!(codes == [0, 0] || codes == [0, 8], "{one:?}\n{other:?}");
+    // The slower one comes too early (8), or so late that it finds the pipeline of the other (0).
+    assert_eq!(codes[0], 0, "{one:?}\n{other:?}");
+    assert!([0, 8].contains(&codes[1]), "{one:?}\n{other:?}");
     assert_eq!(builds_started(&world), 1);
     assert_eq!(world.state().status(Task::StageTesting), TaskStatus::InProgress);
 }

@@ -33,11 +33,11 @@ async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() 
 
 #[tokio::test]
 async fn no_command_at_all_is_answered_with_help_and_exit_2() {
-    for args in [&[] as &[&str], &["issue"]] {
+    for (args, says) in [(&[] as &[&str], "missing"), (&["issue"], "requires a subcommand")] {
         let reported = run_bare(args).await.exits(2);
         assert!(reported.out.is_empty() && reported.err.contains("Commands:"), "{reported:?}");
         let reported = run_bare(&[args, &["--json"]].concat()).await.exits(2);
-        assert!(reported.out.contains("missing") || reported.out.contains("requires a subcommand"), "{reported:?}");
+        assert!(reported.out.contains(says), "{reported:?}");
     }
 }
 
@@ -204,8 +204,8 @@ async fn served() -> (tokio::process::Child, String) {
 async fn what_sim_serve_prints_pastes_into_every_shell_and_says_what_it_replaces() {
     let (mut child, paste) = served().await;
     assert!(paste.contains("It replaces OAR_HOME"), "{paste}");
-    for line in paste.lines() {
-        assert!(line.starts_with("export ") || (line.starts_with(": '") && line.ends_with('\'')), "{line}");
+    for line in paste.lines().filter(|line| !line.starts_with("export ")) {
+        assert!(line.starts_with(": '") && line.ends_with('\''), "{line}");
     }
     // On a terminal, zsh takes a line with # for a command.
     for shell in [

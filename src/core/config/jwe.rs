@@ -270,7 +270,9 @@ mod tests {
                 let mut bytes = sealed.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
                 let Ok(changed) = String::from_utf8(bytes) else { continue };
-                assert!(changed.trim() == sealed || decrypt(&changed, &key).is_err(), "byte {at} bit {bit}");
+                if changed.trim() != sealed {
+                    assert!(decrypt(&changed, &key).is_err(), "byte {at} bit {bit}");
+                }
             }
         }
     }

@@ -53,7 +53,7 @@ async fn every_line_is_one_exchange_without_port_or_secret_in_the_order_of_time(
         assert!(exchange["path"].as_str().unwrap().starts_with('/'));
         assert!(exchange["status"].as_u64().is_some_and(|status| (200..600).contains(&status)), "{exchange:?}");
         for part in ["body", "response"] {
-            assert!(exchange[part].is_null() || exchange[part].is_string(), "{part} is text: {exchange:?}");
+            assert!(matches!(exchange[part], Value::Null | Value::String(_)), "{part} is text: {exchange:?}");
         }
         assert!(exchange["headers"].as_object().unwrap().values().all(Value::is_string));
     }

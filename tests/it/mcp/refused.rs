@@ -177,7 +177,9 @@ async fn bodies_and_arguments_of_a_hostile_client() {
     let large = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "oar_add_issue",
         "arguments": { "release": RELEASE, "issue": "x".repeat(2 << 20) } } });
     // The server answers before everything is sent; whether the client sees that is up to the system.
-    assert!(raw(large.to_string().into_bytes()).await.map_or(true, |status| status == 413));
+    if let Ok(status) = raw(large.to_string().into_bytes()).await {
+        assert_eq!(status, 413);
+    }
     kept(&served, &before, &[("outcome", "TOO_LARGE"), ("who", "agent")]).await;
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     for body in [deep("[", "]"), deep("{\"a\":", "}")] {
@@ -211,7 +213,7 @@ async fn bodies_and_arguments_of_a_hostile_client() {
         )
         .await;
     let body = answer.text().await.expect("a body");
-    assert!(body.is_empty() || last_message(&body).get("error").is_some() || !body.contains("\"ok\":true"), "{body}");
+    assert!(last_message(&body)["error"].is_object(), "{body}");
     let unknown = served.ask("tools/call", json!({ "name": "oar_ship", "arguments": {} })).await;
     assert_eq!(unknown["error"]["code"], -32_602, "{unknown}");
     kept(&served, &before, &[("outcome", "UNKNOWN_TOOL")]).await;

@@ -88,7 +88,7 @@ fn carried_out(input: &Input, plan: &Plan) -> Input {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 4 * ProptestConfig::default().cases, // PROPTEST_CASES scales it
+        cases: 2 * ProptestConfig::default().cases, // PROPTEST_CASES scales it
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(20_260_324),
         ..ProptestConfig::default()
@@ -120,7 +120,9 @@ proptest! {
     #[test]
     fn every_plan_says_or_does_something(input in inputs()) {
         let found = plan(&input);
-        prop_assert!(!found.actions.is_empty() || !found.messages.is_empty());
+        if found.actions.is_empty() {
+            prop_assert!(!found.messages.is_empty());
+        }
         prop_assert!(found.messages.iter().all(|message| !message.text.contains("please report this")), "{:?}", found);
         if let Verdict::Waiting { recheck_at } = found.verdict {
             prop_assert!(recheck_at > input.now, "a wait ends in the future: {:?}", found);
@@ -132,7 +134,9 @@ proptest! {
         let found = plan(&input);
         let lost = found.messages.iter().find(|m| m.severity() == Severity::Wait && m.recheck.is_none());
         let person = found.messages.iter().any(|m| m.severity() >= Severity::Action);
-        prop_assert!(lost.is_none() || person || !found.actions.is_empty(), "{:?}", found);
+        if !person && found.actions.is_empty() {
+            prop_assert!(lost.is_none(), "{:?}", found);
+        }
     }
 
     #[test]

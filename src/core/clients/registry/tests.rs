@@ -253,7 +253,6 @@ fn a_layer_that_unpacks_without_end_is_given_up() {
     assert!(reported.contains("larger than"), "{reported}");
     assert_eq!(release_files(&packed("other", MOST_FILE)).unwrap().len(), 0);
     for damaged in [&b""[..], b"\x1f\x8b", b"<html></html>", &[0; 4096], &packed(METADATA, 4096)[..60]] {
-        let read = release_files(damaged);
-        assert!(read.is_err() || read.unwrap().is_empty());
+        assert_eq!(release_files(damaged).unwrap_or_default().len(), 0);
     }
 }
