@@ -2,6 +2,7 @@
 //!
 //! Refuses: what a request does, what an answer looks like, services, files, streams.
 
+pub mod allow_list;
 pub mod args;
 pub mod command;
 pub mod config;

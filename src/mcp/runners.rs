@@ -1,13 +1,14 @@
-//! Command lines over the protocol: an allow-list that turns each into the call of a tool.
+//! Command lines over the protocol: each becomes the call of a tool.
 //!
 //! A runner can do nothing that a tool cannot, and needs what that tool needs: its scope, its confirmation,
-//! its rules for arguments. Commands that take a path, decrypt, serve or decide have no tool and no row here.
+//! its rules for arguments. Which command lines there are is in `grammar::allow_list`.
 
 use std::fmt::Write as _;
 
 use futures::FutureExt as _;
 use serde_json::{Map, Value, json};
 
+use crate::grammar::allow_list::{self, NotAllowed, Sets};
 use crate::mcp::arguments::Arguments;
 use crate::mcp::call::ToolCall;
 use crate::mcp::catalog;
@@ -16,170 +17,10 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{Handler, Tool, ToolChange};
 use crate::runs::run::Queue;
 
-/// One command that a runner knows.
-struct CommandRow {
-    cli: &'static str,
-    command: &'static str,
-    tool: &'static str,
-    /// Parameters that the command itself says.
-    fixed: &'static [(&'static str, &'static str)],
-    /// Arguments without a name, in order.
-    plain: &'static [&'static str],
-    options: &'static [Opt],
-}
-
-/// One option: its spellings, the parameter, and what it sets when it takes no value.
-struct Opt(&'static [&'static str], &'static str, Sets);
-
-#[derive(Clone, Copy)]
-enum Sets {
-    /// What follows.
-    Value,
-    /// This.
-    Flag(bool),
-    /// Nothing: the tool does it anyway.
-    Nothing,
-}
-
-const ARCH: Opt = Opt(&["--arch"], "arch", Sets::Value);
-const BUILD: Opt = Opt(&["-b", "--build"], "build", Sets::Value);
-const MINOR: Opt = Opt(&["-r", "--release"], "release", Sets::Value);
-const REASON: Opt = Opt(&["--reason"], "reason", Sets::Value);
-const NOTIFY: Opt = Opt(&["--notify"], "notify", Sets::Flag(true));
-const NO_NOTIFY: Opt = Opt(&["--no-notify"], "notify", Sets::Flag(false));
-const DECIDE: Opt = Opt(&["--decide"], "decide", Sets::Value);
-
-const fn oar(command: &'static str, tool: &'static str, options: &'static [Opt]) -> CommandRow {
-    CommandRow { cli: "oar", command, tool, fixed: &[], plain: &[], options }
-}
-
-const fn other(cli: &'static str, command: &'static str, tool: &'static str, options: &'static [Opt]) -> CommandRow {
-    CommandRow { cli, command, tool, fixed: &[], plain: &[], options }
-}
-
-/// Every command that may be run.
-const ROWS: &[CommandRow] = &[
-    oar("create-test-report", "oar_create_test_report", &[]),
-    oar("take-ownership", "oar_take_ownership", &[Opt(&["-e", "--email"], "email", Sets::Value)]),
-    oar("check-cve-tracker-bug", "oar_check_cve_tracker_bug", &[NOTIFY, NO_NOTIFY]),
-    oar("check-rhcos-security-alerts", "oar_check_rhcos_security_alerts", &[NOTIFY, NO_NOTIFY]),
-    oar("push-to-cdn-staging", "oar_push_to_cdn_staging", &[]),
-    oar(
-        "image-consistency-check",
-        "oar_image_consistency_check",
-        &[Opt(&["-i", "--job-id", "-n", "--build-number"], "job_id", Sets::Value)],
-    ),
-    oar(
-        "stage-testing",
-        "oar_stage_testing",
-        &[
-            Opt(&["-n", "--build-number"], "build_number", Sets::Value),
-            Opt(&["--force"], "", Sets::Nothing),
-            Opt(&["--reason"], "force_reason", Sets::Value),
-        ],
-    ),
-    oar("image-signed-check", "oar_image_signed_check", &[]),
-    oar(
-        "change-advisory-status",
-        "oar_change_advisory_status",
-        &[Opt(&["--ignore-release-date"], "ignore_release_date", Sets::Flag(true))],
-    ),
-    CommandRow {
-        fixed: &[("which", "candidate")],
-        ..oar("analyze-candidate-build", "oar_analyze_build", &[DECIDE, REASON])
-    },
-    CommandRow {
-        fixed: &[("which", "promoted")],
-        ..oar("analyze-promoted-build", "oar_analyze_build", &[DECIDE, REASON])
-    },
-    oar("check-greenwave-cvp-tests", "oar_check_greenwave_cvp_tests", &[]),
-    oar("update-bug-list", "oar_update_bug_list", &[NOTIFY, NO_NOTIFY]),
-    oar("drop-bugs", "oar_drop_bugs", &[]),
-    oar("status", "oar_get_release_status", &[]),
-    oar("is-shipped", "oar_is_release_shipped", &[]),
-    oar("metadata", "oar_get_release_metadata", &[]),
-    oar("plan", "oar_plan_next_actions", &[]),
-    CommandRow {
-        plain: &["task_name", "status"],
-        ..oar("update-task-status", "oar_update_task_status", &[Opt(&["--reason"], "result", Sets::Value)])
-    },
-    CommandRow {
-        plain: &["issue"],
-        ..oar(
-            "issue add",
-            "oar_add_issue",
-            &[Opt(&["--task"], "related_tasks", Sets::Value), Opt(&["--no-blocker"], "blocker", Sets::Flag(false))],
-        )
-    },
-    CommandRow {
-        plain: &["issue"],
-        ..oar("issue resolve", "oar_resolve_issue", &[Opt(&["--resolution"], "resolution", Sets::Value)])
-    },
-    oar("issue list", "oar_get_issues", &[]),
-    other("oarctl", "start-release-detector", "oarctl_start_release_detector", &[MINOR]),
-    other(
-        "oarctl",
-        "jira-notificator",
-        "oarctl_jira_notificator",
-        &[Opt(&["--dry-run"], "dry_run", Sets::Flag(true)), Opt(&["--from-date"], "from_date", Sets::Value)],
-    ),
-    CommandRow {
-        plain: &["job_name"],
-        ..other(
-            "job",
-            "run",
-            "job_run",
-            &[
-                Opt(&["--payload"], "payload", Sets::Value),
-                Opt(&["--upgrade_from", "--upgrade-from"], "upgrade_from", Sets::Value),
-                Opt(&["--upgrade_to", "--upgrade-to"], "upgrade_to", Sets::Value),
-            ],
-        )
-    },
-    other(
-        "jobctl",
-        "start-controller",
-        "jobctl_start_controller",
-        &[
-            MINOR,
-            Opt(&["--nightly"], "nightly", Sets::Flag(true)),
-            Opt(&["--no-nightly"], "nightly", Sets::Flag(false)),
-            Opt(&["--trigger-prow-job"], "trigger_prow_job", Sets::Value),
-            ARCH,
-        ],
-    ),
-    other(
-        "jobctl",
-        "trigger-jobs-for-build",
-        "jobctl_trigger_jobs_for_build",
-        &[
-            BUILD,
-            ARCH,
-            Opt(&["--skip-existing"], "skip_existing", Sets::Flag(true)),
-            Opt(&["--no-skip-existing"], "skip_existing", Sets::Flag(false)),
-        ],
-    ),
-    other("jobctl", "start-aggregator", "jobctl_start_aggregator", &[ARCH]),
-    other("jobctl", "promote-test-results", "jobctl_promote_test_results", &[BUILD, ARCH, REASON]),
-    other(
-        "jobctl",
-        "update-retried-job-run",
-        "jobctl_update_retried_job_run",
-        &[
-            BUILD,
-            Opt(&["--job-name"], "job_name", Sets::Value),
-            Opt(&["--current-job-id"], "current_job_id", Sets::Value),
-            Opt(&["--new-job-id"], "new_job_id", Sets::Value),
-            ARCH,
-            REASON,
-        ],
-    ),
-];
-
 /// Runs the command of `call` as the tool that does the same.
 pub fn run(call: &ToolCall, cli: &str) -> Result<ToolChange, Reply> {
     let command = call.arguments.text("command").unwrap_or_default();
-    let args = split(call.arguments.text("args").unwrap_or_default())?;
+    let args = call.arguments.text("args").unwrap_or_default();
     let (tool, mut given) = translate(cli, command, args)?;
     if let Some(release) = call.arguments.text("release") {
         given.insert("release".to_owned(), json!(release));
@@ -209,82 +50,23 @@ pub fn run(call: &ToolCall, cli: &str) -> Result<ToolChange, Reply> {
 }
 
 /// The tool that does what a command line does, and its arguments.
-fn translate(cli: &str, command: &str, mut args: Vec<String>) -> Result<(&'static Tool, Map<String, Value>), Reply> {
-    let mut command = command.split_whitespace().collect::<Vec<_>>().join(" ");
-    if command == "issue" && !args.is_empty() {
-        command = format!("issue {}", args.remove(0));
-    }
-    let row = ROWS.iter().find(|row| row.cli == cli && row.command == command);
-    let tool = row.and_then(|row| catalog::find(row.tool));
-    let (Some(row), Some(tool)) = (row, tool) else {
-        let why = format!("{cli} {command} is not one of the commands that may be run over this protocol");
-        return Err(Reply::error(Code::Denied, why, format!("get_command_help with cli={cli} lists those that may")));
-    };
-    let wrong = |why: String| {
-        Reply::error(Code::InvalidArgument, why, format!("get_command_help with cli={cli} and command={command}"))
-    };
-    let mut given = Map::new();
-    for (name, value) in row.fixed {
-        given.insert((*name).to_owned(), json!(value));
-    }
-    let mut plain = row.plain.iter();
-    let mut args = args.into_iter();
-    while let Some(arg) = args.next() {
-        if !arg.starts_with('-') || arg == "-" {
-            let Some(name) = plain.next() else { return Err(wrong(format!("{arg:?} is one argument too many"))) };
-            given.insert((*name).to_owned(), json!(arg));
-            continue;
+fn translate(cli: &str, command: &str, args: &str) -> Result<(&'static Tool, Map<String, Value>), Reply> {
+    let listed = allow_list::read(cli, command, args);
+    let listed = listed.and_then(|(row, given)| match catalog::find(row.tool) {
+        Some(tool) => Ok((tool, given)),
+        None => Err(NotAllowed::Unlisted { command: row.command.to_owned() }),
+    });
+    listed.map_err(|why| match why {
+        NotAllowed::OpenQuote => Reply::error(Code::InvalidArgument, "a quote in args is not closed", "close it"),
+        NotAllowed::Unlisted { command } => {
+            let why = format!("{cli} {command} is not one of the commands that may be run over this protocol");
+            Reply::error(Code::Denied, why, format!("get_command_help with cli={cli} lists those that may"))
         }
-        let (spelled, inline) = match arg.split_once('=') {
-            Some((spelled, value)) => (spelled.to_owned(), Some(value.to_owned())),
-            None => (arg, None),
-        };
-        let option = row.options.iter().find(|option| option.0.contains(&spelled.as_str()));
-        let Some(Opt(_, name, sets)) = option else { return Err(wrong(format!("{command} takes no {spelled}"))) };
-        match sets {
-            Sets::Flag(flag) => drop(given.insert((*name).to_owned(), json!(flag))),
-            Sets::Nothing => {}
-            Sets::Value => {
-                let value = inline.or_else(|| args.next());
-                let value = value.ok_or_else(|| wrong(format!("{spelled} needs a value")))?;
-                let value = match value.as_str() {
-                    "true" | "True" => json!(true),
-                    "false" | "False" => json!(false),
-                    text => match given.get(*name).and_then(Value::as_str) {
-                        // Given several times: names are collected.
-                        Some(before) => json!(format!("{before},{text}")),
-                        None => json!(text),
-                    },
-                };
-                given.insert((*name).to_owned(), value);
-            }
+        NotAllowed::Arguments { command, why } => {
+            let hint = format!("get_command_help with cli={cli} and command={command}");
+            Reply::error(Code::InvalidArgument, why, hint)
         }
-    }
-    Ok((tool, given))
-}
-
-/// Splits as a shell does, and does nothing else that a shell does.
-fn split(line: &str) -> Result<Vec<String>, Reply> {
-    let (mut args, mut arg, mut quote) = (Vec::new(), None::<String>, None::<char>);
-    let mut letters = line.chars();
-    while let Some(c) = letters.next() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some('\''), c) => arg.get_or_insert_default().push(c),
-            (_, '\\') => arg.get_or_insert_default().extend(letters.next()),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                arg.get_or_insert_default();
-            }
-            (None, c) if c.is_whitespace() => args.extend(arg.take()),
-            (_, c) => arg.get_or_insert_default().push(c),
-        }
-    }
-    if quote.is_some() {
-        return Err(Reply::error(Code::InvalidArgument, "a quote in args is not closed", "close it"));
-    }
-    args.extend(arg);
-    Ok(args)
+    })
 }
 
 /// The answer of the tool that lists which command lines there are.
@@ -302,14 +84,14 @@ fn help(cli: &str, command: Option<&str>) -> Result<String, Reply> {
     let Some(command) = command else {
         let runner = if cli == "job" { "job_run" } else { &format!("{cli}_run_command") };
         let _ = writeln!(text, "Commands of {cli} that {runner} runs; each is also a tool of its own:");
-        for row in ROWS.iter().filter(|row| row.cli == cli) {
+        for row in allow_list::ROWS.iter().filter(|row| row.cli == cli) {
             let title = catalog::find(row.tool).map(|tool| tool.title).unwrap_or_default();
             let _ = writeln!(text, "  {:<30} {title} (tool {})", row.command, row.tool);
         }
         return Ok(text.trim_end().to_owned());
     };
     let command = command.split_whitespace().collect::<Vec<_>>().join(" ");
-    let row = ROWS.iter().find(|row| row.cli == cli && row.command == command);
+    let row = allow_list::find(cli, &command);
     let Some((row, tool)) = row.and_then(|row| Some((row, catalog::find(row.tool)?))) else {
         let hint = format!("get_command_help with cli={cli} alone lists them");
         return Err(Reply::error(Code::NotFound, format!("{cli} has no command {command:?} here"), hint));
@@ -320,10 +102,10 @@ fn help(cli: &str, command: Option<&str>) -> Result<String, Reply> {
         let _ = write!(text, " {}", name.to_uppercase());
     }
     let _ = writeln!(text, "{}\n\n{}", if row.options.is_empty() { "" } else { " [OPTIONS]" }, tool.description());
-    for Opt(spelled, name, sets) in row.options {
-        let about = tool.params.iter().find(|param| param.name == *name).map(|param| param.about).unwrap_or_default();
-        let value = if matches!(sets, Sets::Value) { " VALUE" } else { "" };
-        let _ = writeln!(text, "  {}{value}  {about}", spelled.join(", "));
+    for option in row.options {
+        let about = tool.params.iter().find(|param| param.name == option.parameter).map(|param| param.about);
+        let value = if matches!(option.sets, Sets::Value) { " VALUE" } else { "" };
+        let _ = writeln!(text, "  {}{value}  {}", option.spellings.join(", "), about.unwrap_or_default());
     }
     let _ = write!(text, "\nthe same as tool {}, scope {}", tool.name, tool.scope);
     Ok(text)
@@ -334,12 +116,12 @@ mod tests {
     use super::*;
 
     fn translated(cli: &str, command: &str, args: &str) -> (String, Value) {
-        let (tool, given) = translate(cli, command, split(args).unwrap()).unwrap();
+        let (tool, given) = translate(cli, command, args).unwrap();
         (tool.name.to_owned(), Value::Object(given))
     }
 
     fn refused(cli: &str, command: &str, args: &str) -> String {
-        let reply = split(args).and_then(|args| translate(cli, command, args)).unwrap_err();
+        let reply = translate(cli, command, args).unwrap_err();
         reply.body["error"]["code"].as_str().unwrap().to_owned()
     }
 
@@ -382,11 +164,15 @@ mod tests {
 
     #[test]
     fn every_row_names_a_tool_and_its_parameters() {
-        for row in ROWS {
+        for row in allow_list::ROWS {
             let tool = catalog::find(row.tool).unwrap_or_else(|| panic!("{} is no tool", row.tool));
             let takes = |name: &str| tool.params.iter().any(|param| param.name == name);
             let named = row.fixed.iter().map(|(name, _)| *name).chain(row.plain.iter().copied());
-            let options = row.options.iter().filter(|option| !matches!(option.2, Sets::Nothing)).map(|option| option.1);
+            let options = row
+                .options
+                .iter()
+                .filter(|option| !matches!(option.sets, Sets::Nothing))
+                .map(|option| option.parameter);
             for name in named.chain(options) {
                 assert!(takes(name), "{} takes no {name}", tool.name);
             }
