@@ -6,8 +6,8 @@ mod yaml;
 
 use indexmap::IndexMap;
 
-use self::layer::Node;
-use self::yaml::{Map, Value};
+use self::layer::Layered;
+use self::yaml::{Mapping, Value};
 use super::advisory::holds_images;
 use super::ids::AdvisoryId;
 use super::release::ZStream;
@@ -106,7 +106,7 @@ impl Assembly {
 /// All assemblies of one minor, parsed once.
 #[derive(Debug, Clone)]
 pub struct BuildData {
-    releases: Map,
+    releases: Mapping,
 }
 
 impl BuildData {
@@ -171,8 +171,8 @@ impl BuildData {
     }
 
     /// The assembly and its ancestors, itself first.
-    fn family(&self, key: &str, warnings: &mut Vec<String>) -> Result<Vec<(&str, &Map)>, AssemblyError> {
-        let mut family: Vec<(&str, &Map)> = Vec::new();
+    fn family(&self, key: &str, warnings: &mut Vec<String>) -> Result<Vec<(&str, &Mapping)>, AssemblyError> {
+        let mut family: Vec<(&str, &Mapping)> = Vec::new();
         let mut next = Some(key.to_owned());
         while let Some(key) = next {
             if family.iter().any(|(known, _)| *known == key) {
@@ -210,8 +210,8 @@ fn shape(path: &str) -> AssemblyError {
 }
 
 /// `basis.assembly`, whatever suffixes the two keys carry. It is never inherited.
-fn parent_of(assembly: &Map) -> Option<String> {
-    let named = |map: &'_ Map, name: &str| {
+fn parent_of(assembly: &Mapping) -> Option<String> {
+    let named = |map: &'_ Mapping, name: &str| {
         let (_, value) = map.entries.iter().find(|(key, _)| {
             let (stem, meeting) = layer::split(key);
             stem == name && meeting != layer::Meeting::Remove
@@ -222,16 +222,16 @@ fn parent_of(assembly: &Map) -> Option<String> {
 }
 
 /// Repeated keys of the parts that we read.
-fn repeated_inside(assembly: &Map) -> impl Iterator<Item = &String> {
+fn repeated_inside(assembly: &Mapping) -> impl Iterator<Item = &String> {
     let parts = assembly.entries.iter().filter(|(key, _)| matches!(layer::split(key).0, "group" | "basis"));
     let parts = parts.filter_map(|(_, value)| value.as_map());
     let inner = parts.clone().flat_map(|map| map.entries.values().filter_map(Value::as_map));
     assembly.repeated.iter().chain(parts.chain(inner).flat_map(|map| &map.repeated))
 }
 
-fn read_advisories(found: &mut Assembly, node: Option<&Node<'_>>) {
+fn read_advisories(found: &mut Assembly, node: Option<&Layered<'_>>) {
     let Some(node) = node.filter(|node| !node.is_null()) else { return };
-    let Node::Map(entries, _) = node else {
+    let Layered::Map(entries, _) = node else {
         return found.not_ready("group.advisories".to_owned(), "is not a map of advisory numbers");
     };
     for (impetus, node) in entries {
@@ -250,8 +250,8 @@ fn read_advisories(found: &mut Assembly, node: Option<&Node<'_>>) {
     }
 }
 
-fn read_ticket(found: &mut Assembly, node: Option<&Node<'_>>) {
-    let Some((value, origin)) = node.and_then(Node::scalar) else { return };
+fn read_ticket(found: &mut Assembly, node: Option<&Layered<'_>>) {
+    let Some((value, origin)) = node.and_then(Layered::scalar) else { return };
     let Some(ticket) = value.text().filter(|text| !text.is_empty()) else { return };
     found.came_from("group.release_jira", origin);
     if ticket.ends_with("-0") {
@@ -262,17 +262,17 @@ fn read_ticket(found: &mut Assembly, node: Option<&Node<'_>>) {
     found.jira_ticket = Some(ticket);
 }
 
-fn read_date(found: &mut Assembly, node: Option<&Node<'_>>) {
-    let Some((value, origin)) = node.and_then(Node::scalar) else { return };
+fn read_date(found: &mut Assembly, node: Option<&Layered<'_>>) {
+    let Some((value, origin)) = node.and_then(Layered::scalar) else { return };
     let Some(date) = value.text().filter(|text| !text.is_empty()) else { return };
     found.came_from("group.release_date", origin);
     found.release_date = Some(date);
 }
 
-fn read_shipment(found: &mut Assembly, node: Option<&Node<'_>>) {
+fn read_shipment(found: &mut Assembly, node: Option<&Layered<'_>>) {
     let Some(node) = node.filter(|node| !node.is_null()) else { return };
     found.has_shipment = true;
-    let url = node.get("url").and_then(Node::scalar);
+    let url = node.get("url").and_then(Layered::scalar);
     match url.and_then(|(value, origin)| Some((value.text().filter(|text| !text.is_empty())?, origin))) {
         Some((url, origin)) => {
             found.came_from("group.shipment.url", origin);
@@ -284,8 +284,8 @@ fn read_shipment(found: &mut Assembly, node: Option<&Node<'_>>) {
     }
 }
 
-fn read_builds(found: &mut Assembly, node: Option<&Node<'_>>) {
-    let Some(Node::Map(entries, _)) = node else { return };
+fn read_builds(found: &mut Assembly, node: Option<&Layered<'_>>) {
+    let Some(Layered::Map(entries, _)) = node else { return };
     for (arch, node) in entries {
         let entry = format!("basis.reference_releases.{arch}");
         found.came_from(&entry, node.origin());

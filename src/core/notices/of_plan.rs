@@ -15,7 +15,7 @@ pub async fn state_file_created(notifier: Notifier<'_>, release: &ZStream) -> Op
     (!warnings.is_empty()).then(|| warnings.join("; "))
 }
 
-/// A message of a plan, as far as people are told.
+/// A message of a plan, as far as people get it.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanMessage<'a> {
     /// One line.

@@ -10,13 +10,13 @@ use super::yaml::Value;
 
 /// A merged value that remembers which assembly it came from.
 #[derive(Debug, Clone)]
-pub(super) enum Node<'a> {
+pub(super) enum Layered<'a> {
     Leaf(&'a Value, &'a str),
     List(Vec<(&'a Value, &'a str)>),
     Map(IndexMap<&'a str, Self>, &'a str),
 }
 
-impl<'a> Node<'a> {
+impl<'a> Layered<'a> {
     pub(super) fn empty(origin: &'a str) -> Self {
         Self::Map(IndexMap::new(), origin)
     }
@@ -71,15 +71,15 @@ pub(super) fn split(key: &str) -> (&str, Meeting) {
 }
 
 /// Lays `child`, which belongs to assembly `origin`, over `parent`.
-pub(super) fn layer<'a>(child: &'a Value, origin: &'a str, parent: Node<'a>) -> Node<'a> {
+pub(super) fn layer<'a>(child: &'a Value, origin: &'a str, parent: Layered<'a>) -> Layered<'a> {
     match (child, parent) {
-        (Value::Map(map), Node::Map(mut merged, _)) => {
+        (Value::Map(map), Layered::Map(mut merged, _)) => {
             for (key, value) in &map.entries {
                 set(&mut merged, key, value, origin);
             }
-            Node::Map(merged, origin)
+            Layered::Map(merged, origin)
         }
-        (Value::List(items), Node::List(mut united)) => {
+        (Value::List(items), Layered::List(mut united)) => {
             for item in items {
                 if !united.iter().any(|(known, _)| *known == item) {
                     united.push((item, origin));
@@ -88,14 +88,14 @@ pub(super) fn layer<'a>(child: &'a Value, origin: &'a str, parent: Node<'a>) -> 
             if united.iter().all(|(item, _)| item.text().is_some()) {
                 united.sort_by_cached_key(|(item, _)| sort_key(item));
             }
-            Node::List(united)
+            Layered::List(united)
         }
-        (_, Node::Leaf(..) | Node::List(_) | Node::Map(..)) => alone(child, origin),
+        (_, Layered::Leaf(..) | Layered::List(_) | Layered::Map(..)) => alone(child, origin),
     }
 }
 
 /// Lets one key of `origin` meet the entries inherited so far.
-pub(super) fn set<'a>(merged: &mut IndexMap<&'a str, Node<'a>>, key: &'a str, value: &'a Value, origin: &'a str) {
+pub(super) fn set<'a>(merged: &mut IndexMap<&'a str, Layered<'a>>, key: &'a str, value: &'a Value, origin: &'a str) {
     let (stem, meeting) = split(key);
     match meeting {
         Meeting::Remove => drop(merged.shift_remove(stem)),
@@ -112,11 +112,11 @@ pub(super) fn set<'a>(merged: &mut IndexMap<&'a str, Node<'a>>, key: &'a str, va
 }
 
 /// A value without a parent; suffixes inside it are still applied, so that none stays in a key.
-fn alone<'a>(value: &'a Value, origin: &'a str) -> Node<'a> {
+fn alone<'a>(value: &'a Value, origin: &'a str) -> Layered<'a> {
     match value {
-        Value::Map(_) => layer(value, origin, Node::empty(origin)),
-        Value::List(items) => Node::List(items.iter().map(|item| (item, origin)).collect()),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => Node::Leaf(value, origin),
+        Value::Map(_) => layer(value, origin, Layered::empty(origin)),
+        Value::List(items) => Layered::List(items.iter().map(|item| (item, origin)).collect()),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => Layered::Leaf(value, origin),
     }
 }
 

@@ -69,9 +69,9 @@ fn lists_are_united_and_scalar_lists_sorted() {
         serde_yaml::from_str("{tags: [b, a], ids: [10, 9], maps: [{x: 1}]}").unwrap(),
         serde_yaml::from_str("{tags: [c, a], ids: [2, 10], maps: [{y: 1}, {x: 1}]}").unwrap(),
     );
-    let merged = layer::layer(&child, "child", layer::layer(&parent, "parent", Node::empty("parent")));
+    let merged = layer::layer(&child, "child", layer::layer(&parent, "parent", Layered::empty("parent")));
     let texts = |key: &str| match merged.get(key) {
-        Some(Node::List(items)) => items.iter().map(|(item, _)| item.to_json().to_string()).collect::<Vec<_>>(),
+        Some(Layered::List(items)) => items.iter().map(|(item, _)| item.to_json().to_string()).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
     assert_eq!(texts("tags"), [r#""a""#, r#""b""#, r#""c""#]);

@@ -19,19 +19,19 @@ pub(super) enum Value {
     Float(f64),
     Text(String),
     List(Vec<Self>),
-    Map(Map),
+    Map(Mapping),
 }
 
 /// A map in file order.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Map {
+pub(super) struct Mapping {
     pub(super) entries: IndexMap<String, Value>,
     /// Keys that were written more than once.
     pub(super) repeated: Vec<String>,
 }
 
 impl Value {
-    pub(super) fn as_map(&self) -> Option<&Map> {
+    pub(super) fn as_map(&self) -> Option<&Mapping> {
         match self {
             Self::Map(map) => Some(map),
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) => None,
@@ -68,13 +68,13 @@ impl Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
-struct Reader;
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::default();
+        let mut map = Mapping::default();
         while let Some((key, value)) = entries.next_entry::<String, Value>()? {
             if map.entries.insert(key.clone(), value).is_some() {
                 map.repeated.push(key);

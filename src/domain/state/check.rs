@@ -14,7 +14,7 @@ use crate::domain::release::ZStream;
 pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
     let (found, line) = (kind_name(&node), node.line().max(1));
     let Node::Map(document) = node else { return Err(StateError::NotAMapping { line, found }) };
-    let root = Place { line, path: "" };
+    let root = Spot { line, path: "" };
     let version = required(&document, root, "schema_version", Want::Text)?;
     if version != "1" && !version.starts_with("1.") {
         return Err(StateError::Schema { line: document.line_of("schema_version"), found: version });
@@ -25,7 +25,7 @@ pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
         optional(&document, root, key, Want::Time)?;
     }
     if let Some(facts) = mapping(&document, root, "metadata")? {
-        let place = Place { line: document.line_of("metadata"), path: "metadata." };
+        let place = Spot { line: document.line_of("metadata"), path: "metadata." };
         for key in ["jira_ticket", "shipment_mr"] {
             optional(facts, place, key, Want::Text)?;
         }
@@ -35,7 +35,7 @@ pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
     }
     for (index, task) in list(&document, root, "tasks")?.iter().enumerate() {
         let path = format!("tasks[{index}].");
-        let place = Place { line: document.line_of("tasks"), path: &path }.inside(task);
+        let place = Spot { line: document.line_of("tasks"), path: &path }.inside(task);
         let task = entry(task, place)?;
         required(task, place, "name", Want::Text)?;
         required(task, place, "status", Want::Text)?;
@@ -45,7 +45,7 @@ pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
     }
     for (index, issue) in list(&document, root, "issues")?.iter().enumerate() {
         let path = format!("issues[{index}].");
-        let place = Place { line: document.line_of("issues"), path: &path }.inside(issue);
+        let place = Spot { line: document.line_of("issues"), path: &path }.inside(issue);
         let issue = entry(issue, place)?;
         required(issue, place, "issue", Want::Text)?;
         optional(issue, place, "reported_at", Want::Time)?;
@@ -70,12 +70,12 @@ pub(super) fn checked(node: Node) -> Result<(Map, ZStream), StateError> {
 
 /// Where a mapping is: its path with the final dot, and the line of the nearest thing in the file.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Spot<'a> {
     line: usize,
     path: &'a str,
 }
 
-impl Place<'_> {
+impl Spot<'_> {
     /// The same, as near as `node` tells: an empty one has no line of its own.
     fn inside(self, node: &Node) -> Self {
         Self { line: if node.line() == 0 { self.line } else { node.line() }, ..self }
@@ -91,13 +91,13 @@ enum Want {
     Bool,
 }
 
-fn required(map: &Map, place: Place<'_>, key: &str, want: Want) -> Result<String, StateError> {
+fn required(map: &Map, place: Spot<'_>, key: &str, want: Want) -> Result<String, StateError> {
     let path = format!("{}{key}", place.path);
     let node = map.get(key).ok_or_else(|| StateError::Missing { line: place.line, path: path.clone() })?;
     fits(node, map.line_of(key), &path, want)
 }
 
-fn optional(map: &Map, place: Place<'_>, key: &str, want: Want) -> Result<(), StateError> {
+fn optional(map: &Map, place: Spot<'_>, key: &str, want: Want) -> Result<(), StateError> {
     match map.get(key) {
         Some(node) if !node.is_null() => {
             fits(node, map.line_of(key), &format!("{}{key}", place.path), want).map(|_| ())
@@ -124,7 +124,7 @@ fn fits(node: &Node, line: usize, path: &str, want: Want) -> Result<String, Stat
     }
 }
 
-fn mapping<'a>(map: &'a Map, place: Place<'_>, key: &str) -> Result<Option<&'a Map>, StateError> {
+fn mapping<'a>(map: &'a Map, place: Spot<'_>, key: &str) -> Result<Option<&'a Map>, StateError> {
     match map.get(key) {
         None => Ok(None),
         Some(Node::Map(inner)) => Ok(Some(inner)),
@@ -133,7 +133,7 @@ fn mapping<'a>(map: &'a Map, place: Place<'_>, key: &str) -> Result<Option<&'a M
     }
 }
 
-fn each(facts: &Map, place: Place<'_>, key: &str, want: Want) -> Result<(), StateError> {
+fn each(facts: &Map, place: Spot<'_>, key: &str, want: Want) -> Result<(), StateError> {
     let Some(map) = mapping(facts, place, key)? else { return Ok(()) };
     for (name, value) in &map.entries {
         fits(value, name.line, &format!("{}{key}.{}", place.path, name.source), want)?;
@@ -141,7 +141,7 @@ fn each(facts: &Map, place: Place<'_>, key: &str, want: Want) -> Result<(), Stat
     Ok(())
 }
 
-fn list<'a>(map: &'a Map, place: Place<'_>, key: &str) -> Result<&'a [Node], StateError> {
+fn list<'a>(map: &'a Map, place: Spot<'_>, key: &str) -> Result<&'a [Node], StateError> {
     match map.get(key) {
         None => Ok(&[]),
         Some(Node::List(items)) => Ok(items),
@@ -150,7 +150,7 @@ fn list<'a>(map: &'a Map, place: Place<'_>, key: &str) -> Result<&'a [Node], Sta
     }
 }
 
-fn entry<'a>(node: &'a Node, place: Place<'_>) -> Result<&'a Map, StateError> {
+fn entry<'a>(node: &'a Node, place: Spot<'_>) -> Result<&'a Map, StateError> {
     node.as_map().ok_or_else(|| wrong(node, place.line, place.path.trim_end_matches('.'), "a mapping"))
 }
 

@@ -134,7 +134,7 @@ impl Task {
         }
     }
 
-    /// May a later run of the task replace its Pass by a Fail? Running a pure check again is a person's wish to know
+    /// May a later run of the task replace its Pass by a Fail? Whoever runs a pure check again wants to know
     /// better.
     pub const fn may_lose_its_pass(self) -> bool {
         match self {

@@ -87,7 +87,7 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
         let missing = vec!["a shipment merge request: the Prow job compares the payload with one".to_owned()];
         return Ok(Outcome::Blocked { by: ClosedGate::NotReady { missing } });
     };
-    let search = Search::of(run);
+    let search = JobSearch::of(run);
     let order = search.order(run, mr);
     let started = run
         .effect(
@@ -221,7 +221,7 @@ fn about_this_release(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
     let about = match job.envs.get(PAYLOAD) {
         _ if job.job != JOB => About::OtherJob,
         Some(spec) => About::Payload { spec, candidate: None },
-        None => About::Unnamed { ours: Search::of(run).known.contains(&job.id.to_string()) },
+        None => About::Unnamed { ours: JobSearch::of(run).known.contains(&job.id.to_string()) },
     };
     if about.counts_for(run.release) {
         return Ok(());
@@ -234,13 +234,13 @@ fn about_this_release(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
 }
 
 /// How the job of this start is found again.
-struct Search {
+struct JobSearch {
     key: String,
     label: String,
     known: Vec<String>,
 }
 
-impl Search {
+impl JobSearch {
     fn of(run: &Run<'_>) -> Self {
         let entry = run.state.task(run.task);
         let known = entry.map(|entry| job_trace::known(&entry, job_trace::consistency_job)).unwrap_or_default();

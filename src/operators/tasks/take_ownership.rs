@@ -3,17 +3,18 @@
 //! Advisories and merge request have to succeed. Jira is best effort: a ticket that is a placeholder or hidden
 //! must not undo what was done. Nothing of this run's log names the owner, because the log becomes public.
 
+mod sub_tasks;
+mod writes;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::core::clients::error::ClientError;
+use self::sub_tasks::take_sub_tasks;
+use self::writes::Writes;
 use crate::core::clients::gitlab::{GitlabUser, Note};
-use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
 use crate::core::context::Context;
-use crate::core::effects::Evidence;
 use crate::core::notices::of_run::Notice;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::credential::Credential;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
@@ -30,13 +31,6 @@ const SOURCE: &str = "take-ownership";
 
 /// Start of the comment that names the lead; other tools look for it.
 const LEAD_NOTE: &str = "QE Release Lead is @";
-
-/// Sub-tasks of the ART ticket that become the owner's, with the status into which each is moved.
-const SUB_TASKS: [(&str, Option<&str>); 3] = [
-    ("[Fri/Mon] QE moves advisories to REL_PREP", None),
-    ("[Wed-Fri] QE does release verification", Some("In Progress")),
-    ("[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures", Some("In Progress")),
-];
 
 /// Makes one engineer the owner of advisories, merge request and sub-tasks.
 ///
@@ -113,57 +107,6 @@ pub(in crate::operators) async fn preview(
         }
         None => Preview::Nothing,
     })
-}
-
-/// Outside writes of this task. It may be run again after its Pass, when the owner changes: the Pass stays then,
-/// and only the differences are written.
-struct Writes<'a, 'r> {
-    run: &'a Run<'r>,
-    done: AtomicUsize,
-}
-
-impl Writes<'_, '_> {
-    fn after_pass(&self) -> bool {
-        self.run.state.status(self.run.task) == TaskStatus::Pass
-    }
-
-    /// A write that converges.
-    async fn converge(&self, what: &str, perform: impl AsyncFn() -> Result<(), ClientError>) -> Result<(), TaskError> {
-        if self.after_pass() {
-            self.run.unless_dry(what)?;
-            perform().await?;
-            self.run.add_effect(what);
-        } else {
-            self.run.converge(what, perform).await?;
-        }
-        self.done.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// A write that must not happen twice; was it necessary?
-    async fn once(
-        &self,
-        key: &str,
-        what: &str,
-        look_up: impl AsyncFn() -> Result<Option<()>, ClientError>,
-        perform: impl AsyncFn() -> Result<(), ClientError>,
-    ) -> Result<bool, TaskError> {
-        let is_new = if self.after_pass() {
-            if look_up().await?.is_some() {
-                return Ok(false);
-            }
-            self.run.unless_dry(what)?;
-            let is_new = self.run.effects().once(key, what, Evidence::Strong, look_up, perform).await?.is_new();
-            if is_new {
-                self.run.add_effect(what);
-            }
-            is_new
-        } else {
-            self.run.effect(key, what, Evidence::Strong, look_up, perform).await?.is_new()
-        };
-        self.done.fetch_add(usize::from(is_new), Ordering::Relaxed);
-        Ok(is_new)
-    }
 }
 
 /// Sets the owner of one advisory unless it is the owner's already.
@@ -251,80 +194,6 @@ fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
     run.warn(&text);
     run.notify(Notice::AbnormalAdvisories(abnormal.to_vec()));
     findings::report(run, SOURCE, &text, true, &[Task::PushToCdnStaging]);
-}
-
-/// Assigns the sub-tasks and moves them; whatever goes wrong is a warning.
-async fn take_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) {
-    let run = writes.run;
-    let credentials = &run.ctx.settings.credentials;
-    if credentials.get(Credential::JiraToken).is_none() {
-        return run.warn(format!("sub-tasks of {ticket} were not assigned: no Jira credential"));
-    }
-    match assign_sub_tasks(writes, ticket, email).await {
-        Ok(0) => run.info(format!("{ticket} has no sub-task of ours")),
-        Ok(count) => run.info(format!("{count} sub-tasks of {ticket} have their owner")),
-        Err(error) => run.warn(format!("sub-tasks of {ticket} were not all assigned: {error}")),
-    }
-}
-
-async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<usize, TaskError> {
-    let run = writes.run;
-    let jira = run.ctx.jira();
-    let Some(parent) = jira.issue(ticket).await? else {
-        run.warn(format!("{ticket} is not visible to us"));
-        return Ok(0);
-    };
-    let sub_tasks = jira.issues(&parent.subtasks).await?;
-    let ours = SUB_TASKS.iter().flat_map(|(summary, to)| {
-        sub_tasks.iter().filter(|sub| sub.summary.trim() == *summary).map(move |sub| (sub, *to))
-    });
-    let ours: Vec<_> = ours.collect();
-    if ours.is_empty() {
-        return Ok(0);
-    }
-    let Some(account) = jira.find_user(email).await? else {
-        run.warn("Jira knows no account with the owner's mail address: sub-tasks were not assigned");
-        return Ok(0);
-    };
-    for (sub, to) in &ours {
-        assign(writes, &jira, sub, &account).await?;
-        if let Some(to) = to {
-            advance(writes, &jira, sub, to).await?;
-        }
-    }
-    Ok(ours.len())
-}
-
-async fn assign(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, account: &AccountId) -> Result<(), TaskError> {
-    if sub.assignee.as_ref() == Some(account) {
-        return Ok(());
-    }
-    writes.converge(&format!("assign {}", sub.key), async || jira.assign(&sub.key, account).await).await
-}
-
-/// Moves a sub-task to `to`; one that is there or done stays, because nothing goes back.
-async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Result<(), TaskError> {
-    if sub.status == to || is_done(&sub.status) {
-        return Ok(());
-    }
-    let offered = jira.transitions(&sub.key).await?;
-    let by_target = offered.iter().find(|step| step.to == to);
-    let Some(step) = by_target.or_else(|| offered.iter().find(|step| step.name == to)) else {
-        writes.run.warn(format!("{} cannot be moved from {} to {to}", sub.key, sub.status));
-        return Ok(());
-    };
-    let there = async || {
-        let now = jira.issue(&sub.key).await?;
-        Ok(now.is_some_and(|issue| issue.status == to).then_some(()))
-    };
-    let go = async || jira.transition(&sub.key, step).await;
-    let what = format!("move {} to {to}", sub.key);
-    writes.once(&format!("jira/{}/{to}", sub.key), &what, there, go).await?;
-    Ok(())
-}
-
-fn is_done(status: &str) -> bool {
-    matches!(status, "Closed" | "Done" | "Resolved")
 }
 
 #[cfg(test)]

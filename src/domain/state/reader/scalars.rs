@@ -7,7 +7,7 @@ use crate::domain::state::scalar::kind_of;
 
 /// Where a plain scalar stands decides what ends it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Context {
+enum Surrounding {
     /// Further lines must be indented deeper than this.
     Block(isize),
     Flow,
@@ -24,21 +24,21 @@ enum Chomp {
 impl Cursor {
     /// A plain scalar in a block whose column is `parent`, over as many lines as it has.
     pub(super) fn plain(&mut self, parent: isize) -> Result<Scalar, StateError> {
-        self.plain_in(Context::Block(parent))
+        self.plain_in(Surrounding::Block(parent))
     }
 
     /// A plain scalar inside a flow collection.
     pub(super) fn flow_plain(&mut self) -> Result<Scalar, StateError> {
-        self.plain_in(Context::Flow)
+        self.plain_in(Surrounding::Flow)
     }
 
     /// Goes over the part of a plain scalar that stands on this line; false when none begins here.
     pub(super) fn skip_plain_on_line(&mut self) -> bool {
-        if !self.starts_plain(Context::Block(-1)) {
+        if !self.starts_plain(Surrounding::Block(-1)) {
             return false;
         }
         loop {
-            self.plain_token(Context::Block(-1));
+            self.plain_token(Surrounding::Block(-1));
             let mark = self.mark();
             self.skip_spaces();
             if is_blank(self.peek()) || matches!(self.peek(), ':' | '#') && !self.continues_plain() {
@@ -53,7 +53,7 @@ impl Cursor {
         self.peek() == ':' && !is_blank(self.peek_at(1))
     }
 
-    fn plain_in(&mut self, context: Context) -> Result<Scalar, StateError> {
+    fn plain_in(&mut self, context: Surrounding) -> Result<Scalar, StateError> {
         if !self.starts_plain(context) {
             return Err(self.unexpected("a value"));
         }
@@ -71,8 +71,8 @@ impl Cursor {
             let mark = self.mark();
             self.plain_gap(&mut gap);
             let ends = match context {
-                Context::Block(parent) => self.column() <= parent,
-                Context::Flow => false,
+                Surrounding::Block(parent) => self.column() <= parent,
+                Surrounding::Flow => false,
             };
             if gap.is_empty() || self.peek() == '#' || self.at_document_edge() || ends {
                 self.reset(mark);
@@ -85,24 +85,24 @@ impl Cursor {
         if self.peek() == '\t' {
             return Err(self.unexpected("no tab"));
         }
-        if context != Context::Flow && line < self.line() && self.peek() == ':' && is_blank(self.peek_at(1)) {
+        if context != Surrounding::Flow && line < self.line() && self.peek() == ':' && is_blank(self.peek_at(1)) {
             return Err(self.unexpected("a key on one line"));
         }
         self.reset(mark);
         Ok(Scalar { kind: kind_of(&text), source: text, line })
     }
 
-    fn starts_plain(&self, context: Context) -> bool {
+    fn starts_plain(&self, context: Surrounding) -> bool {
         let c = self.peek();
         match c {
             '-' => !is_blank(self.peek_at(1)),
-            '?' | ':' => context != Context::Flow && !is_blank(self.peek_at(1)),
+            '?' | ':' => context != Surrounding::Flow && !is_blank(self.peek_at(1)),
             ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => false,
             _ => !is_blank(c),
         }
     }
 
-    fn plain_token(&mut self, context: Context) -> String {
+    fn plain_token(&mut self, context: Surrounding) -> String {
         let mut token = String::new();
         if self.peek() == '#' && token.is_empty() && self.column() == 0 {
             return token;
@@ -110,7 +110,7 @@ impl Cursor {
         loop {
             let c = self.peek();
             let next = self.peek_at(1);
-            let flow = context == Context::Flow;
+            let flow = context == Surrounding::Flow;
             let ends = is_blank(c)
                 || c == ':' && (is_blank(next) || flow && matches!(next, ',' | '[' | ']' | '{' | '}'))
                 || flow && matches!(c, ',' | '?' | '[' | ']' | '{' | '}');

@@ -1,0 +1,88 @@
+//! The QE sub-tasks of the ART ticket.
+
+use super::writes::Writes;
+use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
+use crate::domain::credential::Credential;
+use crate::domain::ids::JiraKey;
+use crate::operators::error::TaskError;
+
+/// Sub-tasks of the ART ticket that become the owner's, with the status into which each is moved.
+const SUB_TASKS: [(&str, Option<&str>); 3] = [
+    ("[Fri/Mon] QE moves advisories to REL_PREP", None),
+    ("[Wed-Fri] QE does release verification", Some("In Progress")),
+    ("[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures", Some("In Progress")),
+];
+
+/// Assigns the sub-tasks and moves them; whatever goes wrong is a warning.
+pub(super) async fn take_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) {
+    let run = writes.run;
+    let credentials = &run.ctx.settings.credentials;
+    if credentials.get(Credential::JiraToken).is_none() {
+        return run.warn(format!("sub-tasks of {ticket} were not assigned: no Jira credential"));
+    }
+    match assign_sub_tasks(writes, ticket, email).await {
+        Ok(0) => run.info(format!("{ticket} has no sub-task of ours")),
+        Ok(count) => run.info(format!("{count} sub-tasks of {ticket} have their owner")),
+        Err(error) => run.warn(format!("sub-tasks of {ticket} were not all assigned: {error}")),
+    }
+}
+
+async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<usize, TaskError> {
+    let run = writes.run;
+    let jira = run.ctx.jira();
+    let Some(parent) = jira.issue(ticket).await? else {
+        run.warn(format!("{ticket} is not visible to us"));
+        return Ok(0);
+    };
+    let sub_tasks = jira.issues(&parent.subtasks).await?;
+    let ours = SUB_TASKS.iter().flat_map(|(summary, to)| {
+        sub_tasks.iter().filter(|sub| sub.summary.trim() == *summary).map(move |sub| (sub, *to))
+    });
+    let ours: Vec<_> = ours.collect();
+    if ours.is_empty() {
+        return Ok(0);
+    }
+    let Some(account) = jira.find_user(email).await? else {
+        run.warn("Jira knows no account with the owner's mail address: sub-tasks were not assigned");
+        return Ok(0);
+    };
+    for (sub, to) in &ours {
+        assign(writes, &jira, sub, &account).await?;
+        if let Some(to) = to {
+            advance(writes, &jira, sub, to).await?;
+        }
+    }
+    Ok(ours.len())
+}
+
+async fn assign(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, account: &AccountId) -> Result<(), TaskError> {
+    if sub.assignee.as_ref() == Some(account) {
+        return Ok(());
+    }
+    writes.converge(&format!("assign {}", sub.key), async || jira.assign(&sub.key, account).await).await
+}
+
+/// Moves a sub-task to `to`; one that is there or done stays, because nothing goes back.
+async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Result<(), TaskError> {
+    if sub.status == to || is_done(&sub.status) {
+        return Ok(());
+    }
+    let offered = jira.transitions(&sub.key).await?;
+    let by_target = offered.iter().find(|step| step.to == to);
+    let Some(step) = by_target.or_else(|| offered.iter().find(|step| step.name == to)) else {
+        writes.run.warn(format!("{} cannot be moved from {} to {to}", sub.key, sub.status));
+        return Ok(());
+    };
+    let there = async || {
+        let now = jira.issue(&sub.key).await?;
+        Ok(now.is_some_and(|issue| issue.status == to).then_some(()))
+    };
+    let go = async || jira.transition(&sub.key, step).await;
+    let what = format!("move {} to {to}", sub.key);
+    writes.once(&format!("jira/{}/{to}", sub.key), &what, there, go).await?;
+    Ok(())
+}
+
+fn is_done(status: &str) -> bool {
+    matches!(status, "Closed" | "Done" | "Resolved")
+}
