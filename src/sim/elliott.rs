@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
 use axum::{Json, Router};
@@ -70,7 +70,7 @@ pub async fn stand_in(args: &[String], env: &BTreeMap<String, String>) -> Ended 
 
 async fn ask(base: &str, asked: &Asked) -> std::io::Result<Ended> {
     let body = serde_json::to_value(asked)?;
-    let (_, answer) = control_client::ask(base, "POST", "/__sim/elliott", Some(&body)).await?;
+    let (_, answer) = control_client::ask(base, Method::POST, "/__sim/elliott", Some(&body)).await?;
     serde_json::from_value(answer).map_err(|_| std::io::Error::other("not an answer of the stand-in's world"))
 }
 

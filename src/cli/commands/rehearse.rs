@@ -1,5 +1,6 @@
 //! `oar rehearse`: simulator and drive in one process, in virtual time.
 
+mod help;
 mod people;
 mod summary;
 
@@ -10,8 +11,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use people::{Answer, Help, People};
-use summary::{Ended, Rows, Summary};
+use self::help::{Answer, Help, LEAD};
+use self::people::People;
+use self::summary::{Ended, Rows, Summary};
 
 use crate::cli::commands::drive::{event_text, exit_of};
 use crate::cli::commands::sim::{environment, unknown};
@@ -46,7 +48,7 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(9 * 24);
 
 /// Rehearses a release and sums it up.
 pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, ErrorReport> {
-    let (mut scenario, file) = scenario(&args)?;
+    let Beginning { mut scenario, file } = beginning(&args)?;
     if args.small {
         (scenario.plan.sizes.images, scenario.plan.sizes.components) = (48, 10);
     }
@@ -84,13 +86,8 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     let wall_ms = real_now().duration_since(started).as_millis();
 
     let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
-    let (journal, unmatched) = (simulator.journal(), simulator.unmatched());
-    if let Some(path) = &args.journal {
-        std::fs::write(path, &journal).map_err(|error| io_error("the journal cannot be written", &error))?;
-    }
-    if let Some(dir) = &args.keep {
-        keep(dir, &release, state.as_ref(), &journal)?;
-    }
+    let unmatched = simulator.unmatched();
+    write_journal(&args, &simulator, &release, state.as_ref())?;
     simulator.shutdown().await;
     let plan = plan?;
     let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +153,7 @@ impl Rehearsal<'_> {
                 }
                 Err(error) if people.may_begin_again(&error) => {
                     self.clock.advance(BREAK);
-                    Help::by("release lead", format!("waited half an hour and began again after: {error}"))
+                    Help::by(LEAD, format!("waited half an hour and began again after: {error}"))
                 }
                 Err(error) => return Err(self.broke_off(error)),
             };
@@ -232,13 +229,17 @@ fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
     start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
 }
 
-/// The world to rehearse in, and the state file to put into it.
-type World = (Scenario, Option<(String, String)>);
+/// What a rehearsal begins with.
+struct Beginning {
+    scenario: Scenario,
+    /// Path and text of the state file, when there is one already.
+    file: Option<(String, String)>,
+}
 
-fn scenario(args: &RehearseArgs) -> Result<World, ErrorReport> {
+fn beginning(args: &RehearseArgs) -> Result<Beginning, ErrorReport> {
     let Some(path) = &args.from else {
         let scenario = Scenario::named(&args.scenario, args.rehearsed.as_ref(), None);
-        return Ok((scenario.map_err(|error| unknown(&error))?, None));
+        return Ok(Beginning { scenario: scenario.map_err(|error| unknown(&error))?, file: None });
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
         let mut reported = io_error(&format!("{} cannot be read", path.display()), &error);
@@ -257,7 +258,7 @@ fn scenario(args: &RehearseArgs) -> Result<World, ErrorReport> {
     })?;
     let from = from_state(&state, path)?;
     let stored = from.release.state_path();
-    Ok((Scenario::from_state(from), Some((stored, text))))
+    Ok(Beginning { scenario: Scenario::from_state(from), file: Some((stored, text)) })
 }
 
 fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, ErrorReport> {
@@ -324,6 +325,23 @@ fn context(
     let options = Options { dry_run: false, ..call.options() };
     let (clock, cancel, access) = (Clock::Virtual(clock), call.cancel.clone(), StateAccess::Required);
     Context::new(Arc::new(settings), clock, transport, cancel, "rehearsal".to_owned(), options, access).map_err(refuse)
+}
+
+/// Writes what the caller wants to keep; making the journal readable takes a while.
+fn write_journal(
+    args: &RehearseArgs,
+    simulator: &Simulator,
+    release: &ZStream,
+    state: Option<&State>,
+) -> Result<(), ErrorReport> {
+    if args.journal.is_none() && args.keep.is_none() {
+        return Ok(());
+    }
+    let journal = simulator.journal();
+    if let Some(path) = &args.journal {
+        std::fs::write(path, &journal).map_err(|error| io_error("the journal cannot be written", &error))?;
+    }
+    args.keep.as_deref().map_or(Ok(()), |dir| keep(dir, release, state, &journal))
 }
 
 fn keep(dir: &std::path::Path, release: &ZStream, state: Option<&State>, journal: &str) -> Result<(), ErrorReport> {

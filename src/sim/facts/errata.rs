@@ -27,12 +27,12 @@ pub struct Errata {
     /// Which rules guard the way to REL_PREP.
     pub guards: Guards,
     /// What goes wrong on purpose.
-    pub hooks: Hooks,
+    pub hooks: ErrataHooks,
 }
 
 /// Mishaps that a scenario asks for; numbers are advisories.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Hooks {
+pub struct ErrataHooks {
     /// How many of the next stage pushes end FAILED.
     pub push_fails: BTreeMap<u64, u32>,
     /// How many of the next stage pushes end POST_PUSH_FAILED.

@@ -7,7 +7,7 @@ pub(in crate::sim) mod shipment;
 
 pub use merge_requests::{MergeRequest, MrState, Note};
 pub use pipelines::{Job, JobStatus, Pipeline};
-pub use repository::{Branch, Project};
+pub use repository::{Project, ProjectBranch};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,12 +50,12 @@ pub struct Gitlab {
     /// Raw files of other projects: path below `/gitlab` → text.
     pub published: BTreeMap<String, String>,
     /// What goes wrong or differs.
-    pub hooks: Hooks,
+    pub hooks: GitlabHooks,
 }
 
 /// What a scenario can change.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Hooks {
+pub struct GitlabHooks {
     /// New commits take approvals away.
     pub commits_reset_approvals: bool,
     /// The bot may not approve.

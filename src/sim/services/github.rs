@@ -5,6 +5,7 @@
 
 mod contents;
 mod graphql;
+mod repository;
 #[cfg(test)]
 mod tests;
 mod trees;
@@ -17,7 +18,6 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use crate::sim::auth::{self, Credentials};
-
 use crate::sim::facts::github::REPOSITORY;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
@@ -25,9 +25,9 @@ use crate::sim::world::{Facts, World};
 /// Routes below `/github`.
 pub fn router() -> Router<World> {
     Router::new()
-        .route("/repos/{owner}/{repo}", get(contents::repository))
-        .route("/repos/{owner}/{repo}/branches/{*branch}", get(contents::branch))
-        .route("/repos/{owner}/{repo}/git/ref/{*reference}", get(contents::reference))
+        .route("/repos/{owner}/{repo}", get(repository::repository))
+        .route("/repos/{owner}/{repo}/branches/{*branch}", get(repository::branch))
+        .route("/repos/{owner}/{repo}/git/ref/{*reference}", get(repository::reference))
         .route("/repos/{owner}/{repo}/contents", get(contents::read_root))
         .route("/repos/{owner}/{repo}/contents/", get(contents::read_root))
         .route(

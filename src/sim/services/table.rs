@@ -18,96 +18,58 @@ use crate::sim::auth::Credentials;
 use crate::sim::events::Event;
 use crate::sim::world::{Facts, World};
 
+type Routes = fn() -> Router<World>;
+type Refuse = fn(&str, &HeaderMap, &Credentials) -> Option<Response>;
+type Hear = fn(&mut Facts, &Event);
+type Show = fn(&Facts) -> Option<Value>;
+
 /// One simulated service.
 struct Row {
     /// Its routes, below `/<id>`.
-    routes: fn() -> Router<World>,
+    routes: Routes,
     /// Its own refusal, when the credential is not right.
-    refuse: fn(&str, &HeaderMap, &Credentials) -> Option<Response>,
+    refuse: Refuse,
     /// How it reacts to what happened.
-    hear: fn(&mut Facts, &Event),
+    hear: Hear,
     /// What is true of it.
-    facts: fn(&Facts) -> Option<Value>,
+    show: Show,
+}
+
+impl Row {
+    fn new(routes: Routes, refuse: Refuse, hear: Hear, show: Show) -> Self {
+        Self { routes, refuse, hear, show }
+    }
 }
 
 /// The row of a service; nothing for those that are not simulated.
 fn row(service: Service) -> Option<Row> {
     Some(match service {
-        Service::Errata => Row {
-            routes: errata::router,
-            refuse: errata::refuse,
-            hear: errata::hear,
-            facts: |facts| tree(&facts.errata),
-        },
-        Service::Koji => Row { routes: koji::router, refuse: nobody, hear: deaf, facts: |facts| tree(&facts.koji) },
-        Service::BrewDownload => {
-            Row { routes: koji::download_router, refuse: nobody, hear: deaf, facts: |facts| tree(&facts.koji) }
+        Service::Errata => Row::new(errata::router, errata::refuse, errata::hear, |facts| tree(&facts.errata)),
+        Service::Koji => Row::new(koji::router, nobody, deaf, |facts| tree(&facts.koji)),
+        Service::BrewDownload => Row::new(koji::download_router, nobody, deaf, |facts| tree(&facts.koji)),
+        Service::Jira => Row::new(jira::router, jira::refuse, deaf, |facts| tree(&facts.jira)),
+        Service::Gitlab => Row::new(gitlab::router, gitlab::refuse, gitlab::hear, |facts| tree(&facts.gitlab)),
+        Service::Jenkins => Row::new(jenkins::router, jenkins::refuse, jenkins::hear, |facts| tree(&facts.jenkins)),
+        Service::Slack => Row::new(slack::router, slack::refuse, deaf, |facts| tree(&facts.slack)),
+        Service::Github => Row::new(github::router, github::refuse, deaf, |facts| tree(&facts.github)),
+        Service::GithubRaw => Row::new(github::raw_router, nobody, deaf, |_| None),
+        Service::BuildData => Row::new(build_data::router, nobody, deaf, |facts| tree(&facts.build_data)),
+        Service::ReleaseController => Row::new(release_controller::router, nobody, release_controller::hear, |facts| {
+            tree(&facts.release_controller)
+        }),
+        Service::Gangway => Row::new(gangway::router, gangway::refuse, deaf, |facts| tree(&facts.prow)),
+        Service::Prow => Row::new(prow::router, nobody, prow::hear, |facts| tree(&facts.prow)),
+        Service::Signatures => Row::new(signatures::router, nobody, signatures::hear, |facts| tree(&facts.signatures)),
+        Service::Catalog => Row::new(catalog::router, nobody, catalog::hear, |facts| tree(&facts.catalog)),
+        Service::CatalogStage => {
+            Row::new(catalog_stage::router, nobody, catalog_stage::hear, |facts| tree(&facts.catalog_stage))
         }
-        Service::Jira => {
-            Row { routes: jira::router, refuse: jira::refuse, hear: deaf, facts: |facts| tree(&facts.jira) }
+        Service::CustomerPortal => {
+            Row::new(customer_portal::router, nobody, customer_portal::hear, |facts| tree(&facts.customer_portal))
         }
-        Service::Gitlab => Row {
-            routes: gitlab::router,
-            refuse: gitlab::refuse,
-            hear: gitlab::hear,
-            facts: |facts| tree(&facts.gitlab),
-        },
-        Service::Jenkins => Row {
-            routes: jenkins::router,
-            refuse: jenkins::refuse,
-            hear: jenkins::hear,
-            facts: |facts| tree(&facts.jenkins),
-        },
-        Service::Slack => {
-            Row { routes: slack::router, refuse: slack::refuse, hear: deaf, facts: |facts| tree(&facts.slack) }
-        }
-        Service::Github => {
-            Row { routes: github::router, refuse: github::refuse, hear: deaf, facts: |facts| tree(&facts.github) }
-        }
-        Service::GithubRaw => Row { routes: github::raw_router, refuse: nobody, hear: deaf, facts: |_| None },
-        Service::BuildData => {
-            Row { routes: build_data::router, refuse: nobody, hear: deaf, facts: |facts| tree(&facts.build_data) }
-        }
-        Service::ReleaseController => Row {
-            routes: release_controller::router,
-            refuse: nobody,
-            hear: release_controller::hear,
-            facts: |facts| tree(&facts.release_controller),
-        },
-        Service::Gangway => {
-            Row { routes: gangway::router, refuse: gangway::refuse, hear: deaf, facts: |facts| tree(&facts.prow) }
-        }
-        Service::Prow => {
-            Row { routes: prow::router, refuse: nobody, hear: prow::hear, facts: |facts| tree(&facts.prow) }
-        }
-        Service::Signatures => Row {
-            routes: signatures::router,
-            refuse: nobody,
-            hear: signatures::hear,
-            facts: |facts| tree(&facts.signatures),
-        },
-        Service::Catalog => {
-            Row { routes: catalog::router, refuse: nobody, hear: catalog::hear, facts: |facts| tree(&facts.catalog) }
-        }
-        Service::CatalogStage => Row {
-            routes: catalog_stage::router,
-            refuse: nobody,
-            hear: catalog_stage::hear,
-            facts: |facts| tree(&facts.catalog_stage),
-        },
-        Service::CustomerPortal => Row {
-            routes: customer_portal::router,
-            refuse: nobody,
-            hear: customer_portal::hear,
-            facts: |facts| tree(&facts.customer_portal),
-        },
-        Service::Registry => {
-            Row { routes: registry::router, refuse: nobody, hear: registry::hear, facts: |facts| tree(&facts.registry) }
-        }
+        Service::Registry => Row::new(registry::router, nobody, registry::hear, |facts| tree(&facts.registry)),
         // A program, asked through the control interface.
-        Service::Elliott => {
-            Row { routes: Router::new, refuse: nobody, hear: deaf, facts: |facts| tree(&facts.elliott) }
-        }
+        Service::Elliott => Row::new(Router::new, nobody, deaf, |facts| tree(&facts.elliott)),
         Service::GoogleOauth
         | Service::Sheets
         | Service::Drive
@@ -148,7 +110,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
 
 /// What is true of the service with this id.
 pub fn facts_of(id: &str, facts: &Facts) -> Option<Value> {
-    (row(id.parse().ok()?)?.facts)(facts)
+    (row(id.parse().ok()?)?.show)(facts)
 }
 
 /// For services that are public or whose routes refuse by themselves.

@@ -24,4 +24,5 @@ mod registry;
 mod release_controller;
 mod signatures;
 mod slack;
+mod transport;
 mod way_out;

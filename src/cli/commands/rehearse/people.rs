@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 
+use super::help::{Answer, Help, LEAD, line};
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
@@ -48,40 +49,26 @@ pub(crate) struct People {
     pub(crate) end: Option<String>,
 }
 
-/// What people answered to a plan.
-pub(crate) enum Answer {
-    /// Somebody did something; drive on with these options.
-    Helped(Help),
-    /// Nobody can do anything, for this reason.
-    Nobody(String),
-}
+/// What may take a blocker away.
+const UNBLOCKING: [Act; 7] = [
+    Act::FinishAdvisories,
+    Act::ClearAlerts,
+    Act::AttachTrackers,
+    Act::GrantAccess,
+    Act::ReopenMergeRequest,
+    Act::RestoreAdvisories,
+    Act::ReleaseKernel,
+];
 
-/// One help.
-#[derive(Debug, Default)]
-pub(crate) struct Help {
-    /// Lines for the timeline.
-    pub(crate) lines: Vec<String>,
-    /// What the release lead wants of the next drive.
-    pub(crate) options: DriveOptions,
-}
-
-impl Help {
-    /// A help that needs nothing of the next drive.
-    pub(crate) fn by(who: &str, what: impl AsRef<str>) -> Self {
-        Self { lines: vec![line(who, what.as_ref())], options: DriveOptions::default() }
-    }
-
-    fn with(mut self, options: DriveOptions) -> Self {
-        self.options = options;
-        self
-    }
-}
-
-const LEAD: &str = "release lead";
-
-fn line(who: &str, what: &str) -> String {
-    format!("person ({who}): {what}")
-}
+/// What may let a failed task pass.
+const MENDING: [Act; 6] = [
+    Act::RenewTokens,
+    Act::GrantAccess,
+    Act::AttachTrackers,
+    Act::ClearAlerts,
+    Act::FinishAdvisories,
+    Act::ReleaseKernel,
+];
 
 impl People {
     /// The people around the simulated world.
@@ -160,6 +147,12 @@ impl People {
         people::act(act, &mut self.world.facts()).is_some()
     }
 
+    fn ask_all(&self, acts: &[Act]) {
+        for act in acts {
+            self.ask(*act);
+        }
+    }
+
     /// Asks one of the world; nothing when there was nothing to do.
     fn in_world(&self, act: Act) -> Option<Help> {
         self.ask(act).then(Help::default)
@@ -201,17 +194,7 @@ impl People {
                 self.resolve(ctx, release, message).await?
             }
             Kind::TaskBlocked | Kind::GeneralBlocked | Kind::ApprovalBlocked => {
-                for act in [
-                    Act::FinishAdvisories,
-                    Act::ClearAlerts,
-                    Act::AttachTrackers,
-                    Act::GrantAccess,
-                    Act::ReopenMergeRequest,
-                    Act::RestoreAdvisories,
-                    Act::ReleaseKernel,
-                ] {
-                    self.ask(act);
-                }
+                self.ask_all(&UNBLOCKING);
                 self.resolve(ctx, release, message).await?
             }
             Kind::ShippedElsewhere => Some(retry(Task::ChangeAdvisoryStatus)),
@@ -300,16 +283,7 @@ impl People {
         tries: u32,
     ) -> Result<Option<Help>, TaskError> {
         let Some(task) = message.task else { return Ok(None) };
-        for act in [
-            Act::RenewTokens,
-            Act::GrantAccess,
-            Act::AttachTrackers,
-            Act::ClearAlerts,
-            Act::FinishAdvisories,
-            Act::ReleaseKernel,
-        ] {
-            self.ask(act);
-        }
+        self.ask_all(&MENDING);
         if tries < MOST_TRIES {
             return Ok(Some(retry(task)));
         }

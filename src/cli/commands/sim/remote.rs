@@ -1,5 +1,6 @@
 //! `oar sim status|event|pause|resume|advance|limits` of a world that another terminal serves.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::cli::invocation::Invocation;
@@ -11,7 +12,7 @@ use crate::sim::control_client;
 
 /// Shows where the world stands.
 pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
-    let world = ask(call, "GET", "/__sim/status", None).await?;
+    let world = ask(call, Method::GET, "/__sim/status", None).await?;
     let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
     let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
     let mut lines = vec![format!("{} in a simulated world, virtual time {}", text("release"), text("now"))];
@@ -50,7 +51,7 @@ pub(crate) async fn event(call: &Invocation, name: Option<String>, body: Option<
             usage("the event is no JSON document", &error, "for example: --body '{\"name\": \"promote\"}'")
         })?,
         (None, None) => {
-            let names = ask(call, "GET", "/__sim/event", None).await?;
+            let names = ask(call, Method::GET, "/__sim/event", None).await?;
             let meaning = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
             let mut lines: Vec<String> = list(&names, "events").filter_map(Value::as_str).map(meaning).collect();
             lines.push("oar sim event NAME lets one of them happen now; none needs more than its name".to_owned());
@@ -58,7 +59,7 @@ pub(crate) async fn event(call: &Invocation, name: Option<String>, body: Option<
             return Ok(Exit::Done);
         }
     };
-    let answer = ask(call, "POST", "/__sim/event", Some(&body)).await?;
+    let answer = ask(call, Method::POST, "/__sim/event", Some(&body)).await?;
     let mut lines = vec![match answer["done"].as_str() {
         Some(what) => format!("done: {what}"),
         None => "there was nothing to do".to_owned(),
@@ -74,7 +75,7 @@ pub(crate) async fn event(call: &Invocation, name: Option<String>, body: Option<
 
 /// Holds back what happens by itself, or lets it happen again.
 pub(crate) async fn pause(call: &Invocation, on: bool) -> Result<Exit, ErrorReport> {
-    let answer = ask(call, "POST", "/__sim/pause", Some(&json!({ "on": on }))).await?;
+    let answer = ask(call, Method::POST, "/__sim/pause", Some(&json!({ "on": on }))).await?;
     let text = if on { "nothing happens by itself until: oar sim resume" } else { "things happen by themselves again" };
     call.show(text, &with_ok(answer));
     Ok(Exit::Done)
@@ -88,14 +89,14 @@ pub(crate) async fn advance(call: &Invocation, by: jiff::Span) -> Result<Exit, E
         let error = std::io::Error::other(format!("{by} is no length of time that can pass"));
         return Err(usage("time cannot pass", &error, "for example: oar sim advance 2h"));
     }
-    let answer = ask(call, "POST", "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
+    let answer = ask(call, Method::POST, "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
     call.show(&format!("virtual time is now {}", answer["now"].as_str().unwrap_or("?")), &with_ok(answer));
     Ok(Exit::Done)
 }
 
 /// Switches the rate limits.
 pub(crate) async fn limits(call: &Invocation, on: bool) -> Result<Exit, ErrorReport> {
-    let answer = ask(call, "POST", "/__sim/limits", Some(&json!({ "on": on }))).await?;
+    let answer = ask(call, Method::POST, "/__sim/limits", Some(&json!({ "on": on }))).await?;
     call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(answer));
     Ok(Exit::Done)
 }
@@ -120,7 +121,7 @@ pub(crate) async fn or_gone(call: &Invocation, report: ErrorReport) -> ErrorRepo
 /// What to do without a world.
 const SERVE: &str = "start it again: oar sim serve (in another terminal), and export here what it prints";
 
-async fn ask(call: &Invocation, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ErrorReport> {
+async fn ask(call: &Invocation, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ErrorReport> {
     let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
         return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), SERVE));
     };

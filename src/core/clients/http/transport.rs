@@ -175,3 +175,30 @@ fn client_of(
     }
     builder.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn services_in_memory_see_usual_headers_and_their_packed_answers_are_unpacked() {
+        let services = tower::service_fn(async |request: Request<Bytes>| {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let names: Vec<&str> = request.headers().keys().map(header::HeaderName::as_str).collect();
+            write!(packed, "{} {}", request.uri(), names.join(" "))?;
+            let answer = Response::builder().header("content-encoding", "gzip").body(packed.finish()?.into());
+            answer.map_err(io::Error::other)
+        });
+        let services = InMemory::new("http://127.0.0.1:1", services);
+        let url = Url::parse("http://127.0.0.1:1/a?b=c#d").unwrap();
+        let limit = Duration::from_secs(5);
+
+        let answer = services.send(Method::POST, &url, HeaderMap::new(), "x".into(), limit).await.unwrap();
+
+        assert_eq!(answer.body(), "/a?b=c accept accept-encoding user-agent host content-length");
+        assert!(!answer.headers().contains_key("content-encoding"));
+        assert!(Transport::InMemory(services).in_memory(&Url::parse("http://127.0.0.1:10/a").unwrap()).is_none());
+    }
+}

@@ -14,7 +14,7 @@ pub struct Project {
     /// Its path with groups.
     pub path: String,
     /// Branches by name.
-    pub branches: BTreeMap<String, Branch>,
+    pub branches: BTreeMap<String, ProjectBranch>,
     /// Files of every commit by its id; too much to show.
     #[serde(skip)]
     pub commits: BTreeMap<String, Commit>,
@@ -22,7 +22,7 @@ pub struct Project {
 
 /// A branch.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Branch {
+pub struct ProjectBranch {
     /// Id of the newest commit.
     pub head: String,
     /// Commit that the branch was made from.
@@ -50,7 +50,7 @@ impl Project {
 
     /// Makes a branch from nothing.
     pub fn start(&mut self, name: &str, files: BTreeMap<String, String>) {
-        self.branches.insert(name.to_owned(), Branch::default());
+        self.branches.insert(name.to_owned(), ProjectBranch::default());
         let changes = files.into_iter().map(|(path, text)| (path, Some(text))).collect();
         self.commit(name, "Begin", changes);
     }
@@ -59,7 +59,7 @@ impl Project {
     pub fn branch_off(&mut self, name: &str, from: &str) -> bool {
         let Some(base) = self.resolve(from) else { return false };
         let files = self.commits.get(&base).map(|commit| commit.files.clone()).unwrap_or_default();
-        self.branches.insert(name.to_owned(), Branch { head: base.clone(), base, files });
+        self.branches.insert(name.to_owned(), ProjectBranch { head: base.clone(), base, files });
         true
     }
 

@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{account, is_ours, over_limit, problem};
-use crate::sim::facts::github::DEFAULT_BRANCH;
+use super::{is_ours, over_limit, problem};
 use crate::sim::facts::github::trees::Node;
+use crate::sim::facts::github::{Branch, DEFAULT_BRANCH};
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
@@ -20,14 +20,14 @@ const INLINE_LIMIT_BYTES: usize = 1_000_000;
 const LISTING_LIMIT: usize = 1000;
 
 /// Where a file or folder is.
-struct Place<'a> {
-    base_url: &'a str,
-    repo: String,
-    branch: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) base_url: &'a str,
+    pub(super) repo: String,
+    pub(super) branch: &'a str,
 }
 
 impl Place<'_> {
-    fn api(&self) -> String {
+    pub(super) fn api(&self) -> String {
         format!("{}/github/repos/{}", self.base_url, self.repo)
     }
 
@@ -276,20 +276,14 @@ fn may_change(
 
 fn committed(facts: &Facts, owner: &str, repo: &str, branch_name: &str, path: &str, message: &str) -> Value {
     let place = Place { base_url: &facts.base_url, repo: format!("{owner}/{repo}"), branch: branch_name };
-    let empty = crate::sim::facts::github::Branch::default();
+    let empty = Branch::default();
     let branch = facts.github.branches.get(branch_name).unwrap_or(&empty);
     let root = Node::of(&branch.files, &facts.base_url);
     let content = root.at(path).map_or(Value::Null, |node| place.entry(path, node));
     json!({ "content": content, "commit": commit_json(&place, branch, root.sha(), message, facts.now) })
 }
 
-fn commit_json(
-    place: &Place<'_>,
-    branch: &crate::sim::facts::github::Branch,
-    tree: &str,
-    message: &str,
-    now: Timestamp,
-) -> Value {
+pub(super) fn commit_json(place: &Place<'_>, branch: &Branch, tree: &str, message: &str, now: Timestamp) -> Value {
     let api = place.api();
     let person = json!({
         "name": "release-bot", "email": "release-bot@example.com",
@@ -321,83 +315,4 @@ fn commit_json(
             "verified": false, "reason": "unsigned", "signature": null, "payload": null, "verified_at": null,
         },
     })
-}
-
-pub(super) async fn repository(State(world): State<World>, Path((owner, repo)): Path<(String, String)>) -> Response {
-    if !is_ours(&owner, &repo) {
-        return problem(StatusCode::NOT_FOUND, "Not Found");
-    }
-    let base_url = world.base_url();
-    let url = format!("{base_url}/github/repos/{owner}/{repo}");
-    let body = json!({
-        "id": 1,
-        "node_id": "R_1",
-        "name": repo,
-        "full_name": format!("{owner}/{repo}"),
-        "private": false,
-        "owner": account(base_url, &owner),
-        "html_url": format!("{base_url}/github_web/{owner}/{repo}"),
-        "description": null,
-        "fork": false,
-        "url": url,
-        "default_branch": DEFAULT_BRANCH,
-        "archived": false,
-        "disabled": false,
-        "permissions": { "admin": false, "push": true, "pull": true },
-    });
-    wire::json(StatusCode::OK, &body)
-}
-
-pub(super) async fn branch(
-    State(world): State<World>,
-    Path((owner, repo, name)): Path<(String, String, String)>,
-) -> Response {
-    let facts = world.facts();
-    let Some(branch) = facts.github.branches.get(&name).filter(|_| is_ours(&owner, &repo)) else {
-        return problem(StatusCode::NOT_FOUND, "Branch not found");
-    };
-    let place = Place { base_url: &facts.base_url, repo: format!("{owner}/{repo}"), branch: &name };
-    let api = place.api();
-    let inner = commit_json(
-        &place,
-        branch,
-        Node::of(&branch.files, &facts.base_url).sha(),
-        branch.messages.last().map_or("", String::as_str),
-        facts.now,
-    );
-    let bot = account(&facts.base_url, "release-bot");
-    let commit = json!({
-        "sha": branch.head, "node_id": format!("C_{}", branch.head), "commit": inner,
-        "url": format!("{api}/commits/{}", branch.head), "html_url": inner["html_url"],
-        "comments_url": format!("{api}/commits/{}/comments", branch.head),
-        "author": bot, "committer": bot, "parents": inner["parents"],
-    });
-    let body = json!({
-        "name": name,
-        "commit": commit,
-        "_links": { "self": format!("{api}/branches/{name}"), "html": format!("{}/github_web/{owner}/{repo}/tree/{name}", facts.base_url) },
-        "protected": false,
-        "protection": { "enabled": false },
-        "protection_url": format!("{api}/branches/{name}/protection"),
-    });
-    wire::json(StatusCode::OK, &body)
-}
-
-pub(super) async fn reference(
-    State(world): State<World>,
-    Path((owner, repo, reference)): Path<(String, String, String)>,
-) -> Response {
-    let facts = world.facts();
-    let found = reference.strip_prefix("heads/").and_then(|name| facts.github.branches.get(name));
-    let Some(branch) = found.filter(|_| is_ours(&owner, &repo)) else {
-        return problem(StatusCode::NOT_FOUND, "Not Found");
-    };
-    let api = format!("{}/github/repos/{owner}/{repo}", facts.base_url);
-    let body = json!({
-        "ref": format!("refs/{reference}"),
-        "node_id": format!("REF_{reference}"),
-        "url": format!("{api}/git/refs/{reference}"),
-        "object": { "type": "commit", "sha": branch.head, "url": format!("{api}/git/commits/{}", branch.head) },
-    });
-    wire::json(StatusCode::OK, &body)
 }

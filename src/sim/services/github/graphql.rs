@@ -161,7 +161,7 @@ impl Field {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
+enum Lexeme {
     Name(String),
     Text(String),
     Mark(char),
@@ -170,8 +170,8 @@ enum Token {
 
 fn parse(query: &str, variables: &Value) -> Result<Vec<Field>, String> {
     let mut reader = Reader { tokens: tokens(query)?, at: 0, variables };
-    while reader.peek().is_some_and(|token| *token != Token::Mark('{')) {
-        if *reader.next()? == Token::Mark('(') {
+    while reader.peek().is_some_and(|token| *token != Lexeme::Mark('{')) {
+        if *reader.next()? == Lexeme::Mark('(') {
             reader.skip_to(')')?;
         }
     }
@@ -182,7 +182,7 @@ fn parse(query: &str, variables: &Value) -> Result<Vec<Field>, String> {
     }
 }
 
-fn tokens(query: &str) -> Result<Vec<Token>, String> {
+fn tokens(query: &str) -> Result<Vec<Lexeme>, String> {
     let mut found = Vec::new();
     let mut rest = query.chars().peekable();
     while let Some(c) = rest.next() {
@@ -201,54 +201,54 @@ fn tokens(query: &str) -> Result<Vec<Token>, String> {
                     None => return Err("Parse error: unterminated string".to_owned()),
                 }
             }
-            found.push(Token::Text(text));
+            found.push(Lexeme::Text(text));
         } else if c == '.' {
             while rest.next_if_eq(&'.').is_some() {}
-            found.push(Token::Spread);
+            found.push(Lexeme::Spread);
         } else if c.is_alphanumeric() || c == '_' || c == '-' {
             let mut token = String::from(c);
             while let Some(c) = rest.next_if(|c| c.is_alphanumeric() || *c == '_') {
                 token.push(c);
             }
-            found.push(Token::Name(token));
+            found.push(Lexeme::Name(token));
         } else {
-            found.push(Token::Mark(c));
+            found.push(Lexeme::Mark(c));
         }
     }
     Ok(found)
 }
 
 struct Reader<'a> {
-    tokens: Vec<Token>,
+    tokens: Vec<Lexeme>,
     at: usize,
     variables: &'a Value,
 }
 
 impl Reader<'_> {
-    fn peek(&self) -> Option<&Token> {
+    fn peek(&self) -> Option<&Lexeme> {
         self.tokens.get(self.at)
     }
 
-    fn next(&mut self) -> Result<&Token, String> {
+    fn next(&mut self) -> Result<&Lexeme, String> {
         self.at += 1;
         self.tokens.get(self.at - 1).ok_or_else(|| "Parse error: unexpected end of document".to_owned())
     }
 
     fn take(&mut self, mark: char) -> bool {
-        let found = self.peek() == Some(&Token::Mark(mark));
+        let found = self.peek() == Some(&Lexeme::Mark(mark));
         self.at += usize::from(found);
         found
     }
 
     fn name(&mut self) -> Result<String, String> {
         match self.next()? {
-            Token::Name(token) => Ok(token.clone()),
-            Token::Text(_) | Token::Mark(_) | Token::Spread => Err("Parse error: expected a name".to_owned()),
+            Lexeme::Name(token) => Ok(token.clone()),
+            Lexeme::Text(_) | Lexeme::Mark(_) | Lexeme::Spread => Err("Parse error: expected a name".to_owned()),
         }
     }
 
     fn skip_to(&mut self, mark: char) -> Result<(), String> {
-        while *self.next()? != Token::Mark(mark) {}
+        while *self.next()? != Lexeme::Mark(mark) {}
         Ok(())
     }
 
@@ -261,7 +261,7 @@ impl Reader<'_> {
         }
         let mut fields = Vec::new();
         while !self.take('}') {
-            if self.peek() == Some(&Token::Spread) {
+            if self.peek() == Some(&Lexeme::Spread) {
                 self.at += 1;
                 if self.name()? != "on" {
                     return Err("Named fragments are not known here".to_owned());
@@ -286,7 +286,7 @@ impl Reader<'_> {
                     arguments.insert(argument, value);
                 }
             }
-            let inside = if self.peek() == Some(&Token::Mark('{')) { self.selection(depth + 1)? } else { Vec::new() };
+            let inside = if self.peek() == Some(&Lexeme::Mark('{')) { self.selection(depth + 1)? } else { Vec::new() };
             fields.push(Field { key, name, arguments, inside, on: None });
         }
         Ok(fields)
@@ -294,12 +294,12 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, String> {
         match self.next()?.clone() {
-            Token::Text(text) | Token::Name(text) => Ok(Value::String(text)),
-            Token::Mark('$') => {
+            Lexeme::Text(text) | Lexeme::Name(text) => Ok(Value::String(text)),
+            Lexeme::Mark('$') => {
                 let name = self.name()?;
                 self.variables.get(&name).cloned().ok_or_else(|| format!("Variable ${name} was not provided"))
             }
-            Token::Mark(_) | Token::Spread => Err("Parse error: expected a value".to_owned()),
+            Lexeme::Mark(_) | Lexeme::Spread => Err("Parse error: expected a value".to_owned()),
         }
     }
 }

@@ -64,14 +64,14 @@ fn missing(what: &str) -> Response {
     problem(StatusCode::NOT_FOUND, &format!("404 {what} Not Found"))
 }
 
-type Query = BTreeMap<String, String>;
+type Parameters = BTreeMap<String, String>;
 
-fn query_of(raw: Option<String>) -> Query {
+fn query_of(raw: Option<String>) -> Parameters {
     wire::pairs(raw.as_deref().unwrap_or_default())
 }
 
 /// A page of a list with GitLab's paging headers.
-fn listed(all: &[Value], query: &Query, base_url: &str, path: &str) -> Response {
+fn listed(all: &[Value], query: &Parameters, base_url: &str, path: &str) -> Response {
     let page = wire::page(all, query);
     let mut response = ok(&Value::Array(page.items.to_vec()));
     let more = page.number < page.pages();

@@ -1,6 +1,7 @@
 //! Routes of Jira.
 
-use std::collections::BTreeMap;
+mod comments;
+mod search;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
 
+use self::comments::{comment, comments, remote_links};
+use self::search::{search, search_by_body, users};
 use super::answers::{Fields, Version, Writer, project_id, stamp};
-use super::jql::Query;
-use crate::sim::facts::accounts::Person;
-use crate::sim::facts::jira::{Comment, Issue};
+use crate::sim::facts::jira::Issue;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
@@ -34,9 +35,6 @@ pub fn router() -> Router<World> {
         .route(&format!("{api}/search/jql"), get(search).post(search_by_body))
         .route(&format!("{api}/search"), get(gone).post(gone))
 }
-
-const DEFAULT_RESULTS: usize = 50;
-const MOST_RESULTS: usize = 100;
 
 fn ok(body: &Value) -> Response {
     wire::json(StatusCode::OK, body)
@@ -306,135 +304,4 @@ async fn assign(State(world): State<World>, Path((version, key)): Path<(String, 
         issue.assignee = wanted;
     }
     StatusCode::NO_CONTENT.into_response()
-}
-
-async fn comments(State(world): State<World>, Path((version, key)): Path<(String, String)>) -> Response {
-    let Some(version) = Version::of(&version) else { return no_api() };
-    let mut facts = world.facts();
-    let me = bot(&world, &mut facts);
-    let Some(issue) = facts.jira.find(&key) else { return no_issue() };
-    let writer = writer(&facts, version);
-    let list: Vec<Value> = issue.comments.iter().map(|comment| writer.comment(issue, comment, &me)).collect();
-    let total = list.len();
-    ok(&json!({ "startAt": 0, "maxResults": total.max(100), "total": total, "comments": list }))
-}
-
-async fn comment(State(world): State<World>, Path((version, key)): Path<(String, String)>, body: Bytes) -> Response {
-    let Some(version) = Version::of(&version) else { return no_api() };
-    let mut facts = world.facts();
-    let now = facts.now;
-    let me = bot(&world, &mut facts);
-    let Some(issue) = facts.jira.find_mut(&key) else { return no_issue() };
-    let text = object(&body).and_then(|sent| version.read(sent.get("body")?)).filter(|text| !text.trim().is_empty());
-    let Some(text) = text else { return bad_field("comment", "Comment body is not valid!") };
-    let id = issue.id * 100 + issue.comments.len() as u64 + 1;
-    let comment = Comment { id, body: text, created: now };
-    issue.comments.push(comment.clone());
-    let issue = issue.clone();
-    wire::json(StatusCode::CREATED, &writer(&facts, version).comment(&issue, &comment, &me))
-}
-
-async fn remote_links(State(world): State<World>, Path((version, key)): Path<(String, String)>) -> Response {
-    let Some(version) = Version::of(&version) else { return no_api() };
-    let facts = world.facts();
-    let Some(issue) = facts.jira.find(&key) else { return no_issue() };
-    let self_url = writer(&facts, version).issue_url(issue);
-    let list: Vec<Value> = issue
-        .remote_links
-        .iter()
-        .zip(1..)
-        .map(|((url, title), n)| {
-            json!({
-                "id": issue.id * 100 + n, "self": format!("{self_url}/remotelink/{}", issue.id * 100 + n),
-                "object": { "url": url, "title": title },
-            })
-        })
-        .collect();
-    ok(&Value::Array(list))
-}
-
-async fn users(State(world): State<World>, Path(version): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let Some(version) = Version::of(&version) else { return no_api() };
-    let query = wire::pairs(query.as_deref().unwrap_or_default());
-    let mut facts = world.facts();
-    let Some(text) = query.get("query").filter(|text| !text.is_empty()) else {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            "The 'query', 'username' or 'accountId' query parameter must be provided",
-        );
-    };
-    if text.contains('@') {
-        facts.jira.account(text);
-    }
-    let wanted = text.to_lowercase();
-    let writer = writer(&facts, version);
-    let list: Vec<Value> = facts
-        .jira
-        .accounts
-        .iter()
-        .filter(|(_, mail)| {
-            let name = Person::by_mail(mail).map(|person| person.display_name().to_lowercase()).unwrap_or_default();
-            mail.starts_with(&wanted) || name.starts_with(&wanted)
-        })
-        .map(|(id, _)| writer.user(id))
-        .collect();
-    ok(&Value::Array(list))
-}
-
-async fn search(State(world): State<World>, Path(version): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let query = wire::pairs(query.as_deref().unwrap_or_default());
-    let fields = query.get("fields").map(|names| names.split(',').map(str::to_owned).collect());
-    found(&world, &version, &query, fields)
-}
-
-async fn search_by_body(State(world): State<World>, Path(version): Path<String>, body: Bytes) -> Response {
-    let Some(sent) = object(&body) else { return problem(StatusCode::BAD_REQUEST, "Malformed JSON") };
-    let fields = sent.get("fields").map(|names| texts(Some(names)));
-    let query = sent.iter().map(|(name, value)| (name.clone(), text_or_number(value))).collect();
-    found(&world, &version, &query, fields)
-}
-
-fn found(world: &World, version: &str, query: &BTreeMap<String, String>, fields: Option<Vec<String>>) -> Response {
-    let Some(version) = Version::of(version) else { return no_api() };
-    let mut facts = world.facts();
-    let me = bot(world, &mut facts);
-    let jql = query.get("jql").map(String::as_str).unwrap_or_default();
-    let parsed = match Query::parse(jql) {
-        Ok(parsed) => parsed,
-        Err(message) => return problem(StatusCode::BAD_REQUEST, &message),
-    };
-    if facts.jira.unknown_keys_are_errors
-        && let Some(key) = parsed.keys().find(|key| facts.jira.find(key).is_none())
-    {
-        let text = format!("An issue with key '{key}' does not exist for field 'key'.");
-        return problem(StatusCode::BAD_REQUEST, &text);
-    }
-    let size = query.get("maxResults").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_RESULTS);
-    let size = size.clamp(1, MOST_RESULTS);
-    let mark = &wire::sha1_hex(jql.as_bytes())[..8];
-    let start = match query.get("nextPageToken").filter(|token| !token.is_empty() && *token != "null") {
-        None => 0,
-        Some(token) => match token.strip_prefix(mark).and_then(|rest| rest.strip_prefix('-')?.parse().ok()) {
-            Some(start) => start,
-            None => return problem(StatusCode::BAD_REQUEST, "Invalid or expired nextPageToken"),
-        },
-    };
-    let writer = writer(&facts, version);
-    let changelog = query.get("expand").is_some_and(|names| names.contains("changelog"));
-    let hits: Vec<&Issue> = facts.jira.issues.values().filter(|issue| issue.visible && parsed.matches(issue)).collect();
-    let page: Vec<Value> = hits
-        .iter()
-        .skip(start)
-        .take(size)
-        .map(|issue| match &fields {
-            None => json!({ "id": issue.id.to_string() }),
-            Some(names) => writer.issue(issue, &Fields::of(names.iter().map(String::as_str)), changelog, &me),
-        })
-        .collect();
-    let end = start + page.len();
-    let mut body = json!({ "issues": page, "isLast": end >= hits.len() });
-    if end < hits.len() {
-        body["nextPageToken"] = json!(format!("{mark}-{end}"));
-    }
-    ok(&body)
 }

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::super::answers;
-use super::{InProject, Query, listed, missing, ok, problem, query_of, sent, text};
+use super::{InProject, Parameters, listed, missing, ok, problem, query_of, sent, text};
 use crate::sim::events::Event;
 use crate::sim::facts::gitlab::{BOT, Gitlab, GitlabEvent, MergeRequest, MrState};
 use crate::sim::wire;
@@ -17,7 +17,7 @@ use crate::sim::world::{Facts, World};
 /// How long the pipeline of a merge request that merges by itself takes.
 const PIPELINE: SignedDuration = SignedDuration::from_mins(3);
 
-fn listing(facts: &Facts, query: &Query, path: &str) -> Response {
+fn listing(facts: &Facts, query: &Parameters, path: &str) -> Response {
     let wanted = |mr: &&MergeRequest| {
         let state = query.get("state").map_or("all", String::as_str);
         let search = query.get("search").map(|text| text.to_lowercase());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::answers;
 use super::merge_requests::{mr_path, with_mr};
-use super::{InProject, Query, listed, missing, ok, problem, query_of};
+use super::{InProject, Parameters, listed, missing, ok, problem, query_of};
 use crate::sim::world::World;
 
 pub(super) async fn pipelines(State(world): State<World>, Path(path): InProject, RawQuery(raw): RawQuery) -> Response {
@@ -37,7 +37,7 @@ pub(super) async fn bridges(State(world): State<World>, Path(path): InProject, R
     jobs_of(&world, &path, &query_of(raw), true)
 }
 
-fn jobs_of(world: &World, (project, id): &(String, String), query: &Query, bridges: bool) -> Response {
+fn jobs_of(world: &World, (project, id): &(String, String), query: &Parameters, bridges: bool) -> Response {
     let facts = world.facts();
     let Some(found) = facts.gitlab.project(project) else { return missing("Project") };
     let Some(pipeline) = id.parse().ok().and_then(|id: u64| facts.gitlab.pipelines.get(&id)) else {

@@ -1,0 +1,115 @@
+//! In memory and over sockets: the same answers, the same errors, the same journal.
+
+use std::time::Duration;
+
+use oar::core::clients::http::{Auth, Http, HttpPolicy, InMemory, Rules, ServiceHttp, Transport};
+use oar::core::clients::retry::Repeat;
+use oar::core::clock::{Clock, VirtualClock};
+use oar::core::config::hosts::HostRule;
+use oar::domain::service::Service;
+use oar::sim::faults::{Fault, Faults, Rule};
+use oar::sim::scenario::Scenario;
+use oar::sim::server::{Simulator, StartOptions};
+use tokio_util::sync::CancellationToken;
+
+/// Which way requests go.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Sockets,
+    Memory,
+}
+
+struct Asked {
+    simulator: Simulator,
+    github: ServiceHttp,
+}
+
+const FILE: &str = "/repos/openshift/release-tests/contents/_releases/ocp-4.20-test-jobs-amd64.json";
+
+async fn begin(way: Way, fault: Option<Fault>) -> Asked {
+    let mut scenario = Scenario::named("smooth", None, None).unwrap();
+    (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 8);
+    let clock = VirtualClock::starting_at(scenario.start());
+    let options = StartOptions { port: 0, scenario, seed: 7, clock: clock.clone(), faults: Faults::none() };
+    let simulator = Simulator::start(options).await.unwrap();
+    if let Some(fault) = fault {
+        simulator.world().faults().add(Rule::on("github", fault)).unwrap();
+    }
+    let transport = match way {
+        Way::Sockets => Transport::Network,
+        Way::Memory => Transport::InMemory(InMemory::new(simulator.base_url(), simulator.in_memory())),
+    };
+    let policy = HttpPolicy {
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_millis(1500),
+        total_timeout: Duration::from_secs(10),
+        tries: 1,
+        in_flight: 4,
+        max_body_bytes: 1 << 20,
+        hosts: HostRule::Loopback,
+        rewrites: Vec::new(),
+    };
+    let clock = Clock::Virtual(clock);
+    let http = Http::with_rules(policy, &Rules::default(), transport, clock, CancellationToken::new()).unwrap();
+    let token = simulator.world().credentials().github_token.as_str().into();
+    let github = http.service(Service::Github, &format!("{}/github", simulator.base_url()), Auth::Bearer(token));
+    Asked { simulator, github }
+}
+
+impl Asked {
+    /// A read, the same while it is unchanged, and a write: what came of each.
+    async fn report(&self) -> Vec<String> {
+        let first = self.github.get("read", FILE).send().await;
+        let etag = first.as_ref().ok().and_then(|answer| answer.header("etag").map(str::to_owned)).unwrap_or_default();
+        let again = self.github.get("read again", FILE).header("if-none-match", &etag).accept(&[304]).send().await;
+        let body = serde_json::json!({ "message": "write", "content": "eA==", "branch": "z-stream" });
+        let path = "/repos/openshift/release-tests/contents/new";
+        let written = self.github.put("write", Repeat::LookFirst, path).json(&body).send().await;
+        let told =
+            |outcome: Result<oar::core::clients::http::Answer, oar::core::clients::error::ClientError>| match outcome {
+                Ok(answer) => format!("{} {:?} {} bytes", answer.status, answer.header("etag"), answer.body.len()),
+                Err(error) => format!(
+                    "{:?} {:?} {:?} {:?} {}",
+                    error.class(),
+                    error.fault,
+                    error.retry_after_s,
+                    error.excerpt,
+                    error.may_have_happened()
+                ),
+            };
+        [first, again, written].map(told).to_vec()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_and_every_fault_mean_the_same_in_memory_and_over_sockets() {
+    let faults = [
+        None,
+        Some(Fault::Status { code: 503, retry_after_s: None }),
+        Some(Fault::Status { code: 429, retry_after_s: Some(7) }),
+        Some(Fault::Latency { ms: 4_000 }),
+        Some(Fault::Reset),
+        Some(Fault::AppliedThenError),
+        Some(Fault::AppliedThenReset),
+        Some(Fault::Hang),
+        Some(Fault::AppliedThenHang),
+        Some(Fault::Html),
+        Some(Fault::Truncated),
+        Some(Fault::MalformedJson),
+    ];
+    for fault in faults {
+        let (socket, memory) = (begin(Way::Sockets, fault.clone()).await, begin(Way::Memory, fault.clone()).await);
+        assert_eq!(socket.report().await, memory.report().await, "{fault:?}");
+        assert_eq!(socket.simulator.journal(), memory.simulator.journal(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_simulator_that_stopped_cannot_be_reached_either_way() {
+    for way in [Way::Sockets, Way::Memory] {
+        let Asked { simulator, github } = begin(way, None).await;
+        simulator.shutdown().await;
+        let error = github.get("read", FILE).send().await.unwrap_err();
+        assert_eq!(error.fault, oar::core::clients::error::Fault::Unreachable, "{way:?}");
+    }
+}
