@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
-use crate::core::clients::http::Transport;
 use crate::core::clock::Clock;
 use crate::core::config::env::Env;
+use crate::core::transport::Transport;
 use crate::domain::mask::Masker;
 
 /// The surroundings of one call of the program.

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::DiskCache;
-use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, Transport, bare_client};
+use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, bare_client};
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::slack::Names;
@@ -25,6 +25,7 @@ use super::config::settings::Settings;
 use super::statebox::cas::{Limits, StateBox};
 use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
+use super::transport::Transport;
 use crate::domain::credential::Credential;
 use crate::domain::mask::{Masker, mask};
 use crate::domain::service::Service;

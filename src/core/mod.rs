@@ -16,6 +16,8 @@ pub mod clients;
 
 pub mod config;
 
+pub mod transport;
+
 pub mod error;
 
 pub mod lock;

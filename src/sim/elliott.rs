@@ -15,10 +15,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
 use axum::{Json, Router};
+pub use command_line::Asked;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-pub use command_line::Asked;
 
 use crate::sim::control_client;
 use crate::sim::facts::elliott::Behaviour;

@@ -1,5 +1,6 @@
 //! `oar rehearse`: simulator and drive in one process, in virtual time.
 
+mod beginning;
 mod help;
 mod people;
 mod summary;
@@ -11,24 +12,23 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use self::beginning::{Beginning, beginning};
 use self::help::{Answer, Help, LEAD};
 use self::people::People;
 use self::summary::{Ended, Rows, Summary};
-
 use crate::cli::commands::drive::{event_text, exit_of};
-use crate::cli::commands::sim::{environment, unknown};
+use crate::cli::commands::sim::environment;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
-use crate::core::clients::http::{InMemory, Transport};
 use crate::core::clock::{Clock, VirtualClock};
 use crate::core::config::env::Env;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
 use crate::core::context::{Context, Options, StateAccess};
 use crate::core::error::ErrorClass;
+use crate::core::transport::{InMemory, Transport};
 use crate::domain::dates::stamp;
-use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
@@ -40,7 +40,6 @@ use crate::operators::error::TaskError;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::text::clean;
 use crate::sim::faults::Faults;
-use crate::sim::scenario::{FromState, FromTask, Scenario};
 use crate::sim::server::{Simulator, StartOptions};
 
 /// How long after the release day (or the beginning, when that is later) a rehearsal gives up waiting.
@@ -227,71 +226,6 @@ fn new_line(reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) ->
 fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
     let day = release_day.to_zoned(TimeZone::UTC).map_or(start, |day| day.timestamp());
     start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
-}
-
-/// What a rehearsal begins with.
-struct Beginning {
-    scenario: Scenario,
-    /// Path and text of the state file, when there is one already.
-    file: Option<(String, String)>,
-}
-
-fn beginning(args: &RehearseArgs) -> Result<Beginning, ErrorReport> {
-    let Some(path) = &args.from else {
-        let scenario = Scenario::named(&args.scenario, args.rehearsed.as_ref(), None);
-        return Ok(Beginning { scenario: scenario.map_err(|error| unknown(&error))?, file: None });
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let mut reported = io_error(&format!("{} cannot be read", path.display()), &error);
-        reported.exit = Exit::Usage;
-        reported
-    })?;
-    let state = State::parse(&text, None).map_err(|error| {
-        let mut reported = ErrorReport::new(
-            format!("{} is no state file that can be used", path.display()),
-            &error,
-            "correct the file: oar state check FILE tells every fault".to_owned(),
-            ErrorClass::InvalidInput,
-        );
-        reported.exit = Exit::Usage;
-        reported
-    })?;
-    let from = from_state(&state, path)?;
-    let stored = from.release.state_path();
-    Ok(Beginning { scenario: Scenario::from_state(from), file: Some((stored, text)) })
-}
-
-fn from_state(state: &State, path: &std::path::Path) -> Result<FromState, ErrorReport> {
-    let bad = |why: String| ErrorReport {
-        what: format!("{} is no state file that can be rehearsed", path.display()),
-        why: vec![why],
-        done: Vec::new(),
-        next: "correct the file: oar state check FILE tells every fault".to_owned(),
-        exit: Exit::Usage,
-        class: ErrorClass::InvalidInput,
-    };
-    let release = state.release().clone();
-    let time = |text: &str| text.parse().map_err(|_| bad(format!("{text:?} is no time stamp")));
-    let metadata = state.metadata();
-    let tasks = state.tasks().into_iter().filter_map(|entry| {
-        let (task, status) = (entry.task()?, entry.status.known()?);
-        Some(FromTask { task, status, job: job_trace::job_of(task, &entry) })
-    });
-    Ok(FromState {
-        release,
-        created_at: time(state.created_at())?,
-        updated_at: time(state.updated_at())?,
-        release_date: metadata.release_date.unwrap_or_default(),
-        advisory_ids: metadata
-            .advisory_ids
-            .into_iter()
-            .filter_map(|(impetus, id)| Some((impetus, u64::try_from(id).ok()?)))
-            .collect(),
-        shipment_mr: metadata.shipment_mr,
-        candidate_builds: metadata.candidate_builds,
-        jira_ticket: metadata.jira_ticket,
-        tasks: tasks.collect(),
-    })
 }
 
 /// How the rehearsal asks its world.

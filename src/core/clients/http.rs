@@ -9,36 +9,37 @@ mod answer;
 mod auth;
 mod breaker;
 mod budget;
+mod call;
 mod exchange;
 mod gate;
+mod network;
 mod policy;
 mod seen;
-mod transport;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use serde::de::DeserializeOwned;
+use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 pub use self::answer::Answer;
 use self::answer::excerpt;
 pub use self::auth::{Auth, Proof};
 pub use self::breaker::BreakerRule;
+use self::call::ANY;
+pub use self::call::Call;
 use self::gate::{Gate, Gates};
+use self::network::LazyClient;
+pub use self::network::bare_client;
 pub use self::policy::{HttpPolicy, Rules, rewrite};
 use self::seen::Lately;
 pub use self::seen::Seen;
-use self::transport::LazyClient;
-pub use self::transport::{InMemory, Transport, bare_client};
-use super::error::{ClientError, Fault};
-use super::retry::{Repeat, with_retries};
-use crate::core::cache::DiskCache;
+use super::error::ClientError;
+use super::retry::Repeat;
 use crate::core::clock::Clock;
 use crate::core::config::http::ServiceRules;
+use crate::core::transport::Transport;
 use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
@@ -255,131 +256,5 @@ impl ServiceHttp {
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         Ok(response)
-    }
-}
-
-/// Marker for [`Call::accept`]: every status is an answer, except those worth repeating.
-const ANY: &[u16] = &[0];
-
-/// One request on its way.
-#[derive(Debug)]
-#[must_use = "a call does nothing until it is sent"]
-pub struct Call<'a> {
-    http: &'a ServiceHttp,
-    op: &'static str,
-    repeat: Repeat,
-    method: Method,
-    url: String,
-    headers: HeaderMap,
-    body: Bytes,
-    accepted: &'static [u16],
-    bare: bool,
-    /// Do we hold a copy, so that "not modified" is an answer?
-    revalidates: bool,
-}
-
-impl Call<'_> {
-    /// Adds query parameters, percent-encoded.
-    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
-        let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        self.url.push(if self.url.contains('?') { '&' } else { '?' });
-        self.url.push_str(&encoded);
-        self
-    }
-
-    /// Adds a header; a value that HTTP cannot carry is left out.
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-
-    /// Adds a header that no log shows; a value that HTTP cannot carry is left out.
-    pub fn secret_header(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(mut value) = HeaderValue::from_str(value) {
-            value.set_sensitive(true);
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-
-    /// Sends `body` as JSON.
-    pub fn json(mut self, body: &serde_json::Value) -> Self {
-        self.body = body.to_string().into();
-        self.header("content-type", "application/json")
-    }
-
-    /// Sends `body` as it is; give its type with [`Call::header`].
-    pub fn text(mut self, body: String) -> Self {
-        self.body = body.into();
-        self
-    }
-
-    /// Sends `pairs` as a form.
-    pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into();
-        self.header("content-type", "application/x-www-form-urlencoded")
-    }
-
-    /// Treats these statuses as answers, too.
-    pub fn accept(mut self, statuses: &'static [u16]) -> Self {
-        self.accepted = statuses;
-        self
-    }
-
-    /// Sends it, repeating by class.
-    ///
-    /// # Errors
-    ///
-    /// No answer, or a status that is neither success nor accepted.
-    pub async fn send(self) -> Result<Answer, ClientError> {
-        let shared = &self.http.http.0;
-        let url = self.checked_url()?;
-        with_retries(self.repeat, shared.policy.tries, &shared.clock, &shared.cancel, || self.attempt(&url)).await
-    }
-
-    /// Sends it as [`Call::send`], asking only whether the copy in `cache` is still right when there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Call::send`].
-    pub async fn send_through(self, cache: Option<&DiskCache>) -> Result<Answer, ClientError> {
-        let Some(cache) = cache else { return self.send().await };
-        let key = self.url.clone();
-        let Some(kept) = cache.read(&key) else {
-            let answer = self.send().await?;
-            answer::keep(cache, &key, &answer);
-            return Ok(answer);
-        };
-        let mut call = self.header("if-none-match", &kept.etag);
-        call.revalidates = true;
-        let answer = call.send().await?;
-        if answer.status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { status: StatusCode::OK, body: kept.body.into(), ..answer });
-        }
-        answer::keep(cache, &key, &answer);
-        Ok(answer)
-    }
-
-    /// Sends it and reads the answer as JSON.
-    ///
-    /// # Errors
-    ///
-    /// As [`Call::send`], or the answer is not the documented JSON.
-    pub async fn json_answer<T: DeserializeOwned>(self) -> Result<T, ClientError> {
-        self.send().await?.json()
-    }
-
-    fn checked_url(&self) -> Result<Url, ClientError> {
-        let error = |fault| ClientError::new(self.http.service, self.op, fault);
-        let url = Url::parse(&self.url).map_err(|_| error(Fault::BadUrl(self.http.mask(&self.url))))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(error(Fault::BadUrl(self.http.mask(&self.url))));
-        }
-        if !self.http.http.0.policy.hosts.allows(&url) {
-            return Err(error(Fault::HostNotAllowed(url.host_str().unwrap_or("an address without host").to_owned())));
-        }
-        Ok(url)
     }
 }

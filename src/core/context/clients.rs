@@ -16,7 +16,7 @@ use crate::core::clients::elliott::Elliott;
 use crate::core::clients::errata::Errata;
 use crate::core::clients::gangway::Gangway;
 use crate::core::clients::gitlab::Gitlab;
-use crate::core::clients::http::{Auth, Http, Proof, ServiceHttp, Transport};
+use crate::core::clients::http::{Auth, Http, Proof, ServiceHttp};
 use crate::core::clients::jenkins::Jenkins;
 use crate::core::clients::jira::Jira;
 use crate::core::clients::koji::Koji;
@@ -32,6 +32,7 @@ use crate::core::config::error::ConfigError;
 use crate::core::config::jira::JiraApi;
 use crate::core::config::settings::Settings;
 use crate::core::notices::send::Notifier;
+use crate::core::transport::Transport;
 use crate::domain::credential::Credential;
 use crate::domain::service::Service;
 

@@ -13,11 +13,9 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-
 use serde_json::{Value, json};
 
 use crate::sim::events::Event;
-
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 

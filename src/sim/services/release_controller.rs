@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::registry;
 use crate::domain::dates::stamp;
-
 use crate::sim::events::Event;
 use crate::sim::facts::release_controller::{STABLE, Tag, payload, stable_stream};
 use crate::sim::wire;

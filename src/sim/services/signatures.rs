@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::registry;
 use crate::domain::release::ZStream;
-
 use crate::sim::events::Event;
 use crate::sim::facts::images;
 use crate::sim::facts::registry::ARCHES;

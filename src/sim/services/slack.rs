@@ -15,7 +15,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::sim::auth::{self, Credentials};
-
 use crate::sim::facts::accounts::Person;
 use crate::sim::facts::slack::{BOT, BOT_USER, Message, TEAM, user_id};
 use crate::sim::wire;

@@ -9,12 +9,13 @@ use axum::Router;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use oar::core::clients::error::Fault as Wrong;
-use oar::core::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, ServiceHttp, Transport};
+use oar::core::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, ServiceHttp};
 use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
 use oar::core::config::http::ServiceRules;
 use oar::core::error::ErrorClass;
+use oar::core::transport::Transport;
 use oar::domain::service::Service;
 use tokio_util::sync::CancellationToken;
 

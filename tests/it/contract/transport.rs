@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use oar::core::clients::http::{Auth, Http, HttpPolicy, InMemory, Rules, ServiceHttp, Transport};
+use oar::core::clients::http::{Auth, Http, HttpPolicy, Rules, ServiceHttp};
 use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
+use oar::core::transport::{InMemory, Transport};
 use oar::domain::service::Service;
 use oar::sim::faults::{Fault, Faults, Rule};
 use oar::sim::scenario::Scenario;
@@ -65,7 +66,7 @@ impl Asked {
         let body = serde_json::json!({ "message": "write", "content": "eA==", "branch": "z-stream" });
         let path = "/repos/openshift/release-tests/contents/new";
         let written = self.github.put("write", Repeat::LookFirst, path).json(&body).send().await;
-        let told =
+        let shown =
             |outcome: Result<oar::core::clients::http::Answer, oar::core::clients::error::ClientError>| match outcome {
                 Ok(answer) => format!("{} {:?} {} bytes", answer.status, answer.header("etag"), answer.body.len()),
                 Err(error) => format!(
@@ -77,7 +78,7 @@ impl Asked {
                     error.may_have_happened()
                 ),
             };
-        [first, again, written].map(told).to_vec()
+        [first, again, written].map(shown).to_vec()
     }
 }
 

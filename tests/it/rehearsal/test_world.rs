@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use oar::cli::outside::{Outside, Stream};
-use oar::core::clients::http::{InMemory, Transport};
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
 use oar::core::context::{Context, Options, StateAccess};
+use oar::core::transport::{InMemory, Transport};
 use oar::domain::release::ZStream;
 use oar::domain::state::operation::{Applied, Operation, SetTask};
 use oar::domain::state::view::State;

@@ -172,10 +172,7 @@ impl People {
         tries: u32,
     ) -> Result<Option<Help>, TaskError> {
         Ok(match message.kind {
-            Kind::OwnerNeeded => {
-                let options = DriveOptions { email: Some(OWNER.to_owned()), ..DriveOptions::default() };
-                Some(Help::by(LEAD, "named an owner").with(options))
-            }
+            Kind::OwnerNeeded => Some(an_owner()),
             Kind::BuildDataNotReady => self.in_world(Act::CompleteBuildData).or_else(|| self.wait(LEAD)),
             Kind::CredentialMissing | Kind::KerberosNeeded => self.in_world(Act::RenewTokens),
             Kind::StageReleaseFailed => self.in_world(Act::RepairStageRelease),
@@ -198,10 +195,7 @@ impl People {
                 self.resolve(ctx, release, message).await?
             }
             Kind::ShippedElsewhere => Some(retry(Task::ChangeAdvisoryStatus)),
-            Kind::ReleaseDateMissing => {
-                let options = DriveOptions { ignore_release_date: true, ..DriveOptions::default() };
-                Some(Help::by(LEAD, "has the approval start without a release date").with(options))
-            }
+            Kind::ReleaseDateMissing => Some(without_a_date()),
             Kind::ApprovalTimeout => self.ask(Act::Publish).then(|| retry(Task::ChangeAdvisoryStatus)),
             Kind::TaskFailed => self.failed(ctx, release, message, tries).await?,
             Kind::JobRefLost => match message.task {
@@ -292,6 +286,16 @@ impl People {
         }
         by_hand(ctx, release, task, TaskStatus::Pass, "checked by hand: good enough to ship").await.map(Some)
     }
+}
+
+fn an_owner() -> Help {
+    let options = DriveOptions { email: Some(OWNER.to_owned()), ..DriveOptions::default() };
+    Help::by(LEAD, "named an owner").with(options)
+}
+
+fn without_a_date() -> Help {
+    let options = DriveOptions { ignore_release_date: true, ..DriveOptions::default() };
+    Help::by(LEAD, "has the approval start without a release date").with(options)
 }
 
 fn retry(task: Task) -> Help {

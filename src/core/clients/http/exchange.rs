@@ -9,8 +9,8 @@ use url::Url;
 
 use super::answer::Answer;
 use super::auth::{Auth, Proof};
-use super::transport::LazyClient;
-use super::{ANY, Call};
+use super::call::{ANY, Call};
+use super::network::LazyClient;
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::negotiate::{Heard, Kerberos, Negotiation, is_offered};
 
