@@ -22,6 +22,7 @@ use crate::core::access::audit::end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::access::tokens::Tokens;
+use crate::core::clock::Clock;
 use crate::core::context::{StateAccess, missing_for_all, ticket_file};
 use crate::core::error::ErrorClass;
 use crate::domain::nearest;
@@ -263,7 +264,7 @@ async fn finish(patience: Patience, idle: impl Fn() -> bool, work: &Cancellation
 /// Waits until `done`, or so long.
 async fn elapse(longest: Duration, done: impl Fn() -> bool) {
     let mut looks = tokio::time::interval(Duration::from_millis(20));
-    let until = tokio::time::Instant::now() + longest;
+    let until = Clock::monotonic() + longest;
     while !done() && looks.tick().await < until {}
 }
 
@@ -411,7 +412,7 @@ fn health(
     server: &Arc<Server>,
     ticket: watch::Receiver<Option<crate::core::context::Ticket>>,
 ) -> Health {
-    let started = tokio::time::Instant::now();
+    let started = Clock::monotonic();
     let how = health_fields::Started {
         transports: if args.no_legacy_sse { vec!["http"] } else { vec!["http", "sse"] },
         proxy: args.behind_proxy.clone(),

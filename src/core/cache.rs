@@ -40,7 +40,6 @@ struct Space {
 pub struct Kept {
     /// The service's mark of this version.
     pub etag: String,
-    /// The body.
     pub body: Vec<u8>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Time that stands still until somebody moves it; cheap to clone, all clones show the same time.
@@ -58,6 +59,12 @@ impl Clock {
             Self::Virtual(clock) => clock.now(),
             Self::Simulator(clock) => clock.now(),
         }
+    }
+
+    /// The machine's time for measuring how long something takes: it never jumps, and no rehearsal moves it.
+    pub fn monotonic() -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+        Instant::now()
     }
 
     /// The current UTC calendar day.

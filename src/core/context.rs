@@ -1,5 +1,6 @@
 //! What every operator gets first: clock, cancellation, settings, clients, stores, actor.
 
+pub mod authentication;
 mod clients;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,9 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use self::authentication::auth;
 use super::cache::DiskCache;
-use super::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, Seen, bare_client};
+use super::clients::http::{BreakerRule, Http, HttpPolicy, Rules, Seen, bare_client};
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::slack::Names;
@@ -103,14 +105,11 @@ impl Context {
             }
             Some(dir) => Repo::Directory(dir.clone()),
             None => match (settings.credentials.get(Credential::GithubToken), access) {
-                (Some(token), _) => {
-                    let auth = Auth::Bearer(token.to_secret_string());
-                    github(&settings, &http, auth, access)?
-                }
+                (Some(_), _) => github(&settings, &http, access)?,
                 (None, StateAccess::Required) => {
                     return Err(ConfigError::MissingCredentials(vec![Credential::GithubToken]));
                 }
-                (None, StateAccess::Anonymous) => github(&settings, &http, Auth::None, access)?,
+                (None, StateAccess::Anonymous) => github(&settings, &http, access)?,
                 (None, StateAccess::OnDemand) => Repo::Closed(Credential::GithubToken),
             },
         };
@@ -271,14 +270,14 @@ pub fn missing_for_all(settings: &Settings) -> Vec<Credential> {
 }
 
 /// The repository of the state on GitHub.
-fn github(settings: &Settings, http: &Http, auth: Auth, access: StateAccess) -> Result<Repo, ConfigError> {
+fn github(settings: &Settings, http: &Http, access: StateAccess) -> Result<Repo, ConfigError> {
     match access {
         // Nothing can be done without the state; what is missing for asking for it is said at once.
         StateAccess::Required | StateAccess::Anonymous => http.open().map_err(ConfigError::Tls)?,
         StateAccess::OnDemand => {}
     }
     let base = settings.services.url(Service::Github)?;
-    let http = http.service(Service::Github, base, auth);
+    let http = http.service(Service::Github, base, auth(Service::Github, settings));
     Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Refuses: I/O, async, clocks, logging. What is decided here can be replayed from its input.
 
+#![warn(missing_docs)]
+
 pub mod acceptance;
 pub mod advisory;
 pub mod approval;

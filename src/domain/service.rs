@@ -119,6 +119,14 @@ services! {
     Elliott = "elliott", "OAR_ELLIOTT_URL";
 }
 
+impl Service {
+    /// Is its address a setting of its own? A program has none, and that of the OAuth server belongs to the settings
+    /// of the front end that asks it.
+    pub const fn has_address(self) -> bool {
+        !matches!(self, Self::Elliott | Self::Oauth)
+    }
+}
+
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.id())

@@ -11,7 +11,7 @@ use super::call::ToolCall;
 use super::reply::{Code, Reply};
 use super::shared::ServerState;
 use super::tool::Tool;
-use crate::core::access::audit::{Audit, Entry, OK, digest_of};
+use crate::core::access::audit::{Audit, AuditEntry, OK, digest_of};
 use crate::core::access::principal::Principal;
 use crate::core::statebox::cas::StateBox;
 use crate::domain::release::ZStream;
@@ -31,7 +31,7 @@ pub struct AuditLine {
 
 #[derive(Debug)]
 struct LineDraft {
-    entry: Entry,
+    entry: AuditEntry,
     store: Option<StateBox>,
 }
 
@@ -45,7 +45,7 @@ impl AuditLine {
         tool: &Tool,
         given: &Map<String, Value>,
     ) -> Arc<Self> {
-        let entry = Entry {
+        let entry = AuditEntry {
             who: who.name.clone(),
             client,
             transport: transport.to_owned(),
@@ -53,7 +53,7 @@ impl AuditLine {
             arguments: Some(digest_of(given)),
             outcome: UNFINISHED.to_owned(),
             is_change: tool.changes(),
-            ..Entry::default()
+            ..AuditEntry::default()
         };
         shared.in_flight.began();
         Arc::new(Self { shared: Arc::clone(shared), draft: Mutex::new(LineDraft { entry, store: None }) })
@@ -123,14 +123,14 @@ impl Drop for AuditLine {
 /// Lines for runs that an earlier process began and never recorded the end of.
 pub fn unfinished(shared: &ServerState) {
     for run in shared.runs.take_interrupted() {
-        shared.audit.record(Entry {
+        shared.audit.record(AuditEntry {
             release: run.queue.parse::<ZStream>().ok().map(|release| release.to_string()),
             who: run.owner,
             tool: run.tool,
             run_id: Some(run.run_id),
             outcome: UNFINISHED.to_owned(),
             is_change: true,
-            ..Entry::default()
+            ..AuditEntry::default()
         });
     }
 }

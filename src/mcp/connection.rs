@@ -26,7 +26,7 @@ use super::resources;
 use super::server::Server;
 use super::shared::ServerState;
 use super::tool::Tool;
-use crate::core::access::audit::{Entry, digest_of};
+use crate::core::access::audit::{AuditEntry, digest_of};
 use crate::core::access::principal::{Principal, Scope};
 
 /// How long clients may keep lists that only a new version of this program changes.
@@ -149,14 +149,14 @@ impl ServerHandler for ClientConnection {
         let nothing = Map::new();
         let given = request.arguments.as_ref().unwrap_or(&nothing);
         let Some(tool) = catalog::find(&request.name).filter(|tool| choice.offers(tool)) else {
-            self.shared.audit.record(Entry {
+            self.shared.audit.record(AuditEntry {
                 who: self.caller(&context).name,
                 client: client(&context),
                 transport: self.transport.to_owned(),
                 tool: "(unknown tool)".to_owned(),
                 arguments: Some(digest_of(given)),
                 outcome: "UNKNOWN_TOOL".to_owned(),
-                ..Entry::default()
+                ..AuditEntry::default()
             });
             return Err(ErrorData::invalid_params(format!("there is no tool {:?}", request.name), None));
         };

@@ -10,7 +10,7 @@ use super::answers::Answers;
 use super::confirmations::Confirmations;
 use super::rechecks::Rechecks;
 use super::session_count::SessionCount;
-use crate::core::access::audit::{Audit, Entry};
+use crate::core::access::audit::{Audit, AuditEntry};
 use crate::core::access::pace::Pace;
 use crate::core::config::mcp::AuditedCalls;
 use crate::core::context::Context;
@@ -91,13 +91,13 @@ impl ServerState {
         let audit = Audit::below(&ctx.home, ctx.clock.clone(), mcp.audit == AuditedCalls::All);
         let log = audit.clone();
         confirm.approvals.heard_by(Arc::new(move |noted| {
-            log.record(Entry {
+            log.record(AuditEntry {
                 who: noted.who.to_owned(),
                 tool: noted.tool.to_owned(),
                 release: Some(noted.subject.to_owned()),
                 confirmation: Some(json!({ "what": noted.what, "text": noted.text })),
                 outcome: noted.what.to_ascii_uppercase(),
-                ..Entry::default()
+                ..AuditEntry::default()
             });
         }));
         let pace = Pace::new(mcp.writes_per_minute);

@@ -3,6 +3,7 @@
 //! An independent reading of every service: it names only `domain` and `core::clock` and writes its
 //! wire shapes itself, so a field misread by a client cannot pass here by sharing the same struct.
 
+#![warn(missing_docs)]
 #![cfg_attr(
     test,
     allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says so and stops")

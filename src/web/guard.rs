@@ -17,10 +17,10 @@ use indexmap::IndexMap;
 
 use super::protected_resource;
 use super::routes::{Access, Route, Routes};
-use crate::core::access::audit::{Audit, Entry};
-use crate::core::access::oauth::{self, Resource};
+use crate::core::access::audit::{Audit, AuditEntry};
+use crate::core::access::oauth::{OauthRefusal, Resource};
 use crate::core::access::principal::{Principal, Scope};
-use crate::core::access::tokens::{self, Tokens};
+use crate::core::access::tokens::{TokenRefusal, Tokens};
 use crate::core::clock::Clock;
 
 /// Bytes of a request.
@@ -232,13 +232,13 @@ impl Guard {
         let asked = format!("{} {}", request.method(), request.uri().path());
         let client =
             request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        self.audit.refuse(Entry {
+        self.audit.refuse(AuditEntry {
             who,
             client: client.to_owned(),
             transport: "http".to_owned(),
             tool: asked,
             outcome: refusal.code().to_owned(),
-            ..Entry::default()
+            ..AuditEntry::default()
         });
         let mut response = (refusal.status(), refusal.hint()).into_response();
         if let Some(challenge) = self.challenge(&refusal) {
@@ -272,21 +272,21 @@ impl Guard {
     }
 }
 
-impl From<tokens::Refused> for Refusal {
-    fn from(refused: tokens::Refused) -> Self {
+impl From<TokenRefusal> for Refusal {
+    fn from(refused: TokenRefusal) -> Self {
         match refused {
-            tokens::Refused::Unknown => Self::UnknownToken,
-            tokens::Refused::Expired { name } => Self::ExpiredToken(name),
+            TokenRefusal::Unknown => Self::UnknownToken,
+            TokenRefusal::Expired { name } => Self::ExpiredToken(name),
         }
     }
 }
 
-impl From<oauth::Refused> for Refusal {
-    fn from(refused: oauth::Refused) -> Self {
+impl From<OauthRefusal> for Refusal {
+    fn from(refused: OauthRefusal) -> Self {
         match refused {
-            oauth::Refused::Invalid(why) => Self::InvalidToken(why),
-            oauth::Refused::Expired => Self::ExpiredToken("nobody".to_owned()),
-            oauth::Refused::Unknown(why) => Self::Undecided(why),
+            OauthRefusal::Invalid(why) => Self::InvalidToken(why),
+            OauthRefusal::Expired => Self::ExpiredToken("nobody".to_owned()),
+            OauthRefusal::Unknown(why) => Self::Undecided(why),
         }
     }
 }

@@ -13,6 +13,7 @@ use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
+use oar::core::context::authentication::{AskedBy, asked_by};
 use oar::domain::credential::Credential;
 use oar::domain::mask::Masker;
 use oar::domain::service::Service;
@@ -91,7 +92,7 @@ fn every_setting_is_in_the_reference_with_its_meaning() {
     let meanings = meanings(&std::fs::read_to_string("config/defaults.toml").expect("the defaults"));
     let mut rows: Vec<_> = settings.rows.into_iter().map(|row| (row.key, row.variable, row.value)).collect();
     let known = |rows: &[(String, String, String)], key: &str| rows.iter().any(|(known, _, _)| known == key);
-    for service in Service::ALL.iter().filter(|service| !matches!(service, Service::Elliott | Service::Oauth)) {
+    for service in Service::ALL.iter().filter(|service| service.has_address()) {
         let key = format!("services.{service}.url");
         if !known(&rows, &key) {
             rows.push((key, service.url_env().to_owned(), String::new()));
@@ -101,7 +102,12 @@ fn every_setting_is_in_the_reference_with_its_meaning() {
     let mut without = Vec::new();
     let rows = rows.into_iter().map(|(key, variable, value)| {
         let service = Service::ALL.iter().find(|service| key == format!("services.{service}.url"));
-        let meaning = service.map(|service| service.meaning().to_owned()).or_else(|| meanings.get(&key).cloned());
+        let meaning = service
+            .map(|service| match asked_by(*service) {
+                AskedBy::NotYet => format!("{} Not used yet.", service.meaning()),
+                AskedBy::Client(_) | AskedBy::Program | AskedBy::Links => service.meaning().to_owned(),
+            })
+            .or_else(|| meanings.get(&key).cloned());
         if meaning.is_none() {
             without.push(key.clone());
         }

@@ -38,7 +38,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
         }
         TokenCommand::List => {
             let entries = tokens.entries().map_err(reported)?;
-            let row = |entry: &crate::core::access::tokens::Entry| {
+            let row = |entry: &crate::core::access::tokens::TokenEntry| {
                 let scopes: Vec<_> = entry.scopes.iter().map(|scope| scope.as_str()).collect();
                 (entry.name.clone(), scopes.join(","), entry.expires.map_or_else(|| "never".to_owned(), stamp))
             };

@@ -10,7 +10,7 @@ use crate::core::config::credentials::Credentials;
 use crate::core::config::error::ConfigError;
 use crate::core::config::seal;
 use crate::core::config::settings::Settings;
-use crate::core::config::sources::Row;
+use crate::core::config::sources::SettingRow;
 use crate::core::context::Context;
 use crate::domain::assembly::original::{Difference, Reading};
 use crate::domain::assembly::{Assembly, BuildData};
@@ -264,7 +264,7 @@ fn values(assembly: &Assembly) -> Vec<(String, String)> {
 }
 
 fn document(settings: &Settings) -> SettingsDocument {
-    let row = |row: &Row| Setting {
+    let row = |row: &SettingRow| Setting {
         key: row.key.clone(),
         value: row.value.clone(),
         origin: row.origin.to_string(),

@@ -33,7 +33,7 @@ pub const OK: &str = "OK";
 
 /// What is kept of one call or one refusal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Entry {
+pub struct AuditEntry {
     /// The principal, or what is known of a stranger.
     pub who: String,
     /// Name and version of the client program, as it says.
@@ -73,7 +73,7 @@ pub struct Entry {
 struct Line<'a> {
     time: String,
     #[serde(flatten)]
-    entry: &'a Entry,
+    entry: &'a AuditEntry,
     /// Refusals of strangers since the last line about one, which were too many to keep.
     #[serde(skip_serializing_if = "is_zero")]
     left_out: u64,
@@ -124,7 +124,7 @@ impl Audit {
     }
 
     /// Keeps `entry`. A log that cannot be written is reported by [`Audit::trouble`], not to the caller.
-    pub fn record(&self, entry: Entry) {
+    pub fn record(&self, entry: AuditEntry) {
         let mut book = self.book();
         count(&mut book, &entry);
         if entry.outcome == OK && !entry.is_change && !self.0.looks_too {
@@ -134,10 +134,10 @@ impl Audit {
     }
 
     /// Keeps a refusal of somebody whom nobody let in. A flood of them fills no disk: it is counted.
-    pub fn refuse(&self, entry: Entry) {
+    pub fn refuse(&self, entry: AuditEntry) {
         let mut book = self.book();
         count(&mut book, &entry);
-        let now = Instant::now();
+        let now = Clock::monotonic();
         let (since, lines) = book.strangers.unwrap_or((now, 0));
         let (since, lines) =
             if now.duration_since(since) >= Duration::from_secs(60) { (now, 0) } else { (since, lines) };
@@ -169,7 +169,7 @@ impl Audit {
         chain::open(&self.0.path).map(drop)
     }
 
-    fn keep(&self, book: &mut Book, entry: Entry) {
+    fn keep(&self, book: &mut Book, entry: AuditEntry) {
         let entry = bounded(entry);
         let (time, left_out) = (stamp(self.0.clock.now()), std::mem::take(&mut book.left_out));
         let line = |prev: &str, after_cut: bool| {
@@ -210,18 +210,18 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-fn count(book: &mut Book, entry: &Entry) {
+fn count(book: &mut Book, entry: &AuditEntry) {
     // A path is whatever a stranger thinks of; there is no end to them.
     let tool = if entry.tool.contains('/') { "(request)".to_owned() } else { entry.tool.clone() };
     *book.counts.entry((tool, entry.outcome.clone())).or_default() += 1;
 }
 
-fn bounded(entry: Entry) -> Entry {
+fn bounded(entry: AuditEntry) -> AuditEntry {
     let short = |text: String| {
         let text: String = mask(&text).chars().filter(|c| !c.is_control()).take(FIELD_CHARS).collect();
         text
     };
-    Entry {
+    AuditEntry {
         who: short(entry.who),
         client: short(entry.client),
         tool: short(entry.tool),

@@ -34,7 +34,7 @@ pub type Fetch = Arc<dyn Fn() -> BoxFuture<'static, Result<Value, String>> + Sen
 
 /// Why a token lets nobody in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum OauthRefusal {
     /// It is none of this issuer's for us.
     #[error("the token is not valid here: {0}")]
     Invalid(&'static str),
@@ -115,7 +115,6 @@ impl Resource {
         Self { issuer, audience, fetch, keys: Arc::default() }
     }
 
-    /// The issuer.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -130,32 +129,32 @@ impl Resource {
     /// # Errors
     ///
     /// Nobody we know, or nobody can say.
-    pub async fn check(&self, token: &str, now: Timestamp) -> Result<Principal, Refused> {
-        let header = josekit::jwt::decode_header(token).map_err(|_| Refused::Invalid("it cannot be read"))?;
+    pub async fn check(&self, token: &str, now: Timestamp) -> Result<Principal, OauthRefusal> {
+        let header = josekit::jwt::decode_header(token).map_err(|_| OauthRefusal::Invalid("it cannot be read"))?;
         let text = |name: &str| header.claim(name).and_then(Value::as_str).map(str::to_owned);
-        let algorithm = text("alg").ok_or(Refused::Invalid("it names no algorithm"))?;
+        let algorithm = text("alg").ok_or(OauthRefusal::Invalid("it names no algorithm"))?;
         if !is_allowed(&algorithm) {
-            return Err(Refused::Invalid("its algorithm is not accepted"));
+            return Err(OauthRefusal::Invalid("its algorithm is not accepted"));
         }
         if header.claim("crit").is_some() {
-            return Err(Refused::Invalid("it asks for extensions that nobody knows here"));
+            return Err(OauthRefusal::Invalid("it asks for extensions that nobody knows here"));
         }
         if !text("typ")
             .is_none_or(|kind| ["jwt", "at+jwt", "application/at+jwt"].contains(&kind.to_ascii_lowercase().as_str()))
         {
-            return Err(Refused::Invalid("it is no access token"));
+            return Err(OauthRefusal::Invalid("it is no access token"));
         }
         let key = self.key(text("kid").as_deref(), now).await?;
-        let verifier = verifier(&algorithm, &key).ok_or(Refused::Invalid("its key is not of its algorithm"))?;
+        let verifier = verifier(&algorithm, &key).ok_or(OauthRefusal::Invalid("its key is not of its algorithm"))?;
         let (claims, _) = josekit::jwt::decode_with_verifier(token, &*verifier)
-            .map_err(|_| Refused::Invalid("its signature is wrong"))?;
+            .map_err(|_| OauthRefusal::Invalid("its signature is wrong"))?;
         self.who(claims.claims_set(), now)
     }
 
-    fn who(&self, claims: &serde_json::Map<String, Value>, now: Timestamp) -> Result<Principal, Refused> {
+    fn who(&self, claims: &serde_json::Map<String, Value>, now: Timestamp) -> Result<Principal, OauthRefusal> {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         if text("iss") != Some(self.issuer.as_str()) {
-            return Err(Refused::Invalid("another issuer made it"));
+            return Err(OauthRefusal::Invalid("another issuer made it"));
         }
         let for_us = match claims.get("aud") {
             Some(Value::String(one)) => *one == self.audience,
@@ -163,19 +162,20 @@ impl Resource {
             _ => false,
         };
         if !for_us {
-            return Err(Refused::Invalid("it is for another server"));
+            return Err(OauthRefusal::Invalid("it is for another server"));
         }
         let time = |name: &str| claims.get(name).and_then(Value::as_f64).and_then(seconds);
-        let end = time("exp").ok_or(Refused::Invalid("it does not say when it ends"))?;
+        let end = time("exp").ok_or(OauthRefusal::Invalid("it does not say when it ends"))?;
         if end.saturating_add(LEEWAY).unwrap_or(Timestamp::MIN) <= now {
-            return Err(Refused::Expired);
+            return Err(OauthRefusal::Expired);
         }
         if claims.contains_key("nbf")
             && time("nbf").is_none_or(|begin| begin > now.saturating_add(LEEWAY).unwrap_or(now))
         {
-            return Err(Refused::Invalid("it is not valid yet"));
+            return Err(OauthRefusal::Invalid("it is not valid yet"));
         }
-        let subject = text("sub").filter(|subject| !subject.is_empty()).ok_or(Refused::Invalid("it names nobody"))?;
+        let subject =
+            text("sub").filter(|subject| !subject.is_empty()).ok_or(OauthRefusal::Invalid("it names nobody"))?;
         let scopes = ["scope", "scp"].into_iter().filter_map(|name| claims.get(name)).flat_map(|value| match value {
             Value::String(text) => text.split_whitespace().filter_map(|scope| scope.parse().ok()).collect(),
             Value::Array(all) => all.iter().filter_map(|scope| scope.as_str()?.parse().ok()).collect(),
@@ -185,8 +185,8 @@ impl Resource {
     }
 
     /// The key that a token names; the only one when it names none.
-    async fn key(&self, id: Option<&str>, now: Timestamp) -> Result<Jwk, Refused> {
-        let unknown = Refused::Invalid("nobody knows its key");
+    async fn key(&self, id: Option<&str>, now: Timestamp) -> Result<Jwk, OauthRefusal> {
+        let unknown = OauthRefusal::Invalid("nobody knows its key");
         if let Some((at, keys)) = self.known()
             && now.duration_since(at) < KEYS_LAST
             && let Some(key) = find(&keys, id)
@@ -214,7 +214,7 @@ impl Resource {
         match (self.known(), asked.as_ref().and_then(|(_, trouble)| trouble.clone())) {
             (Some((_, keys)), None) => find(&keys, id).ok_or(unknown),
             (Some((at, keys)), Some(_)) if now.duration_since(at) < KEYS_SERVE => find(&keys, id).ok_or(unknown),
-            (Some(_) | None, trouble) => Err(Refused::Unknown(trouble.unwrap_or_default())),
+            (Some(_) | None, trouble) => Err(OauthRefusal::Unknown(trouble.unwrap_or_default())),
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::core::clock::Clock;
+
 /// The window in which calls are counted.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -40,7 +42,7 @@ impl Pace {
     ///
     /// There is none; how long until there is.
     pub fn take(&self, caller: &str) -> Result<(), Duration> {
-        self.take_at(caller, Instant::now())
+        self.take_at(caller, Clock::monotonic())
     }
 
     fn take_at(&self, caller: &str, now: Instant) -> Result<(), Duration> {
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_caller_who_used_up_its_minute_is_informed_how_long_to_wait_and_others_go_on() {
-        let (pace, start) = (Pace::new(3), Instant::now());
+        let (pace, start) = (Pace::new(3), Clock::monotonic());
         for _ in 0..3 {
             assert_eq!(pace.take_at("agent", start), Ok(()));
         }
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_quiet_hour_saves_up_no_more_than_a_minute() {
-        let (pace, start) = (Pace::new(2), Instant::now());
+        let (pace, start) = (Pace::new(2), Clock::monotonic());
         assert_eq!(pace.take_at("agent", start), Ok(()));
         let later = start + Duration::from_secs(3600);
         let taken = (0..10).filter(|_| pace.take_at("agent", later).is_ok()).count();

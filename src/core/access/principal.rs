@@ -71,7 +71,6 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is no scope")]
 pub struct UnknownScope {
-    /// The text.
     pub text: String,
 }
 

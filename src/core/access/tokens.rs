@@ -14,7 +14,7 @@ use super::principal::{Principal, Scope};
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct TokenEntry {
     /// Whose token it is: a person's role or an agent.
     pub name: String,
     /// SHA-256 of the token, in hex.
@@ -27,7 +27,7 @@ pub struct Entry {
 
 /// Why a token lets nobody in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum TokenRefusal {
     /// No line has its digest.
     #[error("the token is unknown")]
     Unknown,
@@ -74,7 +74,7 @@ pub struct Tokens {
 #[derive(Debug)]
 struct Read {
     of: Stamp,
-    by_digest: HashMap<String, Entry>,
+    by_digest: HashMap<String, TokenEntry>,
 }
 
 /// Inode, length, seconds and nanoseconds of the last change: the file is replaced, never changed.
@@ -96,7 +96,7 @@ impl Tokens {
     /// # Errors
     ///
     /// The file exists and cannot be read.
-    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+    pub fn entries(&self) -> io::Result<Vec<TokenEntry>> {
         match std::fs::read_to_string(&self.path) {
             Ok(text) => Ok(text.lines().filter_map(parse).collect()),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -109,7 +109,7 @@ impl Tokens {
     /// # Errors
     ///
     /// The file cannot be read, or a line of it is damaged.
-    pub fn whole(&self) -> io::Result<Vec<Entry>> {
+    pub fn whole(&self) -> io::Result<Vec<TokenEntry>> {
         let text = match std::fs::read_to_string(&self.path) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             read => read?,
@@ -137,7 +137,7 @@ impl Tokens {
         openssl::rand::rand_bytes(&mut secret)?;
         let token = format!("oar_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(secret));
         let scopes: BTreeSet<_> = scopes.into_iter().collect();
-        let entry = Entry { name: name.to_owned(), sha256: digest(&token), scopes, expires };
+        let entry = TokenEntry { name: name.to_owned(), sha256: digest(&token), scopes, expires };
         let mut entries = self.whole()?;
         entries.retain(|old| old.name != entry.name);
         entries.push(entry);
@@ -165,17 +165,17 @@ impl Tokens {
     /// # Errors
     ///
     /// Nobody, or somebody whose time is over.
-    pub fn check(&self, token: &str, now: Timestamp) -> Result<Principal, Refused> {
+    pub fn check(&self, token: &str, now: Timestamp) -> Result<Principal, TokenRefusal> {
         let shown = digest(token);
         // Digests are compared, so the time of the comparison tells nothing about the token.
-        let entry = self.entry(&shown).map_err(|_| Refused::Unknown)?.ok_or(Refused::Unknown)?;
+        let entry = self.entry(&shown).map_err(|_| TokenRefusal::Unknown)?.ok_or(TokenRefusal::Unknown)?;
         if entry.expires.is_some_and(|end| end <= now) {
-            return Err(Refused::Expired { name: entry.name });
+            return Err(TokenRefusal::Expired { name: entry.name });
         }
         Ok(Principal { name: entry.name, scopes: entry.scopes })
     }
 
-    fn entry(&self, digest: &str) -> io::Result<Option<Entry>> {
+    fn entry(&self, digest: &str) -> io::Result<Option<TokenEntry>> {
         let file = std::fs::metadata(&self.path)?;
         let stamp = (file.ino(), file.len(), file.mtime(), file.mtime_nsec());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,7 +186,7 @@ impl Tokens {
         Ok(read.as_ref().and_then(|read| read.by_digest.get(digest).cloned()))
     }
 
-    fn write(&self, entries: &[Entry]) -> io::Result<()> {
+    fn write(&self, entries: &[TokenEntry]) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let next = self.path.with_extension("new");
@@ -201,12 +201,12 @@ impl Tokens {
     }
 }
 
-fn parse(line: &str) -> Option<Entry> {
+fn parse(line: &str) -> Option<TokenEntry> {
     let mut tokens = line.split_whitespace();
     let (name, sha256, scopes, expires) = (tokens.next()?, tokens.next()?, tokens.next()?, tokens.next()?);
     let scopes = scopes.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
     let expires = if expires == "never" { None } else { Some(expires.parse().ok()?) };
-    (sha256.len() == 64).then(|| Entry { name: name.to_owned(), sha256: sha256.to_owned(), scopes, expires })
+    (sha256.len() == 64).then(|| TokenEntry { name: name.to_owned(), sha256: sha256.to_owned(), scopes, expires })
 }
 
 fn digest(token: &str) -> String {
@@ -230,10 +230,10 @@ mod tests {
         let other = tokens.add("lead", Scope::ALL, None).unwrap();
         let who = tokens.check(&token, at("2026-06-09T23:59:59Z")).unwrap();
         assert_eq!(who, Principal::new("agent", [Scope::Read]));
-        assert_eq!(tokens.check(&token, end), Err(Refused::Expired { name: "agent".to_owned() }));
-        assert_eq!(tokens.check("oar_guess", end), Err(Refused::Unknown));
+        assert_eq!(tokens.check(&token, end), Err(TokenRefusal::Expired { name: "agent".to_owned() }));
+        assert_eq!(tokens.check("oar_guess", end), Err(TokenRefusal::Unknown));
         assert!(tokens.revoke("lead").unwrap() && !tokens.revoke("lead").unwrap());
-        assert_eq!(tokens.check(&other, end), Err(Refused::Unknown));
+        assert_eq!(tokens.check(&other, end), Err(TokenRefusal::Unknown));
     }
 
     #[test]
@@ -251,12 +251,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (here, there) = (Tokens::below(home.path()), Tokens::below(home.path()));
         let now = at("2026-06-10T00:00:00Z");
-        assert_eq!(here.check("oar_guess", now), Err(Refused::Unknown));
+        assert_eq!(here.check("oar_guess", now), Err(TokenRefusal::Unknown));
         let token = there.add("agent", [Scope::Read], None).unwrap();
         assert!(here.check(&token, now).is_ok());
         assert!(here.check(&token, now).is_ok());
         there.revoke("agent").unwrap();
-        assert_eq!(here.check(&token, now), Err(Refused::Unknown));
+        assert_eq!(here.check(&token, now), Err(TokenRefusal::Unknown));
     }
 
     #[test]

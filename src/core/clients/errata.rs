@@ -204,11 +204,11 @@ struct Page {
 
 #[derive(Deserialize)]
 struct JiraIssues {
-    jira_issues: Vec<JiraIssue>,
+    jira_issues: Vec<AttachedIssue>,
 }
 
 #[derive(Deserialize)]
-struct JiraIssue {
+struct AttachedIssue {
     jira_issue: IssueKey,
 }
 

@@ -30,7 +30,6 @@ pub struct Github {
 /// A file as GitHub keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GithubFile {
-    /// Its bytes.
     pub bytes: Vec<u8>,
     /// Id of its blob.
     pub sha: String,

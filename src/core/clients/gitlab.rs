@@ -33,9 +33,7 @@ pub struct Gitlab {
 pub struct MergeRequest {
     /// Where it stands.
     pub state: MrState,
-    /// Its title.
     pub title: String,
-    /// Its labels.
     pub labels: Vec<String>,
     /// The commit that would be merged; all reads of files and the approval name it.
     pub head_sha: String,

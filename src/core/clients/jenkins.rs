@@ -51,7 +51,6 @@ pub struct Build {
     pub state: BuildState,
     /// When it began.
     pub started_at: Option<Timestamp>,
-    /// Its parameters.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -60,7 +59,6 @@ pub struct Build {
 pub enum BuildState {
     /// Not finished; a result that shows up earlier may still change.
     Building,
-    /// `SUCCESS`.
     Success,
     /// `FAILURE`, `ABORTED`, `UNSTABLE`, `NOT_BUILT` or a word we do not know.
     Ended(String),

@@ -32,13 +32,11 @@ pub struct Jira {
 /// An issue as far as we use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JiraIssue {
-    /// Its key.
     pub key: JiraKey,
     /// Its title.
     pub summary: String,
     /// Name of its status.
     pub status: String,
-    /// Its labels.
     pub labels: Vec<String>,
     /// Name of its priority.
     pub priority: Option<String>,
@@ -66,7 +64,6 @@ impl AccountId {
 pub struct Transition {
     /// Its number, as text.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// Status to which it leads.
     pub to: String,

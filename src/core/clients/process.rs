@@ -101,7 +101,6 @@ pub enum ProcessError {
     TimedOut {
         /// As called.
         program: String,
-        /// The limit.
         limit: Duration,
         /// The last lines of its log, masked.
         log: String,

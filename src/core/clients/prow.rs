@@ -26,7 +26,6 @@ pub struct Prow {
 /// One run of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProwJob {
-    /// Its id.
     pub id: ProwJobId,
     /// Name of the job.
     pub job: String,

@@ -3,6 +3,8 @@
 //! Read once at the start and never changed. Refuses: reading the environment anywhere but in `env.rs`,
 //! showing a secret, naming a client.
 
+#![warn(missing_docs)]
+
 mod choice;
 pub mod credentials;
 pub mod env;

@@ -103,9 +103,7 @@ impl Services {
         let simulator = read_simulator(sources)?;
         let mut urls = BTreeMap::new();
         let mut rewrites = Vec::new();
-        // A program has no address, and the OAuth server belongs to the settings of the front end that asks it.
-        let elsewhere = [Service::Elliott, Service::Oauth];
-        for service in Service::ALL.iter().copied().filter(|service| !elsewhere.contains(service)) {
+        for service in Service::ALL.iter().copied().filter(|service| service.has_address()) {
             let key = format!("services.{service}.url");
             let given = sources.given_for_this_run(&key, service.url_env());
             let built_in = sources.built_in(&key);

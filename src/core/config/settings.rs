@@ -13,7 +13,7 @@ use super::mcp::{McpSettings, RunSettings};
 use super::origin::Origin;
 use super::sealed::SealedSettings;
 use super::services::Services;
-use super::sources::{FileLayer, Flags, Row, Sources};
+use super::sources::{FileLayer, Flags, SettingRow, Sources};
 use super::stall::StallSettings;
 use super::state::StateSettings;
 use crate::domain::acceptance::AcceptancePolicy;
@@ -76,7 +76,7 @@ pub struct Settings {
     /// Secrets.
     pub credentials: Credentials,
     /// Every setting with its value and origin, in reading order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SettingRow>,
     /// Oddities that do not stop anybody.
     pub warnings: Vec<String>,
 }

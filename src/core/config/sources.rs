@@ -31,7 +31,7 @@ impl Flags {
 
 /// One line of `oar config show`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct SettingRow {
     /// The dotted key.
     pub key: String,
     /// The variable that sets it.
@@ -115,7 +115,7 @@ pub(super) struct Sources<'a> {
     file: &'a FileLayer,
     defaults: &'a FileLayer,
     /// What was read, in order.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<SettingRow>,
     known: BTreeSet<String>,
     variables: BTreeSet<String>,
     tables: BTreeSet<String>,
@@ -161,7 +161,7 @@ impl<'a> Sources<'a> {
     /// Notes a value for `oar config show`.
     pub(super) fn note(&mut self, key: &str, variable: &str, value: &str, origin: Origin) {
         let (key, variable, value) = (key.to_owned(), variable.to_owned(), value.to_owned());
-        self.rows.push(Row { key, variable, value, origin });
+        self.rows.push(SettingRow { key, variable, value, origin });
     }
 
     /// The value of the highest layer that has one.

@@ -33,7 +33,6 @@ pub enum Notice {
     MissedTrackers(BTreeSet<JiraKey>),
     /// Alerts that hold back the final approval.
     BlockingAlerts {
-        /// The advisory.
         advisory: AdvisoryId,
         /// Each with its name and how it is resolved.
         alerts: Vec<String>,
@@ -43,15 +42,12 @@ pub enum Notice {
 /// A run that ended, as far as messages tell of it.
 #[derive(Debug)]
 pub struct EndedRun<'a> {
-    /// The release.
     pub release: &'a ZStream,
-    /// The task.
     pub task: Task,
     /// The state as it was when the run began.
     pub state: &'a State,
     /// How it ended.
     pub end: End<'a>,
-    /// Its log.
     pub log: String,
     /// Where pages of services are.
     pub services: &'a Services,

@@ -33,7 +33,6 @@ pub enum Mention {
 /// What goes into the thread from which somebody started us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thread {
-    /// Nothing.
     Nothing,
     /// The same text.
     Same,

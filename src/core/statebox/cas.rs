@@ -36,7 +36,7 @@ pub struct Limits {
 
 /// Versions of a state file around what was done through one store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenVersions {
     /// The version that our first write replaced; without a write, the last one that was read.
     pub before: Option<Revision>,
     /// The version after our last write, or a newer one that was read since.
@@ -44,7 +44,7 @@ pub struct Seen {
     wrote: bool,
 }
 
-impl Seen {
+impl SeenVersions {
     fn read(&mut self, revision: &Revision) {
         if !self.wrote {
             self.before = Some(revision.clone());
@@ -71,7 +71,7 @@ pub struct StateBox {
     pub(super) later: Option<Later>,
     pub(super) masker: Masker,
     queues: Queues,
-    witness: Arc<Mutex<Seen>>,
+    witness: Arc<Mutex<SeenVersions>>,
 }
 
 /// Per state file: whoever holds it is the only one of this process at work on the file, and knows what
@@ -84,7 +84,6 @@ pub(super) type Recent = Option<StoredFile>;
 /// A state as it stands in the store, with the changes on top that still wait on this machine.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The state.
     pub state: State,
     /// Its version in the store.
     pub revision: Revision,
@@ -137,11 +136,11 @@ impl StateBox {
     }
 
     /// What was seen through this store and its clones.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> SeenVersions {
         self.witness().clone()
     }
 
-    fn witness(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn witness(&self) -> std::sync::MutexGuard<'_, SeenVersions> {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

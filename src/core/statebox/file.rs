@@ -7,7 +7,6 @@ pub struct Revision(pub String);
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFile {
-    /// Its bytes.
     pub bytes: Vec<u8>,
     /// Its version.
     pub revision: Revision,
@@ -18,6 +17,5 @@ pub struct StoredFile {
 pub struct TreeFile {
     /// Path in the repository.
     pub path: String,
-    /// Its text.
     pub text: Result<String, String>,
 }

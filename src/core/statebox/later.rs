@@ -32,7 +32,7 @@ pub(super) struct Later {
 
 /// Where a change is now.
 #[derive(Debug, Clone)]
-pub enum Stored {
+pub enum SavedOrKept {
     /// In the store.
     Saved(Saved),
     /// On this machine, until the store can be reached.
@@ -46,7 +46,7 @@ pub enum Stored {
     },
 }
 
-impl Stored {
+impl SavedOrKept {
     /// The state as this machine sees it.
     pub const fn state(&self) -> Option<&State> {
         match self {
@@ -93,7 +93,7 @@ impl StateBox {
         release: &ZStream,
         operations: &[Operation],
         message: &str,
-    ) -> Result<Stored, StoreError> {
+    ) -> Result<SavedOrKept, StoreError> {
         let queue = self.queue(&release.state_path());
         let mut recent = queue.lock().await;
         let saved = match Box::pin(self.send_waiting(release, &mut recent)).await {
@@ -102,7 +102,7 @@ impl StateBox {
             Err(error) => Err(error),
         };
         match saved {
-            Ok(saved) => Ok(Stored::Saved(saved)),
+            Ok(saved) => Ok(SavedOrKept::Saved(saved)),
             Err(error) => self.keep(release, operations, message, error).map_err(|error| *error),
         }
     }
@@ -127,7 +127,7 @@ impl StateBox {
         operations: &[Operation],
         message: &str,
         error: StoreError,
-    ) -> Result<Stored, Box<StoreError>> {
+    ) -> Result<SavedOrKept, Box<StoreError>> {
         let Some(later) = self.later.as_ref().filter(|later| later.sends && error.passes_by_itself()) else {
             return Err(Box::new(error));
         };
@@ -144,7 +144,7 @@ impl StateBox {
         match later.unsent.keep(release, now, message, operations) {
             Ok(file) => {
                 later.kept.store(true, Ordering::Relaxed);
-                Ok(Stored::Kept { state, file, why: chain(&error) })
+                Ok(SavedOrKept::Kept { state, file, why: chain(&error) })
             }
             Err(cause) => {
                 tracing::warn!("the change cannot be kept in {}: {cause}", later.unsent.path(release).display());

@@ -39,7 +39,6 @@ pub struct Waiting {
 /// A line of the listing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// The release.
     pub release: String,
     /// The file that holds it.
     pub file: PathBuf,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::core::context::Context;
 use crate::core::statebox::error::{StoreError, StoreFault};
-use crate::core::statebox::later::Stored;
+use crate::core::statebox::later::SavedOrKept;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};
@@ -148,13 +148,13 @@ async fn apply(
         stored => stored?,
     };
     Ok(match (&stored, stored.notice()) {
-        (Stored::Saved(saved), _) if saved.changed => {
+        (SavedOrKept::Saved(saved), _) if saved.changed => {
             let issues = saved.state.issues();
             let issue = changed_by(&operation, &issues).cloned();
             Changed::Stored { issues, issue }
         }
-        (Stored::Saved(_), _) => unchanged,
-        (Stored::Kept { .. }, notice) => Changed::Kept { notice: notice.unwrap_or_default() },
+        (SavedOrKept::Saved(_), _) => unchanged,
+        (SavedOrKept::Kept { .. }, notice) => Changed::Kept { notice: notice.unwrap_or_default() },
     })
 }
 

@@ -77,7 +77,6 @@ pub(in crate::core::access) fn sha256(bytes: &[u8]) -> String {
 /// What a check of the log found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Lines.
     pub lines: u64,
     /// Lines that a crash cut.
     pub cut: u64,
@@ -105,10 +104,7 @@ pub enum Broken {
     },
     /// The log does not have a line that it had.
     #[error("it has no line with the digest {digest}: lines were taken away since")]
-    Missing {
-        /// The digest.
-        digest: String,
-    },
+    Missing { digest: String },
     /// A line that is none, although the next does not say that it was cut.
     #[error("line {line} is no line of this log")]
     NoLine {

@@ -76,7 +76,7 @@ fn tail_of(mut file: File, most: u64) -> io::Result<Tail> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::access::audit::{Audit, Entry};
+    use crate::core::access::audit::{Audit, AuditEntry};
     use crate::core::clock::{Clock, VirtualClock};
 
     fn log(lines: usize) -> (tempfile::TempDir, Audit) {
@@ -84,7 +84,7 @@ mod tests {
         let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-01T00:00:00Z".parse().unwrap()));
         let audit = Audit::below(home.path(), clock, true);
         for n in 0..lines {
-            audit.record(Entry { who: "agent".to_owned(), tool: format!("t{n}"), ..Entry::default() });
+            audit.record(AuditEntry { who: "agent".to_owned(), tool: format!("t{n}"), ..AuditEntry::default() });
         }
         (home, audit)
     }
@@ -106,7 +106,7 @@ mod tests {
         let (_home, audit) = log(2);
         let text = std::fs::read_to_string(audit.path()).unwrap();
         std::fs::write(audit.path(), &text[..text.len() - 20]).unwrap();
-        audit.record(Entry { who: "agent".to_owned(), ..Entry::default() });
+        audit.record(AuditEntry { who: "agent".to_owned(), ..AuditEntry::default() });
         check_end(audit.path()).unwrap();
     }
 

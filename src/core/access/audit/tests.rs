@@ -8,8 +8,8 @@ fn clock() -> Clock {
     Clock::Virtual(VirtualClock::starting_at("2026-06-01T00:00:00Z".parse().unwrap()))
 }
 
-fn entry(tool: &str) -> Entry {
-    Entry { who: "agent".to_owned(), tool: tool.to_owned(), outcome: OK.to_owned(), ..Entry::default() }
+fn entry(tool: &str) -> AuditEntry {
+    AuditEntry { who: "agent".to_owned(), tool: tool.to_owned(), outcome: OK.to_owned(), ..AuditEntry::default() }
 }
 
 fn log() -> (tempfile::TempDir, Audit) {
@@ -27,7 +27,7 @@ fn edit(audit: &Audit, change: impl FnOnce(&str) -> String) {
 fn a_line_says_everything_and_the_digest_of_the_line_before() {
     let (_home, audit) = log();
     audit.record(entry("oar_plan"));
-    audit.record(Entry { release: Some("4.20.17".to_owned()), ..entry("oar_push") });
+    audit.record(AuditEntry { release: Some("4.20.17".to_owned()), ..entry("oar_push") });
     let text = std::fs::read_to_string(audit.path()).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let first = format!(
@@ -102,8 +102,8 @@ fn looks_are_counted_and_kept_only_when_asked_for() {
     let home = tempfile::tempdir().unwrap();
     let audit = Audit::below(home.path(), clock(), false);
     audit.record(entry("oar_look"));
-    audit.record(Entry { outcome: "DENIED".to_owned(), ..entry("oar_look") });
-    audit.record(Entry { is_change: true, ..entry("oar_change") });
+    audit.record(AuditEntry { outcome: "DENIED".to_owned(), ..entry("oar_look") });
+    audit.record(AuditEntry { is_change: true, ..entry("oar_change") });
     assert_eq!(check(audit.path(), None).unwrap().lines, 2);
     assert_eq!(audit.counts().len(), 3);
 }
@@ -112,7 +112,7 @@ fn looks_are_counted_and_kept_only_when_asked_for() {
 fn a_flood_of_strangers_is_counted_not_kept() {
     let (_home, audit) = log();
     for _ in 0..STRANGERS_A_MINUTE + 20 {
-        audit.refuse(Entry { outcome: "FOREIGN_HOST".to_owned(), ..entry("GET /x") });
+        audit.refuse(AuditEntry { outcome: "FOREIGN_HOST".to_owned(), ..entry("GET /x") });
     }
     audit.record(entry("oar_a"));
     let text = std::fs::read_to_string(audit.path()).unwrap();
@@ -129,7 +129,7 @@ fn no_value_no_secret_and_no_control_character_gets_into_it() {
     let digest = digest_of(arguments.as_object().unwrap());
     let turned = serde_json::json!({ "a": { "c": 2, "d": 1 }, "b": "secret" });
     assert_eq!(digest, digest_of(turned.as_object().unwrap()));
-    audit.record(Entry { client, arguments: Some(digest), ..entry("oar_a") });
+    audit.record(AuditEntry { client, arguments: Some(digest), ..entry("oar_a") });
     let text = std::fs::read_to_string(audit.path()).unwrap();
     assert!(!text.contains("secret") && !text.contains("someone@") && !text.contains('\u{1b}'), "{text}");
     assert!(text.len() < 800, "{text}");

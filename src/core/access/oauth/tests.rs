@@ -106,10 +106,10 @@ async fn a_token_that_is_not_for_us_or_not_for_now_is_refused() {
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
         let reported = resource.check(&issuer.sign(&Value::Object(claims)), now()).await;
-        assert_eq!(reported, Err(Refused::Invalid(why)));
+        assert_eq!(reported, Err(OauthRefusal::Invalid(why)));
     }
     let over = resource.check(&issuer.sign(&with("exp", json!(at - 31))), now()).await;
-    assert_eq!(over, Err(Refused::Expired));
+    assert_eq!(over, Err(OauthRefusal::Expired));
     assert!(resource.check(&issuer.sign(&with("exp", json!(at - 29))), now()).await.is_ok(), "clocks differ");
 }
 
@@ -118,11 +118,11 @@ async fn only_signatures_of_key_pairs_count() {
     let (issuer, thief) = (Issuer::new("one"), Issuer::new("one"));
     let (resource, _) = of(&issuer);
     let stolen = resource.check(&thief.sign(&claims()), now()).await;
-    assert_eq!(stolen, Err(Refused::Invalid("its signature is wrong")));
+    assert_eq!(stolen, Err(OauthRefusal::Invalid("its signature is wrong")));
 
     let payload = JwtPayload::from_map(claims().as_object().unwrap().clone()).unwrap();
     let none = josekit::jwt::encode_unsecured(&payload, &JwsHeader::new()).unwrap();
-    assert_eq!(resource.check(&none, now()).await, Err(Refused::Invalid("its algorithm is not accepted")));
+    assert_eq!(resource.check(&none, now()).await, Err(OauthRefusal::Invalid("its algorithm is not accepted")));
 
     // The public key as the secret of a symmetric signature: the oldest trick.
     let secret = issuer.keys().to_string();
@@ -130,7 +130,7 @@ async fn only_signatures_of_key_pairs_count() {
     let mut header = JwsHeader::new();
     header.set_key_id("one");
     let forged = josekit::jwt::encode_with_signer(&payload, &header, &signer).unwrap();
-    assert_eq!(resource.check(&forged, now()).await, Err(Refused::Invalid("its algorithm is not accepted")));
+    assert_eq!(resource.check(&forged, now()).await, Err(OauthRefusal::Invalid("its algorithm is not accepted")));
 
     let real = issuer.sign(&claims());
     let (head, tail) = real.split_at(real.len() - 4);
@@ -149,7 +149,7 @@ async fn a_new_key_is_found_and_an_old_one_ends() {
     assert!(resource.check(&new.sign(&claims()), now()).await.is_err(), "not asked again at once");
     let later = now() + ASK_AGAIN;
     assert!(resource.check(&new.sign(&claims()), later).await.is_ok());
-    assert_eq!(resource.check(&old.sign(&claims()), later).await, Err(Refused::Invalid("nobody knows its key")));
+    assert_eq!(resource.check(&old.sign(&claims()), later).await, Err(OauthRefusal::Invalid("nobody knows its key")));
     assert_eq!(asked.load(Ordering::Relaxed), 2, "unknown keys do not let strangers hammer the issuer");
 }
 
@@ -163,7 +163,7 @@ async fn while_the_issuer_is_away_known_keys_serve_for_an_hour_and_then_nobody_c
     *answer.lock().unwrap() = Err("away".to_owned());
     assert!(resource.check(&lasting, now() + KEYS_LAST + KEYS_LAST).await.is_ok());
     let reported = resource.check(&lasting, now() + KEYS_SERVE).await;
-    assert_eq!(reported, Err(Refused::Unknown("away".to_owned())));
+    assert_eq!(reported, Err(OauthRefusal::Unknown("away".to_owned())));
 }
 
 #[test]

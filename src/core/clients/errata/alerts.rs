@@ -21,7 +21,6 @@ pub struct SecurityAlerts {
 /// One security alert.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Alert {
-    /// Its name.
     pub name: String,
     /// What is wrong.
     #[serde(default)]

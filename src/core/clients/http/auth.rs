@@ -20,7 +20,6 @@ pub enum Auth {
     },
     /// A header of the service's own.
     Header {
-        /// Its name.
         name: HeaderName,
         /// Its value.
         secret: SecretString,

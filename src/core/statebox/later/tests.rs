@@ -17,9 +17,9 @@ async fn scene() -> (FakeGithub, StateBox, tempfile::TempDir) {
     (github, statebox, home)
 }
 
-async fn kept(statebox: &StateBox, operation: Operation) -> Stored {
+async fn kept(statebox: &StateBox, operation: Operation) -> SavedOrKept {
     let stored = statebox.apply_or_keep(&release(), &[operation], "Change").await.unwrap();
-    assert!(matches!(stored, Stored::Kept { .. }), "{stored:?}");
+    assert!(matches!(stored, SavedOrKept::Kept { .. }), "{stored:?}");
     stored
 }
 

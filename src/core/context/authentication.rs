@@ -1,0 +1,146 @@
+//! How each service is asked, and with which credential.
+
+use http::HeaderName;
+use secrecy::ExposeSecret as _;
+
+use crate::core::clients::http::{Auth, Proof};
+use crate::core::config::errata::{ErrataAuth, MutualAuth};
+use crate::core::config::jira::JiraApi;
+use crate::core::config::settings::Settings;
+use crate::domain::credential::Credential;
+use crate::domain::service::Service;
+
+/// How a service is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A client of ours, over HTTP.
+    Client(Shown),
+    /// A program of somebody else.
+    Program,
+    /// Nobody: people follow links to it.
+    Links,
+    /// Nobody yet: it has a name and an address, and waits for its client.
+    NotYet,
+}
+
+/// What a client shows a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing: it is public, or decides by itself.
+    Nothing,
+    Token(Credential),
+    /// A token in a header of its own.
+    Header(&'static str, Credential),
+    /// An account and its password or token.
+    Account(Credential, Credential),
+    /// What `jira.api` says: an account, or its token alone.
+    JiraAccount,
+    /// What `services.errata.auth` says: a Kerberos ticket, a token or nothing.
+    Ticket,
+    /// A Kerberos ticket, where the service asks for one.
+    TicketIfAsked,
+    /// A log-in of the pull secret, which the client gets from its registry.
+    PullSecret,
+}
+
+/// How `service` is asked.
+pub const fn asked_by(service: Service) -> AskedBy {
+    match service {
+        Service::Errata => AskedBy::Client(Shown::Ticket),
+        Service::BrewDownload => AskedBy::Client(Shown::TicketIfAsked),
+        Service::Jira => AskedBy::Client(Shown::JiraAccount),
+        Service::Gitlab => AskedBy::Client(Shown::Header("private-token", Credential::GitlabToken)),
+        Service::Jenkins => AskedBy::Client(Shown::Account(Credential::JenkinsUser, Credential::JenkinsToken)),
+        Service::Slack => AskedBy::Client(Shown::Token(Credential::SlackBotToken)),
+        Service::Github => AskedBy::Client(Shown::Token(Credential::GithubToken)),
+        Service::Gangway => AskedBy::Client(Shown::Token(Credential::ApiToken)),
+        Service::Registry => AskedBy::Client(Shown::PullSecret),
+        Service::Koji
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::CustomerPortal
+        | Service::Oauth => AskedBy::Client(Shown::Nothing),
+        Service::Elliott => AskedBy::Program,
+        Service::GithubWeb => AskedBy::Links,
+        Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubRaw
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Pyxis
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm => AskedBy::NotYet,
+    }
+}
+
+/// What requests to `service` carry; nothing where its credential is missing: the service says what it wants.
+pub(super) fn auth(service: Service, settings: &Settings) -> Auth {
+    let secret = |credential| settings.credentials.get(credential).map(|secret| secret.to_secret_string());
+    let bearer = |credential| secret(credential).map_or(Auth::None, Auth::Bearer);
+    let basic = |user, password| match (secret(user), secret(password)) {
+        (Some(user), Some(secret)) => Auth::Basic { user: user.expose_secret().to_owned(), secret },
+        (Some(_) | None, _) => Auth::None,
+    };
+    let shown = match asked_by(service) {
+        AskedBy::Client(shown) => shown,
+        AskedBy::Program | AskedBy::Links | AskedBy::NotYet => return Auth::None,
+    };
+    match shown {
+        Shown::Nothing | Shown::PullSecret => Auth::None,
+        Shown::Token(token) => bearer(token),
+        Shown::Header(name, token) => {
+            secret(token).map_or(Auth::None, |secret| Auth::Header { name: HeaderName::from_static(name), secret })
+        }
+        Shown::Account(user, password) => basic(user, password),
+        Shown::JiraAccount => match settings.jira.api {
+            JiraApi::Cloud => basic(Credential::JiraUsername, Credential::JiraToken),
+            JiraApi::Server => bearer(Credential::JiraToken),
+        },
+        Shown::Ticket => match settings.errata_auth {
+            ErrataAuth::Bearer => bearer(Credential::ErrataToken),
+            ErrataAuth::Negotiate => Auth::Negotiate(match settings.errata_mutual {
+                MutualAuth::Required => Proof::Required,
+                MutualAuth::Optional => Proof::Optional,
+            }),
+            ErrataAuth::None => Auth::None,
+        },
+        Shown::TicketIfAsked => Auth::NegotiateIfAsked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Services that have a name and no client. This list only becomes shorter: a new service comes with its client.
+    const NOT_YET: [&str; 13] = [
+        "google_oauth",
+        "sheets",
+        "drive",
+        "gcs",
+        "gcsweb",
+        "github_raw",
+        "prow_private",
+        "sippy",
+        "sippy_qe",
+        "pyxis",
+        "kube",
+        "ldap",
+        "llm",
+    ];
+
+    #[test]
+    fn no_service_without_a_client_is_added() {
+        let waiting = Service::ALL.iter().filter(|service| asked_by(**service) == AskedBy::NotYet);
+        assert_eq!(waiting.map(|service| service.id()).collect::<Vec<_>>(), NOT_YET);
+    }
+}
