@@ -65,7 +65,7 @@ pub struct Context {
 pub enum StateAccess {
     /// Without it there is no context.
     Required,
-    /// Whoever asks for the state is told that it is missing; others do not need it.
+    /// Whoever asks for the state learns that it is missing; others do not need it.
     OnDemand,
     /// The state is asked for without it, as far as it is public.
     Anonymous,

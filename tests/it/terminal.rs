@@ -33,11 +33,11 @@ async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() 
 
 #[tokio::test]
 async fn no_command_at_all_is_answered_with_help_and_exit_2() {
-    for (args, says) in [(&[] as &[&str], "missing"), (&["issue"], "requires a subcommand")] {
+    for args in [&[] as &[&str], &["issue"]] {
         let reported = run_bare(args).await.exits(2);
         assert!(reported.out.is_empty() && reported.err.contains("Commands:"), "{reported:?}");
         let reported = run_bare(&[args, &["--json"]].concat()).await.exits(2);
-        assert!(reported.out.contains(says), "{reported:?}");
+        assert!(reported.out.contains("requires a subcommand"), "{reported:?}");
     }
 }
 
@@ -108,7 +108,7 @@ async fn a_mistake_names_the_help_of_its_command_and_what_was_meant() {
     assert!(reported.err.contains("did you mean \"stage-testing\"?"), "{reported:?}");
     assert!(reported.err.contains("oar update-task-status --help shows what is possible"), "{reported:?}");
     let reported = run_bare(&["update-task-status", "stage-testing", "In", "Progress"]).await.exits(2);
-    assert!(reported.err.contains("put a value of several words in quotes"), "{reported:?}");
+    assert!(reported.err.contains("put a value with blanks in quotes"), "{reported:?}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub enum Repo {
     Directory(PathBuf),
     /// One Git repository on this machine; only when asked for.
     Git(GitDir),
-    /// A repository on GitHub without the credential for it: whoever asks is told which.
+    /// A repository on GitHub without the credential for it: whoever asks learns which.
     Closed(Credential),
 }
 

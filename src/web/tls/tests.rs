@@ -74,7 +74,7 @@ fn a_file_that_is_no_certificate_or_no_key_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key, _) = identity(folder.path());
     let error = Identity::read(&key, &certificate).unwrap_err().to_string();
-    assert!(error.contains("key.pem is no certificate"), "{error}");
+    assert!(error.contains("cert.pem is no private key in PEM form"), "{error}");
     let missing = folder.path().join("missing.pem");
     assert!(matches!(Identity::read(&certificate, &missing), Err(TlsError::NotPem { .. })));
 }

@@ -36,6 +36,11 @@ impl Source {
         self.paths_of(&self.text)
     }
 
+    /// The same without the tests of the file.
+    pub(super) fn product_paths(&self) -> Vec<ModPath> {
+        self.paths_of(self.product())
+    }
+
     /// The string literals of the part that ships, as they stand between their quotes.
     pub(super) fn literals(&self) -> Vec<String> {
         let mut found = Vec::new();

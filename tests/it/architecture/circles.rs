@@ -1,0 +1,107 @@
+//! Circles between files: files that name each other, directly or through others, and can only be read together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::source::{ModPath, Source};
+use super::{below, source};
+
+/// The largest circle that may stand.
+const LARGEST: usize = 5;
+
+/// Circles that stand, each with its reason; the list may only become shorter.
+const KNOWN: [(&[&str], &str); 1] = [(
+    &["core::statebox::cas", "core::statebox::later"],
+    "the store sends what waited before it writes, and what waits is applied by the store",
+)];
+
+/// Files that name each other. A file and the files in its folder count as one (`run.rs` and `run/…`).
+fn circles(sources: &[Source]) -> Vec<Vec<String>> {
+    let files: BTreeMap<ModPath, &Source> =
+        sources.iter().map(|source| (source.module(), source)).filter(|(module, _)| !module.is_empty()).collect();
+    let own_file = |module: &[String]| files.get(module).is_some_and(|source| !source.file.ends_with("/mod.rs"));
+    let outermost = |module: &[String]| {
+        let mut module = module.to_vec();
+        while module.len() > 1 && own_file(&module[..module.len() - 1]) {
+            module.pop();
+        }
+        module
+    };
+    let mut arrows: BTreeMap<ModPath, BTreeSet<ModPath>> = BTreeMap::new();
+    for (module, source) in &files {
+        let from = outermost(module);
+        let mut used = BTreeSet::new();
+        for mut path in source.product_paths() {
+            while !path.is_empty() && !files.contains_key(&path) {
+                path.pop();
+            }
+            if !path.is_empty() && outermost(&path) != from {
+                used.insert(outermost(&path));
+            }
+        }
+        arrows.entry(from).or_default().extend(used);
+    }
+    let reached: BTreeMap<&ModPath, BTreeSet<&ModPath>> =
+        arrows.keys().map(|from| (from, reach(from, &arrows))).collect();
+    let mut found: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (from, reaches) in &reached {
+        let circle: Vec<String> = reaches
+            .iter()
+            .filter(|to| reached.get(*to).is_some_and(|back| back.contains(from)))
+            .map(|module| module.join("::"))
+            .collect();
+        if circle.len() > 1 {
+            found.insert(circle);
+        }
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
+    found
+}
+
+/// Everything that can be come to from `from`, itself only when a circle leads back.
+fn reach<'a>(from: &ModPath, arrows: &'a BTreeMap<ModPath, BTreeSet<ModPath>>) -> BTreeSet<&'a ModPath> {
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<&ModPath> = arrows.get(from).into_iter().flatten().collect();
+    while let Some(next) = open.pop() {
+        if seen.insert(next) {
+            open.extend(arrows.get(next).into_iter().flatten());
+        }
+    }
+    seen
+}
+
+#[test]
+fn files_that_name_each_other_are_found_also_through_a_third() {
+    let files = [
+        source("src/a/mod.rs", "pub mod x; pub mod y; pub mod z;"),
+        source("src/a/x.rs", "use super::y::Y;"),
+        source("src/a/y.rs", "use crate::a::z::Z;"),
+        source("src/a/z.rs", "fn f() { crate::a::x::g(); }"),
+        source("src/a/alone.rs", "use super::x::X;\n#[cfg(test)]\nmod tests { use super::super::alone::A; }"),
+    ];
+    assert_eq!(circles(&files), [["a::x", "a::y", "a::z"]]);
+}
+
+#[test]
+fn a_file_and_its_folder_count_as_one() {
+    let files = [
+        source("src/a/x.rs", "mod part; use self::part::P;"),
+        source("src/a/x/part.rs", "use super::X; use crate::a::y::Y;"),
+        source("src/a/y.rs", "fn f() {}"),
+    ];
+    assert_eq!(circles(&files), [[""; 0]; 0]);
+    let back = [
+        source("src/a/x.rs", ""),
+        source("src/a/x/part.rs", "use crate::a::y::Y;"),
+        source("src/a/y.rs", "use super::x::part::P;"),
+    ];
+    assert_eq!(circles(&back), [["a::x", "a::y"]]);
+}
+
+#[test]
+fn circles_between_files_are_few_known_and_small() {
+    let found = circles(&below("src", &[".rs"]));
+    let known: Vec<Vec<&str>> = KNOWN.iter().map(|(files, _)| files.to_vec()).collect();
+    assert_eq!(found, known, "a circle that is gone leaves the list; a new one is opened instead of listed");
+    assert!(KNOWN.iter().all(|(files, reason)| files.len() <= LARGEST && reason.len() > 20));
+}
