@@ -163,6 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn every_task_with_a_tool_can_be_run_by_its_command_line() {
+        for task in crate::domain::task::Task::ALL {
+            let row = allow_list::find("oar", task.name());
+            assert_eq!(row.map(|row| row.tool), crate::mcp::next_call::tool_of(task), "{task}");
+        }
+    }
+
+    #[test]
     fn every_row_names_a_tool_and_its_parameters() {
         for row in allow_list::ROWS {
             let tool = catalog::find(row.tool).unwrap_or_else(|| panic!("{} is no tool", row.tool));

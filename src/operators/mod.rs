@@ -1,5 +1,6 @@
-//! One file per task; `execute.rs` is the one way in, `preview.rs` says what it would do, `dispatch.rs` the list of them. Beside them are views of a release
-//! (`status`, `metadata`, `is_shipped`, …) and changes by hand (`issues`, `update_task_status`).
+//! What is done to a release: `execute.rs` is the one way into a task (`dispatch.rs` lists them, `record.rs` writes the
+//! end down), `preview.rs` the one answer to what a change would do. `tasks/` has one file per task, `views/` what is
+//! looked at, `manual/` what people change by hand, `steps/` pieces that several tasks need.
 //!
 //! An operator reads like the procedure an engineer would explain. Refuses: naming another operator
 //! (shared pieces live in `steps/`, shared rules in `domain`), retries, exit codes, rendering.
