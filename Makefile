@@ -50,8 +50,9 @@ test: packages ## all tests but the long ones
 quick: packages ## rules only: domain and planner
 	$(CARGO) test --locked --lib -- domain:: planner::
 
-check: packages ## format, lints, documentation
+check: packages ## format, names that nothing uses, lints, documentation
 	$(CARGO) fmt --check
+	tools/unused_names.sh
 	$(CARGO) clippy --locked --all-targets --features conformance -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
 

@@ -13,7 +13,7 @@ use crate::operators::request::TaskRequest;
 const AT_ONCE: usize = 4;
 
 /// What came of one approval.
-pub type Approval = Result<TaskReport, TaskFailure>;
+pub type Approval = Result<TaskReport, Box<TaskFailure>>;
 
 impl Unit for Approval {
     fn ending(&self) -> Ending {
@@ -31,10 +31,10 @@ impl Unit for Approval {
 /// Looks for each release whether its page is public and, when it is, moves the advisories; repeat every 30 min.
 pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<Approval> {
     let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None };
-    let check = async |release: &ZStream| run_task(ctx, release, request.clone()).await;
+    let check = async |release: &ZStream| run_task(ctx, release, request.clone()).await.map_err(Box::new);
     let panicked = |release: &ZStream| {
         let error = TaskError::Internal { assumed: "the approval checker does not panic".to_owned() };
-        Err(TaskFailure { release: release.clone(), task: request.task(), done: Vec::new(), error })
+        Err(Box::new(TaskFailure { release: release.clone(), task: request.task(), done: Vec::new(), error }))
     };
     pass(releases, AT_ONCE, check, panicked).await
 }

@@ -6,10 +6,10 @@ pub fn nearest<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
     let scored = names.into_iter().map(|name| {
         let known = bare(name);
         let begins = wanted.len() > 2 && (known.starts_with(&wanted) || wanted.starts_with(&known));
-        (if begins { 1 } else { distance(&wanted, &known) }, name)
+        (if begins { 1 } else { strsim::levenshtein(&wanted, &known) }, name)
     });
     let (distance, name) = scored.min_by_key(|(distance, _)| *distance)?;
-    (distance <= wanted.len() / 3).then_some(name)
+    (distance <= wanted.chars().count() / 3).then_some(name)
 }
 
 /// `, did you mean NAME?`, or nothing.
@@ -17,27 +17,10 @@ pub fn hint<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> String 
     nearest(text, names).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
-/// Letters and digits alone: `In_Progress` and `in-progress` are the same word.
-fn bare(text: &str) -> Vec<char> {
+/// Letters and digits alone: `In_Progress` and `in-progress` are the same name.
+fn bare(text: &str) -> String {
     // Nobody mistypes a name into a novel, and the distance takes time with the square of the length.
     text.chars().take(60).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// How many letters have to be put in, taken out or changed.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.iter().enumerate() {
-        let mut before = at;
-        let mut left = at + 1;
-        let mut next = vec![left];
-        for (above, theirs) in row.iter().skip(1).zip(other) {
-            left = (before + usize::from(letter != theirs)).min(left + 1).min(above + 1);
-            before = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -61,11 +44,5 @@ mod tests {
         ] {
             assert_eq!(nearest(text, names), meant, "{text}");
         }
-    }
-
-    #[test]
-    fn the_distance_counts_letters() {
-        let of = |one: &str, other: &str| distance(&bare(one), &bare(other));
-        assert_eq!([of("", "abc"), of("abc", ""), of("kitten", "sitting"), of("abc", "abc")], [3, 3, 3, 0]);
     }
 }

@@ -13,9 +13,6 @@ use super::task::{Task, TaskStatus};
 /// Push jobs take 30 to 60 minutes, some a night.
 pub const RECHECK: SignedDuration = SignedDuration::from_mins(10);
 
-/// A push older than this is worth a look by a person.
-pub const STALLED_AFTER: SignedDuration = SignedDuration::from_hours(6);
-
 /// A target is pushed once and at most three times again; then a person has to look.
 pub const TRIES: usize = 4;
 

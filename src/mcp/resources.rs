@@ -243,7 +243,7 @@ async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, Unr
     let reply = record(ctx, build, arch).await;
     match reply.code {
         None => Ok(Content { mime: "application/json", text: reply.text }),
-        Some(code) if matches!(code, Code::NotFound | Code::InvalidArgument) => Err(Unreadable::Nothing),
+        Some(Code::NotFound | Code::InvalidArgument) => Err(Unreadable::Nothing),
         Some(_) => Err(Unreadable::Later(reply.text)),
     }
 }

@@ -189,7 +189,14 @@ fn invented_records_are_judged_by_their_jobs() {
         let record = std::fs::read_to_string(path).expect("a record");
         format!("{:?}", judge(&build, Some(&record), Some(&registry), AcceptancePolicy::Strict))
     };
-    assert_snapshot!((1..=6).map(verdict).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!((1..=6).map(verdict).collect::<Vec<_>>().join("\n"), @r#"
+    Accepted { summary: "3 of 3 required jobs passed", jobs: 3 }
+    Accepted { summary: "3 of 3 required jobs passed", jobs: 3 }
+    Rejected { summary: "2 of 3 required jobs passed", failed: ["periodic-ci-example-release-4.20-azure-f999"] }
+    NotStarted
+    Aggregating { missing: ["periodic-ci-example-release-4.20-gcp-f999"] }
+    Accepted { summary: "promoted by a person (3 jobs recorded)", jobs: 3 }
+    "#);
 }
 
 #[test]

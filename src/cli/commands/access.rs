@@ -99,9 +99,9 @@ fn scopes_of(text: &str) -> Result<Vec<Scope>, ErrorReport> {
     let scopes: Result<Vec<Scope>, _> = names.map(str::parse).collect();
     let all = Scope::ALL.map(Scope::as_str).join(", ");
     match scopes {
-        Ok(scopes) if scopes.is_empty() => Err(ErrorReport::usage("no scope was given", &format!("there are {all}"))),
+        Ok(scopes) if scopes.is_empty() => Err(ErrorReport::usage("no scope was given", format!("there are {all}"))),
         Ok(scopes) => Ok(scopes),
-        Err(unknown) => Err(ErrorReport::usage(unknown.to_string(), &format!("there are {all}"))),
+        Err(unknown) => Err(ErrorReport::usage(unknown.to_string(), format!("there are {all}"))),
     }
 }
 

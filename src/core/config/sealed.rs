@@ -38,7 +38,6 @@ pub struct SealedSettings {
     owners: BTreeMap<String, String>,
     email: BTreeMap<String, String>,
     slack: BTreeMap<String, BTreeMap<String, String>>,
-    report_templates: BTreeMap<String, String>,
 }
 
 /// The Slack handle of the lead of a minor.
@@ -166,15 +165,6 @@ impl SealedSettings {
         let all = self.slack("approver", "prodsec_id").unwrap_or_default();
         all.split(',').map(str::trim).filter(|address| !address.is_empty()).collect()
     }
-
-    /// Document id of the report template of a minor.
-    ///
-    /// # Errors
-    ///
-    /// The minor has none.
-    pub fn report_template(&self, minor: Minor) -> Result<&str, ConfigError> {
-        entry(&self.report_templates, &minor.to_string(), || format!("report_templates.{minor}"))
-    }
 }
 
 fn entry<'a>(map: &'a BTreeMap<String, String>, key: &str, what: impl Fn() -> String) -> Result<&'a str, ConfigError> {
@@ -213,12 +203,11 @@ impl Check<'_> {
             owners: self.map(top, "owners", "owners"),
             email: self.map(&contacts, "email", "contacts.email"),
             slack,
-            report_templates: if top.contains_key("report_templates") {
-                self.map(top, "report_templates", "report_templates")
-            } else {
-                BTreeMap::new()
-            },
         };
+        // Nothing reads them yet; what is wrong with them is said all the same.
+        if top.contains_key("report_templates") {
+            self.map(top, "report_templates", "report_templates");
+        }
         self.people(path, &settings);
         settings
     }

@@ -108,9 +108,9 @@ impl PlanDocument {
             recheck_at: plan.recheck_at().map(stamp),
             actions: plan.actions.iter().map(|action| clean(&action_text(action))).collect(),
             messages: plan.messages.iter().map(PlanMessage::from).collect(),
-            passed: plan.passed.iter().copied().collect(),
+            passed: plan.passed.to_vec(),
             running: running.collect(),
-            next: plan.next.iter().copied().collect(),
+            next: plan.next.to_vec(),
         }
     }
 }

@@ -135,6 +135,7 @@ fn what_people_read_speaks_the_language_of_the_field() {
 #[test]
 fn prose_uses_the_old_words_no_more_often_than_counted() {
     let sources: Vec<_> = below("src", &[".rs"]).into_iter().chain(below("tests", &[".rs"])).collect();
+    let sources: Vec<_> = sources.into_iter().filter(|source| !source.file.ends_with("/vocabulary.rs")).collect();
     let mut counts = in_prose(&sources);
     let allowed = |term: &str| PROSE.iter().find(|(known, _)| *known == term).map_or(0, |(_, count)| *count);
     counts.retain(|term, count| *count > allowed(term));

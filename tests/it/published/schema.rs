@@ -69,7 +69,9 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut 
                     match wanted {
                         Value::Bool(true) => {}
                         Value::Object(_) => check(root, wanted, value, &format!("{place}/{key}"), faults),
-                        _ => faults.push(format!("{place}/{key} is not known")),
+                        Value::Null | Value::Bool(false) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                            faults.push(format!("{place}/{key} is not known"));
+                        }
                     }
                 }
             }
