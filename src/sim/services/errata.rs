@@ -1,6 +1,6 @@
 //! The Errata Tool: advisories, their states and their push jobs.
 //!
-//! A view on [`Errata`]; the state machine is in `errata/rules.rs`, push jobs in `errata/push.rs`.
+//! A view on `facts::errata`; the state machine is in `errata/rules.rs`, push jobs in `errata/push.rs`.
 
 mod answers;
 mod http;

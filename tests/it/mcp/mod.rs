@@ -1,5 +1,6 @@
 //! The MCP server as its clients see it: raw messages over the wire, against the simulated world.
 
+mod arguments;
 mod confirm;
 mod content;
 mod damaged;
