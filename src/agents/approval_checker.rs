@@ -1,6 +1,6 @@
 //! Final approvals that wait for their advisory page.
 
-use super::pass::{Ending, PassReport, Unit, pass};
+use super::pass::{PassReport, Unit, UnitEnding, pass};
 use crate::core::context::Context;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
@@ -13,23 +13,23 @@ use crate::operators::request::TaskRequest;
 const AT_ONCE: usize = 4;
 
 /// What came of one approval.
-pub type Approval = Result<TaskReport, Box<TaskFailure>>;
+pub type ApprovalResult = Result<TaskReport, Box<TaskFailure>>;
 
-impl Unit for Approval {
-    fn ending(&self) -> Ending {
+impl Unit for ApprovalResult {
+    fn ending(&self) -> UnitEnding {
         match self {
             Ok(report) => match report.outcome {
-                Outcome::Passed { .. } | Outcome::Unchanged { .. } => Ending::Done,
-                Outcome::Waiting { .. } | Outcome::Blocked { .. } => Ending::Waiting,
-                Outcome::Failed { .. } => Ending::Failed,
+                Outcome::Passed { .. } | Outcome::Unchanged { .. } => UnitEnding::Done,
+                Outcome::Waiting { .. } | Outcome::Blocked { .. } => UnitEnding::Waiting,
+                Outcome::Failed { .. } => UnitEnding::Failed,
             },
-            Err(_) => Ending::NotDone,
+            Err(_) => UnitEnding::NotDone,
         }
     }
 }
 
 /// Looks for each release whether its page is public and, when it is, moves the advisories; repeat every 30 min.
-pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<Approval> {
+pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<ApprovalResult> {
     let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None };
     let check = async |release: &ZStream| run_task(ctx, release, request.clone()).await.map_err(Box::new);
     let panicked = |release: &ZStream| {

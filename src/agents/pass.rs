@@ -11,7 +11,7 @@ use crate::domain::subject::Subject;
 
 /// How a unit came out, from the least to the most that somebody has to know; a round came out like its last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ending {
+pub enum UnitEnding {
     /// Done, or there was nothing to do.
     Done,
     /// It waits for something that comes by itself.
@@ -25,7 +25,7 @@ pub enum Ending {
 /// What a unit tells about itself.
 pub trait Unit {
     /// How it came out.
-    fn ending(&self) -> Ending;
+    fn ending(&self) -> UnitEnding;
 }
 
 /// One unit of a round.
@@ -46,8 +46,8 @@ pub struct PassReport<U> {
 
 impl<U: Unit> PassReport<U> {
     /// How the round came out: as the unit that somebody has to know most of.
-    pub fn ending(&self) -> Ending {
-        self.units.iter().map(|unit| unit.result.ending()).max().unwrap_or(Ending::Done)
+    pub fn ending(&self) -> UnitEnding {
+        self.units.iter().map(|unit| unit.result.ending()).max().unwrap_or(UnitEnding::Done)
     }
 }
 
@@ -75,8 +75,8 @@ mod tests {
     use super::*;
     use crate::domain::release::ZStream;
 
-    impl Unit for Ending {
-        fn ending(&self) -> Ending {
+    impl Unit for UnitEnding {
+        fn ending(&self) -> UnitEnding {
             *self
         }
     }
@@ -90,25 +90,26 @@ mod tests {
         let unit = async |release: &ZStream| {
             tokio::task::yield_now().await;
             assert_ne!(release.to_string(), "4.20.1");
-            Ending::Waiting
+            UnitEnding::Waiting
         };
-        let report = pass(&releases(3), 2, unit, |_| Ending::NotDone).await;
+        let report = pass(&releases(3), 2, unit, |_| UnitEnding::NotDone).await;
         let found: Vec<_> = report.units.iter().map(|unit| (unit.subject.to_string(), unit.result)).collect();
-        let wanted = [("4.20.0", Ending::Waiting), ("4.20.1", Ending::NotDone), ("4.20.2", Ending::Waiting)];
+        let wanted =
+            [("4.20.0", UnitEnding::Waiting), ("4.20.1", UnitEnding::NotDone), ("4.20.2", UnitEnding::Waiting)];
         assert_eq!(found, wanted.map(|(subject, ending)| (subject.to_owned(), ending)));
-        assert_eq!(report.ending(), Ending::NotDone);
+        assert_eq!(report.ending(), UnitEnding::NotDone);
     }
 
     #[tokio::test]
     async fn a_verdict_counts_more_than_what_could_not_be_done_and_a_round_without_units_is_done() {
         for (endings, wanted) in [
-            (vec![], Ending::Done),
-            (vec![Ending::Done, Ending::Waiting], Ending::Waiting),
-            (vec![Ending::Failed, Ending::NotDone, Ending::Waiting], Ending::Failed),
+            (vec![], UnitEnding::Done),
+            (vec![UnitEnding::Done, UnitEnding::Waiting], UnitEnding::Waiting),
+            (vec![UnitEnding::Failed, UnitEnding::NotDone, UnitEnding::Waiting], UnitEnding::Failed),
         ] {
             let all = releases(endings.len());
             let unit = async |release: &ZStream| endings[all.iter().position(|one| one == release).unwrap()];
-            assert_eq!(pass(&all, 1, unit, |_| Ending::NotDone).await.ending(), wanted);
+            assert_eq!(pass(&all, 1, unit, |_| UnitEnding::NotDone).await.ending(), wanted);
         }
     }
 }

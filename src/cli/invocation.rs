@@ -26,6 +26,15 @@ use crate::render::{json, plan};
 /// How long somebody at a terminal waits for one answer.
 const HASTE: Duration = Duration::from_secs(8);
 
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 /// One call of the program, with what all commands share.
 #[derive(Debug)]
 pub struct Invocation {
@@ -48,6 +57,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// How this call wants its answer.
+    pub fn form(&self) -> AnswerForm {
+        if self.json { AnswerForm::Json } else { AnswerForm::Text }
+    }
+
     /// What `cli` asks for, with the surroundings of this call.
     pub fn new(cli: &Cli, outside: Outside, cancel: CancellationToken, clock: LogClock, log: LogSink) -> Self {
         let mut flags = Flags::default();

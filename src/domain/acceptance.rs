@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use super::result_file::{Record, Registry, RegistryJob};
+use super::result_file::{JobRegistry, Record, RegistryJob};
 
 /// Which rule decides on a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,7 +84,7 @@ pub fn judge(build: &str, record: Option<&str>, registry: Option<&str>, policy: 
         let jobs = record.jobs.len();
         return RecordVerdict::Accepted { summary: format!("promoted by a person ({jobs} jobs recorded)"), jobs };
     }
-    let registry = match registry.map(Registry::parse) {
+    let registry = match registry.map(JobRegistry::parse) {
         Some(Ok(registry)) => registry,
         Some(Err(error)) => return RecordVerdict::Invalid { why: error.to_string() },
         None => return RecordVerdict::Invalid { why: format!("there is no job registry to judge {build} by") },

@@ -127,7 +127,7 @@ pub fn listed_images(advisory: &str) -> Result<Vec<ListedImage>, String> {
 
 /// How bad a vulnerability is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum VulnerabilitySeverity {
     /// Worst.
     Critical,
     /// High.
@@ -140,7 +140,7 @@ pub enum Severity {
     Other(String),
 }
 
-impl Severity {
+impl VulnerabilitySeverity {
     /// Reads the catalogue's spelling.
     pub fn from_wire(text: &str) -> Self {
         match text {
@@ -153,7 +153,7 @@ impl Severity {
     }
 }
 
-impl fmt::Display for Severity {
+impl fmt::Display for VulnerabilitySeverity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Critical => "Critical",
@@ -171,7 +171,7 @@ pub struct Vulnerability {
     /// CVE name.
     pub cve: String,
     /// How bad.
-    pub severity: Severity,
+    pub severity: VulnerabilitySeverity,
     /// Affected packages with version.
     pub affected: Vec<(String, String)>,
     /// Source packages to look at.
@@ -296,7 +296,7 @@ impl HealthReport {
 /// A package with all that is known against it; ordered as the report lists it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct AffectedPackage {
-    severity: Severity,
+    severity: VulnerabilitySeverity,
     name: String,
     version: String,
     cves: BTreeSet<String>,

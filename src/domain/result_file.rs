@@ -125,7 +125,7 @@ fn build_name(build: &Value) -> Option<String> {
 
 /// Which jobs judge the builds of one minor.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Registry {
+pub struct JobRegistry {
     /// Jobs for nightlies.
     pub nightly: Vec<RegistryJob>,
     /// Jobs for promoted payloads.
@@ -165,7 +165,7 @@ impl RegistryJob {
     }
 }
 
-impl Registry {
+impl JobRegistry {
     /// Reads a registry.
     ///
     /// # Errors

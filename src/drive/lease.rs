@@ -9,14 +9,14 @@ use crate::domain::state::operation::{Operation, Rejection};
 use crate::operators::error::TaskError;
 
 /// The lease of this drive.
-pub(super) struct Lease {
+pub(super) struct HeldLease {
     holder: String,
     epoch: i64,
     /// Held as long as the lease: whoever drives from here next continues under the same name.
     _lock: Lock,
 }
 
-impl Lease {
+impl HeldLease {
     /// Gives it back. One that cannot be given back expires by itself.
     pub(super) async fn give_back(self, ctx: &Context, release: &ZStream) {
         let give_back = Operation::ReleaseLease { holder: self.holder, epoch: self.epoch };
@@ -25,7 +25,7 @@ impl Lease {
 }
 
 /// Takes the driver's lease; nothing while there is no state file to hold it.
-pub(super) async fn take(ctx: &Context, release: &ZStream) -> Result<Option<Lease>, TaskError> {
+pub(super) async fn take(ctx: &Context, release: &ZStream) -> Result<Option<HeldLease>, TaskError> {
     if ctx.statebox.load(release).await?.is_none() {
         return Ok(None);
     }
@@ -42,7 +42,7 @@ pub(super) async fn take(ctx: &Context, release: &ZStream) -> Result<Option<Leas
     let take = Operation::AcquireLease { holder: holder.clone(), at: ctx.clock.now() };
     let saved = ctx.statebox.apply(release, &[take], "Take driver lease").await?;
     let epoch = saved.state.driver().map_or(0, |lease| lease.epoch);
-    Ok(Some(Lease { holder, epoch, _lock: lock }))
+    Ok(Some(HeldLease { holder, epoch, _lock: lock }))
 }
 
 /// Is somebody else driving?

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::event::Event;
-use super::lease::{self, Lease};
+use super::lease::{self, HeldLease};
 use super::memory::Memory;
 use super::options::{DriveOptions, Persistence, passes_by};
 use super::{act, gather};
@@ -69,7 +69,7 @@ async fn rounds(
     release: &ZStream,
     options: &DriveOptions,
     memory: &mut Memory,
-    held: &mut Option<Lease>,
+    held: &mut Option<HeldLease>,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     memory.retry = options.retry;

@@ -66,10 +66,10 @@ pub struct InstallArgs {
     pub client: Client,
     /// How the client reaches the server
     #[arg(long, value_name = "HOW", default_value = "http")]
-    pub transport: Transport,
+    pub transport: McpTransport,
     /// For one project, or for everything its user does
     #[arg(long, value_name = "WHOSE", default_value = "project")]
-    pub scope: Whose,
+    pub scope: InstallScope,
     /// Folder of the project (or home of the user), when it is not this one
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -87,7 +87,7 @@ pub enum Client {
 
 /// How a client reaches the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Transport {
+pub enum McpTransport {
     /// Streamable HTTP
     Http,
     /// The older HTTP with server-sent events
@@ -98,7 +98,7 @@ pub enum Transport {
 
 /// Where configurations go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Whose {
+pub enum InstallScope {
     /// Into the folder of a project
     Project,
     /// Into the home of the user

@@ -93,7 +93,7 @@ pub enum TaskCommand {
 pub struct Decide {
     /// Decide about a rejected build
     #[arg(long, value_name = "DECISION", requires = "reason")]
-    pub decide: Option<Decision>,
+    pub decide: Option<AcceptOrReject>,
     /// Why; recorded in the state
     #[arg(long, value_name = "TEXT", requires = "decide")]
     pub reason: Option<String>,
@@ -101,7 +101,7 @@ pub struct Decide {
 
 /// Accept or reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Decision {
+pub enum AcceptOrReject {
     /// Ship it all the same
     Accept,
     /// Do not ship it
@@ -138,7 +138,7 @@ impl TaskCommand {
 impl Decide {
     fn request(self, which: Which) -> TaskRequest {
         let reason = self.reason.unwrap_or_default();
-        let decide = self.decide.map(|decision| BuildDecision { accept: decision == Decision::Accept, reason });
+        let decide = self.decide.map(|decision| BuildDecision { accept: decision == AcceptOrReject::Accept, reason });
         TaskRequest::AnalyzeBuild { which, decide }
     }
 }

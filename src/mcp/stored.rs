@@ -9,7 +9,7 @@ use crate::domain::task::{Task, TaskStatus};
 use crate::mcp::next_call::NextCall;
 use crate::mcp::text::head;
 use crate::operators::views::status::StatusView;
-use crate::planner::plan::Phase;
+use crate::planner::plan::ReleasePhase;
 use crate::render::documents::status::state_file;
 
 /// Bytes of a log's end.
@@ -27,7 +27,7 @@ pub enum Results {
 }
 
 /// What is stored, with every task of the flow in workflow order. `phase` is that of the plan, like everywhere.
-pub fn status(view: &StatusView, phase: Phase, results: Results, only: &[Task]) -> Value {
+pub fn status(view: &StatusView, phase: ReleasePhase, results: Results, only: &[Task]) -> Value {
     let state = view.state();
     let mut file = state_file(view);
     let mut part = |name: &str| file.get_mut(name).map(Value::take).unwrap_or_default();
@@ -184,7 +184,7 @@ issues:
     }
 
     fn shown(results: Results, only: &[Task]) -> Value {
-        status(&state().into(), Phase::Stopped, results, only)
+        status(&state().into(), ReleasePhase::Stopped, results, only)
     }
 
     #[test]
@@ -206,7 +206,7 @@ issues:
         let text = state().to_yaml();
         let running = State::parse(&text.replacen("status: Pass", "status: In Progress", 1), None).unwrap();
         assert_eq!(latest(&running), "take-ownership (In Progress)");
-        let polls = status(&running.into(), Phase::Initialisation, Results::None, &[])["next_actions"].clone();
+        let polls = status(&running.into(), ReleasePhase::Initialisation, Results::None, &[])["next_actions"].clone();
         assert_eq!(polls.as_array().unwrap().len(), 2, "{polls}");
     }
 

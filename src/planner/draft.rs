@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::input::{Input, StateSource, TaskFacts};
 use super::messages::{Kind, Message, Severity};
-use super::plan::{Action, Blocker, Phase, Plan, Verdict};
+use super::plan::{Action, Blocker, Plan, ReleasePhase, Verdict};
 use super::table::{approval_threads, needs_kerberos, recheck_after};
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -292,7 +292,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn phase(&self, verdict: Verdict, earliest: Option<Timestamp>) -> Phase {
+    fn phase(&self, verdict: Verdict, earliest: Option<Timestamp>) -> ReleasePhase {
         use Task::{CheckCveTrackerBug, CheckRhcosSecurityAlerts, PushToCdnStaging};
         let stopped = matches!(verdict, Verdict::NeedsPerson | Verdict::Failed) && earliest.is_none();
         let ended = |task| matches!(self.status(task), TaskStatus::Pass | TaskStatus::Fail);
@@ -300,21 +300,21 @@ impl<'a> Draft<'a> {
             || matches!(self.progress(PushToCdnStaging), Progress::Acting | Progress::Blocked);
         let synced = approval_threads().all(|task| self.passed(task));
         if self.done {
-            Phase::Done
+            ReleasePhase::Done
         } else if stopped {
-            Phase::Stopped
+            ReleasePhase::Stopped
         } else if self.passed(Task::ChangeAdvisoryStatus) || (self.gate == Gate::Pass && synced) {
-            Phase::FinalApproval
+            ReleasePhase::FinalApproval
         } else if self.gate == Gate::Pass {
-            Phase::FinalSync
+            ReleasePhase::FinalSync
         } else if self.input.promotion == super::facts::PromotionFact::Accepted
             && self.input.source == StateSource::StateBox
         {
-            Phase::AsyncAndEvaluation
+            ReleasePhase::AsyncAndEvaluation
         } else if self.passed(CheckCveTrackerBug) && ended(CheckRhcosSecurityAlerts) && push_begun {
-            Phase::WaitingForPromotion
+            ReleasePhase::WaitingForPromotion
         } else {
-            Phase::Initialisation
+            ReleasePhase::Initialisation
         }
     }
 }

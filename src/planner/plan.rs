@@ -10,7 +10,7 @@ use crate::domain::task::{JobRef, Task, Which};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Plan {
     /// How far the release is.
-    pub phase: Phase,
+    pub phase: ReleasePhase,
     /// What to do now; at most one per task. Empty: nothing but waiting, a person, or the end.
     pub actions: Vec<Action>,
     /// Why the rest does not happen.
@@ -40,7 +40,7 @@ impl Plan {
 /// How far a release is; derived, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub enum ReleasePhase {
     /// Report, ownership, first checks.
     Initialisation,
     /// Waiting for the payload in the stable stream.

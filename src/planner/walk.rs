@@ -45,7 +45,7 @@ mod tests {
     use crate::domain::task::{Task, TaskStatus};
     use crate::planner::facts::{PromotionFact, RecordState, ReleaseFact};
     use crate::planner::given::{fresh, move_to, set};
-    use crate::planner::plan::{Action, Phase, Verdict};
+    use crate::planner::plan::{Action, ReleasePhase, Verdict};
 
     /// Carries a plan out in a world where everything goes well.
     fn all_goes_well(input: &mut Input, actions: &[Action]) -> Vec<Task> {
@@ -89,16 +89,16 @@ mod tests {
         let mut input = fresh();
         let (ran, found) = until_only_waits_remain(&mut input);
         assert_eq!(ran, [TakeOwnership, CheckCveTrackerBug, CheckRhcosSecurityAlerts, PushToCdnStaging]);
-        assert_eq!(found.phase, Phase::WaitingForPromotion);
+        assert_eq!(found.phase, ReleasePhase::WaitingForPromotion);
 
         input.promotion = PromotionFact::Accepted;
         input.stage_release = ReleaseFact::Known(StageRelease::Success);
         let (ran, found) = until_only_waits_remain(&mut input);
-        assert_eq!((ran, found.phase), (vec![ImageConsistencyCheck], Phase::AsyncAndEvaluation));
+        assert_eq!((ran, found.phase), (vec![ImageConsistencyCheck], ReleasePhase::AsyncAndEvaluation));
 
         input.promoted_file = RecordState::Accepted;
         let (ran, found) = until_only_waits_remain(&mut input);
-        assert_eq!((ran, found.phase), (vec![StageTesting, ImageSignedCheck], Phase::FinalApproval));
+        assert_eq!((ran, found.phase), (vec![StageTesting, ImageSignedCheck], ReleasePhase::FinalApproval));
         assert!(matches!(found.verdict, Verdict::Waiting { .. }));
 
         move_to(&mut input, "2026-03-24T00:00:00Z");
@@ -108,7 +108,7 @@ mod tests {
         input.shipped = Some(Shipped { shipped: true, open: vec![] });
         let (ran, found) = until_only_waits_remain(&mut input);
         assert!(ran.is_empty());
-        assert_eq!((found.verdict, found.phase, found.overall), (Verdict::Done, Phase::Done, Overall::Green));
+        assert_eq!((found.verdict, found.phase, found.overall), (Verdict::Done, ReleasePhase::Done, Overall::Green));
         assert_eq!(found.passed.len(), 10);
     }
 }

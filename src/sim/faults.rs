@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// One way a request goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Fault {
+pub enum InjectedFault {
     /// The service answers this status without doing anything.
     Status {
         /// The code.
@@ -42,7 +42,7 @@ pub enum Fault {
     MalformedJson,
 }
 
-impl Fault {
+impl InjectedFault {
     /// The name that the journal shows.
     pub fn name(&self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ pub struct Rule {
     pub count: Option<u32>,
     /// What goes wrong.
     #[serde(flatten)]
-    pub fault: Fault,
+    pub fault: InjectedFault,
     /// How many matching requests were seen.
     #[serde(default, skip_deserializing)]
     pub seen: u32,
@@ -107,7 +107,7 @@ pub struct Rule {
 
 impl Rule {
     /// The rule that hits every request of one service.
-    pub fn on(service: &str, fault: Fault) -> Self {
+    pub fn on(service: &str, fault: InjectedFault) -> Self {
         Self { service: Some(service.to_owned()), method: None, path: None, nth: None, count: None, fault, seen: 0 }
     }
 
@@ -208,7 +208,7 @@ impl Faults {
     }
 
     /// What happens to this request; `key` is the hash of everything that tells it from others.
-    pub fn strike(&mut self, service: &str, method: &str, path: &str, key: u64) -> Option<Fault> {
+    pub fn strike(&mut self, service: &str, method: &str, path: &str, key: u64) -> Option<InjectedFault> {
         for (_, rule) in &mut self.rules {
             if rule.hits(service, method, path) {
                 return Some(rule.fault.clone());
@@ -221,7 +221,7 @@ impl Faults {
         *nth += 1;
         let mut dice =
             fastrand::Rng::with_seed(self.seed ^ key.rotate_left(17) ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        (dice.f64() < self.rate).then(|| Fault::drawn(dice.u64(..)))
+        (dice.f64() < self.rate).then(|| InjectedFault::drawn(dice.u64(..)))
     }
 }
 
@@ -229,7 +229,7 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn strikes(order: &[u64]) -> Vec<(u64, Option<Fault>)> {
+    fn strikes(order: &[u64]) -> Vec<(u64, Option<InjectedFault>)> {
         let mut faults = Faults::random(0.5, 7);
         let mut seen: Vec<_> = order.iter().map(|key| (*key, faults.strike("errata", "GET", "/x", *key))).collect();
         seen.sort_by_key(|(key, _)| *key);
@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn a_rule_hits_from_its_nth_request_as_often_as_it_says() {
         let mut faults = Faults::none();
-        let rule = Rule { nth: Some(2), ..Rule::on("jira", Fault::Reset).method("POST").path("^/issue").times(1) };
+        let rule =
+            Rule { nth: Some(2), ..Rule::on("jira", InjectedFault::Reset).method("POST").path("^/issue").times(1) };
         assert_eq!(faults.add(rule), Ok(1));
         let mut hit = |method: &str, path: &str| faults.strike("jira", method, path, 0).is_some();
         assert!(!hit("GET", "/issue/1"));
@@ -260,6 +261,6 @@ mod tests {
 
     #[test]
     fn a_rule_with_a_broken_pattern_is_refused() {
-        assert!(Faults::none().add(Rule::on("jira", Fault::Reset).path("(")).is_err());
+        assert!(Faults::none().add(Rule::on("jira", InjectedFault::Reset).path("(")).is_err());
     }
 }

@@ -5,21 +5,21 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::sim::disturbances::{CONTENT, GANGWAY, PRIMARY, SLACK};
-use crate::sim::faults::Fault;
+use crate::sim::faults::InjectedFault;
 use crate::sim::services::github;
 use crate::sim::wire;
 use crate::sim::world::Facts;
 
 /// What goes wrong with this request before its service sees it; `key` tells it from others.
-pub fn fault(facts: &Facts, service: &str, key: u64) -> Option<Fault> {
+pub fn fault(facts: &Facts, service: &str, key: u64) -> Option<InjectedFault> {
     let disturbances = &facts.disturbances;
     if disturbances.out(facts.now) == Some(service) {
-        return Some(Fault::Status { code: 503, retry_after_s: None });
+        return Some(InjectedFault::Status { code: 503, retry_after_s: None });
     }
     disturbances.slow.then(|| {
         let dice = key ^ (key >> 17);
         let ms = if dice.is_multiple_of(20) { 20_000 + dice % 40_000 } else { 200 + dice % 19_800 };
-        Fault::Latency { ms: u32::try_from(ms).unwrap_or(20_000) }
+        InjectedFault::Latency { ms: u32::try_from(ms).unwrap_or(20_000) }
     })
 }
 

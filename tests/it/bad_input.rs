@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 
 use crate::real_program::{Ended, ProgramWorld, bare, run_bare};
 
@@ -201,12 +201,12 @@ async fn a_wrong_key_or_a_damaged_settings_file_is_reported_without_showing_the_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_talks_nonsense_is_named_and_the_task_stays_where_it_was() {
-    let status = |code, retry_after_s| Fault::Status { code, retry_after_s };
+    let status = |code, retry_after_s| InjectedFault::Status { code, retry_after_s };
     let cases = [
-        (Fault::Html, 7, "a web page instead of JSON"),
-        (Fault::MalformedJson, 7, "not the documented JSON"),
-        (Fault::Truncated, 7, "broke the connection"),
-        (Fault::Reset, 7, "broke the connection"),
+        (InjectedFault::Html, 7, "a web page instead of JSON"),
+        (InjectedFault::MalformedJson, 7, "not the documented JSON"),
+        (InjectedFault::Truncated, 7, "broke the connection"),
+        (InjectedFault::Reset, 7, "broke the connection"),
         (status(429, Some(5)), 7, "HTTP 429"),
         (status(429, Some(5000)), 7, "wait 84 min"),
         (status(503, None), 7, "HTTP 503"),
@@ -228,7 +228,7 @@ async fn a_service_that_talks_nonsense_is_named_and_the_task_stays_where_it_was(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_hangs_is_given_up_after_the_set_time() {
     let world = ProgramWorld::created().await;
-    world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    world.sim.world().faults().add(Rule::on("errata", InjectedFault::Hang)).expect("a rule");
 
     let mut command = world.command(&["take-ownership"]);
     // One second is the shortest that the settings take, and one try is enough.
@@ -242,7 +242,7 @@ async fn a_service_that_hangs_is_given_up_after_the_set_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_talks_nonsense_or_is_gone_ends_every_command_with_7_unless_it_knows_what_it_saw() {
     let world = ProgramWorld::created().await;
-    world.sim.world().faults().add(Rule::on("github", Fault::Html)).expect("a rule");
+    world.sim.world().faults().add(Rule::on("github", InjectedFault::Html)).expect("a rule");
     // Whoever only wants to know gets what was last seen here, reported as such.
     let old = world.oar(&["status"]).await.exits(0);
     assert!(old.out.contains("last seen here"), "{}", old.out);

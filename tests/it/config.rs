@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use oar::cli::commands::config::{self as cli, Explain, Form};
+use oar::cli::commands::config::{Explain, check_build_data, show, show_release};
+use oar::cli::invocation::AnswerForm;
 use oar::core::config::env::Env;
 use oar::core::config::error::ConfigError;
 use oar::core::config::settings::Settings;
@@ -212,10 +213,10 @@ fn config_show_lists_values_origins_and_no_secret() {
     let settings = Settings::load(&env, &Flags::default().with("--state", "state.dir", "/tmp/state")).unwrap();
     let shown = |form| {
         let mut out = Vec::new();
-        cli::show(&settings, form, &mut out).unwrap();
+        show(&settings, form, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
-    let text = shown(Form::Text);
+    let text = shown(AnswerForm::Text);
     let line = |start: &str| {
         let found = text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}\n{text}"));
         found.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -226,8 +227,8 @@ fn config_show_lists_values_origins_and_no_secret() {
     assert_eq!(line("services.gitlab.url "), "services.gitlab.url http://127.0.0.1:7777/gitlab (variable OAR_SIM_URL)");
     assert_eq!(line("GITHUB_TOKEN "), "GITHUB_TOKEN *** reads and writes the release state");
     assert_eq!(line("JIRA_TOKEN "), "JIRA_TOKEN - reads and changes Jira issues");
-    assert!(!text.contains("invented-token") && !shown(Form::Json).contains("invented-token"));
-    assert!(serde_json::from_str::<Json>(&shown(Form::Json)).is_ok());
+    assert!(!text.contains("invented-token") && !shown(AnswerForm::Json).contains("invented-token"));
+    assert!(serde_json::from_str::<Json>(&shown(AnswerForm::Json)).is_ok());
 }
 
 #[test]
@@ -235,7 +236,7 @@ fn config_show_explains_where_build_data_values_come_from() {
     let Some(folder) = shared("configstore") else { return };
     let data = BuildData::parse(&read(folder.join("releases.yml"))).unwrap();
     let mut out = Vec::new();
-    cli::show_release(&data, &"4.19.6".parse().unwrap(), Explain::Yes, Form::Text, &mut out).unwrap();
+    show_release(&data, &"4.19.6".parse().unwrap(), Explain::Yes, AnswerForm::Text, &mut out).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
     4.19.6: Konflux flow
       group.advisories.rpm    200051  (assembly 4.19.5)
@@ -252,7 +253,7 @@ fn config_show_explains_where_build_data_values_come_from() {
 fn config_check_lists_what_is_not_ready_and_fails_only_for_broken_entries() {
     let check = |text: &str| {
         let mut out = Vec::new();
-        let ended = cli::check_build_data(text, &mut out).map_err(|error| error.to_string());
+        let ended = check_build_data(text, &mut out).map_err(|error| error.to_string());
         (String::from_utf8(out).unwrap(), ended)
     };
     let (text, ended) = check(

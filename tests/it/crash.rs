@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use oar::domain::state::view::State;
 use oar::domain::task::Task;
-use oar::sim::faults::Fault;
+use oar::sim::faults::InjectedFault;
 
 use crate::real_program::{ProgramWorld, Signal, Write};
 
@@ -30,7 +30,7 @@ enum Step {
 struct Point {
     method: &'static str,
     nth: usize,
-    fault: Fault,
+    fault: InjectedFault,
 }
 
 /// What a story left: statuses and jobs of all tasks, issues, push jobs, writes.
@@ -69,7 +69,7 @@ async fn tell(world: &ProgramWorld, steps: &[Step], point: Option<&Point>) {
     if let Some(point) = point {
         world.fault(point.method, point.nth, point.fault.clone());
     }
-    let hangs = point.is_some_and(|point| matches!(point.fault, Fault::Hang | Fault::AppliedThenHang));
+    let hangs = point.is_some_and(|point| matches!(point.fault, InjectedFault::Hang | InjectedFault::AppliedThenHang));
     for step in steps {
         match step {
             Step::Hours(hours) => world.hours_pass(*hours),
@@ -103,7 +103,7 @@ async fn survives<F: Future<Output = ProgramWorld>>(
     world: impl Fn() -> F,
     steps: &[Step],
     methods: &[&'static str],
-    faults: &[Fault],
+    faults: &[InjectedFault],
 ) {
     let every = match points {
         Points::EveryThird => 3,
@@ -183,8 +183,8 @@ fn difference(calm: &End, disturbed: &End) -> String {
 
 /// The methods that write. The state repository takes only PUT, messages and jobs are POST.
 const WRITES: [&str; 2] = ["POST", "PUT"];
-const KILLS: [Fault; 2] = [Fault::Hang, Fault::AppliedThenHang];
-const LOST_ANSWERS: [Fault; 1] = [Fault::AppliedThenError];
+const KILLS: [InjectedFault; 2] = [InjectedFault::Hang, InjectedFault::AppliedThenHang];
+const LOST_ANSWERS: [InjectedFault; 1] = [InjectedFault::AppliedThenError];
 
 const OWNERSHIP: &[Step] = &[Step::Run(&["take-ownership"])];
 const PUSH: &[Step] = &[
@@ -283,7 +283,8 @@ mod stories {
 
     pub(super) async fn a_lost_answer_starts_no_second_job(points: Points) {
         survives(points, tested, CONSISTENCY, &WRITES, &LOST_ANSWERS).await;
-        survives(points, tested, STAGE, &WRITES, &[Fault::AppliedThenError, Fault::AppliedThenReset]).await;
+        survives(points, tested, STAGE, &WRITES, &[InjectedFault::AppliedThenError, InjectedFault::AppliedThenReset])
+            .await;
     }
 
     pub(super) async fn a_lost_answer_approves_once(points: Points) {
@@ -294,6 +295,6 @@ mod stories {
         // What a kill leaves within a task is reported above; here the drive is what continues.
         // A task that was begun counts as running for a quarter of an hour: elsewhere somebody may be at it.
         let steps = &[Step::Run(&["drive", "--once"]), Step::Hours(1), Step::Run(&["drive"])];
-        survives(points, ProgramWorld::created, steps, &["POST"], &[Fault::AppliedThenHang]).await;
+        survives(points, ProgramWorld::created, steps, &["POST"], &[InjectedFault::AppliedThenHang]).await;
     }
 }

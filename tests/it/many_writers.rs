@@ -13,7 +13,7 @@ use oar::domain::release::ZStream;
 use oar::domain::state::entries::Metadata;
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{Fault, Faults, Rule};
+use oar::sim::faults::{Faults, InjectedFault, Rule};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
@@ -193,7 +193,7 @@ async fn what_was_done_while_github_was_away_arrives_later() {
         .sim
         .world()
         .faults()
-        .add(Rule::on("github", Fault::Status { code: 503, retry_after_s: None }))
+        .add(Rule::on("github", InjectedFault::Status { code: 503, retry_after_s: None }))
         .expect("a rule");
 
     let reported = all_at_once(6, |writer, args| in_world(&world, writer, args)).await;
@@ -216,7 +216,8 @@ async fn github_goes_away_in_the_middle_of_their_operations_and_all_of_them_arri
     let world = ProgramWorld::created().await;
     all_machines_look(&world).await;
     let times = u32::try_from(count).expect("a small number");
-    let away = Rule { nth: Some(6 * times), ..Rule::on("github", Fault::Status { code: 503, retry_after_s: None }) };
+    let away =
+        Rule { nth: Some(6 * times), ..Rule::on("github", InjectedFault::Status { code: 503, retry_after_s: None }) };
     world.sim.world().faults().add(away.times(10 * times)).expect("a rule");
 
     let reported = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
@@ -238,7 +239,9 @@ async fn a_writer_is_believed_whatever_happens_to_questions_and_answers() {
     let world = ProgramWorld::created().await;
     all_machines_look(&world).await;
     *world.sim.world().faults() = Faults::random(0.15, 7);
-    for (nth, fault) in [(3, Fault::AppliedThenReset), (9, Fault::AppliedThenError), (15, Fault::Truncated)] {
+    for (nth, fault) in
+        [(3, InjectedFault::AppliedThenReset), (9, InjectedFault::AppliedThenError), (15, InjectedFault::Truncated)]
+    {
         let rule = Rule { nth: Some(nth), ..Rule::on("github", fault).method("PUT").times(3) };
         world.sim.world().faults().add(rule).expect("a rule");
     }

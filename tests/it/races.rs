@@ -1,7 +1,7 @@
 //! Two of everything at once, and signals in the middle: one effect, the other one is reported.
 
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::Fault;
+use oar::sim::faults::InjectedFault;
 
 use crate::real_program::{ProgramWorld, Signal};
 
@@ -11,7 +11,7 @@ async fn tested() -> ProgramWorld {
 
 /// Starts `args`, waits until its `nth` POST hangs, and leaves it there.
 async fn stuck(world: &ProgramWorld, args: &[&str], nth: usize) -> tokio::process::Child {
-    world.fault("POST", nth, Fault::Hang);
+    world.fault("POST", nth, InjectedFault::Hang);
     let child = world.command(args).spawn().expect("the program starts");
     world.sim.world().hangs().notified().await;
     world.sim.world().faults().clear();
@@ -103,7 +103,7 @@ async fn a_second_driver_is_informed_who_drives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_run_says_so_and_its_task_is_not_failed() {
     for (signal, code) in [(Signal::Interrupt, 130), (Signal::Terminate, 143)] {
-        for fault in [Fault::Hang, Fault::AppliedThenHang] {
+        for fault in [InjectedFault::Hang, InjectedFault::AppliedThenHang] {
             let world = tested().await;
             world.fault("POST", 1, fault.clone());
 

@@ -8,7 +8,7 @@ use oar::domain::release::ZStream;
 use oar::domain::state::operation::{Applied, Operation, SetTask};
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{Fault, Faults, Rule};
+use oar::sim::faults::{Faults, InjectedFault, Rule};
 use oar::sim::scenario::{Progress, Scenario, Sizes};
 use oar::sim::server::{Simulator, StartOptions};
 use tokio::process::{Child, Command};
@@ -127,7 +127,7 @@ impl ProgramWorld {
     }
 
     /// The next `method` request of this number goes wrong, once.
-    pub(crate) fn fault(&self, method: &str, nth: usize, fault: Fault) {
+    pub(crate) fn fault(&self, method: &str, nth: usize, fault: InjectedFault) {
         let nth = u32::try_from(nth).expect("a small number");
         let rule = Rule {
             service: None,

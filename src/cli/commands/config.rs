@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::cli::invocation::{Invocation, config_error};
+use crate::cli::invocation::{AnswerForm, Invocation, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::config::credentials::Credentials;
@@ -17,21 +17,12 @@ use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
 use crate::grammar::config::ConfigCommand;
-use crate::render::documents::metadata::NotReady;
+use crate::render::documents::metadata::UnreadyEntry;
 use crate::render::documents::program::Done;
 use crate::render::documents::settings::{
     BuildDataValue, CredentialGiven, OlderReading, ReleaseValues, Setting, SettingsDocument,
 };
 use crate::render::json;
-
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
 
 /// Runs one command about settings.
 ///
@@ -50,7 +41,7 @@ pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exi
     let keys = || Credentials::from_env(&call.outside.env);
     match command {
         ConfigCommand::Show { explain } => {
-            let form = if call.json { Form::Json } else { Form::Text };
+            let form = call.form();
             let Some(release) = &call.release else {
                 show(&call.settings()?, form, &mut out).map_err(reported)?;
                 call.print(&String::from_utf8_lossy(&out));
@@ -101,8 +92,8 @@ pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exi
 /// # Errors
 ///
 /// `out` cannot be written.
-pub fn show(settings: &Settings, form: Form, out: &mut dyn Write) -> Result<(), ConfigError> {
-    if form == Form::Json {
+pub fn show(settings: &Settings, form: AnswerForm, out: &mut dyn Write) -> Result<(), ConfigError> {
+    if form == AnswerForm::Json {
         return print(out, &format!("{:#}\n", json::of(&document(settings))));
     }
     let width = settings.rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
@@ -130,12 +121,12 @@ pub fn show_release(
     data: &BuildData,
     release: &ZStream,
     explain: Explain,
-    form: Form,
+    form: AnswerForm,
     out: &mut dyn Write,
 ) -> Result<(), ConfigError> {
     let assembly = data.resolve(release)?;
     let differences = data.differences(&assembly);
-    if form == Form::Json {
+    if form == AnswerForm::Json {
         return print(out, &format!("{:#}\n", json::of(&release_document(release, &assembly, &differences))));
     }
     let values = values(&assembly);
@@ -298,7 +289,7 @@ fn release_document(release: &ZStream, assembly: &Assembly, differences: &[Diffe
         assembly: assembly.key.clone(),
         flow: assembly.flow(),
         values: values(assembly).into_iter().map(value).collect(),
-        not_ready: assembly.not_ready.iter().map(NotReady::from).collect(),
+        not_ready: assembly.not_ready.iter().map(UnreadyEntry::from).collect(),
         warnings: assembly.warnings.clone(),
         differences: differences.iter().map(older).collect(),
     }

@@ -9,7 +9,7 @@ use crate::grammar::command::IssueCommand;
 use crate::operators::manual::{issues, update_task_status};
 use crate::operators::request::{ChangeRequest, StatusByHand};
 use crate::render;
-use crate::render::documents::issues::{IssueChange, Issues};
+use crate::render::documents::issues::{IssueChange, IssuesDocument};
 use crate::render::documents::program::Done;
 
 /// Sets the status of a task.
@@ -44,7 +44,7 @@ pub(crate) async fn issue(call: &Invocation, command: IssueCommand) -> Result<Ex
         }
         IssueCommand::List => {
             let all = issues::list(&ctx, &release, &issues::Filter::default()).await.map_err(refuse)?;
-            call.show(&render::issues::list(&release, &all), &Issues::new(&release, &all));
+            call.show(&render::issues::list(&release, &all), &IssuesDocument::new(&release, &all));
             return Ok(Exit::Done);
         }
     };

@@ -18,7 +18,7 @@ use crate::core::access::principal::Scope;
 use crate::core::access::tokens::Tokens;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
-use crate::grammar::mcp::{Client, InstallArgs, Transport, Whose};
+use crate::grammar::mcp::{Client, InstallArgs, InstallScope, McpTransport};
 
 /// Name of our server in configurations.
 const SERVER: &str = "release-tests";
@@ -54,7 +54,7 @@ pub(crate) fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashComman
     let base = base(call, args)?;
     let settings = call.settings()?;
     let tokens = Tokens::below(&settings.home);
-    let file = base.join(if args.scope == Whose::Project { ".mcp.json" } else { ".claude.json" });
+    let file = base.join(if args.scope == InstallScope::Project { ".mcp.json" } else { ".claude.json" });
     let mut planned = Vec::new();
     let (mut unchanged, mut skipped) = (Vec::new(), Vec::new());
 
@@ -95,13 +95,13 @@ pub(crate) fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashComman
     }
     lines.extend(unchanged.iter().map(|path| format!("as it should be: {path}")));
     lines.extend(skipped.iter().map(|path| format!("left alone, not ours: {path}")));
-    let has_token = args.transport != Transport::Stdio;
-    if has_token && args.scope == Whose::Project {
+    let has_token = args.transport != McpTransport::Stdio;
+    if has_token && args.scope == InstallScope::Project {
         lines.push(format!("keep {} out of Git: it holds a token", file.display()));
     }
     lines.push(match args.transport {
-        Transport::Stdio => "next: start the client in this folder; it starts the server itself".to_owned(),
-        Transport::Http | Transport::Sse => {
+        McpTransport::Stdio => "next: start the client in this folder; it starts the server itself".to_owned(),
+        McpTransport::Http | McpTransport::Sse => {
             "next: oar mcp serve, then start the client; /mcp shows the connection".to_owned()
         }
     });
@@ -124,8 +124,10 @@ fn base(call: &Invocation, args: &InstallArgs) -> Result<PathBuf, ErrorReport> {
         return Err(cannot(dir, &cause, "name a folder that exists"));
     }
     match args.scope {
-        Whose::Project => fs::canonicalize(".").map_err(|cause| cannot(Path::new("."), &cause, "name one with --dir")),
-        Whose::User => {
+        InstallScope::Project => {
+            fs::canonicalize(".").map_err(|cause| cannot(Path::new("."), &cause, "name one with --dir"))
+        }
+        InstallScope::User => {
             let home = call.outside.env.get("HOME").map(PathBuf::from);
             home.ok_or_else(|| {
                 let cause = io::Error::new(io::ErrorKind::NotFound, "HOME is not set");
@@ -145,9 +147,9 @@ fn entry(
 ) -> Result<Value, ErrorReport> {
     let base = args.url.trim_end_matches('/').trim_end_matches("/mcp").trim_end_matches("/sse");
     let (kind, path) = match args.transport {
-        Transport::Http => ("http", "/mcp"),
-        Transport::Sse => ("sse", "/sse"),
-        Transport::Stdio => {
+        McpTransport::Http => ("http", "/mcp"),
+        McpTransport::Sse => ("sse", "/sse"),
+        McpTransport::Stdio => {
             let program = call.outside.program.clone().unwrap_or_else(|| "oar".to_owned());
             return Ok(json!({ "type": "stdio", "command": program, "args": ["mcp", "serve", "--stdio"] }));
         }

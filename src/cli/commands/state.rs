@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{AnswerForm, Invocation};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
@@ -20,18 +20,9 @@ use crate::render::documents::state_files::{StateFile, StateFiles, UnsentChange,
 use crate::render::json;
 use crate::render::text::clean;
 
-/// How a state is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
-
 /// Runs one command about state files: those that are named, or that of the release.
 pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exit, ErrorReport> {
-    let form = if call.json { Form::Json } else { Form::Text };
+    let form = call.form();
     if matches!(command, StateCommand::Unsent) {
         let home = call.settings()?.home;
         let listed = unsent::list(&home).map_err(|cause| {
@@ -85,7 +76,7 @@ pub struct Said {
 }
 
 /// Runs the command on its files. All files are looked at.
-fn on_files(command: &StateCommand, form: Form) -> Said {
+fn on_files(command: &StateCommand, form: AnswerForm) -> Said {
     let shows = matches!(command, StateCommand::Show { .. });
     let (files, each): (_, &Look<'_>) = match command {
         StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, show(state, form)))),
@@ -114,10 +105,10 @@ fn on_files(command: &StateCommand, form: Form) -> Said {
             said.err += &error_text(&format!("{} cannot be used", path.display()), &refusal.why, &next);
             let (why, next) = (Some(clean(&refusal.why)), Some(clean(&next)));
             let file = StateFile { usable: false, why, next, ..Finding::new(path, String::new()).file };
-            let text = if form == Form::Json && shows { format!("{}\n", json::of(&file)) } else { String::new() };
+            let text = if form == AnswerForm::Json && shows { format!("{}\n", json::of(&file)) } else { String::new() };
             Finding { text, file }
         });
-        if form == Form::Text || shows {
+        if form == AnswerForm::Text || shows {
             said.out.push_str(&clean(&text));
         }
         if !file.usable {
@@ -127,17 +118,17 @@ fn on_files(command: &StateCommand, form: Form) -> Said {
         }
         rows.push(file);
     }
-    if form == Form::Json && !shows {
+    if form == AnswerForm::Json && !shows {
         said.out = format!("{:#}\n", json::of(&StateFiles { ok: said.exit == Exit::Done, files: rows }));
     }
     said
 }
 
 /// What a state says, as text or as one line of JSON, with a final line feed.
-pub fn show(state: &State, form: Form) -> String {
+pub fn show(state: &State, form: AnswerForm) -> String {
     match form {
-        Form::Json => format!("{}\n", json::clean(state.to_json())),
-        Form::Text => clean(&text_of(state)),
+        AnswerForm::Json => format!("{}\n", json::clean(state.to_json())),
+        AnswerForm::Text => clean(&text_of(state)),
     }
 }
 
@@ -174,8 +165,8 @@ pub fn unsent_text(listed: &[Listed]) -> String {
 }
 
 /// One line that a state is usable, and one for each oddity; or the same as a document.
-pub fn check(name: &str, state: &State, form: Form) -> String {
-    if form == Form::Text {
+pub fn check(name: &str, state: &State, form: AnswerForm) -> String {
+    if form == AnswerForm::Text {
         return check_text(name, state);
     }
     let mut document = json::of(&StateFiles { ok: is_usable(state), files: vec![judgement(name, state)] });
@@ -230,7 +221,7 @@ fn text_of(state: &State) -> String {
 }
 
 /// What a command makes of one file: path, text, state.
-type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Finding, Refusal> + 'a;
+type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Finding, FileRefusal> + 'a;
 
 struct Finding {
     text: String,
@@ -245,30 +236,30 @@ impl Finding {
 }
 
 /// Why a file was not worked on.
-struct Refusal {
+struct FileRefusal {
     why: String,
     next: String,
 }
 
-impl From<StateError> for Refusal {
+impl From<StateError> for FileRefusal {
     fn from(error: StateError) -> Self {
         Self { why: error.to_string(), next: error.next_step() }
     }
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for FileRefusal {
     fn from(error: io::Error) -> Self {
         Self { why: error.to_string(), next: "check the path and its permissions".to_owned() }
     }
 }
 
 /// A file that is named like a release has to be the file of that release.
-fn read(path: &Path) -> Result<(String, State), Refusal> {
+fn read(path: &Path) -> Result<(String, State), FileRefusal> {
     let bytes = std::fs::read(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
-        Refusal {
+        FileRefusal {
             why: format!("line {line}: bytes that are not UTF-8"),
             next: "take its last good version from git".to_owned(),
         }
@@ -300,7 +291,7 @@ fn compare(path: &Path, text: &str, state: &State) -> Finding {
     }
 }
 
-fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, Refusal> {
+fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, FileRefusal> {
     let ours = state.to_yaml();
     let mut finding = Finding::new(path, String::new());
     finding.file.written = Some(ours != text);

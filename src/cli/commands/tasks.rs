@@ -11,8 +11,8 @@ use crate::drive::rounds;
 use crate::operators::execute;
 use crate::operators::report::TaskReport;
 use crate::operators::request::{ChangeRequest, TaskRequest};
+use crate::render;
 use crate::render::documents::task::TaskDocument;
-use crate::render::plan as plans;
 use crate::render::report;
 
 /// Runs the task of `request`.
@@ -56,7 +56,7 @@ async fn after(call: &Invocation, release: &ZStream, report: &TaskReport) -> Str
         && let Ok(ctx) = call.hasty_context()
         && let Ok(plan) = rounds::look(&ctx, release, &DriveOptions::default()).await
     {
-        return plans::after(report, &plan);
+        return render::plan::after(report, &plan);
     }
     report::next(report)
 }

@@ -6,8 +6,8 @@ use crate::cli::output::exit::Exit;
 use crate::operators::views::{discovery, is_shipped, metadata};
 use crate::render;
 use crate::render::documents::active_releases::ActiveReleases;
-use crate::render::documents::metadata::Metadata;
-use crate::render::documents::shipped::Shipped;
+use crate::render::documents::metadata::MetadataDocument;
+use crate::render::documents::shipped::ShippedDocument;
 
 /// Tells whether the release is out of our hands.
 pub(crate) async fn is_shipped(call: &Invocation) -> Result<Exit, ErrorReport> {
@@ -15,7 +15,7 @@ pub(crate) async fn is_shipped(call: &Invocation) -> Result<Exit, ErrorReport> {
     let view = is_shipped::of(&ctx, &release).await;
     let view =
         view.map_err(|error| call.task_error(&format!("whether {release} is shipped could not be found out"), error))?;
-    call.show(&render::shipped::text(&view), &Shipped::from(&view));
+    call.show(&render::shipped::text(&view), &ShippedDocument::from(&view));
     Ok(if view.shipped.is_some() { Exit::Done } else { Exit::Unavailable })
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn metadata(call: &Invocation) -> Result<Exit, ErrorReport> {
     let (ctx, release) = (call.context()?, call.release()?);
     let view = metadata::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the metadata of {release} cannot be shown"), error))?;
-    call.show(&render::metadata::text(&view), &Metadata::from(&view));
+    call.show(&render::metadata::text(&view), &MetadataDocument::from(&view));
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,6 @@
 //! Every exit code of the binary: one enum, one table.
 
-use crate::agents::pass::Ending;
+use crate::agents::pass::UnitEnding;
 use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::OpenedBy;
 use crate::domain::outcome::Outcome;
@@ -99,12 +99,12 @@ impl Exit {
     }
 
     /// The ending of a round of an agent.
-    pub fn of_pass(ending: Ending) -> Self {
+    pub fn of_pass(ending: UnitEnding) -> Self {
         match ending {
-            Ending::Done => Self::Done,
-            Ending::Waiting => Self::Waiting,
-            Ending::NotDone => Self::Unavailable,
-            Ending::Failed => Self::Failed,
+            UnitEnding::Done => Self::Done,
+            UnitEnding::Waiting => Self::Waiting,
+            UnitEnding::NotDone => Self::Unavailable,
+            UnitEnding::Failed => Self::Failed,
         }
     }
 
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_round_of_an_agent_ends_with_0_3_5_or_7() {
-        let codes =
-            [Ending::Done, Ending::Waiting, Ending::Failed, Ending::NotDone].map(|end| Exit::of_pass(end).code());
+        let codes = [UnitEnding::Done, UnitEnding::Waiting, UnitEnding::Failed, UnitEnding::NotDone]
+            .map(|end| Exit::of_pass(end).code());
         assert_eq!(codes, [0, 3, 5, 7]);
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::error::ClientError;
 use super::http::ServiceHttp;
-use crate::domain::health::{Grade, GradePeriod, Severity, Vulnerability};
+use crate::domain::health::{Grade, GradePeriod, Vulnerability, VulnerabilitySeverity};
 use crate::domain::ids::Digest;
 
 /// Entries per page.
@@ -168,7 +168,7 @@ impl From<WireVulnerability> for Vulnerability {
         };
         Self {
             cve: wire.cve_id,
-            severity: Severity::from_wire(wire.severity.as_deref().unwrap_or("Unknown")),
+            severity: VulnerabilitySeverity::from_wire(wire.severity.as_deref().unwrap_or("Unknown")),
             affected: wire.affected_packages.unwrap_or_default().into_iter().filter_map(package).collect(),
             sources: wire.packages.unwrap_or_default().into_iter().flat_map(sources).collect(),
         }

@@ -94,7 +94,7 @@ fn one_bad_image_makes_the_release_unhealthy() {
 fn the_report_groups_by_package_with_the_worst_severity_first() {
     let found = |cve: &str, severity: &str, package: &str| Vulnerability {
         cve: cve.to_owned(),
-        severity: Severity::from_wire(severity),
+        severity: VulnerabilitySeverity::from_wire(severity),
         affected: vec![(package.to_owned(), "1.0".to_owned())],
         sources: vec![format!("{package}-1.0.src")],
     };

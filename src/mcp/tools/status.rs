@@ -22,8 +22,8 @@ use crate::mcp::tool::{Counted, EffectMark, Handler, LOOKS, Tool, Toolset};
 use crate::operators::views::build_data::CachedRelease;
 use crate::operators::views::{build_promotion, discovery, is_shipped, status};
 use crate::render::documents::active_releases::ActiveReleases;
-use crate::render::documents::promotion::Promotion;
-use crate::render::documents::shipped::Shipped;
+use crate::render::documents::promotion::PromotionDocument;
+use crate::render::documents::shipped::ShippedDocument;
 use crate::render::{active_releases, json};
 
 const LOOK: Tool = Tool {
@@ -195,7 +195,7 @@ async fn shipped(call: ToolCall, release: ZStream) -> Reply {
                 Some(false) => "is not shipped yet",
                 None => "may be shipped: not everything could be asked",
             };
-            Reply::data(format!("{release} {verdict}"), json::of(&Shipped::from(&view)))
+            Reply::data(format!("{release} {verdict}"), json::of(&ShippedDocument::from(&view)))
                 .with("release", json!(release.to_string()))
         }
         Err(error) => Reply::operator(&format!("whether {release} is shipped"), &error)
@@ -205,7 +205,7 @@ async fn shipped(call: ToolCall, release: ZStream) -> Reply {
 
 async fn promotion(call: ToolCall, release: ZStream) -> Reply {
     match build_promotion::of(&call.ctx, &release).await {
-        Ok(view) => Reply::data(format!("promotion of {release}, see data"), json::of(&Promotion::from(&view)))
+        Ok(view) => Reply::data(format!("promotion of {release}, see data"), json::of(&PromotionDocument::from(&view)))
             .with("release", json!(release.to_string())),
         Err(error) => Reply::operator(&format!("the promotion of {release}"), &error)
             .as_json(json!({ "release": release.to_string() })),

@@ -4,7 +4,7 @@ use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates::stamp;
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, IssueEdit, Operation};
-use crate::domain::state::{issue_id, text as state_text};
+use crate::domain::state::{self, issue_id};
 use crate::domain::task::Task;
 use crate::operators::run::Run;
 
@@ -22,7 +22,7 @@ pub fn report(run: &Run<'_>, source: &str, text: &str, blocker: bool, related: &
         None => {
             let at = run.ctx.clock.now();
             if blocker && !run.ctx.options.dry_run {
-                let id = issue_id::of(run.release, &state_text::issue(&text), &stamp(at));
+                let id = issue_id::of(run.release, &state::text::issue(&text), &stamp(at));
                 run.add_effect(format!("report blocker {id}"));
             }
             let related = related.to_vec();

@@ -14,12 +14,12 @@ pub struct MetadataView {
     /// What build data says now.
     pub assembly: Assembly,
     /// What changed since it was stored; nothing without a state file.
-    pub changes: Option<Vec<Change>>,
+    pub changes: Option<Vec<MetadataChange>>,
 }
 
 /// An entry that changed since it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct MetadataChange {
     /// Which entry.
     pub entry: String,
     /// What is stored.
@@ -42,7 +42,7 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<MetadataView, TaskEr
 }
 
 /// Entries that a write would change. What build data does not say (any more) stays stored.
-fn changes(stored: &Metadata, assembly: &Assembly) -> Vec<Change> {
+fn changes(stored: &Metadata, assembly: &Assembly) -> Vec<MetadataChange> {
     let single = [
         ("jira_ticket", &stored.jira_ticket, &assembly.jira_ticket),
         ("release_date", &stored.release_date, &assembly.release_date),
@@ -59,7 +59,9 @@ fn changes(stored: &Metadata, assembly: &Assembly) -> Vec<Change> {
     let gone = stored.advisory_ids.iter().filter(|(impetus, _)| !assembly.advisories.contains_key(*impetus));
     let gone = gone.map(|(impetus, id)| (format!("advisory_ids.{impetus}"), Some(id.to_string()), None));
     let all = single.chain(numbers).chain(builds).chain(gone);
-    all.filter(|(_, old, new)| old != new).map(|(entry, stored, fresh)| Change { entry, stored, fresh }).collect()
+    all.filter(|(_, old, new)| old != new)
+        .map(|(entry, stored, fresh)| MetadataChange { entry, stored, fresh })
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::approval::Shipped;
 use crate::domain::state::overall::Overall;
 use crate::planner::given::{actions, at, issue, kinds, message_of, move_to, ready_to_approve, set};
-use crate::planner::plan::{Action, Phase, Verdict};
+use crate::planner::plan::{Action, ReleasePhase, Verdict};
 use crate::planner::walk::plan;
 
 const RUN: Action = Action::Run(APPROVAL);
@@ -162,7 +162,7 @@ fn an_approved_release_waits_until_it_is_shipped() {
     assert!(matches!(plan(&input).verdict, Verdict::Waiting { .. }), "not knowing is not the end");
     input.shipped = Some(Shipped { shipped: true, open: vec![] });
     let found = plan(&input);
-    assert_eq!((found.verdict, found.phase, found.overall), (Verdict::Done, Phase::Done, Overall::Green));
+    assert_eq!((found.verdict, found.phase, found.overall), (Verdict::Done, ReleasePhase::Done, Overall::Green));
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::render::issues;
 
 /// The issues of a release.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Issues {
+#[schemars(rename = "Issues", deny_unknown_fields)]
+pub struct IssuesDocument {
     /// Always true
     pub ok: bool,
     /// The release
@@ -27,7 +27,7 @@ pub struct Issues {
 #[serde(untagged)]
 pub enum IssueChange {
     /// It is stored.
-    Stored(Issues),
+    Stored(IssuesDocument),
     /// It is not, or not yet.
     Done(Done),
 }
@@ -37,7 +37,7 @@ impl IssueChange {
     pub fn new(release: &ZStream, changed: &Changed) -> Self {
         let done = Done::new(issues::changed(changed));
         match changed {
-            Changed::Stored { issues, .. } => Self::Stored(Issues::new(release, issues)),
+            Changed::Stored { issues, .. } => Self::Stored(IssuesDocument::new(release, issues)),
             Changed::Kept { .. } => Self::Done(Done { stored: Some(false), ..done }),
             Changed::IsOpen | Changed::IsResolved | Changed::DryRun => Self::Done(done),
         }
@@ -68,7 +68,7 @@ pub struct IssueDocument {
     pub source: Option<String>,
 }
 
-impl Issues {
+impl IssuesDocument {
     /// All of `issues`, the open ones first.
     pub fn new(release: &ZStream, issues: &[Issue]) -> Self {
         let (resolved, open): (Vec<_>, Vec<_>) = issues.iter().partition(|issue| issue.resolved);

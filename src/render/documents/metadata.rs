@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use crate::domain::assembly;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::task::Flow;
-use crate::operators::views::metadata::{Change, MetadataView};
+use crate::operators::views::metadata::{MetadataChange, MetadataView};
 
 /// What build data says about a release.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Metadata {
+#[schemars(rename = "Metadata", deny_unknown_fields)]
+pub struct MetadataDocument {
     /// Always true
     pub ok: bool,
     /// The release
@@ -36,7 +36,7 @@ pub struct Metadata {
     #[schemars(with = "Map<String, Value>")]
     pub candidate_builds: IndexMap<String, String>,
     /// Entries that are not there yet, and why
-    pub not_ready: Vec<NotReady>,
+    pub not_ready: Vec<UnreadyEntry>,
     /// What is odd
     pub warnings: Vec<String>,
     /// The assembly each entry comes from
@@ -48,15 +48,15 @@ pub struct Metadata {
 
 /// An entry of build data that cannot be used yet.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct NotReady {
+#[schemars(rename = "NotReady", deny_unknown_fields)]
+pub struct UnreadyEntry {
     /// Its dotted name
     pub entry: String,
     /// What is the matter
     pub why: String,
 }
 
-impl From<&assembly::NotReady> for NotReady {
+impl From<&assembly::NotReady> for UnreadyEntry {
     fn from(gap: &assembly::NotReady) -> Self {
         Self { entry: gap.entry.clone(), why: gap.why.clone() }
     }
@@ -74,14 +74,14 @@ pub struct StoredDifference {
     pub fresh: Option<String>,
 }
 
-impl From<&Change> for StoredDifference {
-    fn from(change: &Change) -> Self {
-        let Change { entry, stored, fresh } = change.clone();
+impl From<&MetadataChange> for StoredDifference {
+    fn from(change: &MetadataChange) -> Self {
+        let MetadataChange { entry, stored, fresh } = change.clone();
         Self { entry, stored, fresh }
     }
 }
 
-impl From<&MetadataView> for Metadata {
+impl From<&MetadataView> for MetadataDocument {
     fn from(view: &MetadataView) -> Self {
         let data = view.assembly.clone();
         Self {
@@ -94,7 +94,7 @@ impl From<&MetadataView> for Metadata {
             shipment_mr: data.shipment_mr,
             advisories: data.advisories,
             candidate_builds: data.candidate_builds,
-            not_ready: data.not_ready.iter().map(NotReady::from).collect(),
+            not_ready: data.not_ready.iter().map(UnreadyEntry::from).collect(),
             warnings: data.warnings,
             origins: data.origins,
             differences: view.changes.as_ref().map(|all| all.iter().map(StoredDifference::from).collect()),

@@ -10,7 +10,7 @@ use crate::domain::release::ZStream;
 use crate::domain::state::overall::Overall;
 use crate::domain::task::Task;
 use crate::planner::messages::{Kind, Message};
-use crate::planner::plan::{Phase, Plan, Verdict};
+use crate::planner::plan::{Plan, ReleasePhase, Verdict};
 use crate::render::plan::action_text;
 use crate::render::text::clean;
 
@@ -27,7 +27,7 @@ pub struct PlanDocument {
     pub overall: Overall,
     /// Which part of the way the release is on
     #[schemars(with = "String")]
-    pub phase: Phase,
+    pub phase: ReleasePhase,
     /// done, waiting, needs-person, failed or continue
     pub verdict: &'static str,
     /// The earliest time to look again (UTC)
@@ -35,12 +35,12 @@ pub struct PlanDocument {
     /// What would be done now, as sentences
     pub actions: Vec<String>,
     /// Why nothing else is done, one message per reason
-    pub messages: Vec<PlanMessage>,
+    pub messages: Vec<MessageDocument>,
     /// Tasks that passed
     #[schemars(with = "Vec<String>")]
     pub passed: Vec<Task>,
     /// Tasks that run, with their jobs
-    pub running: Vec<Running>,
+    pub running: Vec<RunningTask>,
     /// Tasks that come next
     #[schemars(with = "Vec<String>")]
     pub next: Vec<Task>,
@@ -49,7 +49,7 @@ pub struct PlanDocument {
 /// One message of a plan.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Message", deny_unknown_fields)]
-pub struct PlanMessage {
+pub struct MessageDocument {
     /// See messages.md
     #[schemars(with = "String")]
     pub kind: Kind,
@@ -70,7 +70,7 @@ pub struct PlanMessage {
     pub steps: Vec<String>,
 }
 
-impl From<&Message> for PlanMessage {
+impl From<&Message> for MessageDocument {
     fn from(message: &Message) -> Self {
         // The occasion is for whoever posts it.
         let Message { kind, task, text, since, recheck, links, steps, occasion: _ } = message.clone();
@@ -80,8 +80,8 @@ impl From<&Message> for PlanMessage {
 
 /// A task that runs.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Running {
+#[schemars(rename = "Running", deny_unknown_fields)]
+pub struct RunningTask {
     /// The task
     #[schemars(with = "String")]
     pub task: Task,
@@ -92,7 +92,8 @@ pub struct Running {
 impl PlanDocument {
     /// The plan of `release`.
     pub fn new(release: &ZStream, plan: &Plan) -> Self {
-        let running = plan.running.iter().map(|(task, job)| Running { task: *task, job: job.as_ref().map(Job::from) });
+        let running =
+            plan.running.iter().map(|(task, job)| RunningTask { task: *task, job: job.as_ref().map(Job::from) });
         Self {
             ok: !matches!(plan.verdict, Verdict::Failed),
             release: release.to_string(),
@@ -107,7 +108,7 @@ impl PlanDocument {
             },
             recheck_at: plan.recheck_at().map(stamp),
             actions: plan.actions.iter().map(|action| clean(&action_text(action))).collect(),
-            messages: plan.messages.iter().map(PlanMessage::from).collect(),
+            messages: plan.messages.iter().map(MessageDocument::from).collect(),
             passed: plan.passed.to_vec(),
             running: running.collect(),
             next: plan.next.to_vec(),

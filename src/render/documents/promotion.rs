@@ -6,7 +6,7 @@ use crate::operators::views::build_promotion::PromotionView;
 
 /// Where the payload of a release stands in its stable stream.
 #[derive(Debug, Serialize)]
-pub struct Promotion {
+pub struct PromotionDocument {
     /// The release
     pub release: String,
     /// As the release controller calls it; null when it does not know the payload
@@ -15,7 +15,7 @@ pub struct Promotion {
     pub promoted: bool,
 }
 
-impl From<&PromotionView> for Promotion {
+impl From<&PromotionView> for PromotionDocument {
     fn from(view: &PromotionView) -> Self {
         Self { release: view.release.to_string(), phase: view.phase.clone(), promoted: view.is_promoted() }
     }

@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::active_releases::ActiveReleases;
 use super::comparison::Comparison;
 use super::error::ErrorDocument;
-use super::issues::Issues;
-use super::metadata::Metadata;
+use super::issues::IssuesDocument;
+use super::metadata::MetadataDocument;
 use super::plan::PlanDocument;
 use super::program::{Done, Pages};
 use super::rehearsal::{RehearsalDocument, Scenarios, Served};
 use super::settings::SettingsDocument;
-use super::shipped::Shipped;
+use super::shipped::ShippedDocument;
 use super::state_files::{StateFiles, UnsentChanges};
 use super::status::Status;
 use super::task::TaskDocument;
@@ -40,10 +40,10 @@ pub fn all() -> Vec<Printed> {
         printed::<TaskDocument>("task", "every task, add-qe-approval, ctl approval-checker"),
         printed::<PlanDocument>("plan", "plan, drive"),
         printed::<Status>("status", "status"),
-        printed::<Shipped>("shipped", "is-shipped"),
-        printed::<Metadata>("metadata", "metadata"),
+        printed::<ShippedDocument>("shipped", "is-shipped"),
+        printed::<MetadataDocument>("metadata", "metadata"),
         printed::<ActiveReleases>("active-releases", "active-releases"),
-        printed::<Issues>("issues", "issue list, and issue add or resolve when it is stored"),
+        printed::<IssuesDocument>("issues", "issue list, and issue add or resolve when it is stored"),
         printed::<Done>(
             "done",
             "update-task-status, issue add or resolve when there is nothing to list, config check, encrypt, decrypt",

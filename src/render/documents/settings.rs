@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::metadata::NotReady;
+use super::metadata::UnreadyEntry;
 use crate::domain::task::Flow;
 
 /// Settings, credentials (never their values) and warnings.
@@ -57,7 +57,7 @@ pub struct ReleaseValues {
     /// Every value.
     pub values: Vec<BuildDataValue>,
     /// Entries that are not there yet, and why.
-    pub not_ready: Vec<NotReady>,
+    pub not_ready: Vec<UnreadyEntry>,
     /// What is odd.
     pub warnings: Vec<String>,
     /// Where older tools read another value.

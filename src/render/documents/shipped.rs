@@ -11,8 +11,8 @@ use crate::operators::views::is_shipped::ShippedView;
 /// Whether a release is out of our hands.
 // The first three keys are those of older tools.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Shipped {
+#[schemars(rename = "Shipped", deny_unknown_fields)]
+pub struct ShippedDocument {
     /// null when not everything could be asked
     pub shipped: Option<bool>,
     /// Errata or Konflux
@@ -29,7 +29,7 @@ pub struct Shipped {
     pub open: Vec<String>,
 }
 
-impl From<&ShippedView> for Shipped {
+impl From<&ShippedView> for ShippedDocument {
     fn from(view: &ShippedView) -> Self {
         Self {
             shipped: view.shipped,

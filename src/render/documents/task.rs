@@ -34,7 +34,7 @@ pub struct TaskDocument {
     /// What the run found out, in one sentence
     pub summary: String,
     /// What it waits for, unless it does not
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitDocument>,
     /// The job elsewhere that it waits for, if there is one
     pub job: Option<Job>,
     /// What changed outside
@@ -53,8 +53,8 @@ pub struct TaskDocument {
 
 /// What a task waits for.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Waiting {
+#[schemars(rename = "Waiting", deny_unknown_fields)]
+pub struct WaitDocument {
     /// As a sentence
     pub on: String,
     /// When to look again; absent when a closed gate holds it
@@ -91,9 +91,9 @@ impl TaskDocument {
         let (waiting, job) = match &report.outcome {
             Outcome::Waiting { on, recheck, job } => {
                 let recheck_minutes = Some(recheck.as_mins().max(1));
-                (Some(Waiting { on: on.to_string(), recheck_minutes }), job.as_ref().map(Job::from))
+                (Some(WaitDocument { on: on.to_string(), recheck_minutes }), job.as_ref().map(Job::from))
             }
-            Outcome::Blocked { by } => (Some(Waiting { on: by.to_string(), recheck_minutes: None }), None),
+            Outcome::Blocked { by } => (Some(WaitDocument { on: by.to_string(), recheck_minutes: None }), None),
             Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => (None, None),
         };
         let comparisons: Vec<_> = report.comparisons.iter().map(Comparison::from).collect();

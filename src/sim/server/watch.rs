@@ -14,7 +14,7 @@ use futures::StreamExt as _;
 
 use super::MOST_BYTES;
 use super::connection::Wire;
-use crate::sim::faults::Fault;
+use crate::sim::faults::InjectedFault;
 use crate::sim::journal::{self, Raw};
 use crate::sim::refusals;
 use crate::sim::services::table;
@@ -50,7 +50,7 @@ pub(super) async fn watch(
     let mut raw = arrived(&world, &parts, &body);
     let random = world.faults().is_random() || world.facts().disturbances.slow;
     let fault = fault_of(&world, &raw, random);
-    raw.fault = fault.as_ref().map(Fault::name);
+    raw.fault = fault.as_ref().map(InjectedFault::name);
     let again = Request::from_parts(parts, Body::from(body));
     match carried_out(&world, &raw, fault.as_ref(), again, next).await {
         Outcome::Answered(answer) => kept(&world, raw, fault, random, answer).await,
@@ -85,42 +85,42 @@ fn arrived(world: &World, parts: &Parts, body: &Bytes) -> Raw {
 }
 
 /// What goes wrong with the request: by a rule, by chance, or because its service is out.
-fn fault_of(world: &World, raw: &Raw, random: bool) -> Option<Fault> {
+fn fault_of(world: &World, raw: &Raw, random: bool) -> Option<InjectedFault> {
     let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
     let fault = world.faults().strike(&raw.service, &raw.method, &raw.path, key);
     fault.or_else(|| refusals::fault(&world.facts(), &raw.service, key))
 }
 
-async fn carried_out(world: &World, raw: &Raw, fault: Option<&Fault>, request: Request, next: Next) -> Outcome {
+async fn carried_out(world: &World, raw: &Raw, fault: Option<&InjectedFault>, request: Request, next: Next) -> Outcome {
     match fault {
-        Some(Fault::Hang) => Outcome::Silent,
-        Some(Fault::AppliedThenHang) => {
+        Some(InjectedFault::Hang) => Outcome::Silent,
+        Some(InjectedFault::AppliedThenHang) => {
             drop(serve(world, raw, request, next).await);
             Outcome::Silent
         }
-        Some(Fault::Reset) => Outcome::Broken,
-        Some(Fault::AppliedThenReset) => {
+        Some(InjectedFault::Reset) => Outcome::Broken,
+        Some(InjectedFault::AppliedThenReset) => {
             drop(serve(world, raw, request, next).await);
             Outcome::Broken
         }
-        Some(Fault::Status { code, retry_after_s }) => Outcome::Answered(plain_status(*code, *retry_after_s)),
-        Some(Fault::Html) => Outcome::Answered(login_page()),
-        Some(Fault::AppliedThenError) => {
+        Some(InjectedFault::Status { code, retry_after_s }) => Outcome::Answered(plain_status(*code, *retry_after_s)),
+        Some(InjectedFault::Html) => Outcome::Answered(login_page()),
+        Some(InjectedFault::AppliedThenError) => {
             drop(serve(world, raw, request, next).await);
             Outcome::Answered(plain_status(502, None))
         }
-        Some(Fault::Latency { ms }) => {
+        Some(InjectedFault::Latency { ms }) => {
             world.clock().advance(jiff::SignedDuration::from_millis((*ms).into()));
             Outcome::Answered(serve(world, raw, request, next).await)
         }
-        None | Some(Fault::Truncated | Fault::MalformedJson) => {
+        None | Some(InjectedFault::Truncated | InjectedFault::MalformedJson) => {
             Outcome::Answered(serve(world, raw, request, next).await)
         }
     }
 }
 
 /// Keeps the request with its answer, cut where the fault says so.
-async fn kept(world: &World, mut raw: Raw, fault: Option<Fault>, random: bool, answer: Response) -> Response {
+async fn kept(world: &World, mut raw: Raw, fault: Option<InjectedFault>, random: bool, answer: Response) -> Response {
     let (mut head, body) = answer.into_parts();
     let mut body = to_bytes(body, MOST_BYTES).await.unwrap_or_default();
     // Cut JSON cannot be read; cut text often can, and no server cuts that and gives a right length: only a
@@ -130,14 +130,14 @@ async fn kept(world: &World, mut raw: Raw, fault: Option<Fault>, random: bool, a
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.contains("json")));
     let fault = match fault {
-        Some(Fault::MalformedJson) if random && !is_json => Some(Fault::Truncated),
+        Some(InjectedFault::MalformedJson) if random && !is_json => Some(InjectedFault::Truncated),
         fault => fault,
     };
-    if fault == Some(Fault::MalformedJson) {
+    if fault == Some(InjectedFault::MalformedJson) {
         head.headers.remove(header::CONTENT_LENGTH);
         body.truncate(body.len() / 2);
     }
-    raw.fault = fault.as_ref().map(Fault::name);
+    raw.fault = fault.as_ref().map(InjectedFault::name);
     raw.status = head.status.as_u16();
     raw.unmatched = head.extensions.get::<Unmatched>().is_some();
     raw.response = body.clone();
@@ -148,7 +148,7 @@ async fn kept(world: &World, mut raw: Raw, fault: Option<Fault>, random: bool, a
     }
     journal.push(raw);
     drop(journal);
-    if fault == Some(Fault::Truncated) {
+    if fault == Some(InjectedFault::Truncated) {
         head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len().max(2)));
         return Response::from_parts(head, Body::from_stream(cut_short(body.slice(..body.len() / 2))));
     }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{STABLE, TRIGGER, Visitor};
-use crate::sim::faults::{Fault, Faults, Rule};
+use crate::sim::faults::{Faults, InjectedFault, Rule};
 
 /// A few requests whose answers nobody reads, so that faults cannot change what is asked next.
 async fn a_short_visit(faults: Faults) -> String {
@@ -50,16 +50,16 @@ async fn faults_hit_on_the_way_and_an_applied_request_stays_applied() {
     let visitor = Visitor::of("smooth").await;
     let path = "/build_data/openshift-4.20/releases.yml";
     let fail = |fault| drop(visitor.sim.world().faults().add(Rule::on("build_data", fault).times(1)));
-    fail(Fault::Reset);
+    fail(InjectedFault::Reset);
     assert!(visitor.http.get(visitor.url(path)).send().await.is_err());
-    fail(Fault::Truncated);
+    fail(InjectedFault::Truncated);
     let cut = visitor.http.get(visitor.url(path)).send().await.expect("a head");
     assert!(cut.text().await.is_err());
-    fail(Fault::Html);
+    fail(InjectedFault::Html);
     assert!(visitor.get(path).await.1.contains("Sign in"));
-    fail(Fault::Status { code: 429, retry_after_s: Some(3) });
+    fail(InjectedFault::Status { code: 429, retry_after_s: Some(3) });
     assert_eq!(visitor.get(path).await.0, 429);
-    fail(Fault::Latency { ms: 90_000 });
+    fail(InjectedFault::Latency { ms: 90_000 });
     let before = visitor.sim.world().clock().now();
     assert_eq!(visitor.get(path).await.0, 200);
     assert_eq!(visitor.sim.world().clock().now().duration_since(before), SignedDuration::from_secs(90));

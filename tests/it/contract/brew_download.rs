@@ -1,10 +1,12 @@
 use oar::core::clients::brew_download::BrewDownload;
 use oar::core::error::ErrorClass;
 use oar::domain::kernel::Nvr;
-use oar::domain::service::Service::BrewDownload as ID;
+use oar::domain::service::Service;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};
+
+const SERVICE: Service = Service::BrewDownload;
 
 /// The RHCOS build that an advisory of the release holds.
 fn build(fixture: &Fixture) -> Nvr {
@@ -20,7 +22,7 @@ fn nobody() -> Nvr {
 #[tokio::test]
 async fn a_build_tells_its_kernel_or_that_it_has_none_and_is_unknown_before_it_is_made() {
     let fixture = Fixture::open().await;
-    let (downloads, build) = (BrewDownload::new(fixture.client(ID)), build(&fixture));
+    let (downloads, build) = (BrewDownload::new(fixture.client(SERVICE)), build(&fixture));
     let found = downloads.kernels(&build).await.unwrap().unwrap();
     let kernels: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(kernels, [fixture.facts().koji.kernel.clone()]);
@@ -32,8 +34,8 @@ async fn a_build_tells_its_kernel_or_that_it_has_none_and_is_unknown_before_it_i
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
-    let (downloads, build) = (BrewDownload::new(fixture.client(ID)), build(&fixture));
-    let read = Operation::reads(ID, "/metadata.json$").on_404(Means::Answer);
+    let (downloads, build) = (BrewDownload::new(fixture.client(SERVICE)), build(&fixture));
+    let read = Operation::reads(SERVICE, "/metadata.json$").on_404(Means::Answer);
     read.in_outages(&fixture, async || downloads.kernels(&build).await).await;
 }
 
@@ -41,7 +43,7 @@ async fn an_outage_is_reported_by_its_class() {
 async fn what_is_no_metadata_is_unreadable() {
     let read = async |http| BrewDownload::new(http).kernels(&nobody()).await;
     for body in ["", "{}", "[]", r#"{"output":[{"components":[{"name":"kernel"}]}]}"#, "<html>login</html>"] {
-        assert_eq!(canned(ID, 200, body, read).await.unwrap_err().class(), ErrorClass::Corrupt, "{body}");
+        assert_eq!(canned(SERVICE, 200, body, read).await.unwrap_err().class(), ErrorClass::Corrupt, "{body}");
     }
 }
 
@@ -51,7 +53,7 @@ async fn the_simulator_has_metadata_of_builds_that_advisories_hold_and_of_no_oth
     let folder = build(&fixture).folder();
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&format!("GET /{folder}/metadata.json"), "", 200, r#""name":"kernel""#),
                 (&format!("GET /{folder}/build.log"), "", 404, ""),

@@ -3,11 +3,13 @@ use std::collections::BTreeSet;
 use oar::core::clients::catalog::Catalog;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::Digest;
-use oar::domain::service::Service::Catalog as ID;
+use oar::domain::service::Service;
 use oar::sim::events::Event;
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;
+
+const SERVICE: Service = Service::Catalog;
 
 /// An image that customers can pull already, and its repository.
 fn shipped(fixture: &Fixture) -> (Digest, String) {
@@ -23,7 +25,7 @@ fn nobody() -> Digest {
 #[tokio::test]
 async fn an_image_is_known_once_it_was_shipped() {
     let fixture = Fixture::open().await;
-    let catalog = Catalog::new(fixture.client(ID));
+    let catalog = Catalog::new(fixture.client(SERVICE));
     let (digest, repository) = shipped(&fixture);
     let place = format!("registry.example.com/{repository}");
     assert_eq!(catalog.released(&digest).await.unwrap(), Some(BTreeSet::from([place])));
@@ -37,15 +39,15 @@ async fn an_image_is_known_once_it_was_shipped() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
-    let (catalog, (digest, _)) = (Catalog::new(fixture.client(ID)), shipped(&fixture));
-    Operation::reads(ID, "^/v1/images").in_outages(&fixture, async || catalog.released(&digest).await).await;
+    let (catalog, (digest, _)) = (Catalog::new(fixture.client(SERVICE)), shipped(&fixture));
+    Operation::reads(SERVICE, "^/v1/images").in_outages(&fixture, async || catalog.released(&digest).await).await;
 }
 
 #[tokio::test]
 async fn what_is_no_page_of_images_is_unreadable() {
     let look = async |http| Catalog::new(http).released(&nobody()).await;
     for body in ["", "{}", r#"{"data":[]}"#, r#"{"total":null,"data":[]}"#, "<html>login</html>"] {
-        assert_eq!(canned(ID, 200, body, look).await.unwrap_err().class(), ErrorClass::Corrupt, "{body}");
+        assert_eq!(canned(SERVICE, 200, body, look).await.unwrap_err().class(), ErrorClass::Corrupt, "{body}");
     }
 }
 
@@ -55,7 +57,7 @@ async fn the_simulator_takes_one_digest_and_refuses_every_other_filter() {
     let (digest, repository) = shipped(&fixture);
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&format!("GET /v1/images?filter=image_id%3D%3D{digest}"), "", 200, &repository),
                 (&format!("GET /v1/images?filter=image_id=={digest}"), "", 200, r#""total":1"#),

@@ -2,11 +2,13 @@ use oar::core::clients::catalog_stage::CatalogStage;
 use oar::core::error::ErrorClass;
 use oar::domain::health::Grade;
 use oar::domain::ids::Digest;
-use oar::domain::service::Service::CatalogStage as ID;
+use oar::domain::service::Service;
 use oar::sim::events::Event;
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;
+
+const SERVICE: Service = Service::CatalogStage;
 
 /// The digest of a component with vulnerabilities, released to stage.
 fn released(fixture: &Fixture) -> Digest {
@@ -21,7 +23,7 @@ fn released(fixture: &Fixture) -> Digest {
 #[tokio::test]
 async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
     let fixture = Fixture::open().await;
-    let catalog = CatalogStage::new(fixture.client(ID));
+    let catalog = CatalogStage::new(fixture.client(SERVICE));
     let digest = released(&fixture);
 
     let image = catalog.image(&digest).await.unwrap().unwrap();
@@ -37,11 +39,11 @@ async fn an_image_has_grades_and_vulnerabilities_once_it_is_on_stage() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
-    let (catalog, digest) = (CatalogStage::new(fixture.client(ID)), released(&fixture));
-    let look = Operation::reads(ID, "/v1/images\\?");
+    let (catalog, digest) = (CatalogStage::new(fixture.client(SERVICE)), released(&fixture));
+    let look = Operation::reads(SERVICE, "/v1/images\\?");
     look.in_outages(&fixture, async || catalog.image(&digest).await).await;
     let image = catalog.image(&digest).await.unwrap().unwrap();
-    let list = Operation::reads(ID, "/vulnerabilities");
+    let list = Operation::reads(SERVICE, "/vulnerabilities");
     list.in_outages(&fixture, async || catalog.vulnerabilities(&image).await).await;
 }
 
@@ -56,7 +58,7 @@ async fn tokens_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_fo
         assert_eq!((image.grades[0].grade, image.grades[0].start), (Grade::Unknown, None));
         catalog.vulnerabilities(&image).await
     };
-    assert_eq!(canned(ID, 200, future, read).await.unwrap_err().class(), ErrorClass::Corrupt);
+    assert_eq!(canned(SERVICE, 200, future, read).await.unwrap_err().class(), ErrorClass::Corrupt);
 }
 
 #[tokio::test]
@@ -65,7 +67,7 @@ async fn the_simulator_refuses_what_the_catalogue_refuses() {
     let none = format!("GET /v1/images?filter=image_id==sha256:{}", "0".repeat(64));
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 ("GET /v1/images", "", 400, "filter"),
                 ("GET /v1/images?filter=colour==red", "", 400, "Bad Request"),

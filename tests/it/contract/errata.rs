@@ -1,15 +1,17 @@
 use oar::core::clients::errata::{Errata, ErratumKind, PushStart};
-use oar::core::clients::error::{ClientError, Fault as Wrong};
+use oar::core::clients::error::{ClientError, Fault};
 use oar::core::clients::retry::Repeat::{Converges, LookFirst};
 use oar::core::error::ErrorClass;
 use oar::domain::advisory::AdvisoryState;
 use oar::domain::ids::AdvisoryId;
 use oar::domain::push::PushState;
-use oar::domain::service::Service::Errata as ID;
-use oar::sim::faults::{Fault, Rule};
+use oar::domain::service::Service;
+use oar::sim::faults::{InjectedFault, Rule};
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;
+
+const SERVICE: Service = Service::Errata;
 
 fn numbers(fixture: &Fixture) -> (AdvisoryId, AdvisoryId) {
     let id = |kind: &str| AdvisoryId::new(fixture.plan.advisories[kind]);
@@ -17,14 +19,14 @@ fn numbers(fixture: &Fixture) -> (AdvisoryId, AdvisoryId) {
 }
 
 fn why(error: ClientError) -> String {
-    let Wrong::Refused(why) = error.fault else { panic!("not refused but {:?}", error.fault) };
+    let Fault::Refused(why) = error.fault else { panic!("not refused but {:?}", error.fault) };
     why
 }
 
 #[tokio::test]
 async fn an_advisory_is_read_owned_pushed_and_moved() {
     let fixture = Fixture::open().await;
-    let errata = Errata::new(fixture.client(ID));
+    let errata = Errata::new(fixture.client(SERVICE));
     let (_, rhcos) = numbers(&fixture);
 
     let advisory = errata.advisory(rhcos).await.unwrap();
@@ -55,7 +57,7 @@ async fn an_advisory_is_read_owned_pushed_and_moved() {
 #[tokio::test]
 async fn alerts_belong_to_security_advisories_and_a_refused_refresh_is_no_verdict() {
     let fixture = Fixture::open().await;
-    let errata = Errata::new(fixture.client(ID));
+    let errata = Errata::new(fixture.client(SERVICE));
     let (rpm, rhcos) = numbers(&fixture);
 
     let alerts = errata.security_alerts(rhcos).await.unwrap();
@@ -74,7 +76,7 @@ async fn an_advisory_waits_for_the_one_that_has_to_go_first() {
     let (rpm, rhcos) = numbers(&fixture);
     fixture.facts().errata.advisories.get_mut(&rhcos.get()).unwrap().blocking_advisories = vec![rpm.get()];
 
-    let started = Errata::new(fixture.client(ID)).push_to_stage(rhcos).await.unwrap();
+    let started = Errata::new(fixture.client(SERVICE)).push_to_stage(rhcos).await.unwrap();
 
     let why = format!("Must push dependencies first: {rpm}");
     assert_eq!(started, PushStart::DependenciesFirst { why });
@@ -83,16 +85,16 @@ async fn an_advisory_waits_for_the_one_that_has_to_go_first() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class_and_repeats_no_move() {
     let fixture = Fixture::open().await;
-    let errata = Errata::new(fixture.client(ID));
+    let errata = Errata::new(fixture.client(SERVICE));
     let (_, id) = numbers(&fixture);
-    let reads = |path| Operation::reads(ID, path);
+    let reads = |path| Operation::reads(SERVICE, path);
 
     reads("erratum/[0-9]+$").in_outages(&fixture, async || errata.advisory(id).await).await;
     reads("^/advisory/").in_outages(&fixture, async || errata.owner_email(id).await).await;
     reads("/builds$").in_outages(&fixture, async || errata.builds(id).await).await;
     reads("/push$").in_outages(&fixture, async || errata.push_jobs(id).await).await;
     reads("/security_alerts$").in_outages(&fixture, async || errata.security_alerts(id).await).await;
-    let writes = |repeat, path| Operation::new(ID, repeat, path);
+    let writes = |repeat, path| Operation::new(SERVICE, repeat, path);
     let refresh = writes(Converges, "/refresh$");
     refresh.in_outages(&fixture, async || errata.refresh_security_alerts(id).await).await;
     let own = async || errata.set_owner(id, "lead@example.com").await;
@@ -106,9 +108,9 @@ async fn an_outage_is_reported_by_its_class_and_repeats_no_move() {
 #[tokio::test]
 async fn a_move_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
     let fixture = Fixture::open().await;
-    let errata = Errata::new(fixture.client(ID));
+    let errata = Errata::new(fixture.client(SERVICE));
     let (rpm, _) = numbers(&fixture);
-    fixture.goes_wrong(Rule::on("errata", Fault::AppliedThenReset).path("/change_state"));
+    fixture.goes_wrong(Rule::on("errata", InjectedFault::AppliedThenReset).path("/change_state"));
 
     let error = errata.change_state(rpm, &AdvisoryState::NewFiles).await.unwrap_err();
 
@@ -121,13 +123,13 @@ async fn a_move_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 async fn tokens_and_fields_of_the_future_do_no_harm() {
     const PAGE: &str = r#"{"errata":{"rhxa":{"id":1,"fulladvisory":"RHXA-2030:1","status":"ON_HOLD","mood":[1]}},
         "jira_issues":{"jira_issues":[]},"outage":{"sunny":true}}"#;
-    let advisory = canned(ID, 200, PAGE, async |http| Errata::new(http).advisory(AdvisoryId::new(1)).await);
+    let advisory = canned(SERVICE, 200, PAGE, async |http| Errata::new(http).advisory(AdvisoryId::new(1)).await);
     let advisory = advisory.await.unwrap();
     assert_eq!(advisory.state, AdvisoryState::Other("ON_HOLD".to_owned()));
     assert_eq!(advisory.kind, ErratumKind::Other("rhxa".to_owned()));
 
     let missing =
-        canned(ID, 200, r#"{"errata":{}}"#, async |http| Errata::new(http).advisory(AdvisoryId::new(1)).await);
+        canned(SERVICE, 200, r#"{"errata":{}}"#, async |http| Errata::new(http).advisory(AdvisoryId::new(1)).await);
     assert_eq!(missing.await.unwrap_err().class(), ErrorClass::Corrupt);
 }
 
@@ -135,13 +137,13 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
 async fn the_simulator_refuses_what_the_errata_tool_refuses() {
     let fixture = Fixture::open().await;
     let (rpm, rhcos) = numbers(&fixture);
-    let error = Errata::new(fixture.stranger(ID)).advisory(rpm).await.unwrap_err();
-    assert_eq!(error.fault, Wrong::Unauthorized(401));
+    let error = Errata::new(fixture.stranger(SERVICE)).advisory(rpm).await.unwrap_err();
+    assert_eq!(error.fault, Fault::Unauthorized(401));
     let at = |method: &str, rest: &str| format!("{method} /api/v1/erratum/{rpm}{rest}");
-    fixture.refuses_strangers(ID, &at("GET", ""), 401, 401).await;
+    fixture.refuses_strangers(SERVICE, &at("GET", ""), 401, 401).await;
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&at("GET", ""), "", 200, "\"rhba\""),
                 ("GET /api/v1/erratum/1", "", 404, "Bad URL"),
@@ -172,5 +174,5 @@ async fn the_simulator_refuses_what_the_errata_tool_refuses() {
         .await;
     fixture.facts().errata.advisories.get_mut(&rhcos.get()).unwrap().blocking_advisories = vec![rpm.get()];
     let push = format!("POST /api/v1/erratum/{rhcos}/push?defaults=stage");
-    fixture.answers(ID, &[(&push, "", 400, "Must push dependencies first")]).await;
+    fixture.answers(SERVICE, &[(&push, "", 400, "Must push dependencies first")]).await;
 }

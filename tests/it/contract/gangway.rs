@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::error::Fault;
 use oar::core::clients::gangway::{Gangway, JobOrder};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::pacer::Pacer;
@@ -10,13 +10,16 @@ use oar::core::clients::prow::Prow;
 use oar::core::clients::retry::Repeat::Never;
 use oar::core::clock::Clock;
 use oar::core::error::ErrorClass;
-use oar::domain::service::Service::{Gangway as ID, Prow as DECK};
+use oar::domain::service::Service;
 use oar::sim::facts::prow::CONSISTENCY;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;
+
+const SERVICE: Service = Service::Gangway;
+const DECK: Service = Service::Prow;
 
 fn over(http: ServiceHttp, clock: Clock) -> Gangway {
     let minute = SignedDuration::from_mins(1);
@@ -24,7 +27,7 @@ fn over(http: ServiceHttp, clock: Clock) -> Gangway {
 }
 
 fn client(fixture: &Fixture) -> Gangway {
-    over(fixture.client(ID), Clock::Virtual(fixture.clock.clone()))
+    over(fixture.client(SERVICE), Clock::Virtual(fixture.clock.clone()))
 }
 
 fn order(effect: &str) -> JobOrder {
@@ -64,7 +67,7 @@ async fn an_outage_is_reported_by_its_class_and_starts_nothing_twice() {
     let fixture = Fixture::open().await;
     let gangway = client(&fixture);
     let start = async || gangway.start(&order("outage")).await;
-    Operation::new(ID, Never, "/v1/executions").in_outages(&fixture, start).await;
+    Operation::new(SERVICE, Never, "/v1/executions").in_outages(&fixture, start).await;
     let jobs = Prow::new(fixture.client(DECK)).jobs_named(CONSISTENCY).await.unwrap();
     assert_eq!(jobs.len(), 1, "in all that outage one job was started");
 }
@@ -72,7 +75,7 @@ async fn an_outage_is_reported_by_its_class_and_starts_nothing_twice() {
 #[tokio::test]
 async fn a_start_whose_answer_got_lost_is_found_by_its_label() {
     let fixture = Fixture::open().await;
-    fixture.goes_wrong(Rule::on("gangway", Fault::AppliedThenReset));
+    fixture.goes_wrong(Rule::on("gangway", InjectedFault::AppliedThenReset));
 
     let error = client(&fixture).start(&order("lost")).await.unwrap_err();
 
@@ -87,25 +90,25 @@ async fn a_success_without_job_id_may_have_started_one() {
     let clock = Clock::Virtual(oar::core::clock::VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
     let start = async |http| over(http, clock.clone()).start(&order("x")).await;
     for body in ["", "{}", r#"{"id":7}"#, "[]"] {
-        let error = canned(ID, 200, body, start).await.unwrap_err();
+        let error = canned(SERVICE, 200, body, start).await.unwrap_err();
         assert_eq!((error.class(), error.may_have_happened()), (ErrorClass::Corrupt, true), "{body:?}");
     }
     let future = r#"{"id":"0b1d7a5e-1111-4222-8333-abcdefabcdef","job_status":"DREAMING","extra":{"a":[1]}}"#;
-    assert!(canned(ID, 200, future, start).await.is_ok(), "words and fields of the future do no harm");
+    assert!(canned(SERVICE, 200, future, start).await.is_ok(), "words and fields of the future do no harm");
 }
 
 #[tokio::test]
 async fn the_simulator_refuses_what_gangway_refuses() {
     let fixture = Fixture::open().await;
-    let stranger = over(fixture.stranger(ID), Clock::Virtual(fixture.clock.clone()));
-    assert_eq!(stranger.start(&order("x")).await.unwrap_err().fault, Wrong::Unauthorized(403), "an expired token");
-    fixture.refuses_strangers(ID, "POST /v1/executions", 401, 403).await;
+    let stranger = over(fixture.stranger(SERVICE), Clock::Virtual(fixture.clock.clone()));
+    assert_eq!(stranger.start(&order("x")).await.unwrap_err().fault, Fault::Unauthorized(403), "an expired token");
+    fixture.refuses_strangers(SERVICE, "POST /v1/executions", 401, 403).await;
     let body = |job: &str, rest: &str| format!(r#"{{"job_name":"{job}","job_execution_type":"1"{rest}}}"#);
     let envs = |envs: &str| body(CONSISTENCY, &format!(r#","pod_spec_options":{{"envs":{envs}}}"#));
     let kind = format!(r#"{{"job_name":"{CONSISTENCY}","job_execution_type":"3"}}"#);
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 ("POST /v1/executions", "", 400, "syntax error"),
                 ("POST /v1/executions", &body("", ""), 400, "job_name"),

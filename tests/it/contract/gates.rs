@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::error::Fault;
 use oar::core::clients::http::{Auth, BreakerRule, Http, HttpPolicy, Rules, ServiceHttp};
 use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
@@ -64,7 +64,7 @@ async fn with<T>(rules: Rules, router: Router, test: impl AsyncFnOnce(Http, Stri
     }
 }
 
-async fn ask(http: &ServiceHttp) -> Result<(), Wrong> {
+async fn ask(http: &ServiceHttp) -> Result<(), Fault> {
     http.get("look", "/x").send().await.map(|_| ()).map_err(|error| error.fault)
 }
 
@@ -81,7 +81,7 @@ async fn a_service_that_is_down_is_left_alone_and_tried_once_a_minute() {
         let (catalog, again) =
             (http.service(Service::Catalog, &base, Auth::None), http.service(Service::Catalog, &base, Auth::None));
         for _ in 0..4 {
-            assert_eq!(ask(&catalog).await, Err(Wrong::Status(502)));
+            assert_eq!(ask(&catalog).await, Err(Fault::Status(502)));
         }
         let error = again.get("look", "/y").send().await.unwrap_err();
         assert_eq!(
@@ -94,11 +94,11 @@ async fn a_service_that_is_down_is_left_alone_and_tried_once_a_minute() {
         assert_eq!(counted.asked.load(Ordering::SeqCst), 4);
 
         let other = http.service(Service::Jira, &base, Auth::None);
-        assert_eq!(ask(&other).await, Err(Wrong::Status(502)), "another service is not its business");
+        assert_eq!(ask(&other).await, Err(Fault::Status(502)), "another service is not its business");
 
         clock.advance(SignedDuration::from_secs(60));
-        assert_eq!(ask(&catalog).await, Err(Wrong::Status(502)), "one request tries");
-        assert!(matches!(ask(&catalog).await, Err(Wrong::Suspended { .. })));
+        assert_eq!(ask(&catalog).await, Err(Fault::Status(502)), "one request tries");
+        assert!(matches!(ask(&catalog).await, Err(Fault::Suspended { .. })));
         clock.advance(SignedDuration::from_secs(60));
         counted.down.store(0, Ordering::SeqCst);
         assert_eq!((ask(&catalog).await, ask(&catalog).await), (Ok(()), Ok(())));
@@ -112,7 +112,7 @@ async fn a_no_is_no_outage_and_a_held_back_request_is_not_repeated() {
     with(breaker(), refusing, async |http, base, _| {
         let jira = http.service(Service::Jira, &base, Auth::None);
         for _ in 0..9 {
-            assert_eq!(ask(&jira).await, Err(Wrong::Unauthorized(403)));
+            assert_eq!(ask(&jira).await, Err(Fault::Unauthorized(403)));
         }
     })
     .await;
@@ -120,11 +120,11 @@ async fn a_no_is_no_outage_and_a_held_back_request_is_not_repeated() {
     with(breaker(), Router::new(), async |http, _, clock| {
         let jira = http.service(Service::Jira, &gone, Auth::None);
         for _ in 0..4 {
-            assert_eq!(ask(&jira).await, Err(Wrong::Unreachable));
+            assert_eq!(ask(&jira).await, Err(Fault::Unreachable));
         }
         let before = clock.now();
         let written = jira.post("write", Repeat::Converges, "/x").send().await.unwrap_err();
-        assert!(matches!(written.fault, Wrong::Suspended { failures: 4, .. }), "{written}");
+        assert!(matches!(written.fault, Fault::Suspended { failures: 4, .. }), "{written}");
         assert_eq!(clock.now(), before, "nobody waited");
     })
     .await;
@@ -152,7 +152,7 @@ async fn a_loop_ends_at_the_budget_of_the_hour_and_the_next_hour_has_its_own() {
                 assert_eq!(ask(&http).await, Ok(()));
             }
             for _ in 0..100 {
-                assert!(matches!(ask(&http).await, Err(Wrong::Overspent { .. })));
+                assert!(matches!(ask(&http).await, Err(Fault::Overspent { .. })));
             }
             let error = http.get("look", "/x").send().await.unwrap_err();
             assert_eq!((error.class(), error.retry_after_s), (ErrorClass::RateLimit, Some(3600)));
@@ -192,7 +192,7 @@ async fn the_time_out_of_one_service_is_not_that_of_another() {
             ended = ask(&errata) => (ended, false),
             _ = ask(&jira) => (Ok(()), true),
         };
-        assert_eq!((first, both), (Err(Wrong::TimedOut), false));
+        assert_eq!((first, both), (Err(Fault::TimedOut), false));
     })
     .await;
 }

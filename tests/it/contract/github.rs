@@ -1,14 +1,16 @@
-use oar::core::clients::error::{ClientError, Fault as Wrong};
+use oar::core::clients::error::{ClientError, Fault};
 use oar::core::clients::github::{Github, GithubFile, ReadAnswer, WriteAnswer};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::retry::Repeat::LookFirst;
 use oar::core::error::ErrorClass;
-use oar::domain::service::Service::Github as ID;
+use oar::domain::service::Service;
 use oar::sim::facts::github::Limit;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};
+
+const SERVICE: Service = Service::Github;
 
 const PATH: &str = "_releases/4.20/statebox/a file+1.yaml";
 
@@ -29,7 +31,7 @@ async fn read(github: &Github) -> GithubFile {
 #[tokio::test]
 async fn a_file_is_replaced_only_from_what_was_read() {
     let fixture = Fixture::open().await;
-    let github = over(fixture.client(ID));
+    let github = over(fixture.client(SERVICE));
 
     assert_eq!(github.read_file("z-stream", PATH).await.unwrap(), ReadAnswer::Absent);
     assert_eq!(github.read_file("no-branch", PATH).await.unwrap(), ReadAnswer::NoBranch);
@@ -50,26 +52,27 @@ async fn a_used_up_allowance_is_distinguished_from_a_refused_token() {
     let fixture = Fixture::open().await;
     let reset = fixture.clock.now() + jiff::SignedDuration::from_mins(10);
     fixture.facts().github.limit = Some(Limit { limit: 0, used: 0, reset });
-    let github = over(fixture.client(ID));
+    let github = over(fixture.client(SERVICE));
     assert!(matches!(github.read_file("main", "README.md").await.unwrap(), ReadAnswer::RateLimited { .. }));
     assert!(matches!(write(&github, "x", None).await.unwrap(), WriteAnswer::RateLimited { .. }));
 
     let look = async |http| over(http).read_file("main", "README.md").await;
-    let forbidden = canned(ID, 403, r#"{"message":"Resource not accessible by personal access token"}"#, look).await;
+    let forbidden =
+        canned(SERVICE, 403, r#"{"message":"Resource not accessible by personal access token"}"#, look).await;
     assert_eq!(forbidden.unwrap_err().class(), ErrorClass::Auth);
-    let stranger = over(fixture.stranger(ID)).read_file("main", "README.md").await.unwrap_err();
-    assert_eq!(stranger.fault, Wrong::Unauthorized(401));
+    let stranger = over(fixture.stranger(SERVICE)).read_file("main", "README.md").await.unwrap_err();
+    assert_eq!(stranger.fault, Fault::Unauthorized(401));
 }
 
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class_and_commits_nothing_twice() {
     let fixture = Fixture::open().await;
-    let github = over(fixture.client(ID));
+    let github = over(fixture.client(SERVICE));
     fixture.facts().github.put_file("z-stream", PATH, "one\n");
-    let look = Operation::reads(ID, "/contents/").on_404(Means::Answer).hands_on_429();
+    let look = Operation::reads(SERVICE, "/contents/").on_404(Means::Answer).hands_on_429();
     look.in_outages(&fixture, async || github.read_file("z-stream", PATH).await).await;
     let sha = read(&github).await.sha;
-    let put = Operation::new(ID, LookFirst, "/contents/").on_404(Means::Answer).hands_on_429();
+    let put = Operation::new(SERVICE, LookFirst, "/contents/").on_404(Means::Answer).hands_on_429();
     put.in_outages(&fixture, async || write(&github, "two\n", Some(&sha)).await).await;
     assert_eq!(read(&github).await.bytes, b"one\n", "none of it arrived");
 }
@@ -77,8 +80,8 @@ async fn an_outage_is_reported_by_its_class_and_commits_nothing_twice() {
 #[tokio::test]
 async fn a_commit_whose_answer_got_lost_is_sent_once_and_shows_in_the_file() {
     let fixture = Fixture::open().await;
-    let github = over(fixture.client(ID));
-    fixture.goes_wrong(Rule::on("github", Fault::AppliedThenError).method("PUT"));
+    let github = over(fixture.client(SERVICE));
+    fixture.goes_wrong(Rule::on("github", InjectedFault::AppliedThenError).method("PUT"));
 
     let error = write(&github, "one\n", None).await.unwrap_err();
 
@@ -89,7 +92,7 @@ async fn a_commit_whose_answer_got_lost_is_sent_once_and_shows_in_the_file() {
 #[tokio::test]
 async fn what_is_no_file_is_unreadable() {
     let fixture = Fixture::open().await;
-    let github = over(fixture.client(ID));
+    let github = over(fixture.client(SERVICE));
     assert_eq!(github.read_file("z-stream", "_releases").await.unwrap_err().class(), ErrorClass::Corrupt, "a folder");
     fixture.facts().github.put_file("z-stream", PATH, &"x".repeat(1_000_001));
     let large = github.read_file("z-stream", PATH).await.unwrap_err();
@@ -99,14 +102,14 @@ async fn what_is_no_file_is_unreadable() {
 #[tokio::test]
 async fn the_simulator_refuses_what_github_refuses() {
     let fixture = Fixture::open().await;
-    fixture.refuses_strangers(ID, "GET /repos/openshift/release-tests/contents/README.md", 401, 401).await;
+    fixture.refuses_strangers(SERVICE, "GET /repos/openshift/release-tests/contents/README.md", 401, 401).await;
     let at = |method: &str, rest: &str| format!("{method} /repos/openshift/release-tests/{rest}");
     let body = |more: &str| format!(r#"{{"message":"m","branch":"z-stream","content":"eA=="{more}}}"#);
     let stale = body(&format!(r#","sha":"{}""#, "0".repeat(40)));
     let readme = at("PUT", "contents/README.md");
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&at("GET", "contents/none?ref=main"), "", 404, "Not Found"),
                 (&at("GET", "contents/README.md?ref=none"), "", 404, "No commit found for the ref none"),

@@ -1,14 +1,16 @@
-use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::error::Fault;
 use oar::core::clients::gitlab::Gitlab;
 use oar::core::clients::retry::Repeat::{Converges, LookFirst, Never};
 use oar::core::error::ErrorClass;
-use oar::domain::service::Service::Gitlab as ID;
+use oar::domain::service::Service;
 use oar::domain::shipment::{MrAddress, MrState, ShipmentFile, is_shipment_file};
 use oar::sim::events::Event;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;
+
+const SERVICE: Service = Service::Gitlab;
 
 fn shipment(fixture: &Fixture, gitlab: &Gitlab) -> MrAddress {
     gitlab.address(&fixture.plan.shipment_url(fixture.sim.base_url())).unwrap()
@@ -17,7 +19,7 @@ fn shipment(fixture: &Fixture, gitlab: &Gitlab) -> MrAddress {
 #[tokio::test]
 async fn the_shipment_is_read_at_the_commit_that_would_be_merged() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let address = shipment(&fixture, &gitlab);
 
     assert_eq!(gitlab.current_user().await.unwrap().username, "release-bot");
@@ -36,7 +38,7 @@ async fn the_shipment_is_read_at_the_commit_that_would_be_merged() {
 #[tokio::test]
 async fn a_comment_is_added_and_replaced() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let address = shipment(&fixture, &gitlab);
 
     let first = gitlab.add_note(&address, "first").await.unwrap();
@@ -54,7 +56,7 @@ async fn a_comment_is_added_and_replaced() {
 #[tokio::test]
 async fn an_approval_names_the_commit_and_happens_once() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let address = shipment(&fixture, &gitlab);
     let head = gitlab.merge_request(&address).await.unwrap().head_sha;
 
@@ -64,13 +66,13 @@ async fn an_approval_names_the_commit_and_happens_once() {
     gitlab.approve(&address, &head).await.unwrap();
     assert_eq!(gitlab.approvals(&address).await.unwrap().approved_by, ["release-bot"]);
     let twice = gitlab.approve(&address, &head).await.unwrap_err();
-    assert_eq!(twice.fault, Wrong::Unauthorized(401), "a second approval looks like a missing right");
+    assert_eq!(twice.fault, Fault::Unauthorized(401), "a second approval looks like a missing right");
 }
 
 #[tokio::test]
 async fn the_stage_release_shows_in_pipeline_and_advisory() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let address = shipment(&fixture, &gitlab);
     fixture.happens(Event::StageReleaseStarts);
 
@@ -95,13 +97,13 @@ async fn the_stage_release_shows_in_pipeline_and_advisory() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class_and_comments_nothing_twice() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let mr = shipment(&fixture, &gitlab);
     let head = gitlab.merge_request(&mr).await.unwrap().head_sha;
     let path = gitlab.changed_files(&mr).await.unwrap().remove(0).path;
     let pipeline = gitlab.pipelines(&mr).await.unwrap().remove(0).id;
-    let reads = |path| Operation::reads(ID, path);
-    let writes = |repeat, path| Operation::new(ID, repeat, path);
+    let reads = |path| Operation::reads(SERVICE, path);
+    let writes = |repeat, path| Operation::new(SERVICE, repeat, path);
 
     reads("/user$").in_outages(&fixture, async || gitlab.current_user().await).await;
     reads("/users\\?").in_outages(&fixture, async || gitlab.find_user("lead@example.com").await).await;
@@ -124,9 +126,9 @@ async fn an_outage_is_reported_by_its_class_and_comments_nothing_twice() {
 #[tokio::test]
 async fn a_comment_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let mr = shipment(&fixture, &gitlab);
-    for fault in [Fault::AppliedThenReset, Fault::AppliedThenError, Fault::Truncated] {
+    for fault in [InjectedFault::AppliedThenReset, InjectedFault::AppliedThenError, InjectedFault::Truncated] {
         fixture.goes_wrong(Rule::on("gitlab", fault).method("POST").times(1));
         assert!(gitlab.add_note(&mr, "once").await.unwrap_err().may_have_happened());
     }
@@ -139,24 +141,24 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
         "diff_refs":null}"#;
     let address = || MrAddress::parse("http://127.0.0.1:1/a/b/-/merge_requests/1", "http://127.0.0.1:1").unwrap();
     let read = async |http| Gitlab::new(http).merge_request(&address()).await;
-    let mr = canned(ID, 200, MR, read).await.unwrap();
+    let mr = canned(SERVICE, 200, MR, read).await.unwrap();
     assert!(matches!(mr.state, MrState::Other(state) if state == "hibernating"));
     assert_eq!(mr.head_sha, "a");
     let without = MR.replace("\"title\":\"t\",", "");
-    assert_eq!(canned(ID, 200, &without, read).await.unwrap_err().class(), ErrorClass::Corrupt);
+    assert_eq!(canned(SERVICE, 200, &without, read).await.unwrap_err().class(), ErrorClass::Corrupt);
     let file = async |http| Gitlab::new(http).file("a/b", "x.yaml", "main").await;
-    let bad = canned(ID, 200, r#"{"content":"%%%","encoding":"base64"}"#, file).await;
+    let bad = canned(SERVICE, 200, r#"{"content":"%%%","encoding":"base64"}"#, file).await;
     assert_eq!(bad.unwrap_err().class(), ErrorClass::Corrupt);
 }
 
 #[tokio::test]
 async fn the_simulator_refuses_what_gitlab_refuses() {
     let fixture = Fixture::open().await;
-    let gitlab = Gitlab::new(fixture.client(ID));
+    let gitlab = Gitlab::new(fixture.client(SERVICE));
     let address = shipment(&fixture, &gitlab);
-    let stranger = Gitlab::new(fixture.stranger(ID));
-    assert_eq!(stranger.merge_request(&address).await.unwrap_err().fault, Wrong::Unauthorized(401));
-    fixture.refuses_strangers(ID, "GET /api/v4/user", 401, 401).await;
+    let stranger = Gitlab::new(fixture.stranger(SERVICE));
+    assert_eq!(stranger.merge_request(&address).await.unwrap_err().fault, Fault::Unauthorized(401));
+    fixture.refuses_strangers(SERVICE, "GET /api/v4/user", 401, 401).await;
     let head = gitlab.merge_request(&address).await.unwrap().head_sha;
     let branch = fixture.plan.shipment_branch.clone();
     let path = gitlab.changed_files(&address).await.unwrap().remove(0).path;
@@ -173,7 +175,7 @@ async fn the_simulator_refuses_what_gitlab_refuses() {
     let sha = format!(r#"{{"sha":"{head}"}}"#);
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&of("GET", ""), "", 200, "path_with_namespace"),
                 ("GET /api/v4/projects/hybrid-platforms/art/ocp-shipment-data", "", 404, ""),

@@ -1,17 +1,19 @@
-use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::error::Fault;
 use oar::core::clients::jira::Jira;
 use oar::core::clients::retry::Repeat::{Converges, LookFirst};
 use oar::core::config::jira::JiraApi;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::JiraKey;
-use oar::domain::service::Service::Jira as ID;
+use oar::domain::service::Service;
 use oar::sim::facts::jira::{Issue, bugs};
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};
 
+const SERVICE: Service = Service::Jira;
+
 fn client(fixture: &Fixture) -> Jira {
-    Jira::new(fixture.client(ID), JiraApi::Cloud)
+    Jira::new(fixture.client(SERVICE), JiraApi::Cloud)
 }
 
 fn story(fixture: &Fixture) -> JiraKey {
@@ -52,7 +54,7 @@ async fn an_issue_that_is_hidden_or_missing_is_no_error() {
     assert_eq!(jira.issues(&keys).await.unwrap().len(), keys.len() - 1);
     // Server says 403 for the same, unless it is the account that is refused.
     let asked = async |http| Jira::new(http, JiraApi::Server).issue(&hidden).await;
-    assert_eq!(canned(ID, 403, "", asked).await.unwrap(), None);
+    assert_eq!(canned(SERVICE, 403, "", asked).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -87,8 +89,8 @@ async fn an_account_is_found_by_its_whole_address_only() {
 async fn an_outage_is_reported_by_its_class_and_moves_nothing_twice() {
     let fixture = Fixture::open().await;
     let (jira, key) = (client(&fixture), story(&fixture));
-    let reads = |path| Operation::reads(ID, path);
-    let writes = |repeat, path| Operation::new(ID, repeat, path);
+    let reads = |path| Operation::reads(SERVICE, path);
+    let writes = |repeat, path| Operation::new(SERVICE, repeat, path);
 
     reads("/myself$").in_outages(&fixture, async || jira.myself().await).await;
     let one = reads("/issue/[A-Z]+-[0-9]+\\?").on_404(Means::Answer);
@@ -109,27 +111,27 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
         "labels":null,"assignee":null,"colour":["red"]}}"#;
     let key: JiraKey = "OCPBUGS-1".parse().unwrap();
     let read = async |http| Jira::new(http, JiraApi::Cloud).issue(&key).await;
-    assert_eq!(canned(ID, 200, ISSUE, read).await.unwrap().unwrap().status, "Levitating");
+    assert_eq!(canned(SERVICE, 200, ISSUE, read).await.unwrap().unwrap().status, "Levitating");
     let without = ISSUE.replace("\"summary\":\"s\",", "");
-    assert_eq!(canned(ID, 200, &without, read).await.unwrap_err().class(), ErrorClass::Corrupt);
+    assert_eq!(canned(SERVICE, 200, &without, read).await.unwrap_err().class(), ErrorClass::Corrupt);
 
     let again = r#"{"issues":[],"nextPageToken":"x","isLast":false}"#;
     let search = async |http| Jira::new(http, JiraApi::Cloud).search("project = CVP").await;
-    let error = canned(ID, 200, again, search).await.unwrap_err();
-    assert!(matches!(error.fault, Wrong::Unreadable(why) if why.contains("twice")), "a token that repeats is a loop");
+    let error = canned(SERVICE, 200, again, search).await.unwrap_err();
+    assert!(matches!(error.fault, Fault::Unreadable(why) if why.contains("twice")), "a token that repeats is a loop");
 }
 
 #[tokio::test]
 async fn the_simulator_refuses_what_jira_refuses() {
     let fixture = Fixture::open().await;
     let key = story(&fixture);
-    let stranger = Jira::new(fixture.stranger(ID), JiraApi::Cloud);
-    assert_eq!(stranger.issue(&key).await.unwrap_err().fault, Wrong::Unauthorized(401));
-    fixture.refuses_strangers(ID, "GET /rest/api/3/myself", 401, 401).await;
+    let stranger = Jira::new(fixture.stranger(SERVICE), JiraApi::Cloud);
+    assert_eq!(stranger.issue(&key).await.unwrap_err().fault, Fault::Unauthorized(401));
+    fixture.refuses_strangers(SERVICE, "GET /rest/api/3/myself", 401, 401).await;
     let at = |method: &str, rest: &str| format!("{method} /rest/api/3/issue/{key}{rest}");
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 ("GET /rest/api/3/serverInfo", "", 200, "Cloud"),
                 ("GET /rest/api/1/myself", "", 404, ""),

@@ -7,7 +7,7 @@ use oar::core::clients::error::ClientError;
 use oar::core::clients::retry::Repeat;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 
 use super::fixture::{Fixture, TRIES};
 
@@ -87,14 +87,14 @@ impl Operation {
         let repeated = matches!(self.repeat, Repeat::Reads | Repeat::Converges);
         let many = if repeated { TRIES } else { 1 };
         let transient = Means::Error(ErrorClass::Transient);
-        let status = |code, retry_after_s| Fault::Status { code, retry_after_s };
+        let status = |code, retry_after_s| InjectedFault::Status { code, retry_after_s };
         let mut outage = vec![
             (status(401, None), Means::Error(ErrorClass::Auth), self.asks_on_401),
             (status(404, None), self.not_found, 1),
             (status(500, None), transient, many),
             (status(503, None), transient, many),
-            (Fault::Reset, transient, many),
-            (Fault::Html, self.page, 1),
+            (InjectedFault::Reset, transient, many),
+            (InjectedFault::Html, self.page, 1),
         ];
         if self.waits_itself {
             // A 429 says that nothing was done, so even a write that must not happen twice is sent again.
@@ -103,8 +103,8 @@ impl Operation {
             outage.push((status(429, Some(30)), Means::Answer, 1));
         }
         if self.repeat == Repeat::Reads {
-            outage.push((Fault::Truncated, transient, many));
-            outage.push((Fault::MalformedJson, self.cut, 1));
+            outage.push((InjectedFault::Truncated, transient, many));
+            outage.push((InjectedFault::MalformedJson, self.cut, 1));
         }
         for (fault, means, requests) in outage {
             fixture.goes_wrong(self.rule(fault.clone()));
@@ -116,7 +116,7 @@ impl Operation {
                 (Err(error), Means::Error(class)) => {
                     assert_eq!(error.class(), class, "{reported}");
                     assert_eq!(error.service, self.service, "{reported}");
-                    let certain = matches!(fault, Fault::Status { code: 400..=499, .. });
+                    let certain = matches!(fault, InjectedFault::Status { code: 400..=499, .. });
                     if !certain {
                         assert!(error.may_have_happened(), "a write may have arrived: {reported}");
                     }
@@ -135,7 +135,7 @@ impl Operation {
         fixture: &Fixture,
         call: impl AsyncFn() -> Result<T, ClientError>,
     ) {
-        fixture.goes_wrong(self.rule(Fault::Status { code: 429, retry_after_s: Some(30) }).times(1));
+        fixture.goes_wrong(self.rule(InjectedFault::Status { code: 429, retry_after_s: Some(30) }).times(1));
         let before = fixture.clock.now();
         let (ended, seen) = self.counted(fixture, &call).await;
         fixture.sim.world().faults().clear();
@@ -145,7 +145,7 @@ impl Operation {
         assert!(waited >= SignedDuration::from_secs(30), "{}: waited {waited} only", self.path);
     }
 
-    fn rule(&self, fault: Fault) -> Rule {
+    fn rule(&self, fault: InjectedFault) -> Rule {
         Rule::on(self.service.id(), fault).path(self.path)
     }
 

@@ -3,12 +3,14 @@ use std::collections::BTreeMap;
 use oar::core::clients::prow::{Prow, ProwState};
 use oar::core::error::ErrorClass;
 use oar::domain::ids::ProwJobId;
-use oar::domain::service::Service::Prow as ID;
+use oar::domain::service::Service;
 use oar::sim::facts::prow::CONSISTENCY;
 use oar::sim::services::prow;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};
+
+const SERVICE: Service = Service::Prow;
 
 fn started(fixture: &Fixture) -> ProwJobId {
     let none = BTreeMap::new;
@@ -18,7 +20,7 @@ fn started(fixture: &Fixture) -> ProwJobId {
 #[tokio::test]
 async fn a_job_goes_from_triggered_to_its_end_and_is_forgotten() {
     let fixture = Fixture::open().await;
-    let (prow, id) = (Prow::new(fixture.client(ID)), started(&fixture));
+    let (prow, id) = (Prow::new(fixture.client(SERVICE)), started(&fixture));
 
     let job = prow.job(&id).await.unwrap().unwrap();
     assert_eq!((job.state, job.url), (ProwState::Triggered, None), "the page comes later");
@@ -39,11 +41,11 @@ async fn a_job_goes_from_triggered_to_its_end_and_is_forgotten() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
-    let (prow, id) = (Prow::new(fixture.client(ID)), started(&fixture));
+    let (prow, id) = (Prow::new(fixture.client(SERVICE)), started(&fixture));
     // Half a YAML file may still be YAML; without state it is no job.
-    let one = Operation::reads(ID, "^/prowjob\\?").on_404(Means::Answer);
+    let one = Operation::reads(SERVICE, "^/prowjob\\?").on_404(Means::Answer);
     one.in_outages(&fixture, async || prow.job(&id).await).await;
-    let list = Operation::reads(ID, "^/prowjobs.js");
+    let list = Operation::reads(SERVICE, "^/prowjobs.js");
     list.in_outages(&fixture, async || prow.jobs_named(CONSISTENCY).await).await;
 }
 
@@ -52,10 +54,10 @@ async fn tokens_and_fields_of_the_future_do_no_harm() {
     const JOB: &str = "{metadata: {name: 0b1d7a5e-1111-4222-8333-abcdefabcdef, aura: 1}, spec: {job: x}, status: {state: napping, z: []}}";
     let id: ProwJobId = "0b1d7a5e-1111-4222-8333-abcdefabcdef".parse().unwrap();
     let read = async |http| Prow::new(http).job(&id).await;
-    let job = canned(ID, 200, JOB, read).await.unwrap().unwrap();
+    let job = canned(SERVICE, 200, JOB, read).await.unwrap().unwrap();
     assert_eq!(job.state, ProwState::Other("napping".to_owned()));
     for body in ["", "a: [", "just words", "[]"] {
-        assert_eq!(canned(ID, 200, body, read).await.unwrap_err().class(), ErrorClass::Corrupt, "{body:?}");
+        assert_eq!(canned(SERVICE, 200, body, read).await.unwrap_err().class(), ErrorClass::Corrupt, "{body:?}");
     }
 }
 
@@ -65,7 +67,7 @@ async fn the_simulator_refuses_what_deck_refuses() {
     let id = started(&fixture);
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 ("GET /prowjob", "", 400, "did not provide the 'prowjob' query parameter"),
                 ("GET /prowjob?prowjob=none", "", 404, ""),

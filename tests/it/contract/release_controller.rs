@@ -1,10 +1,12 @@
 use oar::core::clients::release_controller::{Phase, ReleaseController};
 use oar::core::error::ErrorClass;
 use oar::domain::release::ZStream;
-use oar::domain::service::Service::ReleaseController as ID;
+use oar::domain::service::Service;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};
+
+const SERVICE: Service = Service::ReleaseController;
 
 fn release() -> ZStream {
     "4.20.17".parse().unwrap()
@@ -13,7 +15,7 @@ fn release() -> ZStream {
 #[tokio::test]
 async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
     let fixture = Fixture::open().await;
-    let controller = ReleaseController::new(fixture.client(ID));
+    let controller = ReleaseController::new(fixture.client(SERVICE));
 
     assert_eq!(controller.phase(&release()).await.unwrap(), None);
     assert_eq!(controller.payload_digest(&release()).await.unwrap(), None);
@@ -34,9 +36,9 @@ async fn a_payload_is_promoted_accepted_and_gets_a_digest() {
 async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
     fixture.hours_pass(22);
-    let controller = ReleaseController::new(fixture.client(ID));
+    let controller = ReleaseController::new(fixture.client(SERVICE));
     // A web page with 404 comes from somebody in between; the controller itself answers in plain text.
-    let reads = |path| Operation::reads(ID, path).on_404(Means::Error(ErrorClass::Corrupt));
+    let reads = |path| Operation::reads(SERVICE, path).on_404(Means::Error(ErrorClass::Corrupt));
     reads("format=short").in_outages(&fixture, async || controller.phase(&release()).await).await;
     reads("/release/4.20.17$").in_outages(&fixture, async || controller.payload_digest(&release()).await).await;
     let latest = async || controller.latest("4-stable", release().minor()).await;
@@ -47,10 +49,10 @@ async fn an_outage_is_reported_by_its_class() {
 async fn tokens_and_fields_of_the_future_do_no_harm() {
     let read = async |http| ReleaseController::new(http).phase(&release()).await;
     let future = r#"{"name":"4.20.17","phase":"Simmering","taste":{"salt":1}}"#;
-    assert_eq!(canned(ID, 200, future, read).await.unwrap(), Some(Phase::Other("Simmering".to_owned())));
+    assert_eq!(canned(SERVICE, 200, future, read).await.unwrap(), Some(Phase::Other("Simmering".to_owned())));
     let digest = async |http| ReleaseController::new(http).payload_digest(&release()).await;
     let odd = r#"{"name":"4.20.17","phase":"Ready","changeLogJson":{"to":{"digest":"md5:1"}}}"#;
-    assert_eq!(canned(ID, 200, odd, digest).await.unwrap_err().class(), ErrorClass::Corrupt);
+    assert_eq!(canned(SERVICE, 200, odd, digest).await.unwrap_err().class(), ErrorClass::Corrupt);
 }
 
 #[tokio::test]
@@ -59,7 +61,7 @@ async fn the_simulator_refuses_what_the_release_controller_refuses() {
     let at = |rest: &str| format!("GET /api/v1/releasestream/{rest}");
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&at("none/latest"), "", 404, "no release configuration exists with the requested name"),
                 (&at("4-stable/latest?prefix=9."), "", 404, "no tags exist within the release that satisfy"),

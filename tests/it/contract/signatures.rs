@@ -2,11 +2,14 @@ use oar::core::clients::release_controller::ReleaseController;
 use oar::core::clients::signatures::Signatures;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::Digest;
-use oar::domain::service::Service::{ReleaseController as CONTROLLER, Signatures as ID};
+use oar::domain::service::Service;
 use oar::sim::events::Event;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};
+
+const CONTROLLER: Service = Service::ReleaseController;
+const SERVICE: Service = Service::Signatures;
 
 async fn promoted(fixture: &Fixture) -> Digest {
     fixture.hours_pass(21);
@@ -21,7 +24,7 @@ fn nobody() -> Digest {
 #[tokio::test]
 async fn a_signature_appears_after_the_promotion() {
     let fixture = Fixture::open().await;
-    let (signatures, digest) = (Signatures::new(fixture.client(ID)), promoted(&fixture).await);
+    let (signatures, digest) = (Signatures::new(fixture.client(SERVICE)), promoted(&fixture).await);
     assert!(!signatures.has_signature(&digest).await.unwrap());
     fixture.happens(Event::SignaturePublished);
     assert!(signatures.has_signature(&digest).await.unwrap());
@@ -31,19 +34,19 @@ async fn a_signature_appears_after_the_promotion() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class() {
     let fixture = Fixture::open().await;
-    let (signatures, digest) = (Signatures::new(fixture.client(ID)), promoted(&fixture).await);
+    let (signatures, digest) = (Signatures::new(fixture.client(SERVICE)), promoted(&fixture).await);
     fixture.happens(Event::SignaturePublished);
-    let look = Operation::reads(ID, "/signature-1").on_404(Means::Answer).on_cut(Means::Answer);
+    let look = Operation::reads(SERVICE, "/signature-1").on_404(Means::Answer).on_cut(Means::Answer);
     look.in_outages(&fixture, async || signatures.has_signature(&digest).await).await;
 }
 
 #[tokio::test]
 async fn an_empty_file_and_an_object_store_that_says_403_are_no_signature() {
     let look = async |http| Signatures::new(http).has_signature(&nobody()).await;
-    assert!(!canned(ID, 200, "", look).await.unwrap());
-    assert!(!canned(ID, 403, "<Error>AccessDenied</Error>", look).await.unwrap());
-    assert!(canned(ID, 200, "bytes", look).await.unwrap());
-    assert_eq!(canned(ID, 410, "", look).await.unwrap_err().class(), ErrorClass::NotFound);
+    assert!(!canned(SERVICE, 200, "", look).await.unwrap());
+    assert!(!canned(SERVICE, 403, "<Error>AccessDenied</Error>", look).await.unwrap());
+    assert!(canned(SERVICE, 200, "bytes", look).await.unwrap());
+    assert_eq!(canned(SERVICE, 410, "", look).await.unwrap_err().class(), ErrorClass::NotFound);
 }
 
 #[tokio::test]
@@ -54,7 +57,7 @@ async fn the_simulator_wants_the_folder_spelled_with_an_equals_sign() {
     let folder = digest.mirror_folder();
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 (&format!("GET /{folder}/signature-1"), "", 200, digest.as_str()),
                 (&format!("GET /{digest}/signature-1"), "", 404, ""),

@@ -1,12 +1,14 @@
-use oar::core::clients::error::Fault as Wrong;
+use oar::core::clients::error::Fault;
 use oar::core::clients::retry::Repeat::Never;
 use oar::core::clients::slack::Slack;
 use oar::core::error::ErrorClass;
-use oar::domain::service::Service::Slack as ID;
-use oar::sim::faults::{Fault, Rule};
+use oar::domain::service::Service;
+use oar::sim::faults::{InjectedFault, Rule};
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;
+
+const SERVICE: Service = Service::Slack;
 
 /// A group that the simulated workspace has from the start.
 const GROUP: &str = "example-qe";
@@ -14,7 +16,7 @@ const GROUP: &str = "example-qe";
 #[tokio::test]
 async fn a_message_reaches_channel_and_thread_and_names_people() {
     let fixture = Fixture::open().await;
-    let slack = Slack::new(fixture.client(ID));
+    let slack = Slack::new(fixture.client(SERVICE));
 
     let ts = slack.post_message("#team-qe-release", "hello", None).await.unwrap();
     slack.post_message("#team-qe-release", "again", Some(&ts)).await.unwrap();
@@ -32,18 +34,18 @@ async fn a_message_reaches_channel_and_thread_and_names_people() {
 #[tokio::test]
 async fn a_refusal_in_the_body_is_a_refusal() {
     let fixture = Fixture::open().await;
-    let slack = Slack::new(fixture.client(ID));
+    let slack = Slack::new(fixture.client(SERVICE));
     fixture.facts().slack.unknown_channels.push("nowhere".to_owned());
     fixture.facts().slack.archived.push("forum-qe".to_owned());
     let post = async |channel: &str, text: &str| slack.post_message(channel, text, None).await.unwrap_err().fault;
 
-    assert_eq!(post("#nowhere", "x").await, Wrong::Refused("channel_not_found".to_owned()));
-    assert_eq!(post("#forum-qe", "x").await, Wrong::Refused("is_archived".to_owned()));
-    assert_eq!(post("#team-art", &"x".repeat(40_001)).await, Wrong::Refused("msg_too_long".to_owned()));
-    let stranger = Slack::new(fixture.stranger(ID)).post_message("#team-art", "x", None).await.unwrap_err();
+    assert_eq!(post("#nowhere", "x").await, Fault::Refused("channel_not_found".to_owned()));
+    assert_eq!(post("#forum-qe", "x").await, Fault::Refused("is_archived".to_owned()));
+    assert_eq!(post("#team-art", &"x".repeat(40_001)).await, Fault::Refused("msg_too_long".to_owned()));
+    let stranger = Slack::new(fixture.stranger(SERVICE)).post_message("#team-art", "x", None).await.unwrap_err();
     assert_eq!(stranger.class(), ErrorClass::Auth, "status 200, and still a refused credential");
     let expired = async |http| Slack::new(http).group_id("x").await;
-    let expired = canned(ID, 200, r#"{"ok":false,"error":"token_expired"}"#, expired).await;
+    let expired = canned(SERVICE, 200, r#"{"ok":false,"error":"token_expired"}"#, expired).await;
     assert_eq!(expired.unwrap_err().class(), ErrorClass::Auth);
 }
 
@@ -51,7 +53,7 @@ async fn a_refusal_in_the_body_is_a_refusal() {
 async fn a_limited_channel_is_waited_for() {
     let fixture = Fixture::open().await;
     fixture.facts().slack.limited = true;
-    let slack = Slack::new(fixture.client(ID));
+    let slack = Slack::new(fixture.client(SERVICE));
     slack.post_message("#team-art", "one", None).await.unwrap();
     slack.post_message("#team-art", "two", None).await.unwrap();
     assert_eq!((fixture.facts().slack.messages.len(), fixture.asked().len()), (2, 3), "one 429 in between");
@@ -60,11 +62,11 @@ async fn a_limited_channel_is_waited_for() {
 #[tokio::test]
 async fn an_outage_is_reported_by_its_class_and_posts_nothing_twice() {
     let fixture = Fixture::open().await;
-    let slack = Slack::new(fixture.client(ID));
+    let slack = Slack::new(fixture.client(SERVICE));
     let post = async || slack.post_message("#team-art", "once", None).await;
-    Operation::new(ID, Never, "chat.postMessage").in_outages(&fixture, post).await;
+    Operation::new(SERVICE, Never, "chat.postMessage").in_outages(&fixture, post).await;
     assert_eq!(fixture.facts().slack.messages.len(), 1, "in all that outage one message was posted");
-    let reads = |path| Operation::reads(ID, path);
+    let reads = |path| Operation::reads(SERVICE, path);
     reads("users.lookupByEmail").in_outages(&fixture, async || slack.user_id("lead@example.com").await).await;
     reads("usergroups.list").in_outages(&fixture, async || slack.group_id(GROUP).await).await;
 }
@@ -72,8 +74,13 @@ async fn an_outage_is_reported_by_its_class_and_posts_nothing_twice() {
 #[tokio::test]
 async fn a_message_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
     let fixture = Fixture::open().await;
-    let slack = Slack::new(fixture.client(ID));
-    for fault in [Fault::AppliedThenReset, Fault::AppliedThenError, Fault::Truncated, Fault::MalformedJson] {
+    let slack = Slack::new(fixture.client(SERVICE));
+    for fault in [
+        InjectedFault::AppliedThenReset,
+        InjectedFault::AppliedThenError,
+        InjectedFault::Truncated,
+        InjectedFault::MalformedJson,
+    ] {
         fixture.goes_wrong(Rule::on("slack", fault).times(1));
         assert!(slack.post_message("#team-art", "x", None).await.unwrap_err().may_have_happened());
     }
@@ -83,21 +90,21 @@ async fn a_message_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 #[tokio::test]
 async fn codes_and_fields_of_the_future_do_no_harm() {
     let look = async |http| Slack::new(http).user_id("lead@example.com").await;
-    let error = canned(ID, 200, r#"{"ok":false,"error":"bad_hair_day","extra":1}"#, look).await.unwrap_err();
-    assert_eq!((error.class(), error.fault), (ErrorClass::InvalidInput, Wrong::Refused("bad_hair_day".to_owned())));
+    let error = canned(SERVICE, 200, r#"{"ok":false,"error":"bad_hair_day","extra":1}"#, look).await.unwrap_err();
+    assert_eq!((error.class(), error.fault), (ErrorClass::InvalidInput, Fault::Refused("bad_hair_day".to_owned())));
     for body in ["", "[]", "{}", r#"{"ok":true}"#] {
-        assert_eq!(canned(ID, 200, body, look).await.unwrap_err().class(), ErrorClass::Corrupt, "{body:?}");
+        assert_eq!(canned(SERVICE, 200, body, look).await.unwrap_err().class(), ErrorClass::Corrupt, "{body:?}");
     }
 }
 
 #[tokio::test]
 async fn the_simulator_refuses_what_slack_refuses() {
     let fixture = Fixture::open().await;
-    fixture.refuses_strangers(ID, "POST /auth.test", 200, 200).await;
+    fixture.refuses_strangers(SERVICE, "POST /auth.test", 200, 200).await;
     fixture.facts().slack.unknown_channels.push("nowhere".to_owned());
     fixture
         .answers(
-            ID,
+            SERVICE,
             &[
                 ("POST /auth.test", "", 200, "\"ok\":true"),
                 ("POST /chat.postMessage", r#"{"channel":"team-art"}"#, 200, "no_text"),

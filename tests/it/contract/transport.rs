@@ -8,7 +8,7 @@ use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
 use oar::core::transport::{InMemory, Transport};
 use oar::domain::service::Service;
-use oar::sim::faults::{Fault, Faults, Rule};
+use oar::sim::faults::{Faults, InjectedFault, Rule};
 use oar::sim::scenario::Scenario;
 use oar::sim::server::{Simulator, StartOptions};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ struct Asked {
 
 const FILE: &str = "/repos/openshift/release-tests/contents/_releases/ocp-4.20-test-jobs-amd64.json";
 
-async fn begin(way: Way, fault: Option<Fault>) -> Asked {
+async fn begin(way: Way, fault: Option<InjectedFault>) -> Asked {
     let mut scenario = Scenario::named("smooth", None, None).unwrap();
     (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 8);
     let clock = VirtualClock::starting_at(scenario.start());
@@ -86,17 +86,17 @@ impl Asked {
 async fn an_answer_and_every_fault_mean_the_same_in_memory_and_over_sockets() {
     let faults = [
         None,
-        Some(Fault::Status { code: 503, retry_after_s: None }),
-        Some(Fault::Status { code: 429, retry_after_s: Some(7) }),
-        Some(Fault::Latency { ms: 4_000 }),
-        Some(Fault::Reset),
-        Some(Fault::AppliedThenError),
-        Some(Fault::AppliedThenReset),
-        Some(Fault::Hang),
-        Some(Fault::AppliedThenHang),
-        Some(Fault::Html),
-        Some(Fault::Truncated),
-        Some(Fault::MalformedJson),
+        Some(InjectedFault::Status { code: 503, retry_after_s: None }),
+        Some(InjectedFault::Status { code: 429, retry_after_s: Some(7) }),
+        Some(InjectedFault::Latency { ms: 4_000 }),
+        Some(InjectedFault::Reset),
+        Some(InjectedFault::AppliedThenError),
+        Some(InjectedFault::AppliedThenReset),
+        Some(InjectedFault::Hang),
+        Some(InjectedFault::AppliedThenHang),
+        Some(InjectedFault::Html),
+        Some(InjectedFault::Truncated),
+        Some(InjectedFault::MalformedJson),
     ];
     for fault in faults {
         let (socket, memory) = (begin(Way::Sockets, fault.clone()).await, begin(Way::Memory, fault.clone()).await);

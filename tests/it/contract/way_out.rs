@@ -2,14 +2,16 @@
 
 use axum::Router;
 use axum::http::{StatusCode, header};
-use oar::core::clients::error::{ClientError, Fault as Wrong};
+use oar::core::clients::error::{ClientError, Fault};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::retry::Repeat;
 use oar::core::error::ErrorClass;
-use oar::domain::service::Service::Signatures as ID;
-use oar::sim::faults::{Fault, Rule};
+use oar::domain::service::Service;
+use oar::sim::faults::{InjectedFault, Rule};
 
 use super::fixture::{Fixture, canned, served};
+
+const SERVICE: Service = Service::Signatures;
 
 async fn read(http: &ServiceHttp) -> Result<(), ClientError> {
     http.get("look", "/x").send().await.map(|_| ())
@@ -18,14 +20,14 @@ async fn read(http: &ServiceHttp) -> Result<(), ClientError> {
 #[tokio::test]
 async fn a_service_that_is_down_is_tried_again_even_for_writes_because_nothing_was_sent() {
     let fixture = Fixture::open().await;
-    let (http, clock) = (fixture.client(ID), fixture.clock.clone());
+    let (http, clock) = (fixture.client(SERVICE), fixture.clock.clone());
     fixture.sim.shutdown().await;
     let before = clock.now();
 
     let (read, written) = (read(&http).await, http.post("write", Repeat::Never, "/x").send().await);
 
     for error in [read.unwrap_err(), written.unwrap_err()] {
-        assert_eq!((error.class(), error.fault.clone()), (ErrorClass::Transient, Wrong::Unreachable));
+        assert_eq!((error.class(), error.fault.clone()), (ErrorClass::Transient, Fault::Unreachable));
         assert!(!error.may_have_happened());
     }
     assert!(clock.now() > before, "it waited between its tries");
@@ -34,10 +36,10 @@ async fn a_service_that_is_down_is_tried_again_even_for_writes_because_nothing_w
 #[tokio::test]
 async fn a_longer_wait_than_ten_minutes_is_reported_instead_of_waited_for() {
     let fixture = Fixture::open().await;
-    fixture.goes_wrong(Rule::on("signatures", Fault::Status { code: 429, retry_after_s: Some(3600) }));
+    fixture.goes_wrong(Rule::on("signatures", InjectedFault::Status { code: 429, retry_after_s: Some(3600) }));
     let before = fixture.clock.now();
 
-    let error = read(&fixture.client(ID)).await.unwrap_err();
+    let error = read(&fixture.client(SERVICE)).await.unwrap_err();
 
     assert_eq!((error.class(), error.retry_after_s), (ErrorClass::RateLimit, Some(3600)));
     assert_eq!((fixture.clock.now(), fixture.asked().len()), (before, 1));
@@ -47,22 +49,22 @@ async fn a_longer_wait_than_ten_minutes_is_reported_instead_of_waited_for() {
 async fn a_wait_may_be_given_as_a_date() {
     let limited = Router::new()
         .fallback(async || (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "Thu, 01 Jan 1970 02:00:00 GMT")]));
-    let error = served(ID, limited, async |http| read(&http).await).await.unwrap_err();
+    let error = served(SERVICE, limited, async |http| read(&http).await).await.unwrap_err();
     assert_eq!(error.retry_after_s, Some(7200));
 }
 
 #[tokio::test]
 async fn a_rehearsal_asks_no_host_but_its_own_machine() {
     let fixture = Fixture::open().await;
-    let http = fixture.client(ID);
+    let http = fixture.client(SERVICE);
     for url in ["http://mirror.example.com/x", "http://192.0.2.1/x", "http://127.0.0.1.example.com/x"] {
         let error = http.get_absolute("look", url).send().await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Config, "{url}");
-        assert!(matches!(error.fault, Wrong::HostNotAllowed(_)), "{url}");
+        assert!(matches!(error.fault, Fault::HostNotAllowed(_)), "{url}");
     }
     for url in ["", "nonsense", "file:///etc/passwd"] {
         let error = http.get_absolute("look", url).send().await.unwrap_err();
-        assert!(matches!(error.fault, Wrong::BadUrl(_)), "{url:?}");
+        assert!(matches!(error.fault, Fault::BadUrl(_)), "{url:?}");
     }
     assert_eq!(fixture.asked(), [""; 0]);
 }
@@ -73,8 +75,8 @@ async fn a_credential_goes_to_its_own_service_only() {
         headers.get(header::AUTHORIZATION).map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"))
     });
     let fixture = Fixture::open().await;
-    let ours = fixture.stranger(ID);
-    let reported = served(ID, echo, async |foreign| {
+    let ours = fixture.stranger(SERVICE);
+    let reported = served(SERVICE, echo, async |foreign| {
         let url = format!("{}/x", foreign.base());
         let answer = ours.get_absolute("look", &url).send().await.unwrap();
         answer.plain_text().unwrap().to_owned()
@@ -85,14 +87,14 @@ async fn a_credential_goes_to_its_own_service_only() {
 #[tokio::test]
 async fn an_answer_without_end_is_refused() {
     let huge = "x".repeat((1 << 22) + 1);
-    let error = canned(ID, 200, &huge, async |http| read(&http).await).await.unwrap_err();
+    let error = canned(SERVICE, 200, &huge, async |http| read(&http).await).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Corrupt);
 }
 
 #[tokio::test]
 async fn a_refusal_is_shown_in_part_and_without_secrets() {
     let body = format!("token=glpat-abcdefghij0123456789 somebody@example.org {}", "x".repeat(9_000));
-    let error = canned(ID, 400, &body, async |http| read(&http).await).await.unwrap_err();
+    let error = canned(SERVICE, 400, &body, async |http| read(&http).await).await.unwrap_err();
     let excerpt = error.excerpt.unwrap();
     assert!(excerpt.len() < 1_000, "{} bytes", excerpt.len());
     assert!(!excerpt.contains("glpat-abc") && !excerpt.contains("somebody@"), "{excerpt}");

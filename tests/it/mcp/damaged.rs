@@ -3,7 +3,7 @@
 use oar::core::access::principal::Scope;
 use oar::core::access::tokens::Tokens;
 use oar::domain::task::Task;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 use serde_json::{Value, json};
 
 use super::served::Served;
@@ -28,7 +28,8 @@ fn pushes(world: &ProgramWorld) -> Vec<String> {
 async fn a_server_killed_after_a_push_began_tells_of_the_run_and_the_next_call_pushes_nothing_twice() {
     let world = ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
     // The first push is carried out; nobody ever hears so.
-    let rule = Rule { method: Some("POST".to_owned()), ..Rule::on("errata", Fault::AppliedThenHang).path("push") };
+    let rule =
+        Rule { method: Some("POST".to_owned()), ..Rule::on("errata", InjectedFault::AppliedThenHang).path("push") };
     world.sim.world().faults().add(rule).expect("a rule");
     let served = Served::before(world, &[]).await;
     {

@@ -4,7 +4,7 @@ use futures::future::join;
 use oar::domain::release::ZStream;
 use oar::domain::task::Task;
 use oar::mcp::catalog;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 use serde_json::{Value, json};
 
 use super::served::Served;
@@ -86,7 +86,7 @@ async fn a_release_that_only_the_state_file_knows_has_its_status_changed() {
         .sim
         .world()
         .faults()
-        .add(Rule::on("github", Fault::Status { code: 404, retry_after_s: None }))
+        .add(Rule::on("github", InjectedFault::Status { code: 404, retry_after_s: None }))
         .expect("a rule");
     let request = json!({ "release": "4.20.98", "task_name": "take-ownership", "status": "Fail", "result": "x" });
     let reported = served.call("oar_update_task_status", request).await;
@@ -134,7 +134,7 @@ async fn a_text_that_fits_several_issues_resolves_none_and_names_them() {
 async fn a_tool_that_fails_answers_and_the_next_call_works() {
     let served = Served::start(&[]).await;
     let email = json!({ "release": RELEASE, "email": "lead@example.com" });
-    for fault in [Fault::Html, Fault::MalformedJson, Fault::Truncated, Fault::Reset] {
+    for fault in [InjectedFault::Html, InjectedFault::MalformedJson, InjectedFault::Truncated, InjectedFault::Reset] {
         let name = fault.name();
         served.world.sim.world().faults().add(Rule::on("errata", fault)).expect("a rule");
         for tool in ["oar_take_ownership", "oar_check_rhcos_security_alerts"] {
@@ -181,7 +181,7 @@ async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
     let served = Served::start(&["--toolsets", "all"]).await;
     served.call("oar_get_issues", json!({ "release": RELEASE })).await;
     for service in ["errata", "build_data"] {
-        served.world.sim.world().faults().add(Rule::on(service, Fault::Hang)).expect("a rule");
+        served.world.sim.world().faults().add(Rule::on(service, InjectedFault::Hang)).expect("a rule");
     }
     let stuck = served.call("oar_is_release_shipped", json!({ "release": RELEASE }));
     tokio::pin!(stuck);
@@ -221,7 +221,7 @@ async fn no_more_changes_go_on_at_once_than_health_says_and_looks_need_no_place(
             facts.github.put_file("z-stream", &state_path(release), &file.replace(RELEASE, release));
         }
     }
-    world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    world.sim.world().faults().add(Rule::on("errata", InjectedFault::Hang)).expect("a rule");
     let env = [("MCP_THREAD_POOL_SIZE", "1"), ("OAR_MCP_RUNS_GRACE", "1")];
     let served = Served::with(world, &[], &env, None).await;
     let idle = health(&served).await;
@@ -315,7 +315,7 @@ async fn no_answer_is_made_larger_by_indentation() {
 #[tokio::test]
 async fn what_was_under_way_when_a_run_was_cancelled_is_reported_as_perhaps_done() {
     let served = Served::with(ProgramWorld::created().await, &[], &[("OAR_MCP_RUNS_GRACE", "1")], None).await;
-    let rule = Rule { method: Some("PUT".to_owned()), ..Rule::on("errata", Fault::AppliedThenHang) };
+    let rule = Rule { method: Some("PUT".to_owned()), ..Rule::on("errata", InjectedFault::AppliedThenHang) };
     served.world.sim.world().faults().add(rule).expect("a rule");
     let owner = json!({ "release": RELEASE, "email": "lead@example.com" });
     let stuck = served.call("oar_take_ownership", owner);

@@ -8,7 +8,7 @@ use oar::core::access::tokens::Tokens;
 use oar::domain::release::ZStream;
 use oar::domain::state::view::State;
 use oar::domain::task::Task;
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};
@@ -22,7 +22,7 @@ const QUICK: [(&str, &str); 3] =
 
 /// The Errata Tool does not answer any more.
 fn errata_hangs(world: &ProgramWorld) {
-    world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    world.sim.world().faults().add(Rule::on("errata", InjectedFault::Hang)).expect("a rule");
 }
 
 fn call(id: usize, tool: &str, arguments: Value) -> Value {

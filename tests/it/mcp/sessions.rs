@@ -1,6 +1,6 @@
 //! Sessions and arguments as careless clients use them.
 
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};
@@ -101,7 +101,7 @@ async fn what_has_to_wait_for_another_task_names_the_tool_of_that_one() {
 #[tokio::test]
 async fn a_second_request_with_the_id_of_one_under_way_is_refused_at_once() {
     let served = Served::start(&[]).await;
-    served.world.sim.world().faults().add(Rule::on("errata", Fault::Hang)).expect("a rule");
+    served.world.sim.world().faults().add(Rule::on("errata", InjectedFault::Hang)).expect("a rule");
     let call = |tool: &str| {
         let params = json!({ "name": tool, "arguments": { "release": "4.20.17" } });
         json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params })

@@ -2,7 +2,7 @@
 
 use oar::sim::events::Event;
 use oar::sim::facts::{errata, gitlab};
-use oar::sim::faults::{Fault, Rule};
+use oar::sim::faults::{InjectedFault, Rule};
 use serde_json::Value;
 
 use super::test_world::TestWorld;
@@ -150,12 +150,12 @@ impl TestWorld {
 
     /// From now on a service answers nothing but this status.
     pub(crate) fn break_service(&self, service: &str, code: u16) {
-        self.plan(Rule::on(service, Fault::Status { code, retry_after_s: None }));
+        self.plan(Rule::on(service, InjectedFault::Status { code, retry_after_s: None }));
     }
 
     /// From now on a service answers a login page, with status 200.
     pub(crate) fn answers_a_login_page(&self, service: &str) {
-        self.plan(Rule::on(service, Fault::Html));
+        self.plan(Rule::on(service, InjectedFault::Html));
     }
 
     /// What goes wrong in this world.
@@ -175,17 +175,17 @@ impl TestWorld {
 
     /// The next request of this kind is carried out, but its answer gets lost.
     pub(crate) fn answer_gets_lost(&self, service: &str, method: &str, path: &str) {
-        self.plan(Rule::on(service, Fault::AppliedThenError).method(method).path(path).times(1));
+        self.plan(Rule::on(service, InjectedFault::AppliedThenError).method(method).path(path).times(1));
     }
 
     /// The next request of this kind is carried out, then the line breaks.
     pub(crate) fn line_breaks(&self, service: &str, method: &str, path: &str) {
-        self.plan(Rule::on(service, Fault::AppliedThenReset).method(method).path(path).times(1));
+        self.plan(Rule::on(service, InjectedFault::AppliedThenReset).method(method).path(path).times(1));
     }
 
     /// Requests of this kind answer nothing but this status.
     pub(crate) fn refuses(&self, service: &str, method: &str, path: &str, code: u16) {
-        self.plan(Rule::on(service, Fault::Status { code, retry_after_s: None }).method(method).path(path));
+        self.plan(Rule::on(service, InjectedFault::Status { code, retry_after_s: None }).method(method).path(path));
     }
 
     fn plan(&self, rule: Rule) {

@@ -19,7 +19,7 @@ use oar::domain::assembly::BuildData;
 use oar::domain::kernel::Nvr;
 use oar::domain::pull_spec::PullSpec;
 use oar::domain::release::ZStream;
-use oar::domain::result_file::{Record, Registry};
+use oar::domain::result_file::{JobRegistry, Record};
 use oar::domain::shipment::{MrAddress, ShipmentFile};
 use oar::domain::state::oddities::oddities;
 use oar::domain::state::view::State;
@@ -270,7 +270,7 @@ pub(crate) fn parsers() -> Vec<Parser> {
         parser("job registry", REGISTRY, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let _ = judge("4.20.17", Some(RECORD), Some(&text), AcceptancePolicy::default());
-            Registry::parse(&text).map(|_| String::new()).map_err(|error| reported(&error))
+            JobRegistry::parse(&text).map(|_| String::new()).map_err(|error| reported(&error))
         }),
         parser("settings", SETTINGS, settings),
         Parser {

@@ -14,7 +14,7 @@ fn on(text: &str, command: fn(Vec<PathBuf>) -> StateCommand) -> (Exit, String, S
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("4.99.1.yaml");
     std::fs::write(&path, text).unwrap();
-    let Said { exit, out, err } = on_files(&command(vec![path.clone()]), Form::Text);
+    let Said { exit, out, err } = on_files(&command(vec![path.clone()]), AnswerForm::Text);
     let plain = |text: String| text.replace(&path.display().to_string(), "FILE");
     (exit, plain(out), plain(err), std::fs::read_to_string(&path).unwrap())
 }
@@ -116,7 +116,7 @@ fn json_of_a_foreign_file_is_masked() {
     let token = "glpat-abcdefghij0123456789";
     let foreign = GOOD.replace("result: null", &format!("result: {token} of somebody@example.org"));
     let state = State::parse(&foreign, None).unwrap();
-    let reported = show(&state, Form::Json);
+    let reported = show(&state, AnswerForm::Json);
     assert!(!reported.contains(token) && !reported.contains("somebody@"), "{reported}");
     for odd in
         [foreign.replace("status: Pass", &format!("status: {token}")), format!("{GOOD}x: {{{token}: 1, {token}: 2}}\n")]
@@ -175,7 +175,7 @@ fn as_json_a_check_tells_every_file_in_one_document() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("4.99.1.yaml"), GOOD).unwrap();
     std::fs::write(path("bad.yaml"), "").unwrap();
-    let said = on_files(&StateCommand::Check { files: vec![path("4.99.1.yaml"), path("bad.yaml")] }, Form::Json);
+    let said = on_files(&StateCommand::Check { files: vec![path("4.99.1.yaml"), path("bad.yaml")] }, AnswerForm::Json);
     let json: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((said.exit, &json["ok"]), (Exit::Usage, &json!(false)));
     let usable: Vec<_> = json["files"].as_array().unwrap().iter().map(|file| file["usable"].clone()).collect();

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{GitlabUser, MergeRequest as OurMergeRequest, Note as OurNote, Pipeline as OurPipeline};
+use super::GitlabUser;
 use crate::domain::shipment::{MrState, StageJob};
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct DiffRefs {
     head_sha: Option<String>,
 }
 
-impl From<MergeRequest> for OurMergeRequest {
+impl From<MergeRequest> for super::MergeRequest {
     fn from(wire: MergeRequest) -> Self {
         Self {
             state: MrState::from_wire(&wire.state),
@@ -75,7 +75,7 @@ pub(super) struct Author {
     pub(super) username: String,
 }
 
-impl From<Note> for OurNote {
+impl From<Note> for super::Note {
     fn from(note: Note) -> Self {
         Self { id: note.id, body: note.body, author: note.author.map(|author| author.username).unwrap_or_default() }
     }
@@ -102,7 +102,7 @@ pub(super) struct Pipeline {
     sha: String,
 }
 
-impl From<Pipeline> for OurPipeline {
+impl From<Pipeline> for super::Pipeline {
     fn from(wire: Pipeline) -> Self {
         Self { id: wire.id, status: wire.status, sha: wire.sha }
     }
