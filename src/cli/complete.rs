@@ -34,10 +34,10 @@ pub const fn script(shell: Shell) -> &'static str {
 type Candidate = (String, String);
 
 /// Answers `oar __complete INDEX WORD…`; nothing when that was not asked. One line per candidate: word, tab, meaning.
-pub fn asked(tokens: &[String], env: &Env) -> Option<String> {
-    let at = tokens.iter().take(3).position(|token| token == ASK)?;
-    let index = tokens.get(at + 1).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
-    let typed = tokens.get(at + 2..).unwrap_or_default();
+pub fn asked(arguments: &[String], env: &Env) -> Option<String> {
+    let at = arguments.iter().take(3).position(|given| given == ASK)?;
+    let index = arguments.get(at + 1).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let typed = arguments.get(at + 2..).unwrap_or_default();
     let lines = candidates(typed, index, env).into_iter().map(|(value, help)| format!("{value}\t{help}\n"));
     Some(lines.collect())
 }
@@ -47,23 +47,23 @@ pub fn candidates(typed: &[String], index: usize, env: &Env) -> Vec<Candidate> {
     let Some((name, before)) = typed.get(..index.min(typed.len())).and_then(<[String]>::split_first) else {
         return Vec::new();
     };
-    let current = typed.get(index).map_or("", |token| token.trim_start_matches(['"', '\'']));
+    let current = typed.get(index).map_or("", |given| given.trim_start_matches(['"', '\'']));
     // bash cuts words at `=`.
     let current = if current == "=" { "" } else { current };
     let mut root = args::command();
     root.build();
     let own = name.rsplit('/').next().unwrap_or_default();
     let own = NAMES.iter().find(|(known, _)| *known == own).map(|(_, command)| (*command).to_owned());
-    let tokens: Vec<&str> = own.iter().chain(before).map(String::as_str).collect();
-    let place = Place::after(&root, &tokens);
+    let arguments: Vec<&str> = own.iter().chain(before).map(String::as_str).collect();
+    let place = Place::after(&root, &arguments);
     let mut found = Vec::new();
     if let Some(arg) = place.value_of {
         found = values(arg, &place, env);
-    } else if let Some((long, value)) = current.strip_prefix("--").and_then(|token| token.split_once('=')) {
+    } else if let Some((long, value)) = current.strip_prefix("--").and_then(|given| given.split_once('=')) {
         if let Some(arg) = place.command.get_arguments().find(|arg| arg.get_long() == Some(long)) {
             let with_name = |(value, help)| (format!("--{long}={value}"), help);
             let all = values(arg, &place, env).into_iter().map(with_name);
-            return all.filter(|(token, _)| token.starts_with(&format!("--{long}={value}"))).collect();
+            return all.filter(|(given, _)| given.starts_with(&format!("--{long}={value}"))).collect();
         }
     } else if current.starts_with('-') && !place.only_values {
         let shown = place.command.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -83,7 +83,7 @@ pub fn candidates(typed: &[String], index: usize, env: &Env) -> Vec<Candidate> {
             found.extend(values(arg, &place, env));
         }
     }
-    found.retain(|(token, _)| token.starts_with(current));
+    found.retain(|(given, _)| given.starts_with(current));
     found
 }
 
@@ -101,22 +101,22 @@ struct Place<'c> {
 }
 
 impl<'c> Place<'c> {
-    fn after(root: &'c Command, tokens: &[&str]) -> Self {
+    fn after(root: &'c Command, arguments: &[&str]) -> Self {
         let mut place = Self { command: root, positional: 0, only_values: false, value_of: None, state: None };
-        for token in tokens.iter().copied().filter(|token| *token != "=") {
-            place.step(token);
+        for given in arguments.iter().copied().filter(|given| *given != "=") {
+            place.step(given);
         }
         place
     }
 
-    fn step(&mut self, token: &str) {
+    fn step(&mut self, given: &str) {
         if let Some(arg) = self.value_of.take() {
-            self.remember(arg, token);
+            self.remember(arg, given);
         } else if self.only_values {
             self.positional += 1;
-        } else if token == "--" {
+        } else if given == "--" {
             self.only_values = true;
-        } else if let Some(long) = token.strip_prefix("--") {
+        } else if let Some(long) = given.strip_prefix("--") {
             let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
             let known = |arg: &&Arg| {
                 arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|all| all.contains(&name))
@@ -127,9 +127,9 @@ impl<'c> Place<'c> {
                 (arg, None) => self.value_of = arg,
                 (None, Some(_)) => {}
             }
-        } else if let Some(letters) = token.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+        } else if let Some(letters) = given.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             self.short(letters);
-        } else if let Some(sub) = self.command.find_subcommand(token).filter(|_| self.positional == 0) {
+        } else if let Some(sub) = self.command.find_subcommand(given).filter(|_| self.positional == 0) {
             self.command = sub;
         } else {
             self.positional += 1;
@@ -235,7 +235,7 @@ mod tests {
 
     fn with(line: &str, env: &Env) -> Vec<String> {
         let typed: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        candidates(&typed, typed.len() - 1, env).into_iter().map(|(token, _)| token).collect()
+        candidates(&typed, typed.len() - 1, env).into_iter().map(|(given, _)| given).collect()
     }
 
     #[test]
@@ -292,14 +292,14 @@ mod tests {
 
     #[test]
     fn nothing_that_is_typed_makes_an_error() {
-        let tokens = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(asked(&tokens("oar status"), &Env::default()), None);
+        let arguments = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(asked(&arguments("oar status"), &Env::default()), None);
         for line in ["oar __complete", "oar __complete x", "oar __complete 1 oar \u{1b}[31m"] {
-            assert_eq!(asked(&tokens(line), &Env::default()), Some(String::new()), "{line:?}");
+            assert_eq!(asked(&arguments(line), &Env::default()), Some(String::new()), "{line:?}");
         }
-        assert!(asked(&tokens("oar __complete 99 oar"), &Env::default()).is_some(), "a place behind the last word");
-        let said = asked(&tokens("oar __complete 1 oar stat"), &Env::default()).unwrap();
-        assert!(said.contains("status\tShow where the release stands"), "{said}");
-        assert!(said.lines().all(|line| line.matches('\t').count() == 1), "{said}");
+        assert!(asked(&arguments("oar __complete 99 oar"), &Env::default()).is_some(), "a place behind the last word");
+        let printed = asked(&arguments("oar __complete 1 oar stat"), &Env::default()).unwrap();
+        assert!(printed.contains("status\tShow where the release stands"), "{printed}");
+        assert!(printed.lines().all(|line| line.matches('\t').count() == 1), "{printed}");
     }
 }

@@ -88,9 +88,9 @@ fn again(args: &[String]) -> String {
 }
 
 /// The command line that was given without `word`, as a shell takes it.
-pub(super) fn without(args: &[String], token: &str) -> String {
+pub(super) fn without(args: &[String], flag: &str) -> String {
     let name = args.first().and_then(|path| path.rsplit('/').next()).unwrap_or("oar");
-    let rest = args.iter().skip(1).filter(|arg| *arg != token).map(|arg| quoted(arg));
+    let rest = args.iter().skip(1).filter(|arg| *arg != flag).map(|arg| quoted(arg));
     std::iter::once(name.to_owned()).chain(rest).collect::<Vec<_>>().join(" ")
 }
 

@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
         clock: None,
     };
     // One command is one conversation, and handing it from thread to thread costs more than it wins.
-    let serves = outside.args.iter().any(|token| token == "serve");
+    let serves = outside.args.iter().any(|argument| argument == "serve");
     let mut builder = if serves {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(2);
@@ -81,7 +81,7 @@ async fn until_signal(outside: Outside) -> Exit {
         return work.await;
     };
     tokio::pin!(work);
-    let reported = tokio::select! {
+    let stopped = tokio::select! {
         exit = &mut work => return exit,
         _ = interrupt.recv() => Exit::Interrupted,
         _ = terminate.recv() => Exit::Terminated,
@@ -89,9 +89,9 @@ async fn until_signal(outside: Outside) -> Exit {
     cancel.cancel();
     outside.err.line("stopping at the next safe point; press Ctrl-C again to stop at once");
     tokio::select! {
-        _ = &mut work => reported,
-        _ = interrupt.recv() => reported,
-        _ = terminate.recv() => reported,
+        _ = &mut work => stopped,
+        _ = interrupt.recv() => stopped,
+        _ = terminate.recv() => stopped,
     }
 }
 
@@ -100,39 +100,39 @@ pub async fn run(outside: Outside, cancel: CancellationToken) -> Exit {
     let (out, err) = (outside.out.clone(), outside.err.clone());
     let exit = answer(outside, cancel).await;
     let Some(error) = out.trouble() else { return exit };
-    let mut reported = ErrorReport::new(
+    let mut report = ErrorReport::new(
         "the result cannot be written",
         error,
         "free space where standard output goes, then run it again; it looks before it acts".to_owned(),
         ErrorClass::Internal,
     );
-    reported.done.push(format!("the command itself ended with exit code {}", exit.code()));
-    err.line(reported.text());
-    if exit == Exit::Done { reported.exit } else { exit }
+    report.done.push(format!("the command itself ended with exit code {}", exit.code()));
+    err.line(report.text());
+    if exit == Exit::Done { report.exit } else { exit }
 }
 
 async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
     let masker = Credentials::from_env(&outside.env).masker().clone();
     let outside = masked(outside, &masker);
-    let tokens = with_own_name(&outside.args);
-    if let Some(said) = complete::asked(&tokens, &outside.env) {
-        outside.out.raw(&said);
+    let given = with_own_name(&outside.args);
+    if let Some(candidates) = complete::asked(&given, &outside.env) {
+        outside.out.raw(&candidates);
         return Exit::Done;
     }
     // Help and usage errors are reported before there is a parsed `--color`.
-    let (early_color, early_json) = (flag_of_color(&tokens), tokens.iter().any(|token| token == "--json"));
+    let (early_color, early_json) = (flag_of_color(&given), given.iter().any(|argument| argument == "--json"));
     let outside = dressed(outside, early_color, early_json);
     let color = if outside.out.style().color { clap::ColorChoice::Always } else { clap::ColorChoice::Never };
     // In two columns a screen reader meets half of a name and half of its meaning.
     let command = args::command().next_line_help(outside.out.style().accessible);
     let own = own_name(&outside.args);
-    let matches = match command.color(color).try_get_matches_from(&tokens) {
+    let matches = match command.color(color).try_get_matches_from(&given) {
         Ok(matches) => matches,
-        Err(message) => return show_clap(&outside, early_json, &tokens, own, &message),
+        Err(message) => return show_clap(&outside, early_json, &given, own, &message),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(message) => return show_clap(&outside, early_json, &tokens, own, &message),
+        Err(message) => return show_clap(&outside, early_json, &given, own, &message),
     };
     let verbosity = match cli.verbose {
         0 => Verbosity::Quiet,
@@ -174,22 +174,22 @@ fn on_screen(outside: Outside) -> (Outside, Option<Screen>) {
 }
 
 /// `--color WHEN` as far as it can be distinguished from words that may make no sense.
-fn flag_of_color(tokens: &[String]) -> Color {
+fn flag_of_color(given: &[String]) -> Color {
     use clap::ValueEnum as _;
-    let after = tokens.iter().position(|token| token == "--color").and_then(|at| tokens.get(at + 1));
-    let joined = tokens.iter().find_map(|token| token.strip_prefix("--color="));
-    let token = joined.or(after.map(String::as_str)).unwrap_or_default();
-    Color::from_str(token, false).unwrap_or(Color::Auto)
+    let after = given.iter().position(|argument| argument == "--color").and_then(|at| given.get(at + 1));
+    let joined = given.iter().find_map(|argument| argument.strip_prefix("--color="));
+    let argument = joined.or(after.map(String::as_str)).unwrap_or_default();
+    Color::from_str(argument, false).unwrap_or(Color::Auto)
 }
 
 /// `oarctl x` is `oar ctl x`: the executable's name is read before clap sees the words.
 fn with_own_name(args: &[String]) -> Vec<String> {
-    let mut tokens = vec!["oar".to_owned()];
+    let mut given = vec!["oar".to_owned()];
     if let Some((_, command)) = own_name(args) {
-        tokens.push(command.to_owned());
+        given.push(command.to_owned());
     }
-    tokens.extend(args.iter().skip(1).cloned());
-    tokens
+    given.extend(args.iter().skip(1).cloned());
+    given
 }
 
 /// The other name under which the program was called, and its command.
@@ -209,7 +209,7 @@ fn as_called(text: String, own: Option<(&str, &str)>) -> String {
 fn show_clap(
     outside: &Outside,
     json: bool,
-    tokens: &[String],
+    given: &[String],
     own: Option<(&str, &str)>,
     message: &clap::Error,
 ) -> Exit {
@@ -228,17 +228,17 @@ fn show_clap(
         return Exit::Usage;
     }
     let several = message.kind() == ErrorKind::UnknownArgument
-        && matches!(message.get(ContextKind::InvalidArg), Some(ContextValue::String(token)) if !token.starts_with('-'));
+        && matches!(message.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if !argument.starts_with('-'));
     let text = if nothing_asked { "a command is missing".to_owned() } else { dressed(false) };
-    let mut reported = usage(&text, &as_called(format!("{} --help", args::named_by(tokens)), own));
+    let mut report = usage(&text, &as_called(format!("{} --help", args::named_by(given)), own));
     if several {
-        reported.next = format!("put a value with blanks in quotes, such as 'In Progress'\n{}", reported.next);
+        report.next = format!("put a value with blanks in quotes, such as 'In Progress'\n{}", report.next);
     }
     if json {
-        outside.out.raw(&format!("{:#}\n", json::of(&reported.document())));
+        outside.out.raw(&format!("{:#}\n", json::of(&report.document())));
     }
-    outside.err.line(reported.text());
-    reported.exit
+    outside.err.line(report.text());
+    report.exit
 }
 
 /// A command line that makes no sense, in the form of every other error.

@@ -318,8 +318,8 @@ fn damaged(path: &std::path::Path, why: &BadEnd) -> ErrorReport {
     let next = "oar mcp audit verify shows where; keep the file for whoever looks into it, move it away, and start \
                 again: a new log begins";
     let what = format!("{} cannot be gone on with", path.display());
-    let reported = ErrorReport::new(what, why, next.to_owned(), ErrorClass::Corrupt);
-    ErrorReport { exit: Exit::NeedsPerson, ..reported }
+    let report = ErrorReport::new(what, why, next.to_owned(), ErrorClass::Corrupt);
+    ErrorReport { exit: Exit::NeedsPerson, ..report }
 }
 
 /// Variables that every tool needs.
@@ -378,16 +378,16 @@ fn authentication(
         AuthMode::Token => {}
     }
     let tokens = Tokens::below(&shared.ctx.home);
-    let reported = |cause: std::io::Error| unusable(tokens.path(), &cause);
+    let cannot_use = |cause: std::io::Error| unusable(tokens.path(), &cause);
     let path = tokens.path().with_file_name("agent.token");
-    if !tokens.whole().map_err(reported)?.is_empty() {
+    if !tokens.whole().map_err(cannot_use)?.is_empty() {
         let line = match path.exists() {
             true => format!("callers show a token; the one for agents is in {}", path.display()),
             false => "callers show a token; another one: oar mcp token add NAME".to_owned(),
         };
         call.outside.err.line(line);
     } else if oauth.is_none() {
-        let token = tokens.add("agent", Scope::AGENT, None).map_err(reported)?;
+        let token = tokens.add("agent", Scope::AGENT, None).map_err(cannot_use)?;
         let _ = std::fs::remove_file(&path);
         std::fs::OpenOptions::new()
             .create_new(true)

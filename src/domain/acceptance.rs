@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_rule_takes_the_aggregators_token_and_says_what_is_missing() {
+    fn the_older_rule_takes_the_aggregators_verdict_and_says_what_is_missing() {
         let by_old_rule = |file: &str| judge(BUILD, Some(file), Some(&registry()), AcceptancePolicy::Compat);
         let file = record(&[job("a", "success", &[])], &accepted());
         let RecordVerdict::Accepted { summary, .. } = by_old_rule(&file) else { panic!("the flag decides") };

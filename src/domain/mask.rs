@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn release_tokens_stay_readable() {
+    fn terms_of_a_release_stay_readable() {
         for text in [
             "2026-03-20T05:53:38Z: INFO: task [Take Ownership] status is changed to [Pass]",
             "triggered stage pipeline job: <https://jenkins.example.com/job/x/1/>",

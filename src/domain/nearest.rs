@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_pen_finds_its_name_and_a_foreign_token_none() {
+    fn a_slip_of_the_pen_finds_its_name_and_a_foreign_term_none() {
         let names = ["stage-testing", "image-signed-check", "In Progress", "Pass", "Fail", "smooth"];
         for (text, meant) in [
             ("stage-test", Some("stage-testing")),

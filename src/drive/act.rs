@@ -136,7 +136,7 @@ async fn mark(
             ..SetTask::new(task, to, at)
         })
     };
-    let (operations, reported) = match action {
+    let (operations, what) = match action {
         Action::MarkFail { task, note, blocker } => {
             let mut operations = vec![set(*task, TaskStatus::Fail, note)];
             operations.extend(blocker.as_ref().map(|found| {
@@ -177,7 +177,7 @@ async fn mark(
             return Ok(());
         }
     };
-    ctx.statebox.apply(release, &operations, reported.as_str()).await?;
-    tell(Event::Marked(reported));
+    ctx.statebox.apply(release, &operations, what.as_str()).await?;
+    tell(Event::Marked(what));
     Ok(())
 }

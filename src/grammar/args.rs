@@ -85,21 +85,21 @@ pub fn command() -> clap::Command {
 const READERS: [&str; 7] = ["status", "plan", "is-shipped", "metadata", "active-releases", "completions", "man"];
 
 /// The command that `words` name as far as they name one, as it is typed: `oar issue add`.
-pub fn named_by(tokens: &[String]) -> String {
+pub fn named_by(arguments: &[String]) -> String {
     let root = command();
     let (mut place, mut name) = (&root, "oar".to_owned());
     let mut takes_value = false;
-    for token in tokens.iter().skip(1) {
+    for argument in arguments.iter().skip(1) {
         if std::mem::take(&mut takes_value) {
             continue;
         }
-        let option = token.trim_start_matches('-');
+        let option = argument.trim_start_matches('-');
         let known = root.get_arguments().chain(place.get_arguments());
-        takes_value = token.starts_with('-')
+        takes_value = argument.starts_with('-')
             && known.filter(|arg| arg.get_action().takes_values()).any(|arg| {
                 arg.get_long() == Some(option) || arg.get_short().is_some_and(|short| option == short.to_string())
             });
-        if let Some(sub) = place.find_subcommand(token).filter(|_| !token.starts_with('-')) {
+        if let Some(sub) = place.find_subcommand(argument).filter(|_| !argument.starts_with('-')) {
             (place, name) = (sub, format!("{name} {}", sub.get_name()));
         }
     }

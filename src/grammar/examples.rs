@@ -470,12 +470,12 @@ mod tests {
         for (path, lines) in EXAMPLES {
             for (line, _) in *lines {
                 let own = line.split([';', '|', '>']).next().unwrap_or_default();
-                let tokens = tokens_of(own);
+                let arguments = arguments_of(own);
                 let mut parsed: Vec<String> = vec!["oar".to_owned()];
                 parsed.extend(
-                    NAMES.iter().find(|(name, _)| *name == tokens[0]).map(|(_, command)| (*command).to_owned()),
+                    NAMES.iter().find(|(name, _)| *name == arguments[0]).map(|(_, command)| (*command).to_owned()),
                 );
-                parsed.extend(tokens.into_iter().skip(1));
+                parsed.extend(arguments.into_iter().skip(1));
                 let ended = command().try_get_matches_from(&parsed);
                 let fine = ended.as_ref().err().is_none_or(|error| !error.use_stderr());
                 assert!(fine, "{path}: {line}\n{}", ended.expect_err("not understood"));
@@ -484,17 +484,17 @@ mod tests {
     }
 
     /// Splits at blanks outside quotes.
-    fn tokens_of(line: &str) -> Vec<String> {
-        let (mut tokens, mut token, mut quote) = (Vec::new(), String::new(), None);
+    fn arguments_of(line: &str) -> Vec<String> {
+        let (mut arguments, mut argument, mut quote) = (Vec::new(), String::new(), None);
         for c in line.trim().chars() {
             match quote {
                 Some(open) if c == open => quote = None,
                 None if c == '"' || c == '\'' => quote = Some(c),
-                None if c == ' ' => tokens.push(std::mem::take(&mut token)),
-                Some(_) | None => token.push(c),
+                None if c == ' ' => arguments.push(std::mem::take(&mut argument)),
+                Some(_) | None => argument.push(c),
             }
         }
-        tokens.push(token);
-        tokens
+        arguments.push(argument);
+        arguments
     }
 }

@@ -24,7 +24,7 @@ pub enum FailCause {
 const LAST_LINES: usize = 8;
 
 /// Words of each cause, most telling first; all in lower case.
-const TOKENS: [(FailCause, &[&str]); 4] = [
+const PHRASES: [(FailCause, &[&str]); 4] = [
     (
         FailCause::TimedOut,
         &["timeout reached after 2 days", "release approval timeout", "the advisory page was not public by"],
@@ -87,9 +87,9 @@ const TOKENS: [(FailCause, &[&str]); 4] = [
 pub fn classify(result: &str) -> FailCause {
     let lines: Vec<&str> = result.lines().filter(|line| !line.trim().is_empty()).collect();
     let end = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n").to_lowercase();
-    TOKENS
+    PHRASES
         .into_iter()
-        .find(|(_, tokens)| tokens.iter().any(|token| end.contains(token)))
+        .find(|(_, phrases)| phrases.iter().any(|phrase| end.contains(phrase)))
         .map_or(FailCause::Permanent, |(cause, _)| cause)
 }
 

@@ -87,8 +87,8 @@ fn unusable(draft: &Draft<'_>) -> Option<Message> {
 /// The record says that the release will not ship. A person who knows better says so with `--retry`.
 fn given_up(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
-    let said = input.given_up.as_ref().filter(|_| input.retry.is_none())?;
-    let text = format!("{} was given up, says the resolution of a blocker: {said}", input.release);
+    let reason = input.given_up.as_ref().filter(|_| input.retry.is_none())?;
+    let text = format!("{} was given up, says the resolution of a blocker: {reason}", input.release);
     draft.say(
         Message::new(Kind::GivenUp, text)
             .step("nothing is to be done if that is right")
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_errata_flow_is_refused_in_tokens() {
+    fn the_errata_flow_is_refused_with_a_reason() {
         let mut input = fresh();
         input.flow = Flow::Errata;
         assert_eq!(actions(&input), []);

@@ -136,13 +136,13 @@ fn first_by_hand(release: &ZStream, plan: &Plan, task: Option<Task>) -> Option<S
 /// What comes after a run by hand: what `plan` would do first, or when to look again.
 pub fn after(report: &TaskReport, plan: &Plan) -> String {
     let release = &report.release;
-    let tokens = if let Outcome::Waiting { .. } = &report.outcome {
+    let texts = if let Outcome::Waiting { .. } = &report.outcome {
         let meanwhile = first_by_hand(release, plan, Some(report.task));
         std::iter::once(report::next(report)).chain(meanwhile.map(|other| format!("meanwhile: {other}"))).collect()
     } else {
         next(release, plan, GoOn::ByHand)
     };
-    clean(&tokens.join("\n"))
+    clean(&texts.join("\n"))
 }
 
 /// A next step as it can be pasted: whoever worded it may not have known the release.
@@ -193,12 +193,12 @@ mod tests {
     #[test]
     fn every_action_names_the_command_that_does_it() {
         let release: ZStream = "4.20.17".parse().unwrap();
-        let reported = |action: Action| by_hand(&release, &action);
-        assert_eq!(reported(Action::Run(Task::TakeOwnership)), "oar -r 4.20.17 take-ownership");
+        let shown = |action: Action| by_hand(&release, &action);
+        assert_eq!(shown(Action::Run(Task::TakeOwnership)), "oar -r 4.20.17 take-ownership");
         let judged = Action::Conclude { which: Which::Candidate, note: "accepted".to_owned() };
-        assert_eq!(reported(judged), "oar -r 4.20.17 analyze-candidate-build  (judge the candidate build: accepted)");
+        assert_eq!(shown(judged), "oar -r 4.20.17 analyze-candidate-build  (judge the candidate build: accepted)");
         let reset = Action::ResetTask { task: Task::StageTesting, note: "new build".to_owned() };
-        assert_eq!(reported(reset), "oar -r 4.20.17 drive  (put stage-testing back: new build)");
+        assert_eq!(shown(reset), "oar -r 4.20.17 drive  (put stage-testing back: new build)");
     }
 
     #[test]

@@ -237,7 +237,7 @@ async fn jenkins_runs_one_build_at_a_time_and_forgets_its_queue_items() {
 }
 
 #[tokio::test]
-async fn the_registry_and_the_release_controller_refuse_in_their_own_tokens() {
+async fn the_registry_and_the_release_controller_refuse_in_their_own_terms() {
     let visitor = Visitor::of("smooth").await;
     let path = "/registry/v2/openshift-release-dev/ocp-release/manifests/4.20.16-x86_64";
     let refused = visitor.http.get(visitor.url(path)).send().await.expect("an answer");

@@ -25,14 +25,14 @@ issues: []
 
 /// An error in the one form: what, why, what to do; nothing that could move a terminal's cursor.
 #[track_caller]
-fn explained(reported: Ended, code: i32) -> Ended {
-    let reported = reported.exits(code);
+fn explained(ended: Ended, code: i32) -> Ended {
+    let ended = ended.exits(code);
     for part in ["error: ", "\n  why:  ", "\n  next: "] {
-        assert!(reported.err.contains(part), "no {part:?} in:\n{}", reported.err);
+        assert!(ended.err.contains(part), "no {part:?} in:\n{}", ended.err);
     }
-    assert!(!reported.err.contains('\u{1b}'), "{:?}", reported.err);
-    assert!(!reported.err.contains("panicked"), "{}", reported.err);
-    reported
+    assert!(!ended.err.contains('\u{1b}'), "{:?}", ended.err);
+    assert!(!ended.err.contains("panicked"), "{}", ended.err);
+    ended
 }
 
 /// Files that are no state file, with a word of the reason that has to be reported.
@@ -62,8 +62,8 @@ async fn a_broken_state_file_is_refused_with_place_and_reason_and_stays_as_it_wa
     for (name, bytes, reason) in broken_files() {
         std::fs::write(&file, &bytes).expect("a file");
         for command in ["check", "show", "fmt"] {
-            let reported = explained(run_bare(&["state", command, &file.display().to_string()]).await, 2);
-            assert!(reported.err.contains(reason), "{name}, {command}: {}", reported.err);
+            let ended = explained(run_bare(&["state", command, &file.display().to_string()]).await, 2);
+            assert!(ended.err.contains(reason), "{name}, {command}: {}", ended.err);
         }
         assert_eq!(std::fs::read(&file).expect("a file"), bytes, "{name}");
     }
@@ -79,8 +79,8 @@ async fn no_task_works_on_a_broken_state_file() {
     for (name, bytes, _) in broken_files().into_iter().step_by(2) {
         std::fs::write(&file, &bytes).expect("a file");
         for command in [&["check-cve-tracker-bug"][..], &["drive", "--once"], &["issue", "add", "x"]] {
-            let reported = world.oar(&[&["--state", &dir], command].concat()).await;
-            explained(reported, 2);
+            let ended = world.oar(&[&["--state", &dir], command].concat()).await;
+            explained(ended, 2);
         }
         assert_eq!(std::fs::read(&file).expect("a file"), bytes, "{name}");
     }
@@ -96,22 +96,22 @@ async fn the_file_of_another_release_is_not_worked_on() {
     let text = GOOD.replace("4.20.17", "4.20.18");
     std::fs::write(&file, &text).expect("a file");
 
-    let reported = explained(world.oar(&["--state", &folder.display().to_string(), "take-ownership"]).await, 2);
+    let ended = explained(world.oar(&["--state", &folder.display().to_string(), "take-ownership"]).await, 2);
 
-    assert!(reported.err.contains("4.20.18"), "{}", reported.err);
+    assert!(ended.err.contains("4.20.18"), "{}", ended.err);
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_that_is_none_is_a_usage_error_that_names_the_accepted_forms() {
     for text in ["4.20", "v4.20.1", "4.20.0-0.nightly-2026-06-01-230000", "04.20.1", "4.20.1+build.5", "4.20.x", ""] {
-        let reported = explained(run_bare(&["-r", text, "status"]).await, 2);
-        assert!(reported.err.contains("4.21.0-rc.1"), "{text}: {}", reported.err);
+        let ended = explained(run_bare(&["-r", text, "status"]).await, 2);
+        assert!(ended.err.contains("4.21.0-rc.1"), "{text}: {}", ended.err);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_that_make_no_sense_are_usage_errors() {
+async fn arguments_that_make_no_sense_are_usage_errors() {
     let lines: [&[&str]; 9] = [
         &["-r", "4.20.17", "frobnicate"],
         &["-r", "4.20.17", "status", "--frobnicate"],
@@ -125,8 +125,8 @@ async fn tokens_that_make_no_sense_are_usage_errors() {
     ];
     for line in lines {
         explained(run_bare(line).await, 2);
-        let reported = run_bare(&[&["--json"], line].concat()).await;
-        let json: serde_json::Value = serde_json::from_str(&reported.out).expect("JSON");
+        let ended = run_bare(&[&["--json"], line].concat()).await;
+        let json: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
         assert_eq!((json["ok"].as_bool(), json["error"]["exit"].as_i64()), (Some(false), Some(2)), "{line:?}");
     }
 }
@@ -136,8 +136,8 @@ async fn without_any_credential_every_command_names_the_missing_one() {
     let commands: [&[&str]; 6] =
         [&["status"], &["take-ownership"], &["create-test-report"], &["drive"], &["plan"], &["issue", "list"]];
     for command in commands {
-        let reported = explained(run_bare(&[&["-r", "4.20.17"], command].concat()).await, 6);
-        assert!(reported.err.contains("GITHUB_TOKEN") && reported.err.contains("create a token"), "{}", reported.err);
+        let ended = explained(run_bare(&[&["-r", "4.20.17"], command].concat()).await, 6);
+        assert!(ended.err.contains("GITHUB_TOKEN") && ended.err.contains("create a token"), "{}", ended.err);
     }
 }
 
@@ -154,8 +154,8 @@ async fn a_task_without_its_credential_names_it_and_does_nothing() {
     ];
     for (task, variable) in cases {
         let output = world.command(&[task]).env_remove(variable).output().await.expect("the program starts");
-        let reported = explained(Ended::of(&output), 6);
-        assert!(reported.err.contains(&format!("set {variable} (")), "{task}: {}", reported.err);
+        let ended = explained(Ended::of(&output), 6);
+        assert!(ended.err.contains(&format!("set {variable} (")), "{task}: {}", ended.err);
     }
     assert_eq!(world.state().to_yaml(), before);
     assert!(world.writes().is_empty());
@@ -179,21 +179,21 @@ async fn a_wrong_key_or_a_damaged_settings_file_is_reported_without_showing_the_
     let bytes = std::fs::read(&sealed).expect("a file");
 
     for key in ["example-key-0002", "short-key", "a-key-that-is-too-long"] {
-        let reported = with_key(key, &["config", "check"], &sealed).await;
-        let code = reported.code;
-        let reported = explained(reported, code);
-        assert!(matches!(reported.code, 2 | 6), "{reported:?}");
-        assert!(reported.err.contains("OAR_JWK"), "{}", reported.err);
-        assert!(!reported.err.contains(key), "the key is shown: {}", reported.err);
+        let ended = with_key(key, &["config", "check"], &sealed).await;
+        let code = ended.code;
+        let ended = explained(ended, code);
+        assert!(matches!(ended.code, 2 | 6), "{ended:?}");
+        assert!(ended.err.contains("OAR_JWK"), "{}", ended.err);
+        assert!(!ended.err.contains(key), "the key is shown: {}", ended.err);
     }
     let mut damaged = bytes.clone();
     let place = damaged.len() - 30;
     damaged[place] = if damaged[place] == b'A' { b'B' } else { b'A' };
     for damaged in [damaged, bytes[..bytes.len() / 2].to_vec(), b"<html>Sign in</html>".to_vec(), Vec::new()] {
         std::fs::write(&sealed, &damaged).expect("a file");
-        let reported = with_key("example-key-0001", &["config", "check"], &sealed).await;
-        let code = reported.code;
-        explained(reported, code);
+        let ended = with_key("example-key-0001", &["config", "check"], &sealed).await;
+        let code = ended.code;
+        explained(ended, code);
         assert!(matches!(code, 2 | 6), "{code}");
         assert_eq!(std::fs::read(&sealed).expect("a file"), damaged);
     }
@@ -216,10 +216,10 @@ async fn a_service_that_talks_nonsense_is_named_and_the_task_stays_where_it_was(
         let world = ProgramWorld::created().await;
         world.sim.world().faults().add(Rule::on("errata", fault.clone())).expect("a rule");
 
-        let reported = explained(world.oar(&["take-ownership"]).await, code);
+        let ended = explained(world.oar(&["take-ownership"]).await, code);
 
-        assert!(reported.err.contains(reason) && reported.err.contains("errata"), "{fault:?}: {}", reported.err);
-        assert_eq!(reported.err.matches(reason).count(), 1, "reported once: {}", reported.err);
+        assert!(ended.err.contains(reason) && ended.err.contains("errata"), "{fault:?}: {}", ended.err);
+        assert_eq!(ended.err.matches(reason).count(), 1, "reported once: {}", ended.err);
         assert_eq!(world.state().status(Task::TakeOwnership), TaskStatus::NotStarted, "{fault:?}");
         assert!(world.writes().is_empty());
     }
@@ -233,9 +233,9 @@ async fn a_service_that_hangs_is_given_up_after_the_set_time() {
     let mut command = world.command(&["take-ownership"]);
     // One second is the shortest that the settings take, and one try is enough.
     command.env("OAR_ERRATA_TOTAL_TIMEOUT", "1").env("OAR_HTTP_TRIES", "1");
-    let reported = explained(Ended::of(&command.output().await.expect("the program starts")), 7);
+    let ended = explained(Ended::of(&command.output().await.expect("the program starts")), 7);
 
-    assert!(reported.err.contains("errata did not answer in time"), "{}", reported.err);
+    assert!(ended.err.contains("errata did not answer in time"), "{}", ended.err);
     assert_eq!(world.state().status(Task::TakeOwnership), TaskStatus::NotStarted);
 }
 
@@ -269,8 +269,8 @@ async fn hostile_text_is_stored_masked_and_shown_without_control_characters() {
     }
     State::parse(&stored, None).expect("a state file that can be read");
     for command in [&["status"][..], &["issue", "list"], &["plan"], &["state", "show"], &["--json", "status"]] {
-        let reported = world.oar(command).await.exits(0);
-        let shown = reported.out + &reported.err;
+        let ended = world.oar(command).await.exits(0);
+        let shown = ended.out + &ended.err;
         assert!(!shown.contains(['\u{1b}', '\u{7}']), "{command:?}: {shown:?}");
         assert!(!shown.contains(TOKEN), "{command:?}");
     }

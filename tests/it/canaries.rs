@@ -111,10 +111,10 @@ fn somebody_pastes_a_secret(world: &TestWorld) {
         token("KanarieHand")
     );
     let secret = token("KanarieHand");
-    let reported = format!(
+    let report = format!(
         "kanarie.hand@example.com used {secret} and {SPOKEN} as {USER}\ntask [Stage Testing] status is changed to [In Progress]"
     );
-    let block = reported.replace('\n', "\n    ");
+    let block = report.replace('\n', "\n    ");
     world.someone_else_edits_the_text(|text| {
         let text = text.replacen("  result: null", &format!("  result: |-\n    {block}"), 1);
         if text.contains("issues: []") {

@@ -102,21 +102,21 @@ fn every_example_release_resolves_to_its_effective_and_explains_its_original_res
 fn differences_are_reported_exactly_where_the_two_rules_part() {
     let Some(folder) = shared("configstore") else { return };
     let data = BuildData::parse(&read(folder.join("releases.yml"))).unwrap();
-    let reported = |key: &str| {
+    let not_ready = |key: &str| {
         let assembly = data.resolve_key(key).unwrap();
         data.differences(&assembly).into_iter().map(|difference| difference.entry).collect::<Vec<_>>()
     };
-    assert_eq!(reported("4.19.6"), ["group.advisories", "group.shipment.url"]);
-    assert_eq!(reported("4.19.5"), [""; 0]);
-    assert_eq!(reported("4.19.3"), ["group.advisories"]);
-    assert_eq!(reported("4.19.2"), ["group.advisories"]);
-    assert_eq!(reported("ec.0"), ["group.release_date", "group.shipment.url"]);
+    assert_eq!(not_ready("4.19.6"), ["group.advisories", "group.shipment.url"]);
+    assert_eq!(not_ready("4.19.5"), [""; 0]);
+    assert_eq!(not_ready("4.19.3"), ["group.advisories"]);
+    assert_eq!(not_ready("4.19.2"), ["group.advisories"]);
+    assert_eq!(not_ready("ec.0"), ["group.release_date", "group.shipment.url"]);
 }
 
 #[test]
 fn every_assembly_of_real_build_data_resolves_or_says_what_is_not_ready() {
     let Some(folder) = shared("build-data") else { return };
-    let (mut resolved, mut errata, mut without_images, mut reported) = (0, 0, 0, Vec::new());
+    let (mut resolved, mut errata, mut without_images, mut findings) = (0, 0, 0, Vec::new());
     for minor in std::fs::read_dir(folder).unwrap() {
         let minor = minor.unwrap().path();
         let name = minor.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -129,15 +129,15 @@ fn every_assembly_of_real_build_data_resolves_or_says_what_is_not_ready() {
                 assert!(!entry.why.is_empty());
                 match entry.entry.as_str() {
                     "group.shipment" => without_images += 1,
-                    _ => reported.push(format!("{name} {key} {}", entry.entry)),
+                    _ => findings.push(format!("{name} {key} {}", entry.entry)),
                 }
             }
         }
     }
-    reported.sort();
+    findings.sort();
 
     assert_eq!(
-        reported,
+        findings,
         [
             "openshift-4.13 rc.7 group.advisories.metadata",
             "openshift-4.20 ec.1 group.shipment.url",
@@ -192,16 +192,16 @@ fn sealed_settings_with_one_changed_letter_do_not_open() {
 fn a_wrong_key_and_a_key_of_wrong_length_say_which_variable_and_file() {
     let Some(folder) = shared("configstore") else { return };
     let path = folder.join("config-iv16.jwe");
-    let reported = |key: &str| {
+    let problem = |key: &str| {
         let error = settings_with(&path, key).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(error.to_string().contains("config-iv16.jwe"), "{error}");
         (cause, error.class(), error.next_step())
     };
-    let (wrong, class, next) = reported("example-key-0002");
+    let (wrong, class, next) = problem("example-key-0002");
     assert_eq!((wrong.as_str(), class), ("the key does not fit, or the file was changed", ErrorClass::Auth));
     assert!(next.contains("OAR_JWK"), "{next}");
-    assert_eq!(reported("example-key").0, "the key in OAR_JWK has 11 bytes, 16, 24 or 32 are needed");
+    assert_eq!(problem("example-key").0, "the key in OAR_JWK has 11 bytes, 16, 24 or 32 are needed");
 }
 
 #[test]

@@ -80,9 +80,9 @@ async fn tell(world: &ProgramWorld, steps: &[Step], point: Option<&Point>) {
                 }
             }
             Step::Run(args) => {
-                let reported = world.oar(args).await;
+                let ended = world.oar(args).await;
                 // A lost answer may leave the step open; the program said so, and running it again settles it.
-                if !matches!(reported.code, 0 | 3) {
+                if !matches!(ended.code, 0 | 3) {
                     world.oar(args).await.exits(0);
                 }
             }
@@ -126,13 +126,13 @@ async fn survives<F: Future<Output = ProgramWorld>>(
         .map(|point| async move {
             let world = world().await;
             tell(&world, steps, Some(&point)).await;
-            let (reported, heard) = End::of(&world);
+            let (found, heard) = End::of(&world);
             let mut wrong = Vec::new();
             if !world.was_disturbed() {
                 wrong.push(format!("{point:?} was never reached"));
             }
-            if reported != *end {
-                wrong.push(format!("{point:?}: {}", difference(end, &reported)));
+            if found != *end {
+                wrong.push(format!("{point:?}: {}", difference(end, &found)));
             }
             let mut known = messages.clone();
             for message in heard {

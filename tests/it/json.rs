@@ -15,9 +15,8 @@ fn faults_of(name: &str, json: &Value) -> Vec<String> {
 
 /// Reads `reported` as the document of that name.
 #[track_caller]
-fn fits(name: &str, reported: &Ended) -> Value {
-    let json: Value =
-        serde_json::from_str(&reported.out).unwrap_or_else(|why| panic!("no document ({why}): {reported:?}"));
+fn fits(name: &str, ended: &Ended) -> Value {
+    let json: Value = serde_json::from_str(&ended.out).unwrap_or_else(|why| panic!("no document ({why}): {ended:?}"));
     assert_eq!(faults_of(name, &json), [""; 0], "{name}\n{json:#}");
     json
 }
@@ -25,7 +24,7 @@ fn fits(name: &str, reported: &Ended) -> Value {
 #[tokio::test]
 async fn documents_about_a_release_fit_the_reference() {
     let world = ProgramWorld::promoted(&[Task::TakeOwnership]).await;
-    for (name, exit, tokens) in [
+    for (name, exit, command) in [
         ("task", 0, &["check-rhcos-security-alerts"] as &[&str]),
         ("task", 0, &["stage-testing", "--force", "--reason", "a test"]),
         ("task", 0, &["push-to-cdn-staging", "--check-only"]),
@@ -43,14 +42,14 @@ async fn documents_about_a_release_fit_the_reference() {
         ("state-files", 0, &["state", "check"]),
         ("unsent", 0, &["state", "unsent"]),
     ] {
-        let reported = world.oar(&[tokens, &["--json", "--no-notify"]].concat()).await;
-        if reported.code != exit {
-            assert!(reported.code == 3 && name == "plan", "{tokens:?}: {reported:?}");
+        let ended = world.oar(&[command, &["--json", "--no-notify"]].concat()).await;
+        if ended.code != exit {
+            assert!(ended.code == 3 && name == "plan", "{command:?}: {ended:?}");
         }
-        fits(name, &reported);
+        fits(name, &ended);
     }
-    let reported = world.oar(&["image-consistency-check", "--local", "--json", "--no-notify"]).await;
-    let details = fits("task", &reported)["details"].clone();
+    let ended = world.oar(&["image-consistency-check", "--local", "--json", "--no-notify"]).await;
+    let details = fits("task", &ended)["details"].clone();
     let comparisons = details.as_array().expect("comparisons");
     assert!(!comparisons.is_empty());
     for one in comparisons {
@@ -64,7 +63,7 @@ async fn documents_about_no_release_fit_the_reference() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(place("broken.yaml"), "tasks: 1\n").expect("a file");
-    for (name, exit, tokens) in [
+    for (name, exit, command) in [
         ("settings", 0, vec!["config".to_owned(), "show".to_owned()]),
         ("scenarios", 0, vec!["sim".to_owned(), "scenarios".to_owned()]),
         ("state-files", 2, vec!["state".to_owned(), "check".to_owned(), place("broken.yaml")]),
@@ -77,9 +76,9 @@ async fn documents_about_no_release_fit_the_reference() {
         ("error", 2, vec!["job".to_owned()]),
         ("rehearsal", 0, ["rehearse", "--small", "4.20.17"].map(str::to_owned).to_vec()),
     ] {
-        let tokens: Vec<&str> = tokens.iter().map(String::as_str).chain(["--json"]).collect();
-        let reported = run_bare(&tokens).await.exits(exit);
-        let json = fits(name, &reported);
+        let command: Vec<&str> = command.iter().map(String::as_str).chain(["--json"]).collect();
+        let ended = run_bare(&command).await.exits(exit);
+        let json = fits(name, &ended);
         if name == "error" {
             assert_eq!(json["error"]["exit"], exit);
         }

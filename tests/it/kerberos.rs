@@ -39,11 +39,11 @@ impl Office {
         let mut program = self.world.command(&[command]);
         program.env("OAR_ERRATA_AUTH", "negotiate").env("OAR_ERRATA_URL", errata).env_remove("ERRATA_TOKEN");
         program.envs(self.realm.client(ticket));
-        let reported = Ended::of(&program.output().await.expect("the program starts"));
-        assert!(!reported.err.contains("Negotiate ") && !reported.err.contains('@'), "{}", reported.err);
+        let ended = Ended::of(&program.output().await.expect("the program starts"));
+        assert!(!ended.err.contains("Negotiate ") && !ended.err.contains('@'), "{}", ended.err);
         // Log lines carry the time, which the pauses between tries move by chance.
-        let err = reported.err.lines().filter(|line| !line.contains("Z: ERROR: ")).map(|line| format!("{line}\n"));
-        format!("{}{}exit {}", reported.out, err.collect::<String>(), reported.code)
+        let err = ended.err.lines().filter(|line| !line.contains("Z: ERROR: ")).map(|line| format!("{line}\n"));
+        format!("{}{}exit {}", ended.out, err.collect::<String>(), ended.code)
     }
 
     #[track_caller]
@@ -146,13 +146,14 @@ async fn a_plan_tells_that_a_ticket_is_missing_before_anything_is_tried() {
     let Some(office) = Office::open().await else { return };
     let tester = office.realm.kinit("tester", "1h").await;
     let url = office.stand_in.url("localhost", "honest");
-    let reported = |plan: String| plan.lines().filter(|line| line.contains("ticket")).collect::<Vec<_>>().join("\n");
+    let ticket_lines =
+        |plan: String| plan.lines().filter(|line| line.contains("ticket")).collect::<Vec<_>>().join("\n");
 
-    assert_snapshot!(reported(office.runs("plan", &Ticket::none(), &url).await), @"
+    assert_snapshot!(ticket_lines(office.runs("plan", &Ticket::none(), &url).await), @"
     post:    the next drive would tell people: take-ownership cannot run: there is no valid Kerberos ticket
     person:  take-ownership cannot run: there is no valid Kerberos ticket
     ");
-    assert_eq!(reported(office.runs("plan", &tester, &url).await), "");
+    assert_eq!(ticket_lines(office.runs("plan", &tester, &url).await), "");
 }
 
 #[tokio::test]

@@ -69,11 +69,11 @@ fn expect_all(state: &State, count: usize) {
 async fn all_at_once(count: usize, command: impl Fn(usize, &[String]) -> Command) -> Vec<Ended> {
     let command = &command;
     let writer = |writer: usize| async move {
-        let mut reported = Vec::new();
+        let mut ended = Vec::new();
         for args in operations(writer, count) {
-            reported.push(Ended::of(&command(writer, &args).output().await.expect("the program starts")));
+            ended.push(Ended::of(&command(writer, &args).output().await.expect("the program starts")));
         }
-        reported
+        ended
     };
     futures::future::join_all((0..8).map(writer)).await.into_iter().flatten().collect()
 }
@@ -104,17 +104,17 @@ async fn waiting(world: &ProgramWorld) -> usize {
     let mut waiting = 0;
     for writer in [0, 2, 4, 6] {
         let args = ["state".to_owned(), "unsent".to_owned()];
-        let reported = Ended::of(&in_world(world, writer, &args).output().await.expect("the program starts")).exits(0);
-        assert!(!reported.out.contains("refused"), "{}", reported.out);
-        waiting += reported.out.matches("  waits").count();
+        let ended = Ended::of(&in_world(world, writer, &args).output().await.expect("the program starts")).exits(0);
+        assert!(!ended.out.contains("refused"), "{}", ended.out);
+        waiting += ended.out.matches("  waits").count();
     }
     waiting
 }
 
 #[track_caller]
-fn all_exit(reported: &[Ended], codes: &[i32]) {
-    for reported in reported {
-        assert!(codes.contains(&reported.code), "{reported:?}");
+fn all_exit(ended: &[Ended], codes: &[i32]) {
+    for ended in ended {
+        assert!(codes.contains(&ended.code), "{ended:?}");
     }
 }
 
@@ -122,9 +122,9 @@ async fn eight_processes_change_one_file_on_github_and_nothing_gets_lost(count: 
     let world = ProgramWorld::created().await;
     let commits = || world.sim.world().facts().github.branches[BRANCH].messages.len();
     let before = commits();
-    let reported = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
-    assert_eq!(reported.len(), 8 * count);
-    all_exit(&reported, &[0]);
+    let ended = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
+    assert_eq!(ended.len(), 8 * count);
+    all_exit(&ended, &[0]);
     expect_all(&world.state(), count);
     assert_eq!(commits() - before, 8 * count, "one commit each");
 }
@@ -149,8 +149,8 @@ async fn eight_processes_change_one_file_in_a_directory_and_nothing_gets_lost(co
     let (release, text) = fresh_state();
     let repo = Repo::Directory(store.path().to_owned());
     repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first file");
-    let reported = all_at_once(count, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
-    all_exit(&reported, &[0]);
+    let ended = all_at_once(count, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
+    all_exit(&ended, &[0]);
     expect_all(&stored(&repo, &release).await, count);
 }
 
@@ -166,8 +166,8 @@ async fn eight_processes_change_one_file_in_a_git_repository_and_nothing_gets_lo
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
     let repo = Repo::Git(GitDir::new(store.path(), &author, &env, clock, CancellationToken::new()));
     repo.write(BRANCH, &release.state_path(), text.as_bytes(), None, "Initialize").await.expect("a first commit");
-    let reported = all_at_once(count, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
-    all_exit(&reported, &[0]);
+    let ended = all_at_once(count, |writer, args| at_home(store.path(), homes.path(), writer, args)).await;
+    all_exit(&ended, &[0]);
     expect_all(&stored(&repo, &release).await, count);
     #[expect(clippy::disallowed_methods, reason = "a person looks at the history")]
     let mut git = Command::new("git");
@@ -196,13 +196,11 @@ async fn what_was_done_while_github_was_away_arrives_later() {
         .add(Rule::on("github", InjectedFault::Status { code: 503, retry_after_s: None }))
         .expect("a rule");
 
-    let reported = all_at_once(6, |writer, args| in_world(&world, writer, args)).await;
+    let ended = all_at_once(6, |writer, args| in_world(&world, writer, args)).await;
 
-    all_exit(&reported, &[3]);
+    all_exit(&ended, &[3]);
     assert!(
-        reported
-            .iter()
-            .all(|reported| reported.out.contains("not stored yet") && reported.out.contains("unsent/4.20.17.jsonl"))
+        ended.iter().all(|ended| ended.out.contains("not stored yet") && ended.out.contains("unsent/4.20.17.jsonl"))
     );
     assert_eq!(world.state(), before);
     assert_eq!(waiting(&world).await, 48);
@@ -220,14 +218,14 @@ async fn github_goes_away_in_the_middle_of_their_operations_and_all_of_them_arri
         Rule { nth: Some(6 * times), ..Rule::on("github", InjectedFault::Status { code: 503, retry_after_s: None }) };
     world.sim.world().faults().add(away.times(10 * times)).expect("a rule");
 
-    let reported = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
+    let ended = all_at_once(count, |writer, args| in_world(&world, writer, args)).await;
 
-    all_exit(&reported, &TAKEN);
+    all_exit(&ended, &TAKEN);
     for code in TAKEN {
-        assert!(reported.iter().any(|reported| reported.code == code), "nobody met GitHub in both its states");
+        assert!(ended.iter().any(|ended| ended.code == code), "nobody met GitHub in both its states");
     }
-    let honest = |reported: &Ended| reported.out.contains("not stored yet") == (reported.code == 3);
-    assert!(reported.iter().all(honest), "who was not stored says so, and nobody else");
+    let honest = |ended: &Ended| ended.out.contains("not stored yet") == (ended.code == 3);
+    assert!(ended.iter().all(honest), "who was not stored says so, and nobody else");
     world.sim.world().faults().clear();
     all_machines_look(&world).await;
     expect_all(&world.state(), count);
@@ -246,9 +244,9 @@ async fn a_writer_is_believed_whatever_happens_to_questions_and_answers() {
         world.sim.world().faults().add(rule).expect("a rule");
     }
 
-    let reported = all_at_once(8, |writer, args| in_world(&world, writer, args)).await;
+    let ended = all_at_once(8, |writer, args| in_world(&world, writer, args)).await;
 
-    all_exit(&reported, &TAKEN);
+    all_exit(&ended, &TAKEN);
     assert!(world.was_disturbed());
     *world.sim.world().faults() = Faults::none();
     all_machines_look(&world).await;

@@ -48,10 +48,10 @@ async fn every_message_to_and_from_gangway_is_one_that_it_published() {
     if let Some(path) = published("gangway.proto") {
         documents.push(Messages::read(&std::fs::read_to_string(path).unwrap()));
     }
-    let said: Vec<(Value, Value)> = started_and_looked_at().await;
-    assert!(said.len() >= 9, "{said:?}");
+    let exchanges: Vec<(Value, Value)> = started_and_looked_at().await;
+    assert!(exchanges.len() >= 9, "{exchanges:?}");
     for messages in &documents {
-        for (asked, answered) in &said {
+        for (asked, answered) in &exchanges {
             if !asked.is_null() {
                 messages.check("CreateJobExecutionRequest", asked).unwrap();
             }
@@ -71,22 +71,22 @@ async fn every_message_to_and_from_gangway_is_one_that_it_published() {
 async fn started_and_looked_at() -> Vec<(Value, Value)> {
     let body = |entry: &Value, key: &str| serde_json::from_str(text(entry, key)).unwrap_or(Value::Null);
     let rehearsed = rehearse(&["--small"]).await;
-    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.reported);
+    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.output);
     let journal = rehearsed.journal();
     let of_gangway = journal.iter().filter(|entry| text(entry, "service") == "gangway");
-    let mut said: Vec<(Value, Value)> =
+    let mut exchanges: Vec<(Value, Value)> =
         of_gangway.map(|entry| (body(entry, "body"), body(entry, "response"))).collect();
-    assert!(!said.is_empty(), "a rehearsal starts a job");
+    assert!(!exchanges.is_empty(), "a rehearsal starts a job");
 
     let world = crate::rehearsal::promoted().await;
     world.oar("image-consistency-check").await;
     let id = world.facts().prow.runs.keys().next_back().unwrap().clone();
     for state in ["triggered", "pending", "success", "failure", "aborted", "error", "scheduling"] {
         world.consistency_job_ends(state);
-        said.push((Value::Null, world.asks_gangway(&format!("/v1/executions/{id}")).await));
+        exchanges.push((Value::Null, world.asks_gangway(&format!("/v1/executions/{id}")).await));
     }
-    said.push((Value::Null, world.asks_gangway("/v1/executions").await));
-    said
+    exchanges.push((Value::Null, world.asks_gangway("/v1/executions").await));
+    exchanges
 }
 
 /// Shipment files of every world at its beginning and after its releases, by world and path.

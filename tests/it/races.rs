@@ -29,13 +29,13 @@ async fn two_creations_at_once_make_one_file_and_both_say_so() {
     let (one, other) = tokio::join!(world.oar(&["create-test-report"]), world.oar(&["create-test-report"]));
 
     let (one, other) = (one.exits(0), other.exits(0));
-    let made = [&one, &other].iter().filter(|reported| reported.out.contains("did:  create")).count();
+    let made = [&one, &other].iter().filter(|ended| ended.out.contains("did:  create")).count();
     assert_eq!(made, 1, "{one:?}\n{other:?}");
     let created: Vec<_> =
         world.sim.world().journal().entries().into_iter().filter(|entry| entry.status == 201).collect();
     assert_eq!(created.iter().filter(|entry| entry.service == "github").count(), 1);
-    let said = world.writes().into_iter().filter(|write| write.0 == "slack").count();
-    assert_eq!(said, 1, "one message");
+    let posts = world.writes().into_iter().filter(|write| write.0 == "slack").count();
+    assert_eq!(posts, 1, "one message");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,9 +78,9 @@ async fn a_second_machine_is_refused_while_the_first_one_starts_the_pipeline() {
     let mut command = world.command(&["stage-testing"]);
     let second = command.env("OAR_HOME", elsewhere).output().await.expect("the program runs");
 
-    let reported = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(second.status.code(), Some(8), "{reported}");
-    assert!(reported.contains("has not said how that ended"), "{reported}");
+    let complaint = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(8), "{complaint}");
+    assert!(complaint.contains("has not said how that ended"), "{complaint}");
     assert_eq!(builds_started(&world), 0);
     first.start_kill().expect("it hangs");
     first.wait().await.expect("it ends");
@@ -107,11 +107,11 @@ async fn a_stopped_run_says_so_and_its_task_is_not_failed() {
             let world = tested().await;
             world.fault("POST", 1, fault.clone());
 
-            let reported = world.oar_killed_at(&["stage-testing"], signal).await.expect("it was stopped");
+            let ended = world.oar_killed_at(&["stage-testing"], signal).await.expect("it was stopped");
 
-            let reported = reported.exits(code);
-            assert!(reported.err.contains("the run was cancelled"), "{}", reported.err);
-            assert!(reported.err.contains("next: run it again"), "{}", reported.err);
+            let ended = ended.exits(code);
+            assert!(ended.err.contains("the run was cancelled"), "{}", ended.err);
+            assert!(ended.err.contains("next: run it again"), "{}", ended.err);
             let entry = world.state().task(Task::StageTesting).expect("it was begun");
             assert_eq!(entry.status.as_str(), "In Progress", "{fault:?}");
             assert!(entry.intent.is_some(), "the intent stays until the next run has looked: {entry:?}");

@@ -13,14 +13,14 @@ const ESCAPE: char = '\u{1b}';
 #[tokio::test]
 async fn a_pipe_gets_plain_text_on_both_streams() {
     for args in [&["sim", "scenarios"] as &[&str], &["status"], &["--help"], &["nonsense"]] {
-        let reported = with(&[("TERM", "xterm-256color")], args).await;
-        assert!(!format!("{}{}", reported.out, reported.err).contains(ESCAPE), "{reported:?}");
+        let run = with(&[("TERM", "xterm-256color")], args).await;
+        assert!(!format!("{}{}", run.out, run.err).contains(ESCAPE), "{run:?}");
     }
 }
 
 #[tokio::test]
 async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() {
-    let coloured = |reported: &Ended| format!("{}{}", reported.out, reported.err).contains(ESCAPE);
+    let coloured = |run: &Ended| format!("{}{}", run.out, run.err).contains(ESCAPE);
     for args in [&["--help"] as &[&str], &["status"], &["nonsense"]] {
         let always = [args, &["--color", "always"]].concat();
         assert!(coloured(&with(&[("NO_COLOR", "1")], &always).await), "{always:?}");
@@ -34,35 +34,35 @@ async fn colour_can_be_forced_and_forbidden_for_help_results_and_errors_alike() 
 #[tokio::test]
 async fn no_command_at_all_is_answered_with_help_and_exit_2() {
     for args in [&[] as &[&str], &["issue"]] {
-        let reported = run_bare(args).await.exits(2);
-        assert!(reported.out.is_empty() && reported.err.contains("Commands:"), "{reported:?}");
-        let reported = run_bare(&[args, &["--json"]].concat()).await.exits(2);
-        assert!(reported.out.contains("requires a subcommand"), "{reported:?}");
+        let run = run_bare(args).await.exits(2);
+        assert!(run.out.is_empty() && run.err.contains("Commands:"), "{run:?}");
+        let run = run_bare(&[args, &["--json"]].concat()).await.exits(2);
+        assert!(run.out.contains("requires a subcommand"), "{run:?}");
     }
 }
 
 #[tokio::test]
 async fn json_is_never_dressed() {
-    let reported = with(&[("CLICOLOR_FORCE", "1")], &["--json", "--color", "always", "status"]).await.exits(2);
-    assert!(!reported.out.contains(ESCAPE) && reported.err.contains(ESCAPE), "{reported:?}");
-    let reported = with(&[("OAR_ACCESSIBLE", "1")], &["--json", "sim", "scenarios"]).await.exits(0);
-    assert_eq!(reported.out, run_bare(&["--json", "sim", "scenarios"]).await.out);
+    let run = with(&[("CLICOLOR_FORCE", "1")], &["--json", "--color", "always", "status"]).await.exits(2);
+    assert!(!run.out.contains(ESCAPE) && run.err.contains(ESCAPE), "{run:?}");
+    let run = with(&[("OAR_ACCESSIBLE", "1")], &["--json", "sim", "scenarios"]).await.exits(0);
+    assert_eq!(run.out, run_bare(&["--json", "sim", "scenarios"]).await.out);
 }
 
 #[tokio::test]
 async fn an_accessible_result_has_names_and_values_instead_of_columns() {
-    let reported = with(&[("OAR_ACCESSIBLE", "1")], &["sim", "scenarios"]).await.exits(0);
-    assert!(reported.out.lines().next().is_some_and(|line| line.starts_with("smooth: ")), "{reported:?}");
-    let columns = reported.out.lines().find(|line| line.contains("  "));
+    let run = with(&[("OAR_ACCESSIBLE", "1")], &["sim", "scenarios"]).await.exits(0);
+    assert!(run.out.lines().next().is_some_and(|line| line.starts_with("smooth: ")), "{run:?}");
+    let columns = run.out.lines().find(|line| line.contains("  "));
     assert_eq!(columns, None);
     let world = ProgramWorld::created().await;
-    let reported = world.command(&["status"]).env("OAR_ACCESSIBLE", "1").output().await.expect("the program starts");
-    let reported = Ended::of(&reported).exits(0);
-    assert!(reported.out.contains("stage-testing: Not Started"), "{reported:?}");
-    assert!(!reported.out.contains("  ") && reported.out.is_ascii(), "{reported:?}");
+    let run = world.command(&["status"]).env("OAR_ACCESSIBLE", "1").output().await.expect("the program starts");
+    let run = Ended::of(&run).exits(0);
+    assert!(run.out.contains("stage-testing: Not Started"), "{run:?}");
+    assert!(!run.out.contains("  ") && run.out.is_ascii(), "{run:?}");
     world.sim.shutdown().await;
-    let reported = with(&[("OAR_ACCESSIBLE", "1")], &["rehearse", "--small"]).await.exits(0);
-    assert!(reported.out.contains("stage-testing: Pass, first run "), "{reported:?}");
+    let run = with(&[("OAR_ACCESSIBLE", "1")], &["rehearse", "--small"]).await.exits(0);
+    assert!(run.out.contains("stage-testing: Pass, first run "), "{run:?}");
 }
 
 #[tokio::test]
@@ -82,11 +82,8 @@ async fn a_result_that_cannot_be_written_is_reported() {
     let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
     for args in [&["sim", "scenarios"] as &[&str], &["--help"], &["config", "show"]] {
         let child = bare(args).stdout(full()).spawn().expect("the program starts");
-        let reported = Ended::of(&child.wait_with_output().await.expect("the program ends")).exits(1);
-        assert!(
-            reported.err.contains("the result cannot be written") && reported.err.contains("exit code 0"),
-            "{reported:?}"
-        );
+        let run = Ended::of(&child.wait_with_output().await.expect("the program ends")).exits(1);
+        assert!(run.err.contains("the result cannot be written") && run.err.contains("exit code 0"), "{run:?}");
     }
 }
 
@@ -94,21 +91,21 @@ async fn a_result_that_cannot_be_written_is_reported() {
 async fn a_simulated_world_that_is_gone_is_named_as_the_cause() {
     let world = ProgramWorld::created().await;
     for args in [&["status"] as &[&str], &["plan"], &["take-ownership"]] {
-        let reported = world.command(args).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
-        let reported = Ended::of(&reported.expect("the program starts")).exits(7);
-        assert!(reported.err.contains("the simulated world at http://127.0.0.1:9 does not answer"), "{reported:?}");
-        assert!(reported.err.contains("start it again: oar sim serve"), "{reported:?}");
+        let run = world.command(args).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
+        let run = Ended::of(&run.expect("the program starts")).exits(7);
+        assert!(run.err.contains("the simulated world at http://127.0.0.1:9 does not answer"), "{run:?}");
+        assert!(run.err.contains("start it again: oar sim serve"), "{run:?}");
     }
     world.sim.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_mistake_names_the_help_of_its_command_and_what_was_meant() {
-    let reported = run_bare(&["update-task-status", "stage-test", "Pass"]).await.exits(2);
-    assert!(reported.err.contains("did you mean \"stage-testing\"?"), "{reported:?}");
-    assert!(reported.err.contains("oar update-task-status --help shows what is possible"), "{reported:?}");
-    let reported = run_bare(&["update-task-status", "stage-testing", "In", "Progress"]).await.exits(2);
-    assert!(reported.err.contains("put a value with blanks in quotes"), "{reported:?}");
+    let run = run_bare(&["update-task-status", "stage-test", "Pass"]).await.exits(2);
+    assert!(run.err.contains("did you mean \"stage-testing\"?"), "{run:?}");
+    assert!(run.err.contains("oar update-task-status --help shows what is possible"), "{run:?}");
+    let run = run_bare(&["update-task-status", "stage-testing", "In", "Progress"]).await.exits(2);
+    assert!(run.err.contains("put a value with blanks in quotes"), "{run:?}");
 }
 
 #[tokio::test]
@@ -124,8 +121,8 @@ async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
         let mut command = world.command(args);
         let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");
         let held = child.stdin.take();
-        let reported = Ended::of(&child.wait_with_output().await.expect("the program ends"));
-        assert_ne!(reported.code, -1, "{reported:?}");
+        let run = Ended::of(&child.wait_with_output().await.expect("the program ends"));
+        assert_ne!(run.code, -1, "{run:?}");
         drop(held);
     }
     world.sim.shutdown().await;
@@ -145,21 +142,21 @@ async fn at_a_terminal_addresses_are_links_and_a_screen_reader_gets_none() {
         command.env("TERM", "xterm-256color").envs(env.iter().copied()).stdin(Stdio::null());
         Ended::of(&command.output().await.expect("a terminal"))
     };
-    let reported = at_terminal(&[], "config show").await;
-    assert!(reported.out.contains("\u{1b}]8;;https://"), "{reported:?}");
-    let reported = at_terminal(&[("OAR_ACCESSIBLE", "1")], "config show --color never").await;
-    assert!(!reported.out.contains(ESCAPE), "{reported:?}");
-    let reported = at_terminal(&[("NO_COLOR", "1"), ("TERM", "dumb")], "status").await;
-    assert!(reported.out.contains("error: ") && !reported.out.contains(ESCAPE), "{reported:?}");
-    let reported = at_terminal(&[], "config show --json").await;
-    assert!(!reported.out.contains(ESCAPE), "{reported:?}");
+    let run = at_terminal(&[], "config show").await;
+    assert!(run.out.contains("\u{1b}]8;;https://"), "{run:?}");
+    let run = at_terminal(&[("OAR_ACCESSIBLE", "1")], "config show --color never").await;
+    assert!(!run.out.contains(ESCAPE), "{run:?}");
+    let run = at_terminal(&[("NO_COLOR", "1"), ("TERM", "dumb")], "status").await;
+    assert!(run.out.contains("error: ") && !run.out.contains(ESCAPE), "{run:?}");
+    let run = at_terminal(&[], "config show --json").await;
+    assert!(!run.out.contains(ESCAPE), "{run:?}");
 }
 
 #[tokio::test]
 async fn the_scripts_of_all_shells_ask_the_program_and_bash_understands_its_own() {
     for shell in ["bash", "zsh", "fish"] {
-        let reported = run_bare(&["completions", shell]).await.exits(0);
-        assert!(reported.out.contains("__complete") && reported.out.contains("oarctl"), "{reported:?}");
+        let run = run_bare(&["completions", shell]).await.exits(0);
+        assert!(run.out.contains("__complete") && run.out.contains("oarctl"), "{run:?}");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("oar.bash");
@@ -220,9 +217,9 @@ async fn what_sim_serve_prints_pastes_into_every_shell_and_says_what_it_replaces
         }
         #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
         let mut command = tokio::process::Command::new(shell[0]);
-        let reported = command.args(&shell[1..]).arg(format!("{paste}\necho \"home $OAR_HOME\"")).stdin(Stdio::null());
-        let reported = Ended::of(&reported.output().await.expect("a shell")).exits(0);
-        assert!(reported.out.starts_with("home /") && !reported.err.contains("not found"), "{shell:?}: {reported:?}");
+        let run = command.args(&shell[1..]).arg(format!("{paste}\necho \"home $OAR_HOME\"")).stdin(Stdio::null());
+        let run = Ended::of(&run.output().await.expect("a shell")).exits(0);
+        assert!(run.out.starts_with("home /") && !run.err.contains("not found"), "{shell:?}: {run:?}");
     }
     child.kill().await.expect("it still runs");
 }
@@ -230,20 +227,17 @@ async fn what_sim_serve_prints_pastes_into_every_shell_and_says_what_it_replaces
 #[tokio::test]
 async fn what_can_happen_in_a_world_is_listed_with_its_meaning_and_what_follows_is_reported() {
     let world = ProgramWorld::created().await;
-    let reported = world.oar(&["sim", "event"]).await.exits(0);
-    assert!(reported.out.lines().all(|line| line.split_whitespace().count() > 3), "{reported:?}");
-    assert!(reported.out.contains("\npromotion-accepted           the promoted payload passes"), "{reported:?}");
-    assert!(reported.out.ends_with("none needs more than its name\n"), "{reported:?}");
+    let run = world.oar(&["sim", "event"]).await.exits(0);
+    assert!(run.out.lines().all(|line| line.split_whitespace().count() > 3), "{run:?}");
+    assert!(run.out.contains("\npromotion-accepted           the promoted payload passes"), "{run:?}");
+    assert!(run.out.ends_with("none needs more than its name\n"), "{run:?}");
 
-    let reported = world.oar(&["sim", "event", "promote"]).await.exits(0);
-    assert!(reported.out.starts_with("done: promote\nwhat follows by itself:\n  2026-"), "{reported:?}");
-    assert!(
-        reported.out.contains("  promotion-accepted\n") && reported.out.contains("next: let time pass"),
-        "{reported:?}"
-    );
+    let run = world.oar(&["sim", "event", "promote"]).await.exits(0);
+    assert!(run.out.starts_with("done: promote\nwhat follows by itself:\n  2026-"), "{run:?}");
+    assert!(run.out.contains("  promotion-accepted\n") && run.out.contains("next: let time pass"), "{run:?}");
     // What happened early does not happen again.
-    let reported = world.oar(&["sim", "status"]).await.exits(0);
-    assert!(!reported.out.lines().any(|line| line.ends_with("  promote")), "{reported:?}");
+    let run = world.oar(&["sim", "status"]).await.exits(0);
+    assert!(!run.out.lines().any(|line| line.ends_with("  promote")), "{run:?}");
     world.sim.shutdown().await;
 }
 
@@ -279,24 +273,24 @@ async fn zsh_and_fish_complete_commands_values_and_files() {
             #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
             let mut fish = tokio::process::Command::new("/usr/bin/fish");
             let ask = format!("source {}; complete -C '{line}'", script("oar.fish"));
-            let reported = fish.args(["--no-config", "-c", &ask]).env("PATH", &path).output().await.expect("fish");
-            let reported = Ended::of(&reported).exits(0);
-            let tokens: Vec<_> = reported.out.lines().filter_map(|line| line.split('\t').next()).collect();
-            assert_eq!(tokens, [wanted], "fish: {line}: {reported:?}");
+            let run = fish.args(["--no-config", "-c", &ask]).env("PATH", &path).output().await.expect("fish");
+            let run = Ended::of(&run).exits(0);
+            let tokens: Vec<_> = run.out.lines().filter_map(|line| line.split('\t').next()).collect();
+            assert_eq!(tokens, [wanted], "fish: {line}: {run:?}");
         } else {
             eprintln!("skipped: fish is not installed");
         }
         if std::path::Path::new("/usr/bin/zsh").exists() {
             #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
             let mut zsh = tokio::process::Command::new("/usr/bin/zsh");
-            let reported = zsh.args(["-f", &script("ask.zsh"), line, &script("setup.zsh")]).env("PATH", &path);
-            let reported = reported.env("TERM", "dumb").stdin(Stdio::null()).kill_on_drop(true).output();
-            let reported = tokio::time::timeout(std::time::Duration::from_secs(120), reported).await;
-            let reported = reported.expect("zsh answers").expect("zsh");
-            let reported = Ended::of(&reported);
+            let run = zsh.args(["-f", &script("ask.zsh"), line, &script("setup.zsh")]).env("PATH", &path);
+            let run = run.env("TERM", "dumb").stdin(Stdio::null()).kill_on_drop(true).output();
+            let run = tokio::time::timeout(std::time::Duration::from_secs(120), run).await;
+            let run = run.expect("zsh answers").expect("zsh");
+            let run = Ended::of(&run);
             let last = line.rsplit(' ').next().unwrap_or_default();
             let whole = line.strip_suffix(last).map(|head| format!("{head}{wanted}")).unwrap_or_default();
-            assert!(reported.out.contains(&format!("END[{whole}")), "zsh: {line}: {reported:?}");
+            assert!(run.out.contains(&format!("END[{whole}")), "zsh: {line}: {run:?}");
         } else {
             eprintln!("skipped: zsh is not installed");
         }

@@ -19,7 +19,7 @@ use crate::grammar::mcp::{AuditCommand, TokenCommand};
 pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Exit, ErrorReport> {
     let settings = call.settings()?;
     let tokens = Tokens::below(&settings.home);
-    let reported = |cause: std::io::Error| unusable(tokens.path(), &cause);
+    let cannot_use = |cause: std::io::Error| unusable(tokens.path(), &cause);
     match command {
         TokenCommand::Add { name, scopes, expires } => {
             check_name(&name)
@@ -28,7 +28,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
             let clock = Context::clock_of(&settings).unwrap_or(Clock::System);
             clock.refresh(&call.cancel).await;
             let end = expires.map(|text| end_of(&text, clock.now())).transpose()?;
-            let token = tokens.add(&name, scopes.iter().copied(), end).map_err(reported)?;
+            let token = tokens.add(&name, scopes.iter().copied(), end).map_err(cannot_use)?;
             let until = end.map_or_else(|| "never".to_owned(), stamp);
             let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
             call.show(
@@ -37,7 +37,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
             );
         }
         TokenCommand::List => {
-            let entries = tokens.entries().map_err(reported)?;
+            let entries = tokens.entries().map_err(cannot_use)?;
             let row = |entry: &crate::core::access::tokens::TokenEntry| {
                 let scopes: Vec<_> = entry.scopes.iter().map(|scope| scope.as_str()).collect();
                 (entry.name.clone(), scopes.join(","), entry.expires.map_or_else(|| "never".to_owned(), stamp))
@@ -54,7 +54,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
             call.show(&text, &json!({ "ok": true, "tokens": json }));
         }
         TokenCommand::Revoke { name } => {
-            if !tokens.revoke(&name).map_err(reported)? {
+            if !tokens.revoke(&name).map_err(cannot_use)? {
                 return Err(ErrorReport::usage(
                     format!("there is no token of {name:?}"),
                     "oar mcp token list shows them",
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn scopes_are_names_separated_by_commas() {
         assert_eq!(scopes_of("release:read, issues:write").unwrap(), [Scope::Read, Scope::IssuesWrite]);
-        let reported = scopes_of("release:everything").unwrap_err();
-        assert!(reported.next.contains("release:critical") && reported.exit == Exit::Usage);
+        let cannot_use = scopes_of("release:everything").unwrap_err();
+        assert!(cannot_use.next.contains("release:critical") && cannot_use.exit == Exit::Usage);
         assert!(scopes_of(" , ").is_err());
     }
 }

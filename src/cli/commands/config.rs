@@ -31,7 +31,7 @@ use crate::render::json;
 /// The settings, build data or a named file cannot be used.
 pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exit, ErrorReport> {
     let mut out: Vec<u8> = Vec::new();
-    let reported = |error: ConfigError| config_error("the settings", &error);
+    let unusable = |error: ConfigError| config_error("the settings", &error);
     // With `-` standard output is the file, which nothing may touch.
     let is_the_file = matches!(
         &command,
@@ -43,39 +43,39 @@ pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exi
         ConfigCommand::Show { explain } => {
             let form = call.form();
             let Some(release) = &call.release else {
-                show(&call.settings()?, form, &mut out).map_err(reported)?;
+                show(&call.settings()?, form, &mut out).map_err(unusable)?;
                 call.print(&String::from_utf8_lossy(&out));
                 return Ok(Exit::Done);
             };
             // Not a whole context: build data is public, and nobody should need a token to look at it.
             let settings = call.settings()?;
-            let clock = Context::clock_of(&settings).map_err(reported)?;
-            let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(reported)?;
+            let clock = Context::clock_of(&settings).map_err(unusable)?;
+            let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(unusable)?;
             let text = source.releases(release.minor()).await;
             let text = text.map_err(|error| {
                 let (next, class) = (error.next_step(), error.class());
                 ErrorReport::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
             })?;
-            let data = BuildData::parse(&text).map_err(|error| reported(error.into()))?;
+            let data = BuildData::parse(&text).map_err(|error| unusable(error.into()))?;
             let explain = if explain { Explain::Yes } else { Explain::No };
-            show_release(&data, release, explain, form, &mut out).map_err(reported)?;
+            show_release(&data, release, explain, form, &mut out).map_err(unusable)?;
             call.print(&String::from_utf8_lossy(&out));
             return Ok(Exit::Done);
         }
-        ConfigCommand::Check { build_data: None } => check(&call.settings()?, &mut out).map_err(reported)?,
+        ConfigCommand::Check { build_data: None } => check(&call.settings()?, &mut out).map_err(unusable)?,
         ConfigCommand::Check { build_data: Some(file) } => {
             let text = std::fs::read_to_string(&file)
-                .map_err(|cause| reported(ConfigError::Unreadable { path: file.clone(), cause }))?;
+                .map_err(|cause| unusable(ConfigError::Unreadable { path: file.clone(), cause }))?;
             if let Err(error) = check_build_data(&text, &mut out) {
                 // What was found in the other assemblies is reported, too.
                 if !call.json {
                     call.print(&String::from_utf8_lossy(&out));
                 }
-                return Err(reported(error));
+                return Err(unusable(error));
             }
         }
-        ConfigCommand::Encrypt { input, output } => encrypt(&input, &output, &keys(), &mut out).map_err(reported)?,
-        ConfigCommand::Decrypt { input, output } => decrypt(&input, &output, &keys(), &mut out).map_err(reported)?,
+        ConfigCommand::Encrypt { input, output } => encrypt(&input, &output, &keys(), &mut out).map_err(unusable)?,
+        ConfigCommand::Decrypt { input, output } => decrypt(&input, &output, &keys(), &mut out).map_err(unusable)?,
     }
     let text = String::from_utf8_lossy(&out);
     if is_the_file {
@@ -183,7 +183,7 @@ pub fn check(settings: &Settings, out: &mut dyn Write) -> Result<(), ConfigError
 /// after all have been listed.
 pub fn check_build_data(text: &str, out: &mut dyn Write) -> Result<(), ConfigError> {
     let data = BuildData::parse(text)?;
-    let (mut reported, mut ready, mut not_ready, mut broken) = (String::new(), 0, 0, Vec::new());
+    let (mut findings, mut ready, mut not_ready, mut broken) = (String::new(), 0, 0, Vec::new());
     for key in data.keys() {
         match data.resolve_key(key) {
             Ok(assembly) => {
@@ -193,20 +193,20 @@ pub fn check_build_data(text: &str, out: &mut dyn Write) -> Result<(), ConfigErr
                     not_ready += 1
                 }
                 for entry in &assembly.not_ready {
-                    reported += &format!("{key}: not ready: {} {}\n", entry.entry, entry.why);
+                    findings += &format!("{key}: not ready: {} {}\n", entry.entry, entry.why);
                 }
                 for warning in &assembly.warnings {
-                    reported += &format!("{key}: warning: {warning}\n");
+                    findings += &format!("{key}: warning: {warning}\n");
                 }
             }
             Err(error) => {
-                reported += &format!("{key}: broken: {error}\n");
+                findings += &format!("{key}: broken: {error}\n");
                 broken.push(error);
             }
         }
     }
-    reported += &format!("{ready} ready, {not_ready} not ready, {} broken\n", broken.len());
-    print(out, &reported)?;
+    findings += &format!("{ready} ready, {not_ready} not ready, {} broken\n", broken.len());
+    print(out, &findings)?;
     broken.into_iter().next().map_or(Ok(()), |error| Err(error.into()))
 }
 

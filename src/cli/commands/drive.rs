@@ -69,11 +69,11 @@ async fn run(
     let ended = rounds::drive(ctx, release, options, &mut tell).await;
     ended.map_err(|error| {
         let busy = lease::is_driver_busy(&error);
-        let mut reported = call.task_error(&format!("{release} could not be driven"), error);
+        let mut explained = call.task_error(&format!("{release} could not be driven"), error);
         if busy {
-            (reported.exit, reported.class) = (Exit::Conflict, ErrorClass::Conflict);
+            (explained.exit, explained.class) = (Exit::Conflict, ErrorClass::Conflict);
         }
-        reported
+        explained
     })
 }
 

@@ -15,14 +15,14 @@ use crate::render::documents::program::Pages;
 /// Prints the main page, or writes all of them.
 pub(crate) fn run(call: &Invocation, dir: Option<&Path>) -> Result<Exit, ErrorReport> {
     let next = || "name a folder that can be written: oar man --dir DIR".to_owned();
-    let reported = |cause: std::io::Error| {
+    let cannot_write = |cause: std::io::Error| {
         ErrorReport::new("the manual cannot be written", &cause, next(), ErrorClass::InvalidInput)
     };
     let Some(dir) = dir else {
-        call.outside.out.raw(&main_page().map_err(reported)?);
+        call.outside.out.raw(&main_page().map_err(cannot_write)?);
         return Ok(Exit::Done);
     };
-    let pages = write(dir).map_err(reported)?;
+    let pages = write(dir).map_err(cannot_write)?;
     let text = format!("{} pages written into {}", pages.len(), dir.display());
     let pages: Vec<_> = pages.iter().map(|path| path.display().to_string()).collect();
     call.show(&text, &Pages { ok: true, pages });

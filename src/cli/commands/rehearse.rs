@@ -132,10 +132,10 @@ impl Rehearsal<'_> {
         let until = self.until;
         let watching =
             || DriveOptions { persistence: Persistence::Watch, until: Some(until), ..DriveOptions::default() };
-        let mut reported = BTreeMap::new();
+        let mut last_lines = BTreeMap::new();
         let mut options = watching();
         loop {
-            let ended = self.drive(&options, people.as_deref(), &mut reported).await;
+            let ended = self.drive(&options, people.as_deref(), &mut last_lines).await;
             let Some(people) = people.as_deref_mut() else {
                 return ended.map_err(|error| self.broke_off(error));
             };
@@ -162,7 +162,7 @@ impl Rehearsal<'_> {
             for line in answer.lines {
                 self.line(format!("{}  {line}", self.clock.now().strftime("%m-%d %H:%M")));
             }
-            reported.clear();
+            last_lines.clear();
             options = DriveOptions { until: Some(until), persistence: Persistence::Watch, ..answer.options };
         }
     }
@@ -180,21 +180,21 @@ impl Rehearsal<'_> {
         &self,
         options: &DriveOptions,
         people: Option<&People>,
-        reported: &mut BTreeMap<Option<Task>, String>,
+        last_lines: &mut BTreeMap<Option<Task>, String>,
     ) -> Result<Plan, TaskError> {
         let mut show = |event: Event<'_>| {
             for line in people.map(People::new_actions).unwrap_or_default() {
                 self.line(line);
             }
-            self.show(reported, &event);
+            self.show(last_lines, &event);
         };
         rounds::drive(self.ctx, self.release, options, &mut show).await
     }
 
-    fn show(&self, reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
+    fn show(&self, last_lines: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
         let (clock, summary) = (self.clock, self.summary);
         let effects = summary.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
-        let line = new_line(reported, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
+        let line = new_line(last_lines, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
         let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
         for line in lines {
             self.line(line);
@@ -203,14 +203,14 @@ impl Rehearsal<'_> {
 }
 
 /// The line of an event, unless it is the last one again: looking again at an unchanged world is nothing new.
-fn new_line(reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
+fn new_line(last_lines: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
     let (task, text) = match event {
         Event::Ran(report) => (Some(report.task), event_text(event)),
         Event::CouldNot(failure) => (Some(failure.task), event_text(event)),
         Event::Marked(_) => return Some(event_text(event)),
         Event::Waits { plan, .. } => {
             let waits = plan.messages.iter().filter(|message| {
-                message.recheck.is_some() && message.task.is_none_or(|task| !reported.contains_key(&Some(task)))
+                message.recheck.is_some() && message.task.is_none_or(|task| !last_lines.contains_key(&Some(task)))
             });
             let waits: Vec<_> = waits.map(|message| message.text.as_str()).collect();
             if waits.is_empty() {
@@ -219,7 +219,7 @@ fn new_line(reported: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) ->
             (None, format!("waiting: {}", waits.join("; ")))
         }
     };
-    (reported.insert(task, text.clone()).as_ref() != Some(&text)).then_some(text)
+    (last_lines.insert(task, text.clone()).as_ref() != Some(&text)).then_some(text)
 }
 
 /// A rehearsal that still waits after this time waits for something that its world never brings.

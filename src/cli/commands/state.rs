@@ -55,18 +55,18 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
     let missing = || TaskError::NoState { release: release.clone() };
     let stored =
         loaded.ok_or_else(|| call.task_error(&format!("the state of {release} cannot be shown"), missing()))?.state;
-    let reported = match command {
+    let shown = match command {
         StateCommand::Check { .. } => check(&release.state_path(), &stored, form),
         StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => show(&stored, form),
     };
-    call.print(&call.outside.out.hide(&reported));
+    call.print(&call.outside.out.hide(&shown));
     let refused = matches!(command, StateCommand::Check { .. }) && !is_usable(&stored);
     Ok(if refused { Exit::Usage } else { Exit::Done })
 }
 
 /// What a command on files has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct Printed {
     /// How it ended.
     pub exit: Exit,
     /// The result, in the form that was asked for.
@@ -76,7 +76,7 @@ pub struct Said {
 }
 
 /// Runs the command on its files. All files are looked at.
-fn on_files(command: &StateCommand, form: AnswerForm) -> Said {
+fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
     let shows = matches!(command, StateCommand::Show { .. });
     let (files, each): (_, &Look<'_>) = match command {
         StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, show(state, form)))),
@@ -88,40 +88,40 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Said {
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
         StateCommand::Unsent => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, String::new()))),
     };
-    let mut said = Said { exit: Exit::Done, out: String::new(), err: String::new() };
+    let mut printed = Printed { exit: Exit::Done, out: String::new(), err: String::new() };
     if files.is_empty() {
-        said.err = error_text(
+        printed.err = error_text(
             "nothing to look at",
             "no file was named",
             "name state files, or a release: oar -r RELEASE state show",
         );
-        said.exit = Exit::Usage;
+        printed.exit = Exit::Usage;
     }
     let mut rows = Vec::new();
     for path in files {
         let found = read(path).and_then(|(text, state)| each(path, &text, &state));
         let Finding { text, file } = found.unwrap_or_else(|refusal| {
             let next = refusal.next.replace("FILE", &path.display().to_string());
-            said.err += &error_text(&format!("{} cannot be used", path.display()), &refusal.why, &next);
+            printed.err += &error_text(&format!("{} cannot be used", path.display()), &refusal.why, &next);
             let (why, next) = (Some(clean(&refusal.why)), Some(clean(&next)));
             let file = StateFile { usable: false, why, next, ..Finding::new(path, String::new()).file };
             let text = if form == AnswerForm::Json && shows { format!("{}\n", json::of(&file)) } else { String::new() };
             Finding { text, file }
         });
         if form == AnswerForm::Text || shows {
-            said.out.push_str(&clean(&text));
+            printed.out.push_str(&clean(&text));
         }
         if !file.usable {
-            said.exit = Exit::Usage;
-        } else if file.differs == Some(true) && said.exit == Exit::Done {
-            said.exit = Exit::Failed;
+            printed.exit = Exit::Usage;
+        } else if file.differs == Some(true) && printed.exit == Exit::Done {
+            printed.exit = Exit::Failed;
         }
         rows.push(file);
     }
     if form == AnswerForm::Json && !shows {
-        said.out = format!("{:#}\n", json::of(&StateFiles { ok: said.exit == Exit::Done, files: rows }));
+        printed.out = format!("{:#}\n", json::of(&StateFiles { ok: printed.exit == Exit::Done, files: rows }));
     }
-    said
+    printed
 }
 
 /// What a state says, as text or as one line of JSON, with a final line feed.

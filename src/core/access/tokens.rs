@@ -279,8 +279,8 @@ mod tests {
         std::fs::write(tokens.path(), format!("half a line\nx {} everything never\n{text}", "0".repeat(64))).unwrap();
         assert_eq!(tokens.entries().unwrap().len(), 1);
         let before = std::fs::read_to_string(tokens.path()).unwrap();
-        let reported = tokens.add("lead", [Scope::Read], None).unwrap_err();
-        assert_eq!(reported.to_string(), "line 1 is no token: it has no name, digest, scopes and end");
+        let refused = tokens.add("lead", [Scope::Read], None).unwrap_err();
+        assert_eq!(refused.to_string(), "line 1 is no token: it has no name, digest, scopes and end");
         tokens.revoke("agent").unwrap_err();
         assert_eq!(std::fs::read_to_string(tokens.path()).unwrap(), before, "a damaged file is nobody's to rewrite");
         assert!(tokens.check(&token, at("2026-06-10T00:00:00Z")).is_ok());

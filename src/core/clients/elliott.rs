@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_build_systems_are_asked_in_the_tokens_of_elliott() {
+    async fn both_build_systems_are_asked_in_the_terms_of_elliott() {
         let script = r#"sh -c 'echo "{}"; echo "$JIRA_EMAIL $*" >&2; exit 9' elliott"#;
         let environment =
             Env::default().with("PATH", "/usr/bin:/bin").with("JIRA_USERNAME", "invented").with("OTHER", "x");

@@ -358,12 +358,12 @@ mod tests {
                     {"name":"4.20.3.yaml","type":"blob","object":{"text":null,"isBinary":true}},
                     {"name":"sub","type":"commit","object":null}]}}]}}]}}}}"#;
         let TreeAnswer::Files(files) = asked(answer).await.unwrap() else { panic!("no files") };
-        let reported: Vec<_> =
+        let listed: Vec<_> =
             files.iter().map(|(path, text)| (path.trim_start_matches("_releases/4.20/"), text.is_ok())).collect();
         let state = |number: u8| format!("statebox/4.20.{number}.yaml");
         let (first, second, third) = (state(1), state(2), state(3));
         let wanted = [("4.20.z.yaml", true), (first.as_str(), true), (second.as_str(), false), (third.as_str(), false)];
-        assert_eq!(reported, wanted);
+        assert_eq!(listed, wanted);
     }
 
     #[tokio::test]
@@ -378,14 +378,14 @@ mod tests {
             ([("x-ratelimit-remaining", "7"), ("retry-after", "60")], Some(60)),
         ] {
             let router = Router::new().fallback(async move || (StatusCode::FORBIDDEN, headers, "{}"));
-            let reported = talk_to(router, Service::Github, async |http| {
+            let listed = talk_to(router, Service::Github, async |http| {
                 let github = Github::new(http, "o/r".to_owned());
                 let read = github.read_file("main", "a.yaml").await.unwrap();
                 let written = github.write_file("main", "a.yaml", b"x", None, "m").await.unwrap();
                 (read, written)
             });
             let wanted = (ReadAnswer::RateLimited { wait_s: wait }, WriteAnswer::RateLimited { wait_s: wait });
-            assert_eq!(reported.await, wanted, "{headers:?}");
+            assert_eq!(listed.await, wanted, "{headers:?}");
         }
     }
 

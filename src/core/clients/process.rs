@@ -132,21 +132,21 @@ pub enum ProcessError {
 /// Nothing to run, or a quotation mark that is never closed.
 pub fn split_command(command: &str) -> Result<Vec<String>, ProcessError> {
     let bad = || ProcessError::BadCommand { command: command.to_owned() };
-    let (mut tokens, mut token, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    let (mut parts, mut part, mut quote) = (Vec::new(), None::<String>, None::<char>);
     for c in command.chars() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => token.get_or_insert_default().push(c),
+            Some(_) => part.get_or_insert_default().push(c),
             None if c == '"' || c == '\'' => {
                 quote = Some(c);
-                token.get_or_insert_default();
+                part.get_or_insert_default();
             }
-            None if c.is_whitespace() => tokens.extend(token.take()),
-            None => token.get_or_insert_default().push(c),
+            None if c.is_whitespace() => parts.extend(part.take()),
+            None => part.get_or_insert_default().push(c),
         }
     }
-    tokens.extend(token);
-    if quote.is_some() || tokens.first().is_none_or(String::is_empty) { Err(bad()) } else { Ok(tokens) }
+    parts.extend(part);
+    if quote.is_some() || parts.first().is_none_or(String::is_empty) { Err(bad()) } else { Ok(parts) }
 }
 
 /// Runs `program` with further `arguments` to its end.
@@ -193,8 +193,8 @@ pub async fn run_on(
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut log = Tail::default();
     let work = async {
-        let reported = tell(stdin, input.unwrap_or_default());
-        let (stdout, (), ()) = tokio::try_join!(read_all(stdout), log.read(stderr), reported).map_err(broken)?;
+        let written = tell(stdin, input.unwrap_or_default());
+        let (stdout, (), ()) = tokio::try_join!(read_all(stdout), log.read(stderr), written).map_err(broken)?;
         let stdout = stdout.ok_or_else(|| ProcessError::TooMuchOutput { program: name() })?;
         let status = child.wait().await.map_err(broken)?;
         Ok((status.code(), stdout))

@@ -158,10 +158,10 @@ impl Registry {
         const OP: &str = "read payload metadata";
         let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
         let Some(mut files) = self.release_files(OP, repository, tag, "amd64").await? else { return Ok(None) };
-        let reported = release_metadata(&mut files).map_err(|why| bad(&why))?;
+        let release_file = release_metadata(&mut files).map_err(|why| bad(&why))?;
         Ok(Some(PayloadMetadata {
-            version: reported.version,
-            advisory_url: reported.metadata.and_then(|metadata| metadata.url).filter(|url| !url.is_empty()),
+            version: release_file.version,
+            advisory_url: release_file.metadata.and_then(|metadata| metadata.url).filter(|url| !url.is_empty()),
         }))
     }
 
@@ -180,13 +180,13 @@ impl Registry {
         const OP: &str = "read the images of a payload";
         let bad = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
         let Some(mut files) = self.release_files(OP, repository, reference, arch).await? else { return Ok(None) };
-        let reported = release_metadata(&mut files).map_err(|why| bad(&why))?;
+        let release_file = release_metadata(&mut files).map_err(|why| bad(&why))?;
         let text = files.remove(REFERENCES).ok_or_else(|| bad("a payload without image-references"))?;
         let references: ImageReferences =
             serde_json::from_slice(&text).map_err(|cause| bad(&format!("image-references is damaged ({cause})")))?;
         let tags = references.spec.tags.into_iter();
         let images = tags.map(|tag| NamedImage { name: tag.name, pull_spec: tag.from.name }).collect();
-        Ok(Some(PayloadContents { version: reported.version, images }))
+        Ok(Some(PayloadContents { version: release_file.version, images }))
     }
 
     /// What an image is, for one architecture as images spell it (`amd64`): manifest, then configuration.

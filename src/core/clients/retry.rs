@@ -51,7 +51,7 @@ where
         .with_jitter();
     let (waiting, stopped) = (clock.clone(), cancel.clone());
     // What the service itself said, when it is not asked any more at the next try.
-    let mut said: Option<(Fault, Option<String>)> = None;
+    let mut last_refusal: Option<(Fault, Option<String>)> = None;
     let ended = call
         .retry(pace)
         .sleep(move |length: Duration| {
@@ -70,9 +70,9 @@ where
             (planned, None) => planned,
             (None, Some(_)) => None,
         })
-        .notify(|error: &ClientError, _| said = Some((error.fault.clone(), error.excerpt.clone())))
+        .notify(|error: &ClientError, _| last_refusal = Some((error.fault.clone(), error.excerpt.clone())))
         .await;
-    ended.map_err(|error| match said {
+    ended.map_err(|error| match last_refusal {
         Some((fault, excerpt)) if error.is_held_back() => ClientError { fault, excerpt, ..error },
         Some(_) | None => error,
     })

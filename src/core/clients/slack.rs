@@ -70,7 +70,7 @@ impl Slack {
         let way = Way::new(&self.http, "post message", Repeat::Never);
         let client = SlackClient::new(way);
         let answer = client.open_session(&no_token()).chat_post_message(&request).await;
-        Ok(reported(&client, answer)?.ts.to_string())
+        Ok(accepted(&client, answer)?.ts.to_string())
     }
 
     /// The id of the person with this mail address; `None` when Slack knows nobody. Reads only.
@@ -86,7 +86,7 @@ impl Slack {
         let request = SlackApiUsersLookupByEmailRequest::new(email.to_owned().into());
         let client = SlackClient::new(Way::new(&self.http, "look up user", Repeat::Reads));
         let answer = client.open_session(&no_token()).users_lookup_by_email(&request).await;
-        match reported(&client, answer) {
+        match accepted(&client, answer) {
             Ok(answer) => {
                 let id = answer.user.id.to_string();
                 self.names.keep(name, &id);
@@ -111,7 +111,7 @@ impl Slack {
         request.include_count = Some(true);
         let client = SlackClient::new(Way::new(&self.http, "list user groups", Repeat::Reads));
         let answer = client.open_session(&no_token()).usergroups_list(&request).await;
-        let groups = reported(&client, answer)?.usergroups;
+        let groups = accepted(&client, answer)?.usergroups;
         for group in &groups {
             self.names.keep(format!("group {}", group.handle), group.id.as_ref());
         }
@@ -125,7 +125,7 @@ fn no_token() -> SlackApiToken {
 }
 
 /// What really went wrong: our own error when there is one, else what the library says.
-fn reported<T>(client: &SlackClient<Way<'_>>, answer: ClientResult<T>) -> Result<T, ClientError> {
+fn accepted<T>(client: &SlackClient<Way<'_>>, answer: ClientResult<T>) -> Result<T, ClientError> {
     let way = &client.http_api.connector;
     answer.map_err(|error| {
         let ours = way.error.lock().unwrap_or_else(PoisonError::into_inner).take();

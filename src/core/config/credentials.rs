@@ -63,10 +63,10 @@ mod tests {
     #[test]
     fn missing_credentials_are_listed_together_and_an_empty_one_is_missing() {
         let env = Env::default().with("GITHUB_TOKEN", "invented").with("JIRA_TOKEN", "");
-        let reported = Credentials::from_env(&env)
+        let required = Credentials::from_env(&env)
             .require(&[Credential::JiraToken, Credential::GithubToken, Credential::JenkinsUser])
             .map_err(|error| error.to_string());
-        assert_eq!(reported, Err("credentials are missing: JIRA_TOKEN, JENKINS_USER".to_owned()));
+        assert_eq!(required, Err("credentials are missing: JIRA_TOKEN, JENKINS_USER".to_owned()));
     }
 
     #[test]

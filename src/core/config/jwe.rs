@@ -280,14 +280,14 @@ mod tests {
     #[test]
     fn compression_and_other_algorithms_are_refused_by_name() {
         let key = key("0123456789abcdef").unwrap();
-        let reported = |header: &str| decrypt(&sealed_with(header), &key);
-        assert_eq!(reported(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#), Err(JweError::Zip));
+        let opened = |header: &str| decrypt(&sealed_with(header), &key);
+        assert_eq!(opened(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#), Err(JweError::Zip));
         for header in [
             r#"{"alg":"A128KW","enc":"A128GCM"}"#,
             r#"{"alg":"dir","enc":"A128CBC-HS256"}"#,
             r#"{"alg":"dir","enc":"A128GCM","crit":["x"]}"#,
         ] {
-            assert!(matches!(reported(header), Err(JweError::Unsupported { .. })), "{header}");
+            assert!(matches!(opened(header), Err(JweError::Unsupported { .. })), "{header}");
         }
         for text in ["", "{}", "a.b.c", "....", "!.!.!.!.!"] {
             assert!(matches!(decrypt(text, &key), Err(JweError::NotJwe(_))), "{text}");

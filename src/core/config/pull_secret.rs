@@ -71,8 +71,8 @@ mod tests {
         for text in ["", "{}", "[]", "<html>", r#"{"auths": ["secret"]}"#, r#"{"auths": {"a": {"auth": 7}}}"#] {
             std::fs::write(&file, text).unwrap();
             let error = read(&file).unwrap_err();
-            let reported = format!("{error}: {:?}", std::error::Error::source(&error));
-            assert!(reported.contains("auth.json") && !reported.contains("secret\"]"), "{reported}");
+            let whole = format!("{error}: {:?}", std::error::Error::source(&error));
+            assert!(whole.contains("auth.json") && !whole.contains("secret\"]"), "{whole}");
         }
         assert!(read(&folder.path().join("none")).is_err());
     }

@@ -203,8 +203,8 @@ fn checked(key: &str, url: &str, origin: &Origin) -> Result<String, ConfigError>
     let filled = url.replace("%s", "branch").replace("{arch}", "arch");
     match Url::parse(&filled) {
         Ok(parsed) if parsed.password().is_some() || !parsed.username().is_empty() => {
-            let reported = "(an address with credentials)".to_owned();
-            Err(bad(key, reported, origin.clone(), "an address without credentials"))
+            let hidden = "(an address with credentials)".to_owned();
+            Err(bad(key, hidden, origin.clone(), "an address without credentials"))
         }
         Ok(parsed) if parsed.has_host() => Ok(url.trim_end_matches('/').to_owned()),
         Ok(_) | Err(_) => Err(bad(key, url.to_owned(), origin.clone(), "an address such as https://host/path")),

@@ -14,7 +14,7 @@ pub(super) fn foreign(text: &str) -> String {
     let plain = without_controls(&mask(text));
     plain
         .split(' ')
-        .map(|token| if is_page(token) { escaped(token) } else { harmless(token) })
+        .map(|chunk| if is_page(chunk) { escaped(chunk) } else { harmless(chunk) })
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -86,10 +86,10 @@ fn units(stretch: &str) -> impl Iterator<Item = &str> {
     chars.chain(Some(tail).filter(|tail| !tail.is_empty()))
 }
 
-fn is_page(token: &str) -> bool {
-    (token.starts_with("https://") || token.starts_with("http://"))
-        && !token.contains(['<', '>', '|', '`', '*'])
-        && token.chars().all(|c| c.is_ascii_graphic())
+fn is_page(chunk: &str) -> bool {
+    (chunk.starts_with("https://") || chunk.starts_with("http://"))
+        && !chunk.contains(['<', '>', '|', '`', '*'])
+        && chunk.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// Slack reads these three characters as markup.
@@ -97,13 +97,13 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn harmless(token: &str) -> String {
-    let chars: Vec<char> = token.chars().collect();
+fn harmless(chunk: &str) -> String {
+    let chars: Vec<char> = chunk.chars().collect();
     let inside = |at: usize| {
         let is_token = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| c.is_alphanumeric());
         is_token(at.checked_sub(1)) && is_token(Some(at + 1))
     };
-    let mut text = String::with_capacity(token.len());
+    let mut text = String::with_capacity(chunk.len());
     for (at, c) in chars.iter().enumerate() {
         match c {
             '`' => text.push('\''),

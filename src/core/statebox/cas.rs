@@ -381,8 +381,8 @@ fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
 }
 
 fn rate_pause(wait_s: Option<u64>, tries: u32, clock: &Clock) -> SignedDuration {
-    let reported = wait_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-    reported.unwrap_or_else(|| jitter(tries, clock))
+    let asked = wait_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
+    asked.unwrap_or_else(|| jitter(tries, clock))
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ mod tests {
         write(folder.path(), "_releases/4.20/statebox/4.20.2.yaml", b"\xff", None).unwrap();
         let mut found = release_files(folder.path(), "_releases").unwrap();
         found.sort_by(|a, b| a.path.cmp(&b.path));
-        let reported: Vec<_> =
+        let listed: Vec<_> =
             found.iter().map(|file| (file.path.trim_start_matches("_releases/"), file.text.is_ok())).collect();
         let wanted = [
             ("4.20/4.20.z.yaml", true),
@@ -143,7 +143,7 @@ mod tests {
             ("4.20/statebox/4.20.2.yaml", false),
             ("4.9/statebox/4.9.1.yaml", true),
         ];
-        assert_eq!(reported, wanted);
+        assert_eq!(listed, wanted);
     }
 
     #[test]

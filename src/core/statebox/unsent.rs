@@ -306,8 +306,8 @@ mod tests {
         unsent.settle(&release(), &all[..1], &[(all[1].clone(), "too late".to_owned())]).unwrap();
         assert_eq!(texts(&unsent), ["three"]);
         let listed = list(home.path()).unwrap();
-        let reported: Vec<_> = listed.iter().map(|l| (l.release.as_str(), l.waiting.refused.as_deref())).collect();
-        assert_eq!(reported, [("4.99.1", None), ("4.99.1", Some("too late"))]);
+        let found: Vec<_> = listed.iter().map(|l| (l.release.as_str(), l.waiting.refused.as_deref())).collect();
+        assert_eq!(found, [("4.99.1", None), ("4.99.1", Some("too late"))]);
         unsent.settle(&release(), &all[2..], &[]).unwrap();
         assert!(!unsent.path(&release()).exists());
     }

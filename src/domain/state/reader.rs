@@ -334,7 +334,7 @@ impl Reader {
 
     fn alias(&mut self, properties: &Properties) -> Result<Node, StateError> {
         self.cursor.advance(1);
-        let name = self.cursor.token();
+        let name = self.cursor.name();
         if properties.anchor.is_some() || properties.tag.is_some() {
             return Err(self.unexpected("an alias without anchor or tag"));
         }
@@ -350,9 +350,9 @@ impl Reader {
             match self.cursor.peek() {
                 '&' if found.anchor.is_none() => {
                     self.cursor.advance(1);
-                    found.anchor = Some(self.cursor.token());
+                    found.anchor = Some(self.cursor.name());
                 }
-                '!' if found.tag.is_none() => found.tag = Some(self.cursor.token()),
+                '!' if found.tag.is_none() => found.tag = Some(self.cursor.name()),
                 _ => break,
             }
             self.cursor.skip_to_token()?;

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_token_of_somebody_else_stays_and_the_group_is_reported() {
+    fn a_later_change_of_somebody_else_stays_and_the_group_is_reported() {
         let met = with(&fresh(), &set(TaskStatus::Fail, 5));
         let late = [set(TaskStatus::Pass, 3), issue("found by the late one", 3)];
         let caught_up = catch_up(&met, &[&late, &[issue("other", 4)]], at(9));

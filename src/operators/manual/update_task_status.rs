@@ -98,10 +98,10 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Res
     }
     let override_ =
         may_change_pass.then(|| Override { reason: reason.clone().unwrap_or_default(), actor: ctx.actor.clone() });
-    let said = reason.as_deref().unwrap_or("no reason given");
+    let given = reason.as_deref().unwrap_or("no reason given");
     let now = ctx.clock.now();
     let log = RunLog::masked_by(ctx.masker());
-    log.add(now, Level::Info, &format!("set by hand by {}: {said}", ctx.actor));
+    log.add(now, Level::Info, &format!("set by hand by {}: {given}", ctx.actor));
     log.add(now, Level::Info, &marker(task, status));
     let set = SetTask {
         result: Some(log.text()),

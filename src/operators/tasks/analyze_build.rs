@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_token_settles_a_rejected_build() {
+    fn a_persons_decision_settles_a_rejected_build() {
         let waived = "4.20.1 is waived (5 of 6 jobs passed; failed: upgrade): known flake".to_owned();
         assert_eq!(outcome(rejected(), Some(true)), Outcome::Passed { summary: waived });
         assert!(matches!(outcome(rejected(), Some(false)), Outcome::Failed { .. }));

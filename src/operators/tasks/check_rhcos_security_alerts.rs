@@ -73,7 +73,7 @@ fn judge(run: &Run<'_>, id: AdvisoryId, alerts: &SecurityAlerts) -> Outcome {
         run.warn(format!("the Errata Tool says that advisory {id} is blocked by alerts, but names none that blocks"));
     }
     for alert in &blocking {
-        run.info(format!("blocking alert: {}", in_tokens(alert)));
+        run.info(format!("blocking alert: {}", described(alert)));
     }
     let alerts = match blocking.is_empty() {
         true => vec!["named by none of its alerts".to_owned()],
@@ -117,7 +117,7 @@ fn short(alert: &Alert) -> String {
     }
 }
 
-fn in_tokens(alert: &Alert) -> String {
+fn described(alert: &Alert) -> String {
     let parts = [Some(&alert.name), alert.text.as_ref(), alert.description.as_ref(), alert.how_to_resolve.as_ref()];
     parts.into_iter().flatten().map(|part| one_line(part, 1000)).collect::<Vec<_>>().join(" | ")
 }

@@ -64,9 +64,9 @@ pub async fn of(ctx: &Context, release: &ZStream) -> Result<ShippedView, TaskErr
                 view.details.insert(format!("{}_advisory", one.impetus), "dropped empty, not counted".to_owned());
             }
             for one in &managed.dropped_with_builds {
-                let said = "dropped although it holds builds";
-                view.details.insert(format!("{}_advisory", one.impetus), said.to_owned());
-                view.open.push(format!("{} advisory: {said}", one.impetus));
+                let standing = "dropped although it holds builds";
+                view.details.insert(format!("{}_advisory", one.impetus), standing.to_owned());
+                view.open.push(format!("{} advisory: {standing}", one.impetus));
             }
         }
         Err(error) if is_outage(&error) => {
@@ -120,8 +120,8 @@ async fn of_shipment(
             };
             details.insert("shipment_mr_status".to_owned(), state.to_owned());
             details.insert("shipment_mr_merged".to_owned(), if merged { "yes" } else { "no" }.to_owned());
-            let said = if prod == StageRelease::Success { prod.to_string() } else { format!("not yet ({prod})") };
-            details.insert("prod_release".to_owned(), said);
+            let standing = if prod == StageRelease::Success { prod.to_string() } else { format!("not yet ({prod})") };
+            details.insert("prod_release".to_owned(), standing);
             Ok((Some(prod), merged))
         }
         Err(error) if is_outage(&error) => {

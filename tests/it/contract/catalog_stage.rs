@@ -48,7 +48,7 @@ async fn an_outage_is_reported_by_its_class() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_followed() {
+async fn values_and_fields_of_the_future_do_no_harm_and_foreign_links_are_not_followed() {
     let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
     let future = r#"{"data":[{"freshness_grades":[{"grade":"Z","start_date":"someday","x":1}],"moon":{},
         "_links":{"vulnerabilities":{"href":"/v1/../elsewhere"}}}],"pages":"many"}"#;

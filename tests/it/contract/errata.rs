@@ -120,7 +120,7 @@ async fn a_move_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm() {
+async fn values_and_fields_of_the_future_do_no_harm() {
     const PAGE: &str = r#"{"errata":{"rhxa":{"id":1,"fulladvisory":"RHXA-2030:1","status":"ON_HOLD","mood":[1]}},
         "jira_issues":{"jira_issues":[]},"outage":{"sunny":true}}"#;
     let advisory = canned(SERVICE, 200, PAGE, async |http| Errata::new(http).advisory(AdvisoryId::new(1)).await);

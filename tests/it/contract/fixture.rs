@@ -126,9 +126,9 @@ impl Fixture {
     pub(crate) async fn answers(&self, service: Service, pairs: &[(&str, &str, u16, &str)]) {
         let mut wrong = Vec::new();
         for (ask, body, status, says) in pairs {
-            let (got, reported) = self.ask(service, ask, body, &self.credential(service)).await;
-            if got != *status || !reported.contains(says) {
-                wrong.push(format!("{ask} {body}\n  wanted {status} {says:?}\n  got    {got} {reported:.300}"));
+            let (got, body_text) = self.ask(service, ask, body, &self.credential(service)).await;
+            if got != *status || !body_text.contains(says) {
+                wrong.push(format!("{ask} {body}\n  wanted {status} {says:?}\n  got    {got} {body_text:.300}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -136,7 +136,7 @@ async fn a_comment_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm() {
+async fn values_and_fields_of_the_future_do_no_harm() {
     const MR: &str = r#"{"state":"hibernating","title":"t","sha":"a","source_branch":"b","web_url":"u","sparkle":{},
         "diff_refs":null}"#;
     let address = || MrAddress::parse("http://127.0.0.1:1/a/b/-/merge_requests/1", "http://127.0.0.1:1").unwrap();

@@ -104,7 +104,7 @@ async fn a_trigger_whose_answer_got_lost_is_sent_once_and_may_have_happened() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm() {
+async fn values_and_fields_of_the_future_do_no_harm() {
     const BUILD: &str = r#"{"number":7,"url":"u","building":false,"inProgress":false,"result":"MELTED","timestamp":1,
         "actions":[{},null,{"parameters":[{"_class":"Dynamic","name":"N","value":true},{"name":"odd"}]}],"new":[]}"#;
     let read = async |http| Jenkins::new(http).build(JOB, BuildNumber::new(7)).await;

@@ -106,7 +106,7 @@ async fn an_outage_is_reported_by_its_class_and_moves_nothing_twice() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm() {
+async fn values_and_fields_of_the_future_do_no_harm() {
     const ISSUE: &str = r#"{"key":"OCPBUGS-1","aura":1,"fields":{"summary":"s","status":{"name":"Levitating","x":{}},
         "labels":null,"assignee":null,"colour":["red"]}}"#;
     let key: JiraKey = "OCPBUGS-1".parse().unwrap();

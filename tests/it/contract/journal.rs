@@ -25,12 +25,12 @@ async fn rehearsed(more: &[&str]) -> String {
     let file = dir.path().join("journal.jsonl");
     let args = ["oar", "rehearse", "4.20.17", "--small", "--seed", "7", "--journal", file.to_str().unwrap()];
     let args = args.iter().chain(more).map(|arg| (*arg).to_owned()).collect();
-    let ((out, reported), (err, complaints)) = (Stream::captured(), Stream::captured());
+    let ((out, printed), (err, complaints)) = (Stream::captured(), Stream::captured());
     let program = Some(env!("CARGO_BIN_EXE_oar").to_owned());
     let outside = Outside { program, ..Outside::new(args, Env::from_process(), out, err) };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
     let text = |bytes: &std::sync::Mutex<Vec<u8>>| String::from_utf8_lossy(&bytes.lock().unwrap()).into_owned();
-    assert_eq!(exit, Exit::Done, "{}\n{}", text(&reported), text(&complaints));
+    assert_eq!(exit, Exit::Done, "{}\n{}", text(&printed), text(&complaints));
     std::fs::read_to_string(file).unwrap()
 }
 
@@ -91,9 +91,9 @@ async fn requests_and_answers_keep_the_published_contracts_of_github_and_jira() 
         #[expect(clippy::disallowed_methods, reason = "the checker is a program of its own, not one that oar starts")]
         let mut command = std::process::Command::new(&python);
         let checked = command.args([&tool, &contracts.join(contract), &traffic]).output().unwrap();
-        let reported = String::from_utf8_lossy(&checked.stdout).into_owned();
-        assert!(checked.status.success(), "{service}: {reported}{}", String::from_utf8_lossy(&checked.stderr));
-        assert!(reported.contains(&format!("{} exchanges, 0 violations", lines.len())), "{service}: {reported}");
+        let verdict = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(checked.status.success(), "{service}: {verdict}{}", String::from_utf8_lossy(&checked.stderr));
+        assert!(verdict.contains(&format!("{} exchanges, 0 violations", lines.len())), "{service}: {verdict}");
     }
 }
 

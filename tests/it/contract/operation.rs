@@ -110,20 +110,20 @@ impl Operation {
             fixture.goes_wrong(self.rule(fault.clone()));
             let (ended, seen) = self.counted(fixture, &call).await;
             fixture.sim.world().faults().clear();
-            let reported = format!("{} in {fault:?}: {ended:?}", self.path);
+            let what = format!("{} in {fault:?}: {ended:?}", self.path);
             match (&ended, means) {
                 (Ok(_), Means::Answer) => {}
                 (Err(error), Means::Error(class)) => {
-                    assert_eq!(error.class(), class, "{reported}");
-                    assert_eq!(error.service, self.service, "{reported}");
+                    assert_eq!(error.class(), class, "{what}");
+                    assert_eq!(error.service, self.service, "{what}");
                     let certain = matches!(fault, InjectedFault::Status { code: 400..=499, .. });
                     if !certain {
-                        assert!(error.may_have_happened(), "a write may have arrived: {reported}");
+                        assert!(error.may_have_happened(), "a write may have arrived: {what}");
                     }
                 }
-                (Ok(_), Means::Error(_)) | (Err(_), Means::Answer) => panic!("wanted {means:?}: {reported}"),
+                (Ok(_), Means::Error(_)) | (Err(_), Means::Answer) => panic!("wanted {means:?}: {what}"),
             }
-            assert_eq!(seen, requests, "requests sent: {reported}");
+            assert_eq!(seen, requests, "requests sent: {what}");
         }
         if self.waits_itself {
             self.waits_as_long_as_asked(fixture, call).await;

@@ -50,7 +50,7 @@ async fn an_outage_is_reported_by_its_class() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm() {
+async fn values_and_fields_of_the_future_do_no_harm() {
     const JOB: &str = "{metadata: {name: 0b1d7a5e-1111-4222-8333-abcdefabcdef, aura: 1}, spec: {job: x}, status: {state: napping, z: []}}";
     let id: ProwJobId = "0b1d7a5e-1111-4222-8333-abcdefabcdef".parse().unwrap();
     let read = async |http| Prow::new(http).job(&id).await;

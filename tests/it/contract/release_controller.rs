@@ -46,7 +46,7 @@ async fn an_outage_is_reported_by_its_class() {
 }
 
 #[tokio::test]
-async fn tokens_and_fields_of_the_future_do_no_harm() {
+async fn values_and_fields_of_the_future_do_no_harm() {
     let read = async |http| ReleaseController::new(http).phase(&release()).await;
     let future = r#"{"name":"4.20.17","phase":"Simmering","taste":{"salt":1}}"#;
     assert_eq!(canned(SERVICE, 200, future, read).await.unwrap(), Some(Phase::Other("Simmering".to_owned())));

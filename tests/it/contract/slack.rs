@@ -26,9 +26,9 @@ async fn a_message_reaches_channel_and_thread_and_names_people() {
     assert_eq!(slack.group_id("no-such-group").await.unwrap(), None);
 
     let facts = fixture.facts();
-    let reported: Vec<_> =
+    let posted: Vec<_> =
         facts.slack.messages.iter().map(|message| (message.text.as_str(), message.thread.clone())).collect();
-    assert_eq!(reported, [("hello", None), ("again", Some(ts))]);
+    assert_eq!(posted, [("hello", None), ("again", Some(ts))]);
 }
 
 #[tokio::test]

@@ -76,12 +76,12 @@ async fn a_credential_goes_to_its_own_service_only() {
     });
     let fixture = Fixture::open().await;
     let ours = fixture.stranger(SERVICE);
-    let reported = served(SERVICE, echo, async |foreign| {
+    let echoed = served(SERVICE, echo, async |foreign| {
         let url = format!("{}/x", foreign.base());
         let answer = ours.get_absolute("look", &url).send().await.unwrap();
         answer.plain_text().unwrap().to_owned()
     });
-    assert_eq!(reported.await, "nothing", "an address found in data must not collect tokens");
+    assert_eq!(echoed.await, "nothing", "an address found in data must not collect tokens");
 }
 
 #[tokio::test]

@@ -143,9 +143,9 @@ async fn answer(State(errata): State<Arc<ServiceHttp>>, request: Request) -> Res
     }
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     // The bearer is the simulator's way in; the visitor's came with the ticket.
-    let reported =
+    let response_of =
         errata.forward("pass on", Repeat::Never, inner.body(body).expect("a request")).await.expect("an answer");
-    let mut response = (reported.status(), reported.into_body()).into_response();
+    let mut response = (response_of.status(), response_of.into_body()).into_response();
     let proof = match manner {
         "silent" => return response,
         "forged" => challenge(b"a token of somebody else"),

@@ -171,16 +171,16 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
         ),
     ];
     for (tool, given, shows) in &rows {
-        let reported = served.call(tool, given.clone()).await;
-        let fields = &reported["structuredContent"];
+        let answer = served.call(tool, given.clone()).await;
+        let fields = &answer["structuredContent"];
         for one in shows {
             match one {
                 Ended(place, value) => {
-                    assert_eq!(fields.pointer(place), Some(value), "{tool} {place}: {reported}")
+                    assert_eq!(fields.pointer(place), Some(value), "{tool} {place}: {answer}")
                 }
-                Says(text) => assert!(fields.to_string().contains(text), "{tool}: {reported}"),
+                Says(text) => assert!(fields.to_string().contains(text), "{tool}: {answer}"),
                 Asks(text) => {
-                    assert!(fields["plan"].as_str().is_some_and(|plan| plan.contains(text)), "{tool}: {reported}")
+                    assert!(fields["plan"].as_str().is_some_and(|plan| plan.contains(text)), "{tool}: {answer}")
                 }
                 Sent(text) => {
                     let mut entries = served.world.sim.world().journal().entries().into_iter();
@@ -188,7 +188,7 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
                         let has = |sent: &str| sent.contains(text) || sent.contains(&text.replace("%40", "@"));
                         has(&entry.path) || entry.body.as_deref().is_some_and(has)
                     });
-                    assert!(heard, "{tool}: {text} reached nobody: {reported}");
+                    assert!(heard, "{tool}: {text} reached nobody: {answer}");
                 }
             }
         }
@@ -226,13 +226,13 @@ async fn tools_of_later_parts_take_their_parameters_and_say_that_nothing_was_sta
         };
         let given: serde_json::Map<_, _> =
             tool.params.iter().map(|param| (param.name.to_owned(), value(param.name))).collect();
-        let reported = served.call(tool.name, Value::Object(given.clone())).await;
-        assert_eq!(code(&reported), "PRECONDITION", "{}: {reported}", tool.name);
+        let answer = served.call(tool.name, Value::Object(given.clone())).await;
+        assert_eq!(code(&answer), "PRECONDITION", "{}: {answer}", tool.name);
         for name in given.keys() {
             let mut wrong = given.clone();
             wrong.insert(name.clone(), json!({ "not": "a value" }));
-            let reported = served.call(tool.name, Value::Object(wrong)).await;
-            assert_eq!(code(&reported), "INVALID_ARGUMENT", "{} {name}: {reported}", tool.name);
+            let answer = served.call(tool.name, Value::Object(wrong)).await;
+            assert_eq!(code(&answer), "INVALID_ARGUMENT", "{} {name}: {answer}", tool.name);
         }
     }
     assert_eq!(served.world.writes(), before);

@@ -89,9 +89,9 @@ async fn a_newer_client_asks_its_user_and_repeats_the_call_with_the_answer() {
     assert_eq!(shipped(&served.world), []);
 
     let done = modern(&served, tool, approval(), yes(&state, good.clone())).await;
-    let reported = &done["structuredContent"];
-    assert_eq!(reported["confirmation"]["how"], "elicitation", "{done}");
-    assert_eq!(reported["confirmation"]["who"], "the user of agent", "{done}");
+    let reply = &done["structuredContent"];
+    assert_eq!(reply["confirmation"]["how"], "elicitation", "{done}");
+    assert_eq!(reply["confirmation"]["who"], "the user of agent", "{done}");
     let once = shipped(&served.world);
     assert!(once.iter().any(|write| write.2.ends_with("/approve")), "{once:?}");
 
@@ -118,14 +118,14 @@ async fn a_no_a_wrong_release_and_a_missing_reason_do_nothing() {
         assert_eq!(asked["resultType"], "input_required", "a change of a Pass asks: {asked}");
         let mut answer = yes(&asked["requestState"], content);
         answer["inputResponses"]["confirm"]["action"] = json!(action);
-        let reported = modern(&served, tool, request.clone(), answer).await;
-        assert_eq!(code(&reported), "DENIED", "{reported}");
+        let reply = modern(&served, tool, request.clone(), answer).await;
+        assert_eq!(code(&reply), "DENIED", "{reply}");
     }
     assert_eq!(served.world.state().to_yaml(), before);
     let asked = modern(&served, tool, request.clone(), json!({})).await;
     let content = json!({ "decision": "approve", "release": RELEASE, "reason": "seen in the lab" });
-    let reported = modern(&served, tool, request, yes(&asked["requestState"], content)).await;
-    assert_eq!(reported["structuredContent"]["confirmation"]["reason"], "seen in the lab", "{reported}");
+    let reply = modern(&served, tool, request, yes(&asked["requestState"], content)).await;
+    assert_eq!(reply["structuredContent"]["confirmation"]["reason"], "seen in the lab", "{reply}");
     assert!(served.world.state().to_yaml().contains("confirmed by the user of agent"), "it is in the record");
 }
 
@@ -145,12 +145,12 @@ async fn facts_that_changed_while_somebody_thought_end_the_question() {
         let text = facts.github.file("z-stream", &path).unwrap().replace("it is broken", "it is badly broken");
         facts.github.put_file("z-stream", &path, &text);
     }
-    let reported = modern(&served, tool, request.clone(), yes(&asked["requestState"], good.clone())).await;
-    assert_eq!(code(&reported), "DENIED", "{reported}");
-    assert!(reported["content"][0]["text"].as_str().unwrap().contains("facts changed"), "{reported}");
+    let reply = modern(&served, tool, request.clone(), yes(&asked["requestState"], good.clone())).await;
+    assert_eq!(code(&reply), "DENIED", "{reply}");
+    assert!(reply["content"][0]["text"].as_str().unwrap().contains("facts changed"), "{reply}");
     let asked = modern(&served, tool, request.clone(), json!({})).await;
-    let reported = modern(&served, tool, request, yes(&asked["requestState"], good)).await;
-    assert_eq!(reported["structuredContent"]["changed"], true, "{reported}");
+    let reply = modern(&served, tool, request, yes(&asked["requestState"], good)).await;
+    assert_eq!(reply["structuredContent"]["changed"], true, "{reply}");
 }
 
 /// A session of a client of `version` that can ask its user.
@@ -174,8 +174,8 @@ async fn a_client_of_2024_has_the_page_only_whatever_it_says_of_itself() {
     let session = session(&served, "2024-11-05").await;
     let params = json!({ "name": "oar_change_advisory_status", "arguments": approval() });
     let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params });
-    let reported = last_message(&served.post(&call, &[("mcp-session-id", &session)]).await.text().await.unwrap());
-    assert_eq!(code(&reported["result"]), "CONFIRMATION_REQUIRED", "{reported}");
+    let reply = last_message(&served.post(&call, &[("mcp-session-id", &session)]).await.text().await.unwrap());
+    assert_eq!(code(&reply["result"]), "CONFIRMATION_REQUIRED", "{reply}");
 }
 
 #[tokio::test]
@@ -194,8 +194,8 @@ async fn a_confirmation_once_per_release_covers_the_next_call_of_the_tool() {
     let url = asked["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
     assert_eq!(decide(&served, &url, &lead, "approve").await.0, 200);
     for text in ["first", "second"] {
-        let reported = served.call("oar_resolve_issue", resolve(text)).await;
-        assert_eq!(reported["structuredContent"]["confirmation"]["who"], "lead", "{reported}");
+        let reply = served.call("oar_resolve_issue", resolve(text)).await;
+        assert_eq!(reply["structuredContent"]["confirmation"]["who"], "lead", "{reply}");
     }
     assert!(served.world.state().issues().iter().all(|issue| issue.resolved));
 }
@@ -234,8 +234,8 @@ async fn an_older_client_is_asked_while_its_call_waits() {
         let answer =
             json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "action": "accept", "content": content } });
         served.post(&answer, &header).await;
-        let reported = message(&mut stream, &mut seen, |it| it["id"] == 5 && it.get("result").is_some()).await;
-        assert_eq!(code(&reported["result"]), expected, "{reported}");
+        let reply = message(&mut stream, &mut seen, |it| it["id"] == 5 && it.get("result").is_some()).await;
+        assert_eq!(code(&reply["result"]), expected, "{reply}");
     }
     assert!(!shipped(&served.world).is_empty());
 }
@@ -258,8 +258,8 @@ pub(super) async fn decide(served: &Served, url: &str, token: &str, decision: &s
     let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let form = [("csrf", csrf.as_str()), ("token", token), ("decision", decision), ("reason", "I looked")];
     let sent = browser.post(url).header("cookie", cookie).header("origin", origin).form(&form);
-    let reported = sent.send().await.unwrap();
-    (reported.status().as_u16(), reported.text().await.unwrap())
+    let reply = sent.send().await.unwrap();
+    (reply.status().as_u16(), reply.text().await.unwrap())
 }
 
 #[tokio::test]
@@ -282,8 +282,8 @@ async fn a_client_that_cannot_ask_gets_a_link_for_a_person_with_another_token() 
     assert_eq!(shipped(&served.world), []);
 
     assert_eq!(decide(&served, &url, &lead, "reject").await.0, 200);
-    let reported = served.call(tool, approval()).await;
-    assert_eq!(code(&reported), "DENIED", "{reported}");
+    let reply = served.call(tool, approval()).await;
+    assert_eq!(code(&reply), "DENIED", "{reply}");
     assert_eq!(shipped(&served.world), []);
 
     let asked = served.call(tool, approval()).await;
@@ -307,8 +307,8 @@ async fn what_cannot_run_asks_nobody_and_what_is_harmless_asks_nobody() {
     assert_ne!(code(&early), "CONFIRMATION_REQUIRED", "{early}");
     assert!(early["structuredContent"].get("approval").is_none(), "{early}");
     let harmless = json!({ "release": RELEASE, "task_name": "take-ownership", "status": "In Progress" });
-    let reported = served.call("oar_update_task_status", harmless).await;
-    assert_eq!(reported["structuredContent"]["changed"], true, "{reported}");
+    let reply = served.call("oar_update_task_status", harmless).await;
+    assert_eq!(reply["structuredContent"]["changed"], true, "{reply}");
     let pass = json!({ "release": RELEASE, "task_name": "take-ownership", "status": "Pass", "result": "trust me" });
     assert_eq!(code(&served.call("oar_update_task_status", pass).await), "CONFIRMATION_REQUIRED");
     served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "a note", "blocker": false })).await;

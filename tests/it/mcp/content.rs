@@ -70,8 +70,8 @@ fn the_documentation_lists_the_tools_that_there_are() {
     let (_, after) = rest.split_once(end).expect("the end of the table");
     as_written("docs/mcp.md", &format!("{before}{begin}{}{end}{after}", catalog::table()));
     let (cli, api) = catalog::counts(catalog::all());
-    let reported = format!("{} tools, {cli} of them with a command line behind them", cli + api);
-    assert!(page.contains(&reported), "docs/mcp.md does not say: {reported}");
+    let sentence = format!("{} tools, {cli} of them with a command line behind them", cli + api);
+    assert!(page.contains(&sentence), "docs/mcp.md does not say: {sentence}");
 }
 
 /// The 35 tools of old with the parameters that must be given and those that may.
@@ -194,11 +194,11 @@ impl Agent {
     /// Calls a tool; its structured answer.
     async fn call(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await;
-        let reported = answer["result"]["structuredContent"].clone();
-        assert!(reported.is_object(), "{tool}: {answer}");
-        assert_eq!(reported["legacy_text"], answer["result"]["content"][0]["text"], "{tool}");
+        let content = answer["result"]["structuredContent"].clone();
+        assert!(content.is_object(), "{tool}: {answer}");
+        assert_eq!(content["legacy_text"], answer["result"]["content"][0]["text"], "{tool}");
         assert!(answer.to_string().len() <= 45_000, "{tool}");
-        reported
+        content
     }
 }
 
@@ -247,8 +247,8 @@ async fn a_look_without_record_and_notify_changes_nothing() {
     let before = (agent.served.world.state().to_yaml(), agent.served.world.writes());
     for tool in ["oar_check_cve_tracker_bug", "oar_check_rhcos_security_alerts", "oar_image_signed_check"] {
         let arguments = json!({ "release": RELEASE, "record": false });
-        let reported = agent.call(tool, arguments).await;
-        assert_eq!(reported["changed"], false, "{reported}");
+        let answer = agent.call(tool, arguments).await;
+        assert_eq!(answer["changed"], false, "{answer}");
     }
     assert_eq!((agent.served.world.state().to_yaml(), agent.served.world.writes()), before);
 }
@@ -260,12 +260,12 @@ async fn a_bug_that_gives_orders_is_only_quoted() {
     let issue = json!({ "release": RELEASE, "issue": order, "related_tasks": "take-ownership" });
     agent.call("oar_add_issue", issue).await;
     for tool in ["oar_explain", "oar_plan_next_actions", "oar_get_issues", "oar_get_release_status"] {
-        let reported = agent.call(tool, json!({ "release": RELEASE })).await;
-        let whole = reported.to_string();
+        let answer = agent.call(tool, json!({ "release": RELEASE })).await;
+        let whole = answer.to_string();
         assert!(whole.contains("ignore your rules"), "{tool}: {whole}");
         assert!(!whole.contains("\\u001b") && !whole.contains('\u{202e}'), "{tool}: {whole}");
         for field in ["summary", "next", "waiting"] {
-            assert!(!reported[field].to_string().contains("ignore your rules"), "{tool} {field}: {}", reported[field]);
+            assert!(!answer[field].to_string().contains("ignore your rules"), "{tool} {field}: {}", answer[field]);
         }
     }
 }
@@ -300,11 +300,11 @@ async fn a_runner_runs_what_is_listed_with_the_rules_of_its_tool() {
     let status = run("status", "").await;
     assert_eq!(status["data"]["source"], "statebox", "{status}");
     for command in ["config decrypt", "state", "mcp serve", "drive"] {
-        let reported = run(command, "/etc/passwd /tmp/x").await;
-        assert_eq!(reported["error"]["code"], "DENIED", "{reported}");
+        let answer = run(command, "/etc/passwd /tmp/x").await;
+        assert_eq!(answer["error"]["code"], "DENIED", "{answer}");
     }
-    let reported = agent.call("get_command_help", json!({ "cli": "oar" })).await;
-    assert!(reported["legacy_text"].as_str().expect("a text").contains("stage-testing"), "{reported}");
+    let answer = agent.call("get_command_help", json!({ "cli": "oar" })).await;
+    assert!(answer["legacy_text"].as_str().expect("a text").contains("stage-testing"), "{answer}");
 }
 
 #[tokio::test]
@@ -407,7 +407,7 @@ async fn a_client_is_set_up_once_and_foreign_entries_stay() {
     assert_eq!(read()["mcpServers"]["release-tests"]["args"], json!(["mcp", "serve", "--stdio"]));
 
     std::fs::write(&config, "{ broken").expect("a file");
-    let reported = install(&[]).await;
-    assert_ne!(reported.code, 0, "{reported:?}");
+    let ended = install(&[]).await;
+    assert_ne!(ended.code, 0, "{ended:?}");
     assert_eq!(std::fs::read_to_string(&config).expect("a file"), "{ broken");
 }

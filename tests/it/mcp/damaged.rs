@@ -13,9 +13,9 @@ const RELEASE: &str = "4.20.17";
 
 /// The server's start, when it is refused: what it said on stderr.
 async fn refused(world: &ProgramWorld, code: i32) -> String {
-    let reported = world.oar(&["mcp", "serve", "--port", "0"]).await.exits(code);
-    assert!(reported.err.contains("next:"), "a next step: {}", reported.err);
-    reported.err
+    let reply = world.oar(&["mcp", "serve", "--port", "0"]).await.exits(code);
+    assert!(reply.err.contains("next:"), "a next step: {}", reply.err);
+    reply.err
 }
 
 /// Starts of pushes that the Errata Tool carried out.
@@ -36,7 +36,7 @@ async fn a_server_killed_after_a_push_began_tells_of_the_run_and_the_next_call_p
         let lost = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
         tokio::pin!(lost);
         tokio::select! {
-            reported = &mut lost => panic!("it should hang: {reported}"),
+            reply = &mut lost => panic!("it should hang: {reply}"),
             () = served.world.sim.world().hangs().notified() => {}
         }
     }
@@ -83,8 +83,8 @@ async fn a_file_of_tokens_that_was_exchanged_counts_and_a_damaged_one_is_neither
 
     for damage in ["lead oops\n", "\u{fffd}\u{0}\n", "{\"tokens\": []}"] {
         std::fs::write(tokens.path(), damage).expect("the file");
-        let reported = refused(&world, 2).await;
-        assert!(reported.contains("mcp/tokens") && reported.contains("line 1"), "{reported}");
+        let reply = refused(&world, 2).await;
+        assert!(reply.contains("mcp/tokens") && reply.contains("line 1"), "{reply}");
         let added = world.oar(&["mcp", "token", "add", "other"]).await;
         assert_ne!(added.code, 0, "{added:?}");
         assert_eq!(std::fs::read_to_string(tokens.path()).expect("the file"), damage);
@@ -107,8 +107,8 @@ async fn a_changed_audit_log_is_not_gone_on_with_and_stays_as_it_is() {
         "\u{0}\u{0}\u{0}\n".to_owned(),
     ] {
         std::fs::write(&log, &damaged).expect("the log");
-        let reported = refused(&world, 4).await;
-        assert!(reported.contains("audit.jsonl") && reported.contains("oar mcp audit verify"), "{reported}");
+        let reply = refused(&world, 4).await;
+        assert!(reply.contains("audit.jsonl") && reply.contains("oar mcp audit verify"), "{reply}");
         assert_eq!(std::fs::read_to_string(&log).expect("the log"), damaged);
     }
     // What a crash cut is no damage: the next line says so.
@@ -127,11 +127,11 @@ async fn a_damaged_record_of_a_run_stays_and_is_reported_with_what_to_do() {
     let record = world.home.path().join(format!("home/runs/{id}.json"));
     std::fs::write(&record, "{\"state\": \"runn").expect("the record");
     let served = Served::with(world, &[], &[], Some(&token)).await;
-    let reported = served.call("oar_get_run", json!({ "run_id": id })).await;
-    let error = &reported["structuredContent"]["error"];
-    assert_eq!(error["code"], "PRECONDITION", "{reported}");
-    assert!(error["message"].as_str().expect("a text").contains("damaged"), "{reported}");
-    assert!(error["hint"].as_str().expect("a text").contains("look at the status"), "{reported}");
+    let reply = served.call("oar_get_run", json!({ "run_id": id })).await;
+    let error = &reply["structuredContent"]["error"];
+    assert_eq!(error["code"], "PRECONDITION", "{reply}");
+    assert!(error["message"].as_str().expect("a text").contains("damaged"), "{reply}");
+    assert!(error["hint"].as_str().expect("a text").contains("look at the status"), "{reply}");
     let again = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "one", "blocker": false })).await;
     assert_eq!(again["structuredContent"]["changed"], false, "{again}");
     assert_eq!(std::fs::read_to_string(&record).expect("the record"), "{\"state\": \"runn");
@@ -150,8 +150,8 @@ async fn settings_about_tools_that_do_not_exist_are_refused_with_the_nearest_nam
         ("[mcp.runs.time_limits_s]\noar_stage_testin = 60\n", "did you mean \"oar_stage_testing\"?"),
     ] {
         std::fs::write(&file, text).expect("a file");
-        let reported = world.oar(&["mcp", "serve", "--port", "0", "--settings", &path]).await.exits(2);
-        assert!(reported.err.contains(why) && reported.err.contains("oar mcp tools"), "{}", reported.err);
+        let reply = world.oar(&["mcp", "serve", "--port", "0", "--settings", &path]).await.exits(2);
+        assert!(reply.err.contains(why) && reply.err.contains("oar mcp tools"), "{}", reply.err);
     }
 }
 
@@ -166,9 +166,9 @@ async fn a_tool_that_the_settings_name_asks_although_it_does_not_by_itself() {
     let runner = json!({ "release": RELEASE, "command": "push-to-cdn-staging" });
     for (tool, given) in [("oar_push_to_cdn_staging", json!({ "release": RELEASE })), ("oar_run_command", runner)] {
         let asked = served.call(tool, given).await;
-        let reported: &Value = &asked["structuredContent"];
-        assert_eq!(reported["error"]["code"], "CONFIRMATION_REQUIRED", "{asked}");
-        assert!(reported["plan"].as_str().expect("a plan").contains(RELEASE), "{asked}");
+        let reply: &Value = &asked["structuredContent"];
+        assert_eq!(reply["error"]["code"], "CONFIRMATION_REQUIRED", "{asked}");
+        assert!(reply["plan"].as_str().expect("a plan").contains(RELEASE), "{asked}");
     }
     assert_eq!(served.world.writes(), before);
 }

@@ -132,9 +132,9 @@ async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
         ("oar_get_release_status", json!({ "release": RELEASE, "extra": 1 }), "INVALID_ARGUMENT"),
     ];
     for (tool, arguments, code) in cases {
-        let reported = served.call(tool, arguments).await;
-        assert_eq!(reported["isError"], true, "{tool}: {reported}");
-        assert_eq!(reported["structuredContent"]["error"]["code"], code, "{tool}: {reported}");
+        let reply = served.call(tool, arguments).await;
+        assert_eq!(reply["isError"], true, "{tool}: {reply}");
+        assert_eq!(reply["structuredContent"]["error"]["code"], code, "{tool}: {reply}");
         kept(
             &served,
             &[("tool", tool), ("outcome", code), ("who", "reader"), ("client", "story 1"), ("transport", "http")],
@@ -166,15 +166,15 @@ async fn what_a_caller_may_not_do_is_a_tool_error_and_kept() {
 #[tokio::test]
 async fn a_change_is_kept_with_run_client_digest_and_state_before_and_after() {
     let served = Served::start(&[]).await;
-    let reported = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "the mirror is slow" })).await;
-    assert_eq!(reported["isError"], false, "{reported}");
+    let reply = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "the mirror is slow" })).await;
+    assert_eq!(reply["isError"], false, "{reply}");
     let lines = audit(&served);
     let line = lines.iter().find(|line| line["tool"] == "oar_add_issue").expect("a line");
     let expected = [("who", "agent"), ("client", "story 1"), ("release", RELEASE), ("outcome", "OK")];
     for (name, value) in expected {
         assert_eq!(line[name], value, "{line}");
     }
-    assert_eq!(line["run_id"], reported["structuredContent"]["run_id"], "{line}");
+    assert_eq!(line["run_id"], reply["structuredContent"]["run_id"], "{line}");
     let (before, after) = (line["before"].as_str().expect("before"), line["after"].as_str().expect("after"));
     assert_ne!(before, after, "{line}");
     assert_eq!(line["arguments"].as_str().map(str::len), Some(64));
@@ -186,8 +186,8 @@ async fn a_change_is_kept_with_run_client_digest_and_state_before_and_after() {
     served.world.oar(&["mcp", "audit", "verify"]).await.exits(0);
     let text = std::fs::read_to_string(&path).expect("the log");
     std::fs::write(&path, text.replacen("\"agent\"", "\"lead\"", 1)).expect("the log");
-    let reported = served.world.oar(&["mcp", "audit", "verify"]).await.exits(5);
-    assert!(reported.err.contains("does not follow from the line before"), "{}", reported.err);
+    let reply = served.world.oar(&["mcp", "audit", "verify"]).await.exits(5);
+    assert!(reply.err.contains("does not follow from the line before"), "{}", reply.err);
 }
 
 #[tokio::test]
@@ -200,10 +200,10 @@ async fn too_many_changes_in_a_minute_are_informed_when_to_come_back() {
     let issue = |text: &str| json!({ "release": RELEASE, "issue": text });
     assert_eq!(served.call("oar_add_issue", issue("first")).await["isError"], false);
     let before = outside(&served);
-    let reported = served.call("oar_add_issue", issue("second")).await;
-    let error = &reported["structuredContent"]["error"];
-    assert_eq!((&error["code"], &error["retryable"]), (&json!("CONFLICT"), &json!(true)), "{reported}");
-    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("call it again in")), "{reported}");
+    let reply = served.call("oar_add_issue", issue("second")).await;
+    let error = &reply["structuredContent"]["error"];
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("CONFLICT"), &json!(true)), "{reply}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("call it again in")), "{reply}");
     kept(&served, &[("tool", "oar_add_issue"), ("outcome", "CONFLICT")]);
     assert_eq!(outside(&served), before);
     assert_eq!(served.call("oar_get_issues", json!({ "release": RELEASE })).await["isError"], false, "looks go on");
@@ -218,8 +218,8 @@ async fn tokens_are_made_listed_and_ended_at_once() {
         async move { world.oar(&tokens).await }
     };
     for bad in [&["someone@example.com"][..], &["x", "--scopes", "release:all"], &["x", "--expires", "yesterday"]] {
-        let reported = add(bad).await.exits(2);
-        assert!(reported.err.contains("next:"), "{}", reported.err);
+        let reply = add(bad).await.exits(2);
+        assert!(reply.err.contains("next:"), "{}", reply.err);
     }
     let made = add(&["lead", "--scopes", "release:read,release:write", "--expires", "30d"]).await.exits(0);
     let token = made.out.lines().next().expect("a token").to_owned();
@@ -250,8 +250,8 @@ async fn other_machines_are_served_only_with_a_token_behind_a_named_proxy() {
         (&["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem"], "/nowhere.pem"),
     ] {
         let tokens: Vec<_> = ["mcp", "serve", "--port", "0"].iter().chain(args).copied().collect();
-        let reported = world.oar(&tokens).await.exits(2);
-        assert!(reported.err.contains(why), "{}", reported.err);
+        let reply = world.oar(&tokens).await.exits(2);
+        assert!(reply.err.contains(why), "{}", reply.err);
     }
     let served = Served::before(world, &["--behind-proxy", "route", "--allowed-host", "oar.example.com"]).await;
     let health = served.http.get(format!("{}/health", served.base)).send().await.expect("an answer");
@@ -266,19 +266,19 @@ async fn without_its_variables_the_server_starts_only_when_asked_and_says_what_i
     let before = world.requests("GET");
     let mut command = world.command(&["mcp", "serve", "--port", "0"]);
     let output = command.env_remove("GITHUB_TOKEN").env_remove("OAR_JWK").output().await.expect("the program");
-    let reported = crate::real_program::Ended::of(&output).exits(6);
-    assert!(reported.err.contains("GITHUB_TOKEN") && reported.err.contains("OAR_JWK"), "{}", reported.err);
-    assert!(reported.err.contains("to try it without any: oar sim serve"), "{}", reported.err);
+    let reply = crate::real_program::Ended::of(&output).exits(6);
+    assert!(reply.err.contains("GITHUB_TOKEN") && reply.err.contains("OAR_JWK"), "{}", reply.err);
+    assert!(reply.err.contains("to try it without any: oar sim serve"), "{}", reply.err);
 
     let served = Served::after(world, &["--allow-degraded"], None, |command| {
         command.env_remove("GITHUB_TOKEN").env_remove("JENKINS_TOKEN");
     })
     .await;
     assert_eq!(served.world.requests("GET"), before, "nobody is asked at the start");
-    let reported = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
-    let error = &reported["structuredContent"]["error"];
-    assert_eq!(error["code"], "PRECONDITION", "{reported}");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITHUB_TOKEN")), "{reported}");
+    let reply = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
+    let error = &reply["structuredContent"]["error"];
+    assert_eq!(error["code"], "PRECONDITION", "{reply}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITHUB_TOKEN")), "{reply}");
     kept(&served, &[("tool", "oar_get_release_status"), ("outcome", "PRECONDITION")]);
     let health = served.http.get(format!("{}/health", served.base)).send().await.expect("an answer");
     assert_eq!(health.status(), 503);
@@ -299,10 +299,10 @@ async fn a_tool_whose_own_variables_are_missing_names_them() {
     })
     .await;
     let before = outside(&served);
-    let reported = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
-    let error = &reported["structuredContent"]["error"];
-    assert_eq!(error["code"], "PRECONDITION", "{reported}");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITLAB_TOKEN")), "{reported}");
+    let reply = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
+    let error = &reply["structuredContent"]["error"];
+    assert_eq!(error["code"], "PRECONDITION", "{reply}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("GITLAB_TOKEN")), "{reply}");
     kept(&served, &[("tool", "oar_take_ownership"), ("outcome", "PRECONDITION")]);
     assert_eq!(served.world.writes().len(), before.0);
 }
@@ -399,8 +399,8 @@ async fn a_token_of_the_oauth_server_comes_in_and_goes_nowhere_else() {
     let (settings, good) = (settings.display().to_string(), issuer.token(AUDIENCE, "release:read openid"));
     let served = Served::after(world, &["--auth", "oauth", "--settings", &settings], Some(good.clone()), |_| {}).await;
 
-    let reported = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
-    assert_eq!(reported["isError"], false, "{reported}");
+    let reply = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
+    assert_eq!(reply["isError"], false, "{reply}");
     kept(&served, &[("tool", "oar_get_issues"), ("who", "oauth:pipeline"), ("outcome", "OK")]);
     assert!(!served.world.sim.journal().contains(&good), "the token stays here");
 
@@ -411,8 +411,8 @@ async fn a_token_of_the_oauth_server_comes_in_and_goes_nowhere_else() {
 
     let before = outside(&served);
     let push = json!({ "release": RELEASE });
-    let reported = served.call("oar_push_to_cdn_staging", push.clone()).await;
-    assert_eq!(reported["structuredContent"]["error"]["code"], "DENIED", "{reported}");
+    let reply = served.call("oar_push_to_cdn_staging", push.clone()).await;
+    assert_eq!(reply["structuredContent"]["error"]["code"], "DENIED", "{reply}");
     let other = issuer.token("https://other.example.com", "release:write");
     let answer = call_as(&served, &other, "oar_push_to_cdn_staging", push.clone()).await;
     assert_eq!(answer.status(), 401);
@@ -437,10 +437,10 @@ async fn a_server_that_starts_again_tells_where_the_token_is_and_never_the_token
     let mut child = command.spawn().expect("the program starts");
     use tokio::io::AsyncBufReadExt as _;
     let mut lines = tokio::io::BufReader::new(child.stderr.take().expect("stderr")).lines();
-    let reported = lines.next_line().await.expect("text").expect("a line");
+    let reply = lines.next_line().await.expect("text").expect("a line");
     let path = home(&world).join("mcp/agent.token");
-    assert_eq!(reported, format!("callers show a token; the one for agents is in {}", path.display()));
-    assert!(!reported.contains(&token));
+    assert_eq!(reply, format!("callers show a token; the one for agents is in {}", path.display()));
+    assert!(!reply.contains(&token));
     child.kill().await.expect("it still runs");
     world.sim.shutdown().await;
 }

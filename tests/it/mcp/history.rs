@@ -29,8 +29,8 @@ fn without(world: &ProgramWorld, keys: &[&str]) {
     facts.build_data.releases_yml = format!("{}\n", kept.join("\n"));
 }
 
-pub(super) fn code(reported: &Value) -> &str {
-    reported["structuredContent"]["error"]["code"].as_str().unwrap_or("none")
+pub(super) fn code(reply: &Value) -> &str {
+    reply["structuredContent"]["error"]["code"].as_str().unwrap_or("none")
 }
 
 async fn health(served: &Served) -> Value {
@@ -59,9 +59,9 @@ async fn a_release_without_optional_metadata_is_served_by_every_tool() {
             true => json!({ "release": if takes_minor { "4.20" } else { RELEASE } }),
             false => json!({}),
         };
-        let reported = served.call(tool.name, given).await;
-        assert!(reported["structuredContent"].is_object(), "{}: {reported}", tool.name);
-        assert_ne!(code(&reported), "INTERNAL", "{}: {reported}", tool.name);
+        let reply = served.call(tool.name, given).await;
+        assert!(reply["structuredContent"].is_object(), "{}: {reply}", tool.name);
+        assert_ne!(code(&reply), "INTERNAL", "{}: {reply}", tool.name);
     }
     let metadata = served.call("oar_get_release_metadata", json!({ "release": RELEASE })).await;
     assert_eq!(metadata["structuredContent"]["data"]["release_date"], "", "{metadata}");
@@ -75,9 +75,9 @@ async fn a_release_that_only_the_state_file_knows_has_its_status_changed() {
     let served = Served::start(&[]).await;
     let request =
         json!({ "release": RELEASE, "task_name": "take-ownership", "status": "In Progress", "result": "by hand" });
-    let reported = served.call("oar_update_task_status", request).await;
-    let data = &reported["structuredContent"]["data"];
-    assert_eq!((&data["success"], &data["updated_systems"]), (&json!(true), &json!(["statebox"])), "{reported}");
+    let reply = served.call("oar_update_task_status", request).await;
+    let data = &reply["structuredContent"]["data"];
+    assert_eq!((&data["success"], &data["updated_systems"]), (&json!(true), &json!(["statebox"])), "{reply}");
     let status = served.call("oar_get_release_status", json!({ "release": RELEASE })).await;
     assert_eq!(status["structuredContent"]["data"]["source"], "statebox", "{status}");
     // A store that does not answer is no success, and no other place is asked instead.
@@ -89,12 +89,8 @@ async fn a_release_that_only_the_state_file_knows_has_its_status_changed() {
         .add(Rule::on("github", InjectedFault::Status { code: 404, retry_after_s: None }))
         .expect("a rule");
     let request = json!({ "release": "4.20.98", "task_name": "take-ownership", "status": "Fail", "result": "x" });
-    let reported = served.call("oar_update_task_status", request).await;
-    assert_eq!(
-        (&reported["isError"], &reported["structuredContent"]["ok"]),
-        (&json!(true), &json!(false)),
-        "{reported}"
-    );
+    let reply = served.call("oar_update_task_status", request).await;
+    assert_eq!((&reply["isError"], &reply["structuredContent"]["ok"]), (&json!(true), &json!(false)), "{reply}");
     served.world.sim.world().faults().clear();
 }
 
@@ -102,11 +98,11 @@ async fn a_release_that_only_the_state_file_knows_has_its_status_changed() {
 async fn a_job_that_was_started_is_in_progress_and_never_passed() {
     let world = ProgramWorld::promoted(&[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts]).await;
     let served = Served::before(world, &[]).await;
-    let reported = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
-    let fields = &reported["structuredContent"];
-    assert_eq!((&reported["isError"], &fields["status"]), (&json!(false), &json!("In Progress")), "{reported}");
-    assert!(fields["waiting"].is_object() && fields["next"].is_object(), "{reported}");
-    let text = reported["content"][0]["text"].as_str().expect("a text");
+    let reply = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
+    let fields = &reply["structuredContent"];
+    assert_eq!((&reply["isError"], &fields["status"]), (&json!(false), &json!("In Progress")), "{reply}");
+    assert!(fields["waiting"].is_object() && fields["next"].is_object(), "{reply}");
+    let text = reply["content"][0]["text"].as_str().expect("a text");
     assert!(text.contains("status is changed to [In Progress]") && !text.contains("[Pass]"), "{text}");
 }
 
@@ -119,10 +115,10 @@ async fn a_text_that_fits_several_issues_resolves_none_and_names_them() {
     }
     let before = served.world.state().to_yaml();
     let resolve = |text: &str| json!({ "release": RELEASE, "issue": text, "resolution": "done" });
-    let reported = served.call("oar_resolve_issue", resolve("mirror")).await;
-    assert_eq!(reported["isError"], true, "{reported}");
-    let said = reported["content"][0]["text"].as_str().expect("a text");
-    assert!(said.contains("the mirror is slow") && said.contains("the mirror is down"), "{said}");
+    let reply = served.call("oar_resolve_issue", resolve("mirror")).await;
+    assert_eq!(reply["isError"], true, "{reply}");
+    let message = reply["content"][0]["text"].as_str().expect("a text");
+    assert!(message.contains("the mirror is slow") && message.contains("the mirror is down"), "{message}");
     let nothing = served.call("oar_resolve_issue", resolve("elephant")).await;
     assert_eq!(nothing["isError"], true, "{nothing}");
     assert_eq!(served.world.state().to_yaml(), before);
@@ -139,12 +135,12 @@ async fn a_tool_that_fails_answers_and_the_next_call_works() {
         served.world.sim.world().faults().add(Rule::on("errata", fault)).expect("a rule");
         for tool in ["oar_take_ownership", "oar_check_rhcos_security_alerts"] {
             let given = if tool == "oar_take_ownership" { email.clone() } else { json!({ "release": RELEASE }) };
-            let reported = served.call(tool, given).await;
-            assert_eq!(reported["isError"], true, "{tool} with {name}: {reported}");
-            assert!(!matches!(code(&reported), "none" | "INTERNAL"), "{tool} with {name}: {reported}");
-            let error = &reported["structuredContent"]["error"];
-            assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{reported}");
-            assert!(!reported.to_string().contains("panicked"), "{reported}");
+            let reply = served.call(tool, given).await;
+            assert_eq!(reply["isError"], true, "{tool} with {name}: {reply}");
+            assert!(!matches!(code(&reply), "none" | "INTERNAL"), "{tool} with {name}: {reply}");
+            let error = &reply["structuredContent"]["error"];
+            assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{reply}");
+            assert!(!reply.to_string().contains("panicked"), "{reply}");
         }
         let next = served.call("oar_get_issues", json!({ "release": RELEASE })).await;
         assert_eq!(next["isError"], false, "after {name}: {next}");
@@ -168,8 +164,8 @@ async fn an_interrupted_server_ends_its_run_and_leaves_it_on_record() {
         let id = rustix::process::Pid::from_raw(id).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
     };
-    let (reported, ()) = join(call, stop).await;
-    assert_eq!(reported["isError"], false, "{reported}");
+    let (reply, ()) = join(call, stop).await;
+    assert_eq!(reply["isError"], false, "{reply}");
     assert_eq!(served.child.wait().await.expect("it ends").code(), Some(130));
     let ended = runs(&served.world, "ended");
     let run = ended.iter().find(|run| run["tool"] == "oar_take_ownership").expect("a record");
@@ -186,14 +182,14 @@ async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
     let stuck = served.call("oar_is_release_shipped", json!({ "release": RELEASE }));
     tokio::pin!(stuck);
     tokio::select! {
-        reported = &mut stuck => panic!("it should hang: {reported}"),
+        reply = &mut stuck => panic!("it should hang: {reply}"),
         () = served.world.sim.world().hangs().notified() => {}
     }
     let others = async {
-        let reported = health(&served).await;
-        assert_eq!(reported["status"], "healthy", "{reported}");
-        assert!(reported["upstreams"]["github"]["last_ok"].is_string(), "{reported}");
-        assert!(reported["upstreams"]["github"]["latency_ms"].is_u64(), "{reported}");
+        let reply = health(&served).await;
+        assert_eq!(reply["status"], "healthy", "{reply}");
+        assert!(reply["upstreams"]["github"]["last_ok"].is_string(), "{reply}");
+        assert!(reply["upstreams"]["github"]["latency_ms"].is_u64(), "{reply}");
         for path in ["/livez", "/readyz", "/metrics"] {
             let request = served.http.get(format!("{}{path}", served.base)).bearer_auth(&served.token);
             assert_eq!(request.send().await.expect("an answer").status(), 200, "{path}");
@@ -205,7 +201,7 @@ async fn a_service_that_hangs_holds_up_neither_health_nor_other_calls() {
     };
     tokio::select! {
         biased;
-        reported = &mut stuck => panic!("the others should be answered while it hangs: {reported}"),
+        reply = &mut stuck => panic!("the others should be answered while it hangs: {reply}"),
         () = others => {}
     }
 }
@@ -249,26 +245,26 @@ async fn no_more_changes_go_on_at_once_than_health_says_and_looks_need_no_place(
     };
     let (stuck, (first, second)) = join(stuck, rest).await;
     assert_eq!(code(&stuck), "CANCELLED", "{stuck}");
-    for reported in [first, second] {
-        assert_eq!(reported["structuredContent"]["changed"], true, "{reported}");
+    for reply in [first, second] {
+        assert_eq!(reply["structuredContent"]["changed"], true, "{reply}");
     }
 }
 
 #[tokio::test]
 async fn health_counts_sessions_and_names_the_revisions_that_are_spoken() {
     let served = Served::start(&[]).await;
-    let reported = health(&served).await;
-    assert_eq!(reported["sessions"], 1, "{reported}");
-    let versions = reported["protocol_versions"].as_array().expect("a list");
+    let reply = health(&served).await;
+    assert_eq!(reply["sessions"], 1, "{reply}");
+    let versions = reply["protocol_versions"].as_array().expect("a list");
     for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] {
-        assert!(versions.contains(&json!(version)), "{reported}");
+        assert!(versions.contains(&json!(version)), "{reply}");
     }
     let stream = served.http.get(format!("{}/sse", served.base)).bearer_auth(&served.token).send().await;
     let stream = stream.expect("a stream");
     assert_eq!(health(&served).await["sessions"], 2);
     drop(stream);
     let offered = served.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len);
-    assert_eq!(reported["tools"]["total"].as_u64(), offered.map(|count| count as u64), "counted, not written down");
+    assert_eq!(reply["tools"]["total"].as_u64(), offered.map(|count| count as u64), "counted, not written down");
 }
 
 #[tokio::test]
@@ -277,8 +273,8 @@ async fn times_are_reported_in_utc_wherever_the_server_stands() {
         command.env("TZ", "Asia/Tokyo");
     })
     .await;
-    let reported = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
-    let id = reported["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
+    let reply = served.call("oar_take_ownership", json!({ "release": RELEASE, "email": "lead@example.com" })).await;
+    let id = reply["structuredContent"]["run_id"].as_str().expect("a run").to_owned();
     let log = std::fs::read_to_string(served.world.home.path().join(format!("home/runs/{id}.log"))).expect("a log");
     let now = served.world.sim.world().clock().now().to_string();
     // Other lines may come before the server knows the simulated time; in Tokyo it is nine hours later.
@@ -305,8 +301,8 @@ async fn times_are_reported_in_utc_wherever_the_server_stands() {
 async fn no_answer_is_made_larger_by_indentation() {
     let served = Served::start(&["--toolsets", "all"]).await;
     for tool in ["oar_get_release_metadata", "oar_is_release_shipped", "oar_get_release_status", "oar_get_issues"] {
-        let reported = served.call(tool, json!({ "release": RELEASE })).await;
-        let text = reported["content"][0]["text"].as_str().expect("a text");
+        let reply = served.call(tool, json!({ "release": RELEASE })).await;
+        let text = reply["content"][0]["text"].as_str().expect("a text");
         let value: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("{tool}: {text}"));
         assert_eq!(text.len(), value.to_string().len(), "{tool}: {text}");
     }
@@ -324,9 +320,9 @@ async fn what_was_under_way_when_a_run_was_cancelled_is_reported_as_perhaps_done
         let run = runs(&served.world, "running").first().cloned().expect("a run");
         served.call("oar_cancel_run", json!({ "run_id": run["run_id"] })).await
     };
-    let (reported, _) = join(stuck, cancel).await;
-    assert_eq!(code(&reported), "CANCELLED", "{reported}");
-    let body = &reported["structuredContent"];
-    assert_eq!(body["changed"], true, "{reported}");
-    assert!(body["done"].to_string().contains("perhaps"), "{reported}");
+    let (reply, _) = join(stuck, cancel).await;
+    assert_eq!(code(&reply), "CANCELLED", "{reply}");
+    let body = &reply["structuredContent"];
+    assert_eq!(body["changed"], true, "{reply}");
+    assert!(body["done"].to_string().contains("perhaps"), "{reply}");
 }

@@ -144,9 +144,9 @@ impl Wire {
 
     async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await;
-        let reported = answer["result"]["structuredContent"].clone();
-        assert!(reported.is_object(), "{tool}: {answer}");
-        reported
+        let content = answer["result"]["structuredContent"].clone();
+        assert!(content.is_object(), "{tool}: {answer}");
+        content
     }
 }
 
@@ -177,7 +177,7 @@ async fn takes_it_through(world: &ProgramWorld, page: Option<&Served>, wire: &mu
     let text = prompt["result"]["messages"][0]["content"]["text"].as_str().expect("a text");
     assert!(text.contains(&format!("`oar_plan_next_actions` with release={RELEASE}")), "{text}");
 
-    let mut reported = Vec::new();
+    let mut steps = Vec::new();
     for _round in 0..200 {
         let plan = wire.call("oar_plan_next_actions", json!({ "release": RELEASE })).await;
         let actions = plan["data"]["next_actions"].as_array().expect("a list").clone();
@@ -194,20 +194,20 @@ async fn takes_it_through(world: &ProgramWorld, page: Option<&Served>, wire: &mu
                 assert_eq!(decide(served, &url, &lead(world), "approve").await.0, 200);
                 answer = wire.call(tool, arguments).await;
             }
-            reported.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
-            assert!(answer["error"].is_null(), "{tool}: {answer:#}\n{}", reported.join("\n"));
+            steps.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));
+            assert!(answer["error"].is_null(), "{tool}: {answer:#}\n{}", steps.join("\n"));
         }
         if plan["data"]["passed"].as_array().expect("a list").contains(&json!("change-advisory-status")) {
             break;
         }
         if now.is_empty() {
             let seconds = plan["next"]["not_before_seconds"].as_i64();
-            let seconds = seconds.unwrap_or_else(|| panic!("who waits for what? {plan:#}\n{}", reported.join("\n")));
+            let seconds = seconds.unwrap_or_else(|| panic!("who waits for what? {plan:#}\n{}", steps.join("\n")));
             world.hours_pass((seconds + 3_599) / 3_600);
         }
     }
     let state = world.state();
-    assert_eq!(state.status(Task::ChangeAdvisoryStatus), TaskStatus::Pass, "{}", reported.join("\n"));
+    assert_eq!(state.status(Task::ChangeAdvisoryStatus), TaskStatus::Pass, "{}", steps.join("\n"));
     let shipped = wire.call("oar_is_release_shipped", json!({ "release": RELEASE })).await;
     assert_eq!(shipped["ok"], true, "{shipped}");
 }

@@ -34,8 +34,8 @@ async fn kept(served: &Served, before: &(usize, String), fields: &[(&str, &str)]
     for (name, value) in fields {
         assert_eq!(last[name], *value, "{name} of {last}");
     }
-    let reported = served.world.oar(&["mcp", "audit", "verify"]).await.exits(0).out;
-    assert!(reported.contains("every one follows from the one before"), "{reported}");
+    let reply = served.world.oar(&["mcp", "audit", "verify"]).await.exits(0).out;
+    assert!(reply.contains("every one follows from the one before"), "{reply}");
 }
 
 async fn started() -> (Served, (usize, String)) {
@@ -70,12 +70,9 @@ async fn a_scope_that_does_not_reach() {
     let issues = tokens(&world).add("clerk", [Scope::Read, Scope::IssuesWrite], None).expect("a token");
     let served = Served::with(world, &[], &[], Some(&issues)).await;
     let before = outside(&served);
-    let reported = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
-    assert_eq!(
-        (&reported["isError"], &reported["structuredContent"]["error"]["code"]),
-        (&json!(true), &json!("DENIED"))
-    );
-    assert!(reported["content"][0]["text"].as_str().expect("a text").contains("release:write"), "{reported}");
+    let reply = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE })).await;
+    assert_eq!((&reply["isError"], &reply["structuredContent"]["error"]["code"]), (&json!(true), &json!("DENIED")));
+    assert!(reply["content"][0]["text"].as_str().expect("a text").contains("release:write"), "{reply}");
     kept(&served, &before, &[("outcome", "DENIED"), ("who", "clerk"), ("tool", "oar_push_to_cdn_staging")]).await;
     let added = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "what it may" })).await;
     assert_eq!(added["isError"], false, "{added}");
@@ -111,13 +108,13 @@ async fn a_runner_asked_to_decrypt_the_settings() {
         ("config\u{a0}decrypt", format!("{} {to}", from.display())),
     ] {
         let given = json!({ "release": RELEASE, "command": command, "args": args });
-        let reported = served.call("oar_run_command", given).await;
-        assert_eq!(reported["structuredContent"]["error"]["code"], "DENIED", "{reported}");
+        let reply = served.call("oar_run_command", given).await;
+        assert_eq!(reply["structuredContent"]["error"]["code"], "DENIED", "{reply}");
         kept(&served, &before, &[("outcome", "DENIED"), ("who", "robot"), ("tool", "oar_run_command")]).await;
     }
     for tool in ["oarctl_run_command", "jobctl_run_command"] {
-        let reported = served.call(tool, json!({ "command": "config decrypt", "args": format!("x {to}") })).await;
-        assert_eq!(reported["structuredContent"]["error"]["code"], "DENIED", "{reported}");
+        let reply = served.call(tool, json!({ "command": "config decrypt", "args": format!("x {to}") })).await;
+        assert_eq!(reply["structuredContent"]["error"]["code"], "DENIED", "{reply}");
         kept(&served, &before, &[("outcome", "DENIED"), ("tool", tool)]).await;
     }
     assert!(!target.exists());
@@ -138,8 +135,8 @@ async fn a_pasted_address_of_a_strangers_host() {
             json!({ "release": RELEASE, "job_id": format!("{there}/prowjob?prowjob=0f3b9c1e-0000-4000-8000-000000000000") }),
         ),
     ] {
-        let reported = served.call(tool, arguments).await;
-        assert_eq!(reported["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{tool}: {reported}");
+        let reply = served.call(tool, arguments).await;
+        assert_eq!(reply["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{tool}: {reply}");
         kept(&served, &before, &[("outcome", "INVALID_ARGUMENT"), ("tool", tool), ("who", "agent")]).await;
     }
     let heard = futures::FutureExt::now_or_never(stranger.accept());
@@ -161,8 +158,8 @@ async fn an_agent_that_approves_its_own_request() {
     let (status, page) = decide(&served, &url, &bold, "approve").await;
     assert_eq!(status, 403, "{page}");
     kept(&served, &before, &[("outcome", "REFUSED"), ("who", "bold"), ("tool", "oar_change_advisory_status")]).await;
-    let reported = served.call("oar_change_advisory_status", approval).await;
-    assert_eq!(reported["structuredContent"]["error"]["code"], "CONFIRMATION_REQUIRED", "nobody said yes: {reported}");
+    let reply = served.call("oar_change_advisory_status", approval).await;
+    assert_eq!(reply["structuredContent"]["error"]["code"], "CONFIRMATION_REQUIRED", "nobody said yes: {reply}");
     assert_eq!(outside(&served), before);
 }
 
@@ -201,8 +198,8 @@ async fn bodies_and_arguments_of_a_hostile_client() {
         json!({ "release": RELEASE }),
         json!({ "release": "4.20", "issue": "text" }),
     ] {
-        let reported = served.call("oar_add_issue", arguments).await;
-        assert_eq!(reported["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{reported}");
+        let reply = served.call("oar_add_issue", arguments).await;
+        assert_eq!(reply["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{reply}");
         kept(&served, &before, &[("outcome", "INVALID_ARGUMENT"), ("tool", "oar_add_issue")]).await;
     }
     let answer = served

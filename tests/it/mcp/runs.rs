@@ -36,9 +36,9 @@ fn issue(id: usize, release: &str, text: &str) -> Value {
 async fn answer(served: &Served, message: Value) -> Value {
     let id = message["id"].clone();
     let body = served.post(&message, &[]).await.text().await.expect("a body");
-    let reported = last_message(&body);
-    assert_eq!(reported["id"], id, "{reported}");
-    reported["result"]["structuredContent"].clone()
+    let reply = last_message(&body);
+    assert_eq!(reply["id"], id, "{reply}");
+    reply["result"]["structuredContent"].clone()
 }
 
 /// Records of runs that fit.
@@ -107,7 +107,7 @@ async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_
         let behind = join_all(behind);
         tokio::pin!(behind);
         let free = async {
-            let reported = join_all(free).await;
+            let reply = join_all(free).await;
             for _ in 0..10 {
                 let alive = served.http.get(format!("{}/livez", served.base)).send().await.expect("an answer");
                 assert_eq!(alive.status(), 200);
@@ -116,17 +116,17 @@ async fn sixty_four_calls_over_sixteen_releases_are_not_mixed_while_one_service_
             let run = running(&served.world);
             let reported_to = served.call("oar_cancel_run", json!({ "run_id": run })).await;
             assert_eq!(reported_to["structuredContent"]["changed"], true, "{reported_to}");
-            reported
+            reply
         };
         tokio::join!(behind, free)
     };
     let (stuck, (behind, free)) = tokio::join!(stuck, others);
     assert_eq!(stuck["error"]["code"], "CANCELLED", "{stuck}");
     assert_eq!((behind.len(), free.len()), (3, 60));
-    for (release, n, reported) in &free {
-        assert_eq!((&reported["ok"], &reported["changed"]), (&json!(true), &json!(true)), "{reported}");
-        assert_eq!(reported["release"], json!(release));
-        let text = reported["legacy_text"].as_str().unwrap();
+    for (release, n, reply) in &free {
+        assert_eq!((&reply["ok"], &reply["changed"]), (&json!(true), &json!(true)), "{reply}");
+        assert_eq!(reply["release"], json!(release));
+        let text = reply["legacy_text"].as_str().unwrap();
         for other in releases.iter().filter(|other| *other != release) {
             assert!(!text.contains(other.as_str()), "{release} heard of {other}: {text}");
         }
@@ -155,7 +155,7 @@ async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled
         let leaving = answer(&served, push(1));
         tokio::pin!(leaving);
         tokio::select! {
-            reported = &mut leaving => panic!("it should hang: {reported}"),
+            reply = &mut leaving => panic!("it should hang: {reply}"),
             () = served.world.sim.world().hangs().notified() => {}
         }
     }
@@ -177,10 +177,10 @@ async fn a_client_that_leaves_leaves_a_run_that_can_be_joined_read_and_cancelled
     };
     let (joined, waiting, _) = tokio::join!(joined, waiting, ending);
     assert_eq!((&joined["run_id"], &joined["error"]["code"]), (&json!(id), &json!("CANCELLED")), "{joined}");
-    let away: Vec<_> = waiting.iter().filter(|reported| reported["error"]["code"] == "CONFLICT").collect();
+    let away: Vec<_> = waiting.iter().filter(|reply| reply["error"]["code"] == "CONFLICT").collect();
     assert_eq!(away.len(), 1, "{waiting:?}");
     assert_eq!(away[0]["run_id"], json!(id));
-    assert_eq!(waiting.iter().filter(|reported| reported["ok"] == true).count(), 8, "{waiting:?}");
+    assert_eq!(waiting.iter().filter(|reply| reply["ok"] == true).count(), 8, "{waiting:?}");
     let run = served.call("oar_get_run", json!({ "run_id": id })).await;
     assert_eq!(run["structuredContent"]["data"]["state"], "ended", "{run}");
 }
@@ -194,12 +194,8 @@ async fn a_waiting_caller_hears_of_its_run_and_a_run_without_end_is_ended() {
     let mut message = call(1, "oar_push_to_cdn_staging", json!({ "release": RELEASE }));
     message["params"]["_meta"] = json!({ "progressToken": "p" });
     let body = served.post(&message, &[]).await.text().await.unwrap();
-    let reported = last_message(&body)["result"]["structuredContent"].clone();
-    assert_eq!(
-        (&reported["error"]["code"], &reported["error"]["retryable"]),
-        (&json!("TIMEOUT"), &json!(true)),
-        "{reported}"
-    );
+    let reply = last_message(&body)["result"]["structuredContent"].clone();
+    assert_eq!((&reply["error"]["code"], &reply["error"]["retryable"]), (&json!("TIMEOUT"), &json!(true)), "{reply}");
     let data = body.lines().filter_map(|line| line.strip_prefix("data:")).filter(|data| data.contains("progressToken"));
     let heard: Vec<Value> = data.map(|data| serde_json::from_str(data.trim()).expect("JSON")).collect();
     assert!(!heard.is_empty(), "{body}");
@@ -221,7 +217,7 @@ async fn a_run_that_a_crash_ended_is_found_with_what_the_state_file_says() {
         let lost = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
         tokio::pin!(lost);
         tokio::select! {
-            reported = &mut lost => panic!("it should hang: {reported}"),
+            reply = &mut lost => panic!("it should hang: {reply}"),
             () = served.world.sim.world().hangs().notified() => {}
         }
     }
@@ -255,7 +251,7 @@ mod long {
             let stuck = served.call("oar_push_to_cdn_staging", json!({ "release": RELEASE }));
             tokio::pin!(stuck);
             tokio::select! {
-                reported = &mut stuck => panic!("it should hang: {reported}"),
+                reply = &mut stuck => panic!("it should hang: {reply}"),
                 () = served.world.sim.world().hangs().notified() => {}
             }
         }

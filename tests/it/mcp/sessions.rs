@@ -29,8 +29,8 @@ async fn many_short_sessions_at_once_are_all_served_and_an_ended_one_is_gone() {
     let served = Served::start(&[]).await;
     let one = async || {
         let session = opened(&served).await;
-        let reported = status(&served, &session).await;
-        assert_eq!(reported["result"]["structuredContent"]["ok"], true, "{reported}");
+        let reply = status(&served, &session).await;
+        assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
         let end = served.http.delete(format!("{}/mcp", served.base)).bearer_auth(&served.token);
         assert!(end.header("mcp-session-id", &session).send().await.expect("an answer").status().is_success());
         session
@@ -46,16 +46,16 @@ async fn an_id_that_is_null_or_blank_counts_as_not_given() {
     let served = Served::start(&[]).await;
     for blank in [Value::Null, json!(""), json!("  ")] {
         let given = json!({ "release": "4.20.17", "build_number": blank });
-        let reported = served.call("oar_stage_testing", given).await;
-        let reported = &reported["structuredContent"];
+        let reply = served.call("oar_stage_testing", given).await;
+        let reply = &reply["structuredContent"];
         // As without one: it may not start yet, which is no mistake of the caller.
-        assert_ne!(reported["error"]["code"], "INVALID_ARGUMENT", "{reported}");
-        assert_eq!(reported["task"], "stage-testing", "{reported}");
+        assert_ne!(reply["error"]["code"], "INVALID_ARGUMENT", "{reply}");
+        assert_eq!(reply["task"], "stage-testing", "{reply}");
     }
     for wrong in [json!("the last one"), json!(-3), json!({}), json!("https://ci.example.net/job/x/12/")] {
         let given = json!({ "release": "4.20.17", "build_number": wrong });
-        let reported = served.call("oar_stage_testing", given).await;
-        assert_eq!(reported["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{reported}");
+        let reply = served.call("oar_stage_testing", given).await;
+        assert_eq!(reply["structuredContent"]["error"]["code"], "INVALID_ARGUMENT", "{reply}");
     }
 }
 
@@ -71,13 +71,12 @@ async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works(
     };
     let broken = [("", -32700), ("{", -32700), ("\u{0}", -32700), ("[]", -32600), ("null", -32600), ("7", -32600)];
     for (body, code) in broken {
-        let (status, reported) = raw(body).await;
-        let reported: Value =
-            serde_json::from_str(&reported).unwrap_or_else(|error| panic!("{body:?}: {error}: {reported}"));
+        let (status, reply) = raw(body).await;
+        let reply: Value = serde_json::from_str(&reply).unwrap_or_else(|error| panic!("{body:?}: {error}: {reply}"));
         assert_eq!(
-            (status, &reported["id"], &reported["error"]["code"]),
+            (status, &reply["id"], &reply["error"]["code"]),
             (400, &Value::Null, &json!(code)),
-            "{body:?}: {reported}"
+            "{body:?}: {reply}"
         );
     }
     assert!((400..500).contains(&raw("{\"jsonrpc\":\"2.0\"}").await.0));
@@ -92,9 +91,9 @@ async fn broken_messages_get_the_answer_of_the_protocol_and_the_next_call_works(
 #[tokio::test]
 async fn what_has_to_wait_for_another_task_names_the_tool_of_that_one() {
     let served = Served::start(&[]).await;
-    let reported = served.call("oar_push_to_cdn_staging", json!({ "release": "4.20.17" })).await;
-    let next = &reported["structuredContent"]["next"];
-    assert_eq!(next["tool"], "oar_check_cve_tracker_bug", "{reported}");
+    let reply = served.call("oar_push_to_cdn_staging", json!({ "release": "4.20.17" })).await;
+    let next = &reply["structuredContent"]["next"];
+    assert_eq!(next["tool"], "oar_check_cve_tracker_bug", "{reply}");
     assert_eq!(next["arguments"], json!({ "release": "4.20.17" }));
 }
 
@@ -112,8 +111,8 @@ async fn a_second_request_with_the_id_of_one_under_way_is_refused_at_once() {
         served.world.sim.world().hangs().notified().await;
         let second = served.post(&quick, &[]).await;
         assert_eq!(second.status(), 400);
-        let reported: Value = second.json().await.expect("a message");
-        assert_eq!((&reported["id"], &reported["error"]["code"]), (&json!(7), &json!(-32600)), "{reported}");
+        let reply: Value = second.json().await.expect("a message");
+        assert_eq!((&reply["id"], &reply["error"]["code"]), (&json!(7), &json!(-32600)), "{reply}");
         let runs = served.call("oar_get_release_status", json!({ "release": "4.20.17" })).await;
         assert_eq!(runs["isError"], false, "another id is served");
         let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 7 } });
@@ -133,8 +132,8 @@ async fn headers_narrow_whatever_their_spelling_and_one_that_makes_no_sense_is_r
     let served = Served::start(&["--toolsets", "all"]).await;
     let list = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" });
     let listed = async |headers: &[(&str, &str)]| {
-        let reported = last_message(&served.post(&list, headers).await.text().await.expect("a body"));
-        reported["result"]["tools"].as_array().map(Vec::len)
+        let reply = last_message(&served.post(&list, headers).await.text().await.expect("a body"));
+        reply["result"]["tools"].as_array().map(Vec::len)
     };
     let all = listed(&[]).await.expect("a list");
     let looks = listed(&[("x-oar-read-only", "true")]).await.expect("a list");

@@ -41,7 +41,7 @@ const TEXTS: [&str; 6] = [
 
 fn any_operation(random: &mut fastrand::Rng, minute: i64) -> Operation {
     let task = Task::ALL[random.usize(..Task::ALL.len())];
-    let tokens = TEXTS[random.usize(..TEXTS.len())].to_owned();
+    let sample = TEXTS[random.usize(..TEXTS.len())].to_owned();
     let at = at(minute);
     let holder = ["here", "there"][random.usize(..2)].to_owned();
     match random.u8(..12) {
@@ -53,30 +53,30 @@ fn any_operation(random: &mut fastrand::Rng, minute: i64) -> Operation {
                 triggered_at: Some(at),
             };
             Operation::SetTask(SetTask {
-                result: random.bool().then(|| tokens.clone()),
+                result: random.bool().then(|| sample.clone()),
                 job_ref: [Change::Keep, Change::Set(job), Change::Clear][random.usize(..3)].clone(),
                 intent: [
                     Change::Keep,
-                    Change::Set(Intent { key: "k".to_owned(), at: Some(at), by: tokens.clone() }),
+                    Change::Set(Intent { key: "k".to_owned(), at: Some(at), by: sample.clone() }),
                     Change::Clear,
                 ][random.usize(..3)]
                 .clone(),
-                reason: [Change::Keep, Change::Set(tokens), Change::Clear][random.usize(..3)].clone(),
+                reason: [Change::Keep, Change::Set(sample), Change::Clear][random.usize(..3)].clone(),
                 ..SetTask::new(task, TaskStatus::ALL[random.usize(..4)], at)
             })
         }
-        5 => Operation::Notified { task, key: tokens },
+        5 => Operation::Notified { task, key: sample },
         6 => Operation::AddIssue(AddIssue {
-            text: tokens,
+            text: sample,
             blocker: random.bool(),
             related: vec![task],
             source: random.bool().then(|| "check".to_owned()),
             at,
         }),
-        7 => Operation::ResolveIssue { search: tokens.clone(), resolution: tokens, at },
-        8 => Operation::ResolveSource { source: "check".to_owned(), resolution: tokens, at },
+        7 => Operation::ResolveIssue { search: sample.clone(), resolution: sample, at },
+        8 => Operation::ResolveSource { source: "check".to_owned(), resolution: sample, at },
         9 => Operation::UpdateIssue {
-            search: tokens.clone(),
+            search: sample.clone(),
             edit: IssueEdit {
                 text: None,
                 blocker: Some(random.bool()),
@@ -88,7 +88,7 @@ fn any_operation(random: &mut fastrand::Rng, minute: i64) -> Operation {
             which: Which::Promoted,
             build: "4.99.1".to_owned(),
             accept: random.bool(),
-            reason: tokens,
+            reason: sample,
             by: "lead".to_owned(),
             at,
         },

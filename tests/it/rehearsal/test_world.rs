@@ -144,9 +144,9 @@ impl TestWorld {
         let other = self.home.path().join("elsewhere").display().to_string();
         let here = std::mem::take(&mut self.env);
         self.env = here.clone().with("OAR_HOME", other);
-        let reported = self.oar(line).await;
+        let output = self.oar(line).await;
         self.env = here;
-        reported
+        output
     }
 
     /// Runs `oar -r RELEASE LINE`: what it printed, what it complained about, how it ended.
@@ -162,10 +162,10 @@ impl TestWorld {
     pub(crate) async fn oar_changes_nothing(&self, line: &str) -> String {
         let file = self.file();
         self.new_writes();
-        let reported = self.oar(line).await;
-        assert_eq!(self.new_writes(), "nothing", "{reported}");
-        assert_eq!(self.file(), file, "{reported}");
-        reported
+        let output = self.oar(line).await;
+        assert_eq!(self.new_writes(), "nothing", "{output}");
+        assert_eq!(self.file(), file, "{output}");
+        output
     }
 
     /// The same without one variable of the environment.
@@ -237,8 +237,8 @@ impl TestWorld {
         self.said.lock().unwrap().push_str(&format!("{printed}{complained}"));
         let complaints: String =
             complained.lines().filter(|line| !is_log(line)).map(|line| format!("{line}\n")).collect();
-        let reported = format!("{printed}{complaints}exit {}", exit.code());
-        self.plain(&reported)
+        let output = format!("{printed}{complaints}exit {}", exit.code());
+        self.plain(&output)
     }
 
     /// Without the port of the simulator, which differs from run to run.
@@ -248,8 +248,8 @@ impl TestWorld {
 
     /// Puts the state file there, quietly.
     pub(crate) async fn has_report(&self) {
-        let reported = self.oar("create-test-report --no-notify").await;
-        assert!(reported.ends_with("exit 0"), "{reported}");
+        let output = self.oar("create-test-report --no-notify").await;
+        assert!(output.ends_with("exit 0"), "{output}");
     }
 
     /// The text of the state file.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What a rehearsal came to.
 pub(crate) struct Rehearsed {
-    pub(crate) reported: String,
+    pub(crate) output: String,
     pub(crate) exit: u8,
     pub(crate) keep: tempfile::TempDir,
 }
@@ -26,15 +26,15 @@ pub(crate) async fn rehearse(args: &[&str]) -> Rehearsed {
     let outside = Outside { program, ..Outside::new(args, Env::default(), out, err) };
     let exit = oar::cli::program::run(outside, CancellationToken::new()).await.code();
     let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
-    let reported = format!("{}{}", read(&printed), read(&complained));
-    assert!(!reported.contains("UNMATCHED") && !reported.contains("panicked"), "{reported}");
-    Rehearsed { reported, exit, keep }
+    let output = format!("{}{}", read(&printed), read(&complained));
+    assert!(!output.contains("UNMATCHED") && !output.contains("panicked"), "{output}");
+    Rehearsed { output, exit, keep }
 }
 
 impl Rehearsed {
     /// The end of the output: what is left to do, and the verdict. The wall time is left out.
     pub(crate) fn end(&self) -> String {
-        let printed = self.reported.lines().skip_while(|line| !line.ends_with("outside writes:"));
+        let printed = self.output.lines().skip_while(|line| !line.ends_with("outside writes:"));
         let rest = printed.skip(1).skip_while(|line| !line.is_empty()).filter(|line| !is_log(line));
         let rest: Vec<&str> = rest.filter(|line| !line.is_empty()).collect();
         let text = rest.join("\n");

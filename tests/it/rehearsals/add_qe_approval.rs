@@ -10,8 +10,8 @@ async fn the_merge_request_is_approved_once_and_nothing_else_happens() {
     let world = promoted().await;
     world.new_writes();
 
-    let reported = world.oar("add-qe-approval").await;
-    assert!(reported.contains("add-qe-approval Pass") && reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("add-qe-approval").await;
+    assert!(output.contains("add-qe-approval Pass") && output.ends_with("exit 0"), "{output}");
     let writes = world.new_writes();
     assert!(writes.ends_with("/approve") && writes.lines().count() == 1, "{writes}");
     world.expect_task(TASK, TaskStatus::Pass);
@@ -30,8 +30,8 @@ async fn a_closed_merge_request_is_not_approved() {
     world.merge_request_becomes(MrState::Closed);
     world.new_writes();
 
-    let reported = world.oar("add-qe-approval").await;
-    assert!(reported.contains("was closed without being merged") && reported.ends_with("exit 4"), "{reported}");
+    let output = world.oar("add-qe-approval").await;
+    assert!(output.contains("was closed without being merged") && output.ends_with("exit 4"), "{output}");
     assert_eq!(world.new_writes(), "nothing");
     world.expect_task(TASK, TaskStatus::NotStarted);
 

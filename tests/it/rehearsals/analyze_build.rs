@@ -35,8 +35,8 @@ async fn a_rejected_candidate_asks_a_person_and_an_accept_with_reason_lets_it_sh
     ");
     assert_ne!(world.state().status(Task::AnalyzeCandidateBuild), TaskStatus::Pass);
 
-    let reported = world.oar("analyze-candidate-build --decide accept --reason \"known flake\"").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("analyze-candidate-build --decide accept --reason \"known flake\"").await;
+    assert_snapshot!(output, @"
     analyze-candidate-build Pass: 4.20.0-0.nightly-2026-06-01-230000 is waived (4 of 5 required jobs passed; failed: periodic-ci-openshift-openshift-tests-private-release-4.20-automated-release-aws-ipi-f999): known flake
       next: oar -r 4.20.17 take-ownership
     exit 0
@@ -51,8 +51,8 @@ async fn a_rejected_candidate_asks_a_person_and_an_accept_with_reason_lets_it_sh
 async fn a_decision_without_a_reason_is_none() {
     let world = in_world("candidate-rejected").await;
 
-    let reported = world.oar("analyze-candidate-build --decide accept").await;
-    assert!(reported.ends_with("exit 2"), "{reported}");
+    let output = world.oar("analyze-candidate-build --decide accept").await;
+    assert!(output.ends_with("exit 2"), "{output}");
     assert_ne!(world.state().status(Task::AnalyzeCandidateBuild), TaskStatus::Pass);
 
     world.finish();
@@ -143,8 +143,8 @@ async fn records_that_cannot_be_read_are_no_verdict() {
     let world = with_state_file().await;
     world.refuses("github", "GET", "ocp-test-result", 503);
 
-    let reported = world.oar("analyze-candidate-build").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("analyze-candidate-build").await;
+    assert_snapshot!(output, @"
     error: analyze-candidate-build of 4.20.17 could not be carried out
       why:  _releases/ocp-test-result-4.20.0-0.nightly-2026-06-01-230000-amd64.json could not be read
             github answered HTTP 503 (read file)

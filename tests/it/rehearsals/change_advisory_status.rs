@@ -244,7 +244,7 @@ async fn approved_too_early(world: TestWorld) -> TestWorld {
     world.somebody_stores(&before, TaskStatus::Pass);
     world.everything_is_pushed();
     world.days_pass(6);
-    let reported = world.oar("--yes change-advisory-status").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("--yes change-advisory-status").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     world
 }

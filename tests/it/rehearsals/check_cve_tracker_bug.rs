@@ -43,8 +43,8 @@ async fn the_same_missed_trackers_are_reported_once() {
     world.oar("check-cve-tracker-bug").await;
     world.new_writes();
 
-    let reported = world.oar("check-cve-tracker-bug").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("check-cve-tracker-bug").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     assert_eq!(world.new_writes(), "nothing");
     assert_eq!(world.state().issues().len(), 1);
 

@@ -56,10 +56,10 @@ async fn every_plan_tells_what_will_hold_back_the_approval_and_what_lifts_it() {
     let world = alerted().await;
     world.oar("check-rhcos-security-alerts").await;
 
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("later: the approval is held back by a blocker: RHCOS advisory 170172"), "{reported}");
-    assert!(reported.contains("oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker"), "{reported}");
-    assert!(!reported.contains("issue resolve"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(output.contains("later: the approval is held back by a blocker: RHCOS advisory 170172"), "{output}");
+    assert!(output.contains("oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker"), "{output}");
+    assert!(!output.contains("issue resolve"), "{output}");
 
     world.finish();
 }
@@ -92,8 +92,8 @@ async fn a_refused_refresh_falls_back_to_the_stored_alerts() {
     let id = rhcos(&world);
     world.facts().errata.hooks.refresh_refused.insert(id);
 
-    let reported = world.oar("check-rhcos-security-alerts").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("check-rhcos-security-alerts").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     world.expect_task(Task::CheckRhcosSecurityAlerts, TaskStatus::Pass);
 
     world.finish();

@@ -22,8 +22,8 @@ async fn the_approval_says_what_it_will_do_and_does_nothing_without_a_yes() {
     ");
     assert_eq!((world.new_writes().as_str(), world.file()), ("nothing", file));
 
-    let reported = world.oar("change-advisory-status --yes --reason \"the lead said go\"").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("change-advisory-status --yes --reason \"the lead said go\"").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     assert!(
         world.state().issues().iter().any(|one| one.issue.ends_with("reason: the lead said go")),
         "{}",
@@ -31,10 +31,10 @@ async fn the_approval_says_what_it_will_do_and_does_nothing_without_a_yes() {
     );
 
     // A pass that goes on with what was agreed to asks no more; nor does the checker of cron.
-    let reported = world.oar("change-advisory-status").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
-    let reported = world.oar("ctl approval-checker").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("change-advisory-status").await;
+    assert!(output.ends_with("exit 0"), "{output}");
+    let output = world.oar("ctl approval-checker").await;
+    assert!(output.ends_with("exit 0"), "{output}");
 
     world.finish();
 }
@@ -43,8 +43,8 @@ async fn the_approval_says_what_it_will_do_and_does_nothing_without_a_yes() {
 async fn an_approval_that_would_not_begin_asks_nobody() {
     let world = promoted().await;
 
-    let reported = world.oar("change-advisory-status").await;
-    assert!(reported.contains("has to pass first") && reported.ends_with("exit 4"), "{reported}");
+    let output = world.oar("change-advisory-status").await;
+    assert!(output.contains("has to pass first") && output.ends_with("exit 4"), "{output}");
 
     world.finish();
 }
@@ -53,8 +53,8 @@ async fn an_approval_that_would_not_begin_asks_nobody() {
 async fn a_drive_approves_without_being_asked() {
     let world = ready_to_approve().await;
 
-    let reported = world.oar("drive").await;
-    assert_eq!(world.writes_to("/approve"), 1, "{reported}");
+    let output = world.oar("drive").await;
+    assert_eq!(world.writes_to("/approve"), 1, "{output}");
 
     world.finish();
 }
@@ -65,12 +65,12 @@ async fn taking_a_release_over_from_somebody_else_needs_a_yes() {
     world.oar("take-ownership -e first@example.com").await;
     world.new_writes();
 
-    let reported = world.oar("take-ownership -e second@example.com").await;
-    assert!(reported.contains("it would take 4.20.17 over from @first") && reported.ends_with("exit 4"), "{reported}");
+    let output = world.oar("take-ownership -e second@example.com").await;
+    assert!(output.contains("it would take 4.20.17 over from @first") && output.ends_with("exit 4"), "{output}");
     assert_eq!(world.new_writes(), "nothing");
 
-    let reported = world.oar("take-ownership -e second@example.com --yes --reason \"first is on leave\"").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("take-ownership -e second@example.com --yes --reason \"first is on leave\"").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     assert!(
         world.state().issues().iter().any(|one| one.issue.ends_with("reason: first is on leave")),
         "{}",
@@ -85,12 +85,12 @@ async fn changing_a_pass_needs_a_yes_beside_the_override() {
     let world = promoted().await;
     let args = "update-task-status push-to-cdn-staging Fail --override --reason \"pushed too early\"";
 
-    let reported = world.oar(args).await;
-    assert!(reported.contains("it would change push-to-cdn-staging of 4.20.17 from Pass to Fail"), "{reported}");
+    let output = world.oar(args).await;
+    assert!(output.contains("it would change push-to-cdn-staging of 4.20.17 from Pass to Fail"), "{output}");
     world.expect_task(Task::PushToCdnStaging, TaskStatus::Pass);
 
-    let reported = world.oar(&format!("{args} --yes")).await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar(&format!("{args} --yes")).await;
+    assert!(output.ends_with("exit 0"), "{output}");
     world.expect_task(Task::PushToCdnStaging, TaskStatus::Fail);
 
     world.finish();
@@ -102,15 +102,15 @@ async fn resolving_a_blocker_needs_a_yes_and_a_note_does_not() {
     world.oar("issue add \"no power in the lab\"").await;
     world.oar("issue add \"buy cake\" --no-blocker").await;
 
-    let reported = world.oar("issue resolve power --resolution \"it is back\"").await;
-    assert!(reported.contains("it would resolve the blocker") && reported.ends_with("exit 4"), "{reported}");
-    assert!(reported.contains("issue resolve power --resolution 'it is back' --yes"), "{reported}");
+    let output = world.oar("issue resolve power --resolution \"it is back\"").await;
+    assert!(output.contains("it would resolve the blocker") && output.ends_with("exit 4"), "{output}");
+    assert!(output.contains("issue resolve power --resolution 'it is back' --yes"), "{output}");
     assert!(world.state().issues().iter().any(|issue| issue.is_open_blocker()));
 
-    let reported = world.oar("issue resolve cake --resolution eaten").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
-    let reported = world.oar("issue resolve power --resolution \"it is back\" --yes").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("issue resolve cake --resolution eaten").await;
+    assert!(output.ends_with("exit 0"), "{output}");
+    let output = world.oar("issue resolve power --resolution \"it is back\" --yes").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     assert!(world.state().issues().iter().all(|issue| issue.resolved));
 
     world.finish();
@@ -125,8 +125,8 @@ async fn a_reason_without_what_it_is_for_is_an_error() {
         "analyze-promoted-build --reason because",
         "drive --reason because",
     ] {
-        let reported = world.oar(args).await;
-        assert!(reported.ends_with("exit 2"), "{args}: {reported}");
+        let output = world.oar(args).await;
+        assert!(output.ends_with("exit 2"), "{args}: {output}");
     }
     assert_eq!(world.writes_to("buildWithParameters"), 0);
 

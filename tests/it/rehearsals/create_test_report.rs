@@ -7,8 +7,8 @@ use crate::rehearsal::{TestWorld, fresh, with_state_file};
 async fn a_report_is_created_once_and_the_release_channel_is_reported() {
     let world = fresh().await;
 
-    let reported = world.oar("create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("create-test-report").await;
+    assert_snapshot!(output, @"
     create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
       did:  create _releases/4.20/statebox/4.20.17.yaml
       next: oar -r 4.20.17 take-ownership
@@ -26,8 +26,8 @@ async fn a_second_report_leaves_the_file_as_it_is_and_tells_nobody() {
     let before = world.file();
     world.new_writes();
 
-    let reported = world.oar("create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("create-test-report").await;
+    assert_snapshot!(output, @"
     create-test-report Pass: nothing to do, the state file exists: _releases/4.20/statebox/4.20.17.yaml
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
@@ -44,8 +44,8 @@ async fn a_report_needs_neither_gitlab_nor_jira() {
     world.break_service("gitlab", 503);
     world.break_service("jira", 503);
 
-    let reported = world.oar("create-test-report").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("create-test-report").await;
+    assert!(output.ends_with("exit 0"), "{output}");
 
     world.finish();
 }
@@ -56,8 +56,8 @@ async fn a_store_that_cannot_be_read_is_no_reason_to_create_a_file() {
     let before = world.file();
     world.break_service("github", 503);
 
-    let reported = world.oar("create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("create-test-report").await;
+    assert_snapshot!(output, @"
     error: create-test-report of 4.20.17 could not be carried out
       why:  _releases/4.20/statebox/4.20.17.yaml could not be read
             github answered HTTP 503 (read file)
@@ -75,8 +75,8 @@ async fn a_report_whose_answer_got_lost_is_found_and_not_made_again() {
     let world = fresh().await;
     world.answer_gets_lost("github", "PUT", "contents");
 
-    let reported = world.oar("create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("create-test-report").await;
+    assert_snapshot!(output, @"
     create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
       did:  create _releases/4.20/statebox/4.20.17.yaml
       next: oar -r 4.20.17 take-ownership
@@ -92,8 +92,8 @@ async fn a_silent_slack_is_a_note_and_no_failure() {
     let world = fresh().await;
     world.break_service("slack", 500);
 
-    let reported = world.oar("create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("create-test-report").await;
+    assert_snapshot!(output, @"
     create-test-report Pass: created the state file _releases/4.20/statebox/4.20.17.yaml
       did:  create _releases/4.20/statebox/4.20.17.yaml
       note: nobody was notified on Slack: the message may have got lost (slack answered HTTP 500 (post message)); it is not sent a second time
@@ -108,8 +108,8 @@ async fn a_silent_slack_is_a_note_and_no_failure() {
 async fn a_missing_token_of_the_store_is_never_a_private_truth() {
     let world = fresh().await;
 
-    let reported = world.oar_without("GITHUB_TOKEN", "create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar_without("GITHUB_TOKEN", "create-test-report").await;
+    assert_snapshot!(output, @"
     error: the environment of this call cannot be used
       why:  credentials are missing: GITHUB_TOKEN
       next: set GITHUB_TOKEN (reads and writes the release state): create a token with contents read and write on the state repository
@@ -123,8 +123,8 @@ async fn a_missing_token_of_the_store_is_never_a_private_truth() {
 async fn a_release_that_art_does_not_know_gets_no_file() {
     let world = fresh().await;
 
-    let reported = world.oar_about("4.20.99", "create-test-report").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar_about("4.20.99", "create-test-report").await;
+    assert_snapshot!(output, @"
     error: create-test-report of 4.20.99 could not be carried out
       why:  build data does not list 4.20.99 yet
       next: wait until ART lists the release in its build data, or check the release number
@@ -139,8 +139,8 @@ async fn a_text_that_is_no_release_is_refused_before_anything_is_asked() {
     let world = fresh().await;
 
     for text in ["4.20", "v4.20.1", "4.20.0-0.nightly-2026-06-01-230000"] {
-        let reported = world.oar_about(text, "create-test-report").await;
-        assert!(reported.ends_with("exit 2"), "{text}: {reported}");
+        let output = world.oar_about(text, "create-test-report").await;
+        assert!(output.ends_with("exit 2"), "{text}: {output}");
     }
     assert_eq!(world.new_writes(), "nothing");
 

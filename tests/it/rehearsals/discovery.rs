@@ -5,30 +5,30 @@ use crate::rehearsal::{fresh, ready_to_approve, with_state_file};
 #[tokio::test]
 async fn a_release_without_state_file_is_listed_for_initialisation() {
     let world = fresh().await;
-    let reported = world.oar("active-releases").await;
-    assert!(reported.contains("4.20.17") && reported.contains("tracked, but has no state file"), "{reported}");
-    assert!(reported.contains("next: oar -r 4.20.17 create-test-report") && reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("active-releases").await;
+    assert!(output.contains("4.20.17") && output.contains("tracked, but has no state file"), "{output}");
+    assert!(output.contains("next: oar -r 4.20.17 create-test-report") && output.ends_with("exit 0"), "{output}");
     world.finish();
 }
 
 #[tokio::test]
 async fn an_open_release_is_listed_with_its_date_and_leaves_after_its_approval() {
     let world = with_state_file().await;
-    let reported = world.oar("active-releases").await;
+    let output = world.oar("active-releases").await;
     assert!(
-        reported.contains("2026-06-10")
-            && reported.contains("0/10 done  (10 tasks are open, the final approval among them)"),
-        "{reported}"
+        output.contains("2026-06-10")
+            && output.contains("0/10 done  (10 tasks are open, the final approval among them)"),
+        "{output}"
     );
     let json = world.oar("--json active-releases").await;
     assert!(json.contains(r#""why": "approval-open""#) && json.contains(r#""tasks": 10"#), "{json}");
 
     world.somebody_stores(&[Task::ChangeAdvisoryStatus], TaskStatus::Pass);
-    let reported = world.oar("active-releases").await;
-    assert!(reported.contains("finished, around its date"), "{reported}");
+    let output = world.oar("active-releases").await;
+    assert!(output.contains("finished, around its date"), "{output}");
     world.days_pass(30);
-    let reported = world.oar("active-releases").await;
-    assert!(!reported.contains("4.20.17 "), "{reported}");
+    let output = world.oar("active-releases").await;
+    assert!(!output.contains("4.20.17 "), "{output}");
     assert!(world.oar("active-releases --all").await.contains("4.20.17"));
 
     world.finish();
@@ -38,8 +38,8 @@ async fn an_open_release_is_listed_with_its_date_and_leaves_after_its_approval()
 async fn one_question_serves_all_releases() {
     let world = with_state_file().await;
     world.break_service("github", 503);
-    let reported = world.oar("active-releases").await;
-    assert!(reported.ends_with("exit 7"), "{reported}");
+    let output = world.oar("active-releases").await;
+    assert!(output.ends_with("exit 7"), "{output}");
     world.repair();
     world.finish();
 }
@@ -48,18 +48,15 @@ async fn one_question_serves_all_releases() {
 async fn a_release_is_shipped_when_its_services_say_so() {
     let world = ready_to_approve().await;
     world.new_writes();
-    let reported = world.oar("is-shipped").await;
-    assert!(
-        reported.starts_with("4.20.17 is not shipped yet (Konflux flow)") && reported.ends_with("exit 0"),
-        "{reported}"
-    );
-    assert!(reported.contains("rpm advisory") && reported.contains("open: rpm advisory: QE"), "{reported}");
+    let output = world.oar("is-shipped").await;
+    assert!(output.starts_with("4.20.17 is not shipped yet (Konflux flow)") && output.ends_with("exit 0"), "{output}");
+    assert!(output.contains("rpm advisory") && output.contains("open: rpm advisory: QE"), "{output}");
     let json = world.oar("--json is-shipped").await;
     assert!(json.contains(r#""shipped": false"#) && json.contains(r#""flow_type": "konflux""#), "{json}");
 
     world.break_service("errata", 503);
-    let reported = world.oar("is-shipped").await;
-    assert!(reported.contains("advisories error") && reported.contains("open: production release"), "{reported}");
+    let output = world.oar("is-shipped").await;
+    assert!(output.contains("advisories error") && output.contains("open: production release"), "{output}");
     world.repair();
     assert_eq!(world.new_writes(), "nothing");
 
@@ -69,11 +66,11 @@ async fn a_release_is_shipped_when_its_services_say_so() {
 #[tokio::test]
 async fn the_metadata_shows_what_changed_since_it_was_stored() {
     let world = fresh().await;
-    let reported = world.oar("metadata").await;
-    assert!(reported.contains("Konflux flow") && reported.contains("next: no state file yet"), "{reported}");
+    let output = world.oar("metadata").await;
+    assert!(output.contains("Konflux flow") && output.contains("next: no state file yet"), "{output}");
     world.has_report().await;
-    let reported = world.oar("metadata").await;
-    assert!(reported.contains("the stored copy is the same") && reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("metadata").await;
+    assert!(output.contains("the stored copy is the same") && output.ends_with("exit 0"), "{output}");
     let file = world.file();
     world.oar("--json metadata").await;
     assert_eq!(world.file(), file, "a look writes nothing");
@@ -89,8 +86,8 @@ async fn a_dry_run_tells_its_first_change_and_makes_none() {
     for command in
         ["push-to-cdn-staging --force --reason soon", "take-ownership -e lead@example.com", "add-qe-approval"]
     {
-        let reported = world.oar(&format!("--dry-run {command}")).await;
-        assert!(reported.contains("dry run") && reported.ends_with("exit 0"), "{command}: {reported}");
+        let output = world.oar(&format!("--dry-run {command}")).await;
+        assert!(output.contains("dry run") && output.ends_with("exit 0"), "{command}: {output}");
     }
     assert_eq!(world.new_writes(), "nothing");
     assert_eq!(world.file(), file);

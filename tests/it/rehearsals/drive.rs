@@ -59,8 +59,8 @@ async fn a_drive_that_is_repeated_while_the_world_stands_still_does_nothing_twic
     world.oar("drive").await;
     world.new_writes();
 
-    let reported = world.oar("drive").await;
-    assert!(reported.ends_with("exit 3"), "{reported}");
+    let output = world.oar("drive").await;
+    assert!(output.ends_with("exit 3"), "{output}");
     assert_eq!(world.new_writes(), "nothing");
 
     world.finish();
@@ -88,8 +88,8 @@ async fn a_drive_starts_both_jobs_once_their_gates_are_open() {
 async fn a_watching_drive_brings_a_release_to_its_end() {
     let world = TestWorld::founded("smooth", |_| {}).await;
 
-    let reported = world.oar("drive --watch").await;
-    assert_snapshot!(reported.lines().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"), @"
+    let output = world.oar("drive --watch").await;
+    assert_snapshot!(output.lines().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"), @"
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check, change-advisory-status
     note:    4.20.17 is approved and its images are out; not live yet: 170172 REL_PREP, 170171 REL_PREP; the release date is 2026-06-10
              https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
@@ -107,10 +107,10 @@ async fn one_service_that_is_down_does_not_stop_the_other_threads() {
     let world = promoted().await;
     world.break_service("jenkins", 503);
 
-    let reported = world.oar("drive --once").await;
+    let output = world.oar("drive --once").await;
     world.expect_task(Task::ImageConsistencyCheck, TaskStatus::InProgress);
     assert_ne!(world.state().status(Task::StageTesting), TaskStatus::Fail);
-    assert!(!reported.contains("FAILED"), "{reported}");
+    assert!(!output.contains("FAILED"), "{output}");
 
     world.finish();
 }
@@ -139,8 +139,8 @@ async fn a_failed_task_is_tried_again_only_when_somebody_asks() {
     world.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
     world.new_writes();
 
-    let reported = world.oar("drive").await;
-    assert!(reported.ends_with("exit 4"), "{reported}");
+    let output = world.oar("drive").await;
+    assert!(output.ends_with("exit 4"), "{output}");
     assert_eq!(world.writes_to("buildWithParameters"), 0);
 
     world.oar("drive --retry stage-testing").await;
@@ -172,8 +172,8 @@ async fn only_one_drives() {
     assert_eq!(world.new_writes(), "nothing");
 
     world.time_passes("3h");
-    let reported = world.oar("drive --once").await;
-    assert!(!reported.ends_with("exit 8"), "{reported}");
+    let output = world.oar("drive --once").await;
+    assert!(!output.ends_with("exit 8"), "{output}");
 
     world.finish();
 }
@@ -198,9 +198,9 @@ async fn status_and_plan_as_json_are_one_document() {
     let world = promoted().await;
 
     for args in ["--json status", "--json plan", "--json issue list", "--json image-signed-check"] {
-        let reported = world.oar(args).await;
-        let (document, _) = reported.rsplit_once("\nexit").unwrap();
-        assert!(serde_json::from_str::<serde_json::Value>(document).is_ok(), "{args}: {reported}");
+        let output = world.oar(args).await;
+        let (document, _) = output.rsplit_once("\nexit").unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(document).is_ok(), "{args}: {output}");
     }
 
     world.finish();
@@ -211,8 +211,8 @@ async fn a_single_round_whose_only_action_failed_says_what_failed() {
     let world = fresh().await;
     world.break_service("build_data", 503);
 
-    let reported = world.oar("drive --once").await;
-    assert!(reported.ends_with("exit 7"), "{reported}");
+    let output = world.oar("drive --once").await;
+    assert!(output.ends_with("exit 7"), "{output}");
 
     world.finish();
 }
@@ -245,14 +245,14 @@ async fn a_decision_about_one_nightly_says_nothing_about_the_next() {
         world.applied(state, decide)
     });
 
-    let reported = world.oar("analyze-candidate-build").await;
-    assert!(reported.ends_with("exit 4"), "{reported}");
-    let reported = world.oar("drive").await;
-    assert!(reported.contains("a person has to decide"), "{reported}");
+    let output = world.oar("analyze-candidate-build").await;
+    assert!(output.ends_with("exit 4"), "{output}");
+    let output = world.oar("drive").await;
+    assert!(output.contains("a person has to decide"), "{output}");
     world.expect_task(Task::AnalyzeCandidateBuild, TaskStatus::NotStarted);
 
-    let reported = world.oar("analyze-candidate-build --decide accept --reason \"the lab was down\"").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("analyze-candidate-build --decide accept --reason \"the lab was down\"").await;
+    assert!(output.ends_with("exit 0"), "{output}");
     assert!(world.file().contains("build: 4.20.0-0.nightly-"), "{}", world.file());
 
     world.finish();
@@ -263,8 +263,8 @@ async fn the_settings_say_after_how_long_a_wait_is_stalled() {
     let world = crate::rehearsal::prepared().await;
     world.time_passes("3h");
 
-    let reported = world.oar_with("OAR_STALL_PROMOTION_H", "2", "plan").await;
-    assert!(reported.contains("usual is less than 2 h"), "{reported}");
+    let output = world.oar_with("OAR_STALL_PROMOTION_H", "2", "plan").await;
+    assert!(output.contains("usual is less than 2 h"), "{output}");
 
     world.finish();
 }
@@ -275,9 +275,9 @@ async fn a_refused_credential_ends_a_drive_like_the_task_and_is_no_wait() {
     world.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
 
     for args in ["stage-testing", "drive --once", "drive"] {
-        let reported = world.oar_with("JENKINS_TOKEN", "not-the-one", args).await;
-        assert!(reported.ends_with("exit 6"), "{args}: {reported}");
-        assert!(!reported.contains("is tried again after a pause"), "{args}: {reported}");
+        let output = world.oar_with("JENKINS_TOKEN", "not-the-one", args).await;
+        assert!(output.ends_with("exit 6"), "{args}: {output}");
+        assert!(!output.contains("is tried again after a pause"), "{args}: {output}");
     }
 
     world.finish();

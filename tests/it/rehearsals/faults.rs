@@ -45,12 +45,12 @@ fn happened_twice(world: &TestWorld) -> Vec<String> {
 /// An end that a person can go on from: approved, or a code with its reason and the next step.
 #[track_caller]
 fn explained(seed: u64, reported: &str) {
-    let said = |args: &[&str]| args.iter().all(|arg| reported.contains(arg));
+    let mentions = |args: &[&str]| args.iter().all(|arg| reported.contains(arg));
     let fine = match reported.rsplit_once("exit ").map(|(_, code)| code) {
         Some("0") => true,
-        Some("3") => said(&["wait:"]),
-        Some("4" | "5") => said(&["->"]),
-        Some("6" | "7" | "8") => said(&["error: ", "  why:  ", "  next: "]),
+        Some("3") => mentions(&["wait:"]),
+        Some("4" | "5") => mentions(&["->"]),
+        Some("6" | "7" | "8") => mentions(&["error: ", "  why:  ", "  next: "]),
         _ => false,
     };
     assert!(fine, "seed {seed}:\n{reported}");
@@ -87,5 +87,5 @@ mod long {
 #[tokio::test]
 async fn a_rehearsal_in_outages_ends_as_its_release_does() {
     let rehearsed = rehearse(&["--small", "--faults", "0.05", "--seed", "3"]).await;
-    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.reported);
+    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.output);
 }

@@ -220,8 +220,8 @@ async fn images_that_nobody_could_look_at_are_not_healthy_images() {
 async fn a_job_that_tests_something_else_is_refused() {
     let world = promoted().await;
 
-    let reported = world.oar("image-consistency-check -i 11111111-2222-4333-8444-555555555555").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("image-consistency-check -i 11111111-2222-4333-8444-555555555555").await;
+    assert_snapshot!(output, @"
     image-consistency-check Not Started: blocked, nobody knows whether this happened: Prow has forgotten job 11111111-2222-4333-8444-555555555555 and nobody looked at its end: open its page, then store what came of it: oar -r 4.20.17 update-task-status image-consistency-check Pass --reason TEXT (Fail; 'Not Started' runs the job again)
       next: look at the service whether it happened
             then: oar -r 4.20.17 image-consistency-check
@@ -264,19 +264,16 @@ async fn the_comment_on_image_health_is_updated_in_place() {
     }
     let about_health = || world.comments().into_iter().filter(|text| text.contains("image health")).collect::<Vec<_>>();
 
-    let reported = world.oar("image-consistency-check").await;
-    assert!(reported.contains("images are unhealthy") && reported.ends_with("exit 5"), "{reported}");
+    let output = world.oar("image-consistency-check").await;
+    assert!(output.contains("images are unhealthy") && output.ends_with("exit 5"), "{output}");
     let first = about_health();
     assert_eq!(first.len(), 1, "{first:?}");
     let again = world.oar("image-consistency-check").await;
     assert!(!again.contains("comment"), "an unchanged comment is left alone: {again}");
 
     world.facts().catalog_stage.unhealthy.clear();
-    let reported = world.oar("image-consistency-check").await;
-    assert!(
-        reported.contains("did:  update the comment on image health") && reported.ends_with("exit 0"),
-        "{reported}"
-    );
+    let output = world.oar("image-consistency-check").await;
+    assert!(output.contains("did:  update the comment on image health") && output.ends_with("exit 0"), "{output}");
     let last = about_health();
     assert!(last.len() == 1 && last != first, "{last:?}");
 

@@ -88,8 +88,8 @@ async fn a_second_look_never_lowers_a_pass_during_an_outage() {
     let file = world.file();
 
     world.break_service("signatures", 503);
-    let reported = world.oar("image-signed-check").await;
-    assert!(!reported.contains("panic"), "{reported}");
+    let output = world.oar("image-signed-check").await;
+    assert!(!output.contains("panic"), "{output}");
     world.expect_task(TASK, TaskStatus::Pass);
     assert_eq!(world.file(), file);
 

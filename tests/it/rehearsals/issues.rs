@@ -82,8 +82,8 @@ async fn a_blocker_on_a_task_keeps_the_drive_from_starting_it() {
     let world = promoted().await;
     world.oar("issue add \"the lab has no power\" --task stage-testing").await;
 
-    let reported = world.oar("drive --once").await;
-    assert!(!reported.contains("start the stage pipeline"), "{reported}");
+    let output = world.oar("drive --once").await;
+    assert!(!output.contains("start the stage pipeline"), "{output}");
     world.expect_task(Task::StageTesting, TaskStatus::NotStarted);
     assert_eq!(world.writes_to("buildWithParameters"), 0);
 

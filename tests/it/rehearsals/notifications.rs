@@ -38,10 +38,10 @@ async fn art_is_informed_of_advisories_that_are_still_being_filled() {
     world.advisory_becomes("rpm", State::NewFiles);
 
     world.oar("take-ownership -e lead@example.com").await;
-    let reported = messages(&world);
+    let posted = messages(&world);
     assert!(
-        reported.contains("#forum-ocp-release: <!subteam^") && reported.contains("/advisory/170171|170171>"),
-        "{reported}"
+        posted.contains("#forum-ocp-release: <!subteam^") && posted.contains("/advisory/170171|170171>"),
+        "{posted}"
     );
 
     world.finish();
@@ -92,10 +92,10 @@ async fn a_hostile_alert_calls_nobody_and_formats_nothing() {
     }
 
     world.oar("check-rhcos-security-alerts").await;
-    let reported = messages(&world);
-    assert!(reported.contains("rm -rf"), "{reported}");
+    let posted = messages(&world);
+    assert!(posted.contains("rm -rf"), "{posted}");
     for bad in ["<!channel", "@here", "```", "*now*", "\u{1b}"] {
-        assert!(!reported.contains(bad), "{bad:?} in {reported}");
+        assert!(!posted.contains(bad), "{bad:?} in {posted}");
     }
 
     world.finish();
@@ -145,8 +145,8 @@ async fn an_approval_that_times_out_is_reported() {
     world.oar("--yes change-advisory-status").await;
     world.days_pass(4);
 
-    let said = world.oar("change-advisory-status").await;
-    assert!(said.ends_with("exit 5"), "{said}");
+    let output = world.oar("change-advisory-status").await;
+    assert!(output.ends_with("exit 5"), "{output}");
     assert!(
         messages(&world).contains("is not approved in time: the advisory page was not public by"),
         "{}",
@@ -161,8 +161,8 @@ async fn an_approval_that_fails_is_reported() {
     let world = ready_to_approve().await;
     world.facts().koji.tags.push("early-kernel-stop-ship".to_owned());
 
-    let said = world.oar("--yes change-advisory-status").await;
-    assert!(said.ends_with("exit 5"), "{said}");
+    let output = world.oar("--yes change-advisory-status").await;
+    assert!(output.ends_with("exit 5"), "{output}");
     assert!(messages(&world).contains("is not approved: "), "{}", messages(&world));
 
     world.finish();
@@ -192,8 +192,8 @@ async fn an_owner_whom_slack_does_not_know_leaves_the_leads_called() {
     world.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
 
     world.oar("drive -e nobody@example.com").await;
-    let reported = messages(&world);
-    assert!(reported.contains("#team-qe-release: <!subteam^") && !reported.contains("nobody@"), "{reported}");
+    let posted = messages(&world);
+    assert!(posted.contains("#team-qe-release: <!subteam^") && !posted.contains("nobody@"), "{posted}");
 
     world.finish();
 }

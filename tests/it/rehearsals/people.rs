@@ -26,25 +26,25 @@ async fn helped(scenario: &str) -> (String, u8) {
 
 #[tokio::test]
 async fn product_security_clears_a_blocking_alert_and_the_lead_resolves_the_blocker() {
-    let (reported, exit) = helped("blocking-alert").await;
-    assert_eq!(exit, 0, "{reported}");
-    let cleared = reported.find("person (product security): reviewed the security alerts").expect("a action");
-    let resolved = reported.find("person (release lead): resolved the blocker").expect("a help");
-    assert!(cleared < resolved, "{reported}");
+    let (text, exit) = helped("blocking-alert").await;
+    assert_eq!(exit, 0, "{text}");
+    let cleared = text.find("person (product security): reviewed the security alerts").expect("a action");
+    let resolved = text.find("person (release lead): resolved the blocker").expect("a help");
+    assert!(cleared < resolved, "{text}");
 }
 
 #[tokio::test]
 async fn the_lead_waives_a_build_of_which_most_jobs_passed() {
-    let (reported, exit) = helped("promoted-rejected").await;
-    assert_eq!(exit, 0, "{reported}");
-    assert!(reported.contains("person (release lead): accepted the promoted build"), "{reported}");
+    let (text, exit) = helped("promoted-rejected").await;
+    assert_eq!(exit, 0, "{text}");
+    assert!(text.contains("person (release lead): accepted the promoted build"), "{text}");
 }
 
 #[tokio::test]
 async fn without_people_the_same_rehearsal_stops_where_one_is_needed() {
-    let (reported, exit) = oar(&["rehearse", "--small", "--scenario", "promoted-rejected"]).await;
-    assert_eq!(exit, 4, "{reported}");
-    assert!(!reported.contains("person ("), "{reported}");
+    let (text, exit) = oar(&["rehearse", "--small", "--scenario", "promoted-rejected"]).await;
+    assert_eq!(exit, 4, "{text}");
+    assert!(!text.contains("person ("), "{text}");
 }
 
 async fn helped_from(file: &str) -> (String, u8) {

@@ -18,11 +18,11 @@ async fn a_release_that_build_data_does_not_list_is_reported_once_and_ends_the_d
     exit 3
     ");
     for args in ["drive --watch", "drive --once", "plan"] {
-        let reported = world.oar_about("4.20.99", args).await;
-        assert!(reported.ends_with("exit 3") && reported.matches("does not list").count() == 1, "{args}: {reported}");
+        let output = world.oar_about("4.20.99", args).await;
+        assert!(output.ends_with("exit 3") && output.matches("does not list").count() == 1, "{args}: {output}");
     }
-    let reported = world.oar_about("4.99.1", "drive").await;
-    assert!(reported.ends_with("exit 4") && reported.contains("no branch for its minor"), "{reported}");
+    let output = world.oar_about("4.99.1", "drive").await;
+    assert!(output.ends_with("exit 4") && output.contains("no branch for its minor"), "{output}");
 
     world.finish();
 }
@@ -36,16 +36,16 @@ async fn a_status_that_nobody_knows_is_reported_with_its_line_and_its_task_is_no
     world.new_writes();
 
     for args in ["plan", "drive --once", "drive", "status", "stage-testing", "state check"] {
-        let reported = world.oar(args).await;
-        let flat = reported.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains(&format!("line {line}: stage-testing has the status \"fail\"")), "{args}: {reported}");
-        assert!(flat.contains("did you mean Fail?"), "{args}: {reported}");
+        let output = world.oar(args).await;
+        let flat = output.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(&format!("line {line}: stage-testing has the status \"fail\"")), "{args}: {output}");
+        assert!(flat.contains("did you mean Fail?"), "{args}: {output}");
         let code = match args {
             "plan" | "status" => "exit 0",
             "drive" | "drive --once" => "exit 4",
             _ => "exit 2",
         };
-        assert!(reported.ends_with(code), "{args}: {reported}");
+        assert!(output.ends_with(code), "{args}: {output}");
     }
     assert_eq!(world.writes_to("buildWithParameters"), 0);
     assert!(world.file().contains("status: fail"), "{}", world.file());
@@ -76,8 +76,8 @@ async fn what_is_not_due_is_a_wait_with_its_time() {
     assert_eq!(plan.strip_suffix("exit 0"), drive.strip_suffix("exit 3"), "{drive}");
 
     world.time_passes("6m");
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("now:     oar -r 4.20.17 push-to-cdn-staging"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(output.contains("now:     oar -r 4.20.17 push-to-cdn-staging"), "{output}");
 
     world.finish();
 }
@@ -87,11 +87,11 @@ async fn a_message_that_was_posted_is_not_planned_again() {
     let world = promoted().await;
     world.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
 
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("tell people: stage-testing failed"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(output.contains("tell people: stage-testing failed"), "{output}");
     world.oar("drive").await;
-    let reported = world.oar("plan").await;
-    assert!(!reported.contains("tell people"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(!output.contains("tell people"), "{output}");
 
     world.finish();
 }
@@ -101,10 +101,10 @@ async fn a_message_that_nobody_got_is_shown() {
     let world = promoted().await;
     world.somebody_stores(&[Task::StageTesting], TaskStatus::Fail);
 
-    let reported = world.oar("drive --no-notify").await;
-    assert!(reported.contains("nobody was notified on Slack: --no-notify (stage-testing failed"), "{reported}");
-    let reported = world.oar_without("SLACK_BOT_TOKEN", "drive").await;
-    assert!(reported.contains("SLACK_BOT_TOKEN is not set (stage-testing failed"), "{reported}");
+    let output = world.oar("drive --no-notify").await;
+    assert!(output.contains("nobody was notified on Slack: --no-notify (stage-testing failed"), "{output}");
+    let output = world.oar_without("SLACK_BOT_TOKEN", "drive").await;
+    assert!(output.contains("SLACK_BOT_TOKEN is not set (stage-testing failed"), "{output}");
     assert!(world.oar("plan").await.contains("tell people: stage-testing failed"));
 
     world.finish();
@@ -113,18 +113,15 @@ async fn a_message_that_nobody_got_is_shown() {
 #[tokio::test]
 async fn passed_is_what_is_stored_and_nobody_waits_for_what_has_passed() {
     let world = with_state_file().await;
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("(judge the candidate build"), "{reported}");
-    assert!(
-        !reported.lines().any(|line| line.starts_with("passed:") && line.contains("analyze-candidate")),
-        "{reported}"
-    );
+    let output = world.oar("plan").await;
+    assert!(output.contains("(judge the candidate build"), "{output}");
+    assert!(!output.lines().any(|line| line.starts_with("passed:") && line.contains("analyze-candidate")), "{output}");
 
     let world = promoted().await;
     world.somebody_stores(&[Task::ImageSignedCheck], TaskStatus::Pass);
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("the approval waits for image-consistency-check, stage-testing"), "{reported}");
-    assert!(!reported.contains("image-signed-check waits"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(output.contains("the approval waits for image-consistency-check, stage-testing"), "{output}");
+    assert!(!output.contains("image-signed-check waits"), "{output}");
 
     world.finish();
 }
@@ -137,8 +134,8 @@ async fn a_reason_that_does_not_hold_any_more_is_not_reported() {
     world.oar("take-ownership").await;
     world.oar("check-cve-tracker-bug").await;
 
-    let reported = world.oar("status").await;
-    assert!(!reported.contains("has to pass first"), "{reported}");
+    let output = world.oar("status").await;
+    assert!(!output.contains("has to pass first"), "{output}");
 
     world.finish();
 }
@@ -148,10 +145,10 @@ async fn a_missing_credential_is_named_also_after_the_approval() {
     let world = ready_to_approve().await;
     world.somebody_stores(&[Task::ChangeAdvisoryStatus], TaskStatus::Pass);
 
-    let reported = world.oar_without("ERRATA_TOKEN", "plan").await;
+    let output = world.oar_without("ERRATA_TOKEN", "plan").await;
     assert!(
-        reported.contains("whether it is shipped cannot be found out: ") && reported.contains("ERRATA_TOKEN"),
-        "{reported}"
+        output.contains("whether it is shipped cannot be found out: ") && output.contains("ERRATA_TOKEN"),
+        "{output}"
     );
 
     world.finish();
@@ -176,14 +173,14 @@ async fn a_retry_of_what_has_passed_is_refused() {
 async fn a_task_that_waits_for_one_that_nobody_has_started_needs_somebody() {
     let world = prepared().await;
 
-    let reported = world.oar("image-signed-check").await;
-    assert!(reported.contains("blocked, the payload is not promoted (phase not found)"), "{reported}");
-    assert!(reported.ends_with("exit 3"), "{reported}");
+    let output = world.oar("image-signed-check").await;
+    assert!(output.contains("blocked, the payload is not promoted (phase not found)"), "{output}");
+    assert!(output.ends_with("exit 3"), "{output}");
     world.expect_task(Task::ImageSignedCheck, TaskStatus::NotStarted);
 
     let world = with_state_file().await;
-    let reported = world.oar("--yes change-advisory-status --ignore-release-date").await;
-    assert!(reported.contains("has to pass first (it is Not Started)") && reported.ends_with("exit 4"), "{reported}");
+    let output = world.oar("--yes change-advisory-status --ignore-release-date").await;
+    assert!(output.contains("has to pass first (it is Not Started)") && output.ends_with("exit 4"), "{output}");
 
     world.finish();
 }
@@ -193,13 +190,10 @@ async fn a_release_whose_date_has_passed_says_so() {
     let world = promoted().await;
     world.days_pass(12);
 
-    let reported = world.oar("plan").await;
-    assert!(
-        reported.contains("the release date (2026-06-10) has passed, 5 days ago; the approval is open"),
-        "{reported}"
-    );
-    let reported = world.oar("active-releases").await;
-    assert!(reported.contains("6/10 done  (overdue: 4 tasks are open, the final approval among them)"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(output.contains("the release date (2026-06-10) has passed, 5 days ago; the approval is open"), "{output}");
+    let output = world.oar("active-releases").await;
+    assert!(output.contains("6/10 done  (overdue: 4 tasks are open, the final approval among them)"), "{output}");
 
     world.finish();
 }
@@ -237,22 +231,19 @@ async fn right_after_the_approval_nothing_is_left_and_a_post_is_reported_as_what
     let world = ready_to_approve().await;
     world.oar("--yes change-advisory-status").await;
     world.advisory_page_opens();
-    let reported = world.oar("--yes change-advisory-status").await;
-    assert!(reported.contains("next: nothing before "), "{reported}");
+    let output = world.oar("--yes change-advisory-status").await;
+    assert!(output.contains("next: nothing before "), "{output}");
     world.merge_request_becomes(oar::sim::facts::gitlab::MrState::Merged);
 
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("done: approved, nothing is left to do"), "{reported}");
-    assert!(reported.contains("is approved and its images are out; not live yet: "), "{reported}");
-    assert!(reported.contains("REL_PREP") && !reported.contains("approved and shipped"), "{reported}");
-    assert!(
-        reported.contains("post:    the next drive would tell people: ") && !reported.contains("now:"),
-        "{reported}"
-    );
+    let output = world.oar("plan").await;
+    assert!(output.contains("done: approved, nothing is left to do"), "{output}");
+    assert!(output.contains("is approved and its images are out; not live yet: "), "{output}");
+    assert!(output.contains("REL_PREP") && !output.contains("approved and shipped"), "{output}");
+    assert!(output.contains("post:    the next drive would tell people: ") && !output.contains("now:"), "{output}");
 
     world.oar("drive").await;
-    let reported = world.oar("plan").await;
-    assert!(reported.contains("done: approved") && !reported.contains("tell people"), "{reported}");
+    let output = world.oar("plan").await;
+    assert!(output.contains("done: approved") && !output.contains("tell people"), "{output}");
 
     world.finish();
 }
@@ -260,13 +251,10 @@ async fn right_after_the_approval_nothing_is_left_and_a_post_is_reported_as_what
 #[tokio::test]
 async fn after_a_task_the_next_step_is_what_the_plan_would_do_first_or_when_to_look() {
     let world = prepared().await;
-    let reported = world.oar("analyze-candidate-build").await;
-    assert!(reported.contains("next: nothing before 2026-06-03T06:30:"), "{reported}");
-    assert!(
-        reported.contains("4.20.17 is not promoted yet") && reported.contains("then: oar -r 4.20.17 plan"),
-        "{reported}"
-    );
-    assert!(!reported.contains("analyze-promoted-build"), "{reported}");
+    let output = world.oar("analyze-candidate-build").await;
+    assert!(output.contains("next: nothing before 2026-06-03T06:30:"), "{output}");
+    assert!(output.contains("4.20.17 is not promoted yet") && output.contains("then: oar -r 4.20.17 plan"), "{output}");
+    assert!(!output.contains("analyze-promoted-build"), "{output}");
 
     let world = promoted().await;
     world.oar("image-consistency-check").await;
@@ -274,11 +262,11 @@ async fn after_a_task_the_next_step_is_what_the_plan_would_do_first_or_when_to_l
     let first = world.oar("plan").await;
     let first = first.lines().find_map(|line| line.strip_prefix("now:     ")).unwrap().to_owned();
     assert!(first.starts_with("oar -r 4.20.17 image-consistency-check"), "{first}");
-    let reported = world.oar("image-consistency-check").await;
-    assert!(reported.contains("next: oar -r 4.20.17 stage-testing\n"), "{reported}");
+    let output = world.oar("image-consistency-check").await;
+    assert!(output.contains("next: oar -r 4.20.17 stage-testing\n"), "{output}");
 
-    let (_, reported) = (world.oar("stage-testing").await, world.oar("--json check-cve-tracker-bug").await);
-    assert!(reported.contains("\"next\": \"nothing before "), "{reported}");
+    let (_, output) = (world.oar("stage-testing").await, world.oar("--json check-cve-tracker-bug").await);
+    assert!(output.contains("\"next\": \"nothing before "), "{output}");
 
     world.finish();
 }
@@ -288,8 +276,8 @@ async fn without_an_answer_of_the_services_a_task_sends_to_the_plan() {
     let world = prepared().await;
     world.break_service("build_data", 503);
 
-    let reported = world.oar("push-to-cdn-staging").await;
-    assert!(reported.ends_with("next: oar -r 4.20.17 plan\nexit 0"), "{reported}");
+    let output = world.oar("push-to-cdn-staging").await;
+    assert!(output.ends_with("next: oar -r 4.20.17 plan\nexit 0"), "{output}");
 
     world.finish();
 }

@@ -62,8 +62,8 @@ async fn looking_at_a_push_again_and_again_pushes_nothing_twice() {
 async fn a_second_press_of_the_button_never_lowers_a_pass() {
     let world = checked().await;
     world.somebody_stores(&[Task::PushToCdnStaging], TaskStatus::Pass);
-    let reported = world.oar_changes_nothing("push-to-cdn-staging").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar_changes_nothing("push-to-cdn-staging").await;
+    assert!(output.ends_with("exit 0"), "{output}");
 
     world.finish();
 }
@@ -105,15 +105,15 @@ async fn a_failed_push_job_is_pushed_again_a_few_times_and_then_fails() {
     let rpm = world.facts().release.advisories["rpm"];
     world.facts().errata.hooks.push_fails.insert(rpm, 20);
 
-    let mut reported = String::new();
+    let mut output = String::new();
     for _ in 0..12 {
-        reported = world.oar("push-to-cdn-staging").await;
+        output = world.oar("push-to-cdn-staging").await;
         if world.state().status(Task::PushToCdnStaging) == TaskStatus::Fail {
             break;
         }
         world.push_finishes();
     }
-    assert_snapshot!(reported, @"
+    assert_snapshot!(output, @"
     push-to-cdn-staging Fail: push jobs failed: 170171 cdn_stage FAILED
       did:  report blocker 99f973f2
       next: look into it; when it is mended: oar -r 4.20.17 drive --retry push-to-cdn-staging
@@ -204,15 +204,12 @@ async fn nothing_is_pushed_before_trackers_and_alerts_were_checked() {
     exit 4
     ");
     world.somebody_stores(&[Task::CheckCveTrackerBug], TaskStatus::Pass);
-    let reported = world.oar("push-to-cdn-staging").await;
-    assert!(
-        reported.contains("check-rhcos-security-alerts has to pass first") && reported.ends_with("exit 4"),
-        "{reported}"
-    );
+    let output = world.oar("push-to-cdn-staging").await;
+    assert!(output.contains("check-rhcos-security-alerts has to pass first") && output.ends_with("exit 4"), "{output}");
     assert_eq!(world.new_writes(), "nothing");
 
-    let reported = world.oar("push-to-cdn-staging --force --reason \"alerts were looked at by hand\"").await;
-    assert!(reported.contains("In Progress") && reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("push-to-cdn-staging --force --reason \"alerts were looked at by hand\"").await;
+    assert!(output.contains("In Progress") && output.ends_with("exit 0"), "{output}");
     assert!(world.state().issues().iter().any(|one| one.issue.ends_with("looked at by hand")), "{}", world.file());
 
     world.finish();

@@ -130,7 +130,7 @@ async fn a_rejected_candidate_needs_a_decision() {
 #[tokio::test]
 async fn a_scenario_that_nobody_knows_is_reported_with_those_there_are() {
     let rehearsed = rehearse(&["--scenario", "no-such-world"]).await;
-    assert!(rehearsed.exit == 2 && rehearsed.reported.contains("portal-never-opens"), "{}", rehearsed.reported);
+    assert!(rehearsed.exit == 2 && rehearsed.output.contains("portal-never-opens"), "{}", rehearsed.output);
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_state_file_of_a_simulated_world_goes_on_in_another() {
     let file = first.keep.path().join("4.20.17.yaml").display().to_string();
 
     let second = rehearse(&["--small", "--from", &file]).await;
-    assert!(second.exit == 4 && !second.reported.contains("404"), "{}", second.reported);
+    assert!(second.exit == 4 && !second.output.contains("404"), "{}", second.output);
     assert!(second.end().contains("person:  the approval is held back by a blocker"), "{}", second.end());
 }
 
@@ -150,7 +150,7 @@ async fn goes_on_from(file: &Path) {
     assert!(matches!(rehearsed.exit, 0 | 4), "{name}: {}\n{}", rehearsed.exit, rehearsed.end());
     if rehearsed.exit == 4 {
         let asks = |line: &str| ["person:", "FAILED:"].iter().any(|mark| line.starts_with(mark));
-        assert!(rehearsed.reported.lines().any(asks), "{name}:\n{}", rehearsed.end());
+        assert!(rehearsed.output.lines().any(asks), "{name}:\n{}", rehearsed.end());
     }
     let kept = rehearsed.keep.path().join(format!("{}.yaml", before.release()));
     let after = State::parse(&std::fs::read_to_string(kept).unwrap(), None).unwrap();

@@ -5,12 +5,12 @@ use oar::domain::task::{Task, TaskStatus};
 
 use crate::rehearsal::{TestWorld, promoted, ready_to_approve};
 
-fn fits(reported: &str) {
-    let lines: Vec<_> = reported.lines().collect();
+fn fits(output: &str) {
+    let lines: Vec<_> = output.lines().collect();
     // The last one is the story's own note of the exit code.
-    assert!(lines.len() <= 25, "{} lines\n{reported}", lines.len());
+    assert!(lines.len() <= 25, "{} lines\n{output}", lines.len());
     let wide = lines.iter().filter(|line| line.chars().count() > 80 && !line.contains("http"));
-    assert_eq!(wide.count(), 0, "{reported}");
+    assert_eq!(wide.count(), 0, "{output}");
 }
 
 #[tokio::test]
@@ -19,9 +19,9 @@ async fn tasks_jobs_waits_and_the_next_step_are_on_one_screen() {
     world.oar("drive").await;
     world.new_writes();
 
-    let reported = world.oar("status").await;
-    fits(&reported);
-    assert_snapshot!(reported.replace("1987246158235680170", "ID"), @"
+    let output = world.oar("status").await;
+    fits(&output);
+    assert_snapshot!(output.replace("1987246158235680170", "ID"), @"
     4.20.17  Green
     release date 2026-Jun-10, Konflux flow, updated 2026-06-03T06:00:15Z
     shipment https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
@@ -55,10 +55,10 @@ async fn a_blocker_and_what_a_person_has_to_do_are_reported() {
     let world = ready_to_approve().await;
     world.oar("issue add \"the lab has no power\" --task change-advisory-status").await;
 
-    let reported = world.oar("status").await;
-    fits(&reported);
-    assert!(reported.contains("BLOCKER ") && reported.contains("the lab has no power"), "{reported}");
-    assert!(reported.contains("next    ") && reported.contains("issue resolve"), "{reported}");
+    let output = world.oar("status").await;
+    fits(&output);
+    assert!(output.contains("BLOCKER ") && output.contains("the lab has no power"), "{output}");
+    assert!(output.contains("next    ") && output.contains("issue resolve"), "{output}");
 
     world.finish();
 }
@@ -72,10 +72,10 @@ async fn a_failed_task_says_why() {
     world.stage_pipeline_ends("FAILURE");
     world.oar("stage-testing").await;
 
-    let reported = world.oar("status").await;
-    assert!(reported.lines().count() <= 28, "{reported}");
-    assert!(reported.contains("4.20.17  Red") && reported.contains("ended with FAILURE"), "{reported}");
-    assert!(reported.contains("drive --retry stage-testing"), "{reported}");
+    let output = world.oar("status").await;
+    assert!(output.lines().count() <= 28, "{output}");
+    assert!(output.contains("4.20.17  Red") && output.contains("ended with FAILURE"), "{output}");
+    assert!(output.contains("drive --retry stage-testing"), "{output}");
 
     world.finish();
 }
@@ -87,10 +87,10 @@ async fn an_outage_of_services_does_not_make_it_fail() {
         world.break_service(service, 503);
     }
 
-    let reported = world.oar("status").await;
-    fits(&reported);
-    assert!(reported.ends_with("exit 0") && reported.contains("next    "), "{reported}");
-    assert!(reported.contains("503"), "{reported}");
+    let output = world.oar("status").await;
+    fits(&output);
+    assert!(output.ends_with("exit 0") && output.contains("next    "), "{output}");
+    assert!(output.contains("503"), "{output}");
 
     world.finish();
 }
@@ -101,12 +101,9 @@ async fn while_the_store_is_away_it_shows_what_was_last_seen_and_says_so() {
     world.oar("status").await;
     world.break_service("github", 503);
 
-    let reported = world.oar("status").await;
-    fits(&reported);
-    assert!(
-        reported.ends_with("exit 0") && reported.contains("old     ") && reported.contains("last seen here"),
-        "{reported}"
-    );
+    let output = world.oar("status").await;
+    fits(&output);
+    assert!(output.ends_with("exit 0") && output.contains("old     ") && output.contains("last seen here"), "{output}");
 
     world.finish();
 }
@@ -116,8 +113,8 @@ async fn programs_get_the_same_as_one_document() {
     let world = promoted().await;
     world.oar("drive").await;
 
-    let reported = world.oar("--json status").await;
-    let (document, _) = reported.rsplit_once("\nexit").unwrap();
+    let output = world.oar("--json status").await;
+    let (document, _) = output.rsplit_once("\nexit").unwrap();
     let json: serde_json::Value = serde_json::from_str(document).unwrap();
     assert_eq!(json["task_map"]["stage-testing"], "In Progress");
     assert!(json["waits"].as_array().is_some_and(|waits| waits.iter().any(|wait| wait["task"] == "stage-testing")));
@@ -132,9 +129,9 @@ async fn a_finished_release_has_nothing_left_to_do() {
     let world = TestWorld::founded("smooth", |_| {}).await;
     world.oar("drive --watch").await;
 
-    let reported = world.oar("status").await;
-    fits(&reported);
-    assert!(reported.contains("next    nothing is left to do: the release is approved"), "{reported}");
+    let output = world.oar("status").await;
+    fits(&output);
+    assert!(output.contains("next    nothing is left to do: the release is approved"), "{output}");
     world.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
 
     world.finish();
@@ -144,15 +141,15 @@ async fn a_finished_release_has_nothing_left_to_do() {
 async fn a_reason_of_an_earlier_state_is_named_as_such() {
     let world = promoted().await;
     world.oar("drive").await;
-    let reason = |reported: &str, key: &str| {
-        let (document, _) = reported.rsplit_once("\nexit").unwrap();
-        let reported: serde_json::Value = serde_json::from_str(document).unwrap();
-        let tasks = reported["state"]["tasks"].as_array().unwrap().clone();
+    let reason = |output: &str, key: &str| {
+        let (document, _) = output.rsplit_once("\nexit").unwrap();
+        let output: serde_json::Value = serde_json::from_str(document).unwrap();
+        let tasks = output["state"]["tasks"].as_array().unwrap().clone();
         let task = tasks.into_iter().find(|task| task["name"] == "stage-testing").unwrap();
         task.get(key).and_then(serde_json::Value::as_str).map(str::to_owned)
     };
-    let reported = world.oar("--json status").await;
-    assert!(reason(&reported, "reason").is_some_and(|why| why.starts_with("waiting for ")), "{reported}");
+    let output = world.oar("--json status").await;
+    assert!(reason(&output, "reason").is_some_and(|why| why.starts_with("waiting for ")), "{output}");
 
     // A tool that does not know the key moves the status past it.
     world.someone_else_edits_the_text(|text| {
@@ -160,9 +157,9 @@ async fn a_reason_of_an_earlier_state_is_named_as_such() {
         let (before, after) = text.split_at(at);
         format!("{before}{}", after.replacen("status: In Progress", "status: Pass", 1))
     });
-    let reported = world.oar("--json status").await;
-    assert_eq!(reason(&reported, "reason"), None, "{reported}");
-    assert!(reason(&reported, "earlier_reason").is_some_and(|why| why.starts_with("waiting for ")), "{reported}");
+    let output = world.oar("--json status").await;
+    assert_eq!(reason(&output, "reason"), None, "{output}");
+    assert!(reason(&output, "earlier_reason").is_some_and(|why| why.starts_with("waiting for ")), "{output}");
 
     world.finish();
 }

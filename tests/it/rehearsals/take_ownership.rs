@@ -8,8 +8,8 @@ use crate::rehearsal::{TestWorld, with_state_file};
 async fn the_owner_gets_advisories_merge_request_and_sub_tasks() {
     let world = with_state_file().await;
 
-    let reported = world.oar("take-ownership -e lead@example.com").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("take-ownership -e lead@example.com").await;
+    assert_snapshot!(output, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
@@ -46,8 +46,8 @@ async fn taking_ownership_twice_writes_nothing_twice() {
     let file = world.file();
     world.new_writes();
 
-    let reported = world.oar("take-ownership -e lead@example.com").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("take-ownership -e lead@example.com").await;
+    assert_snapshot!(output, @"
     take-ownership Pass: nothing to do, 2 advisories and the shipment have their owner
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0
@@ -63,8 +63,8 @@ async fn another_owner_is_named_in_a_new_comment() {
     let world = with_state_file().await;
     world.oar("take-ownership -e first@example.com").await;
 
-    let reported = world.oar("--yes take-ownership -e second@example.com").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("--yes take-ownership -e second@example.com").await;
+    assert_snapshot!(output, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
@@ -85,7 +85,7 @@ async fn another_owner_is_named_in_a_new_comment() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_no_mail_address_touches_nothing() {
+async fn a_text_that_is_no_mail_address_touches_nothing() {
     let world = with_state_file().await;
     world.new_writes();
 
@@ -123,8 +123,8 @@ async fn jira_and_slack_are_best_effort() {
     world.break_service("jira", 503);
     world.break_service("slack", 503);
 
-    let reported = world.oar("take-ownership").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("take-ownership").await;
+    assert_snapshot!(output, @"
     take-ownership Pass: 2 advisories and the shipment have their owner
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
@@ -144,8 +144,8 @@ async fn a_placeholder_instead_of_the_art_ticket_is_a_note() {
     let world = TestWorld::founded("smooth", |plan| plan.art_ticket = "ART-0".to_owned()).await;
     world.has_report().await;
 
-    let reported = world.oar("take-ownership").await;
-    assert!(reported.contains("Pass") && reported.ends_with("exit 0"), "{reported}");
+    let output = world.oar("take-ownership").await;
+    assert!(output.contains("Pass") && output.ends_with("exit 0"), "{output}");
 
     world.finish();
 }

@@ -7,8 +7,8 @@ use crate::rehearsal::with_state_file;
 async fn a_person_sets_a_status_with_a_reason() {
     let world = with_state_file().await;
 
-    let reported = world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
-    assert_snapshot!(reported, @"
+    let output = world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    assert_snapshot!(output, @"
     task [Stage Testing] status is changed to [Pass]
     stage-testing went from Not Started to Pass
     exit 0
@@ -34,10 +34,10 @@ async fn a_pass_stays_unless_somebody_says_override_and_why() {
     ");
     assert_eq!(world.file(), file);
 
-    let reported = world
+    let output = world
         .oar("--yes update-task-status stage-testing Fail --override --reason \"it tested the wrong build\"")
         .await;
-    assert_snapshot!(reported, @"
+    assert_snapshot!(output, @"
     task [Stage Testing] status is changed to [Fail]
     stage-testing went from Pass to Fail
     exit 0
@@ -48,7 +48,7 @@ async fn a_pass_stays_unless_somebody_says_override_and_why() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_no_task_or_status_are_refused() {
+async fn names_that_are_no_task_or_status_are_refused() {
     let world = with_state_file().await;
 
     assert_snapshot!(world.oar("update-task-status stage-test Pass").await, @r#"

@@ -13,17 +13,17 @@ pub(crate) const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7} <!channel> @every
      ghp_abcdefghijklmnopqrstuvwxyz0123456789 somebody@example.org";
 
 /// Why this cannot be determined to a person: it has to be masked, without control characters, and not a whole file.
-pub(crate) fn unfit(what: &str, reported: &str) -> Option<String> {
-    let why = if reported.contains(TOKEN) {
+pub(crate) fn unfit(what: &str, text: &str) -> Option<String> {
+    let why = if text.contains(TOKEN) {
         "shows a token"
-    } else if reported.contains("somebody@") {
+    } else if text.contains("somebody@") {
         "shows an address"
-    } else if reported.contains(|c: char| c.is_control() && c != '\n') {
+    } else if text.contains(|c: char| c.is_control() && c != '\n') {
         "holds control characters"
-    } else if reported.len() >= 4_000 {
+    } else if text.len() >= 4_000 {
         "is too long"
     } else {
         return None;
     };
-    Some(format!("{what}: {why}: {:?}", reported.chars().take(500).collect::<String>()))
+    Some(format!("{what}: {why}: {:?}", text.chars().take(500).collect::<String>()))
 }

@@ -153,14 +153,14 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
 }
 
 /// An error with its causes, as the front end prints it.
-fn reported(error: &dyn std::error::Error) -> String {
-    let mut reported = error.to_string();
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut with_causes = error.to_string();
     let mut cause = error.source();
     while let Some(one) = cause {
-        reported += &format!(": {one}");
+        with_causes += &format!(": {one}");
         cause = one.source();
     }
-    oar::domain::mask::mask(&reported).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    oar::domain::mask::mask(&with_causes).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// In a file of this name below a new folder.
@@ -174,38 +174,38 @@ fn in_file<T>(name: &str, bytes: &[u8], read: impl FnOnce(&Path, &Path) -> T) ->
 
 fn state(bytes: &[u8]) -> Result<String, String> {
     let text = text(bytes)?;
-    let state = State::parse(text, None).map_err(|error| reported(&error))?;
+    let state = State::parse(text, None).map_err(|error| with_causes(&error))?;
     let _ = (oddities(&state), state.tasks(), state.issues(), state.metadata(), state.driver(), state.to_json());
     let written = state.to_yaml();
-    let again = State::parse(&written, None).map_err(|error| reported(&error)).expect("what we write can be read");
+    let again = State::parse(&written, None).map_err(|error| with_causes(&error)).expect("what we write can be read");
     assert_eq!(again.to_yaml(), written, "writing is stable");
     Ok(written)
 }
 
 fn build_data(bytes: &[u8]) -> Result<String, String> {
-    let data = BuildData::parse(text(bytes)?).map_err(|error| reported(&error))?;
+    let data = BuildData::parse(text(bytes)?).map_err(|error| with_causes(&error))?;
     let mut seen = String::new();
     for key in data.keys().take(50) {
         match data.resolve_key(key) {
             Ok(assembly) => seen += &format!("{key} {} {}", assembly.flow(), data.differences(&assembly).len()),
-            Err(error) => seen += &reported(&error),
+            Err(error) => seen += &with_causes(&error),
         }
     }
     Ok(seen.chars().take(1_000).collect())
 }
 
 fn shipment(bytes: &[u8]) -> Result<String, String> {
-    let file = ShipmentFile::parse("shipment/a.yaml", text(bytes)?).map_err(|error| reported(&error))?;
+    let file = ShipmentFile::parse("shipment/a.yaml", text(bytes)?).map_err(|error| with_causes(&error))?;
     let Some(file) = file else { return Ok("something else".to_owned()) };
-    let issues = file.fixed_issues(&["issues.example.com"]).map_err(|error| reported(&error))?;
-    let components = file.components().map_err(|error| reported(&error))?;
+    let issues = file.fixed_issues(&["issues.example.com"]).map_err(|error| with_causes(&error))?;
+    let components = file.components().map_err(|error| with_causes(&error))?;
     Ok(format!("{} {} {:?}", issues.len(), components.0.len(), file.stage_advisory().map(|url| url.len())))
 }
 
 fn settings(bytes: &[u8]) -> Result<String, String> {
     in_file("settings.toml", bytes, |_, path| {
         let env = Env::default().with("OAR_SETTINGS", path.display().to_string());
-        let settings = Settings::load(&env, &Flags::default()).map_err(|error| reported(&error))?;
+        let settings = Settings::load(&env, &Flags::default()).map_err(|error| with_causes(&error))?;
         Ok(settings.rows.len().to_string())
     })
 }
@@ -265,42 +265,42 @@ pub(crate) fn parsers() -> Vec<Parser> {
             let text = String::from_utf8_lossy(bytes);
             let _ =
                 judge("4.20.0-0.nightly-2026-06-01-230000", Some(&text), Some(REGISTRY), AcceptancePolicy::default());
-            Record::parse(&text).map(|record| record.jobs.len().to_string()).map_err(|error| reported(&error))
+            Record::parse(&text).map(|record| record.jobs.len().to_string()).map_err(|error| with_causes(&error))
         }),
         parser("job registry", REGISTRY, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let _ = judge("4.20.17", Some(RECORD), Some(&text), AcceptancePolicy::default());
-            JobRegistry::parse(&text).map(|_| String::new()).map_err(|error| reported(&error))
+            JobRegistry::parse(&text).map(|_| String::new()).map_err(|error| with_causes(&error))
         }),
         parser("settings", SETTINGS, settings),
         Parser {
             name: "sealed settings",
             sample: jwe::encrypt(b"{}", &key()).expect("a sealed text").into_bytes(),
             read: |bytes| {
-                let plain = jwe::decrypt(text(bytes)?, &key()).map_err(|error| reported(&error))?;
+                let plain = jwe::decrypt(text(bytes)?, &key()).map_err(|error| with_causes(&error))?;
                 Ok(plain.len().to_string())
             },
         },
         parser("plain settings of a team", TEAM, |bytes| {
             let mut warnings = Vec::new();
             let read = SealedSettings::from_json(Path::new("plain.json"), bytes, &mut warnings);
-            read.map(|_| String::new()).map_err(|error| reported(&error))
+            read.map(|_| String::new()).map_err(|error| with_causes(&error))
         }),
         parser("pull secret", PULL_SECRET, |bytes| {
             in_file("auth.json", bytes, |_, path| pull_secret::read(path).map(|found| found.len().to_string()))
-                .map_err(|error| reported(&error))
+                .map_err(|error| with_causes(&error))
         }),
         parser("unsent changes", UNSENT, |bytes| {
             in_file("unsent/4.20.17.jsonl", bytes, |home, _| {
                 let waiting =
-                    Unsent::new(home, "s".to_owned()).waiting(&release()).map_err(|error| reported(&error))?;
-                let listed = unsent::list(home).map_err(|error| reported(&error))?;
+                    Unsent::new(home, "s".to_owned()).waiting(&release()).map_err(|error| with_causes(&error))?;
+                let listed = unsent::list(home).map_err(|error| with_causes(&error))?;
                 Ok(format!("{} {}", waiting.len(), listed.len()))
             })
         }),
         parser("ledger", LEDGER, |bytes| {
             in_file("effects/4.20.17.jsonl", bytes, |home, _| {
-                Ledger::open(home, &(&release()).into()).map(|_| String::new()).map_err(|error| reported(&error))
+                Ledger::open(home, &(&release()).into()).map(|_| String::new()).map_err(|error| with_causes(&error))
             })
         }),
         Parser { name: "cache", sample: kept_by_cache(), read: cache },

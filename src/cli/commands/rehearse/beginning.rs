@@ -23,19 +23,19 @@ pub(crate) fn beginning(args: &RehearseArgs) -> Result<Beginning, ErrorReport> {
         return Ok(Beginning { scenario: scenario.map_err(|error| unknown(&error))?, file: None });
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        let mut reported = io_error(&format!("{} cannot be read", path.display()), &error);
-        reported.exit = Exit::Usage;
-        reported
+        let mut report = io_error(&format!("{} cannot be read", path.display()), &error);
+        report.exit = Exit::Usage;
+        report
     })?;
     let state = State::parse(&text, None).map_err(|error| {
-        let mut reported = ErrorReport::new(
+        let mut report = ErrorReport::new(
             format!("{} is no state file that can be used", path.display()),
             &error,
             "correct the file: oar state check FILE tells every fault".to_owned(),
             ErrorClass::InvalidInput,
         );
-        reported.exit = Exit::Usage;
-        reported
+        report.exit = Exit::Usage;
+        report
     })?;
     let from = from_state(&state, path)?;
     let stored = from.release.state_path();

@@ -14,7 +14,7 @@ fn on(text: &str, command: fn(Vec<PathBuf>) -> StateCommand) -> (Exit, String, S
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("4.99.1.yaml");
     std::fs::write(&path, text).unwrap();
-    let Said { exit, out, err } = on_files(&command(vec![path.clone()]), AnswerForm::Text);
+    let Printed { exit, out, err } = on_files(&command(vec![path.clone()]), AnswerForm::Text);
     let plain = |text: String| text.replace(&path.display().to_string(), "FILE");
     (exit, plain(out), plain(err), std::fs::read_to_string(&path).unwrap())
 }
@@ -116,8 +116,8 @@ fn json_of_a_foreign_file_is_masked() {
     let token = "glpat-abcdefghij0123456789";
     let foreign = GOOD.replace("result: null", &format!("result: {token} of somebody@example.org"));
     let state = State::parse(&foreign, None).unwrap();
-    let reported = show(&state, AnswerForm::Json);
-    assert!(!reported.contains(token) && !reported.contains("somebody@"), "{reported}");
+    let shown = show(&state, AnswerForm::Json);
+    assert!(!shown.contains(token) && !shown.contains("somebody@"), "{shown}");
     for odd in
         [foreign.replace("status: Pass", &format!("status: {token}")), format!("{GOOD}x: {{{token}: 1, {token}: 2}}\n")]
     {
@@ -148,8 +148,8 @@ fn check_names_what_is_odd() {
 
 #[test]
 fn check_names_the_line_of_a_mistyped_status_and_what_was_meant() {
-    for (token, meant) in [("fail", "Fail"), ("Passed", "Pass"), ("in-progress", "In Progress")] {
-        let odd = GOOD.replace("status: Pass", &format!("status: {token}"));
+    for (spelled, meant) in [("fail", "Fail"), ("Passed", "Pass"), ("in-progress", "In Progress")] {
+        let odd = GOOD.replace("status: Pass", &format!("status: {spelled}"));
         let (exit, out, _, _) = on(&odd, |files| StateCommand::Check { files });
         assert_eq!(exit, Exit::Usage);
         assert!(out.contains("line 9: ") && out.ends_with(&format!("did you mean {meant}?\n")), "{out}");
@@ -175,9 +175,10 @@ fn as_json_a_check_tells_every_file_in_one_document() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("4.99.1.yaml"), GOOD).unwrap();
     std::fs::write(path("bad.yaml"), "").unwrap();
-    let said = on_files(&StateCommand::Check { files: vec![path("4.99.1.yaml"), path("bad.yaml")] }, AnswerForm::Json);
-    let json: Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((said.exit, &json["ok"]), (Exit::Usage, &json!(false)));
+    let printed =
+        on_files(&StateCommand::Check { files: vec![path("4.99.1.yaml"), path("bad.yaml")] }, AnswerForm::Json);
+    let json: Value = serde_json::from_str(&printed.out).unwrap();
+    assert_eq!((printed.exit, &json["ok"]), (Exit::Usage, &json!(false)));
     let usable: Vec<_> = json["files"].as_array().unwrap().iter().map(|file| file["usable"].clone()).collect();
     assert_eq!(usable, [json!(true), json!(false)]);
     assert_eq!(json["files"][0]["oddities"], json!([]));

@@ -112,13 +112,13 @@ mod tests {
 
     #[test]
     fn a_changed_a_missing_and_a_foreign_line_at_the_end_are_found() {
-        let reported = |back: usize| {
+        let cut_short = |back: usize| {
             Err(format!("line {back} from its end is not as it was written, or the line before it is not"))
         };
-        assert_eq!(after(3, |text| text.replace("\"t1\"", "\"t9\"")), reported(1));
-        assert_eq!(after(3, |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect()), reported(2));
-        assert_eq!(after(3, |text| format!("{text}garbage\n")), reported(1));
-        assert_eq!(after(3, |text| text.replace("\"t1\"", "broken")), reported(1), "and nobody says that it was cut");
-        assert_eq!(after(1000, |text| text.replace("\"t990\"", "\"t9\"")), reported(9));
+        assert_eq!(after(3, |text| text.replace("\"t1\"", "\"t9\"")), cut_short(1));
+        assert_eq!(after(3, |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect()), cut_short(2));
+        assert_eq!(after(3, |text| format!("{text}garbage\n")), cut_short(1));
+        assert_eq!(after(3, |text| text.replace("\"t1\"", "broken")), cut_short(1), "and nobody says that it was cut");
+        assert_eq!(after(1000, |text| text.replace("\"t990\"", "\"t9\"")), cut_short(9));
     }
 }

@@ -105,8 +105,8 @@ async fn a_token_that_is_not_for_us_or_not_for_now_is_refused() {
             .filter(|(_, value)| !value.is_null())
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        let reported = resource.check(&issuer.sign(&Value::Object(claims)), now()).await;
-        assert_eq!(reported, Err(OauthRefusal::Invalid(why)));
+        let checked = resource.check(&issuer.sign(&Value::Object(claims)), now()).await;
+        assert_eq!(checked, Err(OauthRefusal::Invalid(why)));
     }
     let over = resource.check(&issuer.sign(&with("exp", json!(at - 31))), now()).await;
     assert_eq!(over, Err(OauthRefusal::Expired));
@@ -162,8 +162,8 @@ async fn while_the_issuer_is_away_known_keys_serve_for_an_hour_and_then_nobody_c
     assert!(resource.check(&lasting, now()).await.is_ok());
     *answer.lock().unwrap() = Err("away".to_owned());
     assert!(resource.check(&lasting, now() + KEYS_LAST + KEYS_LAST).await.is_ok());
-    let reported = resource.check(&lasting, now() + KEYS_SERVE).await;
-    assert_eq!(reported, Err(OauthRefusal::Unknown("away".to_owned())));
+    let checked = resource.check(&lasting, now() + KEYS_SERVE).await;
+    assert_eq!(checked, Err(OauthRefusal::Unknown("away".to_owned())));
 }
 
 #[test]

@@ -156,6 +156,6 @@ async fn jobs_and_bridges_of_a_pipeline_come_together() {
     })
     .await;
     let jobs = gitlab.stage_jobs("group/data", 5).await.unwrap();
-    let reported: Vec<_> = jobs.iter().map(|job| (job.id, job.status.as_str(), job.downstream.as_deref())).collect();
-    assert_eq!(reported, [(1, "brand_new", None), (2, "success", Some("failed"))]);
+    let found: Vec<_> = jobs.iter().map(|job| (job.id, job.status.as_str(), job.downstream.as_deref())).collect();
+    assert_eq!(found, [(1, "brand_new", None), (2, "success", Some("failed"))]);
 }

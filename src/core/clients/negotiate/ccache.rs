@@ -69,19 +69,19 @@ impl<'a> Rest<'a> {
         Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
     }
 
-    fn token(&mut self) -> Option<u32> {
+    fn number(&mut self) -> Option<u32> {
         Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
     }
 
     fn data(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.token()?).ok()?;
+        let length = usize::try_from(self.number()?).ok()?;
         self.take(length)
     }
 
     /// Realm and first part of the name.
     fn principal(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        self.token()?;
-        let parts = self.token()?;
+        self.number()?;
+        let parts = self.number()?;
         let realm = self.data()?;
         let mut first: &[u8] = &[];
         for part in 0..parts {
@@ -95,7 +95,7 @@ impl<'a> Rest<'a> {
 
     /// Addresses and the like: a kind and data each.
     fn list(&mut self) -> Option<()> {
-        for _ in 0..self.token()? {
+        for _ in 0..self.number()? {
             self.short()?;
             self.data()?;
         }
@@ -109,7 +109,7 @@ impl<'a> Rest<'a> {
         self.short()?;
         self.data()?;
         self.take(12)?;
-        let until = self.token()?;
+        let until = self.number()?;
         self.take(5)?;
         self.list()?;
         self.list()?;
@@ -162,8 +162,8 @@ mod tests {
         let never = cache(&[entry(&["krbtgt", "EXAMPLE.COM"], 0)]);
         assert_eq!(parse(&never), Some(Details { realm, renew_until: None }));
         for length in 0..whole.len() {
-            let reported = parse(&whole[..length]).unwrap_or_default();
-            assert_eq!(reported.renew_until, None, "cut after {length}");
+            let ticket = parse(&whole[..length]).unwrap_or_default();
+            assert_eq!(ticket.renew_until, None, "cut after {length}");
         }
         assert_eq!(parse(b"\x05\x03 of another version"), None);
     }

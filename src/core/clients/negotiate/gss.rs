@@ -44,7 +44,7 @@ impl Context {
     /// Takes in the service's token; the next one of ours, when there is one.
     pub(super) fn feed(&mut self, token: &[u8]) -> Result<Option<Vec<u8>>, Kerberos> {
         let next = self.0.step(Some(token), None).map_err(|error| {
-            tracing::debug!(why = in_tokens(error), "the service's Kerberos token is no proof");
+            tracing::debug!(why = described(error), "the service's Kerberos token is no proof");
             other(error)
         })?;
         Ok(next.map(|token| token.to_vec()).filter(|token| !token.is_empty()))
@@ -102,12 +102,12 @@ fn diagnosed(host: &str, error: Error) -> Kerberos {
 }
 
 fn other(error: Error) -> Kerberos {
-    Kerberos::Other(in_tokens(error))
+    Kerberos::Other(described(error))
 }
 
 /// The library's text on one line, without names of people: errors are stored in public.
-fn in_tokens(error: Error) -> String {
+fn described(error: Error) -> String {
     let text = error.to_string().replace('\0', " ");
-    let tokens = text.split_whitespace().map(|token| if token.contains('@') { "(principal)" } else { token });
-    mask::mask(&tokens.collect::<Vec<_>>().join(" ")).chars().take(TEXT_CHARS).collect()
+    let shown = text.split_whitespace().map(|part| if part.contains('@') { "(principal)" } else { part });
+    mask::mask(&shown.collect::<Vec<_>>().join(" ")).chars().take(TEXT_CHARS).collect()
 }

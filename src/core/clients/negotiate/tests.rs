@@ -39,7 +39,7 @@ fn only_an_unproved_answer_may_belong_to_a_write_that_happened() {
 #[cfg(not(feature = "kerberos"))]
 #[tokio::test]
 async fn a_build_without_kerberos_says_so_and_names_the_way_out() {
-    let reported = check_ticket().await.unwrap_err();
-    assert_eq!(reported.to_string(), "cannot be asked: this oar was built without Kerberos");
-    assert!(reported.next_step(Service::Errata).contains("OAR_ERRATA_AUTH=bearer"));
+    let error = check_ticket().await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot be asked: this oar was built without Kerberos");
+    assert!(error.next_step(Service::Errata).contains("OAR_ERRATA_AUTH=bearer"));
 }

@@ -186,8 +186,8 @@ async fn a_payload_tells_its_release_and_images() {
         assert!(registry.payload_contents("ocp/release", &bare, "amd64").await.is_err());
         assert!(registry.payload_contents("ocp/release", &none, "amd64").await.is_err());
         assert_eq!(registry.payload_contents("ocp/release", "4.20.18-x86_64", "amd64").await.unwrap(), None);
-        let reported = registry.payload_metadata("ocp/release", &bare).await.unwrap().unwrap();
-        assert_eq!(reported, PayloadMetadata { version: "4.20.17".to_owned(), advisory_url: None });
+        let found = registry.payload_metadata("ocp/release", &bare).await.unwrap().unwrap();
+        assert_eq!(found, PayloadMetadata { version: "4.20.17".to_owned(), advisory_url: None });
     })
     .await;
 }
@@ -205,7 +205,7 @@ async fn a_blob_elsewhere_is_fetched_there_if_the_host_may_be_asked() {
 
 #[tokio::test]
 async fn a_pull_secret_is_shown_to_the_registry_that_it_names_and_to_nobody_else() {
-    let reported = async |base: &str, realm_here: bool| {
+    let authorization = async |base: &str, realm_here: bool| {
         let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let (noted, realm) = (seen.clone(), realm_here);
         let router = Router::new().fallback(async move |request: axum::extract::Request| {
@@ -235,9 +235,9 @@ async fn a_pull_secret_is_shown_to_the_registry_that_it_names_and_to_nobody_else
         let seen = seen.lock().unwrap();
         seen.clone()
     };
-    assert_eq!(reported("registry.example.com/team", true).await, [Some("Basic narrow".to_owned())]);
-    assert_eq!(reported("registry.example.com/tea", true).await, [Some("Basic wide".to_owned())]);
-    assert_eq!(reported("registry.example.com/team", false).await, [None], "a realm elsewhere");
+    assert_eq!(authorization("registry.example.com/team", true).await, [Some("Basic narrow".to_owned())]);
+    assert_eq!(authorization("registry.example.com/tea", true).await, [Some("Basic wide".to_owned())]);
+    assert_eq!(authorization("registry.example.com/team", false).await, [None], "a realm elsewhere");
 }
 
 #[test]
@@ -249,8 +249,8 @@ fn a_layer_that_unpacks_without_end_is_given_up() {
         archive.append_data(&mut header, name, std::io::repeat(b' ').take(size)).unwrap();
         archive.into_inner().unwrap().finish().unwrap()
     };
-    let reported = release_files(&packed(METADATA, MOST_FILE + 1)).unwrap_err();
-    assert!(reported.contains("larger than"), "{reported}");
+    let refused = release_files(&packed(METADATA, MOST_FILE + 1)).unwrap_err();
+    assert!(refused.contains("larger than"), "{refused}");
     assert_eq!(release_files(&packed("other", MOST_FILE)).unwrap().len(), 0);
     for damaged in [&b""[..], b"\x1f\x8b", b"<html></html>", &[0; 4096], &packed(METADATA, 4096)[..60]] {
         assert_eq!(release_files(damaged).unwrap_or_default().len(), 0);

@@ -18,7 +18,7 @@ fn rewritten(settings: &Settings, url: &str) -> String {
     rewrite(&settings.services.rewrites, url)
 }
 
-fn reported(result: Result<Settings, ConfigError>) -> String {
+fn verdict(result: Result<Settings, ConfigError>) -> String {
     result.map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
 }
 
@@ -72,34 +72,34 @@ fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
 fn an_unknown_key_is_an_error_that_names_its_place_and_the_nearest_key() {
     let env = Env::default();
     assert_eq!(
-        reported(load(&env, "[http]\ntries = 2\nconect_timeout_s = 5\n")),
+        verdict(load(&env, "[http]\ntries = 2\nconect_timeout_s = 5\n")),
         "unknown setting \"http.conect_timeout_s\" (oar.toml:3); did you mean http.connect_timeout_s?"
     );
     assert_eq!(
-        reported(load(&env, "[services.gitlap]\nurl = 'https://x.example.com'\n")),
+        verdict(load(&env, "[services.gitlap]\nurl = 'https://x.example.com'\n")),
         "unknown setting \"services.gitlap.url\" (oar.toml:2); did you mean services.gitlab.url?"
     );
-    assert_eq!(reported(load(&env, "zzz = 1\n")), "unknown setting \"zzz\" (oar.toml:1)");
-    assert_eq!(reported(load(&env, "[http\n")).split(" is ").next(), Some("oar.toml:1"));
+    assert_eq!(verdict(load(&env, "zzz = 1\n")), "unknown setting \"zzz\" (oar.toml:1)");
+    assert_eq!(verdict(load(&env, "[http\n")).split(" is ").next(), Some("oar.toml:1"));
 }
 
 #[test]
 fn every_default_is_a_known_setting() {
-    assert_eq!(reported(load(&Env::default(), DEFAULTS)), "accepted");
+    assert_eq!(verdict(load(&Env::default(), DEFAULTS)), "accepted");
 }
 
 #[test]
 fn a_value_out_of_bounds_is_refused_with_both_bounds_and_its_place() {
     assert_eq!(
-        reported(load(&Env::default().with("OAR_HTTP_TRIES", "0"), "")),
+        verdict(load(&Env::default().with("OAR_HTTP_TRIES", "0"), "")),
         "setting http.tries cannot be \"0\" (variable OAR_HTTP_TRIES): it takes a whole number from 1 to 10"
     );
     assert_eq!(
-        reported(load(&Env::default(), "[stage_testing]\npolicy = \"lax\"")),
+        verdict(load(&Env::default(), "[stage_testing]\npolicy = \"lax\"")),
         "setting stage_testing.policy cannot be \"lax\" (oar.toml:2): it takes strict or overlap"
     );
     assert_eq!(
-        reported(load(&Env::default().with("OAR_DRY_RUN", "maybe"), "")),
+        verdict(load(&Env::default().with("OAR_DRY_RUN", "maybe"), "")),
         "setting run.dry_run cannot be \"maybe\" (variable OAR_DRY_RUN): it takes true or false"
     );
 }
@@ -173,7 +173,7 @@ fn the_longest_rewrite_wins_and_the_variable_beats_the_file() {
 fn with_a_simulator_nothing_may_point_away() {
     let sim = Env::default().with("OAR_SIM_URL", SIM);
     assert_eq!(
-        reported(load(&sim.clone().with("OAR_GITLAB_URL", "https://gitlab.example.com"), "")),
+        verdict(load(&sim.clone().with("OAR_GITLAB_URL", "https://gitlab.example.com"), "")),
         "services.gitlab.url is https://gitlab.example.com (variable OAR_GITLAB_URL), which is not on this machine, but OAR_SIM_URL is set"
     );
     let own = load(&sim.clone().with("OAR_GITLAB_URL", "http://localhost:99"), "").unwrap();
@@ -183,10 +183,10 @@ fn with_a_simulator_nothing_may_point_away() {
     assert_eq!(rewritten(&file, "https://gitlab.example.com/x"), format!("{SIM}/gitlab/x"));
     assert_eq!(file.warnings.len(), 1);
     assert!(
-        reported(load(&Env::default().with("OAR_SIM_URL", "https://sim.example.com"), ""))
+        verdict(load(&Env::default().with("OAR_SIM_URL", "https://sim.example.com"), ""))
             .contains("not on this machine")
     );
-    assert!(reported(load(&Env::default().with("OAR_SIM_URL", "sim"), "")).contains("it takes an address"));
+    assert!(verdict(load(&Env::default().with("OAR_SIM_URL", "sim"), "")).contains("it takes an address"));
 }
 
 #[test]
@@ -203,12 +203,12 @@ fn registries_can_be_mapped_one_by_one() {
         load(&Env::default().with("OAR_REGISTRY_MAP", "images.example.com=http://127.0.0.1:5000/"), "").unwrap();
     assert_eq!(settings.services.registry_url("images.example.com"), "http://127.0.0.1:5000");
     assert_eq!(settings.services.registry_url("registry.example.com"), "https://registry.example.com");
-    assert!(reported(load(&Env::default().with("OAR_REGISTRY_MAP", "images.example.com"), "")).contains("from=to"));
+    assert!(verdict(load(&Env::default().with("OAR_REGISTRY_MAP", "images.example.com"), "")).contains("from=to"));
 }
 
 #[test]
 fn an_address_with_a_password_is_refused_without_showing_it() {
-    let text = reported(load(&Env::default().with("OAR_GITLAB_URL", "https://user:hunter2@gitlab.example.com"), ""));
+    let text = verdict(load(&Env::default().with("OAR_GITLAB_URL", "https://user:hunter2@gitlab.example.com"), ""));
     assert!(text.contains("without credentials") && !text.contains("hunter2"), "{text}");
 }
 

@@ -48,10 +48,10 @@ mod tests {
 
     #[test]
     fn objects_and_gaps_come_in_the_order_of_the_questions() {
-        let reported = b"aa commit 3\nx\ny\nrefs/heads/b:c d missing\nbb blob 0\n\n";
+        let output = b"aa commit 3\nx\ny\nrefs/heads/b:c d missing\nbb blob 0\n\n";
         let object = |id, kind, bytes| Some(Object { id, kind, bytes });
         let wanted = vec![object("aa", "commit", b"x\ny".as_slice()), None, object("bb", "blob", b"")];
-        assert_eq!(answers(reported), Some(wanted));
+        assert_eq!(answers(output), Some(wanted));
         assert_eq!(answers(b""), Some(Vec::new()));
         for odd in ["aa commit 3\nx", "aa commit\n", "aa commit 1\nxy\n", "aa"] {
             assert_eq!(answers(odd.as_bytes()), None, "{odd}");

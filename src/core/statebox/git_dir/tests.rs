@@ -74,9 +74,9 @@ async fn all_tracking_and_state_files_are_read_and_nothing_else() {
         write(&git, path, path, None).await.unwrap();
     }
     let files = git.release_files(BRANCH, "_releases").await.unwrap();
-    let reported: Vec<_> = files.into_iter().map(|file| (file.path, file.text.unwrap())).collect();
+    let found: Vec<_> = files.into_iter().map(|file| (file.path, file.text.unwrap())).collect();
     let both = |path: &str| (path.to_owned(), path.to_owned());
-    assert_eq!(reported, [both("_releases/4.99/4.99.z.yaml"), both(PATH)]);
+    assert_eq!(found, [both("_releases/4.99/4.99.z.yaml"), both(PATH)]);
 }
 
 #[tokio::test]

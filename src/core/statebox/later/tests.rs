@@ -118,8 +118,8 @@ async fn a_change_that_somebody_overtook_is_moved_aside_and_the_others_are_sent(
     let state = statebox.load(&release()).await.unwrap().unwrap().state;
     assert_eq!((state.status(TASK), state.issues().len()), (TaskStatus::Pass, 1));
     let listed = super::super::unsent::list(home.path()).unwrap();
-    let reported: Vec<_> = listed.iter().map(|line| line.waiting.refused.as_deref().unwrap_or_default()).collect();
-    assert_eq!(reported, ["stage-testing was set to Pass at 2026-01-01T00:00:07Z, later than this"]);
+    let reasons: Vec<_> = listed.iter().map(|line| line.waiting.refused.as_deref().unwrap_or_default()).collect();
+    assert_eq!(reasons, ["stage-testing was set to Pass at 2026-01-01T00:00:07Z, later than this"]);
 }
 
 #[tokio::test]

@@ -120,12 +120,12 @@ impl Cursor {
     }
 
     /// Name of an anchor, alias or tag: everything up to a blank or flow indicator.
-    pub(super) fn token(&mut self) -> String {
-        let mut token = String::new();
+    pub(super) fn name(&mut self) -> String {
+        let mut name = String::new();
         while !is_blank(self.peek()) && !matches!(self.peek(), ',' | '[' | ']' | '{' | '}') {
-            token.push(self.take());
+            name.push(self.take());
         }
-        token
+        name
     }
 
     pub(super) fn unexpected(&self, wanted: &str) -> StateError {

@@ -38,7 +38,7 @@ impl Cursor {
             return false;
         }
         loop {
-            self.plain_token(Surrounding::Block(-1));
+            self.plain_run(Surrounding::Block(-1));
             let mark = self.mark();
             self.skip_spaces();
             if is_blank(self.peek()) || matches!(self.peek(), ':' | '#') && !self.continues_plain() {
@@ -61,12 +61,12 @@ impl Cursor {
         let mut text = String::new();
         let mut gap = String::new();
         loop {
-            let token = self.plain_token(context);
-            if token.is_empty() {
+            let run = self.plain_run(context);
+            if run.is_empty() {
                 break;
             }
             text.push_str(&gap);
-            text.push_str(&token);
+            text.push_str(&run);
             gap.clear();
             let mark = self.mark();
             self.plain_gap(&mut gap);
@@ -102,10 +102,10 @@ impl Cursor {
         }
     }
 
-    fn plain_token(&mut self, context: Surrounding) -> String {
-        let mut token = String::new();
-        if self.peek() == '#' && token.is_empty() && self.column() == 0 {
-            return token;
+    fn plain_run(&mut self, context: Surrounding) -> String {
+        let mut run = String::new();
+        if self.peek() == '#' && run.is_empty() && self.column() == 0 {
+            return run;
         }
         loop {
             let c = self.peek();
@@ -115,9 +115,9 @@ impl Cursor {
                 || c == ':' && (is_blank(next) || flow && matches!(next, ',' | '[' | ']' | '{' | '}'))
                 || flow && matches!(c, ',' | '?' | '[' | ']' | '{' | '}');
             if ends {
-                return token;
+                return run;
             }
-            token.push(self.take());
+            run.push(self.take());
         }
     }
 

@@ -66,11 +66,11 @@ async fn fifty_callers_of_one_release_make_one_question() {
         }
     };
     join_all((0..5).map(|_| task())).await;
-    let reported = store.statistics().await;
-    assert_eq!((upstream.reads(), number(&reported, "misses"), number(&reported, "hits")), (1, 1, 49));
-    assert_eq!(reported["metrics"]["hit_rate"], "98.00%");
+    let statistics_now = store.statistics().await;
+    assert_eq!((upstream.reads(), number(&statistics_now, "misses"), number(&statistics_now, "hits")), (1, 1, 49));
+    assert_eq!(statistics_now["metrics"]["hit_rate"], "98.00%");
     assert_eq!(
-        (&reported["cache_size"], &reported["max_size"], &reported["ttl_human"]),
+        (&statistics_now["cache_size"], &statistics_now["max_size"], &statistics_now["ttl_human"]),
         (&json!(1), &json!(50), &json!("7 days"))
     );
 }
@@ -114,9 +114,10 @@ async fn the_fourth_of_three_pushes_the_oldest_out() {
         store.get(&release(patch), &read).await.unwrap();
         store.releases.run_pending_tasks().await;
     }
-    let reported = store.statistics().await;
-    assert_eq!(number(&reported, "evictions"), 1);
-    let kept: Vec<_> = reported["entries"].as_array().unwrap().iter().map(|entry| entry["release"].clone()).collect();
+    let statistics_now = store.statistics().await;
+    assert_eq!(number(&statistics_now, "evictions"), 1);
+    let kept: Vec<_> =
+        statistics_now["entries"].as_array().unwrap().iter().map(|entry| entry["release"].clone()).collect();
     assert_eq!(kept, ["4.99.2", "4.99.3", "4.99.4"]);
 }
 
@@ -131,9 +132,13 @@ async fn after_seven_days_a_value_is_loaded_anew_however_often_it_was_used() {
     clock.advance(SignedDuration::from_secs(1));
     assert!(store.peek(&release(1)).is_none());
     assert!(!Arc::ptr_eq(&first, &store.get(&release(1), &read).await.unwrap()));
-    let reported = store.statistics().await;
+    let statistics_now = store.statistics().await;
     assert_eq!(
-        (number(&reported, "misses"), number(&reported, "expirations"), number(&reported, "evictions")),
+        (
+            number(&statistics_now, "misses"),
+            number(&statistics_now, "expirations"),
+            number(&statistics_now, "evictions")
+        ),
         (2, 1, 0)
     );
 }
