@@ -12,8 +12,10 @@ TEST_PACKAGES := krb5-kdc krb5-admin-server krb5-user
 # cargo-nextest runs the tests when it is there; cargo's own runner does the same without it.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(CARGO) $(if $(NEXTEST),nextest run --locked --all-targets,test --locked --all-targets -- --skip long::)
+# Where cargo puts what it builds; the scripts in tools read the same variable.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What tests note about files that are not part of this tree: how many they read, or that they were skipped.
-NOTES := $(or $(CARGO_TARGET_DIR),target)/tmp/real-files.txt
+NOTES := $(TARGET)/tmp/real-files.txt
 
 .PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
 
@@ -40,7 +42,7 @@ setup: packages ## packages, and the tools that `make ci` uses
 
 rehearse: packages ## build a release binary and rehearse 4.20.17
 	$(CARGO) build --release --locked
-	./target/release/oar rehearse 4.20.17
+	$(TARGET)/release/oar rehearse 4.20.17
 
 test: packages ## all tests but the long ones
 	@rm -f $(NOTES)
@@ -68,7 +70,7 @@ deny: ## licences, bans and sources of all dependencies
 
 bench: ## time and memory of a rehearsal (median of 5), speed of the MCP server
 	$(CARGO) build --release --locked
-	tools/bench.sh ./target/release/oar
+	tools/bench.sh $(TARGET)/release/oar
 	$(CARGO) build --release --locked --example mcp_load
 	tools/bench_mcp.sh
 
@@ -111,7 +113,7 @@ claude-client: packages ## the Claude Code client connects over HTTP, SSE and st
 people-help: packages ## rehearse from every state file of STATEBOX=FOLDER/MINOR/*.yaml, people helping
 	@test -n "$(STATEBOX)" || { echo "make people-help STATEBOX=FOLDER: the folder with real state files, one folder per minor" >&2; exit 2; }
 	$(CARGO) build --locked
-	tools/people_help.sh ./target/debug/oar "$(STATEBOX)"
+	tools/people_help.sh $(TARGET)/debug/oar "$(STATEBOX)"
 
 ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
@@ -128,7 +130,7 @@ install: packages ## put oar, its other names, manual and completions below PREF
 	$(MAKE) --no-print-directory install-files
 
 # Without building: what was built last, or PROGRAM.
-PROGRAM ?= target/release/oar
+PROGRAM ?= $(TARGET)/release/oar
 .PHONY: install-files
 install-files:
 	install -D -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/oar"

@@ -3,7 +3,7 @@
 # Usage: tools/bench.sh [PROGRAM [ARGUMENTS…]]
 set -euo pipefail
 runs=5
-[ $# -gt 0 ] || set -- ./target/release/oar
+[ $# -gt 0 ] || set -- "${CARGO_TARGET_DIR:-target}/release/oar"
 program=$1
 shift
 [ $# -gt 0 ] || set -- rehearse 4.20.17

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Figures of the MCP server in front of a simulated world, as a table. Usage: tools/bench_mcp.sh [SECONDS]
-# Needs target/release/oar and target/release/examples/mcp_load.
+# Needs oar and the example mcp_load, built for release.
 set -euo pipefail
 seconds=${1:-5}
-oar=./target/release/oar
-load=./target/release/examples/mcp_load
+built=${CARGO_TARGET_DIR:-target}/release
+oar=$built/oar
+load=$built/examples/mcp_load
 work=$(mktemp -d)
 trap 'kill "${sim:-}" "${server:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 

@@ -14,7 +14,7 @@ if [ "${1:-}" = --fixtures ]; then
   fixtures=1
   shift
 fi
-program=${1:-target/debug/oar}
+program=${1:-${CARGO_TARGET_DIR:-target}/debug/oar}
 source tools/clients/npm.sh
 source tools/clients/serve.sh
 

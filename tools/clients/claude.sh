@@ -3,7 +3,7 @@
 # Usage: tools/clients/claude.sh [PROGRAM]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-program=${1:-target/debug/oar}
+program=${1:-${CARGO_TARGET_DIR:-target}/debug/oar}
 source tools/clients/npm.sh
 source tools/clients/serve.sh
 install target/claude-client @anthropic-ai/claude-code@2.1.330

@@ -3,7 +3,7 @@
 # Usage: tools/clients/sdks.sh [PROGRAM]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-program=${1:-target/debug/oar}
+program=${1:-${CARGO_TARGET_DIR:-target}/debug/oar}
 source tools/clients/npm.sh
 source tools/clients/serve.sh
 python_sdk=mcp==2.3.0
