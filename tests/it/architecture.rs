@@ -4,6 +4,7 @@
 //! small invented sources, then hold it against the tree.
 
 mod circles;
+mod core_order;
 mod source;
 mod vocabulary;
 
@@ -73,10 +74,6 @@ fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, layers: &[String]) -> O
             (_, "sim") => wrong.filter(|_| !is_sim_command(file)),
             ("cli", below) if FRONT_ENDS.contains(&below) && file == JOINT => None,
             (above, below) if FRONT_ENDS.contains(&above) && FRONT_ENDS.contains(&below) => wrong,
-            // How requests leave is chosen at the start of the program; what is asked is not.
-            ("cli", "core") if part(to, 2) == "http" && ["Transport", "InMemory"].contains(&part(to, 3).as_str()) => {
-                None
-            }
             (above, "core") if FRONT_ENDS.contains(&above) && part(to, 1) == "clients" => {
                 Some((user, "core::clients".to_owned()))
             }
