@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_shell_would_act_on_is_part_of_its_argument_and_nothing_is_dropped() {
+        for text in ["#12", "$HOME", "a;b", "`id`", "a|b", "*"] {
+            assert_eq!(translated("oar", "issue", &format!("add {text}")).1, json!({ "issue": text }), "{text}");
+        }
+        assert_eq!(refused("oar", "issue", "add x # y"), "INVALID_ARGUMENT", "two arguments too many");
+    }
+
+    #[test]
     fn what_takes_a_path_decrypts_serves_or_decides_is_denied() {
         for command in ["config decrypt", "config", "state", "sim serve", "mcp serve", "rehearse", "drive", "", "../x"]
         {
