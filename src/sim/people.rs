@@ -160,18 +160,7 @@ fn edit_state(facts: &mut Facts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::clock::VirtualClock;
-    use crate::sim::faults::Faults;
-    use crate::sim::reactions;
-    use crate::sim::scenario::Scenario;
-    use crate::sim::world::World;
-
-    fn world(scenario: &str) -> World {
-        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
-        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
-        let clock = VirtualClock::starting_at(scenario.start());
-        reactions::world(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none())
-    }
+    use crate::sim::tests::small_world;
 
     #[test]
     fn every_event_that_can_be_asked_for_by_name_is_known() {
@@ -192,7 +181,7 @@ mod tests {
             ("stop-ship-kernel", Act::ReleaseKernel),
             ("smooth", Act::CloseMergeRequest),
         ] {
-            let world = world(scenario);
+            let world = small_world(scenario);
             let facts = &mut world.facts();
             assert!(act(one, facts).is_some(), "{scenario}");
             assert!(act(one, facts).is_none(), "{scenario}: there is nothing left to do");
@@ -202,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_stage_release_that_art_repaired_is_not_started_again_by_itself() {
-        let world = world("stage-pipeline-fails-twice");
+        let world = small_world("stage-pipeline-fails-twice");
         let hours = |n| world.clock().advance(jiff::SignedDuration::from_hours(n));
         hours(25);
         assert_eq!(world.facts().actors.stage_failures, 1);
@@ -216,14 +205,14 @@ mod tests {
 
     #[test]
     fn nobody_publishes_what_is_never_published() {
-        let world = world("portal-never-opens");
+        let world = small_world("portal-never-opens");
         assert_eq!(act(Act::Publish, &mut world.facts()), None);
-        assert!(act(Act::Publish, &mut self::world("smooth").facts()).is_some());
+        assert!(act(Act::Publish, &mut small_world("smooth").facts()).is_some());
     }
 
     #[test]
     fn a_colleagues_edit_keeps_the_state_file_readable() {
-        let world = world("smooth");
+        let world = small_world("smooth");
         let facts = &mut world.facts();
         assert!(act(Act::EditState, facts).is_none(), "there is no file yet");
         let release = facts.release.release.clone();

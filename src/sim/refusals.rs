@@ -104,20 +104,11 @@ pub fn others_write(facts: &mut Facts, service: &str, method: &str, path: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::clock::VirtualClock;
     use crate::sim::act::Act;
     use crate::sim::disturbances::{HOUR, IN_TURN, MINUTE, OUTAGE};
-    use crate::sim::faults::Faults;
-    use crate::sim::scenario::Scenario;
+    use crate::sim::people;
+    use crate::sim::tests::small_world;
     use crate::sim::world::World;
-    use crate::sim::{people, reactions};
-
-    fn world(scenario: &str) -> World {
-        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
-        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
-        let clock = VirtualClock::starting_at(scenario.start());
-        reactions::world(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none())
-    }
 
     fn status(world: &World, service: &str, method: &str, path: &str) -> Option<u16> {
         refuse(&mut world.facts(), service, method, path).map(|response| response.status().as_u16())
@@ -125,14 +116,14 @@ mod tests {
 
     #[test]
     fn nothing_is_limited_unless_a_scenario_says_so() {
-        let calm = world("smooth");
+        let calm = small_world("smooth");
         assert!((0..600).all(|_| status(&calm, "github", "PUT", "/x").is_none()));
         assert!(fault(&calm.facts(), "github", 7).is_none());
     }
 
     #[test]
     fn the_gateway_grants_ten_calls_in_any_minute() {
-        let world = world("rate-limits");
+        let world = small_world("rate-limits");
         let calls = |n: usize| (0..n).filter(|_| status(&world, "gangway", "POST", "/v1/executions").is_none()).count();
         assert_eq!(calls(12), 10);
         world.clock().advance(MINUTE);
@@ -141,7 +132,7 @@ mod tests {
 
     #[test]
     fn github_slows_down_who_creates_content_and_lets_readers_go_on() {
-        let world = world("rate-limits");
+        let world = small_world("rate-limits");
         for _ in 0..80 {
             assert_eq!(status(&world, "github", "PUT", "/repos/a/b/contents/c"), None);
         }
@@ -153,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_expired_token_is_refused_until_somebody_renews_it() {
-        let world = world("gangway-token-expires");
+        let world = small_world("gangway-token-expires");
         assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
         world.clock().advance(HOUR * 11);
         assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), Some(403));
@@ -164,7 +155,7 @@ mod tests {
 
     #[test]
     fn one_service_is_out_at_a_time_and_each_of_them_once_in_seventy_minutes() {
-        let world = world("outages-in-turn");
+        let world = small_world("outages-in-turn");
         let mut out = Vec::new();
         for _ in IN_TURN {
             let facts = world.facts();
@@ -177,7 +168,7 @@ mod tests {
 
     #[test]
     fn other_writers_make_four_writes_in_five_conflict() {
-        let world = world("conflict-storm");
+        let world = small_world("conflict-storm");
         let path = world.facts().release.release.state_path();
         world.facts().github.put_file("z-stream", &path, "release: 4.20.17\n");
         let url = format!("/repos/openshift/release-tests/contents/{path}");

@@ -10,10 +10,20 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::faults::Faults;
+use super::reactions;
 use super::scenario::{FromState, FromTask, Scenario};
 use super::server::{Simulator, StartOptions};
+use super::world::World;
 use crate::core::clock::VirtualClock;
 use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
+
+/// The world of a scenario in memory, with few images.
+pub(super) fn small_world(scenario: &str) -> World {
+    let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
+    (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+    let clock = VirtualClock::starting_at(scenario.start());
+    reactions::world(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none())
+}
 
 struct Visitor {
     sim: Simulator,

@@ -89,24 +89,12 @@ fn sorted(answers: Vec<(Advisory, Option<bool>)>) -> Managed {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::core::clients::errata::ErratumKind;
     use crate::domain::assembly::NotReady;
+    use crate::operators::steps::fixtures::erratum;
 
     fn advisory(id: u64, impetus: &str, state: &str) -> Advisory {
-        let state = state.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
-        let erratum = Erratum {
-            id: AdvisoryId::new(id),
-            kind: ErratumKind::Rhba,
-            name: format!("RHBA-2026:{id}"),
-            state,
-            blocking: Vec::new(),
-            issues: BTreeSet::new(),
-            staged: None,
-        };
-        Advisory { impetus: impetus.to_owned(), erratum }
+        Advisory { impetus: impetus.to_owned(), erratum: erratum(id, state, &[]) }
     }
 
     #[test]

@@ -5,6 +5,8 @@ pub mod approval;
 pub mod build_record;
 pub mod consistency;
 pub mod findings;
+#[cfg(test)]
+pub(in crate::operators) mod fixtures;
 pub mod image_health;
 pub mod job_of_run;
 pub mod kernel;

@@ -235,19 +235,7 @@ impl Pushes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::clients::errata::ErratumKind;
-
-    fn erratum(id: u64, state: &str, blocking: &[u64]) -> Erratum {
-        Erratum {
-            id: AdvisoryId::new(id),
-            kind: ErratumKind::Rhba,
-            name: format!("RHBA-2026:{id}"),
-            state: state.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
-            blocking: blocking.iter().copied().map(AdvisoryId::new).collect(),
-            issues: BTreeSet::new(),
-            staged: None,
-        }
-    }
+    use crate::operators::steps::fixtures::erratum;
 
     #[test]
     fn one_advisory_in_new_files_closes_the_gate_and_is_named() {

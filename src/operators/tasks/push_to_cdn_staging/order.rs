@@ -49,21 +49,8 @@ fn in_order(mut left: BTreeMap<AdvisoryId, Erratum>) -> Vec<Erratum> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
-    use crate::core::clients::errata::ErratumKind;
-
-    fn erratum(id: u64, blocking: &[u64]) -> Erratum {
-        Erratum {
-            id: AdvisoryId::new(id),
-            kind: ErratumKind::Rhba,
-            name: format!("RHBA-2026:{id}"),
-            state: crate::domain::advisory::AdvisoryState::Qe,
-            blocking: blocking.iter().copied().map(AdvisoryId::new).collect(),
-            issues: BTreeSet::new(),
-            staged: None,
-        }
-    }
+    use crate::operators::steps::fixtures::erratum;
 
     fn ids(ordered: &[Erratum]) -> Vec<u64> {
         ordered.iter().map(|erratum| erratum.id.get()).collect()
@@ -71,13 +58,13 @@ mod tests {
 
     #[test]
     fn blocking_advisories_come_before_those_they_block() {
-        let all = [erratum(1, &[3]), erratum(2, &[1]), erratum(3, &[])];
+        let all = [erratum(1, "QE", &[3]), erratum(2, "QE", &[1]), erratum(3, "QE", &[])];
         assert_eq!(ids(&in_order(all.into_iter().map(|e| (e.id, e)).collect())), [3, 1, 2]);
     }
 
     #[test]
     fn advisories_that_block_each_other_are_still_listed_once_each() {
-        let all = [erratum(1, &[2]), erratum(2, &[1])];
+        let all = [erratum(1, "QE", &[2]), erratum(2, "QE", &[1])];
         assert_eq!(ids(&in_order(all.into_iter().map(|e| (e.id, e)).collect())), [1, 2]);
     }
 }

@@ -76,21 +76,8 @@ pub(super) fn failed(id: AdvisoryId, jobs: &[PushJob]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
-    use crate::core::clients::errata::ErratumKind;
-
-    fn erratum(id: u64, blocking: &[u64]) -> Erratum {
-        Erratum {
-            id: AdvisoryId::new(id),
-            kind: ErratumKind::Rhba,
-            name: format!("RHBA-2026:{id}"),
-            state: AdvisoryState::Qe,
-            blocking: blocking.iter().copied().map(AdvisoryId::new).collect(),
-            issues: BTreeSet::new(),
-            staged: None,
-        }
-    }
+    use crate::operators::steps::fixtures::erratum;
 
     fn jobs(states: &[&str]) -> Vec<PushJob> {
         let state = |text: &str| text.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
@@ -100,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_pushed_or_at_work_is_not_pushed_again() {
-        let advisory = erratum(1, &[]);
+        let advisory = erratum(1, "QE", &[]);
         assert_eq!(without_push(&advisory, &jobs(&["FAILED", "COMPLETE"]), false), Some(PushProgress::Complete));
         for open in ["READY", "QUEUED", "RUNNING", "WAITING_ON_PUB", "POST_PUSH_PROCESSING"] {
             let expected = PushProgress::Pending(vec![format!("1 cdn_stage {open}")]);
@@ -113,7 +100,7 @@ mod tests {
 
     #[test]
     fn content_that_changed_since_the_push_is_pushed_again() {
-        let respun = Erratum { staged: Some(false), ..erratum(1, &[]) };
+        let respun = Erratum { staged: Some(false), ..erratum(1, "QE", &[]) };
         assert_eq!(without_push(&respun, &jobs(&["COMPLETE"]), false), None);
         assert_eq!(
             after_nothing_needed(respun.id, &jobs(&["COMPLETE"])),
@@ -126,7 +113,7 @@ mod tests {
 
     #[test]
     fn after_three_repetitions_a_push_is_given_up_until_somebody_asks_again() {
-        let (advisory, four) = (erratum(1, &[]), jobs(&["FAILED"; 4]));
+        let (advisory, four) = (erratum(1, "QE", &[]), jobs(&["FAILED"; 4]));
         assert_eq!(without_push(&advisory, &jobs(&["FAILED"; 3]), false), None);
         assert_eq!(
             without_push(&advisory, &four, false),
@@ -137,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_blocking_advisory_has_to_be_complete_not_merely_idle() {
-        let advisory = erratum(1, &[2, 3, 4, 5]);
+        let advisory = erratum(1, "QE", &[2, 3, 4, 5]);
         let progress = [
             (AdvisoryId::new(2), PushProgress::Complete),
             (AdvisoryId::new(3), PushProgress::Missing("3 not pushed".to_owned())),
