@@ -1,0 +1,280 @@
+//! Command lines to copy, one to three of every command.
+
+/// Examples of one command: its words after `oar`, and lines of command and meaning.
+pub(super) type Examples = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// Every command that does something. A test walks the commands and fails for one that is missing here.
+pub(super) const EXAMPLES: &[Examples] = &[
+    ("create-test-report", &[("oar -r 4.20.17 create-test-report", "begin the release")]),
+    (
+        "take-ownership",
+        &[
+            ("oar -r 4.20.17 take-ownership -e lead@example.com", "name the owner"),
+            ("oar -r 4.20.17 take-ownership", "take the owner whom the settings name for 4.20"),
+        ],
+    ),
+    (
+        "check-cve-tracker-bug",
+        &[
+            ("oar -r 4.20.17 check-cve-tracker-bug", "look, record, tell ART what is missing"),
+            ("oar -r 4.20.17 check-cve-tracker-bug --no-notify", "the same without messages"),
+        ],
+    ),
+    ("check-rhcos-security-alerts", &[("oar -r 4.20.17 check-rhcos-security-alerts", "look and record")]),
+    (
+        "push-to-cdn-staging",
+        &[
+            ("oar -r 4.20.17 push-to-cdn-staging", "start what is missing; again later: look how it goes"),
+            ("oar -r 4.20.17 push-to-cdn-staging --check-only", "only look"),
+        ],
+    ),
+    (
+        "image-consistency-check",
+        &[
+            ("oar -r 4.20.17 image-consistency-check", "start the job; again later: look how it goes"),
+            ("oar -r 4.20.17 image-consistency-check --local --arch amd64 --arch arm64", "compare here, without a job"),
+            (
+                "oar -r 4.20.17 image-consistency-check -i 5e2a6b1c-9f0e-4d7b-8a33-0c1d2e3f4a5b",
+                "hand over a job started by hand",
+            ),
+        ],
+    ),
+    (
+        "stage-testing",
+        &[
+            ("oar -r 4.20.17 stage-testing", "start the pipeline; again later: look how it goes"),
+            ("oar -r 4.20.17 stage-testing -n 1434", "hand over a build started by hand"),
+            (
+                "oar -r 4.20.17 stage-testing --force --reason \"pushed by hand, checked\"",
+                "start although a gate is closed",
+            ),
+        ],
+    ),
+    ("image-signed-check", &[("oar -r 4.20.17 image-signed-check", "look and record")]),
+    (
+        "analyze-candidate-build",
+        &[
+            ("oar -r 4.20.17 analyze-candidate-build", "judge the tests of the nightly"),
+            (
+                "oar -r 4.20.17 analyze-candidate-build --decide accept --reason \"known flake\"",
+                "accept a rejected nightly",
+            ),
+        ],
+    ),
+    (
+        "analyze-promoted-build",
+        &[
+            ("oar -r 4.20.17 analyze-promoted-build", "judge the tests of the payload"),
+            (
+                "oar -r 4.20.17 analyze-promoted-build --decide reject --reason \"upgrade is broken\"",
+                "reject it for good",
+            ),
+        ],
+    ),
+    (
+        "change-advisory-status",
+        &[
+            ("oar -r 4.20.17 change-advisory-status", "one pass; repeat it until it passes"),
+            ("oar -r 4.20.17 drive --watch", "have it repeated"),
+        ],
+    ),
+    ("add-qe-approval", &[("oar -r 4.20.17 add-qe-approval", "approve the merge request only")]),
+    (
+        "status",
+        &[
+            ("oar -r 4.20.17 status", "where the release stands"),
+            ("oar -r 4.20.17 status --json | jq .overall_status", "Green or Red, for a script"),
+        ],
+    ),
+    (
+        "is-shipped",
+        &[
+            ("oar -r 4.20.17 is-shipped", "ask GitLab and the Errata Tool"),
+            ("oar -r 4.20.17 is-shipped --json | jq .shipped", "true, false, or null when not all could be asked"),
+        ],
+    ),
+    (
+        "metadata",
+        &[
+            ("oar -r 4.20.17 metadata", "advisories, merge request, builds and date"),
+            ("oar -r 4.20.17 metadata --json | jq -r .release_date", "one value for a script"),
+        ],
+    ),
+    (
+        "active-releases",
+        &[
+            ("oar active-releases", "what needs somebody"),
+            ("oar active-releases --all --json | jq -r '.releases[].release'", "every release that has a state"),
+        ],
+    ),
+    (
+        "plan",
+        &[("oar -r 4.20.17 plan", "what is next and why"), ("oar -r 4.20.17 plan --json", "the same for programs")],
+    ),
+    (
+        "drive",
+        &[
+            ("oar -r 4.20.17 drive", "do what can be done now"),
+            ("oar -r 4.20.17 drive --watch", "stay until it is done or a person is needed"),
+            ("oar -r 4.20.17 drive --retry stage-testing", "try a failed task again"),
+        ],
+    ),
+    (
+        "update-task-status",
+        &[
+            ("oar -r 4.20.17 update-task-status stage-testing Pass --reason \"checked by hand\"", "accept a finding"),
+            ("oar -r 4.20.17 update-task-status stage-testing \"Not Started\"", "have it run again"),
+        ],
+    ),
+    (
+        "issue add",
+        &[
+            ("oar -r 4.20.17 issue add \"etcd upgrade fails\"", "a blocker of the whole release"),
+            ("oar -r 4.20.17 issue add \"slow install\" --task stage-testing --no-blocker", "a note about one task"),
+        ],
+    ),
+    (
+        "issue resolve",
+        &[(
+            "oar -r 4.20.17 issue resolve 1a2b3c4d --resolution \"fixed in 4.20.18\"",
+            "by the id that issue list shows",
+        )],
+    ),
+    ("issue list", &[("oar -r 4.20.17 issue list", "open ones first")]),
+    (
+        "config show",
+        &[
+            ("oar config show", "every setting, and where its value comes from"),
+            ("oar -r 4.20.17 config show --explain", "what build data says, assembly by assembly"),
+        ],
+    ),
+    (
+        "config check",
+        &[
+            ("oar config check", "read everything, talk to nobody"),
+            ("oar config check --build-data releases.yml", "resolve every assembly of a file"),
+        ],
+    ),
+    ("config encrypt", &[("oar config encrypt plain.json sealed.jwe", "seal with the key in OAR_JWK")]),
+    (
+        "config decrypt",
+        &[
+            ("oar config decrypt sealed.jwe -", "print the plain settings"),
+            ("oar config decrypt sealed.jwe /tmp/plain.json", "into a file to edit; remove it afterwards"),
+        ],
+    ),
+    (
+        "state show",
+        &[
+            ("oar state show 4.20.17.yaml", "a file"),
+            ("oar -r 4.20.17 state show --json | jq .tasks", "the stored state of a release, for a script"),
+        ],
+    ),
+    (
+        "state check",
+        &[
+            ("oar state check 4.20.17.yaml", "is it usable, what is odd"),
+            ("oar state check *.yaml --json | jq '.files[] | select(.usable | not)'", "only the unusable ones"),
+        ],
+    ),
+    (
+        "state fmt",
+        &[
+            ("oar state fmt 4.20.17.yaml", "write it in the common form"),
+            ("oar state fmt --check 4.20.17.yaml", "only tell whether it would change"),
+        ],
+    ),
+    ("state unsent", &[("oar state unsent", "of all releases"), ("oar -r 4.20.17 state unsent", "of one release")]),
+    (
+        "rehearse",
+        &[
+            ("oar rehearse 4.20.17", "a whole release, without any credential"),
+            (
+                "oar rehearse 4.20.17 --scenario stage-pipeline-fails-twice --people-help",
+                "with something that goes wrong",
+            ),
+            ("oar rehearse --from 4.20.17.yaml", "go on from a real state file"),
+        ],
+    ),
+    (
+        "sim serve",
+        &[
+            ("oar sim serve", "a world on port 8500; copy what it prints into another terminal"),
+            ("oar sim serve --port 0 --scenario smooth --seed 7", "a free port, another chance"),
+        ],
+    ),
+    (
+        "mcp serve",
+        &[
+            ("oar mcp serve", "over HTTP on 127.0.0.1:8000; prints a token at its first start"),
+            ("oar mcp serve --toolsets all --read-only", "everything that changes nothing"),
+            ("oar mcp serve --stdio", "for a client that starts the server itself"),
+        ],
+    ),
+    ("mcp tools", &[("oar mcp tools", "names, groups and titles")]),
+    (
+        "mcp token add",
+        &[
+            ("oar mcp token add nightly-agent", "what agents may usually do"),
+            ("oar mcp token add lead --scopes release:read,release:critical --expires 90d", "confirms, for 90 days"),
+        ],
+    ),
+    ("mcp token list", &[("oar mcp token list", "names, scopes and ends; never the tokens")]),
+    ("mcp token revoke", &[("oar mcp token revoke nightly-agent", "lets it in no more, at once")]),
+    ("mcp audit verify", &[("oar mcp audit verify", "is the log whole, and how far does it go?")]),
+    (
+        "mcp install",
+        &[
+            ("oar mcp install", "sets Claude Code up for this project"),
+            ("oar mcp install --transport stdio", "the client starts the server itself"),
+        ],
+    ),
+    ("sim scenarios", &[("oar sim scenarios", "names for --scenario, and what happens in each")]),
+    ("sim status", &[("oar sim status", "time, advisories, what comes next")]),
+    (
+        "sim event",
+        &[
+            ("oar sim event", "list what can happen"),
+            ("oar sim event promote", "ART promotes the payload now"),
+            ("oar sim event --body '{\"name\": \"mr-merged\"}'", "the whole request"),
+        ],
+    ),
+    ("sim pause", &[("oar sim pause", "nothing happens by itself any more")]),
+    ("sim resume", &[("oar sim resume", "what became due happens at once")]),
+    ("sim advance", &[("oar sim advance 90m", "an hour and a half passes"), ("oar sim advance 2d", "two days pass")]),
+    (
+        "sim limits",
+        &[("oar sim limits on", "services refuse too many requests"), ("oar sim limits off", "they do not")],
+    ),
+    (
+        "ctl approval-checker",
+        &[
+            ("oarctl approval-checker -r 4.20.17", "one pass, from cron"),
+            ("oar -r 4.20.17 ctl approval-checker --json", "the same for programs"),
+        ],
+    ),
+    (
+        "ctl image-consistency-check",
+        &[(
+            "oarctl image-consistency-check -p registry.example.com/ocp/release:4.20.17-x86_64 -m 123",
+            "compare a payload with a merge request",
+        )],
+    ),
+    ("job", &[("job --help", "what there is")]),
+    ("jobctl", &[("jobctl --help", "what there is")]),
+    (
+        "completions",
+        &[
+            ("oar completions bash > ~/.local/share/bash-completion/completions/oar", "bash"),
+            ("oar completions zsh > ~/.zfunc/_oar", "zsh, with ~/.zfunc in fpath"),
+            ("oar completions fish > ~/.config/fish/completions/oar.fish", "fish"),
+        ],
+    ),
+    (
+        "man",
+        &[
+            ("oar man | man -l -", "read the page of oar"),
+            ("oar man --dir man/man1", "write the pages of all commands"),
+        ],
+    ),
+];
