@@ -1,5 +1,7 @@
 //! Which hosts may be talked to.
 
+use std::net::IpAddr;
+
 use url::Url;
 
 /// Which hosts may be talked to.
@@ -22,7 +24,10 @@ impl HostRule {
             Self::Loopback => match url.host() {
                 Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
                 Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-                Some(url::Host::Domain(name)) => name == "localhost",
+                // Where the scheme is not a web address, an IPv4 address is parsed as a name.
+                Some(url::Host::Domain(name)) => {
+                    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+                }
                 None => false,
             },
             Self::Listed(hosts) => hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)),

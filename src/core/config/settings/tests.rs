@@ -127,9 +127,17 @@ fn the_simulator_url_turns_every_service_to_this_machine() {
     assert!(settings.http.services.values().all(|one| one.proxy.is_none()));
     assert!(services.allowed.allows(&Url::parse("http://127.0.0.1:1/x").unwrap()));
     assert!(services.allowed.allows(&Url::parse("http://[::1]/x").unwrap()));
-    for away in
-        ["https://example.com", "http://localhost.example.com", "http://10.0.0.1", "http://127.0.0.1.example.com"]
-    {
+    for near in ["ldap://127.0.0.1:1", "ldap://[::1]:1", "ldap://localhost"] {
+        assert!(services.allowed.allows(&Url::parse(near).unwrap()), "{near}");
+    }
+    for away in [
+        "https://example.com",
+        "http://localhost.example.com",
+        "http://10.0.0.1",
+        "http://127.0.0.1.example.com",
+        "ldap://10.0.0.1",
+        "ldap://127.0.0.1.example.com",
+    ] {
         assert!(!services.allowed.allows(&Url::parse(away).unwrap()), "{away}");
     }
 }
