@@ -17,6 +17,7 @@ use oar::core::context::authentication::{AskedBy, asked_by};
 use oar::domain::credential::Credential;
 use oar::domain::mask::Masker;
 use oar::domain::service::Service;
+use oar::domain::task::Task;
 use oar::grammar::args::{NAMES, command};
 use oar::operators::request::TaskRequest;
 use oar::planner::messages::{Kind, Severity};
@@ -60,6 +61,37 @@ fn every_exit_code_is_in_the_reference() {
 #[test]
 fn every_json_document_is_in_the_reference() {
     page("json.md", "JSON documents", &reference::page());
+}
+
+fn commands_below(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+    let subcommands: Vec<_> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).collect();
+    if subcommands.is_empty() {
+        found.push(path.trim().to_owned());
+    }
+    for sub in subcommands {
+        commands_below(sub, &format!("{path} {}", sub.get_name()), found);
+    }
+}
+
+#[test]
+fn every_command_has_a_document_or_is_a_named_exception() {
+    let mut commands = Vec::new();
+    commands_below(&command(), "", &mut commands);
+    let documents = reference::all();
+    let named = documents.iter().map(|document| document.commands);
+    let named: Vec<_> = named.chain(reference::EXCEPTIONS.iter().map(|(command, _)| *command)).collect();
+    let parts: Vec<&str> = named.iter().flat_map(|named| named.split([',', ';'])).map(str::trim).collect();
+    let is_named = |command: &String| {
+        let inside = |part: &&str| part.split(" and ").any(|one| one.strip_prefix(command.as_str()).is_some_and(ends));
+        command.parse::<Task>().is_ok() || parts.iter().any(inside)
+    };
+    let unnamed: Vec<_> = commands.into_iter().filter(|command| !is_named(command)).collect();
+    assert_eq!(unnamed, [""; 0], "write them into render/documents/reference.rs");
+}
+
+/// Nothing more of a name follows.
+fn ends(rest: &str) -> bool {
+    !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-')
 }
 
 #[test]

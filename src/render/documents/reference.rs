@@ -43,10 +43,10 @@ pub fn all() -> Vec<Printed> {
         printed::<ShippedDocument>("shipped", "is-shipped"),
         printed::<MetadataDocument>("metadata", "metadata"),
         printed::<ActiveReleases>("active-releases", "active-releases"),
-        printed::<IssuesDocument>("issues", "issue list, and issue add or resolve when it is stored"),
+        printed::<IssuesDocument>("issues", "issue list; issue add and issue resolve when it is stored"),
         printed::<Done>(
             "done",
-            "update-task-status, issue add or resolve when there is nothing to list, config check, encrypt, decrypt",
+            "update-task-status, issue add and issue resolve when there is nothing to list, config check, config encrypt, config decrypt",
         ),
         printed::<SettingsDocument>("settings", "config show"),
         printed::<StateFiles>("state-files", "state check, state fmt"),
@@ -63,7 +63,7 @@ pub fn all() -> Vec<Printed> {
 }
 
 /// What prints something else, and what that is.
-pub const EXCEPTIONS: [(&str, &str); 6] = [
+pub const EXCEPTIONS: [(&str, &str); 9] = [
     (
         "state show",
         "each state file as one line of JSON, key by key as it is stored; for one that cannot be used a line like those of state check",
@@ -72,7 +72,16 @@ pub const EXCEPTIONS: [(&str, &str); 6] = [
         "-r R config show",
         "values of build data with assembly and entry, what is not ready, and differences to older readers",
     ),
-    ("sim status, event, pause, resume, advance, limits", "`ok` and what the simulated world answered"),
+    (
+        "sim status, sim event, sim pause, sim resume, sim advance, sim limits",
+        "`ok` and what the simulated world answered",
+    ),
+    (
+        "mcp tools, mcp token add, mcp token list, mcp token revoke, mcp audit verify, mcp install",
+        "`ok` and what was asked for",
+    ),
+    ("mcp serve", "nothing: it speaks its protocol"),
+    ("job, jobctl", "the error document: they have no command yet"),
     ("config encrypt, config decrypt with `-`", "the file itself"),
     ("completions, man", "a script, a page in roff"),
     ("--help, --version", "text"),
