@@ -1,7 +1,9 @@
 //! The only "now": the system's, a virtual one shared with an in-process simulator, or the one
 //! that a simulator elsewhere keeps.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,33 +12,152 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Time that stands still until somebody moves it; cheap to clone, all clones show the same time.
+///
+/// Several machines can live in it, each by a clock of its own ([`VirtualClock::for_machine`]). Then a pause does not
+/// move time at once: it goes on to the end of the earliest pause when no machine has anything to do any more.
 #[derive(Debug, Clone)]
-pub struct VirtualClock(Arc<Mutex<Timestamp>>);
+pub struct VirtualClock {
+    time: Arc<Time>,
+    machine: Machine,
+}
+
+/// The time that all clocks of a world share.
+#[derive(Debug)]
+struct Time {
+    now: Mutex<Timestamp>,
+    machines: AtomicU64,
+    /// Ends of pauses, each with its number.
+    pauses: Mutex<BTreeSet<(Timestamp, u64)>>,
+    numbers: AtomicU64,
+    stirred: AtomicU64,
+}
+
+/// What a machine's clock shows otherwise than the others, and which it is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Machine {
+    number: u64,
+    skew: SignedDuration,
+}
+
+/// Turns of all other work without a request, after which nobody has anything to do: from one answer to the next
+/// request a machine needs two or three.
+const IDLE_TURNS: u32 = 24;
 
 impl VirtualClock {
     /// A clock that shows `start`.
     pub fn starting_at(start: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(start)))
+        let time = Time {
+            now: Mutex::new(start),
+            machines: AtomicU64::new(0),
+            pauses: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            stirred: AtomicU64::new(0),
+        };
+        Self { time: Arc::new(time), machine: Machine::default() }
+    }
+
+    /// The clock of one more machine in this time, wrong by `skew`.
+    pub fn for_machine(&self, skew: SignedDuration) -> Self {
+        let number = self.time.machines.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { time: Arc::clone(&self.time), machine: Machine { number, skew } }
     }
 
     /// What the clock shows.
     pub fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let now = self.time.now();
+        now.checked_add(self.machine.skew).unwrap_or(now)
     }
 
     /// Moves the clock forward; a negative step is ignored, because time never runs backwards.
     pub fn advance(&self, by: SignedDuration) -> Timestamp {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if by.is_positive() {
+            let mut now = self.time.now.lock().unwrap_or_else(PoisonError::into_inner);
             *now = now.checked_add(by).unwrap_or(Timestamp::MAX);
         }
-        *now
+        self.now()
     }
 
     /// Sets the clock to `to` unless it already shows a later time.
     pub fn advance_to(&self, to: Timestamp) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.time.advance_to(to.checked_sub(self.machine.skew).unwrap_or(to));
+    }
+
+    /// Lets `length` pass: at once, or when no other machine has anything to do before.
+    pub async fn pause(&self, length: SignedDuration) {
+        if self.time.machines.load(Ordering::Relaxed) < 2 {
+            self.advance(length);
+            return;
+        }
+        let until = self.time.now().checked_add(length).unwrap_or(Timestamp::MAX);
+        let pause = Pause::begin(&self.time, until);
+        let (mut seen, mut idle) = (self.time.stirred.load(Ordering::Relaxed), 0);
+        while self.time.now() < until {
+            tokio::task::yield_now().await;
+            let stirred = self.time.stirred.load(Ordering::Relaxed);
+            idle = if stirred == seen { idle + 1 } else { 0 };
+            seen = stirred;
+            if pause.rank().is_some_and(|rank| idle >= IDLE_TURNS.saturating_mul(rank + 1)) {
+                self.time.advance_to(until);
+            }
+        }
+        self.stir();
+    }
+
+    /// Says that somebody has something to do: time does not pass meanwhile.
+    pub fn stir(&self) {
+        self.time.stirred.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A number that is the same in each repetition: it follows from the time, and from the machine where several
+    /// share it.
+    fn chance(&self) -> u64 {
+        let since = self.now().as_nanosecond().unsigned_abs();
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits are the ones that differ")]
+        let since = since as u64;
+        since ^ self.machine.number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Time {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance_to(&self, to: Timestamp) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         *now = (*now).max(to);
+    }
+
+    fn pauses(&self) -> MutexGuard<'_, BTreeSet<(Timestamp, u64)>> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One pause of one machine; it ends with whoever pauses.
+struct Pause<'a> {
+    time: &'a Time,
+    end: (Timestamp, u64),
+}
+
+impl<'a> Pause<'a> {
+    fn begin(time: &'a Time, until: Timestamp) -> Self {
+        let end = (until, time.numbers.fetch_add(1, Ordering::Relaxed));
+        time.pauses().insert(end);
+        time.stirred.fetch_add(1, Ordering::Relaxed);
+        Self { time, end }
+    }
+
+    /// How many pauses end before this one. A machine that is held up does not end its own: then the next one does,
+    /// a little later.
+    fn rank(&self) -> Option<u32> {
+        let before = self.time.pauses().range(..self.end).count();
+        u32::try_from(before).ok()
+    }
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.time.pauses().remove(&self.end);
     }
 }
 
@@ -67,6 +188,21 @@ impl Clock {
         Instant::now()
     }
 
+    /// A seed for chance of ours, such as the jitter of a pause. In virtual time it is the same in each repetition.
+    pub fn chance(&self) -> u64 {
+        if let Self::Virtual(clock) = self { clock.chance() } else { fastrand::u64(..) }
+    }
+
+    /// The name of the machine in virtual time, so that a rehearsal writes the same bytes each time; a real machine has
+    /// one of its own.
+    pub fn machine(&self) -> Option<String> {
+        let Self::Virtual(clock) = self else { return None };
+        Some(match clock.machine.number {
+            0 => "simulator".to_owned(),
+            number => format!("simulator-{number}"),
+        })
+    }
+
     /// The current UTC calendar day.
     pub fn today(&self) -> Date {
         self.now().to_zoned(TimeZone::UTC).date()
@@ -94,9 +230,11 @@ impl Clock {
                     () = cancel.cancelled() => {}
                 }
             }
-            Self::Virtual(clock) => {
-                clock.advance(length);
-            }
+            Self::Virtual(clock) => tokio::select! {
+                biased;
+                () = clock.pause(length) => {}
+                () = cancel.cancelled() => {}
+            },
             Self::Simulator(clock) => {
                 let body = serde_json::json!({ "advance_s": length.as_secs() });
                 clock.ask(clock.http.post(&clock.url).json(&body), cancel).await;
@@ -153,6 +291,40 @@ fn system_now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn machines_in_one_time_pause_side_by_side_and_not_one_after_the_other() {
+        let minutes = SignedDuration::from_mins;
+        let start = Timestamp::UNIX_EPOCH;
+        let world = VirtualClock::starting_at(start);
+        let (fast, slow) = (world.for_machine(minutes(10)), world.for_machine(minutes(-10)));
+        assert_eq!((fast.now(), slow.now()), (start + minutes(10), start - minutes(10)));
+        let short = async {
+            for _ in 0..3 {
+                fast.pause(minutes(10)).await;
+            }
+            world.now()
+        };
+        let long = async {
+            slow.pause(minutes(60)).await;
+            world.now()
+        };
+        let (short, long) = futures::join!(short, long);
+        assert_eq!((short, long), (start + minutes(30), start + minutes(60)));
+        assert_ne!(fast.chance(), slow.chance());
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_is_gone_holds_up_nobody() {
+        let world = VirtualClock::starting_at(Timestamp::UNIX_EPOCH);
+        let (gone, stays) = (world.for_machine(SignedDuration::ZERO), world.for_machine(SignedDuration::ZERO));
+        {
+            let pause = std::pin::pin!(gone.pause(SignedDuration::from_secs(1)));
+            assert!(futures::poll!(pause).is_pending());
+        }
+        stays.pause(SignedDuration::from_hours(1)).await;
+        assert_eq!(world.now(), Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1));
+    }
 
     #[tokio::test]
     async fn a_simulator_that_does_not_answer_is_not_waited_for_after_ctrl_c() {

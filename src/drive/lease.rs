@@ -1,6 +1,5 @@
 //! The lease that keeps two drivers of one release apart: taken before the first action, given back at the end.
 
-use crate::core::clock::Clock;
 use crate::core::context::Context;
 use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreFault;
@@ -37,7 +36,7 @@ pub(super) async fn take(ctx: &Context, release: &ZStream) -> Result<Option<Held
         format!("let it go on, or stop it; oar -r {release} status shows where the release stands"),
     )?;
     // A rehearsal writes the same bytes each time.
-    let machine = if matches!(ctx.clock, Clock::Virtual(_)) { "simulator" } else { lock.name() };
+    let machine = ctx.clock.machine().unwrap_or_else(|| lock.name().to_owned());
     let holder = format!("{}@{machine}", ctx.actor);
     let take = Operation::AcquireLease { holder: holder.clone(), at: ctx.clock.now() };
     let saved = ctx.statebox.apply(release, &[take], "Take driver lease").await?;

@@ -14,6 +14,18 @@ pub struct Disturbances {
     pub outages_in_turn: bool,
     /// Answers take up to twenty seconds, one in twenty up to a minute.
     pub slow: bool,
+    /// Chance in percent that a request meets a random fault.
+    pub flaky_percent: u32,
+    /// Services whose look-ups show what was true up to so many seconds ago.
+    pub oldest_s: BTreeMap<&'static str, u32>,
+    /// Services whose caches serve what was true at a time, until another.
+    pub copies: BTreeMap<&'static str, (Timestamp, Timestamp)>,
+    /// Services that are out from one time to another, counted from the beginning of the world.
+    #[serde(skip)]
+    pub out: Vec<(&'static str, SignedDuration, SignedDuration)>,
+    /// Services that hide everything from us, as they do from strangers, in the same way.
+    #[serde(skip)]
+    pub hidden: Vec<(&'static str, SignedDuration, SignedDuration)>,
     /// Tokens that expire, with their end counted from the beginning of the world.
     #[serde(skip)]
     pub expiring: Vec<(&'static str, SignedDuration)>,
@@ -30,6 +42,9 @@ pub struct Disturbances {
     #[serde(skip)]
     pub(in crate::sim) written: u32,
 }
+
+/// The service that is asked with a Kerberos ticket.
+pub(in crate::sim) const KERBERIZED: &str = "errata";
 
 /// How long one service is out before the next one is.
 pub(in crate::sim) const OUTAGE: SignedDuration = SignedDuration::from_mins(5);
@@ -105,10 +120,36 @@ impl Disturbances {
         self.since.map_or(SignedDuration::ZERO, |since| now.duration_since(since))
     }
 
-    /// The service that is out now.
-    pub(in crate::sim) fn out(&self, now: Timestamp) -> Option<&'static str> {
-        let turn = usize::try_from(self.age(now).as_secs() / OUTAGE.as_secs()).ok()?;
-        self.outages_in_turn.then(|| IN_TURN[turn % IN_TURN.len()])
+    /// Is the service out now?
+    pub(in crate::sim) fn is_out(&self, service: &str, now: Timestamp) -> bool {
+        let turn = usize::try_from(self.age(now).as_secs() / OUTAGE.as_secs()).unwrap_or_default();
+        (self.outages_in_turn && IN_TURN[turn % IN_TURN.len()] == service) || self.within(&self.out, service, now)
+    }
+
+    /// Does the service hide everything from us now?
+    pub(in crate::sim) fn is_hidden(&self, service: &str, now: Timestamp) -> bool {
+        self.within(&self.hidden, service, now)
+    }
+
+    fn within(&self, times: &[(&'static str, SignedDuration, SignedDuration)], service: &str, now: Timestamp) -> bool {
+        let age = self.age(now);
+        times.iter().any(|(name, from, to)| *name == service && age >= *from && age < *to)
+    }
+
+    /// How old the copy is that the cache of the service serves now.
+    pub(in crate::sim) fn age_of_copy(&self, service: &str, now: Timestamp) -> Option<u32> {
+        let (made, _) = self.copies.get(service).filter(|(_, until)| now < *until)?;
+        u32::try_from(now.duration_since(*made).as_secs()).ok().filter(|age| *age > 0)
+    }
+
+    /// Whether chance plays a part, so that requests need keys.
+    pub(in crate::sim) fn are_random(&self) -> bool {
+        self.slow || self.flaky_percent > 0 || !self.oldest_s.is_empty()
+    }
+
+    /// Whether an answer may show what was true before.
+    pub(in crate::sim) fn may_be_old(&self) -> bool {
+        self.flaky_percent > 0 || !self.oldest_s.is_empty() || !self.copies.is_empty()
     }
 
     pub(in crate::sim) fn expired(&self, service: &str, now: Timestamp) -> bool {
@@ -116,10 +157,23 @@ impl Disturbances {
         self.expiring.iter().any(over) && !self.renewed.iter().any(|renewed| renewed == &service)
     }
 
-    /// Renews all expired tokens; their services, or nothing when none is expired.
+    /// Renews all expired tokens; their services, or nothing when none is expired. A Kerberos ticket is no token.
     pub fn renew(&mut self, now: Timestamp) -> Option<String> {
-        let names: Vec<&'static str> =
-            self.expiring.iter().map(|(name, _)| *name).filter(|name| self.expired(name, now)).collect();
+        self.renew_those(now, |name| name != KERBERIZED)
+    }
+
+    /// Renews the Kerberos ticket; nothing when it is not expired.
+    pub fn renew_ticket(&mut self, now: Timestamp) -> Option<String> {
+        self.renew_those(now, |name| name == KERBERIZED)
+    }
+
+    fn renew_those(&mut self, now: Timestamp, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        let names: Vec<&'static str> = self
+            .expiring
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| wanted(name) && self.expired(name, now))
+            .collect();
         self.renewed.extend(&names);
         (!names.is_empty()).then(|| names.join(", "))
     }

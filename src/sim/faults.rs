@@ -1,11 +1,17 @@
-//! What is made to go wrong between the world and its visitors.
+//! What is made to go wrong between the world and its visitors: the kinds of fault there are.
 //!
-//! A random fault is decided by a hash of seed, request and how often that request was made, never by
-//! the order of arrival, so the same seed hits the same requests even when they run side by side.
+//! `rules` says which request is hit, `alter` what becomes of an answer whose content is hit. What exists on sockets
+//! only becomes, in memory, the nearest end of a connection.
 
-use std::collections::HashMap;
+pub(in crate::sim) mod alter;
+mod rules;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub(in crate::sim) use self::rules::by_chance;
+pub use self::rules::{Faults, Rule, Struck};
 
 /// One way a request goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,13 +25,47 @@ pub enum InjectedFault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_s: Option<u32>,
     },
+    /// The service answers exactly this without doing anything.
+    Answer {
+        /// The code.
+        code: u16,
+        /// Headers by name.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// The body as it is sent; JSON is declared as such unless a header says otherwise.
+        #[serde(default)]
+        body: String,
+    },
+    /// 429 with these headers only.
+    RateLimit {
+        /// Headers by name; none is what some proxies send.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+    },
     /// The answer is right but late; virtual time passes.
     Latency {
-        /// How late.
+        /// How late at least.
         ms: u32,
+        /// How much later at most, by chance.
+        #[serde(default)]
+        jitter_ms: u32,
+    },
+    /// The answer comes a few bytes at a time.
+    SlowDrip {
+        /// How many in a second.
+        bytes_per_s: u32,
     },
     /// The connection breaks before anything was done.
+    #[serde(alias = "reset_before_headers")]
     Reset,
+    /// The request is carried out, half of the answer arrives, then the connection breaks.
+    ResetMidBody,
+    /// Nobody listens. On the shared port of all services the connection breaks instead.
+    Refused,
+    /// The certificate is not to be trusted; as `refused` where there is no TLS. `server::broken` has a real port.
+    TlsBadCert,
+    /// The handshake never ends; silence where there is no TLS. `server::broken` has a real port.
+    TlsTimeout,
     /// The request is carried out, then a 502 comes back.
     AppliedThenError,
     /// The request is carried out, then the connection breaks without an answer.
@@ -34,233 +74,211 @@ pub enum InjectedFault {
     Hang,
     /// The request is carried out, but no answer ever comes.
     AppliedThenHang,
+    /// The same address is to be asked again; as often as the rule says, else for ever.
+    Redirect,
     /// A login page with status 200.
+    #[serde(alias = "wrong_content_type")]
     Html,
-    /// The body ends in the middle, then the connection breaks.
+    /// 200 without a body; nothing was done.
+    #[serde(rename = "empty_200")]
+    EmptyOk,
+    /// The body ends in the middle, though its length was announced; then the connection breaks.
+    #[serde(alias = "truncated_body")]
     Truncated,
+    /// The body ends between two chunks.
+    ChunkAbort,
     /// The body is cut JSON with a right length; by chance only JSON is hit, another body is truncated.
     MalformedJson,
+    /// The answer to a look-up shows what was true before. Writes are not hit.
+    StaleRead {
+        /// How old it is at least; with both at nought, what was true before the last change.
+        #[serde(default)]
+        age_s: u32,
+        /// How much older at most, by chance.
+        #[serde(default)]
+        jitter_s: u32,
+    },
+    /// A state in the answer is one that nobody has seen before.
+    UnknownEnum {
+        /// Which field, as `a.0.b` or `a.*.b`; else one of those that are states.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
+    /// Every object of the answer has fields that nobody knows.
+    ExtraFields,
+    /// A field of the answer is not there.
+    MissingField {
+        /// Which, as `a.0.b` or `a.*.b`; else one of those that are always there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
+    /// A field of the answer is null.
+    NullField {
+        /// Which, as `a.0.b` or `a.*.b`; else one of those that are always there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
 }
 
+/// How old the answers of a service get by chance.
+pub const OLDEST_S: u32 = 300;
+
 impl InjectedFault {
+    /// The service answers this status, with a page of its proxy.
+    pub const fn status(code: u16) -> Self {
+        Self::Status { code, retry_after_s: None }
+    }
+
+    /// The service answers exactly this.
+    pub fn answer(code: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::Answer { code, headers, body: body.to_owned() }
+    }
+
+    /// Look-ups are answered with what was true a while ago: `age_s` at least and `age_s + jitter_s` at most.
+    pub const fn stale(age_s: u32, jitter_s: u32) -> Self {
+        Self::StaleRead { age_s, jitter_s }
+    }
+
+    /// One of each kind.
+    pub fn each_kind() -> Vec<Self> {
+        vec![
+            Self::status(503),
+            Self::answer(403, &[], "{}"),
+            Self::RateLimit { headers: BTreeMap::new() },
+            Self::Latency { ms: 4_000, jitter_ms: 0 },
+            Self::SlowDrip { bytes_per_s: 2_000_000 },
+            Self::Reset,
+            Self::ResetMidBody,
+            Self::Refused,
+            Self::TlsBadCert,
+            Self::TlsTimeout,
+            Self::AppliedThenError,
+            Self::AppliedThenReset,
+            Self::Hang,
+            Self::AppliedThenHang,
+            Self::Redirect,
+            Self::Html,
+            Self::EmptyOk,
+            Self::Truncated,
+            Self::ChunkAbort,
+            Self::MalformedJson,
+            Self::stale(0, 0),
+            Self::UnknownEnum { path: None },
+            Self::ExtraFields,
+            Self::MissingField { path: None },
+            Self::NullField { path: None },
+        ]
+    }
+
     /// The name that the journal shows.
-    pub fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",
+            Self::Answer { .. } => "answer",
+            Self::RateLimit { .. } => "rate_limit",
             Self::Latency { .. } => "latency",
+            Self::SlowDrip { .. } => "slow_drip",
             Self::Reset => "reset",
+            Self::ResetMidBody => "reset_mid_body",
+            Self::Refused => "refused",
+            Self::TlsBadCert => "tls_bad_cert",
+            Self::TlsTimeout => "tls_timeout",
             Self::AppliedThenError => "applied_then_error",
             Self::AppliedThenReset => "applied_then_reset",
             Self::Hang => "hang",
             Self::AppliedThenHang => "applied_then_hang",
+            Self::Redirect => "redirect",
             Self::Html => "html",
+            Self::EmptyOk => "empty_200",
             Self::Truncated => "truncated",
+            Self::ChunkAbort => "chunk_abort",
             Self::MalformedJson => "malformed_json",
+            Self::StaleRead { .. } => "stale_read",
+            Self::UnknownEnum { .. } => "unknown_enum",
+            Self::ExtraFields => "extra_fields",
+            Self::MissingField { .. } => "missing_field",
+            Self::NullField { .. } => "null_field",
         }
     }
 
-    /// The fault that a random number stands for. Hanging is left to rules: it costs real seconds.
-    fn drawn(mut number: u64) -> Self {
-        let mut draw = |sides: u64| {
-            let face = number % sides;
-            number /= sides;
-            face
-        };
-        match draw(8) {
-            0 => Self::Status { code: 503, retry_after_s: None },
-            1 => Self::Status { code: 429, retry_after_s: Some(2) },
-            2 => Self::Latency { ms: 500 + u32::try_from(draw(9_500)).unwrap_or_default() },
-            3 => Self::Reset,
-            4 => Self::AppliedThenError,
-            5 => Self::Html,
-            6 => Self::Truncated,
-            _ => Self::MalformedJson,
+    /// Was a request that met this carried out all the same?
+    pub const fn is_carried_out(&self) -> bool {
+        match self {
+            Self::Status { .. }
+            | Self::Answer { .. }
+            | Self::RateLimit { .. }
+            | Self::Reset
+            | Self::Refused
+            | Self::TlsBadCert
+            | Self::TlsTimeout
+            | Self::Hang
+            | Self::Redirect
+            | Self::Html
+            | Self::EmptyOk => false,
+            Self::Latency { .. }
+            | Self::SlowDrip { .. }
+            | Self::ResetMidBody
+            | Self::AppliedThenError
+            | Self::AppliedThenReset
+            | Self::AppliedThenHang
+            | Self::Truncated
+            | Self::ChunkAbort
+            | Self::MalformedJson
+            | Self::StaleRead { .. }
+            | Self::UnknownEnum { .. }
+            | Self::ExtraFields
+            | Self::MissingField { .. }
+            | Self::NullField { .. } => true,
         }
     }
-}
 
-/// Which requests a fault hits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Rule {
-    /// Service id; absent means all.
-    #[serde(default)]
-    pub service: Option<String>,
-    /// HTTP method; absent means all.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// Regular expression for the path with query, below the service id.
-    #[serde(default)]
-    pub path: Option<String>,
-    /// Only from the nth matching request on (1 is the first).
-    #[serde(default)]
-    pub nth: Option<u32>,
-    /// How many requests it hits before it is used up; absent means every one.
-    #[serde(default)]
-    pub count: Option<u32>,
-    /// What goes wrong.
-    #[serde(flatten)]
-    pub fault: InjectedFault,
-    /// How many matching requests were seen.
-    #[serde(default, skip_deserializing)]
-    pub seen: u32,
-}
-
-impl Rule {
-    /// The rule that hits every request of one service.
-    pub fn on(service: &str, fault: InjectedFault) -> Self {
-        Self { service: Some(service.to_owned()), method: None, path: None, nth: None, count: None, fault, seen: 0 }
+    /// Does it change what a JSON answer says?
+    pub(in crate::sim) const fn changes_content(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownEnum { .. } | Self::ExtraFields | Self::MissingField { .. } | Self::NullField { .. }
+        )
     }
 
-    /// Limits the rule to a path.
-    pub fn path(mut self, pattern: &str) -> Self {
-        self.path = Some(pattern.to_owned());
-        self
-    }
-
-    /// Limits the rule to a method.
-    pub fn method(mut self, method: &str) -> Self {
-        self.method = Some(method.to_owned());
-        self
-    }
-
-    /// Limits how many requests it hits.
-    pub fn times(mut self, count: u32) -> Self {
-        self.count = Some(count);
-        self
-    }
-
-    fn hits(&mut self, service: &str, method: &str, path: &str) -> bool {
-        let other = |wanted: &Option<String>, given: &str| {
-            wanted.as_deref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(given))
-        };
-        if other(&self.service, service) || other(&self.method, method) {
-            return false;
+    /// The fault that a random number stands for. A status by chance is that of an outage: what a service refuses for
+    /// a reason is said by rules.
+    pub(in crate::sim) fn drawn(number: u64) -> Self {
+        let mut dice = fastrand::Rng::with_seed(number);
+        let mut kinds = Self::each_kind();
+        match kinds.swap_remove(dice.usize(..kinds.len())) {
+            Self::Status { .. } => Self::status([500, 502, 503, 504, 408][dice.usize(..5)]),
+            Self::Answer { .. } => Self::Status { code: 429, retry_after_s: Some(2) },
+            Self::Latency { .. } => Self::Latency { ms: 500, jitter_ms: 9_500 },
+            Self::SlowDrip { .. } => Self::SlowDrip { bytes_per_s: 500 },
+            Self::StaleRead { .. } => Self::stale(0, OLDEST_S),
+            other => other,
         }
-        let matches = |pattern: &String| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(path));
-        if !self.path.as_ref().is_none_or(matches) {
-            return false;
-        }
-        self.seen += 1;
-        let first = self.nth.unwrap_or(1).max(1);
-        self.seen >= first && self.count.is_none_or(|count| self.seen - first < count)
-    }
-}
-
-/// Rules and the chance of a random fault.
-#[derive(Debug, Default)]
-pub struct Faults {
-    seed: u64,
-    rate: f64,
-    rules: Vec<(u64, Rule)>,
-    added: u64,
-    times: HashMap<u64, u64>,
-}
-
-impl Faults {
-    /// No fault ever.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Hits each request with this chance (0 to 1), seeded.
-    pub fn random(rate: f64, seed: u64) -> Self {
-        Self { seed, rate: rate.clamp(0.0, 1.0), ..Self::default() }
-    }
-
-    /// Adds a rule and tells its number.
-    ///
-    /// # Errors
-    /// The reason why `path` is not a regular expression.
-    pub fn add(&mut self, rule: Rule) -> Result<u64, String> {
-        if let Some(pattern) = &rule.path {
-            regex::Regex::new(pattern).map_err(|error| error.to_string())?;
-        }
-        self.added += 1;
-        self.rules.push((self.added, rule));
-        Ok(self.added)
-    }
-
-    /// Removes a rule; false when there is none of this number.
-    pub fn remove(&mut self, number: u64) -> bool {
-        let before = self.rules.len();
-        self.rules.retain(|(n, _)| *n != number);
-        self.rules.len() < before
-    }
-
-    /// Removes all rules.
-    pub fn clear(&mut self) {
-        self.rules.clear();
-    }
-
-    /// Rules by number.
-    pub fn rules(&self) -> &[(u64, Rule)] {
-        &self.rules
-    }
-
-    /// Forgets rules and counts; random faults follow the new seed.
-    pub fn reset(&mut self, seed: u64) {
-        *self = Self::random(self.rate, seed);
-    }
-
-    /// Whether chance plays a part, so that requests need keys.
-    pub fn is_random(&self) -> bool {
-        self.rate > 0.0
-    }
-
-    /// What happens to this request; `key` is the hash of everything that tells it from others.
-    pub fn strike(&mut self, service: &str, method: &str, path: &str, key: u64) -> Option<InjectedFault> {
-        for (_, rule) in &mut self.rules {
-            if rule.hits(service, method, path) {
-                return Some(rule.fault.clone());
-            }
-        }
-        if !self.is_random() {
-            return None;
-        }
-        let nth = self.times.entry(key).or_default();
-        *nth += 1;
-        let mut dice =
-            fastrand::Rng::with_seed(self.seed ^ key.rotate_left(17) ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        (dice.f64() < self.rate).then(|| InjectedFault::drawn(dice.u64(..)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    fn strikes(order: &[u64]) -> Vec<(u64, Option<InjectedFault>)> {
-        let mut faults = Faults::random(0.5, 7);
-        let mut seen: Vec<_> = order.iter().map(|key| (*key, faults.strike("errata", "GET", "/x", *key))).collect();
-        seen.sort_by_key(|(key, _)| *key);
-        seen
+    #[test]
+    fn every_kind_is_named_once_and_said_to_the_simulator_by_that_name() {
+        let kinds = InjectedFault::each_kind();
+        let names: BTreeSet<&str> = kinds.iter().map(InjectedFault::name).collect();
+        assert_eq!(names.len(), kinds.len());
+        for kind in kinds {
+            let said = serde_json::to_value(&kind).expect("JSON");
+            assert_eq!(said["kind"], kind.name());
+            assert_eq!(serde_json::from_value::<InjectedFault>(said).expect("a fault"), kind);
+        }
     }
 
     #[test]
-    fn random_faults_do_not_depend_on_the_order_of_arrival() {
-        let forward: Vec<u64> = (0..40).collect();
-        let backward: Vec<u64> = (0..40).rev().collect();
-        assert_eq!(strikes(&forward), strikes(&backward));
-        assert!(strikes(&forward).iter().any(|(_, fault)| fault.is_some()));
-        assert!(strikes(&forward).iter().any(|(_, fault)| fault.is_none()));
-    }
-
-    #[test]
-    fn a_rule_hits_from_its_nth_request_as_often_as_it_says() {
-        let mut faults = Faults::none();
-        let rule =
-            Rule { nth: Some(2), ..Rule::on("jira", InjectedFault::Reset).method("POST").path("^/issue").times(1) };
-        assert_eq!(faults.add(rule), Ok(1));
-        let mut hit = |method: &str, path: &str| faults.strike("jira", method, path, 0).is_some();
-        assert!(!hit("GET", "/issue/1"));
-        assert!(!hit("POST", "/search"));
-        assert!(!hit("POST", "/issue/1"));
-        assert!(hit("POST", "/issue/1"));
-        assert!(!hit("POST", "/issue/1"));
-    }
-
-    #[test]
-    fn a_rule_with_a_broken_pattern_is_refused() {
-        assert!(Faults::none().add(Rule::on("jira", InjectedFault::Reset).path("(")).is_err());
+    fn chance_draws_every_kind_but_the_answers_of_rules() {
+        let drawn: BTreeSet<&str> = (0..2_000).map(|number| InjectedFault::drawn(number).name()).collect();
+        let kinds: BTreeSet<&str> = InjectedFault::each_kind().iter().map(InjectedFault::name).collect();
+        assert_eq!(kinds.difference(&drawn).copied().collect::<Vec<_>>(), ["answer"]);
     }
 }

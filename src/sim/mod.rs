@@ -20,6 +20,7 @@ pub mod elliott;
 pub mod events;
 pub mod facts;
 pub mod faults;
+mod history;
 pub mod journal;
 pub mod people;
 pub mod reactions;

@@ -4,30 +4,44 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::sim::disturbances::{CONTENT, GANGWAY, PRIMARY, SLACK};
-use crate::sim::faults::InjectedFault;
-use crate::sim::services::github;
+use crate::sim::disturbances::{CONTENT, GANGWAY, KERBERIZED, PRIMARY, SLACK};
+use crate::sim::faults::{InjectedFault, Struck, by_chance};
+use crate::sim::services::{github, table};
 use crate::sim::wire;
 use crate::sim::world::Facts;
 
-/// What goes wrong with this request before its service sees it; `key` tells it from others.
-pub fn fault(facts: &Facts, service: &str, key: u64) -> Option<InjectedFault> {
+/// What goes wrong with this request before its service sees it; `dice` are its own.
+pub fn fault(facts: &Facts, service: &str, method: &str, path: &str, dice: u64) -> Option<Struck> {
     let disturbances = &facts.disturbances;
-    if disturbances.out(facts.now) == Some(service) {
-        return Some(InjectedFault::Status { code: 503, retry_after_s: None });
+    let struck = |fault| Some(Struck { fault, dice, by_chance: true });
+    if disturbances.is_out(service, facts.now) {
+        return struck(InjectedFault::status(503));
     }
-    disturbances.slow.then(|| {
-        let dice = key ^ (key >> 17);
+    if let Some(hit) = by_chance(f64::from(disturbances.flaky_percent) / 100.0, dice) {
+        return Some(hit);
+    }
+    if disturbances.slow {
         let ms = if dice.is_multiple_of(20) { 20_000 + dice % 40_000 } else { 200 + dice % 19_800 };
-        InjectedFault::Latency { ms: u32::try_from(ms).unwrap_or(20_000) }
-    })
+        return struck(InjectedFault::Latency { ms: u32::try_from(ms).unwrap_or(20_000), jitter_ms: 0 });
+    }
+    if !table::is_look_up(service, method, path) {
+        return None;
+    }
+    if let Some(age_s) = disturbances.age_of_copy(service, facts.now) {
+        return struck(InjectedFault::stale(age_s, 0));
+    }
+    disturbances.oldest_s.get(service).and_then(|most| struck(InjectedFault::stale(0, *most)))
 }
 
 /// The refusal of a service whose token is expired or whose allowance is used up.
 pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Option<Response> {
     let now = facts.now;
+    if facts.disturbances.is_hidden(service, now) {
+        return Some(hidden(service));
+    }
     if facts.disturbances.expired(service, now) {
         return Some(match service {
+            KERBERIZED => negotiate(),
             "slack" => wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
             "gangway" => wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
             _ => wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
@@ -53,6 +67,26 @@ pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Opt
         }
         _ => None,
     }
+}
+
+/// What a service says of everything that the account may not see.
+fn hidden(service: &str) -> Response {
+    match service {
+        "gitlab" => wire::json(StatusCode::NOT_FOUND, &json!({ "message": "404 Project Not Found" })),
+        "jira" => {
+            let text = "Issue does not exist or you do not have permission to see it.";
+            wire::json(StatusCode::NOT_FOUND, &json!({ "errorMessages": [text], "errors": {} }))
+        }
+        "errata" => wire::json(StatusCode::NOT_FOUND, &json!({ "error": "BAD_REQUEST", "errors": ["not found"] })),
+        _ => wire::html(StatusCode::NOT_FOUND, "<html><body><h2>HTTP ERROR 404 Not Found</h2></body></html>"),
+    }
+}
+
+/// The ticket is not accepted any more.
+fn negotiate() -> Response {
+    let mut response = wire::html(StatusCode::UNAUTHORIZED, "<html><body><h1>401 Unauthorized</h1></body></html>");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Negotiate"));
+    response
 }
 
 fn github_limit(facts: &mut Facts, method: &str, path: &str) -> Option<Response> {
@@ -118,7 +152,7 @@ mod tests {
     fn nothing_is_limited_unless_a_scenario_says_so() {
         let calm = small_world("smooth");
         assert!((0..600).all(|_| status(&calm, "github", "PUT", "/x").is_none()));
-        assert!(fault(&calm.facts(), "github", 7).is_none());
+        assert!(fault(&calm.facts(), "github", "GET", "/x", 7).is_none());
     }
 
     #[test]
@@ -159,7 +193,7 @@ mod tests {
         let mut out = Vec::new();
         for _ in IN_TURN {
             let facts = world.facts();
-            out.extend(IN_TURN.into_iter().filter(|service| fault(&facts, service, 1).is_some()));
+            out.extend(IN_TURN.into_iter().filter(|service| fault(&facts, service, "GET", "/x", 1).is_some()));
             drop(facts);
             world.clock().advance(OUTAGE);
         }

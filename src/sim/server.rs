@@ -2,6 +2,7 @@
 
 mod connection;
 pub mod in_memory;
+mod play;
 mod watch;
 
 use std::io;

@@ -24,6 +24,11 @@ pub(crate) fn html(status: StatusCode, body: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body.to_owned()).into_response()
 }
 
+/// An answer without a body, declared as JSON.
+pub(in crate::sim) fn empty(status: StatusCode) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")]).into_response()
+}
+
 /// Mark on an answer: no route knew the request. [`unmatched`] makes one.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim) struct Unmatched;

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::core::clock::VirtualClock;
 use crate::sim::auth::Credentials;
-use crate::sim::chance;
 use crate::sim::disturbances::Disturbances;
 use crate::sim::events::Event;
 use crate::sim::facts::actors::Actors;
@@ -20,11 +19,15 @@ use crate::sim::facts::{
     release_controller, signatures, slack,
 };
 use crate::sim::faults::Faults;
+use crate::sim::history::{History, KEPT};
 use crate::sim::journal::{self, Journal, PLACEHOLDER};
 use crate::sim::scenario::{ReleasePlan, Scenario};
 
 /// What follows from an event: given to a world when it is made, so that it knows nobody who reacts.
 pub type React = fn(&mut Facts, Event);
+
+/// Whose change it is when something happens without a request.
+const BY_ITSELF: &str = "";
 
 /// The world behind all routers; cheap to clone.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ struct Inner {
     facts: Mutex<Facts>,
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
+    /// Copies of this world as it was, while somebody may ask for them.
+    history: Mutex<Option<History<World>>>,
     paused: AtomicBool,
     hangs: tokio::sync::Notify,
     react: React,
@@ -63,7 +68,8 @@ impl World {
             credentials,
             facts: Mutex::new(facts),
             journal: Mutex::new(journal),
-            faults: Mutex::new(faults),
+            faults: Mutex::new(faults.in_world_of(seed)),
+            history: Mutex::default(),
             paused: AtomicBool::new(false),
             hangs: tokio::sync::Notify::new(),
             react,
@@ -92,12 +98,75 @@ impl World {
     pub fn facts(&self) -> MutexGuard<'_, Facts> {
         let now = self.0.clock.now();
         let mut facts = self.0.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_paused() {
-            facts.now = facts.now.max(now);
-        } else {
-            facts.run_until(now);
+        if !self.is_paused() {
+            while let Some(at) = facts.due(now) {
+                // What changes by itself long before is nothing that anybody asks for.
+                if now.duration_since(at) < KEPT {
+                    self.remember(&facts, at, BY_ITSELF);
+                }
+                facts.next_happens();
+            }
         }
+        facts.now = facts.now.max(now);
         facts
+    }
+
+    /// Lets `event` happen now, by somebody's hand.
+    pub fn happens(&self, event: Event) {
+        let mut facts = self.facts();
+        self.remember(&facts, facts.now, BY_ITSELF);
+        facts.happens(event);
+    }
+
+    /// Keeps what is true from now on, or forgets it: copies are made only while somebody asks for old answers.
+    pub(in crate::sim) fn keep_history(&self, keep: bool) {
+        let mut history = self.history();
+        if keep {
+            history.get_or_insert_default();
+        } else {
+            *history = None;
+        }
+    }
+
+    /// Keeps what is true now, before `service` changes it.
+    pub(in crate::sim) fn before_change(&self, service: &str) {
+        if self.history().is_some() {
+            let facts = self.facts();
+            self.remember(&facts, facts.now, service);
+        }
+    }
+
+    /// The world as it was so long ago; with no age, before the last change of `service`. Nothing when that is how
+    /// it is now.
+    pub(in crate::sim) fn as_of(&self, age: SignedDuration, service: &str) -> Option<Self> {
+        let history = self.history();
+        let history = history.as_ref()?;
+        if age.is_zero() {
+            return history.before_change_of(service);
+        }
+        history.as_of(self.0.clock.now().checked_sub(age).unwrap_or(Timestamp::MIN))
+    }
+
+    fn remember(&self, facts: &Facts, until: Timestamp, by: &str) {
+        let mut history = self.history();
+        let Some(history) = history.as_mut() else { return };
+        let copy = Self(Arc::new(Inner {
+            clock: VirtualClock::starting_at(until),
+            base_url: self.0.base_url.clone(),
+            credentials: self.0.credentials.clone(),
+            facts: Mutex::new(facts.clone()),
+            journal: Mutex::default(),
+            faults: Mutex::default(),
+            history: Mutex::default(),
+            paused: AtomicBool::new(true),
+            hangs: tokio::sync::Notify::new(),
+            react: self.0.react,
+        }));
+        history.keep(until, by, copy);
+    }
+
+    fn history(&self) -> MutexGuard<'_, Option<History<Self>>> {
+        self.0.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds back everything that happens by itself, or lets what is due happen at once; time goes on.
@@ -114,6 +183,7 @@ impl World {
     pub fn reset(&self, scenario: &Scenario, seed: u64) {
         let fresh = Facts::new(scenario.plan.clone(), seed, self.0.clock.now(), self.0.react);
         *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.keep_history(false);
         self.journal().clear();
         self.faults().reset(seed);
     }
@@ -135,11 +205,10 @@ impl World {
 }
 
 /// Everything that is true in the world.
+#[derive(Clone)]
 pub struct Facts {
     /// The virtual time: of the event being applied, or of the request being answered.
     pub now: Timestamp,
-    /// The only source of chance.
-    pub rng: fastrand::Rng,
     /// How addresses inside data begin: a name without port, which `oar` rewrites to the real address.
     pub base_url: String,
     /// The release and its fate.
@@ -219,7 +288,6 @@ impl Facts {
             react,
             release: plan,
             base_url,
-            rng,
         };
         facts.happens(Event::Begin);
         facts
@@ -248,16 +316,6 @@ impl Facts {
         fastrand::Rng::with_seed(digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte)))
     }
 
-    /// A version-4 UUID from the seeded source.
-    pub fn uuid(&mut self) -> String {
-        chance::uuid(&mut self.rng)
-    }
-
-    /// A 40-digit hexadecimal id from the seeded source.
-    pub fn sha(&mut self) -> String {
-        (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect()
-    }
-
     /// What is still to come, in the order of its time.
     pub fn upcoming(&self) -> Vec<(Timestamp, Event)> {
         let mut due: Vec<&Due> = self.queue.iter().map(|Reverse(due)| due).collect();
@@ -273,16 +331,19 @@ impl Facts {
         }
     }
 
-    fn run_until(&mut self, now: Timestamp) {
-        while self.queue.peek().is_some_and(|Reverse(due)| due.at <= now) {
-            let Some(Reverse(due)) = self.queue.pop() else { break };
-            self.now = self.now.max(due.at);
-            self.happens(due.event);
-        }
-        self.now = self.now.max(now);
+    /// When the next event is due, if it is by now.
+    fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.queue.peek().map(|Reverse(due)| due.at).filter(|at| *at <= now)
+    }
+
+    fn next_happens(&mut self) {
+        let Some(Reverse(due)) = self.queue.pop() else { return };
+        self.now = self.now.max(due.at);
+        self.happens(due.event);
     }
 }
 
+#[derive(Clone)]
 struct Due {
     at: Timestamp,
     order: u64,

@@ -129,15 +129,7 @@ impl ProgramWorld {
     /// The next `method` request of this number goes wrong, once.
     pub(crate) fn fault(&self, method: &str, nth: usize, fault: InjectedFault) {
         let nth = u32::try_from(nth).expect("a small number");
-        let rule = Rule {
-            service: None,
-            method: Some(method.to_owned()),
-            path: None,
-            nth: Some(nth),
-            count: Some(1),
-            fault,
-            seen: 0,
-        };
+        let rule = Rule::everywhere(fault).method(method).from_nth(nth).times(1);
         self.sim.world().faults().add(rule).expect("a rule");
     }
 

@@ -48,7 +48,8 @@ where
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(60))
         .with_max_times(usize::try_from(tries.saturating_sub(1)).unwrap_or(2))
-        .with_jitter();
+        .with_jitter()
+        .with_jitter_seed(clock.chance());
     let (waiting, stopped) = (clock.clone(), cancel.clone());
     // What the service itself said, when it is not asked any more at the next try.
     let mut last_refusal: Option<(Fault, Option<String>)> = None;

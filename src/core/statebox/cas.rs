@@ -369,14 +369,10 @@ pub(super) fn parse(file: &StoredFile, release: &ZStream) -> Result<State, Store
 
 /// Full jitter: anything up to a limit that doubles, so that two writers do not meet again and again.
 ///
-/// Seeded by the time of the conflict, and by the process where several of them share one clock; a
-/// rehearsal in one process repeats itself.
+/// A rehearsal repeats itself.
 fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
     let limit = FIRST_PAUSE_MS.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE_MS);
-    let process = if matches!(clock, Clock::Virtual(_)) { 0 } else { std::process::id() };
-    let seed = clock.now().as_nanosecond().unsigned_abs() ^ u128::from(process).rotate_left(32);
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are the ones that differ")]
-    let mut random = fastrand::Rng::with_seed(seed as u64);
+    let mut random = fastrand::Rng::with_seed(clock.chance());
     SignedDuration::from_millis(i64::try_from(random.u64(0..=limit)).unwrap_or_default())
 }
 

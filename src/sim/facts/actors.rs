@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// What the actors remember.
-#[derive(Debug, Default, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Actors {
     /// How often the stage release has failed.
     pub stage_failures: u32,

@@ -9,7 +9,7 @@ use crate::domain::dates;
 use crate::sim::scenario::ReleasePlan;
 
 /// One branch with one file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct BuildData {
     /// `openshift-X.Y`.
     pub branch: String,

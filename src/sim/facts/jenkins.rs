@@ -17,7 +17,7 @@ pub(in crate::sim) const QUIET: SignedDuration = SignedDuration::from_secs(8);
 pub(in crate::sim) const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 
 /// Queue and builds of the one job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Jenkins {
     pub(in crate::sim) base: String,
     pub(in crate::sim) queue: Vec<Item>,
@@ -29,7 +29,7 @@ pub struct Jenkins {
 }
 
 /// A trigger that waits or has waited.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Item {
     pub(in crate::sim) id: u64,
     pub(in crate::sim) parameters: IndexMap<String, String>,
@@ -39,7 +39,7 @@ pub struct Item {
 }
 
 /// One build.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Build {
     pub(in crate::sim) number: u64,
     pub(in crate::sim) queue_id: u64,

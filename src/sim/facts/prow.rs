@@ -18,7 +18,7 @@ pub const CONSISTENCY: &str = "periodic-ci-openshift-release-tests-main-image-co
 pub(in crate::sim) const COLLECTED: SignedDuration = SignedDuration::from_hours(48);
 
 /// Jobs that exist and runs that were started.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Prow {
     pub(in crate::sim) base: String,
     /// Names of the jobs in the configuration.

@@ -28,7 +28,7 @@ pub(in crate::sim) const CONFIG: &str = "application/vnd.docker.container.image.
 pub(in crate::sim) const LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// Payloads by tag, and whatever was asked for by digest.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Registry {
     pub(in crate::sim) base_url: String,
     /// Versions whose payloads are here, with their public page.

@@ -13,7 +13,7 @@ pub(in crate::sim) const STABLE: [(&str, &str); 5] =
     [("", "x86_64"), ("-arm64", "aarch64"), ("-ppc64le", "ppc64le"), ("-s390x", "s390x"), ("-multi", "multi")];
 
 /// Streams by name, their tags newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ReleaseController {
     pub(in crate::sim) base: String,
     pub(in crate::sim) streams: IndexMap<String, Vec<Tag>>,

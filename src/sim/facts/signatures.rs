@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::sim::scenario::ReleasePlan;
 
 /// Which payloads are signed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Signatures {
     /// Versions whose payloads have signatures, all architectures.
     pub signed: Vec<String>,

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -14,15 +14,30 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A handle on one connection, so that an answer can be replaced by a broken line.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wire(Arc<AtomicBool>);
+pub(super) struct Wire {
+    end: Arc<Mutex<Option<io::ErrorKind>>>,
+    /// There is no socket: the connection ends exactly as the fault says.
+    in_memory: bool,
+}
 
 impl Wire {
-    pub(super) fn cut(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// A connection without a socket.
+    pub(super) fn in_memory() -> Self {
+        Self { in_memory: true, ..Self::default() }
     }
 
-    pub(super) fn is_cut(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.in_memory
+    }
+
+    /// Ends the connection; over a socket it is reset, whatever the kind.
+    pub(super) fn cut(&self, kind: io::ErrorKind) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(kind);
+    }
+
+    /// How the connection ended.
+    pub(super) fn end(&self) -> Option<io::ErrorKind> {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,7 +78,7 @@ pub(super) struct SimStream {
 
 impl SimStream {
     fn broken(&self) -> bool {
-        self.wire.is_cut() || self.stopped.load(Ordering::Relaxed)
+        self.wire.end().is_some() || self.stopped.load(Ordering::Relaxed)
     }
 }
 

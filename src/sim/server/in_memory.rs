@@ -34,14 +34,15 @@ impl InMemory {
         if self.stopped.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let wire = Wire::default();
+        let wire = Wire::in_memory();
         request.extensions_mut().insert(ConnectInfo(wire.clone()));
         // A task of its own, as behind a socket: the client's stack does not carry it, and it ends with the client.
         let mut task = JoinSet::new();
         task.spawn(self.router.oneshot(request));
         let Some(Ok(Ok(answer))) = task.join_next().await else { return Err(io::ErrorKind::ConnectionReset.into()) };
-        if wire.is_cut() || self.stopped.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::ConnectionReset.into());
+        let stopped = self.stopped.load(Ordering::Relaxed).then_some(io::ErrorKind::ConnectionReset);
+        if let Some(end) = wire.end().or(stopped) {
+            return Err(end.into());
         }
         let (mut head, body) = answer.into_parts();
         // A body that breaks off is a connection that breaks.

@@ -1,4 +1,4 @@
-//! Stands between visitors and services: faults, credentials, record.
+//! Stands between visitors and services: what hits each request, and the record of it. `play` plays it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,11 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::StreamExt as _;
 
 use super::MOST_BYTES;
 use super::connection::Wire;
-use crate::sim::faults::InjectedFault;
+use super::play::{Outcome, carried_out, content, plain_status, sent};
+use crate::sim::faults::Struck;
 use crate::sim::journal::{self, Raw};
 use crate::sim::refusals;
 use crate::sim::services::table;
@@ -28,16 +28,6 @@ const NOISE: &[&str] =
 /// Headers whose values are secrets.
 const SECRET: &[&str] = &["authorization", "private-token", "cookie", "job-token"];
 
-/// What comes of a request.
-enum Outcome {
-    /// An answer.
-    Answered(Response),
-    /// A broken connection.
-    Broken,
-    /// Silence.
-    Silent,
-}
-
 /// Lets a request meet its fault or its service, and keeps it.
 pub(super) async fn watch(
     State(world): State<World>,
@@ -48,20 +38,31 @@ pub(super) async fn watch(
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MOST_BYTES).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let mut raw = arrived(&world, &parts, &body);
-    let random = world.faults().is_random() || world.facts().disturbances.slow;
-    let fault = fault_of(&world, &raw, random);
-    raw.fault = fault.as_ref().map(InjectedFault::name);
+    let struck = struck(&world, &raw);
+    raw.fault = struck.as_ref().map(|struck| struck.fault.name());
+    if struck.is_none() && !table::is_look_up(&raw.service, &raw.method, &raw.path) {
+        world.before_change(&raw.service);
+    }
     let again = Request::from_parts(parts, Body::from(body));
-    match carried_out(&world, &raw, fault.as_ref(), again, next).await {
-        Outcome::Answered(answer) => kept(&world, raw, fault, random, answer).await,
-        Outcome::Broken => {
+    match carried_out(&world, &raw, struck.as_ref(), again, next).await {
+        Outcome::Answered(answer) => kept(&world, raw, struck.as_ref(), &wire, answer).await,
+        Outcome::Broken(end) => {
             world.journal().push(raw);
-            wire.cut();
+            wire.cut(end);
             StatusCode::NO_CONTENT.into_response()
         }
         Outcome::Silent => {
             world.journal().push(raw);
             world.hangs().notify_one();
+            // Without a socket nobody waits in real time: the visitor's patience has run out already.
+            if wire.is_in_memory() {
+                wire.cut(io::ErrorKind::TimedOut);
+                return StatusCode::NO_CONTENT.into_response();
+            }
+            // By chance only virtual time is taken: in the end a proxy gives up.
+            if struck.is_some_and(|struck| struck.by_chance) {
+                return plain_status(504, None);
+            }
             std::future::pending().await
         }
     }
@@ -85,96 +86,52 @@ fn arrived(world: &World, parts: &Parts, body: &Bytes) -> Raw {
 }
 
 /// What goes wrong with the request: by a rule, by chance, or because its service is out.
-fn fault_of(world: &World, raw: &Raw, random: bool) -> Option<InjectedFault> {
-    let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
-    let fault = world.faults().strike(&raw.service, &raw.method, &raw.path, key);
-    fault.or_else(|| refusals::fault(&world.facts(), &raw.service, key))
-}
-
-async fn carried_out(world: &World, raw: &Raw, fault: Option<&InjectedFault>, request: Request, next: Next) -> Outcome {
-    match fault {
-        Some(InjectedFault::Hang) => Outcome::Silent,
-        Some(InjectedFault::AppliedThenHang) => {
-            drop(serve(world, raw, request, next).await);
-            Outcome::Silent
-        }
-        Some(InjectedFault::Reset) => Outcome::Broken,
-        Some(InjectedFault::AppliedThenReset) => {
-            drop(serve(world, raw, request, next).await);
-            Outcome::Broken
-        }
-        Some(InjectedFault::Status { code, retry_after_s }) => Outcome::Answered(plain_status(*code, *retry_after_s)),
-        Some(InjectedFault::Html) => Outcome::Answered(login_page()),
-        Some(InjectedFault::AppliedThenError) => {
-            drop(serve(world, raw, request, next).await);
-            Outcome::Answered(plain_status(502, None))
-        }
-        Some(InjectedFault::Latency { ms }) => {
-            world.clock().advance(jiff::SignedDuration::from_millis((*ms).into()));
-            Outcome::Answered(serve(world, raw, request, next).await)
-        }
-        None | Some(InjectedFault::Truncated | InjectedFault::MalformedJson) => {
-            Outcome::Answered(serve(world, raw, request, next).await)
-        }
+fn struck(world: &World, raw: &Raw) -> Option<Struck> {
+    let (mut random, mut old) = {
+        let faults = world.faults();
+        (faults.is_random(), faults.may_be_old())
+    };
+    {
+        let facts = world.facts();
+        random |= facts.disturbances.are_random();
+        old |= facts.disturbances.may_be_old();
     }
+    world.keep_history(old);
+    let key = if random { world.journal().key(&raw.method, &raw.service, &raw.path, &raw.body) } else { 0 };
+    let struck = {
+        let mut faults = world.faults();
+        let dice = if random { faults.dice(key) } else { 0 };
+        faults.strike(&raw.service, &raw.method, &raw.path, dice).ok_or(dice)
+    };
+    struck.map_or_else(|dice| refusals::fault(&world.facts(), &raw.service, &raw.method, &raw.path, dice), Some)
 }
 
-/// Keeps the request with its answer, cut where the fault says so.
-async fn kept(world: &World, mut raw: Raw, fault: Option<InjectedFault>, random: bool, answer: Response) -> Response {
+/// Keeps the request with its answer, and sends that as its fault lets it.
+async fn kept(world: &World, mut raw: Raw, struck: Option<&Struck>, wire: &Wire, answer: Response) -> Response {
     let (mut head, body) = answer.into_parts();
     let mut body = to_bytes(body, MOST_BYTES).await.unwrap_or_default();
-    // Cut JSON cannot be read; cut text often can, and no server cuts that and gives a right length: only a
-    // rule asks for it.
-    let is_json = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.contains("json")));
-    let fault = match fault {
-        Some(InjectedFault::MalformedJson) if random && !is_json => Some(InjectedFault::Truncated),
-        fault => fault,
-    };
-    if fault == Some(InjectedFault::MalformedJson) {
-        head.headers.remove(header::CONTENT_LENGTH);
-        body.truncate(body.len() / 2);
+    let mut hit = None;
+    if let Some(struck) = struck
+        && let Some((fault, hurt)) = content(struck, &head.headers, &body)
+    {
+        if hurt.len() != body.len() {
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        (hit, body) = (Some(Struck { fault, ..*struck }), hurt);
     }
-    raw.fault = fault.as_ref().map(InjectedFault::name);
+    raw.fault = hit.as_ref().map(|struck| struck.fault.name());
     raw.status = head.status.as_u16();
     raw.unmatched = head.extensions.get::<Unmatched>().is_some();
     raw.response = body.clone();
     let aliases = std::mem::take(&mut world.facts().aliases);
-    let mut journal = world.journal();
-    for (real, stable) in aliases {
-        journal.alias(&real, &stable);
+    {
+        let mut journal = world.journal();
+        for (real, stable) in aliases {
+            journal.alias(&real, &stable);
+        }
+        journal.push(raw);
     }
-    journal.push(raw);
-    drop(journal);
-    if fault == Some(InjectedFault::Truncated) {
-        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len().max(2)));
-        return Response::from_parts(head, Body::from_stream(cut_short(body.slice(..body.len() / 2))));
-    }
-    Response::from_parts(head, Body::from(body))
-}
-
-/// These bytes, then a broken line; the pause lets head and bytes leave first.
-fn cut_short(bytes: Bytes) -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let breaks = async {
-        tokio::task::yield_now().await;
-        Err(io::ErrorKind::ConnectionReset.into())
-    };
-    futures::stream::iter([Ok(bytes)]).chain(futures::stream::once(breaks))
-}
-
-/// The honest answer: the service's refusal, or what its route says.
-async fn serve(world: &World, raw: &Raw, request: Request, next: Next) -> Response {
-    let refusal = table::refuse(&raw.service, &raw.path, request.headers(), world.credentials()).or_else(|| {
-        let mut facts = world.facts();
-        refusals::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
-        refusals::refuse(&mut facts, &raw.service, &raw.method, &raw.path)
-    });
-    match refusal {
-        Some(refusal) => refusal,
-        None => next.run(request).await,
-    }
+    sent(world, wire, hit.as_ref(), Response::from_parts(head, body)).await
 }
 
 /// Service id and the rest of the path with its query.
@@ -199,20 +156,4 @@ fn meaningful(headers: &HeaderMap) -> BTreeMap<String, String> {
         .filter(|(name, _)| !NOISE.contains(&name.as_str()))
         .map(|(name, value)| (name.to_string(), shown(name.as_str(), value)))
         .collect()
-}
-
-fn plain_status(code: u16, retry_after_s: Option<u32>) -> Response {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = format!("<html><body><h1>{code} {}</h1></body></html>", status.canonical_reason().unwrap_or("Error"));
-    let mut response = (status, [(header::CONTENT_TYPE, "text/html")], page).into_response();
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn login_page() -> Response {
-    const PAGE: &str =
-        "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in</form></body></html>";
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], PAGE).into_response()
 }

@@ -96,9 +96,35 @@ pub fn routes() -> Router<World> {
     rows().fold(Router::new(), |all, (service, row)| all.nest(&format!("/{service}"), (row.routes)()))
 }
 
+/// Ids of the simulated services that answer over HTTP.
+pub fn answering() -> impl Iterator<Item = &'static str> {
+    rows().map(|(service, _)| service).filter(|service| *service != Service::Elliott).map(Service::id)
+}
+
 /// The refusal of the service with this id, or nothing when the credential is right or none is needed.
 pub fn refuse(id: &str, path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
     (row(id.parse().ok()?)?.refuse)(path, headers, credentials)
+}
+
+/// Look-ups that travel as POST: service, and how their paths begin.
+const ASKED_BY_POST: [(&str, &str); 10] = [
+    ("koji", "/"),
+    ("catalog_stage", "/"),
+    ("github", "/graphql"),
+    ("gitlab", "/api/graphql"),
+    ("jira", "/rest/api/3/search"),
+    ("jira", "/rest/api/2/search"),
+    ("slack", "/users."),
+    ("slack", "/usergroups.list"),
+    ("slack", "/auth.test"),
+    ("slack", "/conversations."),
+];
+
+/// Does this request only look, and change nothing?
+pub fn is_look_up(service: &str, method: &str, path: &str) -> bool {
+    let path = if service == "slack" { path.strip_prefix("/api").unwrap_or(path) } else { path };
+    matches!(method, "GET" | "HEAD")
+        || (method == "POST" && ASKED_BY_POST.iter().any(|(of, begin)| *of == service && path.starts_with(begin)))
 }
 
 /// Lets every service react to what happened.

@@ -59,7 +59,7 @@ async fn faults_hit_on_the_way_and_an_applied_request_stays_applied() {
     assert!(visitor.get(path).await.1.contains("Sign in"));
     fail(InjectedFault::Status { code: 429, retry_after_s: Some(3) });
     assert_eq!(visitor.get(path).await.0, 429);
-    fail(InjectedFault::Latency { ms: 90_000 });
+    fail(InjectedFault::Latency { ms: 90_000, jitter_ms: 0 });
     let before = visitor.sim.world().clock().now();
     assert_eq!(visitor.get(path).await.0, 200);
     assert_eq!(visitor.sim.world().clock().now().duration_since(before), SignedDuration::from_secs(90));
@@ -91,4 +91,42 @@ async fn a_reset_begins_the_named_world_at_the_present_time() {
     assert_eq!(visitor.get(STABLE).await.0, 404);
     let facts = visitor.sim.world().facts();
     assert!(facts.release.misfortunes.blocking_alert);
+}
+
+#[tokio::test]
+async fn an_old_answer_shows_what_was_true_before_the_last_change_and_goes_away_with_its_rule() {
+    let visitor = Visitor::of("smooth").await;
+    visitor.sim.world().faults().add(Rule::on("prow", InjectedFault::stale(0, 0)).times(2)).expect("a rule");
+    let body = json!({ "job_execution_type": "1" });
+    let path = format!("/v1/executions/{}", crate::sim::facts::prow::CONSISTENCY);
+    let (_, run) = visitor.start_job("sim-gangway-token", &path, body).await;
+    let id = run["id"].as_str().expect("text").to_owned();
+    let listed = async || visitor.get("/prow/prowjobs.js").await.1.contains(&id);
+    assert_eq!([listed().await, listed().await, listed().await], [false, false, true]);
+}
+
+#[tokio::test]
+async fn an_answer_is_as_old_as_the_rule_says_whatever_happened_meanwhile() {
+    let visitor = Visitor::of("smooth").await;
+    visitor.hours_pass(19).await;
+    visitor.sim.world().faults().add(Rule::on("release_controller", InjectedFault::stale(120, 0))).expect("a rule");
+    let clock = visitor.sim.world().clock();
+    assert_eq!(visitor.get(STABLE).await.0, 404);
+    clock.advance(SignedDuration::from_mins(61));
+    assert_eq!(visitor.get(STABLE).await.0, 404, "promoted a minute ago, seen as of two");
+    clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(visitor.get(STABLE).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_rule_answers_to_the_letter() {
+    let visitor = Visitor::of("smooth").await;
+    let sso = [("x-github-sso", "required; url=https://sim.example.com/sso")];
+    let rule = Rule::on("github", InjectedFault::answer(403, &sso, "{\"message\":\"SAML enforcement\"}"));
+    visitor.sim.world().faults().add(rule).expect("a rule");
+    let answer = visitor.http.get(visitor.url("/github/rate_limit")).send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 403);
+    assert!(answer.headers().contains_key("x-github-sso"));
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert_eq!(answer.json::<serde_json::Value>().await.expect("JSON")["message"], "SAML enforcement");
 }

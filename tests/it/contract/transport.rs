@@ -33,6 +33,8 @@ async fn begin(way: Way, fault: Option<InjectedFault>) -> Asked {
     let clock = VirtualClock::starting_at(scenario.start());
     let options = StartOptions { port: 0, scenario, seed: 7, clock: clock.clone(), faults: Faults::none() };
     let simulator = Simulator::start(options).await.unwrap();
+    let is_silent =
+        matches!(fault, Some(InjectedFault::Hang | InjectedFault::AppliedThenHang | InjectedFault::TlsTimeout));
     if let Some(fault) = fault {
         simulator.world().faults().add(Rule::on("github", fault)).unwrap();
     }
@@ -42,8 +44,9 @@ async fn begin(way: Way, fault: Option<InjectedFault>) -> Asked {
     };
     let policy = HttpPolicy {
         connect_timeout: Duration::from_secs(5),
-        read_timeout: Duration::from_millis(1500),
-        total_timeout: Duration::from_secs(10),
+        // Where nothing is ever answered, nothing is gained by waiting.
+        read_timeout: if is_silent { Duration::from_millis(300) } else { Duration::from_secs(20) },
+        total_timeout: Duration::from_secs(20),
         tries: 1,
         in_flight: 4,
         max_body_bytes: 1 << 20,
@@ -84,24 +87,26 @@ impl Asked {
 
 #[tokio::test]
 async fn an_answer_and_every_fault_mean_the_same_in_memory_and_over_sockets() {
-    let faults = [
-        None,
-        Some(InjectedFault::Status { code: 503, retry_after_s: None }),
-        Some(InjectedFault::Status { code: 429, retry_after_s: Some(7) }),
-        Some(InjectedFault::Latency { ms: 4_000 }),
-        Some(InjectedFault::Reset),
-        Some(InjectedFault::AppliedThenError),
-        Some(InjectedFault::AppliedThenReset),
-        Some(InjectedFault::Hang),
-        Some(InjectedFault::AppliedThenHang),
-        Some(InjectedFault::Html),
-        Some(InjectedFault::Truncated),
-        Some(InjectedFault::MalformedJson),
-    ];
+    let only_without_a_shared_port =
+        |fault: &InjectedFault| matches!(fault, InjectedFault::Refused | InjectedFault::TlsBadCert);
+    let mut faults: Vec<Option<InjectedFault>> =
+        InjectedFault::each_kind().into_iter().filter(|fault| !only_without_a_shared_port(fault)).map(Some).collect();
+    faults.push(None);
+    faults.push(Some(InjectedFault::Status { code: 429, retry_after_s: Some(7) }));
     for fault in faults {
         let (socket, memory) = (begin(Way::Sockets, fault.clone()).await, begin(Way::Memory, fault.clone()).await);
         assert_eq!(socket.report().await, memory.report().await, "{fault:?}");
         assert_eq!(socket.simulator.journal(), memory.simulator.journal(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_and_an_untrusted_certificate_end_before_anything_is_sent() {
+    for fault in [InjectedFault::Refused, InjectedFault::TlsBadCert] {
+        let asked = begin(Way::Memory, Some(fault)).await;
+        let error = asked.github.get("read", FILE).send().await.unwrap_err();
+        assert_eq!(error.fault, oar::core::clients::error::Fault::Unreachable);
+        assert!(!error.may_have_happened());
     }
 }
 

@@ -2,7 +2,9 @@
 //! what happens there. Refuses: HTTP words in stories, rules of its own.
 
 pub(crate) mod events;
+pub(crate) mod machines;
 pub(crate) mod test_world;
 pub(crate) mod whole;
 
+pub(crate) use machines::points;
 pub(crate) use test_world::{TestWorld, fresh, prepared, promoted, ready_to_approve, with_state_file};

@@ -30,7 +30,7 @@ pub(crate) struct TestWorld {
     pub(super) clock: VirtualClock,
     transport: Transport,
     home: tempfile::TempDir,
-    env: Env,
+    pub(super) env: Env,
     said: Mutex<String>,
     seen: Mutex<Vec<String>>,
 }
@@ -101,6 +101,16 @@ impl TestWorld {
         env = env.with("OAR_ELLIOTT_CMD", format!("{} sim elliott", env!("CARGO_BIN_EXE_oar")));
         let transport = Transport::InMemory(InMemory::new(simulator.base_url(), simulator.in_memory()));
         Self { release, simulator, clock, transport, home, env, said: Mutex::default(), seen: Mutex::default() }
+    }
+
+    /// The simulator behind it.
+    pub(crate) fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// The clock of the world.
+    pub(crate) fn clock(&self) -> VirtualClock {
+        self.clock.clone()
     }
 
     /// Rewrites the sealed settings.
@@ -227,9 +237,20 @@ impl TestWorld {
     }
 
     async fn run(&self, args: Vec<String>, env: Env) -> String {
+        self.run_with(args, env, self.transport.clone(), self.clock.clone()).await
+    }
+
+    /// The same by another way out and with another clock.
+    pub(super) async fn run_with(
+        &self,
+        args: Vec<String>,
+        env: Env,
+        transport: Transport,
+        clock: VirtualClock,
+    ) -> String {
         let (out, printed) = Stream::captured();
         let (err, complained) = Stream::captured();
-        let (transport, clock) = (self.transport.clone(), Some(Clock::Virtual(self.clock.clone())));
+        let clock = Some(Clock::Virtual(clock));
         let outside = Outside { transport, clock, ..Outside::new(args, env, out, err) };
         let exit = oar::cli::program::run(outside, CancellationToken::new()).await;
         let read = |buffer: &Mutex<Vec<u8>>| String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
@@ -332,7 +353,7 @@ impl TestWorld {
     }
 
     pub(super) fn happens(&self, event: Event) {
-        self.simulator.world().facts().happens(event);
+        self.simulator.world().happens(event);
     }
 
     /// The stored status of a task.
@@ -369,7 +390,7 @@ fn is_log(line: &str) -> bool {
     stamped && line.get(20..).is_some_and(|rest| rest.starts_with(": "))
 }
 
-fn split(line: &str) -> Vec<String> {
+pub(super) fn split(line: &str) -> Vec<String> {
     let mut args = Vec::new();
     for (place, piece) in line.split('"').enumerate() {
         if place % 2 == 1 {

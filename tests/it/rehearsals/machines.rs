@@ -1,0 +1,47 @@
+//! Several machines and one release: whatever stops one of them, everything happens once.
+
+use oar::domain::task::{Task, TaskStatus};
+
+use crate::rehearsal::machines::{Moment, at_every_point};
+use crate::rehearsal::{TestWorld, points, promoted};
+
+/// Pipelines that were started, when it is not exactly one.
+fn not_one_pipeline(world: &TestWorld) -> Vec<String> {
+    let started = world.writes_to("buildWithParameters");
+    if started == 1 { Vec::new() } else { vec![format!("{started} pipelines were started")] }
+}
+
+#[tokio::test]
+async fn a_machine_that_dies_at_any_point_of_stage_testing_starts_one_pipeline() {
+    let points = at_every_point(promoted, "stage-testing --no-notify", not_one_pipeline).await;
+    assert_eq!(points, 4, "before its intent, before sending, unanswered, unrecorded");
+}
+
+#[tokio::test]
+async fn two_machines_with_wrong_clocks_start_one_pipeline() {
+    let world = promoted().await;
+    let (one, other) = (world.machine_with_clock("one", "10m"), world.machine_with_clock("other", "-10m"));
+    assert_ne!(one.home(), other.home());
+    let (one, other) = futures::join!(one.oar("stage-testing"), other.oar("stage-testing"));
+    let codes = [&one, &other].map(|reported| reported.rsplit_once("exit ").expect("an exit code").1.to_owned());
+    assert!(codes.contains(&"0".to_owned()), "{one}\n{other}");
+    assert_eq!(not_one_pipeline(&world), [""; 0], "{one}\n{other}");
+    world.expect_task(Task::StageTesting, TaskStatus::InProgress);
+}
+
+#[tokio::test]
+async fn a_frozen_machine_stands_still_while_time_passes_and_goes_on_when_it_is_revived() {
+    let world = promoted().await;
+    let calm = promoted().await;
+    let machine = calm.machine("one");
+    machine.oar("stage-testing").await;
+    let before = points(&machine.sent()).into_iter().find(|point| point.moment == Moment::BeforeSending);
+    let frozen = world.machine("one");
+    let run = frozen.oar_frozen(&before.expect("a point"), "stage-testing").await;
+    world.time_passes("1h");
+    assert_eq!(world.writes_to("buildWithParameters"), 0);
+    let Ok(run) = run else { panic!("it ended before") };
+    let reported = run.revived().await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
+    assert_eq!(world.writes_to("buildWithParameters"), 1, "{reported}");
+}
