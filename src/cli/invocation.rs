@@ -15,7 +15,7 @@ use crate::core::config::error::ConfigError;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
 use crate::core::context::{Context, Options, StateAccess};
-use crate::core::statebox::cas::StateBox;
+use crate::core::statebox::state_box::StateBox;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::grammar::args::Cli;

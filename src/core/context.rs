@@ -24,9 +24,12 @@ use super::config::http::ServiceRules;
 use super::config::pull_secret;
 use super::config::sealed::SealedSettings;
 use super::config::settings::Settings;
-use super::statebox::cas::{Limits, StateBox};
+use super::machine::Machine;
+use super::statebox::cas::Limits;
+use super::statebox::fence::Held;
 use super::statebox::git_dir::{Author, GitDir};
 use super::statebox::repo::Repo;
+use super::statebox::state_box::StateBox;
 use super::transport::Transport;
 use crate::domain::credential::Credential;
 use crate::domain::mask::{Masker, mask};
@@ -155,6 +158,22 @@ impl Context {
     #[must_use]
     pub fn acting_for(&self, actor: String, cancel: CancellationToken, options: Options) -> Self {
         Self { actor, cancel, options, ..self.clone() }
+    }
+
+    /// The same surroundings for whoever holds this lease: nothing is changed outside or stored once it is over.
+    #[must_use]
+    pub fn holding(&self, held: &Held) -> Self {
+        let (statebox, http) = (self.statebox.fenced(held), self.http.permitted_by(held.permit()));
+        Self { statebox, http, ..self.clone() }
+    }
+
+    /// The name under which this process holds a lease or announces an effect.
+    ///
+    /// # Errors
+    ///
+    /// The file with the name of this machine cannot be read or made.
+    pub fn holder(&self) -> std::io::Result<String> {
+        Ok(Machine::of(&self.home, &self.clock)?.holder(&self.actor))
     }
 
     /// The same surroundings with a memory of their own of the state versions that are seen in them.

@@ -1,22 +1,18 @@
 //! One process of a kind on this machine: `flock` on a file that stays.
 //!
 //! The system gives a lock back when its process ends, however it ends. So whoever gets it knows that the
-//! process before is gone, and may continue under its name: the file holds a name made when it was created.
+//! process before is gone, and may continue under the name of this machine.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::Path;
 
 use crate::domain::subject::Subject;
-
-/// Longest name that is read back.
-const LONGEST_NAME: u64 = 64;
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
-    name: String,
 }
 
 impl Lock {
@@ -24,24 +20,18 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// The file cannot be made, read or locked.
+    /// The file cannot be made or locked.
     pub fn take(home: &Path, what: &str) -> io::Result<Option<Self>> {
         let folder = home.join("locks");
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{what}.lock"));
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(cause)) => return Err(cause),
         }
-        let mut name = String::new();
-        (&mut file).take(LONGEST_NAME).read_to_string(&mut name)?;
-        if name.trim().is_empty() {
-            name = format!("{:016x}", fastrand::u64(..));
-            file.write_all(name.as_bytes())?;
-        }
-        Ok(Some(Self { _file: file, name: name.trim().to_owned() }))
+        Ok(Some(Self { _file: file }))
     }
 
     /// Takes the lock of `part` of what is done with `subject`; otherwise as [`Lock::take`].
@@ -52,11 +42,6 @@ impl Lock {
     pub fn of(home: &Path, subject: &Subject, part: &str) -> io::Result<Option<Self>> {
         Self::take(home, &format!("{}.{part}", subject.file_name()))
     }
-
-    /// The same for every process of this machine that holds this lock, one after the other.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 #[cfg(test)]
@@ -64,19 +49,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_once_and_its_next_holder_continues_under_the_same_name() {
+    fn a_lock_is_held_once_until_its_holder_is_gone() {
         let home = tempfile::tempdir().unwrap();
         let first = Lock::take(home.path(), "4.20.17").unwrap().unwrap();
         assert!(Lock::take(home.path(), "4.20.17").unwrap().is_none());
         assert!(Lock::take(home.path(), "4.20.18").unwrap().is_some());
-        let name = first.name().to_owned();
         drop(first);
-        assert_eq!(Lock::take(home.path(), "4.20.17").unwrap().unwrap().name(), name);
+        assert!(Lock::take(home.path(), "4.20.17").unwrap().is_some());
     }
 
     #[test]
-    fn two_machines_have_two_names() {
-        let name = || Lock::take(tempfile::tempdir().unwrap().path(), "x").unwrap().unwrap().name().to_owned();
-        assert_ne!(name(), name());
+    fn what_stands_in_the_file_does_not_matter() {
+        let home = tempfile::tempdir().unwrap();
+        drop(Lock::take(home.path(), "x").unwrap());
+        std::fs::write(home.path().join("locks/x.lock"), b"\0\xff\0").unwrap();
+        assert!(Lock::take(home.path(), "x").unwrap().is_some());
     }
 }

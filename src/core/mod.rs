@@ -22,6 +22,10 @@ pub mod error;
 
 pub mod lock;
 
+pub mod machine;
+
+pub mod permit;
+
 pub mod cache;
 
 pub mod clock;

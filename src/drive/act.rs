@@ -32,6 +32,7 @@ pub(super) async fn carry_out(
         if ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
         }
+        still_ours(ctx, release).await?;
         match action {
             Action::Run(task) => {
                 let Some(request) = request(*task, options) else { continue };
@@ -63,7 +64,12 @@ pub(super) async fn carry_out(
             | Action::AddBlocker { .. } => mark(ctx, release, action, tell).await?,
         }
     }
-    Ok(())
+    still_ours(ctx, release).await
+}
+
+/// A run that lost the lease says so in words of its own; the drive ends with that.
+async fn still_ours(ctx: &Context, release: &ZStream) -> Result<(), TaskError> {
+    ctx.statebox.lost_lease(release).await.map_or(Ok(()), |error| Err(error.into()))
 }
 
 async fn run(

@@ -1,51 +1,91 @@
-//! The lease that keeps two drivers of one release apart: taken before the first action, given back at the end.
+//! The lease that keeps two drivers of one release apart: taken before the first action, carried by every write,
+//! given back at the end.
 
 use crate::core::context::Context;
+use crate::core::effects::EffectError;
 use crate::core::lock::Lock;
 use crate::core::statebox::error::StoreFault;
+use crate::core::statebox::fence::Held;
 use crate::domain::release::ZStream;
-use crate::domain::state::operation::{Operation, Rejection};
+use crate::domain::state::lease::LeaseKey;
+use crate::domain::state::operation::{Override, Rejection};
 use crate::operators::error::TaskError;
 
-/// The lease of this drive.
-pub(super) struct HeldLease {
-    holder: String,
-    epoch: i64,
-    /// Held as long as the lease: whoever drives from here next continues under the same name.
+/// The lease of this process.
+#[derive(Debug)]
+pub struct HeldLease {
+    held: Held,
+    /// Held as long as the lease: whoever works from here next continues under the same name.
     _lock: Lock,
 }
 
 impl HeldLease {
-    /// Gives it back. One that cannot be given back expires by itself.
-    pub(super) async fn give_back(self, ctx: &Context, release: &ZStream) {
-        let give_back = Operation::ReleaseLease { holder: self.holder, epoch: self.epoch };
-        let _ = ctx.statebox.apply(release, &[give_back], "Release driver lease").await;
+    /// The surroundings of everything that is done under it.
+    pub fn context(&self, ctx: &Context) -> Context {
+        ctx.holding(&self.held)
+    }
+
+    /// What is held.
+    pub const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Is it over by our clock?
+    pub fn is_over(&self, ctx: &Context) -> bool {
+        self.held.permit().is_over(ctx.clock.now())
+    }
+
+    /// Prolongs it, when that is due.
+    ///
+    /// # Errors
+    ///
+    /// It was lost. A store that does not answer is no error as long as nobody else took it.
+    pub async fn keep(&self, ctx: &Context) -> Result<(), TaskError> {
+        if ctx.clock.now() < self.held.renew_at() {
+            return Ok(());
+        }
+        Ok(ctx.statebox.renew_lease(&self.held).await?)
+    }
+
+    /// Gives it back. One that cannot be given back ends by itself.
+    pub async fn give_back(self, ctx: &Context) {
+        if !self.is_over(ctx) {
+            ctx.statebox.give_lease_back(&self.held).await;
+        }
     }
 }
 
-/// Takes the driver's lease; nothing while there is no state file to hold it.
-pub(super) async fn take(ctx: &Context, release: &ZStream) -> Result<Option<HeldLease>, TaskError> {
+/// Takes the lease `key`, with `take_over` even from another machine whose lease runs; nothing while there is no
+/// state file to hold it.
+///
+/// # Errors
+///
+/// Somebody else holds it, on this machine or elsewhere; the state cannot be read or written.
+pub async fn take(
+    ctx: &Context,
+    release: &ZStream,
+    key: LeaseKey,
+    take_over: Option<Override>,
+) -> Result<Option<HeldLease>, TaskError> {
     if ctx.statebox.load(release).await?.is_none() {
         return Ok(None);
     }
-    let lock = TaskError::unless_busy(
-        &ctx.home,
-        &release.into(),
-        "drive",
-        format!("drives {release}"),
-        format!("let it go on, or stop it; oar -r {release} status shows where the release stands"),
-    )?;
-    // A rehearsal writes the same bytes each time.
-    let machine = ctx.clock.machine().unwrap_or_else(|| lock.name().to_owned());
-    let holder = format!("{}@{machine}", ctx.actor);
-    let take = Operation::AcquireLease { holder: holder.clone(), at: ctx.clock.now() };
-    let saved = ctx.statebox.apply(release, &[take], "Take driver lease").await?;
-    let epoch = saved.state.driver().map_or(0, |lease| lease.epoch);
-    Ok(Some(HeldLease { holder, epoch, _lock: lock }))
+    let (part, does) = match key {
+        LeaseKey::Driver => ("drive", format!("drives {release}")),
+        LeaseKey::Checker => ("checker", format!("looks after the approval of {release}")),
+    };
+    let next = format!("let it go on, or stop it; oar -r {release} status shows where the release stands");
+    let lock = TaskError::unless_busy(&ctx.home, &release.into(), part, does, next)?;
+    let holder = ctx.holder().map_err(|cause| {
+        let path = ctx.home.join("machine").display().to_string();
+        TaskError::Effect(EffectError::Ledger { path, cause })
+    })?;
+    let held = ctx.statebox.take_lease(release, key, holder, take_over).await?;
+    Ok(Some(HeldLease { held, _lock: lock }))
 }
 
 /// Is somebody else driving?
 pub fn is_driver_busy(error: &TaskError) -> bool {
     let TaskError::Store(error) = error else { return false };
-    matches!(error.fault, StoreFault::Rejected(Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. }))
+    matches!(error.fault, StoreFault::Rejected(Rejection::LeaseHeld(_) | Rejection::LeaseLost { .. }))
 }

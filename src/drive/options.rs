@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
+use crate::domain::state::operation::Override;
 use crate::domain::task::{Task, Which};
 use crate::operators::error::TaskError;
 use crate::operators::request::BuildDecision;
@@ -20,6 +21,8 @@ pub struct DriveOptions {
     pub retry: Option<Task>,
     /// Approve before the day before the release date.
     pub ignore_release_date: bool,
+    /// Why the lease is taken even from another driver whose lease runs.
+    pub take_over: Option<Override>,
     /// How long to go on.
     pub persistence: Persistence,
     /// A watching drive ends then, whatever it waits for; nothing lets it wait for ever.

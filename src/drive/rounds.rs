@@ -1,6 +1,6 @@
 //! Look, plan, act, again: until only waits remain, or through them.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::Event;
 use super::lease::{self, HeldLease};
@@ -9,6 +9,7 @@ use super::options::{DriveOptions, Persistence, passes_by};
 use super::{act, gather};
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
+use crate::domain::state::lease::LeaseKey;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
@@ -24,6 +25,9 @@ const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 /// How long a watching drive leaves a store alone that did not answer.
 const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
+/// A process that wakes up so much later than it wanted was stopped.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
 /// Drives `release`; the last plan says where it stands.
 ///
 /// # Errors
@@ -37,9 +41,9 @@ pub async fn drive(
 ) -> Result<Plan, TaskError> {
     let mut memory = Memory::default();
     let mut held = None;
-    let ended = rounds(ctx, release, options, &mut memory, &mut held, tell).await;
+    let ended = Box::pin(rounds(ctx, release, options, &mut memory, &mut held, tell)).await;
     if let Some(lease) = held {
-        lease.give_back(ctx, release).await;
+        lease.give_back(ctx).await;
     }
     ended
 }
@@ -75,15 +79,24 @@ async fn rounds(
     memory.retry = options.retry;
     let mut asked_again = options.retry;
     let mut rounds_without_wait = 0;
+    // What cannot be sent goes on waiting; whether the store answers shows in what follows.
+    let _ = ctx.statebox.send_waiting(release).await;
     let over = || options.until.is_some_and(|end| ctx.clock.now() >= end);
+    if options.take_over.is_some() && !ctx.options.dry_run {
+        *held = lease::take(ctx, release, LeaseKey::Driver, options.take_over.clone()).await?;
+    }
     loop {
         ctx.clock.refresh(&ctx.cancel).await;
         if ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
         }
+        if let Some(lease) = held.as_ref().filter(|lease| lease.is_over(ctx)) {
+            // Nobody may have taken it while the store was away; after a stop of ours it is lost.
+            lease.keep(ctx).await?;
+        }
         let mut input = match gather::input(ctx, release, options, memory).await {
             Err(error) if options.persistence == Persistence::Watch && passes_by(&error) && !over() => {
-                ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
+                sit_out(ctx, held.as_ref()).await?;
                 continue;
             }
             input => input?,
@@ -108,7 +121,7 @@ async fn rounds(
             }
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
             tell(Event::Waits { until, plan: &now_plan });
-            ctx.clock.pause(until.duration_since(ctx.clock.now()), &ctx.cancel).await;
+            wait(ctx, until, !now_plan.running.is_empty(), held).await?;
             rounds_without_wait = 0;
             continue;
         }
@@ -117,9 +130,10 @@ async fn rounds(
         }
         let acted = async {
             if held.is_none() {
-                *held = lease::take(ctx, release).await?;
+                *held = lease::take(ctx, release, LeaseKey::Driver, None).await?;
             }
-            act::carry_out(ctx, release, options, &now_plan, memory, tell).await
+            let under = held.as_ref().map(|lease| lease.context(ctx));
+            act::carry_out(under.as_ref().unwrap_or(ctx), release, options, &now_plan, memory, tell).await
         };
         let acted = acted.await;
         if let Err(error) = acted {
@@ -127,7 +141,7 @@ async fn rounds(
                 return Err(error);
             }
             // The store of the state is away for a moment; who watches looks again.
-            ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
+            sit_out(ctx, held.as_ref()).await?;
         }
         rounds_without_wait += 1;
         if options.persistence == Persistence::Once {
@@ -137,6 +151,43 @@ async fn rounds(
             return Err(TaskError::Internal {
                 assumed: format!("{MOST_ROUNDS} rounds of actions bring {release} to a wait or an end"),
             });
+        }
+    }
+}
+
+/// Leaves a store alone that did not answer.
+async fn sit_out(ctx: &Context, held: Option<&HeldLease>) -> Result<(), TaskError> {
+    ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
+    match held {
+        Some(lease) if !ctx.cancel.is_cancelled() => lease.keep(ctx).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Waits until `until`. While jobs of ours run, the lease is prolonged when nothing else was written; a driver
+/// that only waits for others lets it end, and takes it again before it changes anything.
+async fn wait(ctx: &Context, until: Timestamp, jobs_run: bool, held: &mut Option<HeldLease>) -> Result<(), TaskError> {
+    loop {
+        let next = match held.as_ref().filter(|_| jobs_run) {
+            Some(lease) => until.min(lease.held().renew_at()),
+            None => until,
+        };
+        ctx.clock.pause(next.duration_since(ctx.clock.now()), &ctx.cancel).await;
+        ctx.clock.refresh(&ctx.cancel).await;
+        if ctx.cancel.is_cancelled() {
+            return Ok(());
+        }
+        if let Some(lease) = held.as_ref() {
+            let late = ctx.clock.now().duration_since(next) > LATE;
+            if jobs_run || late {
+                // Stopped and continued hours later, we find here that somebody else drives.
+                lease.keep(ctx).await?;
+            } else if lease.is_over(ctx) {
+                *held = None;
+            }
+        }
+        if ctx.clock.now() >= until {
+            return Ok(());
         }
     }
 }

@@ -153,10 +153,13 @@ pub struct DriveArgs {
     #[arg(long)]
     pub watch: bool,
     /// Decide about a rejected build: candidate=accept, promoted=reject; needs --reason
-    #[arg(long, value_name = "BUILD=DECISION", requires = "reason")]
+    #[arg(long, value_name = "BUILD=DECISION", requires = "reason", group = "reasoned")]
     pub decide: Option<String>,
+    /// Take the lease from a driver on another machine that is dead; needs --reason
+    #[arg(long, requires = "reason", group = "reasoned")]
+    pub take_over: bool,
     /// Why; recorded in the state
-    #[arg(long, value_name = "TEXT", requires = "decide")]
+    #[arg(long, value_name = "TEXT", requires = "reasoned")]
     pub reason: Option<String>,
     /// Try a failed task again
     #[arg(long, value_name = "TASK")]

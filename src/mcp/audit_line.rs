@@ -13,7 +13,7 @@ use super::shared::ServerState;
 use super::tool::Tool;
 use crate::core::access::audit::{Audit, AuditEntry, OK, digest_of};
 use crate::core::access::principal::Principal;
-use crate::core::statebox::cas::StateBox;
+use crate::core::statebox::state_box::StateBox;
 use crate::domain::release::ZStream;
 
 /// The outcome of a call whose end nobody saw; its run's file tells more.

@@ -13,8 +13,8 @@ use super::record;
 use super::report::TaskReport;
 use super::request::TaskRequest;
 use super::run::{Notes, Run};
-use crate::core::clock::Clock;
 use crate::core::context::Context;
+use crate::core::effects::EffectError;
 use crate::core::error::chain;
 use crate::core::lock::Lock;
 use crate::core::notices::of_run::{self, End, EndedRun};
@@ -45,9 +45,8 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     if let Some(unreadable) = unreadable_statuses(&run.state).into_iter().find(|unreadable| unreadable.task == task) {
         return Err(early(TaskError::unreadable_status(release, &unreadable)));
     }
-    // A rehearsal writes the same bytes each time.
-    if let Some(lock) = alone.as_ref().filter(|_| !matches!(ctx.clock, Clock::Virtual(_))) {
-        run.machine = lock.name().to_owned();
+    if alone.is_some() {
+        run.by = holder(ctx).map_err(early)?;
     }
     let before = run.state.status(task);
     let work = AssertUnwindSafe(carry_out(&run, &request)).catch_unwind();
@@ -100,6 +99,14 @@ fn alone(ctx: &Context, release: &ZStream, task: Task) -> Result<Option<Lock>, T
     let does = format!("runs {task} of {release} right now");
     let next = format!("wait until it ends, then: oar -r {release} status");
     TaskError::unless_busy(&ctx.home, &release.into(), task.name(), does, next).map(Some)
+}
+
+/// The name under which this process announces what it is about to do.
+fn holder(ctx: &Context) -> Result<String, TaskError> {
+    ctx.holder().map_err(|cause| {
+        let path = ctx.home.join("machine").display().to_string();
+        TaskError::Effect(EffectError::Ledger { path, cause })
+    })
 }
 
 /// A task that is done stays done: pressing the button again changes nothing.

@@ -36,8 +36,8 @@ pub struct Run<'a> {
     pub state: State,
     /// When the run began.
     pub started_at: Timestamp,
-    /// What marks this machine in an announced intent.
-    pub(super) machine: String,
+    /// Who announces an intent: role, host and process.
+    pub(super) by: String,
     pub(super) log: RunLog,
     pub(super) notes: Mutex<Notes>,
     ledger: Ledger,
@@ -80,6 +80,8 @@ impl<'a> Run<'a> {
     }
 
     pub(super) async fn begin(ctx: &'a Context, release: &'a ZStream, task: Task) -> Result<Self, TaskError> {
+        // What cannot be sent goes on waiting; whether the store answers shows in what follows.
+        let _ = ctx.statebox.send_waiting(release).await;
         let state =
             ctx.statebox.load(release).await?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
         Self::new(ctx, release, task, state)
@@ -93,7 +95,7 @@ impl<'a> Run<'a> {
             task,
             state,
             started_at: ctx.clock.now(),
-            machine: "simulator".to_owned(),
+            by: ctx.actor.clone(),
             log: RunLog::masked_by(ctx.masker()),
             notes: Mutex::new(Notes::default()),
             ledger,
@@ -174,7 +176,7 @@ impl<'a> Run<'a> {
         let intent = Intent {
             key: format!("{}/{}", self.task, stamp(self.started_at)),
             at: Some(self.started_at),
-            by: format!("{}@{}", self.ctx.actor, self.machine),
+            by: self.by.clone(),
         };
         let start = SetTask::new(self.task, TaskStatus::InProgress, self.started_at);
         let mut operations = vec![Operation::SetTask(SetTask { intent: Change::Set(intent), ..start })];
@@ -204,7 +206,7 @@ impl<'a> Run<'a> {
         let acting = Cell::new(None);
         let announce = async || {
             self.start().await?;
-            acting.set(Some(self.act()?));
+            acting.set(Some(self.act().await?));
             Ok::<_, TaskError>(())
         };
         let ended = self.effects().announced(key, what, evidence, announce, look_up, perform).await?;
@@ -226,7 +228,7 @@ impl<'a> Run<'a> {
     ) -> Result<T, TaskError> {
         self.unless_dry(what)?;
         self.start().await?;
-        let _acting = self.act()?;
+        let _acting = self.act().await?;
         let ended = perform().await;
         match &ended {
             Ok(_) => self.notes().effects.push(what.to_owned()),
@@ -239,8 +241,9 @@ impl<'a> Run<'a> {
         Ok(ended?)
     }
 
-    /// Marks an effect as under way, unless the run is to end.
-    fn act(&self) -> Result<Acting<'_>, TaskError> {
+    /// Marks an effect as under way, unless the run is to end or the lease of its drive is lost.
+    async fn act(&self) -> Result<Acting<'_>, TaskError> {
+        self.ctx.statebox.may_act(self.release).await?;
         if self.ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
         }

@@ -9,6 +9,7 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
+use crate::domain::state::operation::Override;
 use crate::domain::task::{Task, Which};
 use crate::drive::event::Event;
 use crate::drive::lease;
@@ -37,7 +38,7 @@ pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, Erro
 /// Drives the release and shows what happens as it happens.
 pub(crate) async fn drive(call: &Invocation, args: DriveArgs) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let options = options(args)?;
+    let options = options(args, &ctx.actor)?;
     let mut troubles = BTreeMap::new();
     let plan = run(call, &ctx, &release, &options, &mut troubles).await?;
     call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
@@ -95,18 +96,21 @@ fn lacks_credentials_only(plan: &Plan) -> bool {
         && asked.all(|message| matches!(message.kind, Kind::CredentialMissing | Kind::KerberosNeeded))
 }
 
-fn options(args: DriveArgs) -> Result<DriveOptions, ErrorReport> {
+fn options(args: DriveArgs, actor: &str) -> Result<DriveOptions, ErrorReport> {
     let persistence = match (args.once, args.watch) {
         (true, _) => Persistence::Once,
         (false, true) => Persistence::Watch,
         (false, false) => Persistence::UntilWaiting,
     };
+    let take_over =
+        args.take_over.then(|| Override { reason: args.reason.clone().unwrap_or_default(), actor: actor.to_owned() });
     let decide = match args.decide {
-        Some(text) => Some(decision(&text, args.reason.unwrap_or_default())?),
+        Some(text) => Some(decision(&text, args.reason.clone().unwrap_or_default())?),
         None => None,
     };
     let ignore_release_date = args.ignore_release_date;
-    Ok(DriveOptions { email: args.email, decide, retry: args.retry, ignore_release_date, persistence, until: None })
+    let DriveArgs { email, retry, .. } = args;
+    Ok(DriveOptions { email, decide, retry, ignore_release_date, take_over, persistence, until: None })
 }
 
 fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorReport> {

@@ -60,6 +60,8 @@ pub enum Fault {
     NoTls,
     /// The run was cancelled while we waited.
     Cancelled,
+    /// The lease under which this run may change something is over: nothing was sent.
+    NotPermitted,
     /// It failed again and again, and is left alone for a while: nothing was sent.
     Suspended {
         /// Failures in a row.
@@ -95,6 +97,7 @@ impl fmt::Display for Fault {
             Self::BadUrl(url) => write!(f, "has no usable address ({url})"),
             Self::NoTls => f.write_str("cannot be asked: the TLS set-up of this machine is unusable"),
             Self::Cancelled => f.write_str("was not asked to the end: the run was cancelled"),
+            Self::NotPermitted => f.write_str("was not asked to change anything: the lease of this run is over"),
             Self::Suspended { failures, since, until } => write!(
                 f,
                 "is not asked: it failed {failures} times in a row until {}, and is asked again from {} on",
@@ -134,7 +137,7 @@ impl ClientError {
             Fault::Status(429) => ErrorClass::RateLimit,
             Fault::Status(408 | 425 | 500 | 502..=504) => ErrorClass::Transient,
             Fault::Status(404 | 410) | Fault::UnknownJob(_) => ErrorClass::NotFound,
-            Fault::Status(409 | 412) => ErrorClass::Conflict,
+            Fault::Status(409 | 412) | Fault::NotPermitted => ErrorClass::Conflict,
             Fault::Status(_) | Fault::Refused(_) => ErrorClass::InvalidInput,
             Fault::Unauthorized(_) => ErrorClass::Auth,
             Fault::Kerberos(why) => why.class(),
@@ -179,6 +182,7 @@ impl ClientError {
             | Fault::HostNotAllowed(_)
             | Fault::BadUrl(_)
             | Fault::NoTls
+            | Fault::NotPermitted
             | Fault::Suspended { .. }
             | Fault::Overspent { .. } => false,
         }
@@ -237,6 +241,7 @@ impl ClientError {
                 self.service
             ),
             Fault::Cancelled => "run it again; it continues where it was".to_owned(),
+            Fault::NotPermitted => "let whoever drives now go on; oar -r RELEASE status shows who that is".to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@
 use base64::Engine as _;
 use octocrab::models::repos::Content;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio_util::sync::CancellationToken;
 
 use super::error::{ClientError, Fault};
 use super::http::{Answer, ServiceHttp};
@@ -92,6 +93,12 @@ impl Github {
     #[must_use]
     pub fn cached(self, cache: DiskCache) -> Self {
         Self { cache: Some(cache), ..self }
+    }
+
+    /// The same, whose requests `cancel` alone ends.
+    #[must_use]
+    pub fn ended_by(self, cancel: &CancellationToken) -> Self {
+        Self { http: self.http.ended_by(cancel), ..self }
     }
 
     /// The repository and where it is, to tell it from others of the same name.

@@ -39,13 +39,15 @@ use super::error::ClientError;
 use super::retry::Repeat;
 use crate::core::clock::Clock;
 use crate::core::config::http::ServiceRules;
+use crate::core::permit::Permit;
 use crate::core::transport::Transport;
 use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
-/// The shared connection pool with its rules; cheap to clone.
+/// The shared connection pool with its rules, for whoever may change something as long as the permit lasts and
+/// whose work the token ends; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Http(Arc<Shared>);
+pub struct Http(Arc<Shared>, Permit, CancellationToken);
 
 #[derive(Debug)]
 struct Shared {
@@ -58,7 +60,6 @@ struct Shared {
     lately: Lately,
     masker: Masker,
     clock: Clock,
-    cancel: CancellationToken,
 }
 
 impl Http {
@@ -93,7 +94,14 @@ impl Http {
         let gates = Gates::new(policy.in_flight, rules);
         let lately = Lately::default();
         let masker = rules.masker.clone();
-        Ok(Self(Arc::new(Shared { transport, client, clients, policy, gates, lately, masker, clock, cancel })))
+        let shared = Shared { transport, client, clients, policy, gates, lately, masker, clock };
+        Ok(Self(Arc::new(shared), Permit::default(), cancel))
+    }
+
+    /// The same pool for whoever may change something outside only as long as `permit` lasts.
+    #[must_use]
+    pub fn permitted_by(&self, permit: &Permit) -> Self {
+        Self(Arc::clone(&self.0), permit.clone(), self.2.clone())
     }
 
     /// Services that were asked, and when they were last heard of.
@@ -129,6 +137,13 @@ pub struct ServiceHttp {
 }
 
 impl ServiceHttp {
+    /// The same service, whose requests `cancel` alone ends.
+    #[must_use]
+    pub(super) fn ended_by(self, cancel: &CancellationToken) -> Self {
+        let Http(shared, permit, _) = self.http;
+        Self { http: Http(shared, permit, cancel.clone()), ..self }
+    }
+
     /// Hides our credentials in what a service said.
     pub(super) fn masker(&self) -> &Masker {
         &self.http.0.masker

@@ -1,20 +1,22 @@
-//! The state of releases: read, re-apply what is wanted, write exactly over what was read.
+//! State files: read, re-apply what is wanted, write exactly over what was read.
 //!
-//! A change is never a finished document but a list of operations. When somebody else was faster,
-//! they are applied again to what he wrote, so that no change of anybody gets lost.
+//! A change is never a finished document but something that can be applied again: when somebody else was
+//! faster, it is applied to what he wrote, so that no change of anybody gets lost. Knows nothing of changes
+//! that wait on this machine.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Arrived, Doing, StoreError, StoreFault};
 use super::file::{Revision, StoredFile};
-use super::later::Later;
 use super::repo::Repo;
-use super::unsent::without_secrets;
+use crate::core::clients::error::Fault;
 use crate::core::clock::Clock;
+use crate::core::permit::Permit;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Applied, Operation, Rejection};
@@ -24,6 +26,8 @@ use crate::domain::state::view::State;
 const FIRST_PAUSE_MS: u64 = 500;
 /// Longest pause before any try.
 const LONGEST_PAUSE_MS: u64 = 10_000;
+/// Shortest pause after a refusal for the rate that names none; it doubles with each further one.
+const RATE_PAUSE_S: i64 = 60;
 
 /// How long one change may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +64,16 @@ impl SeenVersions {
     }
 }
 
-/// The store of release states. Clones share one queue per release.
+/// Compare-and-swap of state files. Clones share one queue per release.
 #[derive(Debug, Clone)]
-pub struct StateBox {
-    pub(super) repo: Repo,
-    pub(super) branch: String,
-    pub(super) clock: Clock,
+pub struct Store {
+    repo: Repo,
+    branch: String,
+    clock: Clock,
     cancel: CancellationToken,
     limits: Limits,
-    pub(super) later: Option<Later>,
-    pub(super) masker: Masker,
+    masker: Masker,
+    permit: Permit,
     queues: Queues,
     witness: Arc<Mutex<SeenVersions>>,
 }
@@ -80,6 +84,9 @@ type Queues = Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Recent>>>>>;
 
 /// What this process last read or wrote.
 pub(super) type Recent = Option<StoredFile>;
+
+/// A turn at one file: nobody else of this process is at work on it.
+pub(super) type Turn = OwnedMutexGuard<Recent>;
 
 /// A state as it stands in the store, with the changes on top that still wait on this machine.
 #[derive(Debug, Clone)]
@@ -107,8 +114,18 @@ struct Unconfirmed {
     after: State,
 }
 
-impl StateBox {
-    /// A store on `branch` of `repo` (the original's branch is `z-stream`) that keeps nothing for later.
+/// What the tries of one change found out.
+#[derive(Default)]
+struct Tries {
+    count: u32,
+    unconfirmed: Option<Unconfirmed>,
+    /// The revision over which the store found our write impossible: refused twice over the same one, the write
+    /// itself is wrong.
+    impossible_over: Option<Option<Revision>>,
+}
+
+impl Store {
+    /// A store on `branch` of `repo` (the original's branch is `z-stream`).
     pub fn new(repo: Repo, branch: String, limits: Limits, clock: Clock, cancel: CancellationToken) -> Self {
         Self {
             repo,
@@ -116,10 +133,10 @@ impl StateBox {
             clock,
             cancel,
             limits,
-            later: None,
+            masker: Masker::default(),
+            permit: Permit::default(),
             queues: Queues::default(),
             witness: Arc::default(),
-            masker: Masker::default(),
         }
     }
 
@@ -135,6 +152,47 @@ impl StateBox {
         Self { masker: masker.clone(), ..self }
     }
 
+    /// The same store for whoever may write only as long as `permit` lasts.
+    #[must_use]
+    pub(super) fn permitted_by(self, permit: &Permit) -> Self {
+        Self { permit: permit.clone(), ..self }
+    }
+
+    /// The same store, whose work `cancel` alone ends, within `limits`.
+    #[must_use]
+    pub(super) fn ended_by(self, cancel: &CancellationToken, limits: Limits) -> Self {
+        Self { repo: self.repo.ended_by(cancel), cancel: cancel.clone(), limits, ..self }
+    }
+
+    /// The same store as another process sees it.
+    #[cfg(test)]
+    pub(super) fn afresh(self) -> Self {
+        Self { queues: Queues::default(), ..self }
+    }
+
+    /// The same store with other limits.
+    #[cfg(test)]
+    pub(super) fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) const fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    pub(super) const fn masker(&self) -> &Masker {
+        &self.masker
+    }
+
+    /// Where the store is, when that is elsewhere and may be out of reach.
+    pub(super) fn remote_place(&self) -> Option<String> {
+        Some(format!("{}#{}", self.repo.remote_place()?, self.branch))
+    }
+
     /// What was seen through this store and its clones.
     pub fn seen(&self) -> SeenVersions {
         self.witness().clone()
@@ -144,119 +202,89 @@ impl StateBox {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state of `release`; nothing when there is no file. Reads only, but for changes of this
-    /// machine that wait: they are sent first. Repeat freely.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]: the store does not answer, or the file is no state file.
-    pub async fn load(&self, release: &ZStream) -> Result<Option<Loaded>, StoreError> {
+    /// Waits for our turn at the file of `release`.
+    pub(super) async fn turn(&self, release: &ZStream) -> Turn {
+        let queue = {
+            let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(queues.entry(release.state_path()).or_default())
+        };
+        queue.lock_owned().await
+    }
+
+    /// Reads the state of `release`; nothing when there is no file. Reads only; repeat freely.
+    pub(super) async fn load(&self, release: &ZStream, turn: &mut Turn) -> Result<Option<Loaded>, StoreError> {
         let path = release.state_path();
-        let queue = self.queue(&path);
-        let mut recent = queue.lock().await;
-        // What cannot be sent now is shown on top of what is read.
-        let _ = Box::pin(self.send_waiting(release, &mut recent)).await;
         let file = self.repo.read(&self.branch, &path).await?;
-        recent.clone_from(&file);
+        (**turn).clone_from(&file);
         let Some(file) = file else { return Ok(None) };
         self.witness().read(&file.revision);
         let state = parse(&file, release).map_err(|fault| StoreError::new(&path, Doing::Reading, fault))?;
-        self.remember(release, &file.bytes);
-        let state = self.with_waiting(release, state);
         Ok(Some(Loaded { state, revision: file.revision }))
     }
 
-    /// Applies all `operations` to the newest state and stores the result as one commit.
+    /// Brings `change` into the store as one commit, however often others are faster.
     ///
-    /// Only the first line of `message` is used, masked. Converges: applying the same operations again
-    /// changes nothing, and then nothing is written.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]: refused by the rules, conflicts without end, or a store that does not answer.
-    pub async fn apply(&self, release: &ZStream, operations: &[Operation], message: &str) -> Result<Saved, StoreError> {
-        let queue = self.queue(&release.state_path());
-        let mut recent = queue.lock().await;
-        Box::pin(self.send_waiting(release, &mut recent)).await?;
-        self.apply_now(release, operations, message, &mut recent).await
-    }
-
-    pub(super) async fn apply_now(
-        &self,
-        release: &ZStream,
-        operations: &[Operation],
-        message: &str,
-        recent: &mut Recent,
-    ) -> Result<Saved, StoreError> {
-        let operations = without_secrets(operations, &self.masker);
-        let change = |before: Option<&State>, now| apply_all(before, release, &operations, now);
-        Box::pin(self.change(release, &change, message, recent)).await
-    }
-
-    /// The queue of one file.
-    pub(super) fn queue(&self, path: &str) -> Arc<tokio::sync::Mutex<Recent>> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(queues.entry(path.to_owned()).or_default())
-    }
-
-    /// Brings `change` into the store, however often others are faster.
+    /// Only the first line of `message` is used, masked.
     pub(super) async fn change(
         &self,
         release: &ZStream,
         change: Change<'_>,
         message: &str,
-        recent: &mut Recent,
+        turn: &mut Turn,
     ) -> Result<Saved, StoreError> {
         let path = release.state_path();
         let message = self.masker.mask(message.lines().next().unwrap_or("Update state").trim());
         let started = self.clock.now();
-        let mut unconfirmed: Option<Unconfirmed> = None;
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
-            let known = recent.take();
+            let known = turn.take();
             let guessed = known.is_some();
             // Writing over what we remember saves a read when it works, and is no try when it does not.
-            tries += u32::from(!guessed);
-            let fault = match self.attempt(release, &path, change, &message, &mut unconfirmed, known).await {
+            tries.count += u32::from(!guessed);
+            let fault = match self.attempt(release, &path, change, &message, &mut tries, known).await {
                 Ok(Some((saved, file))) => {
-                    if let Some(file) = file {
-                        self.remember(release, &file.bytes);
-                        *recent = Some(file);
-                    }
+                    **turn = file;
                     return Ok(saved);
                 }
                 // What we remembered does not decide anything alone.
                 Ok(None) => continue,
                 Err(fault) => fault,
             };
-            let wait = match &fault {
-                StoreFault::Conflict if guessed => SignedDuration::ZERO,
-                StoreFault::Conflict => jitter(tries, &self.clock),
-                StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries, &self.clock),
-                // Our write may stand there: look at once, and again after a pause.
-                StoreFault::Service(error)
-                    if unconfirmed.is_some() && (error.is_transient() || error.may_have_happened()) =>
-                {
-                    jitter(tries, &self.clock)
-                }
-                StoreFault::Service(_)
-                | StoreFault::NotFound(_)
-                | StoreFault::Disk(_)
-                | StoreFault::Git(_)
-                | StoreFault::Corrupt(_)
-                | StoreFault::Rejected(_)
-                | StoreFault::Closed(_)
-                | StoreFault::Cancelled => SignedDuration::MAX,
-            };
+            let wait = self.pause_after(&fault, guessed, &tries);
             let spent = self.clock.now().duration_since(started);
             let late = spent.saturating_add(wait) > self.limits.total;
-            if tries >= self.limits.tries || late || self.cancel.is_cancelled() {
-                let arrived = if unconfirmed.is_some() { Arrived::Perhaps } else { Arrived::No };
-                return Err(StoreError { path, doing: Doing::Changing, attempts: tries.max(1), arrived, fault });
+            if tries.count >= self.limits.tries || late || self.cancel.is_cancelled() {
+                let arrived = if tries.unconfirmed.is_some() { Arrived::Perhaps } else { Arrived::No };
+                return Err(StoreError { path, doing: Doing::Changing, attempts: tries.count.max(1), arrived, fault });
             }
             if !wait.is_zero() {
                 self.clock.pause(wait, &self.cancel).await;
             }
+        }
+    }
+
+    /// How long to wait before the next try; for ever where another one does not help.
+    fn pause_after(&self, fault: &StoreFault, guessed: bool, tries: &Tries) -> SignedDuration {
+        match fault {
+            StoreFault::Conflict if guessed => SignedDuration::ZERO,
+            StoreFault::Conflict => jitter(tries.count, &self.clock),
+            StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries.count),
+            // Our write may stand there: look at once, and again after a pause.
+            StoreFault::Service(error)
+                if tries.unconfirmed.is_some() && (error.is_transient() || error.may_have_happened()) =>
+            {
+                jitter(tries.count, &self.clock)
+            }
+            StoreFault::Service(_)
+            | StoreFault::NotFound(_)
+            | StoreFault::Disk(_)
+            | StoreFault::Git(_)
+            | StoreFault::Locked { .. }
+            | StoreFault::Corrupt(_)
+            | StoreFault::Rejected(_)
+            | StoreFault::NotPermitted
+            | StoreFault::Closed(_)
+            | StoreFault::Cancelled => SignedDuration::MAX,
         }
     }
 
@@ -269,10 +297,10 @@ impl StateBox {
         path: &str,
         change: Change<'_>,
         message: &str,
-        unconfirmed: &mut Option<Unconfirmed>,
+        tries: &mut Tries,
         known: Option<StoredFile>,
     ) -> Result<Option<(Saved, Option<StoredFile>)>, StoreFault> {
-        if self.cancel.is_cancelled() && unconfirmed.is_none() {
+        if self.cancel.is_cancelled() && tries.unconfirmed.is_none() {
             return Err(StoreFault::Cancelled);
         }
         let guessed = known.is_some();
@@ -281,7 +309,7 @@ impl StateBox {
             None => self.repo.read(&self.branch, path).await.map_err(|error| error.fault)?,
         };
         let before = file.as_ref().map(|file| parse(file, release)).transpose()?;
-        if let (Some(ours), Some(state)) = (&*unconfirmed, &before)
+        if let (Some(ours), Some(state)) = (&tries.unconfirmed, &before)
             && ours.stands_in(state)
         {
             if let Some(file) = &file {
@@ -299,10 +327,11 @@ impl StateBox {
             // Nothing differs: the file says it all, thanks to us or to somebody else.
             Ok(None) => {
                 let state = before.ok_or_else(|| no_file(release))?;
-                return Ok(Some((Saved { state, changed: unconfirmed.is_some() }, file)));
+                return Ok(Some((Saved { state, changed: tries.unconfirmed.is_some() }, file)));
             }
             Err(fault) => return Err(fault),
         };
+        self.still_permitted().await?;
         let bytes = after.to_yaml().into_bytes();
         let expected = file.as_ref().map(|file| &file.revision);
         match self.repo.write(&self.branch, path, &bytes, expected, message).await {
@@ -312,11 +341,27 @@ impl StateBox {
             }
             Err(error) => {
                 if error.arrived == Arrived::Perhaps {
-                    *unconfirmed = Some(Unconfirmed { before, after });
+                    tries.unconfirmed = Some(Unconfirmed { before, after });
+                }
+                let is_impossible =
+                    matches!(&error.fault, StoreFault::Service(said) if said.fault == Fault::Status(422));
+                if is_impossible && tries.impossible_over.as_ref() != Some(&expected.cloned()) {
+                    // So the store also calls a write over what is not there any more: the file itself tells.
+                    tries.impossible_over = Some(expected.cloned());
+                    return Err(StoreFault::Conflict);
                 }
                 Err(error.fault)
             }
         }
+    }
+
+    /// Right before a write: a process that was stopped for hours finds here that its lease is over.
+    async fn still_permitted(&self) -> Result<(), StoreFault> {
+        if !self.permit.has_end() {
+            return Ok(());
+        }
+        self.clock.refresh(&self.cancel).await;
+        if self.permit.is_over(self.clock.now()) { Err(StoreFault::NotPermitted) } else { Ok(()) }
     }
 }
 
@@ -376,10 +421,8 @@ fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(random.u64(0..=limit)).unwrap_or_default())
 }
 
-fn rate_pause(wait_s: Option<u64>, tries: u32, clock: &Clock) -> SignedDuration {
-    let asked = wait_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-    asked.unwrap_or_else(|| jitter(tries, clock))
+fn rate_pause(wait_s: Option<u64>, tries: u32) -> SignedDuration {
+    let reported = wait_s.and_then(|seconds| i64::try_from(seconds).ok());
+    let own = RATE_PAUSE_S.saturating_mul(1 << tries.saturating_sub(1).min(16));
+    SignedDuration::from_secs(reported.unwrap_or(own))
 }
-
-#[cfg(test)]
-mod tests;

@@ -75,12 +75,23 @@ pub enum StoreFault {
     /// The local Git repository did not help.
     #[error("git: {0}")]
     Git(String),
+    /// Another git holds the lock of the branch, or left it behind.
+    #[error("git: {file} is locked{}, by a git at work or by one that broke off", .age_s.map(age).unwrap_or_default())]
+    Locked {
+        /// The lock file.
+        file: String,
+        /// How old it is.
+        age_s: Option<u64>,
+    },
     /// The stored text is no state file.
     #[error("the stored file is no state file: {0}")]
     Corrupt(StateError),
     /// The rules forbid the change.
     #[error(transparent)]
     Rejected(Rejection),
+    /// The lease under which we write is over.
+    #[error("the lease under which this is written is over")]
+    NotPermitted,
     /// There is no credential for the store.
     #[error("credentials are missing: {0}")]
     Closed(Credential),
@@ -103,7 +114,7 @@ impl StoreError {
     /// Is the store out of reach, so that the same write may succeed later?
     pub fn is_outage(&self) -> bool {
         match &self.fault {
-            StoreFault::RateLimit { .. } => true,
+            StoreFault::RateLimit { .. } | StoreFault::Locked { .. } => true,
             // A page in place of an answer comes from a proxy or a maintenance.
             StoreFault::Service(error) => error.is_transient() || error.class() == ErrorClass::Corrupt,
             StoreFault::Conflict
@@ -112,6 +123,7 @@ impl StoreError {
             | StoreFault::Git(_)
             | StoreFault::Corrupt(_)
             | StoreFault::Rejected(_)
+            | StoreFault::NotPermitted
             | StoreFault::Closed(_)
             | StoreFault::Cancelled => false,
         }
@@ -126,7 +138,7 @@ impl StoreError {
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match &self.fault {
-            StoreFault::Conflict => ErrorClass::Conflict,
+            StoreFault::Conflict | StoreFault::NotPermitted => ErrorClass::Conflict,
             StoreFault::RateLimit { .. } => ErrorClass::RateLimit,
             StoreFault::NotFound(_) => ErrorClass::NotFound,
             StoreFault::Service(error) => error.class(),
@@ -134,12 +146,13 @@ impl StoreError {
                 let ours = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied);
                 if ours { ErrorClass::Config } else { ErrorClass::Transient }
             }
+            StoreFault::Locked { .. } => ErrorClass::Transient,
             StoreFault::Git(_) => ErrorClass::Config,
             // No later look makes a broken file whole: somebody has to repair what was handed to us.
             StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
-                Rejection::LeaseHeld { .. } | Rejection::LeaseLost { .. } | Rejection::StartedElsewhere { .. } => {
+                Rejection::LeaseHeld(_) | Rejection::LeaseLost { .. } | Rejection::StartedElsewhere { .. } => {
                     ErrorClass::Conflict
                 }
                 Rejection::PassStays { .. }
@@ -164,6 +177,10 @@ impl StoreError {
             StoreFault::NotFound(_) => "check the repository, branch and path in: oar config show".to_owned(),
             StoreFault::Service(error) => error.next_step(),
             StoreFault::Disk(_) => "check that the folder of --state exists and can be written".to_owned(),
+            StoreFault::Locked { file, .. } => {
+                format!("wait until git ends and run it again; when no git is at work there (ps -C git), remove {file}")
+            }
+            StoreFault::NotPermitted => "run it again; it looks before it acts".to_owned(),
             StoreFault::Git(_) => "look at the repository of --state with git itself, then run it again".to_owned(),
             StoreFault::Corrupt(error) => error.next_step(),
             StoreFault::Rejected(rejection) => rejection.next_step(),
@@ -171,6 +188,10 @@ impl StoreError {
             StoreFault::Cancelled => "run it again; it continues where it was".to_owned(),
         }
     }
+}
+
+fn age(seconds: u64) -> String {
+    if seconds < 120 { format!(" for {seconds} s") } else { format!(" for {} min", seconds / 60) }
 }
 
 fn tries(attempts: u32) -> String {

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::cas::{Limits, StateBox};
+use super::cas::Limits;
 use super::repo::Repo;
+use super::state_box::StateBox;
 use crate::core::clients::http::{Auth, Http, HttpPolicy};
 use crate::core::clients::loopback::policy;
 use crate::core::clock::{Clock, VirtualClock};

@@ -83,6 +83,11 @@ impl GitDir {
         Self { dir, program, lock_wait_ms: LOCK_WAIT_MS, clock, cancel }
     }
 
+    /// The same repository, whose work `cancel` alone ends.
+    pub(super) fn ended_by(self, cancel: &CancellationToken) -> Self {
+        Self { cancel: cancel.clone(), ..self }
+    }
+
     /// Reads `path` of `branch`; an absent file, or a branch that nobody began, is nothing.
     pub(super) async fn read(&self, branch: &str, path: &str) -> Result<Option<StoredFile>, StoreFault> {
         Ok(self.look(branch, path).await?.file)

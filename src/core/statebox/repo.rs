@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tokio_util::sync::CancellationToken;
+
 use super::directory;
 use super::error::{Doing, StoreError, StoreFault};
 use super::file::{Revision, StoredFile, TreeFile};
@@ -61,6 +63,16 @@ impl Repo {
         match self {
             Self::GitHub(github) => Some(github.place()),
             Self::Directory(_) | Self::Git(_) | Self::Closed(_) => None,
+        }
+    }
+
+    /// The same repository, whose work `cancel` alone ends.
+    #[must_use]
+    pub(super) fn ended_by(self, cancel: &CancellationToken) -> Self {
+        match self {
+            Self::GitHub(github) => Self::GitHub(github.ended_by(cancel)),
+            Self::Git(git) => Self::Git(git.ended_by(cancel)),
+            local @ (Self::Directory(_) | Self::Closed(_)) => local,
         }
     }
 

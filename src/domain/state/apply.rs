@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::document::{Map, Node};
 use super::operation::{Applied, MetadataPatch, Operation, Rejection};
 use super::view::{State, stamp};
-use super::{issues, lease, task_moves, text};
+use super::{issues, lease_moves, task_moves, text};
 use crate::domain::task::Which;
 
 impl Operation {
@@ -57,10 +57,15 @@ impl Operation {
                 decide(metadata(document), *which, *accept, [build, reason, by], *at);
                 Ok(())
             }
-            Self::AcquireLease { holder, at } => lease::acquire(document, holder, *at),
-            Self::RenewLease { holder, epoch, at } => lease::renew(document, holder, *epoch, *at),
-            Self::ReleaseLease { holder, epoch } => {
-                lease::release(document, holder, *epoch);
+            Self::AcquireLease { key, holder, at, take_over } => {
+                match lease_moves::acquire(document, *key, holder, *at, take_over.as_ref())? {
+                    Some(note) => issues::add(document, &release, &note),
+                    None => Ok(()),
+                }
+            }
+            Self::RenewLease { fence, at } => lease_moves::renew(document, fence, *at),
+            Self::ReleaseLease { fence } => {
+                lease_moves::release(document, fence);
                 Ok(())
             }
         }

@@ -197,14 +197,3 @@ impl Issue {
         self.related_tasks.iter().any(|name| name == task.name())
     }
 }
-
-/// Who drives the release, and until when nobody else may.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DriverLease {
-    /// Machine and process, never a person.
-    pub holder: String,
-    /// Grows with each take-over; a holder with an older epoch has lost the lease.
-    pub epoch: i64,
-    /// When it ends by itself.
-    pub until: Option<Timestamp>,
-}

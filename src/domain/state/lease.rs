@@ -1,71 +1,114 @@
-//! The driver's lease: one driver per release, with an epoch that fences off a former holder.
+//! The right to drive a release, or to watch its approval: held by one process at a time, with an epoch that
+//! fences off whoever held it before.
+//!
+//! The epoch grows with each take-over and is never removed: giving a lease back clears only its end. It is
+//! never smaller than the second in which the lease was taken, so that it also grows where somebody removed it.
+
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Kind, Map, Node, Scalar};
-use super::operation::Rejection;
+use super::holder;
 use super::view::{source, stamp};
 
-/// How long a lease holds without a sign of its holder.
-const LENGTH: SignedDuration = SignedDuration::from_hours(2);
+/// A holder that has nothing to write prolongs its lease after this time.
+pub const RENEW_AFTER: SignedDuration = SignedDuration::from_mins(90);
 
-pub(super) fn acquire(document: &mut Map, holder: &str, at: Timestamp) -> Result<(), Rejection> {
-    let stored = Lease::of(document);
-    let ours = stored.holder.as_deref() == Some(holder);
-    let runs = stored.until.is_some_and(|until| until > at);
-    if let Some(other) = stored.holder.as_deref().filter(|_| runs && !ours) {
-        let until = stored.until.map(stamp).unwrap_or_default();
-        return Err(Rejection::LeaseHeld { holder: other.to_owned(), until });
+/// Smaller epochs come from a time when they were counted from 1.
+const FIRST_SECOND: i64 = 1_577_836_800;
+
+/// For which work a lease is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaseKey {
+    /// Driving the release.
+    Driver,
+    /// Looking whether the approval may go on.
+    Checker,
+}
+
+impl LeaseKey {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Driver, Self::Checker];
+
+    /// Its key in the state file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Checker => "checker",
+        }
     }
-    let epoch = if ours && runs { stored.epoch } else { stored.epoch.saturating_add(1) };
-    write(document, holder, epoch, at);
-    Ok(())
-}
 
-pub(super) fn renew(document: &mut Map, holder: &str, epoch: i64, at: Timestamp) -> Result<(), Rejection> {
-    let stored = Lease::of(document);
-    if stored.holder.as_deref() != Some(holder) || stored.epoch != epoch {
-        return Err(Rejection::LeaseLost { holder: stored.holder.unwrap_or_else(|| "nobody".to_owned()) });
-    }
-    write(document, holder, epoch, at);
-    Ok(())
-}
-
-pub(super) fn release(document: &mut Map, holder: &str, epoch: i64) {
-    let stored = Lease::of(document);
-    if stored.holder.as_deref() == Some(holder) && stored.epoch == epoch {
-        document.remove("driver");
+    /// What its holder does, as part of a sentence.
+    pub const fn does(self) -> &'static str {
+        match self {
+            Self::Driver => "drives this release",
+            Self::Checker => "looks after the approval of this release",
+        }
     }
 }
 
-fn write(document: &mut Map, holder: &str, epoch: i64, at: Timestamp) {
-    let until = at.checked_add(LENGTH).unwrap_or(Timestamp::MAX);
-    // A clock that went back, or an operation applied again, never shortens a lease.
-    let until = Lease::of(document).until.map_or(until, |stored| stored.max(until));
-    let lease = document.map_mut("issues", "driver");
-    lease.set("holder", Node::text(holder));
-    lease.set("epoch", Node::int(epoch));
-    lease.set("until", Node::text(stamp(until)));
-}
-
-struct Lease {
-    holder: Option<String>,
-    epoch: i64,
-    until: Option<Timestamp>,
+/// A lease as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// For which work.
+    pub key: LeaseKey,
+    /// Who, as [`holder`] spells it.
+    pub holder: String,
+    /// Grows with each take-over; a holder with an older epoch has lost the lease.
+    pub epoch: i64,
+    /// When it ends by itself; nothing once it was given back.
+    pub until: Option<Timestamp>,
 }
 
 impl Lease {
-    fn of(document: &Map) -> Self {
-        let lease = document.get("driver").and_then(Node::as_map);
-        let field = |key| lease.and_then(|map| source(map, key));
-        let epoch = match lease.and_then(|map| map.get("epoch")) {
+    pub(super) fn of(document: &Map, key: LeaseKey) -> Option<Self> {
+        let lease = document.get(key.name())?.as_map()?;
+        let epoch = match lease.get("epoch") {
             Some(Node::Scalar(Scalar { kind: Kind::Int, source, .. })) => source.parse().unwrap_or_default(),
             Some(Node::Scalar(_) | Node::List(_) | Node::Map(_)) | None => 0,
         };
-        Self {
-            holder: field("holder").map(str::to_owned),
-            epoch,
-            until: field("until").and_then(|text| text.parse().ok()),
+        let until = source(lease, "until").and_then(|text| text.parse().ok());
+        Some(Self { key, holder: source(lease, "holder")?.to_owned(), epoch, until })
+    }
+
+    /// Does it still hold at `now`?
+    pub fn runs_at(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until > now)
+    }
+
+    /// Since when, as far as the epoch tells.
+    pub fn since(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.epoch).ok().filter(|_| self.epoch >= FIRST_SECOND)
+    }
+
+    /// Who and since when, in words.
+    pub fn who(&self) -> String {
+        let since = self.since().map(|since| format!(", since {}", stamp(since))).unwrap_or_default();
+        format!("{}{since}", holder::shown(&self.holder))
+    }
+}
+
+/// Who does what since when until when.
+impl fmt::Display for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (who, does) = (holder::shown(&self.holder), self.key.does());
+        let since = self.since().map(|since| format!(" since {}", stamp(since))).unwrap_or_default();
+        match self.until {
+            Some(until) => write!(f, "{who} {does}{since}, until {}", stamp(until)),
+            None => write!(f, "{who} held it{since} and has given it back"),
         }
     }
+}
+
+/// What every write of a holder carries: the store refuses it when somebody else has taken the lease.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Fence {
+    /// For which work.
+    pub key: LeaseKey,
+    /// Who writes.
+    pub holder: String,
+    /// The epoch that our take-over got.
+    pub epoch: i64,
 }

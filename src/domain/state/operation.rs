@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::entries::{Intent, Metadata};
-use super::view::State;
+use super::lease::{Fence, Lease, LeaseKey};
+use super::view::{State, stamp};
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
 /// Tasks and statuses in operations that wait are spelled as in state files.
@@ -83,28 +84,28 @@ pub enum Operation {
         /// When.
         at: Timestamp,
     },
-    /// Takes the driver's lease for two hours; refused while another holder's runs.
+    /// Takes a lease for two hours; refused while another holder's runs.
     AcquireLease {
-        /// Machine and process.
+        /// For which work.
+        key: LeaseKey,
+        /// Who takes it.
         holder: String,
         /// Now, as the holder sees it.
         at: Timestamp,
+        /// Why it is taken even from a holder whose lease runs.
+        take_over: Option<Override>,
     },
     /// Prolongs our lease; refused when somebody else took over (then everything else with it).
     RenewLease {
-        /// Machine and process.
-        holder: String,
-        /// The epoch that our take-over got.
-        epoch: i64,
+        /// Our lease.
+        fence: Fence,
         /// Now, as the holder sees it.
         at: Timestamp,
     },
     /// Gives our lease back; somebody else's stays.
     ReleaseLease {
-        /// Machine and process.
-        holder: String,
-        /// The epoch that our take-over got.
-        epoch: i64,
+        /// Our lease.
+        fence: Fence,
     },
 }
 
@@ -279,23 +280,29 @@ pub enum Rejection {
         /// Id and text of the matching ones.
         matches: Vec<String>,
     },
-    /// Somebody else drives the release.
-    #[error("{holder} drives this release until {until}")]
-    LeaseHeld {
-        /// Who.
-        holder: String,
-        /// Until when.
-        until: String,
-    },
-    /// Our lease ended and somebody took over.
-    #[error("the lease of this run was taken over by {holder}")]
+    /// Somebody else drives the release, or looks after its approval.
+    #[error("{0}")]
+    LeaseHeld(Box<Lease>),
+    /// Our lease ended, or somebody took it over.
+    #[error("this run has lost the {} lease: {}", .key.name(), after_us(.taken.as_deref()))]
     LeaseLost {
-        /// Who; `nobody` when it was given back.
-        holder: String,
+        /// Which one.
+        key: LeaseKey,
+        /// Who took it since; nothing when nobody did.
+        taken: Option<Box<Lease>>,
     },
 }
 
+fn after_us(taken: Option<&Lease>) -> String {
+    taken.map_or_else(|| "it ended, and nobody has taken it since".to_owned(), ToString::to_string)
+}
+
 impl Rejection {
+    /// Our lease of `key` does not count any more; `stored` is what stands there now.
+    pub fn lost(key: LeaseKey, stored: Option<Lease>) -> Self {
+        Self::LeaseLost { key, taken: stored.map(Box::new) }
+    }
+
     /// What a person does next.
     pub fn next_step(&self) -> String {
         match self {
@@ -311,8 +318,22 @@ impl Rejection {
             Self::BlankIssue => "say what is wrong in one sentence".to_owned(),
             Self::BlankSearch | Self::NoSuchIssue { .. } => "take an id from: oar -r RELEASE issue list".to_owned(),
             Self::SeveralIssues { .. } => "name one of them by its id (oar -r RELEASE issue list)".to_owned(),
-            Self::LeaseHeld { until, .. } => format!("wait until {until}, or stop the other driver"),
-            Self::LeaseLost { .. } => "let the other driver go on, or start again after it".to_owned(),
+            Self::LeaseHeld(lease) => {
+                let until = lease.until.map(stamp).unwrap_or_default();
+                match lease.key {
+                    LeaseKey::Driver => format!(
+                        "let it go on; if it is dead, wait until {until}, or: oar -r RELEASE drive --take-over --reason TEXT"
+                    ),
+                    LeaseKey::Checker => format!("let it go on; if it is dead, wait until {until}"),
+                }
+            }
+            Self::LeaseLost { key, taken } => match (taken, key) {
+                (Some(lease), _) if lease.until.is_some() => {
+                    "let it go on; oar -r RELEASE status shows where the release stands".to_owned()
+                }
+                (_, LeaseKey::Driver) => "start it again: oar -r RELEASE drive".to_owned(),
+                (_, LeaseKey::Checker) => "run it again; it looks before it acts".to_owned(),
+            },
         }
     }
 }

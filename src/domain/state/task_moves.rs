@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Map, Node};
 use super::entries::{Attempt, Intent, TaskEntry};
+use super::holder;
 use super::operation::{AddIssue, Change, Override, Rejection, SetTask};
 use super::text;
 use super::view::{stamp, task_entry};
@@ -68,7 +69,7 @@ fn fence(stored: &TaskEntry, set: &SetTask) -> Result<(), Rejection> {
     let (Some(theirs), Change::Set(ours)) = (&stored.intent, &set.intent) else { return Ok(()) };
     let Some(at) = theirs.at else { return Ok(()) };
     let age = set.at.duration_since(at);
-    if theirs.by == text::note(&ours.by) || age > FENCE || age < -FENCE {
+    if holder::is_same(&theirs.by, &text::note(&ours.by)) || age > FENCE || age < -FENCE {
         return Ok(());
     }
     Err(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::document::{Kind, Map, Node, Scalar};
-use super::entries::{Attempt, Decision, DriverLease, Intent, Issue, Metadata, StoredStatus, TaskEntry};
+use super::entries::{Attempt, Decision, Intent, Issue, Metadata, StoredStatus, TaskEntry};
 use super::error::StateError;
 use super::overall::Overall;
 use super::{check, emitter, issue_id, reader};
@@ -134,16 +134,6 @@ impl State {
     /// All issues in file order.
     pub fn issues(&self) -> Vec<Issue> {
         maps(&self.document, "issues").map(|map| issue(&self.release, map)).collect()
-    }
-
-    /// Who drives the release.
-    pub fn driver(&self) -> Option<DriverLease> {
-        let lease = self.document.get("driver")?.as_map()?;
-        Some(DriverLease {
-            holder: owned(lease, "holder")?,
-            epoch: lease.get("epoch").and_then(integer).unwrap_or_default(),
-            until: moment(lease, "until"),
-        })
     }
 
     /// Does `other` hold everything in which this state differs from `before`?

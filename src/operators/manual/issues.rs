@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::core::context::Context;
 use crate::core::statebox::error::{StoreError, StoreFault};
-use crate::core::statebox::later::SavedOrKept;
+use crate::core::statebox::outbox::SavedOrKept;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
 use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use oar::domain::mask::mask;
 use oar::domain::state::document::{Map, Node};
 use oar::domain::state::entries::{Intent, Metadata, StoredStatus, TaskEntry};
+use oar::domain::state::lease::{Fence, LeaseKey};
 use oar::domain::state::operation::{
     AddIssue, Applied, Change, IssueEdit, MetadataPatch, Operation, Override, Rejection, SetTask,
 };
@@ -93,8 +94,8 @@ fn any_operation(random: &mut fastrand::Rng, minute: i64) -> Operation {
             at,
         },
         _ => match random.u8(..3) {
-            0 => Operation::AcquireLease { holder, at },
-            1 => Operation::RenewLease { holder, epoch: 1, at },
+            0 => Operation::AcquireLease { key: LeaseKey::Driver, holder, at, take_over: None },
+            1 => Operation::RenewLease { fence: Fence { key: LeaseKey::Driver, holder, epoch: at.as_second() }, at },
             _ => Operation::PatchMetadata(MetadataPatch {
                 jira_ticket: Some("ART-1".to_owned()),
                 candidate_builds: IndexMap::from([("x86_64".to_owned(), "4.99.0-0.nightly-1".to_owned())]),
@@ -366,20 +367,6 @@ fn a_search_that_fits_several_issues_or_none_resolves_nothing() {
     assert_eq!(id.len(), 8);
     let Applied::Changed(done) = resolve(&id) else { panic!("an id names one issue") };
     assert_eq!(done.issues().iter().map(|issue| issue.resolved).collect::<Vec<_>>(), [true, false]);
-}
-
-#[test]
-fn a_driver_holds_the_lease_until_it_ends_and_loses_it_by_its_epoch() {
-    let acquire = |holder: &str, minute| Operation::AcquireLease { holder: holder.to_owned(), at: at(minute) };
-    let ours = changed(&acquire("here", 0), &fresh(), 0);
-    assert_eq!(ours.driver().map(|lease| (lease.epoch, lease.until)), Some((1, Some(at(120)))));
-    assert!(matches!(acquire("there", 119).apply(&ours, at(119)), Applied::Rejected(Rejection::LeaseHeld { .. })));
-    let theirs = changed(&acquire("there", 121), &ours, 121);
-    assert_eq!(theirs.driver().map(|lease| lease.epoch), Some(2));
-    let renew = Operation::RenewLease { holder: "here".to_owned(), epoch: 1, at: at(122) };
-    assert_eq!(renew.apply(&theirs, at(122)), Applied::Rejected(Rejection::LeaseLost { holder: "there".to_owned() }));
-    let back = Operation::ReleaseLease { holder: "there".to_owned(), epoch: 2 };
-    assert_eq!(changed(&back, &theirs, 123).driver(), None);
 }
 
 #[test]

@@ -1,4 +1,6 @@
 use insta::assert_snapshot;
+use oar::domain::state::lease::LeaseKey;
+use oar::domain::state::operation::Operation;
 use oar::domain::task::{Flow, Task, TaskStatus};
 
 use crate::rehearsal::{TestWorld, fresh, promoted, ready_to_approve};
@@ -154,9 +156,11 @@ async fn a_failed_task_is_tried_again_only_when_somebody_asks() {
 async fn only_one_drives() {
     let world = promoted().await;
     world.someone_else_edits_the_state(|state| {
-        let take = oar::domain::state::operation::Operation::AcquireLease {
-            holder: "a-colleague@1".to_owned(),
+        let take = Operation::AcquireLease {
+            key: LeaseKey::Driver,
+            holder: "lead on bastion-2, pid 17, id 0a1b".to_owned(),
             at: world.now(),
+            take_over: None,
         };
         world.applied(state, take)
     });
@@ -165,8 +169,8 @@ async fn only_one_drives() {
     assert_snapshot!(world.oar("drive").await, @"
     error: 4.20.17 could not be driven
       why:  _releases/4.20/statebox/4.20.17.yaml could not be changed
-            a-colleague@1 drives this release until 2026-06-03T08:00:00Z
-      next: wait until 2026-06-03T08:00:00Z, or stop the other driver
+            lead on bastion-2 (process 17) drives this release since 2026-06-03T06:00:00Z, until 2026-06-03T08:00:00Z
+      next: let it go on; if it is dead, wait until 2026-06-03T08:00:00Z, or: oar -r 4.20.17 drive --take-over --reason TEXT
     exit 8
     ");
     assert_eq!(world.new_writes(), "nothing");

@@ -21,6 +21,7 @@ use oar::domain::pull_spec::PullSpec;
 use oar::domain::release::ZStream;
 use oar::domain::result_file::{JobRegistry, Record};
 use oar::domain::shipment::{MrAddress, ShipmentFile};
+use oar::domain::state::lease::LeaseKey;
 use oar::domain::state::oddities::oddities;
 use oar::domain::state::view::State;
 use oar::domain::{discovery, health, job_trace, mask};
@@ -175,7 +176,14 @@ fn in_file<T>(name: &str, bytes: &[u8], read: impl FnOnce(&Path, &Path) -> T) ->
 fn state(bytes: &[u8]) -> Result<String, String> {
     let text = text(bytes)?;
     let state = State::parse(text, None).map_err(|error| with_causes(&error))?;
-    let _ = (oddities(&state), state.tasks(), state.issues(), state.metadata(), state.driver(), state.to_json());
+    let _ = (
+        oddities(&state),
+        state.tasks(),
+        state.issues(),
+        state.metadata(),
+        state.lease(LeaseKey::Driver),
+        state.to_json(),
+    );
     let written = state.to_yaml();
     let again = State::parse(&written, None).map_err(|error| with_causes(&error)).expect("what we write can be read");
     assert_eq!(again.to_yaml(), written, "writing is stable");

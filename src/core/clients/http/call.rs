@@ -89,7 +89,7 @@ impl Call<'_> {
     pub async fn send(self) -> Result<Answer, ClientError> {
         let shared = &self.http.http.0;
         let url = self.checked_url()?;
-        with_retries(self.repeat, shared.policy.tries, &shared.clock, &shared.cancel, || self.attempt(&url)).await
+        with_retries(self.repeat, shared.policy.tries, &shared.clock, &self.http.http.2, || self.attempt(&url)).await
     }
 
     /// Sends it as [`Call::send`], asking only whether the copy in `cache` is still right when there is one.

@@ -7,20 +7,21 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
+use super::Http;
 use super::answer::Answer;
 use super::auth::{Auth, Proof};
 use super::call::{ANY, Call};
 use super::network::LazyClient;
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::negotiate::{Heard, Kerberos, Negotiation, is_offered};
+use crate::core::clients::retry::Repeat;
 
 impl Call<'_> {
     /// One try: through the gate, out, and back.
     pub(super) async fn attempt(&self, url: &Url) -> Result<Answer, ClientError> {
-        let shared = &self.http.http.0;
         tokio::select! {
             answer = self.passed(url) => answer,
-            () = shared.cancel.cancelled() => Err(ClientError::new(self.http.service, self.op, Fault::Cancelled)),
+            () = self.http.http.2.cancelled() => Err(ClientError::new(self.http.service, self.op, Fault::Cancelled)),
         }
     }
 
@@ -102,6 +103,7 @@ impl Call<'_> {
 
     /// Sends the request once, with this credential, and reads the whole answer.
     async fn once(&self, url: &Url, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, ClientError> {
+        self.still_permitted().await?;
         let mut headers = self.headers.clone();
         if let Some((name, value)) = credential {
             headers.insert(name, value);
@@ -117,6 +119,19 @@ impl Call<'_> {
         self.bounded(body.len())?;
         let masker = self.http.http.0.masker.clone();
         Ok(Answer { service: self.http.service, op: self.op, status: head.status, headers: head.headers, body, masker })
+    }
+
+    /// Right before a write leaves: a process that was stopped for hours finds here that its lease is over.
+    async fn still_permitted(&self) -> Result<(), ClientError> {
+        let Http(shared, permit, cancel) = &self.http.http;
+        if self.repeat == Repeat::Reads || !permit.has_end() {
+            return Ok(());
+        }
+        shared.clock.refresh(cancel).await;
+        if permit.is_over(shared.clock.now()) {
+            return Err(ClientError::new(self.http.service, self.op, Fault::NotPermitted));
+        }
+        Ok(())
     }
 
     async fn over_network(&self, client: &LazyClient, url: &Url, headers: HeaderMap) -> Result<Answer, ClientError> {

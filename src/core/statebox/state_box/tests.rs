@@ -1,8 +1,13 @@
+mod outbox;
+
 use super::super::fake_github::{FakeGithub, LIMITS, Trouble, at, create, issue, release, start};
+use jiff::SignedDuration;
+
+use super::super::error::Arrived;
 use super::*;
 use crate::core::clock::VirtualClock;
 use crate::domain::state::entries::Metadata;
-use crate::domain::state::operation::{AddIssue, SetTask};
+use crate::domain::state::operation::{AddIssue, Applied, SetTask};
 use crate::domain::task::{Task, TaskStatus};
 
 #[tokio::test]
@@ -81,7 +86,7 @@ async fn a_rate_limit_is_waited_for_as_asked() {
     let statebox = github.serve().await;
     github.plan(&[Trouble::TooMany]);
     statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
-    assert!(statebox.clock.now() >= at("2026-01-01T00:00:07Z"));
+    assert!(statebox.store().clock().now() >= at("2026-01-01T00:00:07Z"));
 }
 
 #[tokio::test]
@@ -240,11 +245,11 @@ async fn tries_and_time_are_those_of_the_settings() {
     let statebox = github.serve().await;
     statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
     github.plan(&vec![Trouble::HeadMoved; 20]);
-    let few = StateBox { limits: Limits { tries: 3, ..LIMITS }, ..statebox.afresh() };
+    let few = statebox.afresh().within(Limits { tries: 3, ..LIMITS });
     let error = few.apply(&release(), &[start(Task::StageTesting)], "Update task").await.unwrap_err();
     assert_eq!(error.attempts, 3);
     github.plan(&vec![Trouble::TooMany; 20]);
-    let short = StateBox { limits: Limits { total: SignedDuration::from_secs(20), tries: 50 }, ..statebox.afresh() };
+    let short = statebox.afresh().within(Limits { total: SignedDuration::from_secs(20), tries: 50 });
     let error = short.apply(&release(), &[start(Task::StageTesting)], "Update task").await.unwrap_err();
     assert_eq!(error.attempts, 3, "7 s, 7 s, and the third pause would end after 20 s");
 }
@@ -252,6 +257,10 @@ async fn tries_and_time_are_those_of_the_settings() {
 impl StateBox {
     /// The same store as another process sees it.
     pub(in super::super) fn afresh(&self) -> Self {
-        Self { queues: Queues::default(), ..self.clone() }
+        self.with_store(self.store().clone().afresh())
+    }
+
+    fn within(&self, limits: Limits) -> Self {
+        self.with_store(self.store().clone().within(limits))
     }
 }

@@ -1,0 +1,68 @@
+//! Until when a process may change something: set by the lease it holds, obeyed by the store and the way out.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// The right to change something, shared by everything that one lease covers; without a lease it has no end.
+#[derive(Debug, Clone, Default)]
+pub struct Permit(Option<Arc<Mutex<Timestamp>>>);
+
+impl Permit {
+    /// A permit that ends at `until`, unless it is prolonged.
+    pub fn until(until: Timestamp) -> Self {
+        Self(Some(Arc::new(Mutex::new(until))))
+    }
+
+    /// Has it an end at all?
+    pub const fn has_end(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// When it ends; nothing for one without end.
+    pub fn end(&self) -> Option<Timestamp> {
+        let end = self.0.as_ref()?;
+        Some(*end.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Is it over at `now`?
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.end().is_some_and(|end| end <= now)
+    }
+
+    /// Sets its end.
+    pub fn ends_at(&self, until: Timestamp) {
+        if let Some(end) = &self.0 {
+            *end.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        }
+    }
+
+    /// Ends it for good: the lease was lost.
+    pub fn revoke(&self) {
+        self.ends_at(Timestamp::MIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permit_ends_for_all_who_share_it() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let permit = Permit::until(at(10));
+        let shared = permit.clone();
+        assert!(!shared.is_over(at(9)) && shared.is_over(at(10)));
+        permit.ends_at(at(20));
+        assert!(!shared.is_over(at(10)));
+        permit.revoke();
+        assert!(shared.is_over(at(0)));
+    }
+
+    #[test]
+    fn without_a_lease_there_is_no_end() {
+        let permit = Permit::default();
+        permit.revoke();
+        assert!(!permit.is_over(Timestamp::MAX) && permit.end().is_none());
+    }
+}
