@@ -68,10 +68,11 @@ docs: ## make docs/reference anew from the program
 deny: ## licences, bans and sources of all dependencies
 	$(CARGO) deny --offline check bans licenses sources
 
-bench: ## time and memory of a rehearsal (median of 5), speed of the MCP server
+bench: ## time and memory of a rehearsal (median of 5), speed of the health check and of the MCP server
 	$(CARGO) build --release --locked
 	tools/bench.sh $(TARGET)/release/oar
-	$(CARGO) build --release --locked --example mcp_load
+	$(CARGO) build --release --locked --example mcp_load --example image_health
+	$(TARGET)/release/examples/image_health
 	tools/bench_mcp.sh
 
 sim serve: ## the simulator in the foreground; prints what to export
@@ -119,29 +120,15 @@ ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
 	@git diff --exit-code -- docs/reference || { echo "docs/reference differs from what is committed: run make docs and commit"; exit 1; }
 
-# What install makes besides the program: manual pages, and completion for three shells.
-SHARE = $(DESTDIR)$(PREFIX)/share
-BASH_DIR = $(SHARE)/bash-completion/completions
-ZSH_DIR = $(SHARE)/zsh/site-functions
-FISH_DIR = $(SHARE)/fish/vendor_completions.d
-
 install: packages ## put oar, its other names, manual and completions below PREFIX (below DESTDIR)
 	$(CARGO) build --release --locked
 	$(MAKE) --no-print-directory install-files
 
-# Without building: what was built last, or PROGRAM.
+# Without building: what was built last, or PROGRAM. Files that no install of ours wrote are never replaced.
 PROGRAM ?= $(TARGET)/release/oar
 .PHONY: install-files
 install-files:
-	install -D -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/oar"
-	@for name in $(NAMES); do ln -sf oar "$(DESTDIR)$(PREFIX)/bin/$$name"; done
-	$(PROGRAM) man --dir "$(SHARE)/man/man1"
-	@install -d "$(BASH_DIR)" "$(ZSH_DIR)" "$(FISH_DIR)"
-	$(PROGRAM) completions bash > "$(BASH_DIR)/oar"
-	$(PROGRAM) completions zsh > "$(ZSH_DIR)/_oar"
-	$(PROGRAM) completions fish > "$(FISH_DIR)/oar.fish"
-	@for name in $(NAMES); do ln -sf oar "$(BASH_DIR)/$$name"; ln -sf oar.fish "$(FISH_DIR)/$$name.fish"; done
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" NAMES="$(NAMES)" FORCE="$(FORCE)" tools/install_files.sh "$(PROGRAM)"
 
 uninstall: ## remove what install made
-	rm -f $(foreach name,oar $(NAMES),"$(DESTDIR)$(PREFIX)/bin/$(name)" "$(BASH_DIR)/$(name)" "$(FISH_DIR)/$(name).fish" "$(SHARE)/man/man1/$(name).1")
-	rm -f "$(ZSH_DIR)/_oar" "$(SHARE)/man/man1"/oar-*.1
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" tools/install_files.sh --remove

@@ -4,6 +4,9 @@ use super::pass::{PassReport, Unit, UnitEnding, pass};
 use crate::core::context::Context;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
+use crate::domain::task::{Task, TaskStatus};
+use crate::drive::options::DriveOptions;
+use crate::drive::rounds;
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::execute::run_task;
 use crate::operators::report::TaskReport;
@@ -11,6 +14,9 @@ use crate::operators::request::TaskRequest;
 
 /// Releases that are looked at side by side.
 const AT_ONCE: usize = 4;
+
+/// The task.
+const APPROVAL: Task = Task::ChangeAdvisoryStatus;
 
 /// What came of one approval.
 pub type ApprovalResult = Result<TaskReport, Box<TaskFailure>>;
@@ -28,10 +34,30 @@ impl Unit for ApprovalResult {
     }
 }
 
+/// A failed approval is tried again only where a drive would: when something changed since.
+async fn rests(ctx: &Context, release: &ZStream) -> Result<Option<TaskReport>, TaskError> {
+    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(None) };
+    if loaded.state.status(APPROVAL) != TaskStatus::Fail {
+        return Ok(None);
+    }
+    let plan = rounds::look(ctx, release, &DriveOptions::default()).await?;
+    if plan.actions.iter().any(|action| action.task() == Some(APPROVAL)) {
+        return Ok(None);
+    }
+    let why = format!(
+        "the approval failed, and nothing has changed since; to try again: oar -r {release} drive --retry {APPROVAL}"
+    );
+    Ok(Some(TaskReport::unchanged(release, APPROVAL, TaskStatus::Fail, why, ctx.clock.now())))
+}
+
 /// Looks for each release whether its page is public and, when it is, moves the advisories; repeat every 30 min.
 pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<ApprovalResult> {
     let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None };
-    let check = async |release: &ZStream| run_task(ctx, release, request.clone()).await.map_err(Box::new);
+    let check = async |release: &ZStream| match rests(ctx, release).await {
+        Ok(None) => run_task(ctx, release, request.clone()).await.map_err(Box::new),
+        Ok(Some(report)) => Ok(report),
+        Err(error) => Err(Box::new(TaskFailure { release: release.clone(), task: APPROVAL, done: Vec::new(), error })),
+    };
     let panicked = |release: &ZStream| {
         let error = TaskError::Internal { assumed: "the approval checker does not panic".to_owned() };
         Err(Box::new(TaskFailure { release: release.clone(), task: request.task(), done: Vec::new(), error }))

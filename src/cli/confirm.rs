@@ -57,7 +57,7 @@ async fn asked(call: &Invocation, what: &str, will: &[String]) -> Result<(), Err
     };
     if !asked {
         let why = "it cannot be taken back, and nobody is at a terminal to be asked".to_owned();
-        return Err(refused(why, format!("if that is meant, run it again with --yes: {}", again(&call.outside.args))));
+        return Err(refused(why, again(&call.outside.args)));
     }
     let _rest = call.outside.err.screen().map(Screen::rest);
     call.outside.err.line(format!("{what} cannot be taken back. It will:"));
@@ -82,13 +82,28 @@ fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// The command line that was given, with the word that is missing.
+/// What somebody does who means it: the command line that was given, with the word that is missing. One that holds
+/// an address or a secret is not shown, and what would be left of it could not be pasted.
 fn again(args: &[String]) -> String {
-    format!("{} --yes", without(args, ""))
+    let line = format!("{} --yes", without(args, ""));
+    if clean(&line) == line {
+        return format!("if that is meant, run it again with --yes: {line}");
+    }
+    "if that is meant, run the same line again with --yes at its end".to_owned()
+}
+
+/// How a dry run becomes a real one.
+pub(super) fn for_real(args: &[String]) -> String {
+    let line = without(args, "--dry-run");
+    if clean(&line) == line {
+        format!("to do it: {line}")
+    } else {
+        "to do it: the same line without --dry-run".to_owned()
+    }
 }
 
 /// The command line that was given without `word`, as a shell takes it.
-pub(super) fn without(args: &[String], flag: &str) -> String {
+fn without(args: &[String], flag: &str) -> String {
     let name = args.first().and_then(|path| path.rsplit('/').next()).unwrap_or("oar");
     let rest = args.iter().skip(1).filter(|arg| *arg != flag).map(|arg| quoted(arg));
     std::iter::once(name.to_owned()).chain(rest).collect::<Vec<_>>().join(" ")
@@ -124,7 +139,14 @@ mod tests {
         let args = ["/usr/bin/oar", "-r", "4.20.17", "issue", "resolve", "it's open", "--resolution", "a b"];
         assert_eq!(
             again(&args.map(str::to_owned)),
-            "oar -r 4.20.17 issue resolve 'it'\\''s open' --resolution 'a b' --yes"
+            "if that is meant, run it again with --yes: oar -r 4.20.17 issue resolve 'it'\\''s open' --resolution 'a b' \
+             --yes"
+        );
+        let args = ["oar", "-r", "4.20.17", "take-ownership", "-e", "lead@example.com"];
+        assert_eq!(
+            again(&args.map(str::to_owned)),
+            "if that is meant, run the same line again with --yes at its end",
+            "the address would be masked, and the line could not be pasted"
         );
     }
 }

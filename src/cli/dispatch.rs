@@ -11,6 +11,7 @@ use crate::cli::outside::Outside;
 use crate::cli::{complete, serve};
 use crate::grammar::args::Cli;
 use crate::grammar::command::Command;
+use crate::operators::request::AnswerByHand;
 
 /// Runs one command line.
 pub(super) async fn run(cli: Cli, outside: Outside, cancel: CancellationToken, clock: LogClock, log: LogSink) -> Exit {
@@ -40,6 +41,7 @@ async fn dispatch(call: &Invocation, command: Command) -> Result<Exit, ErrorRepo
         Command::UpdateTaskStatus { task, status, reason, override_ } => {
             manual::update_task_status(call, task, status, reason, override_).await
         }
+        Command::Answer { id, choice, reason } => manual::answer(call, AnswerByHand { id, choice, reason }).await,
         Command::Issue(command) => manual::issue(call, command).await,
         Command::Config(command) => config::run(call, command).await,
         Command::State(command) => state::run(call, &command).await,

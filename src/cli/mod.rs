@@ -12,3 +12,4 @@ pub mod output;
 pub mod outside;
 pub mod program;
 pub mod serve;
+mod signals;

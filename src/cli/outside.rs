@@ -30,13 +30,33 @@ pub struct Outside {
     pub transport: Transport,
     /// The time to go by; without one the settings decide.
     pub clock: Option<Clock>,
+    /// What it is doing, for whoever asks while it goes on.
+    pub doing: Doing,
+}
+
+/// What a call is doing now. Clones tell the same.
+#[derive(Debug, Clone, Default)]
+pub struct Doing(Arc<Mutex<Option<String>>>);
+
+impl Doing {
+    /// Notes it.
+    pub fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// One line about it.
+    pub fn text(&self) -> String {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        noted.unwrap_or_else(|| "at work; nothing is waited for".to_owned())
+    }
 }
 
 impl Outside {
     /// Surroundings without terminal and program, whose requests leave over the network.
-    pub const fn new(args: Vec<String>, env: Env, out: Stream, err: Stream) -> Self {
+    pub fn new(args: Vec<String>, env: Env, out: Stream, err: Stream) -> Self {
         let transport = Transport::Network;
-        Self { args, env, out, err, out_is_terminal: false, program: None, transport, clock: None }
+        let doing = Doing::default();
+        Self { args, env, out, err, out_is_terminal: false, program: None, transport, clock: None, doing }
     }
 }
 

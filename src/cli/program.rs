@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::outside::{Outside, Stream};
+use super::outside::{Doing, Outside, Stream};
+use super::signals::{Asked, Signals};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::cli::output::logging::{LogClock, LogSink, Verbosity};
@@ -42,9 +43,10 @@ pub fn main() -> ExitCode {
         program: std::env::current_exe().ok().map(|path| path.display().to_string()),
         transport: Transport::Network,
         clock: None,
+        doing: Doing::default(),
     };
     // One command is one conversation, and handing it from thread to thread costs more than it wins.
-    let serves = outside.args.iter().any(|argument| argument == "serve");
+    let serves = is_server(&outside.args);
     let mut builder = if serves {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(2);
@@ -55,7 +57,7 @@ pub fn main() -> ExitCode {
     let runtime = builder.enable_all().build();
     let exit = match runtime {
         Ok(runtime) => {
-            let exit = runtime.block_on(until_signal(outside));
+            let exit = runtime.block_on(until_signal(outside, serves));
             // Ctrl-C does not wait for a Kerberos server that is away.
             runtime.shutdown_timeout(LEFT_OVER);
             exit
@@ -70,28 +72,38 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// Runs, and turns the first Ctrl-C or SIGTERM into a cancellation; the second one ends at once.
-async fn until_signal(outside: Outside) -> Exit {
-    use tokio::signal::unix::{SignalKind, signal};
+/// A server outlives its terminal.
+fn is_server(args: &[String]) -> bool {
+    let args = with_own_name(args);
+    let has = |name: &str| args.iter().any(|token| token == name);
+    has("serve") || has("run") && (has("ctl") || has("jobctl"))
+}
 
+/// Runs, and turns the first signal that ends a program into a cancellation; the second one ends at once.
+async fn until_signal(outside: Outside, serves: bool) -> Exit {
     let cancel = CancellationToken::new();
     let work = run(outside.clone(), cancel.clone());
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return work.await;
-    };
+    let Ok(mut signals) = Signals::new() else { return work.await };
     tokio::pin!(work);
-    let stopped = tokio::select! {
-        exit = &mut work => return exit,
-        _ = interrupt.recv() => Exit::Interrupted,
-        _ = terminate.recv() => Exit::Terminated,
-    };
-    cancel.cancel();
-    outside.err.line("stopping at the next safe point; press Ctrl-C again to stop at once");
-    tokio::select! {
-        _ = &mut work => stopped,
-        _ = interrupt.recv() => stopped,
-        _ = terminate.recv() => stopped,
+    let mut ending = None;
+    loop {
+        let asked = tokio::select! {
+            exit = &mut work => return ending.unwrap_or(exit),
+            asked = signals.next() => asked,
+        };
+        match asked {
+            Asked::What => outside.err.line(outside.doing.text()),
+            Asked::Reload if serves => {
+                outside.err.line("SIGHUP: settings are read at the start alone; restart the server to read them anew");
+            }
+            Asked::Reload if ending.is_some() => {}
+            Asked::End(exit) if ending.is_some() => return ending.unwrap_or(exit),
+            Asked::Reload | Asked::End(_) => {
+                ending = Some(if let Asked::End(exit) = asked { exit } else { Exit::HungUp });
+                cancel.cancel();
+                outside.err.line("stopping at the next safe point; press Ctrl-C again to stop at once");
+            }
+        }
     }
 }
 

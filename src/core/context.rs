@@ -25,6 +25,7 @@ use super::config::pull_secret;
 use super::config::sealed::SealedSettings;
 use super::config::settings::Settings;
 use super::machine::Machine;
+use super::proven::Proven;
 use super::statebox::cas::Limits;
 use super::statebox::fence::Held;
 use super::statebox::git_dir::{Author, GitDir};
@@ -59,6 +60,8 @@ pub struct Context {
     logins: Arc<BTreeMap<String, SecretString>>,
     /// One pace for all starts of Prow jobs, whoever asks.
     pacer: Arc<Pacer>,
+    /// What was proven of things that cannot change.
+    pub proven: Proven,
     /// People and groups of Slack that were looked up.
     slack_names: Names,
 }
@@ -140,6 +143,7 @@ impl Context {
             http,
             logins,
             pacer,
+            proven: Proven::default(),
             slack_names: Names::default(),
         })
     }

@@ -1,10 +1,11 @@
 //! Outside writes that must not happen twice: intent, look-up, ledger.
 //!
-//! The way to call an operation that may already have happened (class "look first") or that would happen
-//! twice (class "never"); only the state file on GitHub has a way of its own (`statebox`). The order is always
-//! the same: announce it, look whether it happened, write the intent, do it, look again when the answer got lost.
+//! Every outside write comes through here; only the state file on GitHub has a way of its own (`statebox`). What
+//! converges is noted and done. Everything else looks first, and is done only when the look proves that it did not
+//! happen ([`crate::domain::absence`]); when an answer got lost, it is looked for, never asked for again.
 //!
-//! Refuses: knowing where an effect is announced (a parameter) and what it is about (a [`Subject`] names the ledger).
+//! Refuses: knowing where an effect is announced (whoever calls knows) and what it is about (a [`Subject`] names the
+//! ledger).
 //!
 //! [`Subject`]: crate::domain::subject::Subject
 
@@ -12,27 +13,54 @@ pub mod ledger;
 
 use std::io;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use self::ledger::{Ledger, LedgerStep};
 use super::clients::error::ClientError;
 use super::clock::Clock;
 use super::error::ErrorClass;
+use crate::domain::absence::{Absence, Announced, ClockOf, Shown};
+use crate::domain::dates::stamp;
 
-/// How often a lost answer is looked for before we say that nobody knows.
+/// How often a lost answer is looked for before the run ends and leaves it to a later one.
 const LOOKS_AFTER_LOST_ANSWER: u32 = 3;
 
 /// Time between two such looks: services show a new job within seconds.
 const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
-/// How far a look-up that finds nothing can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evidence {
-    /// Nothing found means it did not happen: the effect may be tried again.
-    Strong,
-    /// It may still show up later: after a lost answer a person has to look.
-    Eventual,
+/// An outside write.
+#[derive(Debug, Clone, Copy)]
+pub struct Effect<'a> {
+    /// Names it for ever, within its subject.
+    pub key: &'a str,
+    /// The same in words ("start the stage pipeline").
+    pub what: &'a str,
+    /// When it may have been tried before.
+    pub announced: Option<Announced>,
+}
+
+/// What a look at the world shows of an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look<T> {
+    /// It happened.
+    Found(T),
+    /// It does not show; what does tells how young the look is.
+    Absent(Shown),
+    /// Nobody can look.
+    Blind,
+}
+
+impl<T> Look<T> {
+    /// A look at the very thing that the effect changes.
+    pub fn at_object(found: Option<T>) -> Self {
+        found.map_or(Self::Absent(Shown { newest: None, reaches_back_to: None }), Self::Found)
+    }
+
+    /// A look at a list whose newest entry was made at `newest`.
+    pub fn at_list(found: Option<T>, newest: Option<Timestamp>) -> Self {
+        found.map_or(Self::Absent(Shown { newest, reaches_back_to: None }), Self::Found)
+    }
 }
 
 /// How an effect ended well.
@@ -64,14 +92,26 @@ pub enum EffectError {
     /// The service refused, or the look-up failed; nothing was changed by this call.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The request went out, the answer got lost, and nothing shows whether it happened.
-    #[error("nobody knows whether this happened: {what}")]
-    Unknown {
+    /// It was tried, and nothing shows yet whether it happened.
+    #[error("nobody knows yet whether this happened: {what}")]
+    Unproven {
         /// The effect in words.
         what: String,
-        /// How the answer got lost.
+        /// From when on a look settles it.
+        look_again: Timestamp,
+        /// How the answer got lost, when it was this run that lost it.
         #[source]
         cause: Option<Box<ClientError>>,
+    },
+    /// It was tried, and nothing will show any more whether it happened.
+    #[error("nobody can see any more whether this happened: {what}, tried at {}", stamp(*.at))]
+    OutOfSight {
+        /// Its key.
+        key: String,
+        /// The effect in words.
+        what: String,
+        /// When it was tried.
+        at: Timestamp,
     },
     /// The ledger cannot be written, so nothing was tried.
     #[error("the ledger {path} cannot be written")]
@@ -89,7 +129,8 @@ impl EffectError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Client(error) => error.class(),
-            Self::Unknown { .. } => ErrorClass::Transient,
+            Self::Unproven { .. } => ErrorClass::NotReady,
+            Self::OutOfSight { .. } => ErrorClass::NotFound,
             Self::Ledger { .. } => ErrorClass::Config,
         }
     }
@@ -98,9 +139,13 @@ impl EffectError {
     pub fn next_step(&self) -> String {
         match self {
             Self::Client(error) => error.next_step(),
-            Self::Unknown { what, .. } => {
-                format!("look at the service whether it happened ({what}); then run it again: it looks before it acts")
+            Self::Unproven { look_again, .. } => {
+                format!(
+                    "nothing is tried a second time until {}; run it again then: it looks first",
+                    stamp(*look_again)
+                )
             }
+            Self::OutOfSight { .. } => "look at the service whether it happened, and answer the question".to_owned(),
             Self::Ledger { path, .. } => format!("make {path} writable (OAR_HOME names its folder)"),
         }
     }
@@ -118,116 +163,119 @@ pub struct Effects<'a> {
 }
 
 impl Effects<'_> {
-    /// Does `perform` unless `look_up` shows that it happened. `key` names the effect for ever, `what`
-    /// tells it in words. `announce` records where others see it that something is about to be done.
-    ///
-    /// # Errors
-    ///
-    /// That of `announce`: then nothing was asked or done. [`EffectError::Unknown`] when the answer got lost and
-    /// the look-up does not settle it.
-    pub async fn announced<T, E: From<EffectError>>(
-        &self,
-        key: &str,
-        what: &str,
-        evidence: Evidence,
-        announce: impl AsyncFnOnce() -> Result<(), E>,
-        look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
-        perform: impl AsyncFn() -> Result<T, ClientError>,
-    ) -> Result<Effected<T>, E> {
-        announce().await?;
-        Ok(self.once(key, what, evidence, look_up, perform).await?)
+    /// When this machine tried `key` without learning how that ended.
+    pub fn open(&self, key: &str) -> Option<Announced> {
+        self.ledger.open_since(key).map(|at| Announced { at, clock: ClockOf::Us })
     }
 
-    /// The same for what needs no announcement.
+    /// Does `perform` unless `look` shows that it happened. `ready` is the last check before the request goes out.
     ///
     /// # Errors
     ///
-    /// As [`Effects::announced`].
-    pub async fn once<T>(
+    /// That of `ready`: then nothing was done. [`EffectError::Unproven`] and [`EffectError::OutOfSight`] when an
+    /// earlier try or a lost answer of this one leaves open whether it happened.
+    pub async fn once<T, E: From<EffectError>>(
         &self,
-        key: &str,
-        what: &str,
-        evidence: Evidence,
-        look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
-        perform: impl AsyncFn() -> Result<T, ClientError>,
-    ) -> Result<Effected<T>, EffectError> {
-        if let Some(found) = look_up().await? {
-            self.ledger.write(self.clock.now(), key, LedgerStep::Found)?;
+        effect: &Effect<'_>,
+        look: impl AsyncFn() -> Result<Look<T>, ClientError>,
+        ready: impl AsyncFnOnce() -> Result<(), E>,
+        perform: impl AsyncFnOnce() -> Result<T, ClientError>,
+    ) -> Result<Effected<T>, E> {
+        if let Some(found) = self.found(effect, &look).await? {
             return Ok(Effected::AlreadyThere(found));
         }
-        if evidence == Evidence::Eventual && self.ledger.last(key) == Some(LedgerStep::Intent) {
-            // An earlier process sent this and died; what it made may still show up.
-            if let Some(found) = self.look_again(&look_up).await? {
-                self.ledger.write(self.clock.now(), key, LedgerStep::Found)?;
-                return Ok(Effected::AlreadyThere(found));
-            }
-        }
-        self.ledger.write(self.clock.now(), key, LedgerStep::Intent)?;
-        match perform().await {
-            Ok(value) => {
-                self.ledger.write(self.clock.now(), key, LedgerStep::Done)?;
-                Ok(Effected::Done(value))
-            }
-            Err(error) if error.may_have_happened() => match self.look_again(&look_up).await? {
-                Some(found) => {
-                    self.ledger.write(self.clock.now(), key, LedgerStep::Done)?;
-                    Ok(Effected::Done(found))
-                }
-                None if evidence == Evidence::Strong => {
-                    self.ledger.write(self.clock.now(), key, LedgerStep::Refused)?;
-                    Err(EffectError::Client(error))
-                }
-                None => Err(EffectError::Unknown { what: what.to_owned(), cause: Some(Box::new(error)) }),
-            },
-            Err(error) => {
-                self.ledger.write(self.clock.now(), key, LedgerStep::Refused)?;
-                Err(EffectError::Client(error))
-            }
-        }
+        ready().await?;
+        Ok(self.done(effect, &look, perform).await.map(Effected::Done)?)
     }
 
-    /// Does `perform` at most once for ever: for messages, where nothing can be looked up.
-    ///
-    /// `None` when an earlier run did it or may have done it.
+    /// What the effect made, when it shows; nothing when it certainly did not happen.
     ///
     /// # Errors
     ///
-    /// [`EffectError::Unknown`] when the answer got lost: it is not sent a second time.
-    pub async fn at_most_once<T>(
+    /// The look-up fails or proves neither.
+    pub async fn found<T>(
         &self,
-        key: &str,
-        what: &str,
-        perform: impl AsyncFn() -> Result<T, ClientError>,
+        effect: &Effect<'_>,
+        look: &impl AsyncFn() -> Result<Look<T>, ClientError>,
     ) -> Result<Option<T>, EffectError> {
-        if matches!(self.ledger.last(key), Some(LedgerStep::Intent | LedgerStep::Done | LedgerStep::Found)) {
-            return Ok(None);
+        let shown = match look().await? {
+            Look::Found(found) => {
+                self.ledger.settle(self.clock.now(), effect.key, LedgerStep::Found)?;
+                return Ok(Some(found));
+            }
+            Look::Absent(shown) => Some(shown),
+            Look::Blind => None,
+        };
+        let Some(announced) = effect.announced else { return Ok(None) };
+        let (what, at) = (effect.what.to_owned(), announced.at);
+        match shown.map_or(Absence::OutOfSight, |shown| announced.judge(shown, self.clock.now())) {
+            Absence::Proven => Ok(None),
+            Absence::NotYet { look_again } => Err(EffectError::Unproven { what, look_again, cause: None }),
+            Absence::OutOfSight => Err(EffectError::OutOfSight { key: effect.key.to_owned(), what, at }),
         }
-        self.ledger.write(self.clock.now(), key, LedgerStep::Intent)?;
+    }
+
+    async fn done<T>(
+        &self,
+        effect: &Effect<'_>,
+        look: &impl AsyncFn() -> Result<Look<T>, ClientError>,
+        perform: impl AsyncFnOnce() -> Result<T, ClientError>,
+    ) -> Result<T, EffectError> {
+        let at = self.clock.now();
+        self.ledger.write(at, effect.key, LedgerStep::Intent)?;
         match perform().await {
             Ok(value) => {
-                self.ledger.write(self.clock.now(), key, LedgerStep::Done)?;
-                Ok(Some(value))
+                self.ledger.write(self.clock.now(), effect.key, LedgerStep::Done)?;
+                Ok(value)
             }
-            Err(error) if error.may_have_happened() => {
-                Err(EffectError::Unknown { what: what.to_owned(), cause: Some(Box::new(error)) })
-            }
+            Err(error) if error.may_have_happened() => match self.look_again(look).await {
+                Some(found) => {
+                    self.ledger.write(self.clock.now(), effect.key, LedgerStep::Done)?;
+                    Ok(found)
+                }
+                None => Err(EffectError::Unproven {
+                    what: effect.what.to_owned(),
+                    look_again: Announced { at, clock: ClockOf::Us }.settled_at(),
+                    cause: Some(Box::new(error)),
+                }),
+            },
             Err(error) => {
-                self.ledger.write(self.clock.now(), key, LedgerStep::Refused)?;
+                self.ledger.write(self.clock.now(), effect.key, LedgerStep::Refused)?;
                 Err(EffectError::Client(error))
             }
         }
     }
 
-    async fn look_again<T>(
+    /// Does `perform`, which gives the same end however often it is done: noted, never looked up.
+    ///
+    /// # Errors
+    ///
+    /// The service fails, or the ledger cannot be written: then nothing was done.
+    pub async fn converge<T>(
         &self,
-        look_up: &impl AsyncFn() -> Result<Option<T>, ClientError>,
-    ) -> Result<Option<T>, EffectError> {
+        key: &str,
+        perform: impl AsyncFnOnce() -> Result<T, ClientError>,
+    ) -> Result<T, EffectError> {
+        self.ledger.write(self.clock.now(), key, LedgerStep::Intent)?;
+        let ended = perform().await;
+        let step = match &ended {
+            Ok(_) => LedgerStep::Done,
+            Err(error) if error.may_have_happened() => return Ok(ended?),
+            Err(_) => LedgerStep::Refused,
+        };
+        self.ledger.write(self.clock.now(), key, step)?;
+        Ok(ended?)
+    }
+
+    /// Looks for what a lost answer would have named. A look that fails shows nothing.
+    async fn look_again<T>(&self, look: &impl AsyncFn() -> Result<Look<T>, ClientError>) -> Option<T> {
         for _ in 0..LOOKS_AFTER_LOST_ANSWER {
             self.clock.pause(LOOK_PAUSE, self.cancel).await;
-            if let Some(found) = look_up().await? {
-                return Ok(Some(found));
+            match look().await {
+                Ok(Look::Found(found)) => return Some(found),
+                Ok(Look::Absent(_) | Look::Blind) | Err(_) => {}
             }
         }
-        Ok(None)
+        None
     }
 }

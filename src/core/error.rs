@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// The kind of an error, the same ten for every layer.
+/// The kind of an error, the same for every layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorClass {
@@ -13,6 +13,8 @@ pub enum ErrorClass {
     Config,
     /// What we need does not exist yet, but will.
     NotReady,
+    /// A person has to mend something elsewhere first.
+    NeedsPerson,
     /// What was named does not exist.
     NotFound,
     /// Somebody else changed or holds the same thing.
@@ -23,6 +25,10 @@ pub enum ErrorClass {
     Transient,
     /// What was given makes no sense.
     InvalidInput,
+    /// A service does not take what we sent, and no later try helps.
+    Refused,
+    /// Our account may not do this, although its credential is good.
+    Forbidden,
     /// Stored or sealed data is damaged.
     Corrupt,
     /// A mistake of ours.
@@ -35,11 +41,14 @@ impl fmt::Display for ErrorClass {
             Self::Auth => "auth",
             Self::Config => "config",
             Self::NotReady => "not-ready",
+            Self::NeedsPerson => "needs-person",
             Self::NotFound => "not-found",
             Self::Conflict => "conflict",
             Self::RateLimit => "rate-limit",
             Self::Transient => "transient",
             Self::InvalidInput => "invalid-input",
+            Self::Refused => "refused",
+            Self::Forbidden => "forbidden",
             Self::Corrupt => "corrupt",
             Self::Internal => "internal",
         })

@@ -28,4 +28,6 @@ pub mod permit;
 
 pub mod cache;
 
+pub mod proven;
+
 pub mod clock;

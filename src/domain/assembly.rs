@@ -1,5 +1,6 @@
 //! Build data: one assembly of a minor, resolved by ART's inheritance rules.
 
+pub mod changes;
 mod layer;
 pub mod original;
 mod yaml;
@@ -8,7 +9,10 @@ use indexmap::IndexMap;
 
 use self::layer::Layered;
 use self::yaml::{Mapping, Value};
-use super::advisory::holds_images;
+use jiff::civil::Date;
+
+use super::advisory::{NOT_OURS, holds_images};
+use super::dates;
 use super::ids::AdvisoryId;
 use super::release::ZStream;
 use super::task::Flow;
@@ -34,6 +38,14 @@ pub enum AssemblyError {
     #[error("build data does not list {key} yet")]
     NotListed {
         /// The assembly key.
+        key: String,
+    },
+    /// A merge suffix where ART's own tools refuse one.
+    #[error("build data of {assembly} cannot be used: ART's tools refuse `{key}`, a suffix on a top-level key")]
+    TopLevelSuffix {
+        /// The assembly that has it.
+        assembly: String,
+        /// The key with its suffix.
         key: String,
     },
     /// An assembly that is its own ancestor.
@@ -83,6 +95,20 @@ impl Assembly {
     /// fills it in later, and taking it for the Errata flow would start the wrong tasks.
     pub fn flow(&self) -> Flow {
         if self.has_shipment || !self.not_ready.is_empty() { Flow::Konflux } else { Flow::Errata }
+    }
+
+    /// When the release is due; nothing without a usable date.
+    pub fn due(&self) -> Option<Date> {
+        self.release_date.as_deref().and_then(dates::release_date)
+    }
+
+    /// The assembly from which everything of this release comes, when it has nothing of its own yet. Such values
+    /// are those of another release, until ART fills in its own.
+    pub fn inherited_whole_from(&self) -> Option<&str> {
+        let mut origins = self.origins.iter().filter(|(entry, _)| entry.starts_with("group."));
+        let (_, first) = origins.next()?;
+        let all_strange = *first != self.key && origins.all(|(_, origin)| *origin != self.key);
+        all_strange.then_some(first.as_str())
     }
 
     /// Without shipment and without an advisory that holds images nobody can tell the flow yet. Seen
@@ -154,7 +180,7 @@ impl BuildData {
         // The oldest ancestor first; each younger one is laid over it.
         for (key, assembly) in family.iter().rev() {
             for (part, value) in &assembly.entries {
-                if matches!(layer::split(part).0, "group" | "basis") {
+                if matches!(part.as_str(), "group" | "basis") {
                     layer::set(&mut merged, part, value, key);
                 }
             }
@@ -171,6 +197,10 @@ impl BuildData {
     }
 
     /// The assembly and its ancestors, itself first.
+    ///
+    /// # Errors
+    ///
+    /// Not listed, not a map, circular, or a suffix on a top-level key.
     fn family(&self, key: &str, warnings: &mut Vec<String>) -> Result<Vec<(&str, &Mapping)>, AssemblyError> {
         let mut family: Vec<(&str, &Mapping)> = Vec::new();
         let mut next = Some(key.to_owned());
@@ -189,6 +219,9 @@ impl BuildData {
                 .get("assembly")
                 .and_then(Value::as_map)
                 .ok_or_else(|| shape(&format!("releases.{key}.assembly")))?;
+            if let Some(key) = assembly.entries.keys().find(|key| layer::split(key).1 != layer::Meeting::Merge) {
+                return Err(AssemblyError::TopLevelSuffix { assembly: listed.clone(), key: key.clone() });
+            }
             let repeated = self.releases.repeated.iter().filter(|repeated| **repeated == key);
             for key in repeated.chain(repeated_inside(assembly)) {
                 warnings.push(format!("{listed}: key {key} is written more than once; the last one counts"));
@@ -209,21 +242,19 @@ fn shape(path: &str) -> AssemblyError {
     AssemblyError::Shape { path: path.to_owned(), expected: "a map" }
 }
 
-/// `basis.assembly`, whatever suffixes the two keys carry. It is never inherited.
+/// `basis.assembly`, whatever suffix it carries. It is never inherited.
 fn parent_of(assembly: &Mapping) -> Option<String> {
-    let named = |map: &'_ Mapping, name: &str| {
-        let (_, value) = map.entries.iter().find(|(key, _)| {
-            let (stem, meeting) = layer::split(key);
-            stem == name && meeting != layer::Meeting::Remove
-        })?;
-        Some(value.clone())
-    };
-    named(named(assembly, "basis")?.as_map()?, "assembly")?.text()
+    let basis = assembly.entries.get("basis")?.as_map()?;
+    let (_, value) = basis.entries.iter().find(|(key, _)| {
+        let (stem, meeting) = layer::split(key);
+        stem == "assembly" && meeting != layer::Meeting::Remove
+    })?;
+    value.text()
 }
 
 /// Repeated keys of the parts that we read.
 fn repeated_inside(assembly: &Mapping) -> impl Iterator<Item = &String> {
-    let parts = assembly.entries.iter().filter(|(key, _)| matches!(layer::split(key).0, "group" | "basis"));
+    let parts = assembly.entries.iter().filter(|(key, _)| matches!(key.as_str(), "group" | "basis"));
     let parts = parts.filter_map(|(_, value)| value.as_map());
     let inner = parts.clone().flat_map(|map| map.entries.values().filter_map(Value::as_map));
     assembly.repeated.iter().chain(parts.chain(inner).flat_map(|map| &map.repeated))
@@ -237,15 +268,20 @@ fn read_advisories(found: &mut Assembly, node: Option<&Layered<'_>>) {
     for (impetus, node) in entries {
         let entry = format!("group.advisories.{impetus}");
         found.came_from(&entry, node.origin());
-        match node.scalar().and_then(|(value, _)| value.text()).map(|text| (text.parse::<i64>(), text)) {
+        let gap = match node.scalar().and_then(|(value, _)| value.text()).map(|text| (text.parse::<i64>(), text)) {
             Some((Ok(number), _)) if number > 0 => {
                 found.advisories.insert((*impetus).to_owned(), AdvisoryId::new(number.unsigned_abs()));
+                continue;
             }
-            Some((Ok(number), _)) => {
-                found.not_ready(entry, format!("{number} is a placeholder: ART has not created the advisory yet"));
-            }
-            Some((Err(_), text)) => found.not_ready(entry, format!("{text:?} is not an advisory number")),
-            None => found.not_ready(entry, "has no number yet"),
+            Some((Ok(number), _)) => format!("{number} is a placeholder: ART has not created the advisory yet"),
+            Some((Err(_), text)) => format!("{text:?} is not an advisory number"),
+            None => "has no number yet".to_owned(),
+        };
+        // Whatever others ship holds nobody up here.
+        if *impetus == NOT_OURS {
+            found.warnings.push(format!("{entry}: {gap}; others ship it"));
+        } else {
+            found.not_ready(entry, gap);
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::dates::stamp;
 use super::ids::AdvisoryId;
 use super::release::ZStream;
 use super::shipment::StageRelease;
-use super::task::{Task, TaskStatus, Which};
+use super::state::entries::Question;
+use super::task::{JobRef, Task, TaskStatus, Which};
 
 /// Why a task may not start or go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,38 @@ pub enum ClosedGate {
         /// What was tried.
         what: String,
     },
+    /// An effect was tried and does not show yet: nothing is tried again until a look proves that it did not happen.
+    Unproven {
+        /// What was tried.
+        what: String,
+        /// From when on a look settles it.
+        look_again: Timestamp,
+    },
+    /// Another run announced that it acts, and has not said how that ended.
+    RunElsewhere {
+        /// The task.
+        task: Task,
+        /// Who, and on which machine.
+        by: String,
+        /// Since when.
+        since: Timestamp,
+        /// Until when nothing is started beside it.
+        until: Timestamp,
+    },
+    /// Only a person can find out whether an effect happened.
+    Asked {
+        /// What is asked.
+        question: Question,
+    },
+    /// The job of a running task is gone from its service, or runs where this program cannot look.
+    JobGone {
+        /// The task.
+        task: Task,
+        /// The job.
+        job: JobRef,
+        /// What the service says of it.
+        why: String,
+    },
     /// The test record of a build does not exist yet, or its tests still run.
     TestRecord {
         /// Which build.
@@ -128,9 +163,12 @@ impl ClosedGate {
                 "Rejected" | "Failed" => OpenedBy::Person,
                 _ => OpenedBy::Time,
             },
-            Self::StageRelease { .. } | Self::Queue { .. } | Self::TooEarly { .. } | Self::TestRecord { .. } => {
-                OpenedBy::Time
-            }
+            Self::StageRelease { .. }
+            | Self::Queue { .. }
+            | Self::TooEarly { .. }
+            | Self::TestRecord { .. }
+            | Self::Unproven { .. }
+            | Self::RunElsewhere { .. } => OpenedBy::Time,
             Self::AdvisoryState { .. }
             | Self::AdvisoryDropped { .. }
             | Self::NoReleaseDate
@@ -140,8 +178,36 @@ impl ClosedGate {
             | Self::Missing { .. }
             | Self::MergeRequestClosed { .. }
             | Self::UnknownOutcome { .. }
+            | Self::Asked { .. }
+            | Self::JobGone { .. }
             | Self::KernelUnknown { .. }
             | Self::BadRecord { .. } => OpenedBy::Person,
+        }
+    }
+
+    /// When it makes sense to look again, where that is known to the minute.
+    pub const fn look_again(&self) -> Option<Timestamp> {
+        match self {
+            Self::Unproven { look_again: at, .. } | Self::RunElsewhere { until: at, .. } => Some(*at),
+            Self::Promotion { .. }
+            | Self::StageRelease { .. }
+            | Self::Prerequisite { .. }
+            | Self::Queue { .. }
+            | Self::AdvisoryState { .. }
+            | Self::AdvisoryDropped { .. }
+            | Self::TooEarly { .. }
+            | Self::NoReleaseDate
+            | Self::NotReady { .. }
+            | Self::Decision { .. }
+            | Self::Blocker { .. }
+            | Self::Missing { .. }
+            | Self::MergeRequestClosed { .. }
+            | Self::UnknownOutcome { .. }
+            | Self::Asked { .. }
+            | Self::JobGone { .. }
+            | Self::TestRecord { .. }
+            | Self::KernelUnknown { .. }
+            | Self::BadRecord { .. } => None,
         }
     }
 
@@ -181,6 +247,19 @@ impl ClosedGate {
             Self::Missing { .. } => "provide it".to_owned(),
             Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
             Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
+            Self::Unproven { look_again, .. } => {
+                format!("wait until {}: a look then settles it, and nothing is tried twice", stamp(*look_again))
+            }
+            Self::RunElsewhere { task, until, .. } => format!(
+                "let it go on, and look again at {}; if that machine is certainly gone and nothing was started: oar -r \
+                 {release} update-task-status {task} 'Not Started' --reason TEXT",
+                stamp(*until)
+            ),
+            Self::Asked { question } => {
+                let answers: Vec<_> = question.commands(&release.to_string());
+                format!("look at the service, then answer: {}", answers.join(" or "))
+            }
+            Self::JobGone { task, job, .. } => gone_steps(&release.to_string(), *task, job).join("\n"),
             Self::TestRecord { .. } => "wait for the test jobs (look again in 10 min)".to_owned(),
             Self::KernelUnknown { .. } => {
                 format!(
@@ -190,6 +269,39 @@ impl ClosedGate {
             }
             Self::BadRecord { .. } => "ask the owner of the record to correct it".to_owned(),
         }
+    }
+}
+
+/// What ends the wait for a job that is gone: the verdict of whoever saw it, another start, or its right number.
+pub fn gone_steps(release: &str, task: Task, job: &JobRef) -> Vec<String> {
+    let set = format!("oar -r {release} update-task-status {task}");
+    let page = job.url.as_deref().map(|url| format!(" ({url})")).unwrap_or_default();
+    vec![
+        format!("find out how the job ended{page}, then store it: {set} Pass --reason TEXT"),
+        format!("or: {set} Fail --reason TEXT"),
+        format!("to have another one started: {set} 'Not Started' --reason TEXT"),
+        format!("if another job is the right one: oar -r {release} {task} {}", naming(task)),
+    ]
+}
+
+/// The option that names the job of `task` on the command line.
+const fn naming(task: Task) -> &'static str {
+    match task {
+        Task::ImageConsistencyCheck => "-i ID",
+        Task::StageTesting
+        | Task::CreateTestReport
+        | Task::TakeOwnership
+        | Task::UpdateBugList
+        | Task::CheckCveTrackerBug
+        | Task::CheckRhcosSecurityAlerts
+        | Task::CheckGreenwaveCvpTests
+        | Task::PushToCdnStaging
+        | Task::AnalyzeCandidateBuild
+        | Task::AnalyzePromotedBuild
+        | Task::ImageSignedCheck
+        | Task::DropBugs
+        | Task::ChangeAdvisoryStatus
+        | Task::AddQeApproval => "-n NUMBER",
     }
 }
 
@@ -219,6 +331,20 @@ impl fmt::Display for ClosedGate {
             Self::Missing { what } => f.write_str(what),
             Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
             Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
+            Self::Unproven { what, look_again } => write!(
+                f,
+                "nobody knows yet whether this happened: {what}; it is not tried again before {}",
+                stamp(*look_again)
+            ),
+            Self::RunElsewhere { task, by, since, until } => write!(
+                f,
+                "{by} announced at {} that it works on {task}, and has not said how that ended; nothing is started \
+                 beside it until {}",
+                stamp(*since),
+                stamp(*until)
+            ),
+            Self::Asked { question } => write!(f, "a person has to answer question {}: {}", question.id, question.text),
+            Self::JobGone { job, why, .. } => write!(f, "the job {job} cannot be looked at any more: {why}"),
             Self::TestRecord { which, state } => write!(f, "the {which} build is not tested yet: {state}"),
             Self::KernelUnknown { advisory, why } => {
                 write!(f, "nobody can tell whether the kernel of advisory {advisory} may ship: {why}")

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_yaml::Value;
 
 use super::ids::Digest;
@@ -84,6 +84,17 @@ pub fn effective(periods: &[GradePeriod], now: Timestamp) -> Grade {
         .map(|period| period.grade)
         .max()
         .unwrap_or(Grade::Unknown)
+}
+
+/// Until when the grades stay healthy as they are planned; nothing when they are not now.
+pub fn healthy_until(periods: &[GradePeriod], now: Timestamp) -> Option<Timestamp> {
+    let healthy = |at| effective(periods, at).is_healthy();
+    // A grade holds to the end of its period; the second after it is the first that may differ.
+    let after = |end: Timestamp| end.checked_add(SignedDuration::from_secs(1)).ok();
+    let changes = periods.iter().flat_map(|period| [period.start, period.end.and_then(after)]).flatten();
+    let mut bad: Vec<_> = changes.filter(|at| *at > now && !healthy(*at)).collect();
+    bad.sort_unstable();
+    healthy(now).then(|| bad.first().copied().unwrap_or(Timestamp::MAX))
 }
 
 /// An image as the stage advisory lists it.

@@ -204,7 +204,9 @@ mod tests {
             job_ref: job.map(job_ref),
             attempts: attempts.iter().map(attempt).collect(),
             intent: None,
+            question: None,
             notified: Vec::new(),
+            due: Vec::new(),
             reason: None,
         }
     }

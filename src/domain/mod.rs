@@ -4,10 +4,12 @@
 
 #![warn(missing_docs)]
 
+pub mod absence;
 pub mod acceptance;
 pub mod advisory;
 pub mod approval;
 pub mod assembly;
+pub mod belongs;
 pub mod closed_gate;
 pub mod consistency;
 pub mod credential;

@@ -156,6 +156,11 @@ impl ShipmentFile {
         }
     }
 
+    /// The assembly that it says it ships.
+    pub fn assembly(&self) -> Option<String> {
+        self.at(&["metadata", "assembly"]).and_then(text).filter(|key| !key.is_empty())
+    }
+
     /// Does its stage advisory list images? That of an operator catalogue does not, and some have no advisory.
     pub fn has_images(&self) -> bool {
         let flag = |name| self.at(&["metadata", name]).and_then(Value::as_bool);

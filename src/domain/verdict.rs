@@ -72,6 +72,8 @@ pub enum FailReason {
     PageDeadline {
         /// When we stopped waiting.
         deadline: Timestamp,
+        /// Had the production release succeeded by then? Its success later would be a reason to wait once more.
+        released: bool,
     },
 }
 
@@ -80,7 +82,8 @@ impl FailReason {
     pub const fn class(&self) -> VerdictClass {
         match self {
             Self::Job { .. } => VerdictClass::Job,
-            Self::PageDeadline { .. } => VerdictClass::Deadline,
+            Self::PageDeadline { released: false, .. } => VerdictClass::Deadline,
+            Self::PageDeadline { released: true, .. } => VerdictClass::DeadlineReleased,
             Self::UnhealthyImages { .. }
             | Self::InconsistentImages { .. }
             | Self::UnsignedOnReleaseDate
@@ -103,6 +106,8 @@ pub enum VerdictClass {
     Job,
     /// Something did not come in time; it may come later.
     Deadline,
+    /// The same, although what brings it had succeeded.
+    DeadlineReleased,
 }
 
 impl VerdictClass {
@@ -112,6 +117,7 @@ impl VerdictClass {
             Self::Verdict => "verdict",
             Self::Job => "verdict-job",
             Self::Deadline => "verdict-deadline",
+            Self::DeadlineReleased => "verdict-deadline-released",
         }
     }
 }
@@ -120,7 +126,8 @@ impl FromStr for VerdictClass {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Verdict, Self::Job, Self::Deadline].into_iter().find(|class| class.as_str() == text).ok_or(())
+        let all = [Self::Verdict, Self::Job, Self::Deadline, Self::DeadlineReleased];
+        all.into_iter().find(|class| class.as_str() == text).ok_or(())
     }
 }
 
@@ -150,7 +157,7 @@ impl fmt::Display for FailReason {
                 let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
                 write!(f, "advisories were not moved: {}", each.join(", "))
             }
-            Self::PageDeadline { deadline } => write!(f, "the advisory page was not public by {deadline}"),
+            Self::PageDeadline { deadline, .. } => write!(f, "the advisory page was not public by {deadline}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Carries a plan out: task runs through the one way in, marks through the state.
 
+use jiff::Timestamp;
+
 use super::event::Event;
 use super::memory::Memory;
 use super::options::DriveOptions;
@@ -10,6 +12,7 @@ use crate::domain::state::operation::{AddIssue, Change, Operation, SetTask};
 use crate::domain::task::{Task, TaskStatus, Which, marker};
 use crate::operators::error::TaskError;
 use crate::operators::execute::run_task;
+use crate::operators::notify;
 use crate::operators::request::TaskRequest;
 use crate::operators::run_log::{Level, RunLog};
 use crate::planner::plan::{Action, Plan};
@@ -28,6 +31,7 @@ pub(super) async fn carry_out(
     memory: &mut Memory,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<(), TaskError> {
+    let mut arrived = Vec::new();
     for action in &plan.actions {
         if ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);
@@ -54,8 +58,20 @@ pub(super) async fn carry_out(
                     links: &message.links,
                     owner: owner.as_deref(),
                 };
-                for trouble in of_plan::send(ctx.notifier(&ctx.slack()), release, text, key).await {
+                let sent = of_plan::send(ctx.notifier(&ctx.slack()), release, text, key).await;
+                for trouble in sent.warnings {
                     tell(Event::Marked(format!("{trouble} ({})", message.text)));
+                }
+                if sent.is_settled {
+                    arrived.push(Operation::Notified { task: message.task, key: key.clone() });
+                }
+            }
+            Action::SendDue => {
+                memory.due_not_before = Some(Timestamp::MAX);
+                if let Some(loaded) = ctx.statebox.load(release).await? {
+                    let caught_up = notify::catch_up(ctx, release, &loaded.state).await;
+                    memory.due_not_before = caught_up.look_again.or(memory.due_not_before);
+                    caught_up.said.into_iter().for_each(|line| tell(Event::Marked(line)));
                 }
             }
             Action::MarkFail { .. }
@@ -63,6 +79,9 @@ pub(super) async fn carry_out(
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. } => mark(ctx, release, action, tell).await?,
         }
+    }
+    if let Some(trouble) = notify::store(ctx, release, &arrived).await {
+        tell(Event::Marked(trouble));
     }
     still_ours(ctx, release).await
 }
@@ -112,9 +131,10 @@ fn request(task: Task, options: &DriveOptions) -> Option<TaskRequest> {
         Task::ImageSignedCheck => TaskRequest::ImageSignedCheck,
         Task::AnalyzeCandidateBuild => analysis(Which::Candidate, options),
         Task::AnalyzePromotedBuild => analysis(Which::Promoted, options),
-        Task::ChangeAdvisoryStatus => {
-            TaskRequest::ChangeAdvisoryStatus { ignore_release_date: options.ignore_release_date, reason: None }
-        }
+        Task::ChangeAdvisoryStatus => TaskRequest::ChangeAdvisoryStatus {
+            ignore_release_date: options.early.is_some(),
+            reason: options.early.clone(),
+        },
         Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs | Task::AddQeApproval => return None,
     })
 }
@@ -179,7 +199,12 @@ async fn mark(
             })],
             format!("blocker added: {text}"),
         ),
-        Action::Run(_) | Action::Check(..) | Action::Analyze(_) | Action::Conclude { .. } | Action::Notify { .. } => {
+        Action::Run(_)
+        | Action::Check(..)
+        | Action::Analyze(_)
+        | Action::Conclude { .. }
+        | Action::Notify { .. }
+        | Action::SendDue => {
             return Ok(());
         }
     };

@@ -14,17 +14,19 @@ use crate::core::notices::of_plan;
 use crate::domain::acceptance::RecordVerdict;
 use crate::domain::approval;
 use crate::domain::assembly::{Assembly, BuildData};
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
 use crate::domain::service::Service;
 use crate::domain::shipment::MrState;
+use crate::domain::state::view::State;
 use crate::domain::task::{Flow, Task, TaskStatus, Which};
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::{advisories, build_record, promotion, shipment};
+use crate::operators::steps::{advisories, approval_page, build_record, promotion, shipment};
 use crate::planner::facts::{AdvisoryFact, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
-use crate::planner::input::{Input, StateSource, Unread};
+use crate::planner::input::{Input, Replaced, StateSource, Unread};
 
 /// Looks at the world. Reads only.
 ///
@@ -38,7 +40,7 @@ pub(super) async fn input(
     memory: &Memory,
 ) -> Result<Input, TaskError> {
     let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
-    input.ignore_release_date = options.ignore_release_date;
+    input.ignore_release_date = options.early.is_some();
     input.retry = memory.retry;
     input.notified = memory.notified.clone();
     input.notified.extend(of_plan::sent_keys(ctx.notifier(&ctx.slack()), release));
@@ -80,8 +82,7 @@ pub(super) async fn input(
             return Ok(input);
         }
     };
-    input.flow = assembly.flow();
-    input.not_ready = not_ready(assembly);
+    of_build_data(&mut input, &run.state, assembly);
     if input.flow == Flow::Errata {
         return Ok(input);
     }
@@ -97,8 +98,27 @@ fn sits_out(options: &DriveOptions, class: ErrorClass) -> bool {
     options.persistence == Persistence::Watch && matches!(class, ErrorClass::Transient | ErrorClass::RateLimit)
 }
 
-fn not_ready(assembly: &Assembly) -> Vec<String> {
-    assembly.not_ready.iter().map(|gap| format!("{}: {}", gap.entry, gap.why)).collect()
+/// What build data says now; the copy in the state decides nothing.
+fn of_build_data(input: &mut Input, state: &State, assembly: &Assembly) {
+    input.flow = assembly.flow();
+    input.release_date = assembly.due();
+    input.not_ready = assembly.not_ready.iter().map(|gap| format!("{}: {}", gap.entry, gap.why)).collect();
+    input.inherited_from = assembly.inherited_whole_from().map(str::to_owned);
+    for change in assembly.changes_since(&state.metadata()).into_iter().filter(|change| change.stored.is_some()) {
+        let text = change.to_string();
+        let tasks = change.outdates().iter().copied().filter(|task| state.status(*task) == TaskStatus::Pass);
+        let tasks: Vec<Task> = tasks.collect();
+        if !tasks.is_empty() {
+            input.replaced.push(Replaced { text: text.clone(), tasks, issue: None });
+        }
+        input.changed.push(text);
+    }
+}
+
+/// What belongs to another release, when that is why a service was not asked further.
+fn strangers<T>(answer: &Result<T, TaskError>) -> Vec<String> {
+    let Err(TaskError::Closed { by, .. }) = answer else { return Vec::new() };
+    if let ClosedGate::NotReady { missing } = &**by { missing.clone() } else { vec![by.to_string()] }
 }
 
 /// Credentials that tasks lack, so that a plan names them instead of trying.
@@ -144,6 +164,10 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         Some(Err(error)) => input.promotion = PromotionFact::Unknown(error.to_string()),
         None => {}
     }
+    if input.not_ready.is_empty() {
+        input.not_ready = strangers(&opened);
+        input.not_ready.extend(strangers(&states));
+    }
     input.candidate_file = candidate_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });
     input.advisories = states.ok();
     let promoted_file = asked(input.needs_promoted_file(), record(run, Some(&input.release)));
@@ -157,11 +181,11 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         let states = states.iter().map(|(impetus, one)| (impetus.as_str(), &one.state));
         input.shipped = Some(approval::shipped(prod, input.mr == MrFact::Merged, states));
     }
-    // The page is looked at by the approval itself; the planner needs it only to take up a timed-out one.
-    input.page = match (input.status(Task::ChangeAdvisoryStatus), input.prod_release.succeeded()) {
-        (TaskStatus::Fail, true) => PageState::Accessible,
-        (TaskStatus::Fail, false) => PageState::NotAccessible,
-        (TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Pass, _) => PageState::Unknown,
+    // While the approval waits it looks itself; after a time-out only the page says whether it can go on.
+    input.page = match asked(input.needs_page(), approval_page::look(run)).await {
+        Some(Ok(page)) if page.is_public => PageState::Accessible,
+        Some(Ok(_)) => PageState::NotAccessible,
+        Some(Err(_)) | None => PageState::Unknown,
     };
 }
 
@@ -189,7 +213,7 @@ async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::S
         Ok(open) => open,
         Err(error) => {
             let unknown = || ReleaseFact::Unknown(error.to_string());
-            let url = run.state.metadata().shipment_mr;
+            let url = run.assembly_if_known().and_then(|assembly| assembly.shipment_mr.clone());
             return ShipmentFacts { mr: MrFact::Unknown, url, stage: unknown(), prod: unknown() };
         }
     };

@@ -24,6 +24,8 @@ pub(super) struct Memory {
     pub last: BTreeMap<Task, LastRun>,
     /// A task that a person wants tried again; dropped once it was.
     pub retry: Option<Task>,
+    /// Messages that earlier runs left are not looked for again before this time.
+    pub due_not_before: Option<Timestamp>,
     /// Notifications sent by this drive.
     pub notified: BTreeSet<String>,
 }
@@ -57,7 +59,7 @@ impl Memory {
             Outcome::Blocked { by } => {
                 last.blocked_by = Some(by.clone());
                 if by.opened_by() == OpenedBy::Time {
-                    last.not_before = now.checked_add(GATE_RECHECK).ok();
+                    last.not_before = by.look_again().or_else(|| now.checked_add(GATE_RECHECK).ok());
                 }
             }
             Outcome::Failed { .. } => last.failed = true,
@@ -74,15 +76,22 @@ impl Memory {
         last.not_before = now.checked_add(SignedDuration::from_mins(wait.unwrap_or(30))).ok();
         match failure.error.class() {
             ErrorClass::Auth | ErrorClass::Config => last.lacks = Some(failure.error.next_step()),
+            // The words say whose right is missing, and for what.
+            ErrorClass::Forbidden | ErrorClass::NotFound if failure.error.may_be_a_missing_right() => {
+                last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));
+            }
             ErrorClass::InvalidInput if matches!(failure.error, TaskError::Refused { .. }) => {
                 last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));
             }
             ErrorClass::NotReady
+            | ErrorClass::NeedsPerson
             | ErrorClass::NotFound
             | ErrorClass::Conflict
             | ErrorClass::RateLimit
             | ErrorClass::Transient
             | ErrorClass::InvalidInput
+            | ErrorClass::Refused
+            | ErrorClass::Forbidden
             | ErrorClass::Corrupt
             | ErrorClass::Internal => {}
         }

@@ -19,8 +19,8 @@ pub struct DriveOptions {
     pub decide: Option<(Which, BuildDecision)>,
     /// A failed task to be tried again.
     pub retry: Option<Task>,
-    /// Approve before the day before the release date.
-    pub ignore_release_date: bool,
+    /// Approve before the day before the release date, for this reason.
+    pub early: Option<String>,
     /// Why the lease is taken even from another driver whose lease runs.
     pub take_over: Option<Override>,
     /// How long to go on.

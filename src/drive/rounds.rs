@@ -13,6 +13,7 @@ use crate::domain::state::lease::LeaseKey;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
+use crate::planner::input::Input;
 use crate::planner::plan::{Plan, Verdict};
 use crate::planner::walk::plan;
 
@@ -101,6 +102,7 @@ async fn rounds(
             }
             input => input?,
         };
+        without_ours(&mut input, held.as_ref());
         if let Some(task) = asked_again.take().filter(|task| input.status(*task) == TaskStatus::Pass) {
             return Err(nothing_to_retry(release, task));
         }
@@ -145,7 +147,9 @@ async fn rounds(
         }
         rounds_without_wait += 1;
         if options.persistence == Persistence::Once {
-            return Ok(plan(&gather::input(ctx, release, options, memory).await?));
+            let mut input = gather::input(ctx, release, options, memory).await?;
+            without_ours(&mut input, held.as_ref());
+            return Ok(plan(&input));
         }
         if rounds_without_wait >= MOST_ROUNDS {
             return Err(TaskError::Internal {
@@ -153,6 +157,11 @@ async fn rounds(
             });
         }
     }
+}
+
+/// A plan of ours says who else is at work.
+fn without_ours(input: &mut Input, held: Option<&HeldLease>) {
+    input.leases.retain(|lease| held.is_none_or(|ours| ours.held().fence().key != lease.key));
 }
 
 /// Leaves a store alone that did not answer.

@@ -93,7 +93,7 @@ pub const ROWS: &[CommandRow] = &[
     oar(
         "change-advisory-status",
         "oar_change_advisory_status",
-        &[option(&["--ignore-release-date"], "ignore_release_date", Sets::Flag(true))],
+        &[option(&["--ignore-release-date"], "ignore_release_date", Sets::Flag(true)), REASON],
     ),
     CommandRow {
         fixed: &[("which", "candidate")],

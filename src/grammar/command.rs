@@ -46,12 +46,27 @@ pub enum Command {
         /// "Not Started", "In Progress", Pass or Fail
         #[arg(value_name = "STATUS")]
         status: TaskStatus,
-        /// Why; recorded in the state
+        /// Why; recorded in the state. A Pass needs it
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         /// Change even a Pass; needs --reason
         #[arg(long = "override", requires = "reason")]
         override_: bool,
+    },
+    /// Answer a question of status or plan: did this happen?
+    ///
+    /// Asked when something was tried whose answer got lost, and no look shows any more whether it happened. The first
+    /// answer counts.
+    Answer {
+        /// Id of the question
+        #[arg(value_name = "ID")]
+        id: String,
+        /// happened or did-not-happen
+        #[arg(value_name = "CHOICE")]
+        choice: String,
+        /// How you know; recorded in the state
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// Add, resolve and list issues of the release
     #[command(subcommand)]
@@ -164,8 +179,8 @@ pub struct DriveArgs {
     /// Try a failed task again
     #[arg(long, value_name = "TASK")]
     pub retry: Option<Task>,
-    /// Approve earlier than one day before the release date
-    #[arg(long)]
+    /// Approve earlier than one day before the release date; needs --reason, and asks
+    #[arg(long, requires = "reason", group = "reasoned")]
     pub ignore_release_date: bool,
 }
 

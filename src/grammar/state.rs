@@ -32,8 +32,13 @@ pub enum StateCommand {
     },
     /// List changes that could not be stored yet (with -r: of this release), and those refused later
     ///
-    /// They are kept on this machine and sent by the next command about their release, whatever it is.
-    Unsent,
+    /// They are kept on this machine and sent by the next command that changes their release. With --send they
+    /// are sent now; exit 7 when the store does not answer.
+    Unsent {
+        /// Send them now
+        #[arg(long)]
+        send: bool,
+    },
 }
 
 impl StateCommand {
@@ -41,7 +46,7 @@ impl StateCommand {
     pub fn means_the_release(&self) -> bool {
         match self {
             Self::Show { files } | Self::Check { files } | Self::Fmt { files, .. } => files.is_empty(),
-            Self::Unsent => false,
+            Self::Unsent { .. } => false,
         }
     }
 }

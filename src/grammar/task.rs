@@ -75,8 +75,8 @@ pub enum TaskCommand {
     ///
     /// One pass: while the advisory page is not public yet, run it again (or let `drive --watch`).
     ChangeAdvisoryStatus {
-        /// Start earlier than one day before the release date
-        #[arg(long)]
+        /// Start earlier than one day before the release date; needs --reason
+        #[arg(long, requires = "reason")]
         ignore_release_date: bool,
         /// Why; recorded in the state
         #[arg(long, value_name = "TEXT")]

@@ -217,6 +217,8 @@ mod tests {
             passed: Vec::new(),
             running: Vec::new(),
             next: Vec::new(),
+            conditions: Vec::new(),
+            leases: Vec::new(),
         }
     }
 

@@ -78,7 +78,7 @@ impl NextCall {
                 .quoting("issue", text)
                 .with("blocker", true)
                 .with("related_tasks", task.map(Task::name).unwrap_or_default()),
-            Action::Notify { .. } => return None,
+            Action::Notify { .. } | Action::SendDue => return None,
         })
     }
 

@@ -59,12 +59,16 @@ impl Code {
     /// The code of an error's class.
     pub const fn of(class: ErrorClass) -> Self {
         match class {
-            ErrorClass::Auth | ErrorClass::Config | ErrorClass::NotReady => Self::Precondition,
+            ErrorClass::Auth
+            | ErrorClass::Config
+            | ErrorClass::NotReady
+            | ErrorClass::Forbidden
+            | ErrorClass::NeedsPerson => Self::Precondition,
             ErrorClass::NotFound => Self::NotFound,
             ErrorClass::Conflict => Self::Conflict,
             ErrorClass::RateLimit | ErrorClass::Transient | ErrorClass::Corrupt => Self::Upstream,
             ErrorClass::InvalidInput => Self::InvalidArgument,
-            ErrorClass::Internal => Self::Internal,
+            ErrorClass::Internal | ErrorClass::Refused => Self::Internal,
         }
     }
 }

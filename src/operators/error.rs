@@ -7,8 +7,9 @@ use crate::core::config::error::ConfigError;
 use crate::core::effects::EffectError;
 use crate::core::error::ErrorClass;
 use crate::core::lock::Lock;
-use crate::core::statebox::error::StoreError;
+use crate::core::statebox::error::{StoreError, StoreFault};
 use crate::domain::assembly::AssemblyError;
+use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::release::ZStream;
 use crate::domain::state::oddities::UnreadableStatus;
 use crate::domain::subject::Subject;
@@ -34,6 +35,14 @@ pub enum TaskError {
     NoState {
         /// The release.
         release: ZStream,
+    },
+    /// A gate is closed, found out on the way.
+    #[error("{by}")]
+    Closed {
+        /// Which one.
+        by: Box<ClosedGate>,
+        /// What to do about it.
+        next: String,
     },
     /// We refuse, because going on would do harm or make no sense.
     #[error("{why}")]
@@ -111,6 +120,12 @@ impl TaskError {
         taken.ok_or(Self::Busy { does, next })
     }
 
+    /// The gate `by` keeps anything from being done for `release`.
+    pub fn closed(release: &ZStream, by: ClosedGate) -> Self {
+        let next = format!("{}; then run it again", by.step(release));
+        Self::Closed { by: Box::new(by), next }
+    }
+
     /// Nothing is run on a status that nobody can read: it may be a Fail.
     pub fn unreadable_status(release: &ZStream, unreadable: &UnreadableStatus) -> Self {
         let status = unreadable.meant.map_or_else(|| "STATUS".to_owned(), |meant| format!("'{meant}'"));
@@ -131,6 +146,10 @@ impl TaskError {
             Self::Config(error) => error.class(),
             Self::Effect(error) => error.class(),
             Self::NoState { .. } => ErrorClass::NotFound,
+            Self::Closed { by, .. } => match by.opened_by() {
+                OpenedBy::Time => ErrorClass::NotReady,
+                OpenedBy::Person => ErrorClass::NeedsPerson,
+            },
             Self::Refused { .. } | Self::DryRun { .. } => ErrorClass::InvalidInput,
             Self::Busy { .. } => ErrorClass::Conflict,
             Self::Program { .. } => ErrorClass::Transient,
@@ -146,11 +165,35 @@ impl TaskError {
             | ErrorClass::Corrupt
             | ErrorClass::Conflict
             | ErrorClass::NotReady
+            | ErrorClass::NeedsPerson
             | ErrorClass::Auth
+            | ErrorClass::Forbidden
             | ErrorClass::Config => false,
             ErrorClass::Internal => !matches!(self, Self::Cancelled),
             ErrorClass::InvalidInput => !matches!(self, Self::Refused { .. } | Self::DryRun { .. }),
-            ErrorClass::NotFound => true,
+            ErrorClass::Refused => true,
+            // What an account may not see looks as if it did not exist.
+            ErrorClass::NotFound => !self.may_be_a_missing_right(),
+        }
+    }
+
+    /// Is this how a service answers an account without the right? A credential that is refused says so itself.
+    pub fn may_be_a_missing_right(&self) -> bool {
+        match self {
+            Self::Service(error) | Self::Effect(EffectError::Client(error)) => error.may_be_a_missing_right(),
+            Self::Store(error) => {
+                matches!(&error.fault, StoreFault::Service(error) if error.may_be_a_missing_right())
+            }
+            Self::Config(_)
+            | Self::Effect(_)
+            | Self::Closed { .. }
+            | Self::NoState { .. }
+            | Self::Refused { .. }
+            | Self::Busy { .. }
+            | Self::DryRun { .. }
+            | Self::Program { .. }
+            | Self::Cancelled
+            | Self::Internal { .. } => false,
         }
     }
 
@@ -163,7 +206,10 @@ impl TaskError {
             Self::Effect(error) => error.next_step(),
             Self::NoState { release } => format!("create it: oar -r {release} create-test-report"),
             Self::DryRun { .. } => "run it without --dry-run".to_owned(),
-            Self::Refused { next, .. } | Self::Busy { next, .. } | Self::Program { next, .. } => next.clone(),
+            Self::Refused { next, .. }
+            | Self::Closed { next, .. }
+            | Self::Busy { next, .. }
+            | Self::Program { next, .. } => next.clone(),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),
             Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),
         }
@@ -183,4 +229,32 @@ pub struct TaskFailure {
     /// Why.
     #[source]
     pub error: TaskError,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::clients::error::Fault;
+    use crate::domain::service::Service;
+
+    #[test]
+    fn what_a_service_may_hide_from_our_account_ends_no_run_and_what_is_public_does() {
+        for service in Service::ALL {
+            let hides = matches!(service.id(), "errata" | "jira" | "gitlab" | "jenkins" | "github" | "github_raw")
+                || matches!(service.id(), "slack" | "gangway" | "registry");
+            let answered = |fault| TaskError::Service(ClientError::new(*service, "look", fault));
+            for effect in [false, true] {
+                let wrapped = |fault| match (effect, answered(fault)) {
+                    (true, TaskError::Service(error)) => TaskError::Effect(EffectError::Client(error)),
+                    (_, error) => error,
+                };
+                assert_eq!(wrapped(Fault::Status(404)).ends_the_run(), !hides, "{service} 404");
+                for verdictless in [Fault::Unauthorized(401), Fault::Unauthorized(403), Fault::RateLimited(403)] {
+                    assert!(!wrapped(verdictless).ends_the_run(), "{service}");
+                }
+                assert!(!wrapped(Fault::NotAllowed("do it".to_owned())).ends_the_run(), "{service}");
+                assert!(wrapped(Fault::Status(422)).ends_the_run(), "{service} 422");
+            }
+        }
+    }
 }

@@ -9,19 +9,22 @@ use futures::FutureExt as _;
 
 use super::dispatch::dispatch;
 use super::error::{TaskError, TaskFailure};
-use super::record;
 use super::report::TaskReport;
 use super::request::TaskRequest;
 use super::run::{Notes, Run};
+use super::{notify, record};
 use crate::core::context::Context;
 use crate::core::effects::EffectError;
-use crate::core::error::chain;
 use crate::core::lock::Lock;
-use crate::core::notices::of_run::{self, End, EndedRun};
+use crate::core::statebox::error::{StoreError, StoreFault};
+use crate::domain::absence::{Announced, ClockOf};
+use crate::domain::closed_gate::ClosedGate;
+use crate::domain::dates::stamp;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
+use crate::domain::state::entries::Question;
 use crate::domain::state::oddities::unreadable_statuses;
-use crate::domain::state::operation::Operation;
+use crate::domain::state::operation::{Operation, Rejection};
 use crate::domain::task::{Task, TaskStatus};
 
 /// Runs `request` for `release` and records its end, whatever the end is.
@@ -66,13 +69,25 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     // A request that was cut off says so in words of its own.
     let cut_off = |error: &TaskError| ctx.cancel.is_cancelled() && !matches!(error, TaskError::Internal { .. });
     let ended = ended.map_err(|error| if cut_off(&error) { TaskError::Cancelled } else { error });
+    let ended = ended.or_else(|error| as_outcome(&run, error));
     record::reason(&run, &request, ended.as_ref().ok());
-    notify(&run, ended.as_ref()).await;
+    let posts = notify::of_end(&run, ended.as_ref());
     let recorded = record::end(&run, ended.as_ref()).await;
+    // What another run made of the task is for that run to say.
+    if !recorded.as_ref().is_err_and(is_refused) {
+        notify::send(&run, &posts).await;
+    }
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
-    let after = recorded.map_err(&failure)?;
+    let (outcome, after) = match recorded {
+        Ok(after) => (outcome, after),
+        Err(error) => {
+            let outcome = as_outcome(&run, error).map_err(&failure)?;
+            let after = if let Outcome::Unchanged { .. } = outcome { TaskStatus::Pass } else { before };
+            (outcome, after)
+        }
+    };
     let Notes { warnings, effects, comparisons, advice, would, .. } = std::mem::take(&mut *run.notes());
     Ok(TaskReport {
         release: release.clone(),
@@ -122,10 +137,14 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
             }
             return Ok(Outcome::Unchanged { why });
         }
+        // A gate that was found closed on the way is one like any other.
+        Err(TaskError::Closed { by, .. }) => Outcome::Blocked { by: *by },
         ended => ended?,
     };
     let wait = match &outcome {
         Outcome::Waiting { on, .. } => format!("a wait for {on}"),
+        // Whoever runs it again has to know that it would be about another release; the Pass stays all the same.
+        Outcome::Blocked { by: ClosedGate::NotReady { .. } } => return Ok(outcome),
         Outcome::Blocked { by } => by.to_string(),
         Outcome::Passed { .. } | Outcome::Failed { .. } | Outcome::Unchanged { .. } => return Ok(outcome),
     };
@@ -136,29 +155,42 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     Ok(Outcome::Unchanged { why: format!("{} passed already; this look found only {wait}", run.task) })
 }
 
-/// Informs people of how the run ended, where that is worth a message.
-async fn notify(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) {
-    let end = match ended {
-        Ok(outcome) => End::Outcome(outcome),
-        Err(error) if error.ends_the_run() => End::BrokeOff { why: chain(error), next: error.next_step() },
-        Err(_) => End::Interrupted,
+/// What keeps a run from acting without being trouble: another run that is at the task or was faster, and an effect
+/// of which nobody knows yet whether it happened.
+fn as_outcome(run: &Run<'_>, error: TaskError) -> Result<Outcome, TaskError> {
+    let by = match error {
+        TaskError::Effect(EffectError::Unproven { what, look_again, cause }) => {
+            if let Some(cause) = cause {
+                run.warn(format!("the answer got lost: {cause}"));
+            }
+            ClosedGate::Unproven { what, look_again }
+        }
+        TaskError::Effect(EffectError::OutOfSight { key, what, at }) => {
+            let text =
+                format!("did this happen: {what}? It was tried at {}, and no list reaches back so far", stamp(at));
+            let open = run.state.task(run.task).and_then(|entry| entry.question).filter(|open| open.key == key);
+            let question = open.unwrap_or_else(|| Question::whether(&key, text, run.ctx.clock.now()));
+            run.with_the_end(Operation::Ask { task: run.task, question: question.clone() });
+            ClosedGate::Asked { question }
+        }
+        TaskError::Store(store) => match store.fault {
+            StoreFault::Rejected(Rejection::StartedElsewhere { task, by, at }) => {
+                let until = Announced { at, clock: ClockOf::Others }.settled_at();
+                ClosedGate::RunElsewhere { task, by, since: at, until }
+            }
+            StoreFault::Rejected(Rejection::PassStays { task, to: TaskStatus::InProgress }) if task == run.task => {
+                return Ok(Outcome::Unchanged {
+                    why: format!("somebody else was faster: {task} has passed meanwhile"),
+                });
+            }
+            fault => return Err(StoreError { fault, ..*store }.into()),
+        },
+        error => return Err(error),
     };
-    let (release, task, state, log) = (run.release, run.task, &run.state, run.log.text());
-    let services = &run.ctx.settings.services;
-    let notices = run.notes().notices.clone();
-    let posts = of_run::posts(&EndedRun { release, task, state, end, log, services }, &notices);
-    let slack = run.ctx.slack();
-    for post in posts {
-        if state.task(task).is_some_and(|entry| entry.notified.contains(&post.key)) {
-            continue;
-        }
-        let sent = run.ctx.notifier(&slack).send(release, &post, run.effects()).await;
-        if sent.is_new {
-            run.add_effect(format!("tell {} on Slack", post.team));
-            run.with_the_end(Operation::Notified { task, key: post.key.clone() });
-        }
-        for warning in sent.warnings {
-            run.warn(warning);
-        }
-    }
+    Ok(Outcome::Blocked { by })
+}
+
+/// Did the rules refuse what the run wanted to store?
+fn is_refused(error: &TaskError) -> bool {
+    matches!(error, TaskError::Store(store) if matches!(store.fault, StoreFault::Rejected(_)))
 }

@@ -4,7 +4,7 @@ use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::shipment::MrState;
-use crate::domain::state::entries::Issue;
+use crate::domain::state::entries::{Issue, Question};
 use crate::domain::task::{Task, TaskStatus, Which};
 
 /// How far a preview looks.
@@ -59,6 +59,8 @@ pub enum Foreseen {
         after: TaskStatus,
         /// What is stored about the one it has.
         stored_reason: Option<String>,
+        /// What it passes over, one line each.
+        overrides: Vec<String>,
         /// Why somebody wants this.
         reason: Option<String>,
     },
@@ -69,6 +71,17 @@ pub enum Foreseen {
         /// Its status now.
         before: TaskStatus,
         /// Why somebody wants this.
+        reason: String,
+    },
+    /// Somebody says whether an effect happened, which decides whether it is done again.
+    Answered {
+        /// The task that was asked about.
+        task: Task,
+        /// The question.
+        question: Question,
+        /// The answer.
+        choice: String,
+        /// How somebody knows.
         reason: String,
     },
     /// An open blocker is resolved.
@@ -99,9 +112,11 @@ pub struct StoredApproval {
     /// The merge request to approve.
     pub mr: String,
     /// The advisories to move, with their impetus.
-    pub advisories: Vec<(String, i64)>,
+    pub advisories: Vec<(String, AdvisoryId)>,
     /// The ticket whose sub-tasks are closed.
     pub ticket: Option<String>,
+    /// Is the calendar left aside?
+    pub ignores_release_date: bool,
 }
 
 /// What a pass of an approval does now.
@@ -144,6 +159,7 @@ impl Foreseen {
             | Self::Takeover { .. }
             | Self::StatusByHand { .. }
             | Self::ForcedStart { .. }
+            | Self::Answered { .. }
             | Self::ResolvedBlocker { .. }
             | Self::DecidedBuild { .. } => None,
         }
@@ -157,6 +173,7 @@ impl Foreseen {
             | Self::Takeover { .. }
             | Self::StatusByHand { .. }
             | Self::ForcedStart { .. }
+            | Self::Answered { .. }
             | Self::ResolvedBlocker { .. }
             | Self::DecidedBuild { .. } => false,
         }
@@ -165,7 +182,10 @@ impl Foreseen {
     /// Does whoever confirms it for somebody else have to say why? It overrides what a gate or a record says.
     pub fn needs_reason(&self) -> bool {
         match self {
-            Self::StatusByHand { .. } | Self::ForcedStart { .. } | Self::DecidedBuild { .. } => true,
+            Self::StatusByHand { .. }
+            | Self::ForcedStart { .. }
+            | Self::DecidedBuild { .. }
+            | Self::Answered { .. } => true,
             Self::StoredApproval(_) | Self::Approval(_) | Self::Takeover { .. } | Self::ResolvedBlocker { .. } => false,
         }
     }

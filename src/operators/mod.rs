@@ -1,5 +1,5 @@
 //! What is done to a release: `execute.rs` is the one way into a task (`dispatch.rs` lists them, `record.rs` writes the
-//! end down), `preview.rs` the one answer to what a change would do. `tasks/` has one file per task, `views/` what is
+//! end down, `notify.rs` says what people are informed of), `preview.rs` the one answer to what a change would do. `tasks/` has one file per task, `views/` what is
 //! looked at, `manual/` what people change by hand, `steps/` pieces that several tasks need.
 //!
 //! An operator reads like the procedure an engineer would explain. Refuses: naming another operator
@@ -10,6 +10,7 @@ pub mod error;
 pub mod execute;
 pub mod foreseen;
 pub mod manual;
+pub mod notify;
 pub mod preview;
 mod record;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use super::error::TaskError;
 use super::foreseen::{Depth, Foreseen, Preview};
-use super::manual::{issues, update_task_status};
+use super::manual::{answer, issues, update_task_status};
 use super::request::{ChangeRequest, TaskRequest};
 use super::tasks::{analyze_build, change_advisory_status, stage_testing, take_ownership};
 use crate::core::context::Context;
@@ -19,17 +19,21 @@ pub async fn preview(
     request: &ChangeRequest,
     depth: Depth,
 ) -> Result<Preview, TaskError> {
-    match request {
+    let foreseen = match request {
         ChangeRequest::Task(request) => of_task(ctx, release, request, depth).await,
-        ChangeRequest::SetStatus { by_hand, proven } => {
-            update_task_status::preview(ctx, release, by_hand, *proven, depth).await
-        }
+        ChangeRequest::SetStatus(by_hand) => update_task_status::preview(ctx, release, by_hand, depth).await,
+        ChangeRequest::EarlyApproval { .. } => change_advisory_status::preview::early(ctx, release).await,
+        ChangeRequest::Answer(by_hand) => answer::preview(ctx, release, by_hand).await,
         ChangeRequest::ResolveIssue { search, resolution } => {
             let blocker = issues::blocker_closed_by(ctx, release, search, depth).await?;
             Ok(blocker.map_or(Preview::Nothing, |issue| {
                 Preview::Changes(Foreseen::ResolvedBlocker { issue, resolution: resolution.clone() })
             }))
         }
+    };
+    match foreseen {
+        Err(TaskError::Closed { by, .. }) => Ok(Preview::Closed(*by)),
+        foreseen => foreseen,
     }
 }
 

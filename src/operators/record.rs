@@ -4,9 +4,11 @@ use super::error::TaskError;
 use super::request::TaskRequest;
 use super::run::Run;
 use super::run_log::Level;
+use super::steps::replaced;
 use crate::core::error::chain;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::Outcome;
-use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, Operation, Override, SetTask};
+use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
 use crate::domain::task::{TaskStatus, marker};
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
@@ -29,10 +31,22 @@ pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outc
 pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Result<TaskStatus, TaskError> {
     let before = run.state.status(run.task);
     let set = match ended {
+        // What another run does is for that run to store.
+        _ if run.notes().gave_way => None,
         Ok(outcome) => of_outcome(run, outcome),
         Err(error) => of_error(run, error),
     };
+    let writes = set.is_some() || !run.notes().operations.is_empty();
+    if writes {
+        replaced::note(run, ended.ok());
+    }
+    // Its announcement has to be the one in the file, at the end as at the start.
+    let of_run = OfRun { holds: run.notes().holds.clone() };
+    let set = set.map(|set| SetTask { of_run: Some(of_run), ..set });
     let mut operations = std::mem::take(&mut run.notes().operations);
+    if run.notes().gave_way {
+        operations.clear();
+    }
     if let Some(assembly) = run.assembly_if_known() {
         operations.push(Operation::PatchMetadata(MetadataPatch {
             jira_ticket: assembly.jira_ticket.clone(),
@@ -42,17 +56,16 @@ pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> R
             shipment_mr: assembly.shipment_mr.clone(),
         }));
     }
-    let task_changes = set.is_some();
     operations.extend(set.map(Operation::SetTask));
     if run.ctx.options.dry_run || operations.is_empty() {
         return Ok(before);
     }
-    if !task_changes && operations.iter().all(|operation| matches!(operation, Operation::PatchMetadata(_))) {
+    if !writes {
         // Changed metadata is written with the next real write, never by a run that only looked.
         return Ok(before);
     }
     let message = format!("Update task: {}", run.task);
-    if ended.is_err() && !run.notes().started {
+    if ended.is_err() && run.notes().announced.is_none() {
         // Nothing happened that anybody would miss: not worth a change that waits.
         return Ok(run.ctx.statebox.apply(run.release, &operations, &message).await?.state.status(run.task));
     }
@@ -94,8 +107,17 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
         }
         Outcome::Blocked { by } => {
             run.info(format!("blocked: {by}"));
-            let started_now = run.notes().started && before == TaskStatus::NotStarted;
             let reason = Change::Set(by.to_string());
+            let announced = run.notes().announced.is_some();
+            if let ClosedGate::Unproven { .. } | ClosedGate::Asked { .. } = by {
+                // The announcement stays: it says since when nobody knows. One of another run is not ours to explain.
+                let ours = announced || (before == TaskStatus::InProgress && run.notes().holds.is_some());
+                return ours.then(|| SetTask { reason, intent: Change::Keep, ..base(TaskStatus::InProgress) });
+            }
+            // Whoever announced nothing and looked for nothing has settled nothing.
+            let intent = if announced { Change::Clear } else { Change::Keep };
+            let base = |to| SetTask { intent, ..base(to) };
+            let started_now = announced && before == TaskStatus::NotStarted;
             match before {
                 // Nothing was started: the task stays where it was, and says why.
                 TaskStatus::NotStarted => Some(SetTask {
@@ -128,7 +150,7 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
     let now = run.ctx.clock.now();
     run.log.add(now, Level::Error, &chain(error));
     let before = run.state.status(run.task);
-    let stays = if run.notes().started { TaskStatus::InProgress } else { before };
+    let stays = if run.notes().announced.is_some() { TaskStatus::InProgress } else { before };
     let to = if error.ends_the_run() { TaskStatus::Fail } else { stays };
     if before == TaskStatus::Pass {
         return None;

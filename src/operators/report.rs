@@ -37,3 +37,24 @@ pub struct TaskReport {
     /// The first change that a dry run did not make.
     pub would: Option<String>,
 }
+
+impl TaskReport {
+    /// A run that was not begun, because nothing would have come of it.
+    pub fn unchanged(release: &ZStream, task: Task, status: TaskStatus, why: String, at: Timestamp) -> Self {
+        Self {
+            release: release.clone(),
+            task,
+            before: status,
+            after: status,
+            outcome: Outcome::Unchanged { why },
+            warnings: Vec::new(),
+            effects: Vec::new(),
+            started_at: at,
+            ended_at: at,
+            log: String::new(),
+            comparisons: Vec::new(),
+            advice: None,
+            would: None,
+        }
+    }
+}

@@ -84,6 +84,19 @@ pub struct StatusByHand {
     pub reason: Option<String>,
     /// May a Pass change?
     pub may_change_pass: bool,
+    /// Has a run that we know of ended with a Pass of the task?
+    pub proven: bool,
+}
+
+/// A person's answer to a question about an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerByHand {
+    /// Id of the question.
+    pub id: String,
+    /// One of its choices.
+    pub choice: String,
+    /// How the person knows; stored.
+    pub reason: String,
 }
 
 /// Anything that changes a release and that a person may have to confirm.
@@ -92,12 +105,14 @@ pub enum ChangeRequest {
     /// A run of a task.
     Task(TaskRequest),
     /// A status set by hand.
-    SetStatus {
-        /// Which.
-        by_hand: StatusByHand,
-        /// Has a run that we know of ended with a Pass of the task?
-        proven: bool,
+    SetStatus(StatusByHand),
+    /// The final approval earlier than one day before the release date, whenever a drive comes to it.
+    EarlyApproval {
+        /// Why.
+        reason: String,
     },
+    /// An answer that decides whether something is started again.
+    Answer(AnswerByHand),
     /// An issue that is resolved.
     ResolveIssue {
         /// Id or text of the issue.

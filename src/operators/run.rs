@@ -2,10 +2,9 @@
 //!
 //! Knows neither the tasks nor what runs them.
 
-use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OnceCell, watch};
 
 use super::error::TaskError;
@@ -13,16 +12,23 @@ use super::run_log::{Level, RunLog};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::context::Context;
 use crate::core::effects::ledger::Ledger;
-use crate::core::effects::{Effected, Effects, Evidence};
+use crate::core::effects::{Effect, EffectError, Effected, Effects, Look};
 use crate::core::notices::of_run::Notice;
+use crate::core::statebox::error::{Doing, StoreError, StoreFault};
+use crate::domain::absence::{Announced, ClockOf};
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::consistency::ConsistencyReport;
 use crate::domain::dates::stamp;
+use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Intent;
-use crate::domain::state::operation::{Change, Operation, SetTask};
+use crate::domain::state::operation::{Change, OfRun, Operation, Rejection, SetTask};
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus, marker};
+
+/// How long an announcement stands for the effects behind it; later ones are announced anew, so that another machine
+/// never takes for old what is only slow, and a run that was stopped for hours finds out who goes on in its place.
+const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// One run of one task: what an operator gets.
 pub struct Run<'a> {
@@ -55,6 +61,14 @@ impl Drop for Acting<'_> {
     }
 }
 
+/// An announcement that the file held when the run began.
+struct Open {
+    /// Key of its intent; nothing when it stored none.
+    key: Option<String>,
+    by: String,
+    announced: Announced,
+}
+
 /// What a run collects on its way.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -63,7 +77,12 @@ pub(super) struct Notes {
     pub(super) operations: Vec<Operation>,
     pub(super) notices: Vec<Notice>,
     pub(super) at_start: Vec<Operation>,
-    pub(super) started: bool,
+    /// The announcement of this run, once it is stored.
+    pub(super) announced: Option<Intent>,
+    /// Key of the announcement in the file that this run may end: its own, or one that it has settled.
+    pub(super) holds: Option<String>,
+    /// Another run was faster: nothing of this one is stored.
+    pub(super) gave_way: bool,
     pub(super) comparisons: Vec<ConsistencyReport>,
     pub(super) advice: Option<String>,
     pub(super) would: Option<String>,
@@ -84,7 +103,13 @@ impl<'a> Run<'a> {
         let _ = ctx.statebox.send_waiting(release).await;
         let state =
             ctx.statebox.load(release).await?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
-        Self::new(ctx, release, task, state)
+        let run = Self::new(ctx, release, task, state)?;
+        // What nobody ended for so long is nobody's any more; a look may end it.
+        let is_over =
+            |open: &Open| open.announced.clock == ClockOf::Us || open.announced.settled_at() <= run.ctx.clock.now();
+        let holds = run.before().filter(is_over).and_then(|open| open.key);
+        run.notes().holds = holds;
+        Ok(run)
     }
 
     fn new(ctx: &'a Context, release: &'a ZStream, task: Task, state: State) -> Result<Self, TaskError> {
@@ -145,7 +170,7 @@ impl<'a> Run<'a> {
     }
 
     /// Build data, when this run has fetched it.
-    pub(super) fn assembly_if_known(&self) -> Option<&Assembly> {
+    pub fn assembly_if_known(&self) -> Option<&Assembly> {
         self.assembly.get()
     }
 
@@ -159,32 +184,103 @@ impl<'a> Run<'a> {
         self.notes().at_start.push(operation);
     }
 
-    /// Stores In Progress with the intent of this run; call it when the gates are open and before the
-    /// first effect. The second call does nothing.
+    /// What the file said of an earlier run when this one began: its announcement, or that it is In Progress without
+    /// a job, which tells no more than that something may have been started.
+    fn before(&self) -> Option<Open> {
+        let entry = self.state.task(self.task)?;
+        let begun = entry.started().unwrap_or(Timestamp::UNIX_EPOCH);
+        if let Some(Intent { key, at, by }) = entry.intent {
+            let clock = if self.ledger.announced(&key) { ClockOf::Us } else { ClockOf::Others };
+            return Some(Open { key: Some(key), by, announced: Announced { at: at.unwrap_or(begun), clock } });
+        }
+        let lost = self.state.status(self.task) == TaskStatus::InProgress
+            && self.task.starts_a_job()
+            && job_trace::job_of(self.task, &entry).is_none();
+        let announced = Announced { at: begun, clock: ClockOf::Others };
+        lost.then(|| Open { key: None, by: "somebody".to_owned(), announced })
+    }
+
+    /// When `key` may have been tried without anybody knowing how that ended. This machine knows of its own runs
+    /// which effects they tried; of those of others only that they announced some.
+    fn tried(&self, key: &str) -> Option<Announced> {
+        let here = self.effects().open(key);
+        match self.before() {
+            Some(open) if open.announced.clock == ClockOf::Others => {
+                here.into_iter().chain([open.announced]).max_by_key(|tried| tried.settled_at())
+            }
+            Some(_) => here,
+            // Whoever ended the announcement knew how it ended; only what is younger than any end may still show up.
+            None => here.filter(|here| self.ctx.clock.now() < here.settled_at()),
+        }
+    }
+
+    /// Stores In Progress with the announcement of this run, in place of one that is `settled`. Does nothing while
+    /// the announcement is fresh.
     ///
     /// # Errors
     ///
-    /// The state cannot be written: then nothing may be started.
-    pub async fn start(&self) -> Result<(), TaskError> {
-        if self.notes().started {
+    /// Another run is at it, somebody stored Pass, or the state cannot be written: then nothing may be started.
+    async fn announce(&self, settled: bool) -> Result<(), TaskError> {
+        let now = self.ctx.clock.now();
+        let ours = self.notes().announced.clone();
+        let is_fresh = |intent: &Intent| intent.at.is_some_and(|at| now.duration_since(at) < ANNOUNCED_FOR);
+        if ours.as_ref().is_some_and(is_fresh) {
             return Ok(());
         }
-        if self.ctx.options.dry_run {
-            return Err(TaskError::DryRun { would: format!("{} would start", self.task) });
+        let before = self.before();
+        if let (None, false, Some(Open { key: Some(_), by, announced })) = (&ours, settled, &before)
+            && announced.clock == ClockOf::Others
+            && now < announced.settled_at()
+        {
+            self.notes().gave_way = true;
+            return Err(self.elsewhere(by.clone(), announced.at));
         }
-        self.info(marker(self.task, TaskStatus::InProgress));
-        let intent = Intent {
-            key: format!("{}/{}", self.task, stamp(self.started_at)),
-            at: Some(self.started_at),
-            by: self.by.clone(),
-        };
+        if ours.is_none() {
+            self.info(marker(self.task, TaskStatus::InProgress));
+        }
+        let holds = ours.as_ref().map(|ours| ours.key.clone()).or(before.and_then(|open| open.key));
+        let key = ours.map_or_else(|| format!("{}/{}", self.task, stamp(self.started_at)), |ours| ours.key);
+        let intent = Intent { key: key.clone(), at: Some(now), by: self.by.clone() };
+        self.ledger.announces(now, &key)?;
         let start = SetTask::new(self.task, TaskStatus::InProgress, self.started_at);
-        let mut operations = vec![Operation::SetTask(SetTask { intent: Change::Set(intent), ..start })];
+        let start = SetTask { intent: Change::Set(intent.clone()), of_run: Some(OfRun { holds }), ..start };
+        let mut operations = vec![Operation::SetTask(start)];
         operations.append(&mut self.notes().at_start);
         let message = format!("Update task: {}", self.task);
-        self.ctx.statebox.apply(self.release, &operations, &message).await?;
-        self.notes().started = true;
+        let stored = self.ctx.statebox.apply(self.release, &operations, &message).await;
+        if let Err(error) = stored {
+            let gave_way = matches!(
+                error.fault,
+                StoreFault::Rejected(
+                    Rejection::StartedElsewhere { .. } | Rejection::EndedElsewhere { .. } | Rejection::PassStays { .. }
+                )
+            );
+            self.notes().gave_way = gave_way;
+            return Err(error.into());
+        }
+        let mut notes = self.notes();
+        notes.announced = Some(intent);
+        notes.holds = Some(key);
         Ok(())
+    }
+
+    /// What another run announced carries the name of that run, which may still be at it.
+    fn with_whoever_announced(&self, error: EffectError) -> TaskError {
+        match (error, self.before()) {
+            (EffectError::Unproven { .. }, Some(Open { key: Some(_), by, announced }))
+                if announced.clock == ClockOf::Others =>
+            {
+                self.notes().gave_way = true;
+                self.elsewhere(by, announced.at)
+            }
+            (error, _) => error.into(),
+        }
+    }
+
+    /// The refusal to act beside another run.
+    fn elsewhere(&self, by: String, at: Timestamp) -> TaskError {
+        let rejection = Rejection::StartedElsewhere { task: self.task, by, at };
+        StoreError::new(&self.release.state_path(), Doing::Changing, StoreFault::Rejected(rejection)).into()
     }
 
     /// One outside write, done once whatever crashes in between. `key` is unique within the release,
@@ -192,53 +288,61 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Effects::once`].
+    /// As [`Effects::once`]; another run is at it; the state cannot be written.
     pub async fn effect<T>(
         &self,
         key: &str,
         what: &str,
-        evidence: Evidence,
-        look_up: impl AsyncFn() -> Result<Option<T>, ClientError>,
-        perform: impl AsyncFn() -> Result<T, ClientError>,
+        look: impl AsyncFn() -> Result<Look<T>, ClientError>,
+        perform: impl AsyncFnOnce() -> Result<T, ClientError>,
     ) -> Result<Effected<T>, TaskError> {
         self.unless_dry(what)?;
+        let effect = Effect { key, what, announced: self.tried(key) };
+        let settled = effect.announced.is_some() && self.notes().announced.is_none();
+        let found = if settled { self.effects().found(&effect, &look).await } else { Ok(None) };
+        if let Some(found) = found.map_err(|error| self.with_whoever_announced(error))? {
+            // What was announced happened: this run ends it in the place of the one that announced it.
+            self.notes().holds = self.before().and_then(|open| open.key);
+            return Ok(Effected::AlreadyThere(found));
+        }
         // Begins after the announcement, which may be cut off, and ends with this function.
-        let acting = Cell::new(None);
-        let announce = async || {
-            self.start().await?;
-            acting.set(Some(self.act().await?));
-            Ok::<_, TaskError>(())
-        };
-        let ended = self.effects().announced(key, what, evidence, announce, look_up, perform).await?;
+        self.announce(settled).await?;
+        let _acting = self.act().await?;
+        let ready = async || self.announce(true).await;
+        let ended = self.effects().once(&effect, look, ready, perform).await?;
         if ended.is_new() {
             self.notes().effects.push(what.to_owned());
         }
         Ok(ended)
     }
 
-    /// A write that converges (setting an owner, say): reported among the effects, needs no look-up.
+    /// A write that converges (setting an owner, say): noted and reported among the effects, needs no look-up.
     ///
     /// # Errors
     ///
-    /// The state cannot be written, or the service fails.
+    /// Another run is at it, the state cannot be written, or the service fails.
     pub async fn converge<T>(
         &self,
+        key: &str,
         what: &str,
         perform: impl AsyncFnOnce() -> Result<T, ClientError>,
     ) -> Result<T, TaskError> {
         self.unless_dry(what)?;
-        self.start().await?;
+        self.announce(false).await?;
         let _acting = self.act().await?;
-        let ended = perform().await;
+        let ended = self.effects().converge(key, perform).await;
         match &ended {
             Ok(_) => self.notes().effects.push(what.to_owned()),
             // It was on its way when the run was asked to end.
-            Err(error) if matches!(error.fault, Fault::Cancelled) => {
+            Err(EffectError::Client(ClientError { fault: Fault::Cancelled, .. })) => {
                 self.notes().effects.push(format!("perhaps {what}: nobody waited for the answer"));
             }
             Err(_) => {}
         }
-        Ok(ended?)
+        ended.map_err(|error| match error {
+            EffectError::Client(error) => error.into(),
+            other => other.into(),
+        })
     }
 
     /// Marks an effect as under way, unless the run is to end or the lease of its drive is lost.

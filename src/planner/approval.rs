@@ -156,27 +156,33 @@ fn missing_tasks(draft: &mut Draft<'_>, open: &[Task]) {
 
 /// The calendar, then the start.
 fn not_started(draft: &mut Draft<'_>) {
-    let input = draft.input;
-    match approval::too_early(input.release_date, input.today, input.ignore_release_date) {
-        Some(ClosedGate::TooEarly { from }) => {
-            let text = format!("the approval starts on {from}, one day before the release date");
-            let day = approval::start_of(from).filter(|at| *at > input.now);
-            let at = day.unwrap_or_else(|| draft.in_minutes(30));
-            let step = format!("to start now: oar -r {} drive --ignore-release-date", input.release);
-            draft.say(Message::new(Kind::TooEarly, text).task(APPROVAL).recheck(at).step(step));
-            draft.leave(APPROVAL, Progress::Waiting);
-        }
-        Some(_) => {
-            let text = "build data names no usable release date, so nobody knows when the approval is due";
-            let message = Message::new(Kind::ReleaseDateMissing, text)
-                .task(APPROVAL)
-                .step("ask ART for the date")
-                .step(format!("to start anyway: oar -r {} drive --ignore-release-date", input.release));
-            draft.say(message);
-            draft.leave(APPROVAL, Progress::Blocked);
-        }
-        None => start(draft, Kind::ApprovalStarted, "the final approval starts"),
+    if is_due(draft) {
+        start(draft, Kind::ApprovalStarted, "the final approval starts");
+    } else {
+        say_calendar(draft);
     }
+}
+
+/// May the approval begin today, as far as the calendar goes?
+fn is_due(draft: &Draft<'_>) -> bool {
+    let input = draft.input;
+    approval::too_early(input.release_date, input.today, input.ignore_release_date).is_none()
+}
+
+/// Says what the calendar has against it.
+fn say_calendar(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    if let Some(ClosedGate::TooEarly { from }) = approval::too_early(input.release_date, input.today, false) {
+        let text = format!("the approval starts on {from}, one day before the release date");
+        let day = approval::start_of(from).filter(|at| *at > input.now);
+        let at = day.unwrap_or_else(|| draft.in_minutes(30));
+        draft.say(Message::new(Kind::TooEarly, text).task(APPROVAL).recheck(at));
+        draft.leave(APPROVAL, Progress::Waiting);
+        return;
+    }
+    let text = "build data names no usable release date, so nobody knows when the approval is due";
+    draft.say(Message::new(Kind::ReleaseDateMissing, text).task(APPROVAL).step("ask ART for the date"));
+    draft.leave(APPROVAL, Progress::Blocked);
 }
 
 /// Starts or repeats the approval; an unread world is a wait.
@@ -215,22 +221,11 @@ fn world_known(draft: &mut Draft<'_>) -> bool {
     known
 }
 
-/// The approval waits for the advisory page; every run is one look.
+/// The approval waits for the advisory page; every run is one look, and finds out itself when it is too late.
 fn in_progress(draft: &mut Draft<'_>) {
     let input = draft.input;
     let facts = draft.facts(APPROVAL);
     let deadline = input.approval_deadline();
-    let public = input.page == PageState::Accessible || input.prod_release.succeeded();
-    let over = deadline.is_some_and(|at| at <= input.now);
-    // Only a page that is known to be missing can be too late.
-    if over && !public && input.page == PageState::NotAccessible {
-        if let Some(at) = deadline {
-            let note = format!("the advisory page was not public by {at}");
-            draft.mark_fail(APPROVAL, note, None);
-            say_timeout(draft, Some(at));
-        }
-        return;
-    }
     if let Some(at) = facts.not_before.filter(|at| *at > input.now) {
         scheduled(draft, deadline, at);
         return;
@@ -260,37 +255,44 @@ fn scheduled(draft: &mut Draft<'_>, deadline: Option<jiff::Timestamp>, at: jiff:
     draft.leave(APPROVAL, Progress::Waiting);
 }
 
-/// A time-out is tried again when the page is there or was given up too early; other failures
-/// follow the general rules.
+/// A time-out is tried again only when something changed, and the plan says what; other failures follow the general
+/// rules.
 fn failed(draft: &mut Draft<'_>) {
     let input = draft.input;
     let facts = draft.facts(APPROVAL);
-    if facts.fail_cause != Some(FailCause::TimedOut) || input.retry == Some(APPROVAL) {
-        if world_known(draft) {
-            eval(draft, APPROVAL, Needs::Met);
+    if !facts.timed_out() || input.retry == Some(APPROVAL) {
+        let due = Needs::met_if(is_due(draft));
+        if world_known(draft) && eval(draft, APPROVAL, due) == Progress::Unmet {
+            say_calendar(draft);
         }
         return;
     }
-    let deadline = input.approval_deadline();
-    // The production release may be days before its page; one more wait, then a person has to look.
-    let released = input.prod_release.succeeded() && facts.attempts < 2;
-    let public = input.page == PageState::Accessible || released;
-    let too_soon = deadline.is_some_and(|at| input.now < at);
-    if public || too_soon {
-        if world_known(draft) && draft.run(APPROVAL) == Progress::Acting {
-            let why = if public { "the page is public now" } else { "its time is not over" };
-            draft
-                .say(Message::new(Kind::ApprovalRetried, format!("the approval is tried again: {why}")).task(APPROVAL));
-        }
+    let changed = if input.page == PageState::Accessible {
+        Some("its page is public now")
+    } else if input.prod_release.succeeded() && facts.fail_cause == Some(FailCause::TimedOut) {
+        Some("the production release has succeeded since")
+    } else if input.approval_deadline().is_some_and(|at| input.now < at) {
+        Some("its time is not over")
+    } else {
+        None
+    };
+    let Some(changed) = changed else {
+        draft.leave(APPROVAL, Progress::Failed);
+        say_timeout(draft, facts.completed_at);
         return;
+    };
+    if !is_due(draft) {
+        say_calendar(draft);
+    } else if world_known(draft) && draft.run(APPROVAL) == Progress::Acting {
+        draft
+            .say(Message::new(Kind::ApprovalRetried, format!("the approval is tried again: {changed}")).task(APPROVAL));
     }
-    draft.leave(APPROVAL, Progress::Failed);
-    say_timeout(draft, facts.completed_at);
 }
 
 fn say_timeout(draft: &mut Draft<'_>, at: Option<jiff::Timestamp>) {
     let release = &draft.input.release;
-    let message = Message::new(Kind::ApprovalTimeout, "the advisory page did not become public in time")
+    let text = "the advisory page did not become public in time; the approval goes on when it is";
+    let message = Message::new(Kind::ApprovalTimeout, text)
         .task(APPROVAL)
         .since(at)
         .link(draft.input.mr_url.as_deref())
@@ -320,7 +322,7 @@ fn shipping(draft: &mut Draft<'_>) -> Next {
             if let Some(lacks) = draft.input.credentials_missing.get(&APPROVAL) {
                 let text = format!("approved; whether it is shipped cannot be found out: {lacks}");
                 let message = Message::new(Kind::CredentialMissing, text).task(APPROVAL);
-                draft.say(message.step("provide it, then run plan again"));
+                draft.say(message.step(format!("provide it, then: oar -r {} plan", draft.input.release)));
                 return Next::Halt;
             }
             let text = "approved; whether it is shipped could not be found out";

@@ -38,7 +38,7 @@ fn stage_release(draft: &mut Draft<'_>) {
             Message::new(Kind::StageReleaseFailed, format!("the stage release of the shipment ended with {status}"))
                 .step("open the pipeline of the merge request, stage stage-release-triggers, and look why")
                 .step("have it repeated together with ART; other tasks go on meanwhile")
-                .step("then run drive again")
+                .step(format!("then: oar -r {} drive", draft.input.release))
                 .occasion(status)
         }
         ReleaseFact::Known(state @ (StageRelease::Running(_) | StageRelease::NotFound)) => {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::input::{Input, StateSource, TaskFacts};
 use super::messages::{Kind, Message, Severity};
-use super::plan::{Action, Blocker, Plan, ReleasePhase, Verdict};
+use super::plan::{Action, Blocker, Condition, Plan, ReleasePhase, Verdict};
 use super::table::{approval_threads, needs_kerberos, recheck_after};
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -101,6 +101,7 @@ impl<'a> Draft<'a> {
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. }
             | Action::Analyze(_)
+            | Action::SendDue
             | Action::Notify { .. } => None,
         });
         marked.unwrap_or_else(|| self.input.status(task))
@@ -145,6 +146,11 @@ impl<'a> Draft<'a> {
 
     pub(super) fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// Does this plan act on `task`?
+    pub(super) fn acts_on(&self, task: Task) -> bool {
+        self.actions.iter().any(|action| action.task() == Some(task))
     }
 
     /// Takes back the promise that waits of this kind end by themselves.
@@ -195,11 +201,13 @@ impl<'a> Draft<'a> {
     pub(super) fn lacks(&self, task: Task) -> Option<Message> {
         if let Some(what) = self.input.credentials_missing.get(&task) {
             let text = format!("{task} cannot run: {what}");
-            return Some(Message::new(Kind::CredentialMissing, text).task(task).step("provide it and run drive again"));
+            let step = format!("provide it, then: oar -r {} drive", self.input.release);
+            return Some(Message::new(Kind::CredentialMissing, text).task(task).step(step));
         }
         if self.input.kerberos_missing && needs_kerberos(task) {
             let text = format!("{task} cannot run: there is no valid Kerberos ticket");
-            return Some(Message::new(Kind::KerberosNeeded, text).task(task).step("run kinit, then run drive again"));
+            let step = format!("kinit, then: oar -r {} drive", self.input.release);
+            return Some(Message::new(Kind::KerberosNeeded, text).task(task).step(step));
         }
         if task == Task::TakeOwnership && self.input.owner.is_none() {
             let text = "nobody is named as owner of the release";
@@ -231,7 +239,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Closes the plan: verdict, phase, lists.
-    pub(super) fn finish(mut self) -> Plan {
+    pub(super) fn finish(mut self, conditions: Vec<Condition>) -> Plan {
         if self.actions.is_empty() && self.messages.is_empty() {
             let text = "nothing to do was found, although the release is not finished; please report this";
             self.say(Message::new(Kind::PrereqMissing, text));
@@ -245,7 +253,10 @@ impl<'a> Draft<'a> {
         }
         let verdict = self.verdict(earliest);
         let phase = self.phase(verdict, earliest);
-        let overall = Overall::of(self.input.flow, |task| self.status(task));
+        // What is stored, as `status` says it: a mark of this plan counts once it is stored, too.
+        let overall =
+            self.input.overall.unwrap_or_else(|| Overall::of(self.input.flow, |task| self.input.status(task)));
+
         let tracked: Vec<Task> = Task::tracked(self.input.flow).collect();
         let acted: Vec<Task> = self.actions.iter().filter_map(Action::task).collect();
         let running = tracked
@@ -261,10 +272,25 @@ impl<'a> Draft<'a> {
         // What is stored: a Pass that this plan is about to record stands among its actions.
         let passed = tracked.iter().filter(|task| self.input.status(**task) == TaskStatus::Pass).copied().collect();
         self.notify();
-        Plan { phase, actions: self.actions, messages: self.messages, overall, verdict, passed, running, next }
+        let leases = self.input.leases.clone();
+        Plan {
+            phase,
+            actions: self.actions,
+            messages: self.messages,
+            overall,
+            verdict,
+            passed,
+            running,
+            next,
+            conditions,
+            leases,
+        }
     }
 
     fn notify(&mut self) {
+        if self.input.has_due {
+            self.act(Action::SendDue);
+        }
         for message in self.messages.iter().filter(|message| message.is_notified()) {
             let key = message.key();
             let known = |action: &Action| matches!(action, Action::Notify { key: other, .. } if *other == key);

@@ -105,7 +105,8 @@ mod tests {
         let found = actions(&input);
         assert!(matches!(&found[0], Action::MarkFail { task: TASK, blocker: Some(_), .. }), "{found:?}");
         assert_eq!(&found[1..], [Action::Check(Task::ImageConsistencyCheck, job())]);
-        assert_eq!(plan(&input).overall, Overall::Red);
+        set(&mut input, TASK, TaskStatus::Fail);
+        assert_eq!(plan(&input).overall, Overall::Red, "once the mark is stored");
     }
 
     #[test]

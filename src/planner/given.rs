@@ -14,7 +14,13 @@ use crate::domain::advisory::AdvisoryState;
 use crate::domain::approval::Shipped;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::shipment::StageRelease;
+use crate::domain::state::entries::Intent;
 use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
+
+/// An effect that a run announced an hour ago.
+pub(super) fn intent() -> Intent {
+    Intent { key: "a/run".into(), at: Some(at("2026-03-20T11:00:00Z")), by: "somebody@somewhere".into() }
+}
 
 /// Reads a time.
 pub(super) fn at(text: &str) -> Timestamp {

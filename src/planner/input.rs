@@ -16,7 +16,10 @@ use crate::domain::advisory::is_managed;
 use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::stage_testing::StageTestingPolicy;
+use crate::domain::state::entries::{Intent, Question};
+use crate::domain::state::lease::Lease;
 use crate::domain::state::oddities::UnreadableStatus;
+use crate::domain::state::overall::Overall;
 use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
 
 /// Everything the plan depends on.
@@ -42,6 +45,8 @@ pub struct Input {
     pub stall: StallLimits,
     /// Who takes the release; nothing when nobody is configured or named.
     pub owner: Option<String>,
+    /// Green or Red as the state file says it; nothing without one.
+    pub overall: Option<Overall>,
     /// What is stored about each task; an absent task is Not Started.
     pub tasks: BTreeMap<Task, TaskFacts>,
     /// Stored issues.
@@ -79,16 +84,26 @@ pub struct Input {
     pub retry: Option<Task>,
     /// Entries of build data that are not usable yet; each text names one.
     pub not_ready: Vec<String>,
+    /// The release whose values build data gives this one, when it has none of its own.
+    pub inherited_from: Option<String>,
+    /// Stored values that build data does not confirm; each text names one.
+    pub changed: Vec<String>,
+    /// What was replaced although tasks had passed for it.
+    pub replaced: Vec<Replaced>,
     /// No Kerberos ticket, although the Errata Tool asks for one.
     pub kerberos_missing: bool,
     /// Credentials that a task lacks; the text names the variable and how to get it.
     pub credentials_missing: BTreeMap<Task, String>,
     /// Keys of notifications that were already sent.
     pub notified: BTreeSet<String>,
+    /// Did earlier runs leave messages that are to be sent now?
+    pub has_due: bool,
     /// How people closed a blocker when they gave the release up.
     pub given_up: Option<String>,
     /// Tasks whose stored status is a text that nobody knows.
     pub unreadable_statuses: Vec<UnreadableStatus>,
+    /// Leases of others that run.
+    pub leases: Vec<Lease>,
 }
 
 /// Where the statuses come from.
@@ -127,8 +142,10 @@ pub struct TaskFacts {
     pub completed_at: Option<Timestamp>,
     /// The job that runs for it.
     pub job_ref: Option<JobRef>,
-    /// An outside effect was announced and its end not recorded.
-    pub intent_open: bool,
+    /// An outside effect that was announced and whose end is not recorded.
+    pub intent: Option<Intent>,
+    /// What only a person can answer before the task goes on.
+    pub question: Option<Question>,
     /// Why a Fail is one.
     pub fail_cause: Option<FailCause>,
     /// The Fail was found in this run of the caller, not by an earlier one.
@@ -148,6 +165,13 @@ pub struct TaskFacts {
     pub waiting_on: Option<String>,
 }
 
+impl TaskFacts {
+    /// Did it fail because something did not come in time?
+    pub fn timed_out(&self) -> bool {
+        matches!(self.fail_cause, Some(FailCause::TimedOut | FailCause::TimedOutReleased))
+    }
+}
+
 impl Default for TaskFacts {
     fn default() -> Self {
         Self {
@@ -155,7 +179,8 @@ impl Default for TaskFacts {
             started_at: None,
             completed_at: None,
             job_ref: None,
-            intent_open: false,
+            intent: None,
+            question: None,
             fail_cause: None,
             failed_now: false,
             attempts: 0,
@@ -177,6 +202,17 @@ pub struct Issues {
     pub blockers: BTreeMap<Task, Vec<OpenIssue>>,
     /// When the last blocker of a task was resolved.
     pub resolved_at: BTreeMap<Task, Timestamp>,
+}
+
+/// A shipment or advisory that ART replaced under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// What was replaced by what.
+    pub text: String,
+    /// The tasks whose Pass is about the old one.
+    pub tasks: Vec<Task>,
+    /// The note in the state file; nothing before the first write since.
+    pub issue: Option<String>,
 }
 
 /// One unresolved issue.
@@ -205,6 +241,7 @@ impl Input {
             policy: StageTestingPolicy::Strict,
             stall: StallLimits::default(),
             owner: None,
+            overall: None,
             tasks: BTreeMap::new(),
             issues: Issues::default(),
             candidate_build: None,
@@ -223,11 +260,16 @@ impl Input {
             shipped: None,
             retry: None,
             not_ready: Vec::new(),
+            inherited_from: None,
+            changed: Vec::new(),
+            replaced: Vec::new(),
             kerberos_missing: false,
             credentials_missing: BTreeMap::new(),
             notified: BTreeSet::new(),
+            has_due: false,
             given_up: None,
             unreadable_statuses: Vec::new(),
+            leases: Vec::new(),
         }
     }
 

@@ -64,6 +64,10 @@ kinds! {
         ApprovalHeldLater,
         /// The release date has passed.
         DatePassed,
+        /// A stored value is not what build data says now.
+        BuildDataChanged,
+        /// The release was approved although a tracked task never passed.
+        ApprovedWithout,
         /// The release is approved and its images are out.
         Completed,
     }
@@ -120,8 +124,12 @@ kinds! {
         KerberosNeeded,
         /// A task lacks a credential.
         CredentialMissing,
-        /// Build data is incomplete.
+        /// Build data is incomplete, or names what belongs to another release.
         BuildDataNotReady,
+        /// Build data has nothing of the release's own.
+        BuildDataInherited,
+        /// A shipment or advisory was replaced for which tasks had passed.
+        Replaced,
         /// A rejected build waits for a person's decision.
         DecisionNeeded,
         /// The candidate build was rejected.
@@ -132,8 +140,10 @@ kinds! {
         PrereqMissing,
         /// A test record or its analysis is unusable.
         AnalysisError,
-        /// A running task does not know its job.
+        /// The job of a running task is gone, or runs where nobody can look.
         JobRefLost,
+        /// Only a person can say whether an effect happened.
+        QuestionOpen,
         /// A task has an unresolved blocker.
         TaskBlocked,
         /// The release has an unresolved blocker.
@@ -290,6 +300,8 @@ impl Message {
 
     /// Do people get it beyond the plan itself? Only what needs them, what failed, and the happy end.
     pub fn is_notified(&self) -> bool {
-        self.severity() >= Severity::Action || self.kind == Kind::Completed
+        // The run that timed out has sent a message itself.
+        let reported = self.kind == Kind::ApprovalTimeout;
+        (self.severity() >= Severity::Action && !reported) || self.kind == Kind::Completed
     }
 }

@@ -3,7 +3,7 @@
 //! [`walk::plan`] walks the rows of one decision table once, top to bottom. A row is a condition on the
 //! snapshot and what follows from it: an action, a message, or the end of the walk. Each family of rows has
 //! its file, in the order of the walk: `start` (the whole release), `preparation`, `candidate`, `promotion`,
-//! `gate`, `consistency`, `stage_testing`, `approval`, then `stall`; `tasks` holds what is the same for every task,
+//! `gate`, `consistency`, `stage_testing`, `approval`, then `stall`, then `conditions` (one for each task that is not Pass); `tasks` holds what is the same for every task,
 //! `messages` the kinds of messages, and `needed` which facts
 //! a plan can depend on. The code is the only copy of the table. Refuses: I/O, async, clocks,
 //! logging, and errors: odd input becomes a message in the plan.
@@ -11,6 +11,7 @@
 mod approval;
 mod build_record;
 mod candidate;
+mod conditions;
 mod consistency;
 mod draft;
 pub mod facts;

@@ -34,6 +34,12 @@ impl Input {
         self.is_promoted() && tests_of_stage_release().any(starts)
     }
 
+    /// Is the advisory page of interest? Once its time ran out: it alone says whether the approval can go on.
+    pub fn needs_page(&self) -> bool {
+        let approval = self.tasks.get(&Task::ChangeAdvisoryStatus);
+        approval.is_some_and(|facts| facts.status == TaskStatus::Fail && facts.timed_out())
+    }
+
     /// Promoted and not approved yet: the rows below the promotion are walked.
     fn is_promoted(&self) -> bool {
         self.needs_promotion() && self.promotion == PromotionFact::Accepted

@@ -10,21 +10,25 @@ use serde::Serialize;
 pub enum FailCause {
     /// The advisory page did not become public in time.
     TimedOut,
+    /// The same, although the production release had succeeded.
+    TimedOutReleased,
     /// Not a failure: the task was started before what it needs was there.
     Prerequisite,
     /// An outage or another error that goes away.
     Transient,
     /// A job of ours ended badly.
     JobFailed,
-    /// A verdict, or anything we cannot tell.
+    /// A verdict against the release.
     Permanent,
+    /// Its text is none that we know; a person has to read it.
+    Unknown,
 }
 
 /// The verdict of a log stands at its end; earlier lines speak of things that were overcome.
 const LAST_LINES: usize = 8;
 
 /// Words of each cause, most telling first; all in lower case.
-const PHRASES: [(FailCause, &[&str]); 4] = [
+const PHRASES: [(FailCause, &[&str]); 5] = [
     (
         FailCause::TimedOut,
         &["timeout reached after 2 days", "release approval timeout", "the advisory page was not public by"],
@@ -38,6 +42,11 @@ const PHRASES: [(FailCause, &[&str]); 4] = [
             "stage-release pipeline is not",
             "has to pass first",
             "prerequisite not met",
+            // Another run was at it, or it went on in the background: neither says anything about the release.
+            "scheduler is already running",
+            "checker process started",
+            "checker is already running",
+            "is already in progress",
         ],
     ),
     (
@@ -65,6 +74,19 @@ const PHRASES: [(FailCause, &[&str]); 4] = [
             "max retries exceeded",
             "temporary failure in name resolution",
             "oc adm release info",
+            // The same as a list of arguments, as the original's errors name it.
+            "'oc', 'adm', 'release', 'info'",
+            "unable to connect to the server",
+            "i/o timeout",
+            "tls handshake timeout",
+            "remote end closed connection",
+            "failed to establish a new connection",
+            "eof occurred in violation of protocol",
+            "500 server error",
+            "502 server error",
+            "503 server error",
+            "504 server error",
+            "429 client error",
             "job state: aborted",
             "job state: error",
             "job state: scheduling",
@@ -81,16 +103,29 @@ const PHRASES: [(FailCause, &[&str]); 4] = [
             "http 504",
         ],
     ),
+    (
+        FailCause::Permanent,
+        &[
+            " unhealthy",
+            "missed cve tracker",
+            "cve trackers are attached nowhere",
+            "change advisory status failed",
+            "stop-ship",
+            "blocking security alert",
+            "is rejected",
+            "still unsigned",
+        ],
+    ),
 ];
 
-/// Judges the stored result of a Fail; without a telling text it is permanent.
+/// Judges the stored result of a Fail.
 pub fn classify(result: &str) -> FailCause {
     let lines: Vec<&str> = result.lines().filter(|line| !line.trim().is_empty()).collect();
     let end = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n").to_lowercase();
     PHRASES
         .into_iter()
         .find(|(_, phrases)| phrases.iter().any(|phrase| end.contains(phrase)))
-        .map_or(FailCause::Permanent, |(cause, _)| cause)
+        .map_or(FailCause::Unknown, |(cause, _)| cause)
 }
 
 #[cfg(test)]
@@ -146,8 +181,23 @@ mod tests {
             ),
             ("the advisory page was not public by 2026-03-27T00:00:00Z", FailCause::TimedOut),
             ("jenkins 1484 ended with FAILURE", FailCause::JobFailed),
-            ("all good, but a person said no", FailCause::Permanent),
-            ("", FailCause::Permanent),
+            ("all good, but a person said no", FailCause::Unknown),
+            ("", FailCause::Unknown),
+            (
+                "2026-04-02 09:10:11,000 - ERROR - Release approval failed with error: Command '['oc', 'adm', \
+                 'release', 'info', 'quay.example.com/r:4.18.36-x86_64', '-o', 'json']' returned non-zero exit status 1.",
+                FailCause::Transient,
+            ),
+            (
+                "2026-04-02 09:10:11,000 - WARNING - Scheduler is already running for 4.18, skip\n\
+                 2026-04-02 09:10:12,000 - INFO - task [Change Advisory Status] status is changed to [Fail]",
+                FailCause::Prerequisite,
+            ),
+            (
+                "2026-04-02T09:10:11Z: INFO: Background metadata checker process started. Log: /tmp/x.log\n\
+                 2026-04-02T09:10:12Z: INFO: task [Change Advisory Status] status is changed to [Fail]",
+                FailCause::Prerequisite,
+            ),
         ];
         for (result, cause) in table {
             assert_eq!(classify(result), cause, "{result}");

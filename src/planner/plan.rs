@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::messages::Message;
+use crate::domain::state::lease::Lease;
 use crate::domain::state::overall::Overall;
-use crate::domain::task::{JobRef, Task, Which};
+use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
 /// What follows from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -25,6 +26,41 @@ pub struct Plan {
     pub running: Vec<(Task, Option<JobRef>)>,
     /// Tasks that come next once the waits are over.
     pub next: Vec<Task>,
+    /// Exactly one for each tracked task that is not Pass, in workflow order.
+    pub conditions: Vec<Condition>,
+    /// Leases of others that run: who is at work on the release.
+    pub leases: Vec<Lease>,
+}
+
+/// Why a task is not Pass, or what is done about it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Condition {
+    /// The task.
+    pub task: Task,
+    /// Its stored status.
+    pub status: TaskStatus,
+    /// Who or what moves it.
+    pub standing: Standing,
+    /// One line.
+    pub why: String,
+}
+
+/// Who or what moves a task that is not Pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// This plan does.
+    Acting,
+    /// It comes by itself.
+    Waiting,
+    /// A person has to.
+    NeedsPerson,
+    /// It failed; a person has to.
+    Failed,
+    /// Something else has to come first.
+    ComesLater,
+    /// Nothing any more: the release was approved without it.
+    PassedOver,
 }
 
 impl Plan {
@@ -121,6 +157,8 @@ pub enum Action {
         /// Why it is good.
         note: String,
     },
+    /// Send messages that earlier runs left.
+    SendDue,
     /// Tell people what a message says, once per key.
     Notify {
         /// The message.
@@ -138,7 +176,7 @@ impl Action {
                 Some(*task)
             }
             Self::Analyze(which) | Self::Conclude { which, .. } => Some(which.task()),
-            Self::ResolveIssue { .. } | Self::AddBlocker { .. } | Self::Notify { .. } => None,
+            Self::ResolveIssue { .. } | Self::AddBlocker { .. } | Self::SendDue | Self::Notify { .. } => None,
         }
     }
 }

@@ -46,7 +46,7 @@ fn rejected(draft: &mut Draft<'_>, phase: &str) {
     let text = format!("the payload of {} is not in the stable stream any more ({phase})", draft.input.release);
     let message = Message::new(Kind::PromotionRejected, text)
         .step("ask ART what happens to the payload")
-        .step("run drive again once it is Accepted")
+        .step(format!("once it is Accepted: oar -r {} drive", draft.input.release))
         .occasion(phase);
     draft.say(message);
 }

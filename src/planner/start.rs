@@ -34,6 +34,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         draft.say(shipped_message(input));
         return Next::Halt;
     }
+    build_data(draft);
     if let Some(message) = unusable(draft) {
         draft.say(message);
         return Next::Halt;
@@ -71,6 +72,40 @@ fn unreadable_statuses(draft: &mut Draft<'_>) -> bool {
     !input.unreadable_statuses.is_empty()
 }
 
+/// What build data says otherwise than the copy in the state, and what was replaced under way.
+fn build_data(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    let release = &input.release;
+    for text in &input.changed {
+        draft.say(Message::new(Kind::BuildDataChanged, format!("{text}; what build data says counts")));
+    }
+    if let Some(other) = &input.inherited_from {
+        let text = format!("everything that build data says of {release} comes from {other}");
+        let message = Message::new(Kind::BuildDataInherited, text).step("ask ART to fill in what is its own");
+        draft.say(message.occasion(other));
+    }
+    for replaced in &input.replaced {
+        let tasks = replaced.tasks.iter().map(|task| task.name()).collect::<Vec<_>>().join(", ");
+        let text = format!("{}; {tasks} passed for the old one", replaced.text);
+        let again = |task: &Task| match task.looks_again_after_pass() {
+            true => format!("oar -r {release} {task}"),
+            false => format!(
+                "oar -r {release} update-task-status {task} 'Not Started' --override --reason TEXT, then: oar -r \
+                 {release} {task}"
+            ),
+        };
+        let mut message = Message::new(Kind::Replaced, text).occasion(&replaced.text);
+        message.steps = replaced.tasks.iter().map(again).collect();
+        message.steps.extend(
+            replaced
+                .issue
+                .iter()
+                .map(|id| format!("or leave it as it is: oar -r {release} issue resolve {id} --resolution TEXT")),
+        );
+        draft.say(message);
+    }
+}
+
 fn unusable(draft: &Draft<'_>) -> Option<Message> {
     let input = draft.input;
     if input.flow == Flow::Errata {
@@ -81,7 +116,8 @@ fn unusable(draft: &Draft<'_>) -> Option<Message> {
         return None;
     }
     let text = format!("build data is not ready: {}", input.not_ready.join("; "));
-    Some(Message::new(Kind::BuildDataNotReady, text).step("ask ART to complete the assembly, then run drive again"))
+    let step = format!("ask ART to complete the assembly, then: oar -r {} drive", input.release);
+    Some(Message::new(Kind::BuildDataNotReady, text).step(step))
 }
 
 /// The record says that the release will not ship. A person who knows better says so with `--retry`.
@@ -101,7 +137,7 @@ fn given_up(draft: &mut Draft<'_>) -> Option<Next> {
 fn shipped_elsewhere(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
     let approval = draft.facts(Task::ChangeAdvisoryStatus);
-    let ours = approval.intent_open
+    let ours = approval.intent.is_some()
         || matches!(approval.status, TaskStatus::InProgress | TaskStatus::Pass)
         || input.retry == Some(Task::ChangeAdvisoryStatus);
     if ours || input.mr != MrFact::Merged || !input.advisories_ready() {
@@ -126,10 +162,11 @@ fn stopped_by_world(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
     match input.mr {
         MrFact::Closed => {
+            let release = &input.release;
             let text = "the shipment merge request was closed without being merged";
             let message = Message::new(Kind::MrClosed, text)
                 .link(input.mr_url.as_deref())
-                .step("ask ART for the new merge request; when build data names it, run drive again");
+                .step(format!("ask ART for the new merge request; when build data names it: oar -r {release} drive"));
             return Some(stop(draft, message, MR_CLOSED_SOURCE));
         }
         MrFact::Open | MrFact::Merged => over(draft, MR_CLOSED_SOURCE, "the merge request is open or merged"),
@@ -144,7 +181,10 @@ fn stopped_by_world(draft: &mut Draft<'_>) -> Option<Next> {
         judged.iter().filter(|(.., person)| *person == Some(true)).map(|(i, id, _)| format!("{i} {id}")).collect();
     if !dropped.is_empty() {
         let text = format!("advisories were dropped although they hold builds: {}", dropped.join(", "));
-        let step = "ask ART whether the builds ship elsewhere; when build data names a new advisory, run drive again";
+        let step = format!(
+            "ask ART whether the builds ship elsewhere; when build data names a new advisory: oar -r {} drive",
+            input.release
+        );
         return Some(stop(draft, Message::new(Kind::AdvisoryDropped, text).step(step), DROPPED_SOURCE));
     }
     if judged.iter().all(|(.., person)| person.is_some()) {
@@ -188,7 +228,7 @@ mod tests {
     use crate::domain::advisory::AdvisoryState;
     use crate::domain::approval::Shipped;
     use crate::domain::state::oddities::UnreadableStatus;
-    use crate::planner::given::{actions, fresh, issue, job, kinds, pass, promoted, ready_to_approve, set};
+    use crate::planner::given::{actions, fresh, intent, issue, job, kinds, pass, promoted, ready_to_approve, set};
     use crate::planner::input::Input;
     use crate::planner::plan::Verdict;
     use crate::planner::walk::plan;
@@ -272,7 +312,7 @@ mod tests {
         assert_eq!(kinds(&input), [Kind::ShippedElsewhere]);
         assert_eq!(plan(&input).verdict, Verdict::NeedsPerson);
 
-        set(&mut input, Task::ChangeAdvisoryStatus, TaskStatus::NotStarted).intent_open = true;
+        set(&mut input, Task::ChangeAdvisoryStatus, TaskStatus::NotStarted).intent = Some(intent());
         assert_eq!(actions(&input), [Action::Run(Task::ChangeAdvisoryStatus)]);
         set(&mut input, Task::ChangeAdvisoryStatus, TaskStatus::InProgress);
         assert_eq!(actions(&input), [Action::Run(Task::ChangeAdvisoryStatus)]);

@@ -100,10 +100,7 @@ pub(super) fn tests_of_stage_release() -> impl Iterator<Item = Task> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Running {
     /// A job of its own runs elsewhere.
-    Job {
-        /// The option that names the job on the command line.
-        option: &'static str,
-    },
+    Job,
     /// Its next run looks at what it started.
     LooksItself,
     /// It is run again.
@@ -112,8 +109,7 @@ pub(super) enum Running {
 
 pub(super) const fn running(task: Task) -> Running {
     match task {
-        Task::StageTesting => Running::Job { option: "-n NUMBER" },
-        Task::ImageConsistencyCheck => Running::Job { option: "-i ID" },
+        Task::StageTesting | Task::ImageConsistencyCheck => Running::Job,
         Task::PushToCdnStaging => Running::LooksItself,
         Task::CreateTestReport
         | Task::TakeOwnership

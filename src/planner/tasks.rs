@@ -8,7 +8,8 @@ use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::{Action, Blocker, RETRIES_SOURCE};
 use super::table::{Running, approval_threads, running, wait_kind};
-use crate::domain::closed_gate::OpenedBy;
+use crate::domain::absence::{Announced, ClockOf};
+use crate::domain::closed_gate::{ClosedGate, OpenedBy, gone_steps};
 use crate::domain::task::{Task, TaskStatus};
 
 /// Automatic retries after the first try.
@@ -16,9 +17,6 @@ pub(super) const MAX_RETRIES: u32 = 3;
 
 /// A check that began this recently may still be running in another process.
 const OTHER_RUN: SignedDuration = SignedDuration::from_mins(15);
-
-/// Jenkins and Prow show a started job after seconds to minutes; one that is unknown for this long is lost.
-const JOB_LOST: SignedDuration = SignedDuration::from_mins(30);
 
 /// May a task be triggered, as far as other tasks and the world go?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +38,9 @@ pub(super) fn eval(draft: &mut Draft<'_>, task: Task, needs: Needs) -> Progress 
     let facts = draft.facts(task);
     let progress = match draft.status(task) {
         TaskStatus::Pass => Progress::Done,
+        TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Fail if asked(draft, task, &facts) => {
+            Progress::Blocked
+        }
         TaskStatus::InProgress => in_progress(draft, task, &facts, needs),
         TaskStatus::NotStarted | TaskStatus::Fail if held_by_issue(draft, task) => Progress::Blocked,
         TaskStatus::NotStarted => not_started(draft, task, &facts, needs),
@@ -64,20 +65,30 @@ fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
     if let Some(at) = facts.not_before
         && at > draft.input.now
     {
-        return draft.still_running(task, kind, Some(at));
+        return match &facts.blocked_by {
+            Some(gate) if gate.look_again().is_some() => {
+                let text = format!("{task} waits: {gate}");
+                draft.say(Message::new(Kind::TaskWaiting, text).task(task).since(facts.started_at).recheck(at));
+                Progress::Waiting
+            }
+            Some(_) | None => draft.still_running(task, kind, Some(at)),
+        };
+    }
+    if stopped(draft, task, facts) {
+        return Progress::Blocked;
     }
     if let Some(lacking) = draft.lacks(task) {
         draft.say(lacking);
         return Progress::Blocked;
     }
     match running(task) {
-        Running::Job { option } => match &facts.job_ref {
+        Running::Job => match &facts.job_ref {
             // A look at a running job is not a trigger: it is made whatever was decided above.
             Some(job) => {
                 draft.act(Action::Check(task, job.clone()));
                 Progress::Waiting
             }
-            None => job_unknown(draft, task, facts, needs, option),
+            None => job_unknown(draft, task, facts, needs),
         },
         Running::LooksItself => {
             draft.act(Action::Run(task));
@@ -95,31 +106,53 @@ fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
     }
 }
 
-/// A running task whose job nobody wrote down.
-fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs, option: &str) -> Progress {
-    if facts.intent_open {
-        // The run looks for the announced job before it starts one.
+/// A running task whose job nobody wrote down: its next run looks for the job, and starts one only when the look
+/// proves that there is none.
+fn job_unknown(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
+    if facts.intent.is_some() {
         return trigger(draft, task, needs);
     }
-    let lost_at = facts.started_at.and_then(|at| at.checked_add(JOB_LOST).ok());
-    match (facts.started_at, lost_at) {
-        (Some(at), Some(lost_at)) if at <= draft.input.now && draft.input.now < lost_at => {
-            draft.still_running(task, Kind::AsyncRunning, Some(lost_at))
+    let settled_at = facts.started_at.map(|at| Announced { at, clock: ClockOf::Others }.settled_at());
+    match (facts.started_at, settled_at) {
+        (Some(at), Some(settled_at)) if at <= draft.input.now && draft.input.now < settled_at => {
+            draft.still_running(task, Kind::AsyncRunning, Some(settled_at))
         }
-        (_, _) => {
-            let text = format!("{task} is In Progress, but nobody knows its job; it is put back and started again");
-            let command = format!("oar -r {} {task} {option}", draft.input.release);
-            draft.say(
-                Message::new(Kind::JobRefLost, text)
-                    .task(task)
-                    .since(facts.started_at)
-                    .step(format!("if you know the job: {command}"))
-                    .occasion(occasion(facts)),
-            );
-            draft.act(Action::ResetTask { task, note: "the job of this run is unknown".into() });
-            Progress::Acting
-        }
+        (_, _) => trigger(draft, task, needs),
     }
+}
+
+/// Does a person have to say first whether an effect of the task happened?
+fn asked(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
+    let Some(question) = &facts.question else { return false };
+    let text = format!("{task} waits for the answer to question {}: {}", question.id, question.text);
+    let message = Message::new(Kind::QuestionOpen, text).task(task).since(question.asked_at).occasion(&question.id);
+    let message = message.step("look at the service, then answer:");
+    let commands = question.commands(&draft.input.release);
+    draft.say(commands.into_iter().fold(message, Message::step));
+    true
+}
+
+/// Did the last look find something that only a person can mend? Looking again and again changes nothing.
+fn stopped(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
+    let release = &draft.input.release;
+    let message = match &facts.blocked_by {
+        // Somebody named another job since.
+        Some(ClosedGate::JobGone { job, .. }) if facts.job_ref.as_ref().is_some_and(|stored| stored.id != job.id) => {
+            return false;
+        }
+        Some(gate @ ClosedGate::JobGone { job, .. }) => {
+            let message = Message::new(Kind::JobRefLost, format!("{task} is In Progress, but {gate}"));
+            let message = message.link(job.url.as_deref()).occasion(format!("{} {}", job.system.as_str(), job.id));
+            gone_steps(release, task, job).into_iter().fold(message, Message::step)
+        }
+        Some(gate) if gate.opened_by() == OpenedBy::Person => {
+            let message = Message::new(Kind::TaskBlocked, format!("{task} cannot go on: {gate}"));
+            message.step(format!("solve this, then: oar -r {release} {task}")).occasion(gate.to_string())
+        }
+        Some(_) | None => return false,
+    };
+    draft.say(message.task(task).since(facts.started_at));
+    true
 }
 
 fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
@@ -149,7 +182,7 @@ fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
         }
         (Some(gate), at) if at.is_none_or(|at| at > draft.input.now) => {
             let text = format!("{task} cannot start: {gate}");
-            let step = format!("solve this, then run drive again or: oar -r {} {task}", draft.input.release);
+            let step = format!("solve this, then: oar -r {} {task}", draft.input.release);
             draft.say(Message::new(Kind::TaskBlocked, text).task(task).step(step).occasion(gate.to_string()));
             Progress::Blocked
         }
@@ -177,7 +210,11 @@ fn failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) ->
             Some(at) if at > draft.input.now => retry_scheduled(draft, task, at),
             Some(_) | None => trigger(draft, task, needs),
         },
-        FailCause::TimedOut | FailCause::JobFailed | FailCause::Permanent => {
+        FailCause::TimedOut
+        | FailCause::TimedOutReleased
+        | FailCause::JobFailed
+        | FailCause::Permanent
+        | FailCause::Unknown => {
             say_failed(draft, task, facts);
             Progress::Failed
         }
@@ -210,11 +247,11 @@ fn exhausted_text(task: Task) -> String {
 /// Says that `task` failed and what lifts that.
 pub(super) fn say_failed(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) {
     let why = match facts.fail_cause {
-        Some(FailCause::TimedOut) => "the time-out passed",
+        Some(FailCause::TimedOut | FailCause::TimedOutReleased) => "the time-out passed",
         Some(FailCause::JobFailed) => "its job failed",
         Some(FailCause::Transient) => "services kept failing",
         Some(FailCause::Prerequisite) => "what it needs was not there",
-        Some(FailCause::Permanent) | None => "see its result",
+        Some(FailCause::Permanent | FailCause::Unknown) | None => "see its result",
     };
     let release = &draft.input.release;
     let url = facts.job_ref.as_ref().and_then(|job| job.url.as_deref());

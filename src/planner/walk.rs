@@ -3,7 +3,9 @@
 use super::draft::{Draft, Next};
 use super::input::{Input, StateSource};
 use super::plan::Plan;
-use super::{approval, candidate, consistency, gate, preparation, promotion, stage_testing, stall, start, tasks};
+use super::{
+    approval, candidate, conditions, consistency, gate, preparation, promotion, stage_testing, stall, start, tasks,
+};
 
 /// Says what is next. Pure: the same input gives the same plan.
 pub fn plan(input: &Input) -> Plan {
@@ -14,7 +16,9 @@ pub fn plan(input: &Input) -> Plan {
         approval::ahead(&mut draft);
         stall::rows(&mut draft);
     }
-    draft.finish()
+    conditions::rows(&mut draft);
+    let conditions = conditions::of(&draft);
+    draft.finish(conditions)
 }
 
 /// The rows in order; a `Next::Halt` ends the walk.
@@ -63,6 +67,7 @@ mod tests {
                 | Action::ResetTask { .. }
                 | Action::ResolveIssue { .. }
                 | Action::AddBlocker { .. }
+                | Action::SendDue
                 | Action::Analyze(_) => panic!("not on the smooth path: {action:?}"),
             }
         }

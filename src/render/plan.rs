@@ -19,10 +19,11 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
     for (task, job) in &plan.running {
         lines.push(format!("running: {task}{}", job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()));
     }
+    lines.extend(plan.leases.iter().map(|lease| format!("lease:   {lease}")));
     for action in &plan.actions {
         lines.push(match action {
             // Nobody has to do anything for it: whoever drives next posts it.
-            Action::Notify { .. } => format!("post:    the next drive would {}", action_text(action)),
+            Action::Notify { .. } | Action::SendDue => format!("post:    the next drive would {}", action_text(action)),
             Action::Run(_)
             | Action::Check(..)
             | Action::MarkFail { .. }
@@ -128,7 +129,7 @@ pub fn next(release: &ZStream, plan: &Plan, how: GoOn) -> Vec<String> {
 
 /// The command of the first thing that the plan would do, but for `task`; posting is nobody's work.
 fn first_by_hand(release: &ZStream, plan: &Plan, task: Option<Task>) -> Option<String> {
-    let work = |action: &&Action| !matches!(action, Action::Notify { .. });
+    let work = |action: &&Action| !matches!(action, Action::Notify { .. } | Action::SendDue);
     let other = |action: &&Action| task.is_none() || action.task() != task;
     plan.actions.iter().filter(work).find(other).map(|action| command(release, action))
 }
@@ -158,9 +159,11 @@ fn command(release: &ZStream, action: &Action) -> String {
         Action::Run(task) | Action::Check(task, _) => format!("{oar} {task}"),
         Action::Analyze(which) | Action::Conclude { which, .. } => format!("{oar} {}", which.task()),
         Action::ResolveIssue { issue, .. } => format!("{oar} issue resolve {issue} --resolution TEXT"),
-        Action::MarkFail { .. } | Action::ResetTask { .. } | Action::AddBlocker { .. } | Action::Notify { .. } => {
-            format!("{oar} drive")
-        }
+        Action::MarkFail { .. }
+        | Action::ResetTask { .. }
+        | Action::AddBlocker { .. }
+        | Action::SendDue
+        | Action::Notify { .. } => format!("{oar} drive"),
     }
 }
 
@@ -181,6 +184,7 @@ pub(super) fn action_text(action: &Action) -> String {
         Action::AddBlocker { text, .. } => format!("add a blocker: {text}"),
         Action::Analyze(which) => format!("analyse the {which} build"),
         Action::Conclude { which, note } => format!("judge the {which} build: {note}"),
+        Action::SendDue => "send the messages that earlier runs left".to_owned(),
         Action::Notify { message, .. } => format!("tell people: {}", message.text),
     }
 }

@@ -3,7 +3,7 @@
 use super::text::clean;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
-use crate::domain::task::TaskStatus;
+use crate::domain::state::entries::DID_NOT_HAPPEN;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, StoredApproval};
 use crate::operators::manual::issues::concerned;
 
@@ -13,12 +13,15 @@ const LONGEST_QUOTE: usize = 300;
 /// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
 pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
     match foreseen {
-        Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket }) => {
+        Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date }) => {
             let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
             let mut will = vec![
                 format!("approve the merge request {mr}"),
                 format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
             ];
+            if *ignores_release_date {
+                will.push("not wait for the day before the release date".to_owned());
+            }
             will.extend(ticket.as_ref().map(|ticket| format!("close the QE sub-tasks of {ticket}")));
             will
         }
@@ -27,15 +30,17 @@ pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
             "set the owner of its advisories, and of the QE sub-tasks".to_owned(),
             format!("name @{to} as release lead on {mr}"),
         ],
-        Foreseen::StatusByHand { task, before, after, .. } => {
-            vec![format!("change {task} of {release} from {before} to {after}")]
+        Foreseen::StatusByHand { task, before, after, overrides, .. } => {
+            let change = format!("change {task} of {release} from {before} to {after}");
+            std::iter::once(change).chain(overrides.iter().map(|one| format!("pass over this: {one}"))).collect()
         }
         Foreseen::ResolvedBlocker { issue, .. } => {
             vec![format!("resolve the blocker {} ({}): {}", issue.id, concerned(issue), issue.issue)]
         }
-        Foreseen::Approval(_) | Foreseen::ForcedStart { .. } | Foreseen::DecidedBuild { .. } => {
-            facts(foreseen, release)
-        }
+        Foreseen::Approval(_)
+        | Foreseen::ForcedStart { .. }
+        | Foreseen::DecidedBuild { .. }
+        | Foreseen::Answered { .. } => facts(foreseen, release),
     }
 }
 
@@ -47,14 +52,9 @@ pub fn plan(foreseen: &Foreseen, release: &ZStream) -> String {
 fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
     match foreseen {
         Foreseen::Approval(pass) => approval(pass, release),
-        Foreseen::StatusByHand { task, before, after, stored_reason, reason } => {
+        Foreseen::StatusByHand { task, before, after, stored_reason, overrides, reason } => {
             let mut facts = vec![format!("set {task} of {release} by hand from {before} to {after}")];
-            facts.push(match before {
-                TaskStatus::Pass => "this takes back a Pass".to_owned(),
-                TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Fail => {
-                    "no run of this server ended with a Pass of it".to_owned()
-                }
-            });
+            facts.extend(overrides.iter().map(|one| clean(one)));
             facts.extend(stored_reason.as_ref().map(|why| format!("stored about it: {}", quoted(why))));
             facts.extend(reason.as_ref().map(|reason| caller_says(reason)));
             facts
@@ -62,6 +62,14 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
         Foreseen::ForcedStart { task, before, reason } => vec![
             format!("start {task} of {release} although a gate may be closed; it is {before}"),
             "the closed gate, if there is one, is recorded with the reason".to_owned(),
+            caller_says(reason),
+        ],
+        Foreseen::Answered { task, question, choice, reason } => vec![
+            format!("answer {} to question {} of {release}: {}", quoted(choice), question.id, quoted(&question.text)),
+            match choice == DID_NOT_HAPPEN {
+                true => format!("{task} is put back, and its next run does it again: twice, if the answer is wrong"),
+                false => format!("{task} is taken for started, and nothing is started again"),
+            },
             caller_says(reason),
         ],
         Foreseen::ResolvedBlocker { issue, resolution } => {

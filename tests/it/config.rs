@@ -272,6 +272,11 @@ fn config_check_lists_what_is_not_ready_and_fails_only_for_broken_entries() {
     ");
     assert_eq!(ended, Err("build data is circular: a -> a".to_owned()));
     assert!(check("<html>").1.is_err());
+    let mut out = Vec::new();
+    let refused = check_build_data("releases:\n  4.20.2: {assembly: {group!: {release_jira: ART-1}}}\n", &mut out);
+    let refused = refused.expect_err("a suffix on a top-level key");
+    assert!(refused.to_string().contains("ART's tools refuse `group!`"), "{refused}");
+    assert_eq!(oar::cli::output::exit::Exit::of_error(refused.class()).code(), 4);
 }
 
 /// The text of all comments of a file, without their marks and line ends.

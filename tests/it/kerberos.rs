@@ -65,12 +65,12 @@ async fn only_a_valid_ticket_of_somebody_with_access_opens_the_errata_tool() {
       next: run kinit, then run it again
     exit 6
     ");
-    assert_snapshot!(office.checks(&stranger, "honest").await, @"
+    assert_snapshot!(office.checks(&stranger, "honest").await, @r#"
     error: check-rhcos-security-alerts of 4.20.17 could not be carried out
-      why:  errata did not accept our Kerberos ticket (HTTP 403) (read an advisory)
+      why:  errata did not accept our Kerberos ticket (HTTP 403) (read an advisory), it says "Authorization Required"
       next: klist shows whose ticket it is: run kinit as somebody who has access to errata
     exit 6
-    ");
+    "#);
     let by_number = office.stand_in.url("127.0.0.1", "honest");
     assert_snapshot!(office.runs(TASK, &tester, &by_number).await, @"
     error: check-rhcos-security-alerts of 4.20.17 could not be carried out
@@ -109,12 +109,12 @@ async fn an_answer_counts_only_when_its_sender_proved_who_it_is() {
     ");
     assert_eq!(office.checks(&tester, "forged").await, silent);
     assert_eq!(office.checks(&tester, "moved").await, silent);
-    assert_snapshot!(office.checks(&tester, "deaf").await, @"
+    assert_snapshot!(office.checks(&tester, "deaf").await, @r#"
     error: check-rhcos-security-alerts of 4.20.17 could not be carried out
-      why:  errata did not accept our Kerberos ticket (HTTP 401) (read an advisory)
+      why:  errata did not accept our Kerberos ticket (HTTP 401) (read an advisory), it says "Authorization Required"
       next: klist shows whose ticket it is: run kinit as somebody who has access to errata
     exit 6
-    ");
+    "#);
     office.expect(TaskStatus::NotStarted);
 }
 
@@ -168,8 +168,9 @@ async fn a_token_never_leaves_the_host_of_the_service() {
 
     let heard = async {
         let found = errata.get_absolute("read a page", &elsewhere).send().await.expect("an answer").body;
-        let forwarded = errata.forward("read a page", oar::core::clients::retry::Repeat::Reads, request).await;
-        (found, forwarded.expect("an answer").into_body())
+        let forwarded =
+            errata.forward("read a page", oar::core::clients::retry::Repeat::Reads, request, |_| Ok(())).await;
+        (found, forwarded.expect("an answer").body)
     };
     tokio::select! {
         heard = heard => assert_eq!(heard, ("no token".into(), "no token".into())),

@@ -14,6 +14,7 @@ mod contract;
 mod corpus;
 mod crash;
 mod fuzz;
+mod install;
 mod json;
 #[cfg(feature = "kerberos")]
 mod kerberos;

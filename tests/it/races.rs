@@ -50,6 +50,8 @@ async fn a_second_stage_testing_on_the_same_machine_is_reported_and_starts_nothi
     assert_eq!(builds_started(&world), 0);
     first.start_kill().expect("it hangs");
     first.wait().await.expect("it ends");
+    world.oar(&["stage-testing"]).await.exits(3);
+    world.hours_pass(1);
     world.oar(&["stage-testing"]).await.exits(0);
     assert_eq!(builds_started(&world), 1);
 }
@@ -78,12 +80,13 @@ async fn a_second_machine_is_refused_while_the_first_one_starts_the_pipeline() {
     let mut command = world.command(&["stage-testing"]);
     let second = command.env("OAR_HOME", elsewhere).output().await.expect("the program runs");
 
-    let complaint = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(second.status.code(), Some(8), "{complaint}");
+    let complaint = String::from_utf8_lossy(&second.stdout).into_owned();
+    assert_eq!(second.status.code(), Some(3), "{complaint}");
     assert!(complaint.contains("has not said how that ended"), "{complaint}");
     assert_eq!(builds_started(&world), 0);
     first.start_kill().expect("it hangs");
     first.wait().await.expect("it ends");
+    world.hours_pass(1);
     world.oar(&["stage-testing"]).await.exits(0);
     assert_eq!(builds_started(&world), 1);
 }
@@ -116,6 +119,7 @@ async fn a_stopped_run_says_so_and_its_task_is_not_failed() {
             assert_eq!(entry.status.as_str(), "In Progress", "{fault:?}");
             assert!(entry.intent.is_some(), "the intent stays until the next run has looked: {entry:?}");
             world.sim.world().faults().clear();
+            world.hours_pass(1);
             world.oar(&["stage-testing"]).await.exits(0);
             assert_eq!(builds_started(&world), 1, "{signal:?} {fault:?}");
         }

@@ -112,7 +112,7 @@ async fn a_mistake_names_the_help_of_its_command_and_what_was_meant() {
 async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
     let world = ProgramWorld::created().await;
     for args in [
-        &["change-advisory-status", "--ignore-release-date"] as &[&str],
+        &["change-advisory-status", "--ignore-release-date", "--reason", "go"] as &[&str],
         &["update-task-status", "stage-testing", "Pass", "--reason", "by hand"],
         &["issue", "resolve", "nothing", "--resolution", "gone"],
         &["drive", "--once"],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::confirm::confirm;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -16,7 +17,7 @@ use crate::drive::lease;
 use crate::drive::options::{DriveOptions, Persistence};
 use crate::drive::rounds;
 use crate::grammar::command::{DriveArgs, PlanArgs};
-use crate::operators::request::BuildDecision;
+use crate::operators::request::{BuildDecision, ChangeRequest};
 use crate::planner::messages::Kind;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::documents::plan::PlanDocument;
@@ -28,7 +29,8 @@ use crate::render::text::{clean, one_line};
 pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
     let PlanArgs { email, ignore_release_date } = args;
-    let options = DriveOptions { email, ignore_release_date, ..DriveOptions::default() };
+    let early = ignore_release_date.then(|| "only planned".to_owned());
+    let options = DriveOptions { email, early, ..DriveOptions::default() };
     let plan = rounds::look(&ctx, &release, &options).await;
     let plan = plan.map_err(|error| call.task_error(&format!("{release} could not be planned"), error))?;
     call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
@@ -39,6 +41,10 @@ pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, Erro
 pub(crate) async fn drive(call: &Invocation, args: DriveArgs) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
     let options = options(args, &ctx.actor)?;
+    if let Some(reason) = options.early.clone() {
+        let change = ChangeRequest::EarlyApproval { reason };
+        confirm(call, &ctx, &release, &change, &format!("an early approval of {release}")).await?;
+    }
     let mut troubles = BTreeMap::new();
     let plan = run(call, &ctx, &release, &options, &mut troubles).await?;
     call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
@@ -64,6 +70,7 @@ async fn run(
             Event::Marked(_) | Event::Waits { .. } => {}
         }
         let lines = event_text(&event);
+        streams.doing.set(doing(&event, &lines));
         let lines = format!("{} {}", stamp(clock.now()), lines);
         if json { streams.err.line(lines) } else { streams.out.line(lines) }
     };
@@ -76,6 +83,14 @@ async fn run(
         }
         explained
     })
+}
+
+/// What to say to whoever asks while nothing new happens.
+fn doing(event: &Event<'_>, lines: &str) -> String {
+    match event {
+        Event::Waits { until, .. } => format!("{lines}; the next look is at {}", stamp(*until)),
+        Event::Ran(_) | Event::CouldNot(_) | Event::Marked(_) => format!("at work; the last step was: {lines}"),
+    }
 }
 
 /// How a plan ends the program.
@@ -102,15 +117,15 @@ fn options(args: DriveArgs, actor: &str) -> Result<DriveOptions, ErrorReport> {
         (false, true) => Persistence::Watch,
         (false, false) => Persistence::UntilWaiting,
     };
+    let reason = args.reason;
     let take_over =
-        args.take_over.then(|| Override { reason: args.reason.clone().unwrap_or_default(), actor: actor.to_owned() });
+        args.take_over.then(|| Override { reason: reason.clone().unwrap_or_default(), actor: actor.to_owned() });
     let decide = match args.decide {
-        Some(text) => Some(decision(&text, args.reason.clone().unwrap_or_default())?),
+        Some(text) => Some(decision(&text, reason.clone().unwrap_or_default())?),
         None => None,
     };
-    let ignore_release_date = args.ignore_release_date;
-    let DriveArgs { email, retry, .. } = args;
-    Ok(DriveOptions { email, decide, retry, ignore_release_date, take_over, persistence, until: None })
+    let early = reason.filter(|_| args.ignore_release_date);
+    Ok(DriveOptions { email: args.email, decide, retry: args.retry, early, take_over, persistence, until: None })
 }
 
 fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorReport> {

@@ -1,4 +1,4 @@
-//! What a person changes by hand: statuses and issues.
+//! What a person changes by hand: statuses, issues and answers.
 
 use crate::cli::confirm::confirm;
 use crate::cli::invocation::Invocation;
@@ -6,8 +6,9 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::domain::task::{Task, TaskStatus};
 use crate::grammar::command::IssueCommand;
-use crate::operators::manual::{issues, update_task_status};
-use crate::operators::request::{ChangeRequest, StatusByHand};
+use crate::operators::manual::update_task_status::{self, StatusChange};
+use crate::operators::manual::{answer, issues};
+use crate::operators::request::{AnswerByHand, ChangeRequest, StatusByHand};
 use crate::render;
 use crate::render::documents::issues::{IssueChange, IssuesDocument};
 use crate::render::documents::program::Done;
@@ -21,12 +22,27 @@ pub(crate) async fn update_task_status(
     may_change_pass: bool,
 ) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context()?);
-    let wanted = StatusByHand { task, status, reason, may_change_pass };
-    let change = ChangeRequest::SetStatus { by_hand: wanted.clone(), proven: false };
+    let wanted = StatusByHand { task, status, reason, may_change_pass, proven: false };
+    let change = ChangeRequest::SetStatus(wanted.clone());
     confirm(call, &ctx, &release, &change, &format!("changing {task} of {release}")).await?;
     let change = update_task_status::run(&ctx, &release, wanted).await;
     let change = change.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
     let summary = render::by_hand::text(task, status, &change);
+    let overridden = match change {
+        StatusChange::Stored { overridden, .. } => overridden,
+        StatusChange::IsSo | StatusChange::DryRun { .. } | StatusChange::Kept { .. } => Vec::new(),
+    };
+    call.show(&summary, &Done { overridden, ..Done::new(&summary) });
+    Ok(Exit::Done)
+}
+
+/// Answers a question about an effect.
+pub(crate) async fn answer(call: &Invocation, by_hand: AnswerByHand) -> Result<Exit, ErrorReport> {
+    let (release, ctx) = (call.release()?, call.context()?);
+    let answered = answer::run(&ctx, &release, &by_hand).await;
+    let answered = answered
+        .map_err(|error| call.task_error(&format!("question {} of {release} is not answered", by_hand.id), error))?;
+    let summary = render::by_hand::answered(&by_hand, &answered);
     call.show(&summary, &Done::new(&summary));
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! `oar state …`: looks at state files and writes them the way the original does.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
@@ -23,18 +24,8 @@ use crate::render::text::clean;
 /// Runs one command about state files: those that are named, or that of the release.
 pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exit, ErrorReport> {
     let form = call.form();
-    if matches!(command, StateCommand::Unsent) {
-        let home = call.settings()?.home;
-        let listed = unsent::list(&home).map_err(|cause| {
-            let what = format!("{} cannot be read", home.join("unsent").display());
-            ErrorReport::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
-        })?;
-        let release = call.release.as_ref().map(ToString::to_string);
-        let wanted = |line: &Listed| release.as_ref().is_none_or(|release| *release == line.release);
-        let listed: Vec<_> = listed.into_iter().filter(wanted).collect();
-        let unsent = listed.iter().map(UnsentChange::from).collect();
-        call.show(&unsent_text(&listed), &UnsentChanges { ok: true, unsent });
-        return Ok(Exit::Done);
+    if let StateCommand::Unsent { send } = command {
+        return unsent_changes(call, *send).await;
     }
     if !command.means_the_release() {
         let ended = on_files(command, form);
@@ -57,11 +48,39 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
         loaded.ok_or_else(|| call.task_error(&format!("the state of {release} cannot be shown"), missing()))?.state;
     let shown = match command {
         StateCommand::Check { .. } => check(&release.state_path(), &stored, form),
-        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent => show(&stored, form),
+        StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent { .. } => show(&stored, form),
     };
     call.print(&call.outside.out.hide(&shown));
     let refused = matches!(command, StateCommand::Check { .. }) && !is_usable(&stored);
     Ok(if refused { Exit::Usage } else { Exit::Done })
+}
+
+/// Lists what waits on this machine, and sends it first when that is wanted.
+async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorReport> {
+    let home = call.settings()?.home;
+    let all = || {
+        unsent::list(&home).map_err(|cause| {
+            let what = format!("{} cannot be read", home.join("unsent").display());
+            ErrorReport::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
+        })
+    };
+    let release = call.release.as_ref().map(ToString::to_string);
+    let wanted = |line: &Listed| release.as_ref().is_none_or(|release| *release == line.release);
+    if send {
+        let waits = all()?.into_iter().filter(wanted).filter(|line| line.waiting.refused.is_none());
+        let releases: BTreeSet<String> = waits.map(|line| line.release).collect();
+        let ctx = call.context()?;
+        for release in releases.iter().filter_map(|release| release.parse::<ZStream>().ok()) {
+            let sent = ctx.statebox.send_waiting(&release).await;
+            let what = format!("what waits for {release} cannot be sent; all of it goes on waiting");
+            let sent = sent.map_err(|error| call.task_error(&what, error.into()))?;
+            call.outside.err.line(format!("{release}: {} sent, {} refused", sent.stored, sent.refused.len()));
+        }
+    }
+    let listed: Vec<_> = all()?.into_iter().filter(wanted).collect();
+    let unsent = listed.iter().map(UnsentChange::from).collect();
+    call.show(&unsent_text(&listed), &UnsentChanges { ok: true, unsent });
+    Ok(Exit::Done)
 }
 
 /// What a command on files has to say.
@@ -86,7 +105,7 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
-        StateCommand::Unsent => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, String::new()))),
+        StateCommand::Unsent { .. } => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, String::new()))),
     };
     let mut printed = Printed { exit: Exit::Done, out: String::new(), err: String::new() };
     if files.is_empty() {

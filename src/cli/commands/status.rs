@@ -51,7 +51,7 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
         planned
     });
     let next = plan::next(&release, &planned, plan::GoOn::Drive);
-    let waits = waits(&view, &planned);
+    let waits = waits(&view, &planned, ctx.clock.now());
     let text = text(&release, &view, &planned, [&waits_text(&waits), &old, &next]);
     let mut document = Status::new(&view, PlanDocument::new(&release, &planned));
     document.waits = waits;
@@ -77,9 +77,13 @@ fn text(release: &ZStream, view: &StatusView, planned: &Plan, [waits, old, next]
         let why = line.why.filter(|_| failed);
         lines.extend(why.iter().flat_map(|why| wrapped(INDENT, why)));
     }
+    lines.extend(planned.leases.iter().flat_map(|lease| wrapped("lease   ", &lease.to_string())));
     for issue in view.open_issues() {
         let kind = if issue.blocker { "BLOCKER" } else { "note   " };
         lines.extend(wrapped(&format!("{kind} "), &format!("{}: {}", issue.id, issue.issue)));
+    }
+    for message in planned.messages.iter().filter(|message| message.kind == Kind::BuildDataChanged) {
+        lines.extend(wrapped("changed ", &message.text));
     }
     for message in plan::persons(planned) {
         lines.extend(wrapped(head(message), &message.text));
@@ -109,7 +113,7 @@ fn waits_text(waits: &[StatusWait]) -> Vec<String> {
 
 /// What is waited for: running tasks as stored, then the plan's waits. A task that only waits for another one
 /// is reported by the list of tasks.
-fn waits(view: &StatusView, planned: &Plan) -> Vec<StatusWait> {
+fn waits(view: &StatusView, planned: &Plan, now: Timestamp) -> Vec<StatusWait> {
     let shown = |message: &&Message| match message.severity() {
         Severity::Info => message.recheck.is_some(),
         Severity::Wait => !matches!(
@@ -119,7 +123,9 @@ fn waits(view: &StatusView, planned: &Plan) -> Vec<StatusWait> {
         Severity::Action | Severity::Failure => false,
     };
     let messages: Vec<&Message> = planned.messages.iter().filter(shown).collect();
+    // A look that was due before now is due now.
     let updated: Option<Timestamp> = view.state().updated_at().parse().ok();
+    let again = |at: Timestamp| stamp(at.max(now));
     let running = view.tasks().into_iter().filter(|line| {
         line.status == TaskStatus::InProgress && !messages.iter().any(|message| message.task == Some(line.task))
     });
@@ -127,13 +133,13 @@ fn waits(view: &StatusView, planned: &Plan) -> Vec<StatusWait> {
         task: Some(line.task),
         what: clean(&format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running"))),
         since: line.at.parse().ok().map(stamp),
-        recheck_at: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()).map(stamp),
+        recheck_at: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()).map(again),
     });
     let others = messages.iter().map(|message| StatusWait {
         task: message.task,
         what: clean(&message.text),
         since: message.since.map(stamp),
-        recheck_at: message.recheck.map(stamp),
+        recheck_at: message.recheck.map(again),
     });
     running.chain(others).collect()
 }

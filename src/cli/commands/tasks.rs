@@ -22,7 +22,7 @@ pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit,
     let report = execute::run_task(&ctx, &release, request).await.map_err(|failure| ErrorReport::failure(&failure))?;
     let next = match &report.would {
         // Only the front end knows the options that were given.
-        Some(_) => format!("to do it: {}", confirm::without(&call.outside.args, "--dry-run")),
+        Some(_) => confirm::for_real(&call.outside.args),
         None => after(call, &release, &report).await,
     };
     call.show(&report::text_with(&report, &next), &TaskDocument::new(&report, next));

@@ -10,7 +10,7 @@ use crate::domain::outcome::Outcome;
 pub enum Exit {
     /// Did what was asked.
     Done,
-    /// A defect of ours.
+    /// A defect of ours, perhaps one that a service points out.
     Internal,
     /// The command line makes no sense.
     Usage,
@@ -26,6 +26,8 @@ pub enum Exit {
     Unavailable,
     /// Somebody else is at work on the same thing.
     Conflict,
+    /// SIGHUP.
+    HungUp,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -34,7 +36,7 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, by code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Done,
         Self::Internal,
         Self::Usage,
@@ -44,6 +46,7 @@ impl Exit {
         Self::Credential,
         Self::Unavailable,
         Self::Conflict,
+        Self::HungUp,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -60,6 +63,7 @@ impl Exit {
             Self::Credential => 6,
             Self::Unavailable => 7,
             Self::Conflict => 8,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -69,7 +73,7 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "did what was asked (Pass, In Progress, nothing to do)",
-            Self::Internal => "internal error",
+            Self::Internal => "internal error, or a service does not take what we sent",
             Self::Usage => "usage: the arguments or the given file make no sense",
             Self::Waiting => {
                 "waiting for something that comes by itself (a blocked task; drive, also for an outage that it tries again)"
@@ -81,6 +85,7 @@ impl Exit {
             }
             Self::Unavailable => "a service is unavailable",
             Self::Conflict => "conflict: somebody else is driving or writing",
+            Self::HungUp => "the terminal is gone (SIGHUP)",
             Self::Interrupted => "interrupted (Ctrl-C)",
             Self::Terminated => "terminated (SIGTERM)",
         }
@@ -114,10 +119,10 @@ impl Exit {
             ErrorClass::Auth => Self::Credential,
             ErrorClass::Config | ErrorClass::InvalidInput => Self::Usage,
             ErrorClass::NotReady => Self::Waiting,
-            ErrorClass::NotFound => Self::NeedsPerson,
+            ErrorClass::NotFound | ErrorClass::Forbidden | ErrorClass::NeedsPerson => Self::NeedsPerson,
             ErrorClass::Conflict => Self::Conflict,
             ErrorClass::RateLimit | ErrorClass::Transient | ErrorClass::Corrupt => Self::Unavailable,
-            ErrorClass::Internal => Self::Internal,
+            ErrorClass::Internal | ErrorClass::Refused => Self::Internal,
         }
     }
 }
@@ -140,5 +145,11 @@ mod tests {
         let codes = [UnitEnding::Done, UnitEnding::Waiting, UnitEnding::Failed, UnitEnding::NotDone]
             .map(|end| Exit::of_pass(end).code());
         assert_eq!(codes, [0, 3, 5, 7]);
+    }
+
+    #[test]
+    fn what_a_service_refuses_is_never_a_usage_error_of_whoever_asked() {
+        let codes = [ErrorClass::Refused, ErrorClass::Forbidden, ErrorClass::NotFound, ErrorClass::Auth];
+        assert_eq!(codes.map(|class| Exit::of_error(class).code()), [1, 4, 4, 6]);
     }
 }

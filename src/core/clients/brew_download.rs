@@ -49,11 +49,8 @@ impl BrewDownload {
     /// As every call; a kernel without version or release.
     pub async fn kernels(&self, build: &Nvr) -> Result<Option<BTreeSet<Nvr>>, ClientError> {
         const OP: &str = "read the contents of a build";
-        let answer = self.http.get(OP, &format!("/{}/metadata.json", build.folder())).accept(&[404]).send().await?;
-        if answer.status.as_u16() == 404 {
-            return Ok(None);
-        }
-        let metadata: Metadata = answer.json()?;
+        let call = self.http.get(OP, &format!("/{}/metadata.json", build.folder())).accept(&[404]);
+        let Some(metadata) = call.read(|answer| answer.found::<Metadata>()).await? else { return Ok(None) };
         let outputs = metadata.output.unwrap_or_default();
         let components = outputs.into_iter().flat_map(|output| output.components.unwrap_or_default());
         let kernels = components.filter(|component| component.name.as_deref() == Some("kernel")).map(|kernel| {

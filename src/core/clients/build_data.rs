@@ -35,8 +35,8 @@ impl BuildDataSource {
         let (base, branch) = (self.http.base(), minor.build_data_branch());
         let url =
             if base.contains("%s") { base.replace("%s", &branch) } else { format!("{base}/{branch}/releases.yml") };
-        let answer = self.http.get_absolute(OP, &url).send_through(self.cache.as_ref()).await?;
-        answer.plain_text().map(str::to_owned)
+        let call = self.http.get_absolute(OP, &url);
+        call.read_through(self.cache.as_ref(), |answer| answer.plain_text().map(str::to_owned)).await
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
             let router = Router::new().fallback(async move || ([("content-type", kind), ("etag", "\"1\"")], body));
             talk_to(router, Service::BuildData, async |http| {
                 let cache = DiskCache::below(home.path());
-                http.get("read", "/x").send_through(Some(&cache)).await.unwrap();
+                http.get("read", "/x").read_through(Some(&cache), Ok).await.unwrap();
                 assert_eq!(cache.read(&format!("{}/x", http.base())), None, "{kind}");
             })
             .await;

@@ -37,6 +37,11 @@ impl CatalogStage {
         Self { http }
     }
 
+    /// Where the catalogue is, to tell it from others.
+    pub fn place(&self) -> &str {
+        self.http.base()
+    }
+
     /// An image by digest: `GET /v1/images?filter=image_id==…`; nothing while it is not indexed. Reads.
     ///
     /// # Errors

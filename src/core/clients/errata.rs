@@ -23,9 +23,6 @@ use super::retry::Repeat;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 
-/// Longest text of a refusal that an error carries, in characters.
-const REFUSAL_CHARS: usize = 600;
-
 /// Errata Tool: advisories, push jobs, security alerts.
 #[derive(Debug, Clone)]
 pub struct Errata {
@@ -41,6 +38,8 @@ pub struct Erratum {
     pub kind: ErratumKind,
     /// Its name, for example `RHBA-2026:1234` or `RHSA-2026:160001-02`.
     pub name: String,
+    /// What it is about, in a few words; empty when the service does not say.
+    pub synopsis: String,
     /// Where it is in its life.
     pub state: AdvisoryState,
     /// Advisories that have to be pushed before this one.
@@ -92,8 +91,8 @@ impl Errata {
     ///
     /// The service fails or does not know the number.
     pub async fn advisory(&self, id: AdvisoryId) -> Result<Erratum, ClientError> {
-        let answer = self.http.get("read an advisory", &format!("/api/v1/erratum/{id}")).send().await?;
-        erratum(answer.json()?).map_err(|why| unreadable(&answer, why))
+        let call = self.http.get("read an advisory", &format!("/api/v1/erratum/{id}"));
+        call.read(|answer| erratum(answer.json()?).map_err(|why| unreadable(&answer, why))).await
     }
 
     /// Mail address of the QE owner: `GET /advisory/{id}.json`, the only page that tells it. Reads.
@@ -140,8 +139,7 @@ impl Errata {
     /// [`Fault::Refused`] for an address that the Errata Tool does not know.
     pub async fn set_owner(&self, id: AdvisoryId, email: &str) -> Result<(), ClientError> {
         let call = self.http.put("set the owner of an advisory", Repeat::Converges, &format!("/api/v1/erratum/{id}"));
-        let answer = call.form(&[("advisory[assigned_to_email]", email)]).accept(&[400, 422]).send().await?;
-        refusal(&answer).map_or_else(|| answer.done(), Err)
+        call.form(&[("advisory[assigned_to_email]", email)]).accept(&[400, 422]).read(|answer| moved(&answer)).await
     }
 
     /// Moves an advisory: `POST /api/v1/erratum/{id}/change_state`. Look first: read the state before
@@ -153,18 +151,22 @@ impl Errata {
     pub async fn change_state(&self, id: AdvisoryId, to: &AdvisoryState) -> Result<(), ClientError> {
         let path = format!("/api/v1/erratum/{id}/change_state");
         let call = self.http.post("move an advisory", Repeat::LookFirst, &path);
-        let answer = call.form(&[("new_state", to.as_str())]).accept(&[400, 422]).send().await?;
-        refusal(&answer).map_or_else(|| answer.done(), Err)
+        call.form(&[("new_state", to.as_str())]).accept(&[400, 422]).read(|answer| moved(&answer)).await
     }
+}
+
+/// Was a change taken?
+fn moved(answer: &Answer) -> Result<(), ClientError> {
+    refusal(answer).map_or_else(|| answer.done(), Err)
 }
 
 /// What a 400 or 422 means; nothing for a success.
 fn refusal(answer: &Answer) -> Option<ClientError> {
     (!answer.status.is_success()).then(|| {
         let texts = complaints(&answer.body);
-        let why = if texts.is_empty() { format!("HTTP {}", answer.status.as_u16()) } else { texts.join("; ") };
-        let why: String = answer.masker.mask(&why).chars().take(REFUSAL_CHARS).collect();
-        ClientError::new(answer.service, answer.op, Fault::Refused(why))
+        let said = if texts.is_empty() { answer.excerpt() } else { Some(texts.join("; ")) };
+        let why = said.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
+        answer.error(Fault::Refused(answer.masker.mask(&why)))
     })
 }
 
@@ -221,6 +223,8 @@ struct IssueKey {
 struct Facts {
     id: u64,
     fulladvisory: String,
+    #[serde(default)]
+    synopsis: Option<String>,
     status: String,
     /// Left out or null when there are none.
     #[serde(default)]
@@ -240,6 +244,7 @@ fn erratum(page: Page) -> Result<Erratum, String> {
         id: AdvisoryId::new(facts.id),
         kind: ErratumKind::of(&kind),
         name: facts.fulladvisory,
+        synopsis: facts.synopsis.unwrap_or_default(),
         state: facts.status.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
         blocking: facts.blocking_advisories.unwrap_or_default().into_iter().map(AdvisoryId::new).collect(),
         issues: issues.collect::<Result<_, _>>().map_err(|cause| cause.to_string())?,

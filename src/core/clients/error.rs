@@ -11,8 +11,7 @@ use crate::domain::mask::mask;
 use crate::domain::service::Service;
 
 /// A call that failed, with everything a person needs to go on.
-#[derive(Debug, thiserror::Error)]
-#[error("{service} {fault} ({op})")]
+#[derive(Debug)]
 pub struct ClientError {
     /// Whom we asked.
     pub service: Service,
@@ -20,13 +19,23 @@ pub struct ClientError {
     pub op: &'static str,
     /// What went wrong.
     pub fault: Fault,
-    /// A short, masked piece of the answer, when there was one.
-    pub excerpt: Option<String>,
+    /// What was asked for and what the service said, when it answered. Boxed, because errors travel far.
+    pub said: Option<Box<Quote>>,
     /// Seconds after which the service wants to be asked again.
     pub retry_after_s: Option<u64>,
     /// The lower error, printed as part of the chain.
-    #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What was asked for, and what the service said about it. Everything is masked and on one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quote {
+    /// The object: the path of the request, decoded.
+    pub object: String,
+    /// A short piece of the answer.
+    pub excerpt: Option<String>,
+    /// The page that the service names for going on.
+    pub link: Option<String>,
 }
 
 /// What went wrong with a call.
@@ -40,16 +49,24 @@ pub enum Fault {
     Broken,
     /// 401 or 403.
     Unauthorized(u16),
+    /// It asks for fewer requests; the status in which it says so.
+    RateLimited(u16),
+    /// The credential is good, but its account may not do this; the text says what, and why perhaps.
+    NotAllowed(String),
     /// Kerberos did not let us in, or did not let us trust the answer.
     Kerberos(Kerberos),
     /// Any other status that is not success.
     Status(u16),
     /// The answer is not what the service documents.
     Unreadable(String),
+    /// The answer is larger than so many bytes.
+    TooLarge(usize),
     /// A web page (login, proxy, maintenance) stands in the place of the answer; the text says of what.
     WebPage(&'static str),
-    /// Status 200, but the service says no in its body.
+    /// The service says no in its body, in these words.
     Refused(String),
+    /// Several things fit what was named; the text says which.
+    Ambiguous(String),
     /// The service knows no job of this name.
     UnknownJob(String),
     /// We refuse to talk to this host.
@@ -87,11 +104,15 @@ impl fmt::Display for Fault {
             Self::Unreachable => f.write_str("cannot be reached"),
             Self::Broken => f.write_str("broke the connection"),
             Self::Unauthorized(code) => write!(f, "refused our credential with HTTP {code}"),
+            Self::RateLimited(code) => write!(f, "asks for fewer requests with HTTP {code}"),
+            Self::NotAllowed(what) => write!(f, "does not let our account {what}"),
             Self::Kerberos(why) => why.fmt(f),
             Self::Status(code) => write!(f, "answered HTTP {code}"),
             Self::Unreadable(why) => write!(f, "gave an answer we cannot read: {why}"),
+            Self::TooLarge(most) => write!(f, "gave an answer that is larger than {most} bytes"),
             Self::WebPage(of) => write!(f, "gave an answer we cannot read: a web page instead of {of}"),
-            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Refused(why) => write!(f, "refused: {}", quoted(why)),
+            Self::Ambiguous(what) => f.write_str(what),
             Self::UnknownJob(job) => write!(f, "knows no job {job}"),
             Self::HostNotAllowed(host) => write!(f, "is at {host}, which is not an allowed host"),
             Self::BadUrl(url) => write!(f, "has no usable address ({url})"),
@@ -114,14 +135,53 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// What a refusal in the body says.
+    fn code(&self) -> Option<&str> {
+        if let Self::Refused(code) = self { Some(code) } else { None }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, fault, op, .. } = self;
+        write!(f, "{service} {fault} ({op}")?;
+        let names_object = matches!(fault, Fault::Status(400..=499));
+        if let Some(object) = self.object().filter(|_| names_object) {
+            write!(f, ": {object}")?;
+        }
+        f.write_str(")")?;
+        // What cannot be read is not quoted, and what a refusal said already is not said again.
+        let quotes = !matches!(fault, Fault::Unreadable(_) | Fault::WebPage(_));
+        // Slack's code is no sentence, and the scope that it wants stands beside it.
+        let is_new =
+            !matches!(fault, Fault::Refused(_)) || (*service == Service::Slack && self.excerpt() != fault.code());
+        if let Some(excerpt) = self.excerpt().filter(|_| quotes && is_new) {
+            write!(f, ", it says {}", quoted(excerpt))?;
+        }
+        if let Some(link) = self.link().filter(|_| quotes) {
+            write!(f, ", see {link}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
 impl ClientError {
     /// A failure without lower error and excerpt.
     pub fn new(service: Service, op: &'static str, fault: Fault) -> Self {
         let mut fault = fault;
-        if let Fault::Unreadable(why) | Fault::Refused(why) = &mut fault {
+        if let Fault::Unreadable(why) | Fault::Refused(why) | Fault::Ambiguous(why) | Fault::NotAllowed(why) =
+            &mut fault
+        {
             *why = shown(why);
         }
-        Self { service, op, fault, excerpt: None, retry_after_s: None, cause: None }
+        Self { service, op, fault, said: None, retry_after_s: None, cause: None }
     }
 
     /// An answer that is not what the service documents.
@@ -129,19 +189,35 @@ impl ClientError {
         Self::new(service, op, Fault::Unreadable(why.into()))
     }
 
+    /// A short piece of the answer on one line, masked, when there was one.
+    pub fn excerpt(&self) -> Option<&str> {
+        self.said.as_ref()?.excerpt.as_deref()
+    }
+
+    /// The page that the service names for going on.
+    pub fn link(&self) -> Option<&str> {
+        self.said.as_ref()?.link.as_deref()
+    }
+
+    /// The object that was asked for.
+    pub fn object(&self) -> Option<&str> {
+        self.said.as_ref().map(|said| said.object.as_str()).filter(|object| !object.is_empty())
+    }
+
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match &self.fault {
             Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::Suspended { .. } => ErrorClass::Transient,
-            Fault::Overspent { .. } => ErrorClass::RateLimit,
-            Fault::Status(429) => ErrorClass::RateLimit,
-            Fault::Status(408 | 425 | 500 | 502..=504) => ErrorClass::Transient,
-            Fault::Status(404 | 410) | Fault::UnknownJob(_) => ErrorClass::NotFound,
-            Fault::Status(409 | 412) | Fault::NotPermitted => ErrorClass::Conflict,
-            Fault::Status(_) | Fault::Refused(_) => ErrorClass::InvalidInput,
+            Fault::Overspent { .. } | Fault::RateLimited(_) => ErrorClass::RateLimit,
+            Fault::Status(code) => of_status(*code),
+            Fault::UnknownJob(_) => ErrorClass::NotFound,
+            Fault::Refused(_) => ErrorClass::Refused,
+            Fault::Ambiguous(_) => ErrorClass::InvalidInput,
             Fault::Unauthorized(_) => ErrorClass::Auth,
+            Fault::NotAllowed(_) => ErrorClass::Forbidden,
+            Fault::NotPermitted => ErrorClass::Conflict,
             Fault::Kerberos(why) => why.class(),
-            Fault::Unreadable(_) | Fault::WebPage(_) => ErrorClass::Corrupt,
+            Fault::Unreadable(_) | Fault::WebPage(_) | Fault::TooLarge(_) => ErrorClass::Corrupt,
             Fault::HostNotAllowed(_) | Fault::BadUrl(_) | Fault::NoTls => ErrorClass::Config,
             Fault::Cancelled => ErrorClass::Internal,
         }
@@ -152,16 +228,27 @@ impl ClientError {
         matches!(self.class(), ErrorClass::Transient | ErrorClass::RateLimit)
     }
 
+    /// Is there an answer, but not the one of the service? The same question may get it.
+    pub fn is_garbled(&self) -> bool {
+        matches!(self.fault, Fault::Unreadable(_) | Fault::WebPage(_) | Fault::Status(300..=399))
+    }
+
+    /// Is this how a service answers an account that lacks a right? What an account may not see is said not to exist.
+    pub fn may_be_a_missing_right(&self) -> bool {
+        match &self.fault {
+            Fault::NotAllowed(_) => true,
+            Fault::Status(404) => credential_of(self.service).is_some(),
+            _ => false,
+        }
+    }
+
     /// Is the service down, as opposed to saying no? What the breaker counts.
     pub fn is_outage(&self) -> bool {
-        matches!(
-            self.fault,
-            Fault::TimedOut
-                | Fault::Unreachable
-                | Fault::Broken
-                | Fault::WebPage(_)
-                | Fault::Status(408 | 500 | 502..=504)
-        )
+        match self.fault {
+            Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::WebPage(_) => true,
+            Fault::Status(code) => code != 425 && of_status(code) == ErrorClass::Transient,
+            _ => false,
+        }
     }
 
     /// Was the request held back on our side?
@@ -172,12 +259,21 @@ impl ClientError {
     /// May a write have happened although we got no good answer?
     pub fn may_have_happened(&self) -> bool {
         match &self.fault {
-            Fault::TimedOut | Fault::Broken | Fault::Unreadable(_) | Fault::WebPage(_) | Fault::Cancelled => true,
-            Fault::Status(code) => *code >= 500 || *code == 408,
+            Fault::TimedOut
+            | Fault::Broken
+            | Fault::Unreadable(_)
+            | Fault::TooLarge(_)
+            | Fault::WebPage(_)
+            | Fault::Cancelled => true,
+            // A service that leads elsewhere may do so after it has done what was asked.
+            Fault::Status(code) => *code >= 500 || *code == 408 || (300..400).contains(code),
             Fault::Kerberos(why) => why.may_have_happened(),
             Fault::Unreachable
             | Fault::Unauthorized(_)
+            | Fault::RateLimited(_)
+            | Fault::NotAllowed(_)
             | Fault::Refused(_)
+            | Fault::Ambiguous(_)
             | Fault::UnknownJob(_)
             | Fault::HostNotAllowed(_)
             | Fault::BadUrl(_)
@@ -197,27 +293,26 @@ impl ClientError {
                     self.service
                 )
             }
-            Fault::Status(429) if self.retry_after_s.is_some_and(|seconds| seconds >= 60) => {
-                let minutes = self.retry_after_s.unwrap_or_default().div_ceil(60);
-                format!("wait {minutes} min, the service asks for that, and run it again")
-            }
-            Fault::Status(404) if self.service == Service::BuildData => {
-                "check the number of the release: build data has no branch for its minor".to_owned()
-            }
-            Fault::Status(429) => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
-            Fault::Status(408 | 425 | 500 | 502..=504) => "wait a few minutes and run it again".to_owned(),
-            Fault::Unauthorized(_) => format!("renew the credential: {}", credential_hint(self.service)),
-            Fault::Kerberos(why) => why.next_step(self.service),
-            Fault::Status(_) | Fault::Refused(_) => {
-                format!(
-                    "look at what {} says above; if the request itself is wrong, report it as a bug of oar",
-                    self.service
-                )
-            }
-            Fault::Unreadable(_) | Fault::WebPage(_) => format!(
-                "open {} in a browser: a login or maintenance page looks like this; then run it again",
-                self.service
+            Fault::RateLimited(_) => match self.retry_after_s.filter(|seconds| *seconds >= 60) {
+                Some(seconds) => {
+                    format!("wait {} min, the service asks for that, and run it again", seconds.div_ceil(60))
+                }
+                None => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
+            },
+            Fault::Unauthorized(_) => self.renew(),
+            Fault::NotAllowed(_) => format!(
+                "have somebody do it who may, or give {} of an account that may; then run it again",
+                credential_of(self.service).unwrap_or("a credential")
             ),
+            Fault::Kerberos(why) => why.next_step(self.service),
+            Fault::Status(code) => self.after_status(*code),
+            Fault::Refused(why) if self.service == Service::Slack => slack_step(why),
+            Fault::Refused(_) => self.after_refusal(),
+            Fault::Ambiguous(_) => "name it so that one alone fits, then run it again".to_owned(),
+            Fault::Unreadable(_) | Fault::WebPage(_) => self.look_at_page(),
+            Fault::TooLarge(_) => {
+                "if an answer of that size is right, raise http.max_body_bytes (OAR_HTTP_MAX_BODY_BYTES)".to_owned()
+            }
             Fault::UnknownJob(job) => format!(
                 "check the name {job} in the registry of jobs and that the job is still defined in the CI configuration; \
                  asking again does not help"
@@ -244,29 +339,120 @@ impl ClientError {
             Fault::NotPermitted => "let whoever drives now go on; oar -r RELEASE status shows who that is".to_owned(),
         }
     }
+
+    fn renew(&self) -> String {
+        match self.link() {
+            Some(link) => format!(
+                "open {link} as the owner of the credential ({}), then run it again",
+                credential_of(self.service).unwrap_or("none is known here")
+            ),
+            None => format!("renew the credential: {}", credential_hint(self.service)),
+        }
+    }
+
+    fn after_status(&self, code: u16) -> String {
+        match of_status(code) {
+            ErrorClass::Transient => "wait a few minutes and run it again".to_owned(),
+            ErrorClass::NotFound if self.service == Service::BuildData => {
+                "check the number of the release: build data has no branch for its minor".to_owned()
+            }
+            ErrorClass::NotFound => match credential_of(self.service) {
+                Some(credential) => format!(
+                    "check that {} is there and that the account of {credential} may see it: {} answers both alike; \
+                     then run it again",
+                    self.object().unwrap_or("what was asked for"),
+                    self.service
+                ),
+                None => self.after_refusal(),
+            },
+            ErrorClass::Conflict => "run it again: somebody else changed the same thing".to_owned(),
+            ErrorClass::Corrupt => self.look_at_page(),
+            _ => self.after_refusal(),
+        }
+    }
+
+    fn after_refusal(&self) -> String {
+        let service = self.service;
+        format!("look at what {service} says above; if the request itself is wrong, report it as a bug of oar")
+    }
+
+    fn look_at_page(&self) -> String {
+        format!("open {} in a browser: a login or maintenance page looks like this; then run it again", self.service)
+    }
+}
+
+/// What a status means that is no success, and about neither credential nor number of requests.
+const fn of_status(code: u16) -> ErrorClass {
+    match code {
+        // Statuses above 504 are those of proxies and content networks.
+        408 | 425 | 500 | 502..=504 | 507 | 520..=530 | 598 | 599 => ErrorClass::Transient,
+        404 | 410 => ErrorClass::NotFound,
+        409 | 412 | 423 => ErrorClass::Conflict,
+        407 | 511 => ErrorClass::Config,
+        // We are led elsewhere, most likely to a log-in.
+        ..=399 => ErrorClass::Corrupt,
+        _ => ErrorClass::Refused,
+    }
+}
+
+/// What to do when Slack says no, by its code.
+fn slack_step(code: &str) -> String {
+    match code {
+        "not_in_channel" => "invite the bot to the channel (/invite @BOT), then run it again",
+        "channel_not_found" => "check the channel in the settings; to a private one the bot has to be invited",
+        "is_archived" => "name another channel in the settings: this one is archived",
+        "missing_scope" => "give the bot of SLACK_BOT_TOKEN the scope that the service names, and install it again",
+        "restricted_action" | "restricted_action_read_only_channel" | "access_denied" => {
+            "have the bot allowed to post in the channel, or name another one in the settings"
+        }
+        "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" => {
+            "wait a few minutes and run it again"
+        }
+        _ => "look at what slack says above; if the request itself is wrong, report it as a bug of oar",
+    }
+    .to_owned()
+}
+
+/// A foreign text in quotes, out of which it cannot get.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "'"))
 }
 
 /// A piece of a foreign text as people may see it: on one line, masked, without what moves a terminal.
 pub(super) fn shown(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line: String = line.chars().filter(|c| !c.is_control()).take(2 * SHOWN_CHARS).collect();
-    mask(&line).chars().take(SHOWN_CHARS).collect()
+    let masked = mask(&line);
+    match masked.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}\u{2026}", &masked[..end]),
+        None => masked,
+    }
 }
 
 /// Longest piece of a foreign text that an error carries.
 const SHOWN_CHARS: usize = 400;
 
-/// Which credential a service wants, and how to renew it.
-fn credential_hint(service: Service) -> &'static str {
+/// How to renew the credential of a service.
+fn credential_hint(service: Service) -> String {
+    match (service, credential_of(service)) {
+        (Service::Errata, _) => "check ERRATA_TOKEN, or run kinit and leave OAR_ERRATA_AUTH out".to_owned(),
+        (Service::Gangway, _) => "check APITOKEN; it expires, oc whoami -t shows a fresh one".to_owned(),
+        (_, Some(credential)) => format!("check {credential}"),
+        (_, None) => "it should need none; look at the proxy in between".to_owned(),
+    }
+}
+
+/// The credential of a service, by its variables; nothing for a service that needs none.
+const fn credential_of(service: Service) -> Option<&'static str> {
     match service {
-        Service::Errata => "check ERRATA_TOKEN, or run kinit and leave OAR_ERRATA_AUTH out",
-        Service::Jira => "check JIRA_USERNAME and JIRA_TOKEN",
-        Service::Gitlab => "check GITLAB_TOKEN",
-        Service::Jenkins => "check JENKINS_USER and JENKINS_TOKEN",
-        Service::Slack => "check SLACK_BOT_TOKEN",
-        Service::Github | Service::GithubRaw => "check GITHUB_TOKEN",
-        Service::Gangway => "check APITOKEN; it expires, oc whoami -t shows a fresh one",
-        Service::Registry => "check the pull secret",
+        Service::Errata => Some("ERRATA_TOKEN or the Kerberos ticket"),
+        Service::Jira => Some("JIRA_USERNAME and JIRA_TOKEN"),
+        Service::Gitlab => Some("GITLAB_TOKEN"),
+        Service::Jenkins => Some("JENKINS_USER and JENKINS_TOKEN"),
+        Service::Slack => Some("SLACK_BOT_TOKEN"),
+        Service::Github | Service::GithubRaw => Some("GITHUB_TOKEN"),
+        Service::Gangway => Some("APITOKEN"),
+        Service::Registry => Some("the pull secret"),
         Service::Koji
         | Service::BrewDownload
         | Service::GoogleOauth
@@ -290,6 +476,6 @@ fn credential_hint(service: Service) -> &'static str {
         | Service::Ldap
         | Service::Llm
         | Service::Oauth
-        | Service::Elliott => "it should need none; look at the proxy in between",
+        | Service::Elliott => None,
     }
 }

@@ -65,8 +65,7 @@ impl Gangway {
                 true => Fault::UnknownJob(order.job.clone()),
                 false => Fault::Status(500),
             };
-            let error = ClientError::new(self.http.service(), OP, fault);
-            return Err(ClientError { excerpt: answer.excerpt(), ..error });
+            return Err(answer.error(fault));
         }
         let wire: Wire = answer.json()?;
         let refuse = |_| ClientError::unreadable(self.http.service(), OP, "the answer names no job id");

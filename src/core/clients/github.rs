@@ -3,7 +3,7 @@
 //! A file is replaced only from the blob that was read; GitHub answers 409 when the blob or the head
 //! of the branch moved, and 422 when a file to be created exists already; any other 422 is a mistake of
 //! ours that no repetition mends. A missing branch and a
-//! missing file are both 404 and differ in their message alone. Too many requests are 403 or 429.
+//! missing file are both 404 and differ in their message alone. Too many requests are 403 or 429, at times in words alone.
 //! The answers are octocrab's models; the requests are ours, because octocrab's own transport would
 //! bypass time-outs, host rule and journal.
 
@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::{Answer, ServiceHttp, is_secondary};
 use super::retry::Repeat;
 use crate::core::cache::DiskCache;
 
@@ -34,6 +34,14 @@ pub struct GithubFile {
     pub bytes: Vec<u8>,
     /// Id of its blob.
     pub sha: String,
+}
+
+/// What the contents API answers.
+enum Inline {
+    /// All that was asked for.
+    Whole(ReadAnswer),
+    /// The file is too large for its content to be in the answer.
+    LeftOut { sha: String },
 }
 
 /// What came of reading a file.
@@ -113,13 +121,30 @@ impl Github {
     /// [`ClientError`]: no answer, a refused credential, or something that is no file.
     pub async fn read_file(&self, branch: &str, path: &str) -> Result<ReadAnswer, ClientError> {
         let call = self.http.get("read file", &self.contents(path)).query(&[("ref", branch)]);
-        let answer = call.header("accept", JSON).accept(&[403, 404, 429]).send_through(self.cache.as_ref()).await?;
-        match answer.status.as_u16() {
-            403 | 429 => Ok(ReadAnswer::RateLimited { wait_s: self.limited(&answer)? }),
-            404 if message_of(&answer).starts_with("No commit found for the ref") => Ok(ReadAnswer::NoBranch),
-            404 => Ok(ReadAnswer::Absent),
-            _ => self.file(&answer).map(ReadAnswer::File),
+        let call = call.header("accept", JSON).accept(&[403, 404, 429]);
+        let read = call.read_through(self.cache.as_ref(), |answer| match answer.status.as_u16() {
+            403 | 429 => Ok(Inline::Whole(ReadAnswer::RateLimited { wait_s: limited(&answer)? })),
+            404 if message_of(&answer).starts_with("No commit found for the ref") => {
+                Ok(Inline::Whole(ReadAnswer::NoBranch))
+            }
+            404 => Ok(Inline::Whole(ReadAnswer::Absent)),
+            _ => self.file(&answer),
+        });
+        match read.await? {
+            Inline::Whole(answer) => Ok(answer),
+            Inline::LeftOut { sha } => self.read_blob(sha).await,
         }
+    }
+
+    /// Reads the content of a file by the id of its blob: the contents API leaves it out above 1 MB.
+    async fn read_blob(&self, sha: String) -> Result<ReadAnswer, ClientError> {
+        let call = self.http.get("read large file", &format!("/repos/{}/git/blobs/{sha}", self.repository));
+        let call = call.header("accept", RAW).accept(&[403, 429]);
+        call.read(|answer| match answer.status.as_u16() {
+            403 | 429 => Ok(ReadAnswer::RateLimited { wait_s: limited(&answer)? }),
+            _ => Ok(ReadAnswer::File(GithubFile { bytes: answer.body.to_vec(), sha: sha.clone() })),
+        })
+        .await
     }
 
     /// Writes `path` of `branch` as one commit if its blob still is `sha` (`None`: if it does not exist).
@@ -153,15 +178,12 @@ impl Github {
         let call = self.http.put("write file", Repeat::LookFirst, &self.contents(path)).json(&body);
         let answer = call.header("accept", JSON).accept(&[403, 404, 409, 422, 429]).send().await?;
         match answer.status.as_u16() {
-            403 | 429 => Ok(WriteAnswer::RateLimited { wait_s: self.limited(&answer)? }),
+            403 | 429 => Ok(WriteAnswer::RateLimited { wait_s: limited(&answer)? }),
             404 => Ok(WriteAnswer::NoBranch),
             409 => Ok(WriteAnswer::Conflict),
             // Somebody created the file meanwhile, and the id of its blob is missing now.
             422 if sha.is_none() && message_of(&answer).contains("\"sha\"") => Ok(WriteAnswer::Conflict),
-            422 => {
-                let error = ClientError::new(self.http.service(), answer.op, Fault::Status(422));
-                Err(ClientError { excerpt: answer.excerpt(), ..error })
-            }
+            422 => Err(answer.refused()),
             _ => Ok(WriteAnswer::Written(answer.json::<Written>()?.content.sha)),
         }
     }
@@ -178,21 +200,26 @@ impl Github {
         let variables = serde_json::json!({ "owner": owner, "name": name, "at": format!("{branch}:{folder}") });
         let body = serde_json::json!({ "query": RELEASE_FILES, "variables": variables });
         let call = self.http.post(OP, Repeat::Reads, "/graphql").json(&body).header("accept", JSON);
-        let answer = call.accept(&[403, 429]).send().await?;
+        call.accept(&[403, 429]).read(|answer| self.tree(&answer, folder)).await
+    }
+
+    fn tree(&self, answer: &Answer, folder: &str) -> Result<TreeAnswer, ClientError> {
         if matches!(answer.status.as_u16(), 403 | 429) {
-            return Ok(TreeAnswer::RateLimited { wait_s: self.limited(&answer)? });
+            return Ok(TreeAnswer::RateLimited { wait_s: limited(answer)? });
         }
         let answered: graphql::Answer = answer.json()?;
         if answered.errors.iter().any(|error| error.kind.as_deref() == Some("RATE_LIMITED")) {
-            return Ok(TreeAnswer::RateLimited { wait_s: self.until_reset(&answer) });
+            return Ok(TreeAnswer::RateLimited { wait_s: self.until_reset(answer) });
+        }
+        if answered.errors.iter().any(|error| is_secondary(error.message.as_bytes())) {
+            return Ok(TreeAnswer::RateLimited { wait_s: Some(self.http.pause_s()) });
         }
         if let Some(error) = answered.errors.first() {
-            let why = self.http.mask(&error.message);
-            return Err(ClientError::new(self.http.service(), OP, Fault::Refused(why)));
+            return Err(answer.error(Fault::Refused(self.http.mask(&error.message))));
         }
         let repository = answered.data.and_then(|data| data.repository);
         let repository = repository
-            .ok_or_else(|| ClientError::unreadable(self.http.service(), OP, "an answer without repository"))?;
+            .ok_or_else(|| ClientError::unreadable(answer.service, answer.op, "an answer without repository"))?;
         let Some(root) = repository.object else { return Ok(TreeAnswer::Absent) };
         let mut files = Vec::new();
         for minor in root.entries.unwrap_or_default() {
@@ -212,13 +239,17 @@ impl Github {
         format!("/repos/{}/contents/{}", self.repository, utf8_percent_encode(path, PATH))
     }
 
-    fn file(&self, answer: &Answer) -> Result<GithubFile, ClientError> {
+    fn file(&self, answer: &Answer) -> Result<Inline, ClientError> {
         let unreadable = |why: &str| ClientError::unreadable(self.http.service(), answer.op, why);
         let file: Content = answer.json()?;
+        if file.encoding.as_deref() == Some("none") {
+            return Ok(Inline::LeftOut { sha: file.sha });
+        }
         let text = file.content.filter(|_| file.encoding.as_deref() == Some("base64"));
         let text: String = text.ok_or_else(|| unreadable("a file without content"))?.split_whitespace().collect();
         let bytes = base64::engine::general_purpose::STANDARD.decode(text);
-        Ok(GithubFile { bytes: bytes.map_err(|_| unreadable("content that is no base64"))?, sha: file.sha })
+        let bytes = bytes.map_err(|_| unreadable("content that is no base64"))?;
+        Ok(Inline::Whole(ReadAnswer::File(GithubFile { bytes, sha: file.sha })))
     }
 
     /// Seconds until the hourly allowance is full again, and one more because GitHub counts in whole seconds.
@@ -227,18 +258,11 @@ impl Github {
         let now = self.http.now().as_second();
         u64::try_from(reset.saturating_sub(now).saturating_add(1).max(0)).ok()
     }
+}
 
-    /// Seconds to wait when the refusal is about the number of requests; else the credential is refused.
-    fn limited(&self, answer: &Answer) -> Result<Option<u64>, ClientError> {
-        let seconds = |name| answer.header(name).and_then(|text| text.trim().parse::<u64>().ok());
-        let wait_s = seconds("retry-after");
-        let used_up = seconds("x-ratelimit-remaining") == Some(0);
-        if answer.status.as_u16() == 429 || wait_s.is_some() || used_up {
-            return Ok(wait_s.or_else(|| used_up.then(|| self.until_reset(answer)).flatten()));
-        }
-        let fault = Fault::Unauthorized(answer.status.as_u16());
-        Err(ClientError::new(self.http.service(), answer.op, fault))
-    }
+/// Seconds to wait when the refusal is about the number of requests; else the credential is refused.
+fn limited(answer: &Answer) -> Result<Option<u64>, ClientError> {
+    answer.limit.map(|limit| limit.wait_s).ok_or_else(|| answer.refused())
 }
 
 /// Folders of minors, their files, and the files of their `statebox` folders.
@@ -319,6 +343,9 @@ mod graphql {
 
 const JSON: &str = "application/vnd.github+json";
 
+/// Bytes as they are, up to 100 MB.
+const RAW: &str = "application/vnd.github.raw+json";
+
 fn message_of(answer: &Answer) -> String {
     #[derive(serde::Deserialize)]
     struct Problem {
@@ -393,6 +420,65 @@ mod tests {
             });
             let wanted = (ReadAnswer::RateLimited { wait_s: wait }, WriteAnswer::RateLimited { wait_s: wait });
             assert_eq!(listed.await, wanted, "{headers:?}");
+        }
+    }
+
+    /// What GitHub answers when it finds that somebody asks too often, without any header.
+    const SECONDARY: [&str; 3] = [
+        r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}"#,
+        r#"{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes."}"#,
+        r#"{"message":"Forbidden","documentation_url":"https://docs.example.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}"#,
+    ];
+
+    #[tokio::test]
+    async fn a_limit_without_any_header_is_a_limit_and_asks_for_a_minute_and_then_for_more() {
+        use axum::http::StatusCode;
+
+        for body in SECONDARY {
+            let router = Router::new().fallback(async move || (StatusCode::FORBIDDEN, body));
+            let waits = talk_to(router, Service::Github, async |http| {
+                let github = Github::new(http, "o/r".to_owned());
+                let ReadAnswer::RateLimited { wait_s: read } = github.read_file("main", "a.yaml").await.unwrap() else {
+                    panic!("no limit")
+                };
+                let written = github.write_file("main", "a.yaml", b"x", None, "m").await.unwrap();
+                let WriteAnswer::RateLimited { wait_s: written } = written else { panic!("no limit") };
+                let TreeAnswer::RateLimited { wait_s: tree } = github.release_files("main", "_releases").await.unwrap()
+                else {
+                    panic!("no limit")
+                };
+                [read, written, tree]
+            });
+            assert_eq!(waits.await, [Some(60), Some(120), Some(240)], "{body}");
+        }
+        let graphql = r#"{"errors":[{"message":"You have exceeded a secondary rate limit."}]}"#;
+        assert_eq!(asked(graphql).await.unwrap(), TreeAnswer::RateLimited { wait_s: Some(60) });
+    }
+
+    #[tokio::test]
+    async fn a_refusal_by_an_organisation_is_quoted_with_the_address_that_helps() {
+        use axum::http::StatusCode;
+
+        let sso = "https://github.example.com/orgs/o/sso?authorization_request=AZ-09_x";
+        let body = r#"{"message":"Resource protected by organization SAML enforcement. You must grant your Personal Access token access to this organization."}"#;
+        let router = Router::new()
+            .fallback(async move || (StatusCode::FORBIDDEN, [("x-github-sso", format!("required; url={sso}"))], body));
+        let errors = talk_to(router, Service::Github, async |http| {
+            let github = Github::new(http, "o/r".to_owned());
+            let written = github.write_file("main", "a.yaml", b"x", None, "m").await.unwrap_err();
+            [
+                github.read_file("main", "a.yaml").await.unwrap_err(),
+                written,
+                github.release_files("main", "r").await.unwrap_err(),
+            ]
+        });
+        for error in errors.await {
+            assert_eq!(error.class(), crate::core::error::ErrorClass::Auth);
+            let text = error.to_string();
+            assert!(text.contains("it says \"Resource protected by organization SAML enforcement."), "{text}");
+            assert!(text.ends_with(&format!("see {sso}")), "{text}");
+            let next = error.next_step();
+            assert_eq!(next, format!("open {sso} as the owner of the credential (GITHUB_TOKEN), then run it again"));
         }
     }
 

@@ -123,7 +123,7 @@ impl Gitlab {
     ///
     /// # Errors
     ///
-    /// As every call; [`Fault::Refused`] when several accounts fit.
+    /// As every call; [`Fault::Ambiguous`] when several accounts fit.
     pub async fn find_user(&self, email: &str) -> Result<Option<GitlabUser>, ClientError> {
         const OP: &str = "look up an account by mail address";
         let endpoint = Users::builder().search(email).build();
@@ -132,8 +132,8 @@ impl Gitlab {
         match users.len() {
             0 | 1 => Ok(users.pop().map(Into::into)),
             several => {
-                let why = format!("{several} accounts fit the mail address");
-                Err(ClientError::new(self.http.service(), OP, Fault::Refused(why)))
+                let what = format!("knows {several} accounts that fit the mail address");
+                Err(ClientError::new(self.http.service(), OP, Fault::Ambiguous(what)))
             }
         }
     }
@@ -187,8 +187,8 @@ impl Gitlab {
     ///
     /// As every call; a web page instead of the file.
     pub async fn text_at(&self, url: &str) -> Result<String, ClientError> {
-        let answer = self.http.get_absolute("read the stage advisory", url).send().await?;
-        Ok(answer.plain_text()?.to_owned())
+        let call = self.http.get_absolute("read the stage advisory", url);
+        call.read(|answer| answer.plain_text().map(str::to_owned)).await
     }
 
     /// All comments of people and programs, newest first: `GET …/notes`, all pages. Reads.
@@ -243,17 +243,34 @@ impl Gitlab {
         Ok(Approvals { approved_by, left: wire.approvals_left })
     }
 
-    /// Approves as the owner of the token: `POST …/approve` with the commit that was looked at. Converges; read
-    /// the approvals first, because a second approval is answered with 401 like a missing right.
+    /// Approves as the owner of the token: `POST …/approve` with the commit that was looked at. Converges.
+    ///
+    /// A second approval is answered with 401, and so are one by the author and one by somebody who is not eligible:
+    /// with a token that is good otherwise, the approvals tell which.
     ///
     /// # Errors
     ///
-    /// As every call; 401 not allowed or already done, 409 the head is another commit by now.
+    /// As every call; [`Fault::NotAllowed`] for an account that may not approve, 409 the head is another commit by now.
     pub async fn approve(&self, mr: &MrAddress, head_sha: &str) -> Result<(), ClientError> {
         let endpoint =
             ApproveMergeRequest::builder().project(&mr.project).merge_request(mr.iid.get()).sha(head_sha).build();
         // Not repeated by itself: the repetition of an approval that arrived looks like a missing right.
-        self.send("approve the merge request", Repeat::LookFirst, endpoint).await
+        match self.send("approve the merge request", Repeat::LookFirst, endpoint).await {
+            Err(refused) if refused.fault == Fault::Unauthorized(401) => self.given_before(mr, refused).await,
+            ended => ended,
+        }
+    }
+
+    /// Was the approval that GitLab refused given before?
+    async fn given_before(&self, mr: &MrAddress, refused: ClientError) -> Result<(), ClientError> {
+        // A token that opens nothing else either is worn out, as GitLab says.
+        let Ok(me) = self.current_user().await else { return Err(refused) };
+        let Ok(approvals) = self.approvals(mr).await else { return Err(refused) };
+        if approvals.approved_by.contains(&me.username) {
+            return Ok(());
+        }
+        let what = "approve this merge request (is it its author, or not among those who may?)".to_owned();
+        Err(ClientError { fault: Fault::NotAllowed(what), ..refused })
     }
 
     /// Its pipelines, newest first: `GET …/pipelines`, all pages. Reads.

@@ -10,8 +10,10 @@ mod auth;
 mod breaker;
 mod budget;
 mod call;
+mod excerpt;
 mod exchange;
 mod gate;
+mod limits;
 mod network;
 mod policy;
 mod seen;
@@ -24,12 +26,13 @@ use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
 pub use self::answer::Answer;
-use self::answer::excerpt;
 pub use self::auth::{Auth, Proof};
 pub use self::breaker::BreakerRule;
-use self::call::ANY;
 pub use self::call::Call;
 use self::gate::{Gate, Gates};
+use self::limits::Pauses;
+pub use self::limits::SlowDown;
+pub(super) use self::limits::is_secondary;
 use self::network::LazyClient;
 pub use self::network::bare_client;
 pub use self::policy::{HttpPolicy, Rules, rewrite};
@@ -58,6 +61,7 @@ struct Shared {
     policy: HttpPolicy,
     gates: Gates,
     lately: Lately,
+    pauses: Pauses,
     masker: Masker,
     clock: Clock,
 }
@@ -92,9 +96,9 @@ impl Http {
         }
         let client = LazyClient::new(&policy, &ServiceRules::default())?;
         let gates = Gates::new(policy.in_flight, rules);
-        let lately = Lately::default();
+        let (lately, pauses) = (Lately::default(), Pauses::default());
         let masker = rules.masker.clone();
-        let shared = Shared { transport, client, clients, policy, gates, lately, masker, clock };
+        let shared = Shared { transport, client, clients, policy, gates, lately, pauses, masker, clock };
         Ok(Self(Arc::new(shared), Permit::default(), cancel))
     }
 
@@ -144,19 +148,14 @@ impl ServiceHttp {
         Self { http: Http(shared, permit, cancel.clone()), ..self }
     }
 
-    /// Hides our credentials in what a service said.
-    pub(super) fn masker(&self) -> &Masker {
-        &self.http.0.masker
-    }
-
     /// Masks what a service said.
     pub(super) fn mask(&self, text: &str) -> String {
         self.http.0.masker.mask(text)
     }
 
-    /// The beginning of a body on one line, masked; nothing for an empty one.
-    pub(super) fn excerpt(&self, body: &[u8]) -> Option<String> {
-        excerpt(body, &self.http.0.masker)
+    /// Seconds to leave the service alone after it asked for fewer requests without saying for how long.
+    pub(super) fn pause_s(&self) -> u64 {
+        self.http.0.pauses.pause(self.service, self.now())
     }
 
     /// Which service this talks to.
@@ -241,17 +240,18 @@ impl ServiceHttp {
         Ok(answer.status.is_success() && !answer.body.is_empty())
     }
 
-    /// Sends a request that a library has put together (GitHub, GitLab, Slack) and gives back any answer.
+    /// Sends a request that a library has put together (GitLab); `check` tells whether its answer can be read.
     ///
     /// # Errors
     ///
-    /// No answer at all; every status is an answer here.
+    /// As [`Call::read`].
     pub async fn forward(
         &self,
         op: &'static str,
         repeat: Repeat,
         request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, ClientError> {
+        check: impl Fn(&Answer) -> Result<(), ClientError>,
+    ) -> Result<Answer, ClientError> {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string();
         let call = Call {
@@ -262,14 +262,10 @@ impl ServiceHttp {
             url,
             headers: parts.headers,
             body,
-            accepted: ANY,
+            accepted: &[],
             bare: false,
             revalidates: false,
         };
-        let answer = call.send().await?;
-        let mut response = http::Response::new(answer.body);
-        *response.status_mut() = answer.status;
-        *response.headers_mut() = answer.headers;
-        Ok(response)
+        call.read(|answer| check(&answer).map(|()| answer)).await
     }
 }

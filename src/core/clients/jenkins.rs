@@ -15,7 +15,7 @@ use super::retry::Repeat;
 use crate::domain::ids::BuildNumber;
 
 /// How many builds back a started one is looked for; the pipeline runs a handful a day.
-const RECENT_BUILDS: u32 = 50;
+pub const RECENT_BUILDS: usize = 50;
 
 /// Jenkins: the stage pipeline.
 #[derive(Debug, Clone)]
@@ -119,11 +119,9 @@ impl Jenkins {
     /// No answer, or none that can be read.
     pub async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, ClientError> {
         let path = format!("/queue/item/{id}/api/json?depth=0");
-        let answer = self.http.get("look at queue item", &path).accept(&[404]).send().await?;
-        if answer.status == 404 {
-            return Ok(None);
-        }
-        Ok(Some(answer.json::<WireItem>()?.into_item(self.http.base())))
+        let call = self.http.get("look at queue item", &path).accept(&[404]);
+        let item: Option<WireItem> = call.read(|answer| answer.found()).await?;
+        Ok(item.map(|item| item.into_item(self.http.base())))
     }
 
     /// The newest builds of `job` with their parameters, newest first. Reads only; repeat freely.
@@ -151,11 +149,9 @@ impl Jenkins {
     /// No answer, or none that can be read.
     pub async fn build(&self, job: &str, number: BuildNumber) -> Result<Option<Build>, ClientError> {
         let path = format!("{}/{number}/api/json?depth=0", job_path(job));
-        let answer = self.http.get("look at build", &path).accept(&[404]).send().await?;
-        if answer.status == 404 {
-            return Ok(None);
-        }
-        Ok(Some(answer.json::<WireBuild>()?.into_build()))
+        let build: Option<WireBuild> =
+            self.http.get("look at build", &path).accept(&[404]).read(|answer| answer.found()).await?;
+        Ok(build.map(WireBuild::into_build))
     }
 
     /// Nothing when the server uses no crumbs.
@@ -166,16 +162,16 @@ impl Jenkins {
             crumb_request_field: String,
             crumb: String,
         }
-        let answer = self.http.get("fetch crumb", "/crumbIssuer/api/json").accept(&[404]).send().await?;
-        if answer.status == 404 {
-            return Ok(None);
-        }
-        let wire: Wire = answer.json()?;
-        if !wire.crumb_request_field.eq_ignore_ascii_case(CRUMB_HEADER) {
-            return Err(unreadable(&answer, "the crumb belongs into a header that we do not know"));
-        }
-        let session = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
-        Ok(Some(Crumb { value: wire.crumb, session }))
+        let call = self.http.get("fetch crumb", "/crumbIssuer/api/json").accept(&[404]);
+        call.read(|answer| {
+            let Some(wire) = answer.found::<Wire>()? else { return Ok(None) };
+            if !wire.crumb_request_field.eq_ignore_ascii_case(CRUMB_HEADER) {
+                return Err(unreadable(&answer, "the crumb belongs into a header that we do not know"));
+            }
+            let session = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+            Ok(Some(Crumb { value: wire.crumb, session }))
+        })
+        .await
     }
 }
 
@@ -199,7 +195,7 @@ impl Crumb {
 }
 
 fn wants_crumb(error: &ClientError) -> bool {
-    let says_crumb = error.excerpt.as_deref().is_some_and(|text| text.to_ascii_lowercase().contains("crumb"));
+    let says_crumb = error.excerpt().is_some_and(|text| text.to_ascii_lowercase().contains("crumb"));
     error.fault == Fault::Unauthorized(403) && says_crumb
 }
 

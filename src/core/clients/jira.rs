@@ -93,13 +93,14 @@ impl Jira {
     /// As every call.
     pub async fn issue(&self, key: &JiraKey) -> Result<Option<JiraIssue>, ClientError> {
         let path = self.path(&format!("/issue/{key}"));
-        let answer =
-            self.http.get("read an issue", &path).query(&[("fields", FIELDS)]).accept(&[403, 404]).send().await?;
-        if !answer.status.is_success() {
-            return self.not_visible(&answer).map(|()| None);
-        }
-        let issue: wire::Issue = answer.json()?;
-        self.ours(issue).map(Some)
+        let call = self.http.get("read an issue", &path).query(&[("fields", FIELDS)]).accept(&[403, 404]);
+        call.read(|answer| {
+            if !answer.status.is_success() {
+                return not_visible(&answer).map(|()| None);
+            }
+            self.ours(answer.json()?).map(Some)
+        })
+        .await
     }
 
     /// All issues of a query: `GET /search/jql` (Server: `/search`), all pages. Reads.
@@ -164,7 +165,7 @@ impl Jira {
     ///
     /// # Errors
     ///
-    /// As every call; [`Fault::Refused`] when several accounts have the address.
+    /// As every call; [`Fault::Ambiguous`] when several accounts have the address.
     pub async fn find_user(&self, email: &str) -> Result<Option<AccountId>, ClientError> {
         const OP: &str = "look up an account by mail address";
         let parameter = match self.api {
@@ -179,8 +180,8 @@ impl Jira {
         match accounts.len() {
             0 | 1 => Ok(accounts.pop()),
             several => {
-                let why = format!("{several} accounts have the mail address");
-                Err(ClientError::new(self.http.service(), OP, Fault::Refused(why)))
+                let what = format!("knows {several} accounts that have the mail address");
+                Err(ClientError::new(self.http.service(), OP, Fault::Ambiguous(what)))
             }
         }
     }
@@ -196,7 +197,7 @@ impl Jira {
             JiraApi::Server => json!({ "name": account.as_str() }),
         };
         let path = self.path(&format!("/issue/{key}/assignee"));
-        self.http.put("assign an issue", Repeat::Converges, &path).json(&body).send().await?.done()
+        self.http.put("assign an issue", Repeat::Converges, &path).json(&body).done().await
     }
 
     /// The steps that the workflow offers now: `GET /issue/{key}/transitions`. Reads.
@@ -222,19 +223,11 @@ impl Jira {
     pub async fn transition(&self, key: &JiraKey, step: &Transition) -> Result<(), ClientError> {
         let path = self.path(&format!("/issue/{key}/transitions"));
         let body = json!({ "transition": { "id": step.id } });
-        self.http.post("move an issue", Repeat::LookFirst, &path).json(&body).send().await?.done()
+        self.http.post("move an issue", Repeat::LookFirst, &path).json(&body).done().await
     }
 
     fn path(&self, rest: &str) -> String {
         format!("{}{rest}", self.api.root())
-    }
-
-    /// A refused issue is an answer, a refused account is not: Jira tells them apart in a header.
-    fn not_visible(&self, answer: &Answer) -> Result<(), ClientError> {
-        if answer.header("x-authentication-denied-reason").is_some() {
-            return Err(ClientError::new(self.http.service(), answer.op, Fault::Unauthorized(answer.status.as_u16())));
-        }
-        Ok(())
     }
 
     fn account(&self, user: wire::User) -> Option<AccountId> {
@@ -266,6 +259,14 @@ impl Jira {
                 .collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// A refused issue is an answer, a refused account is not: Jira tells them apart in a header.
+fn not_visible(answer: &Answer) -> Result<(), ClientError> {
+    if answer.header("x-authentication-denied-reason").is_some() {
+        return Err(answer.error(Fault::Unauthorized(answer.status.as_u16())));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesRef, Event};
 
 use super::error::{ClientError, Fault};
-use super::http::ServiceHttp;
+use super::http::{Answer, ServiceHttp};
 use super::retry::Repeat;
 use crate::domain::kernel::Nvr;
 
@@ -38,21 +38,24 @@ impl Koji {
     /// As every call; another fault of the hub, or something that is no XML-RPC answer.
     pub async fn tags(&self, build: &Nvr) -> Result<Option<BTreeSet<String>>, ClientError> {
         const OP: &str = "list the tags of a build";
-        let unreadable = |why: &str| ClientError::unreadable(self.http.service(), OP, why);
         let call = self.http.post(OP, Repeat::Reads, "").header("content-type", "text/xml");
-        let answer = call.text(list_tags(&build.to_string())).send().await?;
-        match parse(answer.plain_text()?).map_err(|why| unreadable(&why))? {
-            Answered::Value(Value::Array(tags)) => {
-                let name = |tag: &Value| tag.member("name").and_then(Value::text).map(str::to_owned);
-                let names: Option<BTreeSet<_>> = tags.iter().map(name).collect();
-                names.map(Some).ok_or_else(|| unreadable("a tag without name"))
-            }
-            Answered::Value(_) => Err(unreadable("not a list of tags")),
-            Answered::Fault { code, text } if code == GENERIC_ERROR && text.contains("No such build") => Ok(None),
-            Answered::Fault { code, text } => {
-                let why = self.http.mask(&format!("fault {code}: {text}"));
-                Err(ClientError::new(self.http.service(), OP, Fault::Refused(why.chars().take(400).collect())))
-            }
+        call.text(list_tags(&build.to_string())).read(|answer| tags_in(&answer)).await
+    }
+}
+
+/// The tags in an answer; nothing for a build that the hub does not know.
+fn tags_in(answer: &Answer) -> Result<Option<BTreeSet<String>>, ClientError> {
+    let unreadable = |why: &str| ClientError::unreadable(answer.service, answer.op, why);
+    match parse(answer.plain_text()?).map_err(|why| unreadable(&why))? {
+        Answered::Value(Value::Array(tags)) => {
+            let name = |tag: &Value| tag.member("name").and_then(Value::text).map(str::to_owned);
+            let names: Option<BTreeSet<_>> = tags.iter().map(name).collect();
+            names.map(Some).ok_or_else(|| unreadable("a tag without name"))
+        }
+        Answered::Value(_) => Err(unreadable("not a list of tags")),
+        Answered::Fault { code, text } if code == GENERIC_ERROR && text.contains("No such build") => Ok(None),
+        Answered::Fault { code, text } => {
+            Err(answer.error(Fault::Refused(answer.masker.mask(&format!("fault {code}: {text}")))))
         }
     }
 }

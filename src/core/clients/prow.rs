@@ -124,14 +124,17 @@ impl Prow {
     pub async fn job(&self, id: &ProwJobId) -> Result<Option<ProwJob>, ClientError> {
         const OP: &str = "look at Prow job";
         let call = self.http.get(OP, "/prowjob").query(&[("prowjob", id.as_str())]);
-        let answer = call.accept(&[404]).send().await?;
-        if answer.status == 404 {
-            return Ok(None);
-        }
         let refuse = |why: String| ClientError::unreadable(self.http.service(), OP, why);
-        let object: Value =
-            crate::domain::yaml::parse(answer.plain_text()?).map_err(|why| refuse(format!("not YAML ({why})")))?;
-        parse(&object).map(Some).ok_or_else(|| refuse("the object has no name, job or state".to_owned()))
+        call.accept(&[404])
+            .read(|answer| {
+                if answer.status == 404 {
+                    return Ok(None);
+                }
+                let object: Value = crate::domain::yaml::parse(answer.plain_text()?)
+                    .map_err(|why| refuse(format!("not YAML ({why})")))?;
+                parse(&object).map(Some).ok_or_else(|| refuse("the object has no name, job or state".to_owned()))
+            })
+            .await
     }
 
     /// All runs of `job` that Prow still knows (GET `/prowjobs.js`), newest first, without environment.

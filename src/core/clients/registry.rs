@@ -245,15 +245,9 @@ impl Registry {
     ) -> Result<Option<Found>, ClientError> {
         let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
         let path = |reference: &str| format!("/v2/{repository}/manifests/{reference}");
-        let answer = self.get(op, repository, &path(reference), &[404]).await?;
-        if answer.status.as_u16() == 404 {
-            return Ok(None);
-        }
-        let digest = digest_of(&answer.body).ok_or_else(|| bad("a manifest without digest"))?;
-        if reference.contains(':') && reference != digest.as_str() {
-            return Err(bad("a manifest whose bytes do not match its digest"));
-        }
-        let manifest: Manifest = answer.json()?;
+        let wanted = reference.contains(':').then_some(reference);
+        let first = self.get(op, repository, &path(reference), &[404], &|answer| manifest_in(&answer, wanted)).await?;
+        let Some((manifest, digest)) = first else { return Ok(None) };
         if manifest.manifests.is_empty() {
             return Ok(Some(Found { manifest, digest, list_digest: None }));
         }
@@ -262,40 +256,42 @@ impl Registry {
         };
         let chosen = manifest.manifests.iter().find(wanted);
         let chosen = chosen.ok_or_else(|| bad(&format!("an index without linux/{arch}")))?;
-        let answer = self.get(op, repository, &path(&chosen.digest), &[]).await?;
-        let own = digest_of(&answer.body).filter(|own| own.as_str() == chosen.digest);
-        let own = own.ok_or_else(|| bad("a manifest whose bytes do not match its digest"))?;
-        let manifest: Manifest = answer.json()?;
-        Ok(Some(Found { manifest, digest: own, list_digest: Some(digest) }))
+        let own = |answer: Answer| manifest_in(&answer, Some(&chosen.digest));
+        let own = self.get(op, repository, &path(&chosen.digest), &[], &own).await?;
+        Ok(own.map(|(manifest, own)| Found { manifest, digest: own, list_digest: Some(digest) }))
     }
 
     /// A blob, which may live elsewhere; its bytes have to match its digest.
     async fn blob(&self, op: &'static str, repository: &str, digest: &str) -> Result<bytes::Bytes, ClientError> {
         let bad = |why: &str| ClientError::unreadable(self.http.service(), op, why);
         let wanted: Digest = digest.parse().map_err(|_| bad("a blob without sha256 digest"))?;
-        let answer =
-            self.get(op, repository, &format!("/v2/{repository}/blobs/{wanted}"), &[302, 303, 307, 308]).await?;
-        let answer = match answer.header("location") {
-            // Without our token when it leads to another host.
-            Some(elsewhere) if answer.status.is_redirection() => self.http.get_absolute(op, elsewhere).send().await?,
-            Some(_) | None => answer,
+        let whole = |answer: Answer| match digest_of(&answer.body).as_ref() == Some(&wanted) {
+            true => Ok(answer.body),
+            false => Err(bad("a blob whose bytes do not match its digest")),
         };
-        if digest_of(&answer.body).as_ref() != Some(&wanted) {
-            return Err(bad("a blob whose bytes do not match its digest"));
+        // Without our token when it leads to another host.
+        let elsewhere =
+            |answer: &Answer| answer.header("location").filter(|_| answer.status.is_redirection()).map(str::to_owned);
+        let there = |answer: Answer| match elsewhere(&answer) {
+            Some(elsewhere) => Ok(Err(elsewhere)),
+            None => whole(answer).map(Ok),
+        };
+        let path = format!("/v2/{repository}/blobs/{wanted}");
+        match self.get(op, repository, &path, &[302, 303, 307, 308], &there).await? {
+            Ok(body) => Ok(body),
+            Err(elsewhere) => self.http.get_absolute(op, &elsewhere).read(whole).await,
         }
-        Ok(answer.body)
     }
 
     /// The anonymous token a registry wants, or nothing for one that wants none.
     async fn token(&self, op: &'static str, repository: &str) -> Result<Option<String>, ClientError> {
-        let answer = self.http.get(op, "/v2/").accept(&[401]).send().await?;
+        // A registry without accounts says yes; a web page comes from somebody in between.
+        let yes = |answer: Answer| if answer.status.is_success() { answer.done().map(|()| answer) } else { Ok(answer) };
+        let answer = self.http.get(op, "/v2/").accept(&[401]).read(yes).await?;
         if answer.status.is_success() {
-            // A registry without accounts; a web page comes from somebody in between.
-            return answer.done().map(|()| None);
+            return Ok(None);
         }
-        let Some(challenge) = answer.header("www-authenticate") else {
-            return Err(ClientError::new(self.http.service(), op, Fault::Unauthorized(answer.status.as_u16())));
-        };
+        let Some(challenge) = answer.header("www-authenticate") else { return Err(answer.refused()) };
         let part = |name: &str| {
             let start = challenge.find(&format!("{name}=\""))? + name.len() + 2;
             let rest = challenge.get(start..)?;
@@ -309,9 +305,12 @@ impl Registry {
         if let Some(login) = self.login_for(repository).filter(|_| self.may_know(realm)) {
             call = call.secret_header("authorization", &format!("Basic {}", login.expose_secret()));
         }
-        let token: Token = call.json_answer().await?;
-        let token = token.token.or(token.access_token);
-        token.map(Some).ok_or_else(|| ClientError::unreadable(self.http.service(), op, "an answer without token"))
+        call.read(|answer| {
+            let token: Token = answer.json()?;
+            let token = token.token.or(token.access_token);
+            token.map(Some).ok_or_else(|| ClientError::unreadable(answer.service, op, "an answer without token"))
+        })
+        .await
     }
 
     /// The entry of the pull secret with the longest matching place.
@@ -335,19 +334,25 @@ impl Registry {
     }
 
     /// Reads with the token of the repository; one that is worn out is renewed once.
-    async fn get(
+    async fn get<T>(
         &self,
         op: &'static str,
         repository: &str,
         path: &str,
         accepted: &'static [u16],
-    ) -> Result<Answer, ClientError> {
+        read: &impl Fn(Answer) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let ask = |token: Option<String>| {
+            let call = self.http.get(op, path).header("accept", MANIFEST_TYPES).accept(accepted);
+            match token {
+                Some(token) => call.header("authorization", &format!("Bearer {token}")),
+                None => call,
+            }
+        };
         let token = self.known_token(op, repository, None).await?;
-        let ended = self.get_with(op, path, token.as_deref(), accepted).await;
-        match ended {
+        match ask(token.clone()).read(read).await {
             Err(error) if matches!(error.fault, Fault::Unauthorized(401)) => {
-                let token = self.known_token(op, repository, Some(token)).await?;
-                self.get_with(op, path, token.as_deref(), accepted).await
+                ask(self.known_token(op, repository, Some(token)).await?).read(read).await
             }
             ended => ended,
         }
@@ -372,20 +377,19 @@ impl Registry {
             }
         }
     }
+}
 
-    async fn get_with(
-        &self,
-        op: &'static str,
-        path: &str,
-        token: Option<&str>,
-        accepted: &'static [u16],
-    ) -> Result<Answer, ClientError> {
-        let mut call = self.http.get(op, path).header("accept", MANIFEST_TYPES).accept(accepted);
-        if let Some(token) = token {
-            call = call.header("authorization", &format!("Bearer {token}"));
-        }
-        call.send().await
+/// A manifest with its digest, which has to be the one that was asked for; nothing for an accepted 404.
+fn manifest_in(answer: &Answer, wanted: Option<&str>) -> Result<Option<(Manifest, Digest)>, ClientError> {
+    if answer.status.as_u16() == 404 {
+        return Ok(None);
     }
+    let bad = |why: &str| ClientError::unreadable(answer.service, answer.op, why);
+    let digest = digest_of(&answer.body).ok_or_else(|| bad("a manifest without digest"))?;
+    if wanted.is_some_and(|wanted| wanted != digest.as_str()) {
+        return Err(bad("a manifest whose bytes do not match its digest"));
+    }
+    Ok(Some((answer.json()?, digest)))
 }
 
 /// A manifest with what it is called.

@@ -92,8 +92,8 @@ impl ReleaseController {
     pub async fn phase(&self, release: &ZStream) -> Result<Option<Phase>, ClientError> {
         // Without the change log the answer comes at once instead of after tens of seconds.
         let path = format!("{}?format=short", release_path(release));
-        let answer = self.http.get("look at payload", &path).accept(&[404]).send().await?;
-        let found = found::<WirePayload>(&answer)?;
+        let call = self.http.get("look at payload", &path).accept(&[404]);
+        let found: Option<WirePayload> = call.read(|answer| found(&answer)).await?;
         Ok(found.map(|wire| Phase::parse(&wire.phase)))
     }
 
@@ -105,8 +105,9 @@ impl ReleaseController {
     /// No answer, or none that can be read.
     pub async fn payload_digest(&self, release: &ZStream) -> Result<Option<Digest>, ClientError> {
         const OP: &str = "read payload digest";
-        let answer = self.http.get(OP, &release_path(release)).accept(&[404]).send().await?;
-        let digest = found::<WirePayload>(&answer)?.and_then(WirePayload::digest);
+        let call = self.http.get(OP, &release_path(release)).accept(&[404]);
+        let payload: Option<WirePayload> = call.read(|answer| found(&answer)).await?;
+        let digest = payload.and_then(WirePayload::digest);
         let refuse = |cause| ClientError::unreadable(self.http.service(), OP, format!("{cause}"));
         digest.map(|text| text.parse().map_err(refuse)).transpose()
     }
@@ -122,8 +123,8 @@ impl ReleaseController {
         let prefix = format!("{minor}.");
         let path = format!("/api/v1/releasestream/{stream}/latest");
         let call = self.http.get("look at newest payload", &path).query(&[("prefix", &prefix)]);
-        let answer = call.accept(&[404]).send().await?;
-        Ok(found::<WirePayload>(&answer)?.map(WirePayload::into_payload))
+        let payload: Option<WirePayload> = call.accept(&[404]).read(|answer| found(&answer)).await?;
+        Ok(payload.map(WirePayload::into_payload))
     }
 }
 
@@ -194,6 +195,8 @@ mod tests {
             headers: HeaderMap::new(),
             body: Bytes::from_static(body.as_bytes()),
             masker: Masker::default(),
+            object: String::new(),
+            limit: None,
         }
     }
 

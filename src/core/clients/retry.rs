@@ -10,7 +10,7 @@ use backon::{ExponentialBuilder, Retryable};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{ClientError, Fault};
+use super::error::{ClientError, Fault, Quote};
 use crate::core::clock::Clock;
 
 /// What repeating an operation does.
@@ -32,8 +32,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// Runs `call` until it succeeds, fails for good, or `tries` are used up.
 ///
-/// Reads and converging writes are repeated on outages. The other classes are repeated only when
-/// the request certainly did nothing: no connection, or 429.
+/// Reads and converging writes are repeated on outages, and when an answer cannot be read: it may have been cut off, or
+/// somebody in between (proxy, log-in, maintenance) gave it. The other classes are repeated only when the request
+/// certainly did nothing: no connection, or too many requests.
 pub(super) async fn with_retries<T, F>(
     repeat: Repeat,
     tries: u32,
@@ -52,7 +53,7 @@ where
         .with_jitter_seed(clock.chance());
     let (waiting, stopped) = (clock.clone(), cancel.clone());
     // What the service itself said, when it is not asked any more at the next try.
-    let mut last_refusal: Option<(Fault, Option<String>)> = None;
+    let mut last_refusal: Option<(Fault, Option<Box<Quote>>)> = None;
     let ended = call
         .retry(pace)
         .sleep(move |length: Duration| {
@@ -71,10 +72,10 @@ where
             (planned, None) => planned,
             (None, Some(_)) => None,
         })
-        .notify(|error: &ClientError, _| last_refusal = Some((error.fault.clone(), error.excerpt.clone())))
+        .notify(|error: &ClientError, _| last_refusal = Some((error.fault.clone(), error.said.clone())))
         .await;
     ended.map_err(|error| match last_refusal {
-        Some((fault, excerpt)) if error.is_held_back() => ClientError { fault, excerpt, ..error },
+        Some((fault, said)) if error.is_held_back() => ClientError { fault, said, ..error },
         Some(_) | None => error,
     })
 }
@@ -83,7 +84,7 @@ fn may_repeat(repeat: Repeat, error: &ClientError) -> bool {
     match repeat {
         // Waiting for that is the caller's decision: it takes a minute at least.
         _ if error.is_held_back() => false,
-        Repeat::Reads | Repeat::Converges => error.is_transient(),
-        Repeat::LookFirst | Repeat::Never => matches!(error.fault, Fault::Unreachable | Fault::Status(429)),
+        Repeat::Reads | Repeat::Converges => error.is_transient() || error.is_garbled(),
+        Repeat::LookFirst | Repeat::Never => matches!(error.fault, Fault::Unreachable | Fault::RateLimited(_)),
     }
 }

@@ -26,13 +26,13 @@ impl Signatures {
     pub async fn has_signature(&self, digest: &Digest) -> Result<bool, ClientError> {
         const OP: &str = "look up signature";
         let path = format!("/{}/signature-1", digest.mirror_folder());
-        let answer = self.http.get(OP, &path).accept(&[403, 404]).send().await?;
-        if !answer.status.is_success() || answer.body.is_empty() {
-            return Ok(false);
-        }
-        if answer.is_web_page() {
-            return Err(ClientError::new(self.http.service(), OP, Fault::WebPage("a signature")));
-        }
-        Ok(true)
+        let call = self.http.get(OP, &path).accept(&[403, 404]);
+        call.read(|answer| {
+            if !answer.status.is_success() || answer.body.is_empty() {
+                return Ok(false);
+            }
+            if answer.is_web_page() { Err(answer.error(Fault::WebPage("a signature"))) } else { Ok(true) }
+        })
+        .await
     }
 }

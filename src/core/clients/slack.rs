@@ -3,18 +3,20 @@
 //! Endpoints and types come from `slack-morphism`; its requests leave through our own way out, which
 //! also holds the token. The answer is always HTTP 200 with `ok`; `ok: false` is a refusal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::IntoIterator;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use slack_morphism::errors::{SlackClientError, SlackClientSystemError};
 use slack_morphism::prelude::{
     SlackApiChatPostMessageRequest, SlackApiToken, SlackApiUserGroupsListRequest, SlackApiUsersLookupByEmailRequest,
-    SlackMessageContent,
+    SlackMessageContent, SlackMessageMetadata,
 };
 use slack_morphism::{
     ClientResult, SlackClient, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId, SlackClientSecret,
@@ -22,8 +24,11 @@ use slack_morphism::{
 use url::Url;
 
 use super::error::{ClientError, Fault};
-use super::http::ServiceHttp;
+use super::http::{Answer, ServiceHttp};
 use super::retry::Repeat;
+
+/// Seconds to wait when Slack asks for fewer requests without a time; its limits are per minute.
+const PAUSE_S: u64 = 30;
 
 /// Slack Web API.
 #[derive(Debug, Clone)]
@@ -57,20 +62,106 @@ impl Slack {
         Self { names, ..self }
     }
 
-    /// Posts `text` to `channel`, into `thread` when given; the message's time stamp. Never repeat.
+    /// Posts `text` to `channel`, into `thread` when given, with `marker` in its metadata, by which
+    /// [`Slack::markers`] finds it again; the message's time stamp. Never repeat.
     ///
     /// # Errors
     ///
     /// Slack refuses (`channel_not_found`, `not_in_channel`, …) or fails.
-    pub async fn post_message(&self, channel: &str, text: &str, thread: Option<&str>) -> Result<String, ClientError> {
-        let content = SlackMessageContent::new().with_text(text.to_owned());
+    pub async fn post_message(
+        &self,
+        channel: &str,
+        text: &str,
+        thread: Option<&str>,
+        marker: &str,
+    ) -> Result<String, ClientError> {
+        let payload = [("key".to_owned(), marker.to_owned())].into();
+        let metadata = SlackMessageMetadata::new(NOTICE.to_owned()).with_event_payload(payload);
+        let content = SlackMessageContent::new().with_text(text.to_owned()).with_metadata(metadata);
         let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content);
         request.thread_ts = thread.map(Into::into);
         request.unfurl_links = Some(false);
         let way = Way::new(&self.http, "post message", Repeat::Never);
         let client = SlackClient::new(way);
         let answer = client.open_session(&no_token()).chat_post_message(&request).await;
-        Ok(accepted(&client, answer)?.ts.to_string())
+        let posted = accepted(&client, answer)?;
+        // Only the answer and the list of channels tell the id, and looking needs it.
+        self.names.keep(channel_name(channel), posted.channel.as_ref());
+        Ok(posted.ts.to_string())
+    }
+
+    /// The markers of our messages in `channel`, or in its `thread`, from `since` on (`conversations.history`,
+    /// `conversations.replies`). Reads only.
+    ///
+    /// # Errors
+    ///
+    /// Slack refuses (`missing_scope` without `channels:history` and `groups:history`, …) or fails.
+    pub async fn markers(&self, channel: &str, thread: Option<&str>, since: Timestamp) -> Result<Markers, ClientError> {
+        let Some(id) = self.channel_id(channel).await? else { return Ok(Markers::default()) };
+        let oldest = since.as_second().to_string();
+        let (method, of_thread) = match thread {
+            None => ("/conversations.history", None),
+            Some(ts) => ("/conversations.replies", Some(("ts", ts))),
+        };
+        let mut markers = Markers::default();
+        let mut cursor = String::new();
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("channel", id.as_str()), ("oldest", &oldest), ("limit", "200")];
+            query.extend([("include_all_metadata", "true")].into_iter().chain(of_thread));
+            if !cursor.is_empty() {
+                query.push(("cursor", &cursor));
+            }
+            let page: HistoryPage = self.read("look for messages of ours", method, &query).await?;
+            markers.add(&page.messages);
+            cursor = page.response_metadata.map(|more| more.next_cursor).unwrap_or_default();
+            if cursor.is_empty() {
+                return Ok(markers);
+            }
+        }
+        markers.is_cut = true;
+        Ok(markers)
+    }
+
+    /// The id of a channel that is named; nothing when the bot sees none of this name.
+    async fn channel_id(&self, channel: &str) -> Result<Option<String>, ClientError> {
+        let bare = channel.trim_start_matches('#');
+        let is_id = bare.len() >= 9
+            && bare.starts_with(['C', 'G', 'D'])
+            && bare.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        if is_id {
+            return Ok(Some(bare.to_owned()));
+        }
+        let mut cursor = String::new();
+        for _ in 0..MOST_PAGES {
+            if let Some(id) = self.names.get(&channel_name(channel)) {
+                return Ok(Some(id));
+            }
+            let mut query = vec![("types", "public_channel,private_channel"), ("limit", "1000")];
+            if !cursor.is_empty() {
+                query.push(("cursor", &cursor));
+            }
+            let page: ChannelPage = self.read("list channels", "/conversations.list", &query).await?;
+            for channel in &page.channels {
+                self.names.keep(channel_name(&channel.name), &channel.id);
+            }
+            cursor = page.response_metadata.map(|more| more.next_cursor).unwrap_or_default();
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        Ok(self.names.get(&channel_name(channel)))
+    }
+
+    /// Reads without the library's types: they refuse a whole page for one message of somebody else.
+    async fn read<T: DeserializeOwned>(
+        &self,
+        op: &'static str,
+        method: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        let answer = self.http.call(op, Repeat::Reads, http::Method::GET, method).query(query).send().await?;
+        agreed(&answer)?;
+        answer.json()
     }
 
     /// The id of the person with this mail address; `None` when Slack knows nobody. Reads only.
@@ -142,11 +233,125 @@ struct Way<'a> {
     error: Mutex<Option<ClientError>>,
 }
 
+/// The markers of our messages that a look at a channel found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Markers {
+    /// The markers.
+    pub keys: BTreeSet<String>,
+    /// When the newest message of anybody was posted.
+    pub newest: Option<Timestamp>,
+    /// When the oldest message of the look was posted.
+    pub oldest: Option<Timestamp>,
+    /// Were there more messages than one look reads?
+    pub is_cut: bool,
+}
+
+impl Markers {
+    fn add(&mut self, messages: &[HistoryMessage]) {
+        for message in messages {
+            let seconds = message.ts.split('.').next().and_then(|whole| whole.parse().ok());
+            let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+            self.newest = self.newest.max(at);
+            self.oldest = match (self.oldest, at) {
+                (Some(oldest), Some(at)) => Some(oldest.min(at)),
+                (known, at) => known.or(at),
+            };
+            let metadata = message.metadata.as_ref().filter(|metadata| metadata.event_type == NOTICE);
+            let key = metadata.and_then(|metadata| metadata.event_payload.get("key")?.as_str());
+            self.keys.extend(key.map(str::to_owned));
+        }
+    }
+}
+
+/// Type of the metadata that marks our messages.
+const NOTICE: &str = "oar_notice";
+
+/// Pages of one look: a channel with more messages since an announcement is not one of ours.
+const MOST_PAGES: usize = 20;
+
+#[derive(Deserialize)]
+struct HistoryPage {
+    #[serde(default)]
+    messages: Vec<HistoryMessage>,
+    response_metadata: Option<More>,
+}
+
+#[derive(Deserialize)]
+struct HistoryMessage {
+    ts: String,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    event_type: String,
+    #[serde(default)]
+    event_payload: Value,
+}
+
+#[derive(Deserialize)]
+struct ChannelPage {
+    #[serde(default)]
+    channels: Vec<Channel>,
+    response_metadata: Option<More>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    id: String,
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct More {
+    #[serde(default)]
+    next_cursor: String,
+}
+
+fn channel_name(channel: &str) -> String {
+    format!("channel {}", channel.trim_start_matches('#'))
+}
+
+/// Every answer has status 200; its body says whether Slack did what was asked.
+fn agreed(answer: &Answer) -> Result<(), ClientError> {
+    let envelope: Envelope = answer.json()?;
+    if envelope.ok {
+        return Ok(());
+    }
+    let why = envelope.error.unwrap_or_else(|| "no reason given".to_owned());
+    let fault = match why.as_str() {
+        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
+            Fault::Unauthorized(200)
+        }
+        _ => Fault::Refused(why),
+    };
+    Err(ClientError::new(answer.service, answer.op, fault))
+}
+
 #[derive(Deserialize)]
 struct Envelope {
     ok: bool,
     #[serde(default)]
     error: Option<String>,
+}
+
+/// What "no" means, by its code.
+fn refusal(answer: &Answer, code: Option<String>) -> ClientError {
+    let code = code.unwrap_or_else(|| "no reason given".to_owned());
+    match code.as_str() {
+        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
+            answer.error(Fault::Unauthorized(200))
+        }
+        // Said with status 429 as a rule, and then with the time in a header.
+        "ratelimited" | "rate_limited" => {
+            let wait_s = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
+            let error = answer.error(Fault::RateLimited(200));
+            ClientError { retry_after_s: wait_s.or(Some(PAUSE_S)), ..error }
+        }
+        _ => answer.error(Fault::Refused(code)),
+    }
 }
 
 impl<'a> Way<'a> {
@@ -161,21 +366,10 @@ impl<'a> Way<'a> {
         if let Some(body) = body.and_then(|text| serde_json::from_str(&text).ok()) {
             call = call.json(&body);
         }
-        let answer = async {
-            let answer = call.send().await?;
+        let answer = call.read(|answer| {
             let envelope: Envelope = answer.json()?;
-            if !envelope.ok {
-                let why = envelope.error.unwrap_or_else(|| "no reason given".to_owned());
-                let fault = match why.as_str() {
-                    "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
-                        Fault::Unauthorized(200)
-                    }
-                    _ => Fault::Refused(why),
-                };
-                return Err(ClientError::new(self.http.service(), self.op, fault));
-            }
-            answer.json::<T>()
-        };
+            if envelope.ok { answer.json::<T>() } else { Err(refusal(&answer, envelope.error)) }
+        });
         answer.await.map_err(|error: ClientError| self.keep(error))
     }
 

@@ -153,6 +153,7 @@ impl ConfigError {
             Self::NoEntry { .. } => ErrorClass::NotFound,
             Self::Exists { .. } => ErrorClass::Conflict,
             Self::BuildData(AssemblyError::NotListed { .. }) => ErrorClass::NotReady,
+            Self::BuildData(AssemblyError::TopLevelSuffix { .. }) => ErrorClass::NeedsPerson,
             Self::BuildData(
                 AssemblyError::NotYaml { .. } | AssemblyError::Shape { .. } | AssemblyError::Cycle { .. },
             ) => ErrorClass::Corrupt,
@@ -184,6 +185,9 @@ impl ConfigError {
             Self::NoEntry { what } => format!("add {what} to the sealed settings (oar config decrypt, then encrypt)"),
             Self::BuildData(AssemblyError::NotListed { .. }) => {
                 "wait until ART lists the release in its build data, or check the release number".to_owned()
+            }
+            Self::BuildData(AssemblyError::TopLevelSuffix { .. }) => {
+                "ask ART to write the key without its suffix and to put the suffix on the keys below it".to_owned()
             }
             Self::BuildData(
                 AssemblyError::NotYaml { .. } | AssemblyError::Shape { .. } | AssemblyError::Cycle { .. },

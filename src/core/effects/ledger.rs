@@ -54,10 +54,32 @@ impl Ledger {
         Ok(Self { path, seen: Mutex::new(seen) })
     }
 
-    /// Was `key` tried, and what is the last thing known of it?
-    pub(super) fn last(&self, key: &str) -> Option<LedgerStep> {
+    /// When `key` was tried, unless it is known how that ended.
+    pub(super) fn open_since(&self, key: &str) -> Option<Timestamp> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter().rev().find(|line| line.key == key).map(|line| line.step)
+        let last = seen.iter().rev().find(|line| line.key == key)?;
+        (last.step == LedgerStep::Intent).then_some(last.at)
+    }
+
+    /// Was `key` done or seen, as far as this machine knows?
+    pub fn has(&self, key: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = seen.iter().rev().find(|line| line.key == key).map(|line| line.step);
+        matches!(last, Some(LedgerStep::Done | LedgerStep::Found))
+    }
+
+    /// Notes that this machine announces the run `run`, so that it knows its own announcement again.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be written.
+    pub fn announces(&self, at: Timestamp, run: &str) -> Result<(), EffectError> {
+        self.write(at, &announcement(run), LedgerStep::Intent)
+    }
+
+    /// Did this machine announce the run `run`?
+    pub fn announced(&self, run: &str) -> bool {
+        self.open_since(&announcement(run)).is_some()
     }
 
     /// Keys of everything that was done or may have been done.
@@ -71,6 +93,11 @@ impl Ledger {
             };
         }
         tried
+    }
+
+    /// Notes how `key` ended, unless that is the last thing known of it.
+    pub(super) fn settle(&self, at: Timestamp, key: &str, step: LedgerStep) -> Result<(), EffectError> {
+        if self.has(key) { Ok(()) } else { self.write(at, key, step) }
     }
 
     pub(super) fn write(&self, at: Timestamp, key: &str, step: LedgerStep) -> Result<(), EffectError> {
@@ -90,4 +117,8 @@ impl Ledger {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         Ok(())
     }
+}
+
+fn announcement(run: &str) -> String {
+    format!("run/{run}")
 }

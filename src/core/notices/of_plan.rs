@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use super::escape::foreign;
 use super::post::{Mention, Post, Thread, bold};
-use super::send::Notifier;
+use super::send::{Before, Notifier, Sent};
 use crate::core::effects::ledger::Ledger;
 use crate::domain::release::ZStream;
 
-/// Says that a state file was created; a warning when that was not possible.
-pub async fn state_file_created(notifier: Notifier<'_>, release: &ZStream) -> Option<String> {
+/// Says that a state file was created.
+pub fn state_file_created(release: &ZStream) -> Post {
     let text = format!("{} is prepared: the state file {} was created.", bold(release), release.state_path());
-    let warnings = notifier.send_alone(release, &Post::lead(format!("created/{release}"), text)).await;
-    (!warnings.is_empty()).then(|| warnings.join("; "))
+    Post::lead(format!("created/{release}"), text)
 }
 
 /// A message of a plan, as far as people get it.
@@ -40,11 +39,11 @@ pub fn sent_keys(notifier: Notifier<'_>, release: &ZStream) -> BTreeSet<String> 
     ledger.tried().into_iter().filter_map(first).collect()
 }
 
-/// Sends a message of a plan to the owner, in the channel of the leads and in the thread that asked. What went
-/// wrong with that comes back in words.
-pub async fn send(notifier: Notifier<'_>, release: &ZStream, message: PlanMessage<'_>, key: &str) -> Vec<String> {
+/// Sends a message of a plan to the owner, in the channel of the leads and in the thread that asked.
+pub async fn send(notifier: Notifier<'_>, release: &ZStream, message: PlanMessage<'_>, key: &str) -> Sent {
     if notifier.no_notify {
-        return vec!["nobody was notified on Slack: --no-notify".to_owned()];
+        let warnings = vec!["nobody was notified on Slack: --no-notify".to_owned()];
+        return Sent { warnings, ..Sent::default() };
     }
 
     let steps: String = message.steps.iter().map(|step| format!("\n• {}", foreign(step))).collect();
@@ -52,5 +51,6 @@ pub async fn send(notifier: Notifier<'_>, release: &ZStream, message: PlanMessag
     let text = format!("{} {}{steps}{links}", bold(release), foreign(message.text));
     let mention = message.owner.map_or(Mention::Lead, |mail| Mention::Person(mail.to_owned()));
     let post = Post { mention, thread: Thread::Same, ..Post::lead(format!("plan/{key}"), text) };
-    notifier.send_alone(release, &post).await
+    // Every machine finds the same things to say.
+    notifier.send_alone(release, &post, Before::Perhaps).await
 }

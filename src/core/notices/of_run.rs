@@ -106,7 +106,11 @@ fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
                  this state.",
                 links.join(", ")
             );
-            Post { mention: Mention::Team, team: "art", ..Post::lead(format!("abnormal/{}", digest(&links)), text) }
+            Post {
+                mention: Mention::Team,
+                team: "art".to_owned(),
+                ..Post::lead(format!("abnormal/{}", digest(&links)), text)
+            }
         }
         Notice::MissedTrackers(keys) => {
             let base = run.services.url(Service::Jira).unwrap_or_default().trim_end_matches('/');
@@ -118,7 +122,7 @@ fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
                 links.join(", ")
             );
             let key = format!("cve-trackers/{}", digest(keys.iter().map(JiraKey::as_str)));
-            Post { mention: Mention::Team, team: "art", ..Post::lead(key, text) }
+            Post { mention: Mention::Team, team: "art".to_owned(), ..Post::lead(key, text) }
         }
         Notice::BlockingAlerts { advisory, alerts } => {
             let each: String = alerts.iter().map(|alert| format!("\n• {}", foreign(alert))).collect();
@@ -142,7 +146,7 @@ fn approval(run: &EndedRun<'_>) -> Option<Post> {
         End::Outcome(Outcome::Passed { summary }) => {
             ("approved".to_owned(), format!("is approved: {}", foreign(summary)))
         }
-        End::Outcome(Outcome::Failed { reason: reason @ FailReason::PageDeadline { deadline } }) => (
+        End::Outcome(Outcome::Failed { reason: reason @ FailReason::PageDeadline { deadline, .. } }) => (
             format!("approval-timeout/{deadline}"),
             format!(
                 "is not approved in time: {}\n• look at stage prod-release-triggers of the merge request, ask ART\n• \

@@ -1,6 +1,9 @@
 //! A message: its key, its text, who is called by it and where it goes.
 
+use jiff::Timestamp;
+
 use crate::domain::release::ZStream;
+use crate::domain::state::entries::DueNotice;
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +11,7 @@ pub struct Post {
     /// Unique within the release.
     pub key: String,
     /// Team whose channel gets it.
-    pub team: &'static str,
+    pub team: String,
     /// Who is called.
     pub mention: Mention,
     /// The text, without mention; foreign parts of it are harmless already.
@@ -42,8 +45,28 @@ pub enum Thread {
 
 impl Post {
     /// A message to the release leads.
-    pub const fn lead(key: String, text: String) -> Self {
-        Self { key, team: "qe-release", mention: Mention::Lead, text, owner: None, thread: Thread::Nothing }
+    pub fn lead(key: String, text: String) -> Self {
+        Self { key, team: "qe-release".to_owned(), mention: Mention::Lead, text, owner: None, thread: Thread::Nothing }
+    }
+}
+
+impl Post {
+    /// The message as the state keeps it until it is sent: without names of people, which belong to no public file,
+    /// and without the thread, which belongs to whoever asked.
+    pub fn due(&self, at: Timestamp) -> DueNotice {
+        DueNotice {
+            key: self.key.clone(),
+            team: self.team.clone(),
+            calls_team: self.mention == Mention::Team,
+            text: self.text.clone(),
+            due_at: Some(at),
+        }
+    }
+
+    /// A message that an earlier run left.
+    pub fn of_due(due: &DueNotice) -> Self {
+        let mention = if due.calls_team { Mention::Team } else { Mention::Lead };
+        Self { team: due.team.clone(), mention, ..Self::lead(due.key.clone(), due.text.clone()) }
     }
 }
 

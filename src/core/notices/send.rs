@@ -1,17 +1,22 @@
 //! Messages on their way: who is called, where they go, and that each goes once.
 
+use std::cell::Cell;
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::escape::{log_pieces, pieces};
 use super::post::{Mention, Post, Thread};
+use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::slack::Slack;
 use crate::core::clock::Clock;
 use crate::core::config::settings::{Settings, SlackSettings};
 use crate::core::effects::ledger::Ledger;
-use crate::core::effects::{EffectError, Effects};
+use crate::core::effects::{Effect, EffectError, Effects, Look};
+use crate::domain::absence::{Announced, Shown};
 use crate::domain::credential::Credential;
+use crate::domain::dates::stamp;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 
@@ -39,36 +44,51 @@ pub struct Notifier<'a> {
 pub struct Sent {
     /// Did the channel get it by this call?
     pub is_new: bool,
+    /// Is it certain that the channel has it, or will not get it any more?
+    pub is_settled: bool,
+    /// When a look settles whether an earlier try arrived.
+    pub look_again: Option<Timestamp>,
     /// What went wrong with it.
     pub warnings: Vec<String>,
 }
 
 impl Sent {
     fn warned(warning: String) -> Self {
-        Self { is_new: false, warnings: vec![warning] }
+        Self { warnings: vec![warning], ..Self::default() }
     }
+}
+
+/// Who may have sent a message before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nobody: it is due since now.
+    Nobody,
+    /// A machine that did not come to store it.
+    Perhaps,
+    /// Whoever let it be due at that time.
+    Due(Announced),
 }
 
 impl Notifier<'_> {
     /// Sends a message about `release`, once whatever happens, within the effects of a run.
-    pub async fn send(self, release: &ZStream, post: &Post, effects: Effects<'_>) -> Sent {
+    pub async fn send(self, release: &ZStream, post: &Post, before: Before, effects: Effects<'_>) -> Sent {
         if self.no_notify || self.dry_run {
             return Sent::default();
         }
         match self.prepared(release, post).await {
-            Ok(prepared) => prepared.send(post, effects).await,
+            Ok(prepared) => prepared.send(post, before, effects).await,
             Err(why) => Sent::warned(format!("nobody was notified on Slack: {why}")),
         }
     }
 
-    /// Sends a message that belongs to no run; what went wrong with it.
-    pub(super) async fn send_alone(self, release: &ZStream, post: &Post) -> Vec<String> {
+    /// Sends a message that belongs to no run.
+    pub async fn send_alone(self, release: &ZStream, post: &Post, before: Before) -> Sent {
         let ledger = match Ledger::open(self.home, &release.into()) {
             Ok(ledger) => ledger,
-            Err(error) => return vec![format!("nobody was notified on Slack: {error}")],
+            Err(error) => return Sent::warned(format!("nobody was notified on Slack: {error}")),
         };
         let effects = Effects { ledger: &ledger, clock: self.clock, cancel: self.cancel };
-        self.send(release, post, effects).await.warnings
+        self.send(release, post, before, effects).await
     }
 
     async fn prepared(&self, release: &ZStream, post: &Post) -> Result<Prepared<'_>, String> {
@@ -76,13 +96,13 @@ impl Notifier<'_> {
             return Err(format!("{} is not set", Credential::SlackBotToken));
         }
         let sealed = self.settings.sealed().map_err(|error| error.to_string())?;
-        let channel = sealed.slack_channel(post.team).map_err(|error| error.to_string())?.to_owned();
+        let channel = sealed.slack_channel(&post.team).map_err(|error| error.to_string())?.to_owned();
         let lead = || sealed.lead_handle(release.minor()).map(|lead| lead.id).ok();
         let slack = self.slack;
         let mut warnings = Vec::new();
         let mention = match &post.mention {
             Mention::Lead => group(slack, lead(), &mut warnings).await,
-            Mention::Team => group(slack, sealed.slack_handle(post.team).ok(), &mut warnings).await,
+            Mention::Team => group(slack, sealed.slack_handle(&post.team).ok(), &mut warnings).await,
             Mention::Person(mail) => match person(slack, mail, &mut warnings).await {
                 Some(person) => format!("{person} "),
                 None => group(slack, lead(), &mut warnings).await,
@@ -95,12 +115,22 @@ impl Notifier<'_> {
             text = format!("{text}\nOwner: {owner}");
         }
         let masker = self.settings.credentials.masker();
-        Ok(Prepared { asked: &self.settings.slack, masker, slack, channel, mention, text, warnings })
+        Ok(Prepared {
+            release: release.clone(),
+            asked: &self.settings.slack,
+            masker,
+            slack,
+            channel,
+            mention,
+            text,
+            warnings,
+        })
     }
 }
 
 /// A message with everything looked up.
 struct Prepared<'a> {
+    release: ZStream,
     masker: &'a Masker,
     slack: &'a Slack,
     /// The thread that asked.
@@ -112,14 +142,21 @@ struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    async fn send(self, post: &Post, effects: Effects<'_>) -> Sent {
-        let mut sent = Sent { is_new: false, warnings: self.warnings.clone() };
+    async fn send(self, post: &Post, before: Before, effects: Effects<'_>) -> Sent {
+        let mut sent = Sent { warnings: self.warnings.clone(), ..Sent::default() };
         let all = pieces(&self.mention, &self.text);
-        match self.once(&format!("slack/{}", post.key), post.team, &self.channel, None, &all, effects).await {
-            Ok(true) => sent.is_new = true,
+        let place = Place { name: &post.team, channel: &self.channel, thread: None };
+        match self.once(&format!("slack/{}", post.key), place, &all, before, effects).await {
+            Ok(true) => (sent.is_new, sent.is_settled) = (true, true),
             // Whoever was not called before is not called now: no reason to complain again.
-            Ok(false) => sent.warnings.clear(),
-            Err(error) => sent.warnings = vec![format!("nobody was notified on Slack: {}", why(&error))],
+            Ok(false) => (sent.is_settled, sent.warnings) = (true, Vec::new()),
+            Err(EffectError::Unproven { look_again, cause: None, .. }) => {
+                (sent.look_again, sent.warnings) = (Some(look_again), Vec::new());
+            }
+            Err(error) => {
+                sent.is_settled = matches!(error, EffectError::OutOfSight { .. });
+                sent.warnings = vec![format!("nobody was notified on Slack: {}", why(&error, &post.team))];
+            }
         }
         let (Some(channel), Some(thread)) = (&self.asked.channel, &self.asked.thread) else { return sent };
         let replies = match &post.thread {
@@ -132,35 +169,80 @@ impl Prepared<'_> {
             Thread::Same | Thread::Log(_) => pieces("", &self.text),
         };
         let key = format!("slack/{channel}/{thread}/{}", post.key);
-        if let Err(error) = self.once(&key, "the thread", channel, Some(thread), &replies, effects).await {
-            sent.warnings.push(format!("the Slack thread that asked got no message: {}", why(&error)));
+        let place = Place { name: "the thread", channel, thread: Some(thread) };
+        if let Err(error) = self.once(&key, place, &replies, before, effects).await {
+            let why = why(&error, &post.team);
+            sent.warnings.push(format!("the Slack thread that asked got no message: {why}"));
         }
         sent
     }
 
-    /// Posts the pieces that were not posted before; was the first one posted now?
+    /// Posts the pieces that are not there; was the first one posted now?
     async fn once(
         &self,
         key: &str,
-        place: &str,
-        channel: &str,
-        thread: Option<&str>,
+        place: Place<'_>,
         pieces: &[String],
+        before: Before,
         effects: Effects<'_>,
     ) -> Result<bool, EffectError> {
+        let Place { name, channel, thread } = place;
         let mut is_new = false;
         for (number, piece) in pieces.iter().enumerate() {
-            let what = format!("post a message to {place}");
-            let post = async || self.slack.post_message(channel, piece, thread).await;
-            match effects.at_most_once(&format!("{key}/{number}"), &what, post).await? {
-                Some(_) => is_new |= number == 0,
-                None if number == 0 => return Ok(false),
-                None => {}
+            let (key, what) = (format!("{key}/{number}"), format!("post a message to {name}"));
+            if effects.ledger.has(&key) {
+                continue;
             }
+            let due = if let Before::Due(announced) = before { Some(announced) } else { None };
+            let announced = effects.open(&key).into_iter().chain(due).max_by_key(|tried| tried.settled_at());
+            let since = announced.map_or_else(|| effects.clock.now(), |announced| announced.at);
+            let since = since.checked_sub(LOOKS_BACK).unwrap_or(Timestamp::MIN);
+            let marker = format!("{}/{key}", self.release);
+            // What nobody can have sent is looked for only once its answer got lost.
+            let looks = Cell::new(announced.is_some() || before == Before::Perhaps);
+            let look = async || {
+                if !looks.replace(true) {
+                    return Ok(Look::at_object(None));
+                }
+                match self.slack.markers(channel, thread, since).await {
+                    Ok(shown) if shown.keys.contains(&marker) => Ok(Look::Found(())),
+                    Ok(shown) => Ok(Look::Absent(Shown {
+                        newest: shown.newest,
+                        reaches_back_to: shown.oldest.filter(|_| shown.is_cut),
+                    })),
+                    Err(error) if error.fault == Fault::Refused(MISSING_SCOPE.to_owned()) => Ok(Look::Blind),
+                    // Nobody has answered in it yet.
+                    Err(error) if error.fault == Fault::Refused(NO_THREAD.to_owned()) => Ok(Look::at_object(None)),
+                    Err(error) => Err(error),
+                }
+            };
+            let ready = async || Ok::<(), EffectError>(());
+            let post = async || self.slack.post_message(channel, piece, thread, &marker).await.map(drop);
+            let effect = Effect { key: &key, what: &what, announced };
+            let ended = effects.once(&effect, look, ready, post).await?;
+            is_new |= number == 0 && ended.is_new();
         }
         Ok(is_new)
     }
 }
+
+/// Where a message goes.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    name: &'a str,
+    channel: &'a str,
+    thread: Option<&'a str>,
+}
+
+/// How long before its announcement a message is looked for: clocks differ, and whoever crashed is taken over after
+/// hours.
+const LOOKS_BACK: SignedDuration = SignedDuration::from_hours(24);
+
+/// What Slack says of a thread that nobody can see.
+const NO_THREAD: &str = "thread_not_found";
+
+/// What Slack says when the token may not look at a channel.
+const MISSING_SCOPE: &str = "missing_scope";
 
 /// The mention of a group with a blank behind it; without it the message goes out all the same.
 async fn group(slack: &Slack, handle: Option<&str>, warnings: &mut Vec<String>) -> String {
@@ -187,9 +269,35 @@ async fn person(slack: &Slack, mail: &str, warnings: &mut Vec<String>) -> Option
     None
 }
 
-fn why(error: &EffectError) -> String {
-    if let EffectError::Unknown { cause: Some(cause), .. } = error {
-        return format!("the message may have got lost ({cause}); it is not sent a second time");
+fn why(error: &EffectError, team: &str) -> String {
+    match error {
+        EffectError::Unproven { look_again, cause: Some(cause), .. } => format!(
+            "the message may have got lost ({cause}); a run from {} on looks for it before it is sent again",
+            stamp(*look_again)
+        ),
+        EffectError::OutOfSight { at, .. } => format!(
+            "nobody knows whether the message that was due at {} arrived, and it is not sent a second time: Slack lets \
+             the bot not look at the channel (give its token the scopes channels:history and groups:history)",
+            stamp(*at)
+        ),
+        EffectError::Client(ClientError { fault: Fault::Refused(code), .. }) => {
+            let step = match code.as_str() {
+                "not_in_channel" | "no_permission" | "restricted_action" => {
+                    format!("invite the bot into the channel of {team}; the next run sends the message")
+                }
+                "channel_not_found" | "is_archived" => format!(
+                    "choose another channel for {team} (slack.{team}.channel in the sealed settings), or invite the bot \
+                     when it is private; the next run sends the message"
+                ),
+                MISSING_SCOPE => {
+                    "give the token of the bot the scope chat:write; the next run sends the message".to_owned()
+                }
+                _ => error.next_step(),
+            };
+            format!("{error}; {step}")
+        }
+        EffectError::Unproven { .. } | EffectError::Client(_) | EffectError::Ledger { .. } => {
+            format!("{error}; {}", error.next_step())
+        }
     }
-    format!("{error}; {}", error.next_step())
 }

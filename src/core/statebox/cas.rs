@@ -421,7 +421,7 @@ fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(random.u64(0..=limit)).unwrap_or_default())
 }
 
-fn rate_pause(wait_s: Option<u64>, tries: u32) -> SignedDuration {
+pub(super) fn rate_pause(wait_s: Option<u64>, tries: u32) -> SignedDuration {
     let reported = wait_s.and_then(|seconds| i64::try_from(seconds).ok());
     let own = RATE_PAUSE_S.saturating_mul(1 << tries.saturating_sub(1).min(16));
     SignedDuration::from_secs(reported.unwrap_or(own))

@@ -152,10 +152,14 @@ impl StoreError {
             StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
-                Rejection::LeaseHeld(_) | Rejection::LeaseLost { .. } | Rejection::StartedElsewhere { .. } => {
-                    ErrorClass::Conflict
-                }
+                Rejection::StartedElsewhere { .. } => ErrorClass::NotReady,
+                Rejection::LeaseHeld(_)
+                | Rejection::LeaseLost { .. }
+                | Rejection::EndedElsewhere { .. }
+                | Rejection::AnsweredAlready { .. } => ErrorClass::Conflict,
                 Rejection::PassStays { .. }
+                | Rejection::NoSuchQuestion { .. }
+                | Rejection::NoSuchChoice { .. }
                 | Rejection::BlankIssue
                 | Rejection::BlankSearch
                 | Rejection::NoSuchIssue { .. }

@@ -56,6 +56,8 @@ pub(super) enum Trouble {
     HeadMoved,
     /// Refused for the rate, without harm.
     TooMany,
+    /// Refused as a request that makes no sense.
+    Impossible,
 }
 
 impl FakeGithub {
@@ -155,6 +157,10 @@ async fn write(Shared(github): Shared<FakeGithub>, Path(path): Path<String>, Jso
         }
         Some(Trouble::HeadMoved) => {
             return (StatusCode::CONFLICT, Json(json!({ "message": "is at 1 but expected 2" }))).into_response();
+        }
+        Some(Trouble::Impossible) => {
+            let said = json!({ "message": "path contains a malformed path component" });
+            return (StatusCode::UNPROCESSABLE_ENTITY, Json(said)).into_response();
         }
         Some(Trouble::AppliedThenError | Trouble::AppliedThenOverwritten(_)) | None => {}
     }

@@ -6,6 +6,7 @@
 
 mod batch;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,9 @@ const LOCK_WAIT_MS: u32 = 5000;
 
 /// How often a branch that moved for the sake of another file is followed within one write.
 const MOVES: u32 = 20;
+
+/// Longest piece of what git says.
+const MOST_CHARS: usize = 600;
 
 /// Programs that read side by side.
 const PROGRAMS: usize = 4;
@@ -58,13 +62,13 @@ struct Stored {
 }
 
 impl GitDir {
-    /// Is `dir` itself a repository (not a folder within one)?
+    /// Is `dir` itself a repository (not a folder within one)? A damaged one is: git says what it lacks.
     pub fn is_one(dir: &Path) -> bool {
-        let bare = dir.join("HEAD").is_file() && dir.join("objects").is_dir() && dir.join("refs").is_dir();
-        bare || dir.join(".git").exists()
+        ["HEAD", "objects", "refs", "packed-refs", ".git"].iter().any(|part| dir.join(part).symlink_metadata().is_ok())
     }
 
-    /// The repository at `dir`; `env` gives the program its `PATH` and `HOME`. Starts nothing yet.
+    /// The repository at `dir`; `env` gives the program its `PATH`, `HOME` and the user's git configuration.
+    /// Starts nothing yet.
     pub fn new(dir: &Path, author: &Author, env: &Env, clock: Clock, cancel: CancellationToken) -> Self {
         let mut environment = Environment::default()
             .with("LC_ALL", "C")
@@ -73,12 +77,14 @@ impl GitDir {
             .with("GIT_COMMITTER_NAME", &author.name)
             .with("GIT_AUTHOR_EMAIL", &author.mail)
             .with("GIT_COMMITTER_EMAIL", &author.mail);
-        for name in ["PATH", "HOME"] {
-            if let Some(value) = env.get(name) {
-                environment = environment.with(name, value);
-            }
+        for (name, value) in of_the_user(env) {
+            environment = environment.with(&name, &value);
         }
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        // A damaged repository is no reason to take the one around it.
+        let above = [dir.canonicalize().ok(), Some(dir.clone())].into_iter().flatten();
+        let above = above.filter_map(|dir| Some(dir.parent()?.display().to_string())).collect::<Vec<_>>().join(":");
+        environment = environment.with("GIT_CEILING_DIRECTORIES", &above);
         let program = Program { name: "git", command: vec!["git".to_owned()], environment, limit: LIMIT };
         Self { dir, program, lock_wait_ms: LOCK_WAIT_MS, clock, cancel }
     }
@@ -96,7 +102,7 @@ impl GitDir {
     /// Tracking files and state files of all minors below `folder` of `branch`.
     pub(super) async fn release_files(&self, branch: &str, folder: &str) -> Result<Vec<TreeFile>, StoreFault> {
         let Some(commit) = self.head(branch).await? else {
-            self.not_only_remote(branch).await?;
+            self.nobody_began(branch).await?;
             return Ok(Vec::new());
         };
         let listed = self.run(&["ls-tree", "--full-tree", "-r", "-z", "--name-only", &commit, "--", folder]).await?;
@@ -191,10 +197,10 @@ impl GitDir {
         if ended.code == Some(0) {
             return Ok(true);
         }
-        if self.head(branch).await?.as_deref() == parent {
-            return Err(refused("update-ref", &ended));
+        if self.head(branch).await?.as_deref() != parent {
+            return Ok(false);
         }
-        Ok(false)
+        Err(self.lock_of(&name).await?.unwrap_or_else(|| refused("update-ref", &ended)))
     }
 
     /// The branch's commit and the file in it, from one program: a busy repository changes between two.
@@ -214,7 +220,7 @@ impl GitDir {
             let answers = batch::answers(&ended.stdout).ok_or_else(odd)?;
             let [commit, tree, blob, commit_after] = <[_; 4]>::try_from(answers).map_err(|_| odd())?;
             let (Some(commit), Some(commit_after)) = (commit, commit_after) else {
-                self.not_only_remote(branch).await?;
+                self.nobody_began(branch).await?;
                 return Ok(Stored { commit: None, file: None });
             };
             // Each question finds the branch where it is then.
@@ -247,8 +253,19 @@ impl GitDir {
         }
     }
 
-    /// A clone knows the branch of its origin; beginning another one of that name would hide the real state.
-    async fn not_only_remote(&self, branch: &str) -> Result<(), StoreFault> {
+    /// A branch without a commit: nobody began it. Unless it is damaged, or a clone knows only the branch of its
+    /// origin: beginning another one of that name would hide the real state.
+    async fn nobody_began(&self, branch: &str) -> Result<(), StoreFault> {
+        let name = format!("refs/heads/{branch}");
+        let listed = self.line(&["for-each-ref", "--format=%(objectname)", &name]).await?;
+        let file = self.path_of(&name).await?;
+        if !listed.is_empty() || file.symlink_metadata().is_ok() {
+            let names = if listed.is_empty() { "nothing that git can read" } else { listed.as_str() };
+            return Err(StoreFault::Git(format!(
+                "the branch {branch} in {} is damaged: it names {names}, and no such commit is there",
+                self.dir.display()
+            )));
+        }
         let pattern = format!("refs/remotes/*/{branch}");
         let found = self.line(&["for-each-ref", "--format=%(refname:short)", "--count=1", &pattern]).await?;
         if found.is_empty() {
@@ -258,6 +275,24 @@ impl GitDir {
             "{} knows {found}, but has no branch {branch} of its own: git -C {0} branch {branch} {found}",
             self.dir.display()
         )))
+    }
+
+    /// The lock on a branch, when somebody holds it or left it behind.
+    async fn lock_of(&self, name: &str) -> Result<Option<StoreFault>, StoreFault> {
+        for locked in [name, "packed-refs"] {
+            let file = self.path_of(&format!("{locked}.lock")).await?;
+            let Ok(found) = file.symlink_metadata() else { continue };
+            let since = found.modified().ok().and_then(|at| jiff::Timestamp::try_from(at).ok());
+            let age = since.map(|since| self.clock.now().duration_since(since));
+            let age_s = age.and_then(|age| u64::try_from(age.as_secs()).ok());
+            return Ok(Some(StoreFault::Locked { file: file.display().to_string(), age_s }));
+        }
+        Ok(None)
+    }
+
+    /// Where git keeps `name`.
+    async fn path_of(&self, name: &str) -> Result<PathBuf, StoreFault> {
+        Ok(self.dir.join(self.line(&["rev-parse", "--git-path", name]).await?))
     }
 
     /// Branches that work trees of this repository are on.
@@ -322,9 +357,24 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }
 
+/// In git's own words, which also say what to do about it.
 fn refused(what: &str, ended: &Finished) -> StoreFault {
-    let why = ended.log.trim().lines().next().unwrap_or("no reason given");
-    StoreFault::Git(format!("{what}: {why}"))
+    let said: Vec<&str> = ended.log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said: String = said.join(" ").chars().take(MOST_CHARS).collect();
+    StoreFault::Git(format!("{what}: {}", if said.is_empty() { "no reason given" } else { &said }))
+}
+
+/// What a user's shell tells git about where the configuration is. What names a repository, index or work tree
+/// (`GIT_DIR` and the like) is about another one.
+fn of_the_user(env: &Env) -> BTreeMap<String, String> {
+    let passes = |name: &&str| matches!(*name, "PATH" | "HOME" | "XDG_CONFIG_HOME") || name.starts_with("GIT_CONFIG_");
+    let pair = |name: &str| (name.to_owned(), env.get(name).unwrap_or_default().to_owned());
+    let mut passed: BTreeMap<String, String> = env.names().filter(passes).map(pair).collect();
+    // An empty value means something here, and counts as missing everywhere else.
+    for number in env.names().filter_map(|name| name.strip_prefix("GIT_CONFIG_KEY_")) {
+        passed.entry(format!("GIT_CONFIG_VALUE_{number}")).or_default();
+    }
+    passed
 }
 
 #[cfg(test)]

@@ -210,3 +210,6 @@ impl Outbox {
 fn groups(waiting: &[Waiting]) -> Vec<&[Operation]> {
     waiting.iter().map(|waiting| waiting.operations.as_slice()).collect()
 }
+
+#[cfg(test)]
+mod tests;

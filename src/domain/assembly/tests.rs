@@ -29,10 +29,8 @@ fn plain_maps_merge_key_by_key_and_the_child_wins() {
 }
 
 #[test]
-fn suffixes_work_at_every_level() {
+fn suffixes_work_at_every_level_below_the_top() {
     let parent = "{group: {advisories: {rpm: 1, rhcos: 2}, release_jira: ART-1, release_date: 2026-Jan-1}}";
-    let replaced = child_of(parent, "{basis: {}, group!: {advisories: {rpm!: 9}}}");
-    assert_eq!((advisories(&replaced), replaced.jira_ticket), (vec!["rpm 9".to_owned()], None));
     let inner =
         child_of(parent, "{basis: {}, group: {advisories!: {rpm: 9}, release_date-: '', release_jira?: ART-9}}");
     assert_eq!(advisories(&inner), ["rpm 9"]);
@@ -41,6 +39,37 @@ fn suffixes_work_at_every_level() {
     assert_eq!(advisories(&removed), ["rhcos 2", "image 7"]);
     let quoted = child_of(parent, r#"{basis: {}, group: {"advisories!": {rpm: 9}}}"#);
     assert_eq!(advisories(&quoted), ["rpm 9"]);
+}
+
+#[test]
+fn a_suffix_on_a_top_level_key_is_an_error_that_names_it_wherever_it_is_inherited_from() {
+    for key in ["group!", "permits?", "basis-", "issues!"] {
+        let text = format!(
+            "releases:\n  child:\n    assembly: {{basis: {{assembly: parent}}}}\n  parent:\n    assembly: {{\"{key}\": {{}}}}\n"
+        );
+        for assembly in ["child", "parent"] {
+            let refused = data(&text).resolve_key(assembly).unwrap_err().to_string();
+            assert!(
+                refused.contains(&format!("ART's tools refuse `{key}`")) && refused.contains("parent"),
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_others_ship_is_a_note_and_holds_nobody_up() {
+    let found = child_of("{}", "{basis: {}, group: {advisories: {rpm: 1, microshift: -1}, shipment: {url: x}}}");
+    assert_eq!((advisories(&found), found.not_ready), (vec!["rpm 1".to_owned()], vec![]));
+    assert!(found.warnings[0].contains("microshift: -1 is a placeholder"), "{:?}", found.warnings);
+}
+
+#[test]
+fn a_release_without_anything_of_its_own_is_recognised() {
+    let parent = "{group: {advisories: {rpm: 1}, release_jira: ART-1, release_date: 2026-Jan-1}}";
+    assert_eq!(child_of(parent, "{basis: {}}").inherited_whole_from(), Some("parent"));
+    assert_eq!(child_of(parent, "{basis: {}, group: {release_jira: ART-2}}").inherited_whole_from(), None);
+    assert_eq!(child_of("{}", "{basis: {}}").inherited_whole_from(), None);
 }
 
 #[test]

@@ -31,6 +31,24 @@ fn the_grade_is_the_worst_of_those_that_hold_now() {
 }
 
 #[test]
+fn a_healthy_image_stays_so_until_the_first_grade_of_its_plan_that_is_bad() {
+    let (before, soon, later) = ("2025-11-01T00:00:00Z", "2025-12-10T00:00:00Z", "2025-12-24T00:00:00Z");
+    let now = at("2025-12-01T00:00:00Z");
+    let after = |text| at(text) + SignedDuration::from_secs(1);
+    for (periods, wanted) in [
+        (vec![period("A", before, None)], Some(Timestamp::MAX)),
+        (vec![period("A", before, Some(soon)), period("B", soon, Some(later))], Some(after(later))),
+        (vec![period("A", before, Some(later)), period("C", soon, None)], Some(at(soon))),
+        (vec![period("A", before, Some(soon)), period("B", later, None)], Some(after(soon))),
+        (vec![period("C", before, Some(soon)), period("A", soon, None)], None),
+        (vec![period("A", soon, None)], None),
+        (vec![], None),
+    ] {
+        assert_eq!(healthy_until(&periods, now), wanted, "{periods:?}");
+    }
+}
+
+#[test]
 fn only_a_and_b_are_healthy() {
     let healthy: Vec<_> = ["A", "B", "C", "D", "E", "F", "Unknown", "a", ""]
         .into_iter()

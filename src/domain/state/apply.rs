@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::document::{Map, Node};
 use super::operation::{Applied, MetadataPatch, Operation, Rejection};
 use super::view::{State, stamp};
-use super::{issues, lease_moves, task_moves, text};
+use super::{issues, lease_moves, notices, questions, task_moves, text};
 use crate::domain::task::Which;
 
 impl Operation {
@@ -37,8 +37,19 @@ impl Operation {
                 Ok(())
             }
             Self::Notified { task, key } => {
-                task_moves::notified(document, *task, key);
+                notices::sent(document, *task, key);
                 Ok(())
+            }
+            Self::NoticeDue { task, notice } => {
+                notices::due(document, *task, notice);
+                Ok(())
+            }
+            Self::Ask { task, question } => {
+                questions::ask(document, *task, question);
+                Ok(())
+            }
+            Self::Answer { id, choice, reason, by, at } => {
+                questions::answer(document, &release, id, choice, [reason, by], *at)
             }
             Self::PatchMetadata(patch) => {
                 patch_metadata(metadata(document), patch);

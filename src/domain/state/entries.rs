@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+use super::issue_id;
+use crate::domain::dates::stamp;
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
 /// Facts of build data, as copied into the file when it was created or refreshed.
@@ -67,8 +69,12 @@ pub struct TaskEntry {
     pub attempts: Vec<Attempt>,
     /// An outside effect that was announced and not yet confirmed.
     pub intent: Option<Intent>,
+    /// Only a person can say whether this effect of the task happened.
+    pub question: Option<Question>,
     /// Keys of messages that were sent for this task.
     pub notified: Vec<String>,
+    /// Messages that are to be sent for it, and of which nobody stored that they were.
+    pub due: Vec<DueNotice>,
     /// Why blocked, failed or overridden.
     pub reason: Option<String>,
 }
@@ -161,6 +167,57 @@ pub struct Intent {
     pub at: Option<Timestamp>,
     /// Role or run that announced it.
     pub by: String,
+}
+
+/// A question that only a person can answer: did this effect happen?
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Question {
+    /// Eight hex digits.
+    pub id: String,
+    /// What is asked.
+    pub text: String,
+    /// The answers there are.
+    pub choices: Vec<String>,
+    /// Since when.
+    pub asked_at: Option<Timestamp>,
+    /// Key of the effect.
+    pub key: String,
+}
+
+/// The effect happened.
+pub const HAPPENED: &str = "happened";
+
+/// It did not.
+pub const DID_NOT_HAPPEN: &str = "did-not-happen";
+
+impl Question {
+    /// Asks whether the effect `key` happened, which `text` tells in words.
+    pub fn whether(key: &str, text: String, asked_at: Timestamp) -> Self {
+        let id = issue_id::digest(&[key, &text, &stamp(asked_at)]);
+        let choices = [HAPPENED, DID_NOT_HAPPEN].map(str::to_owned).to_vec();
+        Self { id, text, choices, asked_at: Some(asked_at), key: key.to_owned() }
+    }
+
+    /// The command lines that answer it.
+    pub fn commands(&self, release: &str) -> Vec<String> {
+        let command = |choice: &String| format!("oar -r {release} answer {} {choice} --reason TEXT", self.id);
+        self.choices.iter().map(command).collect()
+    }
+}
+
+/// A message that is due: stored with its cause, so that any later run on any machine can send it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DueNotice {
+    /// Unique within the release.
+    pub key: String,
+    /// Team whose channel gets it.
+    pub team: String,
+    /// Is the user group of the team called, and not the release leads?
+    pub calls_team: bool,
+    /// The text, without mention.
+    pub text: String,
+    /// Since when.
+    pub due_at: Option<Timestamp>,
 }
 
 /// One entry of `issues`.

@@ -50,7 +50,7 @@ impl LeaseKey {
 }
 
 /// A lease as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Lease {
     /// For which work.
     pub key: LeaseKey,

@@ -3,9 +3,10 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::entries::{Intent, Metadata};
+use super::entries::{DueNotice, Intent, Metadata, Question};
 use super::lease::{Fence, Lease, LeaseKey};
 use super::view::{State, stamp};
+use crate::domain::absence::{Announced, ClockOf};
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
 /// Tasks and statuses in operations that wait are spelled as in state files.
@@ -32,12 +33,39 @@ pub enum Operation {
     },
     /// Moves a task, with everything that belongs to the move.
     SetTask(SetTask),
-    /// Remembers that the message `key` was sent for `task`.
+    /// Remembers that the message `key` was sent.
     Notified {
-        /// The task.
-        task: Task,
+        /// The task that it is about; nothing for the whole release.
+        task: Option<Task>,
         /// Dedupe key of the message.
         key: String,
+    },
+    /// Lets a message be sent by this run or any later one; one that is due or was sent is not added again.
+    NoticeDue {
+        /// The task that it is about; nothing for the whole release.
+        task: Option<Task>,
+        /// The message.
+        notice: DueNotice,
+    },
+    /// Asks a person whether an effect happened.
+    Ask {
+        /// The task.
+        task: Task,
+        /// What is asked.
+        question: Question,
+    },
+    /// Answers a question; the first answer counts.
+    Answer {
+        /// Id of the question.
+        id: String,
+        /// One of its choices.
+        choice: String,
+        /// Why, stored publicly.
+        reason: String,
+        /// Role or account.
+        by: String,
+        /// When.
+        at: Timestamp,
     },
     /// Brings metadata up to date; never removes a value.
     PatchMetadata(MetadataPatch),
@@ -134,6 +162,16 @@ pub struct SetTask {
     pub note: Option<String>,
     /// Permission to change a Pass.
     pub override_: Option<Override>,
+    /// The run that moves it; nothing for people and for what the plan marks.
+    #[serde(default)]
+    pub of_run: Option<OfRun>,
+}
+
+/// What a run has to hold for its moves to count.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OfRun {
+    /// Key of the stored intent that it made, or that it has settled and may replace.
+    pub holds: Option<String>,
 }
 
 impl SetTask {
@@ -151,6 +189,7 @@ impl SetTask {
             class: None,
             note: None,
             override_: None,
+            of_run: None,
         }
     }
 }
@@ -258,6 +297,40 @@ pub enum Rejection {
         /// When.
         at: Timestamp,
     },
+    /// Another run has ended the task meanwhile, and what it stored counts.
+    #[error("another run ended {task} meanwhile (it is {status}); what this run found is not stored")]
+    EndedElsewhere {
+        /// The task.
+        task: Task,
+        /// Its status now.
+        status: TaskStatus,
+    },
+    /// Nobody asks this (any more).
+    #[error("there is no open question {id}{}", if open.is_empty() { String::new() } else { format!("; open: {}", open.join(", ")) })]
+    NoSuchQuestion {
+        /// What was to be answered.
+        id: String,
+        /// Ids of the open ones.
+        open: Vec<String>,
+    },
+    /// Somebody else was faster.
+    #[error("question {id} was answered already: {answer}")]
+    AnsweredAlready {
+        /// The question.
+        id: String,
+        /// What is stored of the answer.
+        answer: String,
+    },
+    /// The question has other answers.
+    #[error("{choice:?} is no answer to question {id}; choose one of {}", choices.join(", "))]
+    NoSuchChoice {
+        /// The question.
+        id: String,
+        /// What was answered.
+        choice: String,
+        /// What may be.
+        choices: Vec<String>,
+    },
     /// An issue without text.
     #[error("the text of an issue must not be blank")]
     BlankIssue,
@@ -312,8 +385,16 @@ impl Rejection {
                     "when it really has to change: oar -r RELEASE update-task-status {task} '{to}' --override --reason TEXT"
                 )
             }
-            Self::StartedElsewhere { task, .. } => {
-                format!("let it go on; in a few minutes oar -r RELEASE {task} again: it looks at what was started")
+            Self::StartedElsewhere { task, at, .. } => {
+                let until = Announced { at: *at, clock: ClockOf::Others }.settled_at();
+                format!("let it go on; from {} on: oar -r RELEASE {task}: it looks at what was started", stamp(until))
+            }
+            Self::EndedElsewhere { .. } => "see what counts now: oar -r RELEASE status".to_owned(),
+            Self::NoSuchQuestion { .. } => "take an id from: oar -r RELEASE status".to_owned(),
+            Self::AnsweredAlready { .. } => "nothing: the first answer counts; see oar -r RELEASE status".to_owned(),
+            Self::NoSuchChoice { id, choices, .. } => {
+                let choice = choices.first().map_or("CHOICE", String::as_str);
+                format!("oar -r RELEASE answer {id} {choice} --reason TEXT")
             }
             Self::BlankIssue => "say what is wrong in one sentence".to_owned(),
             Self::BlankSearch | Self::NoSuchIssue { .. } => "take an id from: oar -r RELEASE issue list".to_owned(),

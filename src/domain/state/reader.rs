@@ -21,8 +21,8 @@ use super::scalar::kind_of;
 const MAX_BYTES: usize = 4 << 20;
 /// Nesting; state files need five levels.
 const MAX_DEPTH: usize = 64;
-/// Nodes and bytes after expanding aliases.
-const MAX_WEIGHT: usize = 8 << 20;
+/// Nodes and bytes that anchors and aliases may add to what the text holds; no real file has any.
+const MAX_REPEATED: usize = 64 << 10;
 /// The writer puts longer keys in a form of their own, which we do not write.
 const MAX_KEY_CHARS: usize = 127;
 
@@ -35,14 +35,15 @@ pub fn read(text: &str) -> Result<Node, StateError> {
     if text.len() > MAX_BYTES {
         return Err(StateError::TooMuch { line: 1, what: "bytes" });
     }
-    let mut reader = Reader { cursor: Cursor::new(text)?, anchors: HashMap::new(), weight: 0, depth: 0 };
+    let mut reader = Reader { cursor: Cursor::new(text)?, anchors: HashMap::new(), repeated: 0, depth: 0 };
     reader.document()
 }
 
 struct Reader {
     cursor: Cursor,
-    anchors: HashMap<String, Node>,
-    weight: usize,
+    /// Each with its size.
+    anchors: HashMap<String, (Node, usize)>,
+    repeated: usize,
     depth: usize,
 }
 
@@ -245,9 +246,10 @@ impl Reader {
         if properties.anchor.is_some() || properties.tag.is_some() {
             return Err(self.unexpected("an alias without anchor or tag"));
         }
-        let node = self.anchors.get(&name).cloned().ok_or_else(|| self.unexpected("an alias of a known anchor"))?;
-        self.weigh(&node)?;
-        Ok(node)
+        let size = self.anchors.get(&name).map(|(_, size)| *size);
+        // Counted before it is made.
+        self.repeat(size.ok_or_else(|| self.unexpected("an alias of a known anchor"))?)?;
+        self.anchors.get(&name).map(|(node, _)| node.clone()).ok_or_else(|| self.unexpected("an alias"))
     }
 
     fn properties(&mut self, parent: isize) -> Result<Properties, StateError> {
@@ -281,9 +283,10 @@ impl Reader {
             }
             (node, _) => node,
         };
-        self.weigh(&node)?;
         if let Some(anchor) = properties.anchor {
-            self.anchors.insert(anchor, node.clone());
+            let size = size(&node);
+            self.repeat(size)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
     }
@@ -348,10 +351,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Counts a scalar, or everything an alias brings in again.
-    fn weigh(&mut self, node: &Node) -> Result<(), StateError> {
-        self.weight += size(node);
-        if self.weight > MAX_WEIGHT {
+    /// Counts what is kept for aliases, or what an alias brings in again.
+    fn repeat(&mut self, size: usize) -> Result<(), StateError> {
+        self.repeated = self.repeated.saturating_add(size);
+        if self.repeated > MAX_REPEATED {
             return Err(StateError::TooMuch { line: self.cursor.line(), what: "repetition" });
         }
         Ok(())

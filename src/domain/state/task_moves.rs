@@ -3,11 +3,10 @@
 //! Times come from the clock of whoever moves the task, never out of a log. Each try is kept as an
 //! attempt with the job it started, so that a job reference is never lost when a new try begins.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::document::{Map, Node};
 use super::entries::{Attempt, Intent, TaskEntry};
-use super::holder;
 use super::operation::{AddIssue, Change, Override, Rejection, SetTask};
 use super::text;
 use super::view::{stamp, task_entry};
@@ -37,7 +36,11 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
         return Ok(None);
     }
     if let Some(stored) = &stored {
-        fence(stored, set)?;
+        match fence(stored, set) {
+            Fence::Open => {}
+            Fence::Closed(by) => return Err(by),
+            Fence::Ended => return stands(document, stored, set).map(|()| None),
+        }
     }
     let entry = entry(document, set.task);
     let stored = task_entry(entry);
@@ -60,28 +63,48 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
     Ok(overrides.filter(|_| step != Step::Refresh).map(|permission| override_note(set, from, permission)))
 }
 
-/// How long an announced effect keeps others from starting the same task.
-const FENCE: SignedDuration = SignedDuration::from_mins(15);
-
-/// Two machines at the same task: the one whose announcement comes second stops. Whoever takes over from a
-/// machine that died waits until its announcement is old; by then the service shows what was started.
-fn fence(stored: &TaskEntry, set: &SetTask) -> Result<(), Rejection> {
-    let (Some(theirs), Change::Set(ours)) = (&stored.intent, &set.intent) else { return Ok(()) };
-    let Some(at) = theirs.at else { return Ok(()) };
-    let age = set.at.duration_since(at);
-    if holder::is_same(&theirs.by, &text::note(&ours.by)) || age > FENCE || age < -FENCE {
-        return Ok(());
+/// Two runs of one task: what a run stores counts only while the announcement in the file is the one that it made, or
+/// that it has settled. No clock decides this: whoever wants to replace an announcement has to name it.
+fn fence(stored: &TaskEntry, set: &SetTask) -> Fence {
+    let Some(run) = &set.of_run else { return Fence::Open };
+    match (&stored.intent, &set.intent) {
+        (Some(theirs), Change::Set(ours))
+            if theirs.key == text::note(&ours.key) && theirs.by == text::note(&ours.by) =>
+        {
+            Fence::Open
+        }
+        (Some(theirs), _) if run.holds.as_deref().map(text::note).as_deref() == Some(&theirs.key) => Fence::Open,
+        (Some(theirs), _) => {
+            let at = theirs.at.or(stored.started()).unwrap_or(set.at);
+            Fence::Closed(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })
+        }
+        (None, _) if run.holds.is_some() => Fence::Ended,
+        (None, _) => Fence::Open,
     }
-    Err(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })
 }
 
-/// Remembers that a message was sent.
-pub(super) fn notified(document: &mut Map, task: Task, key: &str) {
-    let key = Node::text(text::note(key));
-    let sent = entry(document, task).list_mut("result", "notified");
-    if !sent.contains(&key) {
-        sent.push(key);
+/// May a run store what it found?
+enum Fence {
+    Open,
+    /// Another run is at it.
+    Closed(Rejection),
+    /// Its announcement is gone: this very change was stored, or somebody else ended the task.
+    Ended,
+}
+
+/// The change of a run whose announcement is gone: good only when the file says all of it already.
+fn stands(document: &Map, stored: &TaskEntry, set: &SetTask) -> Result<(), Rejection> {
+    let is_same_job = match (&set.job_ref, &stored.job_ref) {
+        (Change::Set(ours), Some(theirs)) => set.to == TaskStatus::InProgress && ours.id == theirs.id,
+        (Change::Keep | Change::Clear | Change::Set(_), _) => false,
+    };
+    let mut after = document.clone();
+    self::set(&mut after, &SetTask { of_run: None, ..set.clone() })?;
+    if is_same_job || after == *document {
+        return Ok(());
     }
+    let status = stored.status.known().unwrap_or(TaskStatus::InProgress);
+    Err(Rejection::EndedElsewhere { task: set.task, status })
 }
 
 /// What a move means for attempts.
@@ -315,7 +338,7 @@ fn intent_node(intent: &Intent) -> Node {
     ]))
 }
 
-fn find(document: &Map, task: Task) -> Option<&Map> {
+pub(super) fn find(document: &Map, task: Task) -> Option<&Map> {
     let tasks = document.get("tasks").and_then(Node::as_list).unwrap_or_default();
     tasks.iter().filter_map(Node::as_map).find(|map| is_named(map, task))
 }
@@ -325,7 +348,7 @@ fn is_named(map: &Map, task: Task) -> bool {
 }
 
 /// The entry of `task`, appended as Not Started when there is none.
-fn entry(document: &mut Map, task: Task) -> &mut Map {
+pub(super) fn entry(document: &mut Map, task: Task) -> &mut Map {
     let tasks = document.list_mut("metadata", "tasks");
     let place = tasks.iter().position(|node| node.as_map().is_some_and(|map| is_named(map, task)));
     let place = place.unwrap_or_else(|| {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::document::{Kind, Map, Node, Scalar};
-use super::entries::{Attempt, Decision, Intent, Issue, Metadata, StoredStatus, TaskEntry};
+use super::entries::{Attempt, Decision, DueNotice, Intent, Issue, Metadata, Question, StoredStatus, TaskEntry};
 use super::error::StateError;
 use super::overall::Overall;
 use super::{check, emitter, issue_id, reader};
@@ -131,6 +131,20 @@ impl State {
         self.task(task).map_or(TaskStatus::NotStarted, |entry| entry.status.known().unwrap_or(TaskStatus::InProgress))
     }
 
+    /// Messages that are due, with the task that each is about.
+    pub fn due(&self) -> Vec<(Option<Task>, DueNotice)> {
+        let of_tasks = self.tasks().into_iter().filter_map(|entry| Some((entry.task()?, entry.due)));
+        let of_tasks = of_tasks.flat_map(|(task, due)| due.into_iter().map(move |notice| (Some(task), notice)));
+        maps(&self.document, "notified").filter_map(due).map(|notice| (None, notice)).chain(of_tasks).collect()
+    }
+
+    /// Keys of all messages that were sent about the release or one of its tasks.
+    pub fn notified(&self) -> Vec<String> {
+        let list = self.document.get("notified").and_then(Node::as_list).unwrap_or_default();
+        let of_release = list.iter().filter_map(Node::as_text).map(str::to_owned);
+        of_release.chain(self.tasks().into_iter().flat_map(|entry| entry.notified)).collect()
+    }
+
     /// All issues in file order.
     pub fn issues(&self) -> Vec<Issue> {
         maps(&self.document, "issues").map(|map| issue(&self.release, map)).collect()
@@ -213,7 +227,9 @@ pub(super) fn task_entry(map: &Map) -> TaskEntry {
         job_ref: map.get("job_ref").and_then(job_ref),
         attempts: maps(map, "attempts").map(attempt).collect(),
         intent: map.get("intent").and_then(Node::as_map).and_then(intent),
+        question: map.get("question").and_then(Node::as_map).and_then(question),
         notified: notified.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
+        due: notified.iter().filter_map(Node::as_map).filter_map(due).collect(),
         reason: owned(map, "reason"),
     }
 }
@@ -242,6 +258,27 @@ fn job_ref(node: &Node) -> Option<JobRef> {
 
 fn intent(map: &Map) -> Option<Intent> {
     Some(Intent { key: owned(map, "key")?, at: moment(map, "at"), by: owned(map, "by").unwrap_or_default() })
+}
+
+fn question(map: &Map) -> Option<Question> {
+    let choices = map.get("choices").and_then(Node::as_list).unwrap_or_default();
+    Some(Question {
+        id: owned(map, "id")?,
+        text: owned(map, "text").unwrap_or_default(),
+        choices: choices.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
+        asked_at: moment(map, "asked_at"),
+        key: owned(map, "key").unwrap_or_default(),
+    })
+}
+
+fn due(map: &Map) -> Option<DueNotice> {
+    Some(DueNotice {
+        key: owned(map, "key")?,
+        team: owned(map, "team")?,
+        calls_team: truth(map, "calls_team"),
+        text: owned(map, "text")?,
+        due_at: moment(map, "due_at"),
+    })
 }
 
 fn decision(map: &Map) -> Option<Decision> {

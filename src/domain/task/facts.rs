@@ -70,6 +70,26 @@ impl Task {
         }
     }
 
+    /// Does the task start a job of its own, which only its service knows?
+    pub const fn starts_a_job(self) -> bool {
+        match self {
+            Self::ImageConsistencyCheck | Self::StageTesting => true,
+            Self::CreateTestReport
+            | Self::TakeOwnership
+            | Self::UpdateBugList
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::CheckGreenwaveCvpTests
+            | Self::PushToCdnStaging
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::ImageSignedCheck
+            | Self::DropBugs
+            | Self::ChangeAdvisoryStatus
+            | Self::AddQeApproval => false,
+        }
+    }
+
     /// Does the task start work elsewhere and come back for the result?
     pub const fn comes_back_later(self) -> bool {
         match self {

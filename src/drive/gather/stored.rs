@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::context::Context;
+use crate::domain::assembly::changes::REPLACED_SOURCE;
 use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{Decision, TaskEntry};
+use crate::domain::state::lease::LeaseKey;
 use crate::domain::state::oddities::unreadable_statuses;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -15,7 +17,7 @@ use crate::domain::withdrawal;
 use crate::drive::memory::Memory;
 use crate::drive::options::DriveOptions;
 use crate::planner::facts::{BuildVerdict, PromotionFact};
-use crate::planner::input::{Input, Issues, OpenIssue, StateSource, TaskFacts};
+use crate::planner::input::{Input, Issues, OpenIssue, Replaced, StateSource, TaskFacts};
 use crate::planner::limits::StallLimits;
 use crate::planner::old_fail::{self, FailCause};
 
@@ -28,6 +30,8 @@ pub(in crate::drive) fn stored(ctx: &Context, release: &ZStream, state: &State) 
     input.owner = nobody.owner(ctx, release);
     input.source = StateSource::StateBox;
     from_state(&mut input, state, &Memory::default());
+    // Nobody was asked: what is shown is as old as the file.
+    input.release_date = state.metadata().release_date.as_deref().and_then(dates::release_date);
     input.flow = state.flow();
     if was_promoted(state) {
         input.promotion = PromotionFact::Accepted;
@@ -44,14 +48,17 @@ fn was_promoted(state: &State) -> bool {
 }
 
 pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
-    input.release_date = state.metadata().release_date.as_deref().and_then(dates::release_date);
+    input.overall = Some(state.overall());
     for entry in state.tasks() {
         if let (Some(task), Some(status)) = (entry.task(), entry.status.known()) {
             input.tasks.insert(task, task_facts(task, status, &entry));
-            input.notified.extend(entry.notified);
         }
     }
+    input.notified.extend(state.notified());
+    input.has_due = !state.due().is_empty() && memory.due_not_before.is_none_or(|at| at <= input.now);
     input.unreadable_statuses = unreadable_statuses(state);
+    let leases = LeaseKey::ALL.iter().filter_map(|key| state.lease(*key));
+    input.leases = leases.filter(|lease| lease.runs_at(input.now)).collect();
     for unreadable in &input.unreadable_statuses {
         // Nobody knows how far it is: neither repeated nor passed over.
         input.tasks.entry(unreadable.task).or_default().status = TaskStatus::InProgress;
@@ -68,6 +75,7 @@ pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
         }
     }
     input.issues = issues(state);
+    input.replaced = replaced(state);
     input.given_up = state.issues().into_iter().find_map(|issue| {
         let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
         withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
@@ -103,6 +111,7 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         Some("transient" | "rate-limit" | "corrupt" | "conflict") => FailCause::Transient,
         Some(class) => match class.parse() {
             Ok(VerdictClass::Deadline) => FailCause::TimedOut,
+            Ok(VerdictClass::DeadlineReleased) => FailCause::TimedOutReleased,
             Ok(VerdictClass::Job) => FailCause::JobFailed,
             Ok(VerdictClass::Verdict) | Err(()) => FailCause::Permanent,
         },
@@ -114,7 +123,8 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         completed_at: entry.completed(),
         job_ref: job_trace::job_of(task, entry),
         attempts: entry.attempts.len(),
-        intent_open: entry.intent.is_some(),
+        intent: entry.intent.clone(),
+        question: entry.question.clone(),
         fail_cause,
         waiting_on: entry
             .present_reason()
@@ -128,6 +138,17 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
 /// The time of the last line of a stored log; every look at a running task stores its own log.
 fn last_look(log: &str) -> Option<Timestamp> {
     log.lines().rev().find_map(|line| line.split_once(": ")?.0.parse().ok())
+}
+
+/// What was noted when build data replaced something that tasks had passed for.
+fn replaced(state: &State) -> Vec<Replaced> {
+    let noted = state.issues().into_iter().filter(|issue| {
+        !issue.resolved && issue.source.as_deref().is_some_and(|source| source.starts_with(REPLACED_SOURCE))
+    });
+    let tasks = |names: &[String]| names.iter().filter_map(|name| name.parse().ok()).collect();
+    noted
+        .map(|issue| Replaced { tasks: tasks(&issue.related_tasks), text: issue.issue, issue: Some(issue.id) })
+        .collect()
 }
 
 fn issues(state: &State) -> Issues {

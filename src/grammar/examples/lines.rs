@@ -127,6 +127,16 @@ pub(super) const EXAMPLES: &[Examples] = &[
         ],
     ),
     (
+        "answer",
+        &[
+            (
+                "oar -r 4.20.17 answer 1a2b3c4d did-not-happen --reason \"Prow shows no such job\"",
+                "the next run starts it again",
+            ),
+            ("oar -r 4.20.17 answer 1a2b3c4d happened --reason \"build 1434 ran\"", "nothing is started again"),
+        ],
+    ),
+    (
         "issue add",
         &[
             ("oar -r 4.20.17 issue add \"etcd upgrade fails\"", "a blocker of the whole release"),
@@ -184,7 +194,14 @@ pub(super) const EXAMPLES: &[Examples] = &[
             ("oar state fmt --check 4.20.17.yaml", "only tell whether it would change"),
         ],
     ),
-    ("state unsent", &[("oar state unsent", "of all releases"), ("oar -r 4.20.17 state unsent", "of one release")]),
+    (
+        "state unsent",
+        &[
+            ("oar state unsent", "of all releases"),
+            ("oar -r 4.20.17 state unsent", "of one release"),
+            ("oar state unsent --send", "send them now"),
+        ],
+    ),
     (
         "rehearse",
         &[

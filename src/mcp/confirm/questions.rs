@@ -29,30 +29,43 @@ pub async fn of(ctx: Context, release: ZStream, change: ChangeRequest) -> Result
         Preview::Pointless { why } => {
             Err(Reply::error(Code::Precondition, why, "there is nothing to decide; go on without decide"))
         }
-        Preview::Closed(by) => Err(closed(&ctx, &release, &by)),
+        Preview::Closed(by) => Err(closed(&ctx, &release, &change, &by)),
     }
 }
 
-fn closed(ctx: &Context, release: &ZStream, by: &ClosedGate) -> Reply {
-    let (what, step) = (format!("{release} cannot be approved now: {by}"), by.step(release));
+fn closed(ctx: &Context, release: &ZStream, change: &ChangeRequest, by: &ClosedGate) -> Reply {
+    let task = match change {
+        ChangeRequest::Task(request) => request.task(),
+        ChangeRequest::SetStatus(by_hand) => by_hand.task,
+        ChangeRequest::EarlyApproval { .. } | ChangeRequest::ResolveIssue { .. } | ChangeRequest::Answer(_) => {
+            Task::ChangeAdvisoryStatus
+        }
+    };
+    let does = if task == Task::ChangeAdvisoryStatus {
+        format!("{release} cannot be approved now")
+    } else {
+        format!("{task} of {release} cannot run now")
+    };
+    let (what, step) = (format!("{does}: {by}"), by.step(release));
     let reply = match by.opened_by() {
         OpenedBy::Person => Reply::error(Code::Precondition, what, step),
         OpenedBy::Time => Reply::said(what.clone(), what)
             .with("waiting", json!({ "on": clean(&by.to_string()), "since": stamp(ctx.clock.now()) }))
             .with("next", json!({ "text": clean(&step) })),
     };
-    reply.with("release", json!(release.to_string())).with("task", json!(Task::ChangeAdvisoryStatus))
+    reply.with("release", json!(release.to_string())).with("task", json!(task))
 }
 
 /// What could not be done when the look fails.
 fn what(change: &ChangeRequest, release: &ZStream) -> String {
     match change {
-        ChangeRequest::Task(TaskRequest::ChangeAdvisoryStatus { .. }) => {
+        ChangeRequest::Task(TaskRequest::ChangeAdvisoryStatus { .. }) | ChangeRequest::EarlyApproval { .. } => {
             format!("the approval of {release} could not be prepared")
         }
         ChangeRequest::Task(TaskRequest::AnalyzeBuild { .. }) => format!("the builds of {release}"),
         ChangeRequest::Task(request) => format!("{} of {release} could not be looked at", request.task()),
-        ChangeRequest::SetStatus { by_hand, .. } => format!("{} of {release} could not be looked at", by_hand.task),
+        ChangeRequest::SetStatus(by_hand) => format!("{} of {release} could not be looked at", by_hand.task),
+        ChangeRequest::Answer(answer) => format!("question {} of {release} could not be looked at", answer.id),
         ChangeRequest::ResolveIssue { .. } => format!("the issues of {release}"),
     }
 }

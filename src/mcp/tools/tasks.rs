@@ -1,7 +1,5 @@
 //! Tasks of a release: each starts something or looks how it goes, and records what it found out.
 
-use std::sync::Arc;
-
 use futures::FutureExt as _;
 use serde_json::json;
 
@@ -11,6 +9,7 @@ use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::BuildNumber;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
+use crate::domain::state::entries::{DID_NOT_HAPPEN, HAPPENED};
 use crate::domain::task::{Task, TaskStatus, Which};
 use crate::mcp::arguments::{Param, ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
@@ -20,9 +19,10 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::task_reply;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
 use crate::operators::execute::run_task;
+use crate::operators::manual::answer::{self, Answered};
 use crate::operators::manual::update_task_status::{self, StatusChange};
 use crate::operators::report::TaskReport;
-use crate::operators::request::{BuildDecision, ChangeRequest, StatusByHand, TaskRequest};
+use crate::operators::request::{AnswerByHand, BuildDecision, ChangeRequest, StatusByHand, TaskRequest};
 use crate::render::by_hand;
 use crate::render::text::clean;
 use crate::runs::run::Queue;
@@ -152,8 +152,9 @@ pub const TOOLS: &[Tool] = &[
             optional(
                 "ignore_release_date",
                 ParamKind::Flag(false),
-                "Approve earlier than the day before the release date",
+                "Approve earlier than the day before the release date; needs reason",
             ),
+            optional("reason", ParamKind::Text(1000), "Why; recorded"),
         ],
         work: Handler::Change(approve),
         ..TASK
@@ -194,6 +195,22 @@ pub const TOOLS: &[Tool] = &[
             optional("result", ParamKind::Text(64_000), "Why; stored"),
         ],
         work: Handler::Change(status_by_hand),
+        ..TASK
+    },
+    Tool {
+        name: "oar_answer_question",
+        title: "Answer a question",
+        about: "Says whether something happened that no look shows any more; a question of status or plan. A human \
+                confirms it.",
+        counted: Counted::Api,
+        hints: DESTROYS,
+        params: &[
+            RELEASE,
+            required("question", ParamKind::Text(64), "Its id"),
+            required("choice", ParamKind::Choice(&[HAPPENED, DID_NOT_HAPPEN]), "The answer"),
+            required("reason", ParamKind::Text(1000), "How the human knows; stored"),
+        ],
+        work: Handler::Change(answer_question),
         ..TASK
     },
 ];
@@ -293,7 +310,12 @@ fn consistency(call: &ToolCall) -> Result<ToolChange, Reply> {
 fn approve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
-    let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason: None };
+    let reason = call.arguments.text("reason").map(str::to_owned);
+    if ignore_release_date && reason.is_none() {
+        let why = "ignore_release_date needs reason";
+        return Err(Reply::error(Code::InvalidArgument, why, "say why the approval cannot wait for its day"));
+    }
+    let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason };
     Ok(asking(task(call, request.clone())?, release, ChangeRequest::Task(request)))
 }
 
@@ -309,16 +331,39 @@ fn status_by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
         return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
     };
     let reason = given.text("result").map(str::to_owned);
-    let wanted = StatusByHand { task, status, reason, may_change_pass: true };
-    let (asked, by_hand, runs) = (release.clone(), wanted.clone(), Arc::clone(&call.shared.runs));
+    let tool = format!("oar_{}", task.name().replace('-', "_"));
+    let proven = call.shared.runs.has_passed(&tool, &release.to_string());
+    let wanted = StatusByHand { task, status, reason, may_change_pass: true, proven };
+    let request = ChangeRequest::SetStatus(wanted.clone());
+    let asked = release.clone();
     let change = ToolChange::new(Queue::from(&release), move |ctx| {
         async move { set(&ctx, &release, wanted).await }.boxed_local()
     });
-    Ok(change.asking(move |ctx| {
-        let tool = format!("oar_{}", task.name().replace('-', "_"));
-        let proven = runs.has_passed(&tool, &asked.to_string());
-        questions::of(ctx, asked.clone(), ChangeRequest::SetStatus { by_hand: by_hand.clone(), proven }).boxed_local()
-    }))
+    Ok(asking(change, asked, request))
+}
+
+fn answer_question(call: &ToolCall) -> Result<ToolChange, Reply> {
+    let release = call.release()?;
+    let text = |name: &str| call.arguments.text(name).unwrap_or_default().to_owned();
+    let by_hand = AnswerByHand { id: text("question"), choice: text("choice"), reason: text("reason") };
+    let (asked, request) = (release.clone(), ChangeRequest::Answer(by_hand.clone()));
+    let change = ToolChange::new(Queue::from(&release), move |ctx| {
+        async move {
+            match answer::run(&ctx, &release, &by_hand).await {
+                Ok(answered) => {
+                    let message = by_hand::answered(&by_hand, &answered);
+                    let changed = matches!(answered, Answered::Stored { .. });
+                    Reply::said(message.clone(), message).with("changed", json!(changed))
+                }
+                Err(error) => {
+                    let what = format!("question {} of {release} is not answered", by_hand.id);
+                    Reply::operator(&what, &error).as_json(json!({ "success": false }))
+                }
+            }
+        }
+        .boxed_local()
+    });
+    Ok(asking(change, asked, request))
 }
 
 async fn set(ctx: &Context, release: &ZStream, wanted: StatusByHand) -> Reply {
@@ -331,14 +376,18 @@ async fn set(ctx: &Context, release: &ZStream, wanted: StatusByHand) -> Reply {
         }
     };
     let message = by_hand::text(task, status, &change);
-    let changed = match change {
-        StatusChange::IsSo => false,
-        StatusChange::DryRun { .. } | StatusChange::Kept { .. } | StatusChange::Stored { .. } => true,
+    let (changed, overridden) = match change {
+        StatusChange::IsSo => (false, Vec::new()),
+        StatusChange::DryRun { .. } | StatusChange::Kept { .. } => (true, Vec::new()),
+        StatusChange::Stored { overridden, .. } => (true, overridden),
     };
     let mut data = json!({
         "success": true, "release": release.to_string(), "task": task, "status": status,
         "updated_systems": ["statebox"], "message": message,
     });
+    if !overridden.is_empty() {
+        data["overridden"] = json!(overridden.iter().map(|one| clean(one)).collect::<Vec<_>>());
+    }
     if let Some(reason) = reason {
         let preview: String = clean(&reason).chars().take(200).collect();
         data["result_length"] = json!(reason.chars().count());

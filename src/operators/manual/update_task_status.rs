@@ -3,6 +3,7 @@
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Change, Operation, Override, SetTask};
+use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Depth, Foreseen, Preview};
@@ -11,37 +12,64 @@ use crate::operators::run_log::{Level, RunLog};
 
 /// What cannot be taken for granted about the change.
 ///
-/// The stored depth asks only where a Pass goes, and without an answer of the store the change itself says what is
-/// wrong. The looked one also asks about a Pass that no run has `proven`.
+/// Without an answer of the store the stored depth takes what was seen last, and what is refused anyway asks nobody:
+/// the change itself says what is wrong.
 pub(in crate::operators) async fn preview(
     ctx: &Context,
     release: &ZStream,
     by_hand: &StatusByHand,
-    proven: bool,
     depth: Depth,
 ) -> Result<Preview, TaskError> {
-    let StatusByHand { task, status: after, reason, may_change_pass } = by_hand.clone();
-    let (before, stored_reason) = match depth {
-        Depth::Stored if !may_change_pass || after == TaskStatus::Pass => return Ok(Preview::Nothing),
-        Depth::Stored => {
-            let state = match ctx.statebox.load(release).await {
-                Ok(loaded) => loaded.map(|loaded| loaded.state),
-                Err(_) => ctx.statebox.last_seen(release),
-            };
-            (state.map_or(TaskStatus::NotStarted, |state| state.status(task)), None)
-        }
-        Depth::Looked => stored(ctx, release, task).await?,
+    let state = match (ctx.statebox.load(release).await, depth) {
+        (Ok(loaded), Depth::Stored) => loaded.map(|loaded| loaded.state),
+        (Err(_), Depth::Stored) => ctx.statebox.last_seen(release),
+        (loaded, Depth::Looked) => Some(loaded?.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state),
     };
-    let harmless = before == after
-        || match (before, after) {
-            (TaskStatus::Pass, _) | (TaskStatus::Fail, TaskStatus::Pass) => false,
-            (_, TaskStatus::Pass) => proven,
-            (_, TaskStatus::Fail | TaskStatus::InProgress | TaskStatus::NotStarted) => true,
-        };
-    if harmless {
+    let Some(state) = state else { return Ok(Preview::Nothing) };
+    let (task, after, before) = (by_hand.task, by_hand.status, state.status(by_hand.task));
+    let refused = (before == TaskStatus::Pass && !by_hand.may_change_pass) || lacks_reason(by_hand);
+    let overrides = overrides(&state, by_hand);
+    if before == after || refused || overrides.is_empty() {
         return Ok(Preview::Nothing);
     }
-    Ok(Preview::Changes(Foreseen::StatusByHand { task, before, after, stored_reason, reason }))
+    let stored_reason = state.task(task).and_then(|entry| entry.reason);
+    let reason = by_hand.reason.clone();
+    Ok(Preview::Changes(Foreseen::StatusByHand { task, before, after, stored_reason, overrides, reason }))
+}
+
+/// What the change passes over, one line each; nothing when it only says what is known.
+fn overrides(state: &State, by_hand: &StatusByHand) -> Vec<String> {
+    let StatusByHand { task, status: after, proven, .. } = *by_hand;
+    let mut passed_over = Vec::new();
+    if state.status(task) == TaskStatus::Pass && after != TaskStatus::Pass {
+        passed_over.push("this takes back a Pass".to_owned());
+    }
+    if after != TaskStatus::Pass || state.status(task) == TaskStatus::Pass {
+        return passed_over;
+    }
+    if state.status(task) == TaskStatus::Fail {
+        passed_over.push("its last verdict is a Fail".to_owned());
+    }
+    if !proven {
+        passed_over.push("no run of ours that is known here ended with a Pass of it".to_owned());
+    }
+    let open = state
+        .issues()
+        .into_iter()
+        .filter(|issue| issue.is_open_blocker() && (issue.related_tasks.is_empty() || issue.concerns(task)));
+    passed_over.extend(open.map(|issue| format!("blocker {} is open: {}", issue.id, issue.issue)));
+    if task == Task::AnalyzePromotedBuild {
+        passed_over.push("it is the gate: no person decided about the build".to_owned());
+    }
+    if task == Task::ChangeAdvisoryStatus {
+        passed_over.push("it is the final approval: nothing is approved or moved by this".to_owned());
+    }
+    passed_over
+}
+
+/// A Pass by hand says why.
+fn lacks_reason(by_hand: &StatusByHand) -> bool {
+    by_hand.status == TaskStatus::Pass && by_hand.reason.as_deref().is_none_or(|reason| reason.trim().is_empty())
 }
 
 /// What came of it.
@@ -65,6 +93,8 @@ pub enum StatusChange {
     Stored {
         /// The status before.
         before: TaskStatus,
+        /// What it passed over, one line each.
+        overridden: Vec<String>,
     },
 }
 
@@ -72,10 +102,9 @@ pub enum StatusChange {
 ///
 /// # Errors
 ///
-/// A Pass would change without override, a Fail would become Pass without reason, no state file.
+/// A Pass would change without override, a Pass without reason, no state file.
 pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Result<StatusChange, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
-    let StatusByHand { task, status, reason, may_change_pass } = by_hand;
     let (state, is_current) = match ctx.statebox.load(release).await {
         Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, true),
         // Good enough to refuse what makes no sense; the change itself is judged again when it is sent.
@@ -84,16 +113,18 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Res
             None => return Err(error.into()),
         },
     };
+    let (refused, overridden) = (lacks_reason(&by_hand), overrides(&state, &by_hand));
+    let StatusByHand { task, status, reason, may_change_pass, .. } = by_hand;
     let before = state.status(task);
     // A word that nobody knows counts as In Progress, and is replaced all the same.
     let is_known = state.task(task).is_none_or(|entry| entry.status.known().is_some());
     if before == status && is_current && is_known {
         return Ok(StatusChange::IsSo);
     }
-    if before == TaskStatus::Fail && status == TaskStatus::Pass && reason.is_none() {
+    if refused {
         return Err(TaskError::Refused {
-            why: format!("{task} is Fail; a Pass by hand needs a reason"),
-            next: "add --reason TEXT: it is stored with the task".to_owned(),
+            why: format!("a Pass by hand needs a reason; {task} is {before}"),
+            next: format!("oar -r {release} update-task-status {task} Pass --reason TEXT"),
         });
     }
     let override_ =
@@ -117,7 +148,7 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Res
     let stored = ctx.statebox.apply_or_keep(release, &[Operation::SetTask(set)], &message).await?;
     Ok(match stored.notice() {
         Some(notice) => StatusChange::Kept { before, notice },
-        None => StatusChange::Stored { before },
+        None => StatusChange::Stored { before, overridden },
     })
 }
 

@@ -2,6 +2,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::belonging;
 use crate::core::clients::errata::Erratum;
 use crate::domain::advisory::{AdvisoryState, NOT_OURS, drop_needs_a_person, is_managed};
 use crate::domain::assembly::Assembly;
@@ -44,11 +45,12 @@ pub struct Managed {
     pub dropped_with_builds: Vec<Advisory>,
 }
 
-/// Asks the Errata Tool for all advisories of the release but the one that others ship. Reads only.
+/// Asks the Errata Tool for all advisories of the release but the one that others ship; they are proven to be its own.
+/// Reads only.
 ///
 /// # Errors
 ///
-/// Build data or the Errata Tool fail.
+/// One is another release's; or build data or the Errata Tool fail.
 pub async fn managed(run: &Run<'_>) -> Result<Managed, TaskError> {
     let errata = run.ctx.errata();
     let ours = run.assembly().await?.advisories.iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
@@ -61,15 +63,13 @@ pub async fn managed(run: &Run<'_>) -> Result<Managed, TaskError> {
         }
     });
     let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    belonging::of_advisories(run, answers.iter().map(|(one, _)| (one.impetus.as_str(), &one.erratum)))?;
     Ok(sorted(answers))
 }
 
-/// Advisory entries of build data that hold no usable number yet; the one that others ship does not count.
+/// Advisory entries of build data that hold no usable number yet.
 pub fn not_ready(assembly: &Assembly) -> Vec<String> {
-    let entries = assembly
-        .not_ready
-        .iter()
-        .filter(|gap| gap.entry.split_once("advisories.").is_some_and(|(_, impetus)| impetus != NOT_OURS));
+    let entries = assembly.not_ready.iter().filter(|gap| gap.entry.starts_with("group.advisories"));
     entries.map(|gap| format!("{} ({})", gap.entry, gap.why)).collect()
 }
 
@@ -90,7 +90,6 @@ fn sorted(answers: Vec<(Advisory, Option<bool>)>) -> Managed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::assembly::NotReady;
     use crate::operators::steps::fixtures::erratum;
 
     fn advisory(id: u64, impetus: &str, state: &str) -> Advisory {
@@ -107,15 +106,5 @@ mod tests {
         let ids = |list: &[Advisory]| list.iter().map(|a| a.id().get()).collect::<Vec<_>>();
         assert_eq!((ids(&managed.live), ids(&managed.dropped_empty)), (vec![1], vec![2]));
         assert_eq!(ids(&managed.dropped_with_builds), [3]);
-    }
-
-    #[test]
-    fn an_unfinished_microshift_entry_holds_nobody_up() {
-        let gap = |entry: &str| NotReady { entry: entry.to_owned(), why: "-1".to_owned() };
-        let assembly = Assembly {
-            not_ready: vec![gap("group.advisories.rpm"), gap("group.advisories.microshift"), gap("group.shipment.url")],
-            ..Assembly::default()
-        };
-        assert_eq!(not_ready(&assembly), ["group.advisories.rpm (-1)"]);
     }
 }

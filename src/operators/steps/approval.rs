@@ -1,13 +1,14 @@
 //! Final approval: everything is looked at before the first move; then merge request and advisories.
 
 use super::advisories::{self, Advisory};
+use super::belonging;
 use super::shipment::Shipment;
 use crate::core::clients::errata::ErratumKind;
 use crate::core::clients::error::Fault;
-use crate::core::effects::{EffectError, Evidence};
+use crate::core::effects::{EffectError, Look};
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::credential::Credential;
-use crate::domain::ids::AdvisoryId;
+use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 
@@ -74,11 +75,9 @@ pub async fn approve(run: &Run<'_>, shipment: &Shipment) -> Result<(), TaskError
     let what = format!("approve {}", shipment.mr.web_url);
     let given = async || {
         let approvals = gitlab.approvals(mr).await?;
-        Ok(approvals.approved_by.contains(&me.username).then_some(()))
+        Ok(Look::at_object(approvals.approved_by.contains(&me.username).then_some(())))
     };
-    let ended = run
-        .effect(&format!("approve/{head}"), &what, Evidence::Strong, given, async || gitlab.approve(mr, head).await)
-        .await?;
+    let ended = run.effect(&format!("approve/{head}"), &what, given, async || gitlab.approve(mr, head).await).await?;
     run.info(match ended.is_new() {
         true => format!("approved {} at {head}", shipment.mr.web_url),
         false => format!("{} is approved by us already", shipment.mr.web_url),
@@ -96,9 +95,9 @@ pub async fn move_to_rel_prep(run: &Run<'_>, advisories: &[Advisory]) -> Result<
     for advisory in advisories.iter().filter(|advisory| !advisory.state().is_ready()) {
         let id = advisory.id();
         let what = format!("move advisory {id} to REL_PREP");
-        let moved = async || Ok(errata.advisory(id).await?.state.is_ready().then_some(()));
+        let moved = async || Ok(Look::at_object(errata.advisory(id).await?.state.is_ready().then_some(())));
         let perform = async || errata.change_state(id, &AdvisoryState::RelPrep).await;
-        match run.effect(&format!("rel-prep/{id}"), &what, Evidence::Strong, moved, perform).await {
+        match run.effect(&format!("rel-prep/{id}"), &what, moved, perform).await {
             Ok(ended) => run.info(match ended.is_new() {
                 true => format!("advisory {id} moved to REL_PREP"),
                 false => format!("advisory {id} is in REL_PREP already"),
@@ -106,7 +105,7 @@ pub async fn move_to_rel_prep(run: &Run<'_>, advisories: &[Advisory]) -> Result<
             Err(TaskError::Effect(EffectError::Client(error)))
                 if matches!(error.fault, Fault::Status(400 | 409 | 422) | Fault::Refused(_)) =>
             {
-                let why = error.excerpt.clone().unwrap_or_else(|| error.fault.to_string());
+                let why = error.excerpt().map_or_else(|| error.fault.to_string(), str::to_owned);
                 let why = if let Fault::Refused(said) = error.fault { said } else { why };
                 run.info(format!("advisory {id} cannot be moved yet: {why}"));
                 return Ok(Some(format!("advisory {id}: {why}")));
@@ -117,15 +116,24 @@ pub async fn move_to_rel_prep(run: &Run<'_>, advisories: &[Advisory]) -> Result<
     Ok(None)
 }
 
-/// Closes our sub-tasks of the ART ticket. Best effort: a ticket that cannot be read must not hold a release.
-pub async fn close_sub_tasks(run: &Run<'_>) {
+/// Closes our sub-tasks of the ART ticket. A ticket that cannot be read must not hold a release; another run that is at
+/// it, or a step of which nobody knows yet whether it was taken, is waited for.
+///
+/// # Errors
+///
+/// As [`Run::effect`], but for what Jira refuses.
+pub async fn close_sub_tasks(run: &Run<'_>) -> Result<(), TaskError> {
     let has = |credential| run.ctx.settings.credentials.get(credential).is_some();
     if !has(Credential::JiraUsername) || !has(Credential::JiraToken) {
         run.warn("the QE sub-tasks in Jira were not closed: JIRA_USERNAME or JIRA_TOKEN is not set");
-        return;
+        return Ok(());
     }
-    if let Err(error) = close_all(run).await {
-        run.warn(format!("the QE sub-tasks in Jira were not all closed: {error}; close them by hand"));
+    match close_all(run).await {
+        Err(error @ (TaskError::Service(_) | TaskError::Effect(EffectError::Client(_)))) => {
+            run.warn(format!("the QE sub-tasks in Jira were not all closed: {error}; close them by hand"));
+            Ok(())
+        }
+        ended => ended,
     }
 }
 
@@ -137,11 +145,14 @@ async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
         "[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures",
     ];
     let jira = run.ctx.jira();
-    let Some(Ok(ticket)) = run.state.metadata().jira_ticket.map(|text| text.parse()) else { return Ok(()) };
+    let Some(Ok(ticket)) = run.assembly().await?.jira_ticket.as_deref().map(str::parse::<JiraKey>) else {
+        return Ok(());
+    };
     let Some(story) = jira.issue(&ticket).await? else {
         run.warn(format!("{ticket} is not visible; close the QE sub-tasks by hand"));
         return Ok(());
     };
+    belonging::is_ours(run, &ticket, &story.summary)?;
     for task in jira.issues(&story.subtasks).await? {
         if !OURS.contains(&task.summary.as_str()) || task.status == "Closed" {
             continue;
@@ -153,9 +164,12 @@ async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
             continue;
         };
         let what = format!("close {key}");
-        let closed = async || Ok(jira.issue(&key).await?.filter(|issue| issue.status == "Closed").map(|_| ()));
+        let closed = async || {
+            let closed = jira.issue(&key).await?.filter(|issue| issue.status == "Closed").map(|_| ());
+            Ok(Look::at_object(closed))
+        };
         let perform = async || jira.transition(&key, &step).await;
-        run.effect(&format!("close/{key}"), &what, Evidence::Strong, closed, perform).await?;
+        run.effect(&format!("close/{key}"), &what, closed, perform).await?;
         run.info(format!("{key} closed"));
     }
     Ok(())

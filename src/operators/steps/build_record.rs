@@ -11,7 +11,7 @@ const ARCH: &str = "amd64";
 
 /// The build that `which` means; nothing when build data names no candidate.
 ///
-/// The nightly that build data names now counts; an older copy in the state file serves when it names none.
+/// The nightly that build data names now counts, never the copy in the state file.
 ///
 /// # Errors
 ///
@@ -20,8 +20,7 @@ pub async fn build_of(run: &Run<'_>, which: Which) -> Result<Option<String>, Tas
     if which == Which::Promoted {
         return Ok(Some(run.release.to_string()));
     }
-    let fresh = run.assembly().await?.candidate_builds.get("x86_64").cloned();
-    Ok(fresh.or_else(|| run.state.metadata().candidate_builds.get("x86_64").cloned()))
+    Ok(run.assembly().await?.candidate_builds.get("x86_64").cloned())
 }
 
 /// What the test record of `build` says, by the rule that the settings ask for.

@@ -11,6 +11,7 @@ pub(in crate::operators) fn erratum(id: u64, state: &str, blocking: &[u64]) -> E
         id: AdvisoryId::new(id),
         kind: ErratumKind::Rhba,
         name: format!("RHBA-2026:{id}"),
+        synopsis: String::new(),
         state: state.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
         blocking: blocking.iter().copied().map(AdvisoryId::new).collect(),
         issues: BTreeSet::new(),

@@ -1,27 +1,24 @@
 //! Health of all images of a shipment: what the stage catalogue says about each of them.
 
+mod looks;
+mod remembered;
+
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
 
+use self::looks::AT_ONCE;
+pub use self::looks::{Looks, look};
+pub use self::remembered::Remembered;
 use super::shipment::{self, Shipment};
 use crate::core::clients::catalog_stage::{CatalogImage, CatalogStage};
-use crate::core::clients::error::ClientError;
 use crate::core::clients::gitlab::{GitlabUser, Note};
-use crate::core::effects::{Effected, Evidence};
+use crate::core::effects::{EffectError, Effected, Look};
 use crate::core::error::ErrorClass;
-use crate::domain::health::{
-    Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, effective, listed_images,
-};
+use crate::domain::health::{Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, listed_images};
 use crate::domain::shipment::StageRelease;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-
-/// Images asked for at once; 860 images one after the other take five minutes.
-const AT_ONCE: usize = 20;
-
-/// After so many failed look-ups the catalogue is down, and asking for the rest only takes time.
-const MOST_FAILURES: usize = 20;
 
 /// First line of our comment, by which it is found again; invisible for readers.
 const NOTE_MARKER: &str = "<!-- oar: image health -->";
@@ -48,7 +45,7 @@ pub async fn check(run: &Run<'_>) -> Result<HealthVerdict, TaskError> {
         Ok(report) => report,
         Err(why) => return Ok(HealthVerdict::Unknown { why }),
     };
-    run.info(format!("{} images scanned, {} unhealthy", report.scanned, report.unhealthy.len()));
+    run.info(format!("{} images are known, {} unhealthy", report.scanned, report.unhealthy.len()));
     tell(run, &shipment, &report).await?;
     Ok(report.verdict())
 }
@@ -81,45 +78,16 @@ async fn images(run: &Run<'_>, shipment: &Shipment) -> Result<Result<Vec<ListedI
     if images.is_empty() { Ok(Err("no stage advisory lists images".to_owned())) } else { Ok(Ok(images)) }
 }
 
-/// Asks for the grade of every image; the error says which answers are missing.
+/// Asks for the grade of every image that is not remembered as healthy; the error says which answers are missing.
 async fn scan(run: &Run<'_>, images: Vec<ListedImage>) -> Result<HealthReport, String> {
     let catalog = run.ctx.catalog_stage();
-    let now = run.ctx.clock.now();
-    let total = images.len();
-    let asked = images.into_iter().map(|image| {
-        let catalog = &catalog;
-        async move {
-            let known = catalog.image(&image.digest).await;
-            (image, known)
-        }
-    });
-    let mut answers = stream::iter(asked).buffered(AT_ONCE);
-    let (mut scanned, mut bad, mut absent, mut failures) = (0, Vec::new(), 0, Vec::<ClientError>::new());
-    while let Some((image, known)) = answers.next().await {
-        match known {
-            Ok(Some(known)) => {
-                scanned += 1;
-                let grade = effective(&known.grades, now);
-                if !grade.is_healthy() {
-                    bad.push((image, grade, known));
-                }
-            }
-            Ok(None) => absent += 1,
-            Err(error) => failures.push(error),
-        }
-        if failures.len() >= MOST_FAILURES {
-            break;
-        }
+    let mut memory = Remembered::read(&run.ctx.home, catalog.place());
+    let looks = look(&catalog, &mut memory, images, run.ctx.clock.now()).await;
+    run.info(looks.summary());
+    if let Some(why) = looks.missing() {
+        return Err(why);
     }
-    drop(answers);
-    if let Some(first) = failures.first() {
-        let missing = total - scanned;
-        return Err(format!("{missing} of {total} images could not be looked up ({first})"));
-    }
-    if absent > 0 {
-        return Err(format!("{absent} of {total} images are not in the catalogue yet"));
-    }
-    Ok(HealthReport { scanned, unhealthy: explain(run, &catalog, bad).await })
+    Ok(HealthReport { scanned: looks.known(), unhealthy: explain(run, &catalog, looks.bad).await })
 }
 
 /// Adds the vulnerabilities to the bad images. They explain the verdict and do not change it.
@@ -152,7 +120,7 @@ async fn explain(
 /// so that a refusal of GitLab is a warning.
 async fn tell(run: &Run<'_>, shipment: &Shipment, report: &HealthReport) -> Result<(), TaskError> {
     match keep_note(run, shipment, &report.to_markdown(NOTE_MARKER)).await {
-        Err(error @ (TaskError::Service(_) | TaskError::Effect(_))) => {
+        Err(error @ (TaskError::Service(_) | TaskError::Effect(EffectError::Client(_)))) => {
             run.warn(format!("the comment about image health could not be written: {error}"));
             Ok(())
         }
@@ -164,14 +132,14 @@ async fn keep_note(run: &Run<'_>, shipment: &Shipment, body: &str) -> Result<(),
     let gitlab = run.ctx.gitlab();
     let me = gitlab.current_user().await?;
     let what = "comment on image health";
-    let look_up = async || Ok(ours(gitlab.notes(&shipment.address).await?, &me));
+    let look_up = async || Ok(Look::at_object(ours(gitlab.notes(&shipment.address).await?, &me)));
     let perform = async || gitlab.add_note(&shipment.address, body).await;
-    let note = match run.effect("image-health-note", what, Evidence::Strong, look_up, perform).await? {
+    let note = match run.effect("image-health-note", what, look_up, perform).await? {
         Effected::Done(_) => return Ok(()),
         Effected::AlreadyThere(note) => note,
     };
     if note.body.trim() != body.trim() {
-        run.converge("update the comment on image health", async || {
+        run.converge("image-health-note/text", "update the comment on image health", async || {
             gitlab.update_note(&shipment.address, note.id, body).await
         })
         .await?;

@@ -2,6 +2,8 @@
 
 pub mod advisories;
 pub mod approval;
+pub mod approval_page;
+pub mod belonging;
 pub mod build_record;
 pub mod consistency;
 pub mod findings;
@@ -11,5 +13,6 @@ pub mod image_health;
 pub mod job_of_run;
 pub mod kernel;
 pub mod promotion;
+pub mod replaced;
 pub mod shipment;
 pub mod stage_testing_facts;

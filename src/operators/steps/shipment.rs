@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::belonging;
 use crate::core::clients::gitlab::MergeRequest;
 use crate::core::context::Context;
-use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::JiraKey;
 use crate::domain::pipeline::{ReleaseStage, standing};
@@ -28,31 +28,30 @@ pub struct Shipment {
 }
 
 /// The gate that is closed while build data names no merge request.
-pub fn not_ready(assembly: &Assembly) -> Option<ClosedGate> {
-    assembly.shipment_mr.is_none().then(|| ClosedGate::NotReady {
+pub fn unnamed() -> ClosedGate {
+    ClosedGate::NotReady {
         missing: vec!["group.shipment.url (ART has not opened the shipment merge request yet)".to_owned()],
-    })
+    }
 }
 
-/// Reads the shipment merge request of the release. Reads only.
+/// Reads the shipment merge request of the release, which is proven to be its own. Reads only.
 ///
 /// # Errors
 ///
-/// Build data names no merge request of our GitLab, or GitLab fails.
+/// Build data names no merge request of our GitLab, or another release's; or GitLab fails.
 pub async fn open(run: &Run<'_>) -> Result<Shipment, TaskError> {
     let assembly = run.assembly().await?;
     let Some(url) = &assembly.shipment_mr else {
-        return Err(TaskError::Refused {
-            why: format!("build data names no shipment merge request of {}", run.release),
-            next: "wait until ART has opened it, or ask ART; then run it again".to_owned(),
-        });
+        return Err(TaskError::closed(run.release, unnamed()));
     };
     let gitlab = run.ctx.gitlab();
     let address = gitlab.address(url).map_err(|bad| TaskError::Refused {
         why: bad.to_string(),
         next: "correct the address in build data, or the address of GitLab (OAR_GITLAB_URL)".to_owned(),
     })?;
-    at(run.ctx, address).await
+    let shipment = at(run.ctx, address).await?;
+    belonging::of_shipment(run, &shipment.address, &shipment.mr).await?;
+    Ok(shipment)
 }
 
 /// Reads a merge request by its address. Reads only.

@@ -13,9 +13,6 @@ use crate::operators::steps::{approval, shipment};
 ///
 /// Build data or GitLab fail, or nobody knows whether GitLab took the approval.
 pub(in crate::operators) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
-    if let Some(by) = shipment::not_ready(run.assembly().await?) {
-        return Ok(Outcome::Blocked { by });
-    }
     let shipment = shipment::open(run).await?;
     let mr = shipment.mr.web_url.clone();
     match &shipment.mr.state {

@@ -5,10 +5,10 @@
 pub(in crate::operators) mod preview;
 
 use crate::domain::approval::{RECHECK, deadline, too_early};
+use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::dates;
 use crate::domain::outcome::{Outcome, WaitingOn};
-use crate::domain::shipment::MrState;
+use crate::domain::shipment::{MrState, StageRelease};
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{Flow, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
@@ -17,7 +17,7 @@ use crate::operators::run::Run;
 use crate::operators::steps::advisories::Advisory;
 use crate::operators::steps::approval::{self, Objection};
 use crate::operators::steps::kernel::{self, KernelObjection};
-use crate::operators::steps::shipment;
+use crate::operators::steps::{approval_page, belonging, shipment};
 
 /// Who reports objections.
 const SOURCE: &str = "change-advisory-status";
@@ -35,8 +35,7 @@ const SETTLED: &str = "the next pass found nothing that speaks against the appro
 /// GitLab, registry, customer portal or Errata Tool fail.
 pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
-    let flow = assembly.flow();
-    if flow == Flow::Errata {
+    if assembly.flow() == Flow::Errata {
         return Err(TaskError::Refused {
             why: format!(
                 "{} ships through advisories alone, which change-advisory-status does not know yet",
@@ -48,12 +47,16 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
             ),
         });
     }
-    if let Some(by) = closed(run, flow, ignore_release_date) {
+    if let Some(by) = closed(run, assembly, ignore_release_date) {
         return Ok(Outcome::Blocked { by });
     }
     let shipment = shipment::open(run).await?;
     if shipment.mr.state == MrState::Closed {
         return Ok(Outcome::Blocked { by: ClosedGate::MergeRequestClosed { mr: shipment.mr.web_url } });
+    }
+    let begins = run.state.status(Task::ChangeAdvisoryStatus) != TaskStatus::InProgress;
+    if begins {
+        belonging::of_ticket(run).await?;
     }
     let advisories = match approval::inspect(run).await? {
         Ok(advisories) => advisories,
@@ -77,20 +80,15 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
     }
     // The advisories go out only together with the images: their page has to be public.
     // A pass after a failed one begins a new wait; one that goes on keeps the old end.
-    let goes_on = run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::InProgress;
-    let started = run.state.task(Task::ChangeAdvisoryStatus).filter(|_| goes_on).and_then(|entry| entry.started());
-    let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
-    let until = deadline(due, Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
-    let page = advisory_page(run).await?;
-    let public = match &page {
-        Some(url) => run.ctx.customer_portal().is_public(url).await?,
-        None => false,
-    };
-    if !public {
+    let started = run.state.task(Task::ChangeAdvisoryStatus).filter(|_| !begins).and_then(|entry| entry.started());
+    let until = deadline(assembly.due(), Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
+    let page = approval_page::look(run).await?;
+    if !page.is_public {
         if run.ctx.clock.now() > until {
-            return Ok(Outcome::Failed { reason: FailReason::PageDeadline { deadline: until } });
+            let released = shipment::prod_release(run, &shipment).await.is_ok_and(|prod| prod == StageRelease::Success);
+            return Ok(Outcome::Failed { reason: FailReason::PageDeadline { deadline: until, released } });
         }
-        let on = WaitingOn::AdvisoryPage { url: page, deadline: until };
+        let on = WaitingOn::AdvisoryPage { url: page.url, deadline: until };
         return Ok(Outcome::Waiting { on, job: None, recheck: RECHECK });
     }
     run.info("the advisory page is public");
@@ -102,7 +100,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
         let on = WaitingOn::AdvisoryMove { why, deadline: until };
         return Ok(Outcome::Waiting { on, job: None, recheck: RECHECK });
     }
-    approval::close_sub_tasks(run).await;
+    approval::close_sub_tasks(run).await?;
     let ids: Vec<_> = advisories.iter().map(|one| one.id().to_string()).collect();
     let summary = match ids.is_empty() {
         true => "the shipment is approved; every advisory was dropped empty".to_owned(),
@@ -112,8 +110,8 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.
-fn closed(run: &Run<'_>, flow: Flow, ignore_release_date: bool) -> Option<ClosedGate> {
-    let unmet = Task::tracked(flow)
+fn closed(run: &Run<'_>, assembly: &Assembly, ignore_release_date: bool) -> Option<ClosedGate> {
+    let unmet = Task::tracked(assembly.flow())
         .filter(|task| *task != Task::ChangeAdvisoryStatus)
         .map(|task| (task, run.state.status(task)))
         .find(|(_, status)| *status != TaskStatus::Pass);
@@ -133,8 +131,7 @@ fn closed(run: &Run<'_>, flow: Flow, ignore_release_date: bool) -> Option<Closed
     if run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::InProgress {
         return None;
     }
-    let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
-    too_early(due, run.ctx.clock.today(), ignore_release_date)
+    too_early(assembly.due(), run.ctx.clock.today(), ignore_release_date)
 }
 
 /// Stores the objection as a blocker, so that it is seen and can be waived.
@@ -201,22 +198,4 @@ fn text_of(outcome: &Outcome) -> String {
         Outcome::Unchanged { why } => why.clone(),
         Outcome::Waiting { on, .. } => on.to_string(),
     }
-}
-
-/// The page that the payload of exactly this release names; another release's page would be a trap.
-async fn advisory_page(run: &Run<'_>) -> Result<Option<String>, TaskError> {
-    let repository = &run.ctx.settings.payload_repository;
-    let repository = repository.split_once('/').map_or(repository.as_str(), |(_, path)| path);
-    let tag = format!("{}-x86_64", run.release);
-    let Some(payload) = run.ctx.registry().payload_metadata(repository, &tag).await? else {
-        run.info(format!("the registry has no payload {tag} yet"));
-        return Ok(None);
-    };
-    if payload.version != run.release.to_string() {
-        return Err(TaskError::Refused {
-            why: format!("the payload {tag} calls itself {}", payload.version),
-            next: "tell ART: the payload is not the release".to_owned(),
-        });
-    }
-    Ok(payload.advisory_url)
 }

@@ -36,8 +36,8 @@ const KEYS_CHARS: usize = 850;
 pub(in crate::operators) async fn run(run: &Run<'_>) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
     let is_konflux = assembly.flow() == Flow::Konflux;
-    if is_konflux && let Some(by) = shipment::not_ready(assembly) {
-        return Ok(Outcome::Blocked { by });
+    if is_konflux && assembly.shipment_mr.is_none() {
+        return Ok(Outcome::Blocked { by: shipment::unnamed() });
     }
     let mut attached: BTreeSet<JiraKey> = BTreeSet::new();
     for advisory in advisories::managed(run).await?.live {
@@ -100,8 +100,11 @@ fn no_answer(run: &Run<'_>, error: ElliottError) -> Result<Outcome, TaskError> {
         | ErrorClass::Corrupt
         | ErrorClass::Conflict
         | ErrorClass::NotReady
+        | ErrorClass::NeedsPerson
         | ErrorClass::Auth
         | ErrorClass::NotFound
+        | ErrorClass::Refused
+        | ErrorClass::Forbidden
         | ErrorClass::Internal => TaskError::Program { program: "elliott", why, next },
     })
 }

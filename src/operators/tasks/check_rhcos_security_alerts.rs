@@ -13,7 +13,7 @@ use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::task::Task;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-use crate::operators::steps::findings;
+use crate::operators::steps::{belonging, findings};
 
 /// Source of the issue about blocking alerts.
 const SOURCE: &str = "check-rhcos-security-alerts";
@@ -43,6 +43,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>) -> Result<Outcome, TaskErro
     };
     let errata = run.ctx.errata();
     let erratum = errata.advisory(id).await?;
+    belonging::of_advisories(run, [(RHCOS, &erratum)])?;
     if erratum.state.is_dropped() {
         return Ok(clean(run, format!("the RHCOS advisory {id} was dropped, so there are no alerts to check")));
     }

@@ -9,6 +9,7 @@ use crate::domain::state::entries::Metadata;
 use crate::domain::state::operation::Operation;
 use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::error::TaskError;
+use crate::operators::notify;
 use crate::operators::report::TaskReport;
 
 /// Creates the state file of `release` from build data; an existing one stays as it is.
@@ -54,6 +55,11 @@ pub(in crate::operators) async fn run(ctx: &Context, release: &ZStream) -> Resul
     };
     let mut warnings: Vec<String> = assembly.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(assembly.not_ready.iter().map(|missing| format!("build data: {} {}", missing.entry, missing.why)));
+    if let Some(other) = assembly.inherited_whole_from() {
+        warnings.push(format!(
+            "everything that build data says of {release} comes from {other}; ask ART to fill in what is its own"
+        ));
+    }
     if ctx.options.dry_run {
         let would = format!("it would create {path}");
         let open = TaskStatus::NotStarted;
@@ -61,9 +67,14 @@ pub(in crate::operators) async fn run(ctx: &Context, release: &ZStream) -> Resul
         return Ok(TaskReport { would: Some(would), ..report(open, open, outcome, warnings, Vec::new()) });
     }
     let message = format!("Initialize StateBox for release {release}");
-    let saved = ctx.statebox.apply(release, &[Operation::Create { metadata }], &message).await?;
+    let post = of_plan::state_file_created(release);
+    let mut operations = vec![Operation::Create { metadata }];
+    operations
+        .extend((!ctx.options.no_notify).then(|| Operation::NoticeDue { task: None, notice: post.due(started_at) }));
+    let saved = ctx.statebox.apply(release, &operations, &message).await?;
     if saved.changed {
-        warnings.extend(of_plan::state_file_created(ctx.notifier(&ctx.slack()), release).await);
+        // Whoever made the file is the only one who let the message be due.
+        warnings.extend(notify::send_first(ctx, release, &post).await);
     }
     let (before, summary, effects) = if saved.changed {
         (TaskStatus::NotStarted, format!("created the state file {path}"), vec![format!("create {path}")])

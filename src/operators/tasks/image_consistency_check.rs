@@ -10,8 +10,9 @@ use sha2::{Digest as _, Sha256};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
 use crate::core::clients::prow::{Prow, ProwJob, ProwState};
-use crate::core::effects::Evidence;
+use crate::core::effects::Look;
 use crate::core::notices::of_run::Notice;
+use crate::domain::absence::Shown;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::evidence::About;
 use crate::domain::health::HealthVerdict;
@@ -37,6 +38,8 @@ const RECHECK: SignedDuration = SignedDuration::from_mins(15);
 /// Prow shows the page of a job some seconds after the start.
 const PAGE_LOOKS: u32 = 5;
 const PAGE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// Prow shows a job for at least this long after its end.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 /// Running jobs of others that are looked into for our payload; there are rarely more than two.
 const STRANGERS: usize = 5;
 
@@ -51,13 +54,15 @@ pub(in crate::operators) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) ->
     let entry = run.state.task(run.task);
     let stored = entry.as_ref().and_then(|entry| job_trace::current(entry, job_trace::consistency_job));
     let to_check = match (run.state.status(run.task), job, stored) {
-        (_, Some(given), _) => Some(given.clone()),
-        (TaskStatus::InProgress, None, Some(JobRef { system: JobSystem::Jenkins, id, .. })) => {
-            return Ok(unknown(format!(
-                "build {id} of image-consistency-check was started on Jenkins; look there and store what came of it"
-            )));
+        (_, Some(given), stored) => Some(named(run, &prow, given, stored.as_ref()).await?),
+        (TaskStatus::InProgress, None, Some(job)) if job.system == JobSystem::Jenkins => {
+            let why = "it runs on Jenkins, as those of earlier tools did, and this program looks at Prow".to_owned();
+            return Ok(gone_for_good(run, job, why));
         }
-        (TaskStatus::InProgress, None, Some(stored)) => stored.id.parse().ok(),
+        (TaskStatus::InProgress, None, Some(stored)) => match stored.id.parse() {
+            Ok(id) => Some(id),
+            Err(_) => return Ok(gone_for_good(run, stored, "nobody stored which one it is".to_owned())),
+        },
         // What failed may have been image health: then the job need not run again.
         (TaskStatus::Fail, None, Some(stored)) => match stored.id.parse() {
             Ok(id) if is_worth_keeping(&prow, &id).await? => Some(id),
@@ -93,8 +98,6 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
         .effect(
             &search.key,
             "start the image consistency job",
-            // Deck reads its list from a cache.
-            Evidence::Eventual,
             async || search.look(prow, run).await,
             async || Ok((run.ctx.gangway().start(&order).await?, ProwState::Triggered)),
         )
@@ -160,14 +163,31 @@ async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
     let stored = run.state.task(run.task).and_then(|entry| entry.result);
     if stored.is_some_and(|result| job_trace::says_success(&result, id)) {
         run.info(format!("Prow has forgotten job {id}; Job state: success, as seen earlier"));
-        let job = JobRef { system: JobSystem::Prow, id: id.to_string(), url: None, triggered_at: None };
-        return health(run, job).await;
+        return health(run, bare(id)).await;
     }
-    Ok(unknown(format!(
-        "Prow has forgotten job {id} and nobody looked at its end: open its page, then store what came of it: \
-         oar -r {0} update-task-status {1} Pass --reason TEXT (Fail; 'Not Started' runs the job again)",
-        run.release, run.task
-    )))
+    let entry = run.state.task(run.task);
+    let stored = entry.and_then(|entry| job_trace::current(&entry, job_trace::consistency_job));
+    let job = stored.filter(|job| job.id == id.as_str()).unwrap_or_else(|| bare(id));
+    Ok(gone_for_good(run, job, "Prow has forgotten it, and nobody looked at its end".to_owned()))
+}
+
+fn bare(id: &ProwJobId) -> JobRef {
+    JobRef { system: JobSystem::Prow, id: id.to_string(), url: None, triggered_at: None }
+}
+
+/// A job that somebody named. One that Prow does not know is a slip, unless it is the stored one.
+async fn named(run: &Run<'_>, prow: &Prow, given: &ProwJobId, stored: Option<&JobRef>) -> Result<ProwJobId, TaskError> {
+    if stored.is_some_and(|job| job.id == given.as_str()) || prow.job(given).await?.is_some() {
+        return Ok(given.clone());
+    }
+    Err(TaskError::Refused {
+        why: format!("Prow knows no job {given}; it forgets jobs a day or two after their end"),
+        next: format!(
+            "take the id from the page of the job: oar -r {0} {1} -i ID; if it ended well and is forgotten: oar -r {0} \
+             update-task-status {1} Pass --reason TEXT",
+            run.release, run.task
+        ),
+    })
 }
 
 async fn health(run: &Run<'_>, job: JobRef) -> Result<Outcome, TaskError> {
@@ -261,10 +281,10 @@ impl JobSearch {
     }
 
     /// A job with our label, else a running one that somebody else started for this payload.
-    async fn look(&self, prow: &Prow, run: &Run<'_>) -> Result<Option<(ProwJobId, ProwState)>, ClientError> {
+    async fn look(&self, prow: &Prow, run: &Run<'_>) -> Result<Look<(ProwJobId, ProwState)>, ClientError> {
         let jobs = prow.jobs_named(JOB).await?;
         if let Some(job) = jobs.iter().find(|job| job.labels.get(LABEL) == Some(&self.label)) {
-            return Ok(Some((job.id.clone(), job.state.clone())));
+            return Ok(Look::Found((job.id.clone(), job.state.clone())));
         }
         let strangers = jobs.iter().filter(|job| {
             !job.state.is_final() && !job.labels.contains_key(LABEL) && !self.known.contains(&job.id.to_string())
@@ -273,10 +293,14 @@ impl JobSearch {
             let job = prow.job(&stranger.id).await?;
             let spec = job.as_ref().and_then(|job| job.envs.get(PAYLOAD));
             if spec.is_some_and(|spec| About::Payload { spec, candidate: None }.counts_for(run.release)) {
-                return Ok(Some((stranger.id.clone(), stranger.state.clone())));
+                return Ok(Look::Found((stranger.id.clone(), stranger.state.clone())));
             }
         }
-        Ok(None)
+        let remembers_from = run.ctx.clock.now().checked_sub(REMEMBERED).ok();
+        Ok(Look::Absent(Shown {
+            newest: jobs.iter().filter_map(|job| job.started_at).max(),
+            reaches_back_to: remembers_from,
+        }))
     }
 }
 
@@ -304,8 +328,8 @@ fn failed(state: &ProwState, job: JobRef) -> Outcome {
     Outcome::Failed { reason: FailReason::Job { job, result: state.to_string() } }
 }
 
-fn unknown(what: String) -> Outcome {
-    Outcome::Blocked { by: ClosedGate::UnknownOutcome { what } }
+fn gone_for_good(run: &Run<'_>, job: JobRef, why: String) -> Outcome {
+    Outcome::Blocked { by: ClosedGate::JobGone { task: run.task, job, why } }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Looks for the signature of the payload.
 
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::dates;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::signature;
 use crate::operators::error::TaskError;
@@ -29,6 +28,5 @@ pub(in crate::operators) async fn run(run: &Run<'_>) -> Result<Outcome, TaskErro
     if run.ctx.signatures().has_signature(&digest).await? {
         return Ok(Outcome::Passed { summary: format!("the payload of {} is signed", run.release) });
     }
-    let due = run.state.metadata().release_date.as_deref().and_then(dates::release_date);
-    Ok(signature::missing(due, run.ctx.clock.today()))
+    Ok(signature::missing(run.assembly().await?.due(), run.ctx.clock.today()))
 }

@@ -157,7 +157,7 @@ impl Pushes<'_> {
             return Ok(PushProgress::Missing(format!("{id} waits for {}", blockers.join(", "))));
         }
         let what = format!("push advisory {id} to staging");
-        match self.run.converge(&what, async || self.errata.push_to_stage(id).await).await {
+        match self.run.converge(&format!("push/{id}"), &what, async || self.errata.push_to_stage(id).await).await {
             Ok(PushStart::DependenciesFirst { why }) => {
                 self.run.info(format!("advisory {id} is not pushed yet: {why}"));
                 Ok(PushProgress::Missing(format!("{id} waits for its dependencies")))

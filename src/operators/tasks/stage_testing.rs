@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use self::search::{BuildSearch, PAYLOAD, QueueLook, in_text, of_build, of_queue};
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
 use crate::core::context::Context;
-use crate::core::effects::Evidence;
+use crate::core::effects::Look;
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::evidence::About;
@@ -16,7 +16,7 @@ use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::release::ZStream;
 use crate::domain::stage_testing;
-use crate::domain::task::{JobRef, Task, TaskStatus};
+use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Foreseen, Preview};
@@ -41,7 +41,7 @@ pub(in crate::operators) async fn run(
 ) -> Result<Outcome, TaskError> {
     let jenkins = run.ctx.jenkins();
     if let Some(number) = build {
-        return check(run, &jenkins, number).await;
+        return named(run, &jenkins, number).await;
     }
     match running_job(run) {
         Some(job) => follow(run, &jenkins, job).await,
@@ -74,7 +74,7 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
         return Ok(Outcome::Blocked { by: by.clone() });
     }
     let search = BuildSearch::of(run);
-    match search.look(jenkins).await? {
+    match search.look(jenkins).await?.0 {
         QueueLook::Ours(_) | QueueLook::Free => {}
         QueueLook::Busy(why) => return Ok(Outcome::Blocked { by: ClosedGate::Queue { why } }),
     }
@@ -90,11 +90,12 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
         .effect(
             &key,
             "start the stage pipeline",
-            // The queue shows a request as soon as Jenkins has it.
-            Evidence::Strong,
-            async || match search.look(jenkins).await? {
-                QueueLook::Ours(job) => Ok(Some(job)),
-                QueueLook::Busy(_) | QueueLook::Free => Ok(None),
+            async || {
+                let (seen, shown) = search.look(jenkins).await?;
+                Ok(match seen {
+                    QueueLook::Ours(job) => Look::Found(job),
+                    QueueLook::Busy(_) | QueueLook::Free => Look::Absent(shown),
+                })
             },
             async || Ok(of_queue(&jenkins.trigger(JOB, &parameters).await?, run.ctx.clock.now())),
         )
@@ -118,11 +119,15 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
 
 /// Looks at a job of ours: a build, or the queue item that becomes one.
 async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome, TaskError> {
+    if job.system != JobSystem::Jenkins {
+        let why = format!("it runs on {}, and this program looks at stage pipelines on Jenkins", job.system.as_str());
+        return Ok(gone(run, job, why));
+    }
     if let Ok(number) = job.id.parse() {
         return check(run, jenkins, number).await;
     }
     let Some(id) = job.url.as_deref().and_then(queue_id) else {
-        return Ok(lost(format!("a stage pipeline job was started, but its reference names no build ({job})")));
+        return Ok(gone(run, job, "its reference names neither a build nor a queue item".to_owned()));
     };
     match jenkins.queue_item(id).await? {
         Some(QueueItem { build: Some(number), .. }) => check(run, jenkins, number).await,
@@ -135,23 +140,40 @@ async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome
             Ok(waiting("queued", job, RECHECK_QUEUED))
         }
         // The item is gone: its build began more than five minutes ago.
-        None => match BuildSearch::of(run).look(jenkins).await? {
+        None => match BuildSearch::of(run).look(jenkins).await?.0 {
             QueueLook::Ours(JobRef { id, .. }) if !id.is_empty() => match id.parse() {
                 Ok(number) => check(run, jenkins, number).await,
                 Err(_) => Ok(waiting("queued", job, RECHECK_QUEUED)),
             },
             QueueLook::Ours(job) => Ok(waiting("queued", job, RECHECK_QUEUED)),
             QueueLook::Busy(_) | QueueLook::Free => {
-                Ok(lost(format!("queue item {id} is gone and no build of {JOB} tests {}", run.release)))
+                Ok(gone(run, job, format!("queue item {id} is gone and no build of {JOB} tests {}", run.release)))
             }
         },
     }
 }
 
+/// Looks at a build that somebody named. One that Jenkins does not know is a slip, unless it is the stored one.
+async fn named(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<Outcome, TaskError> {
+    let is_known = BuildSearch::of(run).known.contains(&number.to_string());
+    if !is_known && jenkins.build(JOB, number).await?.is_none() {
+        return Err(TaskError::Refused {
+            why: format!("Jenkins knows no build {number} of {JOB}"),
+            next: format!("take the number from the page of the build: oar -r {} {} -n NUMBER", run.release, run.task),
+        });
+    }
+    check(run, jenkins, number).await
+}
+
 async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<Outcome, TaskError> {
     run.info(format!("check stage job status according to job id: {number}"));
     let Some(build) = jenkins.build(JOB, number).await? else {
-        return Ok(lost(format!("build {number} of {JOB} is gone from Jenkins")));
+        let stored = running_job(run).filter(|job| job.id == number.to_string());
+        let (system, id) = (JobSystem::Jenkins, number.to_string());
+        let job = stored.unwrap_or(JobRef { system, id, url: None, triggered_at: None });
+        let why =
+            format!("Jenkins knows no build {number} of {JOB} any more, or the account of JENKINS_USER may not see it");
+        return Ok(gone(run, job, why));
     };
     about_this_release(run, &build)?;
     let job = of_build(&build);
@@ -201,6 +223,6 @@ fn waiting(state: &str, job: JobRef, recheck: SignedDuration) -> Outcome {
     Outcome::Waiting { on: WaitingOn::StagePipeline { state: state.to_owned() }, job: Some(job), recheck }
 }
 
-fn lost(what: String) -> Outcome {
-    Outcome::Blocked { by: ClosedGate::UnknownOutcome { what } }
+fn gone(run: &Run<'_>, job: JobRef, why: String) -> Outcome {
+    Outcome::Blocked { by: ClosedGate::JobGone { task: run.task, job, why } }
 }

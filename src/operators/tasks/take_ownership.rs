@@ -12,6 +12,7 @@ use self::sub_tasks::take_sub_tasks;
 use self::writes::Writes;
 use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::context::Context;
+use crate::core::effects::Look;
 use crate::core::notices::of_run::Notice;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
@@ -24,7 +25,7 @@ use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::run::Run;
 use crate::operators::steps::shipment::{self, Shipment};
-use crate::operators::steps::{advisories, findings};
+use crate::operators::steps::{advisories, belonging, findings, replaced};
 
 /// Who reports advisories in an abnormal state.
 const SOURCE: &str = "take-ownership";
@@ -43,7 +44,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
         return Err(TaskError::Refused {
             why: format!("{} ships through advisories alone, which take-ownership does not know yet", run.release),
             next: format!(
-                "set the owners by hand, then: oar -r {} update-task-status take-ownership Pass",
+                "set the owners by hand, then: oar -r {} update-task-status take-ownership Pass --reason TEXT",
                 run.release
             ),
         });
@@ -53,14 +54,12 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
     if !missing.is_empty() {
         return Ok(Outcome::Blocked { by: ClosedGate::NotReady { missing } });
     }
-    if let Some(by) = shipment::not_ready(assembly) {
-        return Ok(Outcome::Blocked { by });
-    }
     let shipment = shipment::open(run).await?;
     if shipment.mr.state == MrState::Closed {
         return Ok(Outcome::Blocked { by: ClosedGate::MergeRequestClosed { mr: shipment.mr.web_url } });
     }
     let managed = advisories::managed(run).await?;
+    belonging::of_ticket(run).await?;
     // Found before anything is changed: half an ownership helps nobody.
     let lead = lead(run, &email).await?;
 
@@ -74,11 +73,12 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
         managed.live.iter().filter(|a| *a.state() == AdvisoryState::NewFiles).map(advisories::Advisory::id).collect();
     report_abnormal(run, &abnormal);
     match assembly.jira_ticket.as_deref().map(str::parse::<JiraKey>) {
-        Some(Ok(ticket)) => take_sub_tasks(&writes, &ticket, &email).await,
+        Some(Ok(ticket)) => take_sub_tasks(&writes, &ticket, &email).await?,
         Some(Err(_)) | None => run.warn("build data names no usable ticket: sub-tasks were not assigned"),
     }
     let summary = format!("{} advisories and the shipment have their owner", managed.live.len());
     if writes.after_pass() && writes.done.load(Ordering::Relaxed) == 0 {
+        replaced::take_back(run);
         return Ok(Outcome::Unchanged { why: summary });
     }
     run.notify(Notice::NewOwner { username: lead.username, email });
@@ -116,7 +116,11 @@ async fn own_advisory(writes: &Writes<'_, '_>, id: AdvisoryId, email: &str) -> R
     if errata.owner_email(id).await.is_ok_and(|owner| owner.eq_ignore_ascii_case(email)) {
         return Ok(());
     }
-    writes.converge(&format!("set the owner of advisory {id}"), async || errata.set_owner(id, email).await).await
+    writes
+        .converge(&format!("owner/{id}"), &format!("set the owner of advisory {id}"), async || {
+            errata.set_owner(id, email).await
+        })
+        .await
 }
 
 /// The address that was given, else the one that the settings name for the minor.
@@ -168,7 +172,10 @@ async fn name_lead(writes: &Writes<'_, '_>, shipment: &Shipment, lead: &GitlabUs
     let gitlab = run.ctx.gitlab();
     let body = format!("{LEAD_NOTE}{}", lead.username);
     let key = format!("lead-note/{}", lead.username);
-    let named = async || Ok(names(&gitlab.notes(&shipment.address).await?, &lead.username).then_some(()));
+    let named = async || {
+        let named = names(&gitlab.notes(&shipment.address).await?, &lead.username);
+        Ok(Look::at_object(named.then_some(())))
+    };
     let note = async || gitlab.add_note(&shipment.address, &body).await.map(|_| ());
     let is_new = writes.once(&key, "name the lead on the merge request", named, note).await?;
     run.info(if is_new { "the merge request names the lead" } else { "the merge request named the lead before" });

@@ -36,7 +36,7 @@ pub struct ShippedView {
 ///
 /// # Errors
 ///
-/// A credential is missing or refused, or build data fails; a service that is down is part of the answer.
+/// Shipment or advisories are another release's; a credential is missing or refused, or build data fails; a service that is down is part of the answer.
 pub async fn of(ctx: &Context, release: &ZStream) -> Result<ShippedView, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
     let run = Run::observe(ctx, release, State::create(release, ctx.clock.now(), &Metadata::default()))?;
@@ -100,8 +100,8 @@ async fn of_shipment(
     run: &Run<'_>,
     details: &mut IndexMap<String, String>,
 ) -> Result<(Option<StageRelease>, bool), TaskError> {
-    if let Some(gate) = shipment::not_ready(run.assembly().await?) {
-        details.insert("shipment_mr_status".to_owned(), gate.to_string());
+    if run.assembly().await?.shipment_mr.is_none() {
+        details.insert("shipment_mr_status".to_owned(), shipment::unnamed().to_string());
         return Ok((Some(StageRelease::NotFound), false));
     }
     let facts = async {

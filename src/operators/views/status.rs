@@ -75,7 +75,8 @@ impl StatusView {
 
     /// Every tracked task.
     pub fn tasks(&self) -> Vec<TaskLine> {
-        Task::tracked(self.state.flow()).map(|task| line(task, self.state.task(task))).collect()
+        let release = self.state.release();
+        Task::tracked(self.state.flow()).map(|task| line(release, task, self.state.task(task))).collect()
     }
 
     /// Issues that are not resolved, blockers first.
@@ -86,7 +87,7 @@ impl StatusView {
     }
 }
 
-fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
+fn line(release: &ZStream, task: Task, entry: Option<TaskEntry>) -> TaskLine {
     let Some(entry) = entry else {
         let status = TaskStatus::NotStarted;
         return TaskLine { task, status, text: status.to_string(), at: String::new(), job: None, why: None };
@@ -94,6 +95,10 @@ fn line(task: Task, entry: Option<TaskEntry>) -> TaskLine {
     let (status, text) = (entry.status.known().unwrap_or(TaskStatus::InProgress), entry.status.as_str().to_owned());
     let open = status != TaskStatus::Pass;
     let job = entry.job_ref.clone().filter(|_| open).map(|job| job.url.clone().unwrap_or_else(|| job.to_string()));
-    let why = entry.present_reason().map(str::to_owned);
+    let asked = entry.question.as_ref().map(|question| {
+        let answers = question.commands(&release.to_string()).join(" or ");
+        format!("question {}: {}; answer it: {answers}", question.id, question.text)
+    });
+    let why = asked.or_else(|| entry.present_reason().map(str::to_owned));
     TaskLine { task, status, text, at: entry.completed_at.or(entry.started_at).unwrap_or_default(), job, why }
 }

@@ -108,21 +108,18 @@ fn a_started_approval_looks_every_half_hour_until_two_days_after_the_date() {
     move_to(&mut input, "2026-03-26T23:59:00Z");
     assert_eq!(actions(&input), [RUN]);
     move_to(&mut input, "2026-03-27T00:00:00Z");
-    assert!(matches!(&actions(&input)[..], [Action::MarkFail { task: APPROVAL, .. }]));
+    assert_eq!(actions(&input), [RUN], "the run looks at the page, and finds out itself that it is too late");
 }
 
 #[test]
-fn only_a_page_that_is_known_to_be_missing_can_be_too_late() {
+fn a_running_approval_is_ended_by_its_own_look_alone() {
     let mut input = ready_to_approve();
     set(&mut input, APPROVAL, TaskStatus::InProgress);
     move_to(&mut input, "2026-03-28T00:00:00Z");
-    for page in [PageState::Accessible, PageState::Unknown] {
+    for page in [PageState::Accessible, PageState::Unknown, PageState::NotAccessible] {
         input.page = page;
         assert_eq!(actions(&input), [RUN], "{page:?}");
     }
-    input.page = PageState::NotAccessible;
-    input.prod_release = crate::planner::facts::ReleaseFact::Known(crate::domain::shipment::StageRelease::Success);
-    assert_eq!(actions(&input), [RUN], "the production release succeeded");
 }
 
 #[test]
@@ -139,6 +136,31 @@ fn a_time_out_is_tried_again_when_the_page_is_there_or_the_date_has_not_passed()
 
     input.page = PageState::Accessible;
     assert_eq!(actions(&input), [RUN]);
+    assert!(message_of(&plan(&input), Kind::ApprovalRetried).text.ends_with("its page is public now"));
+}
+
+#[test]
+fn a_production_release_that_succeeded_later_is_a_reason_to_wait_once_more() {
+    let released = crate::planner::facts::ReleaseFact::Known(crate::domain::shipment::StageRelease::Success);
+    for (cause, found) in [(FailCause::TimedOut, vec![RUN]), (FailCause::TimedOutReleased, vec![])] {
+        let mut input = ready_to_approve();
+        set(&mut input, APPROVAL, TaskStatus::Fail).fail_cause = Some(cause);
+        move_to(&mut input, "2026-03-28T08:00:00Z");
+        assert_eq!(actions(&input), []);
+        input.prod_release = released.clone();
+        assert_eq!(actions(&input), found, "{cause:?}");
+    }
+}
+
+#[test]
+fn a_failed_approval_is_not_begun_anew_before_its_day() {
+    for cause in [FailCause::TimedOut, FailCause::Transient] {
+        let mut input = ready_to_approve();
+        set(&mut input, APPROVAL, TaskStatus::Fail).fail_cause = Some(cause);
+        input.release_date = Some(jiff::civil::date(2026, 4, 20));
+        assert_eq!(actions(&input), [], "{cause:?}");
+        assert!(kinds(&input).contains(&Kind::TooEarly), "{cause:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::state::overall::Overall;
-use crate::planner::given::{actions, at, issue, job, kinds, message_of, promoted, set};
+use crate::planner::given::{actions, at, intent, issue, job, message_of, promoted, set};
 use crate::planner::plan::Verdict;
 use crate::planner::walk::plan;
 
@@ -33,21 +33,24 @@ fn a_job_that_was_just_looked_at_is_left_alone_until_its_time() {
 }
 
 #[test]
-fn a_job_that_nobody_knows_is_given_up_after_half_an_hour() {
+fn a_job_that_nobody_knows_is_looked_for_once_every_list_must_show_it() {
     let mut input = stage_is_next();
-    set(&mut input, STAGE, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:31:00Z"));
+    set(&mut input, STAGE, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:26:00Z"));
     assert_eq!(actions(&input), []);
     assert_eq!(plan(&input).recheck_at(), Some(at("2026-03-20T12:01:00Z")));
 
-    set(&mut input, STAGE, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:30:00Z"));
-    assert!(matches!(&actions(&input)[..], [Action::ResetTask { task: STAGE, .. }]));
-    assert!(kinds(&input).contains(&Kind::JobRefLost));
+    set(&mut input, STAGE, TaskStatus::InProgress).started_at = Some(at("2026-03-20T11:25:00Z"));
+    assert_eq!(
+        actions(&input),
+        [Action::Run(STAGE)],
+        "the run starts another one only when its look proves that it may"
+    );
 }
 
 #[test]
 fn an_announced_job_is_looked_for_by_a_run() {
     let mut input = stage_is_next();
-    set(&mut input, STAGE, TaskStatus::InProgress).intent_open = true;
+    set(&mut input, STAGE, TaskStatus::InProgress).intent = Some(intent());
     assert_eq!(actions(&input), [Action::Run(STAGE)]);
 }
 
@@ -142,7 +145,7 @@ fn a_wait_that_was_stored_as_failure_is_put_back() {
     let mut input = stage_is_next();
     set(&mut input, STAGE, TaskStatus::Fail).fail_cause = Some(FailCause::Prerequisite);
     assert!(matches!(&actions(&input)[..], [Action::ResetTask { task: STAGE, .. }]));
-    assert_eq!(plan(&input).overall, Overall::Green);
+    assert_eq!(plan(&input).overall, Overall::Red, "as the state says it, until that is stored");
 }
 
 #[test]

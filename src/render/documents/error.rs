@@ -19,7 +19,7 @@ pub struct ErrorDocument {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ErrorPart {
-    /// Kind of trouble: auth, config, conflict, corrupt, internal, invalid-input, not-found, not-ready, rate-limit, transient
+    /// Kind of trouble: auth, config, conflict, corrupt, forbidden, internal, invalid-input, not-found, not-ready, rate-limit, refused, transient
     #[schemars(with = "String")]
     pub class: ErrorClass,
     /// What failed

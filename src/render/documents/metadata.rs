@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::assembly;
+use crate::domain::assembly::changes::MetadataChange;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::task::Flow;
-use crate::operators::views::metadata::{MetadataChange, MetadataView};
+use crate::operators::views::metadata::MetadataView;
 
 /// What build data says about a release.
 #[derive(Debug, Serialize, JsonSchema)]

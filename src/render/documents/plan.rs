@@ -7,10 +7,12 @@ use serde::Serialize;
 use super::task::Job;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
+use crate::domain::state::holder;
+use crate::domain::state::lease::{Lease, LeaseKey};
 use crate::domain::state::overall::Overall;
-use crate::domain::task::Task;
+use crate::domain::task::{Task, TaskStatus};
 use crate::planner::messages::{Kind, Message};
-use crate::planner::plan::{Plan, ReleasePhase, Verdict};
+use crate::planner::plan::{Condition, Plan, ReleasePhase, Standing, Verdict};
 use crate::render::plan::action_text;
 use crate::render::text::clean;
 
@@ -44,6 +46,60 @@ pub struct PlanDocument {
     /// Tasks that come next
     #[schemars(with = "Vec<String>")]
     pub next: Vec<Task>,
+    /// Exactly one for each task that is not Pass
+    pub conditions: Vec<TaskCondition>,
+    /// Who is at work on the release
+    pub leases: Vec<LeaseDocument>,
+}
+
+/// Why a task is not Pass, or what is done about it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct TaskCondition {
+    /// The task
+    #[schemars(with = "String")]
+    pub task: Task,
+    /// Its stored status
+    #[schemars(with = "String")]
+    pub status: TaskStatus,
+    /// acting, waiting, needs-person, failed, comes-later or passed-over
+    #[schemars(with = "String")]
+    pub standing: Standing,
+    /// One line
+    pub why: String,
+}
+
+impl From<&Condition> for TaskCondition {
+    fn from(condition: &Condition) -> Self {
+        let Condition { task, status, standing, why } = condition;
+        Self { task: *task, status: *status, standing: *standing, why: clean(why) }
+    }
+}
+
+/// A lease that runs.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Lease", deny_unknown_fields)]
+pub struct LeaseDocument {
+    /// driver or checker
+    #[schemars(with = "String")]
+    pub key: LeaseKey,
+    /// Role, host and process
+    pub holder: String,
+    /// Since when (UTC), where that is known
+    pub since: Option<String>,
+    /// When it ends unless it is prolonged (UTC)
+    pub until: Option<String>,
+}
+
+impl From<&Lease> for LeaseDocument {
+    fn from(lease: &Lease) -> Self {
+        Self {
+            key: lease.key,
+            holder: clean(&holder::shown(&lease.holder)),
+            since: lease.since().map(stamp),
+            until: lease.until.map(stamp),
+        }
+    }
 }
 
 /// One message of a plan.
@@ -112,6 +168,8 @@ impl PlanDocument {
             passed: plan.passed.to_vec(),
             running: running.collect(),
             next: plan.next.to_vec(),
+            conditions: plan.conditions.iter().map(TaskCondition::from).collect(),
+            leases: plan.leases.iter().map(LeaseDocument::from).collect(),
         }
     }
 }

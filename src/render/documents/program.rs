@@ -14,12 +14,15 @@ pub struct Done {
     pub stored: Option<bool>,
     /// What was done, as a sentence
     pub summary: String,
+    /// What a status set by hand passed over, one line each; absent: nothing
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
 }
 
 impl Done {
     /// Done, and stored where it had to be.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { ok: true, stored: None, summary: summary.into() }
+        Self { ok: true, stored: None, summary: summary.into(), overridden: Vec::new() }
     }
 }
 

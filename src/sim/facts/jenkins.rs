@@ -65,6 +65,11 @@ pub enum JenkinsEvent {
 }
 
 impl Jenkins {
+    /// Did anybody ask for a build?
+    pub fn was_asked(&self) -> bool {
+        !self.queue.is_empty() || !self.builds.is_empty()
+    }
+
     /// Jenkins with the build that the past names, if it names one.
     pub fn new(plan: &ReleasePlan, base_url: &str, rng: &mut fastrand::Rng) -> Self {
         let mut jenkins = Self {

@@ -27,6 +27,10 @@ pub struct Slack {
     pub unknown_channels: Vec<String>,
     /// Names of archived channels.
     pub archived: Vec<String>,
+    /// Names of channels that the bot is not in.
+    pub not_in: Vec<String>,
+    /// Scopes that the token of the bot lacks.
+    pub lacking: Vec<&'static str>,
     /// Groups: id → handle.
     pub groups: BTreeMap<String, String>,
     /// Answer one request per second and channel only.

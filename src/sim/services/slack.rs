@@ -62,6 +62,10 @@ async fn call(
         None => return failed("invalid_json"),
     }
     let mut facts = world.facts();
+    if let Some(needed) = scopes_of(&method).iter().find(|scope| facts.slack.lacking.contains(scope)) {
+        let body = json!({ "ok": false, "error": "missing_scope", "needed": needed, "provided": "chat:write" });
+        return wire::json(StatusCode::OK, &body);
+    }
     match method.as_str() {
         "auth.test" => done(json!({
             "url": "https://sim.slack.example.com/", "team": "Simulated", "user": "release-bot",
@@ -92,6 +96,18 @@ async fn call(
     }
 }
 
+/// What the token of the bot has to be allowed for a method.
+fn scopes_of(method: &str) -> &'static [&'static str] {
+    match method {
+        "chat.postMessage" | "chat.update" => &["chat:write"],
+        "users.lookupByEmail" => &["users:read.email"],
+        "usergroups.list" => &["usergroups:read"],
+        "conversations.list" => &["channels:read"],
+        "conversations.history" | "conversations.replies" => &["channels:history"],
+        _ => &[],
+    }
+}
+
 fn text<'a>(sent: &'a Map<String, Value>, name: &str) -> &'a str {
     sent.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -107,6 +123,9 @@ fn post_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
     let Some((channel, channel_name)) = facts.slack.channel(wanted) else { return failed("channel_not_found") };
     if facts.slack.archived.contains(&channel_name) {
         return failed("is_archived");
+    }
+    if facts.slack.not_in.contains(&channel_name) {
+        return failed("not_in_channel");
     }
     let body = text(sent, "text");
     let blocks = sent.get("blocks").is_some_and(|blocks| !blocks.is_null());
@@ -131,11 +150,21 @@ fn post_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
         thread,
         ts: ts.clone(),
         at: now,
-        metadata: sent.get("metadata").cloned(),
+        metadata: metadata(sent),
     };
-    let answer = json!({ "channel": channel, "ts": ts, "message": message_json(&message) });
+    let answer = json!({ "channel": channel, "ts": ts, "message": message_json(&message, true) });
     facts.slack.messages.push(message);
     done(answer)
+}
+
+/// Metadata counts only with a type and a payload; forms carry it as JSON text.
+fn metadata(sent: &Map<String, Value>) -> Option<Value> {
+    let metadata = match sent.get("metadata")? {
+        Value::String(text) => serde_json::from_str(text).ok()?,
+        other => other.clone(),
+    };
+    let is_whole = metadata["event_type"].is_string() && metadata["event_payload"].is_object();
+    is_whole.then_some(metadata)
 }
 
 fn update_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
@@ -144,10 +173,10 @@ fn update_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
         return failed("message_not_found");
     };
     text(sent, "text").clone_into(&mut message.text);
-    done(json!({ "channel": channel, "ts": ts, "text": message.text, "message": message_json(message) }))
+    done(json!({ "channel": channel, "ts": ts, "text": message.text, "message": message_json(message, false) }))
 }
 
-fn message_json(message: &Message) -> Value {
+fn message_json(message: &Message, with_metadata: bool) -> Value {
     let mut body = json!({
         "type": "message", "subtype": "bot_message", "text": message.text, "ts": message.ts,
         "bot_id": BOT, "username": "release-bot",
@@ -155,7 +184,7 @@ fn message_json(message: &Message) -> Value {
     if let Some(thread) = &message.thread {
         body["thread_ts"] = json!(thread);
     }
-    if let Some(metadata) = &message.metadata {
+    if let Some(metadata) = message.metadata.as_ref().filter(|_| with_metadata) {
         body["metadata"] = metadata.clone();
     }
     body
@@ -214,27 +243,41 @@ fn list_channels(facts: &Facts, sent: &Map<String, Value>) -> Response {
 }
 
 fn history(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
-    let Some((channel, _)) = facts.slack.channel(text(sent, "channel")) else { return failed("channel_not_found") };
-    let oldest = text(sent, "oldest").parse::<f64>().unwrap_or(0.0);
-    let size = number(sent, "limit").unwrap_or(100).clamp(1, 999);
-    let all: Vec<Value> = facts
-        .slack
-        .messages
-        .iter()
-        .rev()
-        .filter(|message| message.channel == channel && message.thread.is_none())
-        .filter(|message| message.ts.parse::<f64>().is_ok_and(|ts| ts > oldest))
-        .map(message_json)
-        .collect();
-    let more = all.len() > size;
-    let page: Vec<Value> = all.into_iter().take(size).collect();
-    done(json!({ "messages": page, "has_more": more, "pin_count": 0, "response_metadata": { "next_cursor": "" } }))
+    let Some((channel, name)) = facts.slack.channel(text(sent, "channel")) else { return failed("channel_not_found") };
+    if facts.slack.not_in.contains(&name) {
+        return failed("not_in_channel");
+    }
+    let of_channel = facts.slack.messages.iter().rev();
+    let of_channel = of_channel.filter(|message| message.channel == channel && message.thread.is_none());
+    let mut body = page_of(of_channel, sent);
+    body["pin_count"] = json!(0);
+    done(body)
 }
 
 fn replies(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
     let Some((channel, _)) = facts.slack.channel(text(sent, "channel")) else { return failed("channel_not_found") };
     let ts = text(sent, "ts");
     let of_thread = |m: &&Message| m.channel == channel && (m.ts == ts || m.thread.as_deref() == Some(ts));
-    let all: Vec<Value> = facts.slack.messages.iter().filter(of_thread).map(message_json).collect();
-    if all.is_empty() { failed("thread_not_found") } else { done(json!({ "messages": all, "has_more": false })) }
+    let mut all = facts.slack.messages.iter().filter(of_thread).peekable();
+    if all.peek().is_none() {
+        return failed("thread_not_found");
+    }
+    done(page_of(all, sent))
+}
+
+/// One page of messages after `oldest`, with the metadata only when it was asked for.
+fn page_of<'a>(all: impl Iterator<Item = &'a Message>, sent: &Map<String, Value>) -> Value {
+    let oldest = text(sent, "oldest").parse::<f64>().unwrap_or(0.0);
+    let latest = text(sent, "latest").parse::<f64>().unwrap_or(f64::MAX);
+    let size = number(sent, "limit").unwrap_or(100).clamp(1, 999);
+    let start = text(sent, "cursor").parse::<usize>().unwrap_or(0);
+    let asked = sent.get("include_all_metadata");
+    let with_metadata = asked.is_some_and(|asked| *asked == json!(true) || *asked == json!("true"));
+    let within = |message: &&Message| message.ts.parse::<f64>().is_ok_and(|ts| ts > oldest && ts < latest);
+    let all: Vec<Value> = all.filter(within).map(|message| message_json(message, with_metadata)).collect();
+    let page: Vec<Value> = all.iter().skip(start).take(size).cloned().collect();
+    let end = start + page.len();
+    let more = end < all.len();
+    let cursor = if more { end.to_string() } else { String::new() };
+    json!({ "messages": page, "has_more": more, "response_metadata": { "next_cursor": cursor } })
 }

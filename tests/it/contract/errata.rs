@@ -67,7 +67,7 @@ async fn alerts_belong_to_security_advisories_and_a_refused_refresh_is_no_verdic
     assert_eq!(errata.refresh_security_alerts(rhcos).await.unwrap(), None);
     fixture.facts().errata.hooks.not_yet_fetched.insert(rhcos.get());
     assert!(!errata.security_alerts(rhcos).await.unwrap().fetched);
-    assert_eq!(errata.security_alerts(rpm).await.unwrap_err().class(), ErrorClass::InvalidInput);
+    assert_eq!(errata.security_alerts(rpm).await.unwrap_err().class(), ErrorClass::Refused);
 }
 
 #[tokio::test]

@@ -48,6 +48,23 @@ async fn a_file_is_replaced_only_from_what_was_read() {
 }
 
 #[tokio::test]
+async fn a_file_above_one_megabyte_is_read_and_replaced_like_any_other() {
+    let fixture = Fixture::open().await;
+    let github = over(fixture.client(SERVICE));
+    let large = "a line of a log that nobody cut\n".repeat(50_000);
+    let WriteAnswer::Written(first) = write(&github, &large, None).await.unwrap() else { panic!("not written") };
+
+    let file = read(&github).await;
+
+    assert_eq!((file.bytes.len(), &file.sha), (large.len(), &first));
+    assert!(file.bytes == large.as_bytes());
+    let WriteAnswer::Written(_) = write(&github, &format!("{large}more\n"), Some(&file.sha)).await.unwrap() else {
+        panic!("not written")
+    };
+    assert!(read(&github).await.bytes.ends_with(b"cut\nmore\n"));
+}
+
+#[tokio::test]
 async fn a_used_up_allowance_is_distinguished_from_a_refused_token() {
     let fixture = Fixture::open().await;
     let reset = fixture.clock.now() + jiff::SignedDuration::from_mins(10);

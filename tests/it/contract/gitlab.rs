@@ -1,3 +1,5 @@
+use axum::Router;
+use axum::http::{StatusCode, Uri};
 use oar::core::clients::error::Fault;
 use oar::core::clients::gitlab::Gitlab;
 use oar::core::clients::retry::Repeat::{Converges, LookFirst, Never};
@@ -7,7 +9,7 @@ use oar::domain::shipment::{MrAddress, MrState, ShipmentFile, is_shipment_file};
 use oar::sim::events::Event;
 use oar::sim::faults::{InjectedFault, Rule};
 
-use super::fixture::{Fixture, canned};
+use super::fixture::{Fixture, canned, served};
 use super::operation::Operation;
 
 const SERVICE: Service = Service::Gitlab;
@@ -65,8 +67,47 @@ async fn an_approval_names_the_commit_and_happens_once() {
     assert_eq!(gitlab.approvals(&address).await.unwrap().approved_by, [""; 0]);
     gitlab.approve(&address, &head).await.unwrap();
     assert_eq!(gitlab.approvals(&address).await.unwrap().approved_by, ["release-bot"]);
-    let twice = gitlab.approve(&address, &head).await.unwrap_err();
-    assert_eq!(twice.fault, Fault::Unauthorized(401), "a second approval looks like a missing right");
+    gitlab.approve(&address, &head).await.expect("a second approval is answered with 401, and the approvals tell why");
+    assert_eq!(gitlab.approvals(&address).await.unwrap().approved_by, ["release-bot"]);
+}
+
+/// A GitLab that refuses to approve, whose token opens the rest or not.
+async fn approving(rest: u16, approved_by: &str) -> Result<(), oar::core::clients::error::ClientError> {
+    let rest = StatusCode::from_u16(rest).unwrap();
+    let approvals = serde_json::json!({ "approved_by": [{ "user": { "username": approved_by } }] }).to_string();
+    let router = Router::new().fallback(async move |uri: Uri| match uri.path().rsplit('/').next() {
+        Some("approve") => (StatusCode::UNAUTHORIZED, r#"{"message":"401 Unauthorized"}"#.to_owned()),
+        Some("user") => (rest, r#"{"id":1,"username":"release-bot"}"#.to_owned()),
+        _ => (rest, approvals),
+    });
+    served(SERVICE, router, async |http| {
+        let gitlab = Gitlab::new(http);
+        let address =
+            MrAddress::parse("https://gitlab.example.com/a/b/-/merge_requests/7", "https://gitlab.example.com");
+        gitlab.approve(&address.unwrap(), "abc").await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_refused_approval_is_judged_by_the_approvals_and_not_by_the_credential() {
+    approving(200, "release-bot").await.expect("it is given already");
+
+    let error = approving(200, "somebody").await.unwrap_err();
+    assert_eq!((error.class(), error.may_have_happened()), (ErrorClass::Forbidden, false));
+    let text = error.to_string();
+    assert!(text.contains("approve this merge request (is it its author, or not among those who may?)"), "{text}");
+    assert!(text.contains("it says \"401 Unauthorized\""), "{text}");
+    assert!(!error.next_step().contains("renew"), "{}", error.next_step());
+
+    let error = approving(401, "").await.unwrap_err();
+    assert_eq!(
+        (error.class(), &error.fault),
+        (ErrorClass::Auth, &Fault::Unauthorized(401)),
+        "nothing else works either"
+    );
+    let error = approving(502, "").await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Auth, "nobody could look");
 }
 
 #[tokio::test]
@@ -120,7 +161,10 @@ async fn an_outage_is_reported_by_its_class_and_comments_nothing_twice() {
     assert_eq!(note.len(), 1, "in all that outage one comment was made");
     let note = note[0].id;
     writes(Converges, "/notes/").in_outages(&fixture, async || gitlab.update_note(&mr, note, "x").await).await;
-    writes(LookFirst, "/approve$").in_outages(&fixture, async || gitlab.approve(&mr, &head).await).await;
+    writes(LookFirst, "/approve$")
+        .on_401(ErrorClass::Forbidden)
+        .in_outages(&fixture, async || gitlab.approve(&mr, &head).await)
+        .await;
 }
 
 #[tokio::test]

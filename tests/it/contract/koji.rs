@@ -52,7 +52,7 @@ async fn what_is_no_answer_is_unreadable_and_another_fault_is_a_refusal() {
                  </member><member><name>faultString</name><value><string>busy</string></value></member></struct>\
                  </value></fault></methodResponse>";
     let error = canned(SERVICE, 200, fault, list).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::InvalidInput, "{error}");
+    assert_eq!(error.class(), ErrorClass::Refused, "{error}");
 }
 
 #[tokio::test]

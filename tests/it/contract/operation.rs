@@ -30,6 +30,7 @@ pub(crate) struct Operation {
     page: Means,
     cut: Means,
     waits_itself: bool,
+    refused: ErrorClass,
     asks_on_401: usize,
 }
 
@@ -44,6 +45,7 @@ impl Operation {
             page: Means::Error(ErrorClass::Corrupt),
             cut: Means::Error(ErrorClass::Corrupt),
             waits_itself: true,
+            refused: ErrorClass::Auth,
             asks_on_401: 1,
         }
     }
@@ -70,6 +72,12 @@ impl Operation {
         self
     }
 
+    /// What 401 means while the credential is good for everything else.
+    pub(crate) fn on_401(mut self, class: ErrorClass) -> Self {
+        self.refused = class;
+        self
+    }
+
     /// A refused token is renewed once, so a refusal is met by two requests.
     pub(crate) fn renews_its_token(mut self) -> Self {
         self.asks_on_401 = 2;
@@ -87,14 +95,16 @@ impl Operation {
         let repeated = matches!(self.repeat, Repeat::Reads | Repeat::Converges);
         let many = if repeated { TRIES } else { 1 };
         let transient = Means::Error(ErrorClass::Transient);
+        // What is not the answer of the service may be it the next time.
+        let asks = |means| if matches!(means, Means::Error(ErrorClass::Corrupt)) { many } else { 1 };
         let status = |code, retry_after_s| InjectedFault::Status { code, retry_after_s };
         let mut outage = vec![
-            (status(401, None), Means::Error(ErrorClass::Auth), self.asks_on_401),
-            (status(404, None), self.not_found, 1),
+            (status(401, None), Means::Error(self.refused), self.asks_on_401),
+            (status(404, None), self.not_found, asks(self.not_found)),
             (status(500, None), transient, many),
             (status(503, None), transient, many),
             (InjectedFault::Reset, transient, many),
-            (InjectedFault::Html, self.page, 1),
+            (InjectedFault::Html, self.page, asks(self.page)),
         ];
         if self.waits_itself {
             // A 429 says that nothing was done, so even a write that must not happen twice is sent again.
@@ -104,7 +114,7 @@ impl Operation {
         }
         if self.repeat == Repeat::Reads {
             outage.push((InjectedFault::Truncated, transient, many));
-            outage.push((InjectedFault::MalformedJson, self.cut, 1));
+            outage.push((InjectedFault::MalformedJson, self.cut, asks(self.cut)));
         }
         for (fault, means, requests) in outage {
             fixture.goes_wrong(self.rule(fault.clone()));

@@ -77,7 +77,7 @@ impl Asked {
                     error.class(),
                     error.fault,
                     error.retry_after_s,
-                    error.excerpt,
+                    error.excerpt(),
                     error.may_have_happened()
                 ),
             };

@@ -1,7 +1,11 @@
 //! What holds for every client, because all requests leave through one front end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse as _};
 use oar::core::clients::error::{ClientError, Fault};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::retry::Repeat;
@@ -95,7 +99,58 @@ async fn an_answer_without_end_is_refused() {
 async fn a_refusal_is_shown_in_part_and_without_secrets() {
     let body = format!("token=glpat-abcdefghij0123456789 somebody@example.org {}", "x".repeat(9_000));
     let error = canned(SERVICE, 400, &body, async |http| read(&http).await).await.unwrap_err();
-    let excerpt = error.excerpt.unwrap();
+    let excerpt = error.excerpt().unwrap();
     assert!(excerpt.len() < 1_000, "{} bytes", excerpt.len());
     assert!(!excerpt.contains("glpat-abc") && !excerpt.contains("somebody@"), "{excerpt}");
+}
+
+/// A service whose first `bad` answers are `garbled`, and what it is asked.
+fn garbled_at_first(bad: usize, garbled: fn() -> axum::response::Response) -> (Router, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let router = Router::new().fallback(async move || match counted.fetch_add(1, Ordering::Relaxed) < bad {
+        true => garbled(),
+        false => "{\"id\": 7}".into_response(),
+    });
+    (router, asked)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_the_services_own_is_asked_for_again_for_reads_and_for_writes_that_converge() {
+    let garbled: [(&str, fn() -> axum::response::Response); 5] = [
+        ("cut off", || "{\"id\": ".into_response()),
+        ("empty", || "".into_response()),
+        ("a login page", || Html("<html>Sign in</html>").into_response()),
+        ("a field is missing", || "{\"name\": 7}".into_response()),
+        ("led elsewhere", || (StatusCode::FOUND, [(header::LOCATION, "https://sso.example.com/in")]).into_response()),
+    ];
+    #[derive(Debug, serde::Deserialize)]
+    struct Thing {
+        id: u64,
+    }
+    for (what, garbled) in garbled {
+        for (repeat, asks) in [(Repeat::Reads, 3), (Repeat::Converges, 3), (Repeat::LookFirst, 1), (Repeat::Never, 1)] {
+            let (router, asked) = garbled_at_first(2, garbled);
+            let ended = served(SERVICE, router, async |http| {
+                http.call("look", repeat, http::Method::POST, "/x").json_answer::<Thing>().await
+            });
+            match ended.await {
+                Ok(thing) => assert!(asks == 3 && thing.id == 7, "{what} {repeat:?}"),
+                Err(error) => assert!(asks == 1 && error.may_have_happened(), "{what} {repeat:?}: {error}"),
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), asks, "{what} {repeat:?}");
+        }
+        let (router, asked) = garbled_at_first(usize::MAX, garbled);
+        let error = served(SERVICE, router, async |http| http.get("look", "/x").json_answer::<Thing>().await).await;
+        assert_eq!(error.unwrap_err().class(), ErrorClass::Corrupt, "{what}");
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "{what}: it ends");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_log_in_names_where_it_leads() {
+    let router =
+        Router::new().fallback(async || (StatusCode::FOUND, [(header::LOCATION, "https://sso.example.com/in?from=x")]));
+    let error = served(SERVICE, router, async |http| read(&http).await).await.unwrap_err();
+    assert!(error.to_string().ends_with("see https://sso.example.com/in?from=x"), "{error}");
 }

@@ -84,7 +84,7 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
             vec![Sent("0f3b9c1e-0000-4000-8000-000000000001")],
         ),
         ("oar_stage_testing", of(json!({ "build_number": "1413" })), vec![release(), Sent("/1413/")]),
-        ("oar_change_advisory_status", of(json!({ "ignore_release_date": true })), vec![release()]),
+        ("oar_change_advisory_status", of(json!({ "ignore_release_date": true, "reason": "go" })), vec![release()]),
         (
             "oar_update_task_status",
             of(json!({ "task_name": "stage-testing", "status": "In Progress", "result": "seen by hand" })),
@@ -115,6 +115,11 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
                     json!({ "unresolved_only": true, "blockers_only": false, "task_name": "stage-testing" }),
                 ),
             ],
+        ),
+        (
+            "oar_answer_question",
+            of(json!({ "question": "1a2b3c4d", "choice": "happened", "reason": "seen by hand" })),
+            vec![Says("there is no open question 1a2b3c4d")],
         ),
         ("oar_get_issues", of(json!({ "blockers_only": true })), vec![Ended("/data/count", json!(0))]),
         (

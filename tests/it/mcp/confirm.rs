@@ -23,7 +23,7 @@ async fn served() -> Served {
 }
 
 fn approval() -> Value {
-    json!({ "release": RELEASE, "ignore_release_date": true })
+    json!({ "release": RELEASE, "ignore_release_date": true, "reason": "go" })
 }
 
 /// Approvals given and advisories moved.
@@ -83,7 +83,7 @@ async fn a_newer_client_asks_its_user_and_repeats_the_call_with_the_answer() {
     // Each of these is refused, and does nothing.
     let forged = json!(format!("{}x", state.as_str().unwrap()));
     assert_eq!(code(&modern(&served, tool, approval(), yes(&forged, good.clone())).await), "DENIED");
-    let other = json!({ "release": RELEASE, "ignore_release_date": false });
+    let other = json!({ "release": RELEASE, "ignore_release_date": false, "reason": "go" });
     let elsewhere = modern(&served, tool, other, yes(&state, good.clone())).await;
     assert_ne!(elsewhere["structuredContent"]["changed"], true, "{elsewhere}");
     assert_eq!(shipped(&served.world), []);

@@ -151,7 +151,7 @@ async fn an_agent_that_approves_its_own_request() {
     let scopes = [Scope::Read, Scope::Write, Scope::Critical];
     let bold = tokens(&world).add("bold", scopes, None).expect("a token");
     let served = Served::with(world, &[], &[], Some(&bold)).await;
-    let approval = json!({ "release": RELEASE, "ignore_release_date": true });
+    let approval = json!({ "release": RELEASE, "ignore_release_date": true, "reason": "go" });
     let asked = served.call("oar_change_advisory_status", approval.clone()).await;
     let url = asked["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
     let before = outside(&served);

@@ -10,6 +10,7 @@ use oar::domain::closed_gate::ClosedGate;
 use oar::domain::ids::AdvisoryId;
 use oar::domain::shipment::StageRelease;
 use oar::domain::stage_testing::StageTestingPolicy;
+use oar::domain::state::entries::Intent;
 use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
 use oar::planner::facts::{AdvisoryFact, BuildVerdict, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
 use oar::planner::input::{Input, Issues, OpenIssue, StateSource, TaskFacts, Unread};
@@ -70,7 +71,8 @@ fn facts() -> impl Strategy<Value = TaskFacts> {
                 started_at,
                 completed_at,
                 job_ref: has_job.then(job),
-                intent_open,
+                question: None,
+                intent: intent_open.then(|| Intent { key: "k".into(), at: None, by: "somebody".into() }),
                 fail_cause,
                 failed_now,
                 attempts: 0,

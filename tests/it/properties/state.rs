@@ -66,7 +66,7 @@ fn any_operation(random: &mut fastrand::Rng, minute: i64) -> Operation {
                 ..SetTask::new(task, TaskStatus::ALL[random.usize(..4)], at)
             })
         }
-        5 => Operation::Notified { task, key: sample },
+        5 => Operation::Notified { task: random.bool().then_some(task), key: sample },
         6 => Operation::AddIssue(AddIssue {
             text: sample,
             blocker: random.bool(),
@@ -155,7 +155,7 @@ fn a_change_touches_one_task_or_the_issues_and_nothing_else() {
         let touched: Vec<_> =
             new_tasks.iter().filter(|entry| !old_tasks.contains(entry)).map(|entry| &entry.name).collect();
         let set = if let Operation::SetTask(set) = operation { Some(set.task) } else { None };
-        let notified = if let Operation::Notified { task, .. } = operation { Some(*task) } else { None };
+        let notified = if let Operation::Notified { task, .. } = operation { *task } else { None };
         let named: Vec<&str> = set.into_iter().chain(notified).map(Task::name).collect();
         assert!(touched.iter().all(|name| named.contains(&name.as_str())), "{operation:?} touched {touched:?}");
         let about_issues = matches!(

@@ -156,6 +156,17 @@ impl TestWorld {
         self.simulator.world().journal().entries().iter().any(|entry| entry.fault.is_some())
     }
 
+    /// Nobody can look at the messages of Slack.
+    pub(crate) fn break_history(&self) {
+        self.plan(Rule::on("slack", InjectedFault::status(500)).path("conversations."));
+    }
+
+    /// What these services show is up to five minutes old.
+    pub(crate) fn answers_are_old(&self, services: &[&'static str]) {
+        let mut facts = self.simulator.world().facts();
+        facts.disturbances.oldest_s.extend(services.iter().map(|service| (*service, 300)));
+    }
+
     /// All services work again.
     pub(crate) fn repair(&self) {
         self.simulator.world().faults().clear();

@@ -23,11 +23,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::Request;
 use jiff::SignedDuration;
-use oar::core::clock::VirtualClock;
+use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::env::Env;
+use oar::core::config::settings::Settings;
+use oar::core::config::sources::Flags;
+use oar::core::context::{Context, Options, StateAccess};
 use oar::core::transport::{InMemory, Transport};
 use oar::sim::services::table;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::test_world::{RELEASE, TestWorld, split};
@@ -161,6 +165,15 @@ impl Machine<'_> {
             }
             () = self.gate.stopped.notified() => Ok(Frozen { run, gate: Arc::clone(&self.gate) }),
         }
+    }
+
+    /// What the program works with on this machine, for stories that say more than a command line can.
+    pub(crate) fn context(&self) -> Context {
+        let settings = Arc::new(Settings::load(&self.env, &Flags::default()).expect("settings"));
+        let (clock, transport) = (Clock::Virtual(self.clock.clone()), self.transport.clone());
+        let (cancel, options) = (CancellationToken::new(), Options::default());
+        Context::new(settings, clock, transport, cancel, "story".to_owned(), options, StateAccess::Required)
+            .expect("a context")
     }
 
     /// Everything that the last run wrote, in its order.

@@ -160,12 +160,12 @@ async fn an_unreachable_merge_request_is_not_a_merged_one() {
     world.break_service("gitlab", 401);
     world.new_writes();
 
-    assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
+    assert_snapshot!(world.oar("--yes change-advisory-status").await, @r#"
     error: change-advisory-status of 4.20.17 could not be carried out
-      why:  gitlab refused our credential with HTTP 401 (read the merge request)
+      why:  gitlab refused our credential with HTTP 401 (read the merge request), it says "401 Unauthorized"
       next: renew the credential: check GITLAB_TOKEN
     exit 6
-    ");
+    "#);
     assert_eq!(world.new_writes(), "nothing");
     assert_eq!(world.advisory_state("rpm"), "QE");
 
@@ -232,6 +232,72 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     ");
     world.expect_task(TASK, TaskStatus::InProgress);
     assert_eq!(world.writes_to("/approve"), 1);
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn an_approval_that_does_not_come_is_one_fail_and_one_message_and_no_loop() {
+    let world = TestWorld::founded("portal-never-opens", |_| {}).await;
+    let world = approved_too_early(world).await;
+    let started = world.now();
+
+    let reported = world.oar("drive --watch").await;
+    assert!(reported.contains("the advisory page was not public by"), "{reported}");
+    world.expect_task(TASK, TaskStatus::Fail);
+    assert!(world.now().duration_since(started) < jiff::SignedDuration::from_hours(24 * 8), "{reported}");
+    let posted = world.posted_messages().iter().filter(|one| one.contains("not approved in time")).count();
+    assert_eq!(posted, 1, "{:?}", world.posted_messages());
+    let runs = reported.lines().filter(|line| line.contains("change-advisory-status Fail")).count();
+    assert!(runs <= 2, "once by the date, once more if the production release succeeded since: {reported}");
+
+    // Nothing changed, so nothing is tried, however often somebody drives; the page itself is looked at.
+    for _ in 0..3 {
+        world.days_pass(2);
+        let file = world.file();
+        let reported = world.oar("drive").await;
+        assert!(reported.ends_with("exit 4") && reported.contains("did not become public in time"), "{reported}");
+        let looked = world.oar_changes_nothing("ctl approval-checker").await;
+        assert!(looked.contains("nothing has changed since"), "{looked}");
+        assert_eq!(world.file(), file);
+    }
+
+    world.advisory_page_opens();
+    let planned = world.oar_changes_nothing("plan").await;
+    assert!(planned.contains("the approval is tried again: its page is public now"), "{planned}");
+    let reported = world.oar("drive").await;
+    world.expect_task(TASK, TaskStatus::Pass);
+    assert_eq!(world.writes_to("/approve"), 1, "{reported}");
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn an_approval_before_its_day_needs_a_reason_and_a_yes() {
+    let world = promoted().await;
+    world.signature_is_published();
+    let done = [Task::ImageConsistencyCheck, Task::StageTesting, Task::ImageSignedCheck];
+    world.somebody_stores(&done, TaskStatus::Pass);
+    world.new_writes();
+
+    for command in ["change-advisory-status --ignore-release-date --yes", "drive --ignore-release-date --yes"] {
+        let reported = world.oar(command).await;
+        assert!(reported.ends_with("exit 2") && reported.contains("--reason"), "{command}: {reported}");
+    }
+    for command in ["change-advisory-status", "drive"] {
+        let reported = world.oar(&format!("{command} --ignore-release-date --reason \"embargo\"")).await;
+        assert!(
+            reported.ends_with("exit 4") && reported.contains("it would not wait for the day before the release date"),
+            "{command}: {reported}"
+        );
+    }
+    assert_eq!(world.new_writes(), "nothing");
+    let planned = world.oar_changes_nothing("plan").await;
+    assert!(!planned.contains("ignore-release-date"), "{planned}");
+
+    let reported = world.oar("--yes drive --ignore-release-date --reason \"embargo\"").await;
+    assert_eq!(world.writes_to("/approve"), 1, "{reported}");
+    assert!(world.state().issues().iter().any(|one| one.issue.ends_with("reason: embargo")), "{}", world.file());
 
     world.finish();
 }

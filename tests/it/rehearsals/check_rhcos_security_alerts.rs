@@ -124,12 +124,12 @@ async fn alerts_that_were_not_fetched_yet_are_no_verdict() {
 async fn a_refused_ticket_leaves_the_task_as_it_was() {
     let world = with_state_file().await;
 
-    assert_snapshot!(world.oar_with("ERRATA_TOKEN", "an-old-ticket", "check-rhcos-security-alerts").await, @"
+    assert_snapshot!(world.oar_with("ERRATA_TOKEN", "an-old-ticket", "check-rhcos-security-alerts").await, @r#"
     error: check-rhcos-security-alerts of 4.20.17 could not be carried out
-      why:  errata refused our credential with HTTP 401 (read an advisory)
+      why:  errata refused our credential with HTTP 401 (read an advisory), it says "401 Authorization Required"
       next: renew the credential: check ERRATA_TOKEN, or run kinit and leave OAR_ERRATA_AUTH out
     exit 6
-    ");
+    "#);
     world.expect_task(Task::CheckRhcosSecurityAlerts, TaskStatus::NotStarted);
 
     world.finish();

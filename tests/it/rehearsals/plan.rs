@@ -129,7 +129,7 @@ async fn passed_is_what_is_stored_and_nobody_waits_for_what_has_passed() {
 #[tokio::test]
 async fn a_reason_that_does_not_hold_any_more_is_not_reported() {
     let world = with_state_file().await;
-    world.oar("--yes change-advisory-status --ignore-release-date").await;
+    world.oar("--yes change-advisory-status --ignore-release-date --reason go").await;
     assert!(world.file().contains("has to pass first"), "{}", world.file());
     world.oar("take-ownership").await;
     world.oar("check-cve-tracker-bug").await;
@@ -179,7 +179,7 @@ async fn a_task_that_waits_for_one_that_nobody_has_started_needs_somebody() {
     world.expect_task(Task::ImageSignedCheck, TaskStatus::NotStarted);
 
     let world = with_state_file().await;
-    let output = world.oar("--yes change-advisory-status --ignore-release-date").await;
+    let output = world.oar("--yes change-advisory-status --ignore-release-date --reason go").await;
     assert!(output.contains("has to pass first (it is Not Started)") && output.ends_with("exit 4"), "{output}");
 
     world.finish();

@@ -46,7 +46,7 @@ async fn a_stage_release_that_fails_needs_art() {
     person:  the stage release of the shipment ended with failed
              -> open the pipeline of the merge request, stage stage-release-triggers, and look why
              -> have it repeated together with ART; other tasks go on meanwhile
-             -> then run drive again
+             -> then: oar -r 4.20.17 drive
              https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
     wait:    image-signed-check waits for image-consistency-check, stage-testing
     next:    image-consistency-check, stage-testing, image-signed-check, change-advisory-status

@@ -234,10 +234,10 @@ async fn a_build_that_does_not_exist_or_tests_another_release_is_refused() {
     let world = promoted().await;
 
     assert_snapshot!(world.oar("stage-testing -n 99999").await, @"
-    stage-testing Not Started: blocked, nobody knows whether this happened: build 99999 of zstreams/Stage-Pipeline is gone from Jenkins
-      next: look at the service whether it happened
-            then: oar -r 4.20.17 stage-testing
-    exit 4
+    error: stage-testing of 4.20.17 could not be carried out
+      why:  Jenkins knows no build 99999 of zstreams/Stage-Pipeline
+      next: take the number from the page of the build: oar -r 4.20.17 stage-testing -n NUMBER
+    exit 2
     ");
     world.somebody_queues_a_stage_pipeline();
     world.expect_task(TASK, TaskStatus::NotStarted);

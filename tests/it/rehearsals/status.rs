@@ -163,3 +163,27 @@ async fn a_reason_of_an_earlier_state_is_named_as_such() {
 
     world.finish();
 }
+
+#[tokio::test]
+async fn nobody_is_sent_to_look_again_at_a_time_that_has_passed() {
+    let world = promoted().await;
+    world.somebody_stores(&[Task::StageTesting, Task::ImageConsistencyCheck], TaskStatus::InProgress);
+    world.days_pass(3);
+    for outage in [None, Some("build_data")] {
+        if let Some(service) = outage {
+            world.break_service(service, 503);
+        }
+        let output = world.oar("--json status").await;
+        let json = output.split_once('{').map(|(_, rest)| format!("{{{rest}")).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(json.rsplit_once("exit").expect("an exit").0).expect("JSON");
+        let times: Vec<jiff::Timestamp> = json["waits"]
+            .as_array()
+            .expect("waits")
+            .iter()
+            .filter_map(|wait| wait["recheck_at"].as_str()?.parse().ok())
+            .collect();
+        assert!(!times.is_empty() && times.iter().all(|at| *at >= world.now()), "{outage:?}: {output}");
+    }
+
+    world.finish();
+}

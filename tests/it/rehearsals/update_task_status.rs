@@ -7,7 +7,7 @@ use crate::rehearsal::with_state_file;
 async fn a_person_sets_a_status_with_a_reason() {
     let world = with_state_file().await;
 
-    let output = world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    let output = world.oar("--yes update-task-status stage-testing Pass --reason \"tested by hand\"").await;
     assert_snapshot!(output, @"
     task [Stage Testing] status is changed to [Pass]
     stage-testing went from Not Started to Pass
@@ -70,14 +70,71 @@ async fn names_that_are_no_task_or_status_are_refused() {
 #[tokio::test]
 async fn setting_the_same_status_twice_is_one_change() {
     let world = with_state_file().await;
-    world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await;
+    world.oar("--yes update-task-status stage-testing Pass --reason \"tested by hand\"").await;
     let file = world.file();
 
-    assert_snapshot!(world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await, @"
+    assert_snapshot!(world.oar("--yes update-task-status stage-testing Pass --reason \"tested by hand\"").await, @"
     stage-testing is Pass already; nothing to do
     exit 0
     ");
     assert_eq!(world.file(), file);
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_pass_by_hand_needs_a_reason_and_a_yes() {
+    let world = with_state_file().await;
+    let file = world.file();
+
+    assert_snapshot!(world.oar("--yes update-task-status stage-testing Pass").await, @"
+    error: stage-testing of 4.20.17 could not be set
+      why:  a Pass by hand needs a reason; stage-testing is Not Started
+      next: oar -r 4.20.17 update-task-status stage-testing Pass --reason TEXT
+    exit 2
+    ");
+    assert_snapshot!(world.oar("update-task-status stage-testing Pass --reason \"tested by hand\"").await, @"
+    error: changing stage-testing of 4.20.17 was not done
+      why:  it cannot be taken back, and nobody is at a terminal to be asked
+            it would change stage-testing of 4.20.17 from Not Started to Pass
+            it would pass over this: no run of ours that is known here ended with a Pass of it
+      next: if that is meant, run it again with --yes: oar -r 4.20.17 update-task-status stage-testing Pass --reason 'tested by hand' --yes
+    exit 4
+    ");
+    assert_eq!(world.file(), file);
+    world.expect_task(Task::StageTesting, TaskStatus::NotStarted);
+
+    // Everything else stays a matter of one line.
+    let reported = world.oar("update-task-status stage-testing \"In Progress\"").await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_pass_by_hand_says_what_it_passes_over() {
+    let world = with_state_file().await;
+    world.oar("issue add \"no power in the lab\" --task analyze-promoted-build").await;
+    world.oar("update-task-status change-advisory-status Fail --reason \"it broke\"").await;
+
+    let reported = world.oar("update-task-status analyze-promoted-build Pass --reason \"looked at it\"").await;
+    for fact in ["no run of ours", "is open: no power in the lab", "it is the gate"] {
+        assert!(reported.contains(fact), "{fact}: {reported}");
+    }
+    assert!(reported.ends_with("exit 4"), "{reported}");
+
+    let reported =
+        world.oar("--json --yes update-task-status change-advisory-status Pass --reason \"approved elsewhere\"").await;
+    let json: serde_json::Value = serde_json::from_str(reported.rsplit_once("exit").unwrap().0).expect("JSON");
+    let overridden: Vec<&str> = json["overridden"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
+    assert_eq!(
+        overridden,
+        [
+            "its last verdict is a Fail",
+            "no run of ours that is known here ended with a Pass of it",
+            "it is the final approval: nothing is approved or moved by this"
+        ]
+    );
 
     world.finish();
 }

@@ -47,14 +47,14 @@ use super::{HOSTILE, unfit};
 /// Largest answer of these tests.
 const MOST_BYTES: usize = 1 << 20;
 
-type Run = fn(ServiceHttp) -> BoxFuture<'static, Result<String, ClientError>>;
+pub(super) type Run = fn(ServiceHttp) -> BoxFuture<'static, Result<String, ClientError>>;
 
-struct Operation {
-    name: &'static str,
-    service: Service,
-    run: Run,
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) service: Service,
+    pub(super) run: Run,
     /// Paths that are answered well, so that the operation gets to its own request.
-    well: &'static [(&'static str, &'static str)],
+    pub(super) well: &'static [(&'static str, &'static str)],
 }
 
 fn said<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Result<String, ClientError> {
@@ -119,7 +119,7 @@ fn gangway(http: ServiceHttp) -> Gangway {
 const IMAGE: &[(&str, &str)] = &[("/v1/images", r#"{"data":[{"_links":{"vulnerabilities":{"href":"/v1/found"}}}]}"#)];
 const MYSELF: &[(&str, &str)] = &[("/myself", r#"{"accountId":"1"}"#)];
 
-fn operations() -> Vec<Operation> {
+pub(super) fn operations() -> Vec<Operation> {
     operations! {
         BrewDownload "kernels" |http| BrewDownload::new(http).kernels(&nvr()).await;
         BuildData "releases" |http| BuildDataSource::new(http).releases(Minor::new(4, 20)).await;
@@ -196,7 +196,7 @@ fn operations() -> Vec<Operation> {
         };
         Oauth "keys" |http| Oauth::new(http).keys().await;
         Signatures "has_signature" |http| Signatures::new(http).has_signature(&digest()).await;
-        Slack "post_message" |http| Slack::new(http).post_message("C1", "text", None).await;
+        Slack "post_message" |http| Slack::new(http).post_message("C1", "text", None, "marker").await;
         Slack "user_id" |http| Slack::new(http).user_id("x@example.com").await;
         Slack "group_id" |http| Slack::new(http).group_id("team").await;
     }
@@ -279,7 +279,7 @@ fn may_take(operation: &str, outage: &str) -> bool {
     }
 }
 
-fn policy() -> HttpPolicy {
+pub(super) fn policy() -> HttpPolicy {
     HttpPolicy {
         connect_timeout: Duration::from_secs(5),
         read_timeout: Duration::from_secs(20),
@@ -337,7 +337,7 @@ async fn no_operation_takes_nonsense_for_an_answer_or_tells_what_it_must_not() {
                     assert_eq!(error.service, operation.service, "{what}");
                     assert!(!matches!(error.fault, Fault::TimedOut | Fault::Cancelled), "{what}: {error}");
                     assert!(!error.op.is_empty() && error.to_string().contains(error.op), "{what}: {error}");
-                    let excerpt = error.excerpt.clone().unwrap_or_default();
+                    let excerpt = error.excerpt().unwrap_or_default();
                     wrong.extend(unfit(&what, &format!("{error} {excerpt} {}", error.next_step())));
                 }
             }

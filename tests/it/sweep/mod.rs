@@ -4,6 +4,7 @@
 mod clients;
 mod files;
 pub(crate) mod parsers;
+mod refusals;
 
 /// What must never be shown to anybody.
 pub(crate) const TOKEN: &str = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";

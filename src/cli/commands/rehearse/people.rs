@@ -12,14 +12,13 @@ use super::help::{Answer, Help, LEAD, line};
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
-use crate::domain::state::entries::Issue;
+use crate::domain::state::entries::{DID_NOT_HAPPEN, HAPPENED, Issue};
 use crate::domain::task::{Task, TaskStatus, Which};
 use crate::drive::options::DriveOptions;
 use crate::operators::error::TaskError;
-use crate::operators::manual::issues;
-use crate::operators::manual::update_task_status;
+use crate::operators::manual::{answer, issues, update_task_status};
 use crate::operators::request;
-use crate::operators::request::StatusByHand;
+use crate::operators::request::{AnswerByHand, StatusByHand};
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::act::Act;
@@ -198,12 +197,14 @@ impl People {
             Kind::ReleaseDateMissing => Some(without_a_date()),
             Kind::ApprovalTimeout => self.ask(Act::Publish).then(|| retry(Task::ChangeAdvisoryStatus)),
             Kind::TaskFailed => self.failed(ctx, release, message, tries).await?,
+            Kind::QuestionOpen => self.what_happened(ctx, release, message).await?,
             Kind::JobRefLost => match message.task {
                 Some(task) => Some(by_hand(ctx, release, task, TaskStatus::NotStarted, "its job is not known").await?),
                 None => None,
             },
             // The task or the build that is meant has a message of its own; the rest is said, not asked.
             Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
+            Kind::Replaced | Kind::BuildDataInherited => None,
             Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown => None,
             Kind::Initialised
             | Kind::TaskStarted
@@ -219,6 +220,8 @@ impl People {
             | Kind::CandidateMissing
             | Kind::ApprovalHeldLater
             | Kind::DatePassed
+            | Kind::BuildDataChanged
+            | Kind::ApprovedWithout
             | Kind::Completed
             | Kind::StateUnavailable
             | Kind::BuildDataUnavailable
@@ -268,6 +271,26 @@ impl People {
         Ok(Some(Help::by(LEAD, format!("resolved the blocker {id}: {head}"))))
     }
 
+    /// Somebody looks at the service and says what is true there.
+    async fn what_happened(
+        &self,
+        ctx: &Context,
+        release: &ZStream,
+        message: &Message,
+    ) -> Result<Option<Help>, TaskError> {
+        let is_there = {
+            let facts = self.world.facts();
+            match message.task {
+                Some(Task::StageTesting) => facts.jenkins.was_asked(),
+                Some(_) | None => !facts.prow.runs.is_empty(),
+            }
+        };
+        let choice = if is_there { HAPPENED } else { DID_NOT_HAPPEN };
+        let (id, reason) = (message.occasion.clone(), "looked at the service".to_owned());
+        answer::run(ctx, release, &AnswerByHand { id: id.clone(), choice: choice.to_owned(), reason }).await?;
+        Ok(Some(Help::by(LEAD, format!("answered question {id}: {choice}"))))
+    }
+
     /// A failed task is tried again, at last accepted as it is; nobody accepts an approval that failed.
     async fn failed(
         &self,
@@ -294,7 +317,8 @@ fn an_owner() -> Help {
 }
 
 fn without_a_date() -> Help {
-    let options = DriveOptions { ignore_release_date: true, ..DriveOptions::default() };
+    let early = Some("build data names no date, and the release is due".to_owned());
+    let options = DriveOptions { early, ..DriveOptions::default() };
     Help::by(LEAD, "has the approval start without a release date").with(options)
 }
 
@@ -310,7 +334,7 @@ async fn by_hand(
     status: TaskStatus,
     why: &str,
 ) -> Result<Help, TaskError> {
-    let by_hand = StatusByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false };
+    let by_hand = StatusByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false, proven: false };
     update_task_status::run(ctx, release, by_hand).await?;
     Ok(Help::by(LEAD, format!("set {task} to {status}: {why}")))
 }

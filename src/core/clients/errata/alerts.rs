@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::Errata;
 use crate::core::clients::error::ClientError;
+use crate::core::clients::http::Answer;
 use crate::core::clients::retry::Repeat;
 use crate::domain::ids::AdvisoryId;
 
@@ -85,10 +86,8 @@ impl Errata {
     /// The service fails or does not know the number.
     pub async fn refresh_security_alerts(&self, id: AdvisoryId) -> Result<Option<SecurityAlerts>, ClientError> {
         let path = format!("/api/v1/erratum/{id}/security_alerts/refresh");
-        let answer = self.http.post("refresh security alerts", Repeat::Converges, &path).accept(&[400]).send().await?;
-        if answer.status.as_u16() == 400 {
-            return Ok(None);
-        }
-        Ok(Some(answer.json::<Page>()?.into()))
+        let call = self.http.post("refresh security alerts", Repeat::Converges, &path).accept(&[400]);
+        let read = |answer: Answer| if answer.status == 400 { Ok(None) } else { answer.json::<Page>().map(Some) };
+        Ok(call.read(read).await?.map(Into::into))
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Errata, complaints, refusal};
 use crate::core::clients::error::ClientError;
+use crate::core::clients::http::Answer;
 use crate::core::clients::retry::Repeat;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::push::PushJob;
@@ -67,15 +68,18 @@ impl Errata {
     pub async fn push_to_stage(&self, id: AdvisoryId) -> Result<PushStart, ClientError> {
         let path = format!("/api/v1/erratum/{id}/push");
         let call = self.http.post("push an advisory to staging", Repeat::Converges, &path);
-        let answer = call.query(&[("defaults", "stage")]).accept(&[400, 422]).send().await?;
-        if let Some(refused) = refusal(&answer) {
-            let dependencies = complaints(&answer.body).into_iter().find(|text| text.starts_with(DEPENDENCIES_FIRST));
-            return dependencies.map_or(Err(refused), |why| Ok(PushStart::DependenciesFirst { why }));
-        }
-        let jobs: Vec<Job> = answer.json()?;
-        if jobs.is_empty() {
-            return Ok(PushStart::NothingNeeded);
-        }
-        Ok(PushStart::Started(jobs.into_iter().map(PushJob::from).collect()))
+        call.query(&[("defaults", "stage")]).accept(&[400, 422]).read(|answer| started(&answer)).await
     }
+}
+
+fn started(answer: &Answer) -> Result<PushStart, ClientError> {
+    if let Some(refused) = refusal(answer) {
+        let dependencies = complaints(&answer.body).into_iter().find(|text| text.starts_with(DEPENDENCIES_FIRST));
+        return dependencies.map_or(Err(refused), |why| Ok(PushStart::DependenciesFirst { why }));
+    }
+    let jobs: Vec<Job> = answer.json()?;
+    if jobs.is_empty() {
+        return Ok(PushStart::NothingNeeded);
+    }
+    Ok(PushStart::Started(jobs.into_iter().map(PushJob::from).collect()))
 }

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use bytes::Bytes;
 use gitlab::api::endpoint_prelude::{BodyError, Cow, Method, QueryParams, UrlBase};
 use gitlab::api::{ApiError, AsyncClient, AsyncQuery as _, Endpoint, RestClient};
+use http::Response;
 use http::request::Builder;
-use http::{HeaderMap, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -21,20 +21,29 @@ const PER_PAGE: usize = 100;
 /// Shipments have a few hundred comments at most; more pages than this are a loop.
 const MOST_PAGES: usize = 50;
 
-/// One call: whom we ask, for what, and what repeating it does.
+/// Can an answer be read?
+type Readable = fn(&Answer) -> Result<(), ClientError>;
+
+/// One call: whom we ask, for what, what repeating it does, and what counts as an answer.
+#[derive(Clone, Copy)]
 pub(super) struct Connection<'a> {
     http: &'a ServiceHttp,
     op: &'static str,
     repeat: Repeat,
+    check: Readable,
 }
 
 impl<'a> Connection<'a> {
     pub(super) const fn new(http: &'a ServiceHttp, op: &'static str, repeat: Repeat) -> Self {
-        Self { http, op, repeat }
+        Self { http, op, repeat, check: Answer::done }
+    }
+
+    const fn checked(self, check: Readable) -> Self {
+        Self { check, ..self }
     }
 
     /// Sends the request and gives back the body of a success.
-    pub(super) async fn bytes<E: Endpoint + Sync, B: std::fmt::Display>(
+    async fn bytes<E: Endpoint + Sync, B: std::fmt::Display>(
         &self,
         endpoint: Result<E, B>,
     ) -> Result<Vec<u8>, ClientError> {
@@ -47,8 +56,7 @@ impl<'a> Connection<'a> {
         &self,
         endpoint: Result<E, B>,
     ) -> Result<(), ClientError> {
-        let body = self.bytes(endpoint).await?;
-        self.answer(body).done()
+        self.bytes(endpoint).await.map(drop)
     }
 
     /// One object.
@@ -56,7 +64,7 @@ impl<'a> Connection<'a> {
         &self,
         endpoint: Result<E, B>,
     ) -> Result<T, ClientError> {
-        self.read(self.bytes(endpoint).await?)
+        self.read(&self.checked(is::<T>).bytes(endpoint).await?)
     }
 
     /// All pages of a list.
@@ -67,8 +75,8 @@ impl<'a> Connection<'a> {
         let endpoint = endpoint.map_err(|cause| self.unreadable(&cause.to_string()))?;
         let mut items = Vec::new();
         for page in 1..=MOST_PAGES {
-            let body = self.raw(Page { endpoint: &endpoint, page }).await?;
-            let more: Vec<T> = self.read(body)?;
+            let body = self.checked(is::<Vec<T>>).raw(Page { endpoint: &endpoint, page }).await?;
+            let more: Vec<T> = self.read(&body)?;
             let full = more.len() >= PER_PAGE;
             items.extend(more);
             if !full {
@@ -84,13 +92,9 @@ impl<'a> Connection<'a> {
         })
     }
 
-    fn read<T: DeserializeOwned>(&self, body: Vec<u8>) -> Result<T, ClientError> {
-        self.answer(body).json()
-    }
-
-    fn answer(&self, body: Vec<u8>) -> Answer {
-        let (service, op, status) = (self.http.service(), self.op, StatusCode::OK);
-        Answer { service, op, status, headers: HeaderMap::new(), body: body.into(), masker: self.http.masker().clone() }
+    /// The body again, which the check has read before.
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(body).map_err(|cause| self.unreadable(&cause.to_string()))
     }
 
     fn unreadable(&self, why: &str) -> ClientError {
@@ -103,15 +107,17 @@ impl<'a> Connection<'a> {
         if let Some(bare) = request.uri().to_string().strip_suffix('?').and_then(|text| text.parse().ok()) {
             *request.uri_mut() = bare;
         }
-        let response = self.http.forward(self.op, self.repeat, request).await?;
-        let code = response.status().as_u16();
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let fault = if matches!(code, 401 | 403) { Fault::Unauthorized(code) } else { Fault::Status(code) };
-        let error = ClientError::new(self.http.service(), self.op, fault);
-        Err(ClientError { excerpt: self.http.excerpt(response.body()), ..error })
+        let answer = self.http.forward(self.op, self.repeat, request, self.check).await?;
+        let mut response = Response::new(answer.body);
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
     }
+}
+
+/// Does the body hold a `T`?
+fn is<T: DeserializeOwned>(answer: &Answer) -> Result<(), ClientError> {
+    answer.json::<T>().map(drop)
 }
 
 impl RestClient for Connection<'_> {

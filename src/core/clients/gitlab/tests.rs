@@ -115,7 +115,7 @@ async fn a_login_page_is_named_as_such_and_a_refusal_keeps_its_text() {
     let page = gitlab.approvals(&address).await.unwrap_err();
     assert!(page.to_string().contains("a web page instead of JSON"), "{page}");
     let stale = gitlab.approve(&address, "abc").await.unwrap_err();
-    assert_eq!((stale.fault, stale.excerpt.as_deref()), (Fault::Status(409), Some("SHA does not match HEAD")));
+    assert_eq!((&stale.fault, stale.excerpt()), (&Fault::Status(409), Some("SHA does not match HEAD")));
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn several_accounts_for_one_address_are_refused() {
     })
     .await;
     let error = gitlab.find_user("name@example.com").await.unwrap_err();
-    assert!(matches!(error.fault, Fault::Refused(_)), "{error}");
+    assert!(matches!(error.fault, Fault::Ambiguous(_)), "{error}");
     assert!(seen.lock().unwrap()[0].contains("search=name%40example.com"), "the whole address is searched");
 }
 

@@ -4,23 +4,32 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
+use super::excerpt;
+use super::limits::SlowDown;
 use crate::core::cache::DiskCache;
-use crate::core::clients::error::{ClientError, Fault, shown};
+use crate::core::clients::error::{ClientError, Fault, Quote};
 use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
-/// How much of a refused answer is looked at; less of it is shown.
-const EXCERPT_BYTES: usize = 1600;
-
-/// Keeps a whole answer that the service will know again. A page in place of the answer is kept by nobody,
-/// nor is JSON that ends in the middle: the service would call it unchanged for ever.
-pub(super) fn keep(cache: &DiskCache, key: &str, answer: &Answer) {
+/// What `read` makes of an answer; one that can be read and that the service will know again is kept. A page in
+/// place of the answer is kept by nobody, nor is JSON that ends in the middle: the service would call it unchanged
+/// for ever.
+pub(super) fn kept<T>(
+    cache: &DiskCache,
+    key: &str,
+    answer: Answer,
+    read: impl Fn(Answer) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
     let is_json = answer.header("content-type").is_some_and(|kind| kind.contains("json"));
     let is_cut = is_json && answer.json::<serde::de::IgnoredAny>().is_err();
-    if let (StatusCode::OK, Some(etag), false) = (answer.status, answer.header("etag"), is_cut || answer.is_web_page())
-    {
-        cache.write(key, etag, &answer.body);
+    let is_whole = answer.status == StatusCode::OK && !is_cut && !answer.is_web_page();
+    let etag = answer.header("etag").filter(|_| is_whole).map(str::to_owned);
+    let body = answer.body.clone();
+    let read = read(answer)?;
+    if let Some(etag) = etag {
+        cache.write(key, &etag, &body);
     }
+    Ok(read)
 }
 
 /// What a service answered.
@@ -38,6 +47,10 @@ pub struct Answer {
     pub body: Bytes,
     /// Hides our credentials in what is shown of it.
     pub masker: Masker,
+    /// What was asked for: the path, without query.
+    pub object: String,
+    /// Set when it asks for fewer requests.
+    pub limit: Option<SlowDown>,
 }
 
 impl Answer {
@@ -55,8 +68,37 @@ impl Answer {
             } else {
                 Fault::Unreadable(format!("not the documented JSON ({cause})"))
             };
-            let excerpt = self.excerpt();
-            ClientError { excerpt, ..ClientError::new(self.service, self.op, fault) }
+            self.error(fault)
+        })
+    }
+
+    /// Reads the body as JSON; nothing for an accepted 404.
+    ///
+    /// # Errors
+    ///
+    /// As [`Answer::json`].
+    pub fn found<T: DeserializeOwned>(&self) -> Result<Option<T>, ClientError> {
+        if self.status == StatusCode::NOT_FOUND { Ok(None) } else { self.json().map(Some) }
+    }
+
+    /// What this answer means: `fault`, with the words of the service and the page it names.
+    pub fn error(&self, fault: Fault) -> ClientError {
+        let code = self.status.as_u16();
+        // The page of a proxy about an outage says nothing that its status does not.
+        let speaks = code < 500 || excerpt::own_text(&self.body).is_some();
+        let said = if speaks { self.excerpt() } else { None };
+        let link = if self.status.is_success() { None } else { excerpt::link(&self.headers, &self.masker) };
+        let quote = Quote { object: excerpt::object(&self.object, &self.masker), excerpt: said, link };
+        let retry_after_s = self.limit.and_then(|limit| limit.wait_s);
+        ClientError { said: Some(Box::new(quote)), retry_after_s, ..ClientError::new(self.service, self.op, fault) }
+    }
+
+    /// What a status means that is no success.
+    pub fn refused(&self) -> ClientError {
+        self.error(match self.status.as_u16() {
+            code if self.limit.is_some() => Fault::RateLimited(code),
+            code @ (401 | 403) => Fault::Unauthorized(code),
+            code => Fault::Status(code),
         })
     }
 
@@ -88,9 +130,9 @@ impl Answer {
         Ok(())
     }
 
-    /// The beginning of the body on one line, masked; nothing for an empty one.
+    /// What the body says on one line, masked; nothing for an empty one.
     pub fn excerpt(&self) -> Option<String> {
-        excerpt(&self.body, &self.masker)
+        excerpt::excerpt(&self.body, &self.masker)
     }
 
     /// A header as text.
@@ -104,11 +146,4 @@ impl Answer {
         let start = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
         start.starts_with("<!doctype html") || start.starts_with("<html")
     }
-}
-
-/// The beginning of a body on one line, masked; nothing for an empty one.
-pub(super) fn excerpt(body: &[u8], masker: &Masker) -> Option<String> {
-    let text = String::from_utf8_lossy(body.get(..body.len().min(EXCERPT_BYTES)).unwrap_or_default());
-    let line = shown(&masker.hide(&text));
-    (!line.is_empty()).then_some(line)
 }

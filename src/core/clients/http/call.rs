@@ -11,9 +11,6 @@ use crate::core::cache::DiskCache;
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::retry::{Repeat, with_retries};
 
-/// Marker for [`Call::accept`]: every status is an answer, except those worth repeating.
-pub(super) const ANY: &[u16] = &[0];
-
 /// One request on its way.
 #[derive(Debug)]
 #[must_use = "a call does nothing until it is sent"]
@@ -81,47 +78,72 @@ impl Call<'_> {
         self
     }
 
-    /// Sends it, repeating by class.
+    /// Sends it and reads the answer, repeating by class. An answer to a read, or to a write that converges, in
+    /// which `read` does not find what the service documents is asked for again like one that got lost.
     ///
     /// # Errors
     ///
-    /// No answer, or a status that is neither success nor accepted.
-    pub async fn send(self) -> Result<Answer, ClientError> {
+    /// No answer, a status that is neither success nor accepted, or that of `read`.
+    pub async fn read<T>(self, read: impl Fn(Answer) -> Result<T, ClientError>) -> Result<T, ClientError> {
         let shared = &self.http.http.0;
         let url = self.checked_url()?;
-        with_retries(self.repeat, shared.policy.tries, &shared.clock, &self.http.http.2, || self.attempt(&url)).await
+        let (call, url, read) = (&self, &url, &read);
+        let attempt = || async move { read(call.attempt(url).await?) };
+        with_retries(self.repeat, shared.policy.tries, &shared.clock, &self.http.http.2, attempt).await
     }
 
-    /// Sends it as [`Call::send`], asking only whether the copy in `cache` is still right when there is one.
+    /// As [`Call::read`], asking only whether the copy in `cache` is still right when there is one that can be read.
     ///
     /// # Errors
     ///
-    /// As [`Call::send`].
-    pub async fn send_through(self, cache: Option<&DiskCache>) -> Result<Answer, ClientError> {
-        let Some(cache) = cache else { return self.send().await };
+    /// As [`Call::read`].
+    pub async fn read_through<T>(
+        self,
+        cache: Option<&DiskCache>,
+        read: impl Fn(Answer) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let Some(cache) = cache else { return self.read(read).await };
         let key = self.url.clone();
-        let Some(kept) = cache.read(&key) else {
-            let answer = self.send().await?;
-            answer::keep(cache, &key, &answer);
-            return Ok(answer);
+        let url = self.checked_url()?;
+        let kept = cache.read(&key).map(|kept| (kept.etag, Bytes::from(kept.body)));
+        let copy = |body: &Bytes| self.answer(&url, StatusCode::OK, HeaderMap::new(), body.clone());
+        let Some((etag, body)) = kept.filter(|(_, body)| read(copy(body)).is_ok()) else {
+            return self.read(|answer| answer::kept(cache, &key, answer, &read)).await;
         };
-        let mut call = self.header("if-none-match", &kept.etag);
+        let mut call = self.header("if-none-match", &etag);
         call.revalidates = true;
-        let answer = call.send().await?;
-        if answer.status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { status: StatusCode::OK, body: kept.body.into(), ..answer });
-        }
-        answer::keep(cache, &key, &answer);
-        Ok(answer)
+        call.read(|answer| match answer.status {
+            StatusCode::NOT_MODIFIED => read(Answer { status: StatusCode::OK, body: body.clone(), ..answer }),
+            _ => answer::kept(cache, &key, answer, &read),
+        })
+        .await
+    }
+
+    /// Sends it, repeating by class; the answer is not looked into.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::read`].
+    pub async fn send(self) -> Result<Answer, ClientError> {
+        self.read(Ok).await
     }
 
     /// Sends it and reads the answer as JSON.
     ///
     /// # Errors
     ///
-    /// As [`Call::send`], or the answer is not the documented JSON.
+    /// As [`Call::read`], or the answer is not the documented JSON.
     pub async fn json_answer<T: DeserializeOwned>(self) -> Result<T, ClientError> {
-        self.send().await?.json()
+        self.read(|answer| answer.json()).await
+    }
+
+    /// Sends a write whose answer says nothing that we need.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::read`]; a web page in place of a confirmation.
+    pub async fn done(self) -> Result<(), ClientError> {
+        self.read(|answer| answer.done()).await
     }
 
     fn checked_url(&self) -> Result<Url, ClientError> {

@@ -4,13 +4,13 @@ use std::error::Error;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::Http;
 use super::answer::Answer;
 use super::auth::{Auth, Proof};
-use super::call::{ANY, Call};
+use super::call::Call;
 use super::network::LazyClient;
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::negotiate::{Heard, Kerberos, Negotiation, is_offered};
@@ -41,6 +41,9 @@ impl Call<'_> {
         })?;
         tracing::debug!(service = %self.http.service, op = self.op, "call");
         let answer = self.exchange(url).await;
+        if let Err(error) = &answer {
+            tracing::debug!(service = %self.http.service, op = self.op, "{error}");
+        }
         let ended = clock.now();
         let outage = answer.as_ref().err().filter(|error| error.is_outage());
         self.http.http.0.lately.note(self.http.service, now, ended, outage.map(|error| error.fault.to_string()));
@@ -117,8 +120,7 @@ impl Call<'_> {
         let answer = services.send(self.method.clone(), url, headers, self.body.clone(), limit).await;
         let (head, body) = answer.map_err(|cause| self.broken_in_memory(cause))?.into_parts();
         self.bounded(body.len())?;
-        let masker = self.http.http.0.masker.clone();
-        Ok(Answer { service: self.http.service, op: self.op, status: head.status, headers: head.headers, body, masker })
+        Ok(self.answer(url, head.status, head.headers, body))
     }
 
     /// Right before a write leaves: a process that was stopped for hours finds here that its lease is over.
@@ -140,8 +142,13 @@ impl Call<'_> {
         let response = request.send().await.map_err(|cause| self.broken(cause))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read_body(response).await?;
+        Ok(self.answer(url, status, headers, body))
+    }
+
+    pub(super) fn answer(&self, url: &Url, status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
         let masker = self.http.http.0.masker.clone();
-        Ok(Answer { service: self.http.service, op: self.op, status, headers, body, masker })
+        let (service, op, object) = (self.http.service, self.op, url.path().to_owned());
+        Answer { service, op, status, headers, body, masker, object, limit: None }
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Bytes, ClientError> {
@@ -156,31 +163,21 @@ impl Call<'_> {
     fn bounded(&self, length: usize) -> Result<(), ClientError> {
         let most = self.http.http.0.policy.max_body_bytes;
         if length > most {
-            let why = format!("the answer is larger than {most} bytes");
-            return Err(ClientError::unreadable(self.http.service, self.op, why));
+            return Err(ClientError::new(self.http.service, self.op, Fault::TooLarge(most)));
         }
         Ok(())
     }
 
-    fn judge(&self, answer: Answer) -> Result<Answer, ClientError> {
+    fn judge(&self, mut answer: Answer) -> Result<Answer, ClientError> {
+        let shared = &self.http.http.0;
+        answer.limit = shared.pauses.of(&answer, shared.clock.now());
         let code = answer.status.as_u16();
-        let repeatable = matches!(code, 408 | 425 | 429 | 500 | 502..=504);
-        let accepted = self.accepted.contains(&code) || (self.accepted == ANY && !repeatable);
+        let accepted = self.accepted.contains(&code);
         let unchanged = self.revalidates && code == 304;
         if answer.status.is_success() || accepted || unchanged {
             return Ok(answer);
         }
-        let fault = match code {
-            401 | 403 => Fault::Unauthorized(code),
-            code => Fault::Status(code),
-        };
-        let retry_after_s = answer.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|text| {
-            let date = || jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp());
-            let wait = |at: jiff::Timestamp| at.duration_since(self.http.http.0.clock.now()).as_secs().max(0);
-            text.trim().parse().ok().or_else(|| date().and_then(|at| u64::try_from(wait(at)).ok()))
-        });
-        let excerpt = answer.excerpt();
-        Err(ClientError { excerpt, retry_after_s, ..ClientError::new(self.http.service, self.op, fault) })
+        Err(answer.refused())
     }
 
     fn broken(&self, cause: reqwest::Error) -> ClientError {

@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::*;
+use crate::core::clients::error::Quote;
 use crate::core::clients::loopback::talk_to;
 use crate::domain::service::Service;
 
@@ -70,7 +71,7 @@ fn a_queue_item_tells_its_parameters_as_lines_too() {
 #[test]
 fn only_a_refusal_that_names_the_crumb_is_answered_with_one() {
     let refused = |code, text: &str| ClientError {
-        excerpt: Some(text.to_owned()),
+        said: Some(Box::new(Quote { excerpt: Some(text.to_owned()), ..Quote::default() })),
         ..ClientError::new(Service::Jenkins, "start build", Fault::Unauthorized(code))
     };
     assert!(wants_crumb(&refused(403, "No valid crumb was included in the request")));

@@ -122,7 +122,7 @@ async fn an_account_is_found_by_its_exact_address_only() {
         Some("3".to_owned())
     );
     assert_eq!(jira.find_user("nobody@example.com").await.unwrap(), None);
-    assert!(matches!(jira.find_user("two@example.com").await.unwrap_err().fault, Fault::Refused(_)));
+    assert!(matches!(jira.find_user("two@example.com").await.unwrap_err().fault, Fault::Ambiguous(_)));
     assert!(seen.lock().unwrap()[0].contains("query=name%40example.com"));
 }
 

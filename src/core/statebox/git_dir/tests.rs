@@ -167,3 +167,93 @@ async fn a_damaged_repository_is_not_an_empty_one() {
     assert!(matches!(error, StoreFault::Git(_)), "{error}");
     assert!(write(&git, PATH, "2\n", None).await.is_err());
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_repository_is_no_empty_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    write(&git, PATH, "1\n", None).await.unwrap();
+    fs::remove_file(dir.path().join("HEAD")).unwrap();
+    assert!(GitDir::is_one(dir.path()), "without its HEAD");
+    let error = git.read(BRANCH, PATH).await.unwrap_err();
+    assert!(matches!(&error, StoreFault::Git(said) if said.contains("not a git repository")), "{error}");
+    assert!(write(&git, PATH, "2\n", None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_repository_inside_another_one_is_never_taken_for_that() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&made(dir.path(), &["--bare"]).await, PATH, "1\n", None).await.unwrap();
+    let inner = dir.path().join("inner");
+    fs::create_dir_all(inner.join(".git")).unwrap();
+    let error = opened(&inner).read(BRANCH, PATH).await.unwrap_err();
+    assert!(matches!(error, StoreFault::Git(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_branch_whose_name_leads_nowhere_is_damaged_and_not_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    write(&git, PATH, "1\n", None).await.unwrap();
+    let file = dir.path().join("refs/heads").join(BRANCH);
+    for damaged in ["", "0123456789012345678901234567890123456789\n", "\0\0\0\0"] {
+        fs::write(&file, damaged).unwrap();
+        let error = git.read(BRANCH, PATH).await.unwrap_err();
+        assert!(matches!(error, StoreFault::Git(_)), "{damaged:?}: {error}");
+        assert!(git.release_files(BRANCH, "_releases").await.is_err(), "{damaged:?}");
+        assert!(write(&git, PATH, "2\n", None).await.is_err(), "{damaged:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_is_named_with_its_age_and_the_way_out() {
+    use crate::core::error::ErrorClass;
+    use crate::core::statebox::error::{Doing, StoreError};
+
+    let dir = tempfile::tempdir().unwrap();
+    let git = made(dir.path(), &["--bare"]).await;
+    let first = write(&git, PATH, "1\n", None).await.unwrap();
+    let git = GitDir { lock_wait_ms: 1, ..git };
+    let lock = fs::File::create(dir.path().join("refs/heads/z-stream.lock")).unwrap();
+    let since = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 - 600);
+    lock.set_modified(since).unwrap();
+    let fault = write(&git, PATH, "2\n", Some(&first)).await.unwrap_err();
+    let error = StoreError::new(PATH, Doing::Changing, fault);
+    let said = error.fault.to_string();
+    assert!(said.contains("refs/heads/z-stream.lock is locked for 10 min"), "{said}");
+    assert_eq!(error.class(), ErrorClass::Transient);
+    let next = error.next_step();
+    assert!(next.contains("remove ") && next.contains("z-stream.lock"), "{next}");
+}
+
+#[test]
+fn git_reads_the_configuration_that_it_reads_in_the_users_shell() {
+    let env = Env::default()
+        .with("PATH", "/bin")
+        .with("XDG_CONFIG_HOME", "/x")
+        .with("GIT_CONFIG_GLOBAL", "/g")
+        .with("GIT_CONFIG_COUNT", "1")
+        .with("GIT_CONFIG_KEY_0", "safe.directory")
+        .with("GIT_CONFIG_VALUE_0", "")
+        .with("GIT_DIR", "/elsewhere")
+        .with("GIT_WORK_TREE", "/elsewhere")
+        .with("GITHUB_TOKEN", "invented");
+    let passed = of_the_user(&env);
+    let names: Vec<&str> = passed.keys().map(String::as_str).collect();
+    let wanted =
+        ["GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "PATH", "XDG_CONFIG_HOME"];
+    assert_eq!((names, passed["GIT_CONFIG_VALUE_0"].as_str()), (wanted.to_vec(), ""));
+}
+
+#[tokio::test]
+async fn what_git_says_is_passed_on_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    made(dir.path(), &["--bare"]).await;
+    let author = Author { name: "release-engineer".to_owned(), mail: "oar@example.com".to_owned() };
+    let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
+    // A configuration of the user that git cannot read.
+    let bad = env().with("GIT_CONFIG_COUNT", "1").with("GIT_CONFIG_KEY_0", "no-dot").with("GIT_CONFIG_VALUE_0", "x");
+    let git = GitDir::new(dir.path(), &author, &bad, clock, CancellationToken::new());
+    let error = git.read(BRANCH, PATH).await.unwrap_err().to_string();
+    assert!(error.contains("no-dot"), "{error}");
+}

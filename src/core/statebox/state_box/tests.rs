@@ -1,13 +1,13 @@
-mod outbox;
-
 use super::super::fake_github::{FakeGithub, LIMITS, Trouble, at, create, issue, release, start};
 use jiff::SignedDuration;
 
 use super::super::error::Arrived;
 use super::*;
+use crate::core::clients::error::Fault;
 use crate::core::clock::VirtualClock;
 use crate::domain::state::entries::Metadata;
-use crate::domain::state::operation::{AddIssue, Applied, SetTask};
+use crate::domain::state::lease::LeaseKey;
+use crate::domain::state::operation::{AddIssue, Applied, Override, SetTask};
 use crate::domain::task::{Task, TaskStatus};
 
 #[tokio::test]
@@ -101,6 +101,126 @@ async fn conflicts_without_end_are_reported_after_eight_tries() {
     assert!(matches!(error.fault, StoreFault::Conflict), "{error:?}");
     assert!(error.attempts <= LIMITS.tries);
     assert_eq!(error.arrived, Arrived::No);
+}
+
+#[tokio::test]
+async fn a_write_that_the_store_calls_impossible_is_tried_once_more_from_the_top() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    github.plan(&[Trouble::Impossible]);
+    let saved = statebox.afresh().apply(&release(), &[start(Task::StageTesting)], "Update task").await.unwrap();
+    assert!(saved.changed);
+    github.plan(&vec![Trouble::Impossible; 20]);
+    let error = statebox.afresh().apply(&release(), &[issue("x")], "Add issue").await.unwrap_err();
+    assert!(matches!(&error.fault, StoreFault::Service(said) if said.fault == Fault::Status(422)), "{error:?}");
+    assert_eq!((error.attempts, error.arrived), (2, Arrived::No), "twice over the same file it is no conflict");
+}
+
+#[tokio::test]
+async fn a_refusal_for_the_rate_that_names_no_time_is_waited_for_ever_longer() {
+    let pauses = [1, 2, 3].map(|tries| super::super::cas::rate_pause(None, tries).as_secs());
+    assert_eq!(pauses, [60, 120, 240]);
+    assert_eq!(super::super::cas::rate_pause(Some(7), 3).as_secs(), 7);
+}
+
+/// Two machines that hold the lease one after the other.
+async fn held(statebox: &StateBox, holder: &str, reason: Option<&str>) -> (StateBox, Held) {
+    let over = reason.map(|reason| Override { reason: reason.to_owned(), actor: "lead".to_owned() });
+    let machine = statebox.afresh();
+    let held = machine.take_lease(&release(), LeaseKey::Driver, holder.to_owned(), over).await.unwrap();
+    (machine.fenced(&held), held)
+}
+
+#[tokio::test]
+async fn a_write_under_a_lease_that_somebody_took_over_is_refused_and_says_who() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, _) = held(&statebox, "one", None).await;
+    one.apply(&release(), &[issue("first")], "Add issue").await.unwrap();
+    one.may_act(&release()).await.unwrap();
+    let (other, _) = held(&statebox, "other", Some("it is dead")).await;
+    let text = github.text();
+
+    let error = one.apply(&release(), &[issue("second")], "Add issue").await.unwrap_err();
+
+    assert!(error.fault.to_string().contains("other drives this release since"), "{}", error.fault);
+    assert_eq!(error.class(), crate::core::error::ErrorClass::Conflict);
+    assert!(matches!(one.apply_or_keep(&release(), &[issue("third")], "Add issue").await, Err(_)), "it never waits");
+    assert!(one.may_act(&release()).await.is_err() && one.lost_lease(&release()).await.is_some());
+    assert_eq!(github.text(), text);
+    other.apply(&release(), &[issue("theirs")], "Add issue").await.unwrap();
+    statebox.afresh().apply(&release(), &[issue("by hand")], "Add issue").await.unwrap();
+}
+
+#[tokio::test]
+async fn every_effect_but_the_one_after_a_write_asks_whether_the_lease_is_still_ours() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, _) = held(&statebox, "one", None).await;
+    one.apply(&release(), &[start(Task::StageTesting)], "Update task").await.unwrap();
+    github.requests();
+    one.may_act(&release()).await.unwrap();
+    assert_eq!(github.requests(), 0, "the write told it");
+    one.may_act(&release()).await.unwrap();
+    assert_eq!(github.requests(), 1);
+    statebox.may_act(&release()).await.unwrap();
+    assert_eq!(github.requests(), 0, "who holds no lease is asked nothing");
+}
+
+#[tokio::test]
+async fn writes_prolong_a_lease_and_what_changes_nothing_else_does_not() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, held) = held(&statebox, "one", None).await;
+    let pass = |minutes| one.store().clock().pause(SignedDuration::from_mins(minutes), one.store().cancel());
+    let until = || held.permit().end().unwrap();
+    let first = until();
+    pass(40).await;
+    one.apply(&release(), &[issue("x")], "Add issue").await.unwrap();
+    assert_eq!(until().duration_since(first), SignedDuration::from_mins(40));
+    let commits = github.messages().len();
+    pass(40).await;
+    assert!(!one.apply(&release(), &[issue("x")], "Add issue").await.unwrap().changed);
+    assert_eq!(github.messages().len(), commits, "no commit for the lease alone");
+    statebox.renew_lease(&held).await.unwrap();
+    assert_eq!((github.messages().len(), until().duration_since(first).as_mins()), (commits + 1, 80));
+    pass(121).await;
+    assert!(statebox.renew_lease(&held).await.is_err(), "a process that slept beyond its lease has lost it");
+    assert!(one.apply(&release(), &[issue("y")], "Add issue").await.is_err());
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_while_the_store_was_away_goes_on_if_nobody_took_it() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, held) = held(&statebox, "one", None).await;
+    let pass = |minutes| one.store().clock().pause(SignedDuration::from_mins(minutes), one.store().cancel());
+    github.is_down(true);
+    pass(100).await;
+    statebox.renew_lease(&held).await.unwrap();
+    pass(100).await;
+    assert!(one.apply(&release(), &[issue("x")], "Add issue").await.is_err(), "meanwhile nothing is written");
+    github.is_down(false);
+    statebox.renew_lease(&held).await.unwrap();
+    one.apply(&release(), &[issue("x")], "Add issue").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lease_is_given_back_although_everything_else_was_cancelled() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, held) = held(&statebox, "one", None).await;
+    one.store().cancel().cancel();
+    assert!(one.apply(&release(), &[issue("x")], "Add issue").await.is_err());
+    one.give_lease_back(&held).await;
+    let stored = State::parse(&github.text(), None).unwrap().lease(LeaseKey::Driver).unwrap();
+    assert_eq!((stored.epoch, stored.until), (held.fence().epoch, None));
 }
 
 #[tokio::test]

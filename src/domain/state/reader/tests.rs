@@ -115,6 +115,32 @@ fn growth_without_end_is_refused() {
         bomb.push_str(&format!("a{n}: &a{n} [{items}]\n"));
     }
     assert!(matches!(read(&bomb), Err(StateError::TooMuch { what: "repetition", .. })));
+    let long = format!("a: &a {}\nb: *a\n", "x".repeat(MAX_REPEATED));
+    assert!(matches!(read(&long), Err(StateError::TooMuch { what: "repetition", .. })));
+    let merged = format!("a: &a {{k: {}}}\n{}", "x".repeat(30_000), "b: {<<: *a}\n".repeat(3));
+    assert!(matches!(read(&merged), Err(StateError::TooMuch { what: "repetition", .. })));
     assert!(matches!(read(&"[".repeat(10_000)), Err(StateError::TooMuch { what: "nesting", .. })));
     assert!(matches!(read(&"- ".repeat(10_000)), Err(StateError::TooMuch { what: "nesting", .. })));
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_costs_anything() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 1..12 {
+        let items = vec![format!("*a{}", n - 1); 10].join(", ");
+        bomb.push_str(&format!("a{n}: &a{n} [{items}]\n"));
+    }
+    let mut reader = Reader { cursor: Cursor::new(&bomb).unwrap(), anchors: HashMap::new(), repeated: 0, depth: 0 };
+    assert!(reader.document().is_err());
+    // What it kept is all that it made: nodes of a few dozen bytes each.
+    let kept: usize = reader.anchors.values().map(|(_, size)| size).sum();
+    assert!(kept <= MAX_REPEATED, "{kept}");
+    assert!(reader.cursor.line() <= 5, "it was read on to line {}", reader.cursor.line());
+}
+
+#[test]
+fn a_file_of_megabytes_without_repetition_is_read() {
+    let line = "x".repeat(100);
+    let text = format!("tasks:\n- name: a\n  result: |\n{}", format!("    {line}\n").repeat(30_000));
+    assert!(text.len() > 3_000_000 && read(&text).is_ok());
 }

@@ -3,17 +3,19 @@
 use super::closed;
 use crate::core::context::Context;
 use crate::domain::advisory::NOT_OURS;
+use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
-use crate::domain::task::{Flow, Task, TaskStatus};
+use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, ForeseenAdvisory, Preview, StoredApproval};
 use crate::operators::run::Run;
 use crate::operators::steps::advisories::{self, Advisory};
 use crate::operators::steps::shipment;
 
-/// What the first pass is going to do, as the state says; nothing when this pass would not begin one.
+/// What the first pass is going to do, as state and build data say; nothing when this pass would not begin one, or
+/// when build data cannot be read: the pass itself says that.
 pub(in crate::operators) async fn stored(
     ctx: &Context,
     release: &ZStream,
@@ -23,15 +25,34 @@ pub(in crate::operators) async fn stored(
     let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Preview::Nothing) };
     let run = Run::observe(ctx, release, loaded.state)?;
     let status = run.state.status(Task::ChangeAdvisoryStatus);
-    let metadata = run.state.metadata();
-    let begins = matches!(status, TaskStatus::NotStarted | TaskStatus::Fail);
-    let Some(mr) = metadata.shipment_mr.filter(|_| begins) else { return Ok(Preview::Nothing) };
-    if closed(&run, Flow::Konflux, ignore_release_date).is_some() {
+    if !matches!(status, TaskStatus::NotStarted | TaskStatus::Fail) {
         return Ok(Preview::Nothing);
     }
-    let managed = metadata.advisory_ids.into_iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
-    let approval = StoredApproval { mr, advisories: managed.collect(), ticket: metadata.jira_ticket };
-    Ok(Preview::Changes(Foreseen::StoredApproval(approval)))
+    let Ok(assembly) = run.assembly().await else { return Ok(Preview::Nothing) };
+    let Some(mr) = assembly.shipment_mr.clone() else { return Ok(Preview::Nothing) };
+    if closed(&run, assembly, ignore_release_date).is_some() {
+        return Ok(Preview::Nothing);
+    }
+    Ok(begins(assembly, mr, ignore_release_date))
+}
+
+/// What an approval earlier than its day is going to do once a drive comes to it; nothing when it has begun.
+pub(in crate::operators) async fn early(ctx: &Context, release: &ZStream) -> Result<Preview, TaskError> {
+    let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(Preview::Nothing) };
+    let run = Run::observe(ctx, release, loaded.state)?;
+    let begun = matches!(run.state.status(Task::ChangeAdvisoryStatus), TaskStatus::InProgress | TaskStatus::Pass);
+    let assembly = run.assembly().await?;
+    Ok(match assembly.shipment_mr.clone().filter(|_| !begun) {
+        Some(mr) => begins(assembly, mr, true),
+        None => Preview::Nothing,
+    })
+}
+
+fn begins(assembly: &Assembly, mr: String, ignores_release_date: bool) -> Preview {
+    let managed = assembly.advisories.iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
+    let advisories = managed.map(|(impetus, id)| (impetus.clone(), *id)).collect();
+    let ticket = assembly.jira_ticket.clone();
+    Preview::Changes(Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date }))
 }
 
 /// What a pass would do, as the services say.
@@ -47,8 +68,7 @@ pub(in crate::operators) async fn looked(
         return Ok(Preview::Nothing);
     }
     let run = Run::observe(ctx, release, state)?;
-    let flow = run.assembly().await?.flow();
-    if let Some(by) = closed(&run, flow, ignore_release_date) {
+    if let Some(by) = closed(&run, run.assembly().await?, ignore_release_date) {
         return Ok(Preview::Closed(by));
     }
     let mr = shipment::open(&run).await?.mr;

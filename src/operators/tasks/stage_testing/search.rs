@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::JOB;
 use crate::core::clients::error::ClientError;
-use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem};
+use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, RECENT_BUILDS};
+use crate::domain::absence::Shown;
 use crate::domain::job_trace;
 use crate::domain::task::{JobRef, JobSystem, TaskStatus};
 use crate::operators::run::Run;
@@ -51,10 +52,10 @@ impl BuildSearch {
     }
 
     /// The queue is read first: a request that becomes a build in between is then among the builds.
-    pub(super) async fn look(&self, jenkins: &Jenkins) -> Result<QueueLook, ClientError> {
+    pub(super) async fn look(&self, jenkins: &Jenkins) -> Result<(QueueLook, Shown), ClientError> {
         let queued = jenkins.queued(JOB).await?;
         let builds = jenkins.recent_builds(JOB).await?;
-        Ok(self.pick(&queued, &builds))
+        Ok((self.pick(&queued, &builds), shown(&builds)))
     }
 
     fn pick(&self, queued: &[QueueItem], builds: &[Build]) -> QueueLook {
@@ -79,6 +80,12 @@ impl BuildSearch {
             None => QueueLook::Free,
         }
     }
+}
+
+/// What the list of builds tells of its own age. Jenkins keeps builds for long, but only the newest are listed.
+fn shown(builds: &[Build]) -> Shown {
+    let times = || builds.iter().filter_map(|build| build.started_at);
+    Shown { newest: times().max(), reaches_back_to: times().min().filter(|_| builds.len() >= RECENT_BUILDS) }
 }
 
 pub(super) fn of_queue(item: &QueueItem, now: Timestamp) -> JobRef {

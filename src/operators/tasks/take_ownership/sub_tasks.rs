@@ -2,9 +2,11 @@
 
 use super::writes::Writes;
 use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
+use crate::core::effects::{EffectError, Look};
 use crate::domain::credential::Credential;
 use crate::domain::ids::JiraKey;
 use crate::operators::error::TaskError;
+use crate::operators::steps::belonging;
 
 /// Sub-tasks of the ART ticket that become the owner's, with the status into which each is moved.
 const SUB_TASKS: [(&str, Option<&str>); 3] = [
@@ -13,18 +15,27 @@ const SUB_TASKS: [(&str, Option<&str>); 3] = [
     ("[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures", Some("In Progress")),
 ];
 
-/// Assigns the sub-tasks and moves them; whatever goes wrong is a warning.
-pub(super) async fn take_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) {
+/// Assigns the sub-tasks and moves them; what Jira refuses is a warning.
+///
+/// # Errors
+///
+/// Another run is at it, or nobody knows yet whether a step was taken.
+pub(super) async fn take_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<(), TaskError> {
     let run = writes.run;
     let credentials = &run.ctx.settings.credentials;
     if credentials.get(Credential::JiraToken).is_none() {
-        return run.warn(format!("sub-tasks of {ticket} were not assigned: no Jira credential"));
+        run.warn(format!("sub-tasks of {ticket} were not assigned: no Jira credential"));
+        return Ok(());
     }
     match assign_sub_tasks(writes, ticket, email).await {
         Ok(0) => run.info(format!("{ticket} has no sub-task of ours")),
         Ok(count) => run.info(format!("{count} sub-tasks of {ticket} have their owner")),
-        Err(error) => run.warn(format!("sub-tasks of {ticket} were not all assigned: {error}")),
+        Err(error @ (TaskError::Service(_) | TaskError::Effect(EffectError::Client(_)))) => {
+            run.warn(format!("sub-tasks of {ticket} were not all assigned: {error}"));
+        }
+        Err(error) => return Err(error),
     }
+    Ok(())
 }
 
 async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<usize, TaskError> {
@@ -34,6 +45,7 @@ async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str
         run.warn(format!("{ticket} is not visible to us"));
         return Ok(0);
     };
+    belonging::is_ours(run, ticket, &parent.summary)?;
     let sub_tasks = jira.issues(&parent.subtasks).await?;
     let ours = SUB_TASKS.iter().flat_map(|(summary, to)| {
         sub_tasks.iter().filter(|sub| sub.summary.trim() == *summary).map(move |sub| (sub, *to))
@@ -59,7 +71,11 @@ async fn assign(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, account: 
     if sub.assignee.as_ref() == Some(account) {
         return Ok(());
     }
-    writes.converge(&format!("assign {}", sub.key), async || jira.assign(&sub.key, account).await).await
+    writes
+        .converge(&format!("assign/{}", sub.key), &format!("assign {}", sub.key), async || {
+            jira.assign(&sub.key, account).await
+        })
+        .await
 }
 
 /// Moves a sub-task to `to`; one that is there or done stays, because nothing goes back.
@@ -75,7 +91,7 @@ async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str
     };
     let there = async || {
         let now = jira.issue(&sub.key).await?;
-        Ok(now.is_some_and(|issue| issue.status == to).then_some(()))
+        Ok(Look::at_object(now.is_some_and(|issue| issue.status == to).then_some(())))
     };
     let go = async || jira.transition(&sub.key, step).await;
     let what = format!("move {} to {to}", sub.key);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::core::clients::error::ClientError;
-use crate::core::effects::Evidence;
+use crate::core::effects::{Effect, Look};
 use crate::domain::task::TaskStatus;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -23,15 +23,16 @@ impl Writes<'_, '_> {
     /// A write that converges.
     pub(super) async fn converge(
         &self,
+        key: &str,
         what: &str,
-        perform: impl AsyncFn() -> Result<(), ClientError>,
+        perform: impl AsyncFnOnce() -> Result<(), ClientError>,
     ) -> Result<(), TaskError> {
         if self.after_pass() {
             self.run.unless_dry(what)?;
-            perform().await?;
+            self.run.effects().converge(key, perform).await?;
             self.run.add_effect(what);
         } else {
-            self.run.converge(what, perform).await?;
+            self.run.converge(key, what, perform).await?;
         }
         self.done.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -42,21 +43,20 @@ impl Writes<'_, '_> {
         &self,
         key: &str,
         what: &str,
-        look_up: impl AsyncFn() -> Result<Option<()>, ClientError>,
-        perform: impl AsyncFn() -> Result<(), ClientError>,
+        look: impl AsyncFn() -> Result<Look<()>, ClientError>,
+        perform: impl AsyncFnOnce() -> Result<(), ClientError>,
     ) -> Result<bool, TaskError> {
         let is_new = if self.after_pass() {
-            if look_up().await?.is_some() {
-                return Ok(false);
-            }
-            self.run.unless_dry(what)?;
-            let is_new = self.run.effects().once(key, what, Evidence::Strong, look_up, perform).await?.is_new();
+            let effects = self.run.effects();
+            let ready = async || self.run.unless_dry(what);
+            let effect = Effect { key, what, announced: effects.open(key) };
+            let is_new = effects.once(&effect, look, ready, perform).await?.is_new();
             if is_new {
                 self.run.add_effect(what);
             }
             is_new
         } else {
-            self.run.effect(key, what, Evidence::Strong, look_up, perform).await?.is_new()
+            self.run.effect(key, what, look, perform).await?.is_new()
         };
         self.done.fetch_add(usize::from(is_new), Ordering::Relaxed);
         Ok(is_new)

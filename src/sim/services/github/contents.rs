@@ -133,7 +133,7 @@ pub(super) async fn raw(
     }
 }
 
-fn raw_bytes(text: &str) -> Response {
+pub(super) fn raw_bytes(text: &str) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text.to_owned()).into_response()
 }
 

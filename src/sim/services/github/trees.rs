@@ -1,10 +1,11 @@
 //! Git's view of a branch: trees and blobs with their real ids.
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
+use super::contents::raw_bytes;
 use super::{is_ours, over_limit, problem};
 use crate::sim::facts::github::trees::Node;
 use crate::sim::wire;
@@ -49,6 +50,7 @@ pub(super) async fn show(
 pub(super) async fn blob(
     State(world): State<World>,
     Path((owner, repo, sha)): Path<(String, String, String)>,
+    headers: HeaderMap,
 ) -> Response {
     let mut facts = world.facts();
     if let Some(refusal) = over_limit(&mut facts) {
@@ -61,6 +63,9 @@ pub(super) async fn blob(
         .flat_map(|branch| branch.files.values())
         .find(|text| is_ours(&owner, &repo) && wire::blob_sha(text.as_bytes()) == sha);
     let Some(text) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    if wire::header_text(&headers, "accept").is_some_and(|accept| accept.contains("raw")) {
+        return raw_bytes(text);
+    }
     let body = json!({
         "sha": sha,
         "node_id": format!("B_{sha}"),

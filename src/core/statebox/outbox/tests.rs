@@ -1,7 +1,7 @@
-use super::super::super::fake_github::{FakeGithub, Trouble, at, create, issue, release, start};
-use super::super::super::outbox::Sent;
+use super::super::fake_github::{FakeGithub, Trouble, at, create, issue, release, start};
+use super::super::state_box::StateBox;
 use super::*;
-use crate::domain::state::operation::SetTask;
+use crate::domain::state::operation::{Rejection, SetTask};
 use crate::domain::task::{Task, TaskStatus};
 
 const TASK: Task = Task::StageTesting;
@@ -39,7 +39,7 @@ async fn a_change_that_cannot_reach_the_store_is_kept_reported_and_sent_by_the_n
 
     assert_eq!(next.state.issues().len(), 1);
     assert_eq!(github.text(), next.state.to_yaml());
-    assert!(super::super::super::unsent::list(home.path()).unwrap().is_empty());
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
     assert_eq!(github.messages(), ["Initialize", "Change", "Next"]);
 }
 
@@ -57,7 +57,7 @@ async fn a_change_whose_turn_never_comes_is_kept_and_sent_once_the_others_rest()
     let next = statebox.load(&release()).await.unwrap().unwrap().state;
     assert_eq!(next.issues().len(), 1);
     assert_eq!(github.text(), next.to_yaml());
-    assert!(super::super::super::unsent::list(home.path()).unwrap().is_empty());
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn what_gives_the_right_to_act_never_waits() {
     github.is_down(true);
     let error = statebox.apply(&release(), &[start(TASK)], "Update task").await.unwrap_err();
     assert!(error.is_outage());
-    assert!(super::super::super::unsent::list(home.path()).unwrap().is_empty() && !statebox.has_kept());
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty() && !statebox.has_kept());
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_kept_change_that_had_arrived_is_not_made_twice() {
     statebox.send_waiting(&release()).await.unwrap();
     let state = statebox.load(&release()).await.unwrap().unwrap().state;
     assert_eq!((state.issues().len(), github.messages().len()), (1, 2));
-    assert!(super::super::super::unsent::list(home.path()).unwrap().is_empty());
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_change_that_somebody_overtook_is_moved_aside_and_the_others_are_sent(
     assert_eq!((sent.stored, sent.refused.len()), (1, 1));
     let state = statebox.load(&release()).await.unwrap().unwrap().state;
     assert_eq!((state.status(TASK), state.issues().len()), (TaskStatus::Pass, 1));
-    let listed = super::super::super::unsent::list(home.path()).unwrap();
+    let listed = super::super::unsent::list(home.path()).unwrap();
     let reported: Vec<_> = listed.iter().map(|line| line.waiting.refused.as_deref().unwrap_or_default()).collect();
     assert_eq!(reported, ["stage-testing was set to Pass at 2026-01-01T00:00:07Z, later than this"]);
 }
@@ -133,7 +133,7 @@ async fn what_the_rules_forbid_by_all_we_know_is_refused_at_once() {
     github.is_down(true);
     let error = statebox.apply_or_keep(&release(), &[set(TaskStatus::Fail, 2)], "Change").await.unwrap_err();
     assert!(matches!(error.fault, StoreFault::Rejected(Rejection::PassStays { .. })), "{error:?}");
-    assert!(super::super::super::unsent::list(home.path()).unwrap().is_empty());
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -163,10 +163,10 @@ async fn a_dry_run_sends_nothing_and_shows_what_waits() {
 #[tokio::test]
 async fn a_file_in_a_folder_keeps_nothing_for_later() {
     let folder = tempfile::tempdir().unwrap();
-    let repo = super::super::super::repo::Repo::Directory(folder.path().to_owned());
+    let repo = super::super::repo::Repo::Directory(folder.path().to_owned());
     let clock =
         crate::core::clock::Clock::Virtual(crate::core::clock::VirtualClock::starting_at(at("2026-01-01T00:00:00Z")));
     let local =
-        StateBox::new(repo, "z-stream".to_owned(), super::super::super::fake_github::LIMITS, clock, Default::default());
+        StateBox::new(repo, "z-stream".to_owned(), super::super::fake_github::LIMITS, clock, Default::default());
     assert!(!local.keeping(folder.path(), true).keeps());
 }

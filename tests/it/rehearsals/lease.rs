@@ -1,0 +1,137 @@
+//! One driver of a release: who holds the lease, who is refused, and what becomes of a driver that was stopped.
+
+use oar::domain::state::lease::{Lease, LeaseKey};
+
+use crate::rehearsal::machines::{Frozen, Machine, Moment, Point};
+use crate::rehearsal::{TestWorld, points, promoted};
+
+/// Points of a drive in a promoted world at which its machine is stopped with a request answered or carried out.
+async fn points_of_a_drive() -> Vec<Point> {
+    let calm = promoted().await;
+    let machine = calm.machine("one");
+    machine.oar("drive").await;
+    let points = points(&machine.sent()).into_iter();
+    points.filter(|point| matches!(point.moment, Moment::Unanswered | Moment::Unrecorded)).collect()
+}
+
+async fn frozen<'m>(machine: &'m Machine<'_>, point: &Point, line: &'m str) -> Frozen<'m> {
+    match machine.oar_frozen(point, line).await {
+        Ok(frozen) => frozen,
+        Err(ended) => panic!("{point:?} was never reached: {ended}"),
+    }
+}
+
+fn lease(world: &TestWorld) -> Lease {
+    world.state().lease(LeaseKey::Driver).expect("somebody drove")
+}
+
+#[tokio::test]
+async fn a_driver_that_was_stopped_beyond_its_lease_changes_nothing_any_more() {
+    let points = points_of_a_drive().await;
+    assert!(points.len() >= 4, "{points:?}");
+    for point in points {
+        let world = promoted().await;
+        let (one, other) = (world.machine("one"), world.machine("other"));
+        let stopped = frozen(&one, &point, "drive").await;
+        world.time_passes("3h");
+        let theirs = other.oar("drive").await;
+        assert!(!theirs.ends_with("exit 8"), "{point:?}: {theirs}");
+        let (file, sent) = (world.file(), one.sent());
+
+        let reported = stopped.revived().await;
+
+        assert!(reported.ends_with("exit 8"), "{point:?}: {reported}");
+        assert!(
+            reported.contains("this run has lost the driver lease: story on simulator-2")
+                || reported.contains("on simulator-2 held it since"),
+            "{point:?}: {reported}"
+        );
+        assert_eq!(one.sent(), sent, "{point:?}: it wrote: {reported}");
+        assert_eq!(world.file(), file, "{point:?}: {reported}");
+    }
+}
+
+#[tokio::test]
+async fn a_driver_that_was_stopped_beyond_its_lease_ends_also_where_nobody_took_over() {
+    let point = points_of_a_drive().await.remove(0);
+    let world = promoted().await;
+    let one = world.machine("one");
+    let stopped = frozen(&one, &point, "drive").await;
+    world.time_passes("3h");
+    let sent = one.sent();
+    let reported = stopped.revived().await;
+    assert!(reported.ends_with("exit 8"), "{reported}");
+    assert!(reported.contains("it ended, and nobody has taken it since"), "{reported}");
+    assert!(reported.contains("next: start it again: oar -r 4.20.17 drive"), "{reported}");
+    assert_eq!(one.sent(), sent);
+}
+
+#[tokio::test]
+async fn a_driver_stopped_for_less_than_its_lease_goes_on() {
+    let point = points_of_a_drive().await.remove(0);
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let stopped = frozen(&one, &point, "drive").await;
+    world.time_passes("1h");
+    let refused = other.oar("drive").await;
+    assert!(refused.ends_with("exit 8"), "{refused}");
+    let reported = stopped.revived().await;
+    assert!(!reported.ends_with("exit 8"), "{reported}");
+}
+
+#[tokio::test]
+async fn a_lease_is_taken_over_by_a_person_who_says_why() {
+    let point = points_of_a_drive().await.remove(0);
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let stopped = frozen(&one, &point, "drive").await;
+    let held = lease(&world);
+
+    let refused = other.oar("drive").await;
+    assert!(refused.ends_with("exit 8"), "{refused}");
+    assert!(refused.contains("on simulator-1 drives this release since 2026-06-"), "{refused}");
+    assert!(refused.contains("oar -r 4.20.17 drive --take-over --reason TEXT"), "{refused}");
+    let shown = other.oar("status").await;
+    assert!(shown.contains("lease   ") && shown.contains("on simulator-1 drives this release"), "{shown}");
+    let shown = other.oar("plan").await;
+    assert!(shown.contains("lease:   ") && shown.contains("on simulator-1 drives this release"), "{shown}");
+
+    let taken = other.oar("drive --take-over --reason \"its host is gone\"").await;
+    assert!(!taken.ends_with("exit 8"), "{taken}");
+    assert!(lease(&world).epoch > held.epoch);
+    let notes: Vec<_> = world.state().issues().into_iter().filter(|issue| issue.issue.contains("lease")).collect();
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].issue.ends_with("reason: its host is gone") && !notes[0].blocker, "{notes:?}");
+    let (file, sent) = (world.file(), one.sent());
+
+    let reported = stopped.revived().await;
+
+    assert!(reported.ends_with("exit 8"), "{reported}");
+    assert_eq!((world.file(), one.sent()), (file, sent), "{reported}");
+}
+
+#[tokio::test]
+async fn the_epoch_of_a_lease_survives_giving_it_back() {
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    one.oar("drive").await;
+    let first = lease(&world);
+    assert_eq!(first.until, None, "given back");
+    other.oar("drive --retry stage-testing").await;
+    world.time_passes("5h");
+    other.oar("drive").await;
+    assert!(lease(&world).epoch > first.epoch);
+}
+
+#[tokio::test]
+async fn a_watching_driver_holds_its_lease_while_jobs_run_and_needs_few_commits() {
+    let world = promoted().await;
+    let machine = world.machine("one");
+    let before = world.simulator().world().facts().github.branches["z-stream"].messages.len();
+    machine.oar("drive --watch").await;
+    let messages = world.simulator().world().facts().github.branches["z-stream"].messages.clone();
+    let ours = &messages[before..];
+    assert!(ours.len() <= 60, "{} commits: {ours:?}", ours.len());
+    let leases = ours.iter().filter(|message| message.contains("lease")).count();
+    assert!(leases <= 12, "{leases} of them for the lease: {ours:?}");
+}
