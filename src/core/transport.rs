@@ -4,6 +4,7 @@
 //! without host) and we see what a wire would bring (whole bodies, unpacked; a connection that breaks). Only the
 //! bytes in between are missing.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::time::Duration;
 
@@ -28,6 +29,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// The programs in this process, when there are some.
+    pub fn programs(&self) -> Option<&Programs> {
+        match self {
+            Self::Network => None,
+            Self::InMemory(services) => services.programs.as_ref(),
+        }
+    }
+
     /// The services in this process, when `url` is theirs.
     pub fn in_memory(&self, url: &Url) -> Option<&InMemory> {
         match self {
@@ -37,11 +46,35 @@ impl Transport {
     }
 }
 
-/// Services in this process, all behind one address.
+/// Services in this process, all behind one address, and programs that need not be started.
 #[derive(Debug, Clone)]
 pub struct InMemory {
     address: String,
     services: BoxCloneSyncService<Request<Bytes>, Response<Bytes>, io::Error>,
+    programs: Option<Programs>,
+}
+
+/// Programs in this process.
+pub type Programs = BoxCloneSyncService<ProgramCall, ProgramEnd, io::Error>;
+
+/// A program's call.
+pub struct ProgramCall {
+    /// What people call it.
+    pub name: &'static str,
+    /// Everything after its name.
+    pub arguments: Vec<String>,
+    /// Its whole environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How a program ended.
+pub struct ProgramEnd {
+    /// Exit code.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// Its log.
+    pub stderr: String,
 }
 
 impl InMemory {
@@ -52,7 +85,18 @@ impl InMemory {
         S: Service<Request<Bytes>, Response = Response<Bytes>, Error = io::Error> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Self { address: address.to_owned(), services: BoxCloneSyncService::new(services) }
+        Self { address: address.to_owned(), services: BoxCloneSyncService::new(services), programs: None }
+    }
+
+    /// The same with programs that answer in place of real ones.
+    #[must_use]
+    pub fn with_programs<S>(mut self, programs: S) -> Self
+    where
+        S: Service<ProgramCall, Response = ProgramEnd, Error = io::Error> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        self.programs = Some(BoxCloneSyncService::new(programs));
+        self
     }
 
     /// One request and its whole answer, waited for no longer than `limit`.

@@ -35,11 +35,39 @@ pub enum Act {
     ReleaseKernel,
     /// A colleague commits to the state file by hand.
     EditState,
+    /// The same, and what is left is no YAML.
+    BreakState,
+    /// The colleague brings back what was there before.
+    MendState,
+    /// ART drops an advisory.
+    DropAdvisory,
+    /// ART drops an advisory and makes another one in its place.
+    ReplaceAdvisory,
+    /// ART closes the shipment merge request and opens another one.
+    ReplaceShipment,
+    /// ART moves the release date a week.
+    MoveDateLater,
+    /// ART moves the release date to the day before.
+    MoveDateEarlier,
+    /// ART releases to customers and lets the merge request merge by itself.
+    PlayProdJob,
+    /// ART rebuilds images that were graded too low.
+    RebuildImages,
+    /// Jenkins forgets old builds.
+    ForgetBuilds,
+    /// Prow forgets jobs.
+    ForgetProwJobs,
+    /// GitHub answers what it knew now, for ten minutes.
+    AnswerOld,
+    /// An administrator lets our accounts see what was hidden.
+    GrantPermission,
+    /// Somebody renews the Kerberos ticket.
+    Kinit,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 29] = [
         Self::FinishAdvisories,
         Self::RepairStageRelease,
         Self::RetryStageRelease,
@@ -55,6 +83,20 @@ impl Act {
         Self::Publish,
         Self::ReleaseKernel,
         Self::EditState,
+        Self::BreakState,
+        Self::MendState,
+        Self::DropAdvisory,
+        Self::ReplaceAdvisory,
+        Self::ReplaceShipment,
+        Self::MoveDateLater,
+        Self::MoveDateEarlier,
+        Self::PlayProdJob,
+        Self::RebuildImages,
+        Self::ForgetBuilds,
+        Self::ForgetProwJobs,
+        Self::AnswerOld,
+        Self::GrantPermission,
+        Self::Kinit,
     ];
 
     /// The name of the event.
@@ -75,6 +117,20 @@ impl Act {
             Self::Publish => "published",
             Self::ReleaseKernel => "kernel-released",
             Self::EditState => "state-edited",
+            Self::BreakState => "state-broken",
+            Self::MendState => "state-mended",
+            Self::DropAdvisory => "advisory-dropped",
+            Self::ReplaceAdvisory => "advisory-replaced",
+            Self::ReplaceShipment => "shipment-replaced",
+            Self::MoveDateLater => "date-moved-later",
+            Self::MoveDateEarlier => "date-moved-earlier",
+            Self::PlayProdJob => "prod-job-played",
+            Self::RebuildImages => "images-rebuilt",
+            Self::ForgetBuilds => "builds-forgotten",
+            Self::ForgetProwJobs => "prow-jobs-forgotten",
+            Self::AnswerOld => "github-answers-old",
+            Self::GrantPermission => "permission-granted",
+            Self::Kinit => "kinit",
         }
     }
 
@@ -96,6 +152,20 @@ impl Act {
             Self::Publish => "ART publishes the release",
             Self::ReleaseKernel => "the kernel team takes its stop-ship tag off",
             Self::EditState => "a colleague edits the state file by hand",
+            Self::BreakState => "a colleague leaves a state file that is no YAML",
+            Self::MendState => "the colleague brings the state file back",
+            Self::DropAdvisory => "ART drops an advisory (kind: rpm, rhcos, microshift)",
+            Self::ReplaceAdvisory => "ART drops an advisory and makes another one in its place",
+            Self::ReplaceShipment => "ART closes the shipment merge request and opens another one",
+            Self::MoveDateLater => "ART moves the release date, a week or so many days",
+            Self::MoveDateEarlier => "ART moves the release date back, a day or so many days",
+            Self::PlayProdJob => "ART plays the prod job; the merge request merges by itself",
+            Self::RebuildImages => "ART rebuilds images that were graded too low",
+            Self::ForgetBuilds => "Jenkins forgets its builds and queue items",
+            Self::ForgetProwJobs => "Prow forgets its jobs",
+            Self::AnswerOld => "GitHub answers what it knows now, for ten minutes",
+            Self::GrantPermission => "an administrator lets our accounts see everything again",
+            Self::Kinit => "somebody renews the Kerberos ticket",
         }
     }
 
@@ -111,12 +181,22 @@ impl Act {
             | Self::RestoreAdvisories
             | Self::AcceptPromotion
             | Self::AttachTrackers
+            | Self::DropAdvisory
+            | Self::ReplaceAdvisory
+            | Self::ReplaceShipment
+            | Self::MoveDateLater
+            | Self::MoveDateEarlier
+            | Self::PlayProdJob
+            | Self::RebuildImages
             | Self::Publish => "ART",
             Self::ClearAlerts => "product security",
-            Self::RenewTokens => "administrator",
+            Self::RenewTokens | Self::GrantPermission | Self::Kinit => "administrator",
+            Self::ForgetBuilds => "Jenkins",
+            Self::ForgetProwJobs => "Prow",
+            Self::AnswerOld => "GitHub",
             Self::GrantAccess => "Jira administrator",
             Self::ReleaseKernel => "kernel team",
-            Self::EditState => "colleague",
+            Self::EditState | Self::BreakState | Self::MendState => "colleague",
         }
     }
 }

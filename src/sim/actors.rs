@@ -8,7 +8,7 @@ use crate::domain::task::Task;
 use crate::sim::act::Act;
 use crate::sim::events::Event;
 use crate::sim::facts::elliott::Behaviour;
-use crate::sim::facts::jira;
+use crate::sim::facts::{images, jira};
 use crate::sim::records::{self, Record, Stream, Verdict};
 use crate::sim::scenario::Progress;
 use crate::sim::world::Facts;
@@ -132,14 +132,15 @@ fn begin(facts: &mut Facts) {
             facts.schedule_in(SignedDuration::ZERO, Event::ProdRelease);
         }
     }
-    let live = facts
-        .release
-        .release_date
-        .to_zoned(jiff::tz::TimeZone::UTC)
+    facts.schedule(live_at(facts.release.release_date), Event::ReleaseDay);
+}
+
+/// When advisories go live on the release date.
+pub(in crate::sim) fn live_at(date: jiff::civil::Date) -> Timestamp {
+    date.to_zoned(jiff::tz::TimeZone::UTC)
         .map_or(Timestamp::UNIX_EPOCH, |day| day.timestamp())
         .saturating_add(LIVE_HOUR)
-        .unwrap_or(Timestamp::MAX);
-    facts.schedule(live, Event::ReleaseDay);
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// Arranges what befalls the release from outside.
@@ -156,9 +157,6 @@ fn misfortunes(facts: &mut Facts) {
         let after = facts.release.timing.stage_release + facts.release.timing.stage_release_run + hours(2);
         facts.schedule_in(after, Event::ProdRelease);
     }
-    if fate.mr_closed {
-        facts.schedule_in(hours(12), Event::Person(Act::CloseMergeRequest));
-    }
     if fate.restricted_bugs {
         let cves: Vec<String> =
             jira::bugs(&facts.release).into_iter().filter(|bug| bug.cve).map(|bug| bug.key).collect();
@@ -172,10 +170,12 @@ fn misfortunes(facts: &mut Facts) {
     if fate.missed_tracker {
         facts.elliott.miss("image", "OCPBUGS-70001");
     }
-    if fate.state_edited {
-        for after in [2, 30, 80] {
-            facts.schedule_in(hours(after), Event::Person(Act::EditState));
-        }
+    if fate.unhealthy_images {
+        let graded_low = images::outside_payload(&facts.release).into_iter().take(2).map(|component| component.name);
+        facts.catalog_stage.unhealthy.extend(graded_low);
+    }
+    for (after, act) in fate.acts {
+        facts.schedule_in(after, Event::Person(act));
     }
 }
 

@@ -140,6 +140,9 @@ async fn requests(State(world): State<World>, Query(which): Query<Which>) -> Jso
 #[derive(Deserialize)]
 struct Happening {
     name: String,
+    /// What the event leaves open.
+    #[serde(flatten)]
+    details: people::Details,
 }
 
 async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Response {
@@ -147,12 +150,13 @@ async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Resp
         let meant = hint(&asked.name, Event::names());
         return refusal(StatusCode::NOT_FOUND, format_args!("no event is called {:?}{meant}", asked.name));
     };
+    world.before_change("");
     let mut facts = world.facts();
     // Else the calendar would let it happen a second time.
     facts.happened_early(&event);
     let before = facts.upcoming();
     let done = if let Event::Person(act) = event {
-        people::act(act, &mut facts)
+        people::act_on(act, &asked.details, &mut facts)
     } else {
         facts.happens(event);
         Some(asked.name.clone())

@@ -40,24 +40,38 @@ impl Ended {
     }
 }
 
+/// The same without a process of its own: nothing when the program never ends.
+pub fn in_process(world: &World, args: &[String], env: &BTreeMap<String, String>) -> Option<Ended> {
+    match asked(args, env) {
+        Ok(asked) => answer(&world.facts(), &asked),
+        Err(ended) => Some(ended),
+    }
+}
+
+/// What is asked; the end of the program when it does not come so far.
+fn asked(args: &[String], env: &BTreeMap<String, String>) -> Result<Asked, Ended> {
+    let asked = command_line::parse(args)?;
+    let set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
+    if !set("JIRA_EMAIL") && !set("JIRA_USERNAME") {
+        // Without a mail address the real tool finds no bug and says nothing about it.
+        return Err(Ended { code: 0, stdout: String::new(), stderr: String::new() });
+    }
+    for name in ["JIRA_TOKEN"].into_iter().chain(asked.konflux().then_some("GITLAB_TOKEN")) {
+        if !set(name) {
+            return Err(Ended::failed(1, format!("ValueError: {name} environment variable is not set\n")));
+        }
+    }
+    Ok(asked)
+}
+
 /// Runs the stand-in: `args` without the program's name, `env` as the program sees it.
 ///
 /// `OAR_SIM_URL` says where the world is. Reads only.
 pub async fn stand_in(args: &[String], env: &BTreeMap<String, String>) -> Ended {
-    let asked = match command_line::parse(args) {
+    let asked = match asked(args, env) {
         Ok(asked) => asked,
         Err(ended) => return ended,
     };
-    let set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
-    if !set("JIRA_EMAIL") && !set("JIRA_USERNAME") {
-        // Without a mail address the real tool finds no bug and says nothing about it.
-        return Ended { code: 0, stdout: String::new(), stderr: String::new() };
-    }
-    for name in ["JIRA_TOKEN"].into_iter().chain(asked.konflux().then_some("GITLAB_TOKEN")) {
-        if !set(name) {
-            return Ended::failed(1, format!("ValueError: {name} environment variable is not set\n"));
-        }
-    }
     let Some(base) = env.get("OAR_SIM_URL") else {
         return Ended::failed(1, "the stand-in needs OAR_SIM_URL\n");
     };

@@ -202,6 +202,39 @@ impl InjectedFault {
         }
     }
 
+    /// What happens, in one line for people.
+    pub const fn meaning(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "a status (`code`, `retry_after_s`) with the page of a proxy; nothing is done",
+            Self::Answer { .. } => "exactly this answer (`code`, `headers`, `body`); nothing is done",
+            Self::RateLimit { .. } => "429 with these `headers` only; nothing is done",
+            Self::Latency { .. } => "the answer is late by `ms`, and up to `jitter_ms` more; virtual time passes",
+            Self::SlowDrip { .. } => "the answer comes `bytes_per_s` at a time",
+            Self::Reset => "the connection breaks before anything is done",
+            Self::ResetMidBody => "carried out; the connection is reset in the middle of the answer",
+            Self::Refused => "nobody listens",
+            Self::TlsBadCert => "the certificate is not to be trusted",
+            Self::TlsTimeout => "the handshake never ends",
+            Self::AppliedThenError => "carried out, then 502",
+            Self::AppliedThenReset => "carried out, then the connection breaks",
+            Self::Hang => "no answer ever; nothing is done",
+            Self::AppliedThenHang => "carried out, but no answer ever",
+            Self::Redirect => "302 to the same address",
+            Self::Html => "200 with a login page; nothing is done",
+            Self::EmptyOk => "200 without a body; nothing is done",
+            Self::Truncated => "carried out; the body is shorter than announced",
+            Self::ChunkAbort => "carried out; the body ends between two chunks",
+            Self::MalformedJson => "carried out; the body is cut JSON of the right length",
+            Self::StaleRead { .. } => {
+                "a look-up shows what was true `age_s` ago, or up to `jitter_s` more; without both, before the last change"
+            }
+            Self::UnknownEnum { .. } => "a state (at `path`, such as `items.*.status.state`) is one that nobody knows",
+            Self::ExtraFields => "every object has fields that nobody knows",
+            Self::MissingField { .. } => "a field (at `path`) is not there",
+            Self::NullField { .. } => "a field (at `path`) is null",
+        }
+    }
+
     /// Was a request that met this carried out all the same?
     pub const fn is_carried_out(&self) -> bool {
         match self {

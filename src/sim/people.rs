@@ -2,6 +2,8 @@
 //!
 //! Every action is reported in [`PersonAction`], so that a rehearsal can show who helped.
 
+mod art;
+
 use crate::domain::state::operation::{AddIssue, Applied, Operation};
 use crate::domain::state::view::State;
 use crate::sim::act::Act;
@@ -14,6 +16,12 @@ use crate::sim::world::Facts;
 
 /// Lets somebody act; what was done, or nothing when there was nothing to do.
 pub fn act(act: Act, facts: &mut Facts) -> Option<String> {
+    act_on(act, &Details::default(), facts)
+}
+
+/// The same, with what the act leaves open.
+pub fn act_on(act: Act, details: &Details, facts: &mut Facts) -> Option<String> {
+    let kind = details.kind.as_deref().unwrap_or("rpm");
     let done = match act {
         Act::FinishAdvisories => advisories(facts, errata::State::NewFiles, "moved to QE"),
         Act::RestoreAdvisories => advisories(facts, errata::State::DroppedNoShip, "taken up again"),
@@ -33,11 +41,73 @@ pub fn act(act: Act, facts: &mut Facts) -> Option<String> {
         Act::Publish => publish(facts),
         Act::ReleaseKernel => facts.koji.release_kernel(),
         Act::EditState => edit_state(facts),
+        Act::BreakState => break_state(facts),
+        Act::MendState => mend_state(facts),
+        Act::DropAdvisory => art::drop_advisory(facts, kind),
+        Act::ReplaceAdvisory => art::replace_advisory(facts, kind),
+        Act::ReplaceShipment => art::replace_shipment(facts),
+        Act::MoveDateLater => art::move_date(facts, details.days.unwrap_or(7).abs()),
+        Act::MoveDateEarlier => art::move_date(facts, -details.days.unwrap_or(1).abs()),
+        Act::PlayProdJob => art::play_prod_job(facts),
+        Act::RebuildImages => art::rebuild_images(facts),
+        Act::ForgetBuilds => facts.jenkins.forget_builds(),
+        Act::ForgetProwJobs => facts.prow.forget_jobs(),
+        Act::AnswerOld => answer_old(facts),
+        Act::GrantPermission => grant_permission(facts),
+        Act::Kinit => facts.disturbances.renew_ticket(facts.now).map(|_| "renewed the Kerberos ticket".to_owned()),
     };
     if let Some(what) = &done {
         facts.actors.actions.push(PersonAction { at: facts.now, who: act.who(), what: what.clone() });
     }
     done
+}
+
+/// What an act leaves open; each has a usual value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct Details {
+    /// By how many days a date is moved.
+    #[serde(default)]
+    pub days: Option<i64>,
+    /// Which advisory: `rpm`, `rhcos`, `microshift`.
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
+/// How long GitHub's cache goes on serving an old copy.
+const OLD_COPY: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+fn answer_old(facts: &mut Facts) -> Option<String> {
+    let until = facts.now.saturating_add(OLD_COPY).unwrap_or(facts.now);
+    facts.disturbances.copies.insert("github", (facts.now, until));
+    Some("answers what it knows now for ten minutes".to_owned())
+}
+
+fn grant_permission(facts: &mut Facts) -> Option<String> {
+    let now = facts.now;
+    let hidden = std::mem::take(&mut facts.disturbances.hidden);
+    let names: Vec<&str> = hidden.iter().map(|(name, ..)| *name).collect();
+    let was_hidden = !names.is_empty();
+    was_hidden
+        .then(|| format!("let our accounts see {} again from {}", names.join(", "), crate::domain::dates::stamp(now)))
+}
+
+/// What a careless editor leaves behind.
+fn break_state(facts: &mut Facts) -> Option<String> {
+    let path = facts.release.release.state_path();
+    let before = facts.github.file("z-stream", &path)?.to_owned();
+    if facts.actors.state_before.is_some() {
+        return None;
+    }
+    facts.github.put_file("z-stream", &path, &before.replacen("tasks:", "tasks: [", 1));
+    facts.actors.state_before = Some(before);
+    Some("left a state file that is no YAML".to_owned())
+}
+
+fn mend_state(facts: &mut Facts) -> Option<String> {
+    let before = facts.actors.state_before.take()?;
+    let path = facts.release.release.state_path();
+    facts.github.put_file("z-stream", &path, &before);
+    Some("brought the state file back".to_owned())
 }
 
 fn advisories(facts: &mut Facts, from: errata::State, what: &str) -> Option<String> {

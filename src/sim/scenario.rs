@@ -11,6 +11,7 @@ use crate::domain::dates;
 use crate::domain::nearest::hint;
 use crate::domain::release::ZStream;
 use crate::domain::task::{JobRef, Task, TaskStatus};
+use crate::sim::act::Act;
 use crate::sim::disturbances::Disturbances;
 
 mod from_state;
@@ -170,8 +171,6 @@ pub struct Misfortunes {
     pub previous_page_open: bool,
     /// The shipment is released and merged before QE approves.
     pub merged_early: bool,
-    /// Somebody closes the shipment merge request.
-    pub mr_closed: bool,
     /// Build data has no advisory numbers yet.
     pub build_data_incomplete: bool,
     /// Jira hides the CVE bugs.
@@ -180,8 +179,13 @@ pub struct Misfortunes {
     pub missed_tracker: bool,
     /// The kernel carries the stop-ship tag.
     pub stop_ship_kernel: bool,
-    /// A colleague commits to the state file.
-    pub state_edited: bool,
+    /// Some images of the shipment are graded too low.
+    pub unhealthy_images: bool,
+    /// Somebody else drives the release as well, on another machine.
+    pub second_driver: bool,
+    /// What people do, counted from the beginning.
+    #[serde(skip)]
+    pub acts: Vec<(SignedDuration, Act)>,
 }
 
 /// How far a piece of work was when the world began.

@@ -5,6 +5,7 @@ pub mod in_memory;
 mod play;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use self::connection::{SimListener, Wire};
 use self::in_memory::InMemory;
 use self::watch::watch;
 use crate::core::clock::VirtualClock;
+use crate::sim::elliott::{self, Ended};
 use crate::sim::faults::Faults;
 use crate::sim::scenario::Scenario;
 use crate::sim::services::table;
@@ -87,6 +89,12 @@ impl Simulator {
     /// The same world for clients in this process, without a socket in between.
     pub fn in_memory(&self) -> InMemory {
         InMemory::new(self.router.clone(), self.stopped.clone())
+    }
+
+    /// The stand-in for elliott in this process: exit code, output, log. Nothing when it never ends.
+    pub fn elliott(&self) -> impl Fn(&[String], &BTreeMap<String, String>) -> Option<Ended> + Clone + use<> {
+        let world = self.world.clone();
+        move |args, env| elliott::in_process(&world, args, env)
     }
 
     /// The environment with which `oar` talks to this simulator; every credential is invented.

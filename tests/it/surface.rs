@@ -22,6 +22,8 @@ use oar::grammar::args::{NAMES, command};
 use oar::operators::request::TaskRequest;
 use oar::planner::messages::{Kind, Severity};
 use oar::render::documents::reference;
+use oar::sim::events::Event;
+use oar::sim::faults::InjectedFault;
 use oar::sim::scenario;
 
 const GENERATED: &str = "<!-- Made by `make docs`; do not edit. -->";
@@ -238,7 +240,19 @@ fn every_scenario_is_in_the_reference() {
     assert!(scenario::NAMES.iter().all(|name| !scenario::meaning(name).is_empty()), "a scenario without meaning");
     let rows = scenario::NAMES.iter().map(|name| vec![code(name), scenario::meaning(name).to_owned()]);
     let intro = "`oar rehearse 4.20.17 --scenario NAME`, or `oar sim serve --scenario NAME` for a world that stays.\n";
-    page("scenarios.md", "Scenarios", &format!("{intro}\n{}", table(&["Name", "What happens"], rows)));
+    let events = Event::meanings().into_iter().map(|(name, meaning)| vec![code(name), meaning.to_owned()]);
+    let faults = InjectedFault::each_kind();
+    let faults = faults.iter().map(|fault| vec![code(fault.name()), fault.meaning().to_owned()]);
+    let text = format!(
+        "{intro}\n{}\n## Events\n\n`oar sim event NAME`, or `POST /__sim/event` with `name`, and `days` or `kind` where they \
+         matter.\n\n{}\n## Faults\n\n`POST /__sim/faults` with `kind`, what it takes, and which requests it hits: `service`, \
+         `method`, `path` (a regular expression), `nth`, `every`, `probability`, `count`. `--faults RATE` draws from all \
+         of them but `answer`.\n\n{}",
+        table(&["Name", "What happens"], rows),
+        table(&["Name", "What happens"], events),
+        table(&["Kind", "What happens"], faults).trim_end(),
+    );
+    page("scenarios.md", "Scenarios, events and faults", &text);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::core::config::settings::Settings;
 use crate::core::config::sources::Flags;
 use crate::core::context::{Context, Options, StateAccess};
 use crate::core::error::ErrorClass;
-use crate::core::transport::{InMemory, Transport};
+use crate::core::transport::{InMemory, ProgramCall, ProgramEnd, Transport};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
@@ -233,7 +233,16 @@ fn transport(args: &RehearseArgs, simulator: &Simulator) -> Transport {
     if args.sockets {
         Transport::Network
     } else {
-        Transport::InMemory(InMemory::new(simulator.base_url(), simulator.in_memory()))
+        let elliott = simulator.elliott();
+        let programs = tower::service_fn(move |call: ProgramCall| {
+            let ended = elliott(&call.arguments, &call.environment);
+            async move {
+                let Some(ended) = ended else { return std::future::pending().await };
+                Ok(ProgramEnd { code: ended.code.into(), stdout: ended.stdout.into_bytes(), stderr: ended.stderr })
+            }
+        });
+        let services = InMemory::new(simulator.base_url(), simulator.in_memory());
+        Transport::InMemory(services.with_programs(programs))
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::process::{self, Environment, ProcessError, Program, split_command};
 use crate::core::config::settings::ElliottSettings;
 use crate::core::error::ErrorClass;
+use crate::core::transport::Programs;
 use crate::domain::ids::JiraKey;
 use crate::domain::release::ZStream;
 
@@ -51,6 +52,7 @@ pub struct Elliott {
     data_path: String,
     limit: std::time::Duration,
     environment: Environment,
+    programs: Option<Programs>,
     cancel: CancellationToken,
 }
 
@@ -194,8 +196,16 @@ impl Elliott {
             data_path: format!("{}/{BUILD_DATA}", github.trim_end_matches('/')),
             limit: settings.limit,
             environment,
+            programs: None,
             cancel,
         }
+    }
+
+    /// The same, stood in for by a program of this process when there is one.
+    #[must_use]
+    pub fn in_process(mut self, programs: Option<&Programs>) -> Self {
+        self.programs = programs.cloned();
+        self
     }
 
     /// CVE trackers that belong to an assembly. Reads; takes minutes.
@@ -217,7 +227,10 @@ impl Elliott {
             arguments.push("--permissive");
         }
         arguments.extend(["--output", "json"]);
-        let finished = process::run(&program, &arguments, &self.cancel).await?;
+        let finished = match &self.programs {
+            Some(programs) => process::run_in_process(programs, &program, &arguments, &self.cancel).await?,
+            None => process::run(&program, &arguments, &self.cancel).await?,
+        };
         if finished.code == Some(0) { trackers(&finished.stdout, finished.log) } else { Err(bad_end(finished)) }
     }
 }

@@ -43,7 +43,7 @@ use super::retry::Repeat;
 use crate::core::clock::Clock;
 use crate::core::config::http::ServiceRules;
 use crate::core::permit::Permit;
-use crate::core::transport::Transport;
+use crate::core::transport::{Programs, Transport};
 use crate::domain::mask::Masker;
 use crate::domain::service::Service;
 
@@ -111,6 +111,11 @@ impl Http {
     /// Services that were asked, and when they were last heard of.
     pub fn upstreams(&self) -> BTreeMap<Service, Seen> {
         self.0.lately.all()
+    }
+
+    /// Programs that need not be started, where the services need no network.
+    pub fn programs(&self) -> Option<&Programs> {
+        self.0.transport.programs()
     }
 
     /// Makes ready now what the first request would: reads the CA certificates of the system.

@@ -14,7 +14,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
+use crate::core::transport::{ProgramCall, Programs};
 use crate::domain::mask::Masker;
 
 /// Longest output that is kept; more means that it is not the answer we asked for.
@@ -147,6 +149,29 @@ pub fn split_command(command: &str) -> Result<Vec<String>, ProcessError> {
     }
     parts.extend(part);
     if quote.is_some() || parts.first().is_none_or(String::is_empty) { Err(bad()) } else { Ok(parts) }
+}
+
+/// Has `program` stood in for by one of this process.
+///
+/// # Errors
+///
+/// It did not end by itself.
+pub async fn run_in_process(
+    programs: &Programs,
+    program: &Program,
+    arguments: &[&str],
+    cancel: &CancellationToken,
+) -> Result<Finished, ProcessError> {
+    let name = || program.name.to_owned();
+    let exposed = program.environment.0.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+    let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let call = ProgramCall { name: program.name, arguments, environment: exposed.collect() };
+    let ended = tokio::select! {
+        ended = programs.clone().oneshot(call) => ended.map_err(|cause| ProcessError::Broken { program: name(), cause })?,
+        () = cancel.cancelled() => return Err(ProcessError::Cancelled { program: name() }),
+    };
+    let log = Tail(ended.stderr.into_bytes()).text(&program.environment.masker());
+    Ok(Finished { code: Some(ended.code), stdout: ended.stdout, log })
 }
 
 /// Runs `program` with further `arguments` to its end.

@@ -77,7 +77,7 @@ impl Context {
     /// elliott, an external program.
     pub fn elliott(&self) -> Elliott {
         let github = self.settings.services.url(Service::GithubWeb).unwrap_or_default();
-        Elliott::new(&self.settings.elliott, github, self.cancel.clone())
+        Elliott::new(&self.settings.elliott, github, self.cancel.clone()).in_process(self.http.programs())
     }
 
     /// Errata Tool.

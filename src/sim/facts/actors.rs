@@ -17,6 +17,9 @@ pub struct Actors {
     pub stage_released: bool,
     /// The stage release runs.
     pub stage_runs: bool,
+    /// The state file before a colleague left no YAML there.
+    #[serde(skip)]
+    pub state_before: Option<String>,
     /// What people did.
     pub actions: Vec<PersonAction>,
 }

@@ -88,11 +88,16 @@ impl Gitlab {
             project.start("main", readme);
             gitlab.projects.insert(path, project);
         }
-        if plan.shipment_iid == 0 {
-            return gitlab;
+        if plan.shipment_iid != 0 {
+            let made = plan.start.checked_sub(SignedDuration::from_hours(24)).unwrap_or(plan.start);
+            gitlab.open_shipment(plan, base_url, made);
         }
-        let made = plan.start.checked_sub(SignedDuration::from_hours(24)).unwrap_or(plan.start);
-        if let Some(project) = gitlab.projects.get_mut(&plan.shipment_project) {
+        gitlab
+    }
+
+    /// Opens the shipment merge request of the plan.
+    pub(in crate::sim) fn open_shipment(&mut self, plan: &ReleasePlan, base_url: &str, made: Timestamp) {
+        if let Some(project) = self.projects.get_mut(&plan.shipment_project) {
             project.branch_off(&plan.shipment_branch, "main");
             let changes = shipment::files(plan, base_url).into_iter().map(|(path, text)| (path, Some(text)));
             project.commit(&plan.shipment_branch, &format!("Shipment for {}", plan.release), changes.collect());
@@ -101,10 +106,9 @@ impl Gitlab {
         mr.source_project.clone_from(&plan.shipment_project);
         mr.source_branch.clone_from(&plan.shipment_branch);
         mr.author = ART_BOT.to_owned();
-        gitlab.merge_requests.insert(plan.shipment_iid, mr);
-        gitlab.shipment_iid = Some(plan.shipment_iid);
-        gitlab.new_pipeline(plan.shipment_iid, made);
-        gitlab
+        self.merge_requests.insert(plan.shipment_iid, mr);
+        self.shipment_iid = Some(plan.shipment_iid);
+        self.new_pipeline(plan.shipment_iid, made);
     }
 
     /// Finds a project by number or path.

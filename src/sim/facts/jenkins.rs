@@ -116,6 +116,14 @@ impl Jenkins {
         }
     }
 
+    /// All builds and queue items are gone, as after the server was set up anew.
+    pub fn forget_builds(&mut self) -> Option<String> {
+        let gone = self.builds.len() + self.queue.len();
+        self.builds.clear();
+        self.queue.clear();
+        (gone > 0).then(|| format!("forgot {gone} builds and queue items"))
+    }
+
     /// Somebody else asks for a build of another release (stories call this).
     pub fn somebody_queues(&mut self, version: &str, pull_spec: &str, now: Timestamp) {
         let parameters =

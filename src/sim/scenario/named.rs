@@ -3,10 +3,17 @@
 use jiff::SignedDuration;
 
 use super::ReleasePlan;
+use crate::sim::act::Act;
+use crate::sim::disturbances::KERBERIZED;
+use crate::sim::faults::OLDEST_S;
 
 type Fate = fn(&mut ReleasePlan);
 
 const SMOOTH: (&str, &str, Fate) = ("smooth", "everything goes well", |_| {});
+
+const fn hours(n: i64) -> SignedDuration {
+    SignedDuration::from_hours(n)
+}
 
 const LIST: &[(&str, &str, Fate)] = &[
     SMOOTH,
@@ -15,6 +22,12 @@ const LIST: &[(&str, &str, Fate)] = &[
     }),
     ("push-fails-once", "one push to the staging CDN fails and has to be repeated", |plan| {
         plan.misfortunes.push_failures = 1;
+    }),
+    ("push-fails-twice", "the same push fails twice before it succeeds", |plan| {
+        plan.misfortunes.push_failures = 2;
+    }),
+    ("images-unhealthy", "two components are graded too low in the stage catalog until ART rebuilds them", |plan| {
+        plan.misfortunes.unhealthy_images = true;
     }),
     ("blocking-alert", "the RHCOS advisory carries a blocking security alert", |plan| {
         plan.misfortunes.blocking_alert = true;
@@ -38,7 +51,7 @@ const LIST: &[(&str, &str, Fate)] = &[
         plan.misfortunes.merged_early = true;
     }),
     ("mr-closed", "somebody closes the shipment merge request in the middle", |plan| {
-        plan.misfortunes.mr_closed = true;
+        plan.misfortunes.acts = vec![(hours(12), Act::CloseMergeRequest)];
     }),
     ("build-data-incomplete", "build data has no advisory numbers yet", |plan| {
         plan.misfortunes.build_data_incomplete = true;
@@ -53,19 +66,78 @@ const LIST: &[(&str, &str, Fate)] = &[
         plan.misfortunes.stop_ship_kernel = true;
     }),
     ("state-edited-by-hand", "a colleague commits to the state file in the middle", |plan| {
-        plan.misfortunes.state_edited = true;
+        plan.misfortunes.acts = [2, 30, 80].map(|after| (hours(after), Act::EditState)).to_vec();
+    }),
+    ("state-broken-by-hand", "a colleague leaves a state file that is no YAML, and mends it two hours later", |plan| {
+        plan.misfortunes.acts = vec![(hours(26), Act::BreakState), (hours(28), Act::MendState)];
+    }),
+    ("advisory-dropped", "ART drops the rpm advisory", |plan| {
+        plan.misfortunes.acts = vec![(hours(12), Act::DropAdvisory)];
+    }),
+    ("advisory-replaced", "ART makes another advisory in place of the rpm advisory", |plan| {
+        plan.misfortunes.acts = vec![(hours(12), Act::ReplaceAdvisory)];
+    }),
+    ("shipment-replaced", "ART opens another shipment merge request", |plan| {
+        plan.misfortunes.acts = vec![(hours(12), Act::ReplaceShipment)];
+    }),
+    ("date-moved-later", "ART moves the release date by a week", |plan| {
+        plan.misfortunes.acts = vec![(hours(48), Act::MoveDateLater)];
+    }),
+    ("date-moved-earlier", "ART moves the release date to the day before", |plan| {
+        plan.misfortunes.acts = vec![(hours(48), Act::MoveDateEarlier)];
+    }),
+    ("prod-job-played", "ART plays the prod job before QE approves; the merge request merges by itself", |plan| {
+        plan.misfortunes.acts = vec![(hours(60), Act::PlayProdJob)];
+    }),
+    ("jobs-forgotten", "Jenkins and Prow forget the jobs that run", |plan| {
+        plan.misfortunes.acts = vec![(hours(27), Act::ForgetBuilds), (hours(27), Act::ForgetProwJobs)];
+    }),
+    ("github-answers-old", "GitHub answers what it knew before, for ten minutes", |plan| {
+        plan.misfortunes.acts = [1, 25, 30].map(|after| (hours(after), Act::AnswerOld)).to_vec();
+    }),
+    (
+        "kerberos-expired",
+        "the Errata Tool takes the Kerberos ticket no longer after ten hours, until the event kinit",
+        |plan| {
+            plan.disturbances.expiring = vec![(KERBERIZED, hours(10))];
+        },
+    ),
+    (
+        "no-permission-404",
+        "GitLab, then Jenkins, answer 404 for some hours, as to an account without permission",
+        |plan| {
+            plan.disturbances.hidden = vec![("gitlab", hours(0), hours(3)), ("jenkins", hours(25), hours(29))];
+        },
+    ),
+    ("slack-down", "Slack is out for the first three days", |plan| {
+        plan.disturbances.out = vec![("slack", hours(0), hours(72))];
     }),
     ("gangway-token-expires", "the token of the job gateway expires after ten hours", |plan| {
-        plan.disturbances.expiring = vec![("gangway", SignedDuration::from_hours(10))];
+        plan.disturbances.expiring = vec![("gangway", hours(10))];
     }),
     ("slack-token-expires", "the token of the Slack bot expires after ten hours", |plan| {
-        plan.disturbances.expiring = vec![("slack", SignedDuration::from_hours(10))];
+        plan.disturbances.expiring = vec![("slack", hours(10))];
+    }),
+    ("two-drivers", "another machine drives the same release at the same time", |plan| {
+        plan.misfortunes.second_driver = true;
     }),
     ("conflict-storm", "five writers work on the state file at once", |plan| plan.disturbances.writers = 5),
     ("rate-limits", "GitHub, Gangway and Slack grant only what they grant in real life", |plan| {
         plan.disturbances.limits = true;
     }),
     ("everything-slow", "answers take up to twenty seconds, some a minute", |plan| plan.disturbances.slow = true),
+    (
+        "old-answers",
+        "look-ups show what was true up to five minutes ago, those of GitHub up to twenty seconds",
+        |plan| {
+            let minutes =
+                ["errata", "gitlab", "gangway", "jenkins", "jira", "prow", "slack"].map(|name| (name, OLDEST_S));
+            plan.disturbances.oldest_s = minutes.into_iter().chain([("github", 20)]).collect();
+        },
+    ),
+    ("flaky-everything", "one request in twenty meets one fault or another, of every service", |plan| {
+        plan.disturbances.flaky_percent = 5;
+    }),
     ("outages-in-turn", "every five minutes another service is out", |plan| plan.disturbances.outages_in_turn = true),
 ];
 

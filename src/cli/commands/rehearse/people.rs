@@ -49,7 +49,7 @@ pub(crate) struct People {
 }
 
 /// What may take a blocker away.
-const UNBLOCKING: [Act; 7] = [
+const UNBLOCKING: [Act; 9] = [
     Act::FinishAdvisories,
     Act::ClearAlerts,
     Act::AttachTrackers,
@@ -57,16 +57,21 @@ const UNBLOCKING: [Act; 7] = [
     Act::ReopenMergeRequest,
     Act::RestoreAdvisories,
     Act::ReleaseKernel,
+    Act::RebuildImages,
+    Act::GrantPermission,
 ];
 
 /// What may let a failed task pass.
-const MENDING: [Act; 6] = [
+const MENDING: [Act; 9] = [
     Act::RenewTokens,
     Act::GrantAccess,
     Act::AttachTrackers,
     Act::ClearAlerts,
     Act::FinishAdvisories,
     Act::ReleaseKernel,
+    Act::RebuildImages,
+    Act::GrantPermission,
+    Act::Kinit,
 ];
 
 impl People {
@@ -173,7 +178,9 @@ impl People {
         Ok(match message.kind {
             Kind::OwnerNeeded => Some(an_owner()),
             Kind::BuildDataNotReady => self.in_world(Act::CompleteBuildData).or_else(|| self.wait(LEAD)),
-            Kind::CredentialMissing | Kind::KerberosNeeded => self.in_world(Act::RenewTokens),
+            Kind::CredentialMissing | Kind::KerberosNeeded => {
+                self.in_world(Act::RenewTokens).or_else(|| self.in_world(Act::Kinit))
+            }
             Kind::StageReleaseFailed => self.in_world(Act::RepairStageRelease),
             Kind::PromotionRejected => self.in_world(Act::AcceptPromotion),
             Kind::DecisionNeeded
