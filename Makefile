@@ -71,7 +71,9 @@ deny: ## licences, bans and sources of all dependencies
 bench: ## time and memory of a rehearsal (median of 5), speed of the health check and of the MCP server
 	$(CARGO) build --release --locked
 	tools/bench.sh $(TARGET)/release/oar
-	$(CARGO) build --release --locked --example mcp_load --example image_health
+	$(CARGO) build --release --locked --example rehearsals --example mcp_load --example image_health
+	$(TARGET)/release/examples/rehearsals 200 --small
+	$(TARGET)/release/examples/rehearsals 20
 	$(TARGET)/release/examples/image_health
 	tools/bench_mcp.sh
 

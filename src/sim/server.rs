@@ -88,7 +88,7 @@ impl Simulator {
 
     /// The same world for clients in this process, without a socket in between.
     pub fn in_memory(&self) -> InMemory {
-        InMemory::new(self.router.clone(), self.stopped.clone())
+        InMemory::new(self.router.clone(), self.stopped.clone(), self.world.clock().clone())
     }
 
     /// The stand-in for elliott in this process: exit code, output, log. Nothing when it never ends.

@@ -34,7 +34,7 @@ use crate::domain::state::view::State;
 use crate::domain::task::Task;
 use crate::drive::event::Event;
 use crate::drive::options::{DriveOptions, Persistence};
-use crate::drive::rounds;
+use crate::drive::{lease, rounds};
 use crate::grammar::rehearse::RehearseArgs;
 use crate::operators::error::TaskError;
 use crate::planner::plan::{Plan, Verdict};
@@ -54,10 +54,13 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     let release = scenario.plan.release.clone();
     let start = scenario.start();
     let release_day = scenario.plan.release_date;
-    let clock = VirtualClock::starting_at(start);
+    let time = VirtualClock::starting_at(start);
+    let two = scenario.plan.misfortunes.second_driver;
+    let machine = || if two { time.for_machine(SignedDuration::ZERO) } else { time.clone() };
+    let (clock, other_clock) = (machine(), machine());
     call.log_with(Clock::Virtual(clock.clone()));
     let faults = if args.faults > 0.0 { Faults::random(args.faults, args.seed) } else { Faults::none() };
-    let options = StartOptions { port: 0, scenario, seed: args.seed, clock: clock.clone(), faults };
+    let options = StartOptions { port: 0, scenario, seed: args.seed, clock: time.clone(), faults };
     let simulator = Simulator::start(options).await.map_err(|error| io_error("the simulator cannot start", &error))?;
     if let Some((path, text)) = &file {
         simulator.world().facts().github.put_file("z-stream", path, text);
@@ -81,7 +84,17 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
         summary: &summary,
     };
     let mut people = args.people_help.then(|| People::new(simulator.world().clone()));
-    let plan = rehearsal.play(people.as_mut()).await;
+    let plan = if two {
+        let other_home = tempfile::tempdir().map_err(|error| io_error("the rehearsal cannot start", &error))?;
+        let other = context(call, &simulator, &other_home, other_clock, transport(&args, &simulator))?;
+        tokio::select! {
+            biased;
+            plan = rehearsal.play(people.as_mut()) => plan,
+            never = rehearsal.beside(&other) => never,
+        }
+    } else {
+        rehearsal.play(people.as_mut()).await
+    };
     let wall_ms = real_now().duration_since(started).as_millis();
 
     let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
@@ -136,6 +149,11 @@ impl Rehearsal<'_> {
         let mut options = watching();
         loop {
             let ended = self.drive(&options, people.as_deref(), &mut last_lines).await;
+            if ended.as_ref().is_err_and(lease::is_driver_busy) && self.clock.now() < until {
+                self.line(format!("{}  somebody else drives", self.clock.now().strftime("%m-%d %H:%M")));
+                self.clock.pause(BREAK).await;
+                continue;
+            }
             let Some(people) = people.as_deref_mut() else {
                 return ended.map_err(|error| self.broke_off(error));
             };
@@ -151,7 +169,7 @@ impl Rehearsal<'_> {
                     }
                 }
                 Err(error) if people.may_begin_again(&error) => {
-                    self.clock.advance(BREAK);
+                    self.clock.pause(BREAK).await;
                     Help::by(LEAD, format!("waited half an hour and began again after: {error}"))
                 }
                 Err(error) => return Err(self.broke_off(error)),
@@ -164,6 +182,17 @@ impl Rehearsal<'_> {
             }
             last_lines.clear();
             options = DriveOptions { until: Some(until), persistence: Persistence::Watch, ..answer.options };
+        }
+    }
+
+    /// Somebody else drives the same release all the time, from another machine.
+    async fn beside(&self, ctx: &Context) -> Result<Plan, ErrorReport> {
+        let options =
+            DriveOptions { persistence: Persistence::Watch, until: Some(self.until), ..DriveOptions::default() };
+        loop {
+            let ended = rounds::drive(ctx, self.release, &options, &mut |_| {}).await;
+            tracing::debug!(done = ended.is_ok(), "the other driver ended");
+            ctx.clock.pause(BREAK, &ctx.cancel).await;
         }
     }
 

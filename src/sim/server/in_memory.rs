@@ -17,17 +17,19 @@ use tower::{Service, ServiceExt as _};
 
 use super::MOST_BYTES;
 use super::connection::Wire;
+use crate::core::clock::VirtualClock;
 
 /// A world that is asked without a socket. Errors are those of a connection: refused or reset.
 #[derive(Clone)]
 pub struct InMemory {
     router: Router,
     stopped: Arc<AtomicBool>,
+    clock: VirtualClock,
 }
 
 impl InMemory {
-    pub(super) fn new(router: Router, stopped: Arc<AtomicBool>) -> Self {
-        Self { router, stopped }
+    pub(super) fn new(router: Router, stopped: Arc<AtomicBool>, clock: VirtualClock) -> Self {
+        Self { router, stopped, clock }
     }
 
     async fn answer(self, mut request: Request<Body>) -> io::Result<Response<Bytes>> {
@@ -39,7 +41,10 @@ impl InMemory {
         // A task of its own, as behind a socket: the client's stack does not carry it, and it ends with the client.
         let mut task = JoinSet::new();
         task.spawn(self.router.oneshot(request));
-        let Some(Ok(Ok(answer))) = task.join_next().await else { return Err(io::ErrorKind::ConnectionReset.into()) };
+        self.clock.stir();
+        let joined = task.join_next().await;
+        self.clock.stir();
+        let Some(Ok(Ok(answer))) = joined else { return Err(io::ErrorKind::ConnectionReset.into()) };
         let stopped = self.stopped.load(Ordering::Relaxed).then_some(io::ErrorKind::ConnectionReset);
         if let Some(end) = wire.end().or(stopped) {
             return Err(end.into());

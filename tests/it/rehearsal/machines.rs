@@ -105,21 +105,19 @@ impl TestWorld {
         let home = self.path(&format!("machine-{name}"));
         let env = self.env.clone().with("OAR_HOME", home.display().to_string());
         let (clock, gate) = (self.clock.for_machine(skew), Arc::new(Gate::default()));
-        let transport = way_out(self, &clock, &gate);
+        let transport = way_out(self, &gate);
         Machine { world: self, env, clock, gate, transport }
     }
 }
 
 /// The services of the world behind the gate of one machine.
-fn way_out(world: &TestWorld, clock: &VirtualClock, gate: &Arc<Gate>) -> Transport {
-    let (services, clock, gate) = (world.simulator.in_memory(), clock.clone(), Arc::clone(gate));
+fn way_out(world: &TestWorld, gate: &Arc<Gate>) -> Transport {
+    let (services, gate) = (world.simulator.in_memory(), Arc::clone(gate));
     let guarded = tower::service_fn(move |request: Request<Bytes>| {
-        let (services, clock, gate) = (services.clone(), clock.clone(), Arc::clone(&gate));
+        let (services, gate) = (services.clone(), Arc::clone(&gate));
         async move {
             let number = gate.leaves(&request).await;
-            clock.stir();
             let answer = services.oneshot(request).await;
-            clock.stir();
             gate.answered(number).await;
             answer
         }
