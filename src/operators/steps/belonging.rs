@@ -67,7 +67,7 @@ async fn named_assemblies(ctx: &Context, address: &MrAddress, head: &str) -> Res
         async move {
             match gitlab.file(&address.project, &file.path, head).await {
                 Ok(text) => Ok(ShipmentFile::parse(&file.path, &text).ok().flatten().and_then(|file| file.assembly())),
-                Err(error) if error.class() == ErrorClass::NotFound => Ok(None),
+                Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Forbidden) => Ok(None),
                 Err(error) => Err(TaskError::from(error)),
             }
         }
