@@ -235,20 +235,15 @@ impl ClientError {
 
     /// Is this how a service answers an account that lacks a right? What an account may not see is said not to exist.
     pub fn may_be_a_missing_right(&self) -> bool {
-        match &self.fault {
-            Fault::NotAllowed(_) => true,
-            Fault::Status(404) => credential_of(self.service).is_some(),
-            _ => false,
-        }
+        let is_hidden = self.fault == Fault::Status(404) && credential_of(self.service).is_some();
+        is_hidden || matches!(self.fault, Fault::NotAllowed(_))
     }
 
     /// Is the service down, as opposed to saying no? What the breaker counts.
     pub fn is_outage(&self) -> bool {
-        match self.fault {
-            Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::WebPage(_) => true,
-            Fault::Status(code) => code != 425 && of_status(code) == ErrorClass::Transient,
-            _ => false,
-        }
+        let is_down = |code| code != 425 && of_status(code) == ErrorClass::Transient;
+        matches!(self.fault, Fault::TimedOut | Fault::Unreachable | Fault::Broken | Fault::WebPage(_))
+            || matches!(self.fault, Fault::Status(code) if is_down(code))
     }
 
     /// Was the request held back on our side?
@@ -367,7 +362,14 @@ impl ClientError {
             },
             ErrorClass::Conflict => "run it again: somebody else changed the same thing".to_owned(),
             ErrorClass::Corrupt => self.look_at_page(),
-            _ => self.after_refusal(),
+            ErrorClass::Auth
+            | ErrorClass::Config
+            | ErrorClass::NotReady
+            | ErrorClass::RateLimit
+            | ErrorClass::InvalidInput
+            | ErrorClass::Refused
+            | ErrorClass::Forbidden
+            | ErrorClass::Internal => self.after_refusal(),
         }
     }
 

@@ -84,6 +84,56 @@ async fn what_a_service_does_not_take_is_never_called_a_mistake_of_the_command_l
     world.finish();
 }
 
+/// GitHub answers 403 to these requests, with this header and message.
+fn github_says(world: &TestWorld, method: Option<&str>, header: Option<(&str, &str)>, message: &str) {
+    let headers = header.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let body = serde_json::json!({ "message": message }).to_string();
+    let rule = Rule::on("github", InjectedFault::Answer { code: 403, headers, body });
+    let rule = Rule { method: method.map(str::to_owned), ..rule };
+    world.faults().add(rule).expect("a rule");
+}
+
+#[tokio::test]
+async fn a_limit_that_github_tells_without_a_header_is_waited_for_and_no_credential_is_blamed() {
+    let limit = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let world = with_state_file().await;
+    github_says(&world, None, None, limit);
+    let reported = world.oar("take-ownership").await;
+    assert!(reported.contains("wait 60 s and run it again") && reported.ends_with("exit 7"), "{reported}");
+    let document = world.oar("--json take-ownership").await;
+    assert!(document.contains("\"class\": \"rate-limit\""), "{document}");
+
+    world.repair();
+    github_says(&world, Some("PUT"), None, limit);
+    let reported = world.oar("issue add \"a note\" --no-blocker").await;
+    assert!(reported.contains("kept in") && reported.ends_with("exit 3"), "{reported}");
+    world.repair();
+    assert!(world.oar("take-ownership").await.ends_with("exit 0"));
+    assert!(world.file().contains("a note"), "{}", world.file());
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_token_that_an_organisation_does_not_know_yet_is_sent_to_the_page_that_authorises_it() {
+    let world = with_state_file().await;
+    let page = "https://github.example.com/orgs/o/sso?authorization_request=AZ09";
+    let message = "Resource protected by organization SAML enforcement.";
+    github_says(&world, None, Some(("x-github-sso", &format!("required; url={page}"))), message);
+
+    let reported = world.oar("take-ownership").await;
+    assert!(reported.ends_with("exit 6"), "{reported}");
+    assert!(reported.contains(&format!("it says \"{message}\", see {page}")), "{reported}");
+    assert!(
+        reported.contains(&format!("next: open {page} as the owner of the credential (GITHUB_TOKEN)")),
+        "{reported}"
+    );
+    let document = world.oar("--json take-ownership").await;
+    assert!(document.contains("SAML enforcement") && document.contains(page), "{document}");
+    let logs: String = world.kept().into_iter().map(|(_, text)| text).collect();
+    assert!(logs.contains("SAML enforcement") && logs.contains(page), "the log of the run says it, too");
+    world.finish();
+}
+
 #[tokio::test]
 async fn the_next_run_asks_the_catalogue_for_those_images_only_that_are_not_known_yet() {
     let world = promoted().await;

@@ -88,7 +88,9 @@ impl Call<'_> {
         let shared = &self.http.http.0;
         let url = self.checked_url()?;
         let (call, url, read) = (&self, &url, &read);
-        let attempt = || async move { read(call.attempt(url).await?) };
+        // Every trouble is in the log, also one that the next try mends.
+        let log = |error: &ClientError| tracing::debug!(service = %call.http.service, op = call.op, "{error}");
+        let attempt = || async move { call.attempt(url).await.and_then(read).inspect_err(log) };
         with_retries(self.repeat, shared.policy.tries, &shared.clock, &self.http.http.2, attempt).await
     }
 

@@ -41,9 +41,6 @@ impl Call<'_> {
         })?;
         tracing::debug!(service = %self.http.service, op = self.op, "call");
         let answer = self.exchange(url).await;
-        if let Err(error) = &answer {
-            tracing::debug!(service = %self.http.service, op = self.op, "{error}");
-        }
         let ended = clock.now();
         let outage = answer.as_ref().err().filter(|error| error.is_outage());
         self.http.http.0.lately.note(self.http.service, now, ended, outage.map(|error| error.fault.to_string()));
