@@ -369,6 +369,7 @@ impl ClientError {
             | ErrorClass::InvalidInput
             | ErrorClass::Refused
             | ErrorClass::Forbidden
+            | ErrorClass::NeedsPerson
             | ErrorClass::Internal => self.after_refusal(),
         }
     }
