@@ -14,7 +14,8 @@ use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::planner::input::Input;
-use crate::planner::plan::{Plan, Verdict};
+use crate::planner::messages::{Kind, Message};
+use crate::planner::plan::{Action, Plan, Verdict};
 use crate::planner::walk::plan;
 
 /// Rounds without a wait in between; more than that means that plan and world do not fit together.
@@ -152,11 +153,24 @@ async fn rounds(
             return Ok(plan(&input));
         }
         if rounds_without_wait >= MOST_ROUNDS {
-            return Err(TaskError::Internal {
-                assumed: format!("{MOST_ROUNDS} rounds of actions bring {release} to a wait or an end"),
-            });
+            return Ok(in_circles(release, now_plan));
         }
     }
+}
+
+/// The plan of a drive that would do the same for ever: a person has to see why it changes nothing.
+fn in_circles(release: &ZStream, mut plan: Plan) -> Plan {
+    let repeated: Vec<_> = plan.actions.iter().filter_map(Action::task).map(|task| task.to_string()).collect();
+    let what = if repeated.is_empty() { "the same changes of the state".to_owned() } else { repeated.join(", ") };
+    let text = format!("{what} came {MOST_ROUNDS} times in a row and changed nothing; the drive stops here");
+    let mut message = Message::new(Kind::Stalled, text).occasion(&what);
+    for task in plan.actions.iter().filter_map(Action::task) {
+        message = message.step(format!("see what it says: oar -r {release} {task}"));
+    }
+    plan.messages.push(message.step("if that is no reason to stop, report it as a bug of oar, with its output"));
+    plan.actions.clear();
+    plan.verdict = Verdict::NeedsPerson;
+    plan
 }
 
 /// A plan of ours says who else is at work.

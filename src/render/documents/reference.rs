@@ -46,7 +46,7 @@ pub fn all() -> Vec<Printed> {
         printed::<IssuesDocument>("issues", "issue list; issue add and issue resolve when it is stored"),
         printed::<Done>(
             "done",
-            "update-task-status, issue add and issue resolve when there is nothing to list, config check, config encrypt, config decrypt",
+            "update-task-status, answer, issue add and issue resolve when there is nothing to list, config check, config encrypt, config decrypt",
         ),
         printed::<SettingsDocument>("settings", "config show"),
         printed::<StateFiles>("state-files", "state check, state fmt"),
