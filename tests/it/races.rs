@@ -1,5 +1,6 @@
 //! Two of everything at once, and signals in the middle: one effect, the other one is reported.
 
+use oar::domain::state::lease::LeaseKey;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::faults::InjectedFault;
 
@@ -124,4 +125,59 @@ async fn a_stopped_run_says_so_and_its_task_is_not_failed() {
             assert_eq!(builds_started(&world), 1, "{signal:?} {fault:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_driver_gives_its_lease_back_and_keeps_its_epoch() {
+    for (signal, code) in [(Signal::Interrupt, 130), (Signal::Terminate, 143), (Signal::HangUp, 129)] {
+        let world = tested().await;
+        world.fault("POST", 1, InjectedFault::Hang);
+
+        let reported = world.oar_killed_at(&["drive"], signal).await.expect("it was stopped");
+
+        reported.exits(code);
+        let lease = world.state().lease(LeaseKey::Driver).expect("it drove");
+        assert_eq!(lease.until, None, "{signal:?}");
+        assert!(lease.since().is_some(), "{signal:?}: the epoch stays");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copied_folder_of_a_machine_is_another_driver() {
+    let world = tested().await;
+    let mut first = stuck(&world, &["drive"], 1).await;
+    let (home, copy) = (world.home.path().join("home"), world.home.path().join("copy"));
+    std::fs::create_dir(&copy).expect("a folder");
+    std::fs::copy(home.join("machine"), copy.join("machine")).expect("the name of the machine");
+
+    let second = world.command(&["drive"]).env("OAR_HOME", copy).output().await.expect("the program runs");
+
+    let reported = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(8), "{reported}");
+    assert!(reported.contains("(process ") && reported.contains("drives this release since "), "{reported}");
+    assert!(reported.contains("drive --take-over --reason TEXT"), "{reported}");
+    first.start_kill().expect("it hangs");
+    first.wait().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_name_of_the_machine_stops_nothing() {
+    let world = tested().await;
+    world.oar(&["stage-testing"]).await.exits(0);
+    let name = world.home.path().join("home/machine");
+    std::fs::write(&name, [0; 33]).expect("a power cut");
+    world.oar(&["drive"]).await.exits(3);
+    assert!(std::fs::read_to_string(&name).expect("text").trim().len() == 32);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_driver_that_is_asked_says_what_it_does_and_goes_on() {
+    let world = tested().await;
+    let mut child = stuck(&world, &["drive"], 1).await;
+    for signal in [Signal::Ask, Signal::Ask] {
+        signal.send(&mut child);
+    }
+    Signal::Terminate.send(&mut child);
+    let ended = crate::real_program::Ended::of(&child.wait_with_output().await.expect("it ends")).exits(143);
+    assert!(ended.err.contains("at work; "), "{}", ended.err);
 }

@@ -184,14 +184,19 @@ pub(crate) enum Signal {
     Kill,
     Interrupt,
     Terminate,
+    HangUp,
+    /// Says what it is doing.
+    Ask,
 }
 
 impl Signal {
-    fn send(self, child: &mut Child) {
+    pub(crate) fn send(self, child: &mut Child) {
         let signal = match self {
             Self::Kill => return child.start_kill().expect("it still runs"),
             Self::Interrupt => rustix::process::Signal::INT,
             Self::Terminate => rustix::process::Signal::TERM,
+            Self::HangUp => rustix::process::Signal::HUP,
+            Self::Ask => rustix::process::Signal::USR1,
         };
         let id = i32::try_from(child.id().expect("it still runs")).expect("a process id");
         let id = rustix::process::Pid::from_raw(id).expect("a process id");

@@ -11,6 +11,7 @@ use super::outbox::{Outbox, SavedOrKept, Sent};
 use super::repo::Repo;
 use super::unsent::without_secrets;
 use crate::core::clock::Clock;
+use crate::core::permit::Permit;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Operation, Rejection};
@@ -62,9 +63,10 @@ impl StateBox {
         self.store.seen()
     }
 
-    /// The same states, whose work `cancel` alone ends, within `limits`.
+    /// The same states under no lease, whose work `cancel` alone ends, within `limits`.
     pub(super) fn ended_by(&self, cancel: &CancellationToken, limits: Limits) -> Self {
-        Self { store: self.store.clone().ended_by(cancel, limits), ..self.clone() }
+        let store = self.store.clone().permitted_by(&Permit::default()).ended_by(cancel, limits);
+        Self { store, outbox: self.outbox.clone(), held: None }
     }
 
     pub(super) const fn store(&self) -> &Store {

@@ -167,3 +167,20 @@ async fn every_task_of_a_release_without_a_file_asks_for_the_report_first() {
 
     world.finish();
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_repository_gets_no_state_file_of_its_own() {
+    let world = fresh().await;
+    let store = world.path("store");
+    std::fs::create_dir_all(store.join("objects")).unwrap();
+    std::fs::create_dir_all(store.join("refs/heads")).unwrap();
+    let place = store.display().to_string();
+    let variables = [("OAR_STATE_DIR", place.as_str()), ("PATH", "/usr/bin:/bin")];
+
+    let reported = world.oar_with_all(&variables, "create-test-report --no-notify").await;
+
+    assert!(reported.contains("not a git repository") && reported.ends_with("exit 2"), "{reported}");
+    assert!(!store.join("_releases").exists(), "{reported}");
+
+    world.finish();
+}

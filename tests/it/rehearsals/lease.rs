@@ -41,11 +41,7 @@ async fn a_driver_that_was_stopped_beyond_its_lease_changes_nothing_any_more() {
         let reported = stopped.revived().await;
 
         assert!(reported.ends_with("exit 8"), "{point:?}: {reported}");
-        assert!(
-            reported.contains("this run has lost the driver lease: story on simulator-2")
-                || reported.contains("on simulator-2 held it since"),
-            "{point:?}: {reported}"
-        );
+        assert!(reported.contains("on simulator-2 held it since"), "{point:?}: {reported}");
         assert_eq!(one.sent(), sent, "{point:?}: it wrote: {reported}");
         assert_eq!(world.file(), file, "{point:?}: {reported}");
     }
@@ -102,12 +98,15 @@ async fn a_lease_is_taken_over_by_a_person_who_says_why() {
     let notes: Vec<_> = world.state().issues().into_iter().filter(|issue| issue.issue.contains("lease")).collect();
     assert_eq!(notes.len(), 1);
     assert!(notes[0].issue.ends_with("reason: its host is gone") && !notes[0].blocker, "{notes:?}");
-    let (file, sent) = (world.file(), one.sent());
+    let outside = || one.sent().into_iter().filter(|write| !write.is_state).count();
+    let (file, sent) = (world.file(), outside());
 
     let reported = stopped.revived().await;
 
     assert!(reported.ends_with("exit 8"), "{reported}");
-    assert_eq!((world.file(), one.sent()), (file, sent), "{reported}");
+    // By its own clock the lease still holds, so it tries to store what it did: the store refuses that.
+    assert!(world.file() == file, "{reported}");
+    assert_eq!(outside(), sent, "{reported}");
 }
 
 #[tokio::test]

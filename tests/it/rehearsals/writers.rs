@@ -26,21 +26,26 @@ const TASKS: [Task; 8] = [
     Task::AnalyzeCandidateBuild,
 ];
 
-/// What goes wrong with a write to GitHub, and how often.
-fn troubles() -> Vec<Rule> {
+/// What goes wrong with writes to GitHub, each kind every so often.
+fn troubles(seed: u64) -> Vec<Rule> {
     let moved = r#"{"message":"_releases/4.20/statebox/4.20.17.yaml does not match 0123abc"}"#;
     let impossible = r#"{"message":"Invalid request.\n\n\"sha\" wasn't supplied."}"#;
     let kinds = [
-        (0.05, InjectedFault::AppliedThenReset),
-        (0.05, InjectedFault::ResetMidBody),
-        (0.05, InjectedFault::AppliedThenError),
-        (0.03, InjectedFault::Truncated),
-        (0.05, InjectedFault::Reset),
-        (0.05, InjectedFault::status(502)),
-        (0.05, InjectedFault::answer(409, &[], moved)),
-        (0.05, InjectedFault::answer(422, &[], impossible)),
+        InjectedFault::AppliedThenReset,
+        InjectedFault::ResetMidBody,
+        InjectedFault::AppliedThenError,
+        InjectedFault::Truncated,
+        InjectedFault::Reset,
+        InjectedFault::status(502),
+        InjectedFault::answer(409, &[], moved),
+        InjectedFault::answer(422, &[], impossible),
     ];
-    let rule = |(chance, fault)| Rule::on("github", fault).method("PUT").with_probability(chance);
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let rule = |fault| Rule {
+        nth: Some(dice.u32(1..20)),
+        every: Some(dice.u32(13..31)),
+        ..Rule::on("github", fault).method("PUT")
+    };
     kinds.into_iter().map(rule).collect()
 }
 
@@ -91,8 +96,7 @@ async fn every_answer_is_true(count: usize, seeds: u64) {
         let world = with_state_file().await;
         {
             let mut faults = world.simulator().world().faults();
-            *faults = Faults::random(0.0, seed);
-            for rule in troubles() {
+            for rule in troubles(seed) {
                 faults.add(rule).expect("a rule");
             }
         }
