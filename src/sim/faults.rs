@@ -283,8 +283,9 @@ impl InjectedFault {
             Self::Status { .. } => Self::status([500, 502, 503, 504, 408][dice.usize(..5)]),
             Self::Answer { .. } => Self::Status { code: 429, retry_after_s: Some(2) },
             Self::Latency { .. } => Self::Latency { ms: 500, jitter_ms: 9_500 },
-            // A redirect is what somebody set up, no outage.
+            // A redirect is what somebody set up, and a state that nobody knows needs a person: no outages.
             Self::Redirect => Self::Reset,
+            Self::UnknownEnum { .. } => Self::ExtraFields,
             Self::SlowDrip { .. } => Self::SlowDrip { bytes_per_s: 500 },
             Self::StaleRead { .. } => Self::stale(0, OLDEST_S),
             other => other,
@@ -314,6 +315,6 @@ mod tests {
     fn chance_draws_every_kind_but_what_somebody_decides() {
         let drawn: BTreeSet<&str> = (0..2_000).map(|number| InjectedFault::drawn(number).name()).collect();
         let kinds: BTreeSet<&str> = InjectedFault::each_kind().iter().map(InjectedFault::name).collect();
-        assert_eq!(kinds.difference(&drawn).copied().collect::<Vec<_>>(), ["answer", "redirect"]);
+        assert_eq!(kinds.difference(&drawn).copied().collect::<Vec<_>>(), ["answer", "redirect", "unknown_enum"]);
     }
 }

@@ -260,6 +260,50 @@ mod tests {
     }
 
     #[test]
+    fn art_replaces_advisory_and_shipment_and_build_data_follow() {
+        let world = small_world("smooth");
+        let facts = &mut world.facts();
+        let (rpm, mr) = (facts.release.advisories["rpm"], facts.release.shipment_iid);
+        assert!(act(Act::ReplaceAdvisory, facts).is_some());
+        assert!(act(Act::ReplaceShipment, facts).is_some());
+        assert_eq!(facts.errata.advisories[&rpm].state, errata::State::DroppedNoShip);
+        assert_eq!(facts.errata.advisories[&facts.release.advisories["rpm"]].state, errata::State::Qe);
+        assert_eq!(facts.gitlab.merge_requests[&mr].state, MrState::Closed);
+        assert_eq!(facts.gitlab.shipment().map(|mr| mr.state), Some(MrState::Opened));
+        let build_data = &facts.build_data.releases_yml;
+        assert!(build_data.contains(&format!("rpm: {}", facts.release.advisories["rpm"])), "{build_data}");
+        assert!(build_data.contains(&format!("merge_requests/{}", facts.release.shipment_iid)), "{build_data}");
+    }
+
+    #[test]
+    fn a_moved_date_is_that_of_build_data_and_of_the_day_on_which_advisories_ship() {
+        let world = small_world("smooth");
+        let facts = &mut world.facts();
+        let before = facts.release.release_date;
+        let days = |days| Details { days: Some(days), kind: None };
+        assert!(act_on(Act::MoveDateLater, &days(3), facts).is_some());
+        assert!(act_on(Act::MoveDateEarlier, &days(1), facts).is_some());
+        assert_eq!(facts.release.release_date, before.saturating_add(jiff::Span::new().days(2)));
+        assert!(facts.build_data.releases_yml.contains(&facts.release.release_date_text));
+        let days = facts.upcoming().into_iter().filter(|(_, event)| *event == Event::ReleaseDay).count();
+        assert_eq!(days, 1);
+    }
+
+    #[test]
+    fn a_broken_state_file_is_brought_back_as_it_was() {
+        let world = small_world("smooth");
+        let facts = &mut world.facts();
+        let release = facts.release.release.clone();
+        let state = State::create(&release, facts.now, &crate::domain::state::entries::Metadata::default());
+        facts.github.put_file("z-stream", &release.state_path(), &state.to_yaml());
+        assert!(act(Act::BreakState, facts).is_some() && act(Act::BreakState, facts).is_none());
+        let stored = |facts: &Facts| facts.github.file("z-stream", &release.state_path()).map(str::to_owned);
+        assert!(State::parse(&stored(facts).expect("a file"), Some(&release)).is_err());
+        assert!(act(Act::MendState, facts).is_some() && act(Act::MendState, facts).is_none());
+        assert_eq!(stored(facts), Some(state.to_yaml()));
+    }
+
+    #[test]
     fn a_stage_release_that_art_repaired_is_not_started_again_by_itself() {
         let world = small_world("stage-pipeline-fails-twice");
         let hours = |n| world.clock().advance(jiff::SignedDuration::from_hours(n));

@@ -247,7 +247,7 @@ fn every_scenario_is_in_the_reference() {
         "{intro}\n{}\n## Events\n\n`oar sim event NAME`, or `POST /__sim/event` with `name`, and `days` or `kind` where they \
          matter.\n\n{}\n## Faults\n\n`POST /__sim/faults` with `kind`, what it takes, and which requests it hits: `service`, \
          `method`, `path` (a regular expression), `nth`, `every`, `probability`, `count`. `--faults RATE` draws from all \
-         of them but `answer` and `redirect`.\n\n{}",
+         of them but `answer`, `redirect` and `unknown_enum`.\n\n{}",
         table(&["Name", "What happens"], rows),
         table(&["Name", "What happens"], events),
         table(&["Kind", "What happens"], faults).trim_end(),
