@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::{Listener, ListenerExt as _};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -21,9 +21,11 @@ use crate::cli::output::exit::Exit;
 use crate::core::access::audit::end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
+use crate::core::access::quota::Quota;
 use crate::core::access::tokens::Tokens;
 use crate::core::clock::Clock;
-use crate::core::context::{StateAccess, missing_for_all, ticket_file};
+use crate::core::config::mcp::LimitSettings;
+use crate::core::context::{StateAccess, Ticket, missing_for_all, ticket_file};
 use crate::core::error::ErrorClass;
 use crate::domain::nearest;
 use crate::grammar::mcp::McpCommand;
@@ -34,7 +36,8 @@ use crate::mcp::http::{self, Transports};
 use crate::mcp::server::Server;
 use crate::mcp::shared::ServerState;
 use crate::web::approval_page;
-use crate::web::guard::{Authentication, Guard, behind};
+use crate::web::connections::{self, ConnectionBounds};
+use crate::web::guard::{Authentication, Guard, RequestBounds, behind};
 use crate::web::health::{self, Health, ServerFacts};
 use crate::web::metrics::Sample;
 use crate::web::protected_resource;
@@ -152,10 +155,12 @@ async fn listen(
         ErrorReport::new(format!("{address} cannot be served"), &cause, next, ErrorClass::Config)
     })?;
     let bound = listener.local_addr().unwrap_or(address);
+    let limits = &shared.ctx.settings.mcp.limits;
     let guard = Guard {
         hosts: names(bound, args, oauth.as_ref()),
         origins: args.allowed_origin.clone(),
         authentication: authentication(call, args, shared, oauth.clone())?,
+        bounds: request_bounds(limits),
         audit: shared.audit.clone(),
         clock: shared.ctx.clock.clone(),
     };
@@ -185,14 +190,17 @@ async fn listen(
     }
     let router = behind(guard, routes);
     let finished = CancellationToken::new();
+    let bounds = ConnectionBounds { most: limits.connections, head: limits.head, idle: limits.idle };
     let serving = async {
-        let serving: BoxFuture<'_, std::io::Result<()>> = match identity {
-            Some(identity) => Box::pin(accept(TlsListener::new(listener, &identity), router, stop.clone())),
-            None => Box::pin(accept(listener, router, stop.clone())),
+        let serving: BoxFuture<'_, ()> = match identity {
+            Some(identity) => {
+                Box::pin(connections::serve(TlsListener::new(listener, &identity), router, bounds, stop.clone()))
+            }
+            None => Box::pin(connections::serve(listener, router, bounds, stop.clone())),
         };
         tokio::select! {
-            served = serving => served,
-            () = async { finished.cancelled().await; elapse(CLOSE, || false).await } => Ok(()),
+            () = serving => {}
+            () = async { finished.cancelled().await; elapse(CLOSE, || false).await } => {}
         }
     };
     let finishing = async {
@@ -207,39 +215,15 @@ async fn listen(
             () = stop.cancelled() => {}
         }
     };
-    let (served, (), ()) = tokio::join!(serving, finishing, watching);
-    served.map_err(|cause| {
-        ErrorReport::new("the server ended", &cause, "start it again".to_owned(), ErrorClass::Internal)
-    })?;
+    let ((), (), ()) = tokio::join!(serving, finishing, watching);
     Ok(Exit::Done)
 }
 
-/// Serves whoever comes to `listener`, until `stop`; then the connections that there are.
-async fn accept<L>(listener: L, router: axum::Router, stop: CancellationToken) -> std::io::Result<()>
-where
-    L: Listener<Addr = SocketAddr>,
-    L::Io: Nodelay,
-{
-    // The tap also tells routes who the peer is, which listeners of our own cannot.
-    let listener = listener.tap_io(Nodelay::no_delay);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-/// Without it, small answers wait 40 ms for an acknowledgement.
-trait Nodelay {
-    fn no_delay(&mut self);
-}
-
-impl Nodelay for TcpStream {
-    fn no_delay(&mut self) {
-        let _ = self.set_nodelay(true);
-    }
-}
-
-impl Nodelay for tokio_rustls::server::TlsStream<TcpStream> {
-    fn no_delay(&mut self) {
-        let _ = self.get_ref().0.set_nodelay(true);
+fn request_bounds(limits: &LimitSettings) -> RequestBounds {
+    RequestBounds {
+        connections: Quota::new(limits.connections, limits.connections_each),
+        streams: Quota::new(limits.streams, limits.streams_each),
+        body: limits.body,
     }
 }
 
@@ -410,7 +394,7 @@ fn health(
     call: &Invocation,
     args: &ServeArgs,
     server: &Arc<Server>,
-    ticket: watch::Receiver<Option<crate::core::context::Ticket>>,
+    ticket: watch::Receiver<Option<(Timestamp, Ticket)>>,
 ) -> Health {
     let started = Clock::monotonic();
     let how = health_fields::Started {
@@ -435,7 +419,7 @@ fn health(
         if let Some(missing) = of_ready.locked {
             return Err(format!("{missing} is missing"));
         }
-        of_ready.audit.open().map_err(|_| "the audit log cannot be written".to_owned())
+        of_ready.audit.ready().map_err(|why| format!("the audit log cannot be written: {why}"))
     };
     let of_samples = Arc::clone(shared);
     Health {

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::domain::subject::Subject;
@@ -25,7 +26,7 @@ impl Lock {
         let folder = home.join("locks");
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{what}.lock"));
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -56,6 +57,15 @@ mod tests {
         assert!(Lock::take(home.path(), "4.20.18").unwrap().is_some());
         drop(first);
         assert!(Lock::take(home.path(), "4.20.17").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_is_nobody_elses_to_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let _lock = Lock::take(home.path(), "x").unwrap().unwrap();
+        let mode = std::fs::metadata(home.path().join("locks/x.lock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

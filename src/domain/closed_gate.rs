@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dates::stamp;
+use super::foreign::{quoted, term};
 use super::ids::AdvisoryId;
 use super::release::ZStream;
 use super::shipment::StageRelease;
@@ -308,7 +309,7 @@ const fn naming(task: Task) -> &'static str {
 impl fmt::Display for ClosedGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Promotion { phase } => write!(f, "the payload is not promoted (phase {phase})"),
+            Self::Promotion { phase } => write!(f, "the payload is not promoted (phase {})", term(phase)),
             Self::StageRelease { state: StageRelease::Success, mr } => write!(f, "the stage release of {mr}"),
             Self::StageRelease { state, mr } => write!(f, "the stage release of {mr} has not succeeded ({state})"),
             Self::Prerequisite { task, status } => write!(f, "{task} has to pass first (it is {status})"),
@@ -327,7 +328,7 @@ impl fmt::Display for ClosedGate {
             Self::Decision { which, summary } => {
                 write!(f, "the {which} build was rejected ({summary}); a decision is needed")
             }
-            Self::Blocker { issue } => write!(f, "open blocker: {issue}"),
+            Self::Blocker { issue } => write!(f, "open blocker: {}", quoted(issue)),
             Self::Missing { what } => f.write_str(what),
             Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
             Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),

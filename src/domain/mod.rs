@@ -7,6 +7,7 @@
 pub mod absence;
 pub mod acceptance;
 pub mod advisory;
+pub mod age;
 pub mod approval;
 pub mod assembly;
 pub mod belongs;
@@ -17,6 +18,7 @@ pub mod cve_trackers;
 pub mod dates;
 pub mod discovery;
 pub mod evidence;
+pub mod foreign;
 pub mod health;
 pub mod ids;
 pub mod job_trace;

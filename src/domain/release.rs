@@ -122,11 +122,17 @@ impl Ord for ZStream {
     }
 }
 
+/// Characters of a release; real ones have up to 12.
+const LONGEST_TEXT: usize = 64;
+
 impl FromStr for ZStream {
     type Err = NotARelease;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = |why| NotARelease { text: text.to_owned(), why };
+        let refuse = |why| NotARelease { text: text.chars().take(LONGEST_TEXT).collect(), why };
+        if text.len() > LONGEST_TEXT {
+            return Err(refuse(WhyNot::Length));
+        }
         if text.contains("nightly") || text.contains("-0.ci") || text.contains("konflux") {
             return Err(refuse(WhyNot::Nightly));
         }
@@ -167,6 +173,8 @@ pub enum WhyNot {
     Nightly,
     /// `+something` at the end.
     BuildMetadata,
+    /// No release is so long, and it becomes part of file names.
+    Length,
 }
 
 impl fmt::Display for WhyNot {
@@ -175,6 +183,7 @@ impl fmt::Display for WhyNot {
             Self::Form => "it does not consist of three plain numbers",
             Self::Nightly => "it names a nightly build",
             Self::BuildMetadata => "it carries build metadata (+…)",
+            Self::Length => "it is too long",
         })
     }
 }
@@ -194,6 +203,14 @@ mod tests {
         for text in ["4.19.1", "4.19.0-rc.1", "5.0.0-ec.3", "99.99.99", "4.19.0-rc1"] {
             assert_eq!(text.parse::<ZStream>().map(|r| r.to_string()), Ok(text.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_text_that_no_file_could_be_named_by_is_no_release() {
+        let suffix = "a".repeat(LONGEST_TEXT - "4.19.0-".len());
+        assert!(format!("4.19.0-{suffix}").parse::<ZStream>().is_ok());
+        let refused = format!("4.19.0-{suffix}a").parse::<ZStream>().unwrap_err();
+        assert_eq!((refused.why, refused.text.len()), (WhyNot::Length, LONGEST_TEXT));
     }
 
     #[test]

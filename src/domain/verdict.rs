@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::foreign::term;
 use super::ids::{AdvisoryId, JiraKey};
 use super::task::{JobRef, Which};
 
@@ -134,7 +135,7 @@ impl FromStr for VerdictClass {
 impl fmt::Display for FailReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Job { job, result } => write!(f, "{job} ended with {result}"),
+            Self::Job { job, result } => write!(f, "{job} ended with {}", term(result)),
             Self::UnhealthyImages { unhealthy, scanned } => write!(f, "{unhealthy} of {scanned} images are unhealthy"),
             Self::InconsistentImages { missing, checked } => write!(
                 f,

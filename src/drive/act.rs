@@ -9,7 +9,7 @@ use crate::core::context::Context;
 use crate::core::notices::of_plan::{self, PlanMessage};
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{AddIssue, Change, Operation, SetTask};
-use crate::domain::task::{Task, TaskStatus, Which, marker};
+use crate::domain::task::{Task, TaskStatus, Which};
 use crate::operators::error::TaskError;
 use crate::operators::execute::run_task;
 use crate::operators::notify;
@@ -154,7 +154,7 @@ async fn mark(
     let set = |task: Task, to: TaskStatus, note: &str| {
         let log = RunLog::masked_by(ctx.masker());
         log.add(at, Level::Info, note);
-        log.add(at, Level::Info, &marker(task, to));
+        log.mark(at, task, to);
         Operation::SetTask(SetTask {
             result: Some(log.text()),
             reason: Change::Set(note.to_owned()),

@@ -205,9 +205,10 @@ impl Arguments {
     fn take(&mut self, param: &Param, value: &Value, hosts: &[String]) -> Result<(), String> {
         let text = || value.as_str().map(str::trim).ok_or_else(|| "is a text".to_owned());
         let given = match param.kind {
-            ParamKind::Flag(_) => Given::Flag(value.as_bool().ok_or("is true or false")?),
+            ParamKind::Flag(_) => Given::Flag(flag(value).ok_or("is true or false")?),
             ParamKind::Count { least, most, .. } => {
-                let count = value.as_u64().filter(|count| (least..=most).contains(count));
+                let count = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+                let count = count.filter(|count| (least..=most).contains(count));
                 Given::Count(count.ok_or_else(|| format!("is a whole number from {least} to {most}"))?)
             }
             ParamKind::Release => {
@@ -305,6 +306,16 @@ impl Arguments {
             Given::Count(count) => format!("{name}={count}"),
         });
         fields.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Yes or no. Clients that know texts only spell them out; every other text is a mistake, never a yes.
+fn flag(value: &Value) -> Option<bool> {
+    match value.as_str().map(str::trim) {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => None,
+        None => value.as_bool(),
     }
 }
 

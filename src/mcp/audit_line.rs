@@ -1,8 +1,10 @@
 //! The line of the audit log that a call leaves.
 //!
 //! It is shared by the call and the run it starts, and written when the last of them lets go: so also a run
-//! whose caller left has its end in the log, and a call that broke off has a line at all.
+//! whose caller left has its end in the log, and a call that broke off has a line at all. A change has another one
+//! before it begins; without that it does not.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
@@ -11,7 +13,8 @@ use super::call::ToolCall;
 use super::reply::{Code, Reply};
 use super::shared::ServerState;
 use super::tool::Tool;
-use crate::core::access::audit::{Audit, AuditEntry, OK, digest_of};
+use crate::core::access::audit::changes;
+use crate::core::access::audit::{Audit, AuditEntry, BEGAN, OK, digest_of};
 use crate::core::access::principal::Principal;
 use crate::core::statebox::state_box::StateBox;
 use crate::domain::release::ZStream;
@@ -64,6 +67,18 @@ impl AuditLine {
         let mut draft = self.draft();
         draft.entry.release = call.arguments.release().map(ToString::to_string);
         draft.store = Some(call.ctx.statebox.clone());
+    }
+
+    /// It begins to change something, as the run `run` when it is one.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written: nothing may be changed.
+    pub fn begins(&self, run: Option<&str>) -> io::Result<()> {
+        let mut entry = self.draft().entry.clone();
+        entry.run_id = run.map(str::to_owned);
+        entry.outcome = BEGAN.to_owned();
+        self.shared.audit.record_first(entry)
     }
 
     /// It became this run.
@@ -120,9 +135,14 @@ impl Drop for AuditLine {
     }
 }
 
-/// Lines for runs that an earlier process began and never recorded the end of.
+/// Lines for runs that an earlier process began and never recorded the end of, and for ends that never came into the
+/// log.
 pub fn unfinished(shared: &ServerState) {
-    for run in shared.runs.take_interrupted() {
+    let open = changes::read(shared.audit.path()).map(|logged| logged.open).unwrap_or_default();
+    let interrupted = shared.runs.take_interrupted();
+    let lost = open.into_keys().filter(|run| interrupted.iter().all(|one| one.run_id != *run));
+    let lost: Vec<_> = lost.filter(|run| !shared.runs.is_alive(run)).collect();
+    for run in interrupted.into_iter().chain(lost.iter().filter_map(|run| shared.runs.known(run))) {
         shared.audit.record(AuditEntry {
             release: run.queue.parse::<ZStream>().ok().map(|release| release.to_string()),
             who: run.owner,

@@ -17,7 +17,9 @@ use rmcp::service::{RequestContext, RoleServer};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::arguments::Arguments;
 use super::call::ToolCall;
+use super::confirmations::Confirmations;
 use super::reply::{Code, Reply};
 use super::shared::ServerState;
 use super::tool::{Asks, Question, Tool, ToolChange};
@@ -27,7 +29,8 @@ use crate::core::context::Context;
 use crate::render::text::clean;
 use crate::runs::approval::{Consent, How, Proposal};
 use crate::runs::consents::{ConsentNote, PersonsAnswer};
-use ask::AskOutcome;
+use ask::{AskOutcome, Page};
+use form::NotConfirmed;
 
 /// Looking up the facts takes at most so long.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
@@ -125,9 +128,17 @@ pub async fn settle(
                 Err(cause) => Settled::No(unstored(&cause)),
             }
         }
-        AskOutcome::Refused(why) => {
-            confirm.approvals.note(&ConsentNote::of(&proposal, &proposal.requester, "refused", why.clone()));
-            Settled::No(denied(&why, None))
+        AskOutcome::Refused(refusal) => {
+            let why = match &refusal {
+                NotConfirmed::Unanswered(why) => (*why).to_owned(),
+                NotConfirmed::No(why) => why.clone(),
+            };
+            // Nothing is done, noted or not.
+            let _ = confirm.approvals.note(&ConsentNote::of(&proposal, &proposal.requester, "refused", why.clone()));
+            Settled::No(match refusal {
+                NotConfirmed::Unanswered(why) => unanswered(confirm, &proposal, now, why),
+                NotConfirmed::No(why) => denied(&why, None),
+            })
         }
         AskOutcome::Later(question) => Settled::Ask(question),
         AskOutcome::Elsewhere(reply) => Settled::No(reply),
@@ -219,7 +230,7 @@ pub async fn still(permit: Permit, asks: Option<Asks>, ctx: Context) -> Result<(
 
 /// What `call` wants, as a person reads it.
 fn proposal(tool: &Tool, call: &ToolCall, subject: &str, question: &Question) -> Proposal {
-    let arguments = digest(&[&call.arguments.canonical()]);
+    let arguments = digest_of_arguments(&call.arguments);
     Proposal {
         tool: tool.name.to_owned(),
         subject: subject.to_owned(),
@@ -232,6 +243,11 @@ fn proposal(tool: &Tool, call: &ToolCall, subject: &str, question: &Question) ->
     }
 }
 
+/// By which two calls of a tool are the same.
+pub(super) fn digest_of_arguments(arguments: &Arguments) -> String {
+    digest(&[&arguments.canonical()])
+}
+
 /// Parts cannot run into each other: each has its length before it.
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
@@ -240,6 +256,17 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part);
     }
     hex::encode(hash.finalize())
+}
+
+/// Nobody was there to ask: a person can still answer on the page.
+fn unanswered(confirm: &Confirmations, proposal: &Proposal, now: Timestamp, why: &str) -> Reply {
+    match Page::asking(confirm, proposal, now) {
+        Ok(page) => {
+            let hint = page.hint("nothing was done; if your user wants it, give this link to a person");
+            page.on(Reply::error(Code::Denied, format!("not confirmed: {why}"), hint), proposal)
+        }
+        Err(cause) => unstored(&cause),
+    }
 }
 
 fn denied(why: &str, rejection: Option<&Consent>) -> Reply {
@@ -252,6 +279,9 @@ fn denied(why: &str, rejection: Option<&Consent>) -> Reply {
 }
 
 fn unstored(cause: &std::io::Error) -> Reply {
+    if cause.kind() == std::io::ErrorKind::WouldBlock {
+        return Reply::error(Code::Conflict, cause.to_string(), "nothing was done; call it again in a few seconds");
+    }
     let hint = "make the home folder writable (OAR_HOME), or call it again in a minute";
     Reply::error(Code::Precondition, format!("the confirmation cannot be kept on this machine: {cause}"), hint)
 }

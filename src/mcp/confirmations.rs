@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::runs::approval::Proposal;
+use crate::runs::approval::{Approval, Proposal};
 use crate::runs::consents::ApprovalStore;
 
 /// A question in a client waits so long for its answer.
@@ -63,6 +63,15 @@ impl Confirmations {
     /// Where the approval page is, once that is known.
     pub fn site(&self) -> Option<&str> {
         self.site.get().map(String::as_str)
+    }
+
+    /// The address of a request on it, or where that is found.
+    pub fn link(&self, approval: &Approval) -> String {
+        let path = format!("/approvals/{}", approval.id);
+        match self.site() {
+            Some(site) => format!("{site}{path}"),
+            None => format!("{path} on the address that oar mcp serve prints when it serves HTTP on this machine"),
+        }
     }
 
     /// Sets where the approval page is; an address from the settings stays.

@@ -9,8 +9,8 @@ use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
-    ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
@@ -101,6 +101,10 @@ impl ClientConnection {
         let who = self.caller(context);
         if !who.may(Scope::Read) {
             let what = format!("{} may not read; ask for a token with scope {}", who.name, Scope::Read);
+            return Err(ErrorData::invalid_request(what, None));
+        }
+        if let Err(wait) = self.shared.looks.take(&who.name) {
+            let what = format!("{} looks too often; read it again in {} s", who.name, wait.as_secs() + 1);
             return Err(ErrorData::invalid_request(what, None));
         }
         Ok(ToolCall::new(Arc::clone(&self.shared), who, Arguments::default(), context.ct.child_token()))
@@ -227,6 +231,19 @@ impl ServerHandler for ClientConnection {
     ) -> Result<CompleteResult, ErrorData> {
         let call = self.reading(&context)?;
         resources::complete(call, request).await
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
+        // The protocol library takes a request that it cannot read for one of a method that it does not know.
+        Err(match super::message::is_known(&method) {
+            true => ErrorData::invalid_params(format!("the params of {method} cannot be read"), None),
+            false => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None),
+        })
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {

@@ -11,8 +11,10 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 
 use super::connection::ClientConnection;
 use super::legacy_sse;
-use super::request_ids::{self, MOST_BYTES, RequestIds};
+use super::message::MOST_BYTES;
+use super::request_ids::{self, RequestIds};
 use super::server::Server;
+use super::session_limits::{self, SessionLimits};
 use super::shared::ServerState;
 use crate::core::access::principal::Principal;
 
@@ -68,6 +70,9 @@ fn mounted<H: ServerHandler>(
         .with_max_request_body_bytes(MOST_BYTES);
     let sessions = Arc::new(sessions);
     shared.sessions_open.watch(Arc::clone(&sessions));
+    let (ids, most) = (RequestIds::default(), &shared.ctx.settings.mcp.limits);
+    let limits = SessionLimits::new(Arc::clone(&sessions), ids.clone(), most.sessions, most.sessions_each);
     any_service(StreamableHttpService::new(connection, sessions, config))
-        .layer(from_fn_with_state(RequestIds::default(), request_ids::check))
+        .layer(from_fn_with_state(ids, request_ids::check))
+        .layer(from_fn_with_state(limits, session_limits::check))
 }

@@ -21,11 +21,10 @@ use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::ClientConnection;
+use super::message;
+use super::request_ids;
 use super::server::Server;
 use crate::core::access::principal::Principal;
-
-/// Sessions at a time; each holds a few kilobytes.
-const MOST_SESSIONS: usize = 100;
 
 /// Messages on their way in each direction.
 const IN_FLIGHT: usize = 64;
@@ -49,7 +48,7 @@ struct Session {
 /// `GET /sse` and `POST /messages/`.
 pub fn routes(server: &Arc<Server>) -> [(&'static str, MethodRouter); 2] {
     let sessions = Sessions { server: Arc::clone(server), open: Arc::default() };
-    [("/sse", get(open).with_state(sessions.clone())), ("/messages/", post(message).with_state(sessions))]
+    [("/sse", get(open).with_state(sessions.clone())), ("/messages/", post(take).with_state(sessions))]
 }
 
 async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Principal>) -> Response {
@@ -59,11 +58,8 @@ async fn open(State(sessions): State<Sessions>, Extension(who): Extension<Princi
     let (inbox, incoming) = mpsc::channel::<RxJsonRpcMessage<RoleServer>>(IN_FLIGHT);
     let (outgoing, answers) = mpsc::channel::<TxJsonRpcMessage<RoleServer>>(IN_FLIGHT);
     {
-        let mut open = sessions.by_id();
-        if open.len() >= MOST_SESSIONS {
-            return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions; close one").into_response();
-        }
-        open.insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
+        // The guard bounds how many streams there are, and each session is one.
+        sessions.by_id().insert(id.clone(), Session { owner: who.name.clone(), inbox, in_flight: Vec::new() });
         sessions.server.shared.sessions_open.opened();
     }
     let ended = sessions.server.shared.sessions.child_token();
@@ -114,7 +110,7 @@ struct Address {
     session_id: Option<String>,
 }
 
-async fn message(
+async fn take(
     State(sessions): State<Sessions>,
     Extension(who): Extension<Principal>,
     Query(address): Query<Address>,
@@ -123,13 +119,14 @@ async fn message(
     let Some(id) = address.session_id.filter(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit())) else {
         return (StatusCode::BAD_REQUEST, "session_id is missing or none; open /sse first").into_response();
     };
-    let Ok(message) = serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(&body) else {
-        return (StatusCode::BAD_REQUEST, "the body is no JSON-RPC message").into_response();
+    let request = match message::request_id(&body) {
+        Ok(request) => request.map(|id| id.to_string()),
+        // Answers of this transport come on the stream, but a mistake is better found where it was made.
+        Err(malformed) => return request_ids::refused(&malformed),
     };
-    let request = serde_json::from_slice::<serde_json::Value>(&body)
-        .ok()
-        .filter(|body| body.get("method").is_some())
-        .and_then(|body| body.get("id").map(ToString::to_string));
+    let Ok(message) = serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(&body) else {
+        return (StatusCode::BAD_REQUEST, "the body is no message of the protocol").into_response();
+    };
     let mut inbox = {
         let mut open = sessions.by_id();
         // Somebody else's session does not exist.

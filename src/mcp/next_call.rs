@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::text::clean;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
 use crate::planner::plan::Action;
+use crate::render::text::clean;
 
 /// A call that can be made next, as callers read it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

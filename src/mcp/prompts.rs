@@ -123,7 +123,7 @@ pub fn takes(name: &str, argument: &str) -> bool {
 ///
 /// No such prompt, or an argument that is missing, unknown, or not what it should be.
 pub fn get(name: &str, given: &Map<String, Value>, hosts: &[String]) -> Result<GetPromptResult, ErrorData> {
-    let wrong = |why: String| ErrorData::invalid_params(super::text::clean(&why), None);
+    let wrong = |why: String| ErrorData::invalid_params(crate::render::text::clean(&why), None);
     let short = |text: &str| super::text::head(text, 100).to_owned();
     let guide = GUIDES.iter().find(|guide| guide.name == name);
     let guide = guide.ok_or_else(|| wrong(format!("there is no prompt {:?}", short(name))))?;

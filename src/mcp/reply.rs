@@ -3,13 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::arguments::BadArgument;
-use super::text::{clean, clean_all, one_line, shorten, shorten_all};
+use super::text::{clean_all, one_line, shorten, shorten_all};
 use crate::core::error::ErrorClass;
+use crate::domain::age::Stale;
+use crate::domain::foreign::sentence;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::operators::error::TaskError;
 use crate::operators::views::build_data::LoadError;
 use crate::render::text::causes;
+use crate::render::text::clean;
 
 /// An answer is at most so large; the rest is behind a link.
 pub const MOST_BYTES: usize = 20_000;
@@ -123,7 +126,7 @@ impl Reply {
 
     /// Build data that could not be had.
     pub fn not_loaded(release: &ZStream, error: &LoadError) -> Self {
-        let why = causes(error).join(": ");
+        let why = sentence(&causes(error).join(": "));
         Self::error(Code::of(error.class()), format!("the metadata of {release}: {why}"), error.next_step())
             .as_json(json!({ "release": release.to_string() }))
             .with("release", json!(release.to_string()))
@@ -165,13 +168,14 @@ impl Reply {
     /// What an operator could not do.
     pub fn operator(what: &str, error: &TaskError) -> Self {
         let code = if matches!(error, TaskError::Cancelled) { Code::Cancelled } else { Code::of(error.class()) };
-        let why = causes(error).join(": ");
+        let why = sentence(&causes(error).join(": "));
         Self::error(code, format!("{what}: {why}"), error.next_step())
     }
 
     /// The same as the end of a call that failed with `code`.
     pub(super) fn stopped(mut self, code: Code, message: &str, hint: &str) -> Self {
-        let error = json!({ "code": code, "message": clean(message), "retryable": false, "hint": clean(hint) });
+        let message = clean(&sentence(message));
+        let error = json!({ "code": code, "message": message, "retryable": false, "hint": clean(hint) });
         self.code = Some(code);
         self.with("ok", json!(false)).with("error", error)
     }
@@ -191,6 +195,26 @@ impl Reply {
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.body.insert(field.to_owned(), value);
         self
+    }
+
+    /// The same, which says how old its facts are. Data says so itself: some callers read nothing else.
+    #[must_use]
+    pub fn aged(mut self, stale: Option<&Stale>) -> Self {
+        let Some(stale) = stale else { return self };
+        let summary = self.body.get("summary").and_then(Value::as_str).unwrap_or_default();
+        let since = stale.since.as_deref().unwrap_or("an unknown time");
+        let summary = format!("{summary}; OLD, as of {since}");
+        let mut shown = json!(stale);
+        clean_all(&mut shown);
+        let is_data = self.body.get("data").is_some_and(|data| data.to_string() == self.text);
+        if let Some(data) = self.body.get_mut("data").and_then(Value::as_object_mut) {
+            data.insert("stale".to_owned(), shown.clone());
+        }
+        self = self.with("summary", json!(summary)).with("stale", shown);
+        match self.body.get("data").filter(|_| is_data).map(ToString::to_string) {
+            Some(text) => self.with_text(&text),
+            None => self,
+        }
     }
 
     /// The same with a link to more.
@@ -307,6 +331,18 @@ mod tests {
             let cut = shape.fitting(|_| "oar://answers/1".to_owned());
             assert!(cut.size() <= MOST_BYTES, "{} {}", cut.body["summary"], cut.size());
         }
+    }
+
+    #[test]
+    fn old_facts_say_so_in_every_part_of_an_answer() {
+        let stale = Stale::new("2026-06-01T00:00:00Z".parse().ok(), "GitHub does not answer");
+        let old = Reply::data("4.20.17 is Green", json!({ "tasks": [] })).aged(Some(&stale));
+        let shown = json!({ "since": "2026-06-01T00:00:00Z", "why": "GitHub does not answer" });
+        assert_eq!((&old.body["stale"], &old.body["data"]["stale"]), (&shown, &shown));
+        assert_eq!(old.body["summary"], "4.20.17 is Green; OLD, as of 2026-06-01T00:00:00Z");
+        assert_eq!(serde_json::from_str::<Value>(&old.text).unwrap(), old.body["data"]);
+        let new = Reply::data("4.20.17 is Green", json!({ "tasks": [] }));
+        assert_eq!(new.clone().aged(None), new);
     }
 
     #[test]

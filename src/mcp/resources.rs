@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use super::call::ToolCall;
 use super::reply::{Code, Reply};
 use super::stored::{self, Results};
-use super::text::{clean, head};
+use super::text::head;
 use super::tools::analysis::{is_build, record};
 use super::tools::jobs::ARCHES;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
+use crate::domain::age::Stale;
 use crate::domain::release::ZStream;
 use crate::drive::rounds;
 use crate::operators::error::TaskError;
@@ -26,6 +27,7 @@ use crate::operators::views::{discovery, status};
 use crate::render::documents::active_releases::ActiveReleases;
 use crate::render::documents::issues::IssueDocument;
 use crate::render::json;
+use crate::render::text::clean;
 use crate::runs::run::RunStatus;
 
 /// A resource is at most so large; state files of years are a tenth of it.
@@ -162,8 +164,8 @@ impl From<TaskError> for Unreadable {
     }
 }
 
-fn as_json(data: Value) -> Content {
-    let reply = Reply::data("", data);
+fn as_json(data: Value, stale: Option<&Stale>) -> Content {
+    let reply = Reply::data("", data).aged(stale);
     Content { mime: "application/json", text: reply.text }
 }
 
@@ -174,7 +176,7 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
     match parts.as_slice() {
         ["docs", "release-flow"] => markdown(RELEASE_FLOW),
         ["docs", "troubleshooting"] => markdown(TROUBLESHOOTING),
-        ["releases"] => Ok(as_json(json::of(&ActiveReleases::from(&discovery::active(&call.ctx, false).await?)))),
+        ["releases"] => Ok(as_json(json::of(&ActiveReleases::from(&discovery::active(&call.ctx, false).await?)), None)),
         ["releases", release, what] => {
             let release: ZStream = release.parse().map_err(|_| Unreadable::Nothing)?;
             of_release(call, &release, what).await
@@ -205,9 +207,9 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
 async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Content, Unreadable> {
     match what {
         "state" => {
-            let view = status::of(&call.ctx, release).await?;
+            let (view, stale) = status::of(&call.ctx, release).await?.into_parts();
             let phase = rounds::stored(&call.ctx, release, view.state()).phase;
-            Ok(as_json(stored::status(&view, phase, Results::Full, &[])))
+            Ok(as_json(stored::status(&view, phase, Results::Full, &[]), stale.as_ref()))
         }
         "state.yaml" => {
             let loaded =
@@ -216,19 +218,22 @@ async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Co
             Ok(Content { mime: "application/yaml", text: clean(&state.to_yaml()) })
         }
         "timeline" => {
-            let view = status::of(&call.ctx, release).await?;
-            Ok(as_json(stored::timeline(view.state())))
+            let (view, stale) = status::of(&call.ctx, release).await?.into_parts();
+            Ok(as_json(stored::timeline(view.state()), stale.as_ref()))
         }
         "issues" => {
             let all = issues::list(&call.ctx, release, &issues::Filter::default()).await?;
             let all: Vec<_> = all.iter().map(IssueDocument::from).collect();
-            Ok(as_json(json!({ "release": release.to_string(), "count": all.len(), "issues": all })))
+            Ok(as_json(json!({ "release": release.to_string(), "count": all.len(), "issues": all }), None))
         }
         "metadata" => {
             let source = call.ctx.build_data();
             let entry = call.shared.store.get(release, &async |minor| source.releases(minor).await).await;
             match entry {
-                Ok(entry) => Ok(Content { mime: "application/json", text: entry.text.clone() }),
+                Ok(entry) => {
+                    let (facts, stale) = entry.read(call.ctx.clock.now()).into_parts();
+                    Ok(as_json(facts.value.clone(), stale.as_ref()))
+                }
                 Err(error) if matches!(*error, crate::operators::views::build_data::LoadError::Data(_)) => {
                     Err(Unreadable::Nothing)
                 }

@@ -58,6 +58,8 @@ pub struct ServerState {
     pub audit: Audit,
     /// Changes that a caller may ask for in a minute.
     pub pace: Pace,
+    /// Looks that a caller may ask for in a minute.
+    pub looks: Pace,
     /// Calls and runs that have not ended.
     pub in_flight: InFlight,
     /// Sessions of clients.
@@ -91,16 +93,16 @@ impl ServerState {
         let audit = Audit::below(&ctx.home, ctx.clock.clone(), mcp.audit == AuditedCalls::All);
         let log = audit.clone();
         confirm.approvals.heard_by(Arc::new(move |noted| {
-            log.record(AuditEntry {
+            log.record_first(AuditEntry {
                 who: noted.who.to_owned(),
                 tool: noted.tool.to_owned(),
                 release: Some(noted.subject.to_owned()),
                 confirmation: Some(json!({ "what": noted.what, "text": noted.text })),
                 outcome: noted.what.to_ascii_uppercase(),
                 ..AuditEntry::default()
-            });
+            })
         }));
-        let pace = Pace::new(mcp.writes_per_minute);
+        let (pace, looks) = (Pace::new(mcp.writes_per_minute), Pace::new(mcp.looks_per_minute));
         let locked = ctx.missing_for_all().into_iter().find(|missing| *missing == Credential::GithubToken);
         let runs = Arc::new(runs);
         let in_flight = InFlight::default();
@@ -114,6 +116,7 @@ impl ServerState {
             hosts,
             audit,
             pace,
+            looks,
             in_flight,
             sessions_open: SessionCount::default(),
             sessions: CancellationToken::new(),

@@ -4,14 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::next_call::NextCall;
 use super::reply::{Code, Reply};
-use super::text::{clean, cleaned};
+use super::text::cleaned;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::dates::stamp;
+use crate::domain::foreign::sentence;
 use crate::domain::outcome::Outcome;
 use crate::domain::task::marker;
 use crate::operators::error::TaskFailure;
 use crate::operators::report::TaskReport;
 use crate::render::documents::task::TaskDocument;
+use crate::render::text::clean;
 use crate::render::{json, report};
 
 /// Lines of a log that an answer carries.
@@ -27,6 +29,7 @@ pub fn of_report(report: &TaskReport, again: Option<NextCall>) -> Reply {
         .with("status", json!(report.after))
         .with("data", cleaned(json::of(&TaskDocument::new(report, report::next(report)))));
     let wait = |on: String, seconds: Option<i64>| {
+        let on = clean(&sentence(&on));
         let recheck = seconds.map(|seconds| seconds.max(60));
         json!({ "on": on, "since": stamp(report.started_at), "recheck_seconds": recheck })
     };
@@ -60,13 +63,14 @@ pub fn of_failure(failure: &TaskFailure) -> Reply {
     if failure.done.is_empty() {
         return reply.with_text(&text);
     }
-    let text = format!("{text}\n  done: {}", clean(&failure.done.join("; ")));
+    let text = format!("{text}\n  done: {}", clean(&sentence(&failure.done.join("; "))));
     reply.with("changed", json!(true)).with("done", json!(failure.done)).with_text(&text)
 }
 
 fn text(report: &TaskReport) -> String {
     let (line, log, marker) = (report::line(report), tail(&report.log), marker(report.task, report.after));
-    // The log of a run that changed nothing has no marker; callers wait for one all the same.
+    // The log of a run that changed nothing has no marker; callers wait for one all the same. Nobody else's text in it
+    // can be one.
     let marked = if log.contains(&marker) { log } else { format!("{log}\n{marker}").trim_start().to_owned() };
     format!("✓ Command succeeded\n\n{line}\n{marked}")
 }

@@ -2,20 +2,10 @@
 
 use serde_json::Value;
 
-use crate::render::text;
+use crate::render::text::clean;
 
 /// A summary is one line.
 const SHORT_LINE: usize = 300;
-
-/// Text that may reach a model or a terminal: masked, without characters that steer either or cannot be seen.
-pub fn clean(text: &str) -> String {
-    text::clean(text).chars().filter(|c| !is_unseen(*c)).collect()
-}
-
-/// Characters that change how a text reads without being seen: directions, joiners, tags.
-const fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
 
 /// Cleans every text within `data`.
 pub(super) fn clean_all(data: &mut Value) {

@@ -126,8 +126,10 @@ pub struct ApprovalPass {
     pub mr: String,
     /// Its state.
     pub mr_state: MrState,
-    /// The commit that is approved.
-    pub head: String,
+    /// Has this account approved it?
+    pub is_approved: bool,
+    /// The builds that ship, by architecture.
+    pub builds: Vec<String>,
     /// The advisories that ship.
     pub advisories: Vec<ForeseenAdvisory>,
     /// Is the calendar left aside?
@@ -153,7 +155,8 @@ impl Foreseen {
         match self {
             Self::Approval(pass) => {
                 let ids: Vec<_> = pass.advisories.iter().map(|advisory| advisory.id.to_string()).collect();
-                Some(format!("{} {} {}", pass.mr, pass.head, ids.join(" ")))
+                // Not the head of the merge request: others move it after the approval.
+                Some(format!("{} {} {}", pass.mr, ids.join(" "), pass.builds.join(" ")))
             }
             Self::StoredApproval(_)
             | Self::Takeover { .. }

@@ -9,7 +9,7 @@ use crate::core::error::chain;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
-use crate::domain::task::{TaskStatus, marker};
+use crate::domain::task::TaskStatus;
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
 pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {
@@ -80,7 +80,7 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
     let now = run.ctx.clock.now();
     let before = run.state.status(run.task);
     let say = |status: TaskStatus| {
-        run.info(marker(run.task, status));
+        run.mark(status);
         Some(run.log.text())
     };
     let base = |to| SetTask {
@@ -156,7 +156,7 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
         return None;
     }
     let result = (to == TaskStatus::Fail).then(|| {
-        run.info(marker(run.task, TaskStatus::Fail));
+        run.mark(TaskStatus::Fail);
         run.log.text()
     });
     Some(SetTask {

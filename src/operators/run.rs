@@ -24,7 +24,7 @@ use crate::domain::release::ZStream;
 use crate::domain::state::entries::Intent;
 use crate::domain::state::operation::{Change, OfRun, Operation, Rejection, SetTask};
 use crate::domain::state::view::State;
-use crate::domain::task::{Task, TaskStatus, marker};
+use crate::domain::task::{Task, TaskStatus};
 
 /// How long an announcement stands for the effects behind it; later ones are announced anew, so that another machine
 /// never takes for old what is only slow, and a run that was stopped for hours finds out who goes on in its place.
@@ -134,6 +134,11 @@ impl<'a> Run<'a> {
         self.log.add(self.ctx.clock.now(), Level::Info, message.as_ref());
     }
 
+    /// Adds the line by which older tools recognise that the task has `status` now.
+    pub(super) fn mark(&self, status: TaskStatus) {
+        self.log.mark(self.ctx.clock.now(), self.task, status);
+    }
+
     /// Says that something went wrong that does not stop the task.
     pub fn warn(&self, message: impl Into<String>) {
         let message = message.into();
@@ -236,7 +241,7 @@ impl<'a> Run<'a> {
             return Err(self.elsewhere(by.clone(), announced.at));
         }
         if ours.is_none() {
-            self.info(marker(self.task, TaskStatus::InProgress));
+            self.mark(TaskStatus::InProgress);
         }
         let holds = ours.as_ref().map(|ours| ours.key.clone()).or(before.and_then(|open| open.key));
         let key = ours.map_or_else(|| format!("{}/{}", self.task, stamp(self.started_at)), |ours| ours.key);

@@ -12,6 +12,7 @@ use super::tasks::{Needs, eval};
 use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval;
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::foreign::quoted;
 use crate::domain::task::{Task, TaskStatus};
 
 const APPROVAL: Task = Task::ChangeAdvisoryStatus;
@@ -44,7 +45,7 @@ pub(super) fn ahead(draft: &mut Draft<'_>) {
     let open = input.issues.blockers.get(&APPROVAL).into_iter().flatten();
     if !said(draft, Kind::ApprovalBlocked) {
         for issue in open {
-            let text = format!("later: the approval is held back by a blocker: {}", first_line(&issue.text));
+            let text = format!("later: the approval is held back by a blocker: {}", quoted(&issue.text));
             draft.say(Message::new(Kind::ApprovalHeldLater, text).task(APPROVAL).step(lifted_by(input, issue)));
         }
     }
@@ -65,10 +66,6 @@ fn lifted_by(input: &Input, issue: &OpenIssue) -> String {
         Some(check) => format!("when it is solved: oar -r {release} {check}, which resolves the blocker"),
         None => format!("then: oar -r {release} issue resolve {:?} --resolution TEXT", issue.id),
     }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 /// Push, consistency, stage testing and the gate, then the signature.
@@ -109,7 +106,7 @@ fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
     let open = draft.input.issues.blockers.get(&APPROVAL).into_iter().flatten();
     let mut open = open.filter(|issue| !(retry && issue.source.as_deref() == Some(RETRIES_SOURCE)));
     let Some(issue) = open.next() else { return Next::Go };
-    let text = format!("the approval is held back by a blocker: {}", first_line(&issue.text));
+    let text = format!("the approval is held back by a blocker: {}", quoted(&issue.text));
     let lifted = lifted_by(draft.input, issue);
     let message = Message::new(Kind::ApprovalBlocked, text)
         .task(APPROVAL)

@@ -7,6 +7,7 @@ use super::facts::{BuildVerdict, RecordState};
 use super::messages::{Kind, Message};
 use super::plan::{Action, Blocker, REJECTED_SOURCE};
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::foreign::quoted;
 use crate::domain::task::{Task, TaskStatus, Which};
 
 /// What came out for one build.
@@ -42,7 +43,7 @@ pub(super) fn judge_record(draft: &mut Draft<'_>, which: Which) -> Judged {
     if *record == RecordState::Accepted {
         if let Some(issue) = input.issues.blockers.get(&task).and_then(|open| open.iter().find(|i| i.source.is_none()))
         {
-            let text = format!("the {which} build is accepted, but a blocker is open: {}", first_line(&issue.text));
+            let text = format!("the {which} build is accepted, but a blocker is open: {}", quoted(&issue.text));
             let resolve = format!("oar -r {} issue resolve {:?} --resolution TEXT", input.release, issue.id);
             draft.say(Message::new(Kind::TaskBlocked, text).task(task).step(resolve).occasion(&issue.id));
             draft.leave(task, Progress::Blocked);
@@ -201,8 +202,4 @@ fn resolve_blockers(draft: &mut Draft<'_>, task: Task, whose: Whose, resolution:
     for issue in open.iter().filter(|issue| whose == Whose::Everybody || issue.source.is_some()) {
         draft.act(Action::ResolveIssue { issue: issue.id.clone(), resolution: resolution.to_owned() });
     }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::foreign::sentence;
 use crate::domain::task::Task;
 
 macro_rules! kinds {
@@ -237,7 +238,7 @@ impl Message {
         Self {
             kind,
             task: None,
-            text: text.into(),
+            text: sentence(&text.into()),
             since: None,
             recheck: None,
             links: Vec::new(),

@@ -8,6 +8,7 @@ use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
 use crate::domain::advisory::{DROPPED_SOURCE, drop_needs_a_person};
+use crate::domain::foreign::quoted;
 use crate::domain::task::{Flow, Task, TaskStatus};
 
 /// Marks the blocker of a closed merge request.
@@ -124,7 +125,7 @@ fn unusable(draft: &Draft<'_>) -> Option<Message> {
 fn given_up(draft: &mut Draft<'_>) -> Option<Next> {
     let input = draft.input;
     let reason = input.given_up.as_ref().filter(|_| input.retry.is_none())?;
-    let text = format!("{} was given up, says the resolution of a blocker: {reason}", input.release);
+    let text = format!("{} was given up, says the resolution of a blocker: {}", input.release, quoted(reason));
     draft.say(
         Message::new(Kind::GivenUp, text)
             .step("nothing is to be done if that is right")
@@ -212,7 +213,7 @@ fn general_blockers(draft: &mut Draft<'_>) -> Option<Next> {
     let release = &draft.input.release;
     let open = &draft.input.issues.general;
     for issue in open {
-        let text = format!("the release is held back by a blocker: {}", issue.text.lines().next().unwrap_or_default());
+        let text = format!("the release is held back by a blocker: {}", quoted(&issue.text));
         let message = Message::new(Kind::GeneralBlocked, text)
             .step("solve what the issue says")
             .step(format!("then: oar -r {release} issue resolve {:?} --resolution TEXT", issue.id))

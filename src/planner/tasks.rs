@@ -10,6 +10,7 @@ use super::plan::{Action, Blocker, RETRIES_SOURCE};
 use super::table::{Running, approval_threads, running, wait_kind};
 use crate::domain::absence::{Announced, ClockOf};
 use crate::domain::closed_gate::{ClosedGate, OpenedBy, gone_steps};
+use crate::domain::foreign::quoted;
 use crate::domain::task::{Task, TaskStatus};
 
 /// Automatic retries after the first try.
@@ -157,7 +158,7 @@ fn stopped(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
 
 fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
     if let Some(issue) = draft.input.issues.general.first() {
-        let text = format!("{task} waits: the release has an open blocker: {}", issue.text);
+        let text = format!("{task} waits: the release has an open blocker: {}", quoted(&issue.text));
         draft.say(Message::new(Kind::GeneralBlocked, text).task(task).occasion(&issue.id));
         return Progress::Blocked;
     }
@@ -279,7 +280,7 @@ fn held_by_issue(draft: &mut Draft<'_>, task: Task) -> bool {
         }
         return false;
     };
-    let text = format!("{task} is held back by a blocker: {}", first.text.lines().next().unwrap_or_default());
+    let text = format!("{task} is held back by a blocker: {}", quoted(&first.text));
     let resolve = format!("oar -r {} issue resolve {:?} --resolution TEXT", draft.input.release, first.id);
     let message = Message::new(Kind::TaskBlocked, text)
         .task(task)

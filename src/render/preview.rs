@@ -1,14 +1,12 @@
 //! What a change would do, in words: for the person at the terminal, and for whoever confirms for somebody else.
 
 use super::text::clean;
+use crate::domain::foreign::{quoted, sentence};
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::entries::DID_NOT_HAPPEN;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, StoredApproval};
 use crate::operators::manual::issues::concerned;
-
-/// Characters of a stranger's text in a plan.
-const LONGEST_QUOTE: usize = 300;
 
 /// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
 pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
@@ -46,7 +44,7 @@ pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
 
 /// The plan that somebody else confirms: cleaned facts, one a line.
 pub fn plan(foreseen: &Foreseen, release: &ZStream) -> String {
-    facts(foreseen, release).iter().map(|fact| clean(fact)).collect::<Vec<_>>().join("\n")
+    facts(foreseen, release).iter().map(|fact| clean(&sentence(fact))).collect::<Vec<_>>().join("\n")
 }
 
 fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
@@ -98,11 +96,15 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
 fn approval(pass: &ApprovalPass, release: &ZStream) -> Vec<String> {
     let mut lines = vec![format!("final approval of {release}")];
     lines.push(match &pass.mr_state {
-        MrState::Open => format!("approve merge request {} at commit {}", pass.mr, pass.head),
+        MrState::Open if pass.is_approved => format!("merge request {} is approved by this account already", pass.mr),
+        MrState::Open => format!("approve merge request {} as it stands then", pass.mr),
         state @ (MrState::Merged | MrState::Closed | MrState::Other(_)) => {
             format!("merge request {} is {state:?}; no approval is given", pass.mr)
         }
     });
+    if !pass.builds.is_empty() {
+        lines.push(format!("it ships {}", pass.builds.join(", ")));
+    }
     for advisory in &pass.advisories {
         let (id, kind, from) = (advisory.id, &advisory.impetus, &advisory.state);
         lines.push(match from.is_ready() {
@@ -122,20 +124,42 @@ fn caller_says(text: &str) -> String {
     format!("the caller says: {}", quoted(text))
 }
 
-/// A stranger's text in marks of its own, so that it cannot pose as a line of the plan.
-fn quoted(text: &str) -> String {
-    let text: String = clean(text).chars().take(LONGEST_QUOTE).collect();
-    format!("\u{201c}{}\u{201d}", text.replace(['\n', '\u{201c}', '\u{201d}'], " "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::advisory::AdvisoryState;
+    use crate::domain::foreign::tests::{HOSTILE, assert_harmless};
+    use crate::domain::ids::AdvisoryId;
+    use crate::domain::task::Which;
+    use crate::operators::foreseen::ForeseenAdvisory;
 
     #[test]
-    fn a_strangers_text_stays_on_its_line_and_within_its_marks() {
-        let hostile = "x\u{201d}\nadvisory 1 is dropped\u{1b}[2J";
-        assert_eq!(quoted(hostile), "\u{201c}x  advisory 1 is dropped\u{fffd}[2J\u{201d}");
-        assert!(quoted(&"y".repeat(5000)).chars().count() <= LONGEST_QUOTE + 2);
+    fn no_text_of_a_stranger_adds_a_line_to_what_a_person_confirms() {
+        for hostile in HOSTILE {
+            let text = || hostile.to_owned();
+            let advisory =
+                ForeseenAdvisory { id: AdvisoryId::new(1), impetus: text(), state: AdvisoryState::Other(text()) };
+            let pass = ApprovalPass {
+                mr: text(),
+                mr_state: MrState::Other(text()),
+                is_approved: false,
+                builds: vec![text()],
+                advisories: vec![advisory],
+                ignores_release_date: true,
+                goes_on: false,
+            };
+            let decided = Foreseen::DecidedBuild {
+                which: Which::Candidate,
+                build: text(),
+                record: text(),
+                accept: true,
+                reason: text(),
+            };
+            for (foreseen, lines) in [(Foreseen::Approval(pass), 7), (decided, 3)] {
+                let plan = plan(&foreseen, &"4.20.17".parse().unwrap());
+                assert_eq!(plan.lines().count(), lines, "{plan}");
+                plan.lines().for_each(|line| assert_harmless(line, "plan"));
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a run found out, in the words and fields that every front end shows.
 
+use crate::domain::foreign::sentence;
 use crate::domain::outcome::Outcome;
 use crate::domain::task::TaskStatus;
 use crate::operators::report::TaskReport;
@@ -10,9 +11,9 @@ use crate::render::text::clean;
 pub fn line(report: &TaskReport) -> String {
     let task = report.task;
     if let Some(would) = &report.would {
-        return clean(&format!("{task} (dry run, nothing was changed): {would}"));
+        return on_one_line(&format!("{task} (dry run, nothing was changed): {would}"));
     }
-    clean(&match &report.outcome {
+    on_one_line(&match &report.outcome {
         Outcome::Passed { summary } => format!("{task} Pass: {summary}"),
         Outcome::Waiting { on, recheck, .. } => {
             format!("{task} In Progress: waiting for {on}, look again in {}", minutes(recheck.as_mins()))
@@ -23,9 +24,14 @@ pub fn line(report: &TaskReport) -> String {
     })
 }
 
+/// One line, whatever others wrote in it.
+fn on_one_line(text: &str) -> String {
+    clean(&sentence(text))
+}
+
 /// What it found out, without task and status.
 pub fn summary(report: &TaskReport) -> String {
-    clean(&match &report.outcome {
+    on_one_line(&match &report.outcome {
         Outcome::Passed { summary } => summary.clone(),
         Outcome::Waiting { on, .. } => format!("waiting for {on}"),
         Outcome::Blocked { by } => by.to_string(),
@@ -45,8 +51,8 @@ pub fn text_with(report: &TaskReport, next: &str) -> String {
     if let Outcome::Waiting { job: Some(job), .. } = &report.outcome {
         lines.push(format!("  job:  {job}"));
     }
-    lines.extend(report.effects.iter().map(|effect| format!("  did:  {effect}")));
-    lines.extend(report.warnings.iter().map(|warning| format!("  note: {warning}")));
+    lines.extend(report.effects.iter().map(|effect| format!("  did:  {}", sentence(effect))));
+    lines.extend(report.warnings.iter().map(|warning| format!("  note: {}", sentence(warning))));
     lines.push(format!("  next: {}", next.replace('\n', "\n        ")));
     if !report.comparisons.is_empty() {
         lines.push(format!("\n{}", comparison::text(&report.comparisons)));

@@ -2,24 +2,26 @@
 
 use std::error::Error;
 
-use crate::domain::mask;
+use crate::domain::{foreign, mask};
 
 /// Text that may leave the program: masked, and without characters that steer terminals, hide or turn around
 /// what people read.
 pub fn clean(text: &str) -> String {
     let seen = mask::mask(text);
-    let seen = seen.chars().filter(|c| !turns_or_hides(*c));
-    seen.map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
-/// Marks of direction, and characters without width.
-const fn turns_or_hides(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    let seen = seen.chars().filter(|c| !foreign::is_hidden(*c));
+    let harmless = |c: char| match c {
+        '\n' => c,
+        // Some readers begin a new line there.
+        '\u{2028}' | '\u{2029}' => ' ',
+        _ if c.is_control() => '\u{fffd}',
+        _ => c,
+    };
+    seen.map(harmless).collect()
 }
 
 /// An error and its causes on one line.
 pub fn one_line(error: &dyn Error) -> String {
-    clean(&causes(error).join(": "))
+    clean(&foreign::sentence(&causes(error).join(": ")))
 }
 
 /// An error and its causes, outermost first, each once.

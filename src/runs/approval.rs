@@ -83,6 +83,9 @@ pub struct Approval {
     pub proposal: Proposal,
     /// When it was asked.
     pub asked_at: Timestamp,
+    /// The same by the clock of this machine, which a rehearsal does not move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<Timestamp>,
     /// Until when it can be answered and used.
     pub until: Timestamp,
     /// Where it stands.

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::approval::{Approval, Consent, How, LONGEST_REASON, Proposal, RequestState};
 use crate::core::access::principal::{Principal, Scope};
+use crate::core::clock::Clock;
 use crate::core::lock::Lock;
 use files::{Files, random_id};
 
@@ -42,6 +43,9 @@ pub enum AnswerRefused {
     /// Whoever asks cannot answer.
     #[error("whoever asks cannot confirm it; a person with another credential has to")]
     Own,
+    /// The credential may have been made for the answer.
+    #[error("this credential is younger than the request, so it confirms nothing; take one that was there before")]
+    Young,
     /// The scope is missing.
     #[error("this credential may not confirm anything; it needs the scope {}", Scope::Critical)]
     MayNot,
@@ -77,8 +81,8 @@ pub struct ConsentNote<'a> {
     pub text: String,
 }
 
-/// Hears of everything that is asked, answered and refused.
-pub type NoteListener = Arc<dyn Fn(&ConsentNote<'_>) + Send + Sync>;
+/// Hears of everything that is asked, answered and refused, before it counts: what cannot be noted does not count.
+pub type NoteListener = Arc<dyn Fn(&ConsentNote<'_>) -> io::Result<()> + Send + Sync>;
 
 /// All requests of this machine. Clones share them.
 #[derive(Clone)]
@@ -107,18 +111,17 @@ impl ApprovalStore {
     }
 
     /// Notes it in the audit log.
-    pub fn note(&self, noted: &ConsentNote<'_>) {
-        match self.listener.get() {
-            Some(listener) => listener(noted),
-            None => tracing::info!(
-                who = noted.who,
-                what = noted.what,
-                tool = noted.tool,
-                "confirmation of {}: {}",
-                noted.subject,
-                noted.text
-            ),
-        }
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub fn note(&self, noted: &ConsentNote<'_>) -> io::Result<()> {
+        let Some(listener) = self.listener.get() else {
+            let ConsentNote { who, what, tool, subject, text } = noted;
+            tracing::info!(who, what, tool, "confirmation of {subject}: {text}");
+            return Ok(());
+        };
+        listener(noted)
     }
 
     /// Asks for `proposal`: the request that is open for it, or a new one. Requests of the same call about
@@ -143,11 +146,12 @@ impl ApprovalStore {
             id: random_id()?,
             proposal: proposal.clone(),
             asked_at: now,
+            opened_at: Some(Clock::System.now()),
             until: now.saturating_add(VALID).unwrap_or(now),
             state: RequestState::Open,
         };
+        self.note(&ConsentNote::of(proposal, &proposal.requester, "asked", "on the approval page".to_owned()))?;
         self.files.write(&approval)?;
-        self.note(&ConsentNote::of(proposal, &proposal.requester, "asked", "on the approval page".to_owned()));
         Ok(approval)
     }
 
@@ -175,6 +179,8 @@ impl ApprovalStore {
         let reason = reason.filter(|reason| !reason.is_empty());
         let refused = if who.name == approval.proposal.requester {
             Some(AnswerRefused::Own)
+        } else if who.since.is_some_and(|since| since >= approval.opened_at.unwrap_or(approval.asked_at)) {
+            Some(AnswerRefused::Young)
         } else if !who.may(Scope::Critical) {
             Some(AnswerRefused::MayNot)
         } else if approval.state != RequestState::Open {
@@ -187,15 +193,16 @@ impl ApprovalStore {
             None
         };
         if let Some(refused) = refused {
-            self.note(&ConsentNote::of(&approval.proposal, &who.name, "refused", refused.to_string()));
+            // It is refused, noted or not.
+            let _ = self.note(&ConsentNote::of(&approval.proposal, &who.name, "refused", refused.to_string()));
             return Err(refused);
         }
         let consent = Consent { who: who.name.clone(), how: How::Page, at: now, reason };
         let text = consent.reason.clone().unwrap_or_default();
         approval.state = if approve { RequestState::Approved(consent) } else { RequestState::Rejected(consent) };
-        self.files.write(&approval)?;
         let what = if approve { "approved" } else { "rejected" };
-        self.note(&ConsentNote::of(&approval.proposal, &who.name, what, text));
+        self.note(&ConsentNote::of(&approval.proposal, &who.name, what, text))?;
+        self.files.write(&approval)?;
         Ok(approval)
     }
 
@@ -221,9 +228,9 @@ impl ApprovalStore {
                 | RequestState::Outdated => continue,
             };
             approval.state = state;
-            self.files.write(&approval)?;
             let text = format!("request of {}", approval.asked_at);
-            self.note(&ConsentNote::of(proposal, &proposal.requester, what, text));
+            self.note(&ConsentNote::of(proposal, &proposal.requester, what, text))?;
+            self.files.write(&approval)?;
             return Ok(Some(found));
         }
         Ok(None)
@@ -238,9 +245,22 @@ impl ApprovalStore {
         let _alone = self.alone()?;
         let state = RequestState::Used(consent.clone());
         let (asked_at, until) = (consent.at, consent.at);
-        self.files.write(&Approval { id: random_id()?, proposal: proposal.clone(), asked_at, until, state })?;
-        self.note(&ConsentNote::of(proposal, &consent.who, "approved", consent.reason.clone().unwrap_or_default()));
-        Ok(())
+        self.note(&ConsentNote::of(proposal, &consent.who, "approved", consent.reason.clone().unwrap_or_default()))?;
+        self.files.write(&Approval {
+            id: random_id()?,
+            proposal: proposal.clone(),
+            asked_at,
+            opened_at: None,
+            until,
+            state,
+        })
+    }
+
+    /// Requests of `requester` about `subject` that nobody answered yet.
+    pub fn open_of(&self, requester: &str, subject: &str, now: Timestamp) -> Vec<Approval> {
+        let all = self.files.all().unwrap_or_default().into_iter();
+        let open = all.filter(|one| one.state == RequestState::Open && one.is_valid(now));
+        open.filter(|one| one.proposal.requester == requester && one.proposal.subject == subject).collect()
     }
 
     /// A confirmation that was used and covers `proposal`, too: that of an earlier pass of the same, whoever asked.

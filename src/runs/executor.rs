@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::logs::{OpenLog, RunLogs};
+use super::logs::{self, OpenLog, RunLogs};
 use super::record::{Document, RunRecord, RunState};
 use super::run::{Order, RunStatus, TrackedRun};
 use super::store::Store;
@@ -75,6 +75,8 @@ pub enum NotTaken {
     QueueFull(Arc<TrackedRun>),
     /// The system gives no random numbers, and an id that can be guessed is none.
     NoId(io::Error),
+    /// It could not be put on record that it begins.
+    Unrecorded(io::Error),
 }
 
 /// Runs by id, in the order in which they were asked for.
@@ -180,6 +182,10 @@ impl Executor {
             let _ = std::fs::remove_file(self.store.log_path(&id));
             return Err(NotTaken::QueueFull(Arc::clone(head)));
         }
+        if let Err(cause) = (order.begins)(&id) {
+            let _ = std::fs::remove_file(self.store.log_path(&id));
+            return Err(NotTaken::Unrecorded(cause));
+        }
         let run = Arc::new(TrackedRun {
             id,
             tool: order.tool,
@@ -267,6 +273,11 @@ impl Executor {
     /// Runs that may go on at a time.
     pub const fn slots(&self) -> usize {
         self.limits.at_once
+    }
+
+    /// Does a living process hold this run?
+    pub fn is_alive(&self, id: &str) -> bool {
+        logs::is_alive(&self.store.log_path(id))
     }
 
     /// The file of a run whose record is there and cannot be read.

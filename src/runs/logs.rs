@@ -21,6 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
+use crate::domain::foreign::lines;
 use crate::domain::mask::{Masker, mask};
 
 /// The name of the spans that carry a run.
@@ -102,8 +103,7 @@ impl Drop for OpenLog {
 impl Sink {
     fn add(&self, level: &str, at: &str, text: &str) {
         // A line that could begin a new one could lie about other times.
-        let text = mask(text).replace('\n', "\n    ");
-        let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+        let text = lines(&mask(text)).collect::<Vec<_>>().join("\n    ");
         let line = format!("{at}: {level}: {text}\n");
         {
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

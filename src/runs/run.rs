@@ -1,6 +1,7 @@
 //! One run: what was asked, how it stands, and what it ended with.
 
 use std::fmt;
+use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::domain::subject::Subject;
 
 /// What a run does, given the token that cancels it.
 pub type Work = Box<dyn FnOnce(CancellationToken) -> LocalBoxFuture<'static, WorkAnswer> + Send>;
+
+/// What has to go well before a run may begin, given its id.
+pub type Begins = Box<dyn FnOnce(&str) -> io::Result<()> + Send>;
 
 /// What the work of a run answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +98,8 @@ pub struct Order {
     pub arguments: String,
     /// Who confirmed it.
     pub confirmed: Option<Consent>,
+    /// Said with its id before it begins; when that fails, it does not.
+    pub begins: Begins,
     /// What it does.
     pub work: Work,
     /// Makes the document of its end.

@@ -121,10 +121,11 @@ async fn answer(
         Ok(_) => message(StatusCode::OK, "Rejected", "Nothing was done. The agent is informed when it asks again."),
         Err(refused) => {
             let status = match &refused {
-                AnswerRefused::Own | AnswerRefused::MayNot => StatusCode::FORBIDDEN,
+                AnswerRefused::Own | AnswerRefused::Young | AnswerRefused::MayNot => StatusCode::FORBIDDEN,
                 AnswerRefused::Unknown => StatusCode::NOT_FOUND,
                 AnswerRefused::Expired | AnswerRefused::Answered => StatusCode::GONE,
                 AnswerRefused::NeedsReason => StatusCode::BAD_REQUEST,
+                AnswerRefused::Store(cause) if cause.kind() == std::io::ErrorKind::WouldBlock => StatusCode::CONFLICT,
                 AnswerRefused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             };
             problem(status, &format!("Nothing was decided: {refused}."))
@@ -160,7 +161,7 @@ impl ApprovalPage {
         };
         let body = format!(
             "<h1>Confirm {tool} for {queue}?</h1>\n{problem}<p>{requester} asked for this at {asked}. It can be \
-             answered until {until}.</p>\n<h2>What would be done</h2>\n<ul>\n{facts}</ul>\n{what}",
+             answered until {until}. What is shown is as of {asked}; it is looked at again before anything is done.</p>\n<h2>What would be done</h2>\n<ul>\n{facts}</ul>\n{what}",
             tool = escaped(&proposal.tool),
             queue = escaped(&proposal.subject),
             requester = escaped(&proposal.requester),

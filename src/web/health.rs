@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Json};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
@@ -51,8 +52,8 @@ pub struct Health {
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Numbers for `/metrics`.
     pub samples: Arc<dyn Fn() -> Vec<Sample> + Send + Sync>,
-    /// The ticket, once it was looked at.
-    pub ticket: watch::Receiver<Option<Ticket>>,
+    /// The ticket, once it was looked at, and when that was.
+    pub ticket: watch::Receiver<Option<(Timestamp, Ticket)>>,
     /// May whoever is on this machine see everything? Not behind a proxy, where everybody seems to be.
     pub trusts_machine: bool,
     /// The only "now".
@@ -71,11 +72,12 @@ pub fn routes(health: Health) -> Routes {
 /// Keeps `shown` up to date for as long as it is polled.
 ///
 /// `cache` is the file of tickets, when there is one.
-pub async fn watch_ticket(ctx: Context, cache: Option<PathBuf>, shown: watch::Sender<Option<Ticket>>) {
+pub async fn watch_ticket(ctx: Context, cache: Option<PathBuf>, shown: watch::Sender<Option<(Timestamp, Ticket)>>) {
     let mut rounds = tokio::time::interval(TICKET_EVERY);
     loop {
         rounds.tick().await;
-        shown.send_replace(Some(ctx.ticket(cache.as_deref()).await));
+        let ticket = ctx.ticket(cache.as_deref()).await;
+        shown.send_replace(Some((ctx.clock.now(), ticket)));
     }
 }
 
@@ -99,14 +101,14 @@ async fn show(
             return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
         }
     };
-    let ticket = health.ticket().await;
+    let (looked_at, ticket) = health.ticket().await;
     let healthy = well && ticket.valid;
     let here = health.trusts_machine && peer.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().is_loopback());
     let mut body = Map::new();
     body.insert("status".to_owned(), json!(if healthy { "healthy" } else { "degraded" }));
     if who.is_some() || here {
         body.append(&mut fields);
-        body.insert("kerberos".to_owned(), kerberos(&ticket, &health.clock));
+        body.insert("kerberos".to_owned(), kerberos(&ticket, looked_at));
         body.insert("timestamp".to_owned(), json!(now));
     } else {
         body.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
@@ -117,7 +119,7 @@ async fn show(
 
 async fn numbers(State(health): State<Health>) -> Response {
     let mut samples = (health.samples)();
-    let ticket = health.ticket().await;
+    let (_, ticket) = health.ticket().await;
     let about = "Whether the Kerberos ticket is valid, or none is needed";
     samples.push(Sample::gauge("oar_kerberos_valid", about, if ticket.valid { 1.0 } else { 0.0 }));
     let mut response = metrics::text(&samples).into_response();
@@ -127,22 +129,24 @@ async fn numbers(State(health): State<Health>) -> Response {
 }
 
 impl Health {
-    async fn ticket(&self) -> Ticket {
+    async fn ticket(&self) -> (Option<Timestamp>, Ticket) {
         let mut known = self.ticket.clone();
         let first = tokio::time::timeout(FIRST_LOOK, known.wait_for(Option::is_some)).await;
         let ticket = first.ok().and_then(Result::ok).and_then(|ticket| ticket.clone());
-        ticket.unwrap_or_else(|| Ticket { status: "unknown".to_owned(), ..Ticket::default() })
+        let nobody_knows = || (None, Ticket { status: "unknown".to_owned(), ..Ticket::default() });
+        ticket.map_or_else(nobody_knows, |(at, ticket)| (Some(at), ticket))
     }
 }
 
-fn kerberos(ticket: &Ticket, clock: &Clock) -> Value {
-    let mut shown = json!({ "valid": ticket.valid, "status": ticket.status });
+/// The ticket as it was when it was looked at, half a minute ago at most while looking works.
+fn kerberos(ticket: &Ticket, looked_at: Option<Timestamp>) -> Value {
+    let mut shown = json!({ "valid": ticket.valid, "status": ticket.status, "looked_at": looked_at.map(stamp) });
     let Some(fields) = shown.as_object_mut() else { return shown };
     if let Some(realm) = &ticket.realm {
         fields.insert("principal_realm".to_owned(), json!(realm));
     }
     if let Some(left) = ticket.left {
-        let end = clock.now().saturating_add(left).ok().map(stamp);
+        let end = looked_at.and_then(|at| at.saturating_add(left).ok()).map(stamp);
         fields.insert("expires_at".to_owned(), json!(end));
         if let Some(until) = ticket.renew_until {
             fields.insert("renew_until".to_owned(), json!(stamp(until)));
@@ -170,7 +174,7 @@ mod tests {
             facts: Arc::new(move || facts.clone()),
             ready: Arc::new(|| Err("the server is stopping".to_owned())),
             samples: Arc::new(Vec::new),
-            ticket: watch::channel(ticket).1,
+            ticket: watch::channel(ticket.map(|ticket| (clock.now(), ticket))).1,
             trusts_machine: true,
             clock,
         }
@@ -200,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn all_is_shown_on_this_machine_and_little_to_others() {
         let (status, body) = ask(health(Some(ticket(7200)), Ok(facts())), "/health", "127.0.0.1:9").await;
-        let whole = r#"{"status":"healthy","server":"release-tests-mcp","version":"1","kerberos":{"valid":true,"status":"valid","expires_at":"2026-06-01T02:00:00Z"},"timestamp":"2026-06-01T00:00:00Z"}"#;
+        let whole = r#"{"status":"healthy","server":"release-tests-mcp","version":"1","kerberos":{"valid":true,"status":"valid","looked_at":"2026-06-01T00:00:00Z","expires_at":"2026-06-01T02:00:00Z"},"timestamp":"2026-06-01T00:00:00Z"}"#;
         assert_eq!((status, body.as_str()), (StatusCode::OK, whole));
         let (_, body) = ask(health(Some(ticket(60)), Ok(facts())), "/health", "127.0.0.1:9").await;
         assert!(body.contains("within the hour"), "{body}");

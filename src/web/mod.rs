@@ -3,6 +3,7 @@
 //! Refuses: rules about releases, calls to services, and knowing what is mounted behind its guard.
 
 pub mod approval_page;
+pub mod connections;
 pub mod guard;
 pub mod health;
 pub mod metrics;

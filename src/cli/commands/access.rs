@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
-use crate::core::access::audit::{Audit, chain};
+use crate::core::access::audit::{Audit, chain, changes};
 use crate::core::access::principal::Scope;
 use crate::core::access::tokens::{Tokens, check_name};
 use crate::core::clock::Clock;
@@ -14,6 +14,8 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::grammar::mcp::{AuditCommand, TokenCommand};
+use crate::runs::logs::is_alive;
+use crate::runs::store::Store;
 
 /// Runs one command about tokens.
 pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Exit, ErrorReport> {
@@ -69,7 +71,8 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
 /// Runs one command about the audit log.
 pub(crate) fn log(call: &Invocation, command: AuditCommand) -> Result<Exit, ErrorReport> {
     let AuditCommand::Verify { expect } = command;
-    let path = Audit::below(&call.settings()?.home, Clock::System, true).path().to_owned();
+    let home = call.settings()?.home.clone();
+    let path = Audit::below(&home, Clock::System, true).path().to_owned();
     let broken = |why: &dyn std::error::Error| ErrorReport {
         exit: Exit::Failed,
         ..ErrorReport::new(
@@ -80,12 +83,38 @@ pub(crate) fn log(call: &Invocation, command: AuditCommand) -> Result<Exit, Erro
         )
     };
     let found = chain::check(&path, expect.as_deref()).map_err(|error| broken(&error))?;
+    let lost = without_line(&home, &path).map_err(|cause| unusable(&path, &cause))?;
+    if !lost.is_empty() {
+        return Err(ErrorReport {
+            what: format!("{} does not hold all that was done", path.display()),
+            why: lost,
+            done: Vec::new(),
+            next: "look what these runs did (oar_get_run, the state of the release), and why the log could not be \
+                   written; a server that starts notes the ends that a crash took"
+                .to_owned(),
+            exit: Exit::Failed,
+            class: ErrorClass::Corrupt,
+        });
+    }
     let cut = if found.cut > 0 { format!(", {} of them cut by a crash", found.cut) } else { String::new() };
     call.show(
         &format!("{} lines{cut}, every one follows from the one before\nlast line {}", found.lines, found.head),
         &json!({ "ok": true, "lines": found.lines, "cut": found.cut, "head": found.head }),
     );
     Ok(Exit::Done)
+}
+
+/// Changes that the log does not hold from their beginning to their end, as far as the records of runs show it.
+fn without_line(home: &std::path::Path, path: &std::path::Path) -> std::io::Result<Vec<String>> {
+    let (logged, runs) = (changes::read(path)?, Store::below(home));
+    let goes_on = |run: &str| is_alive(&runs.log_path(run));
+    let open = logged.open.iter().filter(|(run, _)| !goes_on(run));
+    let open = open.map(|(run, what)| format!("run {run} began and has no end: {what}"));
+    let since = |asked: &str| asked.parse::<Timestamp>().is_ok_and(|at| logged.since.is_some_and(|since| at >= since));
+    let records = runs.ids().into_iter().filter(|run| !logged.runs.contains(run)).filter_map(|run| runs.get(&run));
+    let unknown = records.filter(|run| since(&run.asked_at));
+    let unknown = unknown.map(|run| format!("run {} ({} of {}) has no line", run.run_id, run.tool, run.queue));
+    Ok(open.chain(unknown).collect())
 }
 
 /// A file of tokens that cannot be used.

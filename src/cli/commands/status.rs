@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
+use crate::domain::age::Stale;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::TaskStatus;
@@ -30,10 +31,11 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.hasty_context()?);
     let view = status::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the status of {release} cannot be shown"), error))?;
+    let (view, stale) = view.into_parts();
     let mut old = Vec::new();
-    let planned = match &view.old {
-        Some(why) => {
-            old.push(format!("the state of {release} is what was last seen here: {why}"));
+    let planned = match &stale {
+        Some(stale) => {
+            old.push(stale.text());
             None
         }
         None => match rounds::look(&ctx, &release, &DriveOptions::default()).await {
@@ -57,6 +59,7 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     document.waits = waits;
     document.next = next.iter().map(|step| clean(step)).collect();
     document.old = old.iter().map(|fact| clean(fact)).collect();
+    document.stale = stale.map(|stale| Stale { why: clean(&stale.why), ..stale });
     call.show(&text, &document);
     Ok(Exit::Done)
 }

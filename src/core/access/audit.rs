@@ -1,10 +1,11 @@
 //! The audit log: who asked for what, what came of it, in a file that only grows.
 //!
 //! Every line carries the digest of the line before, so that a line that was changed, added or taken away
-//! in the middle shows. Several processes of one machine may write it at once. Values of arguments are
+//! in the middle shows. A change has a line before it begins, and none begins without. Several processes of one machine may write it at once. Values of arguments are
 //! never in it, their digest is. A line that a crash cut stays; the next one says so and goes on from it.
 
 pub mod chain;
+pub mod changes;
 pub mod end;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,12 @@ const STRANGERS_A_MINUTE: u32 = 100;
 
 /// The outcome of what went well.
 pub const OK: &str = "OK";
+
+/// What stands in place of an outcome while there is none.
+pub const BEGAN: &str = "BEGAN";
+
+/// So much space has to be left for further lines.
+const LEAST_SPACE: u64 = 64 * 1024;
 
 /// What is kept of one call or one refusal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -74,7 +81,8 @@ struct Line<'a> {
     time: String,
     #[serde(flatten)]
     entry: &'a AuditEntry,
-    /// Refusals of strangers since the last line about one, which were too many to keep.
+    /// Lines since the one before that are not here: refusals of strangers, which were too many, and what could not
+    /// be written.
     #[serde(skip_serializing_if = "is_zero")]
     left_out: u64,
     /// Was the line before cut?
@@ -130,7 +138,21 @@ impl Audit {
         if entry.outcome == OK && !entry.is_change && !self.0.looks_too {
             return;
         }
-        self.keep(&mut book, entry);
+        // Whoever has to know asks for the trouble.
+        let _ = self.keep(&mut book, entry);
+    }
+
+    /// Keeps `entry` before that is done which it is about.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be kept: then that must not be done.
+    pub fn record_first(&self, entry: AuditEntry) -> io::Result<()> {
+        let mut book = self.book();
+        if entry.outcome != BEGAN {
+            count(&mut book, &entry);
+        }
+        self.keep(&mut book, entry)
     }
 
     /// Keeps a refusal of somebody whom nobody let in. A flood of them fills no disk: it is counted.
@@ -146,7 +168,8 @@ impl Audit {
             book.left_out += 1;
             return;
         }
-        self.keep(&mut book, entry);
+        // As above.
+        let _ = self.keep(&mut book, entry);
     }
 
     /// How often each tool ended how, in this process: tool, outcome, times.
@@ -160,7 +183,33 @@ impl Audit {
         self.book().trouble.clone()
     }
 
-    /// Can the log be written? Makes the file when there is none.
+    /// Can further lines be written? Writes one when the last could not be: nothing else shows whether it can now.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
+        let mut book = self.book();
+        if book.trouble.is_some() {
+            let lost = book.left_out;
+            let again = AuditEntry { who: "oar".to_owned(), tool: "(audit log)".to_owned(), ..AuditEntry::default() };
+            return self.keep(&mut book, AuditEntry { outcome: "WRITABLE".to_owned(), ..again }).map_err(|cause| {
+                book.left_out = lost;
+                cause.to_string()
+            });
+        }
+        self.open().map_err(|cause| cause.to_string())?;
+        let folder = self.0.path.parent().unwrap_or(Path::new("."));
+        // Whoever cannot say how much there is has no such limit.
+        let Ok(space) = rustix::fs::statvfs(folder) else { return Ok(()) };
+        let blocks = if rustix::process::geteuid().is_root() { space.f_bfree } else { space.f_bavail };
+        match blocks.saturating_mul(space.f_frsize) < LEAST_SPACE {
+            true => Err("no space is left where it is kept".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// Can the log be opened? Makes the file when there is none.
     ///
     /// # Errors
     ///
@@ -169,7 +218,7 @@ impl Audit {
         chain::open(&self.0.path).map(drop)
     }
 
-    fn keep(&self, book: &mut Book, entry: AuditEntry) {
+    fn keep(&self, book: &mut Book, entry: AuditEntry) -> io::Result<()> {
         let entry = bounded(entry);
         let (time, left_out) = (stamp(self.0.clock.now()), std::mem::take(&mut book.left_out));
         let line = |prev: &str, after_cut: bool| {
@@ -179,11 +228,13 @@ impl Audit {
             Ok(known) => {
                 book.known = Some(known);
                 book.trouble = None;
+                Ok(())
             }
             Err(error) => {
                 tracing::error!(%error, "the audit log cannot be written");
-                book.left_out = left_out;
+                book.left_out = left_out + 1;
                 book.trouble = Some(error.to_string());
+                Err(error)
             }
         }
     }

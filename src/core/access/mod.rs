@@ -6,4 +6,5 @@ pub mod audit;
 pub mod oauth;
 pub mod pace;
 pub mod principal;
+pub mod quota;
 pub mod tokens;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 /// One permission, spelled as tokens and OAuth servers spell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
@@ -89,12 +91,14 @@ pub struct Principal {
     pub name: String,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
+    /// When its credential was made, by the clock of the machine; nothing when nobody knows.
+    pub since: Option<Timestamp>,
 }
 
 impl Principal {
     /// A principal with `scopes`.
     pub fn new(name: impl Into<String>, scopes: impl IntoIterator<Item = Scope>) -> Self {
-        Self { name: name.into(), scopes: scopes.into_iter().collect() }
+        Self { name: name.into(), scopes: scopes.into_iter().collect(), since: None }
     }
 
     /// May it do what `scope` covers?

@@ -1,4 +1,5 @@
-//! Bearer tokens: one line each, `name sha256 scopes expires`, never the token itself.
+//! Bearer tokens: one line each, `name sha256 scopes expires made`, never the token itself. Lines of earlier versions
+//! do not say when theirs was made.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write as _};
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::principal::{Principal, Scope};
+use crate::core::clock::Clock;
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct TokenEntry {
     pub scopes: BTreeSet<Scope>,
     /// When it stops being valid; never, when it says nothing.
     pub expires: Option<Timestamp>,
+    /// When it was made, by the clock of this machine: a rehearsal moves its own time, not what came first.
+    pub made: Option<Timestamp>,
 }
 
 /// Why a token lets nobody in.
@@ -137,7 +141,8 @@ impl Tokens {
         openssl::rand::rand_bytes(&mut secret)?;
         let token = format!("oar_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(secret));
         let scopes: BTreeSet<_> = scopes.into_iter().collect();
-        let entry = TokenEntry { name: name.to_owned(), sha256: digest(&token), scopes, expires };
+        let made = Some(Clock::System.now());
+        let entry = TokenEntry { name: name.to_owned(), sha256: digest(&token), scopes, expires, made };
         let mut entries = self.whole()?;
         entries.retain(|old| old.name != entry.name);
         entries.push(entry);
@@ -172,7 +177,7 @@ impl Tokens {
         if entry.expires.is_some_and(|end| end <= now) {
             return Err(TokenRefusal::Expired { name: entry.name });
         }
-        Ok(Principal { name: entry.name, scopes: entry.scopes })
+        Ok(Principal { name: entry.name, scopes: entry.scopes, since: entry.made })
     }
 
     fn entry(&self, digest: &str) -> io::Result<Option<TokenEntry>> {
@@ -194,7 +199,8 @@ impl Tokens {
         for entry in entries {
             let scopes = entry.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(",");
             let expires = entry.expires.map_or_else(|| "never".to_owned(), crate::domain::dates::stamp);
-            writeln!(file, "{} {} {scopes} {expires}", entry.name, entry.sha256)?;
+            let made = entry.made.map(|made| format!(" {made}")).unwrap_or_default();
+            writeln!(file, "{} {} {scopes} {expires}{made}", entry.name, entry.sha256)?;
         }
         file.sync_all()?;
         std::fs::rename(next, &self.path)
@@ -206,7 +212,9 @@ fn parse(line: &str) -> Option<TokenEntry> {
     let (name, sha256, scopes, expires) = (tokens.next()?, tokens.next()?, tokens.next()?, tokens.next()?);
     let scopes = scopes.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
     let expires = if expires == "never" { None } else { Some(expires.parse().ok()?) };
-    (sha256.len() == 64).then(|| TokenEntry { name: name.to_owned(), sha256: sha256.to_owned(), scopes, expires })
+    let made = tokens.next().and_then(|made| made.parse().ok());
+    let entry = || TokenEntry { name: name.to_owned(), sha256: sha256.to_owned(), scopes, expires, made };
+    (sha256.len() == 64).then(entry)
 }
 
 fn digest(token: &str) -> String {
@@ -229,7 +237,8 @@ mod tests {
         let token = tokens.add("agent", [Scope::Read], Some(end)).unwrap();
         let other = tokens.add("lead", Scope::ALL, None).unwrap();
         let who = tokens.check(&token, at("2026-06-09T23:59:59Z")).unwrap();
-        assert_eq!(who, Principal::new("agent", [Scope::Read]));
+        assert_eq!(Principal { since: None, ..who.clone() }, Principal::new("agent", [Scope::Read]));
+        assert!(who.since.is_some(), "and it says when it was made");
         assert_eq!(tokens.check(&token, end), Err(TokenRefusal::Expired { name: "agent".to_owned() }));
         assert_eq!(tokens.check("oar_guess", end), Err(TokenRefusal::Unknown));
         assert!(tokens.revoke("lead").unwrap() && !tokens.revoke("lead").unwrap());
@@ -257,6 +266,18 @@ mod tests {
         assert!(here.check(&token, now).is_ok());
         there.revoke("agent").unwrap();
         assert_eq!(here.check(&token, now), Err(TokenRefusal::Unknown));
+    }
+
+    #[test]
+    fn a_line_of_an_earlier_version_lets_its_owner_in_and_does_not_say_since_when() {
+        let home = tempfile::tempdir().unwrap();
+        let tokens = Tokens::below(home.path());
+        std::fs::create_dir_all(tokens.path().parent().unwrap()).unwrap();
+        std::fs::write(tokens.path(), format!("agent {} release:read never\n", digest("oar_old"))).unwrap();
+        assert_eq!(tokens.check("oar_old", at("2026-06-10T00:00:00Z")), Ok(Principal::new("agent", [Scope::Read])));
+        tokens.add("lead", [Scope::Read], None).unwrap();
+        let text = std::fs::read_to_string(tokens.path()).unwrap();
+        assert!(text.starts_with(&format!("agent {} release:read never\n", digest("oar_old"))), "{text}");
     }
 
     #[test]

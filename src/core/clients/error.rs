@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::negotiate::Kerberos;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
+use crate::domain::foreign::sentence;
 use crate::domain::mask::mask;
 use crate::domain::service::Service;
 
@@ -423,8 +424,8 @@ fn quoted(text: &str) -> String {
 
 /// A piece of a foreign text as people may see it: on one line, masked, without what moves a terminal.
 pub(super) fn shown(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = line.chars().filter(|c| !c.is_control()).take(2 * SHOWN_CHARS).collect();
+    let line = sentence(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().take(2 * SHOWN_CHARS).collect();
     let masked = mask(&line);
     match masked.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}\u{2026}", &masked[..end]),

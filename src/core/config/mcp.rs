@@ -12,6 +12,10 @@ use super::sources::{Sources, bad};
 pub struct McpSettings {
     /// Calls that change something, per caller and minute.
     pub writes_per_minute: u32,
+    /// Calls that look at services, per caller and minute.
+    pub looks_per_minute: u32,
+    /// Bounds of connections, sessions and streams.
+    pub limits: LimitSettings,
     /// Which calls the audit log keeps.
     pub audit: AuditedCalls,
     /// The issuer of tokens that are accepted beside our own.
@@ -20,6 +24,45 @@ pub struct McpSettings {
     pub oauth_audience: Option<String>,
     /// Where the issuer publishes its keys.
     pub oauth_jwks_url: Option<String>,
+}
+
+/// Bounds of what callers may hold and how long they may take.
+#[derive(Debug, Clone)]
+pub struct LimitSettings {
+    /// Connections of all callers.
+    pub connections: usize,
+    /// Connections of one caller.
+    pub connections_each: usize,
+    /// Sessions of all callers.
+    pub sessions: usize,
+    /// Sessions of one caller.
+    pub sessions_each: usize,
+    /// Event streams of all callers.
+    pub streams: usize,
+    /// Event streams of one caller.
+    pub streams_each: usize,
+    /// The head of a request takes at most so long.
+    pub head: Duration,
+    /// Its body takes at most so long.
+    pub body: Duration,
+    /// A connection without a request ends after so long.
+    pub idle: Duration,
+}
+
+impl LimitSettings {
+    fn read(sources: &mut Sources<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            connections: sources.number("mcp.limits.connections", "OAR_MCP_CONNECTIONS", 1, 100_000)?,
+            connections_each: sources.number("mcp.limits.connections_each", "OAR_MCP_CONNECTIONS_EACH", 1, 100_000)?,
+            sessions: sources.number("mcp.limits.sessions", "OAR_MCP_SESSIONS", 1, 100_000)?,
+            sessions_each: sources.number("mcp.limits.sessions_each", "OAR_MCP_SESSIONS_EACH", 1, 100_000)?,
+            streams: sources.number("mcp.limits.streams", "OAR_MCP_STREAMS", 1, 100_000)?,
+            streams_each: sources.number("mcp.limits.streams_each", "OAR_MCP_STREAMS_EACH", 1, 100_000)?,
+            head: sources.seconds("mcp.limits.head_s", "OAR_MCP_HEAD", 300)?,
+            body: sources.seconds("mcp.limits.body_s", "OAR_MCP_BODY", 600)?,
+            idle: sources.seconds("mcp.limits.idle_s", "OAR_MCP_IDLE", 3600)?,
+        })
+    }
 }
 
 choices! {
@@ -70,6 +113,8 @@ impl McpSettings {
     pub(super) fn read(sources: &mut Sources<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             writes_per_minute: sources.number("mcp.writes_per_minute", "OAR_MCP_WRITES_PER_MINUTE", 1, 100_000)?,
+            looks_per_minute: sources.number("mcp.looks_per_minute", "OAR_MCP_LOOKS_PER_MINUTE", 1, 10_000_000)?,
+            limits: LimitSettings::read(sources)?,
             audit: sources.choice("mcp.audit", "OAR_MCP_AUDIT", "all or changes")?,
             oauth_issuer: sources.optional("mcp.oauth.issuer", "OAR_MCP_OAUTH_ISSUER"),
             oauth_audience: sources.optional("mcp.oauth.audience", "OAR_MCP_OAUTH_AUDIENCE"),

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use super::cas::{Saved, Store, Turn, apply_all, no_file, parse};
 use super::error::{StoreError, StoreFault};
 use super::file::{Revision, StoredFile};
 use super::unsent::{Unsent, Waiting, without_secrets};
 use crate::core::cache::DiskCache;
 use crate::core::error::chain;
+use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
@@ -92,8 +95,14 @@ impl Outbox {
     }
 
     /// Notes what the store holds.
-    pub(super) fn remember(&self, release: &ZStream, bytes: &[u8]) {
-        self.seen.write(&self.key(release), "", bytes);
+    pub(super) fn remember(&self, release: &ZStream, at: Timestamp, bytes: &[u8]) {
+        // Nobody asks the service by this mark, so it says when the file was seen.
+        self.seen.write(&self.key(release), &stamp(at), bytes);
+    }
+
+    /// When that was, by our clock.
+    pub(super) fn last_seen_at(&self, release: &ZStream) -> Option<Timestamp> {
+        self.seen.read(&self.key(release))?.etag.parse().ok()
     }
 
     /// The state as this machine last saw it, with what waits on top.

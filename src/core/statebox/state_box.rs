@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::cas::{Limits, Loaded, Saved, SeenVersions, Store, Turn, apply_all};
@@ -156,6 +157,11 @@ impl StateBox {
         self.outbox.as_ref().is_some_and(Outbox::has_kept)
     }
 
+    /// When this machine last saw the state, by our clock.
+    pub fn last_seen_at(&self, release: &ZStream) -> Option<Timestamp> {
+        self.outbox.as_ref()?.last_seen_at(release)
+    }
+
     /// The state as this machine last saw it, with what waits on top. For checks while the store is out of
     /// reach, never to act on.
     pub fn last_seen(&self, release: &ZStream) -> Option<State> {
@@ -254,7 +260,7 @@ impl StateBox {
 
     fn remember(&self, release: &ZStream, turn: &Turn) {
         if let (Some(outbox), Some(file)) = (&self.outbox, &**turn) {
-            outbox.remember(release, &file.bytes);
+            outbox.remember(release, self.store.clock().now(), &file.bytes);
         }
     }
 }

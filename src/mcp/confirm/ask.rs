@@ -8,14 +8,13 @@ use rmcp::model::{CallToolRequestParams, ElicitResult, InputRequest, InputRequir
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::json;
 
-use super::form::{self, FormAnswer};
+use super::form::{self, FormAnswer, NotConfirmed};
 use super::unstored;
-use crate::core::access::principal::Scope;
 use crate::mcp::confirmations::{Confirmations, PATIENCE};
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::Tool;
 use crate::render::text::clean;
-use crate::runs::approval::Proposal;
+use crate::runs::approval::{Approval, Proposal};
 
 /// The name of the question within one answer.
 const QUESTION: &str = "confirm";
@@ -27,8 +26,8 @@ pub(super) enum AskOutcome {
         /// Why, when they said so.
         reason: Option<String>,
     },
-    /// A no, or no answer.
-    Refused(String),
+    /// A no.
+    Refused(NotConfirmed),
     /// The client has to ask its user and call again.
     Later(InputRequiredResult),
     /// The caller hears where a person can answer, or why nobody could be asked.
@@ -60,10 +59,7 @@ pub(super) async fn ask(
     } else if asks_forms && version != ProtocolVersion::V_2024_11_05 {
         return within_call(proposal, context).await;
     }
-    match confirm.approvals.ask(proposal, now) {
-        Ok(approval) => AskOutcome::Elsewhere(on_the_page(confirm, tool, proposal, &approval.id)),
-        Err(cause) => AskOutcome::Elsewhere(unstored(&cause)),
-    }
+    AskOutcome::Elsewhere(on_the_page(confirm, tool, proposal, now))
 }
 
 /// A newer client came back with the answer.
@@ -76,11 +72,11 @@ fn repeated(
 ) -> AskOutcome {
     let answer = request.input_responses.as_ref().and_then(|answers| answers.get(QUESTION)).cloned();
     let Some(answer) = answer.and_then(|answer| serde_json::from_value::<ElicitResult>(answer).ok()) else {
-        return AskOutcome::Refused("the repeated call carries no answer".to_owned());
+        return AskOutcome::Refused(NotConfirmed::No("the repeated call carries no answer".to_owned()));
     };
     match confirm.opened(state, proposal, now) {
         Ok(()) => judged(&answer, proposal),
-        Err(why) => AskOutcome::Refused(why.to_owned()),
+        Err(why) => AskOutcome::Refused(NotConfirmed::No(why.to_owned())),
     }
 }
 
@@ -104,11 +100,14 @@ async fn within_call(proposal: &Proposal, context: &RequestContext<RoleServer>) 
     let asked = context.peer.create_elicitation_with_timeout(form::params(proposal), Some(patience));
     let answer = tokio::select! {
         answer = asked => answer,
-        () = context.ct.cancelled() => return AskOutcome::Refused("the caller left before anybody answered".to_owned()),
+        () = context.ct.cancelled() => {
+            let why = "the caller left before anybody answered".to_owned();
+            return AskOutcome::Refused(NotConfirmed::No(why));
+        }
     };
     match answer {
         Ok(answer) => judged(&answer, proposal),
-        Err(_) => AskOutcome::Refused("nobody answered".to_owned()),
+        Err(_) => AskOutcome::Refused(NotConfirmed::Unanswered("nobody answered")),
     }
 }
 
@@ -119,24 +118,51 @@ fn judged(answer: &ElicitResult, proposal: &Proposal) -> AskOutcome {
     }
 }
 
-fn on_the_page(confirm: &Confirmations, tool: &Tool, proposal: &Proposal, id: &str) -> Reply {
-    let path = format!("/approvals/{id}");
-    let link = match confirm.site() {
-        Some(site) => format!("{site}{path}"),
-        None => format!("{path} on the address that oar mcp serve prints when it serves HTTP on this machine"),
+fn on_the_page(confirm: &Confirmations, tool: &Tool, proposal: &Proposal, now: Timestamp) -> Reply {
+    let page = match Page::asking(confirm, proposal, now) {
+        Ok(page) => page,
+        Err(cause) => return unstored(&cause),
     };
     let what = format!("a person has to confirm {} of {}:\n{}", tool.name, proposal.subject, proposal.plan);
-    let hint = format!(
-        "give this link to a person with a token of their own (valid 24 h): {link} - after they approved, repeat \
-         the same call. Who has no token makes one: oar mcp token add NAME --scopes {read},{critical}",
-        read = Scope::Read,
-        critical = Scope::Critical,
-    );
-    let approval = match confirm.site() {
-        Some(_) => json!({ "id": id, "url": link, "valid_hours": 24 }),
-        None => json!({ "id": id, "valid_hours": 24 }),
-    };
-    Reply::error(Code::ConfirmationRequired, what, hint)
-        .with("plan", json!(clean(&proposal.plan)))
-        .with("approval", approval)
+    let reply = Reply::error(Code::ConfirmationRequired, what, page.hint("give this link to a person"));
+    page.on(reply, proposal)
+}
+
+/// Where a person answers a request, whatever their client can do.
+pub(super) struct Page {
+    approval: Approval,
+    link: String,
+    is_whole: bool,
+}
+
+impl Page {
+    /// Asks for `proposal` on the page.
+    ///
+    /// # Errors
+    ///
+    /// The request cannot be stored.
+    pub(super) fn asking(confirm: &Confirmations, proposal: &Proposal, now: Timestamp) -> std::io::Result<Self> {
+        let approval = confirm.approvals.ask(proposal, now)?;
+        let link = confirm.link(&approval);
+        Ok(Self { link, is_whole: confirm.site().is_some(), approval })
+    }
+
+    /// The next step. How a person gets a token is between them and whoever runs the server.
+    pub(super) fn hint(&self, first: &str) -> String {
+        format!(
+            "{first} who has a token of their own from before this question (valid 24 h): {} - after they approved, \
+             repeat the same call. Who has no token asks whoever runs this server",
+            self.link
+        )
+    }
+
+    /// `reply` with the request and what it is about.
+    pub(super) fn on(self, reply: Reply, proposal: &Proposal) -> Reply {
+        let id = &self.approval.id;
+        let approval = match self.is_whole {
+            true => json!({ "id": id, "url": self.link, "valid_hours": 24 }),
+            false => json!({ "id": id, "valid_hours": 24 }),
+        };
+        reply.with("plan", json!(clean(&proposal.plan))).with("approval", approval)
+    }
 }

@@ -68,27 +68,37 @@ impl From<&ElicitResult> for FormAnswer {
     }
 }
 
+/// Why an answer is no yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotConfirmed {
+    /// Nobody answered: clients without a person behind them decline every question.
+    Unanswered(&'static str),
+    /// Somebody answered, and this is no yes.
+    No(String),
+}
+
 impl FormAnswer {
     /// The reason of a yes.
     ///
     /// # Errors
     ///
     /// Why it is none.
-    pub fn judged(self, proposal: &Proposal) -> Result<Option<String>, String> {
+    pub fn judged(self, proposal: &Proposal) -> Result<Option<String>, NotConfirmed> {
         if !self.accepted {
-            return Err("the question was declined or closed".to_owned());
+            return Err(NotConfirmed::Unanswered("the question was declined or closed"));
         }
+        let no = |why: String| Err(NotConfirmed::No(why));
         if self.decision != "approve" {
-            return Err(match self.reason.is_empty() {
+            return no(match self.reason.is_empty() {
                 true => "the answer was no".to_owned(),
                 false => format!("the answer was no: {}", self.reason),
             });
         }
         if self.release != proposal.subject {
-            return Err(format!("the answer names another release than {}", proposal.subject));
+            return no(format!("the answer names another release than {}", proposal.subject));
         }
         if proposal.needs_reason && self.reason.is_empty() {
-            return Err("an override needs a reason, and none was given".to_owned());
+            return no("an override needs a reason, and none was given".to_owned());
         }
         Ok(Some(self.reason).filter(|reason| !reason.is_empty()))
     }
@@ -115,7 +125,8 @@ mod tests {
         let answer = FormAnswer::from(&ElicitResult::new(action).with_content(content));
         match answer.judged(&proposal(needs_reason)) {
             Ok(reason) => format!("yes {}", reason.unwrap_or_default()),
-            Err(why) => why,
+            Err(NotConfirmed::Unanswered(why)) => why.to_owned(),
+            Err(NotConfirmed::No(why)) => why,
         }
     }
 

@@ -47,7 +47,7 @@ impl ClientConnection {
             Ok(arguments) => arguments,
             Err(error) => return Ok(Reply::bad_argument(&error)),
         };
-        if let Some(refused) = self.held_back(tool, &who) {
+        if let Some(refused) = self.held_back(tool) {
             return Ok(refused);
         }
         if let Handler::Known(known, _) = tool.work
@@ -55,12 +55,23 @@ impl ClientConnection {
         {
             return Ok(reply);
         }
+        if let Some(refused) = self.too_fast(tool, &who) {
+            return Ok(refused);
+        }
         let call = ToolCall::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
         line.about(&call);
         // A simulator moves its time between calls, and questions and pauses count by it.
         call.ctx.clock.refresh(&call.ctx.cancel).await;
         let change = match tool.work {
-            Handler::Look(look) | Handler::Known(_, look) => return Ok(self.look(call, look).await),
+            Handler::Look(look) | Handler::Known(_, look) => {
+                // It is carried out like a look, but ends a run or empties something.
+                if !tool.hints.read_only
+                    && let Err(cause) = line.begins(None)
+                {
+                    return Ok(unaudited(&cause));
+                }
+                return Ok(self.look(call, look).await);
+            }
             Handler::CommandHelp => return Ok(runners::help_of(&call)),
             Handler::Change(change) => change(&call),
             Handler::CommandLine(cli) => runners::run(&call, cli),
@@ -75,19 +86,25 @@ impl ClientConnection {
     }
 
     /// Why nobody may call this now, although the caller might.
-    fn held_back(&self, tool: &Tool, who: &Principal) -> Option<Reply> {
+    fn held_back(&self, tool: &Tool) -> Option<Reply> {
         if let Some(missing) = self.shared.locked.filter(|_| tool.hints.open_world) {
             let what = format!("{missing} is missing: {}", missing.purpose());
             let hint = format!("{}, set {missing} where the server runs and start it again", missing.how_to_get());
             return Some(Reply::error(Code::Precondition, what, hint));
         }
-        if !tool.changes() {
-            return None;
-        }
-        let wait = self.shared.pace.take(&who.name).err()?;
+        None
+    }
+
+    /// Does the caller ask for more than one may in a minute? What is answered from memory is not counted.
+    fn too_fast(&self, tool: &Tool, who: &Principal) -> Option<Reply> {
+        let settings = &self.shared.ctx.settings.mcp;
+        let (pace, most, what) = match tool.changes() {
+            true => (&self.shared.pace, settings.writes_per_minute, "changes"),
+            false => (&self.shared.looks, settings.looks_per_minute, "looks"),
+        };
+        let wait = pace.take(&who.name).err()?;
         let seconds = wait.as_secs() + 1;
-        let most = self.shared.ctx.settings.mcp.writes_per_minute;
-        let what = format!("{} asked for more than {most} changes within a minute", who.name);
+        let what = format!("{} asked for more than {most} {what} within a minute", who.name);
         let next = json!({ "not_before_seconds": seconds, "text": format!("call it again in {seconds} s") });
         let refused = Reply::error(Code::Conflict, what, format!("call it again in {seconds} s"));
         Some(refused.with("next", next))
@@ -167,7 +184,9 @@ impl ClientConnection {
             .boxed_local()
         });
         let document = run_document::of;
-        let order = Order { tool: tool.name, key, queue, who, arguments, confirmed, work, document };
+        let first = Arc::clone(line);
+        let begins = Box::new(move |run: &str| first.begins(Some(run)));
+        let order = Order { tool: tool.name, key, queue, who, arguments, confirmed, begins, work, document };
         Ok(match self.shared.runs.submit(order) {
             Ok(run) => {
                 line.ran(&run.id);
@@ -176,6 +195,7 @@ impl ClientConnection {
             Err(NotTaken::NoId(cause)) => {
                 Reply::error(Code::Internal, format!("the run could not begin: {cause}"), "call it again in a minute")
             }
+            Err(NotTaken::Unrecorded(cause)) => unaudited(&cause),
             Err(NotTaken::QueueFull(head)) => {
                 let what = format!("too many changes of {} wait already; {} runs", head.queue, head.id);
                 let hint = format!("call oar_get_run with {} and come back when it ended", head.id);
@@ -187,6 +207,14 @@ impl ClientConnection {
     async fn wait_for(&self, run: &TrackedRun, context: &RequestContext<RoleServer>) -> Reply {
         wait_for(run, self.shared.ctx.settings.runs.progress, context).await
     }
+}
+
+/// No change without its line.
+fn unaudited(cause: &std::io::Error) -> Reply {
+    let what = format!("the audit log of this server cannot be written, and nothing is changed without it: {cause}");
+    let hint =
+        "nothing was done; whoever runs this server frees space for the log, /readyz tells when it is good again";
+    Reply::error(Code::Precondition, what, hint)
 }
 
 fn cancelled_look() -> Reply {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::core::access::principal::Scope;
@@ -13,7 +14,7 @@ use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::mcp::arguments::{Arguments, ParamKind, RELEASE, optional};
 use crate::mcp::call::ToolCall;
-use crate::mcp::explain;
+use crate::mcp::explain::{self, Known};
 use crate::mcp::next_call::NextCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::shared::ServerState;
@@ -116,7 +117,7 @@ pub const TOOLS: &[Tool] = &[
 
 async fn plan(call: ToolCall, release: ZStream) -> Reply {
     match rounds::look(&call.ctx, &release, &DriveOptions::default()).await {
-        Ok(plan) => explain::planned(&release, &plan, &call.shared.rechecks, call.ctx.clock.now()),
+        Ok(plan) => explain::planned(&release, &plan, &Known::of(&call, &release), call.ctx.clock.now()),
         Err(error) => Reply::operator(&format!("{release} could not be planned"), &error),
     }
 }
@@ -136,11 +137,13 @@ async fn release_status(call: ToolCall, release: ZStream) -> Reply {
     }
     match status::of(&call.ctx, &release).await {
         Ok(view) => {
+            let (view, stale) = view.into_parts();
             let phase = rounds::stored(&call.ctx, &release, view.state()).phase;
             let shown = stored::status(&view, phase, results, &only);
             Reply::data(format!("{release} is {}; {}", view.overall(), stored::latest(view.state())), shown)
                 .with("release", json!(release.to_string()))
                 .with("next", json!(NextCall::plan(&release)))
+                .aged(stale.as_ref())
         }
         Err(error) => Reply::operator(&format!("the status of {release}"), &error).as_json(json!({
             "source": "error", "release": release.to_string(), "overall_status": "Unknown", "tasks": [],
@@ -162,29 +165,22 @@ fn known_metadata(shared: &Arc<ServerState>, arguments: &Arguments) -> Option<Re
             .boxed_local()
         });
     }
-    Some(shown(&entry))
+    Some(shown(&entry, shared.ctx.clock.now()))
 }
 
 async fn release_metadata(call: ToolCall, release: ZStream) -> Reply {
     let source = call.ctx.build_data();
     match call.shared.store.get(&release, &async |minor| source.releases(minor).await).await {
-        Ok(entry) => shown(&entry),
+        Ok(entry) => shown(&entry, call.ctx.clock.now()),
         Err(error) => Reply::not_loaded(&release, &error),
     }
 }
 
-fn shown(entry: &CachedRelease) -> Reply {
+fn shown(entry: &CachedRelease, now: Timestamp) -> Reply {
     let release = entry.release.to_string();
-    let summary = format!("metadata of {release}");
-    if entry.is_stale() {
-        let mut data = entry.shown.clone();
-        if let Some(fields) = data.as_object_mut() {
-            fields.insert("stale".to_owned(), json!(true));
-        }
-        let text = data.to_string();
-        return Reply::known(&release, format!("{summary}; it could not be checked lately"), data, text);
-    }
-    Reply::known(&release, summary, entry.shown.clone(), entry.text.clone())
+    let (facts, stale) = entry.read(now).into_parts();
+    Reply::known(&release, format!("metadata of {release}"), facts.value.clone(), facts.text.to_owned())
+        .aged(stale.as_ref())
 }
 
 async fn shipped(call: ToolCall, release: ZStream) -> Reply {

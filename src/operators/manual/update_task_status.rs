@@ -4,7 +4,7 @@ use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Change, Operation, Override, SetTask};
 use crate::domain::state::view::State;
-use crate::domain::task::{Task, TaskStatus, marker};
+use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Depth, Foreseen, Preview};
 use crate::operators::request::StatusByHand;
@@ -133,7 +133,7 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Res
     let now = ctx.clock.now();
     let log = RunLog::masked_by(ctx.masker());
     log.add(now, Level::Info, &format!("set by hand by {}: {given}", ctx.actor));
-    log.add(now, Level::Info, &marker(task, status));
+    log.mark(now, task, status);
     let set = SetTask {
         result: Some(log.text()),
         reason: reason.clone().map_or(Change::Keep, Change::Set),

@@ -63,6 +63,17 @@ pub async fn inspect(run: &Run<'_>) -> Result<Result<Vec<Advisory>, Objection>, 
     Ok(Ok(managed.live))
 }
 
+/// Has our account approved the shipment? Reads only.
+///
+/// # Errors
+///
+/// GitLab fails.
+pub async fn is_given(run: &Run<'_>, shipment: &Shipment) -> Result<bool, TaskError> {
+    let gitlab = run.ctx.gitlab();
+    let me = gitlab.current_user().await?;
+    Ok(gitlab.approvals(&shipment.address).await?.approved_by.contains(&me.username))
+}
+
 /// Approves the head of the shipment that was looked at; an approval of ours is not given twice.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::domain::consistency::{
     CheckedImage, ConsistencyReport, ImageFacts, ImageVerdict, NamedImage, is_skipped, matches, release_of_title,
     same_name,
 };
+use crate::domain::foreign::quoted;
 use crate::domain::pull_spec::PullSpec;
 use crate::operators::error::TaskError;
 
@@ -47,7 +48,7 @@ pub async fn compare(
     let (page, title) = (&shipment.mr.web_url, &shipment.mr.title);
     let Some(release) = release_of_title(title) else {
         return Err(TaskError::Refused {
-            why: format!("the title of {page} names no release: {title:?}"),
+            why: format!("the title of {page} names no release: {}", quoted(title)),
             next: "give the shipment merge request (`Shipment for X.Y.Z`), or ask ART to correct its title".to_owned(),
         });
     };

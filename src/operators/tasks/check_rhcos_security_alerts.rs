@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use crate::core::clients::errata::{Alert, ErratumKind, SecurityAlerts};
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::foreign::{quoted, sentence};
 use crate::domain::ids::AdvisoryId;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::task::Task;
@@ -120,11 +121,12 @@ fn short(alert: &Alert) -> String {
 
 fn described(alert: &Alert) -> String {
     let parts = [Some(&alert.name), alert.text.as_ref(), alert.description.as_ref(), alert.how_to_resolve.as_ref()];
-    parts.into_iter().flatten().map(|part| one_line(part, 1000)).collect::<Vec<_>>().join(" | ")
+    parts.into_iter().flatten().map(|part| quoted(part)).collect::<Vec<_>>().join(" | ")
 }
 
+/// The whole issue is quoted wherever it is shown, so its parts are not.
 fn one_line(text: &str, most: usize) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(most).collect()
+    sentence(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(most).collect()
 }
 
 #[cfg(test)]

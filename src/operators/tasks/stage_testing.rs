@@ -11,6 +11,7 @@ use crate::core::effects::Look;
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::evidence::About;
+use crate::domain::foreign::{quoted, term};
 use crate::domain::ids::BuildNumber;
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
@@ -136,7 +137,10 @@ async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome
             Ok(Outcome::Failed { reason })
         }
         Some(item) => {
-            run.info(format!("queued: {}", item.why.as_deref().unwrap_or("no reason given")));
+            run.info(match &item.why {
+                Some(why) => format!("queued: {}", quoted(why)),
+                None => "queued: no reason given".to_owned(),
+            });
             Ok(waiting("queued", job, RECHECK_QUEUED))
         }
         // The item is gone: its build began more than five minutes ago.
@@ -189,7 +193,7 @@ async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
         }
         BuildState::Ended(result) => {
             job_of_run::remember(run, job.clone());
-            run.info(format!("build status of {JOB}/{number} is {result}"));
+            run.info(format!("build status of {JOB}/{number} is {}", term(&result)));
             Outcome::Failed { reason: FailReason::Job { job, result } }
         }
     })

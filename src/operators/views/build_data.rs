@@ -21,6 +21,7 @@ use crate::core::clients::error::ClientError;
 use crate::core::clock::Clock;
 use crate::core::config::error::ConfigError;
 use crate::core::error::ErrorClass;
+use crate::domain::age::{Aged, Stale};
 use crate::domain::assembly::{Assembly, AssemblyError, BuildData};
 use crate::domain::mask::mask;
 use crate::domain::release::{Minor, ZStream};
@@ -87,16 +88,26 @@ pub struct CachedRelease {
     pub release: ZStream,
     /// Everything that build data says about it.
     pub assembly: Assembly,
-    /// Its metadata as callers know it: advisories, ticket, builds, merge request, date.
-    pub shown: Value,
-    /// The same as compact text.
-    pub text: String,
+    shown: Value,
+    text: String,
     loaded_at: Timestamp,
     digest: String,
     checked_second: AtomicI64,
-    stale: AtomicBool,
+    /// When it was last known to be what build data says.
+    known_second: AtomicI64,
+    /// Why the last check failed.
+    trouble: Mutex<Option<String>>,
     being_checked: AtomicBool,
     hits: AtomicU64,
+}
+
+/// Metadata of a release as callers know it: advisories, ticket, builds, merge request, date.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownRelease<'a> {
+    /// As a value.
+    pub value: &'a Value,
+    /// The same as compact text.
+    pub text: &'a str,
 }
 
 impl CachedRelease {
@@ -110,15 +121,29 @@ impl CachedRelease {
             loaded_at: now,
             digest: branch.digest.clone(),
             checked_second: AtomicI64::new(now.as_second()),
-            stale: AtomicBool::new(false),
+            known_second: AtomicI64::new(now.as_second()),
+            trouble: Mutex::default(),
             being_checked: AtomicBool::new(false),
             hits: AtomicU64::new(0),
         }
     }
 
-    /// Did the last check fail? Then it may be older than it should be.
-    pub fn is_stale(&self) -> bool {
-        self.stale.load(Ordering::Relaxed)
+    /// What callers read, with its age when that is more than the time after which build data is asked again.
+    pub fn read(&self, now: Timestamp) -> Aged<ShownRelease<'_>> {
+        let facts = ShownRelease { value: &self.shown, text: &self.text };
+        let known = self.known_second.load(Ordering::Relaxed);
+        let why = locked(&self.trouble).clone().or_else(|| {
+            let is_due = now.as_second() - known >= self.checked_every().as_secs();
+            is_due.then(|| "it is kept from then; build data is asked now whether it changed".to_owned())
+        });
+        match why {
+            Some(why) => Aged::stale(facts, Stale::new(Timestamp::from_second(known).ok(), why)),
+            None => Aged::current(facts),
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        locked(&self.trouble).is_some()
     }
 
     /// Is it time for a check? Only one caller hears yes, and has to call [`BuildDataCache::check`].
@@ -131,9 +156,12 @@ impl CachedRelease {
         if self.assembly.not_ready.is_empty() { CHECKED_EVERY } else { GAPS_CHECKED_EVERY }
     }
 
-    fn checked(&self, at: Timestamp, stale: bool) {
+    fn checked(&self, at: Timestamp, trouble: Option<String>) {
         self.checked_second.store(at.as_second(), Ordering::Relaxed);
-        self.stale.store(stale, Ordering::Relaxed);
+        if trouble.is_none() {
+            self.known_second.store(at.as_second(), Ordering::Relaxed);
+        }
+        *locked(&self.trouble) = trouble;
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -362,19 +390,19 @@ impl BuildDataCache {
         // As if the last check had been so long ago that the next one is due soon, but not at once.
         let late = now.checked_sub(every - every.min(CHECK_AGAIN)).unwrap_or(now);
         match branch {
-            Ok(branch) if branch.digest == entry.digest => entry.checked(now, false),
+            Ok(branch) if branch.digest == entry.digest => entry.checked(now, None),
             Ok(branch) => match branch.data.resolve(&entry.release) {
-                Ok(assembly) if assembly == entry.assembly => entry.checked(now, false),
+                Ok(assembly) if assembly == entry.assembly => entry.checked(now, None),
                 Ok(assembly) => {
                     let newer = Arc::new(CachedRelease::new(&entry.release, assembly, &branch, now));
                     self.releases.insert(entry.release.clone(), newer).await;
                 }
                 // It vanished from build data: what was said last is better than nothing, and says so.
-                Err(_) => entry.checked(now, true),
+                Err(error) => entry.checked(now, Some(format!("build data says something else now: {error}"))),
             },
             Err(error) => {
                 tracing::warn!(%error, release = %entry.release, "build data could not be checked; serving what is known");
-                entry.checked(late, true);
+                entry.checked(late, Some(format!("it could not be checked since: {error}")));
             }
         }
         entry.being_checked.store(false, Ordering::Relaxed);

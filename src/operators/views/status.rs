@@ -1,6 +1,7 @@
 //! What people ask most: where does this release stand? The stored half of the answer.
 
 use crate::core::context::Context;
+use crate::domain::age::{Aged, Stale};
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{Issue, TaskEntry};
 use crate::domain::state::overall::Overall;
@@ -12,8 +13,6 @@ use crate::operators::error::TaskError;
 #[derive(Debug)]
 pub struct StatusView {
     state: State,
-    /// Why this is what was last seen here, when the store does not answer.
-    pub old: Option<String>,
 }
 
 /// Reads where `release` stands. While the store does not answer, what was last seen here serves.
@@ -21,15 +20,20 @@ pub struct StatusView {
 /// # Errors
 ///
 /// There is no state file, or it cannot be read and never was.
-pub async fn of(ctx: &Context, release: &ZStream) -> Result<StatusView, TaskError> {
-    let (state, old) = match ctx.statebox.load(release).await {
-        Ok(loaded) => (loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state, None),
+pub async fn of(ctx: &Context, release: &ZStream) -> Result<Aged<StatusView>, TaskError> {
+    match ctx.statebox.load(release).await {
+        Ok(loaded) => {
+            let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+            Ok(Aged::current(state.into()))
+        }
         Err(error) => match ctx.statebox.last_seen(release).filter(|_| error.is_outage()) {
-            Some(state) => (state, Some(error.to_string())),
-            None => return Err(error.into()),
+            Some(state) => {
+                let why = format!("the state of {release} is what was last seen here: {error}");
+                Ok(Aged::stale(state.into(), Stale::new(ctx.statebox.last_seen_at(release), why)))
+            }
+            None => Err(error.into()),
         },
-    };
-    Ok(StatusView { state, old })
+    }
 }
 
 /// One line of the list of tasks.
@@ -51,7 +55,7 @@ pub struct TaskLine {
 
 impl From<State> for StatusView {
     fn from(state: State) -> Self {
-        Self { state, old: None }
+        Self { state }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::plan::PlanDocument;
+use crate::domain::age::Stale;
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::views::status::StatusView;
@@ -37,6 +38,9 @@ pub struct Status {
     pub next: Vec<String>,
     /// Facts that could not be asked for anew
     pub old: Vec<String>,
+    /// How old the stored state is, when it comes from this machine
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Stale>,
 }
 
 /// One thing that is waited for.
@@ -69,6 +73,7 @@ impl Status {
             waits: Vec::new(),
             next: Vec::new(),
             old: Vec::new(),
+            stale: None,
         }
     }
 }

@@ -47,6 +47,7 @@ fn whoever_asks_cannot_answer_and_that_is_noted() {
     let notes = Arc::clone(&seen);
     approvals.heard_by(Arc::new(move |noted| {
         notes.lock().unwrap().push(format!("{} {} {}", noted.who, noted.what, noted.tool));
+        Ok(())
     }));
     let asked = approvals.ask(&proposal("p"), at(0)).unwrap();
     let agent = Principal::new("agent", Scope::ALL);
@@ -62,6 +63,24 @@ fn whoever_asks_cannot_answer_and_that_is_noted() {
             "reader refused oar_change_advisory_status"
         ]
     );
+}
+
+#[test]
+fn a_credential_that_was_made_after_the_question_confirms_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let approvals = ApprovalStore::below(home.path());
+    let asked = approvals.ask(&proposal("p"), at(0)).unwrap();
+    let opened = asked.opened_at.unwrap();
+    for young in [opened, opened + SignedDuration::from_hours(1)] {
+        let made = Principal { since: Some(young), ..lead() };
+        assert!(matches!(approvals.answer(&asked.id, &made, true, None, at(1)), Err(AnswerRefused::Young)));
+    }
+    let before = Principal { since: Some(opened - SignedDuration::from_nanos(1)), ..lead() };
+    assert_eq!(approvals.open_of("agent", "4.20.17", at(1)).len(), 1);
+    assert!(approvals.open_of("agent", "4.20.18", at(1)).is_empty());
+    assert!(approvals.open_of("lead", "4.20.17", at(1)).is_empty());
+    approvals.answer(&asked.id, &before, true, None, at(1)).unwrap();
+    assert!(approvals.open_of("agent", "4.20.17", at(1)).is_empty());
 }
 
 #[test]
@@ -91,6 +110,20 @@ fn asking_twice_gives_one_link_and_a_no_is_reported_once() {
     assert!(matches!(approvals.take(&proposal("p"), at(2)).unwrap(), Some(PersonsAnswer::No(_))));
     assert_eq!(approvals.take(&proposal("p"), at(2)).unwrap(), None);
     assert_ne!(approvals.ask(&proposal("p"), at(3)).unwrap().id, asked.id);
+}
+
+#[test]
+fn an_answer_that_cannot_be_noted_does_not_count() {
+    let home = tempfile::tempdir().unwrap();
+    let asked = ApprovalStore::below(home.path()).ask(&proposal("p"), at(0)).unwrap();
+    let approvals = ApprovalStore::below(home.path());
+    approvals.heard_by(Arc::new(|_| Err(io::Error::other("the disk is full"))));
+    let answer = approvals.answer(&asked.id, &lead(), true, None, at(1));
+    assert!(matches!(answer, Err(AnswerRefused::Store(_))));
+    assert_eq!(approvals.get(&asked.id).unwrap().state, RequestState::Open);
+    let consent = Consent { who: "lead".into(), how: How::Elicitation, at: at(1), reason: None };
+    assert!(approvals.keep(&proposal("p"), &consent).is_err() && approvals.ask(&proposal("q"), at(1)).is_err());
+    assert_eq!(approvals.earlier(&proposal("p")), None);
 }
 
 #[test]

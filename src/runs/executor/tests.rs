@@ -43,6 +43,7 @@ fn order(queue: &str, key: &str, work: Work) -> Order {
         who: Principal::new("agent", []),
         arguments: "password=hunter2hunter2".to_owned(),
         confirmed: None,
+        begins: Box::new(|_| Ok(())),
         work,
         document,
     }
@@ -50,6 +51,17 @@ fn order(queue: &str, key: &str, work: Work) -> Order {
 
 fn answer(said: &str, is_cancelled: bool) -> WorkAnswer {
     WorkAnswer { document: Document::from_iter([("said".to_owned(), json!(said))]), is_cancelled }
+}
+
+#[tokio::test]
+async fn a_run_whose_beginning_cannot_be_recorded_does_nothing_and_leaves_nothing() {
+    let fixture = fixture(10_000);
+    let work: Work = Box::new(|_| panic!("it began"));
+    let mut order = order("q", "k", work);
+    order.begins = Box::new(|_| Err(io::Error::other("the disk is full")));
+    assert!(matches!(fixture.runs.submit(order), Err(NotTaken::Unrecorded(_))));
+    assert_eq!(std::fs::read_dir(fixture.home.path().join("runs")).unwrap().count(), 0);
+    assert_eq!(fixture.runs.open(), OpenRuns::default());
 }
 
 /// How a run ended, and what its work said.

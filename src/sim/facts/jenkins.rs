@@ -26,6 +26,9 @@ pub struct Jenkins {
     pub(in crate::sim) next_build: u64,
     /// Triggers need a crumb even with an API token, as on servers with the strict set-up.
     pub crumb_required: bool,
+    /// What the queue says about why it waits, in place of the usual reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_reason: Option<String>,
 }
 
 /// A trigger that waits or has waited.
@@ -79,6 +82,7 @@ impl Jenkins {
             next_item: rng.u64(20_000..30_000),
             next_build: rng.u64(900..1_900),
             crumb_required: false,
+            queue_reason: None,
         };
         let Some(job) = plan.past.job(Task::StageTesting.name()).filter(|job| job.system == JobSystem::Jenkins) else {
             return jenkins;
@@ -150,6 +154,7 @@ impl Jenkins {
             "url": format!("queue/item/{}/", item.id),
             "why": match (item.left, self.running()) {
                 (Some(_), _) => Value::Null,
+                (None, _) if self.queue_reason.is_some() => json!(self.queue_reason),
                 (None, Some(build)) => json!(format!("Build #{} is already in progress (ETA: 3 hr 0 min)", build.number)),
                 (None, None) => json!("In the quiet period. Expires in 8 sec"),
             },

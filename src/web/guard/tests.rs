@@ -30,6 +30,11 @@ fn fixture(oauth: Option<Resource>) -> Fixture {
         hosts: vec!["localhost:8000".to_owned()],
         origins: vec!["https://pages.example.com".to_owned()],
         authentication: Authentication::Bearer { tokens: Some(tokens), oauth },
+        bounds: RequestBounds {
+            connections: Quota::new(4, 2),
+            streams: Quota::new(3, 2),
+            body: Duration::from_millis(20),
+        },
         audit: audit.clone(),
         clock,
     };
@@ -46,6 +51,7 @@ fn fixture(oauth: Option<Resource>) -> Fixture {
         .route("/page", Access::LinkHolder, get(who))
         .route("/known", Access::Public, get(who))
         .route("/open", Access::Caller, get(async || [(SESSION, "one")]))
+        .route("/events", Access::Caller, get(async || ([(header::CONTENT_TYPE, "text/event-stream")], "data: x\n\n")))
         .route("/other", Access::Caller, post(length));
     let idle = Guard { authentication: Authentication::Nobody(Principal::new("idle", [])), ..guard.clone() };
     let idle = behind(idle, routes.clone());
@@ -150,6 +156,83 @@ async fn a_large_body_is_refused_also_when_it_does_not_say_how_large_it_is() {
     assert_eq!(send(Body::empty(), Some(MOST_BYTES + 1)).await.0, 413);
     assert_eq!(send(chunks(17), None).await.0, 413);
     assert_eq!(fixture.refused(), ["agent TOO_LARGE", "agent TOO_LARGE"]);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_refused() {
+    let fixture = fixture(None);
+    let mut slow = request("/mcp", &[("authorization", &fixture.bearer())]);
+    *slow.method_mut() = Method::POST;
+    *slow.body_mut() = Body::from_stream(futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
+    let (status, text, _) = fixture.ask(slow).await;
+    assert_eq!((status, text.as_str()), (408, "the body of the request did not come in time"));
+    assert_eq!(fixture.refused(), ["agent SLOW_BODY"]);
+}
+
+#[tokio::test]
+async fn one_reader_cannot_take_all_event_streams_and_whoever_leaves_makes_space() {
+    let fixture = fixture(None);
+    let open = async |token: &str| {
+        let events = request("/events", &[("authorization", &format!("Bearer {token}"))]);
+        fixture.router.clone().oneshot(events).await.unwrap()
+    };
+    let held = [open(&fixture.token).await, open(&fixture.token).await];
+    let refused = open(&fixture.token).await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()[header::RETRY_AFTER]), (429, &HeaderValue::from(30)));
+    assert_eq!(open(&fixture.other).await.status(), 200, "another reader has a place");
+    drop(held);
+    assert_eq!(open(&fixture.token).await.status(), 200);
+    assert_eq!(fixture.refused(), ["agent TOO_MANY"]);
+}
+
+#[tokio::test]
+async fn a_caller_with_too_many_connections_is_refused_on_the_next_one() {
+    let fixture = fixture(None);
+    let connections = [(); 3].map(|()| Connection::default());
+    let mut statuses = Vec::new();
+    for connection in [0, 1, 0, 2].map(|at| connections[at].clone()) {
+        let mut asked = request("/mcp", &[("authorization", &fixture.bearer())]);
+        asked.extensions_mut().insert(connection);
+        statuses.push(fixture.ask(asked).await.0);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+#[tokio::test]
+async fn a_request_that_names_two_hosts_or_a_foreign_target_is_refused_on_every_route() {
+    let fixture = fixture(None);
+    let token = fixture.bearer();
+    for path in ["/mcp", "/health", "/known", "/page", "/nowhere", "/livez"] {
+        for second in ["localhost:8000", "evil.example.com"] {
+            let mut twice = request(path, &[("authorization", &token)]);
+            twice.headers_mut().append(header::HOST, HeaderValue::from_static(second));
+            assert_eq!(fixture.ask(twice).await.0, 400, "{path} {second}");
+        }
+        if path == "/livez" {
+            continue;
+        }
+        for host in ["localhost:8000", "evil.example.com"] {
+            let target = format!("http://evil.example.com{path}");
+            let foreign = request(&target, &[("authorization", token.as_str()), ("host", host)]);
+            assert_eq!(fixture.ask(foreign).await.0, 400, "{target} {host}");
+        }
+        let own = request(&format!("http://localhost:8000{path}"), &[("authorization", &token)]);
+        assert_ne!(fixture.ask(own).await.0, 400, "{path}");
+    }
+    assert_eq!(fixture.refused()[0], "nobody AMBIGUOUS_HOST");
+}
+
+#[tokio::test]
+async fn no_answer_may_be_kept_by_a_cache_and_no_refusal_says_how_tokens_are_made() {
+    let fixture = fixture(None);
+    for (path, token) in [("/mcp", None), ("/mcp", Some("oar_guess")), ("/health", None), ("/livez", None)] {
+        let shown = token.map(|token| format!("Bearer {token}")).unwrap_or_default();
+        let headers = [("authorization", shown.as_str())];
+        let answer = fixture.router.clone().oneshot(request(path, &headers)).await.unwrap();
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store", "{path} {shown}");
+        let text = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains("oar mcp"), "{path} {shown}");
+    }
 }
 
 #[tokio::test]

@@ -371,3 +371,87 @@ async fn a_policy_or_an_unattended_scope_lets_the_tool_run_without_a_person() {
     let done = served.call("oar_change_advisory_status", approval()).await;
     assert!(!shipped(&served.world).is_empty(), "{done}");
 }
+
+/// The approval's day has come: the plan names the call.
+async fn named(served: &Served) -> Vec<String> {
+    let plan = served.call("oar_plan_next_actions", json!({ "release": RELEASE })).await;
+    let calls = plan["structuredContent"]["data"]["next_actions"].as_array().expect("calls").clone();
+    calls.iter().map(|call| call["tool"].as_str().expect("a tool").to_owned()).collect()
+}
+
+async fn until_named(served: &Served) {
+    for _ in 0..60 {
+        if named(served).await.contains(&"oar_change_advisory_status".to_owned()) {
+            return;
+        }
+        served.world.hours_pass(6);
+    }
+    panic!("the approval is never due");
+}
+
+#[tokio::test]
+async fn a_form_that_nobody_answers_offers_the_page_and_the_plan_stops_naming_the_call_until_a_person_acts() {
+    let served = served().await;
+    let lead = lead(&served.world);
+    let (tool, given) = ("oar_change_advisory_status", json!({ "release": RELEASE }));
+    until_named(&served).await;
+    let asked = modern(&served, tool, given.clone(), json!({})).await;
+    let mut answer = yes(&asked["requestState"], json!({}));
+    answer["inputResponses"]["confirm"]["action"] = json!("decline");
+    let declined = modern(&served, tool, given.clone(), answer).await;
+    assert_eq!(code(&declined), "DENIED", "{declined}");
+    let fields = &declined["structuredContent"];
+    let url = fields["approval"]["url"].as_str().expect("a link").to_owned();
+    assert!(fields["error"]["hint"].as_str().expect("a hint").contains(&url), "{declined}");
+    assert!(!declined.to_string().contains("oar mcp"), "no answer says how tokens are made: {declined}");
+
+    assert!(!named(&served).await.contains(&tool.to_owned()));
+    let plan = served.call("oar_plan_next_actions", json!({ "release": RELEASE })).await;
+    assert_eq!(plan["structuredContent"]["data"]["confirmations"][0]["link"], json!(url), "{plan}");
+    let explained = served.call("oar_explain", json!({ "release": RELEASE })).await;
+    assert!(explained["content"][0]["text"].as_str().expect("a text").contains(&url), "{explained}");
+
+    assert_eq!(decide(&served, &url, &lead, "approve").await.0, 200);
+    assert!(named(&served).await.contains(&tool.to_owned()), "a person acted");
+    let done = served.call(tool, given).await;
+    assert_eq!(done["structuredContent"]["confirmation"]["how"], "page", "{done}");
+}
+
+#[tokio::test]
+async fn a_token_that_was_made_after_the_question_confirms_nothing() {
+    let served = served().await;
+    let tool = "oar_change_advisory_status";
+    let asked = served.call(tool, approval()).await;
+    assert_eq!(code(&asked), "CONFIRMATION_REQUIRED", "{asked}");
+    assert!(!asked.to_string().contains("oar mcp"), "no answer says how tokens are made: {asked}");
+    let url = asked["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
+    let made = served.world.oar(&["mcp", "token", "add", "lead", "--scopes", "release:critical"]).await.exits(0).out;
+    let young = made.lines().next().expect("a token").to_owned();
+    let (status, page) = decide(&served, &url, &young, "approve").await;
+    assert!(status == 403 && page.contains("younger than the request"), "{status} {page}");
+    assert_eq!(code(&served.call(tool, approval()).await), "CONFIRMATION_REQUIRED");
+    assert_eq!(shipped(&served.world), []);
+}
+
+#[tokio::test]
+async fn one_approval_is_confirmed_once_although_others_add_commits_after_it() {
+    let served = served().await;
+    let lead = lead(&served.world);
+    let tool = "oar_change_advisory_status";
+    until_named(&served).await;
+    let mut asked = 0;
+    for _ in 0..60 {
+        let reply = served.call(tool, json!({ "release": RELEASE })).await;
+        if code(&reply) == "CONFIRMATION_REQUIRED" {
+            asked += 1;
+            let url = reply["structuredContent"]["approval"]["url"].as_str().expect("a link").to_owned();
+            assert_eq!(decide(&served, &url, &lead, "approve").await.0, 200);
+        } else if reply["structuredContent"]["status"] == "Pass" {
+            break;
+        } else {
+            served.world.hours_pass(2);
+        }
+    }
+    assert_eq!(served.world.state().status(Task::ChangeAdvisoryStatus), oar::domain::task::TaskStatus::Pass);
+    assert_eq!(asked, 1, "a smooth approval asks once");
+}

@@ -169,7 +169,9 @@ async fn a_change_is_kept_with_run_client_digest_and_state_before_and_after() {
     let reply = served.call("oar_add_issue", json!({ "release": RELEASE, "issue": "the mirror is slow" })).await;
     assert_eq!(reply["isError"], false, "{reply}");
     let lines = audit(&served);
-    let line = lines.iter().find(|line| line["tool"] == "oar_add_issue").expect("a line");
+    let line = lines.iter().filter(|line| line["tool"] == "oar_add_issue");
+    let [began, line] = line.collect::<Vec<_>>()[..] else { panic!("a line for its beginning and one for its end") };
+    assert_eq!((&began["outcome"], &began["run_id"]), (&json!("BEGAN"), &line["run_id"]), "{began}");
     let expected = [("who", "agent"), ("client", "story 1"), ("release", RELEASE), ("outcome", "OK")];
     for (name, value) in expected {
         assert_eq!(line[name], value, "{line}");

@@ -177,6 +177,8 @@ async fn takes_it_through(world: &ProgramWorld, page: Option<&Served>, wire: &mu
     let text = prompt["result"]["messages"][0]["content"]["text"].as_str().expect("a text");
     assert!(text.contains(&format!("`oar_plan_next_actions` with release={RELEASE}")), "{text}");
 
+    // Whoever confirms has a token from before the question.
+    let lead = lead(world);
     let mut steps = Vec::new();
     for _round in 0..200 {
         let plan = wire.call("oar_plan_next_actions", json!({ "release": RELEASE })).await;
@@ -191,7 +193,7 @@ async fn takes_it_through(world: &ProgramWorld, page: Option<&Served>, wire: &mu
             if answer["error"]["code"] == "CONFIRMATION_REQUIRED" {
                 let served = page.expect("this client asks its own user");
                 let url = answer["approval"]["url"].as_str().expect("a link").to_owned();
-                assert_eq!(decide(served, &url, &lead(world), "approve").await.0, 200);
+                assert_eq!(decide(served, &url, &lead, "approve").await.0, 200);
                 answer = wire.call(tool, arguments).await;
             }
             steps.push(format!("{tool}: {} {}", answer["summary"], answer["waiting"]["on"]));

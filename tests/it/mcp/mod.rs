@@ -1,9 +1,13 @@
 //! The MCP server as its clients see it: raw messages over the wire, against the simulated world.
 
+mod age;
 mod arguments;
+mod audited;
+mod bounds;
 mod confirm;
 mod content;
 mod damaged;
+mod foreign;
 mod gate;
 mod history;
 mod journey;
@@ -11,3 +15,4 @@ mod refused;
 mod runs;
 mod served;
 mod sessions;
+mod wire;

@@ -115,6 +115,17 @@ impl Served {
         request.send().await.expect("an answer")
     }
 
+    /// A POST to `/mcp` with any body in the session; a blank header is left out.
+    pub(super) async fn raw(&self, body: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut all = vec![("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+        all.retain(|(name, _)| !headers.iter().any(|(other, _)| other == name));
+        all.extend(headers.iter().copied().filter(|(_, value)| !value.is_empty()));
+        all.push(("mcp-session-id", &self.session));
+        let request = self.http.post(format!("{}/mcp", self.base)).bearer_auth(&self.token).body(body.to_owned());
+        let request = all.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.send().await.expect("an answer")
+    }
+
     async fn initialize(&self) -> String {
         let params = json!({
             "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "story", "version": "1" },

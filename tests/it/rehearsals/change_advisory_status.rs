@@ -179,7 +179,7 @@ async fn a_blocker_holds_the_approval_back() {
     world.new_writes();
 
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
-    change-advisory-status Not Started: blocked, open blocker: do not ship yet
+    change-advisory-status Not Started: blocked, open blocker: “do not ship yet”
       next: resolve the blocker: oar -r 4.20.17 issue resolve ID --resolution TEXT
             then: oar -r 4.20.17 change-advisory-status
     exit 4

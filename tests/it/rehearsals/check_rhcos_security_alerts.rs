@@ -57,7 +57,7 @@ async fn every_plan_tells_what_will_hold_back_the_approval_and_what_lifts_it() {
     world.oar("check-rhcos-security-alerts").await;
 
     let output = world.oar("plan").await;
-    assert!(output.contains("later: the approval is held back by a blocker: RHCOS advisory 170172"), "{output}");
+    assert!(output.contains("later: the approval is held back by a blocker: “RHCOS advisory 170172"), "{output}");
     assert!(output.contains("oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker"), "{output}");
     assert!(!output.contains("issue resolve"), "{output}");
 

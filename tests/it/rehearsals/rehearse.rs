@@ -68,7 +68,7 @@ async fn a_blocking_alert_holds_back_nothing_but_the_approval() {
     assert_snapshot!(rehearse(&["--small", "--scenario", "blocking-alert"]).await.end(), @"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
-    person:  the approval is held back by a blocker: RHCOS advisory 170172 has blocking security alerts: unverified-cve (Contact Product Security.). Mail product security with the advisory number and these details; run check-rhcos-security-alerts again when they are solved
+    person:  the approval is held back by a blocker: “RHCOS advisory 170172 has blocking security alerts: unverified-cve (Contact Product Security.). Mail product security with the advisory number and these details; run check-rhcos-security-alerts again when they are solved”
              -> solve what the issue says
              -> when it is solved: oar -r 4.20.17 check-rhcos-security-alerts, which resolves the blocker
     next:    change-advisory-status
@@ -82,7 +82,7 @@ async fn an_advisory_in_new_files_needs_art() {
     assert_snapshot!(rehearse(&["--small", "--scenario", "new-files"]).await.end(), @r#"
     4.20.17  Green  a person is needed
     passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, analyze-candidate-build, analyze-promoted-build, image-consistency-check
-    person:  push-to-cdn-staging is held back by a blocker: Advisories in abnormal state (NEW_FILES instead of QE): 170171
+    person:  push-to-cdn-staging is held back by a blocker: “Advisories in abnormal state (NEW_FILES instead of QE): 170171”
              -> solve what the issue says
              -> then: oar -r 4.20.17 issue resolve "ee13f0ac" --resolution TEXT
     wait:    stage-testing waits for push-to-cdn-staging: it tests what was pushed

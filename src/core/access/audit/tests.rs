@@ -145,3 +145,42 @@ fn a_log_that_cannot_be_written_is_reported() {
     audit.record(entry("oar_a"));
     assert!(audit.trouble().is_some());
 }
+
+#[test]
+fn a_log_is_ready_again_when_a_line_could_be_written_which_says_how_many_are_missing() {
+    let (home, audit) = log();
+    audit.record(entry("oar_a"));
+    assert_eq!(audit.ready(), Ok(()));
+    let (log, aside) = (audit.path().to_owned(), home.path().join("aside"));
+    std::fs::rename(&log, &aside).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    assert!(audit.record_first(AuditEntry { outcome: BEGAN.to_owned(), ..entry("oar_b") }).is_err());
+    audit.record(entry("oar_c"));
+    assert!(audit.ready().is_err() && audit.ready().is_err());
+    std::fs::remove_file(&log).unwrap();
+    std::fs::rename(&aside, &log).unwrap();
+    assert_eq!((audit.ready(), audit.trouble()), (Ok(()), None));
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.lines().count() == 2 && text.lines().last().unwrap().contains(r#""left_out":2"#), "{text}");
+    assert_eq!(check(&log, None).unwrap().lines, 2);
+}
+
+#[test]
+fn a_change_that_began_and_has_no_end_is_found() {
+    let (_home, audit) = log();
+    let line = |run: &str, outcome: &str| AuditEntry {
+        run_id: Some(run.to_owned()),
+        release: Some("4.20.17".to_owned()),
+        outcome: outcome.to_owned(),
+        ..entry("oar_push")
+    };
+    for (run, outcome) in [("1", BEGAN), ("2", BEGAN), ("1", OK), ("3", "DENIED")] {
+        audit.record_first(line(run, outcome)).unwrap();
+    }
+    let found = changes::read(audit.path()).unwrap();
+    let open: Vec<_> = found.open.iter().collect();
+    assert_eq!(open, [(&"2".to_owned(), &"oar_push 4.20.17 agent 2026-06-01T00:00:00Z".to_owned())]);
+    assert_eq!(found.runs.iter().collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!(found.since, "2026-06-01T00:00:00Z".parse().ok());
+    assert_eq!(audit.counts().len(), 2, "a beginning is no outcome");
+}

@@ -12,7 +12,7 @@ use crate::operators::error::TaskError;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, ForeseenAdvisory, Preview, StoredApproval};
 use crate::operators::run::Run;
 use crate::operators::steps::advisories::{self, Advisory};
-use crate::operators::steps::shipment;
+use crate::operators::steps::{approval, shipment};
 
 /// What the first pass is going to do, as state and build data say; nothing when this pass would not begin one, or
 /// when build data cannot be read: the pass itself says that.
@@ -68,10 +68,14 @@ pub(in crate::operators) async fn looked(
         return Ok(Preview::Nothing);
     }
     let run = Run::observe(ctx, release, state)?;
-    if let Some(by) = closed(&run, run.assembly().await?, ignore_release_date) {
+    let assembly = run.assembly().await?;
+    let builds = assembly.candidate_builds.iter().map(|(arch, build)| format!("{arch} {build}")).collect();
+    if let Some(by) = closed(&run, assembly, ignore_release_date) {
         return Ok(Preview::Closed(by));
     }
-    let mr = shipment::open(&run).await?.mr;
+    let shipment = shipment::open(&run).await?;
+    let is_approved = approval::is_given(&run, &shipment).await?;
+    let mr = shipment.mr;
     if mr.state == MrState::Closed {
         return Ok(Preview::Closed(ClosedGate::MergeRequestClosed { mr: mr.web_url }));
     }
@@ -84,7 +88,8 @@ pub(in crate::operators) async fn looked(
     Ok(Preview::Changes(Foreseen::Approval(ApprovalPass {
         mr: mr.web_url,
         mr_state: mr.state,
-        head: mr.head_sha.to_string(),
+        is_approved,
+        builds,
         advisories: managed.live.into_iter().map(advisory).collect(),
         ignores_release_date: ignore_release_date,
         goes_on: before == TaskStatus::InProgress,

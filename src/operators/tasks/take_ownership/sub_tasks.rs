@@ -4,6 +4,7 @@ use super::writes::Writes;
 use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
 use crate::core::effects::{EffectError, Look};
 use crate::domain::credential::Credential;
+use crate::domain::foreign::term;
 use crate::domain::ids::JiraKey;
 use crate::operators::error::TaskError;
 use crate::operators::steps::belonging;
@@ -86,7 +87,7 @@ async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str
     let offered = jira.transitions(&sub.key).await?;
     let by_target = offered.iter().find(|step| step.to == to);
     let Some(step) = by_target.or_else(|| offered.iter().find(|step| step.name == to)) else {
-        writes.run.warn(format!("{} cannot be moved from {} to {to}", sub.key, sub.status));
+        writes.run.warn(format!("{} cannot be moved from {} to {to}", sub.key, term(&sub.status)));
         return Ok(());
     };
     let there = async || {

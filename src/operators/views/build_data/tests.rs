@@ -157,6 +157,9 @@ async fn a_check_finds_what_changed_and_serves_the_old_while_the_service_is_away
     store.check(&first, &read).await;
     let still = store.peek(&release(1)).unwrap();
     assert!(Arc::ptr_eq(&first, &still) && still.is_stale());
+    let (shown, stale) = still.read(clock.now()).into_parts();
+    assert_eq!(shown.value["jira_ticket"], "ART-1");
+    assert!(stale.is_some_and(|stale| stale.since.is_some() && stale.why.contains("could not be checked since")));
     assert!(!still.claims_check(clock.now()));
 
     clock.advance(CHECK_AGAIN);
