@@ -102,7 +102,7 @@ pub(super) fn for_real(args: &[String]) -> String {
     }
 }
 
-/// The command line that was given without `word`, as a shell takes it.
+/// The command line that was given without `flag`, as a shell takes it.
 fn without(args: &[String], flag: &str) -> String {
     let name = args.first().and_then(|path| path.rsplit('/').next()).unwrap_or("oar");
     let rest = args.iter().skip(1).filter(|arg| *arg != flag).map(|arg| quoted(arg));

@@ -7,12 +7,12 @@ use super::ids::JiraKey;
 /// Kinds of advisories that the Errata Tool ships; the brew answer about any other kind is noise.
 const BREW_KINDS: [&str; 2] = ["rpm", "rhcos"];
 
-/// Which trackers belong to the release, by kind of advisory, as asked for each build system.
+/// Which trackers belong to the release, by kind of advisory; each build system is asked on its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// ErrorReport for brew.
+    /// What belongs to builds of brew.
     pub brew: BTreeMap<String, BTreeSet<JiraKey>>,
-    /// ErrorReport for Konflux; empty in the Errata flow.
+    /// What belongs to builds of Konflux; empty in the Errata flow.
     pub konflux: BTreeMap<String, BTreeSet<JiraKey>>,
 }
 

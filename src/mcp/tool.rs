@@ -106,7 +106,7 @@ pub struct Hints {
     pub destructive: bool,
     /// Calling it again adds nothing.
     pub idempotent: bool,
-    /// SessionCount to services.
+    /// Talks to services.
     pub open_world: bool,
 }
 

@@ -23,11 +23,11 @@ const SIM_COMMANDS: [&str; 2] = ["src/cli/commands/sim.rs", "src/cli/commands/re
 
 /// One of them, or a part of one in its folder.
 fn is_sim_command(file: &str) -> bool {
-    SIM_COMMANDS.iter().any(|hand| file == *hand || file.starts_with(&hand.replace(".rs", "/")))
+    SIM_COMMANDS.iter().any(|command| file == *command || file.starts_with(&command.replace(".rs", "/")))
 }
 
 /// What all clients share.
-const SHARED_BY_CLIENTS: [&str; 8] = ["http", "error", "retry", "service", "pacer", "process", "loopback", "negotiate"];
+const SHARED_BY_CLIENTS: [&str; 7] = ["http", "error", "retry", "pacer", "process", "loopback", "negotiate"];
 
 /// Identifiers that a pure module cannot contain.
 const IMPURE: [&str; 8] = ["async", "await", "tokio", "tracing", "reqwest", "println", "eprintln", "fs"];
@@ -352,7 +352,7 @@ fn a_client_knows_no_other_client() {
 }
 
 #[test]
-fn the_stage_stands_beside_the_layout() {
+fn the_simulator_stands_beside_the_layout() {
     assert_eq!(arrows("src/sim/world.rs", "use crate::core::clock::Clock; use crate::domain::task::Task;"), [""; 0]);
     assert_eq!(
         arrows("src/sim/world.rs", "use crate::core::clients::jira::wire;"),

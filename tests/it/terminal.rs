@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use crate::real_files;
 use crate::real_program::{Ended, ProgramWorld, bare, run_bare};
 
 async fn with(env: &[(&str, &str)], args: &[&str]) -> Ended {
@@ -131,7 +132,7 @@ async fn nothing_waits_for_an_answer_when_there_is_no_terminal() {
 #[tokio::test]
 async fn at_a_terminal_addresses_are_links_and_a_screen_reader_gets_none() {
     if !std::path::Path::new("/usr/bin/script").exists() {
-        eprintln!("skipped: the program script is not installed");
+        real_files::skipped("the program script is not installed");
         return;
     }
     let program = env!("CARGO_BIN_EXE_oar");
@@ -212,7 +213,7 @@ async fn what_sim_serve_prints_pastes_into_every_shell_and_says_what_it_replaces
         &["/usr/bin/fish", "-c"],
     ] {
         if !std::path::Path::new(shell[0]).exists() {
-            eprintln!("skipped: {} is not installed", shell[0]);
+            real_files::skipped(&format!("{} is not installed", shell[0]));
             continue;
         }
         #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
@@ -278,7 +279,7 @@ async fn zsh_and_fish_complete_commands_values_and_files() {
             let tokens: Vec<_> = run.out.lines().filter_map(|line| line.split('\t').next()).collect();
             assert_eq!(tokens, [wanted], "fish: {line}: {run:?}");
         } else {
-            eprintln!("skipped: fish is not installed");
+            real_files::skipped("fish is not installed");
         }
         if std::path::Path::new("/usr/bin/zsh").exists() {
             #[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
@@ -292,7 +293,7 @@ async fn zsh_and_fish_complete_commands_values_and_files() {
             let whole = line.strip_suffix(last).map(|head| format!("{head}{wanted}")).unwrap_or_default();
             assert!(run.out.contains(&format!("END[{whole}")), "zsh: {line}: {run:?}");
         } else {
-            eprintln!("skipped: zsh is not installed");
+            real_files::skipped("zsh is not installed");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Changes that could not reach the store, kept on this machine until they can.
 //!
-//! One file per release below `OAR_HOME/unsent`, one line per command, flushed before anybody is reported
+//! One file per release below `OAR_HOME/unsent`, one line per command, flushed before anybody hears
 //! that it is kept. A change is bound to the store it was meant for: a rehearsal never sends what waits
 //! for production. What the rules refuse later is moved aside, never dropped.
 

@@ -8,6 +8,8 @@ use oar::core::config::env::Env;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
+use crate::real_files;
+
 /// Where Debian has the programs of a Kerberos server.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -65,7 +67,7 @@ impl Realm {
     pub(super) async fn open() -> Option<Self> {
         if !std::path::Path::new("/usr/sbin/krb5kdc").exists() {
             assert!(Env::from_process().get("OAR_REQUIRE_KDC").is_none(), "no Kerberos server: make test-packages");
-            eprintln!("skipped: no Kerberos server is installed (make test-packages)");
+            real_files::skipped("no Kerberos server is installed (make test-packages)");
             return None;
         }
         let dir = tempfile::tempdir().expect("a temporary folder");

@@ -1,4 +1,4 @@
-//! The stories: each is reported by one world, in the words of [`crate::rehearsal`]. One file per task or agent.
+//! The stories: each is played in one world, in the terms of [`crate::rehearsal`]. One file per task or agent.
 
 mod add_qe_approval;
 mod analyze_build;
