@@ -56,11 +56,6 @@ impl<T> Look<T> {
     pub fn at_object(found: Option<T>) -> Self {
         found.map_or(Self::Absent(Shown { newest: None, reaches_back_to: None }), Self::Found)
     }
-
-    /// A look at a list whose newest entry was made at `newest`.
-    pub fn at_list(found: Option<T>, newest: Option<Timestamp>) -> Self {
-        found.map_or(Self::Absent(Shown { newest, reaches_back_to: None }), Self::Found)
-    }
 }
 
 /// How an effect ended well.
