@@ -31,6 +31,9 @@ use crate::sim::{control, reactions};
 /// Largest request or answer that is looked at.
 const MOST_BYTES: usize = 32 << 20;
 
+/// Where a simulator without a socket seems to be.
+const NO_SOCKET: &str = "http://127.0.0.1:9";
+
 /// What a simulator is started with.
 #[derive(Debug)]
 pub struct StartOptions {
@@ -50,7 +53,7 @@ pub struct StartOptions {
 pub struct Simulator {
     world: World,
     router: Router,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -73,7 +76,15 @@ impl Simulator {
                 tracing::error!(%error, "the simulator stopped serving");
             }
         });
-        Ok(Self { world, router, task, stopped })
+        Ok(Self { world, router, task: Some(task), stopped })
+    }
+
+    /// The same without a socket, for visitors in this process alone: no port of this machine shows anywhere.
+    pub fn without_socket(options: StartOptions) -> Self {
+        let StartOptions { scenario, seed, clock, faults, .. } = options;
+        let world = reactions::world(&scenario, seed, clock, NO_SOCKET.to_owned(), faults);
+        let router = router(world.clone());
+        Self { world, router, task: None, stopped: Arc::new(AtomicBool::new(false)) }
     }
 
     /// Where it listens, without a slash at the end.
@@ -121,7 +132,9 @@ impl Simulator {
 
     /// Waits until the server ends by itself, which it does only when its port breaks.
     pub async fn serve(&mut self) {
-        if let Err(error) = (&mut self.task).await {
+        if let Some(task) = &mut self.task
+            && let Err(error) = task.await
+        {
             tracing::debug!(%error, "the simulator's task ended");
         }
     }
@@ -134,7 +147,9 @@ impl Simulator {
 
     fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 

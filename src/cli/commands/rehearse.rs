@@ -61,7 +61,7 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     call.log_with(Clock::Virtual(clock.clone()));
     let faults = if args.faults > 0.0 { Faults::random(args.faults, args.seed) } else { Faults::none() };
     let options = StartOptions { port: 0, scenario, seed: args.seed, clock: time.clone(), faults };
-    let simulator = Simulator::start(options).await.map_err(|error| io_error("the simulator cannot start", &error))?;
+    let simulator = simulator(&args, options).await?;
     if let Some((path, text)) = &file {
         simulator.world().facts().github.put_file("z-stream", path, text);
     }
@@ -255,6 +255,14 @@ fn new_line(last_lines: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) 
 fn clock_end(start: Timestamp, release_day: Date) -> Timestamp {
     let day = release_day.to_zoned(TimeZone::UTC).map_or(start, |day| day.timestamp());
     start.max(day).checked_add(LONGEST_WAIT).unwrap_or(start)
+}
+
+/// The world, on a port of this machine only when it is to be asked over sockets.
+async fn simulator(args: &RehearseArgs, options: StartOptions) -> Result<Simulator, ErrorReport> {
+    if args.sockets {
+        return Simulator::start(options).await.map_err(|error| io_error("the simulator cannot start", &error));
+    }
+    Ok(Simulator::without_socket(options))
 }
 
 /// How the rehearsal asks its world.

@@ -185,7 +185,7 @@ pub(super) async fn write(
     branch.files.insert(path.clone(), content);
     branch.commit(message, world.base_url());
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    wire::json(status, &committed(&facts, &owner, &repo, &branch_name, &path, message))
+    wire::json(status, &committed(&facts, world.base_url(), (&owner, &repo), &branch_name, &path, message))
 }
 
 pub(super) async fn delete(
@@ -216,7 +216,7 @@ pub(super) async fn delete(
         branch.files.remove(&path);
         branch.commit(message, world.base_url());
     }
-    let mut answer = committed(&facts, &owner, &repo, &branch_name, &path, message);
+    let mut answer = committed(&facts, world.base_url(), (&owner, &repo), &branch_name, &path, message);
     answer["content"] = Value::Null;
     wire::json(StatusCode::OK, &answer)
 }
@@ -274,11 +274,19 @@ fn may_change(
     Ok(name.to_owned())
 }
 
-fn committed(facts: &Facts, owner: &str, repo: &str, branch_name: &str, path: &str, message: &str) -> Value {
+/// What a commit answers; `address` is where the world is served, which its tree ids leave out.
+fn committed(
+    facts: &Facts,
+    address: &str,
+    (owner, repo): (&str, &str),
+    branch_name: &str,
+    path: &str,
+    message: &str,
+) -> Value {
     let place = Place { base_url: &facts.base_url, repo: format!("{owner}/{repo}"), branch: branch_name };
     let empty = Branch::default();
     let branch = facts.github.branches.get(branch_name).unwrap_or(&empty);
-    let root = Node::of(&branch.files, &facts.base_url);
+    let root = Node::of(&branch.files, address);
     let content = root.at(path).map_or(Value::Null, |node| place.entry(path, node));
     json!({ "content": content, "commit": commit_json(&place, branch, root.sha(), message, facts.now) })
 }
