@@ -279,6 +279,7 @@ impl InjectedFault {
     pub(in crate::sim) fn drawn(number: u64) -> Self {
         let mut dice = fastrand::Rng::with_seed(number);
         let mut kinds = Self::each_kind();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are played as they are")]
         match kinds.swap_remove(dice.usize(..kinds.len())) {
             Self::Status { .. } => Self::status([500, 502, 503, 504, 408][dice.usize(..5)]),
             Self::Answer { .. } => Self::Status { code: 429, retry_after_s: Some(2) },

@@ -47,7 +47,7 @@ fn extra(value: &mut Value) -> bool {
             map.insert("sim_extra".to_owned(), serde_json::json!({ "list": [1, null], "text": "nobody knows this" }));
             true
         }
-        Value::Array(list) => list.iter_mut().fold(false, |any, inner| extra(inner) || any),
+        Value::Array(list) => list.iter_mut().filter_map(|inner| extra(inner).then_some(())).count() > 0,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -90,11 +90,11 @@ fn along(value: &mut Value, steps: &[&str], change: &impl Fn(&mut Map<String, Va
             known
         }
         Value::Object(map) if *step == "*" => {
-            map.values_mut().fold(false, |any, inner| along(inner, rest, change) || any)
+            map.values_mut().filter_map(|inner| along(inner, rest, change).then_some(())).count() > 0
         }
         Value::Object(map) => map.get_mut(*step).is_some_and(|inner| along(inner, rest, change)),
         Value::Array(list) if *step == "*" => {
-            list.iter_mut().fold(false, |any, inner| along(inner, rest, change) || any)
+            list.iter_mut().filter_map(|inner| along(inner, rest, change).then_some(())).count() > 0
         }
         Value::Array(list) => {
             step.parse::<usize>().ok().and_then(|n| list.get_mut(n)).is_some_and(|inner| along(inner, rest, change))
