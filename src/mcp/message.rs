@@ -112,8 +112,11 @@ enum Shape {
 /// Must it be given?
 const NEEDED: bool = true;
 
+/// A parameter: its name, what it is, whether it must be given.
+type Parameter = (&'static str, Shape, bool);
+
 /// Parameters of the methods that we answer; others take what they like.
-const METHODS: [(&str, &[(&str, Shape, bool)]); 9] = [
+const METHODS: [(&str, &[Parameter]); 9] = [
     (
         "initialize",
         &[

@@ -206,7 +206,7 @@ impl Reply {
         let summary = format!("{summary}; OLD, as of {since}");
         let mut shown = json!(stale);
         clean_all(&mut shown);
-        let is_data = self.body.get("data").is_some_and(|data| data.to_string() == self.text);
+        let is_data = self.body.get("data").map(ToString::to_string).as_ref() == Some(&self.text);
         if let Some(data) = self.body.get_mut("data").and_then(Value::as_object_mut) {
             data.insert("stale".to_owned(), shown.clone());
         }
