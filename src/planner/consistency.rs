@@ -7,16 +7,14 @@ use super::table::tests_of_stage_release;
 use super::tasks::{Needs, eval};
 use crate::domain::pipeline;
 use crate::domain::shipment::StageRelease;
-use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task::Task;
 
 /// Walks the rows of the consistency job.
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     if draft.passed(Task::ChangeAdvisoryStatus) {
         return Next::Go;
     }
-    let waiting =
-        tests_of_stage_release().any(|task| matches!(draft.status(task), TaskStatus::NotStarted | TaskStatus::Fail));
-    if waiting {
+    if tests_of_stage_release().any(|task| draft.input.may_start(task)) {
         stage_release(draft);
     }
     let ready = draft.input.stage_release.succeeded();
@@ -58,6 +56,7 @@ fn stage_release(draft: &mut Draft<'_>) {
 mod tests {
     use super::*;
     use crate::domain::state::overall::Overall;
+    use crate::domain::task::TaskStatus;
     use crate::planner::given::{actions, at, job, kinds, message_of, promoted, set};
     use crate::planner::plan::Action;
     use crate::planner::walk::plan;
@@ -94,5 +93,19 @@ mod tests {
         input.stage_release = ReleaseFact::Unknown("timed out".into());
         set(&mut input, Task::ImageConsistencyCheck, TaskStatus::InProgress).job_ref = Some(job());
         assert!(actions(&input).contains(&Action::Check(Task::ImageConsistencyCheck, job())));
+    }
+
+    #[test]
+    fn a_job_that_nobody_wrote_down_says_that_it_waits_for_the_stage_release() {
+        for (state, kind) in [
+            (ReleaseFact::Unknown("timed out".into()), Kind::StageReleaseUnknown),
+            (ReleaseFact::Known(StageRelease::NotFound), Kind::StageReleaseWaiting),
+        ] {
+            let mut input = promoted();
+            input.stage_release = state;
+            set(&mut input, Task::ImageConsistencyCheck, TaskStatus::Pass);
+            set(&mut input, Task::StageTesting, TaskStatus::InProgress).started_at = Some(at("2026-03-20T06:00:00Z"));
+            assert!(message_of(&plan(&input), kind).recheck.is_some());
+        }
     }
 }

@@ -25,13 +25,17 @@ impl Input {
 
     /// Is the stage release of interest? From promotion until what tests it has started.
     pub fn needs_stage_release(&self) -> bool {
-        let starts = |task: Task| match self.status(task) {
+        self.is_promoted() && tests_of_stage_release().any(|task| self.may_start(task))
+    }
+
+    /// May the job of `task` have to be started, once or again?
+    pub(super) fn may_start(&self, task: Task) -> bool {
+        match self.status(task) {
             TaskStatus::NotStarted | TaskStatus::Fail => true,
             // A job that nobody wrote down may have to be started again.
             TaskStatus::InProgress => self.tasks.get(&task).is_some_and(|facts| facts.job_ref.is_none()),
             TaskStatus::Pass => false,
-        };
-        self.is_promoted() && tests_of_stage_release().any(starts)
+        }
     }
 
     /// Is the advisory page of interest? Once its time ran out: it alone says whether the approval can go on.

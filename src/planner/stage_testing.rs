@@ -35,8 +35,7 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         policy: input.policy,
     };
     let gate = closed(&facts);
-    let waiting = matches!(draft.status(task), TaskStatus::NotStarted | TaskStatus::Fail);
-    if let (true, Some(ClosedGate::Prerequisite { task: needed, .. })) = (waiting, &gate) {
+    if let (true, Some(ClosedGate::Prerequisite { task: needed, .. })) = (input.may_start(task), &gate) {
         let (kind, text) = if *needed == Task::PushToCdnStaging {
             (Kind::StageWaitsForPush, "stage-testing waits for push-to-cdn-staging: it tests what was pushed")
         } else {
