@@ -17,7 +17,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What tests note about files that are not part of this tree: how many they read, or that they were skipped.
 NOTES := $(TARGET)/tmp/real-files.txt
 
-.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
+.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash releases fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -86,11 +86,18 @@ ifdef NEXTEST
 else
 	$(CARGO) test --locked --test it -- long::
 endif
+	$(MAKE) --no-print-directory releases OAR_RELEASES=20000
+
+# Simulated releases with random faults: 500 for each change (CI), 20000 once in a while. OAR_SEED is the first seed.
+OAR_RELEASES ?= 500
+OAR_SEED ?= 1
+releases: packages ## simulated releases with random faults, in an optimised build (OAR_RELEASES, OAR_SEED)
+	OAR_RELEASES=$(OAR_RELEASES) OAR_SEED=$(OAR_SEED) $(CARGO) test --locked --release --test it -- rehearsals::random_faults::long --nocapture
 
 FUZZ_ITERATIONS ?= 20000
-fuzz: ## parsers against damaged files, a longer run (FUZZ_ITERATIONS per parser, OAR_FUZZ_SEED)
+fuzz: ## parsers against damaged files and a million snapshots for the planner (FUZZ_ITERATIONS per parser, OAR_FUZZ_SEED)
 	OAR_FUZZ_ITERATIONS=$(FUZZ_ITERATIONS) $(CARGO) test --locked --test it -- fuzz:: --nocapture
-	PROPTEST_CASES=20000 $(CARGO) test --locked --test it -- properties
+	OAR_PLANNER_INPUTS=1000000 $(CARGO) test --locked --test it -- properties --skip long:: --nocapture
 
 contracts: packages ## the journal of a rehearsal against the published APIs of GitHub and Jira
 	@test -x target/contract-venv/bin/python || python3 -m venv target/contract-venv
@@ -118,7 +125,7 @@ people-help: packages ## rehearse from every state file of STATEBOX=FOLDER/MINOR
 	$(CARGO) build --locked
 	tools/people_help.sh $(TARGET)/debug/oar "$(STATEBOX)"
 
-ci: check test ## exactly what CI runs
+ci: check test releases ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
 	@git diff --exit-code -- docs/reference || { echo "docs/reference differs from what is committed: run make docs and commit"; exit 1; }
 

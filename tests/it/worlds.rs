@@ -37,7 +37,8 @@ fn every_real_state_file_gives_a_world_that_runs_on() {
     }
 }
 
-fn read(file: &serde_yaml::Value) -> FromState {
+/// What a state file says of its release.
+pub(crate) fn read(file: &serde_yaml::Value) -> FromState {
     let text = |value: &serde_yaml::Value| value.as_str().map(ToOwned::to_owned);
     let time = |key: &str| text(&file[key]).expect("text").parse().expect("a time");
     let metadata = &file["metadata"];

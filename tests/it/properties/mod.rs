@@ -1,5 +1,38 @@
 //! "Never" and "always" sentences, tried on many random cases.
+//!
+//! What must hold of a state file, and the test that holds it (each in this folder unless a path is named):
+//!
+//! | Rule | Test |
+//! |---|---|
+//! | read and written back, a file is the same byte for byte | `corpus::every_real_state_is_written_back_byte_for_byte` |
+//! | a change touches its own fields | `state::a_change_touches_one_task_or_the_issues_and_nothing_else` |
+//! | no change of one writer is lost by another's | `many_writers`, `rehearsals::writers::eight_machines_write_through_a_broken_github_and_every_answer_is_true` |
+//! | an operation applied twice is applied once | `state::applying_an_operation_twice_is_applying_it_once` |
+//! | a finished task stays | `state::a_finished_task_never_changes_without_an_override` |
+//! | times fit statuses; old files that differ are reported | `state::times_of_a_moved_task_fit_its_status`, `corpus::the_oddities_of_real_states_are_reported_and_not_repaired` |
+//! | no status is learned from a text | `corpus::every_fail_of_the_real_states_has_its_cause` (old files alone are read so) |
+//! | every run that ends leaves what it came to | `races::a_stopped_run_says_so_and_its_task_is_not_failed`, `crash`, `runs::executor::tests::a_panic_is_recorded_and_the_next_request_works` |
+//! | nothing that is stored names a person or a secret | `state::nothing_that_is_stored_names_a_person_or_a_token`, `canaries` |
+//! | masked twice is masked once | `state::masking_twice_is_masking_once` |
+//! | a release gets one file however many make it | `races::two_creations_at_once_make_one_file_and_both_say_so` |
+//! | what nobody knows survives | `state::strangers_survive_every_operation` |
+//! | what cannot be read is not written over | `core::statebox::state_box::tests::a_broken_file_is_never_written_over` |
+//! | an open issue is closed by resolving alone | `state::an_open_issue_is_closed_by_resolving_alone` |
+//! | an open issue that is reported again is no error | `state::an_open_issue_is_returned_and_never_an_error` |
+//! | a run that was replaced cannot change its task | `one_winner::a_run_whose_announcement_was_replaced_can_no_longer_change_the_task` |
+//! | the state or build of another release is not worked on | `bad_input::the_file_of_another_release_is_not_worked_on`, `rehearsals::strangers` |
+//! | what build data no longer says is not deleted | `state::bringing_metadata_up_to_date_never_removes_a_value` |
+//! | effective build data follows ART's rules | `corpus::every_vector_is_written_and_read_as_the_original_does`, `domain::assembly::tests` |
+//! | sealed settings open with every form of their key and with no other | `core::config::jwe::tests::no_bit_of_a_sealed_text_can_change_unnoticed` |
+//! | release dates are read in every form | `domain::dates::tests::release_dates_are_read_in_every_form_seen`, `anything_else_is_not_a_date` |
+//! | every unfinished release of every minor is listed | `domain::discovery::tests`, `core::statebox::directory::tests::state_and_tracking_files_of_every_minor_are_found` |
+//! | one broken file hides no other | `operators::views::discovery::tests::a_damaged_file_hides_nothing_but_itself` |
+//! | readers of YAML 1.1 read what we write | `pyyaml::a_hundred_thousand_hostile_texts_are_written_as_pyyaml_writes_them` |
+//! | no write leaves for a host that nobody allowed | `contract::way_out`, `rehearsal` (every story has its simulator) |
+//! | a change costs two requests | `core::statebox::state_box::tests::a_change_costs_two_requests_and_no_change_costs_one` |
 
 mod inputs;
+mod one_winner;
 mod planner;
+mod reached;
 mod state;

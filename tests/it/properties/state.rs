@@ -226,6 +226,25 @@ fn a_job_reference_is_never_lost() {
 }
 
 #[test]
+fn bringing_metadata_up_to_date_never_removes_a_value() {
+    walk(|before, operation, after| {
+        if matches!(operation, Operation::PatchMetadata(_)) {
+            let (before, after) = (before.to_json(), after.to_json());
+            let known = before["metadata"].as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+            for (key, value) in known {
+                let now = &after["metadata"][key];
+                assert!(!now.is_null(), "{operation:?} removed {key}");
+                for inner in value.as_object().into_iter().flat_map(|map| map.keys()) {
+                    assert!(!now[inner].is_null(), "{operation:?} removed {inner} of {key}");
+                }
+            }
+        }
+    });
+    let nothing = Operation::PatchMetadata(MetadataPatch::default());
+    assert_eq!(nothing.apply(&fresh(), at(1)), Applied::Unchanged);
+}
+
+#[test]
 fn an_open_issue_is_closed_by_resolving_alone() {
     walk(|before, operation, after| {
         let resolving = matches!(operation, Operation::ResolveIssue { .. } | Operation::ResolveSource { .. });

@@ -9,7 +9,7 @@ use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
 use oar::core::context::{Context, Options, StateAccess};
-use oar::core::transport::{InMemory, Transport};
+use oar::core::transport::{InMemory, ProgramCall, ProgramEnd, Transport};
 use oar::domain::release::ZStream;
 use oar::domain::state::operation::{Applied, Operation, SetTask};
 use oar::domain::state::view::State;
@@ -89,6 +89,20 @@ impl TestWorld {
         let mut scenario = Scenario::named(scenario, Some(&release), None).unwrap();
         (scenario.plan.sizes.images, scenario.plan.sizes.components) = (64, 6);
         change(&mut scenario.plan);
+        Self::begun(scenario).await
+    }
+
+    /// The world in which a release goes on from its state file.
+    pub(crate) async fn from_state_file(text: &str) -> Self {
+        let mut scenario = Scenario::from_state(crate::worlds::read(&serde_yaml::from_str(text).expect("YAML")));
+        (scenario.plan.sizes.images, scenario.plan.sizes.components) = (40, 6);
+        let world = Self::begun(scenario).await;
+        world.simulator.world().facts().github.put_file("z-stream", &world.release.state_path(), text);
+        world
+    }
+
+    async fn begun(scenario: Scenario) -> Self {
+        let release = scenario.plan.release.clone();
         let clock = VirtualClock::starting_at(scenario.start());
         let options = StartOptions { port: 0, scenario, seed: 1, clock: clock.clone(), faults: Faults::none() };
         let simulator = Simulator::start(options).await.unwrap();
@@ -101,6 +115,21 @@ impl TestWorld {
         env = env.with("OAR_ELLIOTT_CMD", format!("{} sim elliott", env!("CARGO_BIN_EXE_oar")));
         let transport = Transport::InMemory(InMemory::new(simulator.base_url(), simulator.in_memory()));
         Self { release, simulator, clock, transport, home, env, said: Mutex::default(), seen: Mutex::default() }
+    }
+
+    /// The same world with elliott in this process: no program is started.
+    pub(crate) fn without_programs(mut self) -> Self {
+        let elliott = self.simulator.elliott();
+        let programs = tower::service_fn(move |call: ProgramCall| {
+            let ended = elliott(&call.arguments, &call.environment);
+            async move {
+                let Some(ended) = ended else { return std::future::pending().await };
+                Ok(ProgramEnd { code: ended.code.into(), stdout: ended.stdout.into_bytes(), stderr: ended.stderr })
+            }
+        });
+        let services = InMemory::new(self.simulator.base_url(), self.simulator.in_memory());
+        self.transport = Transport::InMemory(services.with_programs(programs));
+        self
     }
 
     /// The simulator behind it.

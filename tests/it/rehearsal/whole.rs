@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use oar::cli::outside::{Outside, Stream};
 use oar::core::config::env::Env;
+use oar::sim::faults::InjectedFault;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -67,12 +68,14 @@ pub(crate) fn effects(journal: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for entry in journal {
         let text = |key: &str| entry[key].as_str().unwrap_or_default();
+        let kinds = InjectedFault::each_kind();
+        let fault = kinds.iter().find(|kind| kind.name() == text("fault"));
         let carried_out = match text("fault") {
-            "" | "latency" | "truncated" | "malformed_json" => {
-                entry["status"].as_u64().is_some_and(|status| status < 400)
+            "applied_then_error" | "applied_then_reset" | "applied_then_hang" => true,
+            _ => {
+                fault.is_none_or(InjectedFault::is_carried_out)
+                    && entry["status"].as_u64().is_some_and(|status| status < 400)
             }
-            "applied_then_error" | "applied_then_reset" => true,
-            _ => false,
         };
         let path = text("path").split('?').next().unwrap_or_default();
         if text("method") == "POST" && carried_out && ONCE.iter().any(|end| path.ends_with(end)) {
