@@ -266,5 +266,5 @@ const ROWS: &[Row] = &[
         input.shipped.is_some() && plan.messages.iter().any(|one| one.kind == Kind::ApprovedNotShipped)
     }),
     ("messages that earlier runs left are sent", |_, plan| plan.actions.contains(&Action::SendDue)),
-    ("people are told", |_, plan| plan.actions.iter().any(|action| matches!(action, Action::Notify { .. }))),
+    ("people are informed", |_, plan| plan.actions.iter().any(|action| matches!(action, Action::Notify { .. }))),
 ];

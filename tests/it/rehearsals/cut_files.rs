@@ -1,7 +1,7 @@
 //! State files at every point of their way: each is cut after each of its tasks, as if the others had not begun.
 //!
 //! Wherever a release stands, `status`, `plan` and the state say the same of it, and a rehearsal from there ends approved
-//! or with a person who is told what to do.
+//! or with a person who can read what to do.
 
 use std::path::PathBuf;
 
@@ -80,7 +80,7 @@ async fn all_agree(name: &str, text: &str) {
     world.finish();
 }
 
-/// A rehearsal from here ends approved, or with a person who is told what to do.
+/// A rehearsal from here ends approved, or with a person who can read what to do.
 async fn goes_on(name: &str, text: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("state.yaml");
@@ -143,12 +143,12 @@ mod long {
     }
 
     #[tokio::test]
-    async fn every_version_of_every_invented_file_goes_on_and_is_told_in_one_way() {
+    async fn every_version_of_every_invented_file_goes_on_and_is_described_in_one_way() {
         assert!(every_version(states(&invented("statebox"))).await > 30);
     }
 
     #[tokio::test]
-    async fn every_version_of_every_real_file_goes_on_and_is_told_in_one_way() {
+    async fn every_version_of_every_real_file_goes_on_and_is_described_in_one_way() {
         let Some(folder) = real("data/statebox") else { return };
         counted(every_version(states(&folder)).await, "versions of state files");
     }

@@ -2,7 +2,7 @@
 //!
 //! `OAR_RELEASES` is the number of releases, `OAR_SEED` the first seed; `OAR_SEED=7 OAR_RELEASES=1` repeats one of them.
 //! A release went wrong when something happened twice, when a status says what the world does not, when a Fail has
-//! no verdict behind it, or when it ends neither done nor with a person who is told what to do.
+//! no verdict behind it, or when it ends neither done nor with a person who can read what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -138,7 +138,7 @@ async fn play(seed: u64) -> Played {
         _ => false,
     };
     if !explained {
-        wrong.push(format!("it ends with {end} and nobody is told what to do:\n{output}"));
+        wrong.push(format!("it ends with {end} and nobody can read what to do:\n{output}"));
     }
     wrong.extend(happened_twice(&world).into_iter().map(|what| format!("twice: {what}")));
     let stored = world.facts().github.file("z-stream", &world.release.state_path()).map(str::to_owned);
