@@ -159,10 +159,8 @@ fn post_message(facts: &mut Facts, sent: &Map<String, Value>) -> Response {
 
 /// Metadata counts only with a type and a payload; forms carry it as JSON text.
 fn metadata(sent: &Map<String, Value>) -> Option<Value> {
-    let metadata = match sent.get("metadata")? {
-        Value::String(text) => serde_json::from_str(text).ok()?,
-        other => other.clone(),
-    };
+    let sent = sent.get("metadata")?;
+    let metadata = sent.as_str().map_or_else(|| Some(sent.clone()), |text| serde_json::from_str(text).ok())?;
     let is_whole = metadata["event_type"].is_string() && metadata["event_payload"].is_object();
     is_whole.then_some(metadata)
 }

@@ -1,4 +1,4 @@
-//! Whole rehearsals by the front front end, and what they left behind.
+//! Whole rehearsals by the command line, and what they left behind.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
