@@ -157,6 +157,7 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
 
 /// What keeps a run from acting without being trouble: another run that is at the task or was faster, and an effect
 /// of which nobody knows yet whether it happened.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other errors stay what they are")]
 fn as_outcome(run: &Run<'_>, error: TaskError) -> Result<Outcome, TaskError> {
     let by = match error {
         TaskError::Effect(EffectError::Unproven { what, look_again, cause }) => {

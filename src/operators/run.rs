@@ -344,10 +344,7 @@ impl<'a> Run<'a> {
             }
             Err(_) => {}
         }
-        ended.map_err(|error| match error {
-            EffectError::Client(error) => error.into(),
-            other => other.into(),
-        })
+        ended.map_err(|error| if let EffectError::Client(error) = error { error.into() } else { error.into() })
     }
 
     /// Marks an effect as under way, unless the run is to end or the lease of its drive is lost.
