@@ -24,7 +24,7 @@ use oar::sim::services::table;
 use oar::sim::world::Facts;
 
 use super::faults::happened_twice;
-use crate::rehearsal::TestWorld;
+use crate::rehearsal::{TestWorld, with_state_file};
 
 /// Worlds, and the task that may fail there because the world speaks against the release.
 const WORLDS: [(&str, Option<Task>); 8] = [
@@ -257,6 +257,26 @@ fn all_are_right(usual: u64) {
 #[test]
 fn whatever_three_to_eight_faults_hit_a_release_nothing_happens_twice_and_every_status_is_true() {
     all_are_right(6);
+}
+
+#[tokio::test]
+async fn a_status_that_its_world_does_not_bear_out_is_seen() {
+    let world = with_state_file().await;
+    world.somebody_stores(&[Task::PushToCdnStaging, Task::StageTesting], TaskStatus::Pass);
+    world.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Fail);
+    let found = contradictions(&world.state(), &world.facts(), false, None);
+    assert_eq!(
+        found,
+        [
+            "image-consistency-check is Fail, but nothing speaks against the release",
+            "push-to-cdn-staging is Pass, but an advisory is not pushed",
+            "stage-testing is Pass, but its pipeline did not succeed",
+        ]
+    );
+    let world = with_state_file().await;
+    world.everything_is_pushed();
+    let found = contradictions(&world.state(), &world.facts(), false, None);
+    assert_eq!(found, ["push-to-cdn-staging is Not Started, but something was pushed"]);
 }
 
 mod long {
