@@ -245,8 +245,8 @@ async fn a_store_that_talks_nonsense_or_is_gone_ends_every_command_with_7_unless
     world.sim.world().faults().add(Rule::on("github", InjectedFault::Html)).expect("a rule");
     // Whoever only wants to know gets what was last seen here, reported as such.
     let old = world.oar(&["status"]).await.exits(0);
-    let words: Vec<_> = old.out.split_whitespace().collect();
-    assert!(words.join(" ").contains("last seen here"), "{}", old.out);
+    let shown: Vec<_> = old.out.split_whitespace().collect();
+    assert!(shown.join(" ").contains("last seen here"), "{}", old.out);
     for command in [&["plan"][..], &["drive", "--once"], &["create-test-report"], &["issue", "list"]] {
         explained(world.oar(command).await, 7);
         let gone = world.command(command).env("OAR_SIM_URL", "http://127.0.0.1:9").output().await;
