@@ -21,6 +21,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http::Request;
 use jiff::SignedDuration;
 use oar::core::clock::{Clock, VirtualClock};
@@ -28,7 +29,7 @@ use oar::core::config::env::Env;
 use oar::core::config::settings::Settings;
 use oar::core::config::sources::Flags;
 use oar::core::context::{Context, Options, StateAccess};
-use oar::core::transport::{InMemory, Transport};
+use oar::core::transport::{InMemory, ProgramCall, ProgramEnd, Transport};
 use oar::sim::services::table;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ use tower::ServiceExt as _;
 use super::test_world::{RELEASE, TestWorld, split};
 
 /// Where between the steps of an outside write a machine is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Moment {
     /// Before the state says what is going to be done.
     BeforeIntent,
@@ -122,7 +123,15 @@ fn way_out(world: &TestWorld, gate: &Arc<Gate>) -> Transport {
             answer
         }
     });
-    Transport::InMemory(InMemory::new(world.simulator.base_url(), guarded))
+    let elliott = world.simulator.elliott();
+    let programs = tower::service_fn(move |call: ProgramCall| {
+        let ended = elliott(&call.arguments, &call.environment);
+        async move {
+            let Some(ended) = ended else { return std::future::pending().await };
+            Ok(ProgramEnd { code: ended.code.into(), stdout: ended.stdout.into_bytes(), stderr: ended.stderr })
+        }
+    });
+    Transport::InMemory(InMemory::new(world.simulator.base_url(), guarded).with_programs(programs))
 }
 
 impl Machine<'_> {
@@ -153,13 +162,22 @@ impl Machine<'_> {
 
     /// Runs it until the point, where the machine stands still; what it reported when it ended before.
     pub(crate) async fn oar_frozen<'m>(&'m self, point: &Point, line: &'m str) -> Result<Frozen<'m>, String> {
+        self.until_frozen(point, self.oar(line)).await
+    }
+
+    /// The same with anything else that goes on at this machine; what it came to when it ended before.
+    pub(crate) async fn until_frozen<'m, T>(
+        &self,
+        point: &Point,
+        run: impl Future<Output = T> + 'm,
+    ) -> Result<Frozen<'m, T>, T> {
         self.gate.stop_at(point);
-        let mut run: Pin<Box<dyn Future<Output = String> + 'm>> = Box::pin(self.oar(line));
+        let mut run: Pin<Box<dyn Future<Output = T> + 'm>> = Box::pin(run);
         tokio::select! {
             biased;
-            reported = &mut run => {
+            ended = &mut run => {
                 self.gate.state().stop = None;
-                Err(reported)
+                Err(ended)
             }
             () = self.gate.stopped.notified() => Ok(Frozen { run, gate: Arc::clone(&self.gate) }),
         }
@@ -186,14 +204,14 @@ impl Machine<'_> {
 }
 
 /// A run that stands still; dropped, it is killed.
-pub(crate) struct Frozen<'m> {
-    run: Pin<Box<dyn Future<Output = String> + 'm>>,
+pub(crate) struct Frozen<'m, T = String> {
+    run: Pin<Box<dyn Future<Output = T> + 'm>>,
     gate: Arc<Gate>,
 }
 
-impl Frozen<'_> {
+impl<T> Frozen<'_, T> {
     /// Lets it go on to its end, as if nothing had been.
-    pub(crate) async fn revived(self) -> String {
+    pub(crate) async fn revived(self) -> T {
         self.gate.revived.notify_one();
         self.run.await
     }
@@ -221,6 +239,8 @@ impl Gate {
     }
 
     fn stop_at(&self, point: &Point) {
+        // A run that ended while it stood still left its mark.
+        let _ = self.stopped.notified().now_or_never();
         let mut state = self.state();
         state.stop = Some((point.moment, point.number));
         state.next_stops = false;
