@@ -88,7 +88,7 @@ else
 endif
 	$(MAKE) --no-print-directory releases OAR_RELEASES=20000
 
-# Simulated releases with random faults: 500 for each change (CI), 20000 once in a while. OAR_SEED is the first seed.
+# Simulated releases with random faults: 500 before a change is handed over, 20000 once in a while. OAR_SEED is the first seed.
 OAR_RELEASES ?= 500
 OAR_SEED ?= 1
 releases: packages ## simulated releases with random faults, in an optimised build (OAR_RELEASES, OAR_SEED)
@@ -125,7 +125,7 @@ people-help: packages ## rehearse from every state file of STATEBOX=FOLDER/MINOR
 	$(CARGO) build --locked
 	tools/people_help.sh $(TARGET)/debug/oar "$(STATEBOX)"
 
-ci: check test releases ## exactly what CI runs
+ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
 	@git diff --exit-code -- docs/reference || { echo "docs/reference differs from what is committed: run make docs and commit"; exit 1; }
 

@@ -117,7 +117,8 @@ fn garbled_at_first(bad: usize, garbled: fn() -> axum::response::Response) -> (R
 
 #[tokio::test]
 async fn an_answer_that_is_not_the_services_own_is_asked_for_again_for_reads_and_for_writes_that_converge() {
-    let garbled: [(&str, fn() -> axum::response::Response); 5] = [
+    type Garbled = (&'static str, fn() -> axum::response::Response);
+    let garbled: [Garbled; 5] = [
         ("cut off", || "{\"id\": ".into_response()),
         ("empty", || "".into_response()),
         ("a login page", || Html("<html>Sign in</html>").into_response()),

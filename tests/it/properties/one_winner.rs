@@ -40,19 +40,17 @@ enum Writer {
     Ended(Result<(), Rejection>),
 }
 
+/// What is looked at in the end: how each writer ended, and the file.
+type Check<'a> = &'a dyn Fn(&[Result<(), Rejection>], &State);
+
 /// Lets the writers take their steps in every order; `check` sees how each of them ended, and the file. The number of
 /// orders.
-fn in_every_order(state: State, operations: &[Operation], check: &dyn Fn(&[Result<(), Rejection>], &State)) -> usize {
+fn in_every_order(state: State, operations: &[Operation], check: Check<'_>) -> usize {
     let store = Store { state, revision: 0 };
     step(&store, &vec![Writer::Begins; operations.len()], operations, check)
 }
 
-fn step(
-    store: &Store,
-    writers: &[Writer],
-    operations: &[Operation],
-    check: &dyn Fn(&[Result<(), Rejection>], &State),
-) -> usize {
+fn step(store: &Store, writers: &[Writer], operations: &[Operation], check: Check<'_>) -> usize {
     let mut orders = 0;
     for (place, operation) in operations.iter().enumerate() {
         let (mut store, mut writers) = (store.clone(), writers.to_vec());

@@ -95,6 +95,7 @@ const PLACES: [(&str, &str, u32); 24] = [
 fn faults(dice: &mut Rng) -> Vec<Rule> {
     let kinds = InjectedFault::each_kind();
     let one = |dice: &mut Rng| {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are played as they are")]
         let fault = match kinds[dice.usize(..kinds.len())].clone() {
             InjectedFault::Status { .. } => InjectedFault::status([500, 502, 503, 504, 408, 429][dice.usize(..6)]),
             InjectedFault::StaleRead { .. } => InjectedFault::stale(0, OLDEST_S),
