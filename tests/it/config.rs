@@ -288,8 +288,8 @@ fn comments(file: &str) -> String {
 
 #[test]
 fn who_is_asked_to_confirm_is_said_alike_in_the_code_and_in_the_settings() {
-    let sentence = "Not named, the approval, a Pass by hand, a change of a Pass, a decision about a build and resolving \
-        a blocker ask always, all others never";
+    let sentence = "Not named, the approval, a Pass by hand, a change of a Pass, a decision about a build, a start against \
+        a closed gate, an answer to a question about an effect and resolving a blocker ask always, all others never";
     for file in ["src/core/config/mcp.rs", "config/defaults.toml"] {
         assert!(comments(file).contains(sentence), "{file}: {}", comments(file));
     }
