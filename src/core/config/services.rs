@@ -43,6 +43,15 @@ impl Services {
             .ok_or_else(|| ConfigError::NotSet { key: format!("services.{service}.url"), variable: service.url_env() })
     }
 
+    /// How links for people begin, without a final slash. Under the simulator they name no port of this machine: what
+    /// is stored must be the same each time.
+    pub fn link_base(&self, service: Service) -> String {
+        match &self.simulator {
+            Some(_) => format!("{SIMULATED}/{service}"),
+            None => self.url(service).unwrap_or_default().trim_end_matches('/').to_owned(),
+        }
+    }
+
     /// Address of the build data of a minor.
     ///
     /// # Errors

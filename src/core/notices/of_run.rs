@@ -113,7 +113,7 @@ fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
             }
         }
         Notice::MissedTrackers(keys) => {
-            let base = run.services.url(Service::Jira).unwrap_or_default().trim_end_matches('/');
+            let base = run.services.link_base(Service::Jira);
             let links: Vec<_> = keys.iter().map(|key| link(&format!("{base}/browse/{key}"), key.as_str())).collect();
             let text = format!(
                 "{release} {} CVE trackers are attached to no advisory and no shipment: {}\nPlease attach them, or \
@@ -184,7 +184,7 @@ fn ownership_key(run: &EndedRun<'_>, username: &str) -> String {
 }
 
 fn advisory_link(run: &EndedRun<'_>, id: AdvisoryId, text: &str) -> String {
-    let base = run.services.url(Service::Errata).unwrap_or_default().trim_end_matches('/');
+    let base = run.services.link_base(Service::Errata);
     link(&format!("{base}/advisory/{id}"), text)
 }
 
