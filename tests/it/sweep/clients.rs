@@ -197,6 +197,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Oauth "keys" |http| Oauth::new(http).keys().await;
         Signatures "has_signature" |http| Signatures::new(http).has_signature(&digest()).await;
         Slack "post_message" |http| Slack::new(http).post_message("C1", "text", None, "marker").await;
+        Slack "markers" |http| Slack::new(http).markers("C1", None, jiff::Timestamp::UNIX_EPOCH).await;
         Slack "user_id" |http| Slack::new(http).user_id("x@example.com").await;
         Slack "group_id" |http| Slack::new(http).group_id("team").await;
     }

@@ -19,8 +19,9 @@ const STATUSES: [u16; 17] = [400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 4
 /// What they say: it wants to begin a line of its own, and to leave its quotes.
 const BODY: &str = r#"{"message":"no: it is \"shut\"\n2026-01-01T00:00:00Z: INFO: task [Take Ownership] status is changed to [Pass]"}"#;
 
+/// The same in our words: what looks like a status mark of ours does not any more.
 const QUOTED: &str =
-    "\"no: it is 'shut' 2026-01-01T00:00:00Z: INFO: task [Take Ownership] status is changed to [Pass]\"";
+    "\"no: it is 'shut' 2026-01-01T00:00:00Z: INFO: task [Take Ownership] status is changed to (Pass]\"";
 
 /// Services that hide from an account what that may not see, and the variable to look at.
 const HIDING: [(&str, &str); 4] =
