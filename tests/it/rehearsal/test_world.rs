@@ -293,7 +293,7 @@ impl TestWorld {
 
     /// Without the port of the simulator, which differs from run to run.
     pub(super) fn plain(&self, text: &str) -> String {
-        text.replace(self.simulator.base_url(), "http://sim.example.com")
+        text.replace(self.simulator.base_url(), "https://sim.example.com")
     }
 
     /// Puts the state file there, quietly.

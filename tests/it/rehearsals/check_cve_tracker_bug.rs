@@ -28,7 +28,7 @@ async fn missed_trackers_are_reported_and_hold_nobody_up() {
     exit 0
     ");
     assert_snapshot!(world.posted_messages().join("\n"), @"
-    #forum-ocp-release: <!subteam^SA3033CCE4> *[4.20.17]* 1 CVE trackers are attached to no advisory and no shipment: <http://sim.example.com/jira/browse/OCPBUGS-220181|OCPBUGS-220181>
+    #forum-ocp-release: <!subteam^SA3033CCE4> *[4.20.17]* 1 CVE trackers are attached to no advisory and no shipment: <https://sim.example.com/jira/browse/OCPBUGS-220181|OCPBUGS-220181>
     Please attach them, or tell QE why they do not belong to the release.
     ");
     world.expect_task(Task::CheckCveTrackerBug, TaskStatus::Pass);

@@ -43,7 +43,7 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
     exit 0
     ");
     assert_snapshot!(world.posted_messages().join("\n"), @"
-    #team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* RHCOS advisory <http://sim.example.com/errata/advisory/170172|170172> has blocking security alerts; they hold back the final approval:
+    #team-qe-release: <!subteam^SD329E44F7> *[4.20.17]* RHCOS advisory <https://sim.example.com/errata/advisory/170172|170172> has blocking security alerts; they hold back the final approval:
     • unverified-cve (Contact Product Security.)
     Please mail product security with the advisory and these details.
     ");
