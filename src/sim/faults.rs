@@ -62,9 +62,9 @@ pub enum InjectedFault {
     ResetMidBody,
     /// Nobody listens. On the shared port of all services the connection breaks instead.
     Refused,
-    /// The certificate is not to be trusted; as `refused` where there is no TLS. `server::broken` has a real port.
+    /// The certificate is not to be trusted; as `refused` where there is no TLS.
     TlsBadCert,
-    /// The handshake never ends; silence where there is no TLS. `server::broken` has a real port.
+    /// The handshake never ends; silence where there is no TLS.
     TlsTimeout,
     /// The request is carried out, then a 502 comes back.
     AppliedThenError,
