@@ -119,6 +119,7 @@ fn gangway(http: ServiceHttp) -> Gangway {
 const IMAGE: &[(&str, &str)] = &[("/v1/images", r#"{"data":[{"_links":{"vulnerabilities":{"href":"/v1/found"}}}]}"#)];
 const MYSELF: &[(&str, &str)] = &[("/myself", r#"{"accountId":"1"}"#)];
 
+#[expect(clippy::too_many_lines, reason = "one table, one line for each operation")]
 pub(super) fn operations() -> Vec<Operation> {
     operations! {
         BrewDownload "kernels" |http| BrewDownload::new(http).kernels(&nvr()).await;
