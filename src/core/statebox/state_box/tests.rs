@@ -163,7 +163,7 @@ async fn every_effect_but_the_one_after_a_write_asks_whether_the_lease_is_still_
     one.apply(&release(), &[start(Task::StageTesting)], "Update task").await.unwrap();
     github.requests();
     one.may_act(&release()).await.unwrap();
-    assert_eq!(github.requests(), 0, "the write told it");
+    assert_eq!(github.requests(), 0, "known from the write");
     one.may_act(&release()).await.unwrap();
     assert_eq!(github.requests(), 1);
     statebox.may_act(&release()).await.unwrap();
