@@ -26,8 +26,8 @@ fn line(issue: &Issue) -> String {
 /// What came of a change.
 pub fn changed(changed: &Changed) -> String {
     match changed {
-        Changed::IsOpen => "the issue is open already; nothing to do".to_owned(),
-        Changed::IsResolved => "the issue is resolved already; nothing to do".to_owned(),
+        Changed::IsOpen { .. } => "the issue is open already; nothing to do".to_owned(),
+        Changed::IsResolved { .. } => "the issue is resolved already; nothing to do".to_owned(),
         Changed::DryRun => "dry run: nothing was stored".to_owned(),
         Changed::Kept { notice } => notice.clone(),
         Changed::Stored { issue: None, .. } => "stored".to_owned(),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::document::{Map, Node};
 use super::entries::Issue;
-use super::operation::{AddIssue, IssueEdit, Rejection};
-use super::view::{self, stamp};
+use super::operation::{AddIssue, IssueEdit, Operation, Rejection};
+use super::view::{self, State, stamp};
 use super::{issue_id, text};
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
@@ -76,6 +76,41 @@ pub(super) fn resolve(
             done.map(|_| ()).map_err(|_| rejection)
         }
         Err(rejection) => Err(rejection),
+    }
+}
+
+impl State {
+    /// The issue that adding or resolving by `operation` is about, in this state, which came of it; nothing for other
+    /// operations. Texts may have been masked further on their way into it, so the time tells as well.
+    pub fn issue_of(&self, operation: &Operation) -> Option<Issue> {
+        let all = known(&self.document, &self.release);
+        let index = match operation {
+            Operation::AddIssue(new) => {
+                let wanted = text::comparable(&text::issue(&new.text));
+                let open = || all.iter().filter(|(_, issue)| !issue.resolved);
+                let same_text = open().find(|(_, issue)| text::comparable(&issue.issue) == wanted);
+                let same_time = || open().rfind(|(_, issue)| issue.reported_at == Some(stamp(new.at)));
+                same_text.or_else(same_time)?.0
+            }
+            Operation::ResolveIssue { search, at, .. } => {
+                let is_done = |issue: &Issue| issue.id == search.trim() || issue.resolved_at == Some(stamp(*at));
+                find(&all, search, |issue| issue.resolved && is_done(issue)).ok()?.0
+            }
+            Operation::Create { .. }
+            | Operation::SetTask(_)
+            | Operation::Notified { .. }
+            | Operation::NoticeDue { .. }
+            | Operation::Ask { .. }
+            | Operation::Answer { .. }
+            | Operation::PatchMetadata(_)
+            | Operation::ResolveSource { .. }
+            | Operation::UpdateIssue { .. }
+            | Operation::Decide { .. }
+            | Operation::AcquireLease { .. }
+            | Operation::RenewLease { .. }
+            | Operation::ReleaseLease { .. } => return None,
+        };
+        all.into_iter().find(|(at, _)| *at == index).map(|(_, issue)| issue)
     }
 }
 

@@ -5,9 +5,7 @@ use serde_json::json;
 
 use super::tasks::TASK_NAMES;
 use crate::core::access::principal::Scope;
-use crate::core::context::Context;
 use crate::domain::release::ZStream;
-use crate::domain::state::entries::Issue;
 use crate::domain::task::Task;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
@@ -155,10 +153,8 @@ fn add(call: &ToolCall) -> Result<ToolChange, Reply> {
             match issues::add(&ctx, &release, &text, &tasks, blocker).await {
                 Ok(changed) => {
                     let kind = if blocker { "blocking" } else { "non-blocking" };
-                    let wanted = text.trim().to_lowercase();
-                    let same = |issue: &Issue| issue.issue.trim().to_lowercase() == wanted;
                     let texts = (format!("Added {kind} issue"), "the issue is open already; nothing was added");
-                    stored_as(&ctx, &release, changed, texts, |issue| !issue.resolved && same(issue)).await
+                    said(&release, &changed, texts)
                 }
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be added"), &error)
                     .as_json(json!({ "success": false })),
@@ -180,9 +176,7 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
             match issues::resolve(&ctx, &release, &issue, &resolution).await {
                 Ok(changed) => {
                     let texts = ("Resolved the issue".to_owned(), "the issue is resolved already; nothing was changed");
-                    let wanted = issue.trim().to_lowercase();
-                    let matches = |one: &Issue| one.id == wanted || one.issue.to_lowercase().contains(&wanted);
-                    stored_as(&ctx, &release, changed, texts, |one| one.resolved && matches(one)).await
+                    said(&release, &changed, texts)
                 }
                 Err(error) => Reply::operator(&format!("the issue of {release} could not be resolved"), &error)
                     .as_json(json!({ "success": false })),
@@ -193,31 +187,19 @@ fn resolve(call: &ToolCall) -> Result<ToolChange, Reply> {
     Ok(super::tasks::asking(change, asked, request))
 }
 
-/// What was stored, with the issue it is about: the last one that `is_it`, which was written last.
-async fn stored_as(
-    ctx: &Context,
-    release: &ZStream,
-    changed: Changed,
-    (done, undone): (String, &str),
-    is_it: impl Fn(&Issue) -> bool,
-) -> Reply {
-    let kept_for_later = matches!(changed, Changed::Kept { .. });
-    let message = match &changed {
-        Changed::Stored { .. } => done,
-        Changed::Kept { .. } | Changed::DryRun => render::issues::changed(&changed),
-        Changed::IsOpen | Changed::IsResolved => undone.to_owned(),
+/// What came of a change, with the issue it is about.
+fn said(release: &ZStream, changed: &Changed, (done, undone): (String, &str)) -> Reply {
+    let (message, issue) = match changed {
+        Changed::Stored { issue, .. } => (done, issue.as_ref()),
+        Changed::IsOpen { issue } | Changed::IsResolved { issue } => (undone.to_owned(), issue.as_ref()),
+        Changed::Kept { .. } | Changed::DryRun => (render::issues::changed(changed), None),
     };
-    let is_stored = matches!(changed, Changed::Stored { .. });
-    let all = match changed {
-        Changed::Stored { issues, .. } => issues,
-        // Only for showing it: what had to be stored is stored.
-        Changed::Kept { .. } | Changed::DryRun | Changed::IsOpen | Changed::IsResolved => {
-            issues::list(ctx, release, &issues::Filter::default()).await.unwrap_or_default()
-        }
-    };
-    let issue = all.iter().rfind(|issue| is_it(issue)).map(IssueDocument::from);
+    let issue = issue.map(IssueDocument::from);
     let data = json!({ "success": true, "message": message, "issue": issue, "release": release.to_string() });
-    let summary =
-        if kept_for_later { "kept on this machine until the state store answers".to_owned() } else { message };
+    let is_stored = matches!(changed, Changed::Stored { .. });
+    let summary = match changed {
+        Changed::Kept { .. } => "kept on this machine until the state store answers".to_owned(),
+        Changed::Stored { .. } | Changed::IsOpen { .. } | Changed::IsResolved { .. } | Changed::DryRun => message,
+    };
     Reply::changed(summary, is_stored, data).with("release", json!(release.to_string()))
 }

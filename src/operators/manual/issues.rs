@@ -17,9 +17,15 @@ use crate::operators::foreseen::Depth;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// Nothing: an open issue with the same text was there already.
-    IsOpen,
+    IsOpen {
+        /// That issue.
+        issue: Option<Issue>,
+    },
     /// Nothing: it was resolved already.
-    IsResolved,
+    IsResolved {
+        /// The issue.
+        issue: Option<Issue>,
+    },
     /// Nothing was stored, as asked.
     DryRun,
     /// It waits on this machine for the store.
@@ -52,7 +58,8 @@ pub async fn add(
     let at = ctx.clock.now();
     let add = AddIssue { text: text.to_owned(), blocker, related: related.to_vec(), source: None, at };
     let head: String = text.chars().take(50).collect();
-    apply(ctx, release, Operation::AddIssue(add), &format!("Add issue: {head}"), Changed::IsOpen).await
+    apply(ctx, release, Operation::AddIssue(add), &format!("Add issue: {head}"), |issue| Changed::IsOpen { issue })
+        .await
 }
 
 /// Closes the one open issue that `search` names by id or text.
@@ -65,7 +72,7 @@ pub async fn resolve(ctx: &Context, release: &ZStream, search: &str, resolution:
     let (search, resolution) = (search.to_owned(), resolution.to_owned());
     let head: String = search.chars().take(50).collect();
     let operation = Operation::ResolveIssue { search, resolution, at: ctx.clock.now() };
-    apply(ctx, release, operation, &format!("Resolve issue: {head}"), Changed::IsResolved).await
+    apply(ctx, release, operation, &format!("Resolve issue: {head}"), |issue| Changed::IsResolved { issue }).await
 }
 
 /// The open blocker that resolving `search` closes; nothing when it closes none.
@@ -136,7 +143,7 @@ async fn apply(
     release: &ZStream,
     operation: Operation,
     message: &str,
-    unchanged: Changed,
+    unchanged: fn(Option<Issue>) -> Changed,
 ) -> Result<Changed, TaskError> {
     if ctx.options.dry_run {
         return Ok(Changed::DryRun);
@@ -149,20 +156,9 @@ async fn apply(
     };
     Ok(match (&stored, stored.notice()) {
         (SavedOrKept::Saved(saved), _) if saved.changed => {
-            let issues = saved.state.issues();
-            let issue = changed_by(&operation, &issues).cloned();
-            Changed::Stored { issues, issue }
+            Changed::Stored { issues: saved.state.issues(), issue: saved.state.issue_of(&operation) }
         }
-        (SavedOrKept::Saved(_), _) => unchanged,
+        (SavedOrKept::Saved(saved), _) => unchanged(saved.state.issue_of(&operation)),
         (SavedOrKept::Kept { .. }, notice) => Changed::Kept { notice: notice.unwrap_or_default() },
     })
-}
-
-/// The issue that `operation` changed.
-fn changed_by<'a>(operation: &Operation, issues: &'a [Issue]) -> Option<&'a Issue> {
-    if matches!(operation, Operation::ResolveIssue { .. }) {
-        return issues.iter().filter(|issue| issue.resolved).max_by_key(|issue| issue.resolved_at.clone());
-    }
-    // The newest one with this text: an open one is not added twice.
-    issues.iter().rfind(|issue| !issue.resolved)
 }

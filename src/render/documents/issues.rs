@@ -39,7 +39,7 @@ impl IssueChange {
         match changed {
             Changed::Stored { issues, .. } => Self::Stored(IssuesDocument::new(release, issues)),
             Changed::Kept { .. } => Self::Done(Done { stored: Some(false), ..done }),
-            Changed::IsOpen | Changed::IsResolved | Changed::DryRun => Self::Done(done),
+            Changed::IsOpen { .. } | Changed::IsResolved { .. } | Changed::DryRun => Self::Done(done),
         }
     }
 }

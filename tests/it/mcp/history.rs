@@ -127,6 +127,29 @@ async fn a_text_that_fits_several_issues_resolves_none_and_names_them() {
 }
 
 #[tokio::test]
+async fn the_answer_shows_the_issue_that_was_changed_and_no_other_with_a_similar_text() {
+    let served = Served::start(&[]).await;
+    let of = |reply: &Value| {
+        let data = &reply["structuredContent"]["data"];
+        assert_eq!(data["success"], true, "{reply}");
+        data["issue"]["issue"].as_str().map(str::to_owned)
+    };
+    let add = async |text: &str| {
+        served.call("oar_add_issue", json!({ "release": RELEASE, "issue": text, "blocker": false })).await
+    };
+    let resolve = async |text: &str| {
+        served.call("oar_resolve_issue", json!({ "release": RELEASE, "issue": text, "resolution": "done" })).await
+    };
+    for text in ["mirror is slow", "the mirror is slow again"] {
+        assert_eq!(of(&add(text).await).as_deref(), Some(text));
+    }
+    assert_eq!(of(&add("a\ttab and  \r\nlines").await).as_deref(), Some("a    tab and\nlines"), "as it is stored");
+    assert_eq!(of(&add("Mirror is slow").await).as_deref(), Some("mirror is slow"), "it is open already");
+    assert_eq!(of(&resolve("again").await).as_deref(), Some("the mirror is slow again"));
+    assert_eq!(of(&resolve("mirror is slow").await).as_deref(), Some("mirror is slow"));
+}
+
+#[tokio::test]
 async fn a_tool_that_fails_answers_and_the_next_call_works() {
     let served = Served::start(&[]).await;
     let email = json!({ "release": RELEASE, "email": "lead@example.com" });
