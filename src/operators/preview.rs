@@ -3,10 +3,11 @@
 use super::error::TaskError;
 use super::foreseen::{Depth, Foreseen, Preview};
 use super::manual::{answer, issues, update_task_status};
-use super::request::{ChangeRequest, TaskRequest};
+use super::request::{BuildDecision, ChangeRequest, TaskRequest};
 use super::tasks::{analyze_build, change_advisory_status, stage_testing, take_ownership};
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
+use crate::domain::task::Which;
 
 /// What `request` would do to `release` now. Changes nothing, and asks no service to look again.
 ///
@@ -37,43 +38,79 @@ pub async fn preview(
     }
 }
 
-async fn of_task(ctx: &Context, release: &ZStream, request: &TaskRequest, depth: Depth) -> Result<Preview, TaskError> {
+/// May a person have to confirm `request`? Whoever finds out what it would do gets nothing for every other.
+pub fn may_ask(request: &ChangeRequest, depth: Depth) -> bool {
     match request {
-        TaskRequest::TakeOwnership { email, .. } => {
-            // Without credentials the task itself says what is missing.
-            if ctx.require(request.needs()).is_err() {
-                return Ok(Preview::Nothing);
+        ChangeRequest::Task(request) => Matter::of(request, depth).is_some(),
+        ChangeRequest::SetStatus(_)
+        | ChangeRequest::EarlyApproval { .. }
+        | ChangeRequest::Answer(_)
+        | ChangeRequest::ResolveIssue { .. } => true,
+    }
+}
+
+/// What a person may have to know of before a task runs.
+enum Matter<'a> {
+    /// Somebody else may own the release.
+    Owner { email: Option<&'a str> },
+    /// The final approval.
+    Approval { ignores_release_date: bool },
+    /// The stage pipeline starts although a gate may be closed.
+    ForcedStart { reason: &'a str },
+    /// A person's decision about a build.
+    Decision { which: Which, decision: &'a BuildDecision },
+}
+
+impl<'a> Matter<'a> {
+    /// What it is for `request`; nothing when the task may always run.
+    fn of(request: &'a TaskRequest, depth: Depth) -> Option<Self> {
+        match (request, depth) {
+            // An agent got the owner from its user; who does it by hand may not know that there is another one.
+            (TaskRequest::TakeOwnership { email, .. }, Depth::Stored) => Some(Self::Owner { email: email.as_deref() }),
+            (TaskRequest::ChangeAdvisoryStatus { ignore_release_date, .. }, Depth::Stored | Depth::Looked) => {
+                Some(Self::Approval { ignores_release_date: *ignore_release_date })
             }
-            take_ownership::preview(ctx, release, email.as_deref()).await
+            // Whoever forces or decides by hand has said why, and nothing else is to be known. Whoever names a build only
+            // looks how it goes.
+            (TaskRequest::StageTesting { build: None, force: Some(reason) }, Depth::Looked) => {
+                Some(Self::ForcedStart { reason })
+            }
+            (TaskRequest::AnalyzeBuild { which, decide: Some(decision) }, Depth::Looked) => {
+                Some(Self::Decision { which: *which, decision })
+            }
+            (
+                TaskRequest::CreateTestReport
+                | TaskRequest::TakeOwnership { .. }
+                | TaskRequest::CheckCveTrackerBug
+                | TaskRequest::CheckRhcosSecurityAlerts
+                | TaskRequest::PushToCdnStaging { .. }
+                | TaskRequest::ImageConsistencyCheck { .. }
+                | TaskRequest::CompareImages { .. }
+                | TaskRequest::StageTesting { .. }
+                | TaskRequest::ImageSignedCheck
+                | TaskRequest::AnalyzeBuild { .. }
+                | TaskRequest::AddQeApproval,
+                Depth::Stored | Depth::Looked,
+            ) => None,
         }
-        TaskRequest::ChangeAdvisoryStatus { ignore_release_date, .. } => match depth {
-            Depth::Stored => change_advisory_status::preview::stored(ctx, release, *ignore_release_date).await,
+    }
+}
+
+async fn of_task(ctx: &Context, release: &ZStream, request: &TaskRequest, depth: Depth) -> Result<Preview, TaskError> {
+    match Matter::of(request, depth) {
+        None => Ok(Preview::Nothing),
+        // Without credentials the task itself says what is missing.
+        Some(Matter::Owner { .. }) if ctx.require(request.needs()).is_err() => Ok(Preview::Nothing),
+        Some(Matter::Owner { email }) => take_ownership::preview(ctx, release, email).await,
+        Some(Matter::Approval { ignores_release_date }) => match depth {
+            Depth::Stored => change_advisory_status::preview::stored(ctx, release, ignores_release_date).await,
             Depth::Looked => {
                 ctx.clock.refresh(&ctx.cancel).await;
                 ctx.require(request.needs())?;
-                change_advisory_status::preview::looked(ctx, release, *ignore_release_date).await
+                change_advisory_status::preview::looked(ctx, release, ignores_release_date).await
             }
         },
-        // Whoever forces or decides by hand has said why, and nothing else is to be known.
-        TaskRequest::StageTesting { .. } | TaskRequest::AnalyzeBuild { .. } if depth == Depth::Stored => {
-            Ok(Preview::Nothing)
-        }
-        // Whoever names a build only looks how it goes.
-        TaskRequest::StageTesting { build: None, force: Some(reason) } => {
-            stage_testing::preview(ctx, release, reason).await
-        }
-        TaskRequest::AnalyzeBuild { which, decide: Some(decision) } => {
-            analyze_build::preview(ctx, release, *which, decision).await
-        }
-        TaskRequest::CreateTestReport
-        | TaskRequest::CheckCveTrackerBug
-        | TaskRequest::CheckRhcosSecurityAlerts
-        | TaskRequest::PushToCdnStaging { .. }
-        | TaskRequest::ImageConsistencyCheck { .. }
-        | TaskRequest::CompareImages { .. }
-        | TaskRequest::StageTesting { .. }
-        | TaskRequest::ImageSignedCheck
-        | TaskRequest::AnalyzeBuild { .. }
-        | TaskRequest::AddQeApproval => Ok(Preview::Nothing),
+        Some(Matter::ForcedStart { reason }) => stage_testing::preview(ctx, release, reason).await,
+        Some(Matter::Decision { which, decision }) => analyze_build::preview(ctx, release, which, decision).await,
     }
 }

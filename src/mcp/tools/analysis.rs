@@ -12,7 +12,7 @@ use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, EffectMark, Handler, LOOKS, Tool, ToolChange, Toolset};
-use crate::operators::request::{BuildDecision, ChangeRequest, TaskRequest};
+use crate::operators::request::{BuildDecision, TaskRequest};
 use crate::operators::views::test_record;
 
 /// The tools of this file.
@@ -110,9 +110,5 @@ fn analyze(call: &ToolCall) -> Result<ToolChange, Reply> {
         }
         (None, _) => None,
     };
-    let release = call.release()?;
-    let request = ChangeRequest::Task(TaskRequest::AnalyzeBuild { which, decide: decide.clone() });
-    let is_decided = decide.is_some();
-    let change = super::tasks::analyze(call, which, decide)?;
-    Ok(if is_decided { super::tasks::asking(change, release, request) } else { change })
+    super::tasks::task(call, TaskRequest::AnalyzeBuild { which, decide })
 }

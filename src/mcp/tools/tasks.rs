@@ -6,11 +6,10 @@ use serde_json::json;
 use crate::core::access::principal::Scope;
 use crate::core::context::{Context, Options};
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::ids::BuildNumber;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{DID_NOT_HAPPEN, HAPPENED};
-use crate::domain::task::{Task, TaskStatus, Which};
+use crate::domain::task::{Task, TaskStatus};
 use crate::mcp::arguments::{Param, ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::questions;
@@ -19,10 +18,12 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::task_reply;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
 use crate::operators::execute::run_task;
+use crate::operators::foreseen::Depth;
 use crate::operators::manual::answer::{self, Answered};
 use crate::operators::manual::update_task_status::{self, StatusChange};
+use crate::operators::preview::may_ask;
 use crate::operators::report::TaskReport;
-use crate::operators::request::{AnswerByHand, BuildDecision, ChangeRequest, StatusByHand, TaskRequest};
+use crate::operators::request::{AnswerByHand, ChangeRequest, StatusByHand, TaskRequest};
 use crate::render::by_hand;
 use crate::render::text::clean;
 use crate::runs::run::Queue;
@@ -126,7 +127,7 @@ pub const TOOLS: &[Tool] = &[
         work: Handler::Change(|call| {
             let build = call.arguments.parsed("build_number");
             let force = call.arguments.text("force_reason").map(str::to_owned);
-            stage_testing(call, build, force)
+            task(call, TaskRequest::StageTesting { build, force })
         }),
         ..TASK
     },
@@ -264,23 +265,13 @@ pub const TASK_NAMES: [&str; NAMED_TASKS] = {
 };
 
 /// A task as a change of its release.
-fn task(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
+pub(super) fn task(call: &ToolCall, request: TaskRequest) -> Result<ToolChange, Reply> {
     let release = call.release()?;
-    Ok(ToolChange::new(Queue::from(&release), move |ctx| {
+    let (asked, change) = (release.clone(), ChangeRequest::Task(request.clone()));
+    let work = ToolChange::new(Queue::from(&release), move |ctx| {
         async move { answer(&ctx, &release, request).await }.boxed_local()
-    }))
-}
-
-/// Starting against a closed gate is an override, so a person confirms it.
-fn stage_testing(call: &ToolCall, build: Option<BuildNumber>, force: Option<String>) -> Result<ToolChange, Reply> {
-    let release = call.release()?;
-    let request = TaskRequest::StageTesting { build, force: force.clone() };
-    let change = task(call, request.clone())?;
-    Ok(match force {
-        // Whoever names a build only looks how it goes.
-        Some(_) if build.is_none() => asking(change, release, ChangeRequest::Task(request)),
-        Some(_) | None => change,
-    })
+    });
+    Ok(asking(work, asked, change))
 }
 
 /// A task that may also be asked to store and send nothing.
@@ -308,19 +299,20 @@ fn consistency(call: &ToolCall) -> Result<ToolChange, Reply> {
 }
 
 fn approve(call: &ToolCall) -> Result<ToolChange, Reply> {
-    let release = call.release()?;
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
     let reason = call.arguments.text("reason").map(str::to_owned);
     if ignore_release_date && reason.is_none() {
         let why = "ignore_release_date needs reason";
         return Err(Reply::error(Code::InvalidArgument, why, "say why the approval cannot wait for its day"));
     }
-    let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason };
-    Ok(asking(task(call, request.clone())?, release, ChangeRequest::Task(request)))
+    task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason })
 }
 
 /// `change`, which a person has to confirm where the preview of `request` says so.
 pub(super) fn asking(change: ToolChange, release: ZStream, request: ChangeRequest) -> ToolChange {
+    if !may_ask(&request, Depth::Looked) {
+        return change;
+    }
     change.asking(move |ctx| questions::of(ctx, release.clone(), request.clone()).boxed_local())
 }
 
@@ -403,11 +395,6 @@ fn unsupported(call: &ToolCall) -> Result<ToolChange, Reply> {
     let release = call.release()?;
     let why = format!("not supported in the Konflux release flow, which {release} follows");
     Err(Reply::error(Code::Precondition, why, "go on with oar_plan_next_actions; nothing has to be done here"))
-}
-
-/// A person's decision about a build, or a look at its record.
-pub(super) fn analyze(call: &ToolCall, which: Which, decide: Option<BuildDecision>) -> Result<ToolChange, Reply> {
-    task(call, TaskRequest::AnalyzeBuild { which, decide })
 }
 
 async fn answer(ctx: &Context, release: &ZStream, request: TaskRequest) -> Reply {
