@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dates::stamp;
-use super::foreign::{quoted, term};
+use super::foreign::{Statement, quoted, term};
 use super::ids::AdvisoryId;
 use super::release::ZStream;
 use super::shipment::StageRelease;
@@ -306,51 +306,74 @@ const fn naming(task: Task) -> &'static str {
     }
 }
 
-impl fmt::Display for ClosedGate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ClosedGate {
+    /// What is closed, and what others say about it.
+    pub fn statement(&self) -> Statement {
+        let list = |ours: &str, each: &[String], joint: &str| Statement::with(ours, format!(": {}", each.join(joint)));
         match self {
-            Self::Promotion { phase } => write!(f, "the payload is not promoted (phase {})", term(phase)),
-            Self::StageRelease { state: StageRelease::Success, mr } => write!(f, "the stage release of {mr}"),
-            Self::StageRelease { state, mr } => write!(f, "the stage release of {mr} has not succeeded ({state})"),
-            Self::Prerequisite { task, status } => write!(f, "{task} has to pass first (it is {status})"),
-            Self::Queue { why } => write!(f, "the job queue is busy: {why}"),
+            Self::Promotion { phase } => {
+                Statement::with("the payload is not promoted", format!(" (phase {})", term(phase)))
+            }
+            Self::StageRelease { state: StageRelease::Success, mr } => {
+                Statement::ours(format!("the stage release of {mr}"))
+            }
+            Self::StageRelease { state, mr } => {
+                Statement::with(format!("the stage release of {mr} has not succeeded"), format!(" ({state})"))
+            }
+            Self::Prerequisite { task, status } => {
+                Statement::with(format!("{task} has to pass first"), format!(" (it is {status})"))
+            }
+            Self::Queue { why } => Statement::with("the job queue is busy", format!(": {why}")),
             Self::AdvisoryState { advisories } => {
                 let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
-                write!(f, "advisories in a state that cannot be worked on: {}", each.join(", "))
+                list("advisories in a state that cannot be worked on", &each, ", ")
             }
             Self::AdvisoryDropped { advisories } => {
                 let each: Vec<_> = advisories.iter().map(ToString::to_string).collect();
-                write!(f, "advisories dropped although they hold builds: {}", each.join(", "))
+                list("advisories dropped although they hold builds", &each, ", ")
             }
-            Self::TooEarly { from } => write!(f, "final approval starts on {from}"),
-            Self::NoReleaseDate => f.write_str("build data names no usable release date"),
-            Self::NotReady { missing } => write!(f, "build data is not ready: {}", missing.join("; ")),
-            Self::Decision { which, summary } => {
-                write!(f, "the {which} build was rejected ({summary}); a decision is needed")
-            }
-            Self::Blocker { issue } => write!(f, "open blocker: {}", quoted(issue)),
-            Self::Missing { what } => f.write_str(what),
-            Self::MergeRequestClosed { mr } => write!(f, "{mr} was closed without being merged"),
-            Self::UnknownOutcome { what } => write!(f, "nobody knows whether this happened: {what}"),
-            Self::Unproven { what, look_again } => write!(
-                f,
-                "nobody knows yet whether this happened: {what}; it is not tried again before {}",
-                stamp(*look_again)
+            Self::TooEarly { from } => Statement::ours(format!("final approval starts on {from}")),
+            Self::NoReleaseDate => Statement::ours("build data names no usable release date"),
+            Self::NotReady { missing } => list("build data is not ready", missing, "; "),
+            Self::Decision { which, summary } => Statement::with(
+                format!("the {which} build was rejected"),
+                format!(" ({summary}); a decision is needed"),
             ),
-            Self::RunElsewhere { task, by, since, until } => write!(
-                f,
+            Self::Blocker { issue } => Statement::with("open blocker", format!(": {}", quoted(issue))),
+            Self::Missing { what } => Statement::with("", what),
+            Self::MergeRequestClosed { mr } => Statement::ours(format!("{mr} was closed without being merged")),
+            Self::UnknownOutcome { what } => Statement::with("nobody knows whether this happened", format!(": {what}")),
+            Self::Unproven { what, look_again } => Statement::with(
+                "nobody knows yet whether this happened",
+                format!(": {what}; it is not tried again before {}", stamp(*look_again)),
+            ),
+            Self::RunElsewhere { task, by, since, until } => Statement::ours(format!(
                 "{by} announced at {} that it works on {task}, and has not said how that ended; nothing is started \
                  beside it until {}",
                 stamp(*since),
                 stamp(*until)
+            )),
+            Self::Asked { question } => Statement::with(
+                format!("a person has to answer question {}", question.id),
+                format!(": {}", question.text),
             ),
-            Self::Asked { question } => write!(f, "a person has to answer question {}: {}", question.id, question.text),
-            Self::JobGone { job, why, .. } => write!(f, "the job {job} cannot be looked at any more: {why}"),
-            Self::TestRecord { which, state } => write!(f, "the {which} build is not tested yet: {state}"),
-            Self::KernelUnknown { advisory, why } => {
-                write!(f, "nobody can tell whether the kernel of advisory {advisory} may ship: {why}")
+            Self::JobGone { job, why, .. } => {
+                Statement::with(format!("the job {job} cannot be looked at any more"), format!(": {why}"))
             }
-            Self::BadRecord { why } => f.write_str(why),
+            Self::TestRecord { which, state } => {
+                Statement::with(format!("the {which} build is not tested yet"), format!(": {state}"))
+            }
+            Self::KernelUnknown { advisory, why } => Statement::with(
+                format!("nobody can tell whether the kernel of advisory {advisory} may ship"),
+                format!(": {why}"),
+            ),
+            Self::BadRecord { why } => Statement::with("", why),
         }
+    }
+}
+
+impl fmt::Display for ClosedGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.statement().fmt(f)
     }
 }

@@ -2,6 +2,8 @@
 //! say. Such a text stays on its line and between its marks, and cannot pose as a line of a log, or as the sentence by
 //! which tools recognise a status: those are written by us alone.
 
+use std::fmt;
+
 /// Characters of a quoted text.
 const MOST_CHARS: usize = 300;
 
@@ -11,6 +13,33 @@ const MOST_OF_A_TERM: usize = 40;
 /// How the sentence goes on by which older tools recognise that a task changed its status, and what stands in its place
 /// where somebody else wrote it.
 const MARK: [&str; 2] = ["status is changed to [", "status is changed to ("];
+
+/// A sentence of ours that ends with what services, bugs or people say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The part whose every word is ours: for whoever must not repeat the rest.
+    pub ours: String,
+    /// The rest, with what joins it.
+    pub theirs: String,
+}
+
+impl Statement {
+    /// A sentence that is ours from end to end.
+    pub fn ours(ours: impl Into<String>) -> Self {
+        Self { ours: ours.into(), theirs: String::new() }
+    }
+
+    /// The sentence `ours`, which goes on with `theirs`.
+    pub fn with(ours: impl Into<String>, theirs: impl Into<String>) -> Self {
+        Self { ours: ours.into(), theirs: theirs.into() }
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.ours, self.theirs)
+    }
+}
 
 /// The text in marks of its own.
 pub fn quoted(text: &str) -> String {

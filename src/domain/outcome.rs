@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::closed_gate::ClosedGate;
+use super::foreign::Statement;
 use super::task::{JobRef, Which};
 use super::verdict::FailReason;
 
@@ -99,21 +100,115 @@ pub enum WaitingOn {
     },
 }
 
+impl WaitingOn {
+    /// What it waits for, and what others say about that.
+    pub fn statement(&self) -> Statement {
+        match self {
+            Self::PushJobs { states } => Statement::with("push jobs", format!(" ({})", states.join(", "))),
+            Self::ConsistencyJob { state } => Statement::with("the image-consistency job", format!(" ({state})")),
+            Self::ImageHealth { why } => Statement::with("image health", format!(": {why}")),
+            Self::ImageFacts { why } => Statement::with("facts about images", format!(": {why}")),
+            Self::StagePipeline { state } => Statement::with("the stage pipeline", format!(" ({state})")),
+            Self::PayloadDigest => Statement::ours("the payload digest"),
+            Self::Signature => Statement::ours("the signature"),
+            Self::SecurityAlerts => Statement::ours("the Errata Tool to fetch the security alerts"),
+            Self::AdvisoryPage { url: Some(url), .. } => Statement::ours(format!("the advisory page {url}")),
+            Self::AdvisoryPage { url: None, .. } => Statement::ours("the advisory page"),
+            Self::AdvisoryMove { why, .. } => Statement::with("the advisories to be movable", format!(": {why}")),
+            Self::TestRecord { which, state } => {
+                Statement::with(format!("the test record of the {which} build"), format!(" ({state})"))
+            }
+        }
+    }
+
+    /// Until when it waits at most, where the wait has an end.
+    const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::AdvisoryPage { deadline, .. } | Self::AdvisoryMove { deadline, .. } => Some(*deadline),
+            Self::PushJobs { .. }
+            | Self::ConsistencyJob { .. }
+            | Self::ImageHealth { .. }
+            | Self::ImageFacts { .. }
+            | Self::StagePipeline { .. }
+            | Self::PayloadDigest
+            | Self::Signature
+            | Self::SecurityAlerts
+            | Self::TestRecord { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for WaitingOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PushJobs { states } => write!(f, "push jobs ({})", states.join(", ")),
-            Self::ConsistencyJob { state } => write!(f, "the image-consistency job ({state})"),
-            Self::ImageHealth { why } => write!(f, "image health: {why}"),
-            Self::ImageFacts { why } => write!(f, "facts about images: {why}"),
-            Self::StagePipeline { state } => write!(f, "the stage pipeline ({state})"),
-            Self::PayloadDigest => f.write_str("the payload digest"),
-            Self::Signature => f.write_str("the signature"),
-            Self::SecurityAlerts => f.write_str("the Errata Tool to fetch the security alerts"),
-            Self::AdvisoryPage { url: Some(url), deadline } => write!(f, "the advisory page {url} (until {deadline})"),
-            Self::AdvisoryPage { url: None, deadline } => write!(f, "the advisory page (until {deadline})"),
-            Self::AdvisoryMove { why, deadline } => write!(f, "the advisories to be movable: {why} (until {deadline})"),
-            Self::TestRecord { which, state } => write!(f, "the test record of the {which} build ({state})"),
+        Wait::from(self).fmt(f)
+    }
+}
+
+/// A wait as a state file keeps it: in words, with its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// What is waited for.
+    pub on: String,
+    /// Until when at most; nothing when it has no end, or nobody wrote one down.
+    pub until: Option<Timestamp>,
+}
+
+/// How a stored wait begins.
+const WAITING: &str = "waiting for ";
+
+impl Wait {
+    /// Reads the stored reason of a running task; one that somebody else wrote is what it waits for.
+    pub fn read(reason: &str) -> Self {
+        let on = reason.strip_prefix(WAITING).unwrap_or(reason);
+        let ended = on.strip_suffix(')').and_then(|on| on.rsplit_once(" (until "));
+        match ended.and_then(|(on, until)| Some((on, until.parse().ok()?))) {
+            Some((on, until)) => Self { on: on.to_owned(), until: Some(until) },
+            None => Self { on: on.to_owned(), until: None },
         }
+    }
+
+    /// The reason that is stored for it.
+    pub fn reason(&self) -> String {
+        format!("{WAITING}{self}")
+    }
+}
+
+impl From<&WaitingOn> for Wait {
+    fn from(on: &WaitingOn) -> Self {
+        Self { on: on.statement().to_string(), until: on.until() }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { on, until } = self;
+        match until {
+            Some(until) => write!(f, "{on} (until {until})"),
+            None => f.write_str(on),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_back_as_it_was_stored() {
+        let deadline: Timestamp = "2026-03-26T12:30:00Z".parse().unwrap();
+        let page = WaitingOn::AdvisoryPage { url: Some("https://example.com/RHBA".to_owned()), deadline };
+        let moved = WaitingOn::AdvisoryMove { why: "locked (until tomorrow)".to_owned(), deadline };
+        let push = WaitingOn::PushJobs { states: vec!["1 cdn_stage RUNNING".to_owned()] };
+        for (on, reason) in [
+            (page, "waiting for the advisory page https://example.com/RHBA (until 2026-03-26T12:30:00Z)"),
+            (moved, "waiting for the advisories to be movable: locked (until tomorrow) (until 2026-03-26T12:30:00Z)"),
+            (push, "waiting for push jobs (1 cdn_stage RUNNING)"),
+        ] {
+            assert_eq!(Wait::from(&on).reason(), reason);
+            assert_eq!(Wait::read(reason), Wait::from(&on));
+        }
+        let theirs = "the lead looks at it (until noon)";
+        let read = Wait { on: theirs.to_owned(), until: None };
+        assert_eq!(Wait::read(theirs), read, "somebody else's words stay as they are");
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::foreign::term;
+use super::foreign::{Statement, term};
 use super::ids::{AdvisoryId, JiraKey};
 use super::task::{JobRef, Which};
 
@@ -132,33 +132,47 @@ impl FromStr for VerdictClass {
     }
 }
 
-impl fmt::Display for FailReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl FailReason {
+    /// The verdict, and what others say about it.
+    pub fn statement(&self) -> Statement {
+        let list = |ours: String, each: &[String]| Statement::with(ours, format!(": {}", each.join(", ")));
         match self {
-            Self::Job { job, result } => write!(f, "{job} ended with {}", term(result)),
-            Self::UnhealthyImages { unhealthy, scanned } => write!(f, "{unhealthy} of {scanned} images are unhealthy"),
-            Self::InconsistentImages { missing, checked } => write!(
-                f,
-                "{} of {checked} payload images are neither in the shipment nor released earlier: {}",
-                missing.len(),
-                missing.join(", ")
-            ),
-            Self::UnsignedOnReleaseDate => f.write_str("the payload is still unsigned on the release date"),
-            Self::BuildRejected { which, summary } => write!(f, "the {which} build is rejected: {summary}"),
-            Self::Push { states } => write!(f, "push jobs failed: {}", states.join(", ")),
-            Self::MissedCveTrackers { keys } => {
-                let each: Vec<_> = keys.iter().map(JiraKey::as_str).collect();
-                write!(f, "{} CVE trackers are attached nowhere: {}", keys.len(), each.join(", "))
+            Self::Job { job, result } => Statement::ours(format!("{job} ended with {}", term(result))),
+            Self::UnhealthyImages { unhealthy, scanned } => {
+                Statement::ours(format!("{unhealthy} of {scanned} images are unhealthy"))
             }
-            Self::KernelStopShip { kernel } => write!(f, "{kernel} carries the stop-ship tag"),
+            Self::InconsistentImages { missing, checked } => {
+                let count = missing.len();
+                let ours =
+                    format!("{count} of {checked} payload images are neither in the shipment nor released earlier");
+                list(ours, missing)
+            }
+            Self::UnsignedOnReleaseDate => Statement::ours("the payload is still unsigned on the release date"),
+            Self::BuildRejected { which, summary } => {
+                Statement::with(format!("the {which} build is rejected"), format!(": {summary}"))
+            }
+            Self::Push { states } => list("push jobs failed".to_owned(), states),
+            Self::MissedCveTrackers { keys } => {
+                let each: Vec<_> = keys.iter().map(ToString::to_string).collect();
+                list(format!("{} CVE trackers are attached nowhere", keys.len()), &each)
+            }
+            Self::KernelStopShip { kernel } => Statement::ours(format!("{kernel} carries the stop-ship tag")),
             Self::BlockingAlerts { advisory, alerts } => {
-                write!(f, "advisory {advisory} has blocking security alerts: {}", alerts.join(", "))
+                list(format!("advisory {advisory} has blocking security alerts"), alerts)
             }
             Self::AdvisoriesNotMoved { advisories } => {
                 let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
-                write!(f, "advisories were not moved: {}", each.join(", "))
+                list("advisories were not moved".to_owned(), &each)
             }
-            Self::PageDeadline { deadline, .. } => write!(f, "the advisory page was not public by {deadline}"),
+            Self::PageDeadline { deadline, .. } => {
+                Statement::ours(format!("the advisory page was not public by {deadline}"))
+            }
         }
+    }
+}
+
+impl fmt::Display for FailReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.statement().fmt(f)
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Outcome, Wait};
 use crate::domain::task::Task;
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::report::TaskReport;
@@ -38,7 +38,7 @@ pub(super) struct LastRun {
     /// What refused it.
     pub blocked_by: Option<ClosedGate>,
     /// What it waits for.
-    pub waiting_on: Option<String>,
+    pub waiting_on: Option<Wait>,
     /// Did it end with a verdict against the release?
     pub failed: bool,
     /// Runs in a row that could not be carried out.
@@ -53,7 +53,7 @@ impl Memory {
         let mut last = LastRun::default();
         match &report.outcome {
             Outcome::Waiting { on, recheck, .. } => {
-                last.waiting_on = Some(on.to_string());
+                last.waiting_on = Some(on.into());
                 last.not_before = now.checked_add(*recheck).ok();
             }
             Outcome::Blocked { by } => {

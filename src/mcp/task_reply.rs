@@ -77,23 +77,19 @@ fn text(report: &TaskReport) -> String {
 
 /// What a run found out without the texts of services, bugs and people, which are in `data` and `error`.
 fn summary(report: &TaskReport) -> String {
-    let ours = |text: String| {
-        let end = text.find(": ").into_iter().chain(text.find(" (")).min().unwrap_or(text.len());
-        text.get(..end).unwrap_or_default().to_owned()
-    };
     let (task, release) = (report.task, &report.release);
     match &report.outcome {
         Outcome::Passed { .. } => format!("{task} of {release} passed"),
         Outcome::Unchanged { .. } => format!("{task} of {release} is {}: nothing was to be done", report.after),
-        Outcome::Waiting { on, .. } => format!("{task} of {release} waits for {}", ours(on.to_string())),
+        Outcome::Waiting { on, .. } => format!("{task} of {release} waits for {}", on.statement().ours),
         Outcome::Blocked { by: ClosedGate::Missing { .. } } => {
             format!("{task} of {release} cannot run: this machine lacks something")
         }
         Outcome::Blocked { by: ClosedGate::BadRecord { .. } } => {
             format!("{task} of {release} is blocked: a test record or registry is unusable")
         }
-        Outcome::Blocked { by } => format!("{task} of {release} is blocked: {}", ours(by.to_string())),
-        Outcome::Failed { reason } => format!("{task} of {release} failed: {}", ours(reason.to_string())),
+        Outcome::Blocked { by } => format!("{task} of {release} is blocked: {}", by.statement().ours),
+        Outcome::Failed { reason } => format!("{task} of {release} failed: {}", reason.statement().ours),
     }
 }
 

@@ -7,7 +7,7 @@ use super::run_log::Level;
 use super::steps::replaced;
 use crate::core::error::chain;
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Outcome, Wait};
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
 use crate::domain::task::TaskStatus;
 
@@ -101,7 +101,7 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
             Some(SetTask {
                 result: say(TaskStatus::InProgress),
                 job_ref,
-                reason: Change::Set(format!("waiting for {on}")),
+                reason: Change::Set(Wait::from(on).reason()),
                 ..base(TaskStatus::InProgress)
             })
         }

@@ -13,6 +13,7 @@ use crate::domain::advisory::{AdvisoryState, is_managed};
 use crate::domain::approval;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::foreign::quoted;
+use crate::domain::outcome::Wait;
 use crate::domain::task::{Task, TaskStatus};
 
 const APPROVAL: Task = Task::ChangeAdvisoryStatus;
@@ -239,13 +240,12 @@ fn in_progress(draft: &mut Draft<'_>) {
 
 fn scheduled(draft: &mut Draft<'_>, deadline: Option<jiff::Timestamp>, at: jiff::Timestamp) {
     let facts = draft.facts(APPROVAL);
-    let stored = facts.waiting_on.unwrap_or_else(|| "the advisory page".to_owned());
-    // The stored sentence begins with the verb and may name the deadline; this one does both.
-    let what = stored.strip_prefix("waiting for ").unwrap_or(&stored);
+    let wait = facts.waiting_on.unwrap_or_else(|| Wait { on: "the advisory page".to_owned(), until: None });
     let text = match deadline {
-        Some(end) if what.contains(&format!("until {end}")) => format!("the approval waits for {what}"),
-        Some(end) => format!("the approval waits for {what}, until {end}"),
-        None => format!("the approval waits for {what}"),
+        // The wait names it.
+        Some(end) if wait.until == Some(end) => format!("the approval waits for {wait}"),
+        Some(end) => format!("the approval waits for {wait}, until {end}"),
+        None => format!("the approval waits for {wait}"),
     };
     let at = deadline.filter(|end| *end > draft.input.now).map_or(at, |end| at.min(end));
     draft.say(Message::new(Kind::ApprovalScheduled, text).task(APPROVAL).since(facts.started_at).recheck(at));

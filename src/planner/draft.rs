@@ -222,7 +222,7 @@ impl<'a> Draft<'a> {
         let facts = self.facts(task);
         let what = facts.job_ref.as_ref().map(ToString::to_string);
         let url = facts.job_ref.as_ref().and_then(|job| job.url.clone());
-        let text = match facts.waiting_on.clone().or(what) {
+        let text = match facts.waiting_on.as_ref().map(ToString::to_string).or(what) {
             Some(what) => format!("{task} is running: {what}"),
             None => format!("{task} is running"),
         };

@@ -15,6 +15,7 @@ use super::table::recheck_after;
 use crate::domain::advisory::is_managed;
 use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::outcome::Wait;
 use crate::domain::stage_testing::StageTestingPolicy;
 use crate::domain::state::entries::{Intent, Question};
 use crate::domain::state::lease::Lease;
@@ -161,8 +162,8 @@ pub struct TaskFacts {
     /// What the last run was refused by, when it was. Without `not_before` the task is not tried again
     /// until the caller drops this.
     pub blocked_by: Option<ClosedGate>,
-    /// What the last run waits for, in words.
-    pub waiting_on: Option<String>,
+    /// What the last run waits for.
+    pub waiting_on: Option<Wait>,
 }
 
 impl TaskFacts {

@@ -6,6 +6,7 @@ use crate::core::context::Context;
 use crate::domain::assembly::changes::REPLACED_SOURCE;
 use crate::domain::dates;
 use crate::domain::job_trace;
+use crate::domain::outcome::Wait;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{Decision, TaskEntry};
 use crate::domain::state::lease::LeaseKey;
@@ -126,10 +127,7 @@ fn task_facts(task: Task, status: TaskStatus, entry: &TaskEntry) -> TaskFacts {
         intent: entry.intent.clone(),
         question: entry.question.clone(),
         fail_cause,
-        waiting_on: entry
-            .present_reason()
-            .filter(|_| status == TaskStatus::InProgress)
-            .map(|reason| reason.strip_prefix("waiting for ").unwrap_or(reason).to_owned()),
+        waiting_on: entry.present_reason().filter(|_| status == TaskStatus::InProgress).map(Wait::read),
         last_look: entry.result.as_deref().filter(|_| status == TaskStatus::InProgress).and_then(last_look),
         ..TaskFacts::default()
     }

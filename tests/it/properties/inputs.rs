@@ -9,6 +9,7 @@ use oar::domain::advisory::{ABNORMAL_SOURCE, AdvisoryState, DROPPED_SOURCE};
 use oar::domain::approval::Shipped;
 use oar::domain::closed_gate::ClosedGate;
 use oar::domain::ids::AdvisoryId;
+use oar::domain::outcome::Wait;
 use oar::domain::shipment::StageRelease;
 use oar::domain::stage_testing::StageTestingPolicy;
 use oar::domain::state::entries::{Intent, Question};
@@ -188,7 +189,7 @@ fn facts(dice: &mut Dice, status: Option<TaskStatus>) -> TaskFacts {
         last_look: dice.past(),
         not_before: dice.chance(40).then(|| dice.time()).flatten(),
         blocked_by: dice.chance(15).then(|| closed_gate(dice)),
-        waiting_on: dice.chance(30).then(|| "waiting for the page".to_owned()),
+        waiting_on: dice.chance(30).then(|| Wait::read("waiting for the page")),
     }
 }
 
