@@ -62,7 +62,7 @@ async fn asked(call: &Invocation, what: &str, will: &[String]) -> Result<(), Err
     let _rest = call.outside.err.screen().map(Screen::rest);
     call.outside.err.line(format!("{what} cannot be taken back. It will:"));
     for one in will {
-        call.outside.err.line(format!("  - {}", clean(one)));
+        call.outside.err.line(format!("  - {one}"));
     }
     call.outside.err.line("Go on? [y/N]");
     let mut answer = String::new();

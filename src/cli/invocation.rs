@@ -20,7 +20,7 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::grammar::args::Cli;
 use crate::operators::error::TaskError;
-use crate::render::text::clean;
+use crate::render::styled::Styled;
 use crate::render::{json, plan};
 
 /// How long somebody at a terminal waits for one answer.
@@ -33,6 +33,15 @@ pub enum AnswerForm {
     Text,
     /// For programs.
     Json,
+}
+
+/// An answer in the form that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// For people.
+    Text(Styled),
+    /// For programs, with its last line feed.
+    Json(String),
 }
 
 /// One call of the program, with what all commands share.
@@ -186,20 +195,19 @@ impl Invocation {
     }
 
     /// Prints the result.
-    pub fn show(&self, text: &str, document: &impl Serialize) {
+    pub fn show(&self, text: impl Into<Styled>, document: &impl Serialize) {
         if self.json {
             self.outside.out.raw(&format!("{:#}\n", json::clean(json::of(document))));
         } else {
-            self.outside.out.line(clean(text));
+            self.outside.out.line(text);
         }
     }
 
-    /// Prints an answer to the letter: it is already in the form that was asked for.
-    pub fn print(&self, text: &str) {
-        if self.json {
-            self.outside.out.exactly(text);
-        } else {
-            self.outside.out.exactly(&format!("{}\n", self.outside.out.style().dress(text.trim_end())));
+    /// Prints an answer as it was made.
+    pub fn print(&self, answer: Answer) {
+        match answer {
+            Answer::Text(text) => self.outside.out.line(text),
+            Answer::Json(text) => self.outside.out.raw(&text),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::core::clock::Clock;
 use crate::core::config::env::Env;
 use crate::core::transport::Transport;
 use crate::domain::mask::Masker;
+use crate::render::styled::Styled;
 
 /// The surroundings of one call of the program.
 #[derive(Debug, Clone)]
@@ -156,9 +157,9 @@ impl Stream {
         self.screen.as_ref()
     }
 
-    /// Writes one line, dressed.
-    pub fn line(&self, text: impl AsRef<str>) {
-        self.raw(&format!("{}\n", self.style.dress(text.as_ref())));
+    /// Writes text and the end of its line, dressed.
+    pub fn line(&self, text: impl Into<Styled>) {
+        self.raw(&format!("{}\n", self.style.dress(&text.into())));
     }
 
     /// Writes text for programs as it is, but for secrets.

@@ -63,10 +63,10 @@ pub fn main() -> ExitCode {
             exit
         }
         Err(cause) => {
-            outside.err.line(format!(
-                "error: the program cannot start\n  why:  {cause}\n  next: free some memory or processes"
-            ));
-            Exit::Internal
+            let next = "free some memory or processes".to_owned();
+            let report = ErrorReport::new("the program cannot start", &cause, next, ErrorClass::Internal);
+            outside.err.line(report.text());
+            report.exit
         }
     };
     ExitCode::from(exit.code())

@@ -35,6 +35,7 @@ use crate::mcp::health_fields;
 use crate::mcp::http::{self, Transports};
 use crate::mcp::server::Server;
 use crate::mcp::shared::ServerState;
+use crate::render::styled::{Styled, Tone};
 use crate::web::approval_page;
 use crate::web::connections::{self, ConnectionBounds};
 use crate::web::guard::{Authentication, Guard, RequestBounds, behind};
@@ -78,7 +79,7 @@ pub(super) async fn run(call: &Invocation, command: McpCommand) -> Result<Exit, 
             let tools: Vec<_> = catalog::all()
                 .map(|tool| json!({ "name": tool.name, "toolset": tool.toolset.name(), "title": tool.title }))
                 .collect();
-            call.show(&lines.join("\n"), &json!({ "ok": true, "tools": tools }));
+            call.show(lines.join("\n"), &json!({ "ok": true, "tools": tools }));
             Ok(Exit::Done)
         }
     }
@@ -282,6 +283,10 @@ fn named_well(call: &Invocation) -> Result<(), ErrorReport> {
     })
 }
 
+fn warn(call: &Invocation, text: &str) {
+    call.outside.err.line(Styled::toned(Tone::Warning, "warning: ") + text);
+}
+
 fn cpus() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
 }
@@ -292,7 +297,7 @@ fn at_once(call: &Invocation) -> usize {
     let usual = 2 * cpus();
     let Some(given) = call.outside.env.get(VARIABLE) else { return usual };
     given.trim().parse().ok().filter(|slots: &usize| *slots > 0).unwrap_or_else(|| {
-        call.outside.err.line(format!("warning: {VARIABLE} is no whole number from 1; {usual} is taken"));
+        warn(call, &format!("{VARIABLE} is no whole number from 1; {usual} is taken"));
         usual
     })
 }
@@ -314,7 +319,7 @@ fn credentials(call: &Invocation, args: &ServeArgs) -> Result<(), ErrorReport> {
     }
     let lines: Vec<_> = missing.iter().map(|missing| format!("{missing} is missing: {}", missing.purpose())).collect();
     if args.allow_degraded {
-        lines.iter().for_each(|line| call.outside.err.line(format!("warning: {line}")));
+        lines.iter().for_each(|line| warn(call, line));
         return Ok(());
     }
     let how: Vec<_> = missing.iter().map(|missing| format!("{missing}: {}", missing.how_to_get())).collect();

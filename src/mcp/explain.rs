@@ -165,7 +165,7 @@ pub fn planned(release: &ZStream, plan: &Plan, known: &Known<'_>, now: Timestamp
     if let Some(fields) = data.as_object_mut() {
         fields.insert("next_actions".to_owned(), json!(next.calls));
     }
-    let text = [vec![render::plan::text(release, plan)], next.asked()].concat().join("\n");
+    let text = [vec![render::plan::text(release, plan).to_string()], next.asked()].concat().join("\n");
     answer(release, plan, &next, &text, data)
 }
 

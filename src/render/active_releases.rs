@@ -2,18 +2,20 @@
 
 use crate::domain::discovery::{Entry, Why};
 use crate::operators::views::discovery::Listing;
+use crate::render::styled::{Styled, Tone};
 
 /// A table, the most urgent release first.
-pub fn text(listing: &Listing) -> String {
-    let mut lines: Vec<String> = listing.releases.iter().flat_map(rows).collect();
+pub fn text(listing: &Listing) -> Styled {
+    let mut text = Styled::default();
+    text.lines(listing.releases.iter().map(rows));
     if listing.releases.is_empty() {
-        lines.push("no active release; --all lists the finished ones".to_owned());
+        text.line("no active release; --all lists the finished ones");
     }
-    lines.extend(listing.errors.iter().map(|(path, why)| format!("not readable: {path}: {why}")));
-    lines.join("\n").trim_end().to_owned()
+    text.lines(listing.errors.iter().map(|(path, why)| format!("not readable: {path}: {why}")));
+    text
 }
 
-fn rows(entry: &Entry) -> Vec<String> {
+fn rows(entry: &Entry) -> Styled {
     let date = entry.date.map_or_else(|| "no date".to_owned(), |date| date.to_string());
     let left = match entry.days_left {
         Some(0) => "today".to_owned(),
@@ -24,12 +26,12 @@ fn rows(entry: &Entry) -> Vec<String> {
     let failed: Vec<_> = entry.failed.iter().map(|task| task.name()).collect();
     let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", failed.join(", ")) };
     let (release, (done, all), standing) = (entry.release.to_string(), entry.done, standing(entry));
-    let mut lines = vec![format!("{release:<14} {date:<11} {left:<8} {done}/{all} done{failed}  ({standing})")];
-    lines.extend(entry.blockers.iter().map(|blocker| format!("  blocker: {blocker}")));
+    let mut text = Styled::from(format!("{release:<14} {date:<11} {left:<8} {done}/{all} done{failed}  ({standing})"));
+    text.lines(entry.blockers.iter().map(|blocker| format!("  blocker: {blocker}")));
     if entry.why == Why::NeedsInitialisation {
-        lines.push(format!("  next: oar -r {release} create-test-report"));
+        text.line(Styled::toned(Tone::Pending, "  next: ") + format!("oar -r {release} create-test-report"));
     }
-    lines
+    text
 }
 
 /// Why it is listed, and how much is left.
@@ -59,7 +61,7 @@ mod tests {
             blockers: Vec::new(),
         };
         assert_eq!(
-            text(&Listing { releases: vec![entry], errors: Vec::new() }),
+            text(&Listing { releases: vec![entry], errors: Vec::new() }).to_string(),
             "4.12.80        2026-06-03  2 d late 0/10 done  (overdue: 10 tasks are open, the final approval among them)"
         );
     }

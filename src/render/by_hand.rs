@@ -4,30 +4,29 @@ use crate::domain::task::{Task, TaskStatus, marker};
 use crate::operators::manual::answer::Answered;
 use crate::operators::manual::update_task_status::StatusChange;
 use crate::operators::request::AnswerByHand;
-use crate::render::text::clean;
+use crate::render::styled::Styled;
 
 /// What came of setting `task` to `status`.
-pub fn text(task: Task, status: TaskStatus, change: &StatusChange) -> String {
+pub fn text(task: Task, status: TaskStatus, change: &StatusChange) -> Styled {
+    let from_to = |head: String, before: TaskStatus| Styled::from(head) + before + " to " + status;
     match change {
-        StatusChange::IsSo => format!("{task} is {status} already; nothing to do"),
-        StatusChange::DryRun { before } => format!("dry run: {task} would go from {before} to {status}"),
+        StatusChange::IsSo => Styled::from(format!("{task} is ")) + status + " already; nothing to do",
+        StatusChange::DryRun { before } => from_to(format!("dry run: {task} would go from "), *before),
         StatusChange::Kept { before, notice } => {
-            format!("{task} goes from {before} to {status}, but this is {notice}")
+            from_to(format!("{task} goes from "), *before) + format!(", but this is {notice}")
         }
-        StatusChange::Stored { before, .. } => {
-            format!("{}\n{task} went from {before} to {status}", marker(task, status))
-        }
+        StatusChange::Stored { before, .. } => from_to(format!("{}\n{task} went from ", marker(task, status)), *before),
     }
 }
 
 /// What came of an answer.
-pub fn answered(answer: &AnswerByHand, answered: &Answered) -> String {
+pub fn answered(answer: &AnswerByHand, answered: &Answered) -> Styled {
     let AnswerByHand { id, choice, .. } = answer;
-    clean(&match answered {
-        Answered::DryRun => format!("dry run: question {id} would be answered {choice}"),
+    match answered {
+        Answered::DryRun => format!("dry run: question {id} would be answered {choice}").into(),
         Answered::Stored { task: Some((task, status)) } => {
-            format!("question {id} is answered {choice}; {task} is {status}")
+            Styled::from(format!("question {id} is answered {choice}; {task} is ")) + *status
         }
-        Answered::Stored { task: None } => format!("question {id} was answered {choice} before; nothing to do"),
-    })
+        Answered::Stored { task: None } => format!("question {id} was answered {choice} before; nothing to do").into(),
+    }
 }

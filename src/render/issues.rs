@@ -3,24 +3,28 @@
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::Issue;
 use crate::operators::manual::issues::{Changed, concerned};
+use crate::render::styled::{Styled, Tone};
 
 /// All of `issues`, the open ones first.
-pub fn list(release: &ZStream, issues: &[Issue]) -> String {
+pub fn list(release: &ZStream, issues: &[Issue]) -> Styled {
     if issues.is_empty() {
-        return format!("{release} has no issues");
+        return format!("{release} has no issues").into();
     }
     let (resolved, open): (Vec<_>, Vec<_>) = issues.iter().partition(|issue| issue.resolved);
-    open.into_iter().chain(resolved).map(line).collect::<Vec<_>>().join("\n")
+    let mut text = Styled::default();
+    text.lines(open.into_iter().chain(resolved).map(line));
+    text
 }
 
-fn line(issue: &Issue) -> String {
-    let kind = match (issue.resolved, issue.blocker) {
-        (true, _) => "resolved",
-        (false, true) => "BLOCKER",
-        (false, false) => "note",
+fn line(issue: &Issue) -> Styled {
+    let (kind, tone) = match (issue.resolved, issue.blocker) {
+        (true, _) => ("resolved", None),
+        (false, true) => ("BLOCKER ", Some(Tone::Bad)),
+        (false, false) => ("note    ", None),
     };
     let resolution = issue.resolution.as_deref().map(|text| format!("\n          -> {text}")).unwrap_or_default();
-    format!("{}  {kind:<8}  {} ({}){resolution}", issue.id, issue.issue, concerned(issue))
+    let text = format!("  {} ({}){resolution}", issue.issue, concerned(issue));
+    Styled::from(format!("{}  ", issue.id)) + Styled::toned(tone, kind) + text
 }
 
 /// What came of a change.

@@ -13,4 +13,5 @@ pub mod plan;
 pub mod preview;
 pub mod report;
 pub mod shipped;
+pub mod styled;
 pub mod text;

@@ -8,22 +8,26 @@ use crate::operators::report::TaskReport;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 use crate::render::report;
+use crate::render::styled::{Styled, Tone};
 use crate::render::text::clean;
 
 /// A plan for people: what it waits for, what a person has to do, what comes next.
-pub fn text(release: &ZStream, plan: &Plan) -> String {
-    let mut lines = vec![format!("{release}  {:?}  {}", plan.overall, standing(release, plan))];
+pub fn text(release: &ZStream, plan: &Plan) -> Styled {
+    let mut text = Styled::from(format!("{release}  ")) + plan.overall + format!("  {}", standing(release, plan));
     if !plan.passed.is_empty() {
-        lines.push(format!("passed:  {}", names(plan.passed.iter())));
+        text.line(format!("passed:  {}", names(plan.passed.iter())));
     }
     for (task, job) in &plan.running {
-        lines.push(format!("running: {task}{}", job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()));
+        let job = job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default();
+        text.line(Styled::toned(Tone::Pending, "running: ") + format!("{task}{job}"));
     }
-    lines.extend(plan.leases.iter().map(|lease| format!("lease:   {lease}")));
+    text.lines(plan.leases.iter().map(|lease| format!("lease:   {lease}")));
     for action in &plan.actions {
-        lines.push(match action {
+        text.line(match action {
             // Nobody has to do anything for it: whoever drives next posts it.
-            Action::Notify { .. } | Action::SendDue => format!("post:    the next drive would {}", action_text(action)),
+            Action::Notify { .. } | Action::SendDue => {
+                Styled::from(format!("post:    the next drive would {}", action_text(action)))
+            }
             Action::Run(_)
             | Action::Check(..)
             | Action::MarkFail { .. }
@@ -31,16 +35,16 @@ pub fn text(release: &ZStream, plan: &Plan) -> String {
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. }
             | Action::Analyze(_)
-            | Action::Conclude { .. } => format!("now:     {}", by_hand(release, action)),
+            | Action::Conclude { .. } => Styled::toned(Tone::Good, "now:     ") + by_hand(release, action),
         });
     }
     for message in &plan.messages {
-        lines.extend(message_lines(release, message));
+        text.line(message_text(release, message));
     }
     if !plan.next.is_empty() {
-        lines.push(format!("next:    {}", names(plan.next.iter())));
+        text.line(Styled::toned(Tone::Pending, "next:    ") + names(plan.next.iter()));
     }
-    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+    text
 }
 
 fn standing(release: &ZStream, plan: &Plan) -> String {
@@ -57,7 +61,7 @@ fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
     tasks.map(|task| task.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn message_lines(release: &ZStream, message: &Message) -> Vec<String> {
+fn message_text(release: &ZStream, message: &Message) -> Styled {
     let head = match message.severity() {
         Severity::Info => "note:    ",
         Severity::Wait => "wait:    ",
@@ -65,10 +69,20 @@ fn message_lines(release: &ZStream, message: &Message) -> Vec<String> {
         Severity::Failure => "FAILED:  ",
     };
     let again = message.recheck.map(|at| format!(" (look again at {})", stamp(at))).unwrap_or_default();
-    let mut lines = vec![format!("{head}{}{again}", message.text)];
-    lines.extend(message.steps.iter().map(|step| format!("         -> {}", whole(release, step))));
-    lines.extend(message.links.iter().map(|link| format!("         {link}")));
-    lines
+    let mut text = Styled::toned(tone(message.severity()), head) + format!("{}{again}", message.text);
+    text.lines(message.steps.iter().map(|step| format!("         -> {}", whole(release, step))));
+    text.lines(message.links.iter().map(|link| format!("         {link}")));
+    text
+}
+
+/// How urgent a message is.
+pub const fn tone(severity: Severity) -> Option<Tone> {
+    match severity {
+        Severity::Info => None,
+        Severity::Wait => Some(Tone::Pending),
+        Severity::Action => Some(Tone::Warning),
+        Severity::Failure => Some(Tone::Bad),
+    }
 }
 
 /// What a person has to care about; a missing answer of a service is among the waits.

@@ -5,59 +5,57 @@ use crate::domain::outcome::Outcome;
 use crate::domain::task::TaskStatus;
 use crate::operators::report::TaskReport;
 use crate::render::comparison;
+use crate::render::styled::{Styled, Tone};
 use crate::render::text::clean;
 
 /// One line: task, status, and what it means.
-pub fn line(report: &TaskReport) -> String {
+pub fn line(report: &TaskReport) -> Styled {
     let task = report.task;
     if let Some(would) = &report.would {
-        return on_one_line(&format!("{task} (dry run, nothing was changed): {would}"));
+        return sentence(&format!("{task} (dry run, nothing was changed): {would}")).into();
     }
-    on_one_line(&match &report.outcome {
-        Outcome::Passed { summary } => format!("{task} Pass: {summary}"),
+    let (status, meaning) = match &report.outcome {
+        Outcome::Passed { summary } => (TaskStatus::Pass, format!(": {summary}")),
         Outcome::Waiting { on, recheck, .. } => {
-            format!("{task} In Progress: waiting for {on}, look again in {}", minutes(recheck.as_mins()))
+            let minutes = minutes(recheck.as_mins());
+            (TaskStatus::InProgress, format!(": waiting for {on}, look again in {minutes}"))
         }
-        Outcome::Blocked { by } => format!("{task} {}: blocked, {by}", report.after),
-        Outcome::Failed { reason } => format!("{task} Fail: {reason}"),
-        Outcome::Unchanged { why } => format!("{task} {}: nothing to do, {why}", report.after),
-    })
-}
-
-/// One line, whatever others wrote in it.
-fn on_one_line(text: &str) -> String {
-    clean(&sentence(text))
+        Outcome::Blocked { by } => (report.after, format!(": blocked, {by}")),
+        Outcome::Failed { reason } => (TaskStatus::Fail, format!(": {reason}")),
+        Outcome::Unchanged { why } => (report.after, format!(": nothing to do, {why}")),
+    };
+    Styled::from(format!("{task} ")) + status + sentence(&meaning)
 }
 
 /// What it found out, without task and status.
 pub fn summary(report: &TaskReport) -> String {
-    on_one_line(&match &report.outcome {
+    clean(&sentence(&match &report.outcome {
         Outcome::Passed { summary } => summary.clone(),
         Outcome::Waiting { on, .. } => format!("waiting for {on}"),
         Outcome::Blocked { by } => by.to_string(),
         Outcome::Failed { reason } => reason.to_string(),
         Outcome::Unchanged { why } => why.clone(),
-    })
+    }))
 }
 
 /// All of it for people.
-pub fn text(report: &TaskReport) -> String {
+pub fn text(report: &TaskReport) -> Styled {
     text_with(report, &next(report))
 }
 
 /// The same with another next step, for a front end that knows more of it.
-pub fn text_with(report: &TaskReport, next: &str) -> String {
-    let mut lines = vec![line(report)];
+pub fn text_with(report: &TaskReport, next: &str) -> Styled {
+    let mut text = line(report);
     if let Outcome::Waiting { job: Some(job), .. } = &report.outcome {
-        lines.push(format!("  job:  {job}"));
+        text.line(format!("  job:  {job}"));
     }
-    lines.extend(report.effects.iter().map(|effect| format!("  did:  {}", sentence(effect))));
-    lines.extend(report.warnings.iter().map(|warning| format!("  note: {}", sentence(warning))));
-    lines.push(format!("  next: {}", next.replace('\n', "\n        ")));
+    text.lines(report.effects.iter().map(|effect| format!("  did:  {}", sentence(effect))));
+    text.lines(report.warnings.iter().map(|warning| format!("  note: {}", sentence(warning))));
+    text.line(Styled::toned(Tone::Pending, "  next: ") + next.replace('\n', "\n        "));
     if !report.comparisons.is_empty() {
-        lines.push(format!("\n{}", comparison::text(&report.comparisons)));
+        text.line(format!("\n{}", comparison::text(&report.comparisons)));
     }
-    clean(&lines.join("\n"))
+    text
 }
 
 /// Does the plan know what comes next, and not this run?

@@ -7,16 +7,19 @@ use crate::domain::{foreign, mask};
 /// Text that may leave the program: masked, and without characters that steer terminals, hide or turn around
 /// what people read.
 pub fn clean(text: &str) -> String {
-    let seen = mask::mask(text);
-    let seen = seen.chars().filter(|c| !foreign::is_hidden(*c));
-    let harmless = |c: char| match c {
+    harmless(&mask::mask(text))
+}
+
+/// Text without characters that steer terminals, hide or turn around what people read.
+pub fn harmless(text: &str) -> String {
+    let shown = |c: char| match c {
         '\n' => c,
         // Some readers begin a new line there.
         '\u{2028}' | '\u{2029}' => ' ',
         _ if c.is_control() => '\u{fffd}',
         _ => c,
     };
-    seen.map(harmless).collect()
+    text.chars().filter(|c| !foreign::is_hidden(*c)).map(shown).collect()
 }
 
 /// An error and its causes on one line.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use oar::cli::commands::config::{Explain, check_build_data, show, show_release};
-use oar::cli::invocation::AnswerForm;
+use oar::cli::invocation::{Answer, AnswerForm};
 use oar::core::config::env::Env;
 use oar::core::config::error::ConfigError;
 use oar::core::config::settings::Settings;
@@ -211,10 +211,9 @@ fn config_show_lists_values_origins_and_no_secret() {
         .with("GITHUB_TOKEN", "invented-token")
         .with("OAR_DRY_RUN", "1");
     let settings = Settings::load(&env, &Flags::default().with("--state", "state.dir", "/tmp/state")).unwrap();
-    let shown = |form| {
-        let mut out = Vec::new();
-        show(&settings, form, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+    let shown = |form| match show(&settings, form) {
+        Answer::Text(text) => text.to_string(),
+        Answer::Json(json) => json,
     };
     let text = shown(AnswerForm::Text);
     let line = |start: &str| {
@@ -235,9 +234,9 @@ fn config_show_lists_values_origins_and_no_secret() {
 fn config_show_explains_where_build_data_values_come_from() {
     let Some(folder) = shared("configstore") else { return };
     let data = BuildData::parse(&read(folder.join("releases.yml"))).unwrap();
-    let mut out = Vec::new();
-    show_release(&data, &"4.19.6".parse().unwrap(), Explain::Yes, AnswerForm::Text, &mut out).unwrap();
-    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+    let answer = show_release(&data, &"4.19.6".parse().unwrap(), Explain::Yes, AnswerForm::Text).unwrap();
+    let Answer::Text(text) = answer else { panic!("{answer:?}") };
+    insta::assert_snapshot!(text, @r#"
     4.19.6: Konflux flow
       group.advisories.rpm    200051  (assembly 4.19.5)
       group.advisories.rhcos  200052  (assembly 4.19.5)
@@ -252,9 +251,8 @@ fn config_show_explains_where_build_data_values_come_from() {
 #[test]
 fn config_check_lists_what_is_not_ready_and_fails_only_for_broken_entries() {
     let check = |text: &str| {
-        let mut out = Vec::new();
-        let ended = check_build_data(text, &mut out).map_err(|error| error.to_string());
-        (String::from_utf8(out).unwrap(), ended)
+        let (found, ended) = check_build_data(text);
+        (found, ended.map_err(|error| error.to_string()))
     };
     let (text, ended) = check(
         "releases:\n  4.20.2: {assembly: {group: {shipment: {env: stage}}}}\n  4.20.1: {assembly: {group: {advisories: {image: 1}}}}\n",
@@ -272,8 +270,7 @@ fn config_check_lists_what_is_not_ready_and_fails_only_for_broken_entries() {
     ");
     assert_eq!(ended, Err("build data is circular: a -> a".to_owned()));
     assert!(check("<html>").1.is_err());
-    let mut out = Vec::new();
-    let refused = check_build_data("releases:\n  4.20.2: {assembly: {group!: {release_jira: ART-1}}}\n", &mut out);
+    let refused = check_build_data("releases:\n  4.20.2: {assembly: {group!: {release_jira: ART-1}}}\n").1;
     let refused = refused.expect_err("a suffix on a top-level key");
     assert!(refused.to_string().contains("ART's tools refuse `group!`"), "{refused}");
     assert_eq!(oar::cli::output::exit::Exit::of_error(refused.class()).code(), 4);

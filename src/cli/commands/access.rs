@@ -34,7 +34,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
             let until = end.map_or_else(|| "never".to_owned(), stamp);
             let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
             call.show(
-                &format!("{token}\n\nshown only now; name {name}, scopes {}, ends {until}", names.join(",")),
+                format!("{token}\n\nshown only now; name {name}, scopes {}, ends {until}", names.join(",")),
                 &json!({ "ok": true, "token": token, "name": name, "scopes": names, "expires": end.map(stamp) }),
             );
         }
@@ -53,7 +53,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
                 .collect();
             let text =
                 if lines.is_empty() { "no tokens; oar mcp token add makes one".to_owned() } else { lines.join("\n") };
-            call.show(&text, &json!({ "ok": true, "tokens": json }));
+            call.show(text, &json!({ "ok": true, "tokens": json }));
         }
         TokenCommand::Revoke { name } => {
             if !tokens.revoke(&name).map_err(cannot_use)? {
@@ -62,7 +62,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
                     "oar mcp token list shows them",
                 ));
             }
-            call.show(&format!("the token of {name} ended"), &json!({ "ok": true, "revoked": name }));
+            call.show(format!("the token of {name} ended"), &json!({ "ok": true, "revoked": name }));
         }
     }
     Ok(Exit::Done)
@@ -98,7 +98,7 @@ pub(crate) fn log(call: &Invocation, command: AuditCommand) -> Result<Exit, Erro
     }
     let cut = if found.cut > 0 { format!(", {} of them cut by a crash", found.cut) } else { String::new() };
     call.show(
-        &format!("{} lines{cut}, every one follows from the one before\nlast line {}", found.lines, found.head),
+        format!("{} lines{cut}, every one follows from the one before\nlast line {}", found.lines, found.head),
         &json!({ "ok": true, "lines": found.lines, "cut": found.cut, "head": found.head }),
     );
     Ok(Exit::Done)

@@ -1,9 +1,8 @@
 //! `oar config`: which settings hold and why, sealed settings, build data.
 
-use std::io::Write;
 use std::path::Path;
 
-use crate::cli::invocation::{AnswerForm, Invocation, config_error};
+use crate::cli::invocation::{Answer, AnswerForm, Invocation, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::config::credentials::Credentials;
@@ -23,6 +22,7 @@ use crate::render::documents::settings::{
     BuildDataValue, CredentialGiven, OlderReading, ReleaseValues, Setting, SettingsDocument,
 };
 use crate::render::json;
+use crate::render::styled::{Styled, Tone};
 
 /// Runs one command about settings.
 ///
@@ -30,129 +30,136 @@ use crate::render::json;
 ///
 /// The settings, build data or a named file cannot be used.
 pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exit, ErrorReport> {
-    let mut out: Vec<u8> = Vec::new();
     let unusable = |error: ConfigError| config_error("the settings", &error);
-    // With `-` standard output is the file, which nothing may touch.
-    let is_the_file = matches!(
-        &command,
-        ConfigCommand::Encrypt { output, .. } | ConfigCommand::Decrypt { output, .. } if output.as_os_str() == "-"
-    );
     // Sealing and opening work without the settings that they may be about to repair.
     let keys = || Credentials::from_env(&call.outside.env);
-    match command {
+    let text = match command {
         ConfigCommand::Show { explain } => {
-            let form = call.form();
-            let Some(release) = &call.release else {
-                show(&call.settings()?, form, &mut out).map_err(unusable)?;
-                call.print(&String::from_utf8_lossy(&out));
-                return Ok(Exit::Done);
-            };
-            // Not a whole context: build data is public, and nobody should need a token to look at it.
-            let settings = call.settings()?;
-            let clock = Context::clock_of(&settings).map_err(unusable)?;
-            let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(unusable)?;
-            let text = source.releases(release.minor()).await;
-            let text = text.map_err(|error| {
-                let (next, class) = (error.next_step(), error.class());
-                ErrorReport::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
-            })?;
-            let data = BuildData::parse(&text).map_err(|error| unusable(error.into()))?;
             let explain = if explain { Explain::Yes } else { Explain::No };
-            show_release(&data, release, explain, form, &mut out).map_err(unusable)?;
-            call.print(&String::from_utf8_lossy(&out));
+            let answer = match &call.release {
+                Some(release) => show_release(&build_data(call, release).await?, release, explain, call.form()),
+                None => Ok(show(&call.settings()?, call.form())),
+            };
+            call.print(answer.map_err(unusable)?);
             return Ok(Exit::Done);
         }
-        ConfigCommand::Check { build_data: None } => check(&call.settings()?, &mut out).map_err(unusable)?,
+        ConfigCommand::Check { build_data: None } => check(&call.settings()?).map_err(unusable)?,
         ConfigCommand::Check { build_data: Some(file) } => {
             let text = std::fs::read_to_string(&file)
                 .map_err(|cause| unusable(ConfigError::Unreadable { path: file.clone(), cause }))?;
-            if let Err(error) = check_build_data(&text, &mut out) {
+            let (found, ended) = check_build_data(&text);
+            if let Err(error) = ended {
                 // What was found in the other assemblies is reported, too.
                 if !call.json {
-                    call.print(&String::from_utf8_lossy(&out));
+                    call.print(Answer::Text(found));
                 }
                 return Err(unusable(error));
             }
+            found
         }
-        ConfigCommand::Encrypt { input, output } => encrypt(&input, &output, &keys(), &mut out).map_err(unusable)?,
-        ConfigCommand::Decrypt { input, output } => decrypt(&input, &output, &keys(), &mut out).map_err(unusable)?,
-    }
-    let text = String::from_utf8_lossy(&out);
-    if is_the_file {
-        call.outside.out.raw(&text);
-    } else {
-        let text = text.trim_end();
-        call.show(text, &Done::new(text));
-    }
+        ConfigCommand::Encrypt { input, output } => {
+            let mut file = Vec::new();
+            let found = seal::encrypt(&input, &output, &keys(), &mut file).map_err(unusable)?;
+            if is_the_file(call, &output, &file) {
+                return Ok(Exit::Done);
+            }
+            let mut text = warnings(&found);
+            text.line(format!("{} is sealed", output.display()));
+            text
+        }
+        ConfigCommand::Decrypt { input, output } => {
+            let mut file = Vec::new();
+            seal::decrypt(&input, &output, &keys(), &mut file).map_err(unusable)?;
+            if is_the_file(call, &output, &file) {
+                return Ok(Exit::Done);
+            }
+            format!("{} holds the plain settings; remove it when you are done", output.display()).into()
+        }
+    };
+    let done = Done::new(text.to_string());
+    call.show(text, &done);
     Ok(Exit::Done)
 }
 
-/// Prints every setting and credential.
-///
-/// # Errors
-///
-/// `out` cannot be written.
-pub fn show(settings: &Settings, form: AnswerForm, out: &mut dyn Write) -> Result<(), ConfigError> {
-    if form == AnswerForm::Json {
-        return print(out, &format!("{:#}\n", json::of(&document(settings))));
+/// With `-` standard output is the file, to which nothing may be added.
+fn is_the_file(call: &Invocation, output: &Path, file: &[u8]) -> bool {
+    let is = output.as_os_str() == "-";
+    if is {
+        call.outside.out.raw(&String::from_utf8_lossy(file));
     }
-    let width = settings.rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for row in &settings.rows {
-        let value = if row.value.is_empty() { "-" } else { &row.value };
-        text += &format!("{:<width$}  {value}  ({})\n", row.key, row.origin);
-    }
-    text += "\n";
-    for credential in Credential::ALL {
-        let given = if settings.credentials.get(*credential).is_some() { "***" } else { "-  " };
-        text += &format!("{credential:<width$}  {given}  {}\n", credential.purpose());
-    }
-    text += &warnings(&settings.warnings);
-    print(out, &text)
+    is
 }
 
-/// Prints what build data says about `release`; with `explain` also where each value comes from and
+/// Build data of the minor of `release`. Not with a whole context: build data is public, and nobody should need a token
+/// to look at it.
+async fn build_data(call: &Invocation, release: &ZStream) -> Result<BuildData, ErrorReport> {
+    let unusable = |error: ConfigError| config_error("the settings", &error);
+    let settings = call.settings()?;
+    let clock = Context::clock_of(&settings).map_err(unusable)?;
+    let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(unusable)?;
+    let text = source.releases(release.minor()).await;
+    let text = text.map_err(|error| {
+        let (next, class) = (error.next_step(), error.class());
+        ErrorReport::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
+    })?;
+    BuildData::parse(&text).map_err(|error| unusable(error.into()))
+}
+
+/// Every setting and credential.
+pub fn show(settings: &Settings, form: AnswerForm) -> Answer {
+    if form == AnswerForm::Json {
+        return Answer::Json(format!("{:#}\n", json::of(&document(settings))));
+    }
+    let width = settings.rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
+    let mut text = Styled::default();
+    for row in &settings.rows {
+        let value = if row.value.is_empty() { "-" } else { &row.value };
+        text.line(Styled::unmasked(&format!("{:<width$}  {value}  ({})", row.key, row.origin)));
+    }
+    text.line("");
+    for credential in Credential::ALL {
+        let given = if settings.credentials.get(*credential).is_some() { "***" } else { "-  " };
+        text.line(format!("{credential:<width$}  {given}  {}", credential.purpose()));
+    }
+    if !settings.warnings.is_empty() {
+        text.line(warnings(&settings.warnings));
+    }
+    Answer::Text(text)
+}
+
+/// What build data says about `release`; with `explain` also where each value comes from and
 /// where the predecessor of this program read another one.
 ///
 /// # Errors
 ///
-/// The release is not listed, its entry is broken, or `out` cannot be written.
+/// The release is not listed, or its entry is broken.
 pub fn show_release(
     data: &BuildData,
     release: &ZStream,
     explain: Explain,
     form: AnswerForm,
-    out: &mut dyn Write,
-) -> Result<(), ConfigError> {
+) -> Result<Answer, ConfigError> {
     let assembly = data.resolve(release)?;
     let differences = data.differences(&assembly);
     if form == AnswerForm::Json {
-        return print(out, &format!("{:#}\n", json::of(&release_document(release, &assembly, &differences))));
+        return Ok(Answer::Json(format!("{:#}\n", json::of(&release_document(release, &assembly, &differences)))));
     }
     let values = values(&assembly);
     let width = values.iter().map(|(entry, _)| entry.len()).max().unwrap_or(0);
-    let mut text = format!("{release}: {} flow\n", assembly.flow());
+    let mut text = Styled::from(format!("{release}: {} flow", assembly.flow()));
     for (entry, value) in values {
-        text += &match (explain, assembly.origins.get(&entry)) {
-            (Explain::Yes, Some(origin)) => format!("  {entry:<width$}  {value}  (assembly {origin})\n"),
-            (Explain::Yes | Explain::No, _) => format!("  {entry:<width$}  {value}\n"),
-        };
+        let origin = assembly.origins.get(&entry).filter(|_| explain == Explain::Yes);
+        let origin = origin.map(|origin| format!("  (assembly {origin})")).unwrap_or_default();
+        text.line(Styled::unmasked(&format!("  {entry:<width$}  {value}{origin}")));
     }
-    for entry in &assembly.not_ready {
-        text += &format!("not ready: {} {}\n", entry.entry, entry.why);
-    }
-    text += &warnings(&assembly.warnings);
+    text.lines(assembly.not_ready.iter().map(|entry| format!("not ready: {} {}", entry.entry, entry.why)));
+    text.lines(assembly.warnings.iter().map(|warning| warned(warning)));
     if explain == Explain::Yes {
-        for difference in &differences {
-            text += &format!(
-                "warning: older tools read {} as {}; it is {}\n",
-                difference.entry,
-                reading(&difference.original),
-                difference.effective
-            );
-        }
+        text.lines(differences.iter().map(|Difference { entry, original, effective }| {
+            warned(&format!("older tools read {entry} as {}; it is {effective}", reading(original)))
+        }));
     }
-    print(out, &text)
+    Ok(Answer::Text(text))
 }
 
 /// Is the origin of each value wanted?
@@ -165,25 +172,25 @@ pub enum Explain {
 }
 
 /// Checks the sealed settings and tells all warnings. Values out of bounds never get this far.
-///
-/// # Errors
-///
-/// No sealed settings, no key for them, or `out` cannot be written.
-pub fn check(settings: &Settings, out: &mut dyn Write) -> Result<(), ConfigError> {
+fn check(settings: &Settings) -> Result<Styled, ConfigError> {
     settings.sealed()?;
-    print(out, &format!("{}settings and sealed settings are in order\n", warnings(&settings.warnings)))
+    let mut text = warnings(&settings.warnings);
+    text.line("settings and sealed settings are in order");
+    Ok(text)
 }
 
-/// Resolves every assembly of a `releases.yml` and lists those that are not ready or broken, with
-/// the reason.
+/// Resolves every assembly of a `releases.yml` and lists those that are not ready or broken, with the reason.
 ///
 /// # Errors
 ///
-/// The text is no build data, or `out` cannot be written. The first broken assembly is the error
-/// after all have been listed.
-pub fn check_build_data(text: &str, out: &mut dyn Write) -> Result<(), ConfigError> {
-    let data = BuildData::parse(text)?;
-    let (mut findings, mut ready, mut not_ready, mut broken) = (String::new(), 0, 0, Vec::new());
+/// The text is no build data; the first broken assembly, after all have been listed.
+pub fn check_build_data(text: &str) -> (Styled, Result<(), ConfigError>) {
+    let mut found = Styled::default();
+    let data = match BuildData::parse(text) {
+        Ok(data) => data,
+        Err(error) => return (found, Err(error.into())),
+    };
+    let (mut ready, mut not_ready, mut broken) = (0, 0, Vec::new());
     for key in data.keys() {
         match data.resolve_key(key) {
             Ok(assembly) => {
@@ -192,51 +199,18 @@ pub fn check_build_data(text: &str, out: &mut dyn Write) -> Result<(), ConfigErr
                 } else {
                     not_ready += 1
                 }
-                for entry in &assembly.not_ready {
-                    findings += &format!("{key}: not ready: {} {}\n", entry.entry, entry.why);
-                }
-                for warning in &assembly.warnings {
-                    findings += &format!("{key}: warning: {warning}\n");
-                }
+                let gaps = assembly.not_ready.iter();
+                found.lines(gaps.map(|entry| format!("{key}: not ready: {} {}", entry.entry, entry.why)));
+                found.lines(assembly.warnings.iter().map(|warning| format!("{key}: warning: {warning}")));
             }
             Err(error) => {
-                findings += &format!("{key}: broken: {error}\n");
+                found.line(format!("{key}: broken: {error}"));
                 broken.push(error);
             }
         }
     }
-    findings += &format!("{ready} ready, {not_ready} not ready, {} broken\n", broken.len());
-    print(out, &findings)?;
-    broken.into_iter().next().map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// Seals `input` into `output`.
-///
-/// # Errors
-///
-/// See [`seal::encrypt`].
-pub fn encrypt(input: &Path, output: &Path, key: &Credentials, out: &mut dyn Write) -> Result<(), ConfigError> {
-    let found = seal::encrypt(input, output, key, out)?;
-    reported_unless_printed(output, &format!("{}{} is sealed\n", warnings(&found), output.display()), out)
-}
-
-/// Opens `input` into `output`.
-///
-/// # Errors
-///
-/// See [`seal::decrypt`].
-pub fn decrypt(input: &Path, output: &Path, key: &Credentials, out: &mut dyn Write) -> Result<(), ConfigError> {
-    seal::decrypt(input, output, key, out)?;
-    reported_unless_printed(
-        output,
-        &format!("{} holds the plain settings; remove it when you are done\n", output.display()),
-        out,
-    )
-}
-
-/// With `-` standard output is the file, so nothing may be added to it.
-fn reported_unless_printed(output: &Path, text: &str, out: &mut dyn Write) -> Result<(), ConfigError> {
-    if output.as_os_str() == "-" { Ok(()) } else { print(out, text) }
+    found.line(format!("{ready} ready, {not_ready} not ready, {} broken", broken.len()));
+    (found, broken.into_iter().next().map_or(Ok(()), |error| Err(error.into())))
 }
 
 /// The values of an assembly with their dotted entries.
@@ -302,10 +276,12 @@ fn reading(original: &Reading) -> String {
     }
 }
 
-fn warnings(all: &[String]) -> String {
-    all.iter().map(|warning| format!("warning: {warning}\n")).collect()
+fn warnings(all: &[String]) -> Styled {
+    let mut text = Styled::default();
+    text.lines(all.iter().map(|warning| warned(warning)));
+    text
 }
 
-fn print(out: &mut dyn Write, text: &str) -> Result<(), ConfigError> {
-    out.write_all(text.as_bytes()).map_err(ConfigError::Output)
+fn warned(text: &str) -> Styled {
+    Styled::toned(Tone::Warning, "warning: ") + text
 }

@@ -29,7 +29,7 @@ async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
     let mut exit = Exit::Done;
     for unit in approval_checker::run(&ctx, &[release]).await.units {
         let report = unit.result.map_err(|failure| ErrorReport::failure(&failure))?;
-        call.show(&report::text(&report), &TaskDocument::new(&report, report::next(&report)));
+        call.show(report::text(&report), &TaskDocument::new(&report, report::next(&report)));
         exit = Exit::of_outcome(&report.outcome);
     }
     Ok(exit)
@@ -46,8 +46,8 @@ async fn compare(
     let reports = reports.map_err(|error| call.task_error("the images could not be compared", error))?;
     let text = comparison::text(&reports);
     match reports.as_slice() {
-        [one] => call.show(&text, &Comparison::from(one)),
-        several => call.show(&text, &several.iter().map(Comparison::from).collect::<Vec<_>>()),
+        [one] => call.show(text, &Comparison::from(one)),
+        several => call.show(text, &several.iter().map(Comparison::from).collect::<Vec<_>>()),
     }
     Ok(match overall(&reports) {
         Consistency::Consistent => Exit::Done,

@@ -23,7 +23,8 @@ use crate::planner::plan::{Plan, Verdict};
 use crate::render::documents::plan::PlanDocument;
 use crate::render::plan;
 use crate::render::report;
-use crate::render::text::{clean, one_line};
+use crate::render::styled::Styled;
+use crate::render::text::one_line;
 
 /// Shows what is next and why. Writes nothing.
 pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, ErrorReport> {
@@ -33,7 +34,7 @@ pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, Erro
     let options = DriveOptions { email, early, ..DriveOptions::default() };
     let plan = rounds::look(&ctx, &release, &options).await;
     let plan = plan.map_err(|error| call.task_error(&format!("{release} could not be planned"), error))?;
-    call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
+    call.show(plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
     Ok(Exit::Done)
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn drive(call: &Invocation, args: DriveArgs) -> Result<Exit, Er
     }
     let mut troubles = BTreeMap::new();
     let plan = run(call, &ctx, &release, &options, &mut troubles).await?;
-    call.show(&plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
+    call.show(plan::text(&release, &plan), &PlanDocument::new(&release, &plan));
     // With something left to do, what could not be done tells how this drive ended.
     let trouble = troubles.values().next().filter(|_| matches!(plan.verdict, Verdict::Continue));
     Ok(trouble.map_or_else(|| exit_of(&plan), |class| Exit::of_error(*class)))
@@ -69,10 +70,10 @@ async fn run(
             Event::CouldNot(failure) => drop(troubles.insert(failure.task, failure.error.class())),
             Event::Marked(_) | Event::Waits { .. } => {}
         }
-        let lines = event_text(&event);
-        streams.doing.set(doing(&event, &lines));
-        let lines = format!("{} {}", stamp(clock.now()), lines);
-        if json { streams.err.line(lines) } else { streams.out.line(lines) }
+        let text = event_text(&event);
+        streams.doing.set(doing(&event, &text));
+        let text = Styled::from(format!("{} ", stamp(clock.now()))) + text;
+        if json { streams.err.line(text) } else { streams.out.line(text) }
     };
     let ended = rounds::drive(ctx, release, options, &mut tell).await;
     ended.map_err(|error| {
@@ -86,10 +87,10 @@ async fn run(
 }
 
 /// What to say to whoever asks while nothing new happens.
-fn doing(event: &Event<'_>, lines: &str) -> String {
+fn doing(event: &Event<'_>, text: &Styled) -> String {
     match event {
-        Event::Waits { until, .. } => format!("{lines}; the next look is at {}", stamp(*until)),
-        Event::Ran(_) | Event::CouldNot(_) | Event::Marked(_) => format!("at work; the last step was: {lines}"),
+        Event::Waits { until, .. } => format!("{text}; the next look is at {}", stamp(*until)),
+        Event::Ran(_) | Event::CouldNot(_) | Event::Marked(_) => format!("at work; the last step was: {text}"),
     }
 }
 
@@ -152,16 +153,16 @@ fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorR
 }
 
 /// One thing that happened, in words.
-pub(crate) fn event_text(event: &Event<'_>) -> String {
+pub(crate) fn event_text(event: &Event<'_>) -> Styled {
     match event {
         Event::Ran(report) => report::line(report),
         Event::CouldNot(failure) => {
-            clean(&format!("{} could not be carried out: {}", failure.task, one_line(&failure.error)))
+            format!("{} could not be carried out: {}", failure.task, one_line(&failure.error)).into()
         }
-        Event::Marked(what) => clean(what),
+        Event::Marked(what) => what.as_str().into(),
         Event::Waits { until, plan } => {
             let waits: Vec<_> = plan.messages.iter().filter(|m| m.recheck.is_some()).map(|m| m.text.clone()).collect();
-            clean(&format!("waiting until {}: {}", stamp(*until), waits.join("; ")))
+            format!("waiting until {}: {}", stamp(*until), waits.join("; ")).into()
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(call: &Invocation, dir: Option<&Path>) -> Result<Exit, ErrorRe
     let pages = write(dir).map_err(cannot_write)?;
     let text = format!("{} pages written into {}", pages.len(), dir.display());
     let pages: Vec<_> = pages.iter().map(|path| path.display().to_string()).collect();
-    call.show(&text, &Pages { ok: true, pages });
+    call.show(text, &Pages { ok: true, pages });
     Ok(Exit::Done)
 }
 

@@ -32,7 +32,8 @@ pub(crate) async fn update_task_status(
         StatusChange::Stored { overridden, .. } => overridden,
         StatusChange::IsSo | StatusChange::DryRun { .. } | StatusChange::Kept { .. } => Vec::new(),
     };
-    call.show(&summary, &Done { overridden, ..Done::new(&summary) });
+    let done = Done { overridden, ..Done::new(summary.to_string()) };
+    call.show(summary, &done);
     Ok(Exit::Done)
 }
 
@@ -43,7 +44,8 @@ pub(crate) async fn answer(call: &Invocation, by_hand: AnswerByHand) -> Result<E
     let answered = answered
         .map_err(|error| call.task_error(&format!("question {} of {release} is not answered", by_hand.id), error))?;
     let summary = render::by_hand::answered(&by_hand, &answered);
-    call.show(&summary, &Done::new(&summary));
+    let done = Done::new(summary.to_string());
+    call.show(summary, &done);
     Ok(Exit::Done)
 }
 
@@ -60,11 +62,11 @@ pub(crate) async fn issue(call: &Invocation, command: IssueCommand) -> Result<Ex
         }
         IssueCommand::List => {
             let all = issues::list(&ctx, &release, &issues::Filter::default()).await.map_err(refuse)?;
-            call.show(&render::issues::list(&release, &all), &IssuesDocument::new(&release, &all));
+            call.show(render::issues::list(&release, &all), &IssuesDocument::new(&release, &all));
             return Ok(Exit::Done);
         }
     };
     let changed = changed.map_err(refuse)?;
-    call.show(&render::issues::changed(&changed), &IssueChange::new(&release, &changed));
+    call.show(render::issues::changed(&changed), &IssueChange::new(&release, &changed));
     Ok(Exit::Done)
 }

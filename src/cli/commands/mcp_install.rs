@@ -107,7 +107,7 @@ pub(crate) fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashComman
     });
     let written: Vec<_> = planned.iter().map(|one| one.path.display().to_string()).collect();
     call.show(
-        &lines.join("\n"),
+        lines.join("\n"),
         &json!({
             "ok": true, "dry_run": call.options().dry_run, "written": written, "unchanged": unchanged, "skipped": skipped,
         }),

@@ -38,6 +38,7 @@ use crate::drive::{lease, rounds};
 use crate::grammar::rehearse::RehearseArgs;
 use crate::operators::error::TaskError;
 use crate::planner::plan::{Plan, Verdict};
+use crate::render::styled::Styled;
 use crate::render::text::clean;
 use crate::sim::faults::Faults;
 use crate::sim::server::{Simulator, StartOptions};
@@ -70,8 +71,8 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     }
     let home = tempfile::tempdir().map_err(|error| io_error("the rehearsal cannot start", &error))?;
     let ctx = context(call, &simulator, &home, clock.clone(), transport(&args, &simulator))?;
-    let show = |text: String| if call.json { call.outside.err.line(text) } else { call.outside.out.line(text) };
-    show(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
+    let stream = if call.json { &call.outside.err } else { &call.outside.out };
+    stream.line(format!("REHEARSAL of {release} against the simulator, virtual time from {}", stamp(start)));
 
     let started = real_now();
     let summary = Arc::new(Mutex::new(Summary::default()));
@@ -115,11 +116,8 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     let people_end = people.and_then(|people| people.end);
     let rows = if call.outside.out.style().accessible { Rows::Sentences } else { Rows::Columns };
     let mut text = ended.text(rows);
-    let nobody = people_end.as_deref().map(clean);
-    if let Some(why) = &nobody {
-        text.push_str(&format!("\nnobody could finish {release}: {why}"));
-    }
-    call.show(&text, &ended.document(nobody));
+    text.lines(people_end.as_ref().map(|why| format!("nobody could finish {release}: {why}")));
+    call.show(text, &ended.document(people_end.as_deref().map(clean)));
     if !unmatched.is_empty() {
         return Ok(Exit::Internal);
     }
@@ -200,7 +198,7 @@ impl Rehearsal<'_> {
         self.call.task_error(&format!("the rehearsal of {} could not go on", self.release), error)
     }
 
-    fn line(&self, text: String) {
+    fn line(&self, text: impl Into<Styled>) {
         let streams = &self.call.outside;
         if self.call.json { streams.err.line(text) } else { streams.out.line(text) }
     }
@@ -209,7 +207,7 @@ impl Rehearsal<'_> {
         &self,
         options: &DriveOptions,
         people: Option<&People>,
-        last_lines: &mut BTreeMap<Option<Task>, String>,
+        last_lines: &mut BTreeMap<Option<Task>, Styled>,
     ) -> Result<Plan, TaskError> {
         let mut show = |event: Event<'_>| {
             for line in people.map(People::new_actions).unwrap_or_default() {
@@ -220,19 +218,20 @@ impl Rehearsal<'_> {
         rounds::drive(self.ctx, self.release, options, &mut show).await
     }
 
-    fn show(&self, last_lines: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) {
+    fn show(&self, last_lines: &mut BTreeMap<Option<Task>, Styled>, event: &Event<'_>) {
         let (clock, summary) = (self.clock, self.summary);
         let effects = summary.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
-        let line = new_line(last_lines, event).map(|text| format!("{}  {text}", clock.now().strftime("%m-%d %H:%M")));
-        let lines = line.into_iter().chain(effects.into_iter().map(|effect| format!("               + {effect}")));
-        for line in lines {
-            self.line(line);
+        if let Some(text) = new_line(last_lines, event) {
+            self.line(Styled::from(format!("{}  ", clock.now().strftime("%m-%d %H:%M"))) + text);
+        }
+        for effect in effects {
+            self.line(format!("               + {effect}"));
         }
     }
 }
 
 /// The line of an event, unless it is the last one again: looking again at an unchanged world is nothing new.
-fn new_line(last_lines: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) -> Option<String> {
+fn new_line(last_lines: &mut BTreeMap<Option<Task>, Styled>, event: &Event<'_>) -> Option<Styled> {
     let (task, text) = match event {
         Event::Ran(report) => (Some(report.task), event_text(event)),
         Event::CouldNot(failure) => (Some(failure.task), event_text(event)),
@@ -245,7 +244,7 @@ fn new_line(last_lines: &mut BTreeMap<Option<Task>, String>, event: &Event<'_>) 
             if waits.is_empty() {
                 return None;
             }
-            (None, format!("waiting: {}", waits.join("; ")))
+            (None, format!("waiting: {}", waits.join("; ")).into())
         }
     };
     (last_lines.insert(task, text.clone()).as_ref() != Some(&text)).then_some(text)

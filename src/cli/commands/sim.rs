@@ -25,7 +25,7 @@ pub(crate) async fn run(call: &Invocation, command: SimCommand) -> Result<Exit, 
         SimCommand::Scenarios => {
             let lines: Vec<_> = NAMES.iter().map(|name| format!("{name:<28} {}", meaning(name))).collect();
             let scenarios = NAMES.iter().map(|name| NamedScenario { name, meaning: meaning(name) }).collect();
-            call.show(&lines.join("\n"), &Scenarios { ok: true, scenarios });
+            call.show(lines.join("\n"), &Scenarios { ok: true, scenarios });
             Ok(Exit::Done)
         }
         SimCommand::Status => remote::status(call).await,
@@ -80,7 +80,7 @@ async fn serve(call: &Invocation, port: u16, scenario: &str, seed: u64, faults: 
             variables.into_iter().map(|(name, value)| (name, serde_json::Value::from(value))).collect();
         let served = Served { ok: true, release: release.to_string(), environment: variables };
         // The credentials are invented, and whoever masks them makes them useless.
-        call.print(&format!("{:#}\n", json::of(&served)));
+        call.outside.out.exactly(&format!("{:#}\n", json::of(&served)));
     } else {
         // To be copied, so it is not dressed.
         let out = &call.outside.out;

@@ -1,11 +1,10 @@
 //! `oar state …`: looks at state files and writes them the way the original does.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::invocation::{AnswerForm, Invocation};
+use crate::cli::invocation::{Answer, AnswerForm, Invocation};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
@@ -19,6 +18,7 @@ use crate::grammar::state::StateCommand;
 use crate::operators::error::TaskError;
 use crate::render::documents::state_files::{StateFile, StateFiles, UnsentChange, UnsentChanges};
 use crate::render::json;
+use crate::render::styled::{Styled, tone};
 use crate::render::text::clean;
 
 /// Runs one command about state files: those that are named, or that of the release.
@@ -28,14 +28,10 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
         return unsent_changes(call, *send).await;
     }
     if !command.means_the_release() {
-        let ended = on_files(command, form);
-        if !ended.out.is_empty() {
-            call.print(&call.outside.out.hide(&ended.out));
-        }
-        if !ended.err.is_empty() {
-            call.outside.err.line(ended.err.trim_end());
-        }
-        return Ok(ended.exit);
+        let Printed { exit, out, err } = on_files(command, form);
+        out.into_iter().for_each(|answer| call.print(answer));
+        err.into_iter().for_each(|text| call.outside.err.line(text));
+        return Ok(exit);
     }
     let (release, ctx) = (call.release()?, call.context()?);
     let loaded = ctx
@@ -50,7 +46,7 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
         StateCommand::Check { .. } => check(&release.state_path(), &stored, form),
         StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent { .. } => show(&stored, form),
     };
-    call.print(&call.outside.out.hide(&shown));
+    call.print(shown);
     let refused = matches!(command, StateCommand::Check { .. }) && !is_usable(&stored);
     Ok(if refused { Exit::Usage } else { Exit::Done })
 }
@@ -79,7 +75,7 @@ async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorRepo
     }
     let listed: Vec<_> = all()?.into_iter().filter(wanted).collect();
     let unsent = listed.iter().map(UnsentChange::from).collect();
-    call.show(&unsent_text(&listed), &UnsentChanges { ok: true, unsent });
+    call.show(unsent_text(&listed), &UnsentChanges { ok: true, unsent });
     Ok(Exit::Done)
 }
 
@@ -88,47 +84,47 @@ async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorRepo
 pub struct Printed {
     /// How it ended.
     pub exit: Exit,
-    /// The result, in the form that was asked for.
-    pub out: String,
-    /// What could not be done, for people.
-    pub err: String,
+    /// The result, if there is one.
+    pub out: Option<Answer>,
+    /// What could not be done, one file each.
+    pub err: Vec<Styled>,
 }
 
 /// Runs the command on its files. All files are looked at.
 fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
     let shows = matches!(command, StateCommand::Show { .. });
     let (files, each): (_, &Look<'_>) = match command {
-        StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, show(state, form)))),
+        StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, Some(show(state, form))))),
         StateCommand::Check { files } => (files, &|path, _, state| {
-            let text = check_text(&path.display().to_string(), state);
-            Ok(Finding { text, file: judgement(&clean(&path.display().to_string()), state) })
+            let name = path.display().to_string();
+            let answer = Some(Answer::Text(check_text(&name, state)));
+            Ok(Finding { answer, file: judgement(&clean(&name), state) })
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
-        StateCommand::Unsent { .. } => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, String::new()))),
+        StateCommand::Unsent { .. } => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, None))),
     };
-    let mut printed = Printed { exit: Exit::Done, out: String::new(), err: String::new() };
+    let mut printed = Printed { exit: Exit::Done, out: None, err: Vec::new() };
     if files.is_empty() {
-        printed.err = error_text(
-            "nothing to look at",
-            "no file was named",
-            "name state files, or a release: oar -r RELEASE state show",
-        );
+        let next = "name state files, or a release: oar -r RELEASE state show";
+        printed.err.push(error_text("nothing to look at", "no file was named".to_owned(), next.to_owned()));
         printed.exit = Exit::Usage;
     }
-    let mut rows = Vec::new();
+    let (mut text, mut json, mut rows) = (Styled::default(), String::new(), Vec::new());
     for path in files {
         let found = read(path).and_then(|(text, state)| each(path, &text, &state));
-        let Finding { text, file } = found.unwrap_or_else(|refusal| {
+        let Finding { answer, file } = found.unwrap_or_else(|refusal| {
             let next = refusal.next.replace("FILE", &path.display().to_string());
-            printed.err += &error_text(&format!("{} cannot be used", path.display()), &refusal.why, &next);
-            let (why, next) = (Some(clean(&refusal.why)), Some(clean(&next)));
-            let file = StateFile { usable: false, why, next, ..Finding::new(path, String::new()).file };
-            let text = if form == AnswerForm::Json && shows { format!("{}\n", json::of(&file)) } else { String::new() };
-            Finding { text, file }
+            let (why, step) = (Some(clean(&refusal.why)), Some(clean(&next)));
+            printed.err.push(error_text(&format!("{} cannot be used", path.display()), refusal.why, next));
+            let file = StateFile { usable: false, why, next: step, ..Finding::new(path, None).file };
+            let in_json = form == AnswerForm::Json && shows;
+            Finding { answer: in_json.then(|| Answer::Json(format!("{}\n", json::of(&file)))), file }
         });
-        if form == AnswerForm::Text || shows {
-            printed.out.push_str(&clean(&text));
+        match answer {
+            Some(Answer::Text(one)) => text.line(one),
+            Some(Answer::Json(one)) => json += &clean(&one),
+            None => {}
         }
         if !file.usable {
             printed.exit = Exit::Usage;
@@ -137,17 +133,22 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
         }
         rows.push(file);
     }
-    if form == AnswerForm::Json && !shows {
-        printed.out = format!("{:#}\n", json::of(&StateFiles { ok: printed.exit == Exit::Done, files: rows }));
-    }
+    printed.out = match form {
+        AnswerForm::Text => (text != Styled::default()).then_some(Answer::Text(text)),
+        AnswerForm::Json if shows => Some(Answer::Json(json)),
+        AnswerForm::Json => {
+            let document = StateFiles { ok: printed.exit == Exit::Done, files: rows };
+            Some(Answer::Json(format!("{:#}\n", json::of(&document))))
+        }
+    };
     printed
 }
 
-/// What a state says, as text or as one line of JSON, with a final line feed.
-pub fn show(state: &State, form: AnswerForm) -> String {
+/// What a state says, as text or as one line of JSON.
+fn show(state: &State, form: AnswerForm) -> Answer {
     match form {
-        AnswerForm::Json => format!("{}\n", json::clean(state.to_json())),
-        AnswerForm::Text => clean(&text_of(state)),
+        AnswerForm::Json => Answer::Json(format!("{}\n", json::clean(state.to_json()))),
+        AnswerForm::Text => Answer::Text(text_of(state)),
     }
 }
 
@@ -168,25 +169,25 @@ fn judgement(file: &str, state: &State) -> StateFile {
 }
 
 /// Changes that wait on this machine, for people.
-pub fn unsent_text(listed: &[Listed]) -> String {
-    let mut lines = Vec::new();
+fn unsent_text(listed: &[Listed]) -> Styled {
+    if listed.is_empty() {
+        return "nothing waits".into();
+    }
+    let mut text = Styled::default();
     for Listed { release, file, waiting } in listed {
         let fate = match &waiting.refused {
             None => "waits".to_owned(),
             Some(why) => format!("refused: {why}"),
         };
-        lines.push(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
+        text.line(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
     }
-    if lines.is_empty() {
-        lines.push("nothing waits".to_owned());
-    }
-    clean(&lines.join("\n"))
+    text
 }
 
 /// One line that a state is usable, and one for each oddity; or the same as a document.
-pub fn check(name: &str, state: &State, form: AnswerForm) -> String {
+fn check(name: &str, state: &State, form: AnswerForm) -> Answer {
     if form == AnswerForm::Text {
-        return check_text(name, state);
+        return Answer::Text(check_text(name, state));
     }
     let mut document = json::of(&StateFiles { ok: is_usable(state), files: vec![judgement(name, state)] });
     // Without a file these two stand last, where scripts have always found them.
@@ -196,27 +197,25 @@ pub fn check(name: &str, state: &State, form: AnswerForm) -> String {
             file.insert(key.to_owned(), value);
         }
     }
-    format!("{document:#}\n")
+    Answer::Json(format!("{document:#}\n"))
 }
 
-fn check_text(name: &str, state: &State) -> String {
+fn check_text(name: &str, state: &State) -> Styled {
     let found = oddities(state);
     let verdict = if is_usable(state) { "ok" } else { "not usable" };
-    let mut text = match found.len() {
-        0 => format!("{name}: {verdict}\n"),
-        1 => format!("{name}: {verdict}, 1 thing is odd\n"),
-        n => format!("{name}: {verdict}, {n} things are odd\n"),
-    };
-    for oddity in found {
-        let _ = writeln!(text, "  {oddity}");
-    }
+    let mut text = Styled::from(match found.len() {
+        0 => format!("{name}: {verdict}"),
+        1 => format!("{name}: {verdict}, 1 thing is odd"),
+        n => format!("{name}: {verdict}, {n} things are odd"),
+    });
+    text.lines(found.iter().map(|oddity| format!("  {oddity}")));
     text
 }
 
-fn text_of(state: &State) -> String {
+fn text_of(state: &State) -> Styled {
     let metadata = state.metadata();
-    let (release, flow, overall) = (state.release(), state.flow(), state.overall());
-    let mut text = format!("{release} ({flow}): {overall}, updated {}\n", state.updated_at());
+    let head = Styled::from(format!("{} ({}): ", state.release(), state.flow()));
+    let mut text = head + state.overall() + format!(", updated {}", state.updated_at());
     let advisories: Vec<_> = metadata.advisory_ids.iter().map(|(impetus, id)| format!("{impetus} {id}")).collect();
     for (label, value) in [
         ("release date", metadata.release_date),
@@ -224,17 +223,19 @@ fn text_of(state: &State) -> String {
         ("advisories", Some(advisories.join(", ")).filter(|list| !list.is_empty())),
         ("shipment", metadata.shipment_mr),
     ] {
-        let _ = writeln!(text, "  {label:<13} {}", value.as_deref().unwrap_or("-"));
+        text.line(format!("  {label:<13} {}", value.as_deref().unwrap_or("-")));
     }
     for entry in state.tasks() {
         let (started, completed) = (entry.started_at.as_deref(), entry.completed_at.as_deref());
         let times = format!("{} .. {}", started.unwrap_or("-"), completed.unwrap_or("-"));
         let job = entry.job_ref.as_ref().map(|job| format!("  {job}")).unwrap_or_default();
-        let _ = writeln!(text, "  {:<26} {:<12} {times}{job}", entry.name, entry.status.as_str());
+        let status = format!("{:<12}", entry.status.as_str());
+        let status = Styled::toned(entry.status.known().and_then(tone), status);
+        text.line(Styled::from(format!("  {:<26} ", entry.name)) + status + format!(" {times}{job}"));
     }
     for issue in state.issues().iter().filter(|issue| !issue.resolved) {
         let kind = if issue.blocker { "blocker" } else { "note" };
-        let _ = writeln!(text, "  {kind} {}: {}", issue.id, issue.issue.lines().next().unwrap_or_default());
+        text.line(format!("  {kind} {}: {}", issue.id, issue.issue.lines().next().unwrap_or_default()));
     }
     text
 }
@@ -243,14 +244,14 @@ fn text_of(state: &State) -> String {
 type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Finding, FileRefusal> + 'a;
 
 struct Finding {
-    text: String,
+    answer: Option<Answer>,
     file: StateFile,
 }
 
 impl Finding {
-    fn new(path: &Path, text: String) -> Self {
+    fn new(path: &Path, answer: Option<Answer>) -> Self {
         let file = clean(&path.display().to_string());
-        Self { text, file: StateFile { file, usable: true, ..StateFile::default() } }
+        Self { answer, file: StateFile { file, usable: true, ..StateFile::default() } }
     }
 }
 
@@ -290,7 +291,7 @@ fn read(path: &Path) -> Result<(String, State), FileRefusal> {
 
 fn compare(path: &Path, text: &str, state: &State) -> Finding {
     let ours = state.to_yaml();
-    let mut finding = Finding::new(path, String::new());
+    let mut finding = Finding::new(path, None);
     finding.file.differs = Some(ours != text);
     if ours == text {
         return finding;
@@ -303,7 +304,7 @@ fn compare(path: &Path, text: &str, state: &State) -> Finding {
             let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
             let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
             finding.file.first_difference = Some(clean(&differs));
-            finding.text = format!("{differs}\n");
+            finding.answer = Some(Answer::Text(differs.into()));
             return finding;
         }
         line += 1;
@@ -312,7 +313,7 @@ fn compare(path: &Path, text: &str, state: &State) -> Finding {
 
 fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, FileRefusal> {
     let ours = state.to_yaml();
-    let mut finding = Finding::new(path, String::new());
+    let mut finding = Finding::new(path, None);
     finding.file.written = Some(ours != text);
     if ours == text {
         return Ok(finding);
@@ -322,12 +323,12 @@ fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, FileRefusa
     fresh.write_all(ours.as_bytes())?;
     fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
     fresh.persist(path).map_err(|error| error.error)?;
-    finding.text = format!("{}: written anew\n", path.display());
+    finding.answer = Some(Answer::Text(format!("{}: written anew", path.display()).into()));
     Ok(finding)
 }
 
-fn error_text(what: &str, why: &str, next: &str) -> String {
-    format!("error: {}\n  why:  {}\n  next: {}\n", clean(what), clean(why), clean(next))
+fn error_text(what: &str, why: String, next: String) -> Styled {
+    ErrorReport { what: what.to_owned(), ..ErrorReport::usage(why, next) }.text()
 }
 
 #[cfg(test)]

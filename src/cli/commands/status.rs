@@ -18,6 +18,7 @@ use crate::planner::table::recheck_after;
 use crate::render::documents::plan::PlanDocument;
 use crate::render::documents::status::{Status, StatusWait};
 use crate::render::plan;
+use crate::render::styled::{Styled, Tone, tone};
 use crate::render::text::{clean, one_line};
 
 /// Columns of the narrowest terminal that people use.
@@ -60,48 +61,47 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     document.next = next.iter().map(|step| clean(step)).collect();
     document.old = old.iter().map(|fact| clean(fact)).collect();
     document.stale = stale.map(|stale| Stale { why: clean(&stale.why), ..stale });
-    call.show(&text, &document);
+    call.show(text, &document);
     Ok(Exit::Done)
 }
 
-fn text(release: &ZStream, view: &StatusView, planned: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> String {
+fn text(release: &ZStream, view: &StatusView, planned: &Plan, [waits, old, next]: [&Vec<String>; 3]) -> Styled {
     let held = match view.open_issues().iter().filter(|issue| issue.blocker).count() {
         0 => String::new(),
         1 => ", held back by 1 blocker".to_owned(),
         several => format!(", held back by {several} blockers"),
     };
-    let mut lines = vec![format!("{release}  {}{held}", view.overall()), view.facts()];
-    lines.extend(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
+    let mut text = Styled::from(format!("{release}  ")) + view.overall() + held;
+    text.line(view.facts());
+    text.lines(view.state().metadata().shipment_mr.map(|url| format!("shipment {url}")));
     for line in view.tasks() {
-        lines.push(format!("  {:<28}{:<13}{}", line.task.name(), line.text, line.at).trim_end().to_owned());
+        let status = if line.at.is_empty() { line.text } else { format!("{:<13}", line.text) };
+        let name = Styled::from(format!("  {:<28}", line.task.name()));
+        text.line(name + Styled::toned(tone(line.status), status) + line.at);
         let failed = line.status == TaskStatus::Fail;
         // The reason of a failure names its job.
-        lines.extend(line.job.filter(|_| !failed).map(|job| format!("{INDENT}{job}")));
+        text.lines(line.job.filter(|_| !failed).map(|job| format!("{INDENT}{job}")));
         let why = line.why.filter(|_| failed);
-        lines.extend(why.iter().flat_map(|why| wrapped(INDENT, why)));
+        text.lines(why.map(|why| wrapped(INDENT, &why)));
     }
-    lines.extend(planned.leases.iter().flat_map(|lease| wrapped("lease   ", &lease.to_string())));
+    text.lines(planned.leases.iter().map(|lease| wrapped("lease   ", &lease.to_string())));
     for issue in view.open_issues() {
-        let kind = if issue.blocker { "BLOCKER" } else { "note   " };
-        lines.extend(wrapped(&format!("{kind} "), &format!("{}: {}", issue.id, issue.issue)));
+        let head = if issue.blocker { Styled::toned(Tone::Bad, "BLOCKER ") } else { "note    ".into() };
+        text.line(wrapped(head, &format!("{}: {}", issue.id, issue.issue)));
     }
-    for message in planned.messages.iter().filter(|message| message.kind == Kind::BuildDataChanged) {
-        lines.extend(wrapped("changed ", &message.text));
-    }
+    let changed = planned.messages.iter().filter(|message| message.kind == Kind::BuildDataChanged);
+    text.lines(changed.map(|message| wrapped("changed ", &message.text)));
     for message in plan::persons(planned) {
-        lines.extend(wrapped(head(message), &message.text));
+        let head = if message.severity() == Severity::Failure { "FAILED  " } else { "person  " };
+        text.line(wrapped(Styled::toned(plan::tone(message.severity()), head), &message.text));
     }
-    for (head, all) in [("wait    ", waits), ("old     ", old)] {
-        lines.extend(all.iter().flat_map(|one| wrapped(head, one)));
-    }
+    text.lines(waits.iter().map(|wait| wrapped(Styled::toned(Tone::Pending, "wait    "), wait)));
+    text.lines(old.iter().map(|fact| wrapped("old     ", fact)));
     for (place, step) in next.iter().enumerate() {
-        lines.extend(wrapped(if place == 0 { "next    " } else { INDENT }, step));
+        let head = if place == 0 { Styled::toned(Tone::Pending, "next    ") } else { INDENT.into() };
+        text.line(wrapped(head, step));
     }
-    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
-}
-
-fn head(message: &Message) -> &'static str {
-    if message.severity() == Severity::Failure { "FAILED  " } else { "person  " }
+    text
 }
 
 fn waits_text(waits: &[StatusWait]) -> Vec<String> {
@@ -147,25 +147,21 @@ fn waits(view: &StatusView, planned: &Plan, now: Timestamp) -> Vec<StatusWait> {
     running.chain(others).collect()
 }
 
-/// `head` and `text` in lines of at most [`WIDTH`] columns; a word that is longer (a page) stays whole.
-fn wrapped(head: &str, text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = head.to_owned();
-    let mut is_empty = true;
-    for text in text.split_whitespace() {
-        let length = line.chars().count() + text.chars().count() + usize::from(!is_empty);
-        if length > WIDTH && !is_empty {
-            lines.push(std::mem::replace(&mut line, INDENT.to_owned()));
-            is_empty = true;
+/// `head`, as wide as [`INDENT`], and `text` in lines of at most [`WIDTH`] columns; a word that is longer (a page)
+/// stays whole.
+fn wrapped(head: impl Into<Styled>, text: &str) -> Styled {
+    let mut lines = vec![String::new()];
+    for part in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(part),
+            Some(line) if INDENT.len() + line.chars().count() + 1 + part.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(part);
+            }
+            Some(_) | None => lines.push(part.to_owned()),
         }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(text);
-        is_empty = false;
     }
-    lines.push(line);
-    lines
+    head.into() + lines.join(&format!("\n{INDENT}"))
 }
 
 #[cfg(test)]
@@ -176,10 +172,10 @@ mod tests {
     fn lines_fit_into_eighty_columns_and_pages_stay_whole() {
         let page = format!("https://ci.example.com/{}", "x".repeat(90));
         let text = format!("{} {page} end", "word ".repeat(40));
-        let lines = wrapped("wait    ", &text);
-        let mut others = lines.iter().filter(|line| !line.contains(&page));
-        assert!(others.all(|line| line.chars().count() <= WIDTH), "{lines:?}");
-        assert!(lines.iter().any(|line| line.trim() == page), "{lines:?}");
-        assert_eq!(lines.join(" ").split_whitespace().count(), 43);
+        let shown = wrapped("wait    ", &text).to_string();
+        let mut others = shown.lines().filter(|line| !line.contains(&page));
+        assert!(others.all(|line| line.chars().count() <= WIDTH), "{shown}");
+        assert!(shown.lines().any(|line| line.trim() == page), "{shown}");
+        assert_eq!(shown.split_whitespace().count(), 43);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit,
         Some(_) => confirm::for_real(&call.outside.args),
         None => after(call, &release, &report).await,
     };
-    call.show(&report::text_with(&report, &next), &TaskDocument::new(&report, next));
+    call.show(report::text_with(&report, &next), &TaskDocument::new(&report, next));
     Ok(Exit::of_outcome(&report.outcome))
 }
 

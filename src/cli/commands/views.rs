@@ -15,7 +15,7 @@ pub(crate) async fn is_shipped(call: &Invocation) -> Result<Exit, ErrorReport> {
     let view = is_shipped::of(&ctx, &release).await;
     let view =
         view.map_err(|error| call.task_error(&format!("whether {release} is shipped could not be found out"), error))?;
-    call.show(&render::shipped::text(&view), &ShippedDocument::from(&view));
+    call.show(render::shipped::text(&view), &ShippedDocument::from(&view));
     Ok(if view.shipped.is_some() { Exit::Done } else { Exit::Unavailable })
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn metadata(call: &Invocation) -> Result<Exit, ErrorReport> {
     let (ctx, release) = (call.context()?, call.release()?);
     let view = metadata::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the metadata of {release} cannot be shown"), error))?;
-    call.show(&render::metadata::text(&view), &MetadataDocument::from(&view));
+    call.show(render::metadata::text(&view), &MetadataDocument::from(&view));
     Ok(Exit::Done)
 }
 
@@ -32,6 +32,6 @@ pub(crate) async fn metadata(call: &Invocation) -> Result<Exit, ErrorReport> {
 pub(crate) async fn active_releases(call: &Invocation, all: bool) -> Result<Exit, ErrorReport> {
     let listing = discovery::active(&call.context()?, all).await;
     let listing = listing.map_err(|error| call.task_error("the active releases could not be listed", error))?;
-    call.show(&render::active_releases::text(&listing), &ActiveReleases::from(&listing));
+    call.show(render::active_releases::text(&listing), &ActiveReleases::from(&listing));
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::operators::error::TaskFailure;
 use crate::render::documents::error::{ErrorDocument, ErrorPart};
+use crate::render::styled::{Styled, Tone};
 use crate::render::text::{causes, clean};
 
 /// An error as people read it: what failed, why, what had happened, what to do.
@@ -61,18 +62,19 @@ impl ErrorReport {
     }
 
     /// The text for stderr.
-    pub fn text(&self) -> String {
-        let mut lines = vec![format!("error: {}", clean(&self.what))];
+    pub fn text(&self) -> Styled {
+        let mut text = Styled::toned(Tone::Bad, "error: ") + self.what.as_str();
         for (place, why) in self.why.iter().enumerate() {
-            lines.push(format!("  {} {}", if place == 0 { "why: " } else { "     " }, clean(why)));
+            text.line(format!("  {} {why}", if place == 0 { "why: " } else { "     " }));
         }
         if !self.done.is_empty() {
-            lines.push(format!("  done: {}", clean(&self.done.join("; "))));
+            text.line(format!("  done: {}", self.done.join("; ")));
         }
         for (place, step) in self.next.lines().enumerate() {
-            lines.push(format!("  {} {}", if place == 0 { "next:" } else { "     " }, clean(step)));
+            let head = if place == 0 { "  next: " } else { "        " };
+            text.line(Styled::toned(Tone::Pending, head) + step);
         }
-        lines.join("\n")
+        text
     }
 
     /// The same for programs.

@@ -14,6 +14,7 @@ use crate::cli::outside::Stream;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 use crate::domain::mask::Masker;
+use crate::render::styled::{Styled, Tone};
 use crate::render::text::clean;
 
 /// How much of the log people want to see.
@@ -77,22 +78,22 @@ impl<S: Subscriber> Layer<S> for Lines {
         if !target_is_ours || (!shown && file.is_none()) {
             return;
         }
-        let level = match *metadata.level() {
-            Level::ERROR => "ERROR",
-            Level::WARN => "WARNING",
-            Level::INFO => "INFO",
-            Level::DEBUG | Level::TRACE => "DEBUG",
+        let (level, tone) = match *metadata.level() {
+            Level::ERROR => ("ERROR", Some(Tone::Bad)),
+            Level::WARN => ("WARNING", Some(Tone::Warning)),
+            Level::INFO => ("INFO", None),
+            Level::DEBUG | Level::TRACE => ("DEBUG", None),
         };
         let mut line = Line::default();
         event.record(&mut line);
         let now = self.clock.get().unwrap_or(&Clock::System).now();
-        let line =
-            format!("{}: {level}: {}{}", stamp(now), self.masker.mask(&line.message), self.masker.mask(&line.fields));
+        let at = stamp(now);
+        let said = format!("{}{}", self.masker.mask(&line.message), self.masker.mask(&line.fields));
         if let Some(file) = file {
-            file.line(&line);
+            file.line(&format!("{at}: {level}: {said}"));
         }
         if shown {
-            self.err.line(line);
+            self.err.line(Styled::from(format!("{at}: ")) + Styled::toned(tone, level) + format!(": {said}"));
         }
     }
 }

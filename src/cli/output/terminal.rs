@@ -1,10 +1,14 @@
 //! What may be shown on a stream: colour, links, a moving line, words for a screen reader.
 //!
-//! One place decides and one function dresses every printed line. Dressing adds nothing to the meaning: whoever
-//! sees the bare text misses nothing.
+//! One place decides and one function dresses every printed text, by what its parts say they are. Dressing adds
+//! nothing to the meaning: whoever sees the bare text misses nothing.
+
+use anstream::adapter::strip_str;
+use anstyle::AnsiColor;
 
 use crate::core::config::env::Env;
 use crate::grammar::args::Color;
+use crate::render::styled::{Part, Styled, Tone};
 
 /// What a stream may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,64 +44,33 @@ impl Style {
     }
 
     /// Text as this stream shows it.
-    pub fn dress(self, text: &str) -> String {
-        let spoken = if self.accessible { Some(spoken(text)) } else { None };
-        let text = spoken.as_deref().unwrap_or(text);
-        if !self.color && !self.links {
-            return text.to_owned();
-        }
-        text.split('\n').map(|line| self.dress_line(line)).collect::<Vec<_>>().join("\n")
+    pub fn dress(self, text: &Styled) -> String {
+        let shown: String = text.parts().iter().map(|part| self.dress_part(part)).collect();
+        if self.accessible { spoken(&shown) } else { shown }
     }
 
-    fn dress_line(self, line: &str) -> String {
-        let mut dressed = String::new();
-        let mut rest = line;
-        if self.color {
-            let blanks = line.len() - line.trim_start().len();
-            let (indent, body) = line.split_at(blanks);
-            if let Some((label, paint)) = LABELS.iter().find(|(label, _)| body.starts_with(label)) {
-                dressed.push_str(indent);
-                dressed.push_str(&painted(label, paint));
-                rest = body.get(label.len()..).unwrap_or_default();
+    fn dress_part(self, part: &Part) -> String {
+        let text = part.text();
+        match part.tone() {
+            Some(Tone::Link) if self.links => format!("\u{1b}]8;;{text}\u{1b}\\{text}\u{1b}]8;;\u{1b}\\"),
+            Some(tone) if self.color => {
+                // Blanks that fill a column have no colour.
+                let (inner, style) = (text.trim(), look(tone));
+                text.replacen(inner, &format!("{style}{inner}{style:#}"), 1)
             }
+            Some(_) | None => text.to_owned(),
         }
-        while let Some((before, address, after)) = first_address(rest) {
-            dressed.push_str(&self.paint_tokens(before));
-            if self.links {
-                dressed.push_str(&format!("\u{1b}]8;;{address}\u{1b}\\{address}\u{1b}]8;;\u{1b}\\"));
-            } else {
-                dressed.push_str(address);
-            }
-            rest = after;
-        }
-        dressed.push_str(&self.paint_tokens(rest));
-        dressed
     }
+}
 
-    fn paint_tokens(self, text: &str) -> String {
-        if !self.color {
-            return text.to_owned();
-        }
-        let mut out = String::new();
-        let mut rest = text;
-        'text: while !rest.is_empty() {
-            let begins = !out.ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
-            if begins {
-                for (token, paint) in TOKENS {
-                    let ends = |after: &str| !after.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
-                    if let Some(after) = rest.strip_prefix(token).filter(|after| ends(after)) {
-                        out.push_str(&painted(token, paint));
-                        rest = after;
-                        continue 'text;
-                    }
-                }
-            }
-            let first = rest.chars().next().map_or(0, char::len_utf8);
-            let (one, after) = rest.split_at(first);
-            out.push_str(one);
-            rest = after;
-        }
-        out
+/// What a tone looks like in colour.
+const fn look(tone: Tone) -> anstyle::Style {
+    match tone {
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default().bold(),
+        Tone::Warning => AnsiColor::Yellow.on_default(),
+        Tone::Pending => AnsiColor::Cyan.on_default(),
+        Tone::Link => anstyle::Style::new(),
     }
 }
 
@@ -106,53 +79,8 @@ fn switched_on(env: &Env, name: &str) -> bool {
     env.get(name).is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "no" | "false" | "off"))
 }
 
-const RED: &str = "1;31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const CYAN: &str = "36";
-
-/// First words of a line that say what kind of line it is.
-const LABELS: [(&str, &str); 10] = [
-    ("error:", RED),
-    ("FAILED:", RED),
-    ("UNMATCHED", RED),
-    ("warning:", YELLOW),
-    ("person:", YELLOW),
-    ("wait:", CYAN),
-    ("waiting:", CYAN),
-    ("running:", CYAN),
-    ("next:", CYAN),
-    ("now:", GREEN),
-];
-
-/// Words that name a status.
-const TOKENS: [(&str, &str); 7] = [
-    ("Pass", GREEN),
-    ("Green", GREEN),
-    ("Fail", RED),
-    ("Red", RED),
-    ("BLOCKER", RED),
-    ("In Progress", CYAN),
-    ("WARNING", YELLOW),
-];
-
-fn painted(text: &str, paint: &str) -> String {
-    format!("\u{1b}[{paint}m{text}\u{1b}[0m")
-}
-
-/// The first address in `text`, with what stands before and after it.
-fn first_address(text: &str) -> Option<(&str, &str, &str)> {
-    let at = [text.find("https://"), text.find("http://")].into_iter().flatten().min()?;
-    let (before, from) = text.split_at(at);
-    let inside = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '(' | ')' | '\\');
-    let end = from.find(|c: char| !inside(c)).unwrap_or(from.len());
-    let address = from.get(..end)?.trim_end_matches(['.', ',', ';', ':']);
-    let after = from.get(address.len()..)?;
-    Some((before, address, after))
-}
-
 /// The same text in a form that can be read aloud: columns become `name: value, value`, signs become words.
-pub fn spoken(text: &str) -> String {
+fn spoken(text: &str) -> String {
     let lines = text.split('\n').map(|line| {
         let body = line.trim();
         let (head, body) = match body.split_once(' ') {
@@ -165,7 +93,9 @@ pub fn spoken(text: &str) -> String {
         let sentence = match cells.split_first() {
             None => String::new(),
             Some((only, [])) => only.clone(),
-            Some((name, values)) if name.ends_with(':') => format!("{name} {}", values.join(", ")),
+            Some((name, values)) if strip_str(name).to_string().ends_with(':') => {
+                format!("{name} {}", values.join(", "))
+            }
             Some((name, values)) => format!("{name}: {}", values.join(", ")),
         };
         format!("{head}{sentence}")
@@ -237,33 +167,43 @@ mod tests {
         assert_eq!(shown(&[("OAR_ACCESSIBLE", "0")], true), (true, true));
     }
 
-    #[test]
-    fn a_bare_stream_shows_the_text_as_it_is() {
-        let text = "a  Pass\n  job: https://ci.example.com/1";
-        assert_eq!(Style::default().dress(text), text);
+    /// A line with a label, a status that fills its column, and a page.
+    fn line() -> Styled {
+        let line = Styled::toned(Tone::Bad, "  FAILED: ") + "a  " + Styled::toned(Tone::Good, format!("{:<6}", "Pass"));
+        line + "job (https://ci.example.com/Pass/1)."
     }
 
     #[test]
-    fn colour_marks_labels_and_whole_status_tokens_and_takes_nothing_away() {
+    fn a_bare_stream_shows_the_text_as_it_is() {
+        assert_eq!(Style::default().dress(&line()), "  FAILED: a  Pass  job (https://ci.example.com/Pass/1).");
+    }
+
+    #[test]
+    fn colour_marks_what_has_a_tone_and_takes_nothing_away() {
         let style = Style { color: true, ..Style::default() };
-        assert_eq!(style.dress("error: x"), "\u{1b}[1;31merror:\u{1b}[0m x");
-        assert_eq!(style.dress("  next: x"), "  \u{1b}[36mnext:\u{1b}[0m x");
-        assert_eq!(style.dress("task Pass: ok"), "task \u{1b}[32mPass\u{1b}[0m: ok");
-        for left_alone in ["Passed", "By-Pass", "Failure", "no error: here", "Redmond"] {
-            assert_eq!(style.dress(left_alone), left_alone);
-        }
+        let shown = style.dress(&(line() + " error: Pass"));
+        assert_eq!(
+            shown,
+            "  \u{1b}[1m\u{1b}[31mFAILED:\u{1b}[0m a  \u{1b}[32mPass\u{1b}[0m  job (https://ci.example.com/Pass/1). \
+             error: Pass"
+        );
+        assert_eq!(strip_str(&shown).to_string(), format!("{} error: Pass", line()));
     }
 
     #[test]
     fn an_address_becomes_a_link_that_still_shows_it() {
         let style = Style { links: true, ..Style::default() };
-        assert_eq!(
-            style.dress("job: prow 1 (https://ci.example.com/Pass/1), later."),
-            "job: prow 1 (\u{1b}]8;;https://ci.example.com/Pass/1\u{1b}\\https://ci.example.com/Pass/1\u{1b}]8;;\u{1b}\\), later."
-        );
-        assert_eq!(style.dress("http://"), "\u{1b}]8;;http://\u{1b}\\http://\u{1b}]8;;\u{1b}\\");
-        let both = Style { links: true, color: true, ..Style::default() };
-        assert!(both.dress("x https://ci.example.com/Pass").contains("/Pass\u{1b}]8;;"), "no colour inside an address");
+        let page = "https://ci.example.com/Pass/1";
+        let shown = format!("  FAILED: a  Pass  job (\u{1b}]8;;{page}\u{1b}\\{page}\u{1b}]8;;\u{1b}\\).");
+        assert_eq!(style.dress(&line()), shown);
+    }
+
+    #[test]
+    fn colour_changes_nothing_of_what_a_screen_reader_reads() {
+        let spoken = Style { accessible: true, ..Style::default() };
+        let shown = Style { color: true, ..spoken }.dress(&line());
+        assert!(shown.starts_with("\u{1b}[1m\u{1b}[31mFAILED:\u{1b}[0m a: "), "{shown:?}");
+        assert_eq!(strip_str(&shown).to_string(), spoken.dress(&line()));
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn active(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
             Ok(listing) => {
                 let summary = format!("{} releases", listing.releases.len());
                 Reply::data(summary, json::of(&ActiveReleases::from(&listing)))
-                    .with_text(&active_releases::text(&listing))
+                    .with_text(&active_releases::text(&listing).to_string())
             }
             Err(error) => Reply::operator("the active releases", &error).as_json(json!({ "releases": [] })),
         }

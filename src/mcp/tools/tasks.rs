@@ -343,7 +343,7 @@ fn answer_question(call: &ToolCall) -> Result<ToolChange, Reply> {
         async move {
             match answer::run(&ctx, &release, &by_hand).await {
                 Ok(answered) => {
-                    let message = by_hand::answered(&by_hand, &answered);
+                    let message = by_hand::answered(&by_hand, &answered).to_string();
                     let changed = matches!(answered, Answered::Stored { .. });
                     Reply::said(message.clone(), message).with("changed", json!(changed))
                 }
@@ -367,7 +367,7 @@ async fn set(ctx: &Context, release: &ZStream, wanted: StatusByHand) -> Reply {
                 .as_json(json!({ "success": false }));
         }
     };
-    let message = by_hand::text(task, status, &change);
+    let message = by_hand::text(task, status, &change).to_string();
     let (changed, overridden) = match change {
         StatusChange::IsSo => (false, Vec::new()),
         StatusChange::DryRun { .. } | StatusChange::Kept { .. } => (true, Vec::new()),

@@ -5,6 +5,7 @@ mod analyze_build;
 mod change_advisory_status;
 mod check_cve_tracker_bug;
 mod check_rhcos_security_alerts;
+mod colour;
 mod compare_images;
 mod confirmation;
 mod create_test_report;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
-use crate::domain::task::Task;
+use crate::domain::task::{Task, TaskStatus};
 use crate::drive::event::Event;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render;
 use crate::render::documents::plan::PlanDocument;
 use crate::render::documents::rehearsal::{RehearsalDocument, RehearsedTask};
 use crate::render::report::minutes;
+use crate::render::styled::{Styled, Tone, tone};
 use jiff::Timestamp;
 
 /// What happened to one task.
@@ -20,8 +21,12 @@ struct Runs {
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
     count: u32,
-    status: String,
+    /// As the last run left it, unless that could not be carried out.
+    status: Option<TaskStatus>,
 }
+
+/// The status of a task whose last run could not be carried out.
+const ERROR: &str = "error";
 
 /// Everything a rehearsal collects for its summary.
 #[derive(Debug, Default)]
@@ -34,8 +39,8 @@ impl Summary {
     /// Remembers what happened; the outside effects of this event.
     pub(crate) fn remember(&mut self, event: &Event<'_>, now: Timestamp) -> Vec<String> {
         let (task, status, effects) = match event {
-            Event::Ran(report) => (report.task, report.after.to_string(), report.effects.clone()),
-            Event::CouldNot(failure) => (failure.task, "error".to_owned(), failure.done.clone()),
+            Event::Ran(report) => (report.task, Some(report.after), report.effects.clone()),
+            Event::CouldNot(failure) => (failure.task, None, failure.done.clone()),
             Event::Marked(_) | Event::Waits { .. } => return Vec::new(),
         };
         let runs = self.tasks.entry(task).or_default();
@@ -78,32 +83,43 @@ pub(crate) struct Ended<'a> {
 
 impl Ended<'_> {
     /// For people.
-    pub(crate) fn text(&self, rows: Rows) -> String {
+    pub(crate) fn text(&self, rows: Rows) -> Styled {
         let at = |at: Option<Timestamp>| at.map(|at| at.strftime("%m-%d %H:%M").to_string()).unwrap_or_default();
         let release = self.release;
-        let mut lines = vec![String::new(), format!("REHEARSAL of {release}: summary")];
+        let mut text = Styled::from(format!("\nREHEARSAL of {release}: summary"));
         if matches!(rows, Rows::Columns) {
-            lines.push(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
+            text.line(format!("{:<28} {:<12} {:<12} {:<12} runs", "task", "status", "first run", "last run"));
         }
         for task in Task::ALL {
             let Some(runs) = self.summary.tasks.get(&task) else { continue };
-            let status = self.state.map_or_else(|| runs.status.clone(), |state| state.status(task).to_string());
-            let status = if task == Task::CreateTestReport { runs.status.clone() } else { status };
+            let stored = self.state.map(|state| state.status(task)).filter(|_| task != Task::CreateTestReport);
+            let (status, tone) = match stored.or(runs.status) {
+                Some(status) => (status.as_str(), tone(status)),
+                None => (ERROR, Some(Tone::Bad)),
+            };
             let (first, last, runs) = (at(runs.started), at(runs.ended), runs.count);
-            lines.push(match rows {
-                Rows::Columns => format!("{task:<28} {status:<12} {first:<12} {last:<12} {runs}"),
+            text.line(match rows {
+                Rows::Columns => {
+                    Styled::from(format!("{task:<28} "))
+                        + Styled::toned(tone, format!("{status:<12}"))
+                        + format!(" {first:<12} {last:<12} {runs}")
+                }
                 // Read aloud, a value needs its name beside it.
-                Rows::Sentences => format!("{task}: {status}, first run {first}, last run {last}, runs {runs}"),
+                Rows::Sentences => {
+                    Styled::from(format!("{task}: "))
+                        + Styled::toned(tone, status)
+                        + format!(", first run {first}, last run {last}, runs {runs}")
+                }
             });
         }
-        lines.push(String::new());
-        lines.push(format!("{} outside writes:", self.summary.effects.len()));
-        lines.extend(self.summary.effects.iter().map(|effect| format!("  {effect}")));
-        lines.extend(self.unmatched.iter().map(|request| format!("UNMATCHED request: {request}")));
-        lines.push(String::new());
+        text.line(format!("\n{} outside writes:", self.summary.effects.len()));
+        text.lines(self.summary.effects.iter().map(|effect| format!("  {effect}")));
+        let unmatched = |request| Styled::toned(Tone::Bad, "UNMATCHED") + format!(" request: {request}");
+        text.lines(self.unmatched.iter().map(unmatched));
+        text.line("");
         if !matches!(self.plan.verdict, Verdict::Done) {
-            lines.push(render::plan::text(self.release, self.plan));
-            lines.push(String::new());
+            text.line(render::plan::text(self.release, self.plan));
+            text.line("");
         }
         let end = match self.plan.verdict {
             Verdict::Done => "approved",
@@ -111,19 +127,16 @@ impl Ended<'_> {
             Verdict::NeedsPerson => "a person is needed",
             Verdict::Failed => "failed",
         };
-        lines.push(format!(
-            "REHEARSAL of {release}: {end}, overall {:?}, {} of virtual time in {} ms",
-            self.plan.overall,
-            minutes(self.virtual_minutes),
-            self.wall_ms
-        ));
-        lines.join("\n")
+        let took = format!(", {} of virtual time in {} ms", minutes(self.virtual_minutes), self.wall_ms);
+        text.line(Styled::from(format!("REHEARSAL of {release}: {end}, overall ")) + self.plan.overall + took);
+        text
     }
 
     /// For programs; `nobody` says why no person could finish it.
     pub(crate) fn document(&self, nobody: Option<String>) -> RehearsalDocument {
         let task = |(task, runs): (&Task, &Runs)| {
-            let status = self.state.map_or_else(|| runs.status.clone(), |state| state.status(*task).to_string());
+            let status = self.state.map(|state| state.status(*task)).or(runs.status);
+            let status = status.map_or(ERROR, TaskStatus::as_str).to_owned();
             let (first_run, last_run) = (runs.started.map(stamp), runs.ended.map(stamp));
             (task.name().to_owned(), RehearsedTask { status, first_run, last_run, runs: runs.count })
         };

@@ -7,7 +7,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
-use crate::render::text::clean;
+use crate::render::styled::{Styled, Tone};
 use crate::sim::control_client;
 
 /// Shows where the world stands.
@@ -15,31 +15,31 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     let world = ask(call, Method::GET, "/__sim/status", None).await?;
     let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
     let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
-    let mut lines = vec![format!("{} in a simulated world, virtual time {}", text("release"), text("now"))];
+    let mut shown = Styled::from(format!("{} in a simulated world, virtual time {}", text("release"), text("now")));
     if world["paused"] == true {
-        lines.push("paused:         nothing happens by itself (oar sim resume)".to_owned());
+        shown.line("paused:         nothing happens by itself (oar sim resume)");
     }
-    lines.push(format!("release date:   {}", text("release_date")));
-    lines.push(format!("promoted:       {}", yes("promoted")));
-    lines.push(format!("stage release:  {}", if world["stage_released"] == true { "done" } else { "not done" }));
-    lines.push(format!("merge request:  {}", text("merge_request")));
+    shown.line(format!("release date:   {}", text("release_date")));
+    shown.line(format!("promoted:       {}", yes("promoted")));
+    shown.line(format!("stage release:  {}", if world["stage_released"] == true { "done" } else { "not done" }));
+    shown.line(format!("merge request:  {}", text("merge_request")));
     let advisories = world["advisories"].as_object().into_iter().flatten();
     let advisories: Vec<String> =
         advisories.map(|(id, state)| format!("{id} {}", state.as_str().unwrap_or("?"))).collect();
-    lines.push(format!("advisories:     {}", advisories.join(", ")));
-    lines.push(format!("page public:    {}", yes("page_public")));
-    lines.push(format!("rate limits:    {}", if world["limits"] == true { "on" } else { "off" }));
+    shown.line(format!("advisories:     {}", advisories.join(", ")));
+    shown.line(format!("page public:    {}", yes("page_public")));
+    shown.line(format!("rate limits:    {}", if world["limits"] == true { "on" } else { "off" }));
     for action in list(&world, "actions") {
-        lines.push(format!(
+        shown.line(format!(
             "person ({}): {}",
             action["who"].as_str().unwrap_or("?"),
             action["what"].as_str().unwrap_or("?")
         ));
     }
     let coming: Vec<String> = dated(&world, "coming").collect();
-    lines.push(if coming.is_empty() { "coming:         nothing" } else { "coming:" }.to_owned());
-    lines.extend(coming);
-    call.show(&clean_lines(&lines), &with_ok(world));
+    shown.line(if coming.is_empty() { "coming:         nothing" } else { "coming:" });
+    shown.lines(coming);
+    call.show(shown, &with_ok(world));
     Ok(Exit::Done)
 }
 
@@ -53,23 +53,26 @@ pub(crate) async fn event(call: &Invocation, name: Option<String>, body: Option<
         (None, None) => {
             let names = ask(call, Method::GET, "/__sim/event", None).await?;
             let meaning = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
-            let mut lines: Vec<String> = list(&names, "events").filter_map(Value::as_str).map(meaning).collect();
-            lines.push("oar sim event NAME lets one of them happen now; none needs more than its name".to_owned());
-            call.show(&clean_lines(&lines), &with_ok(names.clone()));
+            let mut shown = Styled::default();
+            shown.lines(list(&names, "events").filter_map(Value::as_str).map(meaning));
+            shown.line("oar sim event NAME lets one of them happen now; none needs more than its name");
+            call.show(shown, &with_ok(names.clone()));
             return Ok(Exit::Done);
         }
     };
     let answer = ask(call, Method::POST, "/__sim/event", Some(&body)).await?;
-    let mut lines = vec![match answer["done"].as_str() {
+    let mut shown = Styled::from(match answer["done"].as_str() {
         Some(what) => format!("done: {what}"),
         None => "there was nothing to do".to_owned(),
-    }];
-    lines.extend(dated(&answer, "follows"));
-    if lines.len() > 1 {
-        lines.insert(1, "what follows by itself:".to_owned());
-        lines.push("next: let time pass (oar sim advance 2h), or let one happen now (oar sim event NAME)".to_owned());
+    });
+    let follows: Vec<String> = dated(&answer, "follows").collect();
+    if !follows.is_empty() {
+        shown.line("what follows by itself:");
+        shown.lines(follows);
+        let next = "let time pass (oar sim advance 2h), or let one happen now (oar sim event NAME)";
+        shown.line(Styled::toned(Tone::Pending, "next: ") + next);
     }
-    call.show(&clean_lines(&lines), &with_ok(answer));
+    call.show(shown, &with_ok(answer));
     Ok(Exit::Done)
 }
 
@@ -90,7 +93,7 @@ pub(crate) async fn advance(call: &Invocation, by: jiff::Span) -> Result<Exit, E
         return Err(usage("time cannot pass", &error, "for example: oar sim advance 2h"));
     }
     let answer = ask(call, Method::POST, "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
-    call.show(&format!("virtual time is now {}", answer["now"].as_str().unwrap_or("?")), &with_ok(answer));
+    call.show(format!("virtual time is now {}", answer["now"].as_str().unwrap_or("?")), &with_ok(answer));
     Ok(Exit::Done)
 }
 
@@ -151,10 +154,6 @@ fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + u
 fn dated<'v>(answer: &'v Value, name: &str) -> impl Iterator<Item = String> + use<'v> {
     list(answer, name)
         .map(|event| format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")))
-}
-
-fn clean_lines(lines: &[String]) -> String {
-    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
 }
 
 fn with_ok(mut answer: Value) -> Value {

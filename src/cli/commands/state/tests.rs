@@ -15,8 +15,18 @@ fn on(text: &str, command: fn(Vec<PathBuf>) -> StateCommand) -> (Exit, String, S
     let path = folder.path().join("4.99.1.yaml");
     std::fs::write(&path, text).unwrap();
     let Printed { exit, out, err } = on_files(&command(vec![path.clone()]), AnswerForm::Text);
-    let plain = |text: String| text.replace(&path.display().to_string(), "FILE");
-    (exit, plain(out), plain(err), std::fs::read_to_string(&path).unwrap())
+    let plain = |text: &Styled| format!("{text}\n").replace(&path.display().to_string(), "FILE");
+    let out = out.map(|answer| match answer {
+        Answer::Text(text) => plain(&text),
+        Answer::Json(json) => panic!("{json}"),
+    });
+    let err = err.iter().map(plain).collect();
+    (exit, out.unwrap_or_default(), err, std::fs::read_to_string(&path).unwrap())
+}
+
+fn json_of(answer: Option<Answer>) -> String {
+    let Some(Answer::Json(json)) = answer else { panic!("{answer:?}") };
+    json
 }
 
 fn fmt(files: Vec<PathBuf>) -> StateCommand {
@@ -116,7 +126,7 @@ fn json_of_a_foreign_file_is_masked() {
     let token = "glpat-abcdefghij0123456789";
     let foreign = GOOD.replace("result: null", &format!("result: {token} of somebody@example.org"));
     let state = State::parse(&foreign, None).unwrap();
-    let shown = show(&state, AnswerForm::Json);
+    let shown = json_of(Some(show(&state, AnswerForm::Json)));
     assert!(!shown.contains(token) && !shown.contains("somebody@"), "{shown}");
     for odd in
         [foreign.replace("status: Pass", &format!("status: {token}")), format!("{GOOD}x: {{{token}: 1, {token}: 2}}\n")]
@@ -177,7 +187,7 @@ fn as_json_a_check_tells_every_file_in_one_document() {
     std::fs::write(path("bad.yaml"), "").unwrap();
     let printed =
         on_files(&StateCommand::Check { files: vec![path("4.99.1.yaml"), path("bad.yaml")] }, AnswerForm::Json);
-    let json: Value = serde_json::from_str(&printed.out).unwrap();
+    let json: Value = serde_json::from_str(&json_of(printed.out)).unwrap();
     assert_eq!((printed.exit, &json["ok"]), (Exit::Usage, &json!(false)));
     let usable: Vec<_> = json["files"].as_array().unwrap().iter().map(|file| file["usable"].clone()).collect();
     assert_eq!(usable, [json!(true), json!(false)]);
