@@ -21,7 +21,7 @@ use crate::mcp::rechecks::Rechecks;
 use crate::mcp::reply::Reply;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
-use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::messages::{Actor, Kind, Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 use crate::render::documents::issues::IssueDocument;
 use crate::render::documents::plan::PlanDocument;
@@ -191,22 +191,13 @@ fn answer(release: &ZStream, plan: &Plan, next: &NextCalls, text: &str, mut data
 
 /// Who has to do something about a message.
 fn who(kind: Kind) -> &'static str {
-    const OF_SERVER: [Kind; 2] = [Kind::KerberosNeeded, Kind::CredentialMissing];
-    const OF_ART: [Kind; 6] = [
-        Kind::BuildDataNotReady,
-        Kind::MrClosed,
-        Kind::AdvisoryDropped,
-        Kind::PromotionRejected,
-        Kind::StageReleaseFailed,
-        Kind::ReleaseDateMissing,
-    ];
-    match kind.severity() {
-        Severity::Info => "nobody",
-        Severity::Wait => "nobody: it comes by itself",
-        Severity::Action | Severity::Failure if OF_SERVER.contains(&kind) => "whoever runs this server",
-        Severity::Action | Severity::Failure if OF_ART.contains(&kind) => "ART, asked by the release lead",
-        Severity::Action | Severity::Failure if kind == Kind::AnalysisError => "the owner of the test record",
-        Severity::Action | Severity::Failure => "the release lead",
+    match kind.actor() {
+        Actor::Nobody => "nobody",
+        Actor::Time | Actor::Tasks => "nobody: it comes by itself",
+        Actor::Host => "whoever runs this server",
+        Actor::Art => "ART, asked by the release lead",
+        Actor::RecordOwner => "the owner of the test record",
+        Actor::Lead => "the release lead",
     }
 }
 

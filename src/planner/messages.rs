@@ -5,8 +5,11 @@ use jiff::Timestamp;
 use crate::domain::foreign::sentence;
 use crate::domain::task::Task;
 
+/// A group names who usually acts on its kinds, a kind that somebody else acts on names them itself.
 macro_rules! kinds {
-    ($($severity:ident { $(#[doc = $doc:literal] $kind:ident),+ $(,)? })+) => {
+    (@actor $usual:ident) => { Actor::$usual };
+    (@actor $usual:ident $actor:ident) => { Actor::$actor };
+    ($($severity:ident by $usual:ident { $(#[doc = $doc:literal] $kind:ident $(by $actor:ident)?),+ $(,)? })+) => {
         /// What a message is about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub enum Kind {
@@ -31,12 +34,17 @@ macro_rules! kinds {
             pub const fn severity(self) -> Severity {
                 match self { $($(Self::$kind)|+ => Severity::$severity),+ }
             }
+
+            /// Who makes it go on.
+            pub const fn actor(self) -> Actor {
+                match self { $($(Self::$kind => kinds!(@actor $usual $($actor)?)),+),+ }
+            }
         }
     };
 }
 
 kinds! {
-    Info {
+    Info by Nobody {
         /// The state file is being created.
         Initialised,
         /// A task is started.
@@ -72,7 +80,7 @@ kinds! {
         /// The release is approved and its images are out.
         Completed,
     }
-    Wait {
+    Wait by Time {
         /// The state file cannot be read.
         StateUnavailable,
         /// Build data cannot be read.
@@ -98,23 +106,23 @@ kinds! {
         /// Test jobs of the promoted payload still run.
         WaitAggregation,
         /// Stage testing needs the pushed content.
-        StageWaitsForPush,
+        StageWaitsForPush by Tasks,
         /// Stage testing needs the verdict on the promoted build.
-        StageWaitsForGate,
+        StageWaitsForGate by Tasks,
         /// Image signature and approval need tasks that are not done.
-        SyncWaiting,
+        SyncWaiting by Tasks,
         /// The payload is not signed yet.
         SignatureWaiting,
         /// The approval starts one day before the release date.
         TooEarly,
         /// Approved, but not with the customers yet.
-        ApprovedNotShipped,
+        ApprovedNotShipped by Tasks,
         /// A task is tried again after a pause.
         RetryScheduled,
         /// A task was not allowed to start and is tried again.
         TaskWaiting,
     }
-    Action {
+    Action by Lead {
         /// A status in the state file is a text that nobody knows.
         StatusUnknown,
         /// People gave the release up.
@@ -122,11 +130,11 @@ kinds! {
         /// Nobody is named as owner.
         OwnerNeeded,
         /// There is no Kerberos ticket.
-        KerberosNeeded,
+        KerberosNeeded by Host,
         /// A task lacks a credential.
-        CredentialMissing,
+        CredentialMissing by Host,
         /// Build data is incomplete, or names what belongs to another release.
-        BuildDataNotReady,
+        BuildDataNotReady by Art,
         /// Build data has nothing of the release's own.
         BuildDataInherited,
         /// A shipment or advisory was replaced for which tasks had passed.
@@ -140,7 +148,7 @@ kinds! {
         /// The approval needs tasks that a person has to mend.
         PrereqMissing,
         /// A test record or its analysis is unusable.
-        AnalysisError,
+        AnalysisError by RecordOwner,
         /// The job of a running task is gone, or runs where nobody can look.
         JobRefLost,
         /// Only a person can say whether an effect happened.
@@ -152,17 +160,17 @@ kinds! {
         /// Somebody else approved and shipped the release.
         ShippedElsewhere,
         /// The merge request was closed.
-        MrClosed,
+        MrClosed by Art,
         /// An advisory with builds was dropped.
-        AdvisoryDropped,
+        AdvisoryDropped by Art,
         /// The payload was rejected.
-        PromotionRejected,
+        PromotionRejected by Art,
         /// The stage release ended badly.
-        StageReleaseFailed,
+        StageReleaseFailed by Art,
         /// The approval has an unresolved blocker.
         ApprovalBlocked,
         /// Build data names no release date.
-        ReleaseDateMissing,
+        ReleaseDateMissing by Art,
         /// The approval starts after the release date.
         LateApproval,
         /// Something takes much longer than usual.
@@ -170,7 +178,7 @@ kinds! {
         /// The Errata flow is not supported.
         ErrataFlow,
     }
-    Failure {
+    Failure by Lead {
         /// A task failed.
         TaskFailed,
         /// The promoted build is bad.
@@ -194,6 +202,25 @@ impl Kind {
                 | Self::AdvisoriesUnknown
         )
     }
+}
+
+/// Who makes it go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody: it is said, not awaited.
+    Nobody,
+    /// It comes by itself.
+    Time,
+    /// The tasks of the release, whose list shows it.
+    Tasks,
+    /// Whoever runs this program: its machine lacks something.
+    Host,
+    /// ART, asked by the release lead.
+    Art,
+    /// The owner of the test record.
+    RecordOwner,
+    /// The release lead.
+    Lead,
 }
 
 /// Who has to care about a message.

@@ -18,7 +18,7 @@ use crate::drive::options::{DriveOptions, Persistence};
 use crate::drive::rounds;
 use crate::grammar::command::{DriveArgs, PlanArgs};
 use crate::operators::request::{BuildDecision, ChangeRequest};
-use crate::planner::messages::Kind;
+use crate::planner::messages::Actor;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::documents::plan::PlanDocument;
 use crate::render::plan;
@@ -108,8 +108,7 @@ pub(crate) fn exit_of(plan: &Plan) -> Exit {
 /// Does a person have to do nothing but provide credentials?
 fn lacks_credentials_only(plan: &Plan) -> bool {
     let mut asked = plan::persons(plan).peekable();
-    asked.peek().is_some()
-        && asked.all(|message| matches!(message.kind, Kind::CredentialMissing | Kind::KerberosNeeded))
+    asked.peek().is_some() && asked.all(|message| message.kind.actor() == Actor::Host)
 }
 
 fn options(args: DriveArgs, actor: &str) -> Result<DriveOptions, ErrorReport> {

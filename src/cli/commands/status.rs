@@ -12,7 +12,7 @@ use crate::domain::task::TaskStatus;
 use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::operators::views::status::{self, StatusView};
-use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::messages::{Actor, Kind, Message, Severity};
 use crate::planner::plan::Plan;
 use crate::planner::table::recheck_after;
 use crate::render::documents::plan::PlanDocument;
@@ -119,10 +119,7 @@ fn waits_text(waits: &[StatusWait]) -> Vec<String> {
 fn waits(view: &StatusView, planned: &Plan, now: Timestamp) -> Vec<StatusWait> {
     let shown = |message: &&Message| match message.severity() {
         Severity::Info => message.recheck.is_some(),
-        Severity::Wait => !matches!(
-            message.kind,
-            Kind::SyncWaiting | Kind::StageWaitsForPush | Kind::StageWaitsForGate | Kind::ApprovedNotShipped
-        ),
+        Severity::Wait => message.kind.actor() != Actor::Tasks,
         Severity::Action | Severity::Failure => false,
     };
     let messages: Vec<&Message> = planned.messages.iter().filter(shown).collect();
