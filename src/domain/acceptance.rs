@@ -3,6 +3,7 @@
 //! A required job that never ran is not a passed job: 19 of 432 real records were marked accepted
 //! with one to five of their three to six jobs.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::result_file::{JobRegistry, Record, RegistryJob};
@@ -60,6 +61,21 @@ pub enum RecordVerdict {
         /// Why.
         why: String,
     },
+}
+
+impl fmt::Display for RecordVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("Missing"),
+            Self::NotStarted => f.write_str("NotStarted"),
+            Self::Aggregating { missing } => write!(f, "Aggregating {{ missing: {missing:?} }}"),
+            Self::Accepted { summary, jobs } => write!(f, "Accepted {{ summary: {summary:?}, jobs: {jobs} }}"),
+            Self::Rejected { summary, failed } => {
+                write!(f, "Rejected {{ summary: {summary:?}, failed: {failed:?} }}")
+            }
+            Self::Invalid { why } => write!(f, "Invalid {{ why: {why:?} }}"),
+        }
+    }
 }
 
 /// Judges the record of `build`; `None` means that the file does not exist.
@@ -135,6 +151,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn a_verdict_is_spelled_as_agents_know_it() {
+        let rejected = RecordVerdict::Rejected { summary: "2 of 3".to_owned(), failed: vec!["e2e".to_owned()] };
+        assert_eq!(rejected.to_string(), "Rejected { summary: \"2 of 3\", failed: [\"e2e\"] }");
+        assert_eq!(RecordVerdict::NotStarted.to_string(), "NotStarted");
+        for verdict in [
+            rejected,
+            RecordVerdict::Aggregating { missing: vec!["e2e".to_owned()] },
+            RecordVerdict::Accepted { summary: "all".to_owned(), jobs: 3 },
+            RecordVerdict::Invalid { why: "\"".to_owned() },
+        ] {
+            assert_eq!(verdict.to_string(), format!("{verdict:?}"));
+        }
+    }
 
     const BUILD: &str = "4.99.0-0.nightly-2026-01-01-000000";
 

@@ -114,6 +114,17 @@ impl MrState {
     }
 }
 
+impl fmt::Display for MrState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.pad("Open"),
+            Self::Merged => f.pad("Merged"),
+            Self::Closed => f.pad("Closed"),
+            Self::Other(other) => write!(f, "Other({other:?})"),
+        }
+    }
+}
+
 /// Does a shipment keep its facts in files of this name?
 pub fn is_shipment_file(path: &str) -> bool {
     path.ends_with(".yaml")

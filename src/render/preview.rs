@@ -99,7 +99,7 @@ fn approval(pass: &ApprovalPass, release: &ZStream) -> Vec<String> {
         MrState::Open if pass.is_approved => format!("merge request {} is approved by this account already", pass.mr),
         MrState::Open => format!("approve merge request {} as it stands then", pass.mr),
         state @ (MrState::Merged | MrState::Closed | MrState::Other(_)) => {
-            format!("merge request {} is {state:?}; no approval is given", pass.mr)
+            format!("merge request {} is {state}; no approval is given", pass.mr)
         }
     });
     if !pass.builds.is_empty() {

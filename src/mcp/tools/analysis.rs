@@ -91,7 +91,7 @@ pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
         RecordVerdict::Missing | RecordVerdict::NotStarted | RecordVerdict::Aggregating { .. } => "not finished",
     };
     let data = json!({
-        "build": build, "arch": arch, "verdict": judgement, "why": format!("{:?}", view.verdict),
+        "build": build, "arch": arch, "verdict": judgement, "why": view.verdict.to_string(),
         "has_registry": view.has_registry, "record": view.file,
     });
     Reply::data(format!("the test record of {build} is {judgement}"), data)
