@@ -35,6 +35,7 @@ pub mod result_file;
 pub mod service;
 pub mod shipment;
 pub mod signature;
+pub(crate) mod spelled;
 pub mod stage_testing;
 pub mod state;
 pub mod subject;

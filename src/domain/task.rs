@@ -8,6 +8,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::nearest::hint;
+use super::spelled::spelled;
 
 /// How a release reaches its customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -28,39 +29,12 @@ impl fmt::Display for Flow {
     }
 }
 
-/// An enum with its spelling, and the list of its variants that no new one can be missing from.
-macro_rules! spelled {
-    (
-        $(#[$meta:meta])*
-        $name:ident, $(#[$spelling_doc:meta])* $spelling:ident {
-            $($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+
-        }
-    ) => {
-        $(#[$meta])*
-        pub enum $name {
-            $($(#[doc = $doc])+ $variant,)+
-        }
-
-        impl $name {
-            /// All of them, in the order of their definition.
-            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
-
-            $(#[$spelling_doc])*
-            pub const fn $spelling(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)+
-                }
-            }
-        }
-    };
-}
-
 spelled! {
     /// One thing that has to be done for a release, in workflow order. The command-line name is the name everywhere.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     Task,
     /// Name on the command line, in the state file and in file names.
-    name {
+    name: &'static str {
         /// Creates the state file.
         CreateTestReport = "create-test-report",
         /// Makes one engineer the owner of advisories, merge request and sub-tasks.
@@ -127,7 +101,7 @@ spelled! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     TaskStatus,
     /// The spelling in the state file.
-    as_str {
+    as_str: &'static str {
         /// Nothing is running and nothing was decided.
         NotStarted = "Not Started",
         /// Started; the verdict is not known yet.
@@ -184,7 +158,7 @@ spelled! {
     #[serde(rename_all = "lowercase")]
     JobSystem,
     /// The spelling in the state file.
-    as_str {
+    as_str: &'static str {
         /// A build of the stage pipeline.
         Jenkins = "jenkins",
         /// A Prow job run.
@@ -226,7 +200,7 @@ spelled! {
     #[serde(rename_all = "lowercase")]
     Which,
     /// Name on the command line.
-    name {
+    name: &'static str {
         /// The nightly chosen for the release.
         Candidate = "candidate",
         /// The promoted payload.

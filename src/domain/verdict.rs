@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::foreign::{Statement, term};
 use super::ids::{AdvisoryId, JiraKey};
+use super::spelled::spelled;
 use super::task::{JobRef, Which};
 
 /// A verdict against the release.
@@ -98,28 +99,20 @@ impl FailReason {
     }
 }
 
-/// The kind of a stored verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VerdictClass {
-    /// Something was looked at and is bad.
-    Verdict,
-    /// A job of ours ended badly.
-    Job,
-    /// Something did not come in time; it may come later.
-    Deadline,
-    /// The same, although what brings it had succeeded.
-    DeadlineReleased,
-}
-
-impl VerdictClass {
+spelled! {
+    /// The kind of a stored verdict.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    VerdictClass,
     /// The spelling in the state file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Verdict => "verdict",
-            Self::Job => "verdict-job",
-            Self::Deadline => "verdict-deadline",
-            Self::DeadlineReleased => "verdict-deadline-released",
-        }
+    as_str: &'static str {
+        /// Something was looked at and is bad.
+        Verdict = "verdict",
+        /// A job of ours ended badly.
+        Job = "verdict-job",
+        /// Something did not come in time; it may come later.
+        Deadline = "verdict-deadline",
+        /// The same, although what brings it had succeeded.
+        DeadlineReleased = "verdict-deadline-released",
     }
 }
 
@@ -127,8 +120,7 @@ impl FromStr for VerdictClass {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let all = [Self::Verdict, Self::Job, Self::Deadline, Self::DeadlineReleased];
-        all.into_iter().find(|class| class.as_str() == text).ok_or(())
+        Self::ALL.into_iter().find(|class| class.as_str() == text).ok_or(())
     }
 }
 

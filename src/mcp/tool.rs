@@ -11,43 +11,33 @@ use super::reply::Reply;
 use super::shared::ServerState;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
+use crate::domain::spelled::spelled;
 use crate::runs::run::Queue;
 
-/// A group of tools that is offered together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Toolset {
-    /// Looks at releases.
-    Status,
-    /// Tasks of a release.
-    Release,
-    /// Test jobs.
-    Jobs,
-    /// Issues of a release.
-    Issues,
-    /// Judging test results.
-    Analysis,
-    /// Cache, generic runners, help.
-    Admin,
+spelled! {
+    /// A group of tools that is offered together.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    Toolset,
+    /// Its name on the command line.
+    name: &'static str {
+        /// Looks at releases.
+        Status = "status",
+        /// Tasks of a release.
+        Release = "release",
+        /// Test jobs.
+        Jobs = "jobs",
+        /// Issues of a release.
+        Issues = "issues",
+        /// Judging test results.
+        Analysis = "analysis",
+        /// Cache, generic runners, help.
+        Admin = "admin",
+    }
 }
 
 impl Toolset {
-    /// All of them, as they are listed.
-    pub const ALL: [Self; 6] = [Self::Status, Self::Release, Self::Jobs, Self::Issues, Self::Analysis, Self::Admin];
-
     /// Offered when nobody asks for others: what an agent needs to take a release through.
     pub const USUAL: [Self; 3] = [Self::Status, Self::Release, Self::Issues];
-
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-            Self::Release => "release",
-            Self::Jobs => "jobs",
-            Self::Issues => "issues",
-            Self::Analysis => "analysis",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 /// What the description says first about a tool's effect.

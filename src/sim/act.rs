@@ -2,138 +2,76 @@
 
 use std::str::FromStr;
 
-/// Something a person can do; each is an event of its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// ART finishes advisories that are in NEW_FILES.
-    FinishAdvisories,
-    /// ART mends the stage release and starts it again.
-    RepairStageRelease,
-    /// ART starts a failed stage release again, unless it succeeded meanwhile.
-    RetryStageRelease,
-    /// Somebody closes the shipment merge request without merging it.
-    CloseMergeRequest,
-    /// ART opens a closed merge request again.
-    ReopenMergeRequest,
-    /// ART completes the assembly in build data.
-    CompleteBuildData,
-    /// ART takes dropped advisories up again.
-    RestoreAdvisories,
-    /// ART has the promoted payload accepted.
-    AcceptPromotion,
-    /// Product security reviews what the blocking alerts are about.
-    ClearAlerts,
-    /// An administrator renews expired tokens.
-    RenewTokens,
-    /// A Jira administrator lets the bot see restricted bugs.
-    GrantAccess,
-    /// ART attaches CVE trackers that were forgotten.
-    AttachTrackers,
-    /// ART publishes the release.
-    Publish,
-    /// The kernel's owners take the stop-ship tag off.
-    ReleaseKernel,
-    /// A colleague commits to the state file by hand.
-    EditState,
-    /// The same, and what is left is no YAML.
-    BreakState,
-    /// The colleague brings back what was there before.
-    MendState,
-    /// ART drops an advisory.
-    DropAdvisory,
-    /// ART drops an advisory and makes another one in its place.
-    ReplaceAdvisory,
-    /// ART closes the shipment merge request and opens another one.
-    ReplaceShipment,
-    /// ART moves the release date a week.
-    MoveDateLater,
-    /// ART moves the release date to the day before.
-    MoveDateEarlier,
-    /// ART releases to customers and lets the merge request merge by itself.
-    PlayProdJob,
-    /// ART rebuilds images that were graded too low.
-    RebuildImages,
-    /// Jenkins forgets old builds.
-    ForgetBuilds,
-    /// Prow forgets jobs.
-    ForgetProwJobs,
-    /// GitHub answers what it knew now, for ten minutes.
-    AnswerOld,
-    /// An administrator lets our accounts see what was hidden.
-    GrantPermission,
-    /// Somebody renews the Kerberos ticket.
-    Kinit,
+use crate::domain::spelled::spelled;
+
+spelled! {
+    /// Something a person can do; each is an event of its name.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Act,
+    /// The name of the event.
+    name: &'static str {
+        /// ART finishes advisories that are in NEW_FILES.
+        FinishAdvisories = "advisories-finished",
+        /// ART mends the stage release and starts it again.
+        RepairStageRelease = "stage-release-repaired",
+        /// ART starts a failed stage release again, unless it succeeded meanwhile.
+        RetryStageRelease = "stage-release-retried",
+        /// Somebody closes the shipment merge request without merging it.
+        CloseMergeRequest = "mr-closed",
+        /// ART opens a closed merge request again.
+        ReopenMergeRequest = "mr-reopened",
+        /// ART completes the assembly in build data.
+        CompleteBuildData = "build-data-completed",
+        /// ART takes dropped advisories up again.
+        RestoreAdvisories = "advisories-restored",
+        /// ART has the promoted payload accepted.
+        AcceptPromotion = "payload-accepted",
+        /// Product security reviews what the blocking alerts are about.
+        ClearAlerts = "alerts-cleared",
+        /// An administrator renews expired tokens.
+        RenewTokens = "tokens-renewed",
+        /// A Jira administrator lets the bot see restricted bugs.
+        GrantAccess = "bugs-made-visible",
+        /// ART attaches CVE trackers that were forgotten.
+        AttachTrackers = "trackers-attached",
+        /// ART publishes the release.
+        Publish = "published",
+        /// The kernel's owners take the stop-ship tag off.
+        ReleaseKernel = "kernel-released",
+        /// A colleague commits to the state file by hand.
+        EditState = "state-edited",
+        /// The same, and what is left is no YAML.
+        BreakState = "state-broken",
+        /// The colleague brings back what was there before.
+        MendState = "state-mended",
+        /// ART drops an advisory.
+        DropAdvisory = "advisory-dropped",
+        /// ART drops an advisory and makes another one in its place.
+        ReplaceAdvisory = "advisory-replaced",
+        /// ART closes the shipment merge request and opens another one.
+        ReplaceShipment = "shipment-replaced",
+        /// ART moves the release date a week.
+        MoveDateLater = "date-moved-later",
+        /// ART moves the release date to the day before.
+        MoveDateEarlier = "date-moved-earlier",
+        /// ART releases to customers and lets the merge request merge by itself.
+        PlayProdJob = "prod-job-played",
+        /// ART rebuilds images that were graded too low.
+        RebuildImages = "images-rebuilt",
+        /// Jenkins forgets old builds.
+        ForgetBuilds = "builds-forgotten",
+        /// Prow forgets jobs.
+        ForgetProwJobs = "prow-jobs-forgotten",
+        /// GitHub answers what it knew now, for ten minutes.
+        AnswerOld = "github-answers-old",
+        /// An administrator lets our accounts see what was hidden.
+        GrantPermission = "permission-granted",
+        /// Somebody renews the Kerberos ticket.
+        Kinit = "kinit",
+    }
 }
 
 impl Act {
-    /// All of them.
-    pub const ALL: [Self; 29] = [
-        Self::FinishAdvisories,
-        Self::RepairStageRelease,
-        Self::RetryStageRelease,
-        Self::CloseMergeRequest,
-        Self::ReopenMergeRequest,
-        Self::CompleteBuildData,
-        Self::RestoreAdvisories,
-        Self::AcceptPromotion,
-        Self::ClearAlerts,
-        Self::RenewTokens,
-        Self::GrantAccess,
-        Self::AttachTrackers,
-        Self::Publish,
-        Self::ReleaseKernel,
-        Self::EditState,
-        Self::BreakState,
-        Self::MendState,
-        Self::DropAdvisory,
-        Self::ReplaceAdvisory,
-        Self::ReplaceShipment,
-        Self::MoveDateLater,
-        Self::MoveDateEarlier,
-        Self::PlayProdJob,
-        Self::RebuildImages,
-        Self::ForgetBuilds,
-        Self::ForgetProwJobs,
-        Self::AnswerOld,
-        Self::GrantPermission,
-        Self::Kinit,
-    ];
-
-    /// The name of the event.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::FinishAdvisories => "advisories-finished",
-            Self::RepairStageRelease => "stage-release-repaired",
-            Self::RetryStageRelease => "stage-release-retried",
-            Self::CloseMergeRequest => "mr-closed",
-            Self::ReopenMergeRequest => "mr-reopened",
-            Self::CompleteBuildData => "build-data-completed",
-            Self::RestoreAdvisories => "advisories-restored",
-            Self::AcceptPromotion => "payload-accepted",
-            Self::ClearAlerts => "alerts-cleared",
-            Self::RenewTokens => "tokens-renewed",
-            Self::GrantAccess => "bugs-made-visible",
-            Self::AttachTrackers => "trackers-attached",
-            Self::Publish => "published",
-            Self::ReleaseKernel => "kernel-released",
-            Self::EditState => "state-edited",
-            Self::BreakState => "state-broken",
-            Self::MendState => "state-mended",
-            Self::DropAdvisory => "advisory-dropped",
-            Self::ReplaceAdvisory => "advisory-replaced",
-            Self::ReplaceShipment => "shipment-replaced",
-            Self::MoveDateLater => "date-moved-later",
-            Self::MoveDateEarlier => "date-moved-earlier",
-            Self::PlayProdJob => "prod-job-played",
-            Self::RebuildImages => "images-rebuilt",
-            Self::ForgetBuilds => "builds-forgotten",
-            Self::ForgetProwJobs => "prow-jobs-forgotten",
-            Self::AnswerOld => "github-answers-old",
-            Self::GrantPermission => "permission-granted",
-            Self::Kinit => "kinit",
-        }
-    }
-
     /// What it is, for people.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -4,71 +4,42 @@ use crate::agents::pass::UnitEnding;
 use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::OpenedBy;
 use crate::domain::outcome::Outcome;
+use crate::domain::spelled::spelled;
 
-/// How the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Exit {
-    /// Did what was asked.
-    Done,
-    /// A defect of ours, perhaps one that a service points out.
-    Internal,
-    /// The command line makes no sense.
-    Usage,
-    /// Something is awaited that comes by itself.
-    Waiting,
-    /// A person is needed.
-    NeedsPerson,
-    /// A verdict of this run: Fail.
-    Failed,
-    /// A credential is missing or was refused.
-    Credential,
-    /// A service is unavailable.
-    Unavailable,
-    /// Somebody else is at work on the same thing.
-    Conflict,
-    /// SIGHUP.
-    HungUp,
-    /// Ctrl-C.
-    Interrupted,
-    /// SIGTERM.
-    Terminated,
+spelled! {
+    /// How the program ends.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    Exit,
+    /// The number that the shell sees.
+    code: u8 {
+        /// Did what was asked.
+        Done = 0,
+        /// A defect of ours, perhaps one that a service points out.
+        Internal = 1,
+        /// The command line makes no sense.
+        Usage = 2,
+        /// Something is awaited that comes by itself.
+        Waiting = 3,
+        /// A person is needed.
+        NeedsPerson = 4,
+        /// A verdict of this run: Fail.
+        Failed = 5,
+        /// A credential is missing or was refused.
+        Credential = 6,
+        /// A service is unavailable.
+        Unavailable = 7,
+        /// Somebody else is at work on the same thing.
+        Conflict = 8,
+        /// SIGHUP.
+        HungUp = 129,
+        /// Ctrl-C.
+        Interrupted = 130,
+        /// SIGTERM.
+        Terminated = 143,
+    }
 }
 
 impl Exit {
-    /// All of them, by code.
-    pub const ALL: [Self; 12] = [
-        Self::Done,
-        Self::Internal,
-        Self::Usage,
-        Self::Waiting,
-        Self::NeedsPerson,
-        Self::Failed,
-        Self::Credential,
-        Self::Unavailable,
-        Self::Conflict,
-        Self::HungUp,
-        Self::Interrupted,
-        Self::Terminated,
-    ];
-
-    /// The number that the shell sees.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Internal => 1,
-            Self::Usage => 2,
-            Self::Waiting => 3,
-            Self::NeedsPerson => 4,
-            Self::Failed => 5,
-            Self::Credential => 6,
-            Self::Unavailable => 7,
-            Self::Conflict => 8,
-            Self::HungUp => 129,
-            Self::Interrupted => 130,
-            Self::Terminated => 143,
-        }
-    }
-
     /// What it means, for the reference.
     pub const fn meaning(self) -> &'static str {
         match self {

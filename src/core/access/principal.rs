@@ -6,61 +6,39 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-/// One permission, spelled as tokens and OAuth servers spell it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Look at releases, jobs and runs of one's own.
-    Read,
-    /// Run tasks and store what they found out.
-    Write,
-    /// Ask for what ships or overrides; a person confirms it. Also: confirm what others ask for.
-    Critical,
-    /// The same without a person.
-    CriticalUnattended,
-    /// Start test jobs that a registry knows.
-    JobsRun,
-    /// Start any test job.
-    JobsRunAny,
-    /// Report and resolve issues.
-    IssuesWrite,
-    /// Empty and warm the cache.
-    CacheAdmin,
-    /// See and cancel runs of others.
-    Admin,
+use crate::domain::spelled::spelled;
+
+spelled! {
+    /// One permission, spelled as tokens and OAuth servers spell it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    Scope,
+    /// As tokens spell it.
+    as_str: &'static str {
+        /// Look at releases, jobs and runs of one's own.
+        Read = "release:read",
+        /// Run tasks and store what they found out.
+        Write = "release:write",
+        /// Ask for what ships or overrides; a person confirms it. Also: confirm what others ask for.
+        Critical = "release:critical",
+        /// The same without a person.
+        CriticalUnattended = "release:critical:unattended",
+        /// Start test jobs that a registry knows.
+        JobsRun = "jobs:run",
+        /// Start any test job.
+        JobsRunAny = "jobs:run:any",
+        /// Report and resolve issues.
+        IssuesWrite = "issues:write",
+        /// Empty and warm the cache.
+        CacheAdmin = "cache:admin",
+        /// See and cancel runs of others.
+        Admin = "admin",
+    }
 }
 
 impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Read,
-        Self::Write,
-        Self::Critical,
-        Self::CriticalUnattended,
-        Self::JobsRun,
-        Self::JobsRunAny,
-        Self::IssuesWrite,
-        Self::CacheAdmin,
-        Self::Admin,
-    ];
-
     /// What an agent gets when nobody says anything else: everything that a person can still stop.
     pub const AGENT: [Self; 6] =
         [Self::Read, Self::Write, Self::Critical, Self::JobsRun, Self::IssuesWrite, Self::CacheAdmin];
-
-    /// As tokens spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "release:read",
-            Self::Write => "release:write",
-            Self::Critical => "release:critical",
-            Self::CriticalUnattended => "release:critical:unattended",
-            Self::JobsRun => "jobs:run",
-            Self::JobsRunAny => "jobs:run:any",
-            Self::IssuesWrite => "issues:write",
-            Self::CacheAdmin => "cache:admin",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 impl fmt::Display for Scope {

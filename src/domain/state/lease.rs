@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::document::{Kind, Map, Node, Scalar};
 use super::holder;
 use super::view::{source, stamp};
+use crate::domain::spelled::spelled;
 
 /// A holder that has nothing to write prolongs its lease after this time.
 pub const RENEW_AFTER: SignedDuration = SignedDuration::from_mins(90);
@@ -18,28 +19,21 @@ pub const RENEW_AFTER: SignedDuration = SignedDuration::from_mins(90);
 /// Smaller epochs come from a time when they were counted from 1.
 const FIRST_SECOND: i64 = 1_577_836_800;
 
-/// For which work a lease is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeaseKey {
-    /// Driving the release.
-    Driver,
-    /// Looking whether the approval may go on.
-    Checker,
+spelled! {
+    /// For which work a lease is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    LeaseKey,
+    /// Its key in the state file.
+    name: &'static str {
+        /// Driving the release.
+        Driver = "driver",
+        /// Looking whether the approval may go on.
+        Checker = "checker",
+    }
 }
 
 impl LeaseKey {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Driver, Self::Checker];
-
-    /// Its key in the state file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Driver => "driver",
-            Self::Checker => "checker",
-        }
-    }
-
     /// What its holder does, as part of a sentence.
     pub const fn does(self) -> &'static str {
         match self {

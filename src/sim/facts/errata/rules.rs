@@ -9,50 +9,33 @@ use serde::Serialize;
 use super::push;
 use super::{Advisory, Errata};
 
-/// States of an advisory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum State {
-    /// ART still adds builds.
-    NewFiles,
-    /// QE tests it.
-    Qe,
-    /// QE is done.
-    RelPrep,
-    /// Its day has come.
-    PushReady,
-    /// On its way to customers.
-    InPush,
-    /// Published.
-    ShippedLive,
-    /// Given up.
-    DroppedNoShip,
+use crate::domain::spelled::spelled;
+
+spelled! {
+    /// States of an advisory.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    State,
+    /// The name on the wire.
+    name: &'static str {
+        /// ART still adds builds.
+        NewFiles = "NEW_FILES",
+        /// QE tests it.
+        Qe = "QE",
+        /// QE is done.
+        RelPrep = "REL_PREP",
+        /// Its day has come.
+        PushReady = "PUSH_READY",
+        /// On its way to customers.
+        InPush = "IN_PUSH",
+        /// Published.
+        ShippedLive = "SHIPPED_LIVE",
+        /// Given up.
+        DroppedNoShip = "DROPPED_NO_SHIP",
+    }
 }
 
-const ALL: [State; 7] = [
-    State::NewFiles,
-    State::Qe,
-    State::RelPrep,
-    State::PushReady,
-    State::InPush,
-    State::ShippedLive,
-    State::DroppedNoShip,
-];
-
 impl State {
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NewFiles => "NEW_FILES",
-            Self::Qe => "QE",
-            Self::RelPrep => "REL_PREP",
-            Self::PushReady => "PUSH_READY",
-            Self::InPush => "IN_PUSH",
-            Self::ShippedLive => "SHIPPED_LIVE",
-            Self::DroppedNoShip => "DROPPED_NO_SHIP",
-        }
-    }
-
     /// Whether a QE account may move an advisory from here to `to`.
     pub const fn qe_may_go_to(self, to: Self) -> bool {
         matches!(
@@ -74,7 +57,7 @@ impl FromStr for State {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        ALL.into_iter().find(|state| state.name() == text).ok_or(())
+        Self::ALL.into_iter().find(|state| state.name() == text).ok_or(())
     }
 }
 
