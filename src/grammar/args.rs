@@ -81,8 +81,9 @@ pub fn command() -> clap::Command {
     root
 }
 
-/// Commands that change nothing and ask nothing: they take the options against that, and do not offer them.
-const READERS: [&str; 7] = ["status", "plan", "is-shipped", "metadata", "active-releases", "completions", "man"];
+/// Commands that only look ([`Command::only_looks`]): they take the options against a change, and do not offer them.
+pub(super) const READERS: [&str; 7] =
+    ["status", "plan", "is-shipped", "metadata", "active-releases", "completions", "man"];
 
 /// The command that `words` name as far as they name one, as it is typed: `oar issue add`.
 pub fn named_by(arguments: &[String]) -> String {

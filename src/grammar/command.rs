@@ -111,6 +111,34 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Does it change nothing and ask nothing, whatever its arguments are?
+    pub const fn only_looks(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::IsShipped
+            | Self::Metadata
+            | Self::ActiveReleases { .. }
+            | Self::Plan(_)
+            | Self::Completions { .. }
+            | Self::Man { .. } => true,
+            Self::Task(_)
+            | Self::Drive(_)
+            | Self::UpdateTaskStatus { .. }
+            | Self::Answer { .. }
+            | Self::Issue(_)
+            | Self::Config(_)
+            | Self::State(_)
+            | Self::Rehearse(_)
+            | Self::Sim(_)
+            | Self::Mcp(_)
+            | Self::Ctl { .. }
+            | Self::Job
+            | Self::Jobctl => false,
+        }
+    }
+}
+
 /// A shell with a script of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shell {

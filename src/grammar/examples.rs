@@ -50,7 +50,9 @@ fn taught(mut command: Command, path: &str) -> Command {
 mod tests {
     use super::*;
     use crate::domain::task::Task;
-    use crate::grammar::args::{NAMES, command};
+    use clap::Parser as _;
+
+    use crate::grammar::args::{Cli, NAMES, READERS, command};
 
     /// Every command without subcommands, with its path.
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
@@ -100,21 +102,35 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_only_looks_does_not_offer_what_keeps_it_from_a_change() {
+        let mut seen = 0;
+        for (path, lines) in EXAMPLES.iter().filter(|(path, _)| !path.contains(' ')) {
+            let Ok(cli) = Cli::try_parse_from(line_of(lines[0].0)) else { continue };
+            let root = command();
+            let offers = root.find_subcommand(path).unwrap().get_arguments().all(|arg| arg.get_id() != "dry_run");
+            assert_eq!(offers, !cli.command.only_looks(), "{path}: READERS in grammar/args.rs");
+            seen += usize::from(cli.command.only_looks());
+        }
+        assert_eq!(seen, READERS.len());
+    }
+
+    #[test]
     fn every_example_is_a_command_line_that_is_understood() {
         for (path, lines) in EXAMPLES {
             for (line, _) in *lines {
-                let own = line.split([';', '|', '>']).next().unwrap_or_default();
-                let arguments = arguments_of(own);
-                let mut parsed: Vec<String> = vec!["oar".to_owned()];
-                parsed.extend(
-                    NAMES.iter().find(|(name, _)| *name == arguments[0]).map(|(_, command)| (*command).to_owned()),
-                );
-                parsed.extend(arguments.into_iter().skip(1));
+                let parsed = line_of(line);
                 let ended = command().try_get_matches_from(&parsed);
                 let fine = ended.as_ref().err().is_none_or(|error| !error.use_stderr());
                 assert!(fine, "{path}: {line}\n{}", ended.expect_err("not understood"));
             }
         }
+    }
+
+    /// The arguments of an example up to a pipe or the end of its first command.
+    fn line_of(line: &str) -> Vec<String> {
+        let arguments = arguments_of(line.split([';', '|', '>']).next().unwrap_or_default());
+        let alias = NAMES.iter().find(|(name, _)| *name == arguments[0]).map(|(_, command)| (*command).to_owned());
+        std::iter::once("oar".to_owned()).chain(alias).chain(arguments.into_iter().skip(1)).collect()
     }
 
     /// Splits at blanks outside quotes.

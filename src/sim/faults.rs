@@ -305,6 +305,15 @@ mod tests {
         let kinds = InjectedFault::each_kind();
         let names: BTreeSet<&str> = kinds.iter().map(InjectedFault::name).collect();
         assert_eq!(names.len(), kinds.len());
+        // Whoever reads a fault knows all kinds, and says so when he meets another.
+        let unknown = serde_json::from_str::<InjectedFault>(r#"{"kind": "elephant"}"#).expect_err("no kind");
+        let expected = unknown.to_string();
+        for accepted in expected.split('`').skip(3).step_by(2) {
+            // Another name for a kind, or a kind that takes more than its name.
+            let read = serde_json::from_value::<InjectedFault>(serde_json::json!({ "kind": accepted }));
+            let kind = read.map_or(accepted, |fault| fault.name());
+            assert!(names.contains(kind), "{accepted} is not among {names:?}");
+        }
         for kind in kinds {
             let said = serde_json::to_value(&kind).expect("JSON");
             assert_eq!(said["kind"], kind.name());

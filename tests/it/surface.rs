@@ -232,6 +232,8 @@ fn every_message_of_a_plan_is_in_the_reference() {
         let rows = kinds.map(|kind| vec![code(kind.name()), kind.meaning().to_owned()]);
         let _ = writeln!(text, "\n## {severity:?}: {who}\n\n{}", table(&["Kind", "Meaning"], rows).trim_end());
     }
+    let shown = Kind::ALL.iter().filter(|kind| severities.iter().any(|(severity, _)| kind.severity() == *severity));
+    assert_eq!(shown.count(), Kind::ALL.len(), "a severity without a heading");
     page("messages.md", "Messages of a plan", &text);
 }
 
