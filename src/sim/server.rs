@@ -20,6 +20,7 @@ use self::connection::{SimListener, Wire};
 use self::in_memory::InMemory;
 use self::watch::watch;
 use crate::core::clock::VirtualClock;
+use crate::sim::auth;
 use crate::sim::elliott::{self, Ended};
 use crate::sim::faults::Faults;
 use crate::sim::scenario::Scenario;
@@ -111,13 +112,13 @@ impl Simulator {
     /// The environment with which `oar` talks to this simulator; every credential is invented.
     pub fn env(&self) -> Vec<(String, String)> {
         let mut env = vec![("OAR_SIM_URL".to_owned(), self.base_url().to_owned())];
-        env.extend(self.world.credentials().env());
+        env.extend(auth::env());
         env
     }
 
     /// Plain text of the sealed settings that fit this world.
     pub fn sealed_settings_json(&self) -> String {
-        self.world.credentials().settings(self.base_url()).to_string()
+        auth::settings(self.base_url()).to_string()
     }
 
     /// All requests so far, one JSON line each.

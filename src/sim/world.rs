@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::core::clock::VirtualClock;
-use crate::sim::auth::Credentials;
+use crate::sim::auth;
 use crate::sim::disturbances::Disturbances;
 use crate::sim::events::Event;
 use crate::sim::facts::actors::Actors;
@@ -36,7 +36,6 @@ pub struct World(Arc<Inner>);
 struct Inner {
     clock: VirtualClock,
     base_url: String,
-    credentials: Credentials,
     facts: Mutex<Facts>,
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
@@ -58,14 +57,12 @@ impl World {
         react: React,
     ) -> Self {
         let facts = Facts::new(scenario.plan.clone(), seed, clock.now(), react);
-        let credentials = Credentials::default();
         let mut journal = Journal::new(base_url.clone());
-        for secret in credentials.secrets() {
+        for secret in auth::secrets() {
             journal.alias(secret, &journal::hashed(secret.as_bytes()));
         }
         Self(Arc::new(Inner {
             clock,
-            credentials,
             facts: Mutex::new(facts),
             journal: Mutex::new(journal),
             faults: Mutex::new(faults.in_world_of(seed)),
@@ -85,11 +82,6 @@ impl World {
     /// Where the world is served, without a slash at the end.
     pub fn base_url(&self) -> &str {
         &self.0.base_url
-    }
-
-    /// What the services accept.
-    pub fn credentials(&self) -> &Credentials {
-        &self.0.credentials
     }
 
     /// The facts as of now: everything that is due has happened, in the order of its time.
@@ -153,7 +145,6 @@ impl World {
         let copy = Self(Arc::new(Inner {
             clock: VirtualClock::starting_at(until),
             base_url: self.0.base_url.clone(),
-            credentials: self.0.credentials.clone(),
             facts: Mutex::new(facts.clone()),
             journal: Mutex::default(),
             faults: Mutex::default(),

@@ -182,7 +182,7 @@ fn cut_short(bytes: Bytes, reset: Option<Wire>) -> impl futures::Stream<Item = i
 
 /// The honest answer: the service's refusal, or what its route says; with an age, what it would have said then.
 async fn serve(world: &World, raw: &Raw, age: Option<SignedDuration>, mut request: Request, next: Next) -> Response {
-    let refusal = table::refuse(&raw.service, &raw.path, request.headers(), world.credentials()).or_else(|| {
+    let refusal = table::refuse(&raw.service, &raw.path, request.headers()).or_else(|| {
         let mut facts = world.facts();
         refusals::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
         refusals::refuse(&mut facts, &raw.service, &raw.method, &raw.path)

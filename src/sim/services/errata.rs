@@ -13,7 +13,8 @@ use axum::response::Response;
 pub use http::router;
 use jiff::SignedDuration;
 
-use crate::sim::auth::{self, Credentials};
+use crate::domain::credential::Credential;
+use crate::sim::auth;
 use crate::sim::events::Event;
 use crate::sim::facts::errata::{ErrataEvent, State};
 use crate::sim::wire;
@@ -23,8 +24,8 @@ use crate::sim::world::Facts;
 const REVIEW: SignedDuration = SignedDuration::from_hours(4);
 
 /// The tool's own refusal: no bearer means the Kerberos invitation.
-pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    if auth::bearer(headers, &credentials.errata_token) {
+pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
+    if auth::bearer(headers, Credential::ErrataToken) {
         return None;
     }
     let mut response = wire::html(StatusCode::UNAUTHORIZED, "<html><body>401 Authorization Required</body></html>");

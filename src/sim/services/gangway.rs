@@ -13,8 +13,9 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::prow;
+use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
-use crate::sim::auth::{self, Credentials};
+use crate::sim::auth;
 use crate::sim::facts::prow::{Prow, Run};
 use crate::sim::wire;
 use crate::sim::world::World;
@@ -27,8 +28,8 @@ pub fn router() -> Router<World> {
 }
 
 /// Bearer; a token that is not ours is an expired one.
-pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    if auth::bearer(headers, &credentials.apitoken) {
+pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
+    if auth::bearer(headers, Credential::ApiToken) {
         None
     } else if headers.contains_key("authorization") {
         Some(error(StatusCode::FORBIDDEN, 7, "client is not authorized to execute the given job"))

@@ -17,7 +17,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use crate::sim::auth::{self, Credentials};
+use crate::domain::credential::Credential;
+use crate::sim::auth;
 use crate::sim::facts::github::REPOSITORY;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
@@ -47,13 +48,13 @@ pub fn raw_router() -> Router<World> {
 }
 
 /// GitHub's own refusal: nobody without a user agent, nobody without a token.
-pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
+pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
     if wire::header_text(headers, "user-agent").is_none_or(str::is_empty) {
         let text = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
         return Some((StatusCode::FORBIDDEN, text).into_response());
     }
-    let good = auth::bearer(headers, &credentials.github_token)
-        || auth::scheme(headers, "token").is_some_and(|token| token == credentials.github_token);
+    let good = auth::bearer(headers, Credential::GithubToken)
+        || auth::scheme(headers, "token").is_some_and(|token| token == auth::accepted(Credential::GithubToken));
     if good {
         return None;
     }

@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::sim::auth::{self, Credentials};
+use crate::domain::credential::Credential;
+use crate::sim::auth;
 use crate::sim::events::Event;
 use crate::sim::facts::gitlab::{
     BOT, GitlabEvent, JobStatus, PROD_LABEL, PROD_RELEASE, STAGE_LABEL, STAGE_RELEASE, shipment,
@@ -24,9 +25,9 @@ pub fn router() -> Router<World> {
 }
 
 /// GitLab's own refusal; raw files of public projects need no token.
-pub fn refuse(path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    let good = auth::header(headers, "private-token", &credentials.gitlab_token)
-        || auth::bearer(headers, &credentials.gitlab_token);
+pub fn refuse(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let good = auth::header(headers, "private-token", Credential::GitlabToken)
+        || auth::bearer(headers, Credential::GitlabToken);
     if good || path.contains("/-/raw/") {
         return None;
     }

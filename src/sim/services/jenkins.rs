@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::sim::auth::{self, Credentials};
+use crate::domain::credential::Credential;
+use crate::sim::auth;
 use crate::sim::events::Event;
 use crate::sim::facts::jenkins::{Build, Item, JOB, JenkinsEvent, PARAMETERS, QUIET, REMEMBERED};
 use crate::sim::wire;
@@ -32,8 +33,8 @@ pub fn router() -> Router<World> {
 }
 
 /// Basic with an API token; anonymous visitors may see nothing.
-pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    if auth::basic(headers, &credentials.jenkins_user, &credentials.jenkins_token) {
+pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
+    if auth::basic(headers, Credential::JenkinsUser, Credential::JenkinsToken) {
         let wrong_crumb = headers.get("jenkins-crumb").is_some_and(|crumb| crumb != CRUMB);
         return wrong_crumb.then(|| error_page(StatusCode::FORBIDDEN, "No valid crumb was included in the request"));
     }

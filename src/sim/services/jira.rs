@@ -12,11 +12,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 pub use http::router;
 
-use crate::sim::auth::{self, Credentials};
+use crate::domain::credential::Credential;
+use crate::sim::auth;
 
 /// Jira's own refusal.
-pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    if auth::basic(headers, &credentials.jira_user, &credentials.jira_token) {
+pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
+    if auth::basic(headers, Credential::JiraUsername, Credential::JiraToken) {
         return None;
     }
     let text = "Client must be authenticated to access this resource.";

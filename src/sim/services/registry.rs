@@ -74,7 +74,7 @@ fn challenge(base_url: &str, repository: Option<&str>) -> Response {
 }
 
 async fn version_check(State(world): State<World>, headers: HeaderMap) -> Response {
-    if auth::bearer(&headers, TOKEN) {
+    if auth::scheme(&headers, "bearer") == Some(TOKEN) {
         return wire::json(StatusCode::OK, &json!({}));
     }
     challenge(world.base_url(), None)
@@ -96,7 +96,7 @@ async fn content(State(world): State<World>, Path(rest): Path<String>, headers: 
         (None, Some((name, reference))) => (name, reference, false),
         (None, None) => return wire::unmatched(StatusCode::NOT_FOUND),
     };
-    if !auth::bearer(&headers, TOKEN) {
+    if auth::scheme(&headers, "bearer") != Some(TOKEN) {
         return challenge(world.base_url(), Some(&name));
     }
     let mut facts = world.facts();

@@ -14,7 +14,8 @@ use axum::routing::get;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::sim::auth::{self, Credentials};
+use crate::domain::credential::Credential;
+use crate::sim::auth;
 use crate::sim::facts::accounts::Person;
 use crate::sim::facts::slack::{BOT, BOT_USER, Message, TEAM, user_id};
 use crate::sim::wire;
@@ -29,8 +30,8 @@ pub fn router() -> Router<World> {
 }
 
 /// Slack's own refusal, with HTTP 200 like everything else.
-pub fn refuse(_path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    if auth::bearer(headers, &credentials.slack_bot_token) {
+pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
+    if auth::bearer(headers, Credential::SlackBotToken) {
         return None;
     }
     let given = headers.contains_key("authorization");

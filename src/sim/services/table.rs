@@ -14,12 +14,11 @@ use super::{
     registry, release_controller, signatures, slack,
 };
 use crate::domain::service::Service;
-use crate::sim::auth::Credentials;
 use crate::sim::events::Event;
 use crate::sim::world::{Facts, World};
 
 type Routes = fn() -> Router<World>;
-type Refuse = fn(&str, &HeaderMap, &Credentials) -> Option<Response>;
+type Refuse = fn(&str, &HeaderMap) -> Option<Response>;
 type Hear = fn(&mut Facts, &Event);
 type Show = fn(&Facts) -> Option<Value>;
 
@@ -102,8 +101,8 @@ pub fn answering() -> impl Iterator<Item = &'static str> {
 }
 
 /// The refusal of the service with this id, or nothing when the credential is right or none is needed.
-pub fn refuse(id: &str, path: &str, headers: &HeaderMap, credentials: &Credentials) -> Option<Response> {
-    (row(id.parse().ok()?)?.refuse)(path, headers, credentials)
+pub fn refuse(id: &str, path: &str, headers: &HeaderMap) -> Option<Response> {
+    (row(id.parse().ok()?)?.refuse)(path, headers)
 }
 
 /// Look-ups that travel as POST: service, and how their paths begin.
@@ -140,7 +139,7 @@ pub fn facts_of(id: &str, facts: &Facts) -> Option<Value> {
 }
 
 /// For services that are public or whose routes refuse by themselves.
-fn nobody(_: &str, _: &HeaderMap, _: &Credentials) -> Option<Response> {
+fn nobody(_: &str, _: &HeaderMap) -> Option<Response> {
     None
 }
 

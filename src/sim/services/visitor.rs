@@ -8,6 +8,8 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::core::clock::VirtualClock;
+use crate::domain::credential::Credential;
+use crate::sim::auth::accepted;
 use crate::sim::faults::Faults;
 use crate::sim::reactions;
 use crate::sim::scenario::Scenario;
@@ -40,14 +42,15 @@ impl Visitor {
         let scenario = Scenario::named(scenario, None, None).expect("a scenario");
         let clock = VirtualClock::starting_at(scenario.start());
         let world = reactions::world(&scenario, 7, clock, "http://127.0.0.1:1".to_owned(), Faults::default());
-        let known = world.credentials();
-        let basic = crate::sim::wire::base64(format!("{}:{}", known.jira_user, known.jira_token).as_bytes());
+        let bearer = |token| format!("Bearer {}", accepted(token));
+        let account = format!("{}:{}", accepted(Credential::JiraUsername), accepted(Credential::JiraToken));
+        let basic = crate::sim::wire::base64(account.as_bytes());
         let auth = vec![
-            ("errata".to_owned(), format!("Bearer {}", known.errata_token)),
+            ("errata".to_owned(), bearer(Credential::ErrataToken)),
             ("jira".to_owned(), format!("Basic {basic}")),
-            ("gitlab".to_owned(), format!("Bearer {}", known.gitlab_token)),
-            ("github".to_owned(), format!("Bearer {}", known.github_token)),
-            ("slack".to_owned(), format!("Bearer {}", known.slack_bot_token)),
+            ("gitlab".to_owned(), bearer(Credential::GitlabToken)),
+            ("github".to_owned(), bearer(Credential::GithubToken)),
+            ("slack".to_owned(), bearer(Credential::SlackBotToken)),
         ];
         let router = table::routes().with_state(world.clone());
         Self { router, world, auth }
@@ -90,7 +93,7 @@ impl Visitor {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(body)).expect("a request");
-        let refusal = table::refuse(service, path, request.headers(), self.world.credentials());
+        let refusal = table::refuse(service, path, request.headers());
         let response = match refusal {
             Some(refusal) => refusal,
             None => self.router.clone().oneshot(request).await.expect("an answer"),

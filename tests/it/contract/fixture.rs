@@ -9,7 +9,9 @@ use jiff::SignedDuration;
 use oar::core::clients::http::{Auth, Http, HttpPolicy, ServiceHttp, bare_client};
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
+use oar::domain::credential::Credential;
 use oar::domain::service::Service;
+use oar::sim::auth::accepted;
 use oar::sim::events::Event;
 use oar::sim::faults::{Faults, Rule};
 use oar::sim::journal::PLACEHOLDER;
@@ -47,6 +49,49 @@ fn http(clock: VirtualClock, rewrites: Vec<(String, String)>) -> Http {
     Http::new(policy(rewrites), Clock::Virtual(clock), CancellationToken::new()).unwrap()
 }
 
+/// What a service of the simulator accepts.
+pub(crate) fn accepted_by(service: Service) -> Auth {
+    let account = |user, secret| Auth::Basic { user: accepted(user).to_owned(), secret: accepted(secret).into() };
+    match service {
+        Service::Errata => Auth::Bearer(accepted(Credential::ErrataToken).into()),
+        Service::Jira => account(Credential::JiraUsername, Credential::JiraToken),
+        Service::Gitlab => Auth::Header {
+            name: HeaderName::from_static("private-token"),
+            secret: accepted(Credential::GitlabToken).into(),
+        },
+        Service::Jenkins => account(Credential::JenkinsUser, Credential::JenkinsToken),
+        Service::Slack => Auth::Bearer(accepted(Credential::SlackBotToken).into()),
+        Service::Github => Auth::Bearer(accepted(Credential::GithubToken).into()),
+        Service::Gangway => Auth::Bearer(accepted(Credential::ApiToken).into()),
+        Service::Koji
+        | Service::BrewDownload
+        | Service::GithubRaw
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Elliott
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Pyxis
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth => Auth::None,
+    }
+}
+
 impl Fixture {
     /// The smooth scenario, with few images.
     pub(crate) async fn open() -> Self {
@@ -64,7 +109,7 @@ impl Fixture {
 
     /// A client for a service with the credential that the simulator accepts.
     pub(crate) fn client(&self, service: Service) -> ServiceHttp {
-        self.with(service, self.credential(service))
+        self.with(service, accepted_by(service))
     }
 
     /// A client whose credential is worn out.
@@ -74,24 +119,6 @@ impl Fixture {
 
     fn with(&self, service: Service, auth: Auth) -> ServiceHttp {
         self.http.service(service, &format!("{}/{service}", self.sim.base_url()), auth)
-    }
-
-    fn credential(&self, service: Service) -> Auth {
-        let known = self.sim.world().credentials();
-        let basic = |user: &str, secret: &str| Auth::Basic { user: user.to_owned(), secret: secret.into() };
-        match service.id() {
-            "errata" => Auth::Bearer(known.errata_token.as_str().into()),
-            "jira" => basic(&known.jira_user, &known.jira_token),
-            "gitlab" => Auth::Header {
-                name: HeaderName::from_static("private-token"),
-                secret: known.gitlab_token.as_str().into(),
-            },
-            "jenkins" => basic(&known.jenkins_user, &known.jenkins_token),
-            "slack" => Auth::Bearer(known.slack_bot_token.as_str().into()),
-            "github" => Auth::Bearer(known.github_token.as_str().into()),
-            "gangway" => Auth::Bearer(known.apitoken.as_str().into()),
-            _ => Auth::None,
-        }
     }
 
     /// What is true in the world; never held across an await.
@@ -126,7 +153,7 @@ impl Fixture {
     pub(crate) async fn answers(&self, service: Service, pairs: &[(&str, &str, u16, &str)]) {
         let mut wrong = Vec::new();
         for (ask, body, status, says) in pairs {
-            let (got, body_text) = self.ask(service, ask, body, &self.credential(service)).await;
+            let (got, body_text) = self.ask(service, ask, body, &accepted_by(service)).await;
             if got != *status || !body_text.contains(says) {
                 wrong.push(format!("{ask} {body}\n  wanted {status} {says:?}\n  got    {got} {body_text:.300}"));
             }

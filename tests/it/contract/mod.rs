@@ -9,7 +9,7 @@ mod catalog;
 mod catalog_stage;
 mod customer_portal;
 mod errata;
-mod fixture;
+pub(crate) mod fixture;
 mod gangway;
 mod gates;
 mod github;

@@ -7,7 +7,9 @@ use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
 use oar::core::transport::{InMemory, Transport};
+use oar::domain::credential::Credential;
 use oar::domain::service::Service;
+use oar::sim::auth::accepted;
 use oar::sim::faults::{Faults, InjectedFault, Rule};
 use oar::sim::scenario::Scenario;
 use oar::sim::server::{Simulator, StartOptions};
@@ -55,7 +57,7 @@ async fn begin(way: Way, fault: Option<InjectedFault>) -> Asked {
     };
     let clock = Clock::Virtual(clock);
     let http = Http::with_rules(policy, &Rules::default(), transport, clock, CancellationToken::new()).unwrap();
-    let token = simulator.world().credentials().github_token.as_str().into();
+    let token = accepted(Credential::GithubToken).into();
     let github = http.service(Service::Github, &format!("{}/github", simulator.base_url()), Auth::Bearer(token));
     Asked { simulator, github }
 }

@@ -21,7 +21,9 @@ use oar::core::clients::retry::Repeat;
 use oar::core::clock::Clock;
 use oar::core::config::env::Env;
 use oar::core::config::hosts::HostRule;
+use oar::domain::credential::Credential;
 use oar::domain::service::Service;
+use oar::sim::auth::accepted;
 use oar::sim::server::Simulator;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -49,7 +51,7 @@ impl StandIn {
             .env_clear()
             .envs(realm.service())
             .env("STAND_IN_FOR", format!("{}/errata", sim.base_url()))
-            .env("STAND_IN_TOKEN", &sim.world().credentials().errata_token)
+            .env("STAND_IN_TOKEN", accepted(Credential::ErrataToken))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);

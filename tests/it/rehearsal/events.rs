@@ -1,5 +1,7 @@
 //! What happens in the world of a story, and what can be seen of it.
 
+use oar::domain::credential::Credential;
+use oar::sim::auth::accepted;
 use oar::sim::events::Event;
 use oar::sim::facts::{errata, gitlab};
 use oar::sim::faults::{InjectedFault, Rule};
@@ -193,7 +195,7 @@ impl TestWorld {
 
     /// Asks Gangway as anybody with its token could.
     pub(crate) async fn asks_gangway(&self, path: &str) -> Value {
-        let token = self.simulator.world().credentials().apitoken.clone();
+        let token = accepted(Credential::ApiToken);
         let url = format!("{}/gangway{path}", self.simulator.base_url());
         let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
         serde_json::from_str(&answer.text().await.expect("a whole answer")).expect("JSON")

@@ -14,6 +14,7 @@ use oar::domain::release::ZStream;
 use oar::domain::state::operation::{Applied, Operation, SetTask};
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
+use oar::sim::auth::secrets;
 use oar::sim::events::Event;
 use oar::sim::faults::Faults;
 use oar::sim::scenario::{ReleasePlan, Scenario};
@@ -407,7 +408,7 @@ impl TestWorld {
         };
         let said = self.said.lock().unwrap();
         for (place, text) in [("output", said.as_str()), ("state file", &file), ("messages", &messages)] {
-            for secret in self.simulator.world().credentials().secrets() {
+            for secret in secrets() {
                 assert!(!text.contains(secret), "{secret} got into the {place}:\n{text}");
             }
         }

@@ -1,6 +1,6 @@
 //! Every service can be hit by every kind of fault: a table, counted.
 
-use oar::core::clients::http::{Auth, Http, HttpPolicy, Rules, ServiceHttp};
+use oar::core::clients::http::{Http, HttpPolicy, Rules, ServiceHttp};
 use oar::core::clock::Clock;
 use oar::core::config::hosts::HostRule;
 use oar::core::transport::{InMemory, Transport};
@@ -8,6 +8,7 @@ use oar::domain::service::Service;
 use oar::sim::faults::{InjectedFault, Rule};
 use tokio_util::sync::CancellationToken;
 
+use crate::contract::fixture::accepted_by;
 use crate::rehearsal::{TestWorld, promoted};
 
 /// A look-up of each service, and whether its answer is JSON: only that can be changed in its content.
@@ -59,20 +60,7 @@ impl Asked {
 
     fn client(&self, service: Service) -> ServiceHttp {
         let simulator = self.world.simulator();
-        let known = simulator.world().credentials();
-        let bearer = |token: &str| Auth::Bearer(token.into());
-        let basic = |user: &str, secret: &str| Auth::Basic { user: user.to_owned(), secret: secret.into() };
-        let auth = match service.id() {
-            "errata" => bearer(&known.errata_token),
-            "gitlab" => bearer(&known.gitlab_token),
-            "slack" => bearer(&known.slack_bot_token),
-            "github" => bearer(&known.github_token),
-            "gangway" => bearer(&known.apitoken),
-            "jira" => basic(&known.jira_user, &known.jira_token),
-            "jenkins" => basic(&known.jenkins_user, &known.jenkins_token),
-            _ => Auth::None,
-        };
-        self.http.service(service, &format!("{}/{service}", simulator.base_url()), auth)
+        self.http.service(service, &format!("{}/{service}", simulator.base_url()), accepted_by(service))
     }
 
     /// Does this fault hit a look-up of the service?

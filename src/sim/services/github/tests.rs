@@ -1,6 +1,8 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::domain::credential::Credential;
+use crate::sim::auth::accepted;
 use crate::sim::services::visitor::{Answer, Visitor};
 use crate::sim::wire;
 
@@ -79,7 +81,7 @@ async fn an_unchanged_file_is_answered_with_304() {
 #[tokio::test]
 async fn credentials_are_taken_in_both_schemes_and_a_user_agent_is_needed() {
     let visitor = Visitor::smooth();
-    let token = visitor.world.credentials().github_token.clone();
+    let token = accepted(Credential::GithubToken);
     for (value, status) in [
         (format!("Bearer {token}"), 200),
         (format!("token {token}"), 200),
@@ -89,7 +91,7 @@ async fn credentials_are_taken_in_both_schemes_and_a_user_agent_is_needed() {
         let answer = visitor.ask(Method::GET, "/github/rate_limit", &[("authorization", &value)], Vec::new()).await;
         assert_eq!(answer.status, status, "{value}");
     }
-    let refusal = super::refuse("/rate_limit", &axum::http::HeaderMap::new(), visitor.world.credentials());
+    let refusal = super::refuse("/rate_limit", &axum::http::HeaderMap::new());
     assert_eq!(refusal.map(|answer| answer.status().as_u16()), Some(403));
 }
 

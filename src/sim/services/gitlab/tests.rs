@@ -1,6 +1,8 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::domain::credential::Credential;
+use crate::sim::auth::accepted;
 use crate::sim::events::Event;
 use crate::sim::services::visitor::Visitor;
 use crate::sim::wire;
@@ -163,8 +165,8 @@ async fn people_are_found_by_their_whole_mail_address_only() {
 #[tokio::test]
 async fn the_token_is_taken_in_its_own_header() {
     let visitor = Visitor::smooth();
-    let token = visitor.world.credentials().gitlab_token.clone();
-    for (value, status) in [(token.as_str(), 200), ("wrong", 401)] {
+    let token = accepted(Credential::GitlabToken);
+    for (value, status) in [(token, 200), ("wrong", 401)] {
         let answer = visitor.ask(Method::GET, "/gitlab/api/v4/user", &[("private-token", value)], Vec::new()).await;
         assert_eq!(answer.status, status);
     }

@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 use self::comments::{comment, comments, remote_links};
 use self::search::{search, search_by_body, users};
 use super::answers::{Fields, Version, Writer, project_id, stamp};
+use crate::domain::credential::Credential;
+use crate::sim::auth::accepted;
 use crate::sim::facts::jira::Issue;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
@@ -59,8 +61,8 @@ fn no_api() -> Response {
     problem(StatusCode::NOT_FOUND, "null for uri")
 }
 
-fn bot(world: &World, facts: &mut Facts) -> String {
-    facts.jira.account(&world.credentials().jira_user).unwrap_or_default()
+fn bot(facts: &mut Facts) -> String {
+    facts.jira.account(accepted(Credential::JiraUsername)).unwrap_or_default()
 }
 
 fn writer(facts: &Facts, version: Version) -> Writer<'_> {
@@ -94,7 +96,7 @@ async fn server_info(State(world): State<World>, Path(version): Path<String>) ->
 async fn myself(State(world): State<World>, Path(version): Path<String>) -> Response {
     let Some(version) = Version::of(&version) else { return no_api() };
     let mut facts = world.facts();
-    let me = bot(&world, &mut facts);
+    let me = bot(&mut facts);
     ok(&writer(&facts, version).user(&me))
 }
 
@@ -119,7 +121,7 @@ async fn show(
 ) -> Response {
     let Some(version) = Version::of(&version) else { return no_api() };
     let mut facts = world.facts();
-    let me = bot(&world, &mut facts);
+    let me = bot(&mut facts);
     let query = wire::pairs(query.as_deref().unwrap_or_default());
     let fields = query.get("fields").map_or(Fields::All, |names| Fields::of(names.split(',')));
     let changelog = query.get("expand").is_some_and(|names| names.contains("changelog"));

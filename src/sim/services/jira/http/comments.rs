@@ -15,7 +15,7 @@ use crate::sim::world::World;
 pub(super) async fn comments(State(world): State<World>, Path((version, key)): Path<(String, String)>) -> Response {
     let Some(version) = Version::of(&version) else { return no_api() };
     let mut facts = world.facts();
-    let me = bot(&world, &mut facts);
+    let me = bot(&mut facts);
     let Some(issue) = facts.jira.find(&key) else { return no_issue() };
     let writer = writer(&facts, version);
     let list: Vec<Value> = issue.comments.iter().map(|comment| writer.comment(issue, comment, &me)).collect();
@@ -31,7 +31,7 @@ pub(super) async fn comment(
     let Some(version) = Version::of(&version) else { return no_api() };
     let mut facts = world.facts();
     let now = facts.now;
-    let me = bot(&world, &mut facts);
+    let me = bot(&mut facts);
     let Some(issue) = facts.jira.find_mut(&key) else { return no_issue() };
     let text = object(&body).and_then(|sent| version.read(sent.get("body")?)).filter(|text| !text.trim().is_empty());
     let Some(text) = text else { return bad_field("comment", "Comment body is not valid!") };

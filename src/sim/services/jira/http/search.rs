@@ -77,7 +77,7 @@ pub(super) fn found(
 ) -> Response {
     let Some(version) = Version::of(version) else { return no_api() };
     let mut facts = world.facts();
-    let me = bot(world, &mut facts);
+    let me = bot(&mut facts);
     let jql = query.get("jql").map(String::as_str).unwrap_or_default();
     let parsed = match Query::parse(jql) {
         Ok(parsed) => parsed,
