@@ -137,16 +137,17 @@ fn lacking(input: &mut Input, ctx: &Context, memory: &Memory) {
 
 /// The ticket for the Errata Tool. A build without Kerberos says so: kinit would not help.
 async fn ticket(input: &mut Input, ctx: &Context) {
+    let asking = TaskRequest::all().into_iter().filter(|request| request.needs().contains(&Credential::ErrataToken));
+    let tasks = asking.map(|request| request.task());
     match ctx.ticket_trouble().await {
+        None => {}
         Some(without @ Kerberos::NotBuilt) => {
             let lacks = format!("{} {without}; {}", Service::Errata, without.next_step(Service::Errata));
-            let asking =
-                TaskRequest::all().into_iter().filter(|request| request.needs().contains(&Credential::ErrataToken));
-            for request in asking {
-                input.credentials_missing.entry(request.task()).or_insert_with(|| lacks.clone());
+            for task in tasks {
+                input.credentials_missing.entry(task).or_insert_with(|| lacks.clone());
             }
         }
-        trouble => input.kerberos_missing = trouble.is_some(),
+        Some(_) => input.ticket_missing.extend(tasks),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::input::{Input, StateSource, TaskFacts};
 use super::messages::{Kind, Message, Severity};
 use super::plan::{Action, Blocker, Condition, Plan, ReleasePhase, Verdict};
-use super::table::{approval_threads, needs_kerberos, recheck_after};
+use super::table::{approval_threads, recheck_after};
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus, Which};
 
@@ -204,7 +204,7 @@ impl<'a> Draft<'a> {
             let step = format!("provide it, then: oar -r {} drive", self.input.release);
             return Some(Message::new(Kind::CredentialMissing, text).task(task).step(step));
         }
-        if self.input.kerberos_missing && needs_kerberos(task) {
+        if self.input.ticket_missing.contains(&task) {
             let text = format!("{task} cannot run: there is no valid Kerberos ticket");
             let step = format!("kinit, then: oar -r {} drive", self.input.release);
             return Some(Message::new(Kind::KerberosNeeded, text).task(task).step(step));

@@ -91,8 +91,8 @@ pub struct Input {
     pub changed: Vec<String>,
     /// What was replaced although tasks had passed for it.
     pub replaced: Vec<Replaced>,
-    /// No Kerberos ticket, although the Errata Tool asks for one.
-    pub kerberos_missing: bool,
+    /// Tasks for which there is no Kerberos ticket, although the Errata Tool asks for one.
+    pub ticket_missing: BTreeSet<Task>,
     /// Credentials that a task lacks; the text names the variable and how to get it.
     pub credentials_missing: BTreeMap<Task, String>,
     /// Keys of notifications that were already sent.
@@ -264,7 +264,7 @@ impl Input {
             inherited_from: None,
             changed: Vec::new(),
             replaced: Vec::new(),
-            kerberos_missing: false,
+            ticket_missing: BTreeSet::new(),
             credentials_missing: BTreeMap::new(),
             notified: BTreeSet::new(),
             has_due: false,

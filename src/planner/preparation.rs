@@ -141,7 +141,7 @@ mod tests {
     fn without_a_ticket_the_push_chain_waits_and_promotion_is_still_reported() {
         let mut input = fresh();
         pass(&mut input, &[OWN, CVE]);
-        input.kerberos_missing = true;
+        input.ticket_missing.extend([ALERTS, PUSH]);
         let found = kinds(&input);
         assert!(found.contains(&Kind::KerberosNeeded) && found.contains(&Kind::WaitPromotion), "{found:?}");
         assert!(!actions(&input).contains(&Action::Run(PUSH)));

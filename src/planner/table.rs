@@ -50,27 +50,6 @@ pub(super) fn approval_threads() -> impl Iterator<Item = Task> {
     Task::ALL.into_iter().filter(|task| is_approval_thread(*task))
 }
 
-/// Does the task talk to the Errata Tool, which wants a ticket?
-pub(super) const fn needs_kerberos(task: Task) -> bool {
-    match task {
-        Task::TakeOwnership
-        | Task::CheckCveTrackerBug
-        | Task::CheckRhcosSecurityAlerts
-        | Task::PushToCdnStaging
-        | Task::ChangeAdvisoryStatus => true,
-        Task::CreateTestReport
-        | Task::UpdateBugList
-        | Task::CheckGreenwaveCvpTests
-        | Task::AnalyzeCandidateBuild
-        | Task::AnalyzePromotedBuild
-        | Task::ImageConsistencyCheck
-        | Task::StageTesting
-        | Task::ImageSignedCheck
-        | Task::DropBugs
-        | Task::AddQeApproval => false,
-    }
-}
-
 /// Does the task test what the stage release of the shipment has brought to the staging environment?
 const fn tests_stage_release(task: Task) -> bool {
     match task {

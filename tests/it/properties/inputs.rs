@@ -1,6 +1,6 @@
 //! Snapshots of the world as the planner sees it, likely and unlikely ones. The same seed gives the same snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use jiff::civil::date;
@@ -46,7 +46,9 @@ pub(super) fn input(seed: u64) -> Input {
     build_data(&mut input, &mut dice, if usual { 2 } else { 6 });
     input.owner = dice.chance(95).then(|| "lead@example.com".to_owned());
     input.ignore_release_date = dice.chance(15);
-    input.kerberos_missing = dice.chance(4);
+    if dice.chance(4) {
+        input.ticket_missing = BTreeSet::from([dice.task()]);
+    }
     input.policy = dice.one_or(60, StageTestingPolicy::Strict, &[StageTestingPolicy::Overlap]);
     input.retry = dice.chance(10).then(|| dice.task());
     input.has_due = dice.chance(5);

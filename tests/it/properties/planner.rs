@@ -291,7 +291,7 @@ fn red_is_a_tracked_task_that_failed(input: &Input, found: &Plan) {
 fn a_running_job_is_watched_whatever_stops_the_rest(input: &Input, _: &Plan) {
     let mut input = input.clone();
     input.source = StateSource::StateBox;
-    input.kerberos_missing = false;
+    input.ticket_missing.clear();
     input.credentials_missing.clear();
     input.unreadable_statuses.clear();
     input.shipped = None;
