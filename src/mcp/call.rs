@@ -6,12 +6,15 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Param};
 use super::reply::{Code, Reply};
 use super::shared::ServerState;
 use crate::core::access::principal::Principal;
 use crate::core::context::{Context, Options};
 use crate::domain::release::ZStream;
+
+/// Finds the parameters of a tool by its name.
+pub type ParamsOf = fn(&str) -> Option<&'static [Param]>;
 
 /// One call.
 #[derive(Debug, Clone)]
@@ -24,13 +27,21 @@ pub struct ToolCall {
     pub arguments: Arguments,
     /// Surroundings that act in the caller's name and end with the call.
     pub ctx: Context,
+    /// What other tools take: a tool does not know the catalog that lists it.
+    pub params_of: ParamsOf,
 }
 
 impl ToolCall {
     /// A call of `who`; `cancel` ends it.
-    pub fn new(shared: Arc<ServerState>, who: Principal, arguments: Arguments, cancel: CancellationToken) -> Self {
+    pub fn new(
+        shared: Arc<ServerState>,
+        who: Principal,
+        arguments: Arguments,
+        cancel: CancellationToken,
+        params_of: ParamsOf,
+    ) -> Self {
         let ctx = shared.ctx.acting_for(who.name.clone(), cancel, Options::default()).witnessed();
-        Self { shared, who, arguments, ctx }
+        Self { shared, who, arguments, ctx, params_of }
     }
 
     /// The release of a tool that has that parameter.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
+use super::arguments::Param;
 use super::tool::{Counted, Tool, Toolset};
 use super::tools;
 use crate::core::config::mcp::ConfirmPolicy;
@@ -32,12 +33,17 @@ pub fn find(name: &str) -> Option<&'static Tool> {
     NAMES.get(name).copied()
 }
 
+/// The parameters of the tool of a name or former name.
+pub fn params_of(name: &str) -> Option<&'static [Param]> {
+    find(name).map(|tool| tool.params)
+}
+
 /// The table of all tools for the documentation, one row each.
 pub fn table() -> String {
     let mut lines =
         vec!["| Tool | Toolset | Effect | Scope | Parameters |".to_owned(), "|---|---|---|---|---|".to_owned()];
     for tool in all() {
-        let name = |param: &super::arguments::Param| {
+        let name = |param: &Param| {
             if param.required { format!("`{}`", param.name) } else { format!("`{}`?", param.name) }
         };
         let params: Vec<_> = tool.params.iter().map(name).collect();
@@ -60,7 +66,7 @@ pub struct Choice {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownChoice {
     /// No such toolset.
-    #[error("{0:?} is no toolset; there are status, release, jobs, issues, analysis, admin and all")]
+    #[error("{0:?} is no toolset; there are {names} and all", names = Toolset::ALL.map(Toolset::name).join(", "))]
     Toolset(String),
     /// No such tool.
     #[error("{0:?} is no tool; oar mcp tools lists them")]

@@ -107,7 +107,13 @@ impl ClientConnection {
             let what = format!("{} looks too often; read it again in {} s", who.name, wait.as_secs() + 1);
             return Err(ErrorData::invalid_request(what, None));
         }
-        Ok(ToolCall::new(Arc::clone(&self.shared), who, Arguments::default(), context.ct.child_token()))
+        Ok(ToolCall::new(
+            Arc::clone(&self.shared),
+            who,
+            Arguments::default(),
+            context.ct.child_token(),
+            catalog::params_of,
+        ))
     }
 
     /// The line of the audit log for one call.

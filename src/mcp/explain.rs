@@ -14,10 +14,8 @@ use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::mcp::arguments::Arguments;
 use crate::mcp::call::ToolCall;
-use crate::mcp::catalog;
 use crate::mcp::confirm::digest_of_arguments;
 use crate::mcp::next_call::{NextCall, task_of};
-use crate::mcp::rechecks::Rechecks;
 use crate::mcp::reply::Reply;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
@@ -32,9 +30,8 @@ use crate::runs::approval::Approval;
 /// What is known beside a plan: when tasks asked to be looked at again, and what waits for a person.
 #[derive(Debug, Default)]
 pub struct Known<'a> {
-    rechecks: Option<&'a Rechecks>,
+    call: Option<&'a ToolCall>,
     questions: Vec<OpenQuestion>,
-    hosts: &'a [String],
 }
 
 /// A question that nobody answered yet.
@@ -59,14 +56,16 @@ impl<'a> Known<'a> {
             arguments: approval.proposal.arguments,
         };
         let questions = open.into_iter().map(question).collect();
-        Self { rechecks: Some(&call.shared.rechecks), questions, hosts: &call.shared.hosts }
+        Self { call: Some(call), questions }
     }
 
     /// Does `call` wait for a person? Calling it again would only ask again.
     fn asks(&self, call: &NextCall) -> bool {
         let is_same = |question: &OpenQuestion| {
             let digest = || {
-                let arguments = Arguments::read(catalog::find(call.tool)?.params, &call.arguments, self.hosts);
+                let asking = self.call?;
+                let params = (asking.params_of)(call.tool)?;
+                let arguments = Arguments::read(params, &call.arguments, &asking.shared.hosts);
                 arguments.ok().map(|arguments| digest_of_arguments(&arguments))
             };
             // A tool of one task does one thing, however it is called.
@@ -91,7 +90,7 @@ impl NextCalls {
             let Some(mut call) = NextCall::of_action(action, release).filter(|call| !known.asks(call)) else {
                 continue;
             };
-            let left = Action::task(action).and_then(|task| known.rechecks?.left(release, task, now));
+            let left = Action::task(action).and_then(|task| known.call?.shared.rechecks.left(release, task, now));
             call.not_before_seconds = left.map(|left| left.max(60));
             if !calls.contains(&call) {
                 calls.push(call);

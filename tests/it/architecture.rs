@@ -319,6 +319,15 @@ fn front_ends_know_neither_each_other_nor_a_service() {
 }
 
 #[test]
+fn a_path_is_followed_from_the_name_that_an_import_ends_on() {
+    assert_eq!(
+        arrows("src/cli/oar.rs", "use crate::core; fn f() { core::clients::jira::look() }"),
+        ["src/cli/oar.rs: cli must not use core::clients"]
+    );
+    assert_eq!(arrows("src/operators/tasks/mod.rs", "mod push; mod sign; const ALL: [u8; 1] = [push::ONE];"), [""; 0]);
+}
+
+#[test]
 fn an_operator_knows_no_other_operator() {
     let file = "src/operators/tasks/stage_testing.rs";
     assert_eq!(

@@ -15,6 +15,7 @@ use crate::core::access::principal::Principal;
 use crate::mcp::arguments::Arguments;
 use crate::mcp::audit_line::AuditLine;
 use crate::mcp::call::ToolCall;
+use crate::mcp::catalog;
 use crate::mcp::confirm::{self, Matter, Permit, Settled};
 use crate::mcp::progress::wait_for;
 use crate::mcp::reply::{Code, Reply};
@@ -58,7 +59,8 @@ impl ClientConnection {
         if let Some(refused) = self.too_fast(tool, &who) {
             return Ok(refused);
         }
-        let call = ToolCall::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token());
+        let call =
+            ToolCall::new(Arc::clone(&self.shared), who, arguments, context.ct.child_token(), catalog::params_of);
         line.about(&call);
         // A simulator moves its time between calls, and questions and pauses count by it.
         call.ctx.clock.refresh(&call.ctx.cancel).await;

@@ -80,6 +80,18 @@ fn files_that_name_each_other_are_found_also_through_a_third() {
 }
 
 #[test]
+fn what_is_used_of_a_folder_counts_and_the_folder_itself_does_not() {
+    let files = [
+        source("src/a/mod.rs", "pub mod list; pub mod rows; pub mod why;"),
+        source("src/a/rows/mod.rs", "pub mod status;"),
+        source("src/a/list.rs", "use super::rows; fn all() { rows::status::ROWS }"),
+        source("src/a/rows/status.rs", "use crate::a::why; fn f() { why::explain() }"),
+        source("src/a/why.rs", "fn explain() { crate::a::list::all() }"),
+    ];
+    assert_eq!(circles(&files), [["a::list", "a::rows::status", "a::why"]]);
+}
+
+#[test]
 fn a_file_and_its_folder_count_as_one() {
     let files = [
         source("src/a/x.rs", "mod part; use self::part::P;"),

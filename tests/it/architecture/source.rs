@@ -1,5 +1,7 @@
 //! Reads Rust text just well enough to see which modules it names: comments and literals out, paths resolved.
 
+use std::collections::BTreeMap;
+
 /// One Rust file and where it stands in the module tree.
 pub(super) struct Source {
     /// Path from the top of the checkout, with `/`.
@@ -31,7 +33,8 @@ impl Source {
         self.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default()
     }
 
-    /// Every path of this file that begins with `crate::`, `super::` or `self::`, resolved.
+    /// Every path of this file that begins with `crate::`, `super::` or `self::`, or with a name that such a path brought
+    /// in or that the file declares as a module, resolved.
     pub(super) fn paths(&self) -> Vec<ModPath> {
         self.paths_of(&self.text)
     }
@@ -55,6 +58,8 @@ impl Source {
         let mut inline: Vec<usize> = Vec::new();
         let (mut depth, mut at) = (0, 0);
         let mut found = Vec::new();
+        // What a name at the beginning of a path stands for.
+        let mut known: BTreeMap<String, ModPath> = BTreeMap::new();
         while let Some(token) = tokens.get(at) {
             match token.as_str() {
                 "{" => depth += 1,
@@ -69,16 +74,38 @@ impl Source {
                     inline.push(depth);
                     module.push(tokens[at + 1].clone());
                 }
+                "mod" if tokens.get(at + 2).is_some_and(|next| next == ";") => {
+                    let child = [&module[..], std::slice::from_ref(&tokens[at + 1])].concat();
+                    known.insert(tokens[at + 1].clone(), child);
+                }
                 "crate" | "super" | "self" if tokens.get(at + 1).is_some_and(|next| next == "::") => {
+                    let before = found.len();
                     at = tree(&tokens, at, &[], &module, &mut found);
+                    known.extend(found[before..].iter().filter_map(|path| Some((path.last()?.clone(), path.clone()))));
                     continue;
                 }
                 _ => {}
             }
             at += 1;
         }
+        found.extend(continued(&tokens, &known));
         found
     }
+}
+
+/// Paths that go on from a known name: `tools::ALL` behind `use super::tools`.
+fn continued(tokens: &[String], known: &BTreeMap<String, ModPath>) -> Vec<ModPath> {
+    let mut found = Vec::new();
+    for (at, pair) in tokens.windows(2).enumerate() {
+        let begins = at == 0 || tokens[at - 1] != "::";
+        if begins
+            && pair[1] == "::"
+            && let Some(path) = known.get(&pair[0])
+        {
+            tree(tokens, at + 2, path, &[], &mut found);
+        }
+    }
+    found
 }
 
 /// Reads one path with its branches (`a::{b, c::d}`) from `at`; the place behind it.
