@@ -13,7 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::authentication::auth;
 use super::cache::DiskCache;
-use super::clients::http::{BreakerRule, Http, HttpPolicy, Rules, Seen, bare_client};
+use super::clients::http::Http;
+use super::clients::http::breaker::BreakerRule;
+use super::clients::http::network::bare_client;
+use super::clients::http::policy::{HttpPolicy, Rules};
+use super::clients::http::seen::Seen;
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::slack::Names;

@@ -22,7 +22,7 @@ pub(super) async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Out
             push_to_cdn_staging::run(run, *check_only, force.as_deref()).await
         }
         TaskRequest::ImageConsistencyCheck { job } => image_consistency_check::run(run, job.as_ref()).await,
-        TaskRequest::CompareImages { arches } => image_consistency_check::run_here(run, arches).await,
+        TaskRequest::CompareImages { arches } => image_consistency_check::local::run_here(run, arches).await,
         TaskRequest::StageTesting { build, force } => stage_testing::run(run, *build, force.as_deref()).await,
         TaskRequest::ImageSignedCheck => image_signed_check::run(run).await,
         TaskRequest::AnalyzeBuild { which, decide } => analyze_build::run(run, *which, decide.as_ref()).await,

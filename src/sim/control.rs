@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::domain::dates;
 use crate::domain::nearest::hint;
 use crate::sim::events::Event;
-use crate::sim::faults::Rule;
+use crate::sim::faults::rules::Rule;
 use crate::sim::scenario::Scenario;
 use crate::sim::services::table;
 use crate::sim::world::{Facts, World};

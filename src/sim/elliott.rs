@@ -3,7 +3,9 @@
 //! The program half ([`stand_in`]) knows the command line as the real tool does and asks its world
 //! over loopback; the world half answers `POST /__sim/elliott` with exit code, output and log.
 
-mod command_line;
+pub mod command_line;
+
+use self::command_line::Asked;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,6 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
 use axum::{Json, Router};
-pub use command_line::Asked;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

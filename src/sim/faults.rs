@@ -4,14 +4,11 @@
 //! only becomes, in memory, the nearest end of a connection.
 
 pub(in crate::sim) mod alter;
-mod rules;
+pub mod rules;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-pub(in crate::sim) use self::rules::by_chance;
-pub use self::rules::{Faults, Rule, Struck};
 
 /// One way a request goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crate::sim::act::Act;
 use crate::sim::events::Event;
 use crate::sim::facts::actors::PersonAction;
 use crate::sim::facts::elliott::{Behaviour, Elliott};
-use crate::sim::facts::gitlab::MrState;
+use crate::sim::facts::gitlab::merge_requests::MrState;
 use crate::sim::facts::{build_data, errata};
 use crate::sim::world::Facts;
 
@@ -23,8 +23,8 @@ pub fn act(act: Act, facts: &mut Facts) -> Option<String> {
 pub fn act_on(act: Act, details: &Details, facts: &mut Facts) -> Option<String> {
     let kind = details.kind.as_deref().unwrap_or("rpm");
     let done = match act {
-        Act::FinishAdvisories => advisories(facts, errata::State::NewFiles, "moved to QE"),
-        Act::RestoreAdvisories => advisories(facts, errata::State::DroppedNoShip, "taken up again"),
+        Act::FinishAdvisories => advisories(facts, errata::rules::State::NewFiles, "moved to QE"),
+        Act::RestoreAdvisories => advisories(facts, errata::rules::State::DroppedNoShip, "taken up again"),
         Act::RepairStageRelease => repair_stage_release(facts),
         Act::RetryStageRelease => retry_stage_release(facts),
         Act::CloseMergeRequest => shipment(facts, MrState::Opened, MrState::Closed),
@@ -110,11 +110,11 @@ fn mend_state(facts: &mut Facts) -> Option<String> {
     Some("brought the state file back".to_owned())
 }
 
-fn advisories(facts: &mut Facts, from: errata::State, what: &str) -> Option<String> {
+fn advisories(facts: &mut Facts, from: errata::rules::State, what: &str) -> Option<String> {
     let now = facts.now;
     let mut moved = Vec::new();
     for advisory in facts.errata.advisories.values_mut().filter(|advisory| advisory.state == from) {
-        advisory.enter(errata::State::Qe, now);
+        advisory.enter(errata::rules::State::Qe, now);
         moved.push(advisory.id.to_string());
     }
     (!moved.is_empty()).then(|| format!("advisory {} {what}", moved.join(", ")))
@@ -266,8 +266,8 @@ mod tests {
         let (rpm, mr) = (facts.release.advisories["rpm"], facts.release.shipment_iid);
         assert!(act(Act::ReplaceAdvisory, facts).is_some());
         assert!(act(Act::ReplaceShipment, facts).is_some());
-        assert_eq!(facts.errata.advisories[&rpm].state, errata::State::DroppedNoShip);
-        assert_eq!(facts.errata.advisories[&facts.release.advisories["rpm"]].state, errata::State::Qe);
+        assert_eq!(facts.errata.advisories[&rpm].state, errata::rules::State::DroppedNoShip);
+        assert_eq!(facts.errata.advisories[&facts.release.advisories["rpm"]].state, errata::rules::State::Qe);
         assert_eq!(facts.gitlab.merge_requests[&mr].state, MrState::Closed);
         assert_eq!(facts.gitlab.shipment().map(|mr| mr.state), Some(MrState::Opened));
         let build_data = &facts.build_data.releases_yml;

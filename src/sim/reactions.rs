@@ -2,7 +2,7 @@
 
 use crate::core::clock::VirtualClock;
 use crate::sim::events::Event;
-use crate::sim::faults::Faults;
+use crate::sim::faults::rules::Faults;
 use crate::sim::scenario::Scenario;
 use crate::sim::services::table;
 use crate::sim::world::{Facts, World};

@@ -5,7 +5,8 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::sim::disturbances::{CONTENT, GANGWAY, KERBERIZED, PRIMARY, SLACK};
-use crate::sim::faults::{InjectedFault, Struck, by_chance};
+use crate::sim::faults::InjectedFault;
+use crate::sim::faults::rules::{Struck, by_chance};
 use crate::sim::services::{github, table};
 use crate::sim::wire;
 use crate::sim::world::Facts;

@@ -7,6 +7,7 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
+use self::named::NAMES;
 use crate::domain::dates;
 use crate::domain::nearest::hint;
 use crate::domain::release::ZStream;
@@ -14,11 +15,8 @@ use crate::domain::task::{JobRef, Task, TaskStatus};
 use crate::sim::act::Act;
 use crate::sim::disturbances::Disturbances;
 
-mod from_state;
-mod named;
-
-pub use from_state::{FromState, FromTask};
-pub use named::{NAMES, meaning};
+pub mod from_state;
+pub mod named;
 
 /// Project that holds shipment merge requests unless a state file names another.
 const SHIPMENT_PROJECT: &str = "hybrid-platforms/art/ocp-shipment-data";

@@ -22,7 +22,7 @@ use self::watch::watch;
 use crate::core::clock::VirtualClock;
 use crate::sim::auth;
 use crate::sim::elliott::{self, Ended};
-use crate::sim::faults::Faults;
+use crate::sim::faults::rules::Faults;
 use crate::sim::scenario::Scenario;
 use crate::sim::services::table;
 use crate::sim::wire::unmatched;

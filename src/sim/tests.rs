@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::faults::Faults;
+use super::faults::rules::Faults;
 use super::reactions;
-use super::scenario::{FromState, FromTask, Scenario};
+use super::scenario::Scenario;
+use super::scenario::from_state::{FromState, FromTask};
 use super::server::{Simulator, StartOptions};
 use super::world::World;
 use crate::core::clock::VirtualClock;

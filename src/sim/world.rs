@@ -18,7 +18,7 @@ use crate::sim::facts::{
     build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, koji, prow, registry,
     release_controller, signatures, slack,
 };
-use crate::sim::faults::Faults;
+use crate::sim::faults::rules::Faults;
 use crate::sim::history::{History, KEPT};
 use crate::sim::journal::{self, Journal, PLACEHOLDER};
 use crate::sim::scenario::{ReleasePlan, Scenario};

@@ -215,6 +215,23 @@ fn busy_signs(sources: &[Source]) -> Vec<String> {
     busy.map(|sign| format!("{}: declares, and does nothing", sign.file)).collect()
 }
 
+/// Names that a module shows as its own and that are another's: one thing has one path. A macro gets its path so.
+fn re_exports(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.file != "src/lib.rs") {
+        let tokens = tokens(&code_only(source.product()));
+        for (at, _) in tokens.iter().enumerate().filter(|(_, token)| *token == "use") {
+            let begin = tokens[..at].iter().rposition(|token| matches!(token.as_str(), ";" | "{" | "}"));
+            let is_shown = tokens[begin.map_or(0, |begin| begin + 1)..at].iter().any(|token| token == "pub");
+            let path: Vec<_> = tokens[at + 1..].iter().take_while(|token| *token != ";").map(String::as_str).collect();
+            if is_shown && path.contains(&"::") {
+                found.push(format!("{}: {} has its own path", source.file, path.concat()));
+            }
+        }
+    }
+    found
+}
+
 /// Modules that a page names and that are not there: `module::module` in backticks.
 fn lost_names(page: &Source, sources: &[Source], layers: &[String]) -> Vec<String> {
     let exists = |name: &str| {
@@ -431,6 +448,16 @@ fn long_files_and_planning_papers_are_found() {
 }
 
 #[test]
+fn a_name_with_two_paths_is_found() {
+    let text =
+        "pub(crate) use answer::{Answer, Kind}; use a::B; pub use list; #[x] pub use self::auth::Auth; fn f() {}";
+    assert_eq!(
+        re_exports(&[source("src/core/a.rs", text), source("src/lib.rs", text)]),
+        ["src/core/a.rs: answer::{Answer,Kind} has its own path", "src/core/a.rs: self::auth::Auth has its own path"]
+    );
+}
+
+#[test]
 fn a_sign_that_works_and_a_name_of_nothing_are_found() {
     let signs = [source("src/core/mod.rs", "//! fn\npub mod clock;"), source("src/web/mod.rs", "fn serve() {}")];
     assert_eq!(busy_signs(&signs), ["src/web/mod.rs: declares, and does nothing"]);
@@ -451,6 +478,11 @@ fn every_arrow_points_down() {
 #[test]
 fn signs_of_folders_only_declare() {
     assert_eq!(busy_signs(&below("src", &[".rs"])), [""; 0]);
+}
+
+#[test]
+fn every_name_has_one_path() {
+    assert_eq!(re_exports(&below("src", &[".rs"])), [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use crate::real_program::{Ended, ProgramWorld, bare, run_bare};
 

@@ -99,7 +99,7 @@ fn plant(facts: &mut Facts) {
         mr.description = format!("Opened with glpat-{}", token("KanarieDescription"));
         let body = format!("kanarie.note@example.com: PRIVATE-TOKEN: {}", token("KanarieNote"));
         let author = "kanarie.writer".to_owned();
-        mr.notes.push(gitlab::Note { id: 77, body, author, created_at: facts.now });
+        mr.notes.push(gitlab::merge_requests::Note { id: 77, body, author, created_at: facts.now });
     }
 }
 

@@ -4,7 +4,8 @@ mod realm;
 mod stand_in;
 
 use insta::assert_snapshot;
-use oar::core::clients::http::{Auth, Proof, ServiceHttp};
+use oar::core::clients::http::ServiceHttp;
+use oar::core::clients::http::auth::{Auth, Proof};
 use oar::domain::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 

@@ -13,7 +13,8 @@ use oar::domain::release::ZStream;
 use oar::domain::state::entries::Metadata;
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{Faults, InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::{Faults, Rule};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 

@@ -13,8 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use oar::core::clock::VirtualClock;
 use oar::domain::release::ZStream;
 use oar::sim::events::Event;
-use oar::sim::faults::Faults;
-use oar::sim::scenario::{NAMES, Scenario};
+use oar::sim::faults::rules::Faults;
+use oar::sim::scenario::Scenario;
+use oar::sim::scenario::named::NAMES;
 use oar::sim::server::{Simulator, StartOptions};
 use serde_json::{Value, json};
 

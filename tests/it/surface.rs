@@ -239,8 +239,11 @@ fn every_message_of_a_plan_is_in_the_reference() {
 
 #[test]
 fn every_scenario_is_in_the_reference() {
-    assert!(scenario::NAMES.iter().all(|name| !scenario::meaning(name).is_empty()), "a scenario without meaning");
-    let rows = scenario::NAMES.iter().map(|name| vec![code(name), scenario::meaning(name).to_owned()]);
+    assert!(
+        scenario::named::NAMES.iter().all(|name| !scenario::named::meaning(name).is_empty()),
+        "a scenario without meaning"
+    );
+    let rows = scenario::named::NAMES.iter().map(|name| vec![code(name), scenario::named::meaning(name).to_owned()]);
     let intro = "`oar rehearse 4.20.17 --scenario NAME`, or `oar sim serve --scenario NAME` for a world that stays.\n";
     let events = Event::meanings().into_iter().map(|(name, meaning)| vec![code(name), meaning.to_owned()]);
     let faults = InjectedFault::each_kind();

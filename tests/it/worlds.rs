@@ -4,9 +4,10 @@ use std::path::Path;
 
 use jiff::SignedDuration;
 use oar::core::clock::VirtualClock;
-use oar::sim::faults::Faults;
+use oar::sim::faults::rules::Faults;
 use oar::sim::reactions;
-use oar::sim::scenario::{FromState, FromTask, Scenario};
+use oar::sim::scenario::Scenario;
+use oar::sim::scenario::from_state::{FromState, FromTask};
 
 use crate::real_files::{counted, invented, real, states};
 

@@ -40,7 +40,7 @@ use crate::operators::error::TaskError;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::styled::Styled;
 use crate::render::text::clean;
-use crate::sim::faults::Faults;
+use crate::sim::faults::rules::Faults;
 use crate::sim::server::{Simulator, StartOptions};
 
 /// How long after the release day (or the beginning, when that is later) a rehearsal gives up waiting.

@@ -14,8 +14,9 @@ use crate::render::documents::rehearsal::{NamedScenario, Scenarios, Served};
 use crate::render::json;
 use crate::sim::elliott;
 use crate::sim::events::Event;
-use crate::sim::faults::Faults;
-use crate::sim::scenario::{NAMES, Scenario, meaning};
+use crate::sim::faults::rules::Faults;
+use crate::sim::scenario::Scenario;
+use crate::sim::scenario::named::{NAMES, meaning};
 use crate::sim::server::{Simulator, StartOptions};
 
 /// Runs a simulator command.

@@ -6,19 +6,17 @@
 //!
 //! One request per question: the state of an advisory needs neither its builds nor its test runs.
 
-mod alerts;
-mod push;
+pub mod alerts;
+pub mod push;
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use alerts::{Alert, SecurityAlerts};
-pub use push::PushStart;
-
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use super::retry::Repeat;
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::ids::{AdvisoryId, JiraKey};

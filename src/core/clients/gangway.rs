@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use super::pacer::Pacer;
 use super::retry::Repeat;
 use crate::domain::ids::ProwJobId;

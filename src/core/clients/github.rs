@@ -13,7 +13,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp, is_secondary};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
+use super::http::limits::is_secondary;
 use super::retry::Repeat;
 use crate::core::cache::DiskCache;
 

@@ -5,18 +5,18 @@
 //! left alone for a while, and no loop asks a service without end. Secrets are opened here and nowhere
 //! else among the clients.
 
-mod answer;
-mod auth;
-mod breaker;
+pub mod answer;
+pub mod auth;
+pub mod breaker;
 mod budget;
-mod call;
+pub mod call;
 mod excerpt;
 mod exchange;
 mod gate;
-mod limits;
-mod network;
-mod policy;
-mod seen;
+pub mod limits;
+pub mod network;
+pub mod policy;
+pub mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,19 +25,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
-pub use self::answer::Answer;
-pub use self::auth::{Auth, Proof};
-pub use self::breaker::BreakerRule;
-pub use self::call::Call;
+use self::answer::Answer;
+use self::auth::Auth;
+use self::call::Call;
 use self::gate::{Gate, Gates};
 use self::limits::Pauses;
-pub use self::limits::SlowDown;
-pub(super) use self::limits::is_secondary;
 use self::network::LazyClient;
-pub use self::network::bare_client;
-pub use self::policy::{HttpPolicy, Rules, rewrite};
-use self::seen::Lately;
-pub use self::seen::Seen;
+use self::policy::{HttpPolicy, Rules, rewrite};
+use self::seen::{Lately, Seen};
 use super::error::ClientError;
 use super::retry::Repeat;
 use crate::core::clock::Clock;

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, Call, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
+use super::http::call::Call;
 use super::retry::Repeat;
 use crate::domain::ids::BuildNumber;
 

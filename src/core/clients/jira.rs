@@ -8,7 +8,8 @@ mod wire;
 use serde_json::json;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use super::retry::Repeat;
 use crate::core::config::jira::JiraApi;
 use crate::domain::ids::JiraKey;

@@ -9,7 +9,8 @@ use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesRef, Event};
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use super::retry::Repeat;
 use crate::domain::kernel::Nvr;
 

@@ -6,7 +6,9 @@ use axum::Router;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::http::{Auth, Http, HttpPolicy, ServiceHttp};
+use super::http::auth::Auth;
+use super::http::policy::HttpPolicy;
+use super::http::{Http, ServiceHttp};
 use crate::core::clock::{Clock, VirtualClock};
 use crate::core::config::hosts::HostRule;
 use crate::domain::service::Service;

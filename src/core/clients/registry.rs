@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use crate::domain::consistency::{ImageFacts, NamedImage};
 use crate::domain::ids::Digest;
 

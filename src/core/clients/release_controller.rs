@@ -8,7 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::error::ClientError;
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use crate::domain::ids::Digest;
 use crate::domain::release::{Minor, ZStream};
 

@@ -24,7 +24,8 @@ use slack_morphism::{
 use url::Url;
 
 use super::error::{ClientError, Fault};
-use super::http::{Answer, ServiceHttp};
+use super::http::ServiceHttp;
+use super::http::answer::Answer;
 use super::retry::Repeat;
 
 /// Seconds to wait when Slack asks for fewer requests without a time; its limits are per minute.

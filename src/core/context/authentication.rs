@@ -3,7 +3,7 @@
 use http::HeaderName;
 use secrecy::ExposeSecret as _;
 
-use crate::core::clients::http::{Auth, Proof};
+use crate::core::clients::http::auth::{Auth, Proof};
 use crate::core::config::errata::{ErrataAuth, MutualAuth};
 use crate::core::config::jira::JiraApi;
 use crate::core::config::settings::Settings;

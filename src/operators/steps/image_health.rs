@@ -1,15 +1,14 @@
 //! Health of all images of a shipment: what the stage catalogue says about each of them.
 
-mod looks;
-mod remembered;
+pub mod looks;
+pub mod remembered;
 
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
 
-use self::looks::AT_ONCE;
-pub use self::looks::{Looks, look};
-pub use self::remembered::Remembered;
+use self::looks::{AT_ONCE, look};
+use self::remembered::Remembered;
 use super::shipment::{self, Shipment};
 use crate::core::clients::catalog_stage::{CatalogImage, CatalogStage};
 use crate::core::clients::gitlab::{GitlabUser, Note};

@@ -5,7 +5,8 @@
 
 use jiff::SignedDuration;
 
-use crate::core::clients::errata::{Alert, ErratumKind, SecurityAlerts};
+use crate::core::clients::errata::ErratumKind;
+use crate::core::clients::errata::alerts::{Alert, SecurityAlerts};
 use crate::core::notices::of_run::Notice;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::foreign::{quoted, sentence};

@@ -1,6 +1,6 @@
 //! Compares the payload with the shipment and looks at image health.
 
-mod local;
+pub mod local;
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,6 @@ use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 use crate::operators::steps::{image_health, job_of_run, stage_testing_facts};
-
-pub(in crate::operators) use local::run_here;
 
 const JOB: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
 const PAYLOAD: &str = "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL";

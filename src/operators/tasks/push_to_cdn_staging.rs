@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 use self::order::blockers_first;
 use self::progress::{PushProgress, after_nothing_needed, after_push, is_out, open_blockers, without_push};
-use crate::core::clients::errata::{Errata, Erratum, PushStart};
+use crate::core::clients::errata::push::PushStart;
+use crate::core::clients::errata::{Errata, Erratum};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::domain::advisory::DROPPED_SOURCE;
 use crate::domain::closed_gate::ClosedGate;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::core::clock::VirtualClock;
-use crate::sim::faults::Faults;
+use crate::sim::faults::rules::Faults;
 use crate::sim::scenario::Scenario;
 use crate::sim::server::{Simulator, StartOptions};
 

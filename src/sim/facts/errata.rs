@@ -1,10 +1,7 @@
 //! Advisories of the Errata Tool, their push jobs and what may be done with them.
 
-pub(in crate::sim) mod push;
-pub(in crate::sim) mod rules;
-
-pub use push::{PushJob, PushStatus};
-pub use rules::{Guards, State};
+pub mod push;
+pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +9,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::push::{PushJob, PushStatus};
+use self::rules::{Guards, State};
 use crate::sim::facts::jira::{self, Home};
 use crate::sim::scenario::{Progress, ReleasePlan};
 

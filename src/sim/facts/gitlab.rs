@@ -1,19 +1,18 @@
 //! Projects, merge requests and pipelines of GitLab, with the shipment of the release.
 
-pub(in crate::sim) mod merge_requests;
-pub(in crate::sim) mod pipelines;
-pub(in crate::sim) mod repository;
+pub mod merge_requests;
+pub mod pipelines;
+pub mod repository;
 pub(in crate::sim) mod shipment;
-
-pub use merge_requests::{MergeRequest, MrState, Note};
-pub use pipelines::{Job, JobStatus, Pipeline};
-pub use repository::{Project, ProjectBranch};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::merge_requests::{MergeRequest, MrState};
+use self::pipelines::Pipeline;
+use self::repository::Project;
 use crate::sim::scenario::ReleasePlan;
 
 /// Stage of the jobs that release to stage.

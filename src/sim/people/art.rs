@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::domain::dates;
 use crate::sim::events::Event;
-use crate::sim::facts::errata::{ART_ACCOUNT, State};
+use crate::sim::facts::errata::ART_ACCOUNT;
+use crate::sim::facts::errata::rules::State;
 use crate::sim::facts::{build_data, gitlab};
 use crate::sim::world::Facts;
 
@@ -42,7 +43,7 @@ pub(super) fn replace_advisory(facts: &mut Facts, kind: &str) -> Option<String> 
 /// Closes the shipment merge request and opens another one, which has to be released to stage anew.
 pub(super) fn replace_shipment(facts: &mut Facts) -> Option<String> {
     let old = facts.gitlab.shipment_iid?;
-    if facts.gitlab.shipment()?.state != gitlab::MrState::Opened {
+    if facts.gitlab.shipment()?.state != gitlab::merge_requests::MrState::Opened {
         return None;
     }
     let (now, base_url) = (facts.now, facts.base_url.clone());
@@ -50,7 +51,7 @@ pub(super) fn replace_shipment(facts: &mut Facts) -> Option<String> {
     facts.release.shipment_page = None;
     facts.release.shipment_branch = format!("{}-{}", facts.release.shipment_branch, old + NEXT);
     if let Some(mr) = facts.gitlab.merge_requests.get_mut(&old) {
-        (mr.state, mr.updated_at) = (gitlab::MrState::Closed, now);
+        (mr.state, mr.updated_at) = (gitlab::merge_requests::MrState::Closed, now);
     }
     let plan = facts.release.clone();
     facts.gitlab.open_shipment(&plan, &base_url, now);
@@ -79,7 +80,8 @@ pub(super) fn move_date(facts: &mut Facts, days: i64) -> Option<String> {
 /// Releases to customers, whoever has approved, and lets the merge request merge by itself.
 pub(super) fn play_prod_job(facts: &mut Facts) -> Option<String> {
     let iid = facts.gitlab.shipment_iid?;
-    let mr = facts.gitlab.merge_requests.get_mut(&iid).filter(|mr| mr.state == gitlab::MrState::Opened)?;
+    let mr =
+        facts.gitlab.merge_requests.get_mut(&iid).filter(|mr| mr.state == gitlab::merge_requests::MrState::Opened)?;
     if mr.auto_merge {
         return None;
     }

@@ -14,7 +14,8 @@ use jiff::SignedDuration;
 use tower::ServiceExt as _;
 
 use super::connection::Wire;
-use crate::sim::faults::{InjectedFault, Struck, alter};
+use crate::sim::faults::rules::Struck;
+use crate::sim::faults::{InjectedFault, alter};
 use crate::sim::journal::Raw;
 use crate::sim::refusals;
 use crate::sim::services::table;

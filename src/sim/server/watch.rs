@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::MOST_BYTES;
 use super::connection::Wire;
 use super::play::{Outcome, carried_out, content, plain_status, sent};
-use crate::sim::faults::Struck;
+use crate::sim::faults::rules::Struck;
 use crate::sim::journal::{self, Raw};
 use crate::sim::refusals;
 use crate::sim::services::table;

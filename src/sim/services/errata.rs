@@ -3,20 +3,20 @@
 //! A view on `facts::errata`; the state machine is in `errata/rules.rs`, push jobs in `errata/push.rs`.
 
 mod answers;
-mod http;
+pub mod http;
 mod push;
 #[cfg(test)]
 mod tests;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-pub use http::router;
 use jiff::SignedDuration;
 
 use crate::domain::credential::Credential;
 use crate::sim::auth;
 use crate::sim::events::Event;
-use crate::sim::facts::errata::{ErrataEvent, State};
+use crate::sim::facts::errata::ErrataEvent;
+use crate::sim::facts::errata::rules::State;
 use crate::sim::wire;
 use crate::sim::world::Facts;
 

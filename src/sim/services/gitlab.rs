@@ -13,9 +13,8 @@ use serde_json::json;
 use crate::domain::credential::Credential;
 use crate::sim::auth;
 use crate::sim::events::Event;
-use crate::sim::facts::gitlab::{
-    BOT, GitlabEvent, JobStatus, PROD_LABEL, PROD_RELEASE, STAGE_LABEL, STAGE_RELEASE, shipment,
-};
+use crate::sim::facts::gitlab::pipelines::JobStatus;
+use crate::sim::facts::gitlab::{BOT, GitlabEvent, PROD_LABEL, PROD_RELEASE, STAGE_LABEL, STAGE_RELEASE, shipment};
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 

@@ -3,14 +3,13 @@
 //! Both API versions are served: version 2 speaks wiki text, version 3 Atlassian documents.
 
 mod answers;
-mod http;
+pub mod http;
 mod jql;
 #[cfg(test)]
 mod tests;
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-pub use http::router;
 
 use crate::domain::credential::Credential;
 use crate::sim::auth;

@@ -43,10 +43,10 @@ impl Row {
 /// The row of a service; nothing for those that are not simulated.
 fn row(service: Service) -> Option<Row> {
     Some(match service {
-        Service::Errata => Row::new(errata::router, errata::refuse, errata::hear, |facts| tree(&facts.errata)),
+        Service::Errata => Row::new(errata::http::router, errata::refuse, errata::hear, |facts| tree(&facts.errata)),
         Service::Koji => Row::new(koji::router, nobody, deaf, |facts| tree(&facts.koji)),
         Service::BrewDownload => Row::new(koji::download_router, nobody, deaf, |facts| tree(&facts.koji)),
-        Service::Jira => Row::new(jira::router, jira::refuse, deaf, |facts| tree(&facts.jira)),
+        Service::Jira => Row::new(jira::http::router, jira::refuse, deaf, |facts| tree(&facts.jira)),
         Service::Gitlab => Row::new(gitlab::router, gitlab::refuse, gitlab::hear, |facts| tree(&facts.gitlab)),
         Service::Jenkins => Row::new(jenkins::router, jenkins::refuse, jenkins::hear, |facts| tree(&facts.jenkins)),
         Service::Slack => Row::new(slack::router, slack::refuse, deaf, |facts| tree(&facts.slack)),

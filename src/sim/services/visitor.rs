@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 use crate::core::clock::VirtualClock;
 use crate::domain::credential::Credential;
 use crate::sim::auth::accepted;
-use crate::sim::faults::Faults;
+use crate::sim::faults::rules::Faults;
 use crate::sim::reactions;
 use crate::sim::scenario::Scenario;
 use crate::sim::services::table;

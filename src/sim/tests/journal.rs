@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{STABLE, TRIGGER, Visitor};
-use crate::sim::faults::{Faults, InjectedFault, Rule};
+use crate::sim::faults::InjectedFault;
+use crate::sim::faults::rules::{Faults, Rule};
 
 /// A few requests whose answers nobody reads, so that faults cannot change what is asked next.
 async fn a_short_visit(faults: Faults) -> String {

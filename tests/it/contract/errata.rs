@@ -1,4 +1,5 @@
-use oar::core::clients::errata::{Errata, ErratumKind, PushStart};
+use oar::core::clients::errata::push::PushStart;
+use oar::core::clients::errata::{Errata, ErratumKind};
 use oar::core::clients::error::{ClientError, Fault};
 use oar::core::clients::retry::Repeat::{Converges, LookFirst};
 use oar::core::error::ErrorClass;
@@ -6,7 +7,8 @@ use oar::domain::advisory::AdvisoryState;
 use oar::domain::ids::AdvisoryId;
 use oar::domain::push::PushState;
 use oar::domain::service::Service;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use super::fixture::{Fixture, canned};
 use super::operation::Operation;

@@ -12,7 +12,8 @@ use oar::core::clock::Clock;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
 use oar::sim::facts::prow::CONSISTENCY;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, canned};

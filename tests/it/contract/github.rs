@@ -5,7 +5,8 @@ use oar::core::clients::retry::Repeat::LookFirst;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
 use oar::sim::facts::github::Limit;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};

@@ -7,7 +7,8 @@ use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
 use oar::domain::shipment::{MrAddress, MrState, ShipmentFile, is_shipment_file};
 use oar::sim::events::Event;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use super::fixture::{Fixture, canned, served};
 use super::operation::Operation;

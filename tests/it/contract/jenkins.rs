@@ -4,7 +4,8 @@ use oar::core::clients::retry::Repeat::Never;
 use oar::core::error::ErrorClass;
 use oar::domain::ids::BuildNumber;
 use oar::domain::service::Service;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use super::fixture::{Fixture, canned};
 use super::operation::{Means, Operation};

@@ -7,7 +7,8 @@ use oar::core::clients::error::ClientError;
 use oar::core::clients::retry::Repeat;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use super::fixture::{Fixture, TRIES};
 

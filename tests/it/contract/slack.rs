@@ -8,7 +8,8 @@ use oar::core::clients::retry::Repeat::Never;
 use oar::core::clients::slack::Slack;
 use oar::core::error::ErrorClass;
 use oar::domain::service::Service;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use super::fixture::{Fixture, canned, served};
 use super::operation::Operation;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use oar::core::clients::http::{Auth, Http, HttpPolicy, Rules, ServiceHttp};
+use oar::core::clients::http::auth::Auth;
+use oar::core::clients::http::policy::{HttpPolicy, Rules};
+use oar::core::clients::http::{Http, ServiceHttp};
 use oar::core::clients::retry::Repeat;
 use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
@@ -10,7 +12,8 @@ use oar::core::transport::{InMemory, Transport};
 use oar::domain::credential::Credential;
 use oar::domain::service::Service;
 use oar::sim::auth::accepted;
-use oar::sim::faults::{Faults, InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::{Faults, Rule};
 use oar::sim::scenario::Scenario;
 use oar::sim::server::{Simulator, StartOptions};
 use tokio_util::sync::CancellationToken;
@@ -71,18 +74,20 @@ impl Asked {
         let body = serde_json::json!({ "message": "write", "content": "eA==", "branch": "z-stream" });
         let path = "/repos/openshift/release-tests/contents/new";
         let written = self.github.put("write", Repeat::LookFirst, path).json(&body).send().await;
-        let shown =
-            |outcome: Result<oar::core::clients::http::Answer, oar::core::clients::error::ClientError>| match outcome {
-                Ok(answer) => format!("{} {:?} {} bytes", answer.status, answer.header("etag"), answer.body.len()),
-                Err(error) => format!(
-                    "{:?} {:?} {:?} {:?} {}",
-                    error.class(),
-                    error.fault,
-                    error.retry_after_s,
-                    error.excerpt(),
-                    error.may_have_happened()
-                ),
-            };
+        let shown = |outcome: Result<
+            oar::core::clients::http::answer::Answer,
+            oar::core::clients::error::ClientError,
+        >| match outcome {
+            Ok(answer) => format!("{} {:?} {} bytes", answer.status, answer.header("etag"), answer.body.len()),
+            Err(error) => format!(
+                "{:?} {:?} {:?} {:?} {}",
+                error.class(),
+                error.fault,
+                error.retry_after_s,
+                error.excerpt(),
+                error.may_have_happened()
+            ),
+        };
         [first, again, written].map(shown).to_vec()
     }
 }

@@ -1,6 +1,7 @@
 //! While somebody does not answer, what is shown says how old it is, or that it cannot be shown.
 
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use serde_json::{Value, json};
 
 use super::served::Served;

@@ -3,7 +3,8 @@
 use oar::core::access::principal::Scope;
 use oar::core::access::tokens::Tokens;
 use oar::domain::task::Task;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use serde_json::{Value, json};
 
 use super::served::Served;

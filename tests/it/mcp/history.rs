@@ -4,7 +4,8 @@ use futures::future::join;
 use oar::domain::release::ZStream;
 use oar::domain::task::Task;
 use oar::mcp::catalog;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use serde_json::{Value, json};
 
 use super::served::Served;

@@ -8,7 +8,8 @@ use oar::core::access::tokens::Tokens;
 use oar::domain::release::ZStream;
 use oar::domain::state::view::State;
 use oar::domain::task::Task;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};

@@ -1,6 +1,7 @@
 //! Sessions and arguments as careless clients use them.
 
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use serde_json::{Value, json};
 
 use super::served::{Served, last_message};

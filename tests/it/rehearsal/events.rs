@@ -4,7 +4,8 @@ use oar::domain::credential::Credential;
 use oar::sim::auth::accepted;
 use oar::sim::events::Event;
 use oar::sim::facts::{errata, gitlab};
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use oar::sim::services::table;
 use serde_json::Value;
 
@@ -42,11 +43,11 @@ impl TestWorld {
         let facts = &mut *facts;
         for (id, advisory) in &mut facts.errata.advisories {
             advisory.rhnqa = true;
-            let push = errata::PushJob {
+            let push = errata::push::PushJob {
                 id: *id,
                 advisory: *id,
                 target: advisory.content.stage_target().to_owned(),
-                status: errata::PushStatus::Complete,
+                status: errata::push::PushStatus::Complete,
                 respin: advisory.respin_count,
                 created_at: now,
                 updated_at: now,
@@ -108,7 +109,7 @@ impl TestWorld {
     }
 
     /// An advisory changes its state by somebody else's hand.
-    pub(crate) fn advisory_becomes(&self, kind: &str, state: errata::State) {
+    pub(crate) fn advisory_becomes(&self, kind: &str, state: errata::rules::State) {
         let mut facts = self.simulator.world().facts();
         let id = facts.release.advisories[kind];
         facts.errata.advisories.get_mut(&id).expect("an advisory").state = state;
@@ -121,7 +122,7 @@ impl TestWorld {
     }
 
     /// The shipment merge request is closed, merged or opened by somebody else.
-    pub(crate) fn merge_request_becomes(&self, state: gitlab::MrState) {
+    pub(crate) fn merge_request_becomes(&self, state: gitlab::merge_requests::MrState) {
         let mut facts = self.simulator.world().facts();
         let iid = facts.release.shipment_iid;
         facts.gitlab.merge_requests.get_mut(&iid).expect("a merge request").state = state;
@@ -149,7 +150,7 @@ impl TestWorld {
     }
 
     /// What goes wrong in this world.
-    pub(crate) fn faults(&self) -> std::sync::MutexGuard<'_, oar::sim::faults::Faults> {
+    pub(crate) fn faults(&self) -> std::sync::MutexGuard<'_, oar::sim::faults::rules::Faults> {
         self.simulator.world().faults()
     }
 

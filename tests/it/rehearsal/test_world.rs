@@ -16,7 +16,7 @@ use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::auth::secrets;
 use oar::sim::events::Event;
-use oar::sim::faults::Faults;
+use oar::sim::faults::rules::Faults;
 use oar::sim::scenario::{ReleasePlan, Scenario};
 use oar::sim::server::{Simulator, StartOptions};
 use tokio_util::sync::CancellationToken;

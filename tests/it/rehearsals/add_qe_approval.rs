@@ -1,5 +1,5 @@
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::facts::gitlab::MrState;
+use oar::sim::facts::gitlab::merge_requests::MrState;
 
 use crate::rehearsal::{promoted, with_state_file};
 

@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Flow, Task, TaskStatus};
-use oar::sim::facts::gitlab::MrState;
+use oar::sim::facts::gitlab::merge_requests::MrState;
 
 use crate::rehearsal::{TestWorld, promoted, ready_to_approve};
 
@@ -194,7 +194,7 @@ async fn all_advisories_are_looked_at_before_the_first_one_moves() {
     let world = ready_to_approve().await;
     world.advisory_page_opens();
     let rhcos = world.facts().release.advisories["rhcos"];
-    world.advisory_becomes("rhcos", oar::sim::facts::errata::State::NewFiles);
+    world.advisory_becomes("rhcos", oar::sim::facts::errata::rules::State::NewFiles);
     world.new_writes();
 
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"

@@ -1,7 +1,7 @@
 //! Releases in outages: one request in twenty goes wrong, and nothing happens twice.
 
 use oar::sim::facts::prow::CONSISTENCY;
-use oar::sim::faults::Faults;
+use oar::sim::faults::rules::Faults;
 use serde_json::Value;
 
 use crate::rehearsal::whole::{effects, rehearse};

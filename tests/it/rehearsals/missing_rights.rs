@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use crate::rehearsal::{TestWorld, promoted, ready_to_approve, with_state_file};
 

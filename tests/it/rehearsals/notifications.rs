@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use oar::domain::task::{Flow, Task, TaskStatus};
-use oar::sim::facts::errata::State;
+use oar::sim::facts::errata::rules::State;
 
 use crate::rehearsal::{TestWorld, promoted, ready_to_approve, with_state_file};
 

@@ -233,7 +233,7 @@ async fn right_after_the_approval_nothing_is_left_and_a_post_is_reported_as_what
     world.advisory_page_opens();
     let output = world.oar("--yes change-advisory-status").await;
     assert!(output.contains("next: nothing before "), "{output}");
-    world.merge_request_becomes(oar::sim::facts::gitlab::MrState::Merged);
+    world.merge_request_becomes(oar::sim::facts::gitlab::merge_requests::MrState::Merged);
 
     let output = world.oar("plan").await;
     assert!(output.contains("done: approved, nothing is left to do"), "{output}");

@@ -1,6 +1,6 @@
 //! The same seed gives the same journal, byte for byte, whatever disturbs the world.
 
-use oar::sim::scenario::NAMES;
+use oar::sim::scenario::named::NAMES;
 
 use crate::rehearsal::whole::rehearse;
 

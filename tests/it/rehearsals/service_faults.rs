@@ -1,11 +1,13 @@
 //! Every service can be hit by every kind of fault: a table, counted.
 
-use oar::core::clients::http::{Http, HttpPolicy, Rules, ServiceHttp};
+use oar::core::clients::http::policy::{HttpPolicy, Rules};
+use oar::core::clients::http::{Http, ServiceHttp};
 use oar::core::clock::Clock;
 use oar::core::config::hosts::HostRule;
 use oar::core::transport::{InMemory, Transport};
 use oar::domain::service::Service;
-use oar::sim::faults::{InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::fixture::accepted_by;

@@ -113,10 +113,10 @@ async fn a_shipped_release_does_not_make_its_heir_a_shipped_one() {
     {
         let mut facts = world.facts();
         for advisory in facts.errata.advisories.values_mut() {
-            advisory.state = oar::sim::facts::errata::State::ShippedLive;
+            advisory.state = oar::sim::facts::errata::rules::State::ShippedLive;
         }
     }
-    world.merge_request_becomes(oar::sim::facts::gitlab::MrState::Merged);
+    world.merge_request_becomes(oar::sim::facts::gitlab::merge_requests::MrState::Merged);
     let output = world.oar("is-shipped").await;
     assert!(output.ends_with("exit 0"), "{output}");
 

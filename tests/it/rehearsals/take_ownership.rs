@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::facts::errata::State;
+use oar::sim::facts::errata::rules::State;
 
 use crate::rehearsal::{TestWorld, with_state_file};
 

@@ -10,7 +10,8 @@ use oar::domain::release::ZStream;
 use oar::domain::state::operation::{AddIssue, Operation, SetTask};
 use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
-use oar::sim::faults::{Faults, InjectedFault, Rule};
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::{Faults, Rule};
 
 use crate::rehearsal::{TestWorld, with_state_file};
 

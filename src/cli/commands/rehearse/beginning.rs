@@ -8,7 +8,8 @@ use crate::core::error::ErrorClass;
 use crate::domain::job_trace;
 use crate::domain::state::view::State;
 use crate::grammar::rehearse::RehearseArgs;
-use crate::sim::scenario::{FromState, FromTask, Scenario};
+use crate::sim::scenario::Scenario;
+use crate::sim::scenario::from_state::{FromState, FromTask};
 
 /// What a rehearsal begins with.
 pub(crate) struct Beginning {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Errata, complaints, refusal};
 use crate::core::clients::error::ClientError;
-use crate::core::clients::http::Answer;
+use crate::core::clients::http::answer::Answer;
 use crate::core::clients::retry::Repeat;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::push::PushJob;

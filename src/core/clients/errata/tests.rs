@@ -3,8 +3,11 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::push::PushStart;
 use super::*;
-use crate::core::clients::http::{Auth, Http, HttpPolicy};
+use crate::core::clients::http::Http;
+use crate::core::clients::http::auth::Auth;
+use crate::core::clients::http::policy::HttpPolicy;
 use crate::core::clients::loopback::policy;
 use crate::core::clock::{Clock, VirtualClock};
 use crate::domain::push::PushState;

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::core::clients::error::{ClientError, Fault};
-use crate::core::clients::http::{Answer, ServiceHttp};
+use crate::core::clients::http::ServiceHttp;
+use crate::core::clients::http::answer::Answer;
 use crate::core::clients::retry::Repeat;
 
 /// Largest page that GitLab gives.

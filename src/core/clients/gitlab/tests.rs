@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::core::clients::http::{Auth, Http, HttpPolicy};
+use crate::core::clients::http::Http;
+use crate::core::clients::http::auth::Auth;
+use crate::core::clients::http::policy::HttpPolicy;
 use crate::core::clients::loopback::policy;
 use crate::core::clock::{Clock, VirtualClock};
 use crate::domain::ids::MrIid;

@@ -3,7 +3,7 @@ use url::Url;
 use super::super::hosts::HostRule;
 use super::super::jira::JiraApi;
 use super::*;
-use crate::core::clients::http::rewrite;
+use crate::core::clients::http::policy::rewrite;
 use crate::domain::credential::Credential;
 use crate::domain::release::Minor;
 use crate::domain::service::Service;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::repository::{Changed, changed};
-use super::{Gitlab, Project};
+use super::Gitlab;
+use super::repository::{Changed, Project, changed};
 
 /// Whether a merge request is still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::sim::facts::errata::{Advisory, Errata, PushJob};
+use crate::sim::facts::errata::push::PushJob;
+use crate::sim::facts::errata::{Advisory, Errata};
 
 /// A time as the tool writes it, whole seconds.
 fn stamp(at: Timestamp) -> String {
@@ -141,7 +142,7 @@ fn build_id(nvr: &str) -> u64 {
 /// One push job.
 pub(super) fn push(base_url: &str, job: &PushJob) -> Value {
     let task =
-        (job.status != crate::sim::facts::errata::PushStatus::Ready).then(|| json!({ "id": 5_550_000 + job.id }));
+        (job.status != crate::sim::facts::errata::push::PushStatus::Ready).then(|| json!({ "id": 5_550_000 + job.id }));
     json!({
         "id": job.id,
         "url": format!("{base_url}/errata/api/v1/erratum/{}/push/{}", job.advisory, job.id),

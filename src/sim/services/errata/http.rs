@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use self::pushes::{one_push, pushes, start_push};
 use super::{REVIEW, answers, schedule, ships_on_its_day};
-use crate::sim::facts::errata::{Advisory, ErrataEvent, State};
+use crate::sim::facts::errata::rules::State;
+use crate::sim::facts::errata::{Advisory, ErrataEvent};
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::schedule;
+use crate::sim::facts::errata::ErrataEvent;
 use crate::sim::facts::errata::push::{PushJob, PushStatus, complete_since_respin, latest, next_id};
-use crate::sim::facts::errata::{ErrataEvent, State};
+use crate::sim::facts::errata::rules::State;
 use crate::sim::world::Facts;
 
 /// Why a push was not started.

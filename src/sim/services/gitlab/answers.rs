@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::sim::facts::accounts::Person;
-use crate::sim::facts::gitlab::repository::Changed;
-use crate::sim::facts::gitlab::{Gitlab, Job, JobStatus, MergeRequest, MrState, Note, Pipeline, Project};
+use crate::sim::facts::gitlab::Gitlab;
+use crate::sim::facts::gitlab::merge_requests::{MergeRequest, MrState, Note};
+use crate::sim::facts::gitlab::pipelines::{Job, JobStatus, Pipeline};
+use crate::sim::facts::gitlab::repository::{Changed, Project};
 
 /// Approvals that the shipment project asks for: QE's and ART's.
 const APPROVALS: usize = 2;

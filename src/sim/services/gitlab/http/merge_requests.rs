@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::super::answers;
 use super::{InProject, Parameters, listed, missing, ok, problem, query_of, sent, text};
 use crate::sim::events::Event;
-use crate::sim::facts::gitlab::{BOT, Gitlab, GitlabEvent, MergeRequest, MrState};
+use crate::sim::facts::gitlab::merge_requests::{MergeRequest, MrState};
+use crate::sim::facts::gitlab::{BOT, Gitlab, GitlabEvent};
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 

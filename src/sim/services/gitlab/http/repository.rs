@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::answers;
 use super::{InProject, missing, ok, problem, query_of, sent, text};
-use crate::sim::facts::gitlab::{BOT, Gitlab, Project};
+use crate::sim::facts::gitlab::repository::Project;
+use crate::sim::facts::gitlab::{BOT, Gitlab};
 use crate::sim::wire;
 use crate::sim::world::World;
 
