@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use oar::core::clients::catalog_stage::CatalogStage;
-use oar::core::clients::http::{Auth, Http, HttpPolicy};
+use oar::core::clients::http::Http;
+use oar::core::clients::http::auth::Auth;
+use oar::core::clients::http::policy::HttpPolicy;
 use oar::core::clock::Clock;
 use oar::core::config::hosts::HostRule;
 use oar::domain::health::ListedImage;
 use oar::domain::service::Service;
-use oar::operators::steps::image_health::{Remembered, look};
+use oar::operators::steps::image_health::looks::look;
+use oar::operators::steps::image_health::remembered::Remembered;
 use tokio_util::sync::CancellationToken;
 
 const FIRST_AT_MOST: Duration = Duration::from_secs(6);
