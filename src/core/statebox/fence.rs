@@ -79,10 +79,16 @@ impl Held {
 
     /// A write of ours stands in `state`.
     pub(super) fn confirmed(&self, state: &State, now: Timestamp) {
-        if let Some(until) = state.lease_of(&self.fence).ok().and_then(|lease| lease.until) {
+        let until = state.lease_of(&self.fence).ok().and_then(|lease| lease.until);
+        let mut looked = self.looked();
+        // A write that changed nothing prolonged nothing.
+        if until > self.permit.end() {
+            looked.last = now;
+        }
+        (looked.for_an_effect, looked.out_of_reach) = (Some(now), false);
+        if let Some(until) = until {
             self.permit.ends_at(until);
         }
-        *self.looked() = Looked { for_an_effect: Some(now), last: now, out_of_reach: false };
     }
 
     pub(super) fn was_confirmed_just_before(&self, now: Timestamp) -> bool {

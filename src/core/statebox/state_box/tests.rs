@@ -186,6 +186,11 @@ async fn writes_prolong_a_lease_and_what_changes_nothing_else_does_not() {
     pass(40).await;
     assert!(!one.apply(&release(), &[issue("x")], "Add issue").await.unwrap().changed);
     assert_eq!(github.messages().len(), commits, "no commit for the lease alone");
+    assert_eq!(
+        until().duration_since(held.renew_at()),
+        SignedDuration::from_mins(30),
+        "it is as old as its last commit"
+    );
     statebox.renew_lease(&held).await.unwrap();
     assert_eq!((github.messages().len(), until().duration_since(first).as_mins()), (commits + 1, 80));
     pass(121).await;
