@@ -18,8 +18,13 @@ use crate::domain::verdict::FailReason;
 /// Something that a run did or found and that people are informed of, beside its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// This run started the job; a later look that finds it is nothing new.
-    JobStarted(JobRef),
+    /// A job was started, by this run or by one that died before it could say so.
+    JobStarted {
+        /// Which start it was: what the effect is called.
+        start: String,
+        /// The job.
+        job: JobRef,
+    },
     /// The release has an owner, or another one.
     NewOwner {
         /// Account on GitLab: what the merge request shows, too.
@@ -77,7 +82,7 @@ pub fn posts(run: &EndedRun<'_>, notices: &[Notice]) -> Vec<Post> {
 fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
     let release = bold(run.release);
     match notice {
-        Notice::JobStarted(started) => {
+        Notice::JobStarted { start, job: started } => {
             let name = match started.system {
                 JobSystem::Jenkins => "the stage pipeline",
                 JobSystem::Prow => "the image-consistency job",
@@ -85,8 +90,7 @@ fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
             // The end of the run knows more about the page than its start did.
             let job = if let End::Outcome(Outcome::Waiting { job: Some(job), .. }) = run.end { job } else { started };
             let page = job.url.as_deref().map_or_else(|| "its page does not exist yet".to_owned(), foreign);
-            let since = started.triggered_at.map(|at| at.to_string()).unwrap_or_default();
-            Post::lead(format!("job/{}/{since}", run.task), format!("{release} {name} was started: {page}"))
+            Post::lead(format!("job/{start}"), format!("{release} {name} was started: {page}"))
         }
         Notice::NewOwner { username, email } => {
             let metadata = run.state.metadata();

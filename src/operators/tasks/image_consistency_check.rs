@@ -100,14 +100,14 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
             async || Ok((run.ctx.gangway().start(&order).await?, ProwState::Triggered)),
         )
         .await?;
-    let is_new = started.is_new();
-    let verb = if is_new { "Triggered" } else { "Found" };
+    let verb = if started.is_new() { "Triggered" } else { "Found" };
     let (id, state) = started.into_inner();
-    if is_new {
-        let (id, triggered_at) = (id.to_string(), Some(run.ctx.clock.now()));
-        run.notify(Notice::JobStarted(JobRef { system: JobSystem::Prow, id, url: None, triggered_at }));
-    }
     run.info(format!("{verb} image consistency check Prow job: {id}"));
+    let url = page(run, prow, &id).await;
+    run.info(format!("Prow job URL: {}", url.as_deref().unwrap_or("not shown yet")));
+    let job = JobRef { url, triggered_at: Some(run.ctx.clock.now()), ..bare(&id) };
+    // Whoever started it may have died before saying so; one that was announced is not announced again.
+    run.notify(Notice::JobStarted { start: search.key.clone(), job: job.clone() });
     if state.is_final() {
         return Ok(match check(run, prow, &id).await? {
             Checked::Ended(outcome) => outcome,
@@ -115,9 +115,6 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
             Checked::NoVerdict(state, job) => waiting(&state, job),
         });
     }
-    let url = page(run, prow, &id).await;
-    run.info(format!("Prow job URL: {}", url.as_deref().unwrap_or("not shown yet")));
-    let job = JobRef { system: JobSystem::Prow, id: id.to_string(), url, triggered_at: Some(run.ctx.clock.now()) };
     Ok(waiting(&state, job))
 }
 

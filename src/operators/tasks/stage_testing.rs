@@ -101,12 +101,10 @@ async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<
             async || Ok(of_queue(&jenkins.trigger(JOB, &parameters).await?, run.ctx.clock.now())),
         )
         .await?;
-    let is_new = started.is_new();
-    let verb = if is_new { "triggered" } else { "found" };
+    let verb = if started.is_new() { "triggered" } else { "found" };
     let job = started.into_inner();
-    if is_new {
-        run.notify(Notice::JobStarted(job.clone()));
-    }
+    // Whoever started it may have died before saying so; one that was announced is not announced again.
+    run.notify(Notice::JobStarted { start: key, job: job.clone() });
     run.info(format!("{verb} stage pipeline job: <{}>", job.url.as_deref().unwrap_or_default()));
     match follow(run, jenkins, job.clone()).await {
         Ok(outcome) => Ok(outcome),
