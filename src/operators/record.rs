@@ -9,7 +9,7 @@ use crate::core::error::chain;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::{Outcome, Wait};
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
-use crate::domain::task::TaskStatus;
+use crate::domain::task::{JobRef, TaskStatus};
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
 pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outcome>) {
@@ -98,12 +98,11 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
             let minutes = recheck.as_mins().max(1);
             run.info(format!("waiting for {on}, look again in {minutes} min"));
             let job_ref = job.clone().map_or(Change::Keep, Change::Set);
-            Some(SetTask {
-                result: say(TaskStatus::InProgress),
-                job_ref,
-                reason: Change::Set(Wait::from(on).reason()),
-                ..base(TaskStatus::InProgress)
-            })
+            let (result, reason) = (say(TaskStatus::InProgress), Wait::from(on).reason());
+            if goes_on_as_stored(run, &reason, job.as_ref()) {
+                return None;
+            }
+            Some(SetTask { result, job_ref, reason: Change::Set(reason), ..base(TaskStatus::InProgress) })
         }
         Outcome::Blocked { by } => {
             run.info(format!("blocked: {by}"));
@@ -143,6 +142,22 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
             None
         }
     }
+}
+
+/// Is this the wait that is stored? A look that finds nothing new is no commit: a wait of days would be hundreds.
+fn goes_on_as_stored(run: &Run<'_>, reason: &str, job: Option<&JobRef>) -> bool {
+    let Some(stored) = run.state.task(run.task) else { return false };
+    let same_job = |job: &JobRef| {
+        let of_stored = stored.job_ref.as_ref();
+        of_stored.is_some_and(|known| {
+            (known.system, &known.id) == (job.system, &job.id) && (job.url.is_none() || job.url == known.url)
+        })
+    };
+    run.state.status(run.task) == TaskStatus::InProgress
+        && run.notes().announced.is_none()
+        && stored.intent.is_none()
+        && stored.reason.as_deref() == Some(reason)
+        && job.is_none_or(same_job)
 }
 
 /// A run that could not be carried out. An outage keeps the stored status: it is no verdict.

@@ -109,6 +109,25 @@ async fn every_pass_of_the_approval_does_only_what_is_missing() {
 }
 
 #[tokio::test]
+async fn a_wait_that_goes_on_as_before_is_not_stored_again() {
+    let world = ready_to_approve().await;
+    let commits = || world.facts().github.branches["z-stream"].messages.clone();
+    let updates = || commits().iter().filter(|message| message.contains("Update task")).count();
+    world.oar("drive").await;
+    let (stored, before) = (world.state().task(TASK).expect("an entry"), updates());
+    assert_eq!(stored.reason.as_deref().map(|reason| reason.contains("the advisory page")), Some(true));
+
+    for _ in 0..3 {
+        world.time_passes("30m");
+        let looked = world.oar("drive").await;
+        assert!(looked.contains("the approval waits for the advisory page"), "{looked}");
+    }
+    assert_eq!((world.state().task(TASK), updates()), (Some(stored), before));
+
+    world.finish();
+}
+
+#[tokio::test]
 async fn a_lost_answer_of_the_approval_approves_once() {
     let mut world = ready_to_approve().await;
     world.answer_gets_lost("gitlab", "POST", "approve");
