@@ -28,6 +28,7 @@ mod real_files;
 mod real_program;
 mod rehearsal;
 mod rehearsals;
+mod reliability;
 mod surface;
 mod sweep;
 mod terminal;

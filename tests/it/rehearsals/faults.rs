@@ -18,7 +18,7 @@ fn twice(what: &str, mut effects: Vec<&str>) -> Vec<String> {
 }
 
 /// Everything in the world that stands there twice although it was wanted once.
-pub(super) fn happened_twice(world: &TestWorld) -> Vec<String> {
+pub(crate) fn happened_twice(world: &TestWorld) -> Vec<String> {
     let mut found = Vec::new();
     let facts = world.facts();
     let pushes = facts.errata.pushes.values().map(|push| format!("{} to {}", push.advisory, push.target));

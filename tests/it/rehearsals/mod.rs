@@ -12,7 +12,7 @@ mod create_test_report;
 mod cut_files;
 mod discovery;
 mod drive;
-mod faults;
+pub(crate) mod faults;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;

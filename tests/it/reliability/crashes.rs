@@ -1,0 +1,200 @@
+//! A driver that dies at any write of a whole release: another run, here or on another machine, brings the release to
+//! the end that it has when nothing goes wrong.
+//!
+//! `OAR_CRASH=SCENARIO/NUMBER/MOMENT/NEXT` repeats one of them, and the beginning of such a name several;
+//! `OAR_EVERY=N` plays every N-th only.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt as _;
+use jiff::SignedDuration;
+use oar::core::config::env::Env;
+use oar::sim::scenario::ReleasePlan;
+
+use super::end::End;
+use crate::rehearsal::TestWorld;
+use crate::rehearsal::machines::{Machine, Moment, Point, points};
+use crate::rehearsals::faults::happened_twice;
+
+/// The worlds in which a driver dies.
+const SCENARIOS: [&str; 9] = [
+    "smooth",
+    "new-files",
+    "portal-never-opens",
+    "stage-pipeline-fails-twice",
+    "push-fails-twice",
+    "images-unhealthy",
+    "two-drivers",
+    "slack-down",
+    "no-permission-404",
+];
+
+/// How often somebody begins again after a drive that ended with a wait or an outage.
+const MOST_DRIVES: u32 = 24;
+
+/// Threads carry a whole program each.
+const STACK: usize = 16 << 20;
+
+/// Who goes on after a driver died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The same machine, at once.
+    Same,
+    /// Another machine, at once.
+    Other,
+    /// Another machine, after the lease of the dead one.
+    OtherLater,
+}
+
+const NEXTS: [Next; 3] = [Next::Same, Next::Other, Next::OtherLater];
+
+/// Few images and a week less to wait, otherwise as in real life.
+fn small(plan: &mut ReleasePlan) {
+    (plan.sizes.images, plan.sizes.components) = (40, 6);
+    plan.start += SignedDuration::from_hours(4 * 24);
+}
+
+async fn founded(scenario: &str) -> TestWorld {
+    TestWorld::founded(scenario, small).await.without_programs()
+}
+
+/// Drives until the release is done or a person is needed; what the last drive reported.
+async fn driven(world: &TestWorld, machine: &Machine<'_>) -> String {
+    let mut reported = String::new();
+    for _ in 0..MOST_DRIVES {
+        reported = machine.oar("drive --watch").await;
+        let code = reported.rsplit_once("exit ").map_or("", |(_, code)| code);
+        if !["3", "6", "7", "8"].contains(&code) {
+            break;
+        }
+        world.time_passes("30m");
+    }
+    reported
+}
+
+/// A release nobody disturbs.
+struct Calm {
+    end: End,
+    /// What its world has it do again, such as a push that failed.
+    twice: Vec<String>,
+    /// Where its driver can die.
+    points: Vec<Point>,
+}
+
+async fn calm(scenario: &str) -> Calm {
+    let world = founded(scenario).await;
+    let machine = world.machine("one");
+    let reported = machine.oar("drive --watch").await;
+    let points = few_of_a_kind(points(&machine.sent()));
+    let reported = if reported.ends_with("exit 0") { reported } else { driven(&world, &machine).await };
+    drop(machine);
+    Calm { end: End::of(&world, &reported), twice: happened_twice(&world), points }
+}
+
+/// The points of the first two and of the last of several equal writes: what is done at each look is done alike.
+fn few_of_a_kind(points: Vec<Point>) -> Vec<Point> {
+    let mut numbers = BTreeMap::<(String, Moment), Vec<usize>>::new();
+    for point in &points {
+        numbers.entry((point.write.clone(), point.moment)).or_default().push(point.number);
+    }
+    let is_kept = |point: &Point| {
+        let equal = &numbers[&(point.write.clone(), point.moment)];
+        equal.iter().take(2).chain(equal.last()).any(|number| *number == point.number)
+    };
+    points.into_iter().filter(is_kept).collect()
+}
+
+/// The release whose driver dies at the point: what is wrong with it afterwards.
+async fn crashed(scenario: &str, point: &Point, next: Next, calm: &Calm) -> Vec<String> {
+    let world = founded(scenario).await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let mut wrong = Vec::new();
+    if let Some(reported) = one.oar_killed(point, "drive --watch").await {
+        return vec![format!("the point was never reached: {reported}")];
+    }
+    if next == Next::OtherLater {
+        world.time_passes("3h");
+    }
+    let reported = driven(&world, if next == Next::Same { &one } else { &other }).await;
+    drop((one, other));
+    let twice = happened_twice(&world).into_iter().filter(|what| !calm.twice.contains(what));
+    wrong.extend(twice.map(|what| format!("twice: {what}")));
+    let differs = End::of(&world, &reported).differs_from(&calm.end);
+    if !differs.is_empty() {
+        wrong.extend(differs);
+        wrong.push(reported);
+    }
+    world.finish();
+    wrong
+}
+
+/// One way of dying in one world.
+struct Case<'c> {
+    scenario: &'c str,
+    point: &'c Point,
+    next: Next,
+    calm: &'c Calm,
+}
+
+impl Case<'_> {
+    fn name(&self) -> String {
+        format!("{}/{}/{:?}/{:?}", self.scenario, self.point.number, self.point.moment, self.next)
+    }
+}
+
+/// Plays every `each`-th way of dying in these worlds on all processors; none may leave a trace.
+fn all_end_calmly(scenarios: &[&str], each: usize) {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let env = Env::from_process();
+    let only = env.get("OAR_CRASH").unwrap_or_default();
+    let each = env.get("OAR_EVERY").map_or(each, |text| text.parse().expect("a number"));
+    let wanted = scenarios.iter().filter(|scenario| only.is_empty() || only.starts_with(**scenario));
+    let calm: BTreeMap<&str, Calm> = wanted.map(|scenario| (*scenario, runtime().block_on(calm(scenario)))).collect();
+    let cases = calm.iter().flat_map(|(scenario, calm)| {
+        calm.points.iter().flat_map(move |point| NEXTS.map(|next| Case { scenario, point, next, calm }))
+    });
+    let cases: Vec<Case<'_>> = cases.filter(|case| case.name().starts_with(only)).step_by(each).collect();
+    eprintln!("{} ways of dying in {} worlds", cases.len(), calm.len());
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let work = || {
+                let runtime = runtime();
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let played = crashed(case.scenario, case.point, case.next, case.calm);
+                    let found = runtime.block_on(AssertUnwindSafe(played).catch_unwind());
+                    let found = found.unwrap_or_else(|_| vec!["a panic, see above".to_owned()]);
+                    if !found.is_empty() {
+                        let mut wrong = wrong.lock().expect("nobody panics here");
+                        wrong.push(format!(
+                            "OAR_CRASH={} ({})\n  {}",
+                            case.name(),
+                            case.point.write,
+                            found.join("\n  ")
+                        ));
+                    }
+                }
+            };
+            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).expect("a thread");
+        }
+    });
+    let wrong = wrong.into_inner().expect("nobody panics here");
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_driver_that_dies_at_some_writes_of_a_release_leaves_no_trace() {
+    all_end_calmly(&["smooth"], 41);
+}
+
+mod long {
+    #[test]
+    fn a_driver_that_dies_at_any_write_of_a_release_leaves_no_trace() {
+        super::all_end_calmly(&super::SCENARIOS, 1);
+    }
+}
