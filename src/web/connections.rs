@@ -17,7 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::serve::Listener;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,6 +27,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::holding_body::HoldingBody;
 use crate::core::access::quota::{HeldPlace, NoPlace, Quota};
 use crate::core::clock::Clock;
 use crate::runs::executor::accompany;
@@ -92,32 +93,6 @@ impl Drop for OpenRequest {
         if let Some(reader) = shared.reader.lock().unwrap_or_else(PoisonError::into_inner).take() {
             reader.wake();
         }
-    }
-}
-
-/// An answer, whose end ends its request.
-struct AnswerBody {
-    body: Body,
-    _open: OpenRequest,
-}
-
-impl hyper::body::Body for AnswerBody {
-    type Data = bytes::Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -188,7 +163,7 @@ async fn converse<S>(
         request.extensions_mut().insert(connection.clone());
         async move {
             let Ok(response) = router.oneshot(request).await;
-            Ok::<_, Infallible>(response.map(|body| AnswerBody { body, _open: open }))
+            Ok::<_, Infallible>(response.map(|body| HoldingBody::new(body, open)))
         }
     });
     let mut http = hyper::server::conn::http1::Builder::new();

@@ -4,29 +4,29 @@
 //! Whoever is refused is in the audit log. The credential ends here: nothing behind the guard sees it, so
 //! nothing can hand it on.
 
-use std::pin::Pin;
+mod refusal;
+
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any};
-use hyper::body::Frame;
 use indexmap::IndexMap;
 
+use self::refusal::{AskedFor, Refusal};
 use super::connections::Connection;
-use super::protected_resource;
+use super::holding_body::HoldingBody;
 use super::routes::{Access, Route, Routes};
-use crate::core::access::audit::{Audit, AuditEntry};
-use crate::core::access::oauth::{OauthRefusal, Resource};
-use crate::core::access::principal::{Principal, Scope};
-use crate::core::access::quota::{HeldPlace, NoPlace, Quota};
-use crate::core::access::tokens::{TokenRefusal, Tokens};
+use crate::core::access::audit::Audit;
+use crate::core::access::oauth::Resource;
+use crate::core::access::principal::Principal;
+use crate::core::access::quota::Quota;
+use crate::core::access::tokens::Tokens;
 use crate::core::clock::Clock;
 
 /// Bytes of a request.
@@ -78,30 +78,6 @@ pub struct Guard {
     pub audit: Audit,
     /// The only "now".
     pub clock: Clock,
-}
-
-/// Why a request goes no further.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Refusal {
-    /// It does not say for whom it is.
-    AmbiguousHost,
-    ForeignHost,
-    ForeignOrigin,
-    TooLarge,
-    /// Its body did not come in time.
-    SlowBody,
-    /// A known caller holds too many of these.
-    TooMany(String, &'static str, NoPlace),
-    NoToken,
-    UnknownToken,
-    ExpiredToken(String),
-    InvalidToken(&'static str),
-    /// A known caller in the session of another.
-    ForeignSession(String),
-    /// The issuer's keys are not known, so nobody can say.
-    Undecided(String),
-    /// A known caller who may not even look.
-    NothingAllowed(String),
 }
 
 /// `routes` behind `guard`. Whoever asks for what is not there has to be a known caller to hear so.
@@ -211,7 +187,7 @@ async fn check(State((state, access)): State<(Arc<GuardState>, Access)>, mut req
         return response;
     }
     match guard.bounds.streams.take(&who) {
-        Ok(place) => response.map(|body| Body::new(StreamBody { body, _place: place })),
+        Ok(place) => response.map(|body| Body::new(HoldingBody::new(body, place))),
         Err(why) => guard.refused(asked, Refusal::TooMany(who, "event streams", why)),
     }
 }
@@ -231,53 +207,6 @@ async fn bounded(request: Request, time: Duration) -> Result<Request, (Request, 
     match read {
         Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
         Err(refusal) => Err((Request::from_parts(parts, Body::empty()), refusal)),
-    }
-}
-
-/// An event stream that stays open, and its place among all.
-struct StreamBody {
-    body: Body,
-    _place: HeldPlace,
-}
-
-impl hyper::body::Body for StreamBody {
-    type Data = bytes::Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-}
-
-/// What the audit log keeps of a request, whoever answers it.
-struct AskedFor {
-    who: Option<String>,
-    /// Without the query: it holds the id of a session.
-    what: String,
-    is_get: bool,
-    client: String,
-}
-
-impl From<&Request> for AskedFor {
-    fn from(request: &Request) -> Self {
-        let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Self {
-            who: request.extensions().get::<Principal>().map(|who| who.name.clone()),
-            what: format!("{} {}", request.method(), request.uri().path()),
-            is_get: request.method() == Method::GET,
-            client: client.unwrap_or_default().to_owned(),
-        }
-    }
-}
-
-impl AskedFor {
-    /// Is `response` a stream that is no answer to a message, and so may stay open for ever?
-    fn opened_stream(&self, response: &Response) -> bool {
-        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        self.is_get && kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 }
 
@@ -325,147 +254,6 @@ impl Guard {
             (_, Some(oauth)) if token.contains('.') => oauth.check(token, now).await.map_err(Refusal::from),
             (Some(tokens), _) => tokens.check(token, now).map_err(Refusal::from),
             (None, _) => Err(Refusal::UnknownToken),
-        }
-    }
-
-    fn refuse(&self, request: &Request, refusal: Refusal) -> Response {
-        self.refused(AskedFor::from(request), refusal)
-    }
-
-    fn refused(&self, asked: AskedFor, refusal: Refusal) -> Response {
-        let who = match &refusal {
-            Refusal::ExpiredToken(name)
-            | Refusal::NothingAllowed(name)
-            | Refusal::ForeignSession(name)
-            | Refusal::TooMany(name, ..) => name.clone(),
-            Refusal::TooLarge | Refusal::SlowBody => asked.who.unwrap_or_else(|| "nobody".to_owned()),
-            Refusal::AmbiguousHost
-            | Refusal::ForeignHost
-            | Refusal::ForeignOrigin
-            | Refusal::NoToken
-            | Refusal::UnknownToken
-            | Refusal::InvalidToken(_)
-            | Refusal::Undecided(_) => "nobody".to_owned(),
-        };
-        self.audit.refuse(AuditEntry {
-            who,
-            client: asked.client,
-            transport: "http".to_owned(),
-            tool: asked.what,
-            outcome: refusal.code().to_owned(),
-            ..AuditEntry::default()
-        });
-        let mut response = (refusal.status(), refusal.hint()).into_response();
-        if let Some(challenge) = self.challenge(&refusal) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if matches!(refusal, Refusal::Undecided(_) | Refusal::TooMany(..)) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
-        }
-        // What is left of it does not become the next request.
-        if matches!(refusal, Refusal::AmbiguousHost | Refusal::SlowBody | Refusal::TooMany(_, "connections", _)) {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-
-    /// How to come in: where the OAuth server is described, and which scope is the least.
-    fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
-        let error = match refusal {
-            Refusal::NoToken => None,
-            Refusal::UnknownToken | Refusal::ExpiredToken(_) | Refusal::InvalidToken(_) => Some("invalid_token"),
-            Refusal::NothingAllowed(_) => Some("insufficient_scope"),
-            Refusal::AmbiguousHost
-            | Refusal::ForeignHost
-            | Refusal::ForeignOrigin
-            | Refusal::TooLarge
-            | Refusal::SlowBody
-            | Refusal::TooMany(..)
-            | Refusal::ForeignSession(_)
-            | Refusal::Undecided(_) => return None,
-        };
-        let mut parts = vec!["realm=\"oar\"".to_owned()];
-        if let Authentication::Bearer { oauth: Some(oauth), .. } = &self.authentication {
-            parts.push(format!("resource_metadata=\"{}\"", protected_resource::address(oauth.audience())));
-        }
-        parts.push(format!("scope=\"{}\"", Scope::Read));
-        parts.extend(error.map(|error| format!("error=\"{error}\"")));
-        HeaderValue::from_str(&format!("Bearer {}", parts.join(", "))).ok()
-    }
-}
-
-impl From<TokenRefusal> for Refusal {
-    fn from(refused: TokenRefusal) -> Self {
-        match refused {
-            TokenRefusal::Unknown => Self::UnknownToken,
-            TokenRefusal::Expired { name } => Self::ExpiredToken(name),
-        }
-    }
-}
-
-impl From<OauthRefusal> for Refusal {
-    fn from(refused: OauthRefusal) -> Self {
-        match refused {
-            OauthRefusal::Invalid(why) => Self::InvalidToken(why),
-            OauthRefusal::Expired => Self::ExpiredToken("nobody".to_owned()),
-            OauthRefusal::Unknown(why) => Self::Undecided(why),
-        }
-    }
-}
-
-impl Refusal {
-    /// As the audit log spells it.
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::AmbiguousHost => "AMBIGUOUS_HOST",
-            Self::ForeignHost => "FOREIGN_HOST",
-            Self::ForeignOrigin => "FOREIGN_ORIGIN",
-            Self::TooLarge => "TOO_LARGE",
-            Self::SlowBody => "SLOW_BODY",
-            Self::TooMany(..) => "TOO_MANY",
-            Self::NoToken => "NO_TOKEN",
-            Self::UnknownToken => "UNKNOWN_TOKEN",
-            Self::ExpiredToken(_) => "EXPIRED_TOKEN",
-            Self::InvalidToken(_) => "INVALID_TOKEN",
-            Self::ForeignSession(_) => "FOREIGN_SESSION",
-            Self::Undecided(_) => "UNDECIDED_TOKEN",
-            Self::NothingAllowed(_) => "INSUFFICIENT_SCOPE",
-        }
-    }
-
-    const fn status(&self) -> StatusCode {
-        match self {
-            Self::ForeignHost | Self::ForeignOrigin | Self::NothingAllowed(_) => StatusCode::FORBIDDEN,
-            Self::AmbiguousHost => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::TooMany(..) => StatusCode::TOO_MANY_REQUESTS,
-            Self::ForeignSession(_) => StatusCode::NOT_FOUND,
-            Self::NoToken | Self::UnknownToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::Undecided(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// For the caller: what to do, and nothing about who exists here.
-    fn hint(&self) -> String {
-        match self {
-            Self::AmbiguousHost => "a request names one host, in its Host header and its target alike".to_owned(),
-            Self::ForeignHost => "this server is not called so; --allowed-host adds a name".to_owned(),
-            Self::ForeignOrigin => {
-                "pages of this origin may not call this server; --allowed-origin adds one".to_owned()
-            }
-            Self::TooLarge => "a request has at most 1 MiB".to_owned(),
-            Self::SlowBody => "the body of the request did not come in time".to_owned(),
-            Self::TooMany(_, what, why) => format!("too many {what}: {why}; close some and come back"),
-            Self::NoToken => "a bearer token is needed; whoever runs this server gives one".to_owned(),
-            Self::UnknownToken => "the token is unknown; whoever runs this server gives a new one".to_owned(),
-            Self::ExpiredToken(_) => "the token has expired; get a new one".to_owned(),
-            Self::InvalidToken(why) => format!("the token is not valid here: {why}"),
-            Self::ForeignSession(_) => "no such session; open one with initialize".to_owned(),
-            Self::Undecided(_) => "the keys of the token's issuer cannot be read now; come back".to_owned(),
-            Self::NothingAllowed(_) => "the token allows nothing here; get one with more scopes".to_owned(),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod approval_page;
 pub mod connections;
 pub mod guard;
 pub mod health;
+mod holding_body;
 pub mod metrics;
 pub mod protected_resource;
 pub mod routes;

@@ -1,9 +1,11 @@
+use axum::http::Method;
 use axum::routing::{get, post};
 use serde_json::json;
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::core::access::oauth::Fetch;
+use crate::core::access::principal::Scope;
 use crate::core::clock::VirtualClock;
 
 /// A guarded server, its token, and its audit log.
