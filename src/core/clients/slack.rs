@@ -1,35 +1,29 @@
 //! Slack Web API: messages and mentions.
 //!
 //! Endpoints and types come from `slack-morphism`; its requests leave through our own way out, which
-//! also holds the token. The answer is always HTTP 200 with `ok`; `ok: false` is a refusal.
+//! also holds the token (`connector`). The answer is always HTTP 200 with `ok`; `ok: false` is a refusal.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod connector;
+pub mod markers;
+
+use std::collections::BTreeMap;
 use std::iter::IntoIterator;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use slack_morphism::errors::{SlackClientError, SlackClientSystemError};
+use slack_morphism::SlackClient;
 use slack_morphism::prelude::{
-    SlackApiChatPostMessageRequest, SlackApiToken, SlackApiUserGroupsListRequest, SlackApiUsersLookupByEmailRequest,
+    SlackApiChatPostMessageRequest, SlackApiUserGroupsListRequest, SlackApiUsersLookupByEmailRequest,
     SlackMessageContent, SlackMessageMetadata,
 };
-use slack_morphism::{
-    ClientResult, SlackClient, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId, SlackClientSecret,
-};
-use url::Url;
 
+use self::connector::{Way, accepted, agreed, no_token};
+use self::markers::{HistoryPage, Markers, NOTICE};
 use super::error::{ClientError, Fault};
 use super::http::ServiceHttp;
-use super::http::answer::Answer;
 use super::retry::Repeat;
-
-/// Seconds to wait when Slack asks for fewer requests without a time; its limits are per minute.
-const PAUSE_S: u64 = 30;
 
 /// Slack Web API.
 #[derive(Debug, Clone)]
@@ -160,9 +154,8 @@ impl Slack {
         method: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ClientError> {
-        let answer = self.http.call(op, Repeat::Reads, http::Method::GET, method).query(query).send().await?;
-        agreed(&answer)?;
-        answer.json()
+        let call = self.http.call(op, Repeat::Reads, http::Method::GET, method).query(query);
+        call.read(|answer| agreed(&answer)).await
     }
 
     /// The id of the person with this mail address; `None` when Slack knows nobody. Reads only.
@@ -211,85 +204,8 @@ impl Slack {
     }
 }
 
-/// The library wants a token; ours is added on the way out.
-fn no_token() -> SlackApiToken {
-    SlackApiToken::new(String::new().into())
-}
-
-/// What really went wrong: our own error when there is one, else what the library says.
-fn accepted<T>(client: &SlackClient<Way<'_>>, answer: ClientResult<T>) -> Result<T, ClientError> {
-    let way = &client.http_api.connector;
-    answer.map_err(|error| {
-        let ours = way.error.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ours.unwrap_or_else(|| ClientError::unreadable(way.http.service(), way.op, error.to_string()))
-    })
-}
-
-/// The library's way out: one operation over our own client.
-#[derive(Debug)]
-struct Way<'a> {
-    http: &'a ServiceHttp,
-    op: &'static str,
-    repeat: Repeat,
-    error: Mutex<Option<ClientError>>,
-}
-
-/// The markers of our messages that a look at a channel found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Markers {
-    /// The markers.
-    pub keys: BTreeSet<String>,
-    /// When the newest message of anybody was posted.
-    pub newest: Option<Timestamp>,
-    /// When the oldest message of the look was posted.
-    pub oldest: Option<Timestamp>,
-    /// Were there more messages than one look reads?
-    pub is_cut: bool,
-}
-
-impl Markers {
-    fn add(&mut self, messages: &[HistoryMessage]) {
-        for message in messages {
-            let seconds = message.ts.split('.').next().and_then(|whole| whole.parse().ok());
-            let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-            self.newest = self.newest.max(at);
-            self.oldest = match (self.oldest, at) {
-                (Some(oldest), Some(at)) => Some(oldest.min(at)),
-                (known, at) => known.or(at),
-            };
-            let metadata = message.metadata.as_ref().filter(|metadata| metadata.event_type == NOTICE);
-            let key = metadata.and_then(|metadata| metadata.event_payload.get("key")?.as_str());
-            self.keys.extend(key.map(str::to_owned));
-        }
-    }
-}
-
-/// Type of the metadata that marks our messages.
-const NOTICE: &str = "oar_notice";
-
 /// Pages of one look: a channel with more messages since an announcement is not one of ours.
 const MOST_PAGES: usize = 20;
-
-#[derive(Deserialize)]
-struct HistoryPage {
-    #[serde(default)]
-    messages: Vec<HistoryMessage>,
-    response_metadata: Option<More>,
-}
-
-#[derive(Deserialize)]
-struct HistoryMessage {
-    ts: String,
-    metadata: Option<Metadata>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    event_type: String,
-    #[serde(default)]
-    event_payload: Value,
-}
 
 #[derive(Deserialize)]
 struct ChannelPage {
@@ -313,138 +229,4 @@ struct More {
 
 fn channel_name(channel: &str) -> String {
     format!("channel {}", channel.trim_start_matches('#'))
-}
-
-/// Every answer has status 200; its body says whether Slack did what was asked.
-fn agreed(answer: &Answer) -> Result<(), ClientError> {
-    let envelope: Envelope = answer.json()?;
-    if envelope.ok {
-        return Ok(());
-    }
-    let why = envelope.error.unwrap_or_else(|| "no reason given".to_owned());
-    let fault = match why.as_str() {
-        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
-            Fault::Unauthorized(200)
-        }
-        _ => Fault::Refused(why),
-    };
-    Err(ClientError::new(answer.service, answer.op, fault))
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    ok: bool,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-/// What "no" means, by its code.
-fn refusal(answer: &Answer, code: Option<String>) -> ClientError {
-    let code = code.unwrap_or_else(|| "no reason given".to_owned());
-    match code.as_str() {
-        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
-            answer.error(Fault::Unauthorized(200))
-        }
-        // Said with status 429 as a rule, and then with the time in a header.
-        "ratelimited" | "rate_limited" => {
-            let wait_s = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
-            let error = answer.error(Fault::RateLimited(200));
-            ClientError { retry_after_s: wait_s.or(Some(PAUSE_S)), ..error }
-        }
-        _ => answer.error(Fault::Refused(code)),
-    }
-}
-
-impl<'a> Way<'a> {
-    const fn new(http: &'a ServiceHttp, op: &'static str, repeat: Repeat) -> Self {
-        Self { http, op, repeat, error: Mutex::new(None) }
-    }
-
-    async fn ask<T: DeserializeOwned>(&self, method: http::Method, uri: &Url, body: Option<String>) -> ClientResult<T> {
-        let path = uri.path().rsplit('/').next().unwrap_or_default();
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut call = self.http.call(self.op, self.repeat, method, &format!("/{path}{query}"));
-        if let Some(body) = body.and_then(|text| serde_json::from_str(&text).ok()) {
-            call = call.json(&body);
-        }
-        let answer = call.read(|answer| {
-            let envelope: Envelope = answer.json()?;
-            if envelope.ok { answer.json::<T>() } else { Err(refusal(&answer, envelope.error)) }
-        });
-        answer.await.map_err(|error: ClientError| self.keep(error))
-    }
-
-    fn keep(&self, error: ClientError) -> SlackClientError {
-        let message = error.to_string();
-        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        SlackClientError::SystemError(SlackClientSystemError::new().with_message(message))
-    }
-
-    fn unused<'b, T: Send + 'b>(&self, what: &str) -> BoxFuture<'b, ClientResult<T>> {
-        let error = SlackClientSystemError::new().with_message(format!("{what} is not used"));
-        std::future::ready(Err(SlackClientError::SystemError(error))).boxed()
-    }
-}
-
-impl SlackClientHttpConnector for Way<'_> {
-    fn http_get_uri<'a, RS>(&'a self, uri: Url, _: SlackClientApiCallContext<'a>) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        async move { self.ask(http::Method::GET, &uri, None).await }.boxed()
-    }
-
-    fn http_post_uri<'a, RQ, RS>(
-        &'a self,
-        uri: Url,
-        request: &'a RQ,
-        _: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RQ: serde::Serialize + Send + Sync,
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        let body = serde_json::to_string(request).ok();
-        async move { self.ask(http::Method::POST, &uri, body).await }.boxed()
-    }
-
-    fn http_get_with_client_secret<'a, RS>(
-        &'a self,
-        _: Url,
-        _: &'a SlackClientId,
-        _: &'a SlackClientSecret,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        self.unused("authentication with a client secret")
-    }
-
-    fn http_post_uri_multipart_form<'a, 'p, RS, PT, TS>(
-        &'a self,
-        _: Url,
-        _: Option<slack_morphism::multipart_form::FileMultipartData<'p>>,
-        _: &'p PT,
-        _: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-        PT: IntoIterator<Item = (&'p str, Option<TS>)> + Clone,
-        TS: AsRef<str> + 'p + Send,
-    {
-        self.unused("uploading a form")
-    }
-
-    fn http_post_uri_binary<'a, 'p, RS>(
-        &'a self,
-        _: Url,
-        _: String,
-        _: &'a [u8],
-        _: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        self.unused("uploading bytes")
-    }
 }
