@@ -20,7 +20,7 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::shared::ServerState;
 use crate::mcp::stored::{self, Results};
 use crate::mcp::tool::{Counted, EffectMark, Handler, LOOKS, Tool, Toolset};
-use crate::operators::views::build_data::CachedRelease;
+use crate::operators::views::build_data::release::CachedRelease;
 use crate::operators::views::{build_promotion, discovery, is_shipped, status};
 use crate::render::documents::active_releases::ActiveReleases;
 use crate::render::documents::promotion::PromotionDocument;

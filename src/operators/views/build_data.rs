@@ -4,9 +4,12 @@
 //! Values never change; a newer one takes the place of an older one. No lock is held while a service is asked,
 //! and one question is asked once, however many callers wait for its answer.
 
+mod counts;
+pub mod release;
+
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
@@ -14,29 +17,19 @@ use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
-use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use self::counts::{Counts, Loading};
+use self::release::{CachedRelease, GAPS_CHECKED_EVERY};
 use crate::core::clients::error::ClientError;
 use crate::core::clock::Clock;
 use crate::core::config::error::ConfigError;
 use crate::core::error::ErrorClass;
-use crate::domain::age::{Aged, Stale};
-use crate::domain::assembly::{Assembly, AssemblyError, BuildData};
-use crate::domain::mask::mask;
+use crate::domain::assembly::{AssemblyError, BuildData};
 use crate::domain::release::{Minor, ZStream};
 
 /// Releases that are kept.
 pub const MOST_RELEASES: u64 = 50;
-
-/// A value is kept so long, whether it is used or not.
-pub const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// After so long a value is checked, while it is still served: build data changes after announcements.
-pub const CHECKED_EVERY: SignedDuration = SignedDuration::from_mins(7);
-
-/// Values with gaps are checked, and refusals forgotten, after so long: somebody is filling them in.
-pub const GAPS_CHECKED_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 /// A check that found no service is repeated after so long.
 const CHECK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
@@ -81,113 +74,6 @@ impl LoadError {
     }
 }
 
-/// One release, as build data described it.
-#[derive(Debug)]
-pub struct CachedRelease {
-    /// The release.
-    pub release: ZStream,
-    /// Everything that build data says about it.
-    pub assembly: Assembly,
-    shown: Value,
-    text: String,
-    loaded_at: Timestamp,
-    digest: String,
-    checked_second: AtomicI64,
-    /// When it was last known to be what build data says.
-    known_second: AtomicI64,
-    /// Why the last check failed.
-    trouble: Mutex<Option<String>>,
-    being_checked: AtomicBool,
-    hits: AtomicU64,
-}
-
-/// Metadata of a release as callers know it: advisories, ticket, builds, merge request, date.
-#[derive(Debug, Clone, Copy)]
-pub struct ShownRelease<'a> {
-    /// As a value.
-    pub value: &'a Value,
-    /// The same as compact text.
-    pub text: &'a str,
-}
-
-impl CachedRelease {
-    fn new(release: &ZStream, assembly: Assembly, branch: &MinorData, now: Timestamp) -> Self {
-        let shown = shown(release, &assembly);
-        Self {
-            release: release.clone(),
-            text: shown.to_string(),
-            shown,
-            assembly,
-            loaded_at: now,
-            digest: branch.digest.clone(),
-            checked_second: AtomicI64::new(now.as_second()),
-            known_second: AtomicI64::new(now.as_second()),
-            trouble: Mutex::default(),
-            being_checked: AtomicBool::new(false),
-            hits: AtomicU64::new(0),
-        }
-    }
-
-    /// What callers read, with its age when that is more than the time after which build data is asked again.
-    pub fn read(&self, now: Timestamp) -> Aged<ShownRelease<'_>> {
-        let facts = ShownRelease { value: &self.shown, text: &self.text };
-        let known = self.known_second.load(Ordering::Relaxed);
-        let why = locked(&self.trouble).clone().or_else(|| {
-            let is_due = now.as_second() - known >= self.checked_every().as_secs();
-            is_due.then(|| "it is kept from then; build data is asked now whether it changed".to_owned())
-        });
-        match why {
-            Some(why) => Aged::stale(facts, Stale::new(Timestamp::from_second(known).ok(), why)),
-            None => Aged::current(facts),
-        }
-    }
-
-    fn is_stale(&self) -> bool {
-        locked(&self.trouble).is_some()
-    }
-
-    /// Is it time for a check? Only one caller hears yes, and has to call [`BuildDataCache::check`].
-    pub fn claims_check(&self, now: Timestamp) -> bool {
-        let age = now.as_second() - self.checked_second.load(Ordering::Relaxed);
-        age >= self.checked_every().as_secs() && !self.being_checked.swap(true, Ordering::Relaxed)
-    }
-
-    fn checked_every(&self) -> SignedDuration {
-        if self.assembly.not_ready.is_empty() { CHECKED_EVERY } else { GAPS_CHECKED_EVERY }
-    }
-
-    fn checked(&self, at: Timestamp, trouble: Option<String>) {
-        self.checked_second.store(at.as_second(), Ordering::Relaxed);
-        if trouble.is_none() {
-            self.known_second.store(at.as_second(), Ordering::Relaxed);
-        }
-        *locked(&self.trouble) = trouble;
-    }
-
-    fn is_over(&self, now: Timestamp) -> bool {
-        now.duration_since(self.loaded_at) >= LONGEST
-    }
-}
-
-/// Metadata as callers know it; what is not set is empty, not absent.
-fn shown(release: &ZStream, assembly: &Assembly) -> Value {
-    let text = |value: &Option<String>| json!(value.as_deref().map(mask).unwrap_or_default());
-    let advisories: Map<_, _> = assembly.advisories.iter().map(|(impetus, id)| (impetus.clone(), json!(id))).collect();
-    let mut shown = json!({
-        "release": release.to_string(),
-        "advisories": advisories,
-        "jira_ticket": text(&assembly.jira_ticket),
-        "candidate_builds": assembly.candidate_builds,
-        "shipment_mr": text(&assembly.shipment_mr),
-        "release_date": text(&assembly.release_date),
-    });
-    let gaps: Vec<_> = assembly.not_ready.iter().map(|gap| json!({ "entry": gap.entry, "why": gap.why })).collect();
-    if let (Some(fields), false) = (shown.as_object_mut(), gaps.is_empty()) {
-        fields.insert("not_ready".to_owned(), json!(gaps));
-    }
-    shown
-}
-
 /// Build data of one minor, parsed once for all its releases.
 #[derive(Debug)]
 struct MinorData {
@@ -203,25 +89,6 @@ struct KnownMinor {
     branch: Option<Arc<MinorData>>,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    evictions: Arc<AtomicU64>,
-    invalidations: AtomicU64,
-    expirations: AtomicU64,
-    failures: AtomicU64,
-    loading: AtomicU64,
-    loads: AtomicU64,
-    load_ms: AtomicU64,
-}
-
-impl Counts {
-    fn add(count: &AtomicU64) {
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// The cache; one per process.
 #[derive(Debug)]
 pub struct BuildDataCache {
@@ -232,22 +99,6 @@ pub struct BuildDataCache {
     counts: Counts,
     most: u64,
     clock: Clock,
-}
-
-/// A load that is counted as going on until it is dropped, however it ends.
-struct Loading<'a>(&'a AtomicU64);
-
-impl<'a> Loading<'a> {
-    fn begin(count: &'a AtomicU64) -> Self {
-        Counts::add(count);
-        Self(count)
-    }
-}
-
-impl Drop for Loading<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl BuildDataCache {
@@ -348,7 +199,7 @@ impl BuildDataCache {
     ) -> Result<Arc<CachedRelease>, Arc<LoadError>> {
         let branch = self.branch(release.minor(), read).await?;
         let assembly = branch.data.resolve(release).map_err(|error| Arc::new(error.into()))?;
-        Ok(Arc::new(CachedRelease::new(release, assembly, &branch, self.clock.now())))
+        Ok(Arc::new(CachedRelease::new(release, assembly, &branch.digest, self.clock.now())))
     }
 
     /// Build data of `minor`, asked for again when the last answer is not quite new.
@@ -394,7 +245,7 @@ impl BuildDataCache {
             Ok(branch) => match branch.data.resolve(&entry.release) {
                 Ok(assembly) if assembly == entry.assembly => entry.checked(now, None),
                 Ok(assembly) => {
-                    let newer = Arc::new(CachedRelease::new(&entry.release, assembly, &branch, now));
+                    let newer = Arc::new(CachedRelease::new(&entry.release, assembly, &branch.digest, now));
                     self.releases.insert(entry.release.clone(), newer).await;
                 }
                 // It vanished from build data: what was said last is better than nothing, and says so.
@@ -449,45 +300,6 @@ impl BuildDataCache {
         futures::future::join_all(loads).await
     }
 
-    /// Counts and entries, in the form that callers know, and more.
-    pub async fn statistics(&self) -> Value {
-        self.releases.run_pending_tasks().await;
-        let now = self.clock.now();
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (hits, misses) = (read(&self.counts.hits), read(&self.counts.misses));
-        let (loads, total) = (read(&self.counts.loads), hits + misses);
-        let mut entries: Vec<_> = self.releases.iter().map(|(_, entry)| entry).collect();
-        entries.sort_by(|a, b| a.release.cmp(&b.release));
-        let entries = entries.iter().map(|entry| {
-            let age = now.duration_since(entry.loaded_at);
-            json!({
-                "release": entry.release.to_string(), "cached": true, "ttl_human": "7 days",
-                "age_seconds": age.as_secs(), "expires_in_seconds": (LONGEST - age).as_secs().max(0),
-                "hits": read(&entry.hits), "etag": entry.digest, "stale": entry.is_stale(),
-            })
-        });
-        let entries: Vec<_> = entries.collect();
-        json!({
-            "metrics": {
-                "hits": hits, "misses": misses, "evictions": read(&self.counts.evictions),
-                "manual_invalidations": read(&self.counts.invalidations), "hit_rate": rate(hits, total),
-                "total_requests": total, "expirations": read(&self.counts.expirations),
-                "load_failures": read(&self.counts.failures), "loads_in_flight": read(&self.counts.loading),
-                "avg_load_ms": read(&self.counts.load_ms).checked_div(loads).unwrap_or(0),
-            },
-            "cache_size": entries.len(), "max_size": self.most,
-            "ttl_seconds": LONGEST.as_secs(), "ttl_human": "7 days",
-            "entries": entries,
-        })
-    }
-
-    /// Entries, size and hit rate, for probes; waits for nobody.
-    pub fn size(&self) -> (u64, u64, String) {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (hits, misses) = (read(&self.counts.hits), read(&self.counts.misses));
-        (self.releases.entry_count(), self.most, rate(hits, hits + misses))
-    }
-
     fn refusal(&self, release: &ZStream, now: Timestamp) -> Option<Arc<LoadError>> {
         let mut refusals = locked(&self.refusals);
         let (since, error) = refusals.get(release)?;
@@ -505,12 +317,6 @@ impl BuildDataCache {
             refusals.insert(release.clone(), (at, Arc::clone(error)));
         }
     }
-}
-
-/// Part of `all` in percent with two decimals.
-fn rate(part: u64, all: u64) -> String {
-    let hundredths = (part * 10_000).checked_div(all).unwrap_or(0);
-    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

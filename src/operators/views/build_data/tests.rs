@@ -1,7 +1,9 @@
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use futures::future::join_all;
+use serde_json::{Value, json};
 
+use super::release::{CHECKED_EVERY, LONGEST};
 use super::*;
 use crate::core::clients::error::Fault;
 use crate::core::clock::VirtualClock;
