@@ -1,13 +1,13 @@
-//! `oar mcp …`: the only file that puts the front ends `mcp` and `web` together.
+//! `oar mcp …`: the only place, with its folder, that puts the front ends `mcp` and `web` together.
 
-use std::io::Write as _;
+mod admission;
+mod probes;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,29 +21,24 @@ use crate::cli::output::exit::Exit;
 use crate::core::access::audit::end::{BadEnd, check_end};
 use crate::core::access::oauth::Resource;
 use crate::core::access::principal::{Principal, Scope};
-use crate::core::access::quota::Quota;
 use crate::core::access::tokens::Tokens;
 use crate::core::clock::Clock;
-use crate::core::config::mcp::LimitSettings;
-use crate::core::context::{StateAccess, Ticket, missing_for_all, ticket_file};
+use crate::core::context::{StateAccess, ticket_file};
 use crate::core::error::ErrorClass;
 use crate::domain::nearest;
 use crate::grammar::mcp::McpCommand;
-use crate::grammar::serve::{AuthMode, ServeArgs};
+use crate::grammar::serve::ServeArgs;
 use crate::mcp::catalog::{self, Choice, misnamed};
-use crate::mcp::health_fields;
 use crate::mcp::http::{self, Transports};
 use crate::mcp::server::Server;
-use crate::mcp::shared::ServerState;
 use crate::render::styled::{Styled, Tone};
 use crate::web::approval_page;
 use crate::web::connections::{self, ConnectionBounds};
-use crate::web::guard::{Authentication, Guard, RequestBounds, behind};
-use crate::web::health::{self, Health, ServerFacts};
-use crate::web::metrics::Sample;
+use crate::web::guard::behind;
+use crate::web::health;
 use crate::web::protected_resource;
 use crate::web::routes::Access;
-use crate::web::tls::{Identity, TlsListener};
+use crate::web::tls::TlsListener;
 
 /// How a server that got a signal takes its leave.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +95,7 @@ async fn serve(call: &Invocation, args: &ServeArgs) -> Result<Exit, ErrorReport>
     let choice = choice(args).map_err(|error| usage(&error.to_string()))?;
     args.may_listen().map_err(|why| usage(&why))?;
     named_well(call)?;
-    credentials(call, args)?;
+    admission::credentials(call, args)?;
     // Runs end later than listening does, so they have a token of their own.
     let work = CancellationToken::new();
     let access = if args.allow_degraded { StateAccess::Anonymous } else { StateAccess::Required };
@@ -149,22 +144,14 @@ async fn listen(
     let shared = &server.shared;
     let oauth = Resource::of(&shared.ctx.settings.mcp, |address| shared.ctx.oauth(address))
         .map_err(|why| usage(&why.to_string()))?;
-    let identity = identity(args)?;
+    let identity = admission::identity(args)?;
     let address = SocketAddr::new(args.host, args.port);
     let listener = TcpListener::bind(address).await.map_err(|cause| {
         let next = "stop what listens there, or take another port: --port 8001".to_owned();
         ErrorReport::new(format!("{address} cannot be served"), &cause, next, ErrorClass::Config)
     })?;
     let bound = listener.local_addr().unwrap_or(address);
-    let limits = &shared.ctx.settings.mcp.limits;
-    let guard = Guard {
-        hosts: names(bound, args, oauth.as_ref()),
-        origins: args.allowed_origin.clone(),
-        authentication: authentication(call, args, shared, oauth.clone())?,
-        bounds: request_bounds(limits),
-        audit: shared.audit.clone(),
-        clock: shared.ctx.clock.clone(),
-    };
+    let guard = admission::guard(call, args, shared, bound, oauth.as_ref())?;
     let (shown, ticket) = watch::channel(None);
     let transports = Transports {
         legacy_sse: !args.no_legacy_sse,
@@ -177,7 +164,7 @@ async fn listen(
         let next = "start it again; without random numbers nobody can confirm anything".to_owned();
         ErrorReport::new("the server cannot start", &cause, next, ErrorClass::Internal)
     })?;
-    let pages = health::routes(health(call, args, server, ticket))
+    let pages = health::routes(probes::health(call, args, server, ticket))
         .merge(protected_resource::routes(oauth.as_ref()))
         .merge(approval_page);
     let protocol = http::routes(server, transports).into_iter();
@@ -191,6 +178,7 @@ async fn listen(
     }
     let router = behind(guard, routes);
     let finished = CancellationToken::new();
+    let limits = &shared.ctx.settings.mcp.limits;
     let bounds = ConnectionBounds { most: limits.connections, head: limits.head, idle: limits.idle };
     let serving = async {
         let serving: BoxFuture<'_, ()> = match identity {
@@ -218,23 +206,6 @@ async fn listen(
     };
     let ((), (), ()) = tokio::join!(serving, finishing, watching);
     Ok(Exit::Done)
-}
-
-fn request_bounds(limits: &LimitSettings) -> RequestBounds {
-    RequestBounds {
-        connections: Quota::new(limits.connections, limits.connections_each),
-        streams: Quota::new(limits.streams, limits.streams_each),
-        body: limits.body,
-    }
-}
-
-fn identity(args: &ServeArgs) -> Result<Option<Identity>, ErrorReport> {
-    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
-    let identity = Identity::read(certificate, key).map_err(|cause| {
-        let next = "give the certificate and its key as PEM files that this user can read".to_owned();
-        ErrorReport::new("the server cannot speak TLS", &cause, next, ErrorClass::Config)
-    })?;
-    Ok(Some(identity))
 }
 
 /// Lets calls and runs end, then cancels what is left at its next safe point; 30 s at most, closing included.
@@ -309,155 +280,6 @@ fn damaged(path: &std::path::Path, why: &BadEnd) -> ErrorReport {
     let what = format!("{} cannot be gone on with", path.display());
     let report = ErrorReport::new(what, why, next.to_owned(), ErrorClass::Corrupt);
     ErrorReport { exit: Exit::NeedsPerson, ..report }
-}
-
-/// Variables that every tool needs.
-fn credentials(call: &Invocation, args: &ServeArgs) -> Result<(), ErrorReport> {
-    let missing = missing_for_all(&call.settings()?);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<_> = missing.iter().map(|missing| format!("{missing} is missing: {}", missing.purpose())).collect();
-    if args.allow_degraded {
-        lines.iter().for_each(|line| warn(call, line));
-        return Ok(());
-    }
-    let how: Vec<_> = missing.iter().map(|missing| format!("{missing}: {}", missing.how_to_get())).collect();
-    Err(ErrorReport {
-        what: "the server cannot start".to_owned(),
-        why: lines,
-        done: Vec::new(),
-        next: format!(
-            "set them ({}), or start with --allow-degraded\n\
-             to try it without any: oar sim serve in another terminal, and export here what it prints",
-            how.join("; ")
-        ),
-        exit: Exit::Credential,
-        class: ErrorClass::Auth,
-    })
-}
-
-/// The names by which a server at `bound` is called.
-fn names(bound: SocketAddr, args: &ServeArgs, oauth: Option<&Resource>) -> Vec<String> {
-    let mut hosts = vec![bound.to_string()];
-    if bound.ip().is_loopback() {
-        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{}", bound.port())));
-        if bound.port() == 80 {
-            hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
-        }
-    }
-    let named = oauth.and_then(|oauth| oauth.audience().split("://").nth(1)?.split('/').next().map(str::to_owned));
-    hosts.extend(named);
-    hosts.extend(args.allowed_host.iter().cloned());
-    hosts
-}
-
-fn authentication(
-    call: &Invocation,
-    args: &ServeArgs,
-    shared: &ServerState,
-    oauth: Option<Resource>,
-) -> Result<Authentication, ErrorReport> {
-    match args.auth {
-        AuthMode::None => return Ok(Authentication::Nobody(Principal::new("local", Scope::AGENT))),
-        AuthMode::Oauth if oauth.is_none() => {
-            return Err(usage("--auth oauth needs the settings mcp.oauth.issuer, audience and jwks_url"));
-        }
-        AuthMode::Oauth => return Ok(Authentication::Bearer { tokens: None, oauth }),
-        AuthMode::Token => {}
-    }
-    let tokens = Tokens::below(&shared.ctx.home);
-    let cannot_use = |cause: std::io::Error| unusable(tokens.path(), &cause);
-    let path = tokens.path().with_file_name("agent.token");
-    if !tokens.whole().map_err(cannot_use)?.is_empty() {
-        let line = match path.exists() {
-            true => format!("callers show a token; the one for agents is in {}", path.display()),
-            false => "callers show a token; another one: oar mcp token add NAME".to_owned(),
-        };
-        call.outside.err.line(line);
-    } else if oauth.is_none() {
-        let token = tokens.add("agent", Scope::AGENT, None).map_err(cannot_use)?;
-        let _ = std::fs::remove_file(&path);
-        std::fs::OpenOptions::new()
-            .create_new(true)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| writeln!(file, "{token}"))
-            .map_err(|cause| unusable(&path, &cause))?;
-        // What a service manager collects is a log, and a log holds no token.
-        let line = match call.outside.env.get("JOURNAL_STREAM") {
-            Some(_) => format!("made a token for agents; it is in {}", path.display()),
-            None => format!("made a token for agents, kept in {}, shown only now: {token}", path.display()),
-        };
-        call.outside.err.line(line);
-    }
-    Ok(Authentication::Bearer { tokens: Some(tokens), oauth })
-}
-
-fn health(
-    call: &Invocation,
-    args: &ServeArgs,
-    server: &Arc<Server>,
-    ticket: watch::Receiver<Option<(Timestamp, Ticket)>>,
-) -> Health {
-    let started = Clock::monotonic();
-    let how = health_fields::Started {
-        transports: if args.no_legacy_sse { vec!["http"] } else { vec!["http", "sse"] },
-        proxy: args.behind_proxy.clone(),
-        cpus: cpus(),
-    };
-    let shared = &server.shared;
-    let of_facts = Arc::clone(server);
-    let facts = move || {
-        if let Some(why) = of_facts.shared.audit.trouble() {
-            return Err(format!("the audit log cannot be written: {why}"));
-        }
-        let fields = health_fields::fields(&of_facts, &how, started.elapsed());
-        Ok(ServerFacts { well: of_facts.shared.ctx.missing_for_all().is_empty(), fields })
-    };
-    let (of_ready, stop) = (Arc::clone(shared), call.cancel.clone());
-    let ready = move || {
-        if stop.is_cancelled() {
-            return Err("the server is stopping".to_owned());
-        }
-        if let Some(missing) = of_ready.locked {
-            return Err(format!("{missing} is missing"));
-        }
-        of_ready.audit.ready().map_err(|why| format!("the audit log cannot be written: {why}"))
-    };
-    let of_samples = Arc::clone(shared);
-    Health {
-        facts: Arc::new(facts),
-        ready: Arc::new(ready),
-        samples: Arc::new(move || samples(&of_samples, started.elapsed())),
-        ticket,
-        trusts_machine: args.behind_proxy.is_none(),
-        clock: shared.ctx.clock.clone(),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn samples(shared: &ServerState, uptime: Duration) -> Vec<Sample> {
-    let open = shared.runs.open();
-    let well = shared.ctx.missing_for_all().is_empty() && shared.audit.trouble().is_none();
-    let mut samples = vec![
-        Sample::gauge("oar_info", "The program", 1.0).labelled("version", env!("CARGO_PKG_VERSION")),
-        Sample::gauge("oar_uptime_seconds", "Time since the start", uptime.as_secs_f64()),
-        Sample::gauge(
-            "oar_environment_valid",
-            "Whether nothing that every tool needs is missing",
-            f64::from(u8::from(well)),
-        ),
-        Sample::gauge("oar_calls_in_flight", "Calls and runs that have not ended", shared.in_flight.count() as f64),
-        Sample::gauge("oar_runs", "Runs that have not ended", open.running as f64).labelled("state", "running"),
-        Sample::gauge("oar_runs", "Runs that have not ended", open.queued as f64).labelled("state", "queued"),
-    ];
-    samples.extend(shared.audit.counts().into_iter().map(|(tool, outcome, times)| {
-        let about = "Calls and refused requests by tool and outcome";
-        Sample::counter("oar_calls_total", about, times as f64).labelled("tool", tool).labelled("outcome", outcome)
-    }));
-    samples
 }
 
 fn usage(why: &str) -> ErrorReport {

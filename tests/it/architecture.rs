@@ -15,15 +15,15 @@ use source::{ModPath, Source, code_only, tokens};
 /// Modules through which requests come in; they do not know each other.
 const FRONT_ENDS: [&str; 3] = ["cli", "mcp", "web"];
 
-/// The one file that joins front ends.
+/// The one file that joins front ends, by itself or by a part in its folder.
 const JOINT: &str = "src/cli/serve.rs";
 
 /// Files that may put a simulated world up.
 const SIM_COMMANDS: [&str; 2] = ["src/cli/commands/sim.rs", "src/cli/commands/rehearse.rs"];
 
-/// One of them, or a part of one in its folder.
-fn is_sim_command(file: &str) -> bool {
-    SIM_COMMANDS.iter().any(|command| file == *command || file.starts_with(&command.replace(".rs", "/")))
+/// Is `file` the file `whole`, or a part of it in its folder?
+fn is_of(file: &str, whole: &str) -> bool {
+    file == whole || file.starts_with(&whole.replace(".rs", "/"))
 }
 
 /// What all clients share.
@@ -71,8 +71,8 @@ fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, layers: &[String]) -> O
         return match (user.as_str(), used.as_str()) {
             ("sim", "domain") => None,
             ("sim", _) => wrong.filter(|_| !clock_only),
-            (_, "sim") => wrong.filter(|_| !is_sim_command(file)),
-            ("cli", below) if FRONT_ENDS.contains(&below) && file == JOINT => None,
+            (_, "sim") => wrong.filter(|_| !SIM_COMMANDS.iter().any(|command| is_of(file, command))),
+            ("cli", below) if FRONT_ENDS.contains(&below) && is_of(file, JOINT) => None,
             (above, below) if FRONT_ENDS.contains(&above) && FRONT_ENDS.contains(&below) => wrong,
             (above, "core") if FRONT_ENDS.contains(&above) && part(to, 1) == "clients" => {
                 Some((user, "core::clients".to_owned()))
