@@ -73,15 +73,15 @@ impl End {
     }
 }
 
-/// The text on one line, with one mark for each word with a digit (numbers, times, ids) and for each address.
+/// The text on one line, with one mark for each part with a digit (numbers, times, ids) and for each address.
 fn without_numbers(text: &str) -> String {
     let mut plain = String::new();
-    for word in text.split_inclusive(|c: char| !(c.is_alphanumeric() || "/:.-_%".contains(c))) {
-        let (word, end) = word.split_at(word.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '/')).len());
+    for part in text.split_inclusive(|c: char| !(c.is_alphanumeric() || "/:.-_%".contains(c))) {
+        let (part, end) = part.split_at(part.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '/')).len());
         match () {
-            () if word.starts_with("https:") => plain.push_str("ADDRESS"),
-            () if word.contains(|c: char| c.is_ascii_digit()) => plain.push('N'),
-            () => plain.push_str(word),
+            () if part.starts_with("https:") => plain.push_str("ADDRESS"),
+            () if part.contains(|c: char| c.is_ascii_digit()) => plain.push('N'),
+            () => plain.push_str(part),
         }
         plain.push_str(&end.replace('\n', " / "));
     }
