@@ -40,7 +40,6 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "oarctl_jira_notificator",
         title: "Jira notificator",
-        mark: EffectMark::None,
         hints: Hints { idempotent: false, ..ADDS },
         about: "Escalates Jira issues that wait for verification. A dry run unless dry_run=false, which asks a human.",
         params: &[
