@@ -3,55 +3,47 @@
 use std::error::Error;
 use std::fmt;
 
-/// The kind of an error, the same for every layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorClass {
-    /// A credential is missing or was refused.
-    Auth,
-    /// Our settings are wrong.
-    Config,
-    /// What we need does not exist yet, but will.
-    NotReady,
-    /// A person has to mend something elsewhere first.
-    NeedsPerson,
-    /// What was named does not exist.
-    NotFound,
-    /// Somebody else changed or holds the same thing.
-    Conflict,
-    /// A service asks us to slow down.
-    RateLimit,
-    /// Trying again later may help.
-    Transient,
-    /// What was given makes no sense.
-    InvalidInput,
-    /// A service does not take what we sent, and no later try helps.
-    Refused,
-    /// Our account may not do this, although its credential is good.
-    Forbidden,
-    /// Stored or sealed data is damaged.
-    Corrupt,
-    /// A mistake of ours.
-    Internal,
+use crate::domain::spelled::spelled;
+
+spelled! {
+    /// The kind of an error, the same for every layer.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    ErrorClass,
+    /// As documents and stored attempts spell it.
+    as_str: &'static str {
+        /// A credential is missing or was refused.
+        Auth = "auth",
+        /// Our settings are wrong.
+        Config = "config",
+        /// What we need does not exist yet, but will.
+        NotReady = "not-ready",
+        /// Something that we may read but not mend holds us back: a person has to mend it elsewhere first.
+        NeedsPerson = "needs-person",
+        /// What was named does not exist.
+        NotFound = "not-found",
+        /// Somebody else changed or holds the same thing.
+        Conflict = "conflict",
+        /// A service asks us to slow down.
+        RateLimit = "rate-limit",
+        /// Trying again later may help.
+        Transient = "transient",
+        /// What was given makes no sense.
+        InvalidInput = "invalid-input",
+        /// A service does not take what we sent, and no later try helps.
+        Refused = "refused",
+        /// Our account may not do this, although its credential is good: somebody who may does it, or gives us the right.
+        Forbidden = "forbidden",
+        /// Stored or sealed data is damaged.
+        Corrupt = "corrupt",
+        /// A mistake of ours.
+        Internal = "internal",
+    }
 }
 
 impl fmt::Display for ErrorClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auth => "auth",
-            Self::Config => "config",
-            Self::NotReady => "not-ready",
-            Self::NeedsPerson => "needs-person",
-            Self::NotFound => "not-found",
-            Self::Conflict => "conflict",
-            Self::RateLimit => "rate-limit",
-            Self::Transient => "transient",
-            Self::InvalidInput => "invalid-input",
-            Self::Refused => "refused",
-            Self::Forbidden => "forbidden",
-            Self::Corrupt => "corrupt",
-            Self::Internal => "internal",
-        })
+        f.write_str(self.as_str())
     }
 }
 

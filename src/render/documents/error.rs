@@ -19,7 +19,7 @@ pub struct ErrorDocument {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ErrorPart {
-    /// Kind of trouble: auth, config, conflict, corrupt, forbidden, internal, invalid-input, not-found, not-ready, rate-limit, refused, transient
+    /// Kind of trouble: auth, config, conflict, corrupt, forbidden (our account lacks the right), internal, invalid-input, needs-person (something has to be mended elsewhere first), not-found, not-ready, rate-limit, refused, transient
     #[schemars(with = "String")]
     pub class: ErrorClass,
     /// What failed
@@ -32,4 +32,18 @@ pub struct ErrorPart {
     pub next: String,
     /// Exit code of the program
     pub exit: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_trouble_is_in_the_reference() {
+        let schema = schemars::schema_for!(ErrorPart).to_value();
+        let listed = schema["properties"]["class"]["description"].as_str().unwrap();
+        for class in ErrorClass::ALL {
+            assert!(listed.contains(class.as_str()), "{class} is missing: {listed}");
+        }
+    }
 }
