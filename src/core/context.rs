@@ -5,7 +5,7 @@ mod clients;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -25,7 +25,6 @@ use super::clock::{Clock, SimulatorClock};
 use super::config::errata::ErrataAuth;
 use super::config::error::ConfigError;
 use super::config::http::ServiceRules;
-use super::config::pull_secret;
 use super::config::sealed::SealedSettings;
 use super::config::settings::Settings;
 use super::machine::Machine;
@@ -60,8 +59,8 @@ pub struct Context {
     /// What was asked for beside the task.
     pub options: Options,
     http: Http,
-    /// The pull secret of image registries.
-    logins: Arc<BTreeMap<String, SecretString>>,
+    /// The pull secret of image registries, once it was needed.
+    logins: Arc<OnceLock<Arc<BTreeMap<String, SecretString>>>>,
     /// One pace for all starts of Prow jobs, whoever asks.
     pacer: Arc<Pacer>,
     /// What was proven of things that cannot change.
@@ -132,9 +131,6 @@ impl Context {
         let pace = &settings.prow;
         let window = SignedDuration::try_from(pace.window).unwrap_or(SignedDuration::from_mins(1));
         let pacer = Arc::new(Pacer::new(pace.burst, pace.calls_per_window, window, clock.clone(), cancel.clone()));
-        // A rehearsal has no use for real passwords.
-        let auth_file = settings.registry_auth_file.as_deref().filter(|_| settings.services.simulator.is_none());
-        let logins = Arc::new(auth_file.map(pull_secret::read).transpose()?.unwrap_or_default());
         Ok(Self {
             clock,
             cancel,
@@ -145,7 +141,7 @@ impl Context {
             actor,
             options,
             http,
-            logins,
+            logins: Arc::default(),
             pacer,
             proven: Proven::default(),
             slack_names: Names::default(),
@@ -349,17 +345,32 @@ mod tests {
     use crate::core::config::sources::Flags;
     use crate::core::error::ErrorClass;
 
+    fn context(env: &Env, access: StateAccess) -> Result<Context, ConfigError> {
+        let settings = Arc::new(Settings::load(env, &Flags::default()).unwrap());
+        let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
+        let (transport, cancel) = (Transport::Network, CancellationToken::new());
+        Context::new(settings, clock, transport, cancel, "test".to_owned(), Options::default(), access)
+    }
+
+    #[test]
+    fn a_pull_secret_that_cannot_be_read_is_missed_by_whoever_asks_a_registry() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("auth.json");
+        let env = Env::default().with("OAR_HOME", home.path().display().to_string());
+        let env = env.with("OAR_REGISTRY_AUTH_FILE", file.display().to_string());
+        let ctx = context(&env, StateAccess::OnDemand).unwrap();
+        assert_eq!(ctx.registry().unwrap_err().class(), ErrorClass::Config);
+        std::fs::write(&file, r#"{"auths": {}}"#).unwrap();
+        ctx.registry().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        ctx.registry().unwrap();
+    }
+
     #[tokio::test]
     async fn the_credential_of_the_state_is_missed_by_whoever_needs_the_state() {
         let home = tempfile::tempdir().unwrap();
         let env = Env::default().with("OAR_HOME", home.path().display().to_string());
-        let settings = Arc::new(Settings::load(&env, &Flags::default()).unwrap());
-        let context = |access| {
-            let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
-            let options = Options::default();
-            let (transport, cancel) = (Transport::Network, CancellationToken::new());
-            Context::new(Arc::clone(&settings), clock, transport, cancel, "test".to_owned(), options, access)
-        };
+        let context = |access| context(&env, access);
         let refused = context(StateAccess::Required).unwrap_err();
         assert_eq!(refused.class(), ErrorClass::Auth);
         let ctx = context(StateAccess::OnDemand).unwrap();

@@ -1,7 +1,9 @@
 //! The clients of all services: address, limits and credential come from the settings, each in one place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::authentication::auth;
@@ -28,6 +30,7 @@ use crate::core::clients::signatures::Signatures;
 use crate::core::clients::slack::Slack;
 use crate::core::clock::Clock;
 use crate::core::config::error::ConfigError;
+use crate::core::config::pull_secret;
 use crate::core::config::settings::Settings;
 use crate::core::notices::send::Notifier;
 use crate::core::transport::Transport;
@@ -117,15 +120,35 @@ impl Context {
     }
 
     /// Image registry of the payloads.
-    pub fn registry(&self) -> Registry {
+    ///
+    /// # Errors
+    ///
+    /// There is a pull secret, and it cannot be read.
+    pub fn registry(&self) -> Result<Registry, ConfigError> {
         self.registry_at(self.settings.payload_repository.split('/').next().unwrap_or_default())
     }
 
     /// Image registry by the host that image names carry.
-    pub fn registry_at(&self, host: &str) -> Registry {
+    ///
+    /// # Errors
+    ///
+    /// There is a pull secret, and it cannot be read.
+    pub fn registry_at(&self, host: &str) -> Result<Registry, ConfigError> {
         let base = self.settings.services.registry_url(host);
         let registry = Registry::new(self.service_at(Service::Registry, &base));
-        registry.with_pull_secret(host, Arc::clone(&self.logins))
+        Ok(registry.with_pull_secret(host, self.logins()?))
+    }
+
+    /// The pull secret; read when the first registry is asked, because most commands ask none.
+    fn logins(&self) -> Result<Arc<BTreeMap<String, SecretString>>, ConfigError> {
+        if let Some(known) = self.logins.get() {
+            return Ok(Arc::clone(known));
+        }
+        // A rehearsal has no use for real passwords.
+        let settings = &self.settings;
+        let file = settings.registry_auth_file.as_deref().filter(|_| settings.services.simulator.is_none());
+        let read = Arc::new(file.map(pull_secret::read).transpose()?.unwrap_or_default());
+        Ok(Arc::clone(self.logins.get_or_init(|| read)))
     }
 
     /// Release controller of amd64.

@@ -30,7 +30,7 @@ async fn address(run: &Run<'_>) -> Result<Option<String>, TaskError> {
     let repository = &run.ctx.settings.payload_repository;
     let repository = repository.split_once('/').map_or(repository.as_str(), |(_, path)| path);
     let tag = format!("{}-x86_64", run.release);
-    let Some(payload) = run.ctx.registry().payload_metadata(repository, &tag).await? else {
+    let Some(payload) = run.ctx.registry()?.payload_metadata(repository, &tag).await? else {
         run.info(format!("the registry has no payload {tag} yet"));
         return Ok(None);
     };

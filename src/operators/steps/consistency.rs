@@ -1,5 +1,6 @@
 //! The comparison of a payload with its shipment, image by image.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::{StreamExt as _, stream};
@@ -39,7 +40,7 @@ pub async fn compare(
     shipment: &Shipment,
     arch: &str,
 ) -> Result<ConsistencyReport, TaskError> {
-    let registry = ctx.registry_at(&payload.host);
+    let registry = ctx.registry_at(&payload.host)?;
     let contents = registry.payload_contents(&payload.repository, payload.reference.as_str(), arch).await?;
     let contents = contents.ok_or_else(|| TaskError::Refused {
         why: format!("the registry has no payload {payload}"),
@@ -105,7 +106,9 @@ async fn look_up(
     }
     let mut registries = HashMap::from([(host.to_owned(), registry)]);
     for spec in wanted.values().flatten() {
-        registries.entry(spec.host.clone()).or_insert_with(|| ctx.registry_at(&spec.host));
+        if let Entry::Vacant(place) = registries.entry(spec.host.clone()) {
+            place.insert(ctx.registry_at(&spec.host)?);
+        }
     }
     let registries = &registries;
     let asked = wanted.into_iter().map(|(identity, specs)| async move {
