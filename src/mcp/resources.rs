@@ -226,20 +226,16 @@ async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Co
             let all: Vec<_> = all.iter().map(IssueDocument::from).collect();
             Ok(as_json(json!({ "release": release.to_string(), "count": all.len(), "issues": all }), None))
         }
-        "metadata" => {
-            let source = call.ctx.build_data();
-            let entry = call.shared.store.get(release, &async |minor| source.releases(minor).await).await;
-            match entry {
-                Ok(entry) => {
-                    let (facts, stale) = entry.read(call.ctx.clock.now()).into_parts();
-                    Ok(as_json(facts.value.clone(), stale.as_ref()))
-                }
-                Err(error) if matches!(*error, crate::operators::views::build_data::LoadError::Data(_)) => {
-                    Err(Unreadable::Nothing)
-                }
-                Err(error) => Err(Unreadable::Later(error.to_string())),
+        "metadata" => match call.shared.store.look_up(&call.ctx, release).await {
+            Ok(entry) => {
+                let (facts, stale) = entry.read(call.ctx.clock.now()).into_parts();
+                Ok(as_json(facts.value.clone(), stale.as_ref()))
             }
-        }
+            Err(error) if matches!(*error, crate::operators::views::build_data::LoadError::Data(_)) => {
+                Err(Unreadable::Nothing)
+            }
+            Err(error) => Err(Unreadable::Later(error.to_string())),
+        },
         _ => Err(Unreadable::Nothing),
     }
 }

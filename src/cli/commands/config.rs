@@ -10,12 +10,13 @@ use crate::core::config::error::ConfigError;
 use crate::core::config::seal;
 use crate::core::config::settings::Settings;
 use crate::core::config::sources::SettingRow;
-use crate::core::context::Context;
 use crate::domain::assembly::original::{Difference, Reading};
 use crate::domain::assembly::{Assembly, BuildData};
 use crate::domain::credential::Credential;
 use crate::domain::release::ZStream;
 use crate::grammar::config::ConfigCommand;
+use crate::operators::error::TaskError;
+use crate::operators::views::metadata;
 use crate::render::documents::metadata::UnreadyEntry;
 use crate::render::documents::program::Done;
 use crate::render::documents::settings::{
@@ -90,19 +91,16 @@ fn is_the_file(call: &Invocation, output: &Path, file: &[u8]) -> bool {
     is
 }
 
-/// Build data of the minor of `release`. Not with a whole context: build data is public, and nobody should need a token
-/// to look at it.
+/// Build data of the minor of `release`.
 async fn build_data(call: &Invocation, release: &ZStream) -> Result<BuildData, ErrorReport> {
-    let unusable = |error: ConfigError| config_error("the settings", &error);
-    let settings = call.settings()?;
-    let clock = Context::clock_of(&settings).map_err(unusable)?;
-    let source = Context::build_data_alone(&settings, clock, call.cancel.clone()).map_err(unusable)?;
-    let text = source.releases(release.minor()).await;
-    let text = text.map_err(|error| {
+    let read = metadata::build_data(&call.settings()?, release.minor(), call.cancel.clone()).await;
+    read.map_err(|error| {
+        if let TaskError::Config(error) = &error {
+            return config_error("the settings", error);
+        }
         let (next, class) = (error.next_step(), error.class());
         ErrorReport::new(format!("build data of {} cannot be read", release.minor()), &error, next, class)
-    })?;
-    BuildData::parse(&text).map_err(|error| unusable(error.into()))
+    })
 }
 
 /// Every setting and credential.

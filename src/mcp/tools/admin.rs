@@ -157,8 +157,7 @@ fn warm(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
             return Reply::error(Code::InvalidArgument, why, "name releases, comma separated")
                 .as_json(json!({ "success": false }));
         }
-        let source = call.ctx.build_data();
-        let ended = call.shared.store.warm(&releases, &async |minor| source.releases(minor).await).await;
+        let ended = call.shared.store.warm_up(&call.ctx, &releases).await;
         let (mut warmed, mut failed) = (Vec::new(), Vec::new());
         for (release, ended) in ended {
             match ended {

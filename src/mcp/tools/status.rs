@@ -157,20 +157,13 @@ fn known_metadata(shared: &Arc<ServerState>, arguments: &Arguments) -> Option<Re
     if entry.claims_check(shared.ctx.clock.now()) {
         // Nobody waits for the check: this answer is served from what is known.
         let (checking, checked) = (Arc::clone(shared), Arc::clone(&entry));
-        shared.worker.begin(move || {
-            async move {
-                let source = checking.ctx.build_data();
-                checking.store.check(&checked, &async |minor| source.releases(minor).await).await;
-            }
-            .boxed_local()
-        });
+        shared.worker.begin(move || async move { checking.store.refresh(&checking.ctx, &checked).await }.boxed_local());
     }
     Some(shown(&entry, shared.ctx.clock.now()))
 }
 
 async fn release_metadata(call: ToolCall, release: ZStream) -> Reply {
-    let source = call.ctx.build_data();
-    match call.shared.store.get(&release, &async |minor| source.releases(minor).await).await {
+    match call.shared.store.look_up(&call.ctx, &release).await {
         Ok(entry) => shown(&entry, call.ctx.clock.now()),
         Err(error) => Reply::not_loaded(&release, &error),
     }

@@ -24,6 +24,7 @@ use self::release::{CachedRelease, GAPS_CHECKED_EVERY};
 use crate::core::clients::error::ClientError;
 use crate::core::clock::Clock;
 use crate::core::config::error::ConfigError;
+use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::assembly::{AssemblyError, BuildData};
 use crate::domain::release::{Minor, ZStream};
@@ -89,6 +90,9 @@ struct KnownMinor {
     branch: Option<Arc<MinorData>>,
 }
 
+/// A release that was asked for, and how that ended.
+pub type LookedUp = (ZStream, Result<Arc<CachedRelease>, Arc<LoadError>>);
+
 /// The cache; one per process.
 #[derive(Debug)]
 pub struct BuildDataCache {
@@ -130,6 +134,28 @@ impl BuildDataCache {
         }
     }
 
+    /// What build data says about `release`; it is asked when that is not known.
+    ///
+    /// # Errors
+    ///
+    /// The same error for all who waited for one answer.
+    pub async fn look_up(&self, ctx: &Context, release: &ZStream) -> Result<Arc<CachedRelease>, Arc<LoadError>> {
+        let source = ctx.build_data();
+        self.get(release, &async |minor| source.releases(minor).await).await
+    }
+
+    /// Asks whether `entry` is still what build data says; whoever [`CachedRelease::claims_check`] answered yes calls it.
+    pub async fn refresh(&self, ctx: &Context, entry: &CachedRelease) {
+        let source = ctx.build_data();
+        self.check(entry, &async |minor| source.releases(minor).await).await;
+    }
+
+    /// Looks all `releases` up at once; each with how it ended.
+    pub async fn warm_up(&self, ctx: &Context, releases: &[ZStream]) -> Vec<LookedUp> {
+        let source = ctx.build_data();
+        self.warm(releases, &async |minor| source.releases(minor).await).await
+    }
+
     /// What is kept of `release`, without waiting for anybody. Nothing: ask [`Self::get`].
     pub fn peek(&self, release: &ZStream) -> Option<Arc<CachedRelease>> {
         let entry = self.releases.get(release).now_or_never().flatten()?;
@@ -142,12 +168,8 @@ impl BuildDataCache {
         entry
     }
 
-    /// What build data says about `release`; `read` reads it for a minor when it is not known.
-    ///
-    /// # Errors
-    ///
-    /// The same error for all who waited for one answer.
-    pub async fn get(
+    /// The same with `read`, which reads build data of a minor.
+    async fn get(
         &self,
         release: &ZStream,
         read: &impl AsyncFn(Minor) -> Result<String, ClientError>,
@@ -233,8 +255,7 @@ impl BuildDataCache {
         answered.map_err(|shared| Arc::clone(shared.as_ref()))
     }
 
-    /// Asks whether `entry` is still what build data says; whoever [`CachedRelease::claims_check`] reported yes calls it.
-    pub async fn check(&self, entry: &CachedRelease, read: &impl AsyncFn(Minor) -> Result<String, ClientError>) {
+    async fn check(&self, entry: &CachedRelease, read: &impl AsyncFn(Minor) -> Result<String, ClientError>) {
         let branch = self.branch(entry.release.minor(), read).await;
         let now = self.clock.now();
         let every = entry.checked_every();
@@ -290,12 +311,11 @@ impl BuildDataCache {
         removed
     }
 
-    /// Loads all `releases` at once; each with how it ended.
-    pub async fn warm(
+    async fn warm(
         &self,
         releases: &[ZStream],
         read: &impl AsyncFn(Minor) -> Result<String, ClientError>,
-    ) -> Vec<(ZStream, Result<Arc<CachedRelease>, Arc<LoadError>>)> {
+    ) -> Vec<LookedUp> {
         let loads = releases.iter().map(async |release| (release.clone(), self.get(release, read).await));
         futures::future::join_all(loads).await
     }

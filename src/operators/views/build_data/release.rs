@@ -86,7 +86,7 @@ impl CachedRelease {
         locked(&self.trouble).is_some()
     }
 
-    /// Is it time for a check? Only one caller hears yes, and has to call [`super::BuildDataCache::check`].
+    /// Is it time for a check? Only one caller hears yes, and has to call [`super::BuildDataCache::refresh`].
     pub fn claims_check(&self, now: Timestamp) -> bool {
         let age = now.as_second() - self.checked_second.load(Ordering::Relaxed);
         age >= self.checked_every().as_secs() && !self.being_checked.swap(true, Ordering::Relaxed)
