@@ -50,7 +50,6 @@ pub(super) async fn carry_out(
                 run(ctx, release, analysis(*which, options), memory, tell).await?;
             }
             Action::Notify { message, key } => {
-                memory.notified.insert(key.clone());
                 let owner = options.owner(ctx, release);
                 let text = PlanMessage {
                     text: &message.text,
@@ -59,6 +58,7 @@ pub(super) async fn carry_out(
                     owner: owner.as_deref(),
                 };
                 let sent = of_plan::send(ctx.notifier(&ctx.slack()), release, text, key).await;
+                memory.notified.insert(key.clone(), sent.look_again);
                 for trouble in sent.warnings {
                     tell(Event::Marked(format!("{trouble} ({})", message.text)));
                 }

@@ -42,7 +42,7 @@ pub(super) async fn input(
     let mut input = Input::unknown(&release.to_string(), ctx.clock.now(), ctx.clock.today());
     input.ignore_release_date = options.early.is_some();
     input.retry = memory.retry;
-    input.notified = memory.notified.clone();
+    input.notified = memory.notified(input.now);
     input.notified.extend(of_plan::sent_keys(ctx.notifier(&ctx.slack()), release));
     input.policy = ctx.settings.stage_policy;
     input.stall = stall_limits(ctx);

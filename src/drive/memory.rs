@@ -26,8 +26,8 @@ pub(super) struct Memory {
     pub retry: Option<Task>,
     /// Messages that earlier runs left are not looked for again before this time.
     pub due_not_before: Option<Timestamp>,
-    /// Notifications sent by this drive.
-    pub notified: BTreeSet<String>,
+    /// Notifications of this drive, with the time of the look that settles whether one arrived.
+    pub notified: BTreeMap<String, Option<Timestamp>>,
 }
 
 /// The last run of one task.
@@ -48,6 +48,17 @@ pub(super) struct LastRun {
 }
 
 impl Memory {
+    /// Notifications that need not be sent at `now`.
+    pub(super) fn notified(&self, now: Timestamp) -> BTreeSet<String> {
+        let settled = self.notified.iter().filter(|(_, look_again)| look_again.is_none_or(|at| now < at));
+        settled.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// When it can be settled whether a notification arrived.
+    pub(super) fn settles_a_notification(&self) -> Option<Timestamp> {
+        self.notified.values().flatten().min().copied()
+    }
+
     /// Remembers a run that ended with a report.
     pub(super) fn ran(&mut self, report: &TaskReport, now: Timestamp) {
         let mut last = LastRun::default();

@@ -112,16 +112,12 @@ async fn rounds(
         }
         let now_plan = plan(&input);
         if now_plan.actions.is_empty() {
-            // A plan that needs a person may still wait for something that comes by itself.
-            let Some(recheck_at) = now_plan.recheck_at().filter(|_| options.persistence == Persistence::Watch) else {
-                return Ok(now_plan);
-            };
-            if matches!(now_plan.verdict, Verdict::Done) {
-                return Ok(now_plan);
-            }
-            if over() {
-                return Ok(now_plan);
-            }
+            // A plan that needs a person may still wait for something that comes by itself, and a release can be
+            // done while nobody knows yet whether its last message arrived.
+            let by_itself = now_plan.recheck_at().filter(|_| !matches!(now_plan.verdict, Verdict::Done));
+            let watches = options.persistence == Persistence::Watch && !over();
+            let recheck_at = by_itself.into_iter().chain(memory.settles_a_notification()).min();
+            let Some(recheck_at) = recheck_at.filter(|_| watches) else { return Ok(now_plan) };
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
             tell(Event::Waits { until, plan: &now_plan });
             wait(ctx, until, !now_plan.running.is_empty(), held).await?;

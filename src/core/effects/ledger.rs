@@ -82,17 +82,17 @@ impl Ledger {
         self.open_since(&announcement(run)).is_some()
     }
 
-    /// Keys of everything that was done or may have been done.
-    pub fn tried(&self) -> BTreeSet<String> {
+    /// Keys of everything that was done or seen.
+    pub fn settled(&self) -> BTreeSet<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tried = BTreeSet::new();
+        let mut settled = BTreeSet::new();
         for line in seen.iter() {
             match line.step {
-                LedgerStep::Intent | LedgerStep::Done | LedgerStep::Found => tried.insert(line.key.clone()),
-                LedgerStep::Refused => tried.remove(&line.key),
+                LedgerStep::Done | LedgerStep::Found => settled.insert(line.key.clone()),
+                LedgerStep::Intent | LedgerStep::Refused => settled.remove(&line.key),
             };
         }
-        tried
+        settled
     }
 
     /// Notes how `key` ended, unless that is the last thing known of it.

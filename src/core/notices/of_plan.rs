@@ -27,7 +27,7 @@ pub struct PlanMessage<'a> {
     pub owner: Option<&'a str>,
 }
 
-/// Keys of the messages of plans that were sent from this machine and are not sent again.
+/// Keys of the messages of plans that certainly were sent from this machine; of one that perhaps was, Slack is asked.
 pub fn sent_keys(notifier: Notifier<'_>, release: &ZStream) -> BTreeSet<String> {
     let Ok(ledger) = Ledger::open(notifier.home, &release.into()) else { return BTreeSet::new() };
     let place = match (&notifier.settings.slack.channel, &notifier.settings.slack.thread) {
@@ -36,7 +36,7 @@ pub fn sent_keys(notifier: Notifier<'_>, release: &ZStream) -> BTreeSet<String> 
         _ => "slack/plan/".to_owned(),
     };
     let first = |key: String| Some(key.strip_prefix(&place)?.strip_suffix("/0")?.to_owned());
-    ledger.tried().into_iter().filter_map(first).collect()
+    ledger.settled().into_iter().filter_map(first).collect()
 }
 
 /// Sends a message of a plan to the owner, in the channel of the leads and in the thread that asked.

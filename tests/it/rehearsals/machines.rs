@@ -3,7 +3,7 @@
 use oar::domain::task::{Task, TaskStatus};
 
 use crate::rehearsal::machines::{Moment, at_every_point};
-use crate::rehearsal::{TestWorld, points, promoted};
+use crate::rehearsal::{TestWorld, points, promoted, ready_to_approve};
 
 /// Pipelines that were started, when it is not exactly one.
 fn not_one_pipeline(world: &TestWorld) -> Vec<String> {
@@ -44,4 +44,27 @@ async fn a_frozen_machine_stands_still_while_time_passes_and_goes_on_when_it_is_
     let reported = run.revived().await;
     assert!(reported.ends_with("exit 0"), "{reported}");
     assert_eq!(world.writes_to("buildWithParameters"), 1, "{reported}");
+}
+
+#[tokio::test]
+async fn a_driver_that_died_before_its_last_message_sends_it_once_it_is_certain_that_it_did_not_arrive() {
+    let approvable = async || {
+        let world = ready_to_approve().await;
+        world.advisory_page_opens();
+        world
+    };
+    let calm = approvable().await;
+    let machine = calm.machine("one");
+    let reported = machine.oar("drive --watch").await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
+    let mut messages = points(&machine.sent());
+    messages.retain(|point| point.moment == Moment::BeforeSending && point.write.contains("chat.postMessage"));
+    let last = messages.pop().expect("a message");
+
+    let world = approvable().await;
+    let machine = world.machine("one");
+    assert_eq!(machine.oar_killed(&last, "drive --watch").await, None);
+    let reported = machine.oar("drive --watch").await;
+    assert!(reported.ends_with("exit 0"), "{reported}");
+    assert_eq!(world.posted_messages(), calm.posted_messages());
 }
