@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::{Arrived, Doing, StoreError, StoreFault};
 use super::file::{Revision, StoredFile};
+use super::recent::Recent;
 use super::repo::Repo;
 use crate::core::clients::error::Fault;
 use crate::core::clock::Clock;
@@ -79,11 +80,8 @@ pub struct Store {
 }
 
 /// Per state file: whoever holds it is the only one of this process at work on the file, and knows what
-/// this process last read or wrote there.
+/// this process knows of it.
 type Queues = Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Recent>>>>>;
-
-/// What this process last read or wrote.
-pub(super) type Recent = Option<StoredFile>;
 
 /// A turn at one file: nobody else of this process is at work on it.
 pub(super) type Turn = OwnedMutexGuard<Recent>;
@@ -108,8 +106,17 @@ pub struct Saved {
 /// A change of the newest state, whatever that is: the state after it, or nothing when it says so already.
 pub(super) type Change<'a> = &'a (dyn Fn(Option<&State>, Timestamp) -> Result<Option<State>, StoreFault> + Sync);
 
+/// What is wanted of one file.
+struct Wanted<'a> {
+    release: &'a ZStream,
+    path: &'a str,
+    change: Change<'a>,
+    message: &'a str,
+}
+
 /// A write of ours that nobody confirmed.
 struct Unconfirmed {
+    over: Option<Revision>,
     before: Option<State>,
     after: State,
 }
@@ -122,6 +129,8 @@ struct Tries {
     /// The revision over which the store found our write impossible: refused twice over the same one, the write
     /// itself is wrong.
     impossible_over: Option<Option<Revision>>,
+    /// The revision over which the store refused our write last, because another one stands there.
+    refused_over: Option<Revision>,
 }
 
 impl Store {
@@ -214,8 +223,9 @@ impl Store {
     /// Reads the state of `release`; nothing when there is no file. Reads only; repeat freely.
     pub(super) async fn load(&self, release: &ZStream, turn: &mut Turn) -> Result<Option<Loaded>, StoreError> {
         let path = release.state_path();
-        let file = self.repo.read(&self.branch, &path).await?;
-        (**turn).clone_from(&file);
+        let read = self.repo.read(&self.branch, &path).await?;
+        let file = self.newer(read.as_ref(), turn).or(read);
+        turn.read(file.clone());
         let Some(file) = file else { return Ok(None) };
         self.witness().read(&file.revision);
         let state = parse(&file, release).map_err(|fault| StoreError::new(&path, Doing::Reading, fault))?;
@@ -234,6 +244,7 @@ impl Store {
     ) -> Result<Saved, StoreError> {
         let path = release.state_path();
         let message = self.masker.mask(message.lines().next().unwrap_or("Update state").trim());
+        let wanted = Wanted { release, path: &path, change, message: &message };
         let started = self.clock.now();
         let mut tries = Tries::default();
         loop {
@@ -241,11 +252,8 @@ impl Store {
             let guessed = known.is_some();
             // Writing over what we remember saves a read when it works, and is no try when it does not.
             tries.count += u32::from(!guessed);
-            let fault = match self.attempt(release, &path, change, &message, &mut tries, known).await {
-                Ok(Some((saved, file))) => {
-                    **turn = file;
-                    return Ok(saved);
-                }
+            let fault = match self.attempt(&wanted, &mut tries, known, turn).await {
+                Ok(Some(saved)) => return Ok(saved),
                 // What we remembered does not decide anything alone.
                 Ok(None) => continue,
                 Err(fault) => fault,
@@ -288,69 +296,98 @@ impl Store {
         }
     }
 
+    /// What we wrote, when what was `read` is known to be older. A store on this machine has no caches.
+    fn newer(&self, read: Option<&StoredFile>, recent: &Recent) -> Option<StoredFile> {
+        self.repo.remote_place()?;
+        recent.newer_than(read, self.clock.now()).cloned()
+    }
+
+    /// What the store holds, as far as it shows that; whether it is an old answer on which nothing but a write may be
+    /// tried. An old one gives way to what we wrote, until the store refuses a write over that.
+    async fn newest(
+        &self,
+        path: &str,
+        tries: &Tries,
+        recent: &Recent,
+    ) -> Result<(Option<StoredFile>, bool), StoreFault> {
+        let read = self.repo.read(&self.branch, path).await.map_err(|error| error.fault)?;
+        Ok(match self.newer(read.as_ref(), recent) {
+            Some(ours) if tries.refused_over.as_ref() == Some(&ours.revision) => (read, true),
+            Some(ours) => (Some(ours), false),
+            None => (read, false),
+        })
+    }
+
     /// One try on what `known` says, or on what is read now. A remembered file is only good for writing
     /// over it: the store refuses that when it is old. Everything else (nothing to do, a refusal) has to be
     /// seen in the store itself, and gives nothing here.
     async fn attempt(
         &self,
-        release: &ZStream,
-        path: &str,
-        change: Change<'_>,
-        message: &str,
+        wanted: &Wanted<'_>,
         tries: &mut Tries,
         known: Option<StoredFile>,
-    ) -> Result<Option<(Saved, Option<StoredFile>)>, StoreFault> {
+        recent: &mut Recent,
+    ) -> Result<Option<Saved>, StoreFault> {
         if self.cancel.is_cancelled() && tries.unconfirmed.is_none() {
             return Err(StoreFault::Cancelled);
         }
         let guessed = known.is_some();
-        let file = match known {
-            Some(file) => Some(file),
-            None => self.repo.read(&self.branch, path).await.map_err(|error| error.fault)?,
+        let (file, doubtful) = match known {
+            Some(file) => (Some(file), false),
+            None => self.newest(wanted.path, tries, recent).await?,
         };
-        let before = file.as_ref().map(|file| parse(file, release)).transpose()?;
+        let before = file.as_ref().map(|file| parse(file, wanted.release)).transpose()?;
         if let (Some(ours), Some(state)) = (&tries.unconfirmed, &before)
             && ours.stands_in(state)
         {
-            if let Some(file) = &file {
+            if let Some(file) = file {
                 let over = self.seen().before;
                 self.witness().written(over.as_ref(), &file.revision);
+                recent.wrote(file, ours.over.clone(), self.clock.now());
             }
-            return Ok(Some((Saved { state: state.clone(), changed: true }, file)));
+            return Ok(Some(Saved { state: state.clone(), changed: true }));
         }
         if let Some(file) = file.as_ref().filter(|_| !guessed) {
             self.witness().read(&file.revision);
         }
-        let after = match change(before.as_ref(), self.clock.now()) {
+        let after = match (wanted.change)(before.as_ref(), self.clock.now()) {
             Ok(Some(after)) => after.masked(&self.masker),
             Ok(None) | Err(_) if guessed => return Ok(None),
+            Ok(None) | Err(_) if doubtful => return Err(StoreFault::Conflict),
             // Nothing differs: the file says it all, thanks to us or to somebody else.
             Ok(None) => {
-                let state = before.ok_or_else(|| no_file(release))?;
-                return Ok(Some((Saved { state, changed: tries.unconfirmed.is_some() }, file)));
+                let state = before.ok_or_else(|| no_file(wanted.release))?;
+                recent.read(file);
+                return Ok(Some(Saved { state, changed: tries.unconfirmed.is_some() }));
             }
             Err(fault) => return Err(fault),
         };
         self.still_permitted().await?;
         let bytes = after.to_yaml().into_bytes();
-        let expected = file.as_ref().map(|file| &file.revision);
-        match self.repo.write(&self.branch, path, &bytes, expected, message).await {
+        let expected = file.map(|file| file.revision);
+        match self.repo.write(&self.branch, wanted.path, &bytes, expected.as_ref(), wanted.message).await {
             Ok(revision) => {
-                self.witness().written(expected, &revision);
-                Ok(Some((Saved { state: after, changed: true }, Some(StoredFile { bytes, revision }))))
+                self.witness().written(expected.as_ref(), &revision);
+                recent.wrote(StoredFile { bytes, revision }, expected, self.clock.now());
+                Ok(Some(Saved { state: after, changed: true }))
             }
             Err(error) => {
                 if error.arrived == Arrived::Perhaps {
-                    tries.unconfirmed = Some(Unconfirmed { before, after });
+                    tries.unconfirmed = Some(Unconfirmed { over: expected.clone(), before, after });
                 }
                 let is_impossible =
                     matches!(&error.fault, StoreFault::Service(said) if said.fault == Fault::Status(422));
-                if is_impossible && tries.impossible_over.as_ref() != Some(&expected.cloned()) {
+                let fault = if is_impossible && tries.impossible_over.as_ref() != Some(&expected) {
                     // So the store also calls a write over what is not there any more: the file itself tells.
-                    tries.impossible_over = Some(expected.cloned());
-                    return Err(StoreFault::Conflict);
+                    tries.impossible_over = Some(expected.clone());
+                    StoreFault::Conflict
+                } else {
+                    error.fault
+                };
+                if matches!(fault, StoreFault::Conflict) {
+                    tries.refused_over = expected;
                 }
-                Err(error.fault)
+                Err(fault)
             }
         }
     }

@@ -135,6 +135,11 @@ impl StoreError {
         self.is_outage() || matches!(self.fault, StoreFault::Conflict)
     }
 
+    /// Is there a file that is none of ours to understand, so that somebody has to mend it?
+    pub const fn is_broken_file(&self) -> bool {
+        matches!(self.fault, StoreFault::Corrupt(_))
+    }
+
     /// What kind of trouble this is.
     pub fn class(&self) -> ErrorClass {
         match &self.fault {
@@ -148,8 +153,8 @@ impl StoreError {
             }
             StoreFault::Locked { .. } => ErrorClass::Transient,
             StoreFault::Git(_) => ErrorClass::Config,
-            // No later look makes a broken file whole: somebody has to repair what was handed to us.
-            StoreFault::Corrupt(_) => ErrorClass::InvalidInput,
+            // No later look makes a broken file whole by itself: somebody has to mend it.
+            StoreFault::Corrupt(_) => ErrorClass::NeedsPerson,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
                 Rejection::StartedElsewhere { .. } => ErrorClass::NotReady,

@@ -42,6 +42,8 @@ struct Inner {
     requests: u32,
     plan: Vec<Trouble>,
     down: bool,
+    /// What every look shows, as long as the caches are old.
+    cached: Option<HashMap<String, Vec<u8>>>,
     /// After so many more writes it is down.
     writes_left: Option<u32>,
 }
@@ -83,6 +85,17 @@ impl FakeGithub {
     /// Is every request answered with 503?
     pub(super) fn is_down(&self, down: bool) {
         self.0.lock().unwrap().down = down;
+    }
+
+    /// From now on looks show what stands there now, whatever is written.
+    pub(super) fn caches_stand_still(&self) {
+        let mut inner = self.0.lock().unwrap();
+        inner.cached = Some(inner.files.clone());
+    }
+
+    /// Looks show again what stands there.
+    pub(super) fn caches_run_out(&self) {
+        self.0.lock().unwrap().cached = None;
     }
 
     /// It goes down once it has carried out so many more writes.
@@ -130,7 +143,7 @@ async fn read(Shared(github): Shared<FakeGithub>, Path(path): Path<String>) -> R
     if inner.down {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let Some(bytes) = inner.files.get(&path) else {
+    let Some(bytes) = inner.cached.as_ref().unwrap_or(&inner.files).get(&path) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": "Not Found" }))).into_response();
     };
     let url = "https://api.example.com/x";

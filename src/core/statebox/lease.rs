@@ -63,7 +63,8 @@ impl StateBox {
                 held.confirmed(&saved.state, now);
                 Ok(())
             }
-            Err(error) if error.passes_by_itself() => {
+            // Nobody else can take it from a file that nobody can read.
+            Err(error) if error.passes_by_itself() || error.is_broken_file() => {
                 held.is_out_of_reach(now);
                 Ok(())
             }

@@ -14,6 +14,7 @@ pub mod file;
 pub mod git_dir;
 pub mod lease;
 pub mod outbox;
+mod recent;
 pub mod records;
 pub mod repo;
 pub mod state_box;

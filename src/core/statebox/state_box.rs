@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::cas::{Limits, Loaded, Saved, SeenVersions, Store, Turn, apply_all};
@@ -13,10 +13,17 @@ use super::repo::Repo;
 use super::unsent::without_secrets;
 use crate::core::clock::Clock;
 use crate::core::permit::Permit;
+use crate::domain::absence::SETTLES;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Operation, Rejection};
 use crate::domain::state::view::State;
+
+/// How often a file that this machine just saw is looked for before it counts as gone.
+const LOOKS_FOR_MISSING: u32 = 6;
+
+/// Time between two such looks: caches in front of the store live for seconds.
+const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// The states of releases. Clones share one queue per release.
 #[derive(Debug, Clone)]
@@ -84,7 +91,8 @@ impl StateBox {
         self.outbox.is_some()
     }
 
-    /// Reads the state of `release`; nothing when there is no file. What waits on this machine is shown on top.
+    /// Reads the state of `release`; nothing when there is no file. What waits on this machine is shown on top. A
+    /// file that this machine saw a moment ago is looked for again before it counts as gone.
     /// Reads only; repeat freely.
     ///
     /// # Errors
@@ -92,7 +100,15 @@ impl StateBox {
     /// [`StoreError`]: the store does not answer, or the file is no state file.
     pub async fn load(&self, release: &ZStream) -> Result<Option<Loaded>, StoreError> {
         let mut turn = self.store.turn(release).await;
-        let Some(loaded) = self.store.load(release, &mut turn).await? else { return Ok(None) };
+        let mut found = self.store.load(release, &mut turn).await?;
+        for _ in 0..LOOKS_FOR_MISSING {
+            if found.is_some() || !self.was_just_there(release) || self.store.cancel().is_cancelled() {
+                break;
+            }
+            self.store.clock().pause(LOOK_PAUSE, self.store.cancel()).await;
+            found = self.store.load(release, &mut turn).await?;
+        }
+        let Some(loaded) = found else { return Ok(None) };
         let Some(outbox) = &self.outbox else { return Ok(Some(loaded)) };
         self.remember(release, &turn);
         Ok(Some(Loaded { state: outbox.on_top(&self.store, release, loaded.state), ..loaded }))
@@ -258,8 +274,14 @@ impl StateBox {
         self.held.as_ref().filter(|held| held.release() == release)
     }
 
+    /// Did this machine see the file so shortly ago that a cache in front of the store may still hide it?
+    fn was_just_there(&self, release: &ZStream) -> bool {
+        let age = self.last_seen_at(release).map(|at| self.store.clock().now().duration_since(at));
+        age.is_some_and(|age| age < SETTLES)
+    }
+
     fn remember(&self, release: &ZStream, turn: &Turn) {
-        if let (Some(outbox), Some(file)) = (&self.outbox, &**turn) {
+        if let (Some(outbox), Some(file)) = (&self.outbox, turn.last()) {
             outbox.remember(release, self.store.clock().now(), &file.bytes);
         }
     }

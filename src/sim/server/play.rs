@@ -198,7 +198,11 @@ async fn serve(world: &World, raw: &Raw, age: Option<SignedDuration>, mut reques
     // What the first routing found would be found twice.
     request.extensions_mut().clear();
     let answer = table::routes().with_state(old.clone()).oneshot(request).await;
-    world.facts().aliases.append(&mut old.facts().aliases);
+    // What an answer names exists, however old the rest of it is.
+    let (mut now, mut then) = (world.facts(), old.facts());
+    now.aliases.append(&mut then.aliases);
+    now.jira.accounts.append(&mut then.jira.accounts);
+    drop((now, then));
     answer.unwrap_or_else(|never| match never {})
 }
 

@@ -229,6 +229,67 @@ async fn a_lease_is_given_back_although_everything_else_was_cancelled() {
 }
 
 #[tokio::test]
+async fn a_look_after_a_write_of_ours_never_shows_less_than_was_written() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    github.caches_stand_still();
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    assert!(statebox.load(&release()).await.unwrap().is_some(), "we made the file a moment ago");
+    github.caches_run_out();
+    let (one, held) = held(&statebox, "one", None).await;
+    github.caches_stand_still();
+    one.apply(&release(), &[issue("ours")], "Add issue").await.unwrap();
+    assert_eq!(one.load(&release()).await.unwrap().unwrap().state.issues().len(), 1);
+    assert!(!one.apply(&release(), &[issue("ours")], "Add issue").await.unwrap().changed, "it says so already");
+    one.may_act(&release()).await.unwrap();
+    statebox.renew_lease(&held).await.unwrap();
+}
+
+#[tokio::test]
+async fn old_answers_hide_nobodys_write_for_long() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create(), issue("ours")], "Initialize").await.unwrap();
+    let before = github.text();
+    statebox.apply(&release(), &[issue("more")], "Add issue").await.unwrap();
+    github.put(&before);
+    let saved = statebox.apply(&release(), &[issue("again")], "Add issue").await.unwrap();
+    assert_eq!(saved.state.issues().len(), 2, "somebody put back what was there before, and the store says so");
+}
+
+#[tokio::test]
+async fn a_file_that_another_run_of_this_machine_saw_is_looked_for_before_it_counts_as_gone() {
+    let github = FakeGithub::default();
+    let home = tempfile::tempdir().unwrap();
+    let statebox = github.serve().await.keeping(home.path(), true);
+    github.caches_stand_still();
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let next_run = statebox.afresh();
+    github.requests();
+    assert!(next_run.load(&release()).await.unwrap().is_none(), "somebody may have removed it after all");
+    assert_eq!(github.requests(), 7);
+    github.caches_run_out();
+    assert!(next_run.load(&release()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_lease_goes_on_through_a_file_that_somebody_broke_and_mended() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, held) = held(&statebox, "one", None).await;
+    let pass = |minutes| one.store().clock().pause(SignedDuration::from_mins(minutes), one.store().cancel());
+    let whole = github.text();
+    github.put("release: [");
+    pass(100).await;
+    statebox.renew_lease(&held).await.unwrap();
+    pass(100).await;
+    github.put(&whole);
+    statebox.renew_lease(&held).await.unwrap();
+    one.apply(&release(), &[issue("x")], "Add issue").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_broken_file_is_never_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::Virtual(VirtualClock::starting_at(at("2026-01-01T00:00:00Z")));
