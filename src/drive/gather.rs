@@ -129,8 +129,9 @@ fn lacking(input: &mut Input, ctx: &Context, memory: &Memory) {
         }
     }
     for (task, last) in &memory.last {
-        if let Some(lacks) = &last.lacks {
+        if let Some(lacks) = last.lacks.as_ref().filter(|_| last.lacks_until.is_none_or(|at| at > input.now)) {
             input.credentials_missing.insert(*task, lacks.clone());
+            input.credentials_again.extend(last.lacks_until.map(|at| (*task, at)));
         }
     }
 }
@@ -170,7 +171,10 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         input.not_ready.extend(strangers(&states));
     }
     input.candidate_file = candidate_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });
-    input.advisories = states.ok();
+    match states {
+        Ok(states) => input.advisories = Some(states),
+        Err(error) => input.errata_refusal = (error.class() == ErrorClass::Auth).then(|| error.to_string()),
+    }
     let promoted_file = asked(input.needs_promoted_file(), record(run, Some(&input.release)));
     let (shipped, promoted_file) = futures::join!(shipment_facts(run, input, opened), promoted_file);
     input.promoted_file = promoted_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });

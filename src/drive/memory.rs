@@ -14,6 +14,9 @@ use crate::operators::report::TaskReport;
 /// A closed gate that opens by itself is looked at again after this time.
 const GATE_RECHECK: SignedDuration = SignedDuration::from_mins(10);
 
+/// A refused credential or a missing right is tried again after this time: somebody may have renewed or granted it.
+const CREDENTIAL_RECHECK: SignedDuration = SignedDuration::from_mins(15);
+
 /// Waits before the first, second and third retry of a run that could not be carried out.
 const RETRY_WAITS_MIN: [i64; 3] = [1, 2, 4];
 
@@ -28,6 +31,8 @@ pub(super) struct Memory {
     pub due_not_before: Option<Timestamp>,
     /// Notifications of this drive, with the time of the look that settles whether one arrived.
     pub notified: BTreeMap<String, Option<Timestamp>>,
+    /// What was said about a state file that nobody can read.
+    pub broken_file: Option<String>,
 }
 
 /// The last run of one task.
@@ -45,6 +50,8 @@ pub(super) struct LastRun {
     pub outages: u32,
     /// What such a run lacks (a credential, a setting).
     pub lacks: Option<String>,
+    /// When it is worth trying whether somebody has renewed it; nothing for what cannot change under way.
+    pub lacks_until: Option<Timestamp>,
 }
 
 impl Memory {
@@ -69,9 +76,10 @@ impl Memory {
             }
             Outcome::Blocked { by } => {
                 last.blocked_by = Some(by.clone());
-                if by.opened_by() == OpenedBy::Time {
-                    last.not_before = by.look_again().or_else(|| now.checked_add(GATE_RECHECK).ok());
-                }
+                last.not_before = match by.opened_by() {
+                    OpenedBy::Time => by.look_again().or_else(|| now.checked_add(GATE_RECHECK).ok()),
+                    OpenedBy::Person => by.look_again(),
+                };
             }
             Outcome::Failed { .. } => last.failed = true,
             Outcome::Passed { .. } | Outcome::Unchanged { .. } => {}
@@ -86,10 +94,15 @@ impl Memory {
         let wait = usize::try_from(outages).ok().and_then(|n| RETRY_WAITS_MIN.get(n - 1)).copied();
         last.not_before = now.checked_add(SignedDuration::from_mins(wait.unwrap_or(30))).ok();
         match failure.error.class() {
-            ErrorClass::Auth | ErrorClass::Config => last.lacks = Some(failure.error.next_step()),
+            ErrorClass::Auth => {
+                last.lacks = Some(failure.error.next_step());
+                last.lacks_until = now.checked_add(CREDENTIAL_RECHECK).ok();
+            }
+            ErrorClass::Config => last.lacks = Some(failure.error.next_step()),
             // The words say whose right is missing, and for what.
             ErrorClass::Forbidden | ErrorClass::NotFound if failure.error.may_be_a_missing_right() => {
                 last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));
+                last.lacks_until = now.checked_add(CREDENTIAL_RECHECK).ok();
             }
             ErrorClass::InvalidInput if matches!(failure.error, TaskError::Refused { .. }) => {
                 last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));

@@ -4,6 +4,7 @@
 //! is reported on the way. Refuses: rules (the planner's), services (the operators'), wording beyond what messages carry.
 
 mod act;
+mod broken_file;
 pub mod event;
 mod gather;
 pub mod lease;

@@ -1,6 +1,6 @@
 //! What a person wants of a drive.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
@@ -9,6 +9,9 @@ use crate::domain::state::operation::Override;
 use crate::domain::task::{Task, Which};
 use crate::operators::error::TaskError;
 use crate::operators::request::BuildDecision;
+
+/// How long a watching drive leaves a store alone that did not answer, or a file that somebody has to mend.
+pub(super) const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a person wants of this drive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +28,9 @@ pub struct DriveOptions {
     pub take_over: Option<Override>,
     /// How long to go on.
     pub persistence: Persistence,
+    /// Somebody stands by who does what a plan asks of people: a watching drive ends as soon as only they can help,
+    /// instead of looking again whether somebody has.
+    pub asks_people: bool,
     /// A watching drive ends then, whatever it waits for; nothing lets it wait for ever.
     pub until: Option<Timestamp>,
 }
@@ -47,6 +53,11 @@ impl DriveOptions {
         let named = || ctx.sealed().ok().map(|sealed| sealed.owner(release.minor()).to_owned());
         self.email.clone().or_else(named).filter(|owner| !owner.is_empty())
     }
+}
+
+/// Did somebody leave a state file that nobody can read? Whoever did that mends it.
+pub(super) const fn is_broken_file(error: &TaskError) -> bool {
+    matches!(error, TaskError::Store(error) if error.is_broken_file())
 }
 
 /// Is this the kind of trouble that ends by itself?

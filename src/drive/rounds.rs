@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::Event;
 use super::lease::{self, HeldLease};
 use super::memory::Memory;
-use super::options::{DriveOptions, Persistence, passes_by};
-use super::{act, gather};
+use super::options::{DriveOptions, OUTAGE_WAIT, Persistence, is_broken_file, passes_by};
+use super::{act, broken_file, gather};
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::state::lease::LeaseKey;
@@ -23,9 +23,6 @@ const MOST_ROUNDS: u32 = 100;
 
 /// The shortest wait of a watching drive: nothing we wait for changes faster.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
-
-/// How long a watching drive leaves a store alone that did not answer.
-const OUTAGE_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// A process that wakes up so much later than it wanted was stopped.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
@@ -97,12 +94,14 @@ async fn rounds(
             lease.keep(ctx).await?;
         }
         let mut input = match gather::input(ctx, release, options, memory).await {
-            Err(error) if options.persistence == Persistence::Watch && passes_by(&error) && !over() => {
+            Err(error) if sits_out(options, &error) && !over() => {
+                broken_file::say(ctx, release, options, &error, memory, tell).await;
                 sit_out(ctx, held.as_ref()).await?;
                 continue;
             }
             input => input?,
         };
+        broken_file::is_mended(memory, tell);
         without_ours(&mut input, held.as_ref());
         if let Some(task) = asked_again.take().filter(|task| input.status(*task) == TaskStatus::Pass) {
             return Err(nothing_to_retry(release, task));
@@ -112,11 +111,12 @@ async fn rounds(
         }
         let now_plan = plan(&input);
         if now_plan.actions.is_empty() {
-            // A plan that needs a person may still wait for something that comes by itself, and a release can be
-            // done while nobody knows yet whether its last message arrived.
-            let by_itself = now_plan.recheck_at().filter(|_| !matches!(now_plan.verdict, Verdict::Done));
+            // A plan that needs a person may still wait for something that comes by itself or that a look finds mended,
+            // and a release can be done while nobody knows yet whether its last message arrived.
+            let looks = if options.asks_people { now_plan.recheck_at() } else { now_plan.look_again_at() };
+            let looks = looks.filter(|_| !matches!(now_plan.verdict, Verdict::Done));
             let watches = options.persistence == Persistence::Watch && !over();
-            let recheck_at = by_itself.into_iter().chain(memory.settles_a_notification()).min();
+            let recheck_at = looks.into_iter().chain(memory.settles_a_notification()).min();
             let Some(recheck_at) = recheck_at.filter(|_| watches) else { return Ok(now_plan) };
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
             tell(Event::Waits { until, plan: &now_plan });
@@ -136,10 +136,10 @@ async fn rounds(
         };
         let acted = acted.await;
         if let Err(error) = acted {
-            if options.persistence != Persistence::Watch || !passes_by(&error) || over() {
+            if !sits_out(options, &error) || over() {
                 return Err(error);
             }
-            // The store of the state is away for a moment; who watches looks again.
+            // The store of the state is away for a moment, or its file is broken; who watches looks again.
             sit_out(ctx, held.as_ref()).await?;
         }
         rounds_without_wait += 1;
@@ -174,7 +174,12 @@ fn without_ours(input: &mut Input, held: Option<&HeldLease>) {
     input.leases.retain(|lease| held.is_none_or(|ours| ours.held().fence().key != lease.key));
 }
 
-/// Leaves a store alone that did not answer.
+/// Does this drive wait for the end of such trouble?
+fn sits_out(options: &DriveOptions, error: &TaskError) -> bool {
+    options.persistence == Persistence::Watch && (passes_by(error) || is_broken_file(error))
+}
+
+/// Leaves a store alone that did not answer, or whose file has to be mended.
 async fn sit_out(ctx: &Context, held: Option<&HeldLease>) -> Result<(), TaskError> {
     ctx.clock.pause(OUTAGE_WAIT, &ctx.cancel).await;
     match held {
@@ -213,9 +218,9 @@ async fn wait(ctx: &Context, until: Timestamp, jobs_run: bool, held: &mut Option
 
 /// `--retry` names what failed. A Pass is kept, and whoever asks for it is answered so.
 fn nothing_to_retry(release: &ZStream, task: Task) -> TaskError {
-    let next = match task.has_effects() {
-        false => format!("to look once more: oar -r {release} {task}"),
-        true => format!(
+    let next = match task.looks_again_after_pass() {
+        true => format!("to look once more: oar -r {release} {task}"),
+        false => format!(
             "if the Pass is wrong: oar -r {release} update-task-status {task} Fail --override --reason TEXT, then \
              --retry"
         ),

@@ -11,6 +11,9 @@ use super::table::{approval_threads, recheck_after};
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus, Which};
 
+/// After how many minutes it is worth a look whether somebody has renewed the Kerberos ticket.
+const TICKET_RECHECK_MIN: i64 = 30;
+
 /// Does the walk go on after a family of rows?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -202,12 +205,17 @@ impl<'a> Draft<'a> {
         if let Some(what) = self.input.credentials_missing.get(&task) {
             let text = format!("{task} cannot run: {what}");
             let step = format!("provide it, then: oar -r {} drive", self.input.release);
-            return Some(Message::new(Kind::CredentialMissing, text).task(task).step(step));
+            let message = Message::new(Kind::CredentialMissing, text).task(task).step(step);
+            return Some(match self.input.credentials_again.get(&task) {
+                Some(at) => message.recheck(*at),
+                None => message,
+            });
         }
         if self.input.ticket_missing.contains(&task) {
             let text = format!("{task} cannot run: there is no valid Kerberos ticket");
             let step = format!("kinit, then: oar -r {} drive", self.input.release);
-            return Some(Message::new(Kind::KerberosNeeded, text).task(task).step(step));
+            let at = self.in_minutes(TICKET_RECHECK_MIN);
+            return Some(Message::new(Kind::KerberosNeeded, text).task(task).step(step).recheck(at));
         }
         if task == Task::TakeOwnership && self.input.owner.is_none() {
             let text = "nobody is named as owner of the release";
@@ -215,6 +223,17 @@ impl<'a> Draft<'a> {
             return Some(Message::new(Kind::OwnerNeeded, text).task(task).step(step));
         }
         None
+    }
+
+    /// Says that the Errata Tool refused us, when it did: `what` waits for somebody who renews the ticket.
+    pub(super) fn say_errata_refuses(&mut self, task: Task, what: &str) -> bool {
+        let Some(why) = &self.input.errata_refusal else { return false };
+        let message = Message::new(Kind::KerberosNeeded, format!("{what} waits for a valid Kerberos ticket: {why}"))
+            .task(task)
+            .step(format!("kinit (or renew ERRATA_TOKEN where one is set), then: oar -r {} drive", self.input.release))
+            .recheck(self.in_minutes(TICKET_RECHECK_MIN));
+        self.say(message);
+        true
     }
 
     /// Reports `task` as running until its next look.

@@ -95,6 +95,10 @@ pub struct Input {
     pub ticket_missing: BTreeSet<Task>,
     /// Credentials that a task lacks; the text names the variable and how to get it.
     pub credentials_missing: BTreeMap<Task, String>,
+    /// Until when what a task lacks counts as missing: then it is tried again.
+    pub credentials_again: BTreeMap<Task, Timestamp>,
+    /// What the Errata Tool said when it refused our ticket or token.
+    pub errata_refusal: Option<String>,
     /// Keys of notifications that were already sent.
     pub notified: BTreeSet<String>,
     /// Did earlier runs leave messages that are to be sent now?
@@ -266,6 +270,8 @@ impl Input {
             replaced: Vec::new(),
             ticket_missing: BTreeSet::new(),
             credentials_missing: BTreeMap::new(),
+            credentials_again: BTreeMap::new(),
+            errata_refusal: None,
             notified: BTreeSet::new(),
             has_due: false,
             given_up: None,

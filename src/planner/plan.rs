@@ -71,6 +71,11 @@ impl Plan {
     pub fn recheck_at(&self) -> Option<Timestamp> {
         self.messages.iter().filter(|message| message.comes_by_itself()).filter_map(|message| message.recheck).min()
     }
+
+    /// The same, or when somebody may have done what is asked of people, where a look tells that.
+    pub fn look_again_at(&self) -> Option<Timestamp> {
+        self.messages.iter().filter_map(|message| message.recheck).min()
+    }
 }
 
 /// How far a release is; derived, never stored.

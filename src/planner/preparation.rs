@@ -77,6 +77,9 @@ pub(super) fn advisories_known(draft: &Draft<'_>) -> bool {
 
 /// Says that `task` waits because nothing is known of its advisories.
 pub(super) fn say_advisories_unknown(draft: &mut Draft<'_>, task: Task) {
+    if draft.say_errata_refuses(task, task.name()) {
+        return;
+    }
     let text = format!("{task} waits: the state of the advisories could not be read");
     let at = draft.in_minutes(5);
     draft.say(Message::new(Kind::AdvisoriesUnknown, text).task(task).recheck(at));

@@ -125,7 +125,16 @@ fn options(args: DriveArgs, actor: &str) -> Result<DriveOptions, ErrorReport> {
         None => None,
     };
     let early = reason.filter(|_| args.ignore_release_date);
-    Ok(DriveOptions { email: args.email, decide, retry: args.retry, early, take_over, persistence, until: None })
+    Ok(DriveOptions {
+        email: args.email,
+        decide,
+        retry: args.retry,
+        early,
+        take_over,
+        persistence,
+        asks_people: false,
+        until: None,
+    })
 }
 
 fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorReport> {

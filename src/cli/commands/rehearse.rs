@@ -141,10 +141,11 @@ impl Rehearsal<'_> {
     /// Drives until nothing moves any more, with the help of people if there are some.
     async fn play(&self, mut people: Option<&mut People>) -> Result<Plan, ErrorReport> {
         let until = self.until;
-        let watching =
-            || DriveOptions { persistence: Persistence::Watch, until: Some(until), ..DriveOptions::default() };
+        let asks_people = people.is_some();
+        let watched =
+            |options| DriveOptions { persistence: Persistence::Watch, until: Some(until), asks_people, ..options };
         let mut last_lines = BTreeMap::new();
-        let mut options = watching();
+        let mut options = watched(DriveOptions::default());
         loop {
             let ended = self.drive(&options, people.as_deref(), &mut last_lines).await;
             if ended.as_ref().is_err_and(lease::is_driver_busy) && self.clock.now() < until {
@@ -179,7 +180,7 @@ impl Rehearsal<'_> {
                 self.line(format!("{}  {line}", self.clock.now().strftime("%m-%d %H:%M")));
             }
             last_lines.clear();
-            options = DriveOptions { until: Some(until), persistence: Persistence::Watch, ..answer.options };
+            options = watched(answer.options);
         }
     }
 

@@ -105,6 +105,36 @@ async fn a_watching_drive_brings_a_release_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_watching_drive_waits_for_a_ticket_and_goes_on_after_kinit() {
+    let world = TestWorld::founded("kerberos-expired", |plan| {
+        plan.misfortunes.acts = vec![(jiff::SignedDuration::from_hours(140), oar::sim::act::Act::Kinit)];
+    })
+    .await;
+
+    let output = world.oar("drive --watch").await;
+    assert!(output.ends_with("exit 0"), "{output}");
+    let waits = output.lines().filter(|line| line.contains("waits for a valid Kerberos ticket"));
+    assert!(waits.count() > 1, "{output}");
+    world.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_broken_state_file_is_a_persons_task_with_its_place_and_the_way_out() {
+    let world = promoted().await;
+    oar::sim::people::act(oar::sim::act::Act::BreakState, &mut world.facts());
+    world.new_writes();
+    for line in ["drive", "plan", "status", "stage-testing", "issue list"] {
+        let output = world.oar(line).await;
+        assert!(output.ends_with("exit 4"), "{line}: {output}");
+        assert!(output.contains("line ") && output.contains("oar -r 4.20.17 state check"), "{line}: {output}");
+    }
+    assert_eq!(world.new_writes(), "nothing");
+    world.finish();
+}
+
+#[tokio::test]
 async fn one_service_that_is_down_does_not_stop_the_other_threads() {
     let world = promoted().await;
     world.break_service("jenkins", 503);
