@@ -50,6 +50,8 @@ pub enum ClosedGate {
         /// Those advisories.
         advisories: Vec<AdvisoryId>,
     },
+    /// The release is with the customers: nothing of it is changed any more.
+    Shipped,
     /// Final approval starts one day before the release date.
     TooEarly {
         /// The first day on which it may start (UTC).
@@ -121,6 +123,24 @@ pub enum ClosedGate {
         /// What the service says of it.
         why: String,
     },
+    /// The job of a running task ended with a result that is not documented.
+    ResultUnknown {
+        /// The task.
+        task: Task,
+        /// The job.
+        job: JobRef,
+        /// The result, as the service spells it.
+        result: String,
+        /// When to look again: services correct themselves, and this program learns.
+        look_again: Timestamp,
+    },
+    /// Something was replaced for which checks had passed, and nobody has settled that.
+    Replaced {
+        /// What was replaced by what.
+        what: Vec<String>,
+        /// The checks whose Pass is about what is gone.
+        tasks: Vec<Task>,
+    },
     /// The test record of a build does not exist yet, or its tests still run.
     TestRecord {
         /// Which build.
@@ -172,6 +192,7 @@ impl ClosedGate {
             | Self::RunElsewhere { .. } => OpenedBy::Time,
             Self::AdvisoryState { .. }
             | Self::AdvisoryDropped { .. }
+            | Self::Shipped
             | Self::NoReleaseDate
             | Self::NotReady { .. }
             | Self::Decision { .. }
@@ -181,6 +202,8 @@ impl ClosedGate {
             | Self::UnknownOutcome { .. }
             | Self::Asked { .. }
             | Self::JobGone { .. }
+            | Self::ResultUnknown { .. }
+            | Self::Replaced { .. }
             | Self::KernelUnknown { .. }
             | Self::BadRecord { .. } => OpenedBy::Person,
         }
@@ -189,13 +212,16 @@ impl ClosedGate {
     /// When it makes sense to look again, where that is known to the minute.
     pub const fn look_again(&self) -> Option<Timestamp> {
         match self {
-            Self::Unproven { look_again: at, .. } | Self::RunElsewhere { until: at, .. } => Some(*at),
+            Self::Unproven { look_again: at, .. }
+            | Self::RunElsewhere { until: at, .. }
+            | Self::ResultUnknown { look_again: at, .. } => Some(*at),
             Self::Promotion { .. }
             | Self::StageRelease { .. }
             | Self::Prerequisite { .. }
             | Self::Queue { .. }
             | Self::AdvisoryState { .. }
             | Self::AdvisoryDropped { .. }
+            | Self::Shipped
             | Self::TooEarly { .. }
             | Self::NoReleaseDate
             | Self::NotReady { .. }
@@ -206,6 +232,7 @@ impl ClosedGate {
             | Self::UnknownOutcome { .. }
             | Self::Asked { .. }
             | Self::JobGone { .. }
+            | Self::Replaced { .. }
             | Self::TestRecord { .. }
             | Self::KernelUnknown { .. }
             | Self::BadRecord { .. } => None,
@@ -235,6 +262,9 @@ impl ClosedGate {
             Self::Queue { .. } => "wait for the queue (look again in 10 min)".to_owned(),
             Self::AdvisoryState { .. } => "ask ART to move the advisories to QE".to_owned(),
             Self::AdvisoryDropped { .. } => "ask ART why an advisory with builds was dropped".to_owned(),
+            Self::Shipped => {
+                format!("nothing is to be done; if the task is still open: oar -r {release} plan says how it ends")
+            }
             Self::TooEarly { from } => format!("wait until {from}"),
             Self::NoReleaseDate => "ask ART to put the release date into build data".to_owned(),
             Self::NotReady { .. } => "ask ART to complete the build data".to_owned(),
@@ -260,7 +290,12 @@ impl ClosedGate {
                 let answers: Vec<_> = question.commands(&release.to_string());
                 format!("look at the service, then answer: {}", answers.join(" or "))
             }
-            Self::JobGone { task, job, .. } => gone_steps(&release.to_string(), *task, job).join("\n"),
+            Self::JobGone { task, job, .. } | Self::ResultUnknown { task, job, .. } => {
+                gone_steps(&release.to_string(), *task, job).join("\n")
+            }
+            Self::Replaced { .. } => {
+                format!("run these again, or leave it as it is; how, is said by: oar -r {release} plan")
+            }
             Self::TestRecord { .. } => "wait for the test jobs (look again in 10 min)".to_owned(),
             Self::KernelUnknown { .. } => {
                 format!(
@@ -332,6 +367,7 @@ impl ClosedGate {
                 let each: Vec<_> = advisories.iter().map(ToString::to_string).collect();
                 list("advisories dropped although they hold builds", &each, ", ")
             }
+            Self::Shipped => Statement::ours("the release is with the customers, so nothing of it is changed any more"),
             Self::TooEarly { from } => Statement::ours(format!("final approval starts on {from}")),
             Self::NoReleaseDate => Statement::ours("build data names no usable release date"),
             Self::NotReady { missing } => list("build data is not ready", missing, "; "),
@@ -359,6 +395,17 @@ impl ClosedGate {
             ),
             Self::JobGone { job, why, .. } => {
                 Statement::with(format!("the job {job} cannot be looked at any more"), format!(": {why}"))
+            }
+            Self::ResultUnknown { job, result, look_again, .. } => Statement::with(
+                format!("the job {job} ended with a result that this program does not know"),
+                format!(": {}; it is looked at again at {}", quoted(result), stamp(*look_again)),
+            ),
+            Self::Replaced { what, tasks } => {
+                let tasks: Vec<_> = tasks.iter().map(|task| task.name()).collect();
+                Statement::with(
+                    format!("{} passed for what was replaced since", tasks.join(", ")),
+                    format!(": {}", what.join("; ")),
+                )
             }
             Self::TestRecord { which, state } => {
                 Statement::with(format!("the {which} build is not tested yet"), format!(": {state}"))

@@ -139,7 +139,9 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
         }
         Outcome::Unchanged { why } => {
             run.info(why);
-            None
+            // What a run after a Pass announced is settled with its end.
+            let announced = run.notes().announced.is_some() && before == TaskStatus::Pass;
+            announced.then(|| base(TaskStatus::Pass))
         }
     }
 }

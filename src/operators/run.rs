@@ -219,8 +219,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Stores In Progress with the announcement of this run, in place of one that is `settled`. Does nothing while
-    /// the announcement is fresh.
+    /// Stores In Progress with the announcement of this run, in place of one that is `settled`; a task that has passed
+    /// keeps its Pass. Does nothing while the announcement is fresh.
     ///
     /// # Errors
     ///
@@ -240,14 +240,18 @@ impl<'a> Run<'a> {
             self.notes().gave_way = true;
             return Err(self.elsewhere(by.clone(), announced.at));
         }
-        if ours.is_none() {
+        let to = match self.state.status(self.task) {
+            TaskStatus::Pass => TaskStatus::Pass,
+            TaskStatus::NotStarted | TaskStatus::InProgress | TaskStatus::Fail => TaskStatus::InProgress,
+        };
+        if ours.is_none() && to == TaskStatus::InProgress {
             self.mark(TaskStatus::InProgress);
         }
         let holds = ours.as_ref().map(|ours| ours.key.clone()).or(before.and_then(|open| open.key));
         let key = ours.map_or_else(|| format!("{}/{}", self.task, stamp(self.started_at)), |ours| ours.key);
         let intent = Intent { key: key.clone(), at: Some(now), by: self.by.clone() };
         self.ledger.announces(now, &key)?;
-        let start = SetTask::new(self.task, TaskStatus::InProgress, self.started_at);
+        let start = SetTask::new(self.task, to, self.started_at);
         let start = SetTask { intent: Change::Set(intent.clone()), of_run: Some(OfRun { holds }), ..start };
         let mut operations = vec![Operation::SetTask(start)];
         operations.append(&mut self.notes().at_start);

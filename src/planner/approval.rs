@@ -1,5 +1,7 @@
 //! The approval: all threads come together, the final approval, and shipping.
 
+use std::collections::BTreeSet;
+
 use super::draft::{Draft, Gate, Next, Progress};
 use super::facts::{MrFact, PageState, RecordState};
 use super::input::{Input, OpenIssue};
@@ -103,6 +105,9 @@ fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
         missing_tasks(draft, &open);
         return Next::Halt;
     }
+    if replaced(draft) == Next::Halt {
+        return Next::Halt;
+    }
     let retry = draft.input.retry == Some(APPROVAL);
     let open = draft.input.issues.blockers.get(&APPROVAL).into_iter().flatten();
     let mut open = open.filter(|issue| !(retry && issue.source.as_deref() == Some(RETRIES_SOURCE)));
@@ -114,6 +119,23 @@ fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
         .step("solve what the issue says")
         .step(lifted)
         .occasion(&issue.id);
+    draft.say(message);
+    draft.leave(APPROVAL, Progress::Blocked);
+    Next::Halt
+}
+
+/// What passed for something that ART has replaced since says nothing about what ships.
+fn replaced(draft: &mut Draft<'_>) -> Next {
+    let checks: BTreeSet<Task> = draft.input.replaced.iter().flat_map(|one| &one.tasks).copied().collect();
+    let checks: Vec<Task> = checks.into_iter().filter(|task| task.is_about_what_ships()).collect();
+    if checks.is_empty() {
+        return Next::Go;
+    }
+    let text = format!("the approval is held back: {} passed for what was replaced since", names(&checks));
+    let message = Message::new(Kind::ApprovalBlocked, text)
+        .task(APPROVAL)
+        .step("do what is said about what was replaced")
+        .occasion(names(&checks));
     draft.say(message);
     draft.leave(APPROVAL, Progress::Blocked);
     Next::Halt
@@ -320,6 +342,9 @@ fn shipping(draft: &mut Draft<'_>) -> Next {
                 let text = format!("approved; whether it is shipped cannot be found out: {lacks}");
                 let message = Message::new(Kind::CredentialMissing, text).task(APPROVAL);
                 draft.say(message.step(format!("provide it, then: oar -r {} plan", draft.input.release)));
+                return Next::Halt;
+            }
+            if draft.say_errata_refuses(APPROVAL, "approved; the look whether it is shipped") {
                 return Next::Halt;
             }
             let text = "approved; whether it is shipped could not be found out";

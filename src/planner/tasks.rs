@@ -67,6 +67,10 @@ fn in_progress(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
         && at > draft.input.now
     {
         return match &facts.blocked_by {
+            Some(gate) if gate.opened_by() == OpenedBy::Person => {
+                stopped(draft, task, facts);
+                Progress::Blocked
+            }
             Some(gate) if gate.look_again().is_some() => {
                 let text = format!("{task} waits: {gate}");
                 draft.say(Message::new(Kind::TaskWaiting, text).task(task).since(facts.started_at).recheck(at));
@@ -144,6 +148,13 @@ fn stopped(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
         Some(gate @ ClosedGate::JobGone { job, .. }) => {
             let message = Message::new(Kind::JobRefLost, format!("{task} is In Progress, but {gate}"));
             let message = message.link(job.url.as_deref()).occasion(format!("{} {}", job.system.as_str(), job.id));
+            gone_steps(release, task, job).into_iter().fold(message, Message::step)
+        }
+        // Its time has come.
+        Some(gate) if gate.look_again().is_some_and(|at| at <= draft.input.now) => return false,
+        Some(gate @ ClosedGate::ResultUnknown { job, look_again, .. }) => {
+            let message = Message::new(Kind::TaskBlocked, format!("{task} cannot go on: {gate}"));
+            let message = message.link(job.url.as_deref()).recheck(*look_again).occasion(job.id.as_str());
             gone_steps(release, task, job).into_iter().fold(message, Message::step)
         }
         Some(gate) if gate.opened_by() == OpenedBy::Person => {

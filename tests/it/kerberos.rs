@@ -90,6 +90,7 @@ async fn only_a_valid_ticket_of_somebody_with_access_opens_the_errata_tool() {
 
     assert_snapshot!(office.checks(&tester, "honest").await, @"
     check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
+      did:  refresh the security alerts of advisory 170172
       next: oar -r 4.20.17 take-ownership
     exit 0
     ");
@@ -152,7 +153,7 @@ async fn a_plan_tells_that_a_ticket_is_missing_before_anything_is_tried() {
 
     assert_snapshot!(ticket_lines(office.runs("plan", &Ticket::none(), &url).await), @"
     post:    the next drive would tell people: take-ownership cannot run: there is no valid Kerberos ticket
-    person:  take-ownership cannot run: there is no valid Kerberos ticket
+    person:  take-ownership cannot run: there is no valid Kerberos ticket (look again at 2026-06-03T06:30:00Z)
     ");
     assert_eq!(ticket_lines(office.runs("plan", &tester, &url).await), "");
 }

@@ -159,7 +159,7 @@ impl ProgramWorld {
             .into_iter()
             // Koji is asked by POST and changes nothing.
             .filter(|entry| entry.method != "GET" && entry.service != "github" && entry.service != "koji")
-            // Looks like a write, but only asks the service to look again.
+            // Converges: whoever goes on after a crash may have it done again.
             .filter(|entry| !entry.path.ends_with("/security_alerts/refresh"))
             .filter(|entry| entry.fault.is_none_or(|fault| fault.starts_with("applied_then")))
             .map(|entry| (entry.service, entry.method, entry.path, entry.body.unwrap_or_default()))

@@ -62,8 +62,10 @@ pub enum BuildState {
     /// Not finished; a result that shows up earlier may still change.
     Building,
     Success,
-    /// `FAILURE`, `ABORTED`, `UNSTABLE`, `NOT_BUILT` or a word we do not know.
+    /// `FAILURE`, `ABORTED`, `UNSTABLE` or `NOT_BUILT`.
     Ended(String),
+    /// It ended with a result that is not documented.
+    Unknown(String),
 }
 
 impl Jenkins {
@@ -288,7 +290,10 @@ impl WireBuild {
             _ if self.building || self.in_progress => BuildState::Building,
             None => BuildState::Building,
             Some(result) if result == "SUCCESS" => BuildState::Success,
-            Some(result) => BuildState::Ended(result),
+            Some(result) if matches!(result.as_str(), "FAILURE" | "ABORTED" | "UNSTABLE" | "NOT_BUILT") => {
+                BuildState::Ended(result)
+            }
+            Some(result) => BuildState::Unknown(result),
         };
         Build {
             number: BuildNumber::new(self.number),

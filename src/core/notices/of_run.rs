@@ -31,6 +31,10 @@ pub enum Notice {
         username: String,
         /// Mail address, to call the person; it is neither stored nor shown.
         email: String,
+        /// Every advisory that build data names now, with what it is for.
+        advisories: Vec<(String, AdvisoryId)>,
+        /// The shipment that build data names now.
+        shipment_mr: Option<String>,
     },
     /// Advisories that nobody can work on, because they are still being filled.
     AbnormalAdvisories(Vec<AdvisoryId>),
@@ -92,15 +96,11 @@ fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
             let page = job.url.as_deref().map_or_else(|| "its page does not exist yet".to_owned(), foreign);
             Post::lead(format!("job/{start}"), format!("{release} {name} was started: {page}"))
         }
-        Notice::NewOwner { username, email } => {
-            let metadata = run.state.metadata();
-            let each = metadata.advisory_ids.iter().map(|(impetus, id)| {
-                let text = format!("{impetus} {id}");
-                u64::try_from(*id).map_or_else(|_| foreign(&text), |id| advisory_link(run, AdvisoryId::new(id), &text))
-            });
-            let advisories: Vec<_> = each.collect();
-            let mr = metadata.shipment_mr.map(|url| format!("\n{}", foreign(&url))).unwrap_or_default();
-            let text = format!("{release} has a release lead. Advisories: {}{mr}", advisories.join(", "));
+        Notice::NewOwner { username, email, advisories, shipment_mr } => {
+            let each = advisories.iter().map(|(impetus, id)| advisory_link(run, *id, &format!("{impetus} {id}")));
+            let each: Vec<_> = each.collect();
+            let mr = shipment_mr.as_ref().map(|url| format!("\n{}", foreign(url))).unwrap_or_default();
+            let text = format!("{release} has a release lead. Advisories: {}{mr}", each.join(", "));
             Post { owner: Some(email.clone()), ..Post::lead(ownership_key(run, username), text) }
         }
         Notice::AbnormalAdvisories(ids) => {

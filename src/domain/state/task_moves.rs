@@ -30,10 +30,11 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
         if set.to != TaskStatus::Pass {
             return Err(Rejection::PassStays { task: set.task, to: set.to });
         }
-        if stored.is_some_and(|entry| entry.intent.is_some()) {
-            change(entry(document, set.task), "intent", &set.intent, intent_node);
-        }
-        return Ok(None);
+        return after_pass(document, stored.as_ref(), set).map(|()| None);
+    }
+    if set.to == TaskStatus::Pass && set.intent.is_set() {
+        // A run after a Pass announces what it changes; there is none any more.
+        return Err(Rejection::EndedElsewhere { task: set.task, status: from });
     }
     if let Some(stored) = &stored {
         match fence(stored, set) {
@@ -61,6 +62,20 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
     change(entry, "intent", &set.intent, intent_node);
     change(entry, "reason", &set.reason, |reason| Node::text(text::note(reason)));
     Ok(overrides.filter(|_| step != Step::Refresh).map(|permission| override_note(set, from, permission)))
+}
+
+/// A task that has passed keeps everything; only what a later run of it announces comes and goes.
+fn after_pass(document: &mut Map, stored: Option<&TaskEntry>, set: &SetTask) -> Result<(), Rejection> {
+    let Some(stored) = stored else { return Ok(()) };
+    match fence(stored, set) {
+        Fence::Closed(by) if set.intent.is_set() => return Err(by),
+        Fence::Closed(_) | Fence::Ended => {}
+        Fence::Open if set.intent.is_set() || stored.intent.is_some() => {
+            change(entry(document, set.task), "intent", &set.intent, intent_node);
+        }
+        Fence::Open => {}
+    }
+    Ok(())
 }
 
 /// Two runs of one task: what a run stores counts only while the announcement in the file is the one that it made, or

@@ -57,6 +57,7 @@ impl Task {
             | Self::ImageConsistencyCheck
             | Self::StageTesting
             | Self::ChangeAdvisoryStatus
+            | Self::CheckRhcosSecurityAlerts
             | Self::DropBugs
             | Self::AddQeApproval
             | Self::UpdateBugList => true,
@@ -65,7 +66,6 @@ impl Task {
             | Self::AnalyzePromotedBuild
             | Self::CheckGreenwaveCvpTests
             | Self::CheckCveTrackerBug
-            | Self::CheckRhcosSecurityAlerts
             | Self::ImageSignedCheck => false,
         }
     }
@@ -133,7 +133,7 @@ impl Task {
     /// Does the task look again although it has passed?
     ///
     /// What has effects and is done stays done, but for take-ownership, which may find that an earlier finding is
-    /// settled.
+    /// settled, and for the look at alerts, which has them refreshed.
     pub const fn looks_again_after_pass(self) -> bool {
         match self {
             Self::TakeOwnership
@@ -151,6 +151,26 @@ impl Task {
             | Self::DropBugs
             | Self::ChangeAdvisoryStatus
             | Self::AddQeApproval => false,
+        }
+    }
+
+    /// Is its Pass about the very advisories and images that ship, so that it says nothing once ART replaces them?
+    pub const fn is_about_what_ships(self) -> bool {
+        match self {
+            Self::UpdateBugList
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::CheckGreenwaveCvpTests
+            | Self::PushToCdnStaging
+            | Self::ImageConsistencyCheck
+            | Self::StageTesting
+            | Self::AnalyzeCandidateBuild
+            | Self::AnalyzePromotedBuild
+            | Self::ImageSignedCheck
+            | Self::DropBugs
+            | Self::ChangeAdvisoryStatus
+            | Self::AddQeApproval => true,
+            Self::CreateTestReport | Self::TakeOwnership => false,
         }
     }
 

@@ -6,7 +6,9 @@ use super::belonging;
 use crate::core::clients::errata::Erratum;
 use crate::domain::advisory::{AdvisoryState, NOT_OURS, drop_needs_a_person, is_managed};
 use crate::domain::assembly::Assembly;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
+use crate::domain::shipment::MrState;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 
@@ -65,6 +67,26 @@ pub async fn managed(run: &Run<'_>) -> Result<Managed, TaskError> {
     let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
     belonging::of_advisories(run, answers.iter().map(|(one, _)| (one.impetus.as_str(), &one.erratum)))?;
     Ok(sorted(answers))
+}
+
+impl Managed {
+    /// Is the release with the customers? Its merge request is merged, and every advisory of ours is live.
+    pub fn are_shipped_with(&self, mr: &MrState) -> bool {
+        let live = |one: &Advisory| *one.state() == AdvisoryState::ShippedLive;
+        *mr == MrState::Merged && !self.live.is_empty() && self.live.iter().all(live)
+    }
+}
+
+/// Closed for a release that is with the customers. Asks the Errata Tool only when the merge request is merged.
+///
+/// # Errors
+///
+/// As [`managed`].
+pub async fn shipped(run: &Run<'_>, mr: &MrState) -> Result<Option<ClosedGate>, TaskError> {
+    if *mr != MrState::Merged {
+        return Ok(None);
+    }
+    Ok(managed(run).await?.are_shipped_with(mr).then_some(ClosedGate::Shipped))
 }
 
 /// Advisory entries of build data that hold no usable number yet.

@@ -2,8 +2,10 @@
 
 use super::advisories::{self, Advisory};
 use super::belonging;
+use super::security_alerts;
 use super::shipment::Shipment;
 use crate::core::clients::errata::ErratumKind;
+use crate::core::clients::errata::alerts::SecurityAlerts;
 use crate::core::clients::error::Fault;
 use crate::core::effects::{EffectError, Look};
 use crate::domain::advisory::AdvisoryState;
@@ -47,20 +49,39 @@ pub async fn inspect(run: &Run<'_>) -> Result<Result<Vec<Advisory>, Objection>, 
     if !stuck.is_empty() {
         return Ok(Err(Objection::State(stuck)));
     }
-    let errata = run.ctx.errata();
-    let security = managed.live.iter().filter(|advisory| advisory.erratum.kind == ErratumKind::Rhsa);
-    for advisory in security.filter(|advisory| !advisory.state().is_ready()) {
-        let fresh = errata.refresh_security_alerts(advisory.id()).await?;
-        let alerts = match fresh {
-            Some(alerts) => alerts,
-            None => errata.security_alerts(advisory.id()).await?,
-        };
-        let blocking: Vec<_> = alerts.blocking_alerts().map(|alert| alert.name.clone()).collect();
-        if alerts.blocking || !blocking.is_empty() {
-            return Ok(Err(Objection::Alerts { advisory: advisory.id(), alerts: blocking }));
+    for advisory in with_alerts(&managed.live) {
+        let alerts = run.ctx.errata().security_alerts(advisory.id()).await?;
+        if let Some(objection) = forbidding(advisory, &alerts) {
+            return Ok(Err(objection));
         }
     }
     Ok(Ok(managed.live))
+}
+
+/// The security alerts that forbid moving the advisories, fetched anew.
+///
+/// # Errors
+///
+/// As [`Run::converge`].
+pub async fn new_alerts(run: &Run<'_>, advisories: &[Advisory]) -> Result<Option<Objection>, TaskError> {
+    for advisory in with_alerts(advisories) {
+        let alerts = security_alerts::fresh(run, &advisory.erratum).await?;
+        if let Some(objection) = forbidding(advisory, &alerts) {
+            return Ok(Some(objection));
+        }
+    }
+    Ok(None)
+}
+
+/// Security advisories alone have alerts, and one that was moved is not held back by them any more.
+fn with_alerts(advisories: &[Advisory]) -> impl Iterator<Item = &Advisory> {
+    let security = advisories.iter().filter(|advisory| advisory.erratum.kind == ErratumKind::Rhsa);
+    security.filter(|advisory| !advisory.state().is_ready())
+}
+
+fn forbidding(advisory: &Advisory, alerts: &SecurityAlerts) -> Option<Objection> {
+    let blocking: Vec<_> = alerts.blocking_alerts().map(|alert| alert.name.clone()).collect();
+    (alerts.blocking || !blocking.is_empty()).then(|| Objection::Alerts { advisory: advisory.id(), alerts: blocking })
 }
 
 /// Has our account approved the shipment? Reads only.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::absence::SETTLES;
 use crate::domain::state::operation::{Change, Operation, SetTask};
 use crate::domain::task::{JobRef, Task, TaskStatus};
 use crate::operators::run::Run;
@@ -11,6 +12,11 @@ use crate::operators::run::Run;
 /// A queue item becomes its build, and a job that a person named is found again.
 pub fn remember(run: &Run<'_>, job: JobRef) {
     run.with_the_end(with_job(run.task, job, run.started_at, run.ctx.clock.now()));
+}
+
+/// Was a job started so shortly ago that an old answer may hide it?
+pub fn may_still_show(run: &Run<'_>, started: Option<Timestamp>) -> bool {
+    started.is_some_and(|at| run.ctx.clock.now().duration_since(at).abs() < SETTLES)
 }
 
 fn with_job(task: Task, job: JobRef, began: Timestamp, now: Timestamp) -> Operation {

@@ -14,5 +14,6 @@ pub mod job_of_run;
 pub mod kernel;
 pub mod promotion;
 pub mod replaced;
+pub mod security_alerts;
 pub mod shipment;
 pub mod stage_testing_facts;

@@ -1,8 +1,12 @@
 //! What ART replaces under way: said and noted with the first write that sees it, taken back task by task. No status
 //! changes because of it.
 
+use std::collections::BTreeSet;
+
 use super::findings;
+use crate::domain::assembly::Assembly;
 use crate::domain::assembly::changes::REPLACED_SOURCE;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::operation::{IssueEdit, Operation};
 use crate::domain::task::{Task, TaskStatus};
@@ -26,6 +30,29 @@ pub fn note(run: &Run<'_>, outcome: Option<&Outcome>) {
             findings::report(run, &source, &change.to_string(), false, &tasks);
         }
     }
+}
+
+/// What was replaced although checks had passed for it: noted and not settled, or not noted yet. It holds the approval
+/// back, because those checks say nothing about what ships.
+pub fn unsettled(run: &Run<'_>, assembly: &Assembly) -> Option<ClosedGate> {
+    let (mut what, mut tasks) = (Vec::new(), BTreeSet::new());
+    let mut add = |text: String, about: Vec<Task>| {
+        let about: Vec<Task> = about.into_iter().filter(|task| task.is_about_what_ships()).collect();
+        if !about.is_empty() {
+            what.push(text);
+            tasks.extend(about);
+        }
+    };
+    for issue in run.state.issues().into_iter().filter(|issue| !issue.resolved) {
+        if issue.source.as_deref().is_some_and(|source| source.starts_with(REPLACED_SOURCE)) {
+            add(issue.issue, issue.related_tasks.iter().filter_map(|name| name.parse().ok()).collect());
+        }
+    }
+    for change in assembly.changes_since(&run.state.metadata()) {
+        let passed = |task: &Task| run.state.status(*task) == TaskStatus::Pass;
+        add(change.to_string(), change.outdates().iter().copied().filter(passed).collect());
+    }
+    (!what.is_empty()).then(|| ClosedGate::Replaced { what, tasks: tasks.into_iter().collect() })
 }
 
 /// Takes this task out of every note that says its Pass is about something old; a note about no task is settled.

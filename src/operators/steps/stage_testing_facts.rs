@@ -1,7 +1,7 @@
 //! What both stage tasks look at before they start a job.
 
 use super::promotion::{self, Promotion};
-use super::shipment;
+use super::{advisories, shipment};
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::shipment::StageRelease;
@@ -16,9 +16,15 @@ pub struct Gathered {
     promotion: Promotion,
     stage_release: Option<StageRelease>,
     mr: Option<String>,
+    shipped: Option<ClosedGate>,
 }
 
 impl Gathered {
+    /// Closed for a release that is with the customers, whatever else is there.
+    pub fn shipped(&self) -> Option<ClosedGate> {
+        self.shipped.clone()
+    }
+
     /// The facts as the rule takes them.
     pub fn facts<'a>(&'a self, run: &Run<'_>) -> StageTestingFacts<'a> {
         StageTestingFacts {
@@ -41,14 +47,15 @@ pub async fn gather(run: &Run<'_>) -> Result<Gathered, TaskError> {
     let assembly = run.assembly().await?;
     let promotion = promotion::phase(run).await?;
     let promoted = promotion.phase() == Some("Accepted");
-    let stage_release = match assembly.flow() {
+    let (stage_release, shipped) = match assembly.flow() {
         Flow::Konflux if promoted && assembly.shipment_mr.is_some() => {
             let shipment = shipment::open(run).await?;
-            Some(shipment::stage_release(run, &shipment).await?)
+            let shipped = advisories::shipped(run, &shipment.mr.state).await?;
+            (Some(shipment::stage_release(run, &shipment).await?), shipped)
         }
-        Flow::Konflux | Flow::Errata => None,
+        Flow::Konflux | Flow::Errata => (None, None),
     };
-    Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone() })
+    Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone(), shipped })
 }
 
 /// Keeps a Konflux release without usable merge request from being taken for one that needs none.

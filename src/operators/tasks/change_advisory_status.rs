@@ -17,7 +17,7 @@ use crate::operators::run::Run;
 use crate::operators::steps::advisories::Advisory;
 use crate::operators::steps::approval::{self, Objection};
 use crate::operators::steps::kernel::{self, KernelObjection};
-use crate::operators::steps::{approval_page, belonging, shipment};
+use crate::operators::steps::{approval_page, belonging, replaced, shipment};
 
 /// Who reports objections.
 const SOURCE: &str = "change-advisory-status";
@@ -70,6 +70,10 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
     if let Some(outcome) = stopped_by_kernel(run, &advisories).await? {
         return Ok(outcome);
     }
+    // Every pass looks at the alerts; they are fetched anew when the wait begins, and before the move.
+    if begins && let Some(objection) = approval::new_alerts(run, &advisories).await? {
+        return Ok(blocked(run, objection));
+    }
     match &shipment.mr.state {
         MrState::Open => approval::approve(run, &shipment).await?,
         MrState::Merged => run.info(format!("{} is merged; no approval is needed", shipment.mr.web_url)),
@@ -92,6 +96,9 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
         return Ok(Outcome::Waiting { on, job: None, recheck: RECHECK });
     }
     run.info("the advisory page is public");
+    if !begins && let Some(objection) = approval::new_alerts(run, &advisories).await? {
+        return Ok(blocked(run, objection));
+    }
     if let Some(why) = approval::move_to_rel_prep(run, &advisories).await? {
         if run.ctx.clock.now() > until {
             let advisories = advisories.iter().map(|one| (one.id(), one.state().to_string())).collect();
@@ -127,6 +134,9 @@ fn closed(run: &Run<'_>, assembly: &Assembly, ignore_release_date: bool) -> Opti
     });
     if let Some(issue) = blocker {
         return Some(ClosedGate::Blocker { issue: issue.issue.clone() });
+    }
+    if let Some(by) = replaced::unsettled(run, assembly) {
+        return Some(by);
     }
     if run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::InProgress {
         return None;

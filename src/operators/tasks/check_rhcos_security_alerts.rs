@@ -15,7 +15,7 @@ use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::task::Task;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
-use crate::operators::steps::{belonging, findings};
+use crate::operators::steps::{belonging, findings, security_alerts};
 
 /// Source of the issue about blocking alerts.
 const SOURCE: &str = "check-rhcos-security-alerts";
@@ -43,8 +43,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>) -> Result<Outcome, TaskErro
         }
         return Ok(clean(run, "the release has no RHCOS advisory, so there are no alerts to check".to_owned()));
     };
-    let errata = run.ctx.errata();
-    let erratum = errata.advisory(id).await?;
+    let erratum = run.ctx.errata().advisory(id).await?;
     belonging::of_advisories(run, [(RHCOS, &erratum)])?;
     if erratum.state.is_dropped() {
         return Ok(clean(run, format!("the RHCOS advisory {id} was dropped, so there are no alerts to check")));
@@ -52,15 +51,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>) -> Result<Outcome, TaskErro
     if erratum.kind != ErratumKind::Rhsa {
         return Ok(clean(run, format!("the RHCOS advisory {id} is no security advisory, so it has no alerts")));
     }
-    let alerts = match errata.refresh_security_alerts(id).await? {
-        Some(alerts) => alerts,
-        None => {
-            run.info(format!(
-                "the Errata Tool refuses to refresh the alerts of advisory {id}: looking at the stored ones"
-            ));
-            errata.security_alerts(id).await?
-        }
-    };
+    let alerts = security_alerts::fresh(run, &erratum).await?;
     if !alerts.fetched {
         return Ok(Outcome::Waiting { on: WaitingOn::SecurityAlerts, job: None, recheck: RECHECK });
     }

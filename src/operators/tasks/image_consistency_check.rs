@@ -122,6 +122,9 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
 async fn unready(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
     let assembly = run.assembly().await?;
     let gathered = stage_testing_facts::gather(run).await?;
+    if let Some(by) = gathered.shipped() {
+        return Ok(Some(by));
+    }
     Ok(stage_testing_facts::not_ready(assembly).or_else(|| stage_testing::consistency_closed(&gathered.facts(run))))
 }
 
@@ -163,6 +166,10 @@ async fn gone(run: &Run<'_>, id: &ProwJobId) -> Result<Outcome, TaskError> {
     let entry = run.state.task(run.task);
     let stored = entry.and_then(|entry| job_trace::current(&entry, job_trace::consistency_job));
     let job = stored.filter(|job| job.id == id.as_str()).unwrap_or_else(|| bare(id));
+    if job_of_run::may_still_show(run, job.triggered_at) {
+        let on = WaitingOn::ConsistencyJob { state: "not shown yet".to_owned() };
+        return Ok(Outcome::Waiting { on, job: Some(job), recheck: RECHECK });
+    }
     Ok(gone_for_good(run, job, "Prow has forgotten it, and nobody looked at its end".to_owned()))
 }
 

@@ -2,7 +2,7 @@
 
 mod search;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use self::search::{BuildSearch, PAYLOAD, QueueLook, in_text, of_build, of_queue};
 use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, queue_id};
@@ -17,12 +17,12 @@ use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::release::ZStream;
 use crate::domain::stage_testing;
-use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
+use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus, Which};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::run::Run;
-use crate::operators::steps::{findings, job_of_run, stage_testing_facts};
+use crate::operators::steps::{build_record, findings, job_of_run, stage_testing_facts};
 
 const JOB: &str = "zstreams/Stage-Pipeline";
 /// The pipeline takes two to four hours.
@@ -70,6 +70,9 @@ pub(in crate::operators) async fn preview(
 async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
     let gathered = stage_testing_facts::gather(run).await?;
+    if let Some(by) = gathered.shipped() {
+        return Ok(Outcome::Blocked { by });
+    }
     let closed = stage_testing_facts::not_ready(assembly).or_else(|| stage_testing::closed(&gathered.facts(run)));
     if let (Some(by), None) = (&closed, force) {
         return Ok(Outcome::Blocked { by: by.clone() });
@@ -123,13 +126,13 @@ async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome
         return Ok(gone(run, job, why));
     }
     if let Ok(number) = job.id.parse() {
-        return check(run, jenkins, number).await;
+        return check(run, jenkins, number, job.triggered_at).await;
     }
     let Some(id) = job.url.as_deref().and_then(queue_id) else {
         return Ok(gone(run, job, "its reference names neither a build nor a queue item".to_owned()));
     };
     match jenkins.queue_item(id).await? {
-        Some(QueueItem { build: Some(number), .. }) => check(run, jenkins, number).await,
+        Some(QueueItem { build: Some(number), .. }) => check(run, jenkins, number, job.triggered_at).await,
         Some(QueueItem { cancelled: true, .. }) => {
             let reason = FailReason::Job { job, result: "CANCELLED in the queue".to_owned() };
             Ok(Outcome::Failed { reason })
@@ -144,10 +147,13 @@ async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome
         // The item is gone: its build began more than five minutes ago.
         None => match BuildSearch::of(run).look(jenkins).await?.0 {
             QueueLook::Ours(JobRef { id, .. }) if !id.is_empty() => match id.parse() {
-                Ok(number) => check(run, jenkins, number).await,
+                Ok(number) => check(run, jenkins, number, job.triggered_at).await,
                 Err(_) => Ok(waiting("queued", job, RECHECK_QUEUED)),
             },
             QueueLook::Ours(job) => Ok(waiting("queued", job, RECHECK_QUEUED)),
+            QueueLook::Busy(_) | QueueLook::Free if job_of_run::may_still_show(run, job.triggered_at) => {
+                Ok(waiting("not shown yet", job, RECHECK_QUEUED))
+            }
             QueueLook::Busy(_) | QueueLook::Free => {
                 Ok(gone(run, job, format!("queue item {id} is gone and no build of {JOB} tests {}", run.release)))
             }
@@ -164,20 +170,29 @@ async fn named(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
             next: format!("take the number from the page of the build: oar -r {} {} -n NUMBER", run.release, run.task),
         });
     }
-    check(run, jenkins, number).await
+    let stored = running_job(run).filter(|job| job.id == number.to_string());
+    check(run, jenkins, number, stored.and_then(|job| job.triggered_at)).await
 }
 
-async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<Outcome, TaskError> {
+async fn check(
+    run: &Run<'_>,
+    jenkins: &Jenkins,
+    number: BuildNumber,
+    started: Option<Timestamp>,
+) -> Result<Outcome, TaskError> {
     run.info(format!("check stage job status according to job id: {number}"));
     let Some(build) = jenkins.build(JOB, number).await? else {
         let stored = running_job(run).filter(|job| job.id == number.to_string());
         let (system, id) = (JobSystem::Jenkins, number.to_string());
-        let job = stored.unwrap_or(JobRef { system, id, url: None, triggered_at: None });
+        let job = stored.unwrap_or(JobRef { system, id, url: None, triggered_at: started });
+        if job_of_run::may_still_show(run, started) {
+            return Ok(waiting("not shown yet", job, RECHECK_QUEUED));
+        }
         let why =
             format!("Jenkins knows no build {number} of {JOB} any more, or the account of JENKINS_USER may not see it");
         return Ok(gone(run, job, why));
     };
-    about_this_release(run, &build)?;
+    about_this_release(run, &build).await?;
     let job = of_build(&build);
     Ok(match build.state {
         BuildState::Building => {
@@ -194,18 +209,29 @@ async fn check(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
             run.info(format!("build status of {JOB}/{number} is {}", term(&result)));
             Outcome::Failed { reason: FailReason::Job { job, result } }
         }
+        BuildState::Unknown(result) => {
+            job_of_run::remember(run, job.clone());
+            let look_again = run.ctx.clock.now().checked_add(RECHECK).unwrap_or(Timestamp::MAX);
+            Outcome::Blocked { by: ClosedGate::ResultUnknown { task: run.task, job, result, look_again } }
+        }
     })
 }
 
 /// A wrong build number would pass one release with the tests of another.
-fn about_this_release(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
+async fn about_this_release(run: &Run<'_>, build: &Build) -> Result<(), TaskError> {
     let tested = ["PAYLOAD_URL", PAYLOAD].iter().find_map(|name| build.parameters.get(*name));
-    let candidate = run.state.metadata().candidate_builds.get("x86_64").cloned();
     let about = match tested {
-        Some(spec) => About::Payload { spec, candidate: candidate.as_deref() },
+        Some(spec) => About::Payload { spec, candidate: None },
         None => About::Unnamed { ours: BuildSearch::of(run).known.contains(&build.number.to_string()) },
     };
     if about.counts_for(run.release) {
+        return Ok(());
+    }
+    // The nightly that build data names now counts, never the copy in the state file.
+    if let Some(spec) = tested
+        && let Some(candidate) = build_record::build_of(run, Which::Candidate).await?
+        && (About::Payload { spec, candidate: Some(&candidate) }).counts_for(run.release)
+    {
         return Ok(());
     }
     let tests = tested.map_or_else(|| "no payload at all".to_owned(), Clone::clone);

@@ -59,6 +59,9 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
         return Ok(Outcome::Blocked { by: ClosedGate::MergeRequestClosed { mr: shipment.mr.web_url } });
     }
     let managed = advisories::managed(run).await?;
+    if managed.are_shipped_with(&shipment.mr.state) {
+        return Ok(Outcome::Blocked { by: ClosedGate::Shipped });
+    }
     belonging::of_ticket(run).await?;
     // Found before anything is changed: half an ownership helps nobody.
     let lead = lead(run, &email).await?;
@@ -81,7 +84,9 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
         replaced::take_back(run);
         return Ok(Outcome::Unchanged { why: summary });
     }
-    run.notify(Notice::NewOwner { username: lead.username, email });
+    let advisories = assembly.advisories.iter().map(|(impetus, id)| (impetus.clone(), *id)).collect();
+    let shipment_mr = assembly.shipment_mr.clone();
+    run.notify(Notice::NewOwner { username: lead.username, email, advisories, shipment_mr });
     Ok(Outcome::Passed { summary })
 }
 

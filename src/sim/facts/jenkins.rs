@@ -120,6 +120,13 @@ impl Jenkins {
         }
     }
 
+    /// The last build turns out to have ended otherwise.
+    pub fn correct_last(&mut self, result: &'static str) {
+        if let Some(build) = self.builds.iter_mut().rev().find(|build| build.result.is_some()) {
+            build.result = Some(result);
+        }
+    }
+
     /// All builds and queue items are gone, as after the server was set up anew.
     pub fn forget_builds(&mut self) -> Option<String> {
         let gone = self.builds.len() + self.queue.len();

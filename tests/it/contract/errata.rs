@@ -64,9 +64,9 @@ async fn alerts_belong_to_security_advisories_and_a_refused_refresh_is_no_verdic
 
     let alerts = errata.security_alerts(rhcos).await.unwrap();
     assert_eq!((alerts.fetched, alerts.blocking, alerts.alerts.len()), (true, false, 1));
-    assert_eq!(errata.refresh_security_alerts(rhcos).await.unwrap(), Some(alerts));
+    assert_eq!(errata.refresh_security_alerts(rhcos).await.unwrap(), alerts);
     fixture.facts().errata.hooks.refresh_refused.insert(rhcos.get());
-    assert_eq!(errata.refresh_security_alerts(rhcos).await.unwrap(), None);
+    assert!(matches!(errata.refresh_security_alerts(rhcos).await.unwrap_err().fault, Fault::Refused(_)));
     fixture.facts().errata.hooks.not_yet_fetched.insert(rhcos.get());
     assert!(!errata.security_alerts(rhcos).await.unwrap().fetched);
     assert_eq!(errata.security_alerts(rpm).await.unwrap_err().class(), ErrorClass::Refused);

@@ -234,7 +234,5 @@ pub(crate) fn writes_of(journal: &str) -> Vec<String> {
 fn is_write(entry: &Value) -> bool {
     let text = |key: &str| entry[key].as_str().unwrap_or_default();
     let (service, path) = (text("service"), text("path"));
-    // Looks like a write, but only asks the service to look again.
-    let refreshes = service == "errata" && path.contains("/security_alerts/refresh");
-    service != "github" && !refreshes && !table::is_look_up(service, text("method"), path)
+    service != "github" && !table::is_look_up(service, text("method"), path)
 }

@@ -49,17 +49,22 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
 
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-12T00:00:00Z), look again in 30 min
+      did:  refresh the security alerts of advisory 170172
       did:  approve https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117
       next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
-    assert_snapshot!(world.new_writes(), @"POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/approve");
+    assert_snapshot!(world.new_writes(), @"
+    POST /errata/api/v1/erratum/170172/security_alerts/refresh
+    POST /gitlab/api/v4/projects/hybrid-platforms%2Fart%2Focp-shipment-data/merge_requests/2117/approve
+    ");
     world.expect_task(TASK, TaskStatus::InProgress);
     assert_eq!(world.advisory_state("rpm"), "QE");
 
     world.advisory_page_opens();
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Pass: the shipment is approved and advisories 170171, 170172 are in REL_PREP or later
+      did:  refresh the security alerts of advisory 170172
       did:  move advisory 170171 to REL_PREP
       did:  move advisory 170172 to REL_PREP
       did:  close ART-22018
@@ -73,6 +78,7 @@ async fn the_shipment_is_approved_and_the_advisories_follow_when_their_page_is_p
     assert_snapshot!(world.new_writes(), @"
     POST /errata/api/v1/erratum/170171/change_state
     POST /errata/api/v1/erratum/170172/change_state
+    POST /errata/api/v1/erratum/170172/security_alerts/refresh
     POST /jira/rest/api/3/issue/ART-22018/transitions
     POST /jira/rest/api/3/issue/ART-22019/transitions
     POST /jira/rest/api/3/issue/ART-22020/transitions
@@ -246,6 +252,7 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     // A later try has two fresh days.
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
+      did:  refresh the security alerts of advisory 170172
       next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");

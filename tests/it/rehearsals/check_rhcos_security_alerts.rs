@@ -19,6 +19,7 @@ async fn an_rhcos_advisory_without_alerts_passes() {
 
     assert_snapshot!(world.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
+      did:  refresh the security alerts of advisory 170172
       next: oar -r 4.20.17 take-ownership
     exit 0
     ");
@@ -33,6 +34,7 @@ async fn a_blocking_alert_passes_the_check_and_blocks_the_approval() {
 
     assert_snapshot!(world.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: checked: advisory 170172 has 1 blocking security alert(s); they hold back the final approval
+      did:  refresh the security alerts of advisory 170172
       did:  report blocker 4787dbf7
       did:  tell qe-release on Slack
       next: mail product security about advisory 170172 and its alerts; when they are solved: oar -r 4.20.17 check-rhcos-security-alerts
@@ -71,13 +73,14 @@ async fn a_solved_alert_lifts_the_blocker_and_a_repeat_tells_nobody_again() {
     world.new_writes();
 
     world.oar("check-blocking-sec-alerts").await;
-    assert_eq!(world.new_writes(), "nothing");
+    assert_eq!(world.new_writes(), "POST /errata/api/v1/erratum/170172/security_alerts/refresh");
     assert_eq!(world.state().issues().len(), 1);
 
     let id = rhcos(&world);
     world.facts().errata.advisories.get_mut(&id).unwrap().alerts.clear();
     assert_snapshot!(world.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts Pass: the RHCOS advisory 170172 has no blocking security alert
+      did:  refresh the security alerts of advisory 170172
       next: oar -r 4.20.17 take-ownership
     exit 0
     ");
@@ -100,6 +103,30 @@ async fn a_refused_refresh_falls_back_to_the_stored_alerts() {
 }
 
 #[tokio::test]
+async fn a_dry_run_looks_at_the_alerts_as_they_are_and_has_nothing_refreshed() {
+    let world = with_state_file().await;
+    let output = world.oar_changes_nothing("--dry-run check-rhcos-security-alerts").await;
+    assert!(output.ends_with("exit 0"), "{output}");
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_refresh_waits_for_another_machine_that_is_at_it() {
+    let world = with_state_file().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    world.refuses("errata", "POST", "/security_alerts/refresh", 502);
+    one.oar("check-rhcos-security-alerts").await;
+    world.repair();
+    world.new_writes();
+    let output = other.oar("check-rhcos-security-alerts").await;
+    assert!(output.contains("has not said how that ended") && output.ends_with("exit 3"), "{output}");
+    assert_eq!(world.new_writes(), "nothing");
+    let output = one.oar("check-rhcos-security-alerts").await;
+    assert!(output.starts_with("check-rhcos-security-alerts Pass"), "{output}");
+    world.finish();
+}
+
+#[tokio::test]
 async fn alerts_that_were_not_fetched_yet_are_no_verdict() {
     let world = with_state_file().await;
     let id = rhcos(&world);
@@ -107,6 +134,7 @@ async fn alerts_that_were_not_fetched_yet_are_no_verdict() {
 
     assert_snapshot!(world.oar("check-rhcos-security-alerts").await, @"
     check-rhcos-security-alerts In Progress: waiting for the Errata Tool to fetch the security alerts, look again in 10 min
+      did:  refresh the security alerts of advisory 170172
       next: in 10 min: oar -r 4.20.17 check-rhcos-security-alerts
             meanwhile: oar -r 4.20.17 take-ownership
     exit 0

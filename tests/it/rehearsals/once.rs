@@ -151,6 +151,7 @@ async fn a_job_that_is_gone_needs_a_person_who_is_informed_once_and_no_drive_run
             world.applied(state, Operation::SetTask(set))
         });
         with_job(&world, task, system, id);
+        world.time_passes("20m");
 
         let alone = world.oar(task.name()).await;
         assert!(alone.contains("cannot be looked at any more") && alone.ends_with("exit 4"), "{alone}");

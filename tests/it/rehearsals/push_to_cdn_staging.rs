@@ -139,6 +139,34 @@ async fn a_lost_answer_of_a_push_starts_no_second_push() {
     world.finish();
 }
 
+/// Push jobs of each advisory.
+fn pushes(world: &TestWorld) -> Vec<usize> {
+    let facts = world.facts();
+    let of = |id: &u64| facts.errata.pushes.values().filter(|push| push.advisory == *id).count();
+    facts.release.advisories.iter().filter(|(kind, _)| *kind != "microshift").map(|(_, id)| of(id)).collect()
+}
+
+#[tokio::test]
+async fn however_old_the_answers_are_and_whatever_answer_gets_lost_each_advisory_is_pushed_once() {
+    for lost in [false, true] {
+        let world = checked().await;
+        world.answers_are_old(&["errata"]);
+        if lost {
+            world.line_breaks("errata", "POST", "/push");
+        }
+        let (one, other) = (world.machine_with_clock("one", "10m"), world.machine_with_clock("other", "-10m"));
+        for _ in 0..20 {
+            futures::join!(one.oar("push-to-cdn-staging"), other.oar("push-to-cdn-staging"));
+            world.time_passes("4m");
+        }
+        assert_eq!(pushes(&world), [1, 1], "lost answer: {lost}");
+        world.time_passes("1h");
+        let output = one.oar("push-to-cdn-staging").await;
+        world.expect_task(Task::PushToCdnStaging, TaskStatus::Pass);
+        assert!(output.ends_with("exit 0"), "{output}");
+    }
+}
+
 #[tokio::test]
 async fn advisories_that_art_dropped_empty_leave_nothing_to_push() {
     let world = checked().await;

@@ -129,6 +129,76 @@ async fn a_rejected_candidate_needs_a_decision() {
 }
 
 #[tokio::test]
+async fn old_answers_hold_a_release_up_and_let_nothing_happen_twice() {
+    let rehearsed = rehearse(&["--small", "--scenario", "old-answers", "--seed", "3"]).await;
+    assert_eq!(rehearsed.exit, 0, "{}", rehearsed.output);
+    for (effect, times) in effects(&rehearsed.journal()) {
+        assert_eq!(times, 1, "{effect}");
+    }
+    assert!(!rehearsed.output.contains("WARNING"), "{}", rehearsed.output);
+}
+
+#[tokio::test]
+async fn a_state_file_that_somebody_broke_is_said_once_and_the_release_goes_on_when_it_is_mended() {
+    let rehearsed = rehearse(&["--small", "--scenario", "state-broken-by-hand"]).await;
+    let output = &rehearsed.output;
+    assert_eq!(rehearsed.exit, 0, "{output}");
+    let said = "06-04 08:00  _releases/4.20/statebox/4.20.17.yaml could not be read: the stored file is no state file: \
+                line 19: expected a value, found '-' in column 1; repair the file by hand or take its last good version \
+                from git, then: oar -r 4.20.17 state check; nothing is done until then, a look every 5 min finds it mended\n";
+    assert_eq!(output.matches(said).count(), 1, "{output}");
+    assert_eq!(output.matches("no state file").count(), 1, "{output}");
+    assert!(output.contains("06-04 10:00  the state file can be read again\n"), "{output}");
+    let journal = rehearsed.journal();
+    let posted = journal.iter().filter(|entry| entry["path"].as_str().unwrap().contains("chat.postMessage"));
+    assert_eq!(posted.filter(|entry| entry["body"].as_str().unwrap().contains("no state file")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_ticket_that_expired_is_named_with_kinit_and_with_the_next_look() {
+    let rehearsed = rehearse(&["--small", "--scenario", "kerberos-expired"]).await;
+    assert_snapshot!(rehearsed.end(), @r#"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
+    person:  change-advisory-status waits for a valid Kerberos ticket: errata refused our credential with HTTP 401 (read an advisory), it says "401 Unauthorized" (look again at 2026-06-19T00:30:00Z)
+             -> kinit (or renew ERRATA_TOKEN where one is set), then: oar -r 4.20.17 drive
+    note:    the release date (2026-06-10) has passed, 9 days ago; the approval is open
+    next:    change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 378 h of virtual time
+    exit 6
+    "#);
+}
+
+#[tokio::test]
+async fn a_release_goes_on_once_somebody_renewed_the_ticket() {
+    let rehearsed = rehearse(&["--small", "--people-help", "--scenario", "kerberos-expired"]).await;
+    assert!(rehearsed.output.contains("person (administrator): renewed the Kerberos ticket"), "{}", rehearsed.output);
+    assert!(rehearsed.exit == 0, "{}", rehearsed.end());
+}
+
+#[tokio::test]
+async fn an_advisory_that_art_replaced_holds_the_approval_back_until_the_checks_are_about_the_new_one() {
+    let rehearsed = rehearse(&["--small", "--scenario", "advisory-replaced"]).await;
+    assert_snapshot!(rehearsed.end(), @"
+    4.20.17  Green  a person is needed
+    passed:  take-ownership, check-cve-tracker-bug, check-rhcos-security-alerts, push-to-cdn-staging, analyze-candidate-build, analyze-promoted-build, image-consistency-check, stage-testing, image-signed-check
+    person:  advisory_ids.rpm is stored as 170171 and is 171171 now; take-ownership, check-cve-tracker-bug, push-to-cdn-staging passed for the old one
+             -> oar -r 4.20.17 take-ownership
+             -> oar -r 4.20.17 check-cve-tracker-bug
+             -> oar -r 4.20.17 update-task-status push-to-cdn-staging 'Not Started' --override --reason TEXT, then: oar -r 4.20.17 push-to-cdn-staging
+             -> or leave it as it is: oar -r 4.20.17 issue resolve 6d3e0b33 --resolution TEXT
+    person:  the approval is held back: check-cve-tracker-bug, push-to-cdn-staging passed for what was replaced since
+             -> do what is said about what was replaced
+    next:    change-advisory-status
+    REHEARSAL of 4.20.17: a person is needed, overall Green, 28 h 57 min of virtual time
+    exit 4
+    ");
+    let helped = rehearse(&["--small", "--people-help", "--scenario", "advisory-replaced"]).await;
+    assert!(helped.exit == 0, "{}", helped.end());
+    assert_eq!(effects(&helped.journal()).values().max(), Some(&1), "{}", helped.output);
+}
+
+#[tokio::test]
 async fn a_scenario_that_nobody_knows_is_reported_with_those_there_are() {
     let rehearsed = rehearse(&["--scenario", "no-such-world"]).await;
     assert!(rehearsed.exit == 2 && rehearsed.output.contains("portal-never-opens"), "{}", rehearsed.output);
@@ -169,6 +239,17 @@ async fn an_invented_file_goes_on_to_the_end_or_to_a_person() {
 
 mod long {
     use super::*;
+
+    #[tokio::test]
+    async fn old_answers_let_nothing_happen_twice_whatever_the_seed() {
+        for seed in 1..=20 {
+            let rehearsed = rehearse(&["--small", "--scenario", "old-answers", "--seed", &seed.to_string()]).await;
+            assert_eq!(rehearsed.exit, 0, "seed {seed}: {}", rehearsed.output);
+            for (effect, times) in effects(&rehearsed.journal()) {
+                assert_eq!(times, 1, "seed {seed}: {effect}");
+            }
+        }
+    }
 
     #[tokio::test]
     async fn invented_files_go_on_to_the_end_or_to_a_person() {

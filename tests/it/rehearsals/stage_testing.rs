@@ -187,6 +187,51 @@ async fn a_failed_pipeline_is_a_verdict_and_pressing_again_is_a_new_try() {
 }
 
 #[tokio::test]
+async fn a_result_that_nobody_knows_is_no_fail_and_is_looked_at_again() {
+    let world = building().await;
+    world.stage_pipeline_ends("MELTED");
+
+    assert_snapshot!(world.oar("stage-testing").await, @"
+    stage-testing In Progress: blocked, the job jenkins 1434 <https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/> ended with a result that this program does not know: “MELTED”; it is looked at again at 2026-06-03T06:17:00Z
+      next: find out how the job ended (https://sim.example.com/jenkins/job/zstreams/job/Stage-Pipeline/1434/), then store it: oar -r 4.20.17 update-task-status stage-testing Pass --reason TEXT
+            or: oar -r 4.20.17 update-task-status stage-testing Fail --reason TEXT
+            to have another one started: oar -r 4.20.17 update-task-status stage-testing 'Not Started' --reason TEXT
+            if another job is the right one: oar -r 4.20.17 stage-testing -n NUMBER
+            then: oar -r 4.20.17 stage-testing
+    exit 4
+    ");
+    world.expect_task(TASK, TaskStatus::InProgress);
+    let output = world.oar("drive").await;
+    let asked = "person:  stage-testing cannot go on: the job jenkins 1434";
+    assert!(output.contains(asked) && output.contains("(look again at 2026-06-03T06:"), "{output}");
+
+    world.facts().jenkins.correct_last("SUCCESS");
+    let output = world.oar("stage-testing").await;
+    assert!(output.starts_with("stage-testing Pass"), "{output}");
+    assert_eq!(world.writes_to("buildWithParameters"), 1);
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_build_that_does_not_show_yet_is_waited_for_and_one_that_never_shows_is_gone() {
+    let world = promoted().await;
+    world.oar("stage-testing").await;
+    world.facts().jenkins.forget_builds();
+
+    let output = world.oar("stage-testing").await;
+    assert!(output.contains("waiting for the stage pipeline (not shown yet)"), "{output}");
+    world.expect_task(TASK, TaskStatus::InProgress);
+
+    world.time_passes("16m");
+    let output = world.oar("stage-testing").await;
+    assert!(output.contains("cannot be looked at any more") && output.ends_with("exit 4"), "{output}");
+    assert_eq!(world.writes_to("buildWithParameters"), 1);
+
+    world.finish();
+}
+
+#[tokio::test]
 async fn somebody_elses_request_in_the_queue_goes_first() {
     let world = promoted().await;
     world.somebody_queues_a_stage_pipeline();

@@ -85,6 +85,83 @@ async fn another_owner_is_named_in_a_new_comment() {
 }
 
 #[tokio::test]
+async fn a_change_of_the_owner_is_announced_like_every_other_work_and_the_pass_stays() {
+    let world = with_state_file().await;
+    world.oar("take-ownership -e first@example.com").await;
+    world.refuses("gitlab", "POST", "notes", 502);
+    world.oar("--yes take-ownership -e second@example.com").await;
+    world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    let intent = |world: &TestWorld| world.state().task(Task::TakeOwnership).and_then(|entry| entry.intent);
+    assert!(intent(&world).is_some(), "nobody knows yet whether the comment is there: {}", world.file());
+
+    world.repair();
+    let other = world.machine("other");
+    let named = |world: &TestWorld| world.comments().iter().filter(|text| text.ends_with("@second")).count();
+    let output = other.oar("--yes take-ownership -e second@example.com").await;
+    assert!(output.contains("has not said how that ended") && output.ends_with("exit 3"), "{output}");
+    assert_eq!(named(&world), 0, "it may still be on its way");
+    for _ in 0..2 {
+        world.time_passes("40m");
+        let output = other.oar("--yes take-ownership -e second@example.com").await;
+        assert!(output.ends_with("exit 0"), "{output}");
+        assert_eq!(named(&world), 1);
+        assert_eq!(intent(&world), None, "{}", world.file());
+        world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    }
+
+    world.finish();
+}
+
+#[tokio::test]
+async fn old_answers_name_one_lead_once() {
+    let world = with_state_file().await;
+    world.answers_are_old(&["errata", "gitlab", "jira"]);
+    for _ in 0..6 {
+        world.oar("take-ownership -e lead@example.com").await;
+        world.time_passes("3m");
+    }
+    assert_eq!(world.comments(), ["QE Release Lead is @lead"]);
+    world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    world.finish();
+}
+
+#[tokio::test]
+async fn the_message_about_a_new_lead_names_what_build_data_names_now() {
+    let world = with_state_file().await;
+    let old = world.facts().release.advisories["rpm"];
+    oar::sim::people::act(oar::sim::act::Act::ReplaceAdvisory, &mut world.facts());
+    let new = world.facts().release.advisories["rpm"];
+    world.oar("take-ownership").await;
+    let posted = world.posted_messages().join("\n");
+    assert!(posted.contains(&format!("rpm {new}")) && !posted.contains(&format!("rpm {old}")), "{posted}");
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_release_that_is_with_the_customers_gets_no_new_owner_and_no_jobs() {
+    let world = crate::rehearsal::ready_to_approve().await;
+    world.merge_request_becomes(oar::sim::facts::gitlab::merge_requests::MrState::Merged);
+    world.advisory_becomes("rpm", State::ShippedLive);
+    world.advisory_becomes("rhcos", State::ShippedLive);
+    let undone = [Task::StageTesting, Task::ImageConsistencyCheck];
+    world.someone_else_edits_the_state(|state| {
+        undone.into_iter().fold(state, |state, task| {
+            let why = oar::domain::state::operation::Override { reason: "story".into(), actor: "lead".into() };
+            let set = oar::domain::state::operation::SetTask::new(task, TaskStatus::NotStarted, world.now());
+            let set = oar::domain::state::operation::SetTask { override_: Some(why), ..set };
+            world.applied(state, oar::domain::state::operation::Operation::SetTask(set))
+        })
+    });
+    world.new_writes();
+    for line in ["--yes take-ownership -e new@example.com", "stage-testing", "image-consistency-check"] {
+        let output = world.oar(line).await;
+        assert!(output.contains("with the customers"), "{line}: {output}");
+        assert_eq!(world.new_writes(), "nothing", "{line}: {output}");
+    }
+    world.finish();
+}
+
+#[tokio::test]
 async fn a_text_that_is_no_mail_address_touches_nothing() {
     let world = with_state_file().await;
     world.new_writes();

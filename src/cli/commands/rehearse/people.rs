@@ -3,7 +3,7 @@
 //! The release lead's part goes through the same operators as at a terminal; everybody else acts in the
 //! simulated world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use super::help::{Answer, Help, LEAD, line};
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::domain::assembly::changes::REPLACED_SOURCE;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{DID_NOT_HAPPEN, HAPPENED, Issue};
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -211,7 +212,8 @@ impl People {
             },
             // The task or the build that is meant has a message of its own; the rest is said, not asked.
             Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
-            Kind::Replaced | Kind::BuildDataInherited => None,
+            Kind::Replaced => self.run_again(ctx, release).await?,
+            Kind::BuildDataInherited => None,
             Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown => None,
             Kind::Initialised
             | Kind::TaskStarted
@@ -276,6 +278,27 @@ impl People {
         issues::resolve(ctx, release, id, "settled with those who are responsible").await?;
         let head = text.lines().next().unwrap_or_default();
         Ok(Some(Help::by(LEAD, format!("resolved the blocker {id}: {head}"))))
+    }
+
+    /// What passed for something that ART has replaced is done again for the new one.
+    async fn run_again(&self, ctx: &Context, release: &ZStream) -> Result<Option<Help>, TaskError> {
+        let open = issues::Filter { open: true, blockers: false, task: None };
+        let noted = issues::list(ctx, release, &open).await?.into_iter();
+        let noted = noted.filter(|issue| issue.source.as_deref().is_some_and(|at| at.starts_with(REPLACED_SOURCE)));
+        let tasks: BTreeSet<Task> =
+            noted.flat_map(|issue| issue.related_tasks).filter_map(|name| name.parse().ok()).collect();
+        if tasks.is_empty() {
+            return Ok(None);
+        }
+        let mut done = Vec::new();
+        for task in tasks {
+            let reason = Some("it passed for what ART has replaced".to_owned());
+            let status = TaskStatus::NotStarted;
+            let by_hand = StatusByHand { task, status, reason, may_change_pass: true, proven: false };
+            update_task_status::run(ctx, release, by_hand).await?;
+            done.push(task.name());
+        }
+        Ok(Some(Help::by(LEAD, format!("has {} done again: ART replaced what they were about", done.join(", ")))))
     }
 
     /// Somebody looks at the service and says what is true there.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Errata;
+use super::{Errata, refusal};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::http::answer::Answer;
 use crate::core::clients::retry::Repeat;
@@ -78,16 +78,15 @@ impl Errata {
 
     /// Fetches the alerts anew: `POST /api/v1/erratum/{id}/security_alerts/refresh`. Converges.
     ///
-    /// `None` when the service refuses with 400, as it does for some RHCOS advisories: the stored
-    /// alerts ([`Errata::security_alerts`]) are all there is then.
-    ///
     /// # Errors
     ///
-    /// The service fails or does not know the number.
-    pub async fn refresh_security_alerts(&self, id: AdvisoryId) -> Result<Option<SecurityAlerts>, ClientError> {
+    /// [`Fault::Refused`](super::super::error::Fault::Refused) with 400, as for some RHCOS advisories: the alerts as
+    /// last fetched ([`Errata::security_alerts`]) are all there is then. Else the service fails or does not know the
+    /// number.
+    pub async fn refresh_security_alerts(&self, id: AdvisoryId) -> Result<SecurityAlerts, ClientError> {
         let path = format!("/api/v1/erratum/{id}/security_alerts/refresh");
         let call = self.http.post("refresh security alerts", Repeat::Converges, &path).accept(&[400]);
-        let read = |answer: Answer| if answer.status == 400 { Ok(None) } else { answer.json::<Page>().map(Some) };
-        Ok(call.read(read).await?.map(Into::into))
+        let read = |answer: Answer| refusal(&answer).map_or_else(|| answer.json::<Page>(), Err);
+        Ok(call.read(read).await?.into())
     }
 }

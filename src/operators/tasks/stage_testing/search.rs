@@ -68,7 +68,7 @@ impl BuildSearch {
         }
         let fresh = |build: &&Build| match build.state {
             BuildState::Building => true,
-            BuildState::Success | BuildState::Ended(_) => {
+            BuildState::Success | BuildState::Ended(_) | BuildState::Unknown(_) => {
                 build.started_at.is_some_and(|at| at >= self.since) && !self.known.contains(&build.number.to_string())
             }
         };

@@ -1,9 +1,9 @@
-//! How taking ownership writes, whether it runs for the first time or after its Pass.
+//! What taking ownership writes, counted: a run after the Pass that finds nothing to do changes nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::core::clients::error::ClientError;
-use crate::core::effects::{Effect, Look};
+use crate::core::effects::Look;
 use crate::domain::task::TaskStatus;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -27,13 +27,7 @@ impl Writes<'_, '_> {
         what: &str,
         perform: impl AsyncFnOnce() -> Result<(), ClientError>,
     ) -> Result<(), TaskError> {
-        if self.after_pass() {
-            self.run.unless_dry(what)?;
-            self.run.effects().converge(key, perform).await?;
-            self.run.add_effect(what);
-        } else {
-            self.run.converge(key, what, perform).await?;
-        }
+        self.run.converge(key, what, perform).await?;
         self.done.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -46,18 +40,7 @@ impl Writes<'_, '_> {
         look: impl AsyncFn() -> Result<Look<()>, ClientError>,
         perform: impl AsyncFnOnce() -> Result<(), ClientError>,
     ) -> Result<bool, TaskError> {
-        let is_new = if self.after_pass() {
-            let effects = self.run.effects();
-            let ready = async || self.run.unless_dry(what);
-            let effect = Effect { key, what, announced: effects.open(key) };
-            let is_new = effects.once(&effect, look, ready, perform).await?.is_new();
-            if is_new {
-                self.run.add_effect(what);
-            }
-            is_new
-        } else {
-            self.run.effect(key, what, look, perform).await?.is_new()
-        };
+        let is_new = self.run.effect(key, what, look, perform).await?.is_new();
         self.done.fetch_add(usize::from(is_new), Ordering::Relaxed);
         Ok(is_new)
     }
