@@ -77,7 +77,11 @@ pub(super) async fn carry_out(
             Action::MarkFail { .. }
             | Action::ResetTask { .. }
             | Action::ResolveIssue { .. }
-            | Action::AddBlocker { .. } => mark(ctx, release, action, tell).await?,
+            | Action::AddBlocker { .. } => {
+                mark(ctx, release, action, tell).await?;
+                // Put back because a person wants it tried again: that is done with this.
+                memory.retry = memory.retry.filter(|task| action.task() != Some(*task));
+            }
         }
     }
     if let Some(trouble) = notify::store(ctx, release, &arrived).await {

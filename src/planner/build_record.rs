@@ -53,6 +53,13 @@ pub(super) fn judge_record(draft: &mut Draft<'_>, which: Which) -> Judged {
         draft.conclude(which, "all required tests of the build are accepted");
         return Judged::Good("all required tests are accepted".into());
     }
+    if again && facts.status == TaskStatus::Fail {
+        // What was decided before counts no more: the build is open again until somebody decides anew.
+        resolve_blockers(draft, task, Whose::Ours, "a person asked to have the build judged again");
+        draft.act(Action::ResetTask { task, note: "a person asked to have the build judged again".to_owned() });
+        draft.leave(task, Progress::Acting);
+        return Judged::Open;
+    }
     if is_fail {
         draft.leave(task, Progress::Failed);
         let reason = match (record, verdict) {

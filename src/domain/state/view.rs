@@ -10,7 +10,7 @@ use super::overall::Overall;
 use super::{check, emitter, issue_id, reader};
 use crate::domain::advisory::holds_images;
 use crate::domain::release::ZStream;
-use crate::domain::task::{Flow, JobRef, Task, TaskStatus};
+use crate::domain::task::{Flow, JobRef, Task, TaskStatus, Which};
 
 /// The state of one release. What this program does not know stays in place and in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +143,18 @@ impl State {
         let list = self.document.get("notified").and_then(Node::as_list).unwrap_or_default();
         let of_release = list.iter().filter_map(Node::as_text).map(str::to_owned);
         of_release.chain(self.tasks().into_iter().flat_map(|entry| entry.notified)).collect()
+    }
+
+    /// What a person decided last about a build. A decision that ended in a verdict counts no more once the task was
+    /// put back to Not Started.
+    pub fn decision_about(&self, which: Which, build: &str) -> Option<Decision> {
+        let last = self.metadata().decisions.into_iter().rev().find(|decision| decision.is_about(which, build))?;
+        let taken_back = self.task(which.task()).is_some_and(|entry| {
+            let ended = entry.attempts.iter().filter_map(|attempt| attempt.ended_at).max();
+            entry.status.known() == Some(TaskStatus::NotStarted)
+                && ended.zip(last.at).is_some_and(|(end, at)| end >= at)
+        });
+        (!taken_back).then_some(last)
     }
 
     /// All issues in file order.

@@ -8,7 +8,7 @@ use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::outcome::Wait;
 use crate::domain::release::ZStream;
-use crate::domain::state::entries::{Decision, TaskEntry};
+use crate::domain::state::entries::TaskEntry;
 use crate::domain::state::lease::LeaseKey;
 use crate::domain::state::oddities::unreadable_statuses;
 use crate::domain::state::view::State;
@@ -85,10 +85,9 @@ pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
 
 /// What was decided about the two builds that are meant now.
 pub(super) fn decided(input: &mut Input, state: &State, options: &DriveOptions) {
-    let decisions = state.metadata().decisions;
     let candidate = input.candidate_build.clone().unwrap_or_default();
-    input.candidate_verdict = verdict(&decisions, Which::Candidate, &candidate, options);
-    input.promoted_verdict = verdict(&decisions, Which::Promoted, &input.release, options);
+    input.candidate_verdict = verdict(state, Which::Candidate, &candidate, options);
+    input.promoted_verdict = verdict(state, Which::Promoted, &input.release, options);
 }
 
 pub(super) fn stall_limits(ctx: &Context) -> StallLimits {
@@ -175,7 +174,7 @@ fn issues(state: &State) -> Issues {
     issues
 }
 
-fn verdict(decisions: &[Decision], which: Which, build: &str, options: &DriveOptions) -> BuildVerdict {
+fn verdict(state: &State, which: Which, build: &str, options: &DriveOptions) -> BuildVerdict {
     if let Some((_, decision)) = options.decide.as_ref().filter(|(meant, _)| *meant == which) {
         let reason = decision.reason.clone();
         return match decision.accept {
@@ -183,9 +182,9 @@ fn verdict(decisions: &[Decision], which: Which, build: &str, options: &DriveOpt
             false => BuildVerdict::Reject { reason, at: None },
         };
     }
-    match decisions.iter().rev().find(|decision| decision.is_about(which, build)) {
-        Some(decision) if decision.accept => BuildVerdict::Accept { reason: decision.reason.clone(), at: decision.at },
-        Some(decision) => BuildVerdict::Reject { reason: decision.reason.clone(), at: decision.at },
+    match state.decision_about(which, build) {
+        Some(decision) if decision.accept => BuildVerdict::Accept { reason: decision.reason, at: decision.at },
+        Some(decision) => BuildVerdict::Reject { reason: decision.reason, at: decision.at },
         None => BuildVerdict::None,
     }
 }

@@ -42,8 +42,7 @@ pub(in crate::operators) async fn run(
         });
     }
     let stored = || {
-        let decisions = run.state.metadata().decisions;
-        let last = decisions.into_iter().rev().find(|decision| decision.is_about(which, &build))?;
+        let last = run.state.decision_about(which, &build)?;
         Some(BuildDecision { accept: last.accept, reason: last.reason })
     };
     let decision = decide.cloned().or_else(stored);

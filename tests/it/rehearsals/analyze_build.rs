@@ -139,6 +139,32 @@ async fn a_rejected_promoted_build_closes_the_gate_until_its_tests_are_accepted(
 }
 
 #[tokio::test]
+async fn a_rejected_gate_that_somebody_wants_judged_again_waits_for_a_new_decision() {
+    let world = in_world("promoted-rejected").await;
+    world.payload_is_promoted();
+    world.tests_of_the_promoted_build_are_accepted();
+    world.oar("analyze-promoted-build --decide reject --reason \"a real regression\"").await;
+    world.time_passes("10m");
+
+    let output = world.oar("drive --retry analyze-promoted-build").await;
+    assert!(
+        output.contains("the promoted build was rejected (4 of 5 required jobs passed); a person has to decide"),
+        "{output}"
+    );
+    assert!(!output.contains("nothing new is started"), "the gate is pending: {output}");
+    world.expect_task(Task::AnalyzePromotedBuild, TaskStatus::NotStarted);
+    assert!(world.state().issues().iter().all(|issue| !issue.is_open_blocker()), "{}", world.file());
+    world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+
+    let output = world.oar("drive").await;
+    assert!(output.contains("a person has to decide"), "the former decision counts no more: {output}");
+    let output = world.oar("drive --decide promoted=accept --reason \"the lab was down\"").await;
+    assert!(output.contains("analyze-promoted-build Pass"), "{output}");
+
+    world.finish();
+}
+
+#[tokio::test]
 async fn records_that_cannot_be_read_are_no_verdict() {
     let world = with_state_file().await;
     world.refuses("github", "GET", "ocp-test-result", 503);
