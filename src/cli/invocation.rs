@@ -158,7 +158,7 @@ impl Invocation {
                 self.clock.get_or_init(|| clock).clone()
             }
         };
-        let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now())));
+        let _ = self.log.get_or_init(|| LogFile::new(&settings.log_dir, &stamp(clock.now()), self.release.as_ref()));
         let actor = self.outside.env.get("OAR_ACTOR").unwrap_or("release-engineer").to_owned();
         let options = Options { dry_run: self.options.dry_run || settings.dry_run, ..self.options };
         let transport = self.outside.transport.clone();

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
 use crate::core::clock::Clock;
 use crate::core::config::env::Env;
 use crate::core::transport::Transport;
+use crate::domain::dates::stamp;
 use crate::domain::mask::Masker;
 use crate::render::styled::Styled;
 
@@ -45,10 +48,19 @@ impl Doing {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
-    /// One line about it.
-    pub fn text(&self) -> String {
+    /// One line about it; a pause for another writer, or for a service that asked for one, ends at `pauses_until`.
+    pub fn text(&self, pauses_until: Option<Timestamp>) -> String {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        noted.unwrap_or_else(|| "at work; nothing is waited for".to_owned())
+        let Some(until) = pauses_until else {
+            return noted.unwrap_or_else(|| "at work; nothing is waited for".to_owned());
+        };
+        let until = stamp(until);
+        match noted {
+            // A drive that waits for its next look says more itself.
+            Some(text) if text.contains(&until) => text,
+            Some(text) => format!("{text}; pauses until {until}, because a service or another writer wants that"),
+            None => format!("pauses until {until}, because a service or another writer wants that"),
+        }
     }
 }
 
@@ -231,6 +243,18 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Err(io::ErrorKind::BrokenPipe.into())
         }
+    }
+
+    #[test]
+    fn whoever_asks_hears_of_a_pause_and_until_when_it_lasts() {
+        let (doing, until) = (Doing::default(), "2026-06-03T06:10:00Z".parse().unwrap());
+        let why = "until 2026-06-03T06:10:00Z, because a service or another writer wants that";
+        assert_eq!(doing.text(None), "at work; nothing is waited for");
+        assert_eq!(doing.text(Some(until)), format!("pauses {why}"));
+        doing.set("at work; the last step was: x".to_owned());
+        assert_eq!(doing.text(Some(until)), format!("at work; the last step was: x; pauses {why}"));
+        doing.set("waiting: y; the next look is at 2026-06-03T06:10:00Z".to_owned());
+        assert_eq!(doing.text(Some(until)), "waiting: y; the next look is at 2026-06-03T06:10:00Z");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::cli::output::progress::Screen;
 use crate::cli::output::terminal::Style;
 use crate::cli::output::{logging, progress};
 use crate::cli::{complete, dispatch};
+use crate::core::clock::Clock;
 use crate::core::config::credentials::Credentials;
 use crate::core::config::env::Env;
 use crate::core::error::ErrorClass;
@@ -92,7 +93,7 @@ async fn until_signal(outside: Outside, serves: bool) -> Exit {
             asked = signals.next() => asked,
         };
         match asked {
-            Asked::What => outside.err.line(outside.doing.text()),
+            Asked::What => outside.err.line(outside.doing.text(Clock::pauses_until())),
             Asked::Reload if serves => {
                 outside.err.line("SIGHUP: settings are read at the start alone; restart the server to read them anew");
             }

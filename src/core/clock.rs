@@ -182,6 +182,11 @@ impl Clock {
         }
     }
 
+    /// When the first pause of this process ends, while it pauses: for whoever asks what it waits for.
+    pub fn pauses_until() -> Option<Timestamp> {
+        PAUSES.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied()
+    }
+
     /// The machine's time for measuring how long something takes: it never jumps, and no rehearsal moves it.
     pub fn monotonic() -> Instant {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
@@ -222,6 +227,7 @@ impl Clock {
     pub async fn pause(&self, length: SignedDuration, cancel: &CancellationToken) {
         match self {
             Self::System => {
+                let _pausing = Pausing::begin(self.now().checked_add(length).unwrap_or(Timestamp::MAX));
                 let length = length.unsigned_abs();
                 #[expect(clippy::disallowed_methods, reason = "the one place that really sleeps")]
                 let sleep = tokio::time::sleep(length);
@@ -239,6 +245,28 @@ impl Clock {
                 let body = serde_json::json!({ "advance_s": length.as_secs() });
                 clock.ask(clock.http.post(&clock.url).json(&body), cancel).await;
             }
+        }
+    }
+}
+
+/// Ends of the pauses of this process on the machine's clock.
+static PAUSES: Mutex<Vec<Timestamp>> = Mutex::new(Vec::new());
+
+/// A pause on the machine's clock; it ends with whoever pauses.
+struct Pausing(Timestamp);
+
+impl Pausing {
+    fn begin(until: Timestamp) -> Self {
+        PAUSES.lock().unwrap_or_else(PoisonError::into_inner).push(until);
+        Self(until)
+    }
+}
+
+impl Drop for Pausing {
+    fn drop(&mut self) {
+        let mut pauses = PAUSES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = pauses.iter().position(|until| *until == self.0) {
+            pauses.swap_remove(place);
         }
     }
 }
@@ -291,6 +319,21 @@ fn system_now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_pauses_can_say_until_when() {
+        let (cancel, length) = (CancellationToken::new(), SignedDuration::from_hours(9));
+        let asked = async {
+            tokio::task::yield_now().await;
+            let until = Clock::pauses_until();
+            cancel.cancel();
+            until
+        };
+        let before = Clock::System.now();
+        let ((), until) = futures::join!(Clock::System.pause(length, &cancel), asked);
+        assert!(until.is_some_and(|until| until <= Clock::System.now() + length), "{until:?}");
+        assert!(Clock::pauses_until().is_none_or(|until| until < before + length), "it is over");
+    }
 
     #[tokio::test]
     async fn machines_in_one_time_pause_side_by_side_and_not_one_after_the_other() {

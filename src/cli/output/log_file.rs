@@ -9,6 +9,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::domain::release::ZStream;
+
 /// A run that logs more than this is in a loop; its log ends with a line that says so.
 const MOST_BYTES: usize = 10 << 20;
 
@@ -31,9 +33,10 @@ enum State {
 }
 
 impl LogFile {
-    /// A log below `folder` whose name begins with `stamp`; touches nothing yet.
-    pub fn new(folder: &Path, stamp: &str) -> Self {
-        let name = format!("oar-{}-{}.log", stamp.replace(':', ""), std::process::id());
+    /// A log below `folder` whose name begins with `stamp` and says which release it is about; touches nothing yet.
+    pub fn new(folder: &Path, stamp: &str, release: Option<&ZStream>) -> Self {
+        let about = release.map(|release| format!("{release}-")).unwrap_or_default();
+        let name = format!("oar-{}-{about}{}.log", stamp.replace(':', ""), std::process::id());
         Self { folder: folder.to_owned(), name, state: Mutex::new(State::Unopened) }
     }
 
@@ -90,14 +93,15 @@ mod tests {
     fn a_log_is_made_by_its_first_line_and_ends_at_its_bound() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("logs");
-        let log = LogFile::new(&folder, "2026-06-03T06:00:00Z");
+        let release = "4.20.17".parse().unwrap();
+        let log = LogFile::new(&folder, "2026-06-03T06:00:00Z", Some(&release));
         assert!(!folder.exists());
         let line = "x".repeat(1 << 20);
         for _ in 0..30 {
             log.line(&line);
         }
         let names = names(&folder);
-        assert!(names.len() == 1 && names[0].starts_with("oar-2026-06-03T060000Z-"), "{names:?}");
+        assert!(names.len() == 1 && names[0].starts_with("oar-2026-06-03T060000Z-4.20.17-"), "{names:?}");
         let text = fs::read_to_string(folder.join(&names[0])).unwrap();
         assert!(text.len() < MOST_BYTES + 100 && text.ends_with("\nthe log ends here: it is full\n"));
     }
@@ -109,7 +113,7 @@ mod tests {
         for n in 0..MOST_FILES + 5 {
             fs::write(home.path().join(format!("oar-2026-01-01T{n:06}Z-1.log")), "x").unwrap();
         }
-        LogFile::new(home.path(), "2026-06-03T06:00:00Z").line("a line");
+        LogFile::new(home.path(), "2026-06-03T06:00:00Z", None).line("a line");
         let names = names(home.path());
         assert_eq!(names.len(), MOST_FILES + 1);
         assert!(names.contains(&"notes".to_owned()) && !names.contains(&"oar-2026-01-01T000005Z-1.log".to_owned()));
@@ -119,7 +123,7 @@ mod tests {
     fn a_folder_that_cannot_be_made_costs_the_log_only() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("logs"), "a file").unwrap();
-        LogFile::new(&home.path().join("logs"), "2026-06-03T06:00:00Z").line("a line");
+        LogFile::new(&home.path().join("logs"), "2026-06-03T06:00:00Z", None).line("a line");
         assert_eq!(names(home.path()), ["logs"]);
     }
 }
