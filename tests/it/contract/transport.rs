@@ -117,6 +117,81 @@ async fn nobody_listening_and_an_untrusted_certificate_end_before_anything_is_se
     }
 }
 
+/// The same client, of a service at `base`.
+fn service_at(base: &str) -> ServiceHttp {
+    let policy = HttpPolicy {
+        connect_timeout: Duration::from_millis(300),
+        read_timeout: Duration::from_secs(5),
+        total_timeout: Duration::from_secs(5),
+        tries: 1,
+        in_flight: 4,
+        max_body_bytes: 1 << 20,
+        hosts: HostRule::Loopback,
+        rewrites: Vec::new(),
+    };
+    let clock = Clock::Virtual(VirtualClock::starting_at("2026-06-03T06:00:00Z".parse().unwrap()));
+    let (rules, cancel) = (Rules::default(), CancellationToken::new());
+    let http = Http::with_rules(policy, &rules, Transport::Network, clock, cancel).unwrap();
+    http.service(Service::Github, base, Auth::Bearer("invented".into()))
+}
+
+/// A write that ends before anything was sent: a later try does no harm.
+#[track_caller]
+fn was_not_sent(what: &str, error: &oar::core::clients::error::ClientError) {
+    assert_eq!(error.class(), oar::core::error::ErrorClass::Transient, "{what}: {error}");
+    assert!(!error.may_have_happened(), "{what}: {error}");
+}
+
+#[tokio::test]
+async fn a_port_without_listener_a_strange_certificate_and_a_silent_handshake_end_before_anything_is_sent() {
+    let write = async |base: &str| service_at(base).put("write", Repeat::LookFirst, "/x").send().await.unwrap_err();
+    let port = async || tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+
+    let closed = port().await.local_addr().unwrap();
+    was_not_sent("refused", &write(&format!("http://{closed}")).await);
+
+    let silent = port().await;
+    let base = format!("https://{}", silent.local_addr().unwrap());
+    was_not_sent("tls_timeout", &write(&base).await);
+
+    let folder = tempfile::tempdir().unwrap();
+    let tcp = port().await;
+    let base = format!("https://localhost:{}", tcp.local_addr().unwrap().port());
+    let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let hears = heard.clone();
+    let router = axum::Router::new().fallback(async move || hears.store(true, std::sync::atomic::Ordering::Relaxed));
+    let identity = stranger(folder.path());
+    let serving = async { axum::serve(oar::web::tls::TlsListener::new(tcp, &identity), router).await };
+    let error = tokio::select! {
+        error = write(&base) => error,
+        _ = serving => panic!("the server ended"),
+    };
+    was_not_sent("tls_bad_cert", &error);
+    assert!(!heard.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+/// A certificate of localhost that nobody vouches for.
+fn stranger(folder: &std::path::Path) -> oar::web::tls::Identity {
+    use openssl::pkey::PKey;
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap();
+    let mut name = openssl::x509::X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "localhost").unwrap();
+    let name = name.build();
+    let mut certificate = openssl::x509::X509::builder().unwrap();
+    certificate.set_version(2).unwrap();
+    certificate.set_subject_name(&name).unwrap();
+    certificate.set_issuer_name(&name).unwrap();
+    certificate.set_pubkey(&key).unwrap();
+    certificate.set_not_before(&openssl::asn1::Asn1Time::days_from_now(0).unwrap()).unwrap();
+    certificate.set_not_after(&openssl::asn1::Asn1Time::days_from_now(1).unwrap()).unwrap();
+    certificate.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
+    let (cert, secret) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, certificate.build().to_pem().unwrap()).unwrap();
+    std::fs::write(&secret, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    oar::web::tls::Identity::read(&cert, &secret).unwrap()
+}
+
 #[tokio::test]
 async fn a_simulator_that_stopped_cannot_be_reached_either_way() {
     for way in [Way::Sockets, Way::Memory] {

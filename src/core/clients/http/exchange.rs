@@ -178,10 +178,11 @@ impl Call<'_> {
     }
 
     fn broken(&self, cause: reqwest::Error) -> ClientError {
-        let fault = if cause.is_timeout() {
-            Fault::TimedOut
-        } else if cause.is_connect() {
+        // Before the connection stood nothing was sent, also when a handshake never ended.
+        let fault = if cause.is_connect() {
             Fault::Unreachable
+        } else if cause.is_timeout() {
+            Fault::TimedOut
         } else {
             Fault::Broken
         };
