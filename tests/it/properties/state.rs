@@ -31,11 +31,13 @@ fn states() -> Vec<State> {
     states
 }
 
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 8] = [
     "Advisory 200051 is NEW_FILES",
     "advisory 200051 is new_files ",
     "asked somebody@example.com, token glpat-abcdefghijklmnopqrst",
     "two\nlines: yes\t!\r\n",
+    "waits\r2026-06-03T06:00:00Z: task [Stage testing] status is changed to [Pass]\r\r\nand so on\r",
+    "\r\u{1b}\r\u{85} \r \n\u{2028}\r",
     "\u{1b}[31mred\u{1b}[0m  ",
     "x",
 ];
