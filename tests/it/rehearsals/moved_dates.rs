@@ -154,3 +154,32 @@ async fn a_replaced_advisory_is_said_until_the_tasks_about_the_old_one_ran_again
     assert!(!planned.contains("passed for the old one"), "{planned}");
     world.finish();
 }
+
+#[tokio::test]
+async fn an_advisory_that_is_replaced_while_the_approval_waits_holds_it_back_and_never_fails_it() {
+    let world = ready_to_approve().await;
+    world.oar("--yes change-advisory-status").await;
+    world.expect_task(TASK, TaskStatus::InProgress);
+    oar::sim::people::act(oar::sim::act::Act::ReplaceAdvisory, &mut world.facts());
+    world.advisory_page_opens();
+
+    for _ in 0..4 {
+        for line in ["--yes change-advisory-status", "drive", "ctl approval-checker"] {
+            let output = world.oar(line).await;
+            assert!(output.ends_with("exit 4"), "{line}: {output}");
+            assert!(output.contains("check-cve-tracker-bug, push-to-cdn-staging passed for"), "{line}: {output}");
+        }
+        world.days_pass(1);
+    }
+    world.expect_task(TASK, TaskStatus::InProgress);
+    assert_eq!(world.writes_to("change_state"), 0);
+    assert!(world.oar("plan").await.contains("advisory_ids.rpm is stored as"), "the plan says which");
+
+    for issue in world.state().issues().into_iter().filter(|issue| !issue.resolved) {
+        world.oar(&format!("issue resolve {} --resolution \"it ships as it is\"", issue.id)).await;
+    }
+    world.everything_is_pushed();
+    let output = world.oar("--yes change-advisory-status").await;
+    assert!(output.starts_with("change-advisory-status Pass"), "{output}");
+    world.finish();
+}
