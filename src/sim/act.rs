@@ -26,6 +26,8 @@ spelled! {
         RestoreAdvisories = "advisories-restored",
         /// ART has the promoted payload accepted.
         AcceptPromotion = "payload-accepted",
+        /// ART rejects the payload that was accepted before.
+        RejectPromotion = "payload-rejected",
         /// Product security reviews what the blocking alerts are about.
         ClearAlerts = "alerts-cleared",
         /// An administrator renews expired tokens.
@@ -83,6 +85,7 @@ impl Act {
             Self::CompleteBuildData => "ART completes the assembly in build data",
             Self::RestoreAdvisories => "ART takes dropped advisories up again",
             Self::AcceptPromotion => "ART has the promoted payload accepted",
+            Self::RejectPromotion => "ART rejects the payload that was accepted before",
             Self::ClearAlerts => "product security clears the blocking alerts",
             Self::RenewTokens => "an administrator renews expired tokens",
             Self::GrantAccess => "a Jira administrator lets the bot see restricted bugs",
@@ -118,6 +121,7 @@ impl Act {
             | Self::CompleteBuildData
             | Self::RestoreAdvisories
             | Self::AcceptPromotion
+            | Self::RejectPromotion
             | Self::AttachTrackers
             | Self::DropAdvisory
             | Self::ReplaceAdvisory

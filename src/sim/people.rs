@@ -34,6 +34,10 @@ pub fn act_on(act: Act, details: &Details, facts: &mut Facts) -> Option<String> 
             facts.happens(Event::PromotionAccepted);
             Some(format!("{} is accepted in the stable stream", facts.release.release))
         }
+        Act::RejectPromotion => {
+            let name = facts.release.release.to_string();
+            facts.release_controller.set_phase(&name, "Rejected").then(|| format!("rejected {name} after all"))
+        }
         Act::ClearAlerts => clear_alerts(facts),
         Act::RenewTokens => facts.disturbances.renew(facts.now).map(|names| format!("renewed the token of {names}")),
         Act::GrantAccess => grant_access(facts),

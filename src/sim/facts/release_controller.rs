@@ -53,10 +53,13 @@ impl ReleaseController {
         Self { base: format!("{base_url}/release_controller"), streams, change_log: false }
     }
 
-    pub(in crate::sim) fn set_phase(&mut self, name: &str, phase: &'static str) {
-        for tag in self.streams.values_mut().flatten().filter(|tag| tag.name == name) {
-            tag.phase = phase;
+    /// Does that change anything?
+    pub(in crate::sim) fn set_phase(&mut self, name: &str, phase: &'static str) -> bool {
+        let mut changed = false;
+        for tag in self.streams.values_mut().flatten().filter(|tag| tag.name == name && tag.phase != phase) {
+            (tag.phase, changed) = (phase, true);
         }
+        changed
     }
 
     pub(in crate::sim) fn short(&self, tag: &Tag) -> Value {

@@ -38,6 +38,9 @@ const LIST: &[(&str, &str, Fate)] = &[
     ("promoted-rejected", "the tests of the promoted payload end with a rejection", |plan| {
         plan.misfortunes.promoted_rejected = true;
     }),
+    ("payload-rejected-late", "ART rejects the payload that was accepted before, while its jobs run", |plan| {
+        plan.misfortunes.acts = vec![(hours(26), Act::RejectPromotion)];
+    }),
     ("candidate-rejected", "the tests of the chosen nightly end with a rejection", |plan| {
         plan.misfortunes.candidate_rejected = true;
     }),

@@ -39,7 +39,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
             }
         }
     } else if *event == Event::PromotionAccepted {
-        facts.release_controller.set_phase(&name, "Accepted");
+        let _ = facts.release_controller.set_phase(&name, "Accepted");
     } else if *event == Event::ChangeLogReady {
         facts.release_controller.change_log = true;
     }

@@ -199,6 +199,16 @@ async fn an_advisory_that_art_replaced_holds_the_approval_back_until_the_checks_
 }
 
 #[tokio::test]
+async fn a_payload_that_is_rejected_after_all_starts_nothing_more_until_art_accepts_it() {
+    let rehearsed = rehearse(&["--small", "--scenario", "payload-rejected-late"]).await;
+    let end = rehearsed.end();
+    assert!(rehearsed.exit == 4 && end.contains("ask ART"), "{end}");
+    let helped = rehearse(&["--small", "--people-help", "--scenario", "payload-rejected-late"]).await;
+    assert!(helped.exit == 0, "{}", helped.end());
+    assert_eq!(effects(&helped.journal()).values().max(), Some(&1), "{}", helped.output);
+}
+
+#[tokio::test]
 async fn a_scenario_that_nobody_knows_is_reported_with_those_there_are() {
     let rehearsed = rehearse(&["--scenario", "no-such-world"]).await;
     assert!(rehearsed.exit == 2 && rehearsed.output.contains("portal-never-opens"), "{}", rehearsed.output);
