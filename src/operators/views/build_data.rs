@@ -156,7 +156,7 @@ impl BuildDataCache {
         self.warm(releases, &async |minor| source.releases(minor).await).await
     }
 
-    /// What is kept of `release`, without waiting for anybody. Nothing: ask [`Self::get`].
+    /// What is kept of `release`, without waiting for anybody. Nothing: it has to be looked up.
     pub fn peek(&self, release: &ZStream) -> Option<Arc<CachedRelease>> {
         let entry = self.releases.get(release).now_or_never().flatten()?;
         (!entry.is_over(self.clock.now())).then(|| self.hit(entry))
