@@ -126,13 +126,13 @@ async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome
         return Ok(gone(run, job, why));
     }
     if let Ok(number) = job.id.parse() {
-        return check(run, jenkins, number, job.triggered_at).await;
+        return check(run, jenkins, number, Some(&job)).await;
     }
     let Some(id) = job.url.as_deref().and_then(queue_id) else {
         return Ok(gone(run, job, "its reference names neither a build nor a queue item".to_owned()));
     };
     match jenkins.queue_item(id).await? {
-        Some(QueueItem { build: Some(number), .. }) => check(run, jenkins, number, job.triggered_at).await,
+        Some(QueueItem { build: Some(number), .. }) => check(run, jenkins, number, Some(&job)).await,
         Some(QueueItem { cancelled: true, .. }) => {
             let reason = FailReason::Job { job, result: "CANCELLED in the queue".to_owned() };
             Ok(Outcome::Failed { reason })
@@ -146,11 +146,14 @@ async fn follow(run: &Run<'_>, jenkins: &Jenkins, job: JobRef) -> Result<Outcome
         }
         // The item is gone: its build began more than five minutes ago.
         None => match BuildSearch::of(run).look(jenkins).await?.0 {
-            QueueLook::Ours(JobRef { id, .. }) if !id.is_empty() => match id.parse() {
-                Ok(number) => check(run, jenkins, number, job.triggered_at).await,
-                Err(_) => Ok(waiting("queued", job, RECHECK_QUEUED)),
+            QueueLook::Ours(ours) => match ours.id.parse() {
+                Ok(number) => {
+                    let triggered_at = job.triggered_at;
+                    check(run, jenkins, number, Some(&JobRef { triggered_at, ..ours })).await
+                }
+                // Still in the queue.
+                Err(_) => Ok(waiting("queued", ours, RECHECK_QUEUED)),
             },
-            QueueLook::Ours(job) => Ok(waiting("queued", job, RECHECK_QUEUED)),
             QueueLook::Busy(_) | QueueLook::Free if job_of_run::may_still_show(run, job.triggered_at) => {
                 Ok(waiting("not shown yet", job, RECHECK_QUEUED))
             }
@@ -171,20 +174,22 @@ async fn named(run: &Run<'_>, jenkins: &Jenkins, number: BuildNumber) -> Result<
         });
     }
     let stored = running_job(run).filter(|job| job.id == number.to_string());
-    check(run, jenkins, number, stored.and_then(|job| job.triggered_at)).await
+    check(run, jenkins, number, stored.as_ref()).await
 }
 
+/// Looks at build `number`; `known` is what is known of its job, its page for instance, while Jenkins does not show it.
 async fn check(
     run: &Run<'_>,
     jenkins: &Jenkins,
     number: BuildNumber,
-    started: Option<Timestamp>,
+    known: Option<&JobRef>,
 ) -> Result<Outcome, TaskError> {
     run.info(format!("check stage job status according to job id: {number}"));
     let Some(build) = jenkins.build(JOB, number).await? else {
-        let stored = running_job(run).filter(|job| job.id == number.to_string());
-        let (system, id) = (JobSystem::Jenkins, number.to_string());
-        let job = stored.unwrap_or(JobRef { system, id, url: None, triggered_at: started });
+        let id = number.to_string();
+        let started = known.and_then(|job| job.triggered_at);
+        let same = known.filter(|job| job.id == id).cloned().or_else(|| running_job(run).filter(|job| job.id == id));
+        let job = same.unwrap_or(JobRef { system: JobSystem::Jenkins, id, url: None, triggered_at: started });
         if job_of_run::may_still_show(run, started) {
             return Ok(waiting("not shown yet", job, RECHECK_QUEUED));
         }
