@@ -1,4 +1,4 @@
-//! Which test record of a build is acceptable: record flags and job count against the registry.
+//! What the test record of a build means for its release, by the rule that the settings ask for.
 //!
 //! A required job that never ran is not a passed job: 19 of 432 real records were marked accepted
 //! with one to five of their three to six jobs.
@@ -6,7 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::result_file::{JobRegistry, Record, RegistryJob};
+use super::build::{Stream, minor_of};
+use super::evaluation::{Decision, Evaluation, JobEvaluation, JobVerdict, evaluate};
+use super::job_registry::JobRegistry;
+use super::result_file::ResultFile;
 
 /// Which rule decides on a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,7 +17,7 @@ pub enum AcceptancePolicy {
     /// A required job that never ran is not a passed job.
     #[default]
     Strict,
-    /// The older rule: what the aggregator noted stands, whatever ran.
+    /// The older rule: only the jobs of the record count.
     Compat,
 }
 
@@ -35,21 +38,21 @@ impl FromStr for AcceptancePolicy {
 pub enum RecordVerdict {
     /// There is no record.
     Missing,
-    /// Tests are running; nothing was counted yet.
+    /// Tests are running; none has ended.
     NotStarted,
     /// Not all required jobs have an end.
     Aggregating {
-        /// Required jobs that never ran, or that are counted as accepted without having passed.
+        /// Required jobs that never ran or have no end.
         missing: Vec<String>,
     },
-    /// Every required job of the registry ran and the record is accepted, or a person promoted the build.
+    /// Every required job of the registry passed, or a person promoted the build.
     Accepted {
         /// One sentence with numbers.
         summary: String,
         /// How many jobs.
         jobs: usize,
     },
-    /// The record is rejected.
+    /// A required job failed for good.
     Rejected {
         /// One sentence with numbers.
         summary: String,
@@ -80,70 +83,78 @@ impl fmt::Display for RecordVerdict {
 
 /// Judges the record of `build`; `None` means that the file does not exist.
 ///
-/// Nightlies are judged by the section `nightly` of the registry, all others by `stable`.
+/// A record that says by which jobs it was planned is judged by them, any other one by the registry.
 pub fn judge(build: &str, record: Option<&str>, registry: Option<&str>, policy: AcceptancePolicy) -> RecordVerdict {
     let Some(record) = record else { return RecordVerdict::Missing };
-    let record = match Record::parse(record) {
+    let record = match ResultFile::read(record) {
         Ok(record) => record,
         Err(error) => return RecordVerdict::Invalid { why: error.to_string() },
     };
-    let Some(named) = &record.build else {
+    let Some(named) = record.build() else {
         return RecordVerdict::Invalid { why: "the test record does not name its build".to_owned() };
     };
     if named != build {
         return RecordVerdict::Invalid { why: format!("the test record of {build} is about {named}") };
     }
-    if record.jobs.is_empty() {
-        return RecordVerdict::Invalid { why: "the test record holds no job".to_owned() };
-    }
-    if record.promoted {
-        let jobs = record.jobs.len();
+    let jobs = record.jobs().len();
+    if record.promoted() == Some(true) {
         return RecordVerdict::Accepted { summary: format!("promoted by a person ({jobs} jobs recorded)"), jobs };
     }
-    let registry = match registry.map(JobRegistry::parse) {
-        Some(Ok(registry)) => registry,
-        Some(Err(error)) => return RecordVerdict::Invalid { why: error.to_string() },
-        None => return RecordVerdict::Invalid { why: format!("there is no job registry to judge {build} by") },
+    let planned = record.policy().map(|policy| policy.jobs);
+    let read;
+    let required = match (&planned, registry) {
+        (Some(planned), _) => planned.as_slice(),
+        (None, Some(registry)) => {
+            read = JobRegistry::read(registry, minor_of(build));
+            match read.section(Stream::of(build)) {
+                Ok(section) => section,
+                Err(error) => return RecordVerdict::Invalid { why: error.to_string() },
+            }
+        }
+        (None, None) => {
+            return RecordVerdict::Invalid { why: format!("there is no job registry to judge {build} by") };
+        }
     };
-    let required: Vec<&RegistryJob> = registry.section(build).iter().filter(|job| job.is_required()).collect();
-    if required.is_empty() {
-        return RecordVerdict::Invalid { why: format!("the job registry requires no job of {build}") };
-    }
-    by_flags(&record, &required, policy)
+    by(policy, build, &evaluate(&record, required))
 }
 
-fn by_flags(record: &Record, required: &[&RegistryJob], policy: AcceptancePolicy) -> RecordVerdict {
-    let find = |job: &RegistryJob| record.jobs.iter().find(|item| item.name == job.name);
-    let ran = |job: &RegistryJob| find(job).is_some_and(|item| item.first.is_some());
-    let names = |jobs: Vec<&RegistryJob>| jobs.into_iter().map(|job| job.name.clone()).collect::<Vec<_>>();
-    let missing = names(required.iter().copied().filter(|job| !ran(job)).collect());
-    let failed: Vec<&RegistryJob> = required
-        .iter()
-        .copied()
-        .filter(|job| find(job).is_some_and(|item| ran(job) && !item.passed(job.retries())))
-        .collect();
-    let passed = required.len() - missing.len() - failed.len();
-    let counts = format!("{passed} of {} required jobs passed", required.len());
-    match (record.aggregated, record.accepted) {
-        (None, _) => RecordVerdict::NotStarted,
-        (Some(false), _) => RecordVerdict::Aggregating { missing },
-        (Some(true), None) => {
-            RecordVerdict::Invalid { why: "the test record is counted but has no verdict".to_owned() }
-        }
-        (Some(true), Some(true)) if passed < required.len() && policy == AcceptancePolicy::Compat => {
+fn by(policy: AcceptancePolicy, build: &str, evaluation: &Evaluation) -> RecordVerdict {
+    let required = || evaluation.strict.jobs.iter().filter(|job| job.required);
+    let names = |is: fn(&JobEvaluation) -> bool| required().filter(|job| is(job)).map(|job| job.name.clone()).collect();
+    let passed = required().filter(|job| has_passed(job)).count();
+    let jobs = evaluation.coverage.required;
+    let counts = format!("{passed} of {jobs} required jobs passed");
+    let decision = match policy {
+        AcceptancePolicy::Strict => evaluation.strict.decision,
+        AcceptancePolicy::Compat => evaluation.compat.decision,
+    };
+    match decision {
+        Decision::NoPolicy => RecordVerdict::Invalid { why: format!("the job registry requires no job of {build}") },
+        Decision::Accepted if evaluation.strict.decision != Decision::Accepted => {
             let summary = format!("{counts}; the older rule, which the settings ask for, accepts that");
-            RecordVerdict::Accepted { summary, jobs: required.len() }
+            RecordVerdict::Accepted { summary, jobs }
         }
-        // Old aggregators also accepted a tie of passed and failed runs; such a job is not decided yet.
-        (Some(true), Some(true)) if passed < required.len() => {
-            RecordVerdict::Aggregating { missing: missing.into_iter().chain(names(failed)).collect() }
+        Decision::Accepted => RecordVerdict::Accepted { summary: counts, jobs },
+        Decision::Rejected => {
+            let never = jobs - evaluation.coverage.ran;
+            let never = if never == 0 { String::new() } else { format!(", {never} never ran") };
+            let failed = match policy {
+                AcceptancePolicy::Strict => names(|job| job.verdict == JobVerdict::Failed),
+                AcceptancePolicy::Compat => evaluation.compat.not_passed.clone(),
+            };
+            RecordVerdict::Rejected { summary: format!("{counts}{never}"), failed }
         }
-        (Some(true), Some(true)) => RecordVerdict::Accepted { summary: counts, jobs: required.len() },
-        (Some(true), Some(false)) => {
-            let never = if missing.is_empty() { String::new() } else { format!(", {} never ran", missing.len()) };
-            RecordVerdict::Rejected { summary: format!("{counts}{never}"), failed: names(failed) }
+        Decision::Incomplete | Decision::InProgress => {
+            if required().all(|job| matches!(job.verdict, JobVerdict::Running)) {
+                return RecordVerdict::NotStarted;
+            }
+            RecordVerdict::Aggregating { missing: names(|job| !has_passed(job)) }
         }
     }
+}
+
+const fn has_passed(job: &JobEvaluation) -> bool {
+    matches!(job.verdict, JobVerdict::Passed | JobVerdict::PassedOnRetry)
 }
 
 #[cfg(test)]
@@ -222,13 +233,38 @@ mod tests {
     }
 
     #[test]
-    fn the_older_rule_takes_the_aggregators_verdict_and_says_what_is_missing() {
+    fn the_older_rule_decides_when_the_settings_ask_for_it_and_says_what_it_accepts() {
         let by_old_rule = |file: &str| judge(BUILD, Some(file), Some(&registry()), AcceptancePolicy::Compat);
         let file = record(&[job("a", "success", &[])], &accepted());
-        let RecordVerdict::Accepted { summary, .. } = by_old_rule(&file) else { panic!("the flag decides") };
-        assert!(summary.starts_with("1 of 2 required jobs passed"), "{summary}");
-        let open = record(&[job("a", "success", &[])], &json!({ "aggregated": false, "accepted": true }));
-        assert!(matches!(by_old_rule(&open), RecordVerdict::Aggregating { .. }));
+        let RecordVerdict::Accepted { summary, .. } = by_old_rule(&file) else { panic!("it asks for no other job") };
+        assert!(summary.starts_with("1 of 2 required jobs passed; the older rule"), "{summary}");
+        let tie = record(&[job("a", "success", &[]), job("b", "failure", &["success"])], &json!({}));
+        assert!(matches!(by_old_rule(&tie), RecordVerdict::Accepted { .. }));
+        assert_eq!(judged(&tie), RecordVerdict::Aggregating { missing: vec!["b".to_owned()] });
+        let lost = record(&[job("a", "success", &[]), job("b", "error", &[])], &json!({}));
+        let summary = "1 of 2 required jobs passed".to_owned();
+        assert_eq!(by_old_rule(&lost), RecordVerdict::Rejected { summary, failed: vec!["b".to_owned()] });
+        let open = record(&[job("a", "success", &[]), job("b", "failure", &[])], &json!({}));
+        let RecordVerdict::Rejected { .. } = by_old_rule(&open) else { panic!("all recorded runs have ended") };
+    }
+
+    #[test]
+    fn what_was_recorded_as_a_verdict_decides_nothing() {
+        let good = [job("a", "success", &[]), job("b", "success", &[])];
+        for flags in [json!({}), json!({ "aggregated": false }), json!({ "aggregated": true, "accepted": false })] {
+            assert!(matches!(judged(&record(&good, &flags)), RecordVerdict::Accepted { .. }), "{flags}");
+        }
+        let bad = [job("a", "success", &[]), job("b", "failure", &["failure"])];
+        assert!(matches!(judged(&record(&bad, &accepted())), RecordVerdict::Rejected { .. }));
+    }
+
+    #[test]
+    fn a_record_that_says_by_which_jobs_it_was_planned_is_judged_by_them() {
+        let planned = json!({ "digest": "sha256:1", "jobs": [{ "prowJob": "a" }, { "prowJob": "e" }] });
+        let file = record(&[job("a", "success", &[])], &json!({ "registry": planned }));
+        assert_eq!(judged(&file), RecordVerdict::Aggregating { missing: vec!["e".to_owned()] });
+        let alone = judge(BUILD, Some(&file), None, AcceptancePolicy::Strict);
+        assert_eq!(alone, RecordVerdict::Aggregating { missing: vec!["e".to_owned()] });
     }
 
     #[test]
@@ -248,12 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_end_is_a_wait() {
+    fn a_record_without_end_is_a_wait_that_names_the_jobs_without_one() {
         assert_eq!(judge(BUILD, None, Some(&registry()), AcceptancePolicy::Strict), RecordVerdict::Missing);
-        let jobs = [job("a", "success", &[]), job("b", "success", &[])];
-        assert_eq!(judged(&record(&jobs, &json!({}))), RecordVerdict::NotStarted);
-        let open = judged(&record(&jobs, &json!({ "aggregated": false })));
-        assert_eq!(open, RecordVerdict::Aggregating { missing: Vec::new() });
+        let open = |name: &str| json!({ "jobName": name, "firstJob": { "jobID": "1", "jobState": "pending" } });
+        let all = record(&[open("a"), open("b"), open("c")], &json!({}));
+        assert_eq!(judged(&all), RecordVerdict::NotStarted);
+        let some = record(&[job("a", "success", &[]), open("b"), open("c")], &json!({}));
+        assert_eq!(judged(&some), RecordVerdict::Aggregating { missing: vec!["b".to_owned()] });
+        let empty = record(&[], &json!({}));
+        assert_eq!(judged(&empty), RecordVerdict::Aggregating { missing: vec!["a".to_owned(), "b".to_owned()] });
     }
 
     #[test]
@@ -264,8 +303,7 @@ mod tests {
             ("{", Some(registry())),
             ("{}", Some(registry())),
             (r#"{"result":[],"build":{"name":"x"}}"#, Some(registry())),
-            (&record(&[], &accepted()), Some(registry())),
-            (&record(&[job("a", "success", &[])], &json!({ "aggregated": true })), Some(registry())),
+            (&good.replace(r#""accepted":true"#, r#""accepted":"true""#), Some(registry())),
             (&good.replace(BUILD, "4.99.1"), Some(registry())),
             (&good, None),
             (&good, Some(quoted_flag)),

@@ -29,8 +29,10 @@
 //! | one broken file hides no other | `operators::views::discovery::tests::a_damaged_file_hides_nothing_but_itself` |
 //! | readers of YAML 1.1 read what we write | `pyyaml::a_hundred_thousand_hostile_texts_are_written_as_pyyaml_writes_them` |
 //! | no write leaves for a host that nobody allowed | `contract::way_out`, `rehearsal` (every story has its simulator) |
+//! | a verdict follows from record and registry alone | `evaluation::a_verdict_does_not_depend_on_the_order_of_the_jobs_in_the_record` |
 //! | a change costs two requests | `core::statebox::state_box::tests::a_change_costs_two_requests_and_no_change_costs_one` |
 
+mod evaluation;
 mod inputs;
 mod one_winner;
 mod planner;

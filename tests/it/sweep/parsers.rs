@@ -16,10 +16,14 @@ use oar::core::effects::ledger::Ledger;
 use oar::core::statebox::unsent::{self, Unsent};
 use oar::domain::acceptance::{AcceptancePolicy, judge};
 use oar::domain::assembly::BuildData;
+use oar::domain::build::Stream;
+use oar::domain::evaluation::evaluate;
+use oar::domain::job_registry::JobRegistry;
 use oar::domain::kernel::Nvr;
 use oar::domain::pull_spec::PullSpec;
 use oar::domain::release::ZStream;
-use oar::domain::result_file::{JobRegistry, Record};
+use oar::domain::result_file::ResultFile;
+use oar::domain::result_file::name::check_latest;
 use oar::domain::shipment::{MrAddress, ShipmentFile};
 use oar::domain::state::lease::LeaseKey;
 use oar::domain::state::oddities::oddities;
@@ -273,12 +277,26 @@ pub(crate) fn parsers() -> Vec<Parser> {
             let text = String::from_utf8_lossy(bytes);
             let _ =
                 judge("4.20.0-0.nightly-2026-06-01-230000", Some(&text), Some(REGISTRY), AcceptancePolicy::default());
-            Record::parse(&text).map(|record| record.jobs.len().to_string()).map_err(|error| with_causes(&error))
+            let file = ResultFile::read(&text).map_err(|error| with_causes(&error))?;
+            let written = file.to_text();
+            let again = ResultFile::read(&written).expect("what we write can be read");
+            assert_eq!(again.to_text(), written, "writing is stable");
+            let registry = JobRegistry::read(REGISTRY, None);
+            let evaluation = evaluate(&file, registry.section(Stream::Nightly).expect("a section"));
+            let decision = evaluation.strict.decision.name();
+            Ok(format!("{decision} {} {:?}", evaluation.contradictions.len(), file.build()))
+        }),
+        parser("current build", r#"{"name":"4.20.17","phase":"Accepted"}"#, |bytes| {
+            check_latest(text(bytes)?).map(|()| String::new()).map_err(|error| with_causes(&error))
         }),
         parser("job registry", REGISTRY, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let _ = judge("4.20.17", Some(RECORD), Some(&text), AcceptancePolicy::default());
-            JobRegistry::parse(&text).map(|_| String::new()).map_err(|error| with_causes(&error))
+            let registry = JobRegistry::read(&text, None);
+            let found: Vec<String> = registry.findings().iter().map(ToString::to_string).collect();
+            let sections = Stream::ALL.map(|stream| registry.section(stream).map(<[_]>::len));
+            let [nightly, stable] = sections.map(|section| section.map_err(|error| with_causes(&error)));
+            Ok(format!("{} {} {}", found.len(), nightly?, stable?))
         }),
         parser("settings", SETTINGS, settings),
         Parser {
