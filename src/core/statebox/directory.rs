@@ -35,13 +35,23 @@ pub(super) fn release_files(root: &Path, folder: &str) -> Result<Vec<TreeFile>, 
                     continue;
                 }
                 let path = format!("{inner}/{name}");
-                let text = fs::read(root.join(&path)).map_err(|cause| cause.to_string());
-                let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
-                files.push(TreeFile { path, text });
+                files.push(TreeFile { text: text_at(&root.join(&path)), path });
             }
         }
     }
     Ok(files)
+}
+
+/// Files directly below `folder` whose path is `wanted`.
+pub(super) fn files(root: &Path, folder: &str, wanted: fn(&str) -> bool) -> Result<Vec<TreeFile>, StoreFault> {
+    let names = names_in(&root.join(folder))?.into_iter().filter(|(_, is_folder)| !is_folder);
+    let paths = names.map(|(name, _)| format!("{folder}/{name}")).filter(|path| wanted(path));
+    Ok(paths.map(|path| TreeFile { text: text_at(&root.join(&path)), path }).collect())
+}
+
+fn text_at(path: &Path) -> Result<String, String> {
+    let bytes = fs::read(path).map_err(|cause| cause.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 /// Names in a folder, and whether each is a folder itself.

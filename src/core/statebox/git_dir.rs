@@ -101,6 +101,16 @@ impl GitDir {
 
     /// Tracking files and state files of all minors below `folder` of `branch`.
     pub(super) async fn release_files(&self, branch: &str, folder: &str) -> Result<Vec<TreeFile>, StoreFault> {
+        self.files(branch, folder, |path| is_release_file(path, folder)).await
+    }
+
+    /// Files below `folder` of `branch` whose path is `wanted`.
+    pub(super) async fn files(
+        &self,
+        branch: &str,
+        folder: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<TreeFile>, StoreFault> {
         let Some(commit) = self.head(branch).await? else {
             self.nobody_began(branch).await?;
             return Ok(Vec::new());
@@ -118,7 +128,7 @@ impl GitDir {
                 Ok(TreeFile { path, text })
             }
         };
-        let paths = listed.split('\0').filter(|path| is_release_file(path, folder)).map(str::to_owned);
+        let paths = listed.split('\0').filter(|path| wanted(path)).map(str::to_owned);
         futures::stream::iter(paths.map(read)).buffered(PROGRAMS).try_collect().await
     }
 

@@ -9,6 +9,7 @@ use super::error::{Doing, StoreError, StoreFault};
 use super::file::{Revision, StoredFile, TreeFile};
 use super::git_dir::GitDir;
 use crate::core::cache::DiskCache;
+use crate::core::clients::error::ClientError;
 use crate::core::clients::github::tree::TreeAnswer;
 use crate::core::clients::github::{Github, ReadAnswer, WriteAnswer};
 use crate::core::clients::http::ServiceHttp;
@@ -110,16 +111,28 @@ impl Repo {
             Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
             Self::Directory(root) => directory::release_files(root, RELEASES),
             Self::Git(git) => Box::pin(git.release_files(branch, RELEASES)).await,
-            Self::GitHub(github) => match github.release_files(branch, RELEASES).await {
-                Ok(TreeAnswer::Files(files)) => {
-                    Ok(files.into_iter().map(|(path, text)| TreeFile { path, text }).collect())
-                }
-                Ok(TreeAnswer::Absent) => Err(no_branch(branch)),
-                Ok(TreeAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
-                Err(error) => Err(error.into()),
-            },
+            Self::GitHub(github) => of_tree(github.release_files(branch, RELEASES).await, branch),
         };
         let mut files = read.map_err(|fault| StoreError::new(RELEASES, Doing::Reading, fault))?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// The registries of test jobs (`_releases/ocp-*-test-jobs-*.json`) of `branch`, sorted by path. Reads only; one
+    /// request.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not answer; a single file that has no text is reported with it.
+    pub async fn registry_files(&self, branch: &str) -> Result<Vec<TreeFile>, StoreError> {
+        let read = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
+            Self::Directory(root) => directory::files(root, RELEASES, is_registry),
+            Self::Git(git) => Box::pin(git.files(branch, RELEASES, is_registry)).await,
+            Self::GitHub(github) => of_tree(github.files(branch, RELEASES).await, branch),
+        };
+        let mut files = read.map_err(|fault| StoreError::new(RELEASES, Doing::Reading, fault))?;
+        files.retain(|file| is_registry(&file.path));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -155,6 +168,20 @@ impl Repo {
             }
         };
         written.map_err(|fault| StoreError::new(path, Doing::Changing, fault))
+    }
+}
+
+/// Directly below the folder of all releases.
+fn is_registry(path: &str) -> bool {
+    let name = path.strip_prefix(RELEASES).and_then(|rest| rest.strip_prefix('/')).filter(|name| !name.contains('/'));
+    name.is_some_and(|name| name.starts_with("ocp-") && name.contains("-test-jobs-") && name.ends_with(".json"))
+}
+
+fn of_tree(answer: Result<TreeAnswer, ClientError>, branch: &str) -> Result<Vec<TreeFile>, StoreFault> {
+    match answer? {
+        TreeAnswer::Files(files) => Ok(files.into_iter().map(|(path, text)| TreeFile { path, text }).collect()),
+        TreeAnswer::Absent => Err(no_branch(branch)),
+        TreeAnswer::RateLimited { wait_s } => Err(StoreFault::RateLimit { wait_s }),
     }
 }
 

@@ -150,6 +150,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Github "read_file" |http| github(http).read_file("main", "a.yaml").await;
         Github "write_file" |http| github(http).write_file("main", "a.yaml", b"x", None, "m").await;
         Github "release_files" |http| github(http).release_files("main", "_releases").await;
+        Github "files" |http| github(http).files("main", "_releases").await;
         Gitlab "current_user" |http| Gitlab::new(http).current_user().await;
         Gitlab "find_user" |http| Gitlab::new(http).find_user("x@example.com").await;
         Gitlab "merge_request" |http| Gitlab::new(http).merge_request(&mr()).await;

@@ -28,15 +28,56 @@ impl Github {
     ///
     /// [`ClientError`]: no answer, a refused credential, or `errors` in the answer.
     pub async fn release_files(&self, branch: &str, folder: &str) -> Result<TreeAnswer, ClientError> {
-        const OP: &str = "read all state files";
-        let (owner, name) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
-        let variables = serde_json::json!({ "owner": owner, "name": name, "at": format!("{branch}:{folder}") });
-        let body = serde_json::json!({ "query": RELEASE_FILES, "variables": variables });
-        let call = self.http.post(OP, Repeat::Reads, "/graphql").json(&body).header("accept", JSON);
-        call.accept(&[403, 429]).read(|answer| self.tree(&answer, folder)).await
+        self.ask_tree("read all state files", RELEASE_FILES, branch, folder, |entries| {
+            let mut files = Vec::new();
+            for minor in entries {
+                for entry in minor.inside() {
+                    let path = format!("{folder}/{}/{}", minor.name, entry.name);
+                    for inner in entry.inside().iter().filter(|_| entry.name == "statebox") {
+                        files.extend(inner.file(format!("{path}/{}", inner.name)));
+                    }
+                    files.extend(entry.file(path));
+                }
+            }
+            files.retain(|(path, _)| path.ends_with(".yaml"));
+            files
+        })
+        .await
     }
 
-    fn tree(&self, answer: &Answer, folder: &str) -> Result<TreeAnswer, ClientError> {
+    /// Files directly below `folder` with their texts. Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// As [`Github::release_files`].
+    pub async fn files(&self, branch: &str, folder: &str) -> Result<TreeAnswer, ClientError> {
+        self.ask_tree("read the files of a folder", FILES, branch, folder, |entries| {
+            entries.iter().filter_map(|entry| entry.file(format!("{folder}/{}", entry.name))).collect()
+        })
+        .await
+    }
+
+    /// Asks for the entries of `folder` in the depth of `query`, and takes what `of` finds in them.
+    async fn ask_tree(
+        &self,
+        op: &'static str,
+        query: &str,
+        branch: &str,
+        folder: &str,
+        of: impl Fn(&[graphql::Entry]) -> Vec<(String, Result<String, String>)>,
+    ) -> Result<TreeAnswer, ClientError> {
+        let (owner, name) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
+        let variables = serde_json::json!({ "owner": owner, "name": name, "at": format!("{branch}:{folder}") });
+        let body = serde_json::json!({ "query": query, "variables": variables });
+        let call = self.http.post(op, Repeat::Reads, "/graphql").json(&body).header("accept", JSON);
+        call.accept(&[403, 429]).read(|answer| self.tree(&answer, &of)).await
+    }
+
+    fn tree(
+        &self,
+        answer: &Answer,
+        of: impl Fn(&[graphql::Entry]) -> Vec<(String, Result<String, String>)>,
+    ) -> Result<TreeAnswer, ClientError> {
         if matches!(answer.status.as_u16(), 403 | 429) {
             return Ok(TreeAnswer::RateLimited { wait_s: limited(answer)? });
         }
@@ -54,18 +95,7 @@ impl Github {
         let repository = repository
             .ok_or_else(|| ClientError::unreadable(answer.service, answer.op, "an answer without repository"))?;
         let Some(root) = repository.object else { return Ok(TreeAnswer::Absent) };
-        let mut files = Vec::new();
-        for minor in root.entries.unwrap_or_default() {
-            for entry in minor.inside() {
-                let path = format!("{folder}/{}/{}", minor.name, entry.name);
-                for inner in entry.inside().iter().filter(|_| entry.name == "statebox") {
-                    files.extend(inner.file(format!("{path}/{}", inner.name)));
-                }
-                files.extend(entry.file(path));
-            }
-        }
-        files.retain(|(path, _)| path.ends_with(".yaml"));
-        Ok(TreeAnswer::Files(files))
+        Ok(TreeAnswer::Files(of(&root.entries.unwrap_or_default())))
     }
 
     /// Seconds until the hourly allowance is full again, and one more because GitHub counts in whole seconds.
@@ -83,6 +113,11 @@ const RELEASE_FILES: &str = "query($owner: String!, $name: String!, $at: String!
     ... on Blob { text isTruncated isBinary } \
     ... on Tree { entries { name type object { ... on Blob { text isTruncated isBinary } } } } \
     } } } } } } } } }";
+
+/// The files of one folder; folders in it come without text.
+const FILES: &str = "query($owner: String!, $name: String!, $at: String!) { \
+    repository(owner: $owner, name: $name) { object(expression: $at) { ... on Tree { entries { name type object { \
+    ... on Tree { entries { name } } ... on Blob { text isTruncated isBinary } } } } } } }";
 
 /// The shape of the answer; every level may be null.
 mod graphql {
