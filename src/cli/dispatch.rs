@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::commands::{config, ctl, drive, man, manual, rehearse, sim, state, status, tasks, views};
+use crate::cli::commands::{config, ctl, drive, jobctl, man, manual, rehearse, sim, state, status, tasks, views};
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -50,7 +50,7 @@ async fn dispatch(call: &Invocation, command: Command) -> Result<Exit, ErrorRepo
         Command::Mcp(command) => serve::run(call, command).await,
         Command::Ctl { command } => ctl::run(call, command).await,
         Command::Job => Err(ctl::not_there_yet("job")),
-        Command::Jobctl => Err(ctl::not_there_yet("jobctl")),
+        Command::Jobctl { command } => jobctl::run(call, command).await,
         Command::Completions { shell } => {
             call.outside.out.raw(complete::script(shell));
             Ok(Exit::Done)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::config::ConfigCommand;
+use super::jobctl::JobctlCommand;
 use super::mcp::McpCommand;
 use super::rehearse::RehearseArgs;
 use super::sim::SimCommand;
@@ -93,8 +94,12 @@ pub enum Command {
     },
     /// Test jobs of builds (also: job)
     Job,
-    /// Job controllers (also: jobctl)
-    Jobctl,
+    /// Job controllers, registries and test records (also: jobctl)
+    Jobctl {
+        /// What to do
+        #[command(subcommand)]
+        command: JobctlCommand,
+    },
     /// Print the script that completes commands and values in a shell
     ///
     /// Releases known on this machine, tasks, scenarios, events and statuses are completed, too. Completing asks no
@@ -134,7 +139,7 @@ impl Command {
             | Self::Mcp(_)
             | Self::Ctl { .. }
             | Self::Job
-            | Self::Jobctl => false,
+            | Self::Jobctl { .. } => false,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod args;
 pub mod command;
 pub mod config;
 pub mod examples;
+pub mod jobctl;
 pub mod mcp;
 pub mod rehearse;
 pub mod serve;

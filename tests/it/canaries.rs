@@ -126,7 +126,7 @@ fn somebody_pastes_a_secret(world: &TestWorld) {
 }
 
 /// Every command, each as a newcomer and as a program would run it.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "create-test-report",
     "take-ownership",
     "check-cve-tracker-bug",
@@ -154,6 +154,7 @@ const COMMANDS: [&str; 27] = [
     "state unsent",
     "issue list",
     "ctl approval-checker",
+    "jobctl registry check",
 ];
 
 async fn everything_is_run(world: &TestWorld) {
@@ -181,6 +182,33 @@ async fn everything_is_run(world: &TestWorld) {
     ] {
         world.oar(&format!("-v -v {command}")).await;
     }
+    records_are_judged(world).await;
+}
+
+/// Somebody wrote into a test record and a registry what nobody should.
+async fn records_are_judged(world: &TestWorld) {
+    let (secret, folder) = (token("KanarieHand"), world.path("records"));
+    std::fs::create_dir(&folder).expect("a folder");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (record, registry) = ("ocp-test-result-4.20.17-amd64.json", "ocp-4.20-test-jobs-amd64.json");
+    let state = format!("kanarie.hand@example.com {secret}");
+    let run = json!({ "jobID": "1", "jobState": state });
+    let plan = json!({ "jobName": "b", "state": "refused", "last_error": state });
+    let file = json!({ "result": [{ "jobName": state, "firstJob": run }, { "jobName": "a", "firstJob": run }], "plan": [plan] });
+    std::fs::write(path(record), file.to_string()).expect("a file");
+    let jobs = json!([{ "prowJob": "a" }, { "prowJob": "b", state.as_str(): state, "optional": false }]);
+    std::fs::write(
+        path(registry),
+        json!({ "nightly": [{ "prowJob": state, "optional": state }], "stable": jobs }).to_string(),
+    )
+    .expect("a file");
+    for command in ["evaluate", "--json evaluate", "evaluate --format tsv", "evaluate --format json"] {
+        world.oar(&format!("jobctl {command} {}", path(record))).await;
+    }
+    for command in ["registry check", "--json registry check"] {
+        world.oar(&format!("jobctl {command} {}", path(registry))).await;
+    }
+    std::fs::remove_dir_all(folder).expect("a folder");
 }
 
 /// Texts of one kind of place.

@@ -5,6 +5,7 @@ use oar::render::documents::reference;
 use serde_json::Value;
 
 use crate::published::schema::faults;
+use crate::real_files::invented;
 use crate::real_program::{Ended, ProgramWorld, run_bare};
 
 /// What in `json` the schema of that document does not allow.
@@ -41,6 +42,7 @@ async fn documents_about_a_release_fit_the_reference() {
         ("done", 0, &["update-task-status", "stage-testing", "Fail", "--reason", "by hand", "--yes"]),
         ("state-files", 0, &["state", "check"]),
         ("unsent", 0, &["state", "unsent"]),
+        ("registries", 0, &["jobctl", "registry", "check"]),
     ] {
         let ended = world.oar(&[command, &["--json", "--no-notify"]].concat()).await;
         if ended.code != exit {
@@ -63,7 +65,17 @@ async fn documents_about_no_release_fit_the_reference() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(place("broken.yaml"), "tasks: 1\n").expect("a file");
+    let record = |name: &str| invented("record").join(name).display().to_string();
+    let (nightly, damaged) = ("0.nightly-2026-03-16-000007", "0.nightly-2026-03-16-000008");
+    let [nightly, damaged] =
+        [nightly, damaged].map(|name| record(&format!("ocp-test-result-4.19.0-{name}-amd64.json")));
+    let evaluate = |file: &str| ["jobctl", "evaluate", file].map(str::to_owned).to_vec();
+    let check = |file: String| vec!["jobctl".to_owned(), "registry".to_owned(), "check".to_owned(), file];
     for (name, exit, command) in [
+        ("evaluation", 0, evaluate(&nightly)),
+        ("evaluation", 5, evaluate(&damaged)),
+        ("registries", 0, check(record("ocp-4.19-test-jobs-amd64.json"))),
+        ("registries", 5, check(nightly.clone())),
         ("settings", 0, vec!["config".to_owned(), "show".to_owned()]),
         ("scenarios", 0, vec!["sim".to_owned(), "scenarios".to_owned()]),
         ("state-files", 2, vec!["state".to_owned(), "check".to_owned(), place("broken.yaml")]),

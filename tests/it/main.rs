@@ -26,6 +26,7 @@ mod pyyaml;
 mod races;
 mod real_files;
 mod real_program;
+mod records;
 mod rehearsal;
 mod rehearsals;
 mod reliability;

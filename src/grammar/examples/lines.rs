@@ -278,7 +278,27 @@ pub(super) const EXAMPLES: &[Examples] = &[
         )],
     ),
     ("job", &[("job --help", "what there is")]),
-    ("jobctl", &[("jobctl --help", "what there is")]),
+    (
+        "jobctl evaluate",
+        &[
+            ("jobctl evaluate ocp-test-result-4.20.17-amd64.json", "by the registry beside it"),
+            (
+                "jobctl evaluate --format tsv --registry-history versions ocp-test-result-*.json",
+                "a table, each by the registry of its time",
+            ),
+            (
+                "jobctl evaluate --json ocp-test-result-4.20.17-amd64.json | jq .coverage",
+                "how many of the required jobs ran, for a script",
+            ),
+        ],
+    ),
+    (
+        "jobctl registry check",
+        &[
+            ("jobctl registry check ocp-4.20-test-jobs-amd64.json", "before a change is merged"),
+            ("jobctl registry check", "all that are stored"),
+        ],
+    ),
     (
         "completions",
         &[

@@ -6,12 +6,14 @@
 pub mod active_releases;
 pub mod comparison;
 pub mod error;
+pub mod evaluation;
 pub mod issues;
 pub mod metadata;
 pub mod plan;
 pub mod program;
 pub mod promotion;
 pub mod reference;
+pub mod registries;
 pub mod rehearsal;
 pub mod settings;
 pub mod shipped;

@@ -7,10 +7,12 @@ use serde_json::Value;
 use super::active_releases::ActiveReleases;
 use super::comparison::Comparison;
 use super::error::ErrorDocument;
+use super::evaluation::EvaluatedFileDocument;
 use super::issues::IssuesDocument;
 use super::metadata::MetadataDocument;
 use super::plan::PlanDocument;
 use super::program::{Done, Pages};
+use super::registries::CheckedRegistries;
 use super::rehearsal::{RehearsalDocument, Scenarios, Served};
 use super::settings::SettingsDocument;
 use super::shipped::ShippedDocument;
@@ -51,6 +53,11 @@ pub fn all() -> Vec<Printed> {
         printed::<SettingsDocument>("settings", "config show"),
         printed::<StateFiles>("state-files", "state check, state fmt"),
         printed::<UnsentChanges>("unsent", "state unsent"),
+        printed::<EvaluatedFileDocument>(
+            "evaluation",
+            "jobctl evaluate (one per record: a list unless it is exactly one); --format json prints the same",
+        ),
+        printed::<CheckedRegistries>("registries", "jobctl registry check"),
         printed::<RehearsalDocument>("rehearsal", "rehearse"),
         printed::<Scenarios>("scenarios", "sim scenarios"),
         printed::<Served>("served", "sim serve"),
@@ -81,7 +88,7 @@ pub const EXCEPTIONS: [(&str, &str); 9] = [
         "`ok` and what was asked for",
     ),
     ("mcp serve", "nothing: it speaks its protocol"),
-    ("job, jobctl", "the error document: they have no command yet"),
+    ("job", "the error document: it has no command yet"),
     ("config encrypt, config decrypt with `-`", "the file itself"),
     ("completions, man", "a script, a page in roff"),
     ("--help, --version", "text"),

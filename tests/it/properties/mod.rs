@@ -29,7 +29,8 @@
 //! | one broken file hides no other | `operators::views::discovery::tests::a_damaged_file_hides_nothing_but_itself` |
 //! | readers of YAML 1.1 read what we write | `pyyaml::a_hundred_thousand_hostile_texts_are_written_as_pyyaml_writes_them` |
 //! | no write leaves for a host that nobody allowed | `contract::way_out`, `rehearsal` (every story has its simulator) |
-//! | a verdict follows from record and registry alone | `evaluation::a_verdict_does_not_depend_on_the_order_of_the_jobs_in_the_record` |
+//! | a verdict follows from record and registry alone | `evaluation`, `records::the_same_files_give_the_same_text_and_table_in_whatever_order_they_are_named` |
+//! | a record is written back byte for byte | `records::every_real_record_but_the_two_damaged_ones_is_read_and_written_back_byte_for_byte` |
 //! | a change costs two requests | `core::statebox::state_box::tests::a_change_costs_two_requests_and_no_change_costs_one` |
 
 mod evaluation;
