@@ -68,13 +68,17 @@ docs: ## make docs/reference anew from the program
 deny: ## licences, bans and sources of all dependencies
 	$(CARGO) deny --offline check bans licenses sources
 
-bench: ## time and memory of a rehearsal (median of 5), speed of the health check and of the MCP server
+# Test records and versions of their registries for `make bench`; without them invented ones.
+RECORDS ?=
+REGISTRIES ?=
+bench: ## time and memory of a rehearsal (median of 5), speed of the health check, of verdicts and of the MCP server
 	$(CARGO) build --release --locked
 	tools/bench.sh $(TARGET)/release/oar
-	$(CARGO) build --release --locked --example rehearsals --example mcp_load --example image_health
+	$(CARGO) build --release --locked --example rehearsals --example mcp_load --example image_health --example evaluate_records
 	$(TARGET)/release/examples/rehearsals 200 --small
 	$(TARGET)/release/examples/rehearsals 20
 	$(TARGET)/release/examples/image_health
+	$(TARGET)/release/examples/evaluate_records $(RECORDS) $(REGISTRIES)
 	tools/bench_mcp.sh
 
 sim serve: ## the simulator in the foreground; prints what to export
