@@ -4,9 +4,10 @@ use super::pass::{PassReport, Unit, UnitEnding, pass};
 use crate::core::context::Context;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
+use crate::domain::state::lease::LeaseKey;
 use crate::domain::task::{Task, TaskStatus};
 use crate::drive::options::DriveOptions;
-use crate::drive::rounds;
+use crate::drive::{lease, rounds};
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::execute::run_task;
 use crate::operators::report::TaskReport;
@@ -53,14 +54,33 @@ async fn rests(ctx: &Context, release: &ZStream) -> Result<Option<TaskReport>, T
 /// Looks for each release whether its page is public and, when it is, moves the advisories; repeat every 30 min.
 pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<ApprovalResult> {
     let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date: false, reason: None };
+    let failure = |release: &ZStream, error| {
+        Box::new(TaskFailure { release: release.clone(), task: APPROVAL, done: Vec::new(), error })
+    };
     let check = async |release: &ZStream| match rests(ctx, release).await {
-        Ok(None) => run_task(ctx, release, request.clone()).await.map_err(Box::new),
+        // Nothing is changed, so no lease is needed.
+        Ok(None) if ctx.options.dry_run => run_task(ctx, release, request.clone()).await.map_err(Box::new),
+        Ok(None) => {
+            let lease =
+                lease::with_first_change(ctx, release, LeaseKey::Checker).map_err(|error| failure(release, error))?;
+            let under = lease.context(ctx);
+            let done = run_task(&under, release, request.clone()).await.map_err(Box::new);
+            // Whoever was stopped for hours says so, whatever it had come to before.
+            let lost = under.statebox.lost_lease(release).await;
+            lease.give_back(ctx).await;
+            match (done, lost) {
+                (Ok(report), Some(error)) => {
+                    Err(Box::new(TaskFailure { done: report.effects, ..*failure(release, error.into()) }))
+                }
+                (done, _) => done,
+            }
+        }
         Ok(Some(report)) => Ok(report),
-        Err(error) => Err(Box::new(TaskFailure { release: release.clone(), task: APPROVAL, done: Vec::new(), error })),
+        Err(error) => Err(failure(release, error)),
     };
     let panicked = |release: &ZStream| {
         let error = TaskError::Internal { assumed: "the approval checker does not panic".to_owned() };
-        Err(Box::new(TaskFailure { release: release.clone(), task: request.task(), done: Vec::new(), error }))
+        Err(failure(release, error))
     };
     pass(releases, AT_ONCE, check, panicked).await
 }

@@ -70,6 +70,24 @@ pub async fn take(
     if ctx.statebox.load(release).await?.is_none() {
         return Ok(None);
     }
+    let (lock, holder) = alone_here(ctx, release, key)?;
+    let held = ctx.statebox.take_lease(release, key, holder, take_over).await?;
+    Ok(Some(HeldLease { held, _lock: lock }))
+}
+
+/// The lease `key`, taken together with the first change that is made under it.
+///
+/// # Errors
+///
+/// Somebody else on this machine is at it. Whether another machine is shows with the first change.
+pub fn with_first_change(ctx: &Context, release: &ZStream, key: LeaseKey) -> Result<HeldLease, TaskError> {
+    let (lock, holder) = alone_here(ctx, release, key)?;
+    let held = Held::with_first_change(release, key, holder, ctx.clock.now());
+    Ok(HeldLease { held, _lock: lock })
+}
+
+/// The lock of this machine for what `key` is for, and the name under which this machine holds leases.
+fn alone_here(ctx: &Context, release: &ZStream, key: LeaseKey) -> Result<(Lock, String), TaskError> {
     let (part, does) = match key {
         LeaseKey::Driver => ("drive", format!("drives {release}")),
         LeaseKey::Checker => ("checker", format!("looks after the approval of {release}")),
@@ -80,8 +98,7 @@ pub async fn take(
         let path = ctx.home.join("machine").display().to_string();
         TaskError::Effect(EffectError::Ledger { path, cause })
     })?;
-    let held = ctx.statebox.take_lease(release, key, holder, take_over).await?;
-    Ok(Some(HeldLease { held, _lock: lock }))
+    Ok((lock, holder))
 }
 
 /// Is somebody else driving?

@@ -171,7 +171,7 @@ fn in_circles(release: &ZStream, mut plan: Plan) -> Plan {
 
 /// A plan of ours says who else is at work.
 fn without_ours(input: &mut Input, held: Option<&HeldLease>) {
-    input.leases.retain(|lease| held.is_none_or(|ours| ours.held().fence().key != lease.key));
+    input.leases.retain(|lease| held.is_none_or(|ours| ours.held().key() != lease.key));
 }
 
 /// Does this drive wait for the end of such trouble?

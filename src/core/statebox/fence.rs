@@ -1,24 +1,28 @@
 //! A lease that this process holds, and what a write under it adds to the state.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::StoreFault;
 use crate::core::permit::Permit;
 use crate::domain::release::ZStream;
-use crate::domain::state::lease::{Fence, Lease, RENEW_AFTER};
+use crate::domain::state::holder;
+use crate::domain::state::lease::{Fence, LENGTH, Lease, LeaseKey, RENEW_AFTER};
 use crate::domain::state::operation::{Applied, Operation};
 use crate::domain::state::view::State;
 
 /// A confirmed write of ours is a look at the lease that serves one effect, if that follows at once.
 const JUST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
 
-/// A lease of this process. Clones are the same lease.
+/// A lease of this process, or one that its first change takes. Clones are the same lease.
 #[derive(Debug, Clone)]
 pub struct Held {
     release: ZStream,
-    fence: Fence,
+    key: LeaseKey,
+    holder: String,
+    /// Nothing until it is taken.
+    fence: Arc<OnceLock<Fence>>,
     permit: Permit,
     looked: Arc<Mutex<Looked>>,
 }
@@ -35,14 +39,32 @@ struct Looked {
 
 impl Held {
     /// The lease that `stored` grants at `now`.
-    pub(super) fn new(release: &ZStream, stored: Lease, now: Timestamp) -> Self {
+    pub(super) fn new(release: &ZStream, stored: &Lease, now: Timestamp) -> Self {
+        let held = Self::with_first_change(release, stored.key, stored.holder.clone(), now);
+        held.taken(stored);
+        held
+    }
+
+    /// The lease `key` of `release` for `holder`, which is taken together with the first change: who only looks,
+    /// every half hour for days, leaves no commit. Whoever looks from `now` on for longer than a lease lasts may
+    /// change nothing any more either.
+    pub fn with_first_change(release: &ZStream, key: LeaseKey, holder: String, now: Timestamp) -> Self {
         let looked = Looked { for_an_effect: None, last: now, out_of_reach: false };
         Self {
             release: release.clone(),
-            permit: Permit::until(stored.until.unwrap_or(Timestamp::MIN)),
-            fence: Fence { key: stored.key, holder: stored.holder, epoch: stored.epoch },
+            key,
+            holder,
+            fence: Arc::default(),
+            permit: Permit::until(now.checked_add(LENGTH).unwrap_or(Timestamp::MAX)),
             looked: Arc::new(Mutex::new(looked)),
         }
+    }
+
+    /// It is taken, and stored like this.
+    fn taken(&self, stored: &Lease) {
+        let fence = Fence { key: self.key, holder: stored.holder.clone(), epoch: stored.epoch };
+        self.fence.get_or_init(|| fence);
+        self.permit.ends_at(stored.until.unwrap_or(Timestamp::MIN));
     }
 
     /// The release it is about.
@@ -50,9 +72,24 @@ impl Held {
         &self.release
     }
 
-    /// What each write under it carries.
-    pub const fn fence(&self) -> &Fence {
-        &self.fence
+    /// What it is for.
+    pub const fn key(&self) -> LeaseKey {
+        self.key
+    }
+
+    /// What each write under it carries; nothing as long as it is not taken.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.get()
+    }
+
+    /// The operation that takes it.
+    pub(super) fn take(&self, at: Timestamp) -> Operation {
+        Operation::AcquireLease { key: self.key, holder: self.holder.clone(), at, take_over: None }
+    }
+
+    /// Is `lease` ours?
+    fn is_ours(&self, lease: &Lease) -> bool {
+        holder::is_same(&lease.holder, &self.holder) && lease.until.is_some()
     }
 
     /// Until when anything may be changed under it; shared with the way out.
@@ -79,7 +116,11 @@ impl Held {
 
     /// A write of ours stands in `state`.
     pub(super) fn confirmed(&self, state: &State, now: Timestamp) {
-        let until = state.lease_of(&self.fence).ok().and_then(|lease| lease.until);
+        let stored = match self.fence() {
+            Some(fence) => state.lease_of(fence).ok(),
+            None => state.lease(self.key).filter(|lease| self.is_ours(lease)).inspect(|lease| self.taken(lease)),
+        };
+        let until = stored.and_then(|lease| lease.until);
         let mut looked = self.looked();
         // A write that changed nothing prolonged nothing.
         if until > self.permit.end() {
@@ -100,18 +141,21 @@ impl Held {
     }
 }
 
-/// What `change` makes of a state whose lease is still ours; a change prolongs it, no change leaves it alone.
+/// What `change` makes of a state whose lease is ours, or is taken with it; a change prolongs it, no change leaves it
+/// alone.
 pub(super) fn within(
-    fence: &Fence,
+    held: &Held,
     before: Option<&State>,
     change: impl FnOnce() -> Result<Option<State>, StoreFault>,
     now: Timestamp,
 ) -> Result<Option<State>, StoreFault> {
-    if let Some(before) = before {
+    let fence = held.fence();
+    if let (Some(before), Some(fence)) = (before, fence) {
         before.lease_of(fence).map_err(StoreFault::Rejected)?;
     }
     let Some(after) = change()? else { return Ok(None) };
-    match (Operation::RenewLease { fence: fence.clone(), at: now }).apply(&after, now) {
+    let lease = fence.map_or_else(|| held.take(now), |fence| Operation::RenewLease { fence: fence.clone(), at: now });
+    match lease.apply(&after, now) {
         Applied::Unchanged => Ok(Some(after)),
         Applied::Changed(prolonged) => Ok(Some(prolonged)),
         Applied::Rejected(rejection) => Err(StoreFault::Rejected(rejection)),

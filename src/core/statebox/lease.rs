@@ -38,7 +38,7 @@ impl StateBox {
         let saved = self.apply(release, &[take], &format!("Take {} lease", key.name())).await?;
         let ours = |lease: &Lease| holder::is_same(&lease.holder, &holder) && lease.until.is_some();
         match saved.state.lease(key) {
-            Some(lease) if ours(&lease) => Ok(Held::new(release, lease, at)),
+            Some(lease) if ours(&lease) => Ok(Held::new(release, &lease, at)),
             other => {
                 let fault = StoreFault::Rejected(Rejection::lost(key, other));
                 Err(StoreError::new(&release.state_path(), Doing::Changing, fault))
@@ -57,8 +57,9 @@ impl StateBox {
         if held.permit().is_over(now) && !held.was_out_of_reach() {
             return Err(self.lost(held.release(), held).await);
         }
-        let renew = Operation::RenewLease { fence: held.fence().clone(), at: now };
-        match self.apply(held.release(), &[renew], &format!("Renew {} lease", held.fence().key.name())).await {
+        let Some(fence) = held.fence() else { return Ok(()) };
+        let renew = Operation::RenewLease { fence: fence.clone(), at: now };
+        match self.apply(held.release(), &[renew], &format!("Renew {} lease", held.key().name())).await {
             Ok(saved) => {
                 held.confirmed(&saved.state, now);
                 Ok(())
@@ -78,12 +79,13 @@ impl StateBox {
     /// Gives a lease of ours back, also while the process is being ended. One that cannot be given back within
     /// a few seconds ends by itself.
     pub async fn give_lease_back(&self, held: &Held) {
+        let Some(fence) = held.fence() else { return };
         let own = self.with_own_end();
-        let give_back = Operation::ReleaseLease { fence: held.fence().clone() };
-        let message = format!("Release {} lease", held.fence().key.name());
+        let give_back = Operation::ReleaseLease { fence: fence.clone() };
+        let message = format!("Release {} lease", held.key().name());
         let giving = own.apply(held.release(), std::slice::from_ref(&give_back), &message);
         if tokio::time::timeout(GIVING_BACK, giving).await.is_err() {
-            tracing::warn!("the {} lease could not be given back in time; it ends by itself", held.fence().key.name());
+            tracing::warn!("the {} lease could not be given back in time; it ends by itself", held.key().name());
         }
         held.permit().revoke();
     }

@@ -202,10 +202,14 @@ impl StateBox {
         if held.was_confirmed_just_before(now) {
             return Ok(());
         }
+        let Some(fence) = held.fence() else {
+            let message = format!("Take {} lease", held.key().name());
+            return self.apply(release, &[held.take(now)], &message).await.map(drop);
+        };
         let mut turn = self.store.turn(release).await;
         let stored = self.store.load(release, &mut turn).await?;
         let Some(stored) = stored else { return Ok(()) };
-        stored.state.lease_of(held.fence()).map(drop).map_err(|rejection| {
+        stored.state.lease_of(fence).map(drop).map_err(|rejection| {
             held.permit().revoke();
             StoreError::new(&release.state_path(), Doing::Changing, StoreFault::Rejected(rejection))
         })
@@ -229,10 +233,10 @@ impl StateBox {
             Box::pin(outbox.send(&self.store, release, turn)).await?;
         }
         let operations = without_secrets(operations, self.store.masker());
-        let fence = self.held_of(release).map(Held::fence);
+        let held = self.held_of(release);
         let change = |before: Option<&State>, now| {
             let after = || apply_all(before, release, &operations, now);
-            fence.map_or_else(after, |fence| within(fence, before, after, now))
+            held.map_or_else(after, |held| within(held, before, after, now))
         };
         let saved = Box::pin(self.store.change(release, &change, message, turn)).await?;
         self.remember(release, turn);
@@ -247,7 +251,10 @@ impl StateBox {
                 held.confirmed(&saved.state, self.store.clock().now());
                 Ok(saved)
             }
-            Err(error) if matches!(error.fault, StoreFault::NotPermitted) => Err(self.lost(release, held).await),
+            // Others changed the file until the lease was over: whoever was stopped meanwhile sees only that.
+            Err(error) if matches!(error.fault, StoreFault::NotPermitted) || self.gave_way_too_late(held, &error) => {
+                Err(self.lost(release, held).await)
+            }
             Err(error) => {
                 if matches!(error.fault, StoreFault::Rejected(Rejection::LeaseLost { .. })) {
                     held.permit().revoke();
@@ -257,6 +264,10 @@ impl StateBox {
         }
     }
 
+    fn gave_way_too_late(&self, held: &Held, error: &StoreError) -> bool {
+        matches!(error.fault, StoreFault::Conflict) && held.permit().is_over(self.store.clock().now())
+    }
+
     /// The error of a lease that is over; it says who has taken it since, as far as the store can be asked.
     pub(super) async fn lost(&self, release: &ZStream, held: &Held) -> StoreError {
         held.permit().revoke();
@@ -264,9 +275,9 @@ impl StateBox {
             let mut turn = self.store.turn(release).await;
             self.store.load(release, &mut turn).await.ok().flatten()
         };
-        let fence = held.fence();
-        let taken = stored.and_then(|stored| stored.state.lease(fence.key)).filter(|lease| lease.epoch != fence.epoch);
-        let fault = StoreFault::Rejected(Rejection::lost(fence.key, taken));
+        let ours = held.fence().map(|fence| fence.epoch);
+        let taken = stored.and_then(|stored| stored.state.lease(held.key())).filter(|lease| Some(lease.epoch) != ours);
+        let fault = StoreFault::Rejected(Rejection::lost(held.key(), taken));
         StoreError::new(&release.state_path(), Doing::Changing, fault)
     }
 

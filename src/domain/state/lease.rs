@@ -13,6 +13,9 @@ use super::holder;
 use super::view::{source, stamp};
 use crate::domain::spelled::spelled;
 
+/// How long a lease holds without a sign of its holder.
+pub const LENGTH: SignedDuration = SignedDuration::from_hours(2);
+
 /// A holder that has nothing to write prolongs its lease after this time.
 pub const RENEW_AFTER: SignedDuration = SignedDuration::from_mins(90);
 

@@ -4,12 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Map, Node};
 use super::holder;
-use super::lease::{Fence, Lease, LeaseKey};
+use super::lease::{Fence, LENGTH, Lease, LeaseKey};
 use super::operation::{AddIssue, Override, Rejection};
 use super::view::{State, stamp};
-
-/// How long a lease holds without a sign of its holder.
-const LENGTH: SignedDuration = SignedDuration::from_hours(2);
 
 /// A write moves the end of a lease by at least this much or not at all: a diff shows what a task changed.
 const LEAST_STEP: SignedDuration = SignedDuration::from_mins(30);

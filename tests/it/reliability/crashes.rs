@@ -57,12 +57,12 @@ fn small(plan: &mut ReleasePlan) {
     plan.start += SignedDuration::from_hours(4 * 24);
 }
 
-async fn founded(scenario: &str) -> TestWorld {
+pub(super) async fn founded(scenario: &str) -> TestWorld {
     TestWorld::founded(scenario, small).await.without_programs()
 }
 
 /// Drives until the release is done or a person is needed; what the last drive reported.
-async fn driven(world: &TestWorld, machine: &Machine<'_>) -> String {
+pub(super) async fn driven(world: &TestWorld, machine: &Machine<'_>) -> String {
     let mut reported = String::new();
     for _ in 0..MOST_DRIVES {
         reported = machine.oar("drive --watch").await;

@@ -225,7 +225,7 @@ async fn a_lease_is_given_back_although_everything_else_was_cancelled() {
     assert!(one.apply(&release(), &[issue("x")], "Add issue").await.is_err());
     one.give_lease_back(&held).await;
     let stored = State::parse(&github.text(), None).unwrap().lease(LeaseKey::Driver).unwrap();
-    assert_eq!((stored.epoch, stored.until), (held.fence().epoch, None));
+    assert_eq!((stored.epoch, stored.until), (held.fence().expect("taken").epoch, None));
 }
 
 #[tokio::test]
