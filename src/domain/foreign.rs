@@ -59,6 +59,12 @@ pub fn term(text: &str) -> String {
     if is_plain && text.len() <= MOST_OF_A_TERM { text.to_owned() } else { quoted(text) }
 }
 
+/// The name of a job, which may be longer than other terms, and everything else in marks.
+pub fn name(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if !text.is_empty() && text.chars().all(is_part) { text.to_owned() } else { quoted(text) }
+}
+
 /// A sentence of ours with what others wrote in it, on one line.
 pub fn sentence(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -118,8 +124,12 @@ pub(crate) mod tests {
     #[test]
     fn a_strangers_text_stays_on_one_line_within_its_marks_and_is_no_marker() {
         for hostile in HOSTILE {
-            for (how, shown) in [("quoted", quoted(hostile)), ("term", term(hostile)), ("sentence", sentence(hostile))]
-            {
+            for (how, shown) in [
+                ("quoted", quoted(hostile)),
+                ("term", term(hostile)),
+                ("sentence", sentence(hostile)),
+                ("name", name(hostile)),
+            ] {
                 assert_harmless(&shown, how);
             }
             let inside = quoted(hostile);

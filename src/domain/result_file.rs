@@ -14,6 +14,7 @@ mod writer;
 use serde_json::{Map, Value};
 
 use super::build::minor_of;
+use super::foreign::sentence;
 use super::spelled::spelled;
 
 /// A file that cannot be used.
@@ -28,7 +29,7 @@ pub struct BadFile {
 
 impl BadFile {
     fn record(why: impl Into<String>) -> Self {
-        Self { what: "the test record", why: why.into() }
+        Self { what: "the test record", why: sentence(&why.into()) }
     }
 }
 

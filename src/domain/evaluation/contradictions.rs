@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::compat::passed_on_retry;
 use super::{CompatEvaluation, Contradiction, Decision};
-use crate::domain::foreign::term;
+use crate::domain::foreign::{name, term};
 use crate::domain::job_registry::RegistryJob;
 use crate::domain::result_file::{JobItem, ResultFile, RunState};
 
@@ -78,29 +78,32 @@ fn of_item(item: &JobItem<'_>, registry: &[RegistryJob]) -> Vec<Contradiction> {
 
 impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = |jobs: &[String]| jobs.iter().map(|job| name(job)).collect::<Vec<_>>().join(", ");
         match self {
             Self::RecordedOtherwise { accepted } => {
                 let recorded = if *accepted { "accepted" } else { "rejected" };
                 write!(f, "recorded as {recorded}, which the older rule does not say")
             }
             Self::AcceptedWithout { jobs } => {
-                write!(f, "recorded as accepted, although these never ran: {}", jobs.join(", "))
+                write!(f, "recorded as accepted, although these never ran: {}", all(jobs))
             }
             Self::PromotedAlthoughAccepted => f.write_str("promoted by a person, although it is recorded as accepted"),
             Self::CompleteWithOpenRuns { jobs } => {
-                write!(f, "recorded as complete, although these have open runs: {}", jobs.join(", "))
+                write!(f, "recorded as complete, although these have open runs: {}", all(jobs))
             }
-            Self::Tie { job } => write!(f, "{job}: as many runs passed as failed, which the older rule lets pass"),
+            Self::Tie { job } => {
+                write!(f, "{}: as many runs passed as failed, which the older rule lets pass", name(job))
+            }
             Self::MoreRetries { job, recorded, planned } => {
-                write!(f, "{job}: {recorded} further runs are recorded, {planned} are planned")
+                write!(f, "{}: {recorded} further runs are recorded, {planned} are planned", name(job))
             }
             Self::OtherRetries { job, planned, original } => {
-                write!(f, "{job}: {planned} further runs are planned, the older rule triggers {original}")
+                write!(f, "{}: {planned} further runs are planned, the older rule triggers {original}", name(job))
             }
-            Self::Twice { job } => write!(f, "{job}: stands in the record more than once; the worst counts"),
-            Self::UnknownState { job, state } => write!(f, "{job}: the state {} is not known", term(state)),
+            Self::Twice { job } => write!(f, "{}: stands in the record more than once; the worst counts", name(job)),
+            Self::UnknownState { job, state } => write!(f, "{}: the state {} is not known", name(job), term(state)),
             Self::EndWithoutTime { job, state } => {
-                write!(f, "{job}: a run is {state} and has no time of its end; it counts as open")
+                write!(f, "{}: a run is {state} and has no time of its end; it counts as open", name(job))
             }
         }
     }

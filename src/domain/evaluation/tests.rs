@@ -461,10 +461,14 @@ fn runs_are_counted_and_shown_in_their_order() {
 #[test]
 fn the_text_of_a_stranger_stays_on_its_line() {
     for hostile in crate::domain::foreign::tests::HOSTILE {
-        let mut item = item("a", "F");
-        item["firstJob"]["jobState"] = hostile.into();
+        let mut odd = item("a", "F");
+        odd["firstJob"]["jobState"] = hostile.into();
+        let named = item(hostile, "FPR");
         let plan = json!([{ "jobName": "b", "state": "refused", "last_error": hostile }]);
-        let evaluation = evaluate(&file_with(&[item], &json!({ "plan": plan })), &[job("a"), job("b")]);
+        let flags = json!({ "plan": plan, "aggregated": true, "accepted": true });
+        let registry = [job("a"), job("b"), job(hostile), retries(&format!("{hostile}1"), 4)];
+        let evaluation = evaluate(&file_with(&[odd, named.clone(), named], &flags), &registry);
+        assert!(evaluation.contradictions.len() >= 5, "{evaluation:?}");
         let said = evaluation.contradictions.iter().map(ToString::to_string);
         let said = said.chain(evaluation.strict.jobs.iter().map(|job| job.reason.clone()));
         said.for_each(|text| crate::domain::foreign::tests::assert_harmless(&text, "an evaluation"));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::build::Stream;
-use crate::domain::foreign::{quoted, term};
+use crate::domain::foreign::{self, quoted, term};
 use crate::domain::release::Minor;
 use crate::domain::spelled::spelled;
 
@@ -133,19 +133,13 @@ impl fmt::Display for Finding {
             write!(f, "{}", stream.name())?;
             match &self.job {
                 Some(JobPlace { number, name }) if name.is_empty() => write!(f, ", job {number}")?,
-                Some(JobPlace { number, name }) => write!(f, ", job {number} ({})", named(name))?,
+                Some(JobPlace { number, name }) => write!(f, ", job {number} ({})", foreign::name(name))?,
                 None => {}
             }
             f.write_str(": ")?;
         }
         self.flaw.fmt(f)
     }
-}
-
-/// Names of jobs are longer than other terms.
-fn named(name: &str) -> String {
-    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
-    if is_plain { name.to_owned() } else { quoted(name) }
 }
 
 impl fmt::Display for Flaw {

@@ -101,6 +101,15 @@ fn a_wrong_type_where_the_verdict_depends_on_it_is_an_error_that_names_the_place
     assert_eq!(comma, "the test record is unusable: no JSON (trailing comma at line 4 column 1)");
 }
 
+#[test]
+fn the_text_of_a_stranger_stays_on_its_line() {
+    for hostile in crate::domain::foreign::tests::HOSTILE {
+        let file = json!({ "result": [], "plan": [{ "jobName": "a", "state": hostile }] });
+        let why = read(&file).expect_err("a state that nobody knows").to_string();
+        crate::domain::foreign::tests::assert_harmless(&why, "a damaged record");
+    }
+}
+
 fn begun() -> ResultFile {
     let jobs = vec![
         RegistryJob { name: "a".to_owned(), ..RegistryJob::default() },
