@@ -8,7 +8,8 @@ use super::additions::{
     EVENTS, Event, PLAN, PlanEntry, PlanState, REGISTRY, SCHEMA, StoredPolicy, StoredVerdict, VERDICT,
 };
 use super::{
-    ACCEPTED, AGGREGATED, BUILD, COMPLETED, FIRST, HISTORY, ID, PROMOTED, RESULT, RETRIED, ResultFile, STARTED, STATE,
+    ACCEPTED, AGGREGATED, BUILD, COMPLETED, FIRST, HISTORY, ID, PROMOTED, RESULT, RETRIED, ResultFile, RunState,
+    STARTED, STATE,
 };
 
 /// What is known of a run after a look; what a look does not say stays as it is.
@@ -30,6 +31,9 @@ pub struct SeenRun {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResultChange {
     /// How far the triggering of a planned job is; every state but `planned` counts as a try.
+    ///
+    /// What says more is kept: a job with a run stays triggered, and whether a job runs stays uncertain until its run is
+    /// found or somebody decides that it is to be tried again (`planned`), whatever another try was answered.
     Plan {
         /// The job.
         job: String,
@@ -171,10 +175,16 @@ impl ResultFile {
 
     fn plan_entry(&mut self, job: &str, state: PlanState, error: Option<&str>) -> Result<(), RefusedChange> {
         let known: Vec<String> = self.plan().into_iter().map(|entry| entry.job).collect();
+        let has_run = self.jobs().iter().any(|item| item.name == job && item.first.id.is_some());
         let entries = self.document.get_mut(PLAN).and_then(Value::as_array_mut);
         let entry = entries.into_iter().flatten().find(|entry| entry["jobName"] == job);
         let Some(entry) = entry else { return Err(RefusedChange::NoJob { job: job.to_owned(), known }) };
-        if entry["state"] == state.name() && entry["last_error"].as_str() == error {
+        let says_more = match state {
+            PlanState::Triggered => false,
+            PlanState::Planned | PlanState::Uncertain => has_run,
+            PlanState::Refused => has_run || entry["state"] == PlanState::Uncertain.name(),
+        };
+        if says_more || entry["state"] == state.name() && entry["last_error"].as_str() == error {
             return Ok(());
         }
         let attempts = entry["attempts"].as_u64().unwrap_or_default();
@@ -220,15 +230,16 @@ impl ResultFile {
         Ok(())
     }
 
-    /// Adds what a look says. A run that has ended keeps state and end whatever a later look says.
+    /// Adds what a look says. A final state and an end stay as they are whatever a later look says.
     fn seen(&mut self, id: &str, seen: &SeenRun) -> Result<(), RefusedChange> {
         let known = self.ids();
         let Some(run) = self.run(id) else { return Err(RefusedChange::NoRun { id: id.to_owned(), known }) };
         let has_ended = run[COMPLETED].as_str().is_some_and(|at| !at.is_empty());
+        let is_final = run[STATE].as_str().and_then(RunState::named).is_some_and(RunState::is_terminal);
         for (key, text, is_settled) in [
             (STARTED, &seen.started, has_ended),
             ("jobURL", &seen.url, false),
-            (STATE, &seen.state, has_ended),
+            (STATE, &seen.state, is_final),
             (COMPLETED, &seen.completed, has_ended),
         ] {
             if let Some(text) = text.as_deref().filter(|text| !text.is_empty() && !is_settled) {

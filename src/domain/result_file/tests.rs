@@ -199,6 +199,30 @@ fn a_planned_job_keeps_count_of_its_tries() {
 }
 
 #[test]
+fn a_job_whose_start_was_never_answered_stays_uncertain_until_its_run_is_found_or_somebody_decides() {
+    let plan =
+        |state, error: Option<&str>| ResultChange::Plan { job: "b".to_owned(), state, error: error.map(str::to_owned) };
+    let first = ResultChange::FirstRun { job: "b".to_owned(), id: "1".to_owned(), upgrade_from: None };
+    let mut file = begun();
+    file.apply(&plan(PlanState::Uncertain, Some("cut"))).expect("an entry");
+    assert_eq!(
+        file.apply(&plan(PlanState::Refused, Some("429"))),
+        Ok(false),
+        "another try says nothing about this one"
+    );
+    assert_eq!(file.plan()[1].last_error.as_deref(), Some("cut"));
+    let mut found = file.clone();
+    found.apply(&first).expect("its run");
+    found.apply(&plan(PlanState::Triggered, None)).expect("an entry");
+    for (state, error) in [(PlanState::Planned, None), (PlanState::Refused, Some("429")), (PlanState::Uncertain, None)]
+    {
+        assert_eq!(found.apply(&plan(state, error)), Ok(false), "it runs");
+    }
+    assert_eq!(file.apply(&plan(PlanState::Planned, None)), Ok(true), "somebody decided");
+    assert_eq!(file.plan()[1].attempts, 1);
+}
+
+#[test]
 fn a_job_gets_one_first_run_and_a_lost_one_is_made_good() {
     let mut file = begun();
     let first = |id: &str| ResultChange::FirstRun { job: "b".to_owned(), id: id.to_owned(), upgrade_from: None };
@@ -261,6 +285,27 @@ fn a_run_that_has_ended_stays_as_it_ended_whatever_a_later_look_says() {
     let mut wanted = record()["result"][0]["firstJob"].clone();
     wanted["jobURL"] = "https://ci.example.com/1".into();
     assert_eq!(text, wanted);
+}
+
+#[test]
+fn a_final_state_waits_for_its_end_and_one_that_is_none_is_put_right_by_the_next_look() {
+    let look = |state: &str, completed: Option<&str>, run: SeenRun| {
+        let first = json!({ "jobID": "1", "jobState": state, "jobCompletionTime": completed });
+        let mut file = read(&json!({ "result": [{ "jobName": "a", "firstJob": first }] })).expect("a record");
+        file.apply(&ResultChange::Seen { id: "1".to_owned(), run }).expect("its run");
+        let jobs = file.jobs();
+        (jobs[0].first.state.map(str::to_owned), jobs[0].first.completed.map(str::to_owned))
+    };
+    let seen = |state: &str, completed: Option<&str>| SeenRun {
+        state: Some(state.to_owned()),
+        completed: completed.map(str::to_owned),
+        ..SeenRun::default()
+    };
+    let is = |state: &str, completed: Option<&str>| (Some(state.to_owned()), completed.map(str::to_owned));
+    let (one, two) = (Some("2026-01-01T01:00:00Z"), Some("2026-01-01T02:00:00Z"));
+    assert_eq!(look("failure", None, seen("pending", None)), is("failure", None));
+    assert_eq!(look("failure", None, seen("failure", one)), is("failure", one));
+    assert_eq!(look("pending", one, seen("success", two)), is("success", one));
 }
 
 #[test]

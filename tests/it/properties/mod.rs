@@ -31,6 +31,14 @@
 //! | no write leaves for a host that nobody allowed | `contract::way_out`, `rehearsal` (every story has its simulator) |
 //! | a verdict follows from record and registry alone | `evaluation`, `records::the_same_files_give_the_same_text_and_table_in_whatever_order_they_are_named` |
 //! | a record is written back byte for byte | `records::every_real_record_but_the_two_damaged_ones_is_read_and_written_back_byte_for_byte` |
+//! | the older rule says what was recorded | `records::the_older_rule_says_what_every_real_complete_record_says` |
+//! | a job gets one first run | `test_records::a_job_gets_one_first_run_whoever_triggers_it_how_often_and_in_whatever_order` |
+//! | a start without an answer is never repeated blindly | `domain::result_file::tests::a_job_whose_start_was_never_answered_stays_uncertain_until_its_run_is_found_or_somebody_decides` |
+//! | after a crash the record alone leads to the same end | `test_records::work_that_begins_again_from_the_record_after_any_change_ends_with_the_same_record` |
+//! | retries are bounded, and replaced runs are kept | `evaluation::retries_end_within_the_planned_ones_and_two_for_runs_in_error_and_replaced_runs_are_kept` |
+//! | optional and disabled jobs decide nothing | `evaluation::optional_disabled_and_unknown_jobs_never_cause_retries_or_rejections` |
+//! | nothing known of a run is taken away | `test_records::no_change_takes_away_a_run_what_is_known_of_it_or_how_it_ended` |
+//! | a damaged record harms no other | `records::a_damaged_file_changes_nothing_about_any_other_one` |
 //! | a change costs two requests | `core::statebox::state_box::tests::a_change_costs_two_requests_and_no_change_costs_one` |
 
 mod evaluation;
@@ -39,3 +47,4 @@ mod one_winner;
 mod planner;
 mod reached;
 mod state;
+mod test_records;
