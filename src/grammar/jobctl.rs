@@ -10,9 +10,9 @@ pub enum JobctlCommand {
     /// Judge test records by their registry, without asking anybody
     ///
     /// Prints the verdict by the strict rule (a required job that never ran is not a passed job), that of the older rule
-    /// beside it, and where a record contradicts them. Needs no credential. Files of the current build
-    /// (ocp-latest-…) are only checked. Exit 0: every file could be judged, whatever the verdicts; 5: a file is damaged
-    /// or its registry is unusable; 2: a file cannot be read.
+    /// beside it, and where a record contradicts them. Needs no credential. Files of the current build (ocp-latest-…)
+    /// are only checked, files of other kinds left out. Exit 0: every file could be judged, whatever the verdicts; 5: a
+    /// file is damaged or its registry is unusable; 2: a file cannot be read, or none is a test record.
     Evaluate(EvaluateArgs),
     /// Registries of test jobs
     #[command(subcommand)]
@@ -22,7 +22,7 @@ pub enum JobctlCommand {
 /// Which records, by which registry, and how to show the verdicts.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EvaluateArgs {
-    /// Test records: ocp-test-result-BUILD-ARCH.json
+    /// Test records: ocp-test-result-BUILD-ARCH.json, or folders of them
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Judge all of them by this registry
@@ -87,7 +87,7 @@ pub enum RegistryCommand {
     /// section with a flag that is not true or false, a job that stands twice or tests another minor, or without jobs
     /// that can be read; an unknown key keeps nothing from running.
     Check {
-        /// Registries: ocp-X.Y-test-jobs-ARCH.json
+        /// Registries: ocp-X.Y-test-jobs-ARCH.json, or folders of them
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },

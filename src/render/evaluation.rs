@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::acceptance::AcceptancePolicy;
 use crate::domain::dates::stamp;
 use crate::domain::evaluation::{Decision, JobVerdict};
+use crate::domain::foreign;
 use crate::operators::views::evaluated_files::{EvaluatedFile, EvaluatedRecord, FileOutcome, name_of};
 use crate::render::styled::{Styled, Tone};
 use crate::render::text::clean;
@@ -16,20 +17,17 @@ pub fn text(files: &[EvaluatedFile], policies: &[AcceptancePolicy]) -> Styled {
     for file in files {
         let path = file.path.display();
         match &file.outcome {
-            FileOutcome::Latest => {}
+            FileOutcome::Latest | FileOutcome::NoRecord { .. } => {}
             FileOutcome::Record(one) => {
                 *counts.entry(decision(one, policies).name()).or_default() += 1;
                 record(&mut text, &path.to_string(), one, policies);
             }
-            FileOutcome::Damaged { why } => {
+            FileOutcome::Damaged { .. } | FileOutcome::Unreadable { .. } => {
                 *counts.entry(DAMAGED).or_default() += 1;
-                text.line(Styled::from(format!("{path}: ")) + Styled::toned(Tone::Bad, DAMAGED) + format!(": {why}"));
             }
-            FileOutcome::Unreadable { why } => {
-                *counts.entry(DAMAGED).or_default() += 1;
-                let verdict = Styled::toned(Tone::Bad, "cannot be read");
-                text.line(Styled::from(format!("{path}: ")) + verdict + format!(": {why}"));
-            }
+        }
+        if let Some(refusal) = refusal(file) {
+            text.line(refusal);
         }
     }
     let files: usize = counts.values().sum();
@@ -38,6 +36,17 @@ pub fn text(files: &[EvaluatedFile], policies: &[AcceptancePolicy]) -> Styled {
         text.line(format!("{files} records: {}", each.join(", ")).trim_end_matches(": "));
     }
     text
+}
+
+/// What keeps a file from being judged, on one line.
+pub fn refusal(file: &EvaluatedFile) -> Option<Styled> {
+    let (verdict, why) = match &file.outcome {
+        FileOutcome::Latest | FileOutcome::Record(_) => return None,
+        FileOutcome::NoRecord { why } => (Styled::from("no test record, left out"), why),
+        FileOutcome::Damaged { why } => (Styled::toned(Tone::Bad, DAMAGED), why),
+        FileOutcome::Unreadable { why } => (Styled::toned(Tone::Bad, "cannot be read"), why),
+    };
+    Some(Styled::from(format!("{}: ", file.path.display())) + verdict + format!(": {why}"))
 }
 
 /// What stands in place of a decision.
@@ -82,10 +91,10 @@ fn record(text: &mut Styled, path: &str, record: &EvaluatedRecord, policies: &[A
             continue;
         }
         let attempts = if job.attempts.is_empty() { "-" } else { &job.attempts };
-        text.line(format!("  {:<15} {attempts:<5} {}: {}", job.verdict.name(), job.name, job.reason));
+        text.line(format!("  {:<15} {attempts:<5} {}: {}", job.verdict.name(), foreign::name(&job.name), job.reason));
     }
     if !is_strict {
-        text.lines(evaluation.compat.not_passed.iter().map(|job| format!("  not passed: {job}")));
+        text.lines(evaluation.compat.not_passed.iter().map(|job| format!("  not passed: {}", foreign::name(job))));
     }
     if let Some(at) = evaluation.strict.decided_at.filter(|_| is_strict) {
         text.line(format!("  decided: {}", stamp(at)));
@@ -141,7 +150,7 @@ pub fn tsv(files: &[EvaluatedFile]) -> String {
     text.push('\n');
     for file in files {
         let cells: Vec<String> = match &file.outcome {
-            FileOutcome::Latest => continue,
+            FileOutcome::Latest | FileOutcome::NoRecord { .. } => continue,
             FileOutcome::Record(record) => COLUMNS.iter().map(|(_, cell)| cell(record)).collect(),
             FileOutcome::Damaged { .. } | FileOutcome::Unreadable { .. } => {
                 let cell = |name: &str| if name == DECISION { DAMAGED } else { NOTHING };

@@ -15,6 +15,7 @@ mod corpus;
 mod crash;
 mod fuzz;
 mod install;
+mod jobctl;
 mod json;
 #[cfg(feature = "kerberos")]
 mod kerberos;

@@ -7,8 +7,10 @@ use crate::cli::invocation::{Answer, Invocation};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
+use crate::domain::result_file::name::RecordName;
 use crate::grammar::jobctl::{EvaluateArgs, EvaluationFormat, JobctlCommand, RegistryCommand};
-use crate::operators::views::evaluated_files::{EvaluatedFile, FileOutcome, RegistrySource, evaluate_files};
+use crate::operators::views::evaluated_files::{FileOutcome, RegistrySource, evaluate_files};
+use crate::operators::views::named_files::NamedFiles;
 use crate::operators::views::registries;
 use crate::render;
 use crate::render::documents::evaluation::EvaluatedFileDocument;
@@ -24,7 +26,8 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
                 let stored = registries::stored(&call.context()?).await;
                 stored.map_err(|error| call.task_error("the registries cannot be read", error))?
             } else {
-                registries::of_files(&files)
+                let named = NamedFiles::of(&files, |name| name.ends_with(".json") && name.contains("-test-jobs-"));
+                registries::of_files(&named.files)
             };
             let document = CheckedRegistries::from(read.as_slice());
             call.show(render::registries::text(&read), &document);
@@ -45,8 +48,14 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
         (None, Some(folder)) => RegistrySource::history(folder).map_err(|cause| unreadable(folder, &cause))?,
         (None, None) => RegistrySource::OwnOrBeside,
     };
-    let files = evaluate_files(&args.files, &source)
+    let named = NamedFiles::of(&args.files, |name| RecordName::parse(name) != RecordName::Other);
+    let files = evaluate_files(&named.files, &source)
         .map_err(|cause| unreadable(args.registry.as_deref().unwrap_or(Path::new("-")), &cause))?;
+    if files.iter().all(|file| matches!(file.outcome, FileOutcome::NoRecord { .. })) {
+        let next = "name files such as ocp-test-result-4.20.17-amd64.json, or a folder that has some";
+        return Err(ErrorReport::usage("there is no test record among what was named", next));
+    }
+    named.crowded.iter().for_each(|folder| call.outside.err.line(format!("note: {folder}")));
     let policies = args.policy.policies();
     let format = if call.json { EvaluationFormat::Json } else { args.format };
     match format {
@@ -54,15 +63,13 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
         EvaluationFormat::Tsv => {
             call.outside.out.raw(&render::evaluation::tsv(&files));
             // The table has no place for the reason.
-            files.iter().filter_map(refusal).for_each(|report| call.outside.err.line(report.text()));
+            files.iter().filter_map(render::evaluation::refusal).for_each(|line| call.outside.err.line(line));
         }
         EvaluationFormat::Json => {
             let mut documents: Vec<_> =
                 files.iter().filter_map(|file| EvaluatedFileDocument::of(file, policies)).collect();
-            let document = match (documents.len(), args.files.len()) {
-                (1, 1) => json::of(&documents.remove(0)),
-                _ => json::of(&documents),
-            };
+            let is_one = args.files.len() == 1 && !named.has_folder && documents.len() == 1;
+            let document = if is_one { json::of(&documents.remove(0)) } else { json::of(&documents) };
             call.print(Answer::Json(format!("{:#}\n", json::clean(document))));
         }
     }
@@ -74,17 +81,6 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
     } else {
         Exit::Done
     })
-}
-
-/// What keeps a file from being judged.
-fn refusal(file: &EvaluatedFile) -> Option<ErrorReport> {
-    let (why, next) = match &file.outcome {
-        FileOutcome::Record(_) | FileOutcome::Latest => return None,
-        FileOutcome::Damaged { why } => (why, "take its last good version from git, or mend what is named"),
-        FileOutcome::Unreadable { why } => (why, "check the path and its permissions"),
-    };
-    let what = format!("{} cannot be judged", file.path.display());
-    Some(ErrorReport { what, ..ErrorReport::usage(why.clone(), next) })
 }
 
 fn unreadable(path: &Path, cause: &io::Error) -> ErrorReport {

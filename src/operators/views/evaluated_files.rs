@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::domain::build::{Arch, made_at, minor_of};
 use crate::domain::evaluation::{Evaluation, evaluate};
+use crate::domain::foreign;
 use crate::domain::job_registry::versions::{self, RegistryName, RegistryVersion};
 use crate::domain::job_registry::{JobRegistry, RegistryJob};
 use crate::domain::result_file::ResultFile;
@@ -86,6 +87,11 @@ pub enum FileOutcome {
     Record(Box<EvaluatedRecord>),
     /// Says which build a stream is at, and nothing to judge.
     Latest,
+    /// Something else, as neither its name nor its content is that of a record.
+    NoRecord {
+        /// What its content lacks.
+        why: String,
+    },
     /// Damaged, or its registry is unusable.
     Damaged {
         /// Why.
@@ -140,10 +146,16 @@ fn judged(path: &Path, text: &str, source: &RegistrySource, read: &mut ReadRegis
     if named == RecordName::Latest {
         return check_latest(text).map(|()| FileOutcome::Latest).map_err(|error| error.to_string());
     }
-    let file = ResultFile::read(text).map_err(|error| error.to_string())?;
+    let file = match ResultFile::read(text) {
+        Ok(file) => file,
+        Err(error) if named == RecordName::Other && is_for_others(&name_of(path)) => {
+            return Ok(FileOutcome::NoRecord { why: error.why });
+        }
+        Err(error) => return Err(error.to_string()),
+    };
     let of = match (named, file.build()) {
         (RecordName::Result(of), Some(build)) if of.build != build => {
-            return Err(format!("the test record of {} is about {build}", of.build));
+            return Err(format!("the test record of {} is about {}", of.build, foreign::name(&build)));
         }
         (RecordName::Result(of), _) => of,
         (RecordName::Latest | RecordName::Other, Some(build)) if minor_of(&build).is_some() => {
@@ -157,6 +169,11 @@ fn judged(path: &Path, text: &str, source: &RegistrySource, read: &mut ReadRegis
         Recorded { aggregated: file.aggregated(), accepted: file.accepted(), manual_promotion: file.promoted() };
     let evaluation = evaluate(&file, &jobs);
     Ok(FileOutcome::Record(Box::new(EvaluatedRecord { of, by, recorded, evaluation })))
+}
+
+/// Does what lies beside records have such a name: registries, pages, tables?
+fn is_for_others(name: &str) -> bool {
+    !name.ends_with(".json") || name.contains("-test-jobs-")
 }
 
 /// The name of a file without its folder.

@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod evaluated_files;
 pub mod is_shipped;
 pub mod metadata;
+pub mod named_files;
 pub mod registries;
 pub mod status;
 pub mod test_record;

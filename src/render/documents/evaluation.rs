@@ -159,7 +159,7 @@ impl EvaluatedFileDocument {
     pub fn of(file: &EvaluatedFile, policies: &[AcceptancePolicy]) -> Option<Self> {
         let path = clean(&file.path.display().to_string());
         match &file.outcome {
-            FileOutcome::Latest => None,
+            FileOutcome::Latest | FileOutcome::NoRecord { .. } => None,
             FileOutcome::Damaged { why } => Some(Self { file: path, damaged: Some(clean(why)), ..Self::default() }),
             FileOutcome::Unreadable { why } => {
                 let damaged = Some(format!("it cannot be read: {}", clean(why)));
