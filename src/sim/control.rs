@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::domain::dates;
 use crate::domain::nearest::hint;
+use crate::sim::disturbances::gateway::Bucket;
 use crate::sim::events::Event;
 use crate::sim::faults::rules::Rule;
 use crate::sim::scenario::Scenario;
@@ -188,12 +189,23 @@ async fn pause(State(world): State<World>, Json(switch): Json<Switch>) -> Json<V
     Json(json!({ "paused": world.is_paused() }))
 }
 
-/// Rate limits of GitHub, Gangway and Slack.
-async fn limits(State(world): State<World>, Json(switch): Json<Switch>) -> Json<Value> {
+#[derive(Deserialize)]
+struct Limits {
+    on: Option<bool>,
+    gateway: Option<Bucket>,
+}
+
+/// Rate limits of GitHub, Gangway and Slack, and how many starts the job gateway grants.
+async fn limits(State(world): State<World>, Json(asked): Json<Limits>) -> Json<Value> {
     let mut facts = world.facts();
-    facts.disturbances.limits = switch.on;
-    facts.slack.limited = switch.on;
-    Json(json!({ "limits": switch.on }))
+    if let Some(on) = asked.on {
+        facts.disturbances.limits = on;
+        facts.slack.limited = on;
+    }
+    if asked.gateway.is_some() {
+        facts.disturbances.gateway = asked.gateway;
+    }
+    Json(json!({ "limits": facts.disturbances.limits, "gateway": facts.disturbances.gateway }))
 }
 
 /// How many of the coming events are shown.

@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::gateway::Bucket;
+
+pub mod gateway;
+
 /// The circumstances of a world.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Disturbances {
@@ -33,6 +37,8 @@ pub struct Disturbances {
     pub renewed: Vec<&'static str>,
     /// GitHub, Gangway and Slack grant only what they grant in real life.
     pub limits: bool,
+    /// How many starts the job gateway grants, when that is limited for itself.
+    pub gateway: Option<Bucket>,
     /// How many other writers work on the branch of the state files.
     pub writers: u32,
     /// When the world began.
@@ -114,6 +120,13 @@ impl Disturbances {
         }
         let left = calls.front().map_or(allowance.within, |first| allowance.within - now.duration_since(*first));
         Some(left.as_secs().max(1))
+    }
+
+    /// Takes a start out of the gateway's bucket; the refusal's seconds, and whether it says them.
+    pub(in crate::sim) fn gateway_refuses(&mut self, now: Timestamp) -> Option<(i64, bool)> {
+        let since = self.since.unwrap_or(now);
+        let bucket = self.gateway.as_mut()?;
+        bucket.take(since, now).err().map(|seconds| (seconds, bucket.says_when))
     }
 
     fn age(&self, now: Timestamp) -> SignedDuration {

@@ -48,15 +48,19 @@ pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Opt
             _ => wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
         });
     }
+    if service == "gangway"
+        && method == "POST"
+        && let Some((seconds, says_when)) = facts.disturbances.gateway_refuses(now)
+    {
+        let refusal = too_many();
+        return Some(if says_when { later(refusal, seconds) } else { refusal });
+    }
     if !facts.disturbances.limits {
         return None;
     }
     match service {
         "github" => github_limit(facts, method, path),
-        "gangway" => facts.disturbances.over(&GANGWAY, now).map(|seconds| {
-            let body = json!({ "code": 8, "message": "too many requests", "details": [] });
-            later(wire::json(StatusCode::TOO_MANY_REQUESTS, &body), seconds)
-        }),
+        "gangway" => facts.disturbances.over(&GANGWAY, now).map(|seconds| later(too_many(), seconds)),
         "slack" => {
             let tier = SLACK.iter().find(|tier| path.trim_start_matches('/').starts_with(tier.name))?;
             facts.disturbances.over(tier, now).map(|seconds| {
@@ -68,6 +72,11 @@ pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Opt
         }
         _ => None,
     }
+}
+
+/// The gateway's refusal: nothing was started.
+fn too_many() -> Response {
+    wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "code": 8, "message": "too many requests", "details": [] }))
 }
 
 /// What a service says of everything that the account may not see.

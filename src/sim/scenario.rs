@@ -7,6 +7,7 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
+use self::fates::Fates;
 use self::named::NAMES;
 use crate::domain::dates;
 use crate::domain::nearest::hint;
@@ -15,6 +16,7 @@ use crate::domain::task::{JobRef, Task, TaskStatus};
 use crate::sim::act::Act;
 use crate::sim::disturbances::Disturbances;
 
+pub mod fates;
 pub mod from_state;
 pub mod named;
 
@@ -56,6 +58,8 @@ pub struct ReleasePlan {
     pub timing: Timing,
     /// What goes wrong.
     pub misfortunes: Misfortunes,
+    /// How runs of test jobs fare.
+    pub fates: Fates,
     /// What the services suffer from.
     pub disturbances: Disturbances,
     /// What had already happened when the world began.
@@ -320,6 +324,7 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         sizes: Sizes { images: 860, components: 190, record_jobs: 5 },
         timing: Timing::default(),
         misfortunes: Misfortunes::default(),
+        fates: Fates::default(),
         disturbances: Disturbances::default(),
         past: Past::default(),
         release,

@@ -15,6 +15,9 @@ use crate::sim::scenario::{Progress, ReleasePlan};
 /// The job that compares payload and shipment.
 pub const CONSISTENCY: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
 
+/// The mark of jobs whose repository is private.
+const PRIVATE: &str = "-openshift-openshift-tests-private-";
+
 pub(in crate::sim) const COLLECTED: SignedDuration = SignedDuration::from_hours(48);
 
 /// Jobs that exist and runs that were started.
@@ -40,7 +43,7 @@ pub struct Run {
     pub labels: BTreeMap<String, String>,
     /// Annotations given at the start.
     pub annotations: BTreeMap<String, String>,
-    /// `triggered`, `pending`, or a final state.
+    /// `scheduling`, `triggered`, `pending`, or a final state.
     pub state: &'static str,
     /// When it was started.
     pub started: Timestamp,
@@ -50,18 +53,60 @@ pub struct Run {
     pub ended: Option<Timestamp>,
     /// Number of the run in the bucket, once it is pending.
     pub build_id: Option<u64>,
+    /// How it will end, and how long it takes from its pod on.
+    #[serde(skip)]
+    pub(in crate::sim) fate: Fate,
+}
+
+/// What becomes of a run.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim) struct Fate {
+    /// The final state.
+    pub(in crate::sim) end: &'static str,
+    /// From pod to end.
+    pub(in crate::sim) length: SignedDuration,
+    /// How many further looks find nothing although it is there.
+    pub(in crate::sim) unseen: u32,
+    /// It is gone for good half way.
+    pub(in crate::sim) gets_lost: bool,
+    /// It is gone.
+    pub(in crate::sim) lost: bool,
+}
+
+impl Fate {
+    /// All goes well.
+    pub(in crate::sim) const fn good(length: SignedDuration) -> Self {
+        Self { end: "success", length, unseen: 0, gets_lost: false, lost: false }
+    }
+}
+
+impl Run {
+    /// Whether its job belongs to a repository that public lists leave out.
+    pub(in crate::sim) fn is_hidden(&self) -> bool {
+        self.job.contains(PRIVATE)
+    }
 }
 
 /// Transitions of this service.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProwEvent {
+    /// A run has found a cluster.
+    Triggered {
+        /// Run id.
+        id: String,
+    },
     /// A run gets its pod and its page.
     Pending {
         /// Run id.
         id: String,
     },
-    /// A run ends well.
+    /// A run ends, as its fate says.
     Ends {
+        /// Run id.
+        id: String,
+    },
+    /// A run is gone before its time.
+    Lost {
         /// Run id.
         id: String,
     },
@@ -111,6 +156,7 @@ impl Prow {
             pending: Some(started),
             ended,
             build_id: Some(build_id(rng)),
+            fate: Fate::good(SignedDuration::ZERO),
         };
         self.runs.insert(named.id.clone(), run);
     }
@@ -155,9 +201,12 @@ impl Prow {
             "state": run.state,
             "startTime": stamp(run.started),
             "description": match run.state {
+                "scheduling" => "Job is waiting for a cluster.",
                 "triggered" => "Job triggered.",
                 "pending" => "Job in progress.",
                 "success" => "Job succeeded.",
+                "aborted" => "Aborted.",
+                "error" => "Pod scheduling timeout.",
                 _ => "Job failed.",
             },
         });
@@ -170,7 +219,7 @@ impl Prow {
         if let Some(ended) = run.ended {
             status["completionTime"] = stamp(ended).into();
         }
-        json!({
+        let mut object = json!({
             "apiVersion": "prow.k8s.io/v1",
             "kind": "ProwJob",
             "metadata": {
@@ -189,12 +238,26 @@ impl Prow {
                 "type": "periodic",
             },
             "status": status,
-        })
+        });
+        if run.is_hidden() {
+            object["spec"]["hidden"] = true.into();
+        }
+        object
+    }
+
+    /// The run for somebody who asks Deck for it by name: some looks find nothing.
+    pub(in crate::sim) fn look(&mut self, id: &str, now: Timestamp) -> Option<&Run> {
+        let run = self.runs.get_mut(id).filter(|run| !collected(run, now))?;
+        if run.pending.is_some() && run.fate.unseen > 0 {
+            run.fate.unseen -= 1;
+            return None;
+        }
+        Some(run)
     }
 }
 
 pub(in crate::sim) fn collected(run: &Run, now: Timestamp) -> bool {
-    run.ended.is_some_and(|ended| now.duration_since(ended) > COLLECTED)
+    run.fate.lost || run.ended.is_some_and(|ended| now.duration_since(ended) > COLLECTED)
 }
 
 pub(in crate::sim) fn build_id(rng: &mut fastrand::Rng) -> u64 {

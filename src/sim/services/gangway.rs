@@ -18,7 +18,7 @@ use crate::domain::dates::stamp;
 use crate::sim::auth;
 use crate::sim::facts::prow::{Prow, Run};
 use crate::sim::wire;
-use crate::sim::world::World;
+use crate::sim::world::{Facts, World};
 
 /// Routes below `/gangway`. The path of a job name is the path of a run's id, distinguished by the method.
 pub fn router() -> Router<World> {
@@ -72,12 +72,24 @@ fn trigger(world: &World, in_path: Option<String>, body: &[u8]) -> Response {
         return bad("envs: key and value must not be empty");
     }
     let mut facts = world.facts();
-    if !facts.prow.known.contains(&job) {
+    if !exists(&facts, &job) {
         let message = format!("failed to find associated periodic job \"{job}\"");
         return error(StatusCode::INTERNAL_SERVER_ERROR, 2, &message);
     }
     let run = prow::start(&mut facts, job, envs, labels, annotations);
     wire::json(StatusCode::OK, &execution(&facts.prow, &run))
+}
+
+/// Whether the job system has a job of this name: those of the release, and those of every registry.
+fn exists(facts: &Facts, job: &str) -> bool {
+    let quoted = format!("\"{job}\"");
+    let is_registry = |path: &str| path.starts_with("_releases/ocp-") && path.contains("-test-jobs-");
+    let registered = || {
+        let files = facts.github.branches.get("main").map(|branch| &branch.files);
+        files.into_iter().flatten().any(|(path, text)| is_registry(path) && text.contains(&quoted))
+    };
+    let removed = facts.release.fates.unknown.iter().any(|part| job.contains(part));
+    !removed && (facts.prow.known.iter().any(|known| known == job) || registered())
 }
 
 /// A map of texts; an absent one is empty, anything else is none.

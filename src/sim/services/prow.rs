@@ -1,7 +1,10 @@
 //! Simulated `prow` (Deck): what became of jobs; they are started through Gangway.
 //!
-//! A job is `triggered`, then `pending` with its page, then final. Two days after its end the object
-//! is gone, as the real garbage collection does it.
+//! A job is `triggered`, then `pending` with its page, then final; one that tests a build waits for a cluster first
+//! and fares as the scenario says. Two days after its end the object is gone, as the real garbage collection does it.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -15,11 +18,14 @@ use serde_json::{Value, json};
 
 use crate::sim::chance;
 use crate::sim::events::Event;
-use crate::sim::facts::prow::{CONSISTENCY, ProwEvent, Run, build_id};
+use crate::sim::facts::prow::{CONSISTENCY, Fate, ProwEvent, Run, build_id};
+use crate::sim::scenario::fates::TESTING;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
 const SCHEDULED: SignedDuration = SignedDuration::from_secs(12);
+/// From a cluster to a pod.
+const POD: SignedDuration = SignedDuration::from_secs(30);
 
 /// Starts a run; Gangway has checked that the job exists.
 pub fn start(
@@ -30,40 +36,60 @@ pub fn start(
     annotations: BTreeMap<String, String>,
 ) -> Run {
     // Equal starts are distinguished by their number, different ones by what they are, never by arrival.
-    let equal = facts.prow.runs.values().filter(|run| run.job == job && run.envs == envs && run.labels == labels);
-    let thing = format!("run {job} {envs:?} {labels:?} {}", equal.count());
+    let of_build = |run: &&Run| run.job == job && run.envs == envs;
+    let nth = facts.prow.runs.values().filter(of_build).count();
+    let equal = facts.prow.runs.values().filter(of_build).filter(|run| run.labels == labels).count();
+    let thing = format!("run {job} {envs:?} {labels:?} {equal}");
     let id = chance::uuid(&mut facts.rng_for(&thing));
+    let testing = job.contains(TESTING);
+    let fate = if testing { fate_of(facts, &job, &envs, nth) } else { Fate::good(usual_length(facts, &job)) };
     let run = Run {
         id: id.clone(),
         job,
         envs,
         labels,
         annotations,
-        state: "triggered",
+        state: if testing { "scheduling" } else { "triggered" },
         started: facts.now,
         pending: None,
         ended: None,
         build_id: None,
+        fate,
     };
     facts.prow.runs.insert(id.clone(), run.clone());
-    facts.schedule_in(SCHEDULED, Event::Prow(ProwEvent::Pending { id }));
+    let next = if testing { ProwEvent::Triggered { id } } else { ProwEvent::Pending { id } };
+    facts.schedule_in(SCHEDULED, Event::Prow(next));
     run
+}
+
+fn usual_length(facts: &Facts, job: &str) -> SignedDuration {
+    let consistency = facts.release.timing.consistency;
+    if job == CONSISTENCY { consistency } else { consistency * 2 }
+}
+
+/// What becomes of a run that tests a build: it follows from job, build and number, not from who started it.
+fn fate_of(facts: &Facts, job: &str, envs: &BTreeMap<String, String>, nth: usize) -> Fate {
+    let fates = &facts.release.fates;
+    let mut dice = facts.rng_for(&format!("fate {job} {envs:?} {nth}"));
+    let end = fates.end(job, nth, dice.u32(0..100));
+    let minutes = match end {
+        "success" if job.contains("disruptive") => dice.i64(75..110),
+        "success" => dice.i64(105..190),
+        "error" => dice.i64(6..20),
+        _ => dice.i64(30..200),
+    };
+    Fate {
+        end,
+        unseen: u32::from(dice.u32(0..100) < fates.unseen_percent),
+        gets_lost: dice.u32(0..100) < fates.lost_percent,
+        ..Fate::good(SignedDuration::from_mins(minutes))
+    }
 }
 
 /// Runs get their pods and end.
 pub fn hear(facts: &mut Facts, event: &Event) {
-    let now = facts.now;
-    if let Event::Prow(ProwEvent::Pending { id }) = event {
-        let number = build_id(&mut facts.rng_for(id));
-        let consistency = facts.release.timing.consistency;
-        let Some(run) = facts.prow.runs.get_mut(id) else { return };
-        (run.state, run.pending, run.build_id) = ("pending", Some(now), Some(number));
-        let length = if run.job == CONSISTENCY { consistency } else { consistency * 2 };
-        facts.schedule_in(length, Event::Prow(ProwEvent::Ends { id: id.clone() }));
-    } else if let Event::Prow(ProwEvent::Ends { id }) = event {
-        if let Some(run) = facts.prow.runs.get_mut(id).filter(|run| run.ended.is_none()) {
-            (run.state, run.ended) = ("success", Some(now));
-        }
+    if let Event::Prow(event) = event {
+        run_goes_on(facts, event);
     } else if *event == Event::Begin {
         let rest = facts.release.timing.consistency / 2;
         let open: Vec<String> =
@@ -71,6 +97,35 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         for id in open {
             facts.schedule_in(rest, Event::Prow(ProwEvent::Ends { id }));
         }
+    }
+}
+
+fn run_goes_on(facts: &mut Facts, event: &ProwEvent) {
+    let now = facts.now;
+    let (ProwEvent::Triggered { id } | ProwEvent::Pending { id } | ProwEvent::Ends { id } | ProwEvent::Lost { id }) =
+        event;
+    let mut dice = facts.rng_for(id);
+    let Some(run) = facts.prow.runs.get_mut(id).filter(|run| run.ended.is_none()) else { return };
+    let id = id.clone();
+    match event {
+        ProwEvent::Triggered { .. } => {
+            run.state = "triggered";
+            // Half of the errors of the job system come before there is a pod, so that there never is a page.
+            let podless = run.fate.end == "error" && dice.bool();
+            let (after, next) =
+                if podless { (run.fate.length, ProwEvent::Ends { id }) } else { (POD, ProwEvent::Pending { id }) };
+            facts.schedule_in(after, Event::Prow(next));
+        }
+        ProwEvent::Pending { .. } => {
+            (run.state, run.pending, run.build_id) = ("pending", Some(now), Some(build_id(&mut dice)));
+            let Fate { length, gets_lost, .. } = run.fate;
+            if gets_lost {
+                facts.schedule_in(length / 2, Event::Prow(ProwEvent::Lost { id: id.clone() }));
+            }
+            facts.schedule_in(length, Event::Prow(ProwEvent::Ends { id }));
+        }
+        ProwEvent::Ends { .. } => (run.state, run.ended) = (run.fate.end, Some(now)),
+        ProwEvent::Lost { .. } => run.fate.lost = true,
     }
 }
 
@@ -87,16 +142,17 @@ async fn prowjob(State(world): State<World>, RawQuery(query): RawQuery) -> Respo
     let Some(id) = query.get("prowjob").filter(|id| !id.is_empty()) else {
         return (StatusCode::BAD_REQUEST, "request did not provide the 'prowjob' query parameter\n").into_response();
     };
-    let facts = world.facts();
-    let Some(run) = facts.prow.run(id, facts.now) else {
+    let mut facts = world.facts();
+    let now = facts.now;
+    let Some(run) = facts.prow.look(id, now).cloned() else {
         let text = format!("ProwJob not found: prowjobs.prow.k8s.io \"{id}\" not found\n");
         return (StatusCode::NOT_FOUND, text).into_response();
     };
-    let yaml = serde_yaml::to_string(&facts.prow.object(run)).unwrap_or_default();
+    let yaml = serde_yaml::to_string(&facts.prow.object(&run)).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], yaml).into_response()
 }
 
-/// JSON, or a script when `var` names a variable; `omit` is taken for what Deck omits by that name.
+/// Runs of public repositories: JSON, or a script when `var` names a variable; `omit` is taken for what Deck omits by that name.
 async fn prowjobs(State(world): State<World>, RawQuery(query): RawQuery) -> Response {
     let query = wire::pairs(&query.unwrap_or_default());
     let omit: Vec<&str> = query.get("omit").map(|list| list.split(',').collect()).unwrap_or_default();
@@ -104,6 +160,7 @@ async fn prowjobs(State(world): State<World>, RawQuery(query): RawQuery) -> Resp
     let items: Vec<Value> = facts
         .prow
         .present(facts.now)
+        .filter(|run| !run.is_hidden())
         .map(|run| {
             let mut object = facts.prow.object(run);
             for part in ["annotations", "labels"] {

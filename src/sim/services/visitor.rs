@@ -11,10 +11,10 @@ use crate::core::clock::VirtualClock;
 use crate::domain::credential::Credential;
 use crate::sim::auth::accepted;
 use crate::sim::faults::rules::Faults;
-use crate::sim::reactions;
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{ReleasePlan, Scenario};
 use crate::sim::services::table;
 use crate::sim::world::World;
+use crate::sim::{reactions, refusals};
 
 /// A world and the way to ask it.
 pub(crate) struct Visitor {
@@ -39,7 +39,13 @@ impl Answer {
 
 impl Visitor {
     pub(crate) fn of(scenario: &str) -> Self {
-        let scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        Self::where_plan(scenario, |_| {})
+    }
+
+    /// A scenario with something else in its plan.
+    pub(crate) fn where_plan(scenario: &str, change: impl FnOnce(&mut ReleasePlan)) -> Self {
+        let mut scenario = Scenario::named(scenario, None, None).expect("a scenario");
+        change(&mut scenario.plan);
         let clock = VirtualClock::starting_at(scenario.start());
         let world = reactions::world(&scenario, 7, clock, "http://127.0.0.1:1".to_owned(), Faults::default());
         let bearer = |token| format!("Bearer {}", accepted(token));
@@ -51,6 +57,7 @@ impl Visitor {
             ("gitlab".to_owned(), bearer(Credential::GitlabToken)),
             ("github".to_owned(), bearer(Credential::GithubToken)),
             ("slack".to_owned(), bearer(Credential::SlackBotToken)),
+            ("gangway".to_owned(), bearer(Credential::ApiToken)),
         ];
         let router = table::routes().with_state(world.clone());
         Self { router, world, auth }
@@ -93,7 +100,9 @@ impl Visitor {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(body)).expect("a request");
-        let refusal = table::refuse(service, path, request.headers());
+        let rest = path.trim_start_matches('/').strip_prefix(service).unwrap_or_default();
+        let refusal = table::refuse(service, path, request.headers())
+            .or_else(|| refusals::refuse(&mut self.world.facts(), service, request.method().as_str(), rest));
         let response = match refusal {
             Some(refusal) => refusal,
             None => self.router.clone().oneshot(request).await.expect("an answer"),
