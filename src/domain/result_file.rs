@@ -168,13 +168,12 @@ impl ResultFile {
             return Some(self.list.clone());
         }
         let name = |build: &Value| build.get("name").and_then(Value::as_str).map(str::to_owned);
-        match self.document.get(BUILD)? {
-            // Two old records hold the text of the object.
-            Value::String(text) => match serde_json::from_str::<Value>(text) {
-                Ok(build) => name(&build),
-                Err(_) => minor_of(text).map(|_| text.clone()),
-            },
-            build => name(build),
+        let build = self.document.get(BUILD)?;
+        let Some(text) = build.as_str() else { return name(build) };
+        // Two old records hold the text of the object.
+        match serde_json::from_str::<Value>(text) {
+            Ok(build) => name(&build),
+            Err(_) => minor_of(text).map(|_| text.to_owned()),
         }
     }
 
