@@ -43,7 +43,7 @@ fn any_change(random: &mut fastrand::Rng, file: &ResultFile, next: u32) -> Resul
     let new = format!("run-{next}");
     let old = random.choice(ids(file)).unwrap_or_else(|| "run-x".to_owned());
     let text = |random: &mut fastrand::Rng, texts: &[&str]| random.choice(texts).map(|text| (*text).to_owned());
-    match random.u8(..9) {
+    match random.u8(..11) {
         0 => ResultChange::Plan {
             job,
             state: [PlanState::Planned, PlanState::Triggered, PlanState::Refused, PlanState::Uncertain]
@@ -60,6 +60,11 @@ fn any_change(random: &mut fastrand::Rng, file: &ResultFile, next: u32) -> Resul
         }
         6 => ResultChange::Replace { job, old, new, event: event(EventKind::RunReplaced) },
         7 => ResultChange::Promote { event: event(EventKind::Promoted) },
+        8 => ResultChange::Note(event([EventKind::Labelled, EventKind::LabelFailed][random.usize(..2)])),
+        9 => {
+            let decision = [Decision::Accepted, Decision::Rejected][random.usize(..2)].name().to_owned();
+            ResultChange::Verdict(StoredVerdict { decision, decided_at: None, rule: "strict".to_owned() })
+        }
         _ => ResultChange::Conclude { accepted: random.bool() },
     }
 }
@@ -135,7 +140,7 @@ fn no_change_takes_away_a_run_what_is_known_of_it_or_how_it_ended() {
 
 #[test]
 fn a_change_that_the_record_shows_already_changes_no_byte() {
-    play(3, 300, &mut |before, change, after| {
+    play(3, 100, &mut |before, change, after| {
         let mut again = after.clone();
         let applied = again.apply(change);
         assert_eq!(again.to_text(), after.to_text(), "{change:?} after\n{}", before.to_text());
@@ -145,7 +150,7 @@ fn a_change_that_the_record_shows_already_changes_no_byte() {
 
 #[test]
 fn whatever_was_changed_is_read_back_as_it_was_written() {
-    play(4, 300, &mut |_, change, after| {
+    play(4, 100, &mut |_, change, after| {
         let read = ResultFile::read(&after.to_text()).unwrap_or_else(|error| panic!("{error} after {change:?}"));
         assert_eq!(&read, after, "{change:?}");
         assert_eq!(read.to_text(), after.to_text());
