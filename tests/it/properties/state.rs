@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use oar::domain::mask::mask;
-use oar::domain::state::document::{Map, Node};
+use oar::domain::state::document::{Kind, Map, Node, Scalar};
 use oar::domain::state::entries::{Intent, Metadata, StoredStatus, TaskEntry};
 use oar::domain::state::lease::{Fence, LeaseKey};
 use oar::domain::state::operation::{
@@ -428,7 +428,11 @@ fn no_nulls(node: &Node) -> Node {
         Node::Scalar(_) => node.clone(),
         Node::List(items) => Node::List(items.iter().map(no_nulls).collect()),
         Node::Map(map) => {
-            let entries = map.entries.iter().map(|(key, value)| (key.clone(), no_nulls(value)));
+            let no_null = |key: &Scalar| match key.kind {
+                Kind::Null => Scalar { source: "null".to_owned(), ..key.clone() },
+                _ => key.clone(),
+            };
+            let entries = map.entries.iter().map(|(key, value)| (no_null(key), no_nulls(value)));
             Node::Map(Map { entries: entries.collect() })
         }
     }
