@@ -88,7 +88,7 @@ crash: packages ## the long tests: kills between all writes, many writers, outag
 ifdef NEXTEST
 	$(CARGO) nextest run --locked --test it --profile long
 else
-	$(CARGO) test --locked --test it -- long:: --skip random_faults --skip crashes
+	$(CARGO) test --locked --test it -- long:: --skip random_faults --skip crashes --skip lost_answers
 endif
 	$(MAKE) --no-print-directory releases OAR_RELEASES=20000 OAR_EVERY=1
 
@@ -99,7 +99,7 @@ OAR_SEED ?= 1
 OAR_EVERY ?= 17
 releases: packages ## simulated releases with random faults and dying drivers (OAR_RELEASES, OAR_SEED, OAR_EVERY)
 	OAR_RELEASES=$(OAR_RELEASES) OAR_SEED=$(OAR_SEED) OAR_EVERY=$(OAR_EVERY) \
-	  $(CARGO) test --locked --release --test it -- random_faults::long crashes::long --nocapture
+	  $(CARGO) test --locked --release --test it -- random_faults::long crashes::long lost_answers::long --nocapture
 
 FUZZ_ITERATIONS ?= 20000
 fuzz: ## parsers against damaged files and a million snapshots for the planner (FUZZ_ITERATIONS per parser, OAR_FUZZ_SEED)

@@ -166,8 +166,13 @@ impl TestWorld {
 
     /// What these services show is up to five minutes old.
     pub(crate) fn answers_are_old(&self, services: &[&'static str]) {
+        self.answers_are_as_old_as(services, 300);
+    }
+
+    /// What these services show is up to so many seconds old.
+    pub(crate) fn answers_are_as_old_as(&self, services: &[&'static str], seconds: u32) {
         let mut facts = self.simulator.world().facts();
-        facts.disturbances.oldest_s.extend(services.iter().map(|service| (*service, 300)));
+        facts.disturbances.oldest_s.extend(services.iter().map(|service| (*service, seconds)));
     }
 
     /// All services work again.
@@ -190,7 +195,7 @@ impl TestWorld {
         self.plan(Rule::on(service, InjectedFault::Status { code, retry_after_s: None }).method(method).path(path));
     }
 
-    fn plan(&self, rule: Rule) {
+    pub(crate) fn plan(&self, rule: Rule) {
         self.simulator.world().faults().add(rule).expect("a rule");
     }
 

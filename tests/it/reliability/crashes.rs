@@ -5,16 +5,13 @@
 //! `OAR_EVERY=N` plays every N-th only.
 
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::FutureExt as _;
 use jiff::SignedDuration;
 use oar::core::config::env::Env;
 use oar::sim::scenario::ReleasePlan;
 
 use super::end::End;
+use super::side_by_side::{runtime, side_by_side};
 use crate::rehearsal::TestWorld;
 use crate::rehearsal::machines::{Machine, Moment, Point, points};
 use crate::rehearsals::faults::happened_twice;
@@ -34,9 +31,6 @@ const SCENARIOS: [&str; 9] = [
 
 /// How often somebody begins again after a drive that ended with a wait or an outage.
 const MOST_DRIVES: u32 = 24;
-
-/// Threads carry a whole program each.
-const STACK: usize = 16 << 20;
 
 /// Who goes on after a driver died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +141,6 @@ impl Case<'_> {
 
 /// Plays every `each`-th way of dying in these worlds on all processors; none may leave a trace.
 fn all_end_calmly(scenarios: &[&str], each: usize) {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let env = Env::from_process();
     let only = env.get("OAR_CRASH").unwrap_or_default();
     let each = env.get("OAR_EVERY").map_or(each, |text| text.parse().expect("a number"));
@@ -158,32 +151,13 @@ fn all_end_calmly(scenarios: &[&str], each: usize) {
     });
     let cases: Vec<Case<'_>> = cases.filter(|case| case.name().starts_with(only)).step_by(each).collect();
     eprintln!("{} ways of dying in {} worlds", cases.len(), calm.len());
-    let next = AtomicUsize::new(0);
-    let wrong = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            let work = || {
-                let runtime = runtime();
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let played = crashed(case.scenario, case.point, case.next, case.calm);
-                    let found = runtime.block_on(AssertUnwindSafe(played).catch_unwind());
-                    let found = found.unwrap_or_else(|_| vec!["a panic, see above".to_owned()]);
-                    if !found.is_empty() {
-                        let mut wrong = wrong.lock().expect("nobody panics here");
-                        wrong.push(format!(
-                            "OAR_CRASH={} ({})\n  {}",
-                            case.name(),
-                            case.point.write,
-                            found.join("\n  ")
-                        ));
-                    }
-                }
-            };
-            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).expect("a thread");
-        }
-    });
-    let wrong = wrong.into_inner().expect("nobody panics here");
+    let play = async |case: &Case<'_>| {
+        let found = crashed(case.scenario, case.point, case.next, case.calm).await;
+        let named =
+            |found: &[String]| format!("OAR_CRASH={} ({})\n  {}", case.name(), case.point.write, found.join("\n  "));
+        (!found.is_empty()).then(|| named(&found))
+    };
+    let wrong = side_by_side(&cases, &play);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 

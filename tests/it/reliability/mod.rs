@@ -3,3 +3,5 @@
 mod crashes;
 mod end;
 mod frozen;
+mod lost_answers;
+mod side_by_side;
