@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::build::minor_of;
 use super::ids::{BadId, BuildName, JiraKey};
-use super::release::ZStream;
+use super::release::{Minor, ZStream};
 
 /// A release, a build, an issue or a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,15 @@ impl Subject {
             Self::PullRequest(PullRequest { owner, repository, number }) => {
                 format!("pull-request-{owner}+{repository}+{number}")
             }
+        }
+    }
+
+    /// The minor release whose lead looks after it, if it belongs to one.
+    pub fn minor(&self) -> Option<Minor> {
+        match self {
+            Self::Release(release) => Some(release.minor()),
+            Self::Build(build) => minor_of(&build.to_string()),
+            Self::Issue(_) | Self::PullRequest(_) => None,
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::domain::task::{Flow, Task, TaskStatus, Which};
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::{advisories, approval_page, build_record, promotion, shipment};
+use crate::operators::steps::{advisories, advisory_page, build_record, promotion, shipment};
 use crate::planner::facts::{AdvisoryFact, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
 use crate::planner::input::{Input, Replaced, StateSource, Unread};
 
@@ -187,7 +187,7 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         input.shipped = Some(approval::shipped(prod, input.mr == MrFact::Merged, states));
     }
     // While the approval waits it looks itself; after a time-out only the page says whether it can go on.
-    input.page = match asked(input.needs_page(), approval_page::look(run)).await {
+    input.page = match asked(input.needs_page(), advisory_page::look(run)).await {
         Some(Ok(page)) if page.is_public => PageState::Accessible,
         Some(Ok(_)) => PageState::NotAccessible,
         Some(Err(_)) | None => PageState::Unknown,

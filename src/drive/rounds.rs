@@ -67,6 +67,21 @@ pub fn stored(ctx: &Context, release: &ZStream, state: &State) -> Plan {
     plan(&gather::stored::stored(ctx, release, state))
 }
 
+/// What is next, as far as it can be found out now: from the stored state alone when that is `old` already or a look
+/// fails, with why it failed.
+pub async fn look_or_stored(ctx: &Context, release: &ZStream, state: &State, old: bool) -> (Plan, Option<TaskError>) {
+    let looked = if old { None } else { Some(look(ctx, release, &DriveOptions::default()).await) };
+    let trouble = match looked {
+        Some(Ok(plan)) => return (plan, None),
+        Some(Err(error)) => Some(error),
+        None => None,
+    };
+    let mut planned = stored(ctx, release, state);
+    // Nobody was asked; that is said once, not per service.
+    planned.messages.retain(|message| !message.kind.is_about_an_outage());
+    (planned, trouble)
+}
+
 async fn rounds(
     ctx: &Context,
     release: &ZStream,

@@ -74,32 +74,51 @@ fn upstreams(shared: &ServerState) -> Map<String, Value> {
     shown.collect()
 }
 
+const STATE: &str = "state";
+const SETTINGS: &str = "settings";
+const ERRATA: &str = "errata";
+
+/// The part of the program that works only with this credential; nothing when another one stands in for it.
+const fn part_of(variable: Credential) -> Option<&'static str> {
+    Some(match variable {
+        Credential::GithubToken => STATE,
+        Credential::OarJwk => SETTINGS,
+        Credential::ErrataToken => ERRATA,
+        Credential::JiraUsername | Credential::JiraToken => "jira",
+        Credential::GitlabToken => "shipment",
+        Credential::JenkinsUser | Credential::JenkinsToken => "stage_testing",
+        Credential::ApiToken => "prow",
+        Credential::SlackBotToken => "slack",
+        Credential::JiraEmail => return None,
+    })
+}
+
 /// Which variables are missing, and what works without them.
 fn environment(shared: &ServerState) -> Value {
-    use Credential as C;
     let settings = &shared.ctx.settings;
     let missing = shared.ctx.missing_for_all();
     let bearer = settings.errata_auth == ErrataAuth::Bearer;
-    let has = |needed: &[C]| needed.iter().all(|variable| settings.credentials.get(*variable).is_some());
-    let optional = C::ALL.iter().filter(|variable| !matches!(variable, C::OarJwk | C::GithubToken | C::JiraEmail));
-    let optional = optional.filter(|variable| (bearer || **variable != C::ErrataToken) && !has(&[**variable]));
+    let has = |variable: Credential| settings.credentials.get(variable).is_some();
+    let optional = Credential::ALL.iter().filter(|variable| match part_of(**variable) {
+        Some(STATE | SETTINGS) | None => false,
+        Some(ERRATA) if !bearer => false,
+        Some(_) => !has(**variable),
+    });
     let optional: Vec<_> = optional.map(|variable| variable.variable()).collect();
     let required: Vec<_> = missing.iter().map(|variable| variable.variable()).collect();
+    let mut capabilities = serde_json::Map::new();
+    for variable in Credential::ALL {
+        let Some(part) = part_of(*variable) else { continue };
+        let needs_none = (part == STATE && settings.state.dir.is_some()) || (part == ERRATA && !bearer);
+        let so_far = capabilities.get(part).is_none_or(|works| works == true);
+        capabilities.insert(part.to_owned(), json!(so_far && (needs_none || has(*variable))));
+    }
     let errors: Vec<_> = missing.iter().map(|variable| format!("{variable}: {}", variable.purpose())).collect();
     json!({
         "valid": missing.is_empty(),
         "missing_required": required,
         "missing_optional": optional,
         "errors": errors,
-        "capabilities": {
-            "state": settings.state.dir.is_some() || has(&[C::GithubToken]),
-            "settings": has(&[C::OarJwk]),
-            "errata": !bearer || has(&[C::ErrataToken]),
-            "jira": has(&[C::JiraUsername, C::JiraToken]),
-            "shipment": has(&[C::GitlabToken]),
-            "stage_testing": has(&[C::JenkinsUser, C::JenkinsToken]),
-            "prow": has(&[C::ApiToken]),
-            "slack": has(&[C::SlackBotToken]),
-        },
+        "capabilities": capabilities,
     })
 }

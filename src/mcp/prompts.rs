@@ -5,7 +5,7 @@ use rmcp::model::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::{Map, Value};
 
 use super::tools::analysis::is_build;
-use super::tools::jobs::ARCHES;
+use crate::domain::build::Arch;
 use crate::domain::pasted;
 
 /// One prompt.
@@ -169,12 +169,12 @@ fn checked(kind: GapKind, value: &str, hosts: &[String]) -> Result<String, Strin
         GapKind::BuildOrAddress => {
             let build = value.rsplit('/').next().unwrap_or_default();
             let build = build.trim_start_matches("ocp-test-result-").trim_end_matches(".json");
-            let build = ARCHES.iter().find_map(|arch| build.strip_suffix(&format!("-{arch}"))).unwrap_or(build);
+            let build = Arch::NAMES.iter().find_map(|arch| build.strip_suffix(&format!("-{arch}"))).unwrap_or(build);
             let is_address = plain(value) && value.contains('/') && is_build(build);
             is_address.then(|| build.to_owned()).ok_or_else(|| "is a build, e.g. 4.20.17".to_owned())
         }
-        GapKind::Arch if ARCHES.contains(&value) => Ok(value.to_owned()),
-        GapKind::Arch => Err(format!("is one of {}", ARCHES.join(", "))),
+        GapKind::Arch if Arch::NAMES.contains(&value) => Ok(value.to_owned()),
+        GapKind::Arch => Err(format!("is one of {}", Arch::NAMES.join(", "))),
     }
 }
 

@@ -15,10 +15,10 @@ use super::reply::{Code, Reply};
 use super::stored::{self, Results};
 use super::text::head;
 use super::tools::analysis::{is_build, record};
-use super::tools::jobs::ARCHES;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::age::Stale;
+use crate::domain::build::Arch;
 use crate::domain::release::ZStream;
 use crate::drive::rounds;
 use crate::operators::error::TaskError;
@@ -181,7 +181,7 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
             let release: ZStream = release.parse().map_err(|_| Unreadable::Nothing)?;
             of_release(call, &release, what).await
         }
-        ["builds", build, arch, "test-result"] if is_build(build) && ARCHES.contains(arch) => {
+        ["builds", build, arch, "test-result"] if is_build(build) && Arch::NAMES.contains(arch) => {
             of_build(&call.ctx, build, arch).await
         }
         ["runs", id, "log"] => {
@@ -269,7 +269,7 @@ pub async fn complete(call: ToolCall, request: CompleteRequestParams) -> Result<
     let all: Vec<String> = match request.argument.name.as_str() {
         "release" => active(&call).await,
         "build" => builds(&call).await,
-        "arch" => ARCHES.map(str::to_owned).to_vec(),
+        "arch" => Arch::NAMES.map(str::to_owned).to_vec(),
         "run_id" => call.shared.runs.ids_of(&call.who),
         _ => Vec::new(),
     };

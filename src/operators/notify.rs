@@ -56,7 +56,7 @@ pub(super) async fn send(run: &Run<'_>, posts: &[Post]) {
     let notifier = run.ctx.notifier(&slack);
     let mut arrived = Vec::new();
     for post in posts {
-        let sent = notifier.send(run.release, post, Before::Nobody, run.effects()).await;
+        let sent = notifier.send(&run.release.into(), post, Before::Nobody, run.effects()).await;
         if sent.is_new {
             run.add_effect(format!("tell {} on Slack", post.team));
         }
@@ -90,7 +90,7 @@ pub(super) async fn send_first(ctx: &Context, release: &ZStream, post: &Post) ->
     let mut trouble: Vec<_> =
         announce(effects, std::slice::from_ref(post)).err().map(|error| error.to_string()).into_iter().collect();
     let slack = ctx.slack();
-    let sent = ctx.notifier(&slack).send(release, post, Before::Nobody, effects).await;
+    let sent = ctx.notifier(&slack).send(&release.into(), post, Before::Nobody, effects).await;
     if sent.is_settled {
         let arrived = Operation::Notified { task: None, key: post.key.clone() };
         trouble.extend(store(ctx, release, &[arrived]).await);
@@ -151,7 +151,7 @@ async fn left_behind(notifier: Notifier<'_>, release: &ZStream, state: &State, e
             ClockOf::Us => Before::Nobody,
             ClockOf::Others => Before::Due(Announced { at: notice.due_at.unwrap_or(Timestamp::UNIX_EPOCH), clock }),
         };
-        let sent = notifier.send(release, &Post::of_due(&notice), before, effects).await;
+        let sent = notifier.send(&release.into(), &Post::of_due(&notice), before, effects).await;
         left.push((task, notice, sent));
     }
     left

@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
             return Some(Open { key: Some(key), by, announced: Announced { at: at.unwrap_or(begun), clock } });
         }
         let lost = self.state.status(self.task) == TaskStatus::InProgress
-            && self.task.starts_a_job()
+            && self.task.job().is_some()
             && job_trace::job_of(self.task, &entry).is_none();
         let announced = Announced { at: begun, clock: ClockOf::Others };
         lost.then(|| Open { key: None, by: "somebody".to_owned(), announced })

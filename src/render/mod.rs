@@ -15,5 +15,6 @@ pub mod preview;
 pub mod registries;
 pub mod report;
 pub mod shipped;
+pub mod status;
 pub mod styled;
 pub mod text;

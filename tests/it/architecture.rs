@@ -10,6 +10,7 @@ mod front_ends;
 mod source;
 mod vocabulary;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use source::{Source, code_only, tokens};
@@ -172,6 +173,15 @@ fn lost_names(page: &Source, sources: &[Source], layers: &[String]) -> Vec<Strin
     names.filter(|name| !exists(name)).map(|name| format!("{}: there is no {name}", page.file)).collect()
 }
 
+/// Items that a page names by a path and that stand nowhere in the sources.
+fn lost_items(page: &Source, sources: &[Source]) -> Vec<String> {
+    let is_of_names = |c: char| c.is_alphanumeric() || c == '_';
+    let known: BTreeSet<&str> = sources.iter().flat_map(|source| source.text.split(|c| !is_of_names(c))).collect();
+    let paths = page.text.split('`').skip(1).step_by(2).filter(|name| name.contains("::"));
+    let lost = paths.filter(|path| path.split("::").any(|part| part.chars().all(is_of_names) && !known.contains(part)));
+    lost.map(|path| format!("{}: nothing is called {path}", page.file)).collect()
+}
+
 /// Papers that stay behind when the product ships.
 fn planning_papers(sources: &[Source]) -> Vec<String> {
     let papers = [format!("{}/", "shared"), format!("{}.md", "decisions"), format!("{}-commands.md", "oar")];
@@ -284,6 +294,10 @@ fn a_sign_that_works_and_a_name_of_nothing_are_found() {
     let page = source("docs/a.md", "`core` and `core::clock`, `core::lost`, `serde::x`, `a` `core::Clock`");
     let files = [source("src/core/mod.rs", ""), source("src/core/clock.rs", "")];
     assert_eq!(lost_names(&page, &files, &layout()), ["docs/a.md: there is no core::lost"]);
+    let page = source("docs/a.md", "`Http::read` and `Http::gone`, also `Gone::read()`.");
+    let files = [source("src/core/http.rs", "impl Http { fn read() {} }")];
+    let lost = ["docs/a.md: nothing is called Http::gone", "docs/a.md: nothing is called Gone::read()"];
+    assert_eq!(lost_items(&page, &files), lost);
 }
 
 #[test]
@@ -301,10 +315,11 @@ fn the_map_names_what_is_there() {
     let sources = below("src", &[".rs"]);
     let lib = sources.iter().find(|source| source.file == "src/lib.rs").expect("the map");
     let layers = layers(&lib.text);
+    let all: Vec<Source> = ["src", "tests"].iter().flat_map(|folder| below(folder, &[".rs"])).collect();
     let lost: Vec<_> = ["docs/ARCHITECTURE.md", "AGENTS.md"]
         .iter()
         .flat_map(|page| below(page, &[".md"]))
-        .flat_map(|page| lost_names(&page, &sources, &layers))
+        .flat_map(|page| [lost_names(&page, &sources, &layers), lost_items(&page, &all)].concat())
         .collect();
     assert_eq!(lost, [""; 0]);
 }

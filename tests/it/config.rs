@@ -163,8 +163,10 @@ fn sealed_settings_open_whatever_the_length_of_their_iv() {
     for name in ["config-iv12.jwe", "config-iv16.jwe"] {
         let settings = settings_with(&folder.join(name), EXAMPLE_KEY).unwrap();
         let sealed = settings.sealed().unwrap();
-        let (lead, other) =
-            (sealed.lead_handle(Minor::new(4, 19)).unwrap(), sealed.lead_handle(Minor::new(4, 23)).unwrap());
+        let (lead, other) = (
+            sealed.lead_handle(Some(Minor::new(4, 19))).unwrap(),
+            sealed.lead_handle(Some(Minor::new(4, 23))).unwrap(),
+        );
         assert_eq!((lead.id, lead.is_fallback), ("rel-lead-419", false), "{name}");
         assert_eq!((other.id, other.is_fallback), ("example-qe-release", true), "{name}");
         assert_eq!(settings.services.url(Service::Gitlab).unwrap(), "https://gitlab.example.com");

@@ -26,7 +26,7 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
         TokenCommand::Add { name, scopes, expires } => {
             check_name(&name)
                 .map_err(|bad| ErrorReport::usage(bad.to_string(), "take the role: release-lead, agent, ci"))?;
-            let scopes = scopes.map_or_else(|| Ok(Scope::AGENT.to_vec()), |text| scopes_of(&text))?;
+            let scopes = scopes.map_or_else(|| Ok(Scope::of_agents()), |text| scopes_of(&text))?;
             let clock = Context::clock_of(&settings).unwrap_or(Clock::System);
             clock.refresh(&call.cancel).await;
             let end = expires.map(|text| end_of(&text, clock.now())).transpose()?;

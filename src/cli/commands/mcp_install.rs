@@ -185,7 +185,7 @@ fn token(tokens: &Tokens, base: &Path, args: &InstallArgs, dry_run: bool) -> Res
     }
     let place = Sha256::digest(format!("{} {:?}", base.display(), args.scope));
     let place = hex::encode(&place[..4]);
-    let made = tokens.add(&format!("claude-code-{place}"), Scope::AGENT, None);
+    let made = tokens.add(&format!("claude-code-{place}"), Scope::of_agents(), None);
     made.map_err(|cause| cannot(tokens.path(), &cause, "make it readable and writable"))
 }
 

@@ -105,7 +105,7 @@ fn authentication(
     oauth: Option<Resource>,
 ) -> Result<Authentication, ErrorReport> {
     match args.auth {
-        AuthMode::None => return Ok(Authentication::Nobody(Principal::new("local", Scope::AGENT))),
+        AuthMode::None => return Ok(Authentication::Nobody(Principal::new("local", Scope::of_agents()))),
         AuthMode::Oauth if oauth.is_none() => {
             return Err(usage("--auth oauth needs the settings mcp.oauth.issuer, audience and jwks_url"));
         }
@@ -122,7 +122,7 @@ fn authentication(
         };
         call.outside.err.line(line);
     } else if oauth.is_none() {
-        let token = tokens.add("agent", Scope::AGENT, None).map_err(cannot_use)?;
+        let token = tokens.add("agent", Scope::of_agents(), None).map_err(cannot_use)?;
         let _ = std::fs::remove_file(&path);
         std::fs::OpenOptions::new()
             .create_new(true)

@@ -36,9 +36,18 @@ spelled! {
 }
 
 impl Scope {
-    /// What an agent gets when nobody says anything else: everything that a person can still stop.
-    pub const AGENT: [Self; 6] =
-        [Self::Read, Self::Write, Self::Critical, Self::JobsRun, Self::IssuesWrite, Self::CacheAdmin];
+    /// Does an agent get it when nobody says anything else? It gets everything that a person can still stop.
+    const fn is_for_agents(self) -> bool {
+        match self {
+            Self::Read | Self::Write | Self::Critical | Self::JobsRun | Self::IssuesWrite | Self::CacheAdmin => true,
+            Self::CriticalUnattended | Self::JobsRunAny | Self::Admin => false,
+        }
+    }
+
+    /// The scopes of an agent.
+    pub fn of_agents() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|scope| scope.is_for_agents()).collect()
+    }
 }
 
 impl fmt::Display for Scope {
@@ -102,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_agent_cannot_act_without_a_person_by_default() {
-        let agent = Principal::new("agent", Scope::AGENT);
+        let agent = Principal::new("agent", Scope::of_agents());
         assert!(agent.may(Scope::Critical) && !agent.may(Scope::CriticalUnattended) && !agent.may(Scope::Admin));
     }
 }

@@ -285,7 +285,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().unwrap();
         let tokens = Tokens::below(home.path());
-        let token = tokens.add("agent", Scope::AGENT, None).unwrap();
+        let token = tokens.add("agent", Scope::of_agents(), None).unwrap();
         let text = std::fs::read_to_string(tokens.path()).unwrap();
         assert!(!text.contains(&token[4..]), "{text}");
         assert_eq!(std::fs::metadata(tokens.path()).unwrap().permissions().mode() & 0o777, 0o600);

@@ -153,10 +153,10 @@ impl SealedSettings {
     /// # Errors
     ///
     /// Neither exists; a loaded file always has the second.
-    pub fn lead_handle(&self, minor: Minor) -> Result<LeadHandle<'_>, ConfigError> {
-        match self.slack("qe-release", &minor.to_string()) {
-            Ok(id) => Ok(LeadHandle { id, is_fallback: false }),
-            Err(_) => Ok(LeadHandle { id: self.slack("qe-release", "id")?, is_fallback: true }),
+    pub fn lead_handle(&self, minor: Option<Minor>) -> Result<LeadHandle<'_>, ConfigError> {
+        match minor.and_then(|minor| self.slack("qe-release", &minor.to_string()).ok()) {
+            Some(id) => Ok(LeadHandle { id, is_fallback: false }),
+            None => Ok(LeadHandle { id: self.slack("qe-release", "id")?, is_fallback: true }),
         }
     }
 

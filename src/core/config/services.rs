@@ -8,11 +8,9 @@ use super::error::ConfigError;
 use super::hosts::HostRule;
 use super::origin::Origin;
 use super::sources::{Sources, bad};
+use crate::domain::build::Arch;
 use crate::domain::release::Minor;
 use crate::domain::service::Service;
-
-/// Architectures with a release controller of their own.
-const CONTROLLER_ARCHES: [&str; 5] = ["amd64", "arm64", "multi", "ppc64le", "s390x"];
 
 /// How a simulator spells its own address inside data.
 const SIMULATED: &str = "https://sim.example.com";
@@ -88,7 +86,7 @@ impl Services {
         let inside_data = self.rewrites.iter().map(|(from, _)| from);
         let known = self.urls.values().chain(self.registries.values()).chain(inside_data);
         let each_arch = |url: &String| -> Vec<String> {
-            let arches = CONTROLLER_ARCHES.iter().filter(|_| url.contains("{arch}"));
+            let arches = Arch::NAMES.iter().filter(|_| url.contains("{arch}"));
             let named: Vec<_> = arches.map(|arch| url.replace("{arch}", arch)).collect();
             if named.is_empty() { vec![url.clone()] } else { named }
         };
@@ -177,7 +175,7 @@ fn aliases(sources: &mut Sources<'_>, service: Service) -> String {
 fn is_one_of(url: &str, template: Option<&(String, Origin)>) -> bool {
     let url = url.trim_end_matches('/');
     template.is_some_and(|(template, _)| {
-        template.contains("{arch}") && CONTROLLER_ARCHES.iter().any(|arch| template.replace("{arch}", arch) == url)
+        template.contains("{arch}") && Arch::NAMES.iter().any(|arch| template.replace("{arch}", arch) == url)
     })
 }
 
@@ -193,7 +191,7 @@ fn read_simulator(sources: &mut Sources<'_>) -> Result<Option<(String, Origin)>,
 fn to_simulator(from: &str, to: &str) -> Vec<(String, String)> {
     let from = from.trim_end_matches('/');
     if from.contains("{arch}") {
-        return CONTROLLER_ARCHES.iter().map(|arch| (from.replace("{arch}", arch), to.to_owned())).collect();
+        return Arch::NAMES.iter().map(|arch| (from.replace("{arch}", arch), to.to_owned())).collect();
     }
     let from = from.split("%s").next().unwrap_or(from).trim_end_matches('/');
     vec![(from.to_owned(), to.to_owned())]

@@ -52,5 +52,5 @@ pub async fn send(notifier: Notifier<'_>, release: &ZStream, message: PlanMessag
     let mention = message.owner.map_or(Mention::Lead, |mail| Mention::Person(mail.to_owned()));
     let post = Post { mention, thread: Thread::Same, ..Post::lead(format!("plan/{key}"), text) };
     // Every machine finds the same things to say.
-    notifier.send_alone(release, &post, Before::Perhaps).await
+    notifier.send_alone(&release.into(), &post, Before::Perhaps).await
 }

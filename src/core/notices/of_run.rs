@@ -12,7 +12,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::service::Service;
 use crate::domain::state::view::State;
-use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
+use crate::domain::task::{JobRef, Task, TaskStatus};
 use crate::domain::verdict::FailReason;
 
 /// Something that a run did or found and that people are informed of, beside its outcome.
@@ -87,10 +87,7 @@ fn of_notice(run: &EndedRun<'_>, notice: &Notice) -> Post {
     let release = bold(run.release);
     match notice {
         Notice::JobStarted { start, job: started } => {
-            let name = match started.system {
-                JobSystem::Jenkins => "the stage pipeline",
-                JobSystem::Prow => "the image-consistency job",
-            };
+            let name = run.task.job().map_or("a job", |(_, name)| name);
             // The end of the run knows more about the page than its start did.
             let job = if let End::Outcome(Outcome::Waiting { job: Some(job), .. }) = run.end { job } else { started };
             let page = job.url.as_deref().map_or_else(|| "its page does not exist yet".to_owned(), foreign);

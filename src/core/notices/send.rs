@@ -18,7 +18,7 @@ use crate::domain::absence::{Announced, Shown};
 use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
 use crate::domain::mask::Masker;
-use crate::domain::release::ZStream;
+use crate::domain::subject::Subject;
 
 /// What sending a message takes.
 #[derive(Debug, Clone, Copy)]
@@ -70,34 +70,34 @@ pub enum Before {
 }
 
 impl Notifier<'_> {
-    /// Sends a message about `release`, once whatever happens, within the effects of a run.
-    pub async fn send(self, release: &ZStream, post: &Post, before: Before, effects: Effects<'_>) -> Sent {
+    /// Sends a message about `subject`, once whatever happens, within the effects of a run.
+    pub async fn send(self, subject: &Subject, post: &Post, before: Before, effects: Effects<'_>) -> Sent {
         if self.no_notify || self.dry_run {
             return Sent::default();
         }
-        match self.prepared(release, post).await {
+        match self.prepared(subject, post).await {
             Ok(prepared) => prepared.send(post, before, effects).await,
             Err(why) => Sent::warned(format!("nobody was notified on Slack: {why}")),
         }
     }
 
     /// Sends a message that belongs to no run.
-    pub async fn send_alone(self, release: &ZStream, post: &Post, before: Before) -> Sent {
-        let ledger = match Ledger::open(self.home, &release.into()) {
+    pub async fn send_alone(self, subject: &Subject, post: &Post, before: Before) -> Sent {
+        let ledger = match Ledger::open(self.home, subject) {
             Ok(ledger) => ledger,
             Err(error) => return Sent::warned(format!("nobody was notified on Slack: {error}")),
         };
         let effects = Effects { ledger: &ledger, clock: self.clock, cancel: self.cancel };
-        self.send(release, post, before, effects).await
+        self.send(subject, post, before, effects).await
     }
 
-    async fn prepared(&self, release: &ZStream, post: &Post) -> Result<Prepared<'_>, String> {
+    async fn prepared(&self, subject: &Subject, post: &Post) -> Result<Prepared<'_>, String> {
         if self.settings.credentials.get(Credential::SlackBotToken).is_none() {
             return Err(format!("{} is not set", Credential::SlackBotToken));
         }
         let sealed = self.settings.sealed().map_err(|error| error.to_string())?;
         let channel = sealed.slack_channel(&post.team).map_err(|error| error.to_string())?.to_owned();
-        let lead = || sealed.lead_handle(release.minor()).map(|lead| lead.id).ok();
+        let lead = || sealed.lead_handle(subject.minor()).map(|lead| lead.id).ok();
         let slack = self.slack;
         let mut warnings = Vec::new();
         let mention = match &post.mention {
@@ -116,7 +116,7 @@ impl Notifier<'_> {
         }
         let masker = self.settings.credentials.masker();
         Ok(Prepared {
-            release: release.clone(),
+            subject: subject.clone(),
             asked: &self.settings.slack,
             masker,
             slack,
@@ -130,7 +130,7 @@ impl Notifier<'_> {
 
 /// A message with everything looked up.
 struct Prepared<'a> {
-    release: ZStream,
+    subject: Subject,
     masker: &'a Masker,
     slack: &'a Slack,
     /// The thread that asked.
@@ -197,7 +197,7 @@ impl Prepared<'_> {
             let announced = effects.open(&key).into_iter().chain(due).max_by_key(|tried| tried.settled_at());
             let since = announced.map_or_else(|| effects.clock.now(), |announced| announced.at);
             let since = since.checked_sub(LOOKS_BACK).unwrap_or(Timestamp::MIN);
-            let marker = format!("{}/{key}", self.release);
+            let marker = format!("{}/{key}", self.subject.file_name());
             // What nobody can have sent is looked for only once its answer got lost.
             let looks = Cell::new(announced.is_some() || before == Before::Perhaps);
             let look = async || {

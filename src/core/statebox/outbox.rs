@@ -73,7 +73,7 @@ impl SavedOrKept {
 
 /// What became of the changes that waited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentChanges {
     /// How many are in the store now.
     pub stored: usize,
     /// Those that do not count any more: message and reason. They are kept aside.
@@ -154,15 +154,20 @@ impl Outbox {
     }
 
     /// Sends what waits. Nothing is lost when this fails: everything goes on waiting.
-    pub(super) async fn send(&self, store: &Store, release: &ZStream, turn: &mut Turn) -> Result<Sent, StoreError> {
+    pub(super) async fn send(
+        &self,
+        store: &Store,
+        release: &ZStream,
+        turn: &mut Turn,
+    ) -> Result<SentChanges, StoreError> {
         if !self.sends || self.waiting(release).is_empty() {
-            return Ok(Sent::default());
+            return Ok(SentChanges::default());
         }
         // Another process of this machine is at it.
-        let Ok(Some(_right)) = self.unsent.may_send(release) else { return Ok(Sent::default()) };
+        let Ok(Some(_right)) = self.unsent.may_send(release) else { return Ok(SentChanges::default()) };
         let waiting = self.waiting(release);
         if waiting.is_empty() {
-            return Ok(Sent::default());
+            return Ok(SentChanges::default());
         }
         let last = Mutex::new(Vec::new());
         let change = |before: Option<&State>, now| {
@@ -178,7 +183,7 @@ impl Outbox {
         match Box::pin(store.change(release, &change, &message, turn)).await {
             Ok(_) => {}
             // Nobody created the file, or it went: that is for the command itself to tell.
-            Err(StoreError { fault: StoreFault::Rejected(_), .. }) => return Ok(Sent::default()),
+            Err(StoreError { fault: StoreFault::Rejected(_), .. }) => return Ok(SentChanges::default()),
             Err(error) => return Err(error),
         }
         let refused = last.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -200,7 +205,7 @@ impl Outbox {
                 self.unsent.path(release).display()
             );
         }
-        Ok(Sent { stored, refused: aside.into_iter().map(|(change, why)| (change.message, why)).collect() })
+        Ok(SentChanges { stored, refused: aside.into_iter().map(|(change, why)| (change.message, why)).collect() })
     }
 
     /// A file that cannot be read is reported; the changes in it wait until it can.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::cas::{Limits, Loaded, Saved, SeenVersions, Store, Turn, apply_all};
 use super::error::{Doing, StoreError, StoreFault};
 use super::fence::{Held, within};
-use super::outbox::{Outbox, SavedOrKept, Sent};
+use super::outbox::{Outbox, SavedOrKept, SentChanges};
 use super::repo::Repo;
 use super::unsent::without_secrets;
 use crate::core::clock::Clock;
@@ -160,8 +160,8 @@ impl StateBox {
     /// # Errors
     ///
     /// [`StoreError`]: then everything goes on waiting.
-    pub async fn send_waiting(&self, release: &ZStream) -> Result<Sent, StoreError> {
-        let Some(outbox) = &self.outbox else { return Ok(Sent::default()) };
+    pub async fn send_waiting(&self, release: &ZStream) -> Result<SentChanges, StoreError> {
+        let Some(outbox) = &self.outbox else { return Ok(SentChanges::default()) };
         let mut turn = self.store.turn(release).await;
         let sent = outbox.send(&self.store, release, &mut turn).await?;
         self.remember(release, &turn);

@@ -9,7 +9,7 @@ use super::task_moves::{self, entry};
 use super::view::{self, stamp, task_entry};
 use super::{issues, text};
 use crate::domain::release::ZStream;
-use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus};
+use crate::domain::task::{JobRef, Task, TaskStatus};
 
 /// Asks, unless the same is asked already.
 pub(super) fn ask(document: &mut Map, task: Task, question: &Question) {
@@ -49,9 +49,9 @@ pub(super) fn answer(
         let reason = Change::Set(format!("{by} said that it did not happen: {reason}"));
         let reset = SetTask { reason, intent: Change::Clear, ..SetTask::new(task, TaskStatus::NotStarted, at) };
         task_moves::set(document, &reset)?;
-    } else if task.starts_a_job() && task_entry(entry(document, task)).job_ref.is_none() {
+    } else if let (Some((system, _)), None) = (task.job(), task_entry(entry(document, task)).job_ref) {
         // It runs or ran, and only a person can find out which one it is.
-        let (system, triggered_at) = (system_of(task), question.asked_at);
+        let triggered_at = question.asked_at;
         let job = JobRef { system, id: String::new(), url: None, triggered_at };
         let (job_ref, intent) = (Change::Set(job), Change::Clear);
         task_moves::set(document, &SetTask { job_ref, intent, ..SetTask::new(task, TaskStatus::InProgress, at) })?;
@@ -82,11 +82,6 @@ fn not_open(document: &Map, release: &ZStream, id: &str, choice: &str) -> Result
             Err(Rejection::NoSuchQuestion { id: id.to_owned(), open })
         }
     }
-}
-
-/// Where the jobs of `task` run.
-fn system_of(task: Task) -> JobSystem {
-    if task == Task::StageTesting { JobSystem::Jenkins } else { JobSystem::Prow }
 }
 
 /// Source of the notes that keep the answer to a question; the answer follows.

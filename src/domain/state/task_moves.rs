@@ -37,10 +37,10 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
         return Err(Rejection::EndedElsewhere { task: set.task, status: from });
     }
     if let Some(stored) = &stored {
-        match fence(stored, set) {
-            Fence::Open => {}
-            Fence::Closed(by) => return Err(by),
-            Fence::Ended => return stands(document, stored, set).map(|()| None),
+        match standing(stored, set) {
+            RunStanding::Open => {}
+            RunStanding::Closed(by) => return Err(by),
+            RunStanding::Ended => return stands(document, stored, set).map(|()| None),
         }
     }
     let entry = entry(document, set.task);
@@ -67,39 +67,39 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
 /// A task that has passed keeps everything; only what a later run of it announces comes and goes.
 fn after_pass(document: &mut Map, stored: Option<&TaskEntry>, set: &SetTask) -> Result<(), Rejection> {
     let Some(stored) = stored else { return Ok(()) };
-    match fence(stored, set) {
-        Fence::Closed(by) if set.intent.is_set() => return Err(by),
-        Fence::Closed(_) | Fence::Ended => {}
-        Fence::Open if set.intent.is_set() || stored.intent.is_some() => {
+    match standing(stored, set) {
+        RunStanding::Closed(by) if set.intent.is_set() => return Err(by),
+        RunStanding::Closed(_) | RunStanding::Ended => {}
+        RunStanding::Open if set.intent.is_set() || stored.intent.is_some() => {
             change(entry(document, set.task), "intent", &set.intent, intent_node);
         }
-        Fence::Open => {}
+        RunStanding::Open => {}
     }
     Ok(())
 }
 
 /// Two runs of one task: what a run stores counts only while the announcement in the file is the one that it made, or
 /// that it has settled. No clock decides this: whoever wants to replace an announcement has to name it.
-fn fence(stored: &TaskEntry, set: &SetTask) -> Fence {
-    let Some(run) = &set.of_run else { return Fence::Open };
+fn standing(stored: &TaskEntry, set: &SetTask) -> RunStanding {
+    let Some(run) = &set.of_run else { return RunStanding::Open };
     match (&stored.intent, &set.intent) {
         (Some(theirs), Change::Set(ours))
             if theirs.key == text::note(&ours.key) && theirs.by == text::note(&ours.by) =>
         {
-            Fence::Open
+            RunStanding::Open
         }
-        (Some(theirs), _) if run.holds.as_deref().map(text::note).as_deref() == Some(&theirs.key) => Fence::Open,
+        (Some(theirs), _) if run.holds.as_deref().map(text::note).as_deref() == Some(&theirs.key) => RunStanding::Open,
         (Some(theirs), _) => {
             let at = theirs.at.or(stored.started()).unwrap_or(set.at);
-            Fence::Closed(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })
+            RunStanding::Closed(Rejection::StartedElsewhere { task: set.task, by: theirs.by.clone(), at })
         }
-        (None, _) if run.holds.is_some() => Fence::Ended,
-        (None, _) => Fence::Open,
+        (None, _) if run.holds.is_some() => RunStanding::Ended,
+        (None, _) => RunStanding::Open,
     }
 }
 
 /// May a run store what it found?
-enum Fence {
+enum RunStanding {
     Open,
     /// Another run is at it.
     Closed(Rejection),

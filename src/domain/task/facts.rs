@@ -1,6 +1,6 @@
 //! What is true of each task wherever it is run: one exhaustive match per fact.
 
-use super::{Flow, Task};
+use super::{Flow, JobSystem, Task};
 
 impl Task {
     /// Name inside the marker line that other tools read.
@@ -70,10 +70,11 @@ impl Task {
         }
     }
 
-    /// Does the task start a job of its own, which only its service knows?
-    pub const fn starts_a_job(self) -> bool {
+    /// The job of its own that the task starts and that only its service knows: where it runs, and its name in a sentence.
+    pub const fn job(self) -> Option<(JobSystem, &'static str)> {
         match self {
-            Self::ImageConsistencyCheck | Self::StageTesting => true,
+            Self::StageTesting => Some((JobSystem::Jenkins, "the stage pipeline")),
+            Self::ImageConsistencyCheck => Some((JobSystem::Prow, "the image-consistency job")),
             Self::CreateTestReport
             | Self::TakeOwnership
             | Self::UpdateBugList
@@ -86,7 +87,7 @@ impl Task {
             | Self::ImageSignedCheck
             | Self::DropBugs
             | Self::ChangeAdvisoryStatus
-            | Self::AddQeApproval => false,
+            | Self::AddQeApproval => None,
         }
     }
 

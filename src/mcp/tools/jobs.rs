@@ -1,15 +1,14 @@
 //! Test jobs and their controllers. They belong to the job system, which this program does not run yet.
 
 use crate::core::access::principal::Scope;
+use crate::domain::build::Arch;
 use crate::mcp::arguments::{Param, ParamKind, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Tool, ToolChange, Toolset};
 
-/// Architectures of builds.
-pub const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
 /// The architecture of a build.
-pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&ARCHES, "amd64"), "Architecture");
+pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&Arch::NAMES, "amd64"), "Architecture");
 const MINOR: Param = required("release", ParamKind::Minor, "Minor X.Y, e.g. 4.20");
 const BUILD: Param = required("build", ParamKind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
 

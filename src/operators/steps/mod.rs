@@ -1,8 +1,8 @@
 //! Pieces that several operators need. Refuses: recording an outcome, knowing which task asks.
 
 pub mod advisories;
+pub mod advisory_page;
 pub mod approval;
-pub mod approval_page;
 pub mod belonging;
 pub mod build_record;
 pub mod consistency;

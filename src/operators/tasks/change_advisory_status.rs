@@ -17,7 +17,7 @@ use crate::operators::run::Run;
 use crate::operators::steps::advisories::Advisory;
 use crate::operators::steps::approval::{self, Objection};
 use crate::operators::steps::kernel::{self, KernelObjection};
-use crate::operators::steps::{approval_page, belonging, replaced, shipment};
+use crate::operators::steps::{advisory_page, belonging, replaced, shipment};
 
 /// Who reports objections.
 const SOURCE: &str = "change-advisory-status";
@@ -86,7 +86,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
     // A pass after a failed one begins a new wait; one that goes on keeps the old end.
     let started = run.state.task(Task::ChangeAdvisoryStatus).filter(|_| !begins).and_then(|entry| entry.started());
     let until = deadline(assembly.due(), Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
-    let page = approval_page::look(run).await?;
+    let page = advisory_page::look(run).await?;
     if !page.is_public {
         if run.ctx.clock.now() > until {
             let released = shipment::prod_release(run, &shipment).await.is_ok_and(|prod| prod == StageRelease::Success);

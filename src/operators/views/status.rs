@@ -1,5 +1,7 @@
 //! What people ask most: where does this release stand? The stored half of the answer.
 
+use jiff::Timestamp;
+
 use crate::core::context::Context;
 use crate::domain::age::{Aged, Stale};
 use crate::domain::release::ZStream;
@@ -8,6 +10,9 @@ use crate::domain::state::overall::Overall;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
+use crate::planner::messages::{Actor, Message, Severity};
+use crate::planner::plan::Plan;
+use crate::planner::table::recheck_after;
 
 /// Where a release stands, as stored.
 #[derive(Debug)]
@@ -53,6 +58,19 @@ pub struct TaskLine {
     pub why: Option<String>,
 }
 
+/// One thing that is waited for.
+#[derive(Debug)]
+pub struct Wait {
+    /// The task, when it is one task that waits.
+    pub task: Option<Task>,
+    /// What for.
+    pub what: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// When to look again; never before now.
+    pub recheck_at: Option<Timestamp>,
+}
+
 impl From<State> for StatusView {
     fn from(state: State) -> Self {
         Self { state }
@@ -70,6 +88,34 @@ impl StatusView {
         let due = self.state.metadata().release_date;
         let due = due.as_deref().unwrap_or("unknown");
         format!("release date {due}, {} flow, updated {}", self.state.flow(), self.state.updated_at())
+    }
+
+    /// What is waited for: running tasks as stored, then the waits of `planned`. A task that only waits for another one
+    /// is reported by the list of tasks.
+    pub fn waits(&self, planned: &Plan, now: Timestamp) -> Vec<Wait> {
+        let shown = |message: &&Message| match message.severity() {
+            Severity::Info => message.recheck.is_some(),
+            Severity::Wait => message.kind.actor() != Actor::Tasks,
+            Severity::Action | Severity::Failure => false,
+        };
+        let messages: Vec<&Message> = planned.messages.iter().filter(shown).collect();
+        let updated: Option<Timestamp> = self.state.updated_at().parse().ok();
+        let running = self.tasks().into_iter().filter(|line| {
+            line.status == TaskStatus::InProgress && !messages.iter().any(|message| message.task == Some(line.task))
+        });
+        let running = running.map(|line| Wait {
+            task: Some(line.task),
+            what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
+            since: line.at.parse().ok(),
+            recheck_at: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()).map(|at| at.max(now)),
+        });
+        let others = messages.iter().map(|message| Wait {
+            task: message.task,
+            what: message.text.clone(),
+            since: message.since,
+            recheck_at: message.recheck.map(|at| at.max(now)),
+        });
+        running.chain(others).collect()
     }
 
     /// Overall status.

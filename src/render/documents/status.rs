@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 
 use super::plan::PlanDocument;
 use crate::domain::age::Stale;
+use crate::domain::dates::stamp;
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus};
-use crate::operators::views::status::StatusView;
+use crate::operators::views::status::{StatusView, Wait};
+use crate::render::text::clean;
 
 /// Where a release stands, as stored.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -56,6 +58,13 @@ pub struct StatusWait {
     pub since: Option<String>,
     /// When to look again
     pub recheck_at: Option<String>,
+}
+
+impl From<&Wait> for StatusWait {
+    fn from(wait: &Wait) -> Self {
+        let (since, recheck_at) = (wait.since.map(stamp), wait.recheck_at.map(stamp));
+        Self { task: wait.task, what: clean(&wait.what), since, recheck_at }
+    }
 }
 
 impl Status {

@@ -105,25 +105,50 @@ pub fn refuse(id: &str, path: &str, headers: &HeaderMap) -> Option<Response> {
     (row(id.parse().ok()?)?.refuse)(path, headers)
 }
 
-/// Look-ups that travel as POST: service, and how their paths begin.
-const ASKED_BY_POST: [(&str, &str); 10] = [
-    ("koji", "/"),
-    ("catalog_stage", "/"),
-    ("github", "/graphql"),
-    ("gitlab", "/api/graphql"),
-    ("jira", "/rest/api/3/search"),
-    ("jira", "/rest/api/2/search"),
-    ("slack", "/users."),
-    ("slack", "/usergroups.list"),
-    ("slack", "/auth.test"),
-    ("slack", "/conversations."),
-];
+/// How the paths of look-ups begin that travel as POST.
+const fn asked_by_post(service: Service) -> &'static [&'static str] {
+    match service {
+        Service::Koji | Service::CatalogStage => &["/"],
+        Service::Github => &["/graphql"],
+        Service::Gitlab => &["/api/graphql"],
+        Service::Jira => &["/rest/api/3/search", "/rest/api/2/search"],
+        Service::Slack => &["/users.", "/usergroups.list", "/auth.test", "/conversations."],
+        Service::Errata
+        | Service::BrewDownload
+        | Service::Jenkins
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubRaw
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Gangway
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth
+        | Service::Elliott => &[],
+    }
+}
 
 /// Does this request only look, and change nothing?
 pub fn is_look_up(service: &str, method: &str, path: &str) -> bool {
+    // Clients of Slack ask below `/api` or at its root.
     let path = if service == "slack" { path.strip_prefix("/api").unwrap_or(path) } else { path };
-    matches!(method, "GET" | "HEAD")
-        || (method == "POST" && ASKED_BY_POST.iter().any(|(of, begin)| *of == service && path.starts_with(begin)))
+    let asked = || service.parse().map_or(&[] as &[_], asked_by_post);
+    matches!(method, "GET" | "HEAD") || (method == "POST" && asked().iter().any(|begin| path.starts_with(begin)))
 }
 
 /// Lets every service react to what happened.

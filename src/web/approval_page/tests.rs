@@ -99,7 +99,7 @@ async fn a_person_approves_with_a_token_of_their_own() {
 #[tokio::test]
 async fn whoever_asked_strangers_readers_and_nobody_are_refused() {
     let fixture = fixture();
-    let agent = fixture.tokens.add("agent", Scope::AGENT, None).unwrap();
+    let agent = fixture.tokens.add("agent", Scope::of_agents(), None).unwrap();
     let reader = fixture.tokens.add("reader", [Scope::Read], None).unwrap();
     let id = fixture.asked("p", false);
     for (token, status) in [

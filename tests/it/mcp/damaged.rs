@@ -74,7 +74,7 @@ async fn a_file_of_tokens_that_was_exchanged_counts_and_a_damaged_one_is_neither
     let (world, old) = Served::start(&[]).await.killed().await;
     let tokens = Tokens::below(&world.home.path().join("home"));
     std::fs::remove_file(tokens.path()).expect("the file");
-    let new = tokens.add("lead", Scope::AGENT, None).expect("a token");
+    let new = tokens.add("lead", Scope::of_agents(), None).expect("a token");
     let served = Served::with(world, &[], &[], Some(&new)).await;
     assert_eq!(served.call("oar_get_issues", json!({ "release": RELEASE })).await["isError"], false);
     let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });

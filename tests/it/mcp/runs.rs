@@ -225,7 +225,7 @@ async fn a_run_that_a_crash_ended_is_found_with_what_the_state_file_says() {
     let id = running(&served.world);
     let (world, token) = served.killed().await;
     world.sim.world().faults().clear();
-    let stranger = Tokens::below(&world.home.path().join("home")).add("stranger", Scope::AGENT, None).unwrap();
+    let stranger = Tokens::below(&world.home.path().join("home")).add("stranger", Scope::of_agents(), None).unwrap();
     let served = Served::with(world, &[], &QUICK, Some(&token)).await;
     let run = served.call("oar_get_run", json!({ "run_id": id })).await["structuredContent"].clone();
     assert_eq!(run["data"]["state"], "interrupted", "{run}");

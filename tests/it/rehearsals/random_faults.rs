@@ -253,7 +253,9 @@ fn all_are_right(usual: u64) {
         wrong.len(),
         wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n")
     );
-    assert!(count < 500 || never.is_empty(), "no release met these faults: {never:?}");
+    if count >= 500 {
+        assert!(never.is_empty(), "no release met these faults: {never:?}");
+    }
 }
 
 #[test]

@@ -35,9 +35,9 @@ fn the_example_in_the_repository_is_complete() {
 #[test]
 fn a_minor_without_a_lead_falls_back_to_the_group_of_all_leads() {
     let (settings, _) = load(&example()).unwrap();
-    let own = settings.lead_handle(Minor::new(4, 20)).unwrap();
+    let own = settings.lead_handle(Some(Minor::new(4, 20))).unwrap();
     assert_eq!(own, LeadHandle { id: "rel-lead-420", is_fallback: false });
-    let fallback = settings.lead_handle(Minor::new(4, 23)).unwrap();
+    let fallback = settings.lead_handle(Some(Minor::new(4, 23))).unwrap();
     assert_eq!(fallback, LeadHandle { id: "example-qe-release", is_fallback: true });
 }
 

@@ -52,7 +52,10 @@ async fn a_change_whose_turn_never_comes_is_kept_and_sent_once_the_others_rest()
     assert!(notice.contains("somebody else changed the file") && notice.contains("unsent/4.99.1.jsonl"), "{notice}");
     github.plan(&[]);
 
-    assert_eq!(statebox.afresh().send_waiting(&release()).await.unwrap(), Sent { stored: 1, refused: Vec::new() });
+    assert_eq!(
+        statebox.afresh().send_waiting(&release()).await.unwrap(),
+        SentChanges { stored: 1, refused: Vec::new() }
+    );
 
     let next = statebox.load(&release()).await.unwrap().unwrap().state;
     assert_eq!(next.issues().len(), 1);
@@ -155,7 +158,7 @@ async fn a_dry_run_sends_nothing_and_shows_what_waits() {
     kept(&statebox, issue("broken")).await;
     github.is_down(false);
     let dry = statebox.afresh().keeping(home.path(), false);
-    assert_eq!(dry.send_waiting(&release()).await.unwrap(), Sent::default());
+    assert_eq!(dry.send_waiting(&release()).await.unwrap(), SentChanges::default());
     assert_eq!(dry.load(&release()).await.unwrap().unwrap().state.issues().len(), 1);
     assert_eq!(github.messages(), ["Initialize"]);
 }
