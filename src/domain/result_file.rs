@@ -7,6 +7,7 @@
 pub mod additions;
 pub mod change;
 pub mod name;
+pub mod starts;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::starts::{AnnouncedStart, STARTS};
 use super::{BadFile, ResultFile};
 use crate::domain::dates::stamp;
 use crate::domain::job_registry::RegistryJob;
@@ -194,10 +195,11 @@ impl ResultFile {
         self.addition::<Vec<PlanEntry>>(PLAN)?;
         self.addition::<Vec<StoredEvent>>(EVENTS)?;
         self.addition::<StoredVerdict>(VERDICT)?;
+        self.addition::<Vec<AnnouncedStart>>(STARTS)?;
         Ok(())
     }
 
-    fn addition<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, BadFile> {
+    pub(super) fn addition<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, BadFile> {
         match self.document.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {

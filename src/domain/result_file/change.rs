@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 use super::additions::{
     EVENTS, Event, PLAN, PlanEntry, PlanState, REGISTRY, SCHEMA, StoredPolicy, StoredVerdict, VERDICT,
 };
+use super::starts::{AnnouncedStart, JobStart, RunSlot};
 use super::{
     ACCEPTED, AGGREGATED, BUILD, COMPLETED, FIRST, HISTORY, ID, PROMOTED, RESULT, RETRIED, ResultFile, RunState,
     STARTED, STATE,
 };
+use crate::domain::dates::stamp;
 
 /// What is known of a run after a look; what a look does not say stays as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -88,6 +90,46 @@ pub enum ResultChange {
         /// The verdict.
         accepted: bool,
     },
+    /// Jobs that have neither a plan nor a run are planned; so is the policy, where the record says none.
+    AddPlan {
+        /// The jobs that the build is judged by.
+        policy: StoredPolicy,
+        /// What is to be triggered.
+        entries: Vec<PlanEntry>,
+    },
+    /// A run is about to be triggered. Only over the announcement that was seen: two would be two runs.
+    Announce {
+        /// Which run.
+        start: JobStart,
+        /// Who, when.
+        announced: AnnouncedStart,
+        /// What stood there.
+        over: Option<AnnouncedStart>,
+    },
+    /// An announced run has its id.
+    Started {
+        /// Which run.
+        start: JobStart,
+        /// Its id.
+        id: String,
+        /// Who, when.
+        event: Event,
+    },
+    /// An announced run was refused, so that there is none (`refused`), or nobody knows whether there is one
+    /// (`uncertain`): then the announcement stays.
+    NotStarted {
+        /// Which run.
+        start: JobStart,
+        /// How far it is.
+        state: PlanState,
+        /// What the gateway said.
+        error: String,
+    },
+    /// A look proved, or a person said, that there is no such run: it may be triggered.
+    NeverStarted {
+        /// Which run.
+        start: JobStart,
+    },
     /// Something happened.
     Note(Event),
 }
@@ -102,6 +144,16 @@ pub enum RefusedChange {
         job: String,
         /// Its run.
         id: String,
+    },
+    /// Somebody else is about to trigger the same run.
+    #[error("{by} announced at {at} to trigger {key}, and did not write how that ended")]
+    Announced {
+        /// The run.
+        key: String,
+        /// Who.
+        by: String,
+        /// When.
+        at: String,
     },
     /// The record has no such job.
     #[error("the test record has no job {job}; it has {}", listed(known))]
@@ -168,9 +220,82 @@ impl ResultFile {
                 self.document.insert(AGGREGATED.to_owned(), true.into());
                 self.document.insert(ACCEPTED.to_owned(), (*accepted).into());
             }
+            ResultChange::AddPlan { policy, entries } => self.add_plan(policy, entries),
+            ResultChange::Announce { start, announced, over } => self.announce_over(start, announced, over.as_ref())?,
+            ResultChange::Started { start, id, event } => self.started(start, id, event)?,
+            ResultChange::NotStarted { start, state, error } => {
+                if start.slot == RunSlot::First {
+                    self.plan_entry(&start.job, *state, Some(error))?;
+                }
+                if *state == PlanState::Refused {
+                    self.withdraw(&start.key());
+                }
+            }
+            ResultChange::NeverStarted { start } => {
+                if start.slot == RunSlot::First {
+                    self.plan_entry(&start.job, PlanState::Planned, None)?;
+                }
+                self.withdraw(&start.key());
+            }
             ResultChange::Note(event) => self.note(event),
         }
         Ok(self.document != before)
+    }
+
+    fn add_plan(&mut self, policy: &StoredPolicy, entries: &[PlanEntry]) {
+        let named: Vec<String> = self.jobs().iter().map(|item| item.name.to_owned()).collect();
+        if !self.document.contains_key(REGISTRY) {
+            self.document.insert(SCHEMA.to_owned(), json!(2));
+            self.document.insert(REGISTRY.to_owned(), policy.value());
+        }
+        let planned: Vec<String> = self.plan().into_iter().map(|entry| entry.job).collect();
+        let is_new = |entry: &&PlanEntry| !planned.contains(&entry.job) && !named.contains(&entry.job);
+        let new: Vec<Value> = entries.iter().filter(is_new).map(PlanEntry::value).collect();
+        if new.is_empty() {
+            return;
+        }
+        let plan = self.document.entry(PLAN).or_insert_with(|| json!([]));
+        if let Some(plan) = plan.as_array_mut() {
+            plan.extend(new);
+        }
+    }
+
+    fn announce_over(
+        &mut self,
+        start: &JobStart,
+        announced: &AnnouncedStart,
+        over: Option<&AnnouncedStart>,
+    ) -> Result<(), RefusedChange> {
+        if let Some(id) = self.in_the_way(start) {
+            return Err(RefusedChange::HasRun { job: start.job.clone(), id });
+        }
+        match self.announced_start(&announced.key) {
+            Some(stored) if stored.value() == announced.value() => Ok(()),
+            Some(stored) if over.is_none_or(|over| over.value() != stored.value()) => {
+                Err(RefusedChange::Announced { key: stored.key, by: stored.by, at: stamp(stored.at) })
+            }
+            Some(_) | None => {
+                self.announce(announced);
+                Ok(())
+            }
+        }
+    }
+
+    fn started(&mut self, start: &JobStart, id: &str, event: &Event) -> Result<(), RefusedChange> {
+        match &start.slot {
+            RunSlot::First => {
+                self.first_run(&start.job, id, start.upgrade_from.as_deref())?;
+                if self.plan().iter().any(|entry| entry.job == start.job) {
+                    self.plan_entry(&start.job, PlanState::Triggered, None)?;
+                }
+            }
+            RunSlot::Retry(_) => self.retry(&start.job, id)?,
+            RunSlot::Instead { of, .. } => self.replace(&start.job, of, id, event)?,
+        }
+        self.withdraw(&start.key());
+        // A replaced run has its event already.
+        self.note(event);
+        Ok(())
     }
 
     fn plan_entry(&mut self, job: &str, state: PlanState, error: Option<&str>) -> Result<(), RefusedChange> {
