@@ -7,6 +7,7 @@
 //! The answers are octocrab's models; the requests are ours, because octocrab's own transport would
 //! bypass time-outs, host rule and journal.
 
+pub mod folder;
 pub mod tree;
 
 use base64::Engine as _;

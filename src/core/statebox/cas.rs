@@ -452,7 +452,7 @@ pub(super) fn parse(file: &StoredFile, release: &ZStream) -> Result<State, Store
 /// Full jitter: anything up to a limit that doubles, so that two writers do not meet again and again.
 ///
 /// A rehearsal repeats itself.
-fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
+pub(super) fn jitter(tries: u32, clock: &Clock) -> SignedDuration {
     let limit = FIRST_PAUSE_MS.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE_MS);
     let mut random = fastrand::Rng::with_seed(clock.chance());
     SignedDuration::from_millis(i64::try_from(random.u64(0..=limit)).unwrap_or_default())

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest as _, Sha1};
 
 use super::error::StoreFault;
-use super::file::{Revision, StoredFile, TreeFile};
+use super::file::{ListedFile, Revision, StoredFile, TreeFile};
 use crate::domain::release::Minor;
 
 /// The lock file stays: removing it would let two processes lock two different files of that name.
@@ -47,6 +47,22 @@ pub(super) fn files(root: &Path, folder: &str, wanted: fn(&str) -> bool) -> Resu
     let names = names_in(&root.join(folder))?.into_iter().filter(|(_, is_folder)| !is_folder);
     let paths = names.map(|(name, _)| format!("{folder}/{name}")).filter(|path| wanted(path));
     Ok(paths.map(|path| TreeFile { text: text_at(&root.join(&path)), path }).collect())
+}
+
+/// Files directly below `folder`, with their revisions.
+pub(super) fn listed(root: &Path, folder: &str) -> Result<Vec<ListedFile>, StoreFault> {
+    let mut files = Vec::new();
+    for (name, is_folder) in names_in(&root.join(folder))? {
+        let path = format!("{folder}/{name}");
+        if is_folder {
+            continue;
+        }
+        // Somebody may have removed it meanwhile.
+        if let Some(bytes) = bytes_at(&root.join(&path))? {
+            files.push(ListedFile { revision: revision_of(&bytes), path });
+        }
+    }
+    Ok(files)
 }
 
 fn text_at(path: &Path) -> Result<String, String> {

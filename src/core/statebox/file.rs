@@ -12,6 +12,24 @@ pub struct StoredFile {
     pub revision: Revision,
 }
 
+/// A file found in a folder, not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedFile {
+    /// Path in the repository.
+    pub path: String,
+    /// Its version.
+    pub revision: Revision,
+}
+
+/// Who wrote a file last, as its commit tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastWrite {
+    /// First line of the message.
+    pub message: String,
+    /// When.
+    pub at: Option<jiff::Timestamp>,
+}
+
 /// A file found in a tree; its text, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeFile {

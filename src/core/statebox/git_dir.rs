@@ -15,7 +15,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StoreFault;
-use super::file::{Revision, StoredFile, TreeFile};
+use super::file::{LastWrite, ListedFile, Revision, StoredFile, TreeFile};
 use crate::core::clients::process::{self, Environment, Finished, Program};
 use crate::core::clock::Clock;
 use crate::core::config::env::Env;
@@ -130,6 +130,38 @@ impl GitDir {
         };
         let paths = listed.split('\0').filter(|path| wanted(path)).map(str::to_owned);
         futures::stream::iter(paths.map(read)).buffered(PROGRAMS).try_collect().await
+    }
+
+    /// Files directly below `folder` of `branch`, with the ids of their blobs.
+    pub(super) async fn listed(&self, branch: &str, folder: &str) -> Result<Vec<ListedFile>, StoreFault> {
+        let Some(commit) = self.head(branch).await? else {
+            self.nobody_began(branch).await?;
+            return Ok(Vec::new());
+        };
+        let listed = self.run(&["ls-tree", "--full-tree", "-z", &commit, "--", &format!("{folder}/")]).await?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let entry = |line: &str| {
+            let (about, path) = line.split_once('\t')?;
+            let mut about = about.split(' ');
+            let (_, kind, id) = (about.next()?, about.next()?, about.next()?);
+            (kind == "blob").then(|| ListedFile { path: path.to_owned(), revision: Revision(id.to_owned()) })
+        };
+        Ok(listed.split('\0').filter_map(entry).collect())
+    }
+
+    /// The bytes of a blob.
+    pub(super) async fn blob(&self, revision: &Revision) -> Result<Vec<u8>, StoreFault> {
+        self.run(&["cat-file", "blob", &revision.0]).await
+    }
+
+    /// The last commit of `branch` that changed `path`.
+    pub(super) async fn last_write(&self, branch: &str, path: &str) -> Result<Option<LastWrite>, StoreFault> {
+        let name = format!("refs/heads/{branch}");
+        let found = self.run(&["log", "-1", "--format=%ct %s", &name, "--", path]).await?;
+        let found = text(&found);
+        let Some((at, message)) = found.split_once(' ') else { return Ok(None) };
+        let at = at.parse().ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
+        Ok(Some(LastWrite { message: message.to_owned(), at }))
     }
 
     /// Writes `path` of `branch` as one commit if its blob still is `expected`.

@@ -15,6 +15,7 @@ pub mod git_dir;
 pub mod lease;
 pub mod outbox;
 mod recent;
+pub mod record_files;
 pub mod records;
 pub mod repo;
 pub mod state_box;

@@ -6,10 +6,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::directory;
 use super::error::{Doing, StoreError, StoreFault};
-use super::file::{Revision, StoredFile, TreeFile};
+use super::file::{LastWrite, ListedFile, Revision, StoredFile, TreeFile};
 use super::git_dir::GitDir;
 use crate::core::cache::DiskCache;
 use crate::core::clients::error::ClientError;
+use crate::core::clients::github::folder::{CommitAnswer, FolderAnswer};
 use crate::core::clients::github::tree::TreeAnswer;
 use crate::core::clients::github::{Github, ReadAnswer, WriteAnswer};
 use crate::core::clients::http::ServiceHttp;
@@ -135,6 +136,73 @@ impl Repo {
         files.retain(|file| is_registry(&file.path));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+
+    /// Files directly in the folder of all releases on `branch`, sorted by path, without their content. Reads only; one
+    /// request.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not answer.
+    pub async fn listed(&self, branch: &str) -> Result<Vec<ListedFile>, StoreError> {
+        let read = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
+            Self::Directory(root) => directory::listed(root, RELEASES),
+            Self::Git(git) => Box::pin(git.listed(branch, RELEASES)).await,
+            Self::GitHub(github) => match Box::pin(github.folder(branch, RELEASES)).await {
+                Ok(FolderAnswer::Files(files)) => {
+                    let listed =
+                        |(name, sha)| ListedFile { path: format!("{RELEASES}/{name}"), revision: Revision(sha) };
+                    Ok(files.into_iter().map(listed).collect())
+                }
+                Ok(FolderAnswer::Absent) => Ok(Vec::new()),
+                Ok(FolderAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                Err(error) => Err(error.into()),
+            },
+        };
+        let mut files = read.map_err(|fault| StoreError::new(RELEASES, Doing::Reading, fault))?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// The content of a file as it was listed, which no later change alters where the store keeps versions. Reads only;
+    /// asked for once per version and machine.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not answer.
+    pub async fn content(&self, branch: &str, listed: &ListedFile) -> Result<Option<StoredFile>, StoreError> {
+        let whole = |bytes| StoredFile { bytes, revision: listed.revision.clone() };
+        let read = match self {
+            Self::Git(git) => Box::pin(git.blob(&listed.revision)).await.map(|bytes| Some(whole(bytes))),
+            Self::GitHub(github) => match Box::pin(github.blob(&listed.revision.0)).await {
+                Ok(ReadAnswer::File(file)) => Ok(Some(whole(file.bytes))),
+                Ok(ReadAnswer::Absent | ReadAnswer::NoBranch) => Ok(None),
+                Ok(ReadAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                Err(error) => Err(error.into()),
+            },
+            Self::Closed(_) | Self::Directory(_) => return self.read(branch, &listed.path).await,
+        };
+        read.map_err(|fault| StoreError::new(&listed.path, Doing::Reading, fault))
+    }
+
+    /// Who changed `path` of `branch` last; nothing where no history is kept. Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not answer.
+    pub async fn last_write(&self, branch: &str, path: &str) -> Result<Option<LastWrite>, StoreError> {
+        let read = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
+            Self::Directory(_) => Ok(None),
+            Self::Git(git) => Box::pin(git.last_write(branch, path)).await,
+            Self::GitHub(github) => match Box::pin(github.last_commit(branch, path)).await {
+                Ok(CommitAnswer::Commit(note)) => Ok(note.map(|note| LastWrite { message: note.message, at: note.at })),
+                Ok(CommitAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                Err(error) => Err(error.into()),
+            },
+        };
+        read.map_err(|fault| StoreError::new(path, Doing::Reading, fault))
     }
 
     /// Writes `path` of `branch` if its revision still is `expected` (`None`: if it does not exist).
