@@ -84,6 +84,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Gitlab(_)
         | Event::Jenkins(_)
         | Event::Prow(_)
+        | Event::Stream(_)
         | Event::Person(_) => {}
     }
 }
@@ -93,6 +94,10 @@ fn begin(facts: &mut Facts) {
     let minor = facts.release.release.minor();
     let registry = records::registry(minor, facts.release.sizes.record_jobs);
     facts.github.put_file("main", &records::registry_path(minor), &registry);
+    for other in facts.release.streams.minors.clone().into_iter().filter(|other| *other != minor) {
+        let registry = records::registry(other, facts.release.sizes.record_jobs);
+        facts.github.put_file("main", &records::registry_path(other), &registry);
+    }
     // ART tracks z-streams only; candidates are found by nobody.
     if facts.release.release.candidate().is_none() {
         let tracking = records::tracking(&facts.release);

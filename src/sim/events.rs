@@ -5,6 +5,7 @@ use crate::sim::facts::errata::ErrataEvent;
 use crate::sim::facts::gitlab::GitlabEvent;
 use crate::sim::facts::jenkins::JenkinsEvent;
 use crate::sim::facts::prow::ProwEvent;
+use crate::sim::facts::release_controller::StreamEvent;
 
 /// One happening. World-wide ones are heard by every service; `ServiceX(..)` ones by that service alone.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,8 @@ pub enum Event {
     Jenkins(JenkinsEvent),
     /// Of Prow alone.
     Prow(ProwEvent),
+    /// Of the release controller alone.
+    Stream(StreamEvent),
     /// Somebody does something.
     Person(Act),
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use self::fates::Fates;
 use self::named::NAMES;
+use self::streams::Streams;
 use crate::domain::dates;
 use crate::domain::nearest::hint;
 use crate::domain::release::ZStream;
@@ -19,6 +20,7 @@ use crate::sim::disturbances::Disturbances;
 pub mod fates;
 pub mod from_state;
 pub mod named;
+pub mod streams;
 
 /// Project that holds shipment merge requests unless a state file names another.
 const SHIPMENT_PROJECT: &str = "hybrid-platforms/art/ocp-shipment-data";
@@ -60,6 +62,8 @@ pub struct ReleasePlan {
     pub misfortunes: Misfortunes,
     /// How runs of test jobs fare.
     pub fates: Fates,
+    /// Builds beside those of the release.
+    pub streams: Streams,
     /// What the services suffer from.
     pub disturbances: Disturbances,
     /// What had already happened when the world began.
@@ -325,6 +329,7 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         timing: Timing::default(),
         misfortunes: Misfortunes::default(),
         fates: Fates::default(),
+        streams: Streams::default(),
         disturbances: Disturbances::default(),
         past: Past::default(),
         release,

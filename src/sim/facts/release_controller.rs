@@ -1,12 +1,13 @@
 //! Streams and tags of the release controller.
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::domain::release::ZStream;
+use crate::domain::release::{Minor, ZStream};
 use crate::sim::scenario::ReleasePlan;
+use crate::sim::scenario::streams::{Odd, Oddity};
 
 /// Suffixes of stable streams per architecture, with the payload's spelling.
 pub(in crate::sim) const STABLE: [(&str, &str); 5] =
@@ -19,6 +20,32 @@ pub struct ReleaseController {
     pub(in crate::sim) streams: IndexMap<String, Vec<Tag>>,
     /// The change log of the release has been rendered.
     pub change_log: bool,
+    #[serde(skip)]
+    odd: Vec<Odd>,
+    #[serde(skip)]
+    since: Timestamp,
+}
+
+/// Transitions of this service.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamEvent {
+    /// A nightly has been made of a minor (phase Ready).
+    Nightly {
+        /// Which minor.
+        minor: Minor,
+    },
+    /// A stable build has been made (phase Ready).
+    Stable {
+        /// Which.
+        release: ZStream,
+    },
+    /// The controller's own jobs have ended.
+    Judged {
+        /// The build.
+        name: String,
+        /// `Accepted` or `Rejected`.
+        phase: &'static str,
+    },
 }
 
 /// One payload in a stream.
@@ -33,24 +60,83 @@ pub struct Tag {
 }
 
 impl ReleaseController {
-    /// The candidates and the release that is already public.
+    /// The candidates and the release that is already public; of other minors a nightly and a stable build each.
     pub fn new(plan: &ReleasePlan, base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut streams: IndexMap<String, Vec<Tag>> = IndexMap::new();
-        for nightly in plan.nightlies.values() {
-            let tag = Tag {
-                name: nightly.clone(),
-                phase: "Accepted",
-                pull_spec: format!("registry.ci.example.com/ocp/release:{nightly}"),
-                created: plan.start,
-                arch: None,
-            };
-            streams.entry(nightly_stream(nightly).to_owned()).or_default().push(tag);
+        let mut controller = Self {
+            base: format!("{base_url}/release_controller"),
+            streams: IndexMap::new(),
+            change_log: false,
+            odd: plan.streams.odd.clone(),
+            since: plan.start,
+        };
+        for candidate in plan.nightlies.values() {
+            controller.add(nightly_stream(candidate), nightly(candidate, "Accepted", plan.start));
+        }
+        if let Some(candidate) = plan.nightly() {
+            // The candidates name no multi payload, but there is one of the same hour.
+            let multi = candidate.replacen(".nightly-", ".nightly-multi-", 1);
+            controller.add(nightly_stream(&multi), nightly(&multi, "Accepted", plan.start));
         }
         for (suffix, arch) in STABLE {
             let tags = plan.previous.iter().map(|previous| payload(previous, arch, "Accepted", plan.start)).collect();
-            streams.insert(format!("{}{suffix}", stable_stream(&plan.release)), tags);
+            controller.streams.insert(format!("{}{suffix}", stable_stream(&plan.release)), tags);
         }
-        Self { base: format!("{base_url}/release_controller"), streams, change_log: false }
+        for minor in plan.streams.minors.iter().filter(|minor| **minor != plan.release.minor()) {
+            controller.begin_minor(*minor, plan.start);
+        }
+        if let Some(next) = plan.streams.minors.iter().max() {
+            let preview = format!("{}.{}.0-ec.1", next.major(), next.minor() + 1);
+            controller.add_stable(preview.parse().ok(), "Accepted", plan.start);
+        }
+        controller
+    }
+
+    /// What a minor has when the world begins.
+    fn begin_minor(&mut self, minor: Minor, start: Timestamp) {
+        let made = start.saturating_sub(SignedDuration::from_hours(20)).unwrap_or(start);
+        for (suffix, _) in STABLE {
+            let name = nightly_name(minor, suffix, made);
+            self.add(nightly_stream(&name), nightly(&name, "Accepted", made));
+        }
+        for patch in [minor.minor() + 1, minor.minor() + 2] {
+            self.add_stable(format!("{minor}.{patch}").parse().ok(), "Accepted", made);
+        }
+    }
+
+    /// The newest tag of a stream.
+    pub(in crate::sim) fn add(&mut self, stream: &str, tag: Tag) {
+        let tags = self.streams.entry(stream.to_owned()).or_default();
+        if tags.iter().all(|known| known.name != tag.name) {
+            tags.insert(0, tag);
+        }
+    }
+
+    /// A stable build of every architecture.
+    pub(in crate::sim) fn add_stable(&mut self, release: Option<ZStream>, phase: &'static str, now: Timestamp) {
+        let Some(release) = release else { return };
+        for (suffix, arch) in STABLE {
+            self.add(&format!("{}{suffix}", stable_stream(&release)), payload(&release, arch, phase, now));
+        }
+    }
+
+    /// How a stream misleads now.
+    pub(in crate::sim) fn oddity(&self, stream: &str, now: Timestamp) -> Option<Oddity> {
+        let age = now.duration_since(self.since);
+        let odd = self.odd.iter().find(|odd| stream.starts_with(odd.stream) && age >= odd.from && age < odd.to)?;
+        Some(odd.what)
+    }
+
+    /// The tags of a stream that it shows now, newest first.
+    pub(in crate::sim) fn shown(&self, stream: &str, now: Timestamp) -> Option<Vec<&Tag>> {
+        let tags = self.streams.get(stream)?;
+        if self.oddity(stream, now) != Some(Oddity::Back) {
+            return Some(tags.iter().collect());
+        }
+        let is_newest = |tag: &Tag| {
+            let mut of_minor = tags.iter().filter(|other| other.phase == "Accepted" && other.minor() == tag.minor());
+            of_minor.next().is_some_and(|newest| newest.name == tag.name) && of_minor.next().is_some()
+        };
+        Some(tags.iter().filter(|tag| !is_newest(tag)).collect())
     }
 
     /// Does that change anything?
@@ -72,9 +158,35 @@ impl ReleaseController {
     }
 }
 
+impl Tag {
+    /// `4.20` of the name.
+    fn minor(&self) -> &str {
+        self.name.match_indices('.').nth(1).map_or(self.name.as_str(), |(end, _)| &self.name[..end])
+    }
+}
+
+/// The name of a nightly that is made now, with the suffix of its architecture.
+pub(in crate::sim) fn nightly_name(minor: Minor, suffix: &str, now: Timestamp) -> String {
+    format!("{minor}.0-0.nightly{suffix}-{}", now.strftime("%Y-%m-%d-%H%M%S"))
+}
+
+/// A nightly's tag; the repository of its payloads names the architecture when it is not the usual one.
+pub(in crate::sim) fn nightly(name: &str, phase: &'static str, created: Timestamp) -> Tag {
+    let stream = nightly_stream(name);
+    let suffix = stream.rsplit_once(".nightly").map_or("", |(_, suffix)| suffix);
+    let pull_spec = format!("registry.ci.example.com/ocp{suffix}/release{suffix}:{name}");
+    Tag { name: name.to_owned(), phase, pull_spec, created, arch: None }
+}
+
 /// `4.20.0-0.nightly-arm64` of a nightly's name: all but day and time.
 pub(in crate::sim) fn nightly_stream(nightly: &str) -> &str {
     nightly.rsplitn(5, '-').last().unwrap_or(nightly)
+}
+
+/// `-arm64` of a stream's name; empty for the usual architecture.
+pub(in crate::sim) fn suffix_of(stream: &str) -> &'static str {
+    let known = STABLE.iter().map(|(suffix, _)| *suffix);
+    known.filter(|suffix| !suffix.is_empty()).find(|suffix| stream.ends_with(suffix)).unwrap_or("")
 }
 
 /// Early candidates are promoted to the preview stream.

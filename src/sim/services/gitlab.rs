@@ -84,6 +84,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Errata(_)
         | Event::Jenkins(_)
         | Event::Prow(_)
+        | Event::Stream(_)
         | Event::Person(_) => {}
     }
 }

@@ -1,18 +1,23 @@
-//! Simulated `release_controller`: streams and their tags; errors are plain text.
+//! Simulated `release_controller`: streams and their tags; errors are plain text, documents are indented.
 //!
 //! After a promotion the change log, and with it the digest, is empty until it has been rendered.
+
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::registry;
 use crate::domain::dates::stamp;
 use crate::sim::events::Event;
-use crate::sim::facts::release_controller::{STABLE, Tag, payload, stable_stream};
+use crate::sim::facts::release_controller::{StreamEvent, Tag, nightly, nightly_name, nightly_stream, suffix_of};
+use crate::sim::scenario::streams::Oddity;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
@@ -25,23 +30,62 @@ pub fn router() -> Router<World> {
         .route("/api/v1/releasestreams/{which}", get(streams))
 }
 
-/// Promotion, its verification, and the rendering of the change log.
+/// Promotion, its verification, the rendering of the change log, and builds of other minors.
 pub fn hear(facts: &mut Facts, event: &Event) {
     let release = facts.release.release.clone();
-    let name = release.to_string();
-    if *event == Event::Promote {
-        let stream = stable_stream(&release);
-        let now = facts.now;
-        for (suffix, arch) in STABLE {
-            let tags = facts.release_controller.streams.entry(format!("{stream}{suffix}")).or_default();
-            if tags.iter().all(|tag| tag.name != name) {
-                tags.insert(0, payload(&release, arch, "Ready", now));
-            }
-        }
+    let now = facts.now;
+    if let Event::Stream(event) = event {
+        built(facts, event);
+    } else if *event == Event::Begin {
+        days_builds(facts);
+    } else if *event == Event::Promote {
+        facts.release_controller.add_stable(Some(release), "Ready", now);
     } else if *event == Event::PromotionAccepted {
-        let _ = facts.release_controller.set_phase(&name, "Accepted");
+        let _ = facts.release_controller.set_phase(&release.to_string(), "Accepted");
     } else if *event == Event::ChangeLogReady {
         facts.release_controller.change_log = true;
+    }
+}
+
+fn built(facts: &mut Facts, event: &StreamEvent) {
+    let now = facts.now;
+    match event {
+        StreamEvent::Nightly { minor } => {
+            let name = nightly_name(*minor, "", now);
+            facts.release_controller.add(nightly_stream(&name), nightly(&name, "Ready", now));
+            let mut dice = facts.rng_for(&format!("judged {name}"));
+            let rejected = dice.u32(0..100) < facts.release.streams.rejected_percent;
+            let phase = if rejected { "Rejected" } else { "Accepted" };
+            let after = SignedDuration::from_mins(dice.i64(60..150));
+            facts.schedule_in(after, Event::Stream(StreamEvent::Judged { name, phase }));
+        }
+        StreamEvent::Stable { release } => {
+            facts.release_controller.add_stable(Some(release.clone()), "Ready", now);
+            let judged = StreamEvent::Judged { name: release.to_string(), phase: "Accepted" };
+            facts.schedule_in(facts.release.timing.acceptance, Event::Stream(judged));
+        }
+        StreamEvent::Judged { name, phase } => {
+            let _ = facts.release_controller.set_phase(name, phase);
+        }
+    }
+}
+
+/// Spreads the builds of other minors over the first day.
+fn days_builds(facts: &mut Facts) {
+    const DAY_MIN: i64 = 24 * 60;
+    let streams = facts.release.streams.clone();
+    for minor in streams.minors {
+        let mut dice = facts.rng_for(&format!("builds of {minor}"));
+        let share = DAY_MIN / i64::from(streams.nightlies.max(1));
+        for nth in 0..i64::from(streams.nightlies) {
+            let at = SignedDuration::from_mins(nth * share + dice.i64(0..share));
+            facts.schedule_in(at, Event::Stream(StreamEvent::Nightly { minor }));
+        }
+        let release = format!("{minor}.{}", minor.minor() + 3).parse();
+        if let (true, Ok(release)) = (streams.stables && minor != facts.release.release.minor(), release) {
+            let at = SignedDuration::from_mins(dice.i64(0..DAY_MIN));
+            facts.schedule_in(at, Event::Stream(StreamEvent::Stable { release }));
+        }
     }
 }
 
@@ -49,25 +93,48 @@ fn text(status: StatusCode, message: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{message}\n")).into_response()
 }
 
+/// A document as this service writes it: indented, with a line break at the end.
+fn document(body: &Value) -> Response {
+    let text = serde_json::to_string_pretty(body).unwrap_or_default() + "\n";
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
 fn no_stream() -> Response {
     text(StatusCode::NOT_FOUND, "no release configuration exists with the requested name")
+}
+
+/// The tags that a stream shows now; the refusal when there are none to show.
+fn shown<'f>(facts: &'f Facts, stream: &str) -> Result<Vec<&'f Tag>, Box<Response>> {
+    let controller = &facts.release_controller;
+    if controller.oddity(stream, facts.now) == Some(Oddity::Broken) {
+        let refusal =
+            text(StatusCode::INTERNAL_SERVER_ERROR, "unable to list image streams: context deadline exceeded");
+        return Err(Box::new(refusal));
+    }
+    controller.shown(stream, facts.now).ok_or_else(|| Box::new(no_stream()))
 }
 
 async fn latest(State(world): State<World>, Path(stream): Path<String>, RawQuery(query): RawQuery) -> Response {
     let query = wire::pairs(&query.unwrap_or_default());
     let facts = world.facts();
     let controller = &facts.release_controller;
-    let Some(tags) = controller.streams.get(&stream) else { return no_stream() };
-    let prefix = query.get("prefix").map_or("", String::as_str);
+    let tags = match shown(&facts, &stream) {
+        Ok(tags) => tags,
+        Err(refusal) => return *refusal,
+    };
+    let heeded = controller.oddity(&stream, facts.now) != Some(Oddity::Foreign);
+    let prefix = query.get("prefix").filter(|_| heeded).map_or("", String::as_str);
     let mut fitting: Vec<&Tag> =
-        tags.iter().filter(|tag| tag.phase == "Accepted" && tag.name.starts_with(prefix)).collect();
+        tags.into_iter().filter(|tag| tag.phase == "Accepted" && tag.name.starts_with(prefix)).collect();
     fitting.sort_by_key(|tag| std::cmp::Reverse(semver::Version::parse(&tag.name).ok()));
-    let back = query.get("rel").and_then(|n| n.parse().ok()).unwrap_or(0);
+    let Ok(back) = query.get("rel").map_or(Ok(0), |n| n.parse::<usize>()) else {
+        return text(StatusCode::BAD_REQUEST, "error: ?rel must be non-negative integer");
+    };
     let Some(tag) = fitting.get(back) else {
         return text(StatusCode::NOT_FOUND, "no tags exist within the release that satisfy the request");
     };
     match query.get("format").map(String::as_str) {
-        None | Some("json" | "") => wire::json(StatusCode::OK, &controller.short(tag)),
+        None | Some("json" | "") => document(&controller.short(tag)),
         Some("pullSpec") => text(StatusCode::OK, &tag.pull_spec),
         Some("name") => text(StatusCode::OK, &tag.name),
         Some("downloadURL") => text(StatusCode::OK, &format!("{}/artifacts/{}", controller.base, tag.name)),
@@ -83,13 +150,16 @@ async fn tags(State(world): State<World>, Path(stream): Path<String>, RawQuery(q
         .collect();
     let facts = world.facts();
     let controller = &facts.release_controller;
-    let Some(tags) = controller.streams.get(&stream) else { return no_stream() };
+    let tags = match shown(&facts, &stream) {
+        Ok(tags) => tags,
+        Err(refusal) => return *refusal,
+    };
     let list: Vec<Value> = tags
-        .iter()
+        .into_iter()
         .filter(|tag| phases.is_empty() || phases.iter().any(|phase| phase == tag.phase))
         .map(|tag| controller.short(tag))
         .collect();
-    wire::json(StatusCode::OK, &json!({ "name": stream, "tags": list }))
+    document(&json!({ "name": stream, "tags": list }))
 }
 
 async fn streams(State(world): State<World>, Path(which): Path<String>) -> Response {
@@ -111,7 +181,7 @@ async fn streams(State(world): State<World>, Path(which): Path<String>) -> Respo
             (name.clone(), names.collect())
         })
         .collect();
-    wire::json(StatusCode::OK, &Value::Object(lists))
+    document(&Value::Object(lists))
 }
 
 async fn release(
@@ -121,9 +191,15 @@ async fn release(
 ) -> Response {
     let short = wire::pairs(&query.unwrap_or_default()).get("format").is_some_and(|format| format == "short");
     let mut facts = world.facts();
-    let Some(tags) = facts.release_controller.streams.get(&stream) else { return no_stream() };
-    let Some(tag) = tags.iter().find(|tag| tag.name == name).cloned() else {
-        let elsewhere = facts.release_controller.streams.values().flatten().any(|tag| tag.name == name);
+    let found = match shown(&facts, &stream) {
+        Ok(tags) => tags.into_iter().find(|tag| tag.name == name).cloned(),
+        Err(refusal) => return *refusal,
+    };
+    let Some(tag) = found else {
+        // Each architecture has a service of its own.
+        let others = facts.release_controller.streams.iter();
+        let others = others.filter(|(other, _)| **other != stream && suffix_of(other) == suffix_of(&stream));
+        let elsewhere = others.flat_map(|(_, tags)| tags).any(|tag| tag.name == name);
         let message = if elsewhere {
             format!("release tag {name} does not belong to release {stream}")
         } else {
@@ -144,7 +220,7 @@ async fn release(
         shown["changeLog"] = json!("");
         shown["changeLogJson"] = change_log(&mut facts, &tag);
     }
-    wire::json(StatusCode::OK, &shown)
+    document(&shown)
 }
 
 /// Empty digests and zero times as long as the change log has not been rendered.
