@@ -36,6 +36,9 @@ const fn invented(credential: Credential) -> Invented {
     }
 }
 
+/// The token that the simulated cluster accepts.
+pub const KUBE_TOKEN: &str = "sim-kube-token";
+
 /// What is accepted for `credential`.
 pub const fn accepted(credential: Credential) -> &'static str {
     invented(credential).value
@@ -43,7 +46,8 @@ pub const fn accepted(credential: Credential) -> &'static str {
 
 /// Every secret, for whoever has to keep them out of a text.
 pub fn secrets() -> impl Iterator<Item = &'static str> {
-    Credential::ALL.iter().map(|credential| invented(*credential)).filter(|one| one.is_secret).map(|one| one.value)
+    let secret = Credential::ALL.iter().map(|credential| invented(*credential)).filter(|one| one.is_secret);
+    secret.map(|one| one.value).chain([KUBE_TOKEN])
 }
 
 /// The variables under which `oar` looks for credentials and for what goes with them; everything is invented.

@@ -15,8 +15,8 @@ use crate::sim::events::Event;
 use crate::sim::facts::actors::Actors;
 use crate::sim::facts::elliott::Elliott;
 use crate::sim::facts::{
-    build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, koji, prow, registry,
-    release_controller, signatures, slack,
+    build_data, catalog, catalog_stage, customer_portal, errata, github, gitlab, jenkins, jira, koji, kube, prow,
+    registry, release_controller, signatures, slack,
 };
 use crate::sim::faults::rules::Faults;
 use crate::sim::history::{History, KEPT};
@@ -220,6 +220,8 @@ pub struct Facts {
     pub build_data: build_data::BuildData,
     /// Release controller.
     pub release_controller: release_controller::ReleaseController,
+    /// Labels of payload objects in the cluster.
+    pub kube: kube::Kube,
     /// Prow, behind Gangway and Deck.
     pub prow: prow::Prow,
     /// Signature mirror.
@@ -262,6 +264,7 @@ impl Facts {
             github: github::Github::new(&plan, &base_url, &mut rng),
             build_data: build_data::BuildData::new(&plan, &base_url, &mut rng),
             release_controller: release_controller::ReleaseController::new(&plan, &base_url, &mut rng),
+            kube: kube::Kube::default(),
             prow: prow::Prow::new(&plan, &base_url, &mut rng),
             signatures: signatures::Signatures::new(&plan, &base_url, &mut rng),
             catalog: catalog::Catalog::new(&plan),

@@ -17,6 +17,7 @@ pub mod images;
 pub mod jenkins;
 pub mod jira;
 pub mod koji;
+pub mod kube;
 pub mod prow;
 pub mod registry;
 pub mod release_controller;

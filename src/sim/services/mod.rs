@@ -14,6 +14,7 @@ pub mod gitlab;
 pub mod jenkins;
 pub mod jira;
 pub mod koji;
+pub mod kube;
 pub mod prow;
 pub mod registry;
 pub mod release_controller;

@@ -2,6 +2,7 @@
 //!
 //! After a promotion the change log, and with it the digest, is empty until it has been rendered.
 
+mod badges;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +28,9 @@ pub fn router() -> Router<World> {
         .route("/api/v1/releasestream/{stream}/latest", get(latest))
         .route("/api/v1/releasestream/{stream}/tags", get(tags))
         .route("/api/v1/releasestream/{stream}/release/{tag}", get(release))
+        .route("/api/v1/releasestreams/approvals", get(badges::approvals))
         .route("/api/v1/releasestreams/{which}", get(streams))
+        .route("/api/v1/releasetag/{tag}/qualifiers", get(badges::qualifiers))
 }
 
 /// Promotion, its verification, the rendering of the change log, and builds of other minors.

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    build_data, catalog, catalog_stage, customer_portal, errata, gangway, github, gitlab, jenkins, jira, koji, prow,
-    registry, release_controller, signatures, slack,
+    build_data, catalog, catalog_stage, customer_portal, errata, gangway, github, gitlab, jenkins, jira, koji, kube,
+    prow, registry, release_controller, signatures, slack,
 };
 use crate::domain::service::Service;
 use crate::sim::events::Event;
@@ -57,6 +57,7 @@ fn row(service: Service) -> Option<Row> {
             tree(&facts.release_controller)
         }),
         Service::Gangway => Row::new(gangway::router, gangway::refuse, deaf, |facts| tree(&facts.prow)),
+        Service::Kube => Row::new(kube::router, kube::refuse, deaf, |facts| tree(&facts.kube)),
         Service::Prow => Row::new(prow::router, nobody, prow::hear, |facts| tree(&facts.prow)),
         Service::Signatures => Row::new(signatures::router, nobody, signatures::hear, |facts| tree(&facts.signatures)),
         Service::Catalog => Row::new(catalog::router, nobody, catalog::hear, |facts| tree(&facts.catalog)),
@@ -79,7 +80,6 @@ fn row(service: Service) -> Option<Row> {
         | Service::Sippy
         | Service::SippyQe
         | Service::Pyxis
-        | Service::Kube
         | Service::Ldap
         | Service::Llm
         | Service::Oauth => return None,

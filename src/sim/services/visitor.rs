@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use crate::core::clock::VirtualClock;
 use crate::domain::credential::Credential;
-use crate::sim::auth::accepted;
+use crate::sim::auth::{KUBE_TOKEN, accepted};
 use crate::sim::faults::rules::Faults;
 use crate::sim::scenario::{ReleasePlan, Scenario};
 use crate::sim::services::table;
@@ -58,6 +58,7 @@ impl Visitor {
             ("github".to_owned(), bearer(Credential::GithubToken)),
             ("slack".to_owned(), bearer(Credential::SlackBotToken)),
             ("gangway".to_owned(), bearer(Credential::ApiToken)),
+            ("kube".to_owned(), format!("Bearer {KUBE_TOKEN}")),
         ];
         let router = table::routes().with_state(world.clone());
         Self { router, world, auth }

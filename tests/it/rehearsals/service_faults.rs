@@ -14,7 +14,7 @@ use crate::contract::fixture::accepted_by;
 use crate::rehearsal::{TestWorld, promoted};
 
 /// A look-up of each service, and whether its answer is JSON: only that can be changed in its content.
-const LOOK_UPS: [(Service, &str, bool); 18] = [
+const LOOK_UPS: [(Service, &str, bool); 19] = [
     (Service::Errata, "/api/v1/erratum/155171", true),
     (Service::Koji, "/", false),
     (Service::BrewDownload, "/nothing", false),
@@ -28,6 +28,7 @@ const LOOK_UPS: [(Service, &str, bool); 18] = [
     (Service::ReleaseController, "/api/v1/releasestream/4-stable/release/4.20.17", true),
     (Service::Gangway, "/v1/executions", true),
     (Service::Prow, "/prowjobs.js", true),
+    (Service::Kube, "/apis", true),
     (Service::Signatures, "/nothing", false),
     (Service::Catalog, "/v1/images", true),
     (Service::CatalogStage, "/graphql", true),
