@@ -36,6 +36,9 @@ const fn invented(credential: Credential) -> Invented {
     }
 }
 
+/// The private key of the simulated GitHub Apps.
+pub const APP_KEY: &str = include_str!("services/github/app_key.pem");
+
 /// The token that the simulated cluster accepts.
 pub const KUBE_TOKEN: &str = "sim-kube-token";
 

@@ -1,5 +1,6 @@
 //! The repository of state files, record files and job registries.
 
+pub mod apps;
 pub(in crate::sim) mod trees;
 
 use std::collections::BTreeMap;
@@ -24,8 +25,10 @@ pub struct Github {
     pub branches: BTreeMap<String, Branch>,
     /// How many of the next writes find that the head has moved.
     pub head_moves: u32,
-    /// Requests per hour, when the scenario limits them.
-    pub limit: Option<Limit>,
+    /// Requests per hour, of those whose requests are counted: `user`, or the number of an installation.
+    pub budgets: BTreeMap<String, Limit>,
+    /// Apps and their tokens.
+    pub apps: apps::Apps,
     #[serde(skip)]
     pub(in crate::sim) base_url: String,
 }

@@ -182,15 +182,24 @@ fn cut_short(bytes: Bytes, reset: Option<Wire>) -> impl futures::Stream<Item = i
 }
 
 /// The honest answer: the service's refusal, or what its route says; with an age, what it would have said then.
-async fn serve(world: &World, raw: &Raw, age: Option<SignedDuration>, mut request: Request, next: Next) -> Response {
+async fn serve(world: &World, raw: &Raw, age: Option<SignedDuration>, request: Request, next: Next) -> Response {
     let refusal = table::refuse(&raw.service, &raw.path, request.headers()).or_else(|| {
         let mut facts = world.facts();
         refusals::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
-        refusals::refuse(&mut facts, &raw.service, &raw.method, &raw.path)
+        let refusal = refusals::refuse(&mut facts, &raw.service, &raw.method, &raw.path);
+        refusal.or_else(|| table::admit(&mut facts, &raw.service, &raw.method, &raw.path, request.headers()))
     });
     if let Some(refusal) = refusal {
         return refusal;
     }
+    let headers = request.headers().clone();
+    let mut response = routed(world, raw, age, request, next).await;
+    table::answered(&mut world.facts(), &raw.service, &raw.path, &headers, &mut response);
+    response
+}
+
+/// What the route says, of the world as it is or as it was.
+async fn routed(world: &World, raw: &Raw, age: Option<SignedDuration>, mut request: Request, next: Next) -> Response {
     let old = age.and_then(|age| world.as_of(age, &raw.service));
     let Some(old) = old.filter(|_| table::is_look_up(&raw.service, &raw.method, &raw.path)) else {
         return next.run(request).await;

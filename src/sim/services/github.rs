@@ -3,6 +3,8 @@
 //! Blob, tree and commit ids are computed as Git computes them (trees and blobs) or as a chain
 //! (commits), so a lost update is refused because it is one, not because a script says so.
 
+mod apps;
+pub mod budget;
 mod contents;
 mod graphql;
 mod repository;
@@ -14,14 +16,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
 use crate::domain::credential::Credential;
 use crate::sim::auth;
 use crate::sim::facts::github::REPOSITORY;
 use crate::sim::wire;
-use crate::sim::world::{Facts, World};
+use crate::sim::world::World;
 
 /// Routes below `/github`.
 pub fn router() -> Router<World> {
@@ -38,6 +40,13 @@ pub fn router() -> Router<World> {
         .route("/repos/{owner}/{repo}/git/trees/{*tree}", get(trees::show))
         .route("/repos/{owner}/{repo}/git/blobs/{sha}", get(trees::blob))
         .route("/graphql", post(graphql::answer))
+        .route("/repos/{owner}/{repo}/installation", get(apps::of_repository))
+        .route("/orgs/{org}/installation", get(apps::of_organization))
+        .route("/app", get(apps::app))
+        .route("/app/installations", get(apps::installations))
+        .route("/app/installations/{id}", get(apps::installation))
+        .route("/app/installations/{id}/access_tokens", post(apps::access_token))
+        .route("/installation/token", delete(apps::give_back))
         .route("/rate_limit", get(rate_limit))
         .route("/user", get(user))
 }
@@ -48,14 +57,15 @@ pub fn raw_router() -> Router<World> {
 }
 
 /// GitHub's own refusal: nobody without a user agent, nobody without a token.
-pub fn refuse(_path: &str, headers: &HeaderMap) -> Option<Response> {
+pub fn refuse(path: &str, headers: &HeaderMap) -> Option<Response> {
     if wire::header_text(headers, "user-agent").is_none_or(str::is_empty) {
         let text = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
         return Some((StatusCode::FORBIDDEN, text).into_response());
     }
     let good = auth::bearer(headers, Credential::GithubToken)
         || auth::scheme(headers, "token").is_some_and(|token| token == auth::accepted(Credential::GithubToken));
-    if good {
+    // Tokens of installations are known to the world alone, and Apps prove themselves to the routes that are theirs.
+    if good || budget::given(headers).is_some() || apps::is_for_apps(path) {
         return None;
     }
     let text = if headers.contains_key("authorization") { "Bad credentials" } else { "Requires authentication" };
@@ -76,36 +86,9 @@ fn is_ours(owner: &str, repo: &str) -> bool {
     REPOSITORY.split_once('/').is_some_and(|ours| ours == (owner, repo))
 }
 
-/// Counts a request against the allowance; the refusal when nothing is left.
-fn over_limit(facts: &mut Facts) -> Option<Response> {
-    let now = facts.now;
-    let limit = facts.github.limit.as_mut()?;
-    if now >= limit.reset {
-        limit.used = 0;
-        limit.reset = now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap_or(now);
-    }
-    if limit.used < limit.limit {
-        limit.used += 1;
-        return None;
-    }
-    let mut response = problem(StatusCode::FORBIDDEN, "API rate limit exceeded for user ID 1.");
-    for (name, value) in [
-        ("x-ratelimit-limit", limit.limit.to_string()),
-        ("x-ratelimit-remaining", "0".to_owned()),
-        ("x-ratelimit-used", limit.used.to_string()),
-        ("x-ratelimit-reset", limit.reset.as_second().to_string()),
-        ("x-ratelimit-resource", "core".to_owned()),
-    ] {
-        if let Ok(value) = value.parse() {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Some(response)
-}
-
-async fn rate_limit(State(world): State<World>) -> Response {
+async fn rate_limit(State(world): State<World>, headers: HeaderMap) -> Response {
     let facts = world.facts();
-    let (limit, used, reset) = match &facts.github.limit {
+    let (limit, used, reset) = match facts.github.budgets.get(&budget::holder(&facts, &headers)) {
         Some(limit) => (limit.limit, limit.used, limit.reset),
         None => (5000, 0, facts.now),
     };

@@ -105,6 +105,18 @@ pub fn refuse(id: &str, path: &str, headers: &HeaderMap) -> Option<Response> {
     (row(id.parse().ok()?)?.refuse)(path, headers)
 }
 
+/// The refusal of a service that has to look into the world for it: who asks, what they may, how much is left.
+pub fn admit(facts: &mut Facts, id: &str, method: &str, path: &str, headers: &HeaderMap) -> Option<Response> {
+    if id == Service::Github.id() { github::budget::admit(facts, method, path, headers) } else { None }
+}
+
+/// Lets a service count what it answered.
+pub fn answered(facts: &mut Facts, id: &str, path: &str, headers: &HeaderMap, response: &mut Response) {
+    if id == Service::Github.id() {
+        github::budget::answered(facts, path, headers, response);
+    }
+}
+
 /// How the paths of look-ups begin that travel as POST.
 const fn asked_by_post(service: Service) -> &'static [&'static str] {
     match service {

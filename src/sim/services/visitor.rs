@@ -102,11 +102,17 @@ impl Visitor {
         }
         let request = request.body(Body::from(body)).expect("a request");
         let rest = path.trim_start_matches('/').strip_prefix(service).unwrap_or_default();
-        let refusal = table::refuse(service, path, request.headers())
-            .or_else(|| refusals::refuse(&mut self.world.facts(), service, request.method().as_str(), rest));
+        let (method, headers) = (request.method().to_string(), request.headers().clone());
+        let refusal = table::refuse(service, rest, &headers)
+            .or_else(|| refusals::refuse(&mut self.world.facts(), service, &method, rest))
+            .or_else(|| table::admit(&mut self.world.facts(), service, &method, rest, &headers));
         let response = match refusal {
             Some(refusal) => refusal,
-            None => self.router.clone().oneshot(request).await.expect("an answer"),
+            None => {
+                let mut response = self.router.clone().oneshot(request).await.expect("an answer");
+                table::answered(&mut self.world.facts(), service, rest, &headers, &mut response);
+                response
+            }
         };
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");

@@ -69,7 +69,7 @@ async fn a_file_above_one_megabyte_is_read_and_replaced_like_any_other() {
 async fn a_used_up_allowance_is_distinguished_from_a_refused_token() {
     let fixture = Fixture::open().await;
     let reset = fixture.clock.now() + jiff::SignedDuration::from_mins(10);
-    fixture.facts().github.limit = Some(Limit { limit: 0, used: 0, reset });
+    fixture.facts().github.budgets.insert("user".to_owned(), Limit { limit: 0, used: 0, reset });
     let github = over(fixture.client(SERVICE));
     assert!(matches!(github.read_file("main", "README.md").await.unwrap(), ReadAnswer::RateLimited { .. }));
     assert!(matches!(write(&github, "x", None).await.unwrap(), WriteAnswer::RateLimited { .. }));

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{is_ours, over_limit, problem};
+use super::{is_ours, problem};
 use crate::sim::facts::github::Github;
 use crate::sim::facts::github::trees::Node;
 use crate::sim::wire;
@@ -19,10 +19,7 @@ use crate::sim::world::World;
 const DEPTH_LIMIT: usize = 40;
 
 pub(super) async fn answer(State(world): State<World>, body: Bytes) -> Response {
-    let mut facts = world.facts();
-    if let Some(refusal) = over_limit(&mut facts) {
-        return refusal;
-    }
+    let facts = world.facts();
     let Ok(sent) = serde_json::from_slice::<Value>(&body) else {
         return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
     };

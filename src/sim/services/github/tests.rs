@@ -6,9 +6,9 @@ use crate::sim::auth::accepted;
 use crate::sim::services::visitor::{Answer, Visitor};
 use crate::sim::wire;
 
-const FILE: &str = "/github/repos/openshift/release-tests/contents/_releases/4.20/statebox/4.20.17.yaml";
+pub(super) const FILE: &str = "/github/repos/openshift/release-tests/contents/_releases/4.20/statebox/4.20.17.yaml";
 
-fn write(text: &str, sha: Option<&str>) -> Value {
+pub(super) fn write(text: &str, sha: Option<&str>) -> Value {
     let mut body = json!({ "message": "Save", "branch": "z-stream", "content": wire::base64(text.as_bytes()) });
     if let Some(sha) = sha {
         body["sha"] = json!(sha);
@@ -16,7 +16,7 @@ fn write(text: &str, sha: Option<&str>) -> Value {
     body
 }
 
-fn message(answer: &Answer) -> String {
+pub(super) fn message(answer: &Answer) -> String {
     answer.json()["message"].as_str().expect("a message").to_owned()
 }
 
@@ -174,7 +174,8 @@ async fn a_used_up_allowance_is_refused_until_the_hour_is_over() {
     {
         let mut facts = visitor.world.facts();
         let reset = facts.now + jiff::SignedDuration::from_hours(1);
-        facts.github.limit = Some(crate::sim::facts::github::Limit { limit: 1, used: 1, reset });
+        let limit = crate::sim::facts::github::Limit { limit: 1, used: 1, reset };
+        facts.github.budgets.insert("user".to_owned(), limit);
     }
     let refused = visitor.put(FILE, &write("one", None)).await;
     assert_eq!(refused.status, 403);

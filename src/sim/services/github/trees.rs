@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::contents::raw_bytes;
-use super::{is_ours, over_limit, problem};
+use super::{is_ours, problem};
 use crate::sim::facts::github::trees::Node;
 use crate::sim::wire;
 use crate::sim::world::World;
@@ -16,10 +16,7 @@ pub(super) async fn show(
     Path((owner, repo, wanted)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let mut facts = world.facts();
-    if let Some(refusal) = over_limit(&mut facts) {
-        return refusal;
-    }
+    let facts = world.facts();
     if !is_ours(&owner, &repo) {
         return problem(StatusCode::NOT_FOUND, "Not Found");
     }
@@ -52,10 +49,7 @@ pub(super) async fn blob(
     Path((owner, repo, sha)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let mut facts = world.facts();
-    if let Some(refusal) = over_limit(&mut facts) {
-        return refusal;
-    }
+    let facts = world.facts();
     let found = facts
         .github
         .branches
