@@ -100,6 +100,7 @@ impl World {
             }
         }
         facts.now = facts.now.max(now);
+        facts.github.now = facts.now;
         facts
     }
 
@@ -333,6 +334,7 @@ impl Facts {
     fn next_happens(&mut self) {
         let Some(Reverse(due)) = self.queue.pop() else { return };
         self.now = self.now.max(due.at);
+        self.github.now = self.now;
         self.happens(due.event);
     }
 }

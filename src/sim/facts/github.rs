@@ -16,6 +16,12 @@ pub const REPOSITORY: &str = "openshift/release-tests";
 
 pub(in crate::sim) const BRANCHES: [&str; 3] = ["main", "record", "z-stream"];
 
+/// Who commits when nobody in particular does.
+const ACTORS: &str = "release-artists";
+
+/// Who commits through the API.
+pub(in crate::sim) const BOT: &str = "release-bot";
+
 pub(in crate::sim) const DEFAULT_BRANCH: &str = "main";
 
 /// What GitHub knows.
@@ -31,6 +37,9 @@ pub struct Github {
     pub apps: apps::Apps,
     #[serde(skip)]
     pub(in crate::sim) base_url: String,
+    /// The time that commits bear.
+    #[serde(skip)]
+    pub(in crate::sim) now: Timestamp,
 }
 
 /// A branch and its files.
@@ -42,8 +51,35 @@ pub struct Branch {
     pub past: Vec<String>,
     /// Messages of all commits, oldest first.
     pub messages: Vec<String>,
+    /// All commits, oldest first.
+    #[serde(skip)]
+    pub log: Vec<Commit>,
     /// Files by path.
     pub files: BTreeMap<String, String>,
+}
+
+/// One commit.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Its id.
+    pub id: String,
+    /// Its message.
+    pub message: String,
+    /// The file it is about; empty for the first one.
+    pub path: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+}
+
+/// What is to be committed.
+#[derive(Debug)]
+pub(in crate::sim) struct Change<'a> {
+    pub(in crate::sim) message: &'a str,
+    pub(in crate::sim) path: &'a str,
+    pub(in crate::sim) at: Timestamp,
+    pub(in crate::sim) by: &'a str,
 }
 
 /// An hourly allowance.
@@ -58,27 +94,38 @@ pub struct Limit {
 }
 
 impl Branch {
-    pub(in crate::sim) fn commit(&mut self, message: &str, base_url: &str) -> &str {
+    pub(in crate::sim) fn commit(&mut self, change: &Change<'_>, base_url: &str) -> &str {
         let tree = trees::Node::of(&self.files, base_url).sha().to_owned();
         let parent = std::mem::take(&mut self.head);
-        let order = self.messages.len();
+        let (order, message) = (self.messages.len(), change.message.to_owned());
         self.head = wire::sha1_hex(format!("tree {tree}\nparent {parent}\n{order} {message}").as_bytes());
         if !parent.is_empty() {
             self.past.push(parent);
         }
-        self.messages.push(message.to_owned());
+        let (id, path, by) = (self.head.clone(), change.path.to_owned(), change.by.to_owned());
+        self.messages.push(message.clone());
+        self.log.push(Commit { id, message, path, at: change.at, by });
         &self.head
+    }
+
+    /// Commits about a file or below a folder, newest first; the empty path is everything.
+    pub(in crate::sim) fn commits<'b>(&'b self, path: &'b str) -> impl Iterator<Item = &'b Commit> {
+        let path = path.trim_matches('/');
+        let inside = move |one: &&Commit| {
+            path.is_empty() || one.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.log.iter().rev().filter(inside)
     }
 }
 
 impl Github {
     /// Three branches with a first commit each; actors put the files there.
-    pub fn new(_plan: &ReleasePlan, base_url: &str, _rng: &mut fastrand::Rng) -> Self {
-        let mut github = Self { base_url: base_url.to_owned(), ..Self::default() };
+    pub fn new(plan: &ReleasePlan, base_url: &str, _rng: &mut fastrand::Rng) -> Self {
+        let mut github = Self { base_url: base_url.to_owned(), now: plan.start, ..Self::default() };
         for name in BRANCHES {
             let mut branch = Branch::default();
             branch.files.insert("README.md".to_owned(), format!("Branch {name}.\n"));
-            branch.commit("Begin", base_url);
+            branch.commit(&Change { message: "Begin", path: "", at: plan.start, by: ACTORS }, base_url);
             github.branches.insert(name.to_owned(), branch);
         }
         github
@@ -86,9 +133,24 @@ impl Github {
 
     /// Commits a file as somebody else would, whatever was there before (actors call this).
     pub fn put_file(&mut self, branch: &str, path: &str, content: &str) {
+        self.change_file(branch, path, Some(content), &format!("Update {path}"), ACTORS);
+    }
+
+    /// Commits a file, or that it is gone, with this message.
+    pub(in crate::sim) fn change_file(
+        &mut self,
+        branch: &str,
+        path: &str,
+        content: Option<&str>,
+        message: &str,
+        by: &str,
+    ) {
         let branch = self.branches.entry(branch.to_owned()).or_default();
-        branch.files.insert(path.to_owned(), content.to_owned());
-        branch.commit(&format!("Update {path}"), &self.base_url);
+        match content {
+            Some(content) => drop(branch.files.insert(path.to_owned(), content.to_owned())),
+            None => drop(branch.files.remove(path)),
+        }
+        branch.commit(&Change { message, path, at: self.now, by }, &self.base_url);
     }
 
     /// The text of a file, if it is there.

@@ -29,6 +29,7 @@ use crate::sim::world::World;
 pub fn router() -> Router<World> {
     Router::new()
         .route("/repos/{owner}/{repo}", get(repository::repository))
+        .route("/repos/{owner}/{repo}/commits", get(repository::commits))
         .route("/repos/{owner}/{repo}/branches/{*branch}", get(repository::branch))
         .route("/repos/{owner}/{repo}/git/ref/{*reference}", get(repository::reference))
         .route("/repos/{owner}/{repo}/contents", get(contents::read_root))

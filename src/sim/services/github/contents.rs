@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{is_ours, problem};
 use crate::sim::facts::github::trees::Node;
-use crate::sim::facts::github::{Branch, DEFAULT_BRANCH};
+use crate::sim::facts::github::{BOT, Branch, Change, DEFAULT_BRANCH};
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
@@ -177,11 +177,12 @@ pub(super) async fn write(
     };
     let message = text_of(&sent, "message").unwrap_or_default();
     let new = facts.github.file(&branch_name, &path).is_none();
+    let change = Change { message, path: &path, at: facts.now, by: BOT };
     let Some(branch) = facts.github.branches.get_mut(&branch_name) else {
         return problem(StatusCode::NOT_FOUND, "Not Found");
     };
     branch.files.insert(path.clone(), content);
-    branch.commit(message, world.base_url());
+    branch.commit(&change, world.base_url());
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     wire::json(status, &committed(&facts, world.base_url(), (&owner, &repo), &branch_name, &path, message))
 }
@@ -210,9 +211,10 @@ pub(super) async fn delete(
         Err(refusal) => return *refusal,
     };
     let message = text_of(&sent, "message").unwrap_or_default();
+    let change = Change { message, path: &path, at: facts.now, by: BOT };
     if let Some(branch) = facts.github.branches.get_mut(&branch_name) {
         branch.files.remove(&path);
-        branch.commit(message, world.base_url());
+        branch.commit(&change, world.base_url());
     }
     let mut answer = committed(&facts, world.base_url(), (&owner, &repo), &branch_name, &path, message);
     answer["content"] = Value::Null;

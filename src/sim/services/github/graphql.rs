@@ -3,6 +3,10 @@
 //! The parser takes what GraphQL allows around them (aliases, commas, variables, inline fragments);
 //! a field that the schema does not have is an error with HTTP 200, as GitHub answers it.
 
+mod history;
+
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -73,15 +77,26 @@ fn root(github: &Github, fields: &[Field]) -> Result<Value, Value> {
 
 fn repository(github: &Github, fields: &[Field]) -> Result<Value, Value> {
     let mut data = Map::new();
+    // A question may name hundreds of files of one branch.
+    let mut roots: BTreeMap<&str, Option<Node<'_>>> = BTreeMap::new();
     for field in fields {
         let value = match field.name.as_str() {
             "object" => {
                 let expression = field.argument("expression");
                 let (reference, path) = expression.split_once(':').unwrap_or((expression, ""));
-                let root = github.resolve(reference).map(|(_, branch)| Node::of(&branch.files, &github.base_url));
-                match root.as_ref().and_then(|root| root.at(path)) {
-                    Some(node) => object(node, path, &field.inside)?,
-                    None => Value::Null,
+                let branch = github.resolve(reference).map(|(_, branch)| branch);
+                if let (Some(branch), None) = (branch, expression.split_once(':'))
+                    && field.inside.iter().any(|inner| inner.on.as_deref() == Some("Commit"))
+                {
+                    history::head(branch, &field.inside)?
+                } else {
+                    let root = roots
+                        .entry(reference)
+                        .or_insert_with(|| branch.map(|branch| Node::of(&branch.files, &github.base_url)));
+                    match root.as_ref().and_then(|root| root.at(path)) {
+                        Some(node) => object(node, path, &field.inside)?,
+                        None => Value::Null,
+                    }
                 }
             }
             "name" => json!("release-tests"),

@@ -1,14 +1,15 @@
 //! Pages about the repository: itself, its branches, its references.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::contents::{Place, commit_json};
 use super::{account, is_ours, problem};
-use crate::sim::facts::github::DEFAULT_BRANCH;
+use crate::domain::dates::stamp;
 use crate::sim::facts::github::trees::Node;
+use crate::sim::facts::github::{Commit, DEFAULT_BRANCH};
 use crate::sim::wire;
 use crate::sim::world::World;
 
@@ -89,4 +90,42 @@ pub(super) async fn reference(
         "object": { "type": "commit", "sha": branch.head, "url": format!("{api}/git/commits/{}", branch.head) },
     });
     wire::json(StatusCode::OK, &body)
+}
+
+/// Commits of a branch, newest first: of everything, or about one path.
+pub(super) async fn commits(
+    State(world): State<World>,
+    Path((owner, repo)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mut query = wire::pairs(query.as_deref().unwrap_or_default());
+    let facts = world.facts();
+    let reference = query.get("sha").map_or(DEFAULT_BRANCH, String::as_str);
+    let Some((_, branch)) = facts.github.resolve(reference).filter(|_| is_ours(&owner, &repo)) else {
+        return problem(StatusCode::NOT_FOUND, "Not Found");
+    };
+    let path = query.get("path").cloned().unwrap_or_default();
+    let time = |name: &str| query.get(name).and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let (since, until) = (time("since"), time("until"));
+    let wanted: Vec<&Commit> = branch
+        .commits(&path)
+        .filter(|one| since.is_none_or(|since| one.at >= since) && until.is_none_or(|until| one.at <= until))
+        .collect();
+    let api = format!("{}/github/repos/{owner}/{repo}", facts.base_url);
+    query.entry("per_page".to_owned()).or_insert_with(|| "30".to_owned());
+    let page = wire::page(&wanted, &query);
+    let list = page.items.iter().map(|one| shown(one, &api, &facts.base_url)).collect();
+    wire::json(StatusCode::OK, &Value::Array(list))
+}
+
+fn shown(one: &Commit, api: &str, base_url: &str) -> Value {
+    let person = json!({ "name": one.by, "email": format!("{}@example.com", one.by), "date": stamp(one.at) });
+    let url = format!("{api}/commits/{}", one.id);
+    json!({
+        "sha": one.id, "node_id": format!("C_{}", one.id), "url": url, "html_url": url,
+        "comments_url": format!("{url}/comments"), "parents": [],
+        "commit": { "message": one.message, "author": person, "committer": person, "comment_count": 0, "url": url,
+            "tree": { "sha": one.id, "url": url } },
+        "author": account(base_url, &one.by), "committer": account(base_url, &one.by),
+    })
 }

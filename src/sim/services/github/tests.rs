@@ -201,3 +201,38 @@ fn the_port_of_the_world_does_not_show_in_the_ids_of_trees() {
     };
     assert_eq!(tree("http://127.0.0.1:1"), tree("http://127.0.0.1:65000"));
 }
+
+#[tokio::test]
+async fn the_last_commit_about_a_file_is_known_by_message_time_and_author() {
+    let visitor = Visitor::smooth();
+    let path = "_releases/4.20/statebox/4.20.17.yaml";
+    visitor.put(FILE, &write("one", None)).await;
+    visitor.pass(5);
+    visitor.world.facts().github.change_file("z-stream", path, Some("two"), "update file content", "old-aggregator");
+    visitor.pass(5);
+    visitor.world.facts().github.put_file("z-stream", "other", "text");
+
+    let url = format!("/github/repos/openshift/release-tests/commits?sha=z-stream&path={path}");
+    let listed = visitor.get(&format!("{url}&per_page=1")).await.json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+    let commit = &listed[0]["commit"];
+    assert_eq!(
+        (&commit["message"], &commit["author"]["name"]),
+        (&json!("update file content"), &json!("old-aggregator"))
+    );
+    assert_eq!(commit["committer"]["date"], "2026-06-03T06:05:00Z");
+    assert_eq!(visitor.get(&url).await.json()[1]["commit"]["message"], "Save");
+
+    let query = format!(
+        "{{ repository(owner: \"openshift\", name: \"release-tests\") {{ object(expression: \"z-stream\") {{ ... on Commit {{
+           oid history(first: 1, path: \"{path}\") {{ nodes {{ messageHeadline committedDate author {{ name }} }} }} }} }} }} }}"
+    );
+    let answer = visitor.post("/github/graphql", &json!({ "query": query })).await.json();
+    let object = &answer["data"]["repository"]["object"];
+    assert_eq!(object["oid"], visitor.world.facts().github.branches["z-stream"].head);
+    let expected = json!([{
+        "messageHeadline": "update file content", "committedDate": "2026-06-03T06:05:00Z",
+        "author": { "name": "old-aggregator" },
+    }]);
+    assert_eq!(object["history"]["nodes"], expected, "{answer}");
+}
