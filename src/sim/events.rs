@@ -50,6 +50,8 @@ pub enum Event {
     Prow(ProwEvent),
     /// Of the release controller alone.
     Stream(StreamEvent),
+    /// The program of before looks at builds and records.
+    PredecessorLooks,
     /// Somebody does something.
     Person(Act),
 }

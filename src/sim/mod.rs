@@ -23,6 +23,7 @@ pub mod faults;
 mod history;
 pub mod journal;
 pub mod people;
+pub mod predecessor;
 pub mod reactions;
 pub mod records;
 pub mod refusals;

@@ -163,7 +163,7 @@ impl Record<'_> {
 }
 
 /// Two-space indent, no newline at the end: the form of the original files.
-fn pretty(value: &Value) -> String {
+pub(in crate::sim) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 

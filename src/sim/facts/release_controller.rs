@@ -84,9 +84,12 @@ impl ReleaseController {
         for minor in plan.streams.minors.iter().filter(|minor| **minor != plan.release.minor()) {
             controller.begin_minor(*minor, plan.start);
         }
-        if let Some(next) = plan.streams.minors.iter().max() {
-            let preview = format!("{}.{}.0-ec.1", next.major(), next.minor() + 1);
-            controller.add_stable(preview.parse().ok(), "Accepted", plan.start);
+        for minor in &plan.streams.minors {
+            let newer = |other: &Minor| other.major() == minor.major() && other.minor() > minor.minor();
+            if !plan.streams.minors.iter().any(newer) {
+                let preview = format!("{}.{}.0-ec.1", minor.major(), minor.minor() + 1);
+                controller.add_stable(preview.parse().ok(), "Accepted", plan.start);
+            }
         }
         controller
     }
@@ -181,6 +184,14 @@ pub(in crate::sim) fn nightly(name: &str, phase: &'static str, created: Timestam
 /// `4.20.0-0.nightly-arm64` of a nightly's name: all but day and time.
 pub(in crate::sim) fn nightly_stream(nightly: &str) -> &str {
     nightly.rsplitn(5, '-').last().unwrap_or(nightly)
+}
+
+/// The newest accepted tag, by version, whose name begins so, and so many back from it.
+pub(in crate::sim) fn latest_of<'t>(tags: Vec<&'t Tag>, prefix: &str, back: usize) -> Option<&'t Tag> {
+    let fits = |tag: &&Tag| tag.phase == "Accepted" && tag.name.starts_with(prefix);
+    let mut fitting: Vec<&Tag> = tags.into_iter().filter(fits).collect();
+    fitting.sort_by_key(|tag| std::cmp::Reverse(semver::Version::parse(&tag.name).ok()));
+    fitting.get(back).copied()
 }
 
 /// `-arm64` of a stream's name; empty for the usual architecture.

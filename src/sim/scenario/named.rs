@@ -3,8 +3,12 @@
 use jiff::SignedDuration;
 
 use super::ReleasePlan;
+use super::fates::Fates;
+use super::streams::{Odd, Oddity, Streams};
+use crate::domain::release::Minor;
 use crate::sim::act::Act;
 use crate::sim::disturbances::KERBERIZED;
+use crate::sim::disturbances::gateway::{Bucket, Foreign};
 use crate::sim::faults::OLDEST_S;
 
 type Fate = fn(&mut ReleasePlan);
@@ -141,8 +145,47 @@ const LIST: &[(&str, &str, Fate)] = &[
     ("flaky-everything", "one request in twenty meets one fault or another, of every service", |plan| {
         plan.disturbances.flaky_percent = 5;
     }),
+    (
+        "job-day",
+        "a day with builds of 13 minors, a gateway of nine starts a minute, and a foreign caller there",
+        job_day,
+    ),
+    ("streams-jump-back", "the same day, and for four hours all stable streams show the build before", |plan| {
+        job_day(plan);
+        plan.streams.odd = vec![Odd { stream: "4-stable", what: Oddity::Back, from: hours(10), to: hours(14) }];
+    }),
+    ("stream-broken", "the same day, and the nightly stream of one minor answers 500 for six hours", |plan| {
+        job_day(plan);
+        plan.streams.odd = vec![Odd { stream: "4.15.0-0.nightly", what: Oddity::Broken, from: hours(3), to: hours(9) }];
+    }),
+    (
+        "runs-vanish",
+        "the same day, and runs of test jobs end in errors, are not found for a moment, or get lost",
+        |plan| {
+            job_day(plan);
+            plan.fates = Fates { error_percent: 8, unseen_percent: 10, lost_percent: 3, ..plan.fates.clone() };
+        },
+    ),
+    (
+        "predecessor-writes",
+        "the same day, and the program of before works on the same branch of test records",
+        |plan| {
+            job_day(plan);
+            plan.streams.predecessor = Some(vec![Minor::new(4, 12), Minor::new(4, 13)]);
+        },
+    ),
     ("outages-in-turn", "every five minutes another service is out", |plan| plan.disturbances.outages_in_turn = true),
 ];
+
+/// Builds of all minors that are tested, on a day when one run in five fails.
+fn job_day(plan: &mut ReleasePlan) {
+    let minors = (12..=22).map(|minor| Minor::new(4, minor)).chain([0, 1].map(|minor| Minor::new(5, minor)));
+    plan.streams =
+        Streams { minors: minors.collect(), nightlies: 3, stables: true, rejected_percent: 10, ..Streams::default() };
+    plan.fates = Fates { failing_percent: 20, error_percent: 1, aborted_percent: 1, ..Fates::default() };
+    let foreign = Foreign { every: hours(1), lasts: SignedDuration::from_mins(10) };
+    plan.disturbances.gateway = Some(Bucket::of(5, 9).shared_with(foreign));
+}
 
 /// Names of all scenarios.
 pub const NAMES: &[&str] = &{

@@ -85,6 +85,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Jenkins(_)
         | Event::Prow(_)
         | Event::Stream(_)
+        | Event::PredecessorLooks
         | Event::Person(_) => {}
     }
 }

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use super::registry;
 use crate::domain::dates::stamp;
 use crate::sim::events::Event;
-use crate::sim::facts::release_controller::{StreamEvent, Tag, nightly, nightly_name, nightly_stream, suffix_of};
+use crate::sim::facts::release_controller::{
+    StreamEvent, Tag, latest_of, nightly, nightly_name, nightly_stream, suffix_of,
+};
 use crate::sim::scenario::streams::Oddity;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
@@ -127,13 +129,10 @@ async fn latest(State(world): State<World>, Path(stream): Path<String>, RawQuery
     };
     let heeded = controller.oddity(&stream, facts.now) != Some(Oddity::Foreign);
     let prefix = query.get("prefix").filter(|_| heeded).map_or("", String::as_str);
-    let mut fitting: Vec<&Tag> =
-        tags.into_iter().filter(|tag| tag.phase == "Accepted" && tag.name.starts_with(prefix)).collect();
-    fitting.sort_by_key(|tag| std::cmp::Reverse(semver::Version::parse(&tag.name).ok()));
     let Ok(back) = query.get("rel").map_or(Ok(0), |n| n.parse::<usize>()) else {
         return text(StatusCode::BAD_REQUEST, "error: ?rel must be non-negative integer");
     };
-    let Some(tag) = fitting.get(back) else {
+    let Some(tag) = latest_of(tags, prefix, back) else {
         return text(StatusCode::NOT_FOUND, "no tags exist within the release that satisfy the request");
     };
     match query.get("format").map(String::as_str) {
