@@ -30,8 +30,11 @@ const ACCOUNT: &str = "system:serviceaccount:ci:release-qe";
 pub fn router() -> Router<World> {
     Router::new()
         .route("/version", get(version))
+        .route("/version/", get(version))
         .route("/api", get(core_versions))
+        .route("/api/", get(core_versions))
         .route("/apis", get(groups))
+        .route("/apis/", get(groups))
         .route("/apis/release.openshift.io/v1alpha1", get(resources))
         .route("/apis/release.openshift.io/v1alpha1/namespaces/{namespace}/releasepayloads", get(list))
         .route(
@@ -80,7 +83,10 @@ fn forbidden(verb: &str, namespace: &str, name: &str) -> Response {
 }
 
 async fn version() -> Response {
-    let body = json!({ "major": "1", "minor": "31", "gitVersion": "v1.31.0", "platform": "linux/amd64" });
+    let body = json!({
+        "major": "1", "minor": "31", "gitVersion": "v1.31.0", "gitCommit": "", "gitTreeState": "clean",
+        "buildDate": "2026-01-01T00:00:00Z", "goVersion": "go1.22", "compiler": "gc", "platform": "linux/amd64",
+    });
     wire::json(StatusCode::OK, &body)
 }
 
