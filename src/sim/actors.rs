@@ -8,9 +8,10 @@ use crate::domain::task::Task;
 use crate::sim::act::Act;
 use crate::sim::events::Event;
 use crate::sim::facts::elliott::Behaviour;
-use crate::sim::facts::{images, jira};
+use crate::sim::facts::{build_data, images, jira};
 use crate::sim::records::{self, Record, Stream, Verdict};
 use crate::sim::scenario::Progress;
+use crate::sim::scenario::candidate::CHOICE;
 use crate::sim::world::Facts;
 
 /// How long ART needs to look at a failed stage release before it runs again.
@@ -35,8 +36,11 @@ pub fn hear(facts: &mut Facts, event: &Event) {
             facts.schedule_in(timing.acceptance, Event::PromotionAccepted);
             facts.schedule_in(timing.change_log, Event::ChangeLogReady);
             facts.schedule_in(timing.signature, Event::SignaturePublished);
-            facts.schedule_in(timing.record, Event::PromotedRecordAppears);
+            if !facts.release.begins_with_candidate {
+                facts.schedule_in(timing.record, Event::PromotedRecordAppears);
+            }
         }
+        Event::CandidateChosen => chosen(facts),
         Event::PromotedRecordAppears => {
             promoted_record(facts, Verdict::Running);
             facts.schedule_in(timing.aggregation, Event::PromotedRecordAggregated);
@@ -85,6 +89,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Jenkins(_)
         | Event::Prow(_)
         | Event::Stream(_)
+        | Event::CandidateMade
         | Event::PredecessorLooks
         | Event::Person(_) => {}
     }
@@ -99,12 +104,16 @@ fn begin(facts: &mut Facts) {
         let registry = records::registry(other, facts.release.sizes.record_jobs);
         facts.github.put_file("main", &records::registry_path(other), &registry);
     }
-    // ART tracks z-streams only; candidates are found by nobody.
-    if facts.release.release.candidate().is_none() {
-        let tracking = records::tracking(&facts.release);
-        facts.github.put_file("z-stream", &records::tracking_path(minor), &tracking);
+    if facts.release.is_candidate_open {
+        facts.schedule_in(CHOICE, Event::CandidateChosen);
+    } else {
+        tracked(facts);
     }
-    candidate_record(facts);
+    if facts.release.begins_with_candidate {
+        facts.schedule_in(SignedDuration::ZERO, Event::CandidateMade);
+    } else {
+        candidate_record(facts);
+    }
     misfortunes(facts);
 
     let (timing, past) = (facts.release.timing.clone(), facts.release.past.clone());
@@ -139,6 +148,22 @@ fn begin(facts: &mut Facts) {
         }
     }
     facts.schedule(live_at(facts.release.release_date), Event::ReleaseDay);
+}
+
+/// ART lists the release; z-streams are tracked besides, while candidates are found by nobody.
+fn chosen(facts: &mut Facts) {
+    facts.release.is_candidate_open = false;
+    if let Ok(text) = build_data::releases_yml(&facts.release, &facts.base_url) {
+        facts.build_data.releases_yml = text;
+    }
+    tracked(facts);
+}
+
+fn tracked(facts: &mut Facts) {
+    if facts.release.release.candidate().is_none() {
+        let (minor, tracking) = (facts.release.release.minor(), records::tracking(&facts.release));
+        facts.github.put_file("z-stream", &records::tracking_path(minor), &tracking);
+    }
 }
 
 /// When advisories go live on the release date.

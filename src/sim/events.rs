@@ -12,6 +12,10 @@ use crate::sim::facts::release_controller::StreamEvent;
 pub enum Event {
     /// The world begins; heard once, before the first request.
     Begin,
+    /// The nightly is made that will be the candidate (phase Ready).
+    CandidateMade,
+    /// ART chooses it: build data and tracking file list the release.
+    CandidateChosen,
     /// ART puts the payload into the stable stream (phase Ready; registry has it).
     Promote,
     /// The promoted payload passes its verification (phase Accepted).
@@ -94,7 +98,9 @@ impl Event {
 }
 
 /// What the world does: name, event, what happens.
-static WORLD: [(&str, Event, &str); 14] = [
+static WORLD: [(&str, Event, &str); 16] = [
+    ("candidate-made", Event::CandidateMade, "the nightly is made that will be the candidate"),
+    ("candidate-chosen", Event::CandidateChosen, "ART chooses the candidate, and build data lists the release"),
     ("promote", Event::Promote, "the payload enters the stable stream: Ready, Accepted 90 min later"),
     ("promotion-accepted", Event::PromotionAccepted, "the promoted payload passes its verification: Accepted"),
     ("change-log-ready", Event::ChangeLogReady, "the release controller knows the digest of the payload"),

@@ -17,6 +17,7 @@ use crate::domain::task::{JobRef, Task, TaskStatus};
 use crate::sim::act::Act;
 use crate::sim::disturbances::Disturbances;
 
+pub mod candidate;
 pub mod fates;
 pub mod from_state;
 pub mod named;
@@ -68,6 +69,10 @@ pub struct ReleasePlan {
     pub disturbances: Disturbances,
     /// What had already happened when the world began.
     pub past: Past,
+    /// The world begins when the candidate nightly is made; no test record is there beforehand.
+    pub begins_with_candidate: bool,
+    /// ART has not chosen the candidate yet, and build data does not list the release.
+    pub is_candidate_open: bool,
 }
 
 impl ReleasePlan {
@@ -332,6 +337,8 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         streams: Streams::default(),
         disturbances: Disturbances::default(),
         past: Past::default(),
+        begins_with_candidate: false,
+        is_candidate_open: false,
         release,
     }
 }

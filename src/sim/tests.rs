@@ -1,5 +1,6 @@
 //! The world over real HTTP: time, order, refusals, and one truth about a payload.
 
+mod candidate;
 mod day;
 mod journal;
 

@@ -30,8 +30,15 @@ impl BuildData {
 /// The release inherits from its predecessor and replaces what is its own with `!` keys, as ART does.
 pub(in crate::sim) fn releases_yml(plan: &ReleasePlan, base_url: &str) -> Result<String, std::fmt::Error> {
     let mut text = String::from("releases:\n");
+    if plan.is_candidate_open {
+        if let Some(previous) = &plan.previous {
+            predecessor(&mut text, plan, &previous.to_string(), base_url)?;
+        }
+        return Ok(text);
+    }
     let kind = if plan.release.candidate().is_some() { "candidate" } else { "standard" };
-    let built = plan.start.saturating_sub(SignedDuration::from_hours(30)).unwrap_or(plan.start);
+    let before = if plan.begins_with_candidate { SignedDuration::ZERO } else { SignedDuration::from_hours(30) };
+    let built = plan.start.saturating_sub(before).unwrap_or(plan.start);
     writeln!(text, "  {}:\n    assembly:\n      type: {kind}\n      basis:", plan.release.assembly_key())?;
     if let Some(previous) = &plan.previous {
         writeln!(text, "        assembly: {previous}")?;

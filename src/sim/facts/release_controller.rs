@@ -69,13 +69,8 @@ impl ReleaseController {
             odd: plan.streams.odd.clone(),
             since: plan.start,
         };
-        for candidate in plan.nightlies.values() {
-            controller.add(nightly_stream(candidate), nightly(candidate, "Accepted", plan.start));
-        }
-        if let Some(candidate) = plan.nightly() {
-            // The candidates name no multi payload, but there is one of the same hour.
-            let multi = candidate.replacen(".nightly-", ".nightly-multi-", 1);
-            controller.add(nightly_stream(&multi), nightly(&multi, "Accepted", plan.start));
+        if !plan.begins_with_candidate {
+            controller.add_candidates(plan, "Accepted");
         }
         for (suffix, arch) in STABLE {
             let tags = plan.previous.iter().map(|previous| payload(previous, arch, "Accepted", plan.start)).collect();
@@ -92,6 +87,16 @@ impl ReleaseController {
             }
         }
         controller
+    }
+
+    /// The nightlies of the release, and the multi payload of the same hour that no candidate names.
+    pub(in crate::sim) fn add_candidates(&mut self, plan: &ReleasePlan, phase: &'static str) -> Vec<String> {
+        let multi = plan.nightly().map(|candidate| candidate.replacen(".nightly-", ".nightly-multi-", 1));
+        let names: Vec<String> = plan.nightlies.values().cloned().chain(multi).collect();
+        for name in &names {
+            self.add(nightly_stream(name), nightly(name, phase, plan.start));
+        }
+        names
     }
 
     /// What a minor has when the world begins.

@@ -145,6 +145,11 @@ const LIST: &[(&str, &str, Fate)] = &[
     ("flaky-everything", "one request in twenty meets one fault or another, of every service", |plan| {
         plan.disturbances.flaky_percent = 5;
     }),
+    ("from-candidate", "the candidate nightly is made first, and test records come from runs of jobs", |plan| {
+        plan.begin_with_candidate();
+        // ART lists it at once, so that a rehearsal finds the release when it begins.
+        plan.is_candidate_open = false;
+    }),
     (
         "job-day",
         "a day with builds of 13 minors, a gateway of nine starts a minute, and a foreign caller there",

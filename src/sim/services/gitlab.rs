@@ -85,6 +85,8 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Jenkins(_)
         | Event::Prow(_)
         | Event::Stream(_)
+        | Event::CandidateMade
+        | Event::CandidateChosen
         | Event::PredecessorLooks
         | Event::Person(_) => {}
     }

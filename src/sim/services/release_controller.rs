@@ -20,6 +20,7 @@ use crate::sim::events::Event;
 use crate::sim::facts::release_controller::{
     StreamEvent, Tag, latest_of, nightly, nightly_name, nightly_stream, suffix_of,
 };
+use crate::sim::scenario::candidate::VERIFIED;
 use crate::sim::scenario::streams::Oddity;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
@@ -43,6 +44,10 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         built(facts, event);
     } else if *event == Event::Begin {
         days_builds(facts);
+    } else if *event == Event::CandidateMade {
+        for name in facts.release_controller.add_candidates(&facts.release, "Ready") {
+            facts.schedule_in(VERIFIED, Event::Stream(StreamEvent::Judged { name, phase: "Accepted" }));
+        }
     } else if *event == Event::Promote {
         facts.release_controller.add_stable(Some(release), "Ready", now);
     } else if *event == Event::PromotionAccepted {

@@ -57,6 +57,14 @@ async fn a_stage_release_that_fails_needs_art() {
 }
 
 #[tokio::test]
+async fn a_release_whose_test_records_come_from_runs_is_approved() {
+    assert_snapshot!(rehearse(&["--small", "--scenario", "from-candidate"]).await.end(), @"
+    REHEARSAL of 4.20.17: approved, overall Green, 173 h of virtual time
+    exit 0
+    ");
+}
+
+#[tokio::test]
 async fn a_push_that_fails_once_is_repeated_and_the_release_is_approved() {
     assert_snapshot!(rehearse(&["--small", "--scenario", "push-fails-once"]).await.end(), @"
     REHEARSAL of 4.20.17: approved, overall Green, 142 h of virtual time
