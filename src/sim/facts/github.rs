@@ -1,6 +1,7 @@
 //! The repository of state files, record files and job registries.
 
 pub mod apps;
+pub mod file;
 pub(in crate::sim) mod trees;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::file::File;
 use crate::sim::scenario::ReleasePlan;
 use crate::sim::wire;
 
@@ -55,7 +57,7 @@ pub struct Branch {
     #[serde(skip)]
     pub log: Vec<Commit>,
     /// Files by path.
-    pub files: BTreeMap<String, String>,
+    pub files: BTreeMap<String, File>,
 }
 
 /// One commit.
@@ -124,7 +126,7 @@ impl Github {
         let mut github = Self { base_url: base_url.to_owned(), now: plan.start, ..Self::default() };
         for name in BRANCHES {
             let mut branch = Branch::default();
-            branch.files.insert("README.md".to_owned(), format!("Branch {name}.\n"));
+            branch.files.insert("README.md".to_owned(), format!("Branch {name}.\n").into());
             branch.commit(&Change { message: "Begin", path: "", at: plan.start, by: ACTORS }, base_url);
             github.branches.insert(name.to_owned(), branch);
         }
@@ -147,7 +149,7 @@ impl Github {
     ) {
         let branch = self.branches.entry(branch.to_owned()).or_default();
         match content {
-            Some(content) => drop(branch.files.insert(path.to_owned(), content.to_owned())),
+            Some(content) => drop(branch.files.insert(path.to_owned(), content.to_owned().into())),
             None => drop(branch.files.remove(path)),
         }
         branch.commit(&Change { message, path, at: self.now, by }, &self.base_url);
@@ -155,7 +157,7 @@ impl Github {
 
     /// The text of a file, if it is there.
     pub fn file(&self, branch: &str, path: &str) -> Option<&str> {
-        self.branches.get(branch)?.files.get(path).map(String::as_str)
+        self.branches.get(branch)?.files.get(path).map(File::text)
     }
 
     /// Finds a branch by its name (also `heads/x`, `refs/heads/x`) or by the id of its head.

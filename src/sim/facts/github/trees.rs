@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
-use crate::sim::wire;
+use super::file::File;
 
 /// A file or a folder.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(in crate::sim) enum Node<'a> {
     Blob {
         /// Its id.
         sha: String,
-        /// Its text.
-        text: &'a str,
+        /// Its text, which knows its ids.
+        text: &'a File,
     },
     /// A folder.
     Tree {
@@ -31,19 +31,19 @@ impl<'a> Node<'a> {
     ///
     /// Ids of trees are reckoned as if the world's address were not in the files, so that the same
     /// seed gives the same ids on every port; ids of files are always those of their bytes.
-    pub(in crate::sim) fn of(files: &'a BTreeMap<String, String>, base_url: &str) -> Self {
-        let all: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    pub(in crate::sim) fn of(files: &'a BTreeMap<String, File>, base_url: &str) -> Self {
+        let all: Vec<(&str, &File)> = files.iter().map(|(path, text)| (path.as_str(), text)).collect();
         Self::tree(&all, base_url)
     }
 
     /// One file.
-    pub(in crate::sim) fn file(text: &'a str) -> Self {
-        Self::Blob { sha: wire::blob_sha(text.as_bytes()), text }
+    pub(in crate::sim) fn file(text: &'a File) -> Self {
+        Self::Blob { sha: text.id().to_owned(), text }
     }
 
-    pub(in crate::sim) fn tree(files: &[(&'a str, &'a str)], base_url: &str) -> Self {
+    pub(in crate::sim) fn tree(files: &[(&'a str, &'a File)], base_url: &str) -> Self {
         let mut entries = BTreeMap::new();
-        let mut below: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+        let mut below: BTreeMap<&str, Vec<(&str, &File)>> = BTreeMap::new();
         for (path, text) in files {
             match path.split_once('/') {
                 Some((folder, rest)) => below.entry(folder).or_default().push((rest, text)),
@@ -130,8 +130,8 @@ pub(in crate::sim) fn tree_sha(entries: &BTreeMap<&str, Node<'_>>, base_url: &st
         let mode = if node.kind() == "tree" { "40000" } else { "100644" };
         body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
         let id = match node {
-            Node::Blob { text, .. } if text.contains(base_url) => wire::blob_sha(text.replace(base_url, "").as_bytes()),
-            Node::Blob { sha, .. } | Node::Tree { sha, .. } => sha.clone(),
+            Node::Blob { text, .. } => text.id_without(base_url),
+            Node::Tree { sha, .. } => sha.clone(),
         };
         body.extend(from_hex(&id));
     }

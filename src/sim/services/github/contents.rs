@@ -181,7 +181,7 @@ pub(super) async fn write(
     let Some(branch) = facts.github.branches.get_mut(&branch_name) else {
         return problem(StatusCode::NOT_FOUND, "Not Found");
     };
-    branch.files.insert(path.clone(), content);
+    branch.files.insert(path.clone(), content.into());
     branch.commit(&change, world.base_url());
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     wire::json(status, &committed(&facts, world.base_url(), (&owner, &repo), &branch_name, &path, message))

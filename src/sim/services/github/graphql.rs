@@ -120,7 +120,7 @@ fn object(node: &Node<'_>, path: &str, fields: &[Field]) -> Result<Value, Value>
             ("__typename", _) => json!(kind),
             ("oid", _) => json!(node.sha()),
             ("abbreviatedOid", _) => json!(&node.sha()[..7]),
-            ("text", Node::Blob { text, .. }) => json!(text),
+            ("text", Node::Blob { text, .. }) => json!(text.text()),
             ("byteSize", Node::Blob { text, .. }) => json!(text.len()),
             ("isTruncated" | "isBinary", Node::Blob { .. }) => json!(false),
             ("entries", Node::Tree { entries, .. }) => {

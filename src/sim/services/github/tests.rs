@@ -131,7 +131,7 @@ async fn a_tree_lists_what_the_contents_list_with_gits_own_ids() {
         visitor.get(&format!("/github/repos/openshift/release-tests/git/blobs/{}", wire::blob_sha(b"one"))).await;
     assert_eq!(blob.json()["size"], 3);
     // The id Git gives to a tree with one file `a` of the text "b".
-    let files = std::collections::BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    let files = std::collections::BTreeMap::from([("a".to_owned(), "b".to_owned().into())]);
     assert_eq!(
         crate::sim::facts::github::trees::Node::of(&files, "http://127.0.0.1:1").sha(),
         "00264970afd30838f2a3b17376e05f8ca03b658b"
@@ -196,7 +196,7 @@ async fn raw_files_need_no_credential() {
 #[test]
 fn the_port_of_the_world_does_not_show_in_the_ids_of_trees() {
     let tree = |base_url: &str| {
-        let files = std::collections::BTreeMap::from([("a/b".to_owned(), format!("url: {base_url}/x\n"))]);
+        let files = std::collections::BTreeMap::from([("a/b".to_owned(), format!("url: {base_url}/x\n").into())]);
         crate::sim::facts::github::trees::Node::of(&files, base_url).sha().to_owned()
     };
     assert_eq!(tree("http://127.0.0.1:1"), tree("http://127.0.0.1:65000"));
@@ -235,4 +235,15 @@ async fn the_last_commit_about_a_file_is_known_by_message_time_and_author() {
         "author": { "name": "old-aggregator" },
     }]);
     assert_eq!(object["history"]["nodes"], expected, "{answer}");
+}
+
+#[test]
+fn a_file_keeps_its_id_and_the_one_without_an_address() {
+    let file = |text: &str| crate::sim::facts::github::file::File::from(text.to_owned());
+    let with = file("url: http://127.0.0.1:1/x\n");
+    assert_eq!(with.id(), wire::blob_sha(with.as_bytes()));
+    let without = with.id_without("http://127.0.0.1:1");
+    assert_eq!(without, file("url: /x\n").id());
+    assert_eq!(with.id_without("http://127.0.0.1:1"), without, "asked again");
+    assert_eq!(with.id_without("http://127.0.0.1:2"), with.id());
 }

@@ -55,7 +55,7 @@ pub(super) async fn blob(
         .branches
         .values()
         .flat_map(|branch| branch.files.values())
-        .find(|text| is_ours(&owner, &repo) && wire::blob_sha(text.as_bytes()) == sha);
+        .find(|text| is_ours(&owner, &repo) && text.id() == sha);
     let Some(text) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
     if wire::header_text(&headers, "accept").is_some_and(|accept| accept.contains("raw")) {
         return raw_bytes(text);
