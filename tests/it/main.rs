@@ -19,6 +19,7 @@ mod jobctl;
 mod json;
 #[cfg(feature = "kerberos")]
 mod kerberos;
+mod kube_python;
 mod many_writers;
 mod mcp;
 mod properties;
