@@ -19,6 +19,8 @@ pub struct Fates {
     pub unseen_percent: u32,
     /// Of a hundred runs, so many are gone for good before they end.
     pub lost_percent: u32,
+    /// Of a hundred runs, so many stay pending for a day, until the job system aborts them.
+    pub stuck_percent: u32,
     /// Parts of the names of jobs that the job system does not know (any more).
     pub unknown: Vec<&'static str>,
 }

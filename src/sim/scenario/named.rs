@@ -165,10 +165,11 @@ const LIST: &[(&str, &str, Fate)] = &[
     }),
     (
         "runs-vanish",
-        "the same day, and runs of test jobs end in errors, are not found for a moment, or get lost",
+        "the same day, and runs of test jobs end in errors, get stuck or lost, or hide for a moment",
         |plan| {
             job_day(plan);
-            plan.fates = Fates { error_percent: 8, unseen_percent: 10, lost_percent: 3, ..plan.fates.clone() };
+            plan.fates =
+                Fates { error_percent: 8, unseen_percent: 10, lost_percent: 3, stuck_percent: 2, ..plan.fates.clone() };
         },
     ),
     (

@@ -24,6 +24,8 @@ use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
 const SCHEDULED: SignedDuration = SignedDuration::from_secs(12);
+/// After so long the job system aborts a run.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// From a cluster to a pod.
 const POD: SignedDuration = SignedDuration::from_secs(30);
 
@@ -78,6 +80,9 @@ fn fate_of(facts: &Facts, job: &str, envs: &BTreeMap<String, String>, nth: usize
         "error" => dice.i64(6..20),
         _ => dice.i64(30..200),
     };
+    if dice.u32(0..100) < fates.stuck_percent {
+        return Fate { end: "aborted", ..Fate::good(LONGEST) };
+    }
     Fate {
         end,
         unseen: u32::from(dice.u32(0..100) < fates.unseen_percent),

@@ -6,6 +6,11 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::small_world;
+use crate::core::clock::VirtualClock;
+use crate::sim::faults::rules::Faults;
+use crate::sim::reactions;
+use crate::sim::scenario::Scenario;
+use crate::sim::scenario::streams::{Odd, Oddity};
 use crate::sim::world::World;
 
 fn after(scenario: &str, hours: i64) -> World {
@@ -75,4 +80,34 @@ fn the_program_of_before_judges_a_record_once_all_its_runs_have_ended() {
         .map(|(_, text)| serde_json::from_str::<Value>(text).expect("JSON")["accepted"].as_bool().expect("a verdict"))
         .collect();
     assert!(verdicts.len() > 2, "{verdicts:?}");
+}
+
+#[test]
+fn the_program_of_before_takes_an_older_build_for_a_new_one_when_a_stream_goes_back() {
+    let mut scenario = Scenario::named("predecessor-writes", None, None).expect("a scenario");
+    (scenario.plan.sizes.images, scenario.plan.sizes.components) = (24, 6);
+    scenario.plan.streams.stables = false;
+    // Otherwise the jobs for the nightly use up what there is, and those for the stable build are never started.
+    scenario.plan.disturbances.gateway = None;
+    let hours = SignedDuration::from_hours;
+    scenario.plan.streams.odd = vec![Odd { stream: "4-stable", what: Oddity::Back, from: hours(10), to: hours(14) }];
+    let clock = VirtualClock::starting_at(scenario.start());
+    let world = reactions::world(&scenario, 1, clock, "http://127.0.0.1:1".to_owned(), Faults::none());
+    let record = "_releases/ocp-test-result-4.12.14-amd64.json";
+    let ids = |world: &World| -> Vec<String> {
+        let facts = world.facts();
+        let Some(text) = facts.github.file("record", record) else { return Vec::new() };
+        let file: Value = serde_json::from_str(text).expect("JSON");
+        let jobs = file["result"].as_array().expect("a list");
+        jobs.iter().map(|job| job["firstJob"]["jobID"].as_str().expect("an id").to_owned()).collect()
+    };
+    world.clock().advance(hours(9));
+    let first = ids(&world);
+    assert!(!first.is_empty());
+    world.clock().advance(hours(3));
+    assert_eq!(ids(&world), first);
+    assert!(world.facts().github.file("record", "_releases/ocp-test-result-4.12.13-amd64.json").is_some());
+    world.clock().advance(hours(3));
+    let again = ids(&world);
+    assert!(!again.is_empty() && again.iter().all(|id| !first.contains(id)), "its record was written over");
 }

@@ -118,6 +118,16 @@ async fn a_run_that_one_look_does_not_find_is_there_again() {
 }
 
 #[tokio::test]
+async fn a_stuck_run_stays_pending_for_a_day_and_is_aborted() {
+    let visitor = Visitor::where_plan("smooth", |plan| plan.fates.stuck_percent = 100);
+    let id = started(&visitor, &job(&visitor, 0)).await;
+    visitor.pass(23 * 60);
+    assert_eq!(status(&visitor, &id).await["state"], "pending");
+    visitor.pass(62);
+    assert_eq!(status(&visitor, &id).await["state"], "aborted");
+}
+
+#[tokio::test]
 async fn a_lost_run_is_gone_for_good_everywhere() {
     let visitor = Visitor::where_plan("smooth", |plan| plan.fates.lost_percent = 100);
     let id = started(&visitor, &job(&visitor, 0)).await;
