@@ -61,9 +61,10 @@ impl Memory {
         settled.map(|(key, _)| key.clone()).collect()
     }
 
-    /// When it can be settled whether a notification arrived.
-    pub(super) fn settles_a_notification(&self) -> Option<Timestamp> {
-        self.notified.values().flatten().min().copied()
+    /// When it can be settled whether a notification of this drive, or a message that an earlier run left, arrived.
+    pub(super) fn settles_a_notification(&self, now: Timestamp) -> Option<Timestamp> {
+        let left = self.due_not_before.filter(|at| *at > now && *at < Timestamp::MAX);
+        self.notified.values().flatten().copied().chain(left).min()
     }
 
     /// Remembers a run that ended with a report.

@@ -131,7 +131,7 @@ async fn rounds(
             let looks = if options.asks_people { now_plan.recheck_at() } else { now_plan.look_again_at() };
             let looks = looks.filter(|_| !matches!(now_plan.verdict, Verdict::Done));
             let watches = options.persistence == Persistence::Watch && !over();
-            let recheck_at = looks.into_iter().chain(memory.settles_a_notification()).min();
+            let recheck_at = looks.into_iter().chain(memory.settles_a_notification(ctx.clock.now())).min();
             let Some(recheck_at) = recheck_at.filter(|_| watches) else { return Ok(now_plan) };
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
             tell(Event::Waits { until, plan: &now_plan });

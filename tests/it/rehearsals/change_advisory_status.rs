@@ -328,7 +328,7 @@ async fn an_approval_before_its_day_needs_a_reason_and_a_yes() {
     world.finish();
 }
 
-async fn approved_too_early(world: TestWorld) -> TestWorld {
+pub(super) async fn approved_too_early(world: TestWorld) -> TestWorld {
     world.has_report().await;
     world.payload_is_promoted();
     world.stage_release_succeeds();

@@ -2,6 +2,7 @@
 
 use oar::domain::task::{Task, TaskStatus};
 
+use super::change_advisory_status::approved_too_early;
 use crate::rehearsal::machines::{Moment, at_every_point};
 use crate::rehearsal::{TestWorld, points, promoted, ready_to_approve};
 
@@ -46,6 +47,25 @@ async fn a_frozen_machine_stands_still_while_time_passes_and_goes_on_when_it_is_
     assert_eq!(world.writes_to("buildWithParameters"), 1, "{reported}");
 }
 
+/// A driver dies before the last message of its drive, which would have ended with `code`; the next one on the same
+/// machine says what is missing, once, and ends with `next_code`.
+async fn the_last_message_is_sent(world: impl AsyncFn() -> TestWorld, code: &str, next_code: &str) {
+    let calm = world().await;
+    let machine = calm.machine("one");
+    let reported = machine.oar("drive --watch").await;
+    assert!(reported.ends_with(code), "{reported}");
+    let mut messages = points(&machine.sent());
+    messages.retain(|point| point.moment == Moment::BeforeSending && point.write.contains("chat.postMessage"));
+    let last = messages.pop().expect("a message");
+
+    let world = world().await;
+    let machine = world.machine("one");
+    assert_eq!(machine.oar_killed(&last, "drive --watch").await, None);
+    let reported = machine.oar("drive --watch").await;
+    assert!(reported.ends_with(next_code), "{reported}");
+    assert_eq!(world.posted_messages(), calm.posted_messages());
+}
+
 #[tokio::test]
 async fn a_driver_that_died_before_its_last_message_sends_it_once_it_is_certain_that_it_did_not_arrive() {
     let approvable = async || {
@@ -53,18 +73,15 @@ async fn a_driver_that_died_before_its_last_message_sends_it_once_it_is_certain_
         world.advisory_page_opens();
         world
     };
-    let calm = approvable().await;
-    let machine = calm.machine("one");
-    let reported = machine.oar("drive --watch").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
-    let mut messages = points(&machine.sent());
-    messages.retain(|point| point.moment == Moment::BeforeSending && point.write.contains("chat.postMessage"));
-    let last = messages.pop().expect("a message");
+    the_last_message_is_sent(approvable, "exit 0", "exit 0").await;
+}
 
-    let world = approvable().await;
-    let machine = world.machine("one");
-    assert_eq!(machine.oar_killed(&last, "drive --watch").await, None);
-    let reported = machine.oar("drive --watch").await;
-    assert!(reported.ends_with("exit 0"), "{reported}");
-    assert_eq!(world.posted_messages(), calm.posted_messages());
+#[tokio::test]
+async fn a_driver_that_died_before_it_called_a_person_stays_until_the_call_is_certain() {
+    let too_early = async || {
+        let world = approved_too_early(TestWorld::founded("portal-never-opens", |_| {}).await).await;
+        world.days_pass(2);
+        world
+    };
+    the_last_message_is_sent(too_early, "exit 5", "exit 4").await;
 }

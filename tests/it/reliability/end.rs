@@ -81,7 +81,7 @@ fn without_numbers(text: &str) -> String {
     for part in text.split_inclusive(|c: char| !(c.is_alphanumeric() || "/:.-_%".contains(c))) {
         let (part, end) = part.split_at(part.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '/')).len());
         match () {
-            () if part.starts_with("https:") => plain.push_str("ADDRESS"),
+            () if part.starts_with("http") => plain.push_str("ADDRESS"),
             () if part.contains(|c: char| c.is_ascii_digit()) => plain.push('N'),
             () => plain.push_str(part),
         }
