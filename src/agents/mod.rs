@@ -3,5 +3,7 @@
 //!
 //! Refuses: rules (the planner's and the domain's), what one release or issue needs (the operators'), output.
 
+pub mod aggregator;
 pub mod approval_checker;
+pub mod job_controller;
 pub mod pass;

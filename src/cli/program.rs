@@ -27,6 +27,7 @@ use crate::core::transport::Transport;
 use crate::domain::mask::Masker;
 use crate::grammar::args;
 use crate::grammar::args::{Cli, Color, NAMES};
+use crate::grammar::jobctl::minor_for_release;
 use crate::render::json;
 use crate::runs::logs::RunLogs;
 
@@ -202,7 +203,7 @@ fn with_own_name(args: &[String]) -> Vec<String> {
         given.push(command.to_owned());
     }
     given.extend(args.iter().skip(1).cloned());
-    given
+    minor_for_release(given)
 }
 
 /// The other name under which the program was called, and its command.

@@ -28,10 +28,12 @@ use super::config::http::ServiceRules;
 use super::config::sealed::SealedSettings;
 use super::config::settings::Settings;
 use super::machine::Machine;
+use super::permit::Permit;
 use super::proven::Proven;
 use super::statebox::cas::Limits;
 use super::statebox::fence::Held;
 use super::statebox::git_dir::{Author, GitDir};
+use super::statebox::record_files::RecordFiles;
 use super::statebox::repo::Repo;
 use super::statebox::state_box::StateBox;
 use super::transport::Transport;
@@ -169,6 +171,21 @@ impl Context {
     pub fn holding(&self, held: &Held) -> Self {
         let (statebox, http) = (self.statebox.fenced(held), self.http.permitted_by(held.permit()));
         Self { statebox, http, ..self.clone() }
+    }
+
+    /// The same surroundings for whoever may change something outside only as long as `permit` lasts.
+    #[must_use]
+    pub fn permitted_by(&self, permit: &Permit) -> Self {
+        Self { http: self.http.permitted_by(permit), ..self.clone() }
+    }
+
+    /// Test records and what stands beside them.
+    pub fn record_files(&self) -> RecordFiles {
+        let state = &self.settings.state;
+        let total = SignedDuration::try_from(state.total).unwrap_or(SignedDuration::from_mins(1));
+        let limits = Limits { tries: state.tries, total };
+        let (repo, branch) = (self.repo.clone(), state.record_branch.clone());
+        RecordFiles::new(repo, branch, limits, self.clock.clone(), self.cancel.clone())
     }
 
     /// The name under which this process holds a lease or announces an effect.

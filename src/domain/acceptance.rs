@@ -21,6 +21,16 @@ pub enum AcceptancePolicy {
     Compat,
 }
 
+impl AcceptancePolicy {
+    /// As settings and records spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Compat => "compat",
+        }
+    }
+}
+
 impl FromStr for AcceptancePolicy {
     type Err = ();
 

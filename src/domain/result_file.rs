@@ -178,6 +178,17 @@ impl ResultFile {
         }
     }
 
+    /// Where the build can be pulled, when it says so.
+    pub fn pull_spec(&self) -> Option<String> {
+        let spec = |build: &Value| build.get("pullSpec").and_then(Value::as_str).map(str::to_owned);
+        let build = self.document.get(BUILD)?;
+        match build.as_str() {
+            // Two old records hold the text of the object.
+            Some(text) => spec(&serde_json::from_str(text).ok()?),
+            None => spec(build),
+        }
+    }
+
     /// The jobs, in the order of the file.
     pub fn jobs(&self) -> Vec<JobItem<'_>> {
         self.jobs_or_why().unwrap_or_default()

@@ -4,16 +4,19 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::build::minor_of;
+use super::build_stream::BuildStream;
 use super::ids::{BadId, BuildName, JiraKey};
 use super::release::{Minor, ZStream};
 
-/// A release, a build, an issue or a pull request.
+/// A release, a build, a stream of builds, an issue or a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A release.
     Release(ZStream),
     /// A nightly or stable payload.
     Build(BuildName),
+    /// A stream of builds.
+    Stream(BuildStream),
     /// A Jira issue.
     Issue(JiraKey),
     /// A pull request on GitHub.
@@ -27,6 +30,9 @@ impl Subject {
         match self {
             Self::Release(release) => release.to_string(),
             Self::Build(build) => format!("build-{build}"),
+            Self::Stream(BuildStream { minor, stream, arch }) => {
+                format!("stream-{minor}-{}-{}", stream.name(), arch.name())
+            }
             Self::Issue(key) => format!("issue-{key}"),
             // No owner and no repository has a plus sign in its name.
             Self::PullRequest(PullRequest { owner, repository, number }) => {
@@ -40,6 +46,7 @@ impl Subject {
         match self {
             Self::Release(release) => Some(release.minor()),
             Self::Build(build) => minor_of(&build.to_string()),
+            Self::Stream(stream) => Some(stream.minor),
             Self::Issue(_) | Self::PullRequest(_) => None,
         }
     }
@@ -50,6 +57,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Release(release) => release.fmt(f),
             Self::Build(build) => build.fmt(f),
+            Self::Stream(stream) => stream.fmt(f),
             Self::Issue(key) => key.fmt(f),
             Self::PullRequest(pull_request) => pull_request.fmt(f),
         }
@@ -59,6 +67,12 @@ impl fmt::Display for Subject {
 impl From<&ZStream> for Subject {
     fn from(release: &ZStream) -> Self {
         Self::Release(release.clone())
+    }
+}
+
+impl From<&BuildStream> for Subject {
+    fn from(stream: &BuildStream) -> Self {
+        Self::Stream(*stream)
     }
 }
 

@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 
 use crate::domain::acceptance::AcceptancePolicy;
+use crate::domain::build::{Arch, Stream};
+use crate::domain::build_stream::BuildStream;
+use crate::domain::ids::{BuildName, ProwJobId};
+use crate::domain::release::Minor;
+use crate::domain::result_file::name::ResultName;
 
 /// What can be done with jobs of builds, their registries and records.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -14,9 +19,185 @@ pub enum JobctlCommand {
     /// are only checked, files of other kinds left out. Exit 0: every file could be judged, whatever the verdicts; 5: a
     /// file is damaged or its registry is unusable; 2: a file cannot be read, or none is a test record.
     Evaluate(EvaluateArgs),
+    /// Look at streams of builds once, and trigger the test jobs of new builds
+    ///
+    /// A new build is planned with all its jobs before the first of them is triggered; what the gateway does not take
+    /// waits in the plan for the next round. A build that is older than the one before, or one of another minor, is
+    /// reported and not tested. Repeat it every few minutes. Exit 0: nothing is left to do; 3: runs wait in the plan; 7:
+    /// a stream could not be looked at, or a job was refused; what the others came to stands beside it.
+    StartController(ControllerArgs),
+    /// Trigger the jobs that a build lacks
+    ///
+    /// Runs that it has are kept. Exit codes as those of start-controller.
+    TriggerJobsForBuild(TriggerArgs),
+    /// Look at all open test records once: store how runs ended, trigger the further ones that the verdict needs, judge
+    ///
+    /// Repeat it every few minutes. Exit 0: nothing is open; 3: runs are open; 5: a build was rejected in this round; 7:
+    /// a record could not be judged.
+    StartAggregator(AggregatorArgs),
+    /// Accept a build whatever its jobs say
+    ///
+    /// The next round of the aggregator carries it out. Who, when and why is stored.
+    PromoteTestResults {
+        #[command(flatten)]
+        build: BuildArgs,
+        /// Why; stored
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Let another run of a job count; the build is judged anew
+    ///
+    /// The run that counts no more stays in the history of the job. Who, when and why is stored.
+    UpdateRetriedJobRun {
+        #[command(flatten)]
+        build: BuildArgs,
+        /// The job, as in the registry
+        #[arg(long, value_name = "JOB")]
+        job_name: String,
+        /// The run that counts now
+        #[arg(long, value_name = "ID")]
+        current_job_id: ProwJobId,
+        /// The run that is to count
+        #[arg(long, value_name = "ID")]
+        new_job_id: ProwJobId,
+        /// Why; stored
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Registries of test jobs
     #[command(subcommand)]
     Registry(RegistryCommand),
+}
+
+/// A build and its architecture.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BuildArgs {
+    /// The build, as the release controller names it
+    #[arg(long, value_name = "BUILD")]
+    pub build: BuildName,
+    /// Its architecture: amd64, arm64, ppc64le, s390x or multi
+    #[arg(long, value_name = "ARCH", default_value = "amd64", value_parser = arch)]
+    pub arch: Arch,
+}
+
+impl BuildArgs {
+    /// The record of the build.
+    pub fn record(&self) -> ResultName {
+        ResultName { build: self.build.to_string(), arch: self.arch }
+    }
+}
+
+/// What a round may do.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct RoundArgs {
+    /// Judge and report, and change nothing
+    #[arg(long)]
+    pub shadow: bool,
+    /// Also change files that another program wrote within the last two hours
+    #[arg(long, conflicts_with = "shadow")]
+    pub take_over: bool,
+    /// One round, as without it
+    #[arg(long, hide = true)]
+    pub once: bool,
+}
+
+/// Which streams, and what may be done.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ControllerArgs {
+    /// The minor, X.Y; -r X.Y and --release X.Y are the same here. Repeat it for several
+    #[arg(long = "minor-release", value_name = "X.Y", required_unless_present = "all", conflicts_with = "all")]
+    pub minors: Vec<Minor>,
+    /// Both streams of every minor that has a registry
+    #[arg(long)]
+    pub all: bool,
+    /// Nightly builds, as without it
+    #[arg(long, overrides_with = "no_nightly")]
+    pub nightly: bool,
+    /// Stable builds
+    #[arg(long, overrides_with = "nightly", conflicts_with = "all")]
+    pub no_nightly: bool,
+    /// Trigger jobs? false only looks
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_value = "true",
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub trigger_prow_job: bool,
+    /// Only look
+    #[arg(long)]
+    pub no_trigger_prow_job: bool,
+    /// The architecture: amd64, arm64, ppc64le, s390x or multi
+    #[arg(long, value_name = "ARCH", default_value = "amd64", value_parser = arch)]
+    pub arch: Arch,
+    #[command(flatten)]
+    pub round: RoundArgs,
+}
+
+impl ControllerArgs {
+    /// The streams that were named; nothing when all are meant.
+    pub fn streams(&self) -> Option<Vec<BuildStream>> {
+        let stream = if self.no_nightly { Stream::Stable } else { Stream::Nightly };
+        let named = self.minors.iter().map(|minor| BuildStream { minor: *minor, stream, arch: self.arch });
+        (!self.all).then(|| named.collect())
+    }
+
+    /// Is anything to be changed?
+    pub const fn only_looks(&self) -> bool {
+        !self.trigger_prow_job || self.no_trigger_prow_job || self.round.shadow
+    }
+}
+
+/// Which build, and what of it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TriggerArgs {
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// Keep the runs that there are, as without it
+    #[arg(long, overrides_with = "no_skip_existing")]
+    pub skip_existing: bool,
+    /// Also trigger a new run in the place of each first one; the old ones stay in the history
+    #[arg(long, overrides_with = "skip_existing", requires = "reason")]
+    pub no_skip_existing: bool,
+    /// A job that certainly was not triggered, although nobody can see that any more
+    #[arg(long, value_name = "JOB", requires = "reason")]
+    pub never_started: Vec<String>,
+    /// Why; stored
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub round: RoundArgs,
+}
+
+/// Which records, and what may be done.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AggregatorArgs {
+    /// The architecture: amd64, arm64, ppc64le, s390x or multi
+    #[arg(long, value_name = "ARCH", default_value = "amd64", value_parser = arch)]
+    pub arch: Arch,
+    #[command(flatten)]
+    pub round: RoundArgs,
+}
+
+fn arch(text: &str) -> Result<Arch, String> {
+    Arch::named(text).ok_or_else(|| format!("there is no architecture {text:?}; there are {}", Arch::NAMES.join(", ")))
+}
+
+/// Before clap sees them: `start-controller` takes a minor where every other command takes a release.
+pub fn minor_for_release(mut arguments: Vec<String>) -> Vec<String> {
+    let Some(command) = arguments.iter().position(|argument| argument == "start-controller") else { return arguments };
+    for argument in arguments.iter_mut().skip(command) {
+        let rest = ["--release=", "-r="].iter().find_map(|begin| argument.strip_prefix(begin));
+        let joined = argument.strip_prefix("-r").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if let Some(minor) = rest.or(joined) {
+            *argument = format!("--minor-release={minor}");
+        } else if matches!(argument.as_str(), "-r" | "--release") {
+            *argument = "--minor-release".to_owned();
+        }
+    }
+    arguments
 }
 
 /// Which records, by which registry, and how to show the verdicts.
@@ -91,4 +272,23 @@ pub enum RegistryCommand {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_controller_takes_a_minor_where_other_commands_take_a_release() {
+        let of = |line: &str| minor_for_release(line.split(' ').map(str::to_owned).collect()).join(" ");
+        for line in ["-r 4.20", "--release 4.20", "--minor-release 4.20"] {
+            assert_eq!(of(&format!("jobctl start-controller {line}")), "jobctl start-controller --minor-release 4.20");
+        }
+        for line in ["-r4.20", "-r=4.20", "--release=4.20"] {
+            assert_eq!(of(&format!("jobctl start-controller {line}")), "jobctl start-controller --minor-release=4.20");
+        }
+        let other = "oar -r 4.20.17 jobctl start-controller --minor-release 4.20 --reason -r-";
+        assert_eq!(of(other), other);
+        assert_eq!(of("oar -r 4.20.17 status"), "oar -r 4.20.17 status");
+    }
 }

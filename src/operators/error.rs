@@ -8,6 +8,7 @@ use crate::core::effects::EffectError;
 use crate::core::error::ErrorClass;
 use crate::core::lock::Lock;
 use crate::core::statebox::error::{StoreError, StoreFault};
+use crate::domain::agent_lease::HeldBy;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::release::ZStream;
@@ -59,6 +60,15 @@ pub enum TaskError {
         does: String,
         /// What to do instead.
         next: String,
+    },
+    /// Another machine looks after the test jobs.
+    #[error(transparent)]
+    HeldElsewhere(HeldBy),
+    /// Somebody else changed what was to be changed, so that this change does not fit any more.
+    #[error("{why}")]
+    Taken {
+        /// What stands there.
+        why: String,
     },
     /// A dry run came to its first change; the run ends there, as if nothing had been to be done.
     #[error("dry run: {would}")]
@@ -151,7 +161,7 @@ impl TaskError {
                 OpenedBy::Person => ErrorClass::NeedsPerson,
             },
             Self::Refused { .. } | Self::DryRun { .. } => ErrorClass::InvalidInput,
-            Self::Busy { .. } => ErrorClass::Conflict,
+            Self::Busy { .. } | Self::HeldElsewhere(_) | Self::Taken { .. } => ErrorClass::Conflict,
             Self::Program { .. } => ErrorClass::Transient,
             Self::Cancelled | Self::Internal { .. } => ErrorClass::Internal,
         }
@@ -190,6 +200,8 @@ impl TaskError {
             | Self::NoState { .. }
             | Self::Refused { .. }
             | Self::Busy { .. }
+            | Self::HeldElsewhere(_)
+            | Self::Taken { .. }
             | Self::DryRun { .. }
             | Self::Program { .. }
             | Self::Cancelled
@@ -210,6 +222,8 @@ impl TaskError {
             | Self::Closed { next, .. }
             | Self::Busy { next, .. }
             | Self::Program { next, .. } => next.clone(),
+            Self::HeldElsewhere(_) => "leave it to that machine, or run it again after that time".to_owned(),
+            Self::Taken { .. } => "run it again; it looks first".to_owned(),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),
             Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),
         }

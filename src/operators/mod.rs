@@ -9,6 +9,7 @@ mod dispatch;
 pub mod error;
 pub mod execute;
 pub mod foreseen;
+pub mod jobs;
 pub mod manual;
 pub mod notify;
 pub mod preview;

@@ -126,7 +126,7 @@ fn somebody_pastes_a_secret(world: &TestWorld) {
 }
 
 /// Every command, each as a newcomer and as a program would run it.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 30] = [
     "create-test-report",
     "take-ownership",
     "check-cve-tracker-bug",
@@ -155,6 +155,8 @@ const COMMANDS: [&str; 28] = [
     "issue list",
     "ctl approval-checker",
     "jobctl registry check",
+    "jobctl start-controller --minor-release 4.20",
+    "jobctl start-aggregator",
 ];
 
 async fn everything_is_run(world: &TestWorld) {

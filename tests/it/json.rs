@@ -43,6 +43,9 @@ async fn documents_about_a_release_fit_the_reference() {
         ("state-files", 0, &["state", "check"]),
         ("unsent", 0, &["state", "unsent"]),
         ("registries", 0, &["jobctl", "registry", "check"]),
+        ("controller-round", 0, &["jobctl", "start-controller", "--minor-release", "4.20", "--shadow"]),
+        ("aggregator-round", 0, &["jobctl", "start-aggregator", "--shadow"]),
+        ("error", 2, &["jobctl", "promote-test-results", "--build", "4.20.999", "--reason", "a test"]),
     ] {
         let ended = world.oar(&[command, &["--json", "--no-notify"]].concat()).await;
         if ended.code != exit {

@@ -3,17 +3,27 @@
 use std::io;
 use std::path::Path;
 
+use crate::agents::aggregator;
+use crate::agents::job_controller::{self, Streams};
 use crate::cli::invocation::{Answer, Invocation};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
+use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::domain::credential::Credential;
 use crate::domain::result_file::name::RecordName;
-use crate::grammar::jobctl::{EvaluateArgs, EvaluationFormat, JobctlCommand, RegistryCommand};
+use crate::grammar::jobctl::{
+    AggregatorArgs, ControllerArgs, EvaluateArgs, EvaluationFormat, JobctlCommand, RegistryCommand, TriggerArgs,
+};
+use crate::operators::jobs::by_hand::{self, Wanted};
+use crate::operators::jobs::shelf::Shelf;
+use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::operators::views::evaluated_files::{FileOutcome, RegistrySource, evaluate_files};
 use crate::operators::views::named_files::NamedFiles;
 use crate::operators::views::registries;
 use crate::render;
 use crate::render::documents::evaluation::EvaluatedFileDocument;
+use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
 use crate::render::documents::registries::CheckedRegistries;
 use crate::render::json;
 
@@ -21,6 +31,26 @@ use crate::render::json;
 pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exit, ErrorReport> {
     match command {
         JobctlCommand::Evaluate(args) => evaluate(call, &args),
+        JobctlCommand::StartController(args) => controller(call, &args).await,
+        JobctlCommand::StartAggregator(args) => aggregator(call, &args).await,
+        JobctlCommand::TriggerJobsForBuild(args) => trigger(call, &args).await,
+        JobctlCommand::PromoteTestResults { build, reason } => {
+            let ctx = call.context()?;
+            let tenure = tenure(call, &ctx, Powers::default())?;
+            let changed = by_hand::promote(&tenure, &build.record(), &reason).await;
+            let changed = changed.map_err(|error| call.task_error("the build could not be promoted", error))?;
+            call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
+            Ok(Exit::Done)
+        }
+        JobctlCommand::UpdateRetriedJobRun { build, job_name, current_job_id, new_job_id, reason } => {
+            let ctx = call.context()?;
+            let tenure = tenure(call, &ctx, Powers::default())?;
+            let of = build.record();
+            let changed = by_hand::replace_run(&tenure, &of, &job_name, &current_job_id, &new_job_id, &reason).await;
+            let changed = changed.map_err(|error| call.task_error("the run could not be replaced", error))?;
+            call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
+            Ok(Exit::Done)
+        }
         JobctlCommand::Registry(RegistryCommand::Check { files }) => {
             let read = if files.is_empty() {
                 let stored = registries::stored(&call.context()?).await;
@@ -39,6 +69,59 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
             })
         }
     }
+}
+
+fn tenure<'c>(call: &Invocation, ctx: &'c Context, powers: Powers) -> Result<Tenure<'c>, ErrorReport> {
+    Tenure::new(ctx, powers).map_err(|error| call.task_error("the test jobs cannot be looked after", error))
+}
+
+/// What triggers names what it lacks before it begins.
+fn ready(call: &Invocation, ctx: &Context, shadow: bool) -> Result<(), ErrorReport> {
+    if shadow || call.options().dry_run {
+        return Ok(());
+    }
+    let needs = ctx.require(&[Credential::ApiToken]);
+    needs.map_err(|error| call.task_error("no test job can be triggered", error.into()))
+}
+
+/// One round of the job controller.
+async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, ErrorReport> {
+    let ctx = call.context()?;
+    let powers = Powers { shadow: args.only_looks(), take_over: args.round.take_over };
+    ready(call, &ctx, powers.shadow)?;
+    let streams = args.streams().map_or(Streams::OfAllRegistries(args.arch), Streams::Named);
+    let pass = job_controller::run(&ctx, &streams, powers).await;
+    let pass = pass.map_err(|error| call.task_error("no stream could be looked at", error))?;
+    call.show(render::jobs::controller(&pass), &ControllerRound::from(&pass));
+    Ok(Exit::of_pass(pass.ending()))
+}
+
+/// One round of the aggregator.
+async fn aggregator(call: &Invocation, args: &AggregatorArgs) -> Result<Exit, ErrorReport> {
+    let ctx = call.context()?;
+    let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
+    ready(call, &ctx, powers.shadow)?;
+    let pass = aggregator::run(&ctx, args.arch, powers).await;
+    let pass = pass.map_err(|error| call.task_error("no record could be judged", error))?;
+    call.show(render::jobs::aggregator(&pass), &AggregatorRound::from(&pass));
+    Ok(Exit::of_pass(pass.records.ending()))
+}
+
+/// Triggers what a build lacks.
+async fn trigger(call: &Invocation, args: &TriggerArgs) -> Result<Exit, ErrorReport> {
+    let ctx = call.context()?;
+    let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
+    ready(call, &ctx, powers.shadow)?;
+    let tenure = tenure(call, &ctx, powers)?;
+    let wanted = Wanted {
+        again: args.reason.clone().filter(|_| args.no_skip_existing),
+        never_started: args.never_started.clone(),
+    };
+    let failed = |error| call.task_error("the jobs of the build could not be triggered", error);
+    let shelf = Shelf::read(&ctx).await.map_err(failed)?;
+    let report = by_hand::trigger_for_build(&tenure, &shelf, &args.build.record(), &wanted).await.map_err(failed)?;
+    call.show(render::jobs::of_build(&report), &BuildDocument::from(&report));
+    Ok(Exit::of_pass(job_controller::ending_of(&report)))
 }
 
 /// Judges records in files. Needs no settings, credentials or services.

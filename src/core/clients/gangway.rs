@@ -54,15 +54,76 @@ impl Gangway {
     /// [`Fault::UnknownJob`], which no repetition helps. An answer without job id is unreadable: the job may
     /// have been started.
     pub async fn start(&self, order: &JobOrder) -> Result<ProwJobId, ClientError> {
+        self.pacer.turn().await;
+        let call = self.http.post(OP, Repeat::Never, "/v1/executions").json(&body(order)).accept(&[500]);
+        let answer = call.send().await?;
+        self.started(order, &answer)
+    }
+
+    /// The pace of all calls. Whoever announces a start before it does so after the wait for its turn.
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
+    }
+
+    /// The same as [`Gangway::start`] within a turn that was waited for, and without trying again where the gateway
+    /// asks for fewer calls: then the pace is slower for a while. Never repeat: call it through `core::effects` only.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gangway::start`]; [`Fault::RateLimited`] when it was not taken.
+    pub async fn start_in_turn(&self, order: &JobOrder) -> Result<ProwJobId, ClientError> {
+        let call = self.http.post(OP, Repeat::Never, "/v1/executions").json(&body(order)).accept(&[429, 500]);
+        let answer = call.send().await?;
+        if answer.status == 429 {
+            let wait_s = answer.limit.and_then(|limit| limit.wait_s);
+            self.pacer.slow_down(wait_s);
+            return Err(ClientError { retry_after_s: wait_s, ..answer.error(Fault::RateLimited(429)) });
+        }
+        self.pacer.was_taken();
+        self.started(order, &answer)
+    }
+
+    /// Every run of `job` that the cluster still knows (GET `/v1/executions?job_name=`), also of hidden repositories.
+    /// Counts as a call. Reads only; repeat freely.
+    ///
+    /// # Errors
+    ///
+    /// No answer, or none that can be read.
+    pub async fn runs_of(&self, job: &str) -> Result<Vec<ProwJobId>, ClientError> {
+        // An empty list may be left out, together with everything else: nothing but that is no list of runs.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wire {
+            #[serde(default)]
+            job_execution: Option<Vec<Run>>,
+        }
+        #[derive(Deserialize)]
+        struct Run {
+            id: String,
+            #[serde(default)]
+            job_name: String,
+        }
+        self.pacer.turn().await;
+        let call = self.http.get("list runs of a job", "/v1/executions").query(&[("job_name", job)]);
+        let wire: Wire = call.json_answer().await?;
+        let runs = wire.job_execution.unwrap_or_default().into_iter();
+        // A list that leaves the names out holds what was asked for.
+        let ours = runs.filter(|run| run.job_name.is_empty() || run.job_name == job);
+        ours.map(|run| {
+            run.id
+                .parse()
+                .map_err(|_| ClientError::unreadable(self.http.service(), "list runs of a job", "a run without id"))
+        })
+        .collect()
+    }
+
+    fn started(&self, order: &JobOrder, answer: &Answer) -> Result<ProwJobId, ClientError> {
         #[derive(Deserialize)]
         struct Wire {
             id: String,
         }
-        self.pacer.turn().await;
-        let call = self.http.post(OP, Repeat::Never, "/v1/executions").json(&body(order)).accept(&[500]);
-        let answer = call.send().await?;
         if answer.status == 500 {
-            let fault = match is_unknown_job(&answer) {
+            let fault = match is_unknown_job(answer) {
                 true => Fault::UnknownJob(order.job.clone()),
                 false => Fault::Status(500),
             };

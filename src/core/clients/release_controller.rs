@@ -3,6 +3,8 @@
 //! No authentication; errors are plain text. A tag that does not exist (yet, or any more) is 404. The
 //! digest comes out of the rendered change log, which is empty for up to ten minutes after a restart.
 
+pub mod builds;
+
 use std::fmt;
 
 use serde::Deserialize;

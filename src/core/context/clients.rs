@@ -34,6 +34,7 @@ use crate::core::config::pull_secret;
 use crate::core::config::settings::Settings;
 use crate::core::notices::send::Notifier;
 use crate::core::transport::Transport;
+use crate::domain::build::Arch;
 use crate::domain::service::Service;
 
 impl Context {
@@ -154,6 +155,12 @@ impl Context {
     /// Release controller of amd64.
     pub fn release_controller(&self) -> ReleaseController {
         let base = self.settings.services.release_controller_url("amd64").unwrap_or_default();
+        ReleaseController::new(self.service_at(Service::ReleaseController, &base))
+    }
+
+    /// Release controller of an architecture.
+    pub fn release_controller_of(&self, arch: Arch) -> ReleaseController {
+        let base = self.settings.services.release_controller_url(arch.name()).unwrap_or_default();
         ReleaseController::new(self.service_at(Service::ReleaseController, &base))
     }
 

@@ -293,6 +293,40 @@ pub(super) const EXAMPLES: &[Examples] = &[
         ],
     ),
     (
+        "jobctl start-controller",
+        &[
+            ("jobctl start-controller -r 4.20", "nightly builds of 4.20, once"),
+            ("jobctl start-controller -r 4.20 --no-nightly", "stable builds"),
+            ("jobctl start-controller --all", "both streams of every minor with a registry, one beside the other"),
+            ("jobctl start-controller -r 4.20 --trigger-prow-job=false", "only look"),
+        ],
+    ),
+    (
+        "jobctl trigger-jobs-for-build",
+        &[("jobctl trigger-jobs-for-build --build 4.20.17", "what it lacks; its runs are kept")],
+    ),
+    (
+        "jobctl start-aggregator",
+        &[
+            ("jobctl start-aggregator", "judge what is open, once"),
+            ("jobctl start-aggregator --shadow", "judge and report, change nothing"),
+        ],
+    ),
+    (
+        "jobctl promote-test-results",
+        &[(
+            "jobctl promote-test-results --build 4.20.17 --reason 'the failure is one of the test'",
+            "accept it all the same",
+        )],
+    ),
+    (
+        "jobctl update-retried-job-run",
+        &[(
+            "jobctl update-retried-job-run --build 4.20.17 --job-name JOB --current-job-id OLD --new-job-id NEW --reason 'a network outage'",
+            "let another run count",
+        )],
+    ),
+    (
         "jobctl registry check",
         &[
             ("jobctl registry check ocp-4.20-test-jobs-amd64.json", "before a change is merged"),

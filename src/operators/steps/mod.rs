@@ -6,6 +6,7 @@ pub mod approval;
 pub mod belonging;
 pub mod build_record;
 pub mod consistency;
+pub mod effect_label;
 pub mod findings;
 #[cfg(test)]
 pub(in crate::operators) mod fixtures;

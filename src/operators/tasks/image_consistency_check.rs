@@ -5,7 +5,6 @@ pub mod local;
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use sha2::{Digest as _, Sha256};
 
 use crate::core::clients::error::ClientError;
 use crate::core::clients::gangway::JobOrder;
@@ -24,13 +23,12 @@ use crate::domain::task::{JobRef, JobSystem, TaskStatus};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
+use crate::operators::steps::effect_label::{LABEL, label};
 use crate::operators::steps::{image_health, job_of_run, stage_testing_facts};
 
 const JOB: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
 const PAYLOAD: &str = "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL";
 const MERGE_REQUEST: &str = "MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID";
-/// Label of the jobs that we start; its value says which start it was.
-const LABEL: &str = "oar-effect";
 /// The job takes 90 to 120 minutes; image health is asked again at the same pace.
 const RECHECK: SignedDuration = SignedDuration::from_mins(15);
 /// Prow shows the page of a job some seconds after the start.
@@ -306,12 +304,6 @@ impl JobSearch {
     }
 }
 
-/// Label values are short and have no slash, so the key is hashed.
-fn label(key: &str) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    hex::encode(&digest[..20])
-}
-
 /// The number at the end of a merge request's address.
 fn merge_request(url: &str) -> Option<MrIid> {
     let (_, rest) = url.rsplit_once("/merge_requests/")?;
@@ -337,15 +329,6 @@ fn gone_for_good(run: &Run<'_>, job: JobRef, why: String) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_label_fits_into_kubernetes_and_differs_between_starts() {
-        let first = label("4.20.1/image-consistency-check/start/after-nothing");
-        assert_eq!(first.len(), 40);
-        assert!(first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_ne!(first, label("4.20.1/image-consistency-check/start/after-x"));
-        assert_ne!(first, label("4.20.17/image-consistency-check/start/after-nothing"));
-    }
 
     #[test]
     fn the_merge_request_is_the_number_in_its_address() {

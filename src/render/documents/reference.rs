@@ -9,6 +9,7 @@ use super::comparison::Comparison;
 use super::error::ErrorDocument;
 use super::evaluation::EvaluatedFileDocument;
 use super::issues::IssuesDocument;
+use super::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
 use super::metadata::MetadataDocument;
 use super::plan::PlanDocument;
 use super::program::{Done, Pages};
@@ -58,6 +59,10 @@ pub fn all() -> Vec<Printed> {
             "jobctl evaluate (one per record: a list unless it is exactly one); --format json prints the same",
         ),
         printed::<CheckedRegistries>("registries", "jobctl registry check"),
+        printed::<ControllerRound>("controller-round", "jobctl start-controller"),
+        printed::<BuildDocument>("build-jobs", "jobctl trigger-jobs-for-build"),
+        printed::<AggregatorRound>("aggregator-round", "jobctl start-aggregator"),
+        printed::<RecordChange>("record-change", "jobctl promote-test-results, jobctl update-retried-job-run"),
         printed::<RehearsalDocument>("rehearsal", "rehearse"),
         printed::<Scenarios>("scenarios", "sim scenarios"),
         printed::<Served>("served", "sim serve"),

@@ -16,6 +16,7 @@ pub(crate) mod faults;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;
+mod jobs;
 mod kernel;
 mod lease;
 mod machines;

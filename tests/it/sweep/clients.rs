@@ -37,6 +37,8 @@ use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
 use oar::core::config::jira::JiraApi;
 use oar::domain::advisory::AdvisoryState;
+use oar::domain::build::{Arch, Stream};
+use oar::domain::build_stream::BuildStream;
 use oar::domain::ids::{AdvisoryId, BuildNumber, Digest, JiraKey, ProwJobId};
 use oar::domain::kernel::Nvr;
 use oar::domain::release::{Minor, ZStream};
@@ -105,6 +107,10 @@ fn mr() -> MrAddress {
     MrAddress::parse(&format!("{base}/a/b/-/merge_requests/1"), base).unwrap()
 }
 
+fn stream() -> BuildStream {
+    BuildStream { minor: Minor::new(4, 20), stream: Stream::Nightly, arch: Arch::Amd64 }
+}
+
 fn github(http: ServiceHttp) -> Github {
     Github::new(http, "o/r".to_owned())
 }
@@ -147,6 +153,11 @@ pub(super) fn operations() -> Vec<Operation> {
         Errata "push_jobs" |http| Errata::new(http).push_jobs(id()).await;
         Errata "push_to_stage" |http| Errata::new(http).push_to_stage(id()).await;
         Gangway "start" |http| gangway(http).start(&JobOrder::default()).await;
+        Gangway "start_in_turn" |http| gangway(http).start_in_turn(&JobOrder::default()).await;
+        Gangway "runs_of" |http| gangway(http).runs_of("x").await;
+        Github "folder" |http| github(http).folder("record", "_releases").await;
+        Github "blob" |http| github(http).blob("0123").await;
+        Github "last_commit" |http| github(http).last_commit("record", "a.json").await;
         Github "read_file" |http| github(http).read_file("main", "a.yaml").await;
         Github "write_file" |http| github(http).write_file("main", "a.yaml", b"x", None, "m").await;
         Github "release_files" |http| github(http).release_files("main", "_releases").await;
@@ -195,6 +206,9 @@ pub(super) fn operations() -> Vec<Operation> {
         Registry "image" |http| Registry::new(http).image("a/b", "1", "amd64").await;
         ReleaseController "phase" |http| ReleaseController::new(http).phase(&release()).await;
         ReleaseController "payload_digest" |http| ReleaseController::new(http).payload_digest(&release()).await;
+        ReleaseController "newest_build" |http| ReleaseController::new(http).newest_build(&stream()).await;
+        ReleaseController "builds" |http| ReleaseController::new(http).builds(&stream()).await;
+        ReleaseController "qe_badge" |http| ReleaseController::new(http).qe_badge("4.20.17").await;
         ReleaseController "latest" |http| {
             ReleaseController::new(http).latest("4.20.0-0.nightly", Minor::new(4, 20)).await
         };

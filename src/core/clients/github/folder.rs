@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use sha1::{Digest as _, Sha1};
 
 use super::{Github, JSON, PATH, ReadAnswer, limited, message_of};
 use crate::core::clients::error::ClientError;
@@ -93,6 +94,16 @@ impl Github {
             return Ok(ReadAnswer::File(super::GithubFile { bytes: kept.body, sha: sha.to_owned() }));
         }
         let answer = self.read_blob(sha.to_owned()).await?;
+        // Whatever else stands in its place would be kept for ever.
+        if let ReadAnswer::File(file) = &answer
+            && blob_id(&file.bytes) != sha
+        {
+            return Err(ClientError::unreadable(
+                self.http.service(),
+                "read large file",
+                "it is not the blob of that id",
+            ));
+        }
         if let (Some(cache), ReadAnswer::File(file)) = (&self.cache, &answer) {
             cache.write(&key, sha, &file.bytes);
         }
@@ -139,6 +150,14 @@ impl Github {
     }
 }
 
+/// The id that Git gives to a blob of these bytes.
+fn blob_id(bytes: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(format!("blob {}\0", bytes.len()));
+    hash.update(bytes);
+    hex::encode(hash.finalize())
+}
+
 #[cfg(test)]
 mod tests {
     use axum::Router;
@@ -160,6 +179,13 @@ mod tests {
         assert_eq!(listed, FolderAnswer::Files(vec![("x.json".to_owned(), "1".to_owned())]));
         let cut = r#"{"tree":[],"truncated":true}"#;
         assert!(ask(cut, async |github| github.folder("record", "_releases").await).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_blob_is_what_its_id_says_or_none() {
+        let id = "ce013625030ba8dba906f756967f9e9ca394464a";
+        assert!(ask("hello\n", async |github| github.blob(id).await).await.is_ok());
+        assert!(ask("<html>log in</html>", async |github| github.blob(id).await).await.is_err());
     }
 
     #[tokio::test]

@@ -1,0 +1,217 @@
+//! What people change about the jobs of a build: trigger what is missing, promote the build, replace a run.
+
+use crate::domain::foreign::quoted;
+use crate::domain::ids::ProwJobId;
+use crate::domain::job_starts::{first_runs, plan, policy};
+use crate::domain::result_file::additions::{Event, EventKind};
+use crate::domain::result_file::change::ResultChange;
+use crate::domain::result_file::name::ResultName;
+use crate::domain::result_file::starts::{JobStart, RunSlot};
+use crate::domain::result_file::{JobItem, ResultFile};
+use crate::operators::error::TaskError;
+use crate::operators::jobs::report::BuildReport;
+use crate::operators::jobs::shelf::{self, Shelf, stream_of};
+use crate::operators::jobs::tenure::Tenure;
+use crate::operators::jobs::trigger::{Build, trigger, whole};
+use crate::operators::jobs::watch::{begin, resumed, stable_of};
+
+/// What a person wants of a build.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Also trigger the jobs that ran already; what counted until then stays in the history. Needs a reason.
+    pub again: Option<String>,
+    /// Jobs of which it is certain that they were not triggered, although nobody can see that any more.
+    pub never_started: Vec<String>,
+}
+
+/// What came of a change of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedRecord {
+    /// Which build.
+    pub of: ResultName,
+    /// Is anything different from before?
+    pub changed: bool,
+    /// What was done, in one sentence.
+    pub what: String,
+    /// What somebody should know.
+    pub notes: Vec<String>,
+}
+
+/// Plans what is missing for a build, and triggers it.
+///
+/// # Errors
+///
+/// There is no such build, its registry cannot be used, or a service does not answer.
+pub async fn trigger_for_build(
+    tenure: &Tenure<'_>,
+    shelf: &Shelf,
+    of: &ResultName,
+    wanted: &Wanted,
+) -> Result<BuildReport, TaskError> {
+    let stream = stream_of(of)?;
+    let (digest, section) = shelf.section(&stream)?;
+    let builds = tenure.ctx.release_controller_of(of.arch).builds(&stream).await?;
+    let build = builds.unwrap_or_default().into_iter().find(|build| build.name == of.build);
+    let build = build.ok_or_else(|| TaskError::Refused {
+        why: format!("the release controller has no build {} for {}", of.build, of.arch.name()),
+        next: "look at its page for the name and the architecture; nightlies are gone after some days".to_owned(),
+    })?;
+    let Some(record) = shelf.open(tenure, of).await? else {
+        return begin(tenure, of, &build, digest, section, &stream).await;
+    };
+    if tenure.powers.shadow {
+        return Ok(resumed(tenure, of, record.file, section).await);
+    }
+    let stable = stable_of(tenure, section, &stream).await?;
+    let missing = ResultChange::AddPlan {
+        policy: policy(&record.file, digest, section),
+        entries: plan(section, stream.minor, stream.stream, stable.as_deref()),
+    };
+    let first = |job: &String| JobStart { job: job.clone(), slot: RunSlot::First, upgrade_from: None };
+    let never = wanted.never_started.iter().map(|job| ResultChange::NeverStarted { start: first(job) });
+    let changes: Vec<ResultChange> = std::iter::once(missing).chain(never).collect();
+    // To plan is no start: whoever holds the lease triggers it.
+    let file = change(tenure, of, "Plan missing test jobs", &changes).await?.0;
+    let again = wanted.again.as_deref().map(|why| all_again(&file, why)).unwrap_or_default();
+    let mut report = resumed(tenure, of, file, section).await;
+    if !again.is_empty() && report.triggered.stopped.is_none() {
+        let file = tenure.files.newest(&of.path()).await?.unwrap_or_default();
+        let file = shelf::read(of, &file)?;
+        let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
+        let pull_spec = file.pull_spec().unwrap_or_default();
+        let build = Build { of, pull_spec: &pull_spec, jobs: &jobs, file, announced: Vec::new() };
+        let mut more = trigger(tenure, build, &again).await;
+        report.triggered.runs.append(&mut more.runs);
+        report.triggered.open.append(&mut more.open);
+        report.triggered.stopped = more.stopped;
+    }
+    if matches!(report.triggered.stopped.as_deref(), Some(TaskError::HeldElsewhere(_)))
+        && let Some(held) = report.triggered.stopped.take()
+    {
+        report.notes.push(format!("{held}: what is planned is triggered there"));
+    }
+    Ok(report)
+}
+
+/// A run in the place of each first one.
+fn all_again(file: &ResultFile, why: &str) -> Vec<JobStart> {
+    let plan = file.plan();
+    let jobs = file.jobs();
+    let of_item = |item: &JobItem<'_>| {
+        let slot = RunSlot::Instead {
+            of: item.first.id?.to_owned(),
+            replaced: item.history.len(),
+            why: format!("triggered again: {why}"),
+        };
+        let planned = plan.iter().find(|entry| entry.job == item.name);
+        let upgrade_from = planned.and_then(|entry| entry.upgrade_from.clone());
+        Some(JobStart { job: item.name.to_owned(), slot, upgrade_from })
+    };
+    let missing = first_runs(file);
+    let is_there = |start: &JobStart| !missing.iter().any(|first| first.job == start.job);
+    jobs.iter().filter_map(of_item).filter(is_there).collect()
+}
+
+/// Accepts a build whatever its jobs say; the next round of the aggregator carries that out.
+///
+/// # Errors
+///
+/// There is no record of it, or the store does not answer.
+pub async fn promote(tenure: &Tenure<'_>, of: &ResultName, reason: &str) -> Result<ChangedRecord, TaskError> {
+    let event = Event {
+        at: whole(tenure.ctx.clock.now()),
+        actor: tenure.actor(),
+        kind: EventKind::Promoted,
+        detail: reason.to_owned(),
+    };
+    let mut notes = Vec::new();
+    let before = open(tenure, of).await?;
+    if before.accepted() == Some(true) {
+        notes.push("it is accepted anyway".to_owned());
+    }
+    if before.promoted() == Some(true) {
+        notes.push("it was promoted before".to_owned());
+    }
+    let (_, changed) = change(tenure, of, "Promote the build", &[ResultChange::Promote { event }]).await?;
+    Ok(ChangedRecord { of: of.clone(), changed, what: format!("{} is promoted", of.build), notes })
+}
+
+/// Lets another run count in the place of one; the build is judged anew.
+///
+/// # Errors
+///
+/// There is no record, job or run of that name, or the new run is one of another job.
+pub async fn replace_run(
+    tenure: &Tenure<'_>,
+    of: &ResultName,
+    job: &str,
+    current: &ProwJobId,
+    new: &ProwJobId,
+    reason: &str,
+) -> Result<ChangedRecord, TaskError> {
+    let mut notes = Vec::new();
+    open(tenure, of).await?;
+    match tenure.ctx.prow().job(new).await? {
+        Some(run) if run.job != job => {
+            return Err(TaskError::Refused {
+                why: format!("{new} is a run of {}, not of {job}", quoted(&run.job)),
+                next: "take the id from the page of the run that is to count".to_owned(),
+            });
+        }
+        Some(_) => {}
+        None => notes.push(format!("Prow does not show {new}: it is taken as it was given")),
+    }
+    let event = Event {
+        at: whole(tenure.ctx.clock.now()),
+        actor: tenure.actor(),
+        kind: EventKind::RunReplaced,
+        detail: reason.to_owned(),
+    };
+    let (current, new) = (current.to_string(), new.to_string());
+    let what = format!("{new} counts in the place of {current}");
+    let replace = ResultChange::Replace { job: job.to_owned(), old: current, new, event };
+    let changed = change(tenure, of, "Replace a test run", &[replace]).await.map_err(|error| match error {
+        TaskError::Taken { why } => {
+            TaskError::Refused { why, next: "give one of the names or ids that the record has".to_owned() }
+        }
+        other => other,
+    });
+    Ok(ChangedRecord { of: of.clone(), changed: changed?.1, what, notes })
+}
+
+async fn open(tenure: &Tenure<'_>, of: &ResultName) -> Result<ResultFile, TaskError> {
+    match tenure.files.newest(&of.path()).await? {
+        Some(text) => shelf::read(of, &text),
+        None => Err(no_record(of)),
+    }
+}
+
+fn no_record(of: &ResultName) -> TaskError {
+    TaskError::Refused {
+        why: format!("there is no test record of {} for {}", of.build, of.arch.name()),
+        next: format!("jobctl trigger-jobs-for-build --build {} --arch {}", of.build, of.arch.name()),
+    }
+}
+
+/// A change that needs no lease: it triggers nothing. The file after it, and whether it is another one.
+async fn change(
+    tenure: &Tenure<'_>,
+    of: &ResultName,
+    message: &str,
+    changes: &[ResultChange],
+) -> Result<(ResultFile, bool), TaskError> {
+    if tenure.powers.shadow {
+        return Err(TaskError::DryRun { would: format!("change {}", of.path()) });
+    }
+    let (path, message) = (of.path(), format!("{message} of {}", of.build));
+    let changed = tenure.files.change(&path, &message, |text| {
+        let mut file = shelf::read(of, text.ok_or_else(|| no_record(of))?)?;
+        let mut is_new = false;
+        for change in changes {
+            is_new |= file.apply(change).map_err(|refused| TaskError::Taken { why: refused.to_string() })?;
+        }
+        Ok::<_, TaskError>(is_new.then(|| file.to_text()))
+    });
+    let changed = changed.await?;
+    Ok((shelf::read(of, &changed.text)?, changed.changed))
+}

@@ -1,0 +1,129 @@
+//! The lease of the agents, taken with the first change and shared by everything that one process does under it.
+
+use jiff::Timestamp;
+
+use crate::core::context::Context;
+use crate::core::effects::EffectError;
+use crate::core::permit::Permit;
+use crate::core::statebox::record_files::RecordFiles;
+use crate::domain::agent_lease::{AgentLease, HeldBy, PATH};
+use crate::domain::state::holder;
+use crate::domain::state::lease::{LENGTH, RENEW_AFTER};
+use crate::operators::error::TaskError;
+
+/// What may be done by this process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Powers {
+    /// Judge and report, and change nothing.
+    pub shadow: bool,
+    /// Also change files that another program seems to be at work on.
+    pub take_over: bool,
+}
+
+/// One process at work on test jobs.
+#[derive(Debug)]
+pub struct Tenure<'c> {
+    /// For what only looks.
+    pub ctx: &'c Context,
+    /// The records, to look at.
+    pub files: RecordFiles,
+    /// What may be done.
+    pub powers: Powers,
+    us: String,
+    held: tokio::sync::Mutex<Option<Held>>,
+    triggers: tokio::sync::Mutex<()>,
+}
+
+/// The lease as this process holds it.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// For what changes something outside.
+    pub ctx: Context,
+    /// The records, to change them.
+    pub files: RecordFiles,
+    /// Who holds it.
+    pub us: String,
+    /// Since when nobody else may have triggered anything.
+    pub since: Timestamp,
+    until: Timestamp,
+}
+
+impl<'c> Tenure<'c> {
+    /// A process that holds no lease yet.
+    ///
+    /// # Errors
+    ///
+    /// The file with the name of this machine cannot be read or made.
+    pub fn new(ctx: &'c Context, powers: Powers) -> Result<Self, TaskError> {
+        let us = ctx
+            .holder()
+            .map_err(|cause| TaskError::Effect(EffectError::Ledger { path: ctx.home.display().to_string(), cause }))?;
+        let powers = Powers { shadow: powers.shadow || ctx.options.dry_run, ..powers };
+        Ok(Self {
+            ctx,
+            files: ctx.record_files(),
+            powers,
+            us,
+            held: tokio::sync::Mutex::new(None),
+            triggers: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// The lease: ours, or taken now. To be asked for right before each change.
+    ///
+    /// # Errors
+    ///
+    /// Somebody else holds it, or the store does not answer.
+    pub async fn hold(&self) -> Result<Held, TaskError> {
+        let mut held = self.held.lock().await;
+        let now = self.ctx.clock.now();
+        if let Some(held) = held.as_ref().filter(|held| held.until.duration_since(now) > LENGTH - RENEW_AFTER) {
+            return Ok(held.clone());
+        }
+        let taken = self.files.change(PATH, "Take lease of the test jobs", |text| {
+            let stored = text.map(AgentLease::read).transpose().map_err(|bad| TaskError::Refused {
+                why: bad.to_string(),
+                next: format!("correct or remove {PATH} on the branch of the records"),
+            })?;
+            let taken = AgentLease::taken(stored.as_ref(), &self.us, self.ctx.clock.now())?;
+            Ok::<_, TaskError>((Some(&taken) != stored.as_ref()).then(|| taken.to_text()))
+        });
+        let lease =
+            AgentLease::read(&taken.await?.text).map_err(|bad| TaskError::Internal { assumed: bad.to_string() })?;
+        let until = lease.until.unwrap_or(now);
+        let permit = Permit::until(until);
+        let (ctx, files) = (self.ctx.permitted_by(&permit), self.files.permitted_by(&permit));
+        let fresh = Held { ctx, files, us: self.us.clone(), since: lease.since(), until };
+        *held = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// Waits until no other build of this process is triggered: the gateway takes one call at a time, and whoever waits
+    /// for long in front of it has to announce anew.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.triggers.lock().await
+    }
+
+    /// Is `path` left alone, because another program seems to be at work on it?
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer.
+    pub async fn left_to_others(&self, path: &str) -> Result<Option<Timestamp>, TaskError> {
+        if self.powers.take_over {
+            return Ok(None);
+        }
+        Ok(self.files.at_work_elsewhere(path).await?)
+    }
+
+    /// Who we are in events, for people.
+    pub fn actor(&self) -> String {
+        holder::shown(&self.us)
+    }
+}
+
+impl From<HeldBy> for TaskError {
+    fn from(by: HeldBy) -> Self {
+        Self::HeldElsewhere(by)
+    }
+}

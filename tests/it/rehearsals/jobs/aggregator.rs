@@ -1,0 +1,122 @@
+//! What becomes of records while their runs go on.
+
+use serde_json::Value;
+
+use super::{LOOK, calm_day, commits, starts, the_record, without_ids, wrong};
+use crate::rehearsal::test_world::TestWorld;
+
+const JUDGE: &str = "jobctl start-aggregator";
+
+/// A day on which jobs whose names have one of these parts fail so many times.
+async fn failing(fate: impl FnOnce(&mut oar::sim::scenario::fates::Fates)) -> TestWorld {
+    TestWorld::founded("job-day", |plan| {
+        plan.disturbances.gateway = None;
+        plan.fates = oar::sim::scenario::fates::Fates::default();
+        fate(&mut plan.fates);
+    })
+    .await
+}
+
+/// Rounds of ten minutes until nothing is open; what the last one said.
+async fn judged(world: &TestWorld) -> String {
+    let mut said = String::new();
+    for _ in 0..90 {
+        world.time_passes("10m");
+        said = world.oar(JUDGE).await;
+        if said.starts_with("1 records are settled") {
+            break;
+        }
+    }
+    said
+}
+
+fn decision(record: &Value) -> (&Value, &Value, &Value) {
+    (&record["verdict"]["decision"], &record["aggregated"], &record["accepted"])
+}
+
+#[tokio::test]
+async fn a_build_whose_jobs_all_pass_is_accepted_with_one_commit_per_look_that_saw_an_end() {
+    let world = failing(|_| {}).await;
+    world.oar(LOOK).await;
+    let before = commits(&world);
+    let said = world.oar(JUDGE).await;
+    assert!(said.contains("IN_PROGRESS, 5 of 5 required jobs ran, 5 open") && said.ends_with("exit 3"), "{said}");
+    assert_eq!(commits(&world), before, "that runs go on is no commit");
+    judged(&world).await;
+    let (_, record) = the_record(&world, "4.21");
+    assert_eq!(decision(&record), (&"ACCEPTED".into(), &true.into(), &true.into()), "{record:#}");
+    assert!(commits(&world) - before <= 6, "{}", commits(&world) - before);
+    assert_eq!(wrong(&world, true), [""; 0]);
+    let settled = commits(&world);
+    world.oar(JUDGE).await;
+    assert_eq!(commits(&world), settled);
+}
+
+#[tokio::test]
+async fn a_failed_nightly_is_tried_again_one_run_after_the_other_and_not_in_vain() {
+    let world = failing(|fates| fates.failing_percent = 100).await;
+    world.oar(LOOK).await;
+    judged(&world).await;
+    let (_, record) = the_record(&world, "4.21");
+    assert_eq!(decision(&record), (&"REJECTED".into(), &true.into(), &false.into()), "{record:#}");
+    let retried: Vec<usize> = record["result"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["retriedJobs"].as_array().map_or(0, Vec::len))
+        .collect();
+    assert!(retried.iter().all(|runs| *runs <= 1), "the second further run could not change the verdict: {retried:?}");
+    assert!(retried.contains(&1), "{retried:?}");
+    assert_eq!(wrong(&world, true), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_run_in_error_and_a_run_that_is_lost_are_replaced_and_stay_in_the_history() {
+    for (error, lost) in [(100, 0), (0, 100)] {
+        let world = failing(|fates| (fates.error_percent, fates.lost_percent) = (error, lost)).await;
+        world.oar(LOOK).await;
+        for _ in 0..40 {
+            world.time_passes("10m");
+            world.oar(JUDGE).await;
+        }
+        let (_, record) = the_record(&world, "4.21");
+        let items = record["result"].as_array().unwrap();
+        assert!(items.iter().any(|item| item["history"].is_array()), "{record:#}");
+        let wanted = if error > 0 { "it could not run (error)" } else { "it was lost" };
+        assert!(record.to_string().contains(wanted), "{record:#}");
+        assert_eq!(wrong(&world, false), [""; 0]);
+        assert!(starts(&world).len() > 5);
+    }
+}
+
+#[tokio::test]
+async fn one_answer_that_shows_no_run_proves_nothing() {
+    let world = failing(|fates| fates.unseen_percent = 100).await;
+    world.oar(LOOK).await;
+    let said = judged(&world).await;
+    let (_, record) = the_record(&world, "4.21");
+    assert!(!record.to_string().contains("lost"), "{record:#}\n{said}");
+    assert_eq!(record["verdict"]["decision"], "ACCEPTED");
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_a_line_and_the_others_are_judged() {
+    let world = calm_day().await;
+    world.oar(LOOK).await;
+    let path = "_releases/ocp-test-result-4.20.99-amd64.json";
+    world.simulator().world().facts().github.put_file("record", path, "{");
+    let said = world.oar(JUDGE).await;
+    assert!(said.contains("4.20.99: could not be judged") && said.ends_with("exit 7"), "{said}");
+    assert!(said.contains("IN_PROGRESS"), "{said}");
+}
+
+#[tokio::test]
+async fn a_round_in_the_shadow_judges_and_changes_nothing() {
+    let world = calm_day().await;
+    world.oar(LOOK).await;
+    world.time_passes("8h");
+    let before = (commits(&world), starts(&world));
+    let said = world.oar(&format!("{JUDGE} --shadow")).await;
+    assert!(!without_ids(&said).contains("5 open"), "{said}");
+    assert_eq!((commits(&world), starts(&world)), before);
+}
