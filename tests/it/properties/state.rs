@@ -430,7 +430,7 @@ fn no_nulls(node: &Node) -> Node {
         Node::Map(map) => {
             let no_null = |key: &Scalar| match key.kind {
                 Kind::Null => Scalar { source: "null".to_owned(), ..key.clone() },
-                _ => key.clone(),
+                Kind::Text | Kind::Bool | Kind::Int | Kind::Float | Kind::Time | Kind::Reserved => key.clone(),
             };
             let entries = map.entries.iter().map(|(key, value)| (no_null(key), no_nulls(value)));
             Node::Map(Map { entries: entries.collect() })

@@ -101,31 +101,48 @@ fn few_of_a_kind(points: Vec<Point>) -> Vec<Point> {
     points.into_iter().filter(is_kept).collect()
 }
 
-/// The release whose driver dies at the point: what is wrong with it afterwards.
-async fn crashed(scenario: &str, point: &Point, next: Next, calm: &Calm) -> Vec<String> {
+/// The release whose driver dies at the point, and whose next one perhaps dies again: what is wrong with it afterwards.
+async fn crashed(scenario: &str, point: &Point, next: Next, again: Option<&Again>, calm: &Calm) -> Vec<String> {
     let world = founded(scenario).await;
-    let (one, other) = (world.machine("one"), world.machine("other"));
-    let mut wrong = Vec::new();
+    let (one, other, third) = (world.machine("one"), world.machine("other"), world.machine("third"));
     if let Some(reported) = one.oar_killed(point, "drive --watch").await {
         return vec![format!("the point was never reached: {reported}")];
     }
     if next == Next::OtherLater {
         world.time_passes("3h");
     }
-    let reported = driven(&world, if next == Next::Same { &one } else { &other }).await;
-    drop((one, other));
+    let second = if next == Next::Same { &one } else { &other };
+    let mut outage_is_over = next == Next::OtherLater;
+    let reported = match again {
+        // A second driver that ends before that point ends in peace.
+        Some(again) if second.oar_killed(&again.point, "drive --watch").await.is_none() => {
+            if again.next == Next::OtherLater {
+                world.time_passes("3h");
+                outage_is_over = true;
+            }
+            driven(&world, if again.next == Next::Same { second } else { &third }).await
+        }
+        Some(_) | None => driven(&world, second).await,
+    };
+    drop((one, other, third));
     let twice = happened_twice(&world).into_iter().filter(|what| !calm.twice.contains(what));
-    wrong.extend(twice.map(|what| format!("twice: {what}")));
+    let mut wrong: Vec<String> = twice.map(|what| format!("twice: {what}")).collect();
     let mut differs = End::of(&world, &reported).differs_from(&calm.end);
     // Of an outage that was over before anybody went on nothing is said.
     let over = |what: &String| what.starts_with("0 instead of 1 times message: ") && what.contains(" cannot run: ");
-    differs.retain(|what| next != Next::OtherLater || !over(what));
+    differs.retain(|what| !outage_is_over || !over(what));
     if !differs.is_empty() {
         wrong.extend(differs);
         wrong.push(reported);
     }
     world.finish();
     wrong
+}
+
+/// A second death: at that of the writes of the driver that went on, and who goes on then.
+struct Again {
+    point: Point,
+    next: Next,
 }
 
 /// One way of dying in one world.
@@ -155,13 +172,35 @@ fn all_end_calmly(scenarios: &[&str], each: usize) {
     let cases: Vec<Case<'_>> = cases.filter(|case| case.name().starts_with(only)).step_by(each).collect();
     eprintln!("{} ways of dying in {} worlds", cases.len(), calm.len());
     let play = async |case: &Case<'_>| {
-        let found = crashed(case.scenario, case.point, case.next, case.calm).await;
+        let found = crashed(case.scenario, case.point, case.next, None, case.calm).await;
         let named =
             |found: &[String]| format!("OAR_CRASH={} ({})\n  {}", case.name(), case.point.write, found.join("\n  "));
         (!found.is_empty()).then(|| named(&found))
     };
     let wrong = side_by_side(&cases, &play);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Two deaths in one release, `count` pairs by chance.
+fn pairs_end_calmly(count: u64) {
+    let only = Env::from_process().get("OAR_CASE").map(|text| text.parse::<u64>().expect("a number"));
+    let calm = SCENARIOS.map(|scenario| (scenario, runtime().block_on(calm(scenario))));
+    let seeds: Vec<u64> = (0..count).filter(|seed| only.is_none_or(|only| only == *seed)).collect();
+    let play = async |seed: &u64| {
+        let mut dice = fastrand::Rng::with_seed(*seed);
+        let (scenario, calm) = dice.choice(&calm).expect("there are worlds");
+        let point = dice.choice(&calm.points).expect("there are points");
+        let next = dice.choice(NEXTS).expect("there are three");
+        let moments = [Moment::BeforeSending, Moment::Unanswered, Moment::Unrecorded];
+        let moment = dice.choice(moments).expect("there are three");
+        let second = Point { write: "any".to_owned(), moment, number: dice.usize(1..40) };
+        let again = Again { point: second, next: dice.choice(NEXTS).expect("there are three") };
+        let found = crashed(scenario, point, next, Some(&again), calm).await;
+        let named = || format!("OAR_CASE={seed} {scenario} {point:?} {next:?}, {:?} {:?}", again.point, again.next);
+        (!found.is_empty()).then(|| format!("{}\n  {}", named(), found.join("\n  ")))
+    };
+    let wrong = side_by_side(&seeds, &play);
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), seeds.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -173,5 +212,10 @@ mod long {
     #[test]
     fn a_driver_that_dies_at_any_write_of_a_release_leaves_no_trace() {
         super::all_end_calmly(&super::SCENARIOS, 1);
+    }
+
+    #[test]
+    fn two_drivers_that_die_one_after_the_other_leave_no_trace() {
+        super::pairs_end_calmly(400);
     }
 }

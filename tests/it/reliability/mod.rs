@@ -1,6 +1,7 @@
 //! What must hold for whole releases, whatever stops the machines that drive them.
 
 mod crashes;
+mod crowd;
 mod end;
 mod frozen;
 mod lost_answers;
