@@ -48,8 +48,8 @@ impl Unit for RecordResult {
         match self {
             Ok(None) => UnitEnding::Done,
             Ok(Some(record)) if record.triggered.is_stuck() => UnitEnding::NotDone,
+            Ok(Some(JudgedRecord { label: Some(LabelState::Due(_)), .. })) => UnitEnding::NotDone,
             Ok(Some(record)) => match record.decision {
-                Decision::Accepted if matches!(record.label, Some(LabelState::Due(_))) => UnitEnding::NotDone,
                 Decision::Accepted => UnitEnding::Done,
                 Decision::Rejected if record.promoted => UnitEnding::Done,
                 // A verdict ends one round: that which stored it.

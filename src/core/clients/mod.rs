@@ -21,6 +21,7 @@ pub mod http;
 pub mod jenkins;
 pub mod jira;
 pub mod koji;
+pub mod kube;
 #[cfg(test)]
 pub(crate) mod loopback;
 pub mod negotiate;

@@ -14,6 +14,7 @@ pub mod hosts;
 pub mod http;
 pub mod jira;
 pub mod jwe;
+pub mod kubeconfig;
 pub mod mcp;
 pub mod origin;
 pub mod pull_secret;

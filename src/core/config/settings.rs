@@ -9,6 +9,7 @@ use super::errata::{ErrataAuth, MutualAuth};
 use super::error::ConfigError;
 use super::http::HttpSettings;
 use super::jira::JiraSettings;
+use super::kubeconfig::KubeSettings;
 use super::mcp::{McpSettings, RunSettings};
 use super::origin::Origin;
 use super::sealed::SealedSettings;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub errata_mutual: MutualAuth,
     /// File with the credentials of image registries.
     pub registry_auth_file: Option<PathBuf>,
+    /// Where the token for the Kubernetes API may be.
+    pub kube: KubeSettings,
     /// The GitLab project of shipment merge requests.
     pub shipment_project: String,
     /// Hosts of the bug trackers whose issues a shipment lists.
@@ -154,6 +157,10 @@ impl Settings {
             registry_auth_file: sources
                 .optional("services.registry.auth_file", "OAR_REGISTRY_AUTH_FILE")
                 .map(PathBuf::from),
+            kube: KubeSettings {
+                token_file: sources.optional("kube.token_file", "OAR_KUBE_TOKEN_FILE").map(PathBuf::from),
+                config: sources.optional("kube.config", "KUBECONFIG").map(PathBuf::from),
+            },
             shipment_project: sources.text("services.gitlab.shipment_project", "OAR_GITLAB_SHIPMENT_PROJECT")?,
             issue_sources: sources
                 .text("shipment.issue_sources", "OAR_SHIPMENT_ISSUE_SOURCES")?

@@ -41,6 +41,8 @@ pub enum Shown {
     TicketIfAsked,
     /// A log-in of the pull secret, which the client gets from its registry.
     PullSecret,
+    /// The token of a kubeconfig, a file or the pod, which is read when it is needed.
+    KubeToken,
 }
 
 /// How `service` is asked.
@@ -55,6 +57,7 @@ pub const fn asked_by(service: Service) -> AskedBy {
         Service::Github => AskedBy::Client(Shown::Token(Credential::GithubToken)),
         Service::Gangway => AskedBy::Client(Shown::Token(Credential::ApiToken)),
         Service::Registry => AskedBy::Client(Shown::PullSecret),
+        Service::Kube => AskedBy::Client(Shown::KubeToken),
         Service::Koji
         | Service::BuildData
         | Service::ReleaseController
@@ -76,7 +79,6 @@ pub const fn asked_by(service: Service) -> AskedBy {
         | Service::Sippy
         | Service::SippyQe
         | Service::Pyxis
-        | Service::Kube
         | Service::Ldap
         | Service::Llm => AskedBy::NotYet,
     }
@@ -95,7 +97,7 @@ pub(super) fn auth(service: Service, settings: &Settings) -> Auth {
         AskedBy::Program | AskedBy::Links | AskedBy::NotYet => return Auth::None,
     };
     match shown {
-        Shown::Nothing | Shown::PullSecret => Auth::None,
+        Shown::Nothing | Shown::PullSecret | Shown::KubeToken => Auth::None,
         Shown::Token(token) => bearer(token),
         Shown::Header(name, token) => {
             secret(token).map_or(Auth::None, |secret| Auth::Header { name: HeaderName::from_static(name), secret })
@@ -122,7 +124,7 @@ mod tests {
     use super::*;
 
     /// Services that have a name and no client. This list only becomes shorter: a new service comes with its client.
-    const NOT_YET: [&str; 13] = [
+    const NOT_YET: [&str; 12] = [
         "google_oauth",
         "sheets",
         "drive",
@@ -133,7 +135,6 @@ mod tests {
         "sippy",
         "sippy_qe",
         "pyxis",
-        "kube",
         "ldap",
         "llm",
     ];

@@ -18,10 +18,12 @@ use crate::core::clients::elliott::Elliott;
 use crate::core::clients::errata::Errata;
 use crate::core::clients::gangway::Gangway;
 use crate::core::clients::gitlab::Gitlab;
+use crate::core::clients::http::auth::Auth;
 use crate::core::clients::http::{Http, ServiceHttp};
 use crate::core::clients::jenkins::Jenkins;
 use crate::core::clients::jira::Jira;
 use crate::core::clients::koji::Koji;
+use crate::core::clients::kube::Kube;
 use crate::core::clients::oauth::Oauth;
 use crate::core::clients::prow::Prow;
 use crate::core::clients::registry::Registry;
@@ -113,6 +115,22 @@ impl Context {
     /// The OAuth server whose keys are at `address`.
     pub fn oauth(&self, address: &str) -> Oauth {
         Oauth::new(self.service_at(Service::Oauth, address))
+    }
+
+    /// Kubernetes API of the release payloads.
+    ///
+    /// # Errors
+    ///
+    /// Its address or a token is missing, or a file that was named cannot be read.
+    pub fn kube(&self) -> Result<Kube, ConfigError> {
+        let services = &self.settings.services;
+        let base = services.url(Service::Kube)?;
+        let token = self.settings.kube.token(services.simulator.is_some())?;
+        let token = token.ok_or_else(|| ConfigError::NotSet {
+            key: "kube.token_file".to_owned(),
+            variable: "OAR_KUBE_TOKEN_FILE",
+        })?;
+        Ok(Kube::new(self.http.service(Service::Kube, base, Auth::Bearer(token))))
     }
 
     /// Prow's Deck.

@@ -1,14 +1,36 @@
-//! Test jobs and their controllers. They belong to the job system, which this program does not run yet.
+//! Test jobs and their controllers. Three of these tools do what this program does not do yet.
 
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use serde_json::Value;
+
+use crate::agents::aggregator;
+use crate::agents::job_controller::{self, Streams};
 use crate::core::access::principal::Scope;
-use crate::domain::build::Arch;
+use crate::core::context::Context;
+use crate::domain::build::{Arch, Stream};
+use crate::domain::build_stream::BuildStream;
+use crate::domain::credential::Credential;
+use crate::domain::ids::{BuildName, ProwJobId};
+use crate::domain::release::Minor;
+use crate::domain::result_file::name::ResultName;
+use crate::domain::subject::Subject;
 use crate::mcp::arguments::{Param, ParamKind, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Tool, ToolChange, Toolset};
+use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Question, Tool, ToolChange, Toolset};
+use crate::operators::error::TaskError;
+use crate::operators::jobs::by_hand::{self, ChangedRecord, Wanted};
+use crate::operators::jobs::shelf::Shelf;
+use crate::operators::jobs::tenure::{Powers, Tenure};
+use crate::render;
+use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
+use crate::runs::run::Queue;
 
+/// Architectures of builds.
+pub const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
 /// The architecture of a build.
-pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&Arch::NAMES, "amd64"), "Architecture");
+pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&ARCHES, "amd64"), "Architecture");
 const MINOR: Param = required("release", ParamKind::Minor, "Minor X.Y, e.g. 4.20");
 const BUILD: Param = required("build", ParamKind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
 
@@ -72,6 +94,7 @@ pub const TOOLS: &[Tool] = &[
             optional("trigger_prow_job", ParamKind::Flag(true), "Start jobs; false only looks"),
             ARCH,
         ],
+        work: Handler::Change(controller),
         ..JOB
     },
     Tool {
@@ -79,6 +102,7 @@ pub const TOOLS: &[Tool] = &[
         title: "Trigger jobs of a build",
         about: "Starts the jobs of one build; those it has are skipped.",
         params: &[BUILD, ARCH, optional("skip_existing", ParamKind::Flag(true), "Skip jobs that ran already")],
+        work: Handler::Change(trigger),
         ..JOB
     },
     Tool {
@@ -87,6 +111,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Collects test results and judges builds.",
         mark: EffectMark::Background,
         params: &[ARCH],
+        work: Handler::Change(aggregate),
         ..JOB
     },
     Tool {
@@ -95,6 +120,7 @@ pub const TOOLS: &[Tool] = &[
         about: "Accepts the test results of a build by hand. A human confirms it.",
         hints: DESTROYS,
         params: &[BUILD, ARCH, required("reason", ParamKind::Text(1000), "Why; stored")],
+        work: Handler::Change(promote),
         ..JOB
     },
     Tool {
@@ -110,11 +136,153 @@ pub const TOOLS: &[Tool] = &[
             ARCH,
             required("reason", ParamKind::Text(1000), "Why; stored"),
         ],
+        work: Handler::Change(replace),
         ..JOB
     },
 ];
 
 fn not_yet(_: &ToolCall) -> Result<ToolChange, Reply> {
-    let why = "this server does not run the job system yet; nothing was started";
-    Err(Reply::error(Code::Precondition, why, "use the jobctl and job commands that your team runs today"))
+    let why = "this server does not do that yet; nothing was started";
+    Err(Reply::error(Code::Precondition, why, "use the command that your team runs today"))
+}
+
+fn arch(call: &ToolCall) -> Arch {
+    call.arguments.text("arch").and_then(Arch::named).unwrap_or(Arch::Amd64)
+}
+
+/// The record of the build that was named, and the queue of its changes.
+fn record(call: &ToolCall) -> Result<(ResultName, Queue), Reply> {
+    let text = call.arguments.text("build").unwrap_or_default();
+    let build: BuildName = text
+        .parse()
+        .map_err(|bad| Reply::error(Code::InvalidArgument, format!("{bad}"), "give a build, e.g. 4.20.17"))?;
+    let of = ResultName { build: build.to_string(), arch: arch(call) };
+    Ok((of, Queue::Of(Subject::Build(build))))
+}
+
+/// What triggers names what it lacks before it begins.
+fn ready(call: &ToolCall) -> Result<(), Reply> {
+    let needs = call.ctx.require(&[Credential::ApiToken]);
+    needs.map_err(|error| Reply::operator("no test job can be triggered", &error.into()))
+}
+
+fn change(
+    queue: Queue,
+    work: impl AsyncFnOnce(Context) -> Result<Reply, TaskError> + Send + 'static,
+    what: &'static str,
+) -> ToolChange {
+    ToolChange::new(queue, move |ctx| {
+        async move { work(ctx).await.unwrap_or_else(|error| Reply::operator(what, &error)) }.boxed_local()
+    })
+}
+
+fn data(document: &impl serde::Serialize) -> Value {
+    render::json::clean(render::json::of(document))
+}
+
+fn controller(call: &ToolCall) -> Result<ToolChange, Reply> {
+    let minor: Option<Minor> = call.arguments.parsed("release");
+    let minor = minor.ok_or_else(|| Reply::error(Code::InvalidArgument, "release is no minor", "give e.g. 4.20"))?;
+    let stream = if call.arguments.flag("nightly", true) { Stream::Nightly } else { Stream::Stable };
+    let stream = BuildStream { minor, stream, arch: arch(call) };
+    let powers = Powers { shadow: !call.arguments.flag("trigger_prow_job", true), take_over: false };
+    if !powers.shadow {
+        ready(call)?;
+    }
+    let work = async move |ctx: Context| {
+        let pass = job_controller::run(&ctx, &Streams::Named(vec![stream]), powers).await?;
+        let document = ControllerRound::from(&pass);
+        let new =
+            document.streams.iter().flat_map(|stream| &stream.builds).flat_map(|build| &build.triggered.triggered);
+        let is_changed = new.filter(|run| run.new).count() > 0;
+        Ok(Reply::changed(render::jobs::controller(&pass).to_string(), is_changed, data(&document)))
+    };
+    Ok(change(Queue::Of(Subject::from(&stream)), work, "the stream could not be looked at"))
+}
+
+fn aggregate(call: &ToolCall) -> Result<ToolChange, Reply> {
+    ready(call)?;
+    let arch = arch(call);
+    let queue = Queue::Looks { of: format!("the aggregator of {}", arch.name()) };
+    let work = async move |ctx: Context| {
+        let pass = aggregator::run(&ctx, arch, Powers::default()).await?;
+        let document = AggregatorRound::from(&pass);
+        let is_changed = document.records.iter().any(|record| record.changed);
+        Ok(Reply::changed(render::jobs::aggregator(&pass).to_string(), is_changed, data(&document)))
+    };
+    Ok(change(queue, work, "no record could be judged"))
+}
+
+fn trigger(call: &ToolCall) -> Result<ToolChange, Reply> {
+    if !call.arguments.flag("skip_existing", true) {
+        let hint = "a person does that: jobctl trigger-jobs-for-build --no-skip-existing --reason TEXT";
+        return Err(Reply::error(Code::Precondition, "jobs are triggered again only with a reason of a person", hint));
+    }
+    ready(call)?;
+    let (of, queue) = record(call)?;
+    let work = async move |ctx: Context| {
+        let tenure = Tenure::new(&ctx, Powers::default())?;
+        let shelf = Shelf::read(&ctx).await?;
+        let report = by_hand::trigger_for_build(&tenure, &shelf, &of, &Wanted::default()).await?;
+        let is_changed = report.triggered.runs.iter().any(|run| run.is_new);
+        let document = BuildDocument::from(&report);
+        Ok(Reply::changed(render::jobs::of_build(&report).to_string(), is_changed, data(&document)))
+    };
+    Ok(change(queue, work, "the jobs of the build could not be triggered"))
+}
+
+fn changed(record: &ChangedRecord) -> Reply {
+    let document = RecordChange::from(record);
+    Reply::changed(render::jobs::changed(record).to_string(), record.changed, data(&document))
+}
+
+/// Asks a person, who sees what the record says at that moment.
+fn asking(change: ToolChange, of: ResultName, what: String) -> ToolChange {
+    change.asking(move |ctx| -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> {
+        let (of, what) = (of.clone(), what.clone());
+        async move {
+            let failed = |error: TaskError| Reply::operator("the record cannot be looked at", &error);
+            let tenure = Tenure::new(&ctx, Powers { shadow: true, take_over: false }).map_err(failed)?;
+            let stands = by_hand::stands(&tenure, &of).await.map_err(failed)?;
+            let plan = format!("{what}\n{stands}");
+            Ok(Some(Question { plan, covers: None, goes_on: false, needs_reason: false }))
+        }
+        .boxed_local()
+    })
+}
+
+fn promote(call: &ToolCall) -> Result<ToolChange, Reply> {
+    let (of, queue) = record(call)?;
+    let reason = call.arguments.text("reason").unwrap_or_default().to_owned();
+    let what =
+        format!("Promote {} ({}), whatever its jobs say: {}", of.build, of.arch.name(), render::text::clean(&reason));
+    let asked = of.clone();
+    let work = async move |ctx: Context| {
+        let tenure = Tenure::new(&ctx, Powers::default())?;
+        Ok(changed(&by_hand::promote(&tenure, &of, &reason).await?))
+    };
+    Ok(asking(change(queue, work, "the build could not be promoted"), asked, what))
+}
+
+fn replace(call: &ToolCall) -> Result<ToolChange, Reply> {
+    let (of, queue) = record(call)?;
+    let given = &call.arguments;
+    let id = |name: &str| -> Result<ProwJobId, Reply> {
+        let refuse = || Reply::error(Code::InvalidArgument, format!("{name} is no id of a run"), "take it from Prow");
+        given.parsed(name).ok_or_else(refuse)
+    };
+    let (current, new) = (id("current_job_id")?, id("new_job_id")?);
+    let job = given.text("job_name").unwrap_or_default().to_owned();
+    let reason = given.text("reason").unwrap_or_default().to_owned();
+    let what = format!(
+        "Let run {new} of {} count in the place of {current}: {}",
+        render::text::clean(&job),
+        render::text::clean(&reason)
+    );
+    let asked = of.clone();
+    let work = async move |ctx: Context| {
+        let tenure = Tenure::new(&ctx, Powers::default())?;
+        Ok(changed(&by_hand::replace_run(&tenure, &of, &job, &current, &new, &reason).await?))
+    };
+    Ok(asking(change(queue, work, "the run could not be replaced"), asked, what))
 }

@@ -136,6 +136,29 @@ pub async fn promote(tenure: &Tenure<'_>, of: &ResultName, reason: &str) -> Resu
     Ok(ChangedRecord { of: of.clone(), changed, what: format!("{} is promoted", of.build), notes })
 }
 
+/// What the record of a build says now, for whoever has to confirm a change of it: one fact a line.
+///
+/// # Errors
+///
+/// There is no record of it, or the store does not answer.
+pub async fn stands(tenure: &Tenure<'_>, of: &ResultName) -> Result<String, TaskError> {
+    let file = open(tenure, of).await?;
+    let yes_or_no = |flag: Option<bool>| match flag {
+        None => "not yet",
+        Some(true) => "yes",
+        Some(false) => "no",
+    };
+    let verdict = file.verdict().map_or_else(|| "none yet".to_owned(), |verdict| verdict.decision);
+    let jobs = file.jobs();
+    let passed = jobs.iter().filter(|item| item.runs().any(|run| run.passed())).count();
+    Ok(format!(
+        "Verdict: {verdict}; accepted: {}; promoted: {}\nJobs: {}, with a run that passed: {passed}",
+        yes_or_no(file.accepted()),
+        yes_or_no(file.promoted()),
+        jobs.len(),
+    ))
+}
+
 /// Lets another run count in the place of one; the build is judged anew.
 ///
 /// # Errors

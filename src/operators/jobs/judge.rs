@@ -17,6 +17,7 @@ use crate::domain::result_file::change::{ResultChange, SeenRun};
 use crate::domain::result_file::name::ResultName;
 use crate::operators::error::TaskError;
 use crate::operators::jobs::gone::GoneRuns;
+use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::{JudgedRecord, Triggered};
 use crate::operators::jobs::shelf::{Shelf, stream_of};
 use crate::operators::jobs::tenure::Tenure;
@@ -86,8 +87,11 @@ pub async fn judge(
         // What nothing follows from may fall together with what the next look sees.
         let waits = !judged.is_decided() && !has_waited(&changes, tenure.ctx.clock.now());
         if !changes.is_empty() && !waits {
-            store(&tenure.hold().await?, of, MESSAGE, &changes).await?;
+            file = store(&tenure.hold().await?, of, MESSAGE, &changes).await?;
             report.changed = true;
+        }
+        if payload_label::is_due(&file) {
+            report.label = Some(payload_label::set(tenure, of, &file, &mut report.notes).await?);
         }
         return Ok(Some(report));
     };
@@ -132,7 +136,7 @@ fn has_waited(changes: &[ResultChange], now: Timestamp) -> bool {
 
 /// Is nothing left to be done for it? What older programs concluded is never opened again.
 fn is_settled(file: &ResultFile) -> bool {
-    file.aggregated() == Some(true)
+    file.aggregated() == Some(true) && !payload_label::is_due(file)
 }
 
 /// The file with changes that nobody wrote yet. A change that does not fit changes nothing.
@@ -246,7 +250,8 @@ impl Judged {
         if file.verdict().as_ref() != Some(&verdict) {
             changes.push(ResultChange::Verdict(verdict));
         }
-        if open_runs(file).is_empty() {
+        let says_so = file.aggregated() == Some(true) && file.accepted() == Some(accepted);
+        if open_runs(file).is_empty() && !says_so {
             changes.push(ResultChange::Conclude { accepted });
         }
         changes

@@ -8,6 +8,7 @@
 pub mod by_hand;
 pub mod gone;
 pub mod judge;
+mod payload_label;
 pub mod report;
 pub mod shelf;
 pub mod tenure;

@@ -26,18 +26,13 @@ enum Shows {
 }
 
 /// Tools that answer PRECONDITION whatever they are given, until the job system and the Errata flow exist.
-const NOT_YET: [&str; 11] = [
+const NOT_YET: [&str; 6] = [
     "oar_check_greenwave_cvp_tests",
     "oar_update_bug_list",
     "oar_drop_bugs",
     "oarctl_start_release_detector",
     "oarctl_jira_notificator",
     "job_run",
-    "jobctl_start_controller",
-    "jobctl_trigger_jobs_for_build",
-    "jobctl_start_aggregator",
-    "jobctl_promote_test_results",
-    "jobctl_update_retried_job_run",
 ];
 
 #[tokio::test]
@@ -55,6 +50,31 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
     let release = || Ended("/release", json!(RELEASE));
     let rows: Vec<(&str, Value, Vec<Shows>)> = vec![
         ("oar_create_test_report", of(json!({})), vec![release()]),
+        (
+            "jobctl_start_controller",
+            json!({ "release": "4.20", "nightly": false, "trigger_prow_job": false, "arch": "s390x" }),
+            vec![Says("4.20 stable s390x: ")],
+        ),
+        (
+            "jobctl_trigger_jobs_for_build",
+            json!({ "build": "4.20.999", "arch": "amd64", "skip_existing": true }),
+            vec![Says("the release controller has no build 4.20.999")],
+        ),
+        ("jobctl_start_aggregator", json!({ "arch": "s390x" }), vec![Says("records are settled")]),
+        (
+            "jobctl_promote_test_results",
+            json!({ "build": "4.20.999", "arch": "amd64", "reason": "a test" }),
+            vec![Says("there is no test record of 4.20.999 for amd64")],
+        ),
+        (
+            "jobctl_update_retried_job_run",
+            json!({
+                "build": "4.20.999", "job_name": "periodic-x", "arch": "amd64", "reason": "a test",
+                "current_job_id": "0b1d7a5e-1111-4222-8333-abcdefabcdef",
+                "new_job_id": "0b1d7a5e-2222-4222-8333-abcdefabcdef",
+            }),
+            vec![Says("there is no test record of 4.20.999 for amd64")],
+        ),
         (
             "oar_take_ownership",
             of(json!({ "email": "owner@example.com" })),

@@ -26,6 +26,7 @@ use oar::core::clients::http::{Http, ServiceHttp};
 use oar::core::clients::jenkins::Jenkins;
 use oar::core::clients::jira::{Jira, Transition};
 use oar::core::clients::koji::Koji;
+use oar::core::clients::kube::Kube;
 use oar::core::clients::oauth::Oauth;
 use oar::core::clients::pacer::Pacer;
 use oar::core::clients::prow::Prow;
@@ -199,6 +200,7 @@ pub(super) fn operations() -> Vec<Operation> {
             jira(http).transition(&key(), &step).await
         };
         Koji "tags" |http| Koji::new(http).tags(&nvr()).await;
+        Kube "label" |http| Kube::new(http).label("4.20.17", Arch::Amd64, "Accepted").await;
         Prow "job" |http| Prow::new(http).job(&prow_job()).await;
         Prow "jobs_named" |http| Prow::new(http).jobs_named("x").await;
         Registry "payload_metadata" |http| Registry::new(http).payload_metadata("a/b", "1").await;

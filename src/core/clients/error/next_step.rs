@@ -150,6 +150,7 @@ pub(super) const fn credential_of(service: Service) -> Option<&'static str> {
         Service::Github | Service::GithubRaw => Some("GITHUB_TOKEN"),
         Service::Gangway => Some("APITOKEN"),
         Service::Registry => Some("the pull secret"),
+        Service::Kube => Some("the token of OAR_KUBE_TOKEN_FILE or KUBECONFIG"),
         Service::Koji
         | Service::BrewDownload
         | Service::GoogleOauth
@@ -169,7 +170,6 @@ pub(super) const fn credential_of(service: Service) -> Option<&'static str> {
         | Service::CatalogStage
         | Service::Pyxis
         | Service::CustomerPortal
-        | Service::Kube
         | Service::Ldap
         | Service::Llm
         | Service::Oauth

@@ -17,12 +17,20 @@ async fn failing(fate: impl FnOnce(&mut oar::sim::scenario::fates::Fates)) -> Te
     .await
 }
 
+/// The file with the token of the simulated cluster.
+fn token(world: &TestWorld) -> String {
+    let file = world.path("kube-token");
+    std::fs::write(&file, format!("{}\n", oar::sim::auth::KUBE_TOKEN)).expect("a file");
+    file.display().to_string()
+}
+
 /// Rounds of ten minutes until nothing is open; what the last one said.
 async fn judged(world: &TestWorld) -> String {
     let mut said = String::new();
+    let token = token(world);
     for _ in 0..90 {
         world.time_passes("10m");
-        said = world.oar(JUDGE).await;
+        said = world.oar_with("OAR_KUBE_TOKEN_FILE", &token, JUDGE).await;
         if said.starts_with("1 records are settled") {
             break;
         }
@@ -119,4 +127,56 @@ async fn a_round_in_the_shadow_judges_and_changes_nothing() {
     let said = world.oar(&format!("{JUDGE} --shadow")).await;
     assert!(!without_ids(&said).contains("5 open"), "{said}");
     assert_eq!((commits(&world), starts(&world)), before);
+}
+
+/// The label of a payload at the simulated cluster, and what the release controller shows of it.
+fn label(world: &TestWorld) -> String {
+    let (path, _) = the_record(world, "4.21");
+    let build = path.trim_start_matches("_releases/ocp-test-result-").trim_end_matches("-amd64.json");
+    let journal = world.journal();
+    let patches = journal.lines().filter(|line| line.contains("PATCH") && line.contains(build));
+    format!("{} patches", patches.count())
+}
+
+#[tokio::test]
+async fn an_accepted_payload_is_labelled_once_and_a_label_that_fails_is_tried_again() {
+    let world = failing(|_| {}).await;
+    world.oar(LOOK).await;
+    world.time_passes("5h");
+    let said = world.oar(JUDGE).await;
+    assert!(said.contains("ACCEPTED") && said.contains("label of the payload: ") && said.ends_with("exit 7"), "{said}");
+    assert!(said.contains("OAR_KUBE_TOKEN_FILE"), "{said}");
+    let before = commits(&world);
+    world.oar(JUDGE).await;
+    assert_eq!(commits(&world), before, "the same trouble is noted once");
+    world.refuses("kube", "PATCH", "/apis", 503);
+    let token = token(&world);
+    let said = world.oar_with("OAR_KUBE_TOKEN_FILE", &token, JUDGE).await;
+    assert!(said.contains("HTTP 503") && said.ends_with("exit 7"), "{said}");
+    world.repair();
+    let said = world.oar_with("OAR_KUBE_TOKEN_FILE", &token, JUDGE).await;
+    assert!(said.contains("label of the payload: set") && said.ends_with("exit 0"), "{said}");
+    assert!(!said.contains("does not show"), "the badge shows: {said}");
+    let labelled = label(&world);
+    let said = world.oar_with("OAR_KUBE_TOKEN_FILE", &token, JUDGE).await;
+    assert!(said.contains("records are settled") && !said.contains("ACCEPTED"), "{said}");
+    assert_eq!(label(&world), labelled);
+    let kinds = the_record(&world, "4.21").1["events"].to_string();
+    assert!(kinds.contains("label_failed") && kinds.contains("labelled"), "{kinds}");
+}
+
+#[tokio::test]
+async fn a_rejected_build_is_labelled_only_when_a_person_promoted_it() {
+    let world = failing(|fates| fates.failing_percent = 100).await;
+    world.oar(LOOK).await;
+    judged(&world).await;
+    assert_eq!(label(&world), "0 patches");
+    let (path, _) = the_record(&world, "4.21");
+    let build = path.trim_start_matches("_releases/ocp-test-result-").trim_end_matches("-amd64.json");
+    world.oar(&format!("jobctl promote-test-results --build {build} --reason \"the cluster was broken\"")).await;
+    let said = world.oar_with("OAR_KUBE_TOKEN_FILE", &token(&world), JUDGE).await;
+    assert!(said.contains("REJECTED") && said.contains("label of the payload: set"), "{said}");
+    let (_, record) = the_record(&world, "4.21");
+    assert_eq!(decision(&record), (&"REJECTED".into(), &true.into(), &false.into()));
+    assert_eq!(label(&world), "1 patches");
 }

@@ -1,0 +1,61 @@
+//! The label by which an accepted payload is known to everybody.
+
+use crate::domain::result_file::ResultFile;
+use crate::domain::result_file::additions::{Event, EventKind};
+use crate::domain::result_file::change::ResultChange;
+use crate::domain::result_file::name::ResultName;
+use crate::operators::error::TaskError;
+use crate::operators::jobs::report::LabelState;
+use crate::operators::jobs::tenure::Tenure;
+use crate::operators::jobs::trigger::{store, whole};
+
+const ACCEPTED: &str = "Accepted";
+
+/// Has the payload to be labelled: accepted by us or promoted by a person, and not labelled yet? What older programs
+/// concluded they labelled.
+pub(super) fn is_due(file: &ResultFile) -> bool {
+    let events = file.events();
+    let has = |kind: EventKind| events.iter().any(|event| event.kind == kind.name());
+    let by_us = file.accepted() == Some(true) && file.verdict().is_some();
+    let by_person = file.promoted() == Some(true) && has(EventKind::Promoted);
+    (by_us || by_person) && !has(EventKind::Labelled)
+}
+
+/// Labels the payload, and notes it in the record. A label that could not be set is noted once, and tried again with each
+/// round.
+pub(super) async fn set(
+    tenure: &Tenure<'_>,
+    of: &ResultName,
+    file: &ResultFile,
+    notes: &mut Vec<String>,
+) -> Result<LabelState, TaskError> {
+    let held = tenure.hold().await?;
+    let event = |kind, detail: String| Event { at: whole(tenure.ctx.clock.now()), actor: tenure.actor(), kind, detail };
+    let labelled = match held.ctx.kube() {
+        Ok(kube) => kube.label(&of.build, of.arch, ACCEPTED).await.map_err(|error| error.to_string()),
+        Err(error) => Err(format!("{error}; {}", error.next_step())),
+    };
+    match labelled.and_then(|label| match label.as_deref() {
+        Some(ACCEPTED) => Ok(()),
+        _ => Err("the API does not show the label after it was set".to_owned()),
+    }) {
+        Ok(()) => {
+            let note = ResultChange::Note(event(EventKind::Labelled, format!("qe_state={ACCEPTED}")));
+            store(&held, of, "Note the label of the payload", &[note]).await?;
+            match tenure.ctx.release_controller_of(of.arch).qe_badge(&of.build).await {
+                Ok(Some(true)) => {}
+                Ok(_) => notes.push("the release controller does not show its QE badge yet".to_owned()),
+                Err(error) => notes.push(format!("whether its QE badge shows is not known: {error}")),
+            }
+            Ok(LabelState::Set)
+        }
+        Err(why) => {
+            let failed = EventKind::LabelFailed.name();
+            if !file.events().iter().any(|event| event.kind == failed && event.detail == why) {
+                let note = ResultChange::Note(event(EventKind::LabelFailed, why.clone()));
+                store(&held, of, "Note a label that could not be set", &[note]).await?;
+            }
+            Ok(LabelState::Due(why))
+        }
+    }
+}
