@@ -189,7 +189,7 @@ mod tests {
         RecordFiles::new(Repo::Directory(folder.to_owned()), "record".into(), limits, clock, CancellationToken::new())
     }
 
-    async fn append(files: &RecordFiles, line: &str) -> Result<ChangedFile, StoreError> {
+    async fn append(files: &RecordFiles, line: &str) -> Result<ChangedFile, Box<StoreError>> {
         files.change(PATH, "Append", |text| Ok(Some(format!("{}{line}\n", text.unwrap_or_default())))).await
     }
 
@@ -203,7 +203,7 @@ mod tests {
             if !std::mem::replace(&mut raced, true) {
                 std::fs::write(folder.path().join(PATH), "one\ntheirs\n").unwrap();
             }
-            Ok::<_, StoreError>(Some(format!("{}ours\n", text.unwrap_or_default())))
+            Ok::<_, Box<StoreError>>(Some(format!("{}ours\n", text.unwrap_or_default())))
         });
         assert_eq!(changed.await.unwrap().text, "one\ntheirs\nours\n");
     }
@@ -213,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path());
         append(&files, "one").await.unwrap();
-        let same = files.change(PATH, "Nothing", |text| Ok::<_, StoreError>(text.map(str::to_owned)));
+        let same = files.change(PATH, "Nothing", |text| Ok::<_, Box<StoreError>>(text.map(str::to_owned)));
         assert!(!same.await.unwrap().changed);
         let listed = files.list().await.unwrap();
         assert_eq!(listed.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), [PATH]);

@@ -193,11 +193,11 @@ pub async fn replace_run(
     let (current, new) = (current.to_string(), new.to_string());
     let what = format!("{new} counts in the place of {current}");
     let replace = ResultChange::Replace { job: job.to_owned(), old: current, new, event };
-    let changed = change(tenure, of, "Replace a test run", &[replace]).await.map_err(|error| match error {
-        TaskError::Taken { why } => {
-            TaskError::Refused { why, next: "give one of the names or ids that the record has".to_owned() }
+    let changed = change(tenure, of, "Replace a test run", &[replace]).await.map_err(|error| {
+        if let TaskError::Taken { why } = error {
+            return TaskError::Refused { why, next: "give one of the names or ids that the record has".to_owned() };
         }
-        other => other,
+        error
     });
     Ok(ChangedRecord { of: of.clone(), changed: changed?.1, what, notes })
 }

@@ -125,12 +125,10 @@ const MESSAGE: &str = "Record what runs came to";
 /// Is there an end, or a loss, that is not to be kept back any longer? A record whose runs end one after the other would
 /// be written for each.
 fn has_waited(changes: &[ResultChange], now: Timestamp) -> bool {
-    changes.iter().any(|change| match change {
-        ResultChange::Seen { run, .. } => {
-            let ended = run.completed.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
-            ended.is_none_or(|ended| now.duration_since(ended) >= KEPT_BACK)
-        }
-        _ => true,
+    changes.iter().any(|change| {
+        let ResultChange::Seen { run, .. } = change else { return true };
+        let ended = run.completed.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        ended.is_none_or(|ended| now.duration_since(ended) >= KEPT_BACK)
     })
 }
 

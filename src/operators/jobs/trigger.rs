@@ -278,22 +278,42 @@ impl Work<'_, '_> {
     }
 
     async fn not_started(&mut self, start: &JobStart, error: TaskError, done: &mut Triggered) {
-        match error {
-            TaskError::Effect(EffectError::Client(client)) => self.refused(start, client, done).await,
-            TaskError::Effect(EffectError::Unproven { look_again, cause, .. }) => {
+        let effect = match error {
+            TaskError::Effect(effect) => effect,
+            TaskError::Service(_)
+            | TaskError::Store(_)
+            | TaskError::Config(_)
+            | TaskError::NoState { .. }
+            | TaskError::Closed { .. }
+            | TaskError::Refused { .. }
+            | TaskError::Busy { .. }
+            | TaskError::HeldElsewhere(_)
+            | TaskError::Taken { .. }
+            | TaskError::DryRun { .. }
+            | TaskError::Program { .. }
+            | TaskError::Cancelled
+            | TaskError::Internal { .. } => {
+                done.open.push(open(start, &error.to_string(), None, false));
+                done.stopped = Some(Box::new(error));
+                return;
+            }
+        };
+        match effect {
+            EffectError::Client(client) => self.refused(start, client, done).await,
+            EffectError::Unproven { look_again, cause, .. } => {
                 done.open.push(open(start, "nobody knows yet whether it runs", Some(look_again), true));
                 if let Some(cause) = cause {
                     self.note(start, PlanState::Uncertain, cause.to_string(), done).await;
                 }
             }
-            TaskError::Effect(EffectError::OutOfSight { at, .. }) => {
+            EffectError::OutOfSight { at, .. } => {
                 let why = format!("it was tried at {}, and nobody can see any more whether it runs", stamp(at));
                 done.open.push(open(start, &why, None, false));
                 self.note(start, PlanState::Uncertain, why, done).await;
             }
-            other => {
-                done.open.push(open(start, &other.to_string(), None, false));
-                done.stopped = Some(Box::new(other));
+            ledger @ EffectError::Ledger { .. } => {
+                done.open.push(open(start, &ledger.to_string(), None, false));
+                done.stopped = Some(Box::new(TaskError::Effect(ledger)));
             }
         }
     }
@@ -308,9 +328,10 @@ impl Work<'_, '_> {
                 let at = wait.and_then(|wait| self.now().checked_add(SignedDuration::from_secs(wait)).ok());
                 done.open.push(open(start, &why, at, true));
                 // A limit ends the work on this build, and is no trouble.
-                match error.fault {
-                    Fault::RateLimited(_) => done.limited = true,
-                    _ => done.stopped = Some(Box::new(TaskError::Service(error))),
+                if matches!(error.fault, Fault::RateLimited(_)) {
+                    done.limited = true;
+                } else {
+                    done.stopped = Some(Box::new(TaskError::Service(error)));
                 }
             }
             ErrorClass::Auth | ErrorClass::Config | ErrorClass::Conflict | ErrorClass::Internal => {
