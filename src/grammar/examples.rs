@@ -50,6 +50,7 @@ fn taught(mut command: Command, path: &str) -> Command {
 mod tests {
     use super::*;
     use crate::domain::task::Task;
+    use crate::grammar::jobctl::minor_for_release;
     use clap::Parser as _;
 
     use crate::grammar::args::{Cli, NAMES, READERS, command};
@@ -130,7 +131,7 @@ mod tests {
     fn line_of(line: &str) -> Vec<String> {
         let arguments = arguments_of(line.split([';', '|', '>']).next().unwrap_or_default());
         let alias = NAMES.iter().find(|(name, _)| *name == arguments[0]).map(|(_, command)| (*command).to_owned());
-        std::iter::once("oar".to_owned()).chain(alias).chain(arguments.into_iter().skip(1)).collect()
+        minor_for_release(std::iter::once("oar".to_owned()).chain(alias).chain(arguments.into_iter().skip(1)).collect())
     }
 
     /// Splits at blanks outside quotes.

@@ -255,7 +255,7 @@ mod tests {
     fn what_a_service_may_hide_from_our_account_ends_no_run_and_what_is_public_does() {
         for service in Service::ALL {
             let hides = matches!(service.id(), "errata" | "jira" | "gitlab" | "jenkins" | "github" | "github_raw")
-                || matches!(service.id(), "slack" | "gangway" | "registry");
+                || matches!(service.id(), "slack" | "gangway" | "registry" | "kube");
             let answered = |fault| TaskError::Service(ClientError::new(*service, "look", fault));
             for effect in [false, true] {
                 let wrapped = |fault| match (effect, answered(fault)) {

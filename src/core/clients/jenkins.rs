@@ -128,21 +128,25 @@ impl Jenkins {
         Ok(item.map(|item| item.into_item(self.http.base())))
     }
 
-    /// The newest builds of `job` with their parameters, newest first. Reads only; repeat freely.
+    /// The newest builds of `job` with their parameters, newest first, and the number of the next one. Reads only;
+    /// repeat freely.
     ///
     /// # Errors
     ///
     /// No answer, or none that can be read.
-    pub async fn recent_builds(&self, job: &str) -> Result<Vec<Build>, ClientError> {
+    pub async fn recent_builds(&self, job: &str) -> Result<RecentBuilds, ClientError> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Wire {
             builds: Vec<WireBuild>,
+            next_build_number: Option<u64>,
         }
         let fields = "number,url,building,inProgress,result,timestamp,actions[parameters[name,value]]";
-        let tree = format!("builds[{fields}]{{0,{RECENT_BUILDS}}}");
+        let tree = format!("nextBuildNumber,builds[{fields}]{{0,{RECENT_BUILDS}}}");
         let path = format!("{}/api/json", job_path(job));
         let wire: Wire = self.http.get("list builds", &path).query(&[("tree", &tree)]).json_answer().await?;
-        Ok(wire.builds.into_iter().map(WireBuild::into_build).collect())
+        let builds = wire.builds.into_iter().map(WireBuild::into_build).collect();
+        Ok(RecentBuilds { builds, next: wire.next_build_number })
     }
 
     /// One build (GET `…/{number}/api/json`); nothing when Jenkins has none of this number. Reads only;
@@ -177,6 +181,15 @@ impl Jenkins {
         })
         .await
     }
+}
+
+/// The newest builds of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentBuilds {
+    /// Newest first.
+    pub builds: Vec<Build>,
+    /// The number of the next build; numbers are never used again, so a gap is a build that was deleted.
+    pub next: Option<u64>,
 }
 
 /// Header of a crumb; the same on every server that was not patched.

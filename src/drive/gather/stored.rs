@@ -52,7 +52,8 @@ pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
     input.overall = Some(state.overall());
     for entry in state.tasks() {
         if let (Some(task), Some(status)) = (entry.task(), entry.status.known()) {
-            input.tasks.insert(task, task_facts(task, status, &entry));
+            // Of a task that stands twice the first entry counts, as everywhere.
+            input.tasks.entry(task).or_insert_with(|| task_facts(task, status, &entry));
         }
     }
     input.notified.extend(state.notified());

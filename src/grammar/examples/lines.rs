@@ -297,8 +297,7 @@ pub(super) const EXAMPLES: &[Examples] = &[
         &[
             ("jobctl start-controller -r 4.20", "nightly builds of 4.20, once"),
             ("jobctl start-controller -r 4.20 --no-nightly", "stable builds"),
-            ("jobctl start-controller --all", "both streams of every minor with a registry, one beside the other"),
-            ("jobctl start-controller -r 4.20 --trigger-prow-job=false", "only look"),
+            ("jobctl start-controller --all", "both streams of every minor"),
         ],
     ),
     (
@@ -322,7 +321,7 @@ pub(super) const EXAMPLES: &[Examples] = &[
     (
         "jobctl update-retried-job-run",
         &[(
-            "jobctl update-retried-job-run --build 4.20.17 --job-name JOB --current-job-id OLD --new-job-id NEW --reason 'a network outage'",
+            "jobctl update-retried-job-run --build 4.20.17 --job-name JOB --current-job-id 1f0e0b2c-0001-4000-8000-000000000001 --new-job-id 1f0e0b2c-0002-4000-8000-000000000002 --reason 'a network outage'",
             "let another run count",
         )],
     ),

@@ -4,6 +4,7 @@
 
 pub(in crate::operators) mod preview;
 
+use crate::core::clients::release_controller::Phase;
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
@@ -17,6 +18,7 @@ use crate::operators::run::Run;
 use crate::operators::steps::advisories::Advisory;
 use crate::operators::steps::approval::{self, Objection};
 use crate::operators::steps::kernel::{self, KernelObjection};
+use crate::operators::steps::promotion::{self, Promotion};
 use crate::operators::steps::{advisory_page, belonging, replaced, shipment};
 
 /// Who reports objections.
@@ -49,6 +51,10 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
     }
     if let Some(by) = closed(run, assembly, ignore_release_date) {
         return Ok(Outcome::Blocked { by });
+    }
+    // What ART took back after its tests had passed must not ship, whoever asks for it.
+    if let Promotion::Listed(phase @ (Phase::Rejected | Phase::Failed)) = promotion::phase(run).await? {
+        return Ok(Outcome::Blocked { by: ClosedGate::Promotion { phase: phase.as_str().to_owned() } });
     }
     let shipment = shipment::open(run).await?;
     if shipment.mr.state == MrState::Closed {

@@ -22,6 +22,9 @@ pub struct Jenkins {
     pub(in crate::sim) base: String,
     pub(in crate::sim) queue: Vec<Item>,
     pub(in crate::sim) builds: Vec<Build>,
+    /// What is left of the builds of other releases.
+    #[serde(skip)]
+    pub(in crate::sim) older: Option<Build>,
     pub(in crate::sim) next_item: u64,
     pub(in crate::sim) next_build: u64,
     /// Triggers need a crumb even with an API token, as on servers with the strict set-up.
@@ -79,14 +82,16 @@ impl Jenkins {
             base: format!("{base_url}/jenkins"),
             queue: Vec::new(),
             builds: Vec::new(),
+            older: None,
             next_item: rng.u64(20_000..30_000),
             next_build: rng.u64(900..1_900),
             crumb_required: false,
             queue_reason: None,
         };
-        let Some(job) = plan.past.job(Task::StageTesting.name()).filter(|job| job.system == JobSystem::Jenkins) else {
-            return jenkins;
-        };
+        let job = plan.past.job(Task::StageTesting.name()).filter(|job| job.system == JobSystem::Jenkins);
+        let first = job.and_then(|job| job.id.parse().ok()).unwrap_or(jenkins.next_build);
+        jenkins.older = Some(jenkins.of_another_release(plan, first - 1));
+        let Some(job) = job else { return jenkins };
         let parameters: IndexMap<String, String> = [
             ("VERSION".to_owned(), plan.release.minor().to_string()),
             ("PULL_SPEC".to_owned(), plan.release.payload(crate::sim::facts::images::PAYLOADS, "x86_64")),
@@ -107,6 +112,20 @@ impl Jenkins {
             jenkins.queue.push(Item { id, parameters, since: started, left: None });
         }
         jenkins
+    }
+
+    fn of_another_release(&self, plan: &ReleasePlan, number: u64) -> Build {
+        let payload = plan.release.payload(crate::sim::facts::images::PAYLOADS, "x86_64");
+        let payload = payload.replace(&plan.release.to_string(), "4.12.98");
+        let parameters = [("VERSION".to_owned(), "4.12".to_owned()), ("PULL_SPEC".to_owned(), payload)].into();
+        let started = plan.start - SignedDuration::from_hours(30);
+        let ended = Some(started + SignedDuration::from_hours(4));
+        Build { number, queue_id: self.next_item - 1, parameters, started, ended, result: Some("SUCCESS") }
+    }
+
+    /// All builds that Jenkins still has, newest first.
+    pub(in crate::sim) fn kept(&self) -> impl Iterator<Item = &Build> {
+        self.builds.iter().rev().chain(&self.older)
     }
 
     pub(in crate::sim) fn job_url(&self) -> String {
@@ -131,6 +150,7 @@ impl Jenkins {
     pub fn forget_builds(&mut self) -> Option<String> {
         let gone = self.builds.len() + self.queue.len();
         self.builds.clear();
+        self.older = None;
         self.queue.clear();
         (gone > 0).then(|| format!("forgot {gone} builds and queue items"))
     }

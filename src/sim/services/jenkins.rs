@@ -137,7 +137,7 @@ async fn job(State(world): State<World>, Path(name): Path<String>) -> Response {
     let facts = world.facts();
     let jenkins = &facts.jenkins;
     // Newest first; with `tree` real Jenkins shows the named fields only, here they are all there.
-    let builds: Vec<Value> = jenkins.builds.iter().rev().map(|build| jenkins.build_json(build)).collect();
+    let builds: Vec<Value> = jenkins.kept().map(|build| jenkins.build_json(build)).collect();
     let body = json!({
         "_class": "org.jenkinsci.plugins.workflow.job.WorkflowJob",
         "buildable": true,
@@ -196,15 +196,15 @@ async fn build(State(world): State<World>, Path((name, number)): Path<(String, S
     let facts = world.facts();
     let jenkins = &facts.jenkins;
     let build = match number.as_str() {
-        "lastBuild" => jenkins.builds.last(),
-        number => jenkins.builds.iter().find(|build| build.number.to_string() == number),
+        "lastBuild" => jenkins.kept().next(),
+        number => jenkins.kept().find(|build| build.number.to_string() == number),
     };
     build.filter(|_| name == JOB).map_or_else(not_found, |build| wire::json(StatusCode::OK, &jenkins.build_json(build)))
 }
 
 async fn console(State(world): State<World>, Path((name, number)): Path<(String, String)>) -> Response {
     let facts = world.facts();
-    let build = facts.jenkins.builds.iter().find(|build| build.number.to_string() == number && name == JOB);
+    let build = facts.jenkins.kept().find(|build| build.number.to_string() == number && name == JOB);
     build.map_or_else(not_found, |build| {
         let end = build.result.map_or(String::new(), |result| format!("Finished: {result}\n"));
         format!("Started by user release bot\n[Pipeline] Start of Pipeline\n{end}").into_response()

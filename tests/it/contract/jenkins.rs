@@ -38,7 +38,7 @@ async fn a_trigger_becomes_a_queue_item_then_a_build_that_ends() {
     fixture.hours_pass(4);
     assert_eq!(jenkins.queue_item(item.id).await.unwrap(), None, "gone some minutes after the start");
     assert_eq!(jenkins.build(JOB, number).await.unwrap().unwrap().state, BuildState::Success);
-    assert_eq!(jenkins.recent_builds(JOB).await.unwrap()[0].number, number);
+    assert_eq!(jenkins.recent_builds(JOB).await.unwrap().builds[0].number, number);
     assert_eq!(jenkins.build(JOB, BuildNumber::new(1)).await.unwrap(), None);
 }
 
@@ -83,7 +83,7 @@ async fn an_outage_is_reported_by_its_class_and_starts_nothing_twice() {
     let item = reads("^/queue/item").on_404(Means::Answer);
     item.in_outages(&fixture, async || jenkins.queue_item(waiting[0].id).await).await;
     reads("Pipeline/api").in_outages(&fixture, async || jenkins.recent_builds(JOB).await).await;
-    let number = jenkins.recent_builds(JOB).await.unwrap()[0].number;
+    let number = jenkins.recent_builds(JOB).await.unwrap().builds[0].number;
     let build = reads("Pipeline/[0-9]+/api").on_404(Means::Answer);
     build.in_outages(&fixture, async || jenkins.build(JOB, number).await).await;
 }

@@ -284,7 +284,7 @@ async fn an_approval_that_does_not_come_is_one_fail_and_one_message_and_no_loop(
         let reported = world.oar("drive").await;
         assert!(reported.ends_with("exit 4") && reported.contains("did not become public in time"), "{reported}");
         let looked = world.oar_changes_nothing("ctl approval-checker").await;
-        assert!(looked.contains("nothing has changed since"), "{looked}");
+        assert!(looked.contains("nothing has changed since") && looked.ends_with("exit 4"), "{looked}");
         assert_eq!(world.file(), file);
     }
 
@@ -339,4 +339,26 @@ pub(super) async fn approved_too_early(world: TestWorld) -> TestWorld {
     let output = world.oar("--yes change-advisory-status").await;
     assert!(output.ends_with("exit 0"), "{output}");
     world
+}
+
+#[tokio::test]
+async fn a_payload_that_art_took_back_is_approved_by_nobody() {
+    let world = ready_to_approve().await;
+    oar::sim::people::act(oar::sim::act::Act::RejectPromotion, &mut world.facts());
+
+    for line in ["--yes change-advisory-status", "ctl approval-checker", "drive"] {
+        let reported = world.oar(line).await;
+        assert!(reported.contains("Rejected"), "{line}: {reported}");
+        assert_eq!(world.writes_to("/approve"), 0, "{line}: {reported}");
+    }
+
+    let world = ready_to_approve().await;
+    world.oar("ctl approval-checker").await;
+    oar::sim::people::act(oar::sim::act::Act::RejectPromotion, &mut world.facts());
+    world.advisory_page_opens();
+    for line in ["--yes change-advisory-status", "ctl approval-checker", "drive"] {
+        let reported = world.oar(line).await;
+        assert_eq!(world.writes_to("change_state"), 0, "{line}: {reported}");
+    }
+    world.finish();
 }

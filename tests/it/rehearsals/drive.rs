@@ -316,3 +316,23 @@ async fn a_refused_credential_ends_a_drive_like_the_task_and_is_no_wait() {
 
     world.finish();
 }
+
+#[tokio::test]
+async fn of_a_task_that_stands_twice_the_first_entry_counts_for_everybody() {
+    let world = promoted().await;
+    world.oar("stage-testing").await;
+    let file = world.file();
+    let twice = file.replacen(
+        "tasks:\n",
+        "tasks:\n- name: stage-testing\n  status: Pass\n  started_at: null\n  completed_at: null\n  result: null\n",
+        1,
+    );
+    assert_ne!(file, twice);
+    world.simulator().world().facts().github.put_file("z-stream", "_releases/4.20/statebox/4.20.17.yaml", &twice);
+
+    let planned = world.oar("plan").await;
+    assert!(!planned.contains("stage-testing is running"), "{planned}");
+    let driven = world.oar("drive --watch").await;
+    assert!(!driven.contains("times in a row"), "{driven}");
+    world.finish();
+}

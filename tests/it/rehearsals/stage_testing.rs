@@ -307,3 +307,19 @@ async fn an_outage_of_jenkins_keeps_a_running_job_running() {
 
     world.finish();
 }
+
+#[tokio::test]
+async fn a_start_of_which_jenkins_has_forgotten_everything_is_asked_about_and_not_made_again() {
+    let mut world = promoted().await;
+    world.line_breaks("jenkins", "POST", "buildWithParameters");
+    world.answers_are_old(&["jenkins"]);
+    world.oar("stage-testing").await;
+    oar::sim::people::act(oar::sim::act::Act::ForgetBuilds, &mut world.facts());
+    world.time_passes("1h");
+
+    let reported = world.elsewhere("stage-testing").await;
+
+    assert!(reported.ends_with("exit 4") && reported.contains("oar -r 4.20.17 answer "), "{reported}");
+    assert_eq!(world.writes_to("buildWithParameters"), 1, "{reported}");
+    world.finish();
+}

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::JOB;
 use crate::core::clients::error::ClientError;
-use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, RECENT_BUILDS};
+use crate::core::clients::jenkins::{Build, BuildState, Jenkins, QueueItem, RECENT_BUILDS, RecentBuilds};
 use crate::domain::absence::Shown;
 use crate::domain::job_trace;
 use crate::domain::task::{JobRef, JobSystem, TaskStatus};
@@ -54,8 +54,8 @@ impl BuildSearch {
     /// The queue is read first: a request that becomes a build in between is then among the builds.
     pub(super) async fn look(&self, jenkins: &Jenkins) -> Result<(QueueLook, Shown), ClientError> {
         let queued = jenkins.queued(JOB).await?;
-        let builds = jenkins.recent_builds(JOB).await?;
-        Ok((self.pick(&queued, &builds), shown(&builds)))
+        let recent = jenkins.recent_builds(JOB).await?;
+        Ok((self.pick(&queued, &recent.builds), shown(&recent, self.now)))
     }
 
     fn pick(&self, queued: &[QueueItem], builds: &[Build]) -> QueueLook {
@@ -82,10 +82,25 @@ impl BuildSearch {
     }
 }
 
-/// What the list of builds tells of its own age. Jenkins keeps builds for long, but only the newest are listed.
-fn shown(builds: &[Build]) -> Shown {
-    let times = || builds.iter().filter_map(|build| build.started_at);
-    Shown { newest: times().max(), reaches_back_to: times().min().filter(|_| builds.len() >= RECENT_BUILDS) }
+/// What the list of builds tells of its own age, and back to when it shows every build: only the newest are listed, and
+/// Jenkins forgets builds, by age or because somebody deletes one.
+fn shown(recent: &RecentBuilds, now: Timestamp) -> Shown {
+    let mut reaches_back_to = None;
+    let mut expected = recent.next.and_then(|next| next.checked_sub(1));
+    for build in &recent.builds {
+        if expected.is_some_and(|number| number != build.number.get()) {
+            return Shown { newest: newest(recent), reaches_back_to: reaches_back_to.or(Some(now)) };
+        }
+        reaches_back_to = build.started_at.or(reaches_back_to);
+        expected = build.number.get().checked_sub(1);
+    }
+    let is_whole = expected == Some(0) && recent.builds.len() < RECENT_BUILDS;
+    let reaches_back_to = if is_whole { None } else { reaches_back_to.or(Some(now)) };
+    Shown { newest: newest(recent), reaches_back_to }
+}
+
+fn newest(recent: &RecentBuilds) -> Option<Timestamp> {
+    recent.builds.iter().filter_map(|build| build.started_at).max()
 }
 
 pub(super) fn of_queue(item: &QueueItem, now: Timestamp) -> JobRef {
