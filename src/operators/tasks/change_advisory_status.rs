@@ -49,12 +49,9 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
             ),
         });
     }
-    if let Some(by) = closed(run, assembly, ignore_release_date) {
+    let closed = closed(run, assembly, ignore_release_date);
+    if let Some(by) = if closed.is_some() { closed } else { taken_back(run).await? } {
         return Ok(Outcome::Blocked { by });
-    }
-    // What ART took back after its tests had passed must not ship, whoever asks for it.
-    if let Promotion::Listed(phase @ (Phase::Rejected | Phase::Failed)) = promotion::phase(run).await? {
-        return Ok(Outcome::Blocked { by: ClosedGate::Promotion { phase: phase.as_str().to_owned() } });
     }
     let shipment = shipment::open(run).await?;
     if shipment.mr.state == MrState::Closed {
@@ -120,6 +117,18 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
         false => format!("the shipment is approved and advisories {} are in REL_PREP or later", ids.join(", ")),
     };
     Ok(Outcome::Passed { summary })
+}
+
+/// A payload that ART took back after its tests had passed must not ship, whoever asks for it.
+async fn taken_back(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
+    Ok(match promotion::phase(run).await? {
+        Promotion::Listed(phase @ (Phase::Rejected | Phase::Failed)) => {
+            Some(ClosedGate::Promotion { phase: phase.as_str().to_owned() })
+        }
+        Promotion::Listed(Phase::Pending | Phase::Ready | Phase::Accepted | Phase::Other(_)) | Promotion::NotFound => {
+            None
+        }
+    })
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.
