@@ -15,7 +15,7 @@ use super::error::{Arrived, Doing, StoreError, StoreFault};
 use super::file::{Revision, StoredFile};
 use super::recent::Recent;
 use super::repo::Repo;
-use crate::core::clients::error::Fault;
+use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clock::Clock;
 use crate::core::permit::Permit;
 use crate::domain::mask::Masker;
@@ -273,26 +273,15 @@ impl Store {
 
     /// How long to wait before the next try; for ever where another one does not help.
     fn pause_after(&self, fault: &StoreFault, guessed: bool, tries: &Tries) -> SignedDuration {
-        match fault {
-            StoreFault::Conflict if guessed => SignedDuration::ZERO,
-            StoreFault::Conflict => jitter(tries.count, &self.clock),
-            StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries.count),
-            // Our write may stand there: look at once, and again after a pause.
-            StoreFault::Service(error)
-                if tries.unconfirmed.is_some() && (error.is_transient() || error.may_have_happened()) =>
-            {
-                jitter(tries.count, &self.clock)
-            }
-            StoreFault::Service(_)
-            | StoreFault::NotFound(_)
-            | StoreFault::Disk(_)
-            | StoreFault::Git(_)
-            | StoreFault::Locked { .. }
-            | StoreFault::Corrupt(_)
-            | StoreFault::Rejected(_)
-            | StoreFault::NotPermitted
-            | StoreFault::Closed(_)
-            | StoreFault::Cancelled => SignedDuration::MAX,
+        // Our write may stand there: look at once, and again after a pause.
+        let may_stand =
+            |error: &ClientError| tries.unconfirmed.is_some() && (error.is_transient() || error.may_have_happened());
+        if guessed && matches!(fault, StoreFault::Conflict) {
+            SignedDuration::ZERO
+        } else if matches!(fault, StoreFault::Service(error) if may_stand(error)) {
+            jitter(tries.count, &self.clock)
+        } else {
+            pause_between(fault, tries.count, &self.clock)
         }
     }
 
@@ -447,6 +436,24 @@ pub(super) fn parse(file: &StoredFile, release: &ZStream) -> Result<State, Store
         })
     })?;
     State::parse(text, Some(release)).map_err(StoreFault::Corrupt)
+}
+
+/// How long to wait between two tries of a write that `fault` kept out; for ever where another one does not help.
+pub(super) fn pause_between(fault: &StoreFault, tries: u32, clock: &Clock) -> SignedDuration {
+    match fault {
+        StoreFault::Conflict => jitter(tries, clock),
+        StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries),
+        StoreFault::Service(_)
+        | StoreFault::NotFound(_)
+        | StoreFault::Disk(_)
+        | StoreFault::Git(_)
+        | StoreFault::Locked { .. }
+        | StoreFault::Corrupt(_)
+        | StoreFault::Rejected(_)
+        | StoreFault::NotPermitted
+        | StoreFault::Closed(_)
+        | StoreFault::Cancelled => SignedDuration::MAX,
+    }
 }
 
 /// Full jitter: anything up to a limit that doubles, so that two writers do not meet again and again.

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::cas::{Limits, jitter, rate_pause};
+use super::cas::{Limits, jitter, pause_between};
 use super::error::{Arrived, Doing, StoreError, StoreFault};
 use super::file::{ListedFile, Revision, StoredFile};
 use super::repo::Repo;
@@ -152,21 +152,12 @@ impl RecordFiles {
 
     /// How long to wait before the next try; for ever where another one does not help.
     fn pause_after(&self, error: &StoreError, wrote: bool, tries: u32) -> SignedDuration {
-        match &error.fault {
-            StoreFault::Conflict => jitter(tries, &self.clock),
-            StoreFault::RateLimit { wait_s } => rate_pause(*wait_s, tries),
-            // So GitHub also calls a write over what is not there any more, and one whose answer got lost.
-            StoreFault::Service(_) if wrote && error.arrived == Arrived::Perhaps => jitter(tries, &self.clock),
-            StoreFault::Service(_)
-            | StoreFault::NotFound(_)
-            | StoreFault::Disk(_)
-            | StoreFault::Git(_)
-            | StoreFault::Locked { .. }
-            | StoreFault::Corrupt(_)
-            | StoreFault::Rejected(_)
-            | StoreFault::NotPermitted
-            | StoreFault::Closed(_)
-            | StoreFault::Cancelled => SignedDuration::MAX,
+        // So GitHub also calls a write over what is not there any more, and one whose answer got lost.
+        let may_stand = wrote && error.arrived == Arrived::Perhaps;
+        if may_stand && matches!(error.fault, StoreFault::Service(_)) {
+            jitter(tries, &self.clock)
+        } else {
+            pause_between(&error.fault, tries, &self.clock)
         }
     }
 }
