@@ -187,6 +187,13 @@ pub struct JobRef {
     pub triggered_at: Option<Timestamp>,
 }
 
+impl JobRef {
+    /// Has Jenkins only queued it?
+    pub const fn is_queued(&self) -> bool {
+        matches!(self.system, JobSystem::Jenkins) && self.id.is_empty()
+    }
+}
+
 impl fmt::Display for JobRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.system.as_str(), if self.id.is_empty() { "queue item" } else { &self.id })?;

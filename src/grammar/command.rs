@@ -47,7 +47,7 @@ pub enum Command {
         /// "Not Started", "In Progress", Pass or Fail
         #[arg(value_name = "STATUS")]
         status: TaskStatus,
-        /// Why; recorded in the state. A Pass needs it
+        /// Why; recorded in the state. A Pass or a Fail needs it
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         /// Change even a Pass; needs --reason

@@ -5,6 +5,7 @@ use super::input::StateSource;
 use super::messages::{Kind, Message, Severity};
 use super::old_fail::FailCause;
 use super::plan::{Condition, Standing};
+use super::table::comes_after;
 use super::tasks::say_failed;
 use crate::domain::task::{Flow, Task, TaskStatus};
 
@@ -73,6 +74,11 @@ fn condition(draft: &Draft<'_>, task: Task) -> Condition {
     if status == TaskStatus::InProgress {
         return of(Standing::Waiting, format!("{task} is running"));
     }
+    // Where the rows came to what it needs, that is why; the promotion, for one, is not awaited by the preparation.
+    let needed = comes_after(task).iter().copied();
+    if let Some(needed) = needed.filter(|one| draft.was_judged(*one)).find(|one| !draft.passed(*one)) {
+        return of(Standing::ComesLater, format!("{task} waits for {needed}"));
+    }
     // What holds the whole release holds its tasks, too.
     let held = draft.messages().iter().filter(|one| one.task.is_none() && one.severity() >= Severity::Wait);
     match held.max_by_key(|one| one.severity()) {
@@ -129,6 +135,28 @@ mod tests {
             assert_eq!(plan(&input).overall, Overall::Red);
             set(&mut input, Task::StageTesting, TaskStatus::Fail).fail_cause = Some(FailCause::Prerequisite);
             assert_eq!(standing_of(&input, Task::StageTesting), Standing::Waiting, "a wait is not called a failure");
+        }
+    }
+
+    #[test]
+    fn a_task_of_the_preparation_names_the_task_before_it_and_not_what_others_wait_for() {
+        const OWN: Task = Task::TakeOwnership;
+        const TRACKERS: Task = Task::CheckCveTrackerBug;
+        const ALERTS: Task = Task::CheckRhcosSecurityAlerts;
+        const PUSH: Task = Task::PushToCdnStaging;
+        let table: [(&[Task], &[(Task, Task)]); 3] = [
+            (&[], &[(TRACKERS, OWN), (ALERTS, TRACKERS), (PUSH, TRACKERS)]),
+            (&[OWN], &[(ALERTS, TRACKERS), (PUSH, TRACKERS)]),
+            (&[OWN, TRACKERS], &[(PUSH, ALERTS)]),
+        ];
+        for (done, waits) in table {
+            let mut input = fresh();
+            pass(&mut input, done);
+            let found = plan(&input);
+            for (task, needed) in waits {
+                let why = found.conditions.iter().find(|one| one.task == *task).map(|one| one.why.as_str());
+                assert_eq!(why, Some(format!("{task} waits for {needed}").as_str()), "after {done:?}");
+            }
         }
     }
 

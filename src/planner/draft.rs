@@ -246,7 +246,7 @@ impl<'a> Draft<'a> {
             None => format!("{task} is running"),
         };
         let since = facts.job_ref.as_ref().and_then(|job| job.triggered_at).or(facts.started_at);
-        let recheck = recheck.unwrap_or_else(|| self.after(recheck_after(task)));
+        let recheck = recheck.unwrap_or_else(|| self.after(recheck_after(task, facts.job_ref.as_ref())));
         self.say(Message::new(kind, text).task(task).since(since).recheck(recheck).link(url.as_deref()));
         self.leave(task, Progress::Waiting)
     }

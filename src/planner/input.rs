@@ -293,7 +293,7 @@ impl Input {
             let running = facts.status == TaskStatus::InProgress && facts.not_before.is_none();
             // Files of old hold local times that look like later ones.
             if let Some(last) = facts.last_look.filter(|last| running && *last <= self.now) {
-                facts.not_before = last.checked_add(recheck_after(*task)).ok();
+                facts.not_before = last.checked_add(recheck_after(*task, facts.job_ref.as_ref())).ok();
             }
         }
     }

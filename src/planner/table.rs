@@ -4,11 +4,13 @@ use jiff::SignedDuration;
 
 use super::limits::StallLimits;
 use super::messages::Kind;
-use crate::domain::task::Task;
+use crate::domain::task::{JobRef, Task};
 
-/// How long after now it makes sense to look again at a running task.
-pub fn recheck_after(task: Task) -> SignedDuration {
+/// How long after now it makes sense to look again at a running task; a queue item soon becomes a build and is forgotten.
+pub fn recheck_after(task: Task, job: Option<&JobRef>) -> SignedDuration {
     SignedDuration::from_mins(match task {
+        Task::StageTesting if job.is_some_and(JobRef::is_queued) => 2,
+        Task::CheckRhcosSecurityAlerts => 10,
         Task::PushToCdnStaging => 10,
         Task::ImageConsistencyCheck | Task::StageTesting => 15,
         Task::ImageSignedCheck | Task::ChangeAdvisoryStatus => 30,
@@ -19,7 +21,6 @@ pub fn recheck_after(task: Task) -> SignedDuration {
         | Task::AnalyzePromotedBuild
         | Task::CheckGreenwaveCvpTests
         | Task::CheckCveTrackerBug
-        | Task::CheckRhcosSecurityAlerts
         | Task::DropBugs
         | Task::AddQeApproval => 5,
     })
@@ -73,6 +74,28 @@ const fn tests_stage_release(task: Task) -> bool {
 /// The tasks that test the stage release, in workflow order.
 pub(super) fn tests_of_stage_release() -> impl Iterator<Item = Task> {
     Task::ALL.into_iter().filter(|task| tests_stage_release(*task))
+}
+
+/// The tasks that have to be done before a task of the preparation has its turn; what the others wait for is said by
+/// their rows.
+pub(super) const fn comes_after(task: Task) -> &'static [Task] {
+    match task {
+        Task::CheckCveTrackerBug => &[Task::TakeOwnership],
+        Task::CheckRhcosSecurityAlerts => &[Task::CheckCveTrackerBug],
+        Task::PushToCdnStaging => &[Task::CheckCveTrackerBug, Task::CheckRhcosSecurityAlerts],
+        Task::CreateTestReport
+        | Task::TakeOwnership
+        | Task::UpdateBugList
+        | Task::CheckGreenwaveCvpTests
+        | Task::AnalyzeCandidateBuild
+        | Task::AnalyzePromotedBuild
+        | Task::ImageConsistencyCheck
+        | Task::StageTesting
+        | Task::ImageSignedCheck
+        | Task::DropBugs
+        | Task::ChangeAdvisoryStatus
+        | Task::AddQeApproval => &[],
+    }
 }
 
 /// How a task that is In Progress goes on.

@@ -12,6 +12,9 @@ pub fn text(task: Task, status: TaskStatus, change: &StatusChange) -> Styled {
     match change {
         StatusChange::IsSo => Styled::from(format!("{task} is ")) + status + " already; nothing to do",
         StatusChange::DryRun { before } => from_to(format!("dry run: {task} would go from "), *before),
+        StatusChange::Kept { before, notice } if *before == status => {
+            Styled::from(format!("{task} was ")) + status + format!(" when it was last seen; setting it is {notice}")
+        }
         StatusChange::Kept { before, notice } => {
             from_to(format!("{task} goes from "), *before) + format!(", but this is {notice}")
         }

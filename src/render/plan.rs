@@ -106,11 +106,12 @@ pub enum GoOn {
 
 /// What to do now, the most urgent first, and when to look again: the one source of every `next`.
 pub fn next(release: &ZStream, plan: &Plan, how: GoOn) -> Vec<String> {
-    let steps: Vec<String> = persons(plan)
-        .flat_map(|message| message.steps.iter().take(3))
-        .take(4)
-        .map(|step| whole(release, step))
-        .collect();
+    let mut steps: Vec<String> = Vec::new();
+    for step in persons(plan).flat_map(|message| &message.steps).map(|step| whole(release, step)) {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
     let acts: Vec<_> = plan.actions.iter().filter_map(Action::task).map(Task::name).collect();
     match (plan.verdict, how) {
         (Verdict::Done, _) => {

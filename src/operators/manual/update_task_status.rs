@@ -67,9 +67,10 @@ fn overrides(state: &State, by_hand: &StatusByHand) -> Vec<String> {
     passed_over
 }
 
-/// A Pass by hand says why.
+/// A verdict by hand says why.
 fn lacks_reason(by_hand: &StatusByHand) -> bool {
-    by_hand.status == TaskStatus::Pass && by_hand.reason.as_deref().is_none_or(|reason| reason.trim().is_empty())
+    matches!(by_hand.status, TaskStatus::Pass | TaskStatus::Fail)
+        && by_hand.reason.as_deref().is_none_or(|reason| reason.trim().is_empty())
 }
 
 /// What came of it.
@@ -102,7 +103,7 @@ pub enum StatusChange {
 ///
 /// # Errors
 ///
-/// A Pass would change without override, a Pass without reason, no state file.
+/// A Pass would change without override, a Pass or Fail without reason, no state file.
 pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Result<StatusChange, TaskError> {
     ctx.clock.refresh(&ctx.cancel).await;
     let (state, is_current) = match ctx.statebox.load(release).await {
@@ -123,8 +124,8 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Res
     }
     if refused {
         return Err(TaskError::Refused {
-            why: format!("a Pass by hand needs a reason; {task} is {before}"),
-            next: format!("oar -r {release} update-task-status {task} Pass --reason TEXT"),
+            why: format!("a {status} by hand needs a reason; {task} is {before}"),
+            next: format!("oar -r {release} update-task-status {task} {status} --reason TEXT"),
         });
     }
     let override_ =

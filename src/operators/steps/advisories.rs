@@ -2,9 +2,9 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::belonging;
+use super::{belonging, findings};
 use crate::core::clients::errata::Erratum;
-use crate::domain::advisory::{AdvisoryState, NOT_OURS, drop_needs_a_person, is_managed};
+use crate::domain::advisory::{AdvisoryState, DROPPED_SOURCE, NOT_OURS, drop_needs_a_person, is_managed};
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
@@ -87,6 +87,18 @@ pub async fn shipped(run: &Run<'_>, mr: &MrState) -> Result<Option<ClosedGate>, 
         return Ok(None);
     }
     Ok(managed(run).await?.are_shipped_with(mr).then_some(ClosedGate::Shipped))
+}
+
+/// An advisory that was dropped with builds is one blocker of the whole release until somebody decides, whoever finds it.
+pub fn dropped(run: &Run<'_>, with_builds: &[Advisory]) -> Option<ClosedGate> {
+    if with_builds.is_empty() {
+        findings::settle(run, DROPPED_SOURCE, "no dropped advisory holds builds any more");
+        return None;
+    }
+    let by = ClosedGate::AdvisoryDropped { advisories: with_builds.iter().map(Advisory::id).collect() };
+    let text = format!("{by}; ask ART whether the release ships without them or gets new advisories");
+    findings::report(run, DROPPED_SOURCE, &text, true, &[]);
+    Some(by)
 }
 
 /// Advisory entries of build data that hold no usable number yet.

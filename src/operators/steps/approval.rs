@@ -9,6 +9,7 @@ use crate::core::clients::errata::alerts::SecurityAlerts;
 use crate::core::clients::error::Fault;
 use crate::core::effects::{EffectError, Look};
 use crate::domain::advisory::AdvisoryState;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::credential::Credential;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::operators::error::TaskError;
@@ -26,8 +27,8 @@ pub enum Objection {
     },
     /// Advisories that QE cannot move from their state.
     State(Vec<(AdvisoryId, String)>),
-    /// Dropped although they hold builds.
-    Dropped(Vec<AdvisoryId>),
+    /// Dropped although they hold builds; reported already, as everywhere.
+    Dropped(ClosedGate),
 }
 
 /// The advisories to move, after all of them were looked at.
@@ -37,8 +38,8 @@ pub enum Objection {
 /// The Errata Tool fails.
 pub async fn inspect(run: &Run<'_>) -> Result<Result<Vec<Advisory>, Objection>, TaskError> {
     let managed = advisories::managed(run).await?;
-    if !managed.dropped_with_builds.is_empty() {
-        return Ok(Err(Objection::Dropped(managed.dropped_with_builds.iter().map(Advisory::id).collect())));
+    if let Some(by) = advisories::dropped(run, &managed.dropped_with_builds) {
+        return Ok(Err(Objection::Dropped(by)));
     }
     let stuck: Vec<_> = managed
         .live

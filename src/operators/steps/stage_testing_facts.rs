@@ -4,7 +4,7 @@ use super::promotion::{self, Promotion};
 use super::{advisories, shipment};
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::shipment::StageRelease;
+use crate::domain::shipment::{MrState, StageRelease};
 use crate::domain::stage_testing::StageTestingFacts;
 use crate::domain::task::{Flow, Task};
 use crate::operators::error::TaskError;
@@ -16,13 +16,13 @@ pub struct Gathered {
     promotion: Promotion,
     stage_release: Option<StageRelease>,
     mr: Option<String>,
-    shipped: Option<ClosedGate>,
+    closed: Option<ClosedGate>,
 }
 
 impl Gathered {
-    /// Closed for a release that is with the customers, whatever else is there.
-    pub fn shipped(&self) -> Option<ClosedGate> {
-        self.shipped.clone()
+    /// Closed for a release that is with the customers, or whose merge request was given up, whatever else is there.
+    pub fn closed(&self) -> Option<ClosedGate> {
+        self.closed.clone()
     }
 
     /// The facts as the rule takes them.
@@ -47,15 +47,20 @@ pub async fn gather(run: &Run<'_>) -> Result<Gathered, TaskError> {
     let assembly = run.assembly().await?;
     let promotion = promotion::phase(run).await?;
     let promoted = promotion.phase() == Some("Accepted");
-    let (stage_release, shipped) = match assembly.flow() {
+    let (stage_release, closed) = match assembly.flow() {
         Flow::Konflux if promoted && assembly.shipment_mr.is_some() => {
             let shipment = shipment::open(run).await?;
-            let shipped = advisories::shipped(run, &shipment.mr.state).await?;
-            (Some(shipment::stage_release(run, &shipment).await?), shipped)
+            let closed = match shipment.mr.state {
+                MrState::Closed => Some(ClosedGate::MergeRequestClosed { mr: shipment.mr.web_url.clone() }),
+                MrState::Open | MrState::Merged | MrState::Other(_) => {
+                    advisories::shipped(run, &shipment.mr.state).await?
+                }
+            };
+            (Some(shipment::stage_release(run, &shipment).await?), closed)
         }
         Flow::Konflux | Flow::Errata => (None, None),
     };
-    Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone(), shipped })
+    Ok(Gathered { promotion, stage_release, mr: assembly.shipment_mr.clone(), closed })
 }
 
 /// Keeps a Konflux release without usable merge request from being taken for one that needs none.

@@ -5,6 +5,7 @@
 pub(in crate::operators) mod preview;
 
 use crate::core::clients::release_controller::Phase;
+use crate::domain::advisory::DROPPED_SOURCE;
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
@@ -142,7 +143,10 @@ fn closed(run: &Run<'_>, assembly: &Assembly, ignore_release_date: bool) -> Opti
     }
     let issues = run.state.issues();
     let blocker = issues.iter().find(|issue| {
-        let ours = issue.source.as_deref().is_some_and(|source| source == SOURCE || source.starts_with(KERNEL_SOURCE));
+        let ours = issue
+            .source
+            .as_deref()
+            .is_some_and(|source| source == SOURCE || source == DROPPED_SOURCE || source.starts_with(KERNEL_SOURCE));
         issue.is_open_blocker()
             && !ours
             && (issue.related_tasks.is_empty() || issue.concerns(Task::ChangeAdvisoryStatus))
@@ -166,7 +170,7 @@ fn blocked(run: &Run<'_>, objection: Objection) -> Outcome {
             issue: format!("advisory {advisory} has blocking security alerts: {}", alerts.join(", ")),
         },
         Objection::State(advisories) => ClosedGate::AdvisoryState { advisories },
-        Objection::Dropped(advisories) => ClosedGate::AdvisoryDropped { advisories },
+        Objection::Dropped(by) => return Outcome::Blocked { by },
     };
     report(run, by.to_string(), SOURCE.to_owned());
     Outcome::Blocked { by }

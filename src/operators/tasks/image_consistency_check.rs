@@ -120,7 +120,7 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
 async fn unready(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
     let assembly = run.assembly().await?;
     let gathered = stage_testing_facts::gather(run).await?;
-    if let Some(by) = gathered.shipped() {
+    if let Some(by) = gathered.closed() {
         return Ok(Some(by));
     }
     Ok(stage_testing_facts::not_ready(assembly).or_else(|| stage_testing::consistency_closed(&gathered.facts(run))))

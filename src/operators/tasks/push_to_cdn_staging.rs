@@ -14,7 +14,6 @@ use self::progress::{PushProgress, after_nothing_needed, after_push, is_out, ope
 use crate::core::clients::errata::push::PushStart;
 use crate::core::clients::errata::{Errata, Erratum};
 use crate::core::clients::error::{ClientError, Fault};
-use crate::domain::advisory::DROPPED_SOURCE;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
 use crate::domain::outcome::{Outcome, WaitingOn};
@@ -60,7 +59,7 @@ pub(in crate::operators) async fn run(
             advisory.id()
         ));
     }
-    if let Some(by) = dropped(run, &managed) {
+    if let Some(by) = advisories::dropped(run, &managed.dropped_with_builds) {
         return Ok(Outcome::Blocked { by });
     }
     if managed.live.is_empty() {
@@ -73,19 +72,6 @@ pub(in crate::operators) async fn run(
     }
     let pushes = Pushes { run, errata, check_only, asked_again: run.state.status(run.task) == TaskStatus::Fail };
     pushes.all(&ordered).await
-}
-
-/// An advisory that was dropped with builds is a blocker of the whole release until somebody decides.
-fn dropped(run: &Run<'_>, managed: &advisories::Managed) -> Option<ClosedGate> {
-    let advisories: Vec<_> = managed.dropped_with_builds.iter().map(advisories::Advisory::id).collect();
-    if advisories.is_empty() {
-        findings::settle(run, DROPPED_SOURCE, "no dropped advisory holds builds any more");
-        return None;
-    }
-    let by = ClosedGate::AdvisoryDropped { advisories };
-    let text = format!("{by}; ask ART whether the release ships without them or gets new advisories");
-    findings::report(run, DROPPED_SOURCE, &text, true, &[]);
-    Some(by)
 }
 
 fn nothing_to_push(run: &Run<'_>, managed: &advisories::Managed) -> Outcome {

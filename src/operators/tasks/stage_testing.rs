@@ -70,7 +70,7 @@ pub(in crate::operators) async fn preview(
 async fn start(run: &Run<'_>, jenkins: &Jenkins, force: Option<&str>) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
     let gathered = stage_testing_facts::gather(run).await?;
-    if let Some(by) = gathered.shipped() {
+    if let Some(by) = gathered.closed() {
         return Ok(Outcome::Blocked { by });
     }
     let closed = stage_testing_facts::not_ready(assembly).or_else(|| stage_testing::closed(&gathered.facts(run)));

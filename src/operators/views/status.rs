@@ -103,11 +103,13 @@ impl StatusView {
         let running = self.tasks().into_iter().filter(|line| {
             line.status == TaskStatus::InProgress && !messages.iter().any(|message| message.task == Some(line.task))
         });
+        let job = |task: Task| self.state.task(task).and_then(|entry| entry.job_ref);
+        let again = |task: Task| recheck_after(task, job(task).as_ref());
         let running = running.map(|line| Wait {
             task: Some(line.task),
             what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
             since: line.at.parse().ok(),
-            recheck_at: updated.and_then(|at| at.checked_add(recheck_after(line.task)).ok()).map(|at| at.max(now)),
+            recheck_at: updated.and_then(|at| at.checked_add(again(line.task)).ok()).map(|at| at.max(now)),
         });
         let others = messages.iter().map(|message| Wait {
             task: message.task,

@@ -362,3 +362,20 @@ async fn a_payload_that_art_took_back_is_approved_by_nobody() {
     }
     world.finish();
 }
+
+#[tokio::test]
+async fn a_dropped_advisory_is_one_blocker_whoever_finds_it_and_goes_when_it_is_back() {
+    let world = ready_to_approve().await;
+    oar::sim::people::act(oar::sim::act::Act::DropAdvisory, &mut world.facts());
+    let blockers = |world: &TestWorld| world.state().issues().iter().filter(|issue| issue.is_open_blocker()).count();
+    for line in ["--yes change-advisory-status", "drive", "--yes change-advisory-status"] {
+        let output = world.oar(line).await;
+        assert!(output.ends_with("exit 4"), "{line}: {output}");
+        assert_eq!(blockers(&world), 1, "{line}: {}", world.file());
+    }
+    oar::sim::people::act(oar::sim::act::Act::RestoreAdvisories, &mut world.facts());
+    let output = world.oar("--yes change-advisory-status").await;
+    assert!(output.ends_with("exit 0"), "{output}");
+    assert_eq!(blockers(&world), 0, "{}", world.file());
+    world.finish();
+}

@@ -50,7 +50,7 @@ async fn a_status_that_nobody_knows_is_reported_with_its_line_and_its_task_is_no
     assert_eq!(world.writes_to("buildWithParameters"), 0);
     assert!(world.file().contains("status: fail"), "{}", world.file());
 
-    world.oar("update-task-status stage-testing Fail").await;
+    world.oar("update-task-status stage-testing Fail --reason \"it broke\"").await;
     world.expect_task(Task::StageTesting, TaskStatus::Fail);
 
     world.finish();

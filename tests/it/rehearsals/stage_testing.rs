@@ -323,3 +323,32 @@ async fn a_start_of_which_jenkins_has_forgotten_everything_is_asked_about_and_no
     assert_eq!(world.writes_to("buildWithParameters"), 1, "{reported}");
     world.finish();
 }
+
+#[tokio::test]
+async fn a_closed_merge_request_needs_a_person_whoever_comes_to_it() {
+    let world = promoted().await;
+    world.merge_request_becomes(oar::sim::facts::gitlab::merge_requests::MrState::Closed);
+    for line in ["stage-testing", "image-consistency-check", "drive"] {
+        let output = world.oar(line).await;
+        assert!(output.contains("closed without being merged"), "{line}: {output}");
+        assert!(output.ends_with("exit 4"), "{line}: {output}");
+    }
+    world.finish();
+}
+
+#[tokio::test]
+async fn whoever_is_asked_says_the_same_time_of_the_next_look_at_a_queued_pipeline() {
+    let world = promoted().await;
+    world.somebody_stores(&[Task::ImageConsistencyCheck], TaskStatus::Pass);
+    let driven = world.oar("drive").await;
+    let again = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("note:") && line.contains("stage-testing is running"));
+        let line = line.unwrap_or_else(|| panic!("no wait: {text}")).to_owned();
+        line.rsplit_once("look again at ").map(|(_, at)| at.to_owned())
+    };
+    let planned = world.oar("plan").await;
+    assert_eq!(again(&planned), again(&driven), "{driven}\n{planned}");
+    let soon = world.now().checked_add(jiff::SignedDuration::from_mins(2)).unwrap();
+    assert_eq!(again(&driven), Some(format!("{soon})")), "{driven}");
+    world.finish();
+}

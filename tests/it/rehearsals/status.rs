@@ -41,8 +41,8 @@ async fn tasks_jobs_waits_and_the_next_step_are_on_one_screen() {
             (triggered) (since 2026-06-03T06:00:15Z, look again at
             2026-06-03T06:15:15Z)
     wait    stage-testing is running: the stage pipeline (queued) (since
-            2026-06-03T06:00:15Z, look again at 2026-06-03T06:15:15Z)
-    next    nothing before 2026-06-03T06:15:15Z; then: oar -r 4.20.17 drive
+            2026-06-03T06:00:15Z, look again at 2026-06-03T06:02:15Z)
+    next    nothing before 2026-06-03T06:02:15Z; then: oar -r 4.20.17 drive
     exit 0
     ");
     assert_eq!(world.new_writes(), "nothing");
@@ -187,5 +187,21 @@ async fn nobody_is_sent_to_look_again_at_a_time_that_has_passed() {
         assert!(!times.is_empty() && times.iter().all(|at| *at >= world.now()), "{outage:?}: {output}");
     }
 
+    world.finish();
+}
+
+#[tokio::test]
+async fn every_step_of_what_a_person_has_to_do_is_shown() {
+    let world = promoted().await;
+    world.oar("drive").await;
+    oar::sim::people::act(oar::sim::act::Act::ForgetBuilds, &mut world.facts());
+    world.time_passes("20m");
+    world.oar("drive").await;
+    let shown = world.oar("status").await.split_whitespace().collect::<Vec<_>>().join(" ");
+    for step in
+        ["then store it: oar", "stage-testing Fail --reason", "'Not Started' --reason", "stage-testing -n NUMBER"]
+    {
+        assert!(shown.contains(step), "{step}: {shown}");
+    }
     world.finish();
 }

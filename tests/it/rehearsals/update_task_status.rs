@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 
-use crate::rehearsal::with_state_file;
+use crate::rehearsal::{promoted, with_state_file};
 
 #[tokio::test]
 async fn a_person_sets_a_status_with_a_reason() {
@@ -136,5 +136,32 @@ async fn a_pass_by_hand_says_what_it_passes_over() {
         ]
     );
 
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_fail_by_hand_says_why_like_a_pass() {
+    let world = promoted().await;
+    let file = world.file();
+    for status in ["Pass", "Fail"] {
+        let output = world.oar(&format!("--yes update-task-status stage-testing {status}")).await;
+        assert!(output.contains(&format!("a {status} by hand needs a reason")), "{output}");
+        assert!(output.contains(&format!("stage-testing {status} --reason TEXT")), "{output}");
+        assert!(output.ends_with("exit 2"), "{output}");
+    }
+    assert_eq!(world.file(), file);
+    world.oar("update-task-status stage-testing Fail --reason \"it tested the wrong build\"").await;
+    world.expect_task(Task::StageTesting, TaskStatus::Fail);
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_status_that_was_seen_last_does_not_go_to_itself_while_the_store_is_away() {
+    let world = promoted().await;
+    world.oar("status").await;
+    world.break_service("github", 503);
+    let output = world.oar("update-task-status take-ownership Pass --reason \"as it was\"").await;
+    assert!(output.contains("take-ownership was Pass when it was last seen"), "{output}");
+    assert!(!output.contains("from Pass to Pass"), "{output}");
     world.finish();
 }
