@@ -161,7 +161,7 @@ async fn rounds(
         if options.persistence == Persistence::Once {
             let mut input = gather::input(ctx, release, options, memory).await?;
             without_ours(&mut input, held.as_ref());
-            return Ok(plan(&input));
+            return after_one_round(ctx, release, options, input, memory, held.as_ref(), tell).await;
         }
         if rounds_without_wait >= MOST_ROUNDS {
             return Ok(in_circles(release, now_plan));
@@ -170,6 +170,28 @@ async fn rounds(
 }
 
 /// The plan of a drive that would do the same for ever: a person has to see why it changes nothing.
+/// The plan after a single round. What that round found is posted now: the next one begins without knowing it.
+async fn after_one_round(
+    ctx: &Context,
+    release: &ZStream,
+    options: &DriveOptions,
+    mut input: Input,
+    memory: &mut Memory,
+    held: Option<&HeldLease>,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Plan, TaskError> {
+    let mut now_plan = plan(&input);
+    now_plan.actions.retain(|action| matches!(action, Action::Notify { .. } | Action::SendDue));
+    if now_plan.actions.is_empty() {
+        return Ok(plan(&input));
+    }
+    let under = held.map(|lease| lease.context(ctx));
+    act::carry_out(under.as_ref().unwrap_or(ctx), release, options, &now_plan, memory, tell).await?;
+    input.notified.extend(memory.notified(ctx.clock.now()));
+    input.has_due = false;
+    Ok(plan(&input))
+}
+
 fn in_circles(release: &ZStream, mut plan: Plan) -> Plan {
     let repeated: Vec<_> = plan.actions.iter().filter_map(Action::task).map(|task| task.to_string()).collect();
     let what = if repeated.is_empty() { "the same changes of the state".to_owned() } else { repeated.join(", ") };

@@ -32,6 +32,7 @@ mod rehearse;
 mod repeatable;
 mod service_faults;
 mod stage_testing;
+mod same_messages;
 mod status;
 mod strangers;
 mod take_ownership;
