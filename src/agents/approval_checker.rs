@@ -10,7 +10,7 @@ use crate::drive::options::DriveOptions;
 use crate::drive::{lease, rounds};
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::execute::run_task;
-use crate::operators::report::TaskReport;
+use crate::operators::report::{Cause, TaskReport};
 use crate::operators::request::TaskRequest;
 
 /// Releases that are looked at side by side.
@@ -26,6 +26,8 @@ impl Unit for ApprovalResult {
     fn ending(&self) -> UnitEnding {
         match self {
             Ok(report) => match report.outcome {
+                // Another pass does what Jira could not take now.
+                _ if report.owed.as_ref().is_some_and(|owed| owed.cause == Cause::Outage) => UnitEnding::Waiting,
                 Outcome::Passed { .. } | Outcome::Unchanged { .. } => UnitEnding::Done,
                 Outcome::Waiting { .. } | Outcome::Blocked { .. } => UnitEnding::Waiting,
                 Outcome::Failed { .. } => UnitEnding::Failed,

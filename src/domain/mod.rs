@@ -33,6 +33,7 @@ pub mod kernel;
 pub mod mask;
 pub mod nearest;
 pub mod outcome;
+pub mod owed;
 pub mod pasted;
 pub mod pipeline;
 pub mod pull_spec;

@@ -24,7 +24,7 @@ use crate::domain::task::{Flow, Task, TaskStatus, Which};
 use crate::operators::error::TaskError;
 use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
-use crate::operators::steps::{advisories, advisory_page, build_record, promotion, shipment};
+use crate::operators::steps::{advisories, advisory_page, build_record, owed, promotion, shipment};
 use crate::planner::facts::{AdvisoryFact, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
 use crate::planner::input::{Input, Replaced, StateSource, Unread};
 
@@ -126,6 +126,11 @@ fn lacking(input: &mut Input, ctx: &Context, memory: &Memory) {
     for request in TaskRequest::all() {
         if let Err(error) = ctx.require(request.needs()) {
             input.credentials_missing.insert(request.task(), format!("{error}; {}", error.next_step()));
+        }
+    }
+    if let Err(error) = ctx.require(&owed::NEEDS) {
+        for owed in input.owed.values_mut() {
+            owed.left = Some(format!("{error}; {}", error.next_step()));
         }
     }
     for (task, last) in &memory.last {

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::outcome::{Outcome, Wait};
-use crate::domain::task::Task;
+use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::{TaskError, TaskFailure};
-use crate::operators::report::TaskReport;
+use crate::operators::report::{Cause, TaskReport};
 
 /// A closed gate that opens by itself is looked at again after this time.
 const GATE_RECHECK: SignedDuration = SignedDuration::from_mins(10);
@@ -48,6 +48,8 @@ pub(super) struct LastRun {
     pub failed: bool,
     /// Runs in a row that could not be carried out.
     pub outages: u32,
+    /// What a person has to do before a step that it owes is worth another try, and when somebody may have done that.
+    pub left: Option<(String, Timestamp)>,
     /// What such a run lacks (a credential, a setting).
     pub lacks: Option<String>,
     /// When it is worth trying whether somebody has renewed it; nothing for what cannot change under way.
@@ -92,6 +94,15 @@ impl Memory {
     pub(super) fn could_not(&mut self, failure: &TaskFailure, now: Timestamp) {
         let outages = self.last.get(&failure.task).map_or(0, |last| last.outages) + 1;
         let mut last = LastRun { outages, ..LastRun::default() };
+        let soon = now.checked_add(CREDENTIAL_RECHECK).ok();
+        match report.owed.as_ref().map(|owed| &owed.cause) {
+            Some(Cause::Outage) => last.not_before = soon,
+            Some(Cause::Refused { next }) => (last.lacks, last.lacks_until) = (Some(next.clone()), soon),
+            Some(Cause::Person { next }) => last.left = soon.map(|at| (next.clone(), at)),
+            // A task that has passed is run for what it owes: whatever came of that, not again and again.
+            None if report.before == TaskStatus::Pass => last.not_before = last.not_before.or(soon),
+            None => {}
+        }
         let wait = usize::try_from(outages).ok().and_then(|n| RETRY_WAITS_MIN.get(n - 1)).copied();
         last.not_before = now.checked_add(SignedDuration::from_mins(wait.unwrap_or(30))).ok();
         match failure.error.class() {

@@ -3,11 +3,35 @@
 use super::error::TaskError;
 use super::request::TaskRequest;
 use super::run::Run;
+use super::steps::approval;
 use super::tasks::{
     add_qe_approval, analyze_build, change_advisory_status, check_cve_tracker_bug, check_rhcos_security_alerts,
     image_consistency_check, image_signed_check, push_to_cdn_staging, stage_testing, take_ownership,
 };
 use crate::domain::outcome::Outcome;
+use crate::domain::task::Task;
+
+/// Does what a task owes after its Pass, and nothing else.
+pub(super) async fn finish(run: &Run<'_>) -> Result<Outcome, TaskError> {
+    match run.task {
+        Task::TakeOwnership => take_ownership::finish(run).await?,
+        Task::ChangeAdvisoryStatus => approval::close_sub_tasks(run).await?,
+        Task::CreateTestReport
+        | Task::UpdateBugList
+        | Task::CheckCveTrackerBug
+        | Task::CheckRhcosSecurityAlerts
+        | Task::CheckGreenwaveCvpTests
+        | Task::PushToCdnStaging
+        | Task::AnalyzeCandidateBuild
+        | Task::AnalyzePromotedBuild
+        | Task::ImageConsistencyCheck
+        | Task::StageTesting
+        | Task::ImageSignedCheck
+        | Task::DropBugs
+        | Task::AddQeApproval => {}
+    }
+    Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) })
+}
 
 /// Carries `request` out.
 pub(super) async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskError> {

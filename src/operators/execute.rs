@@ -7,11 +7,12 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 
-use super::dispatch::dispatch;
+use super::dispatch::{dispatch, finish};
 use super::error::{TaskError, TaskFailure};
 use super::report::TaskReport;
 use super::request::TaskRequest;
 use super::run::{Notes, Run};
+use super::steps::owed;
 use super::{notify, record};
 use crate::core::context::Context;
 use crate::core::effects::EffectError;
@@ -88,7 +89,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
             (outcome, after)
         }
     };
-    let Notes { warnings, effects, comparisons, advice, would, .. } = std::mem::take(&mut *run.notes());
+    let Notes { warnings, effects, comparisons, advice, would, owed, .. } = std::mem::take(&mut *run.notes());
     Ok(TaskReport {
         release: release.clone(),
         task,
@@ -103,6 +104,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         comparisons,
         advice,
         would,
+        owed,
     })
 }
 
@@ -126,10 +128,13 @@ fn holder(ctx: &Context) -> Result<String, TaskError> {
 
 /// A task that is done stays done: pressing the button again changes nothing.
 async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, TaskError> {
-    if run.state.status(run.task) == TaskStatus::Pass && !run.task.looks_again_after_pass() {
+    let passed = run.state.status(run.task) == TaskStatus::Pass;
+    let owes = passed && request.may_finish() && owed::is_open(&run.state, run.task);
+    if passed && !owes && !run.task.looks_again_after_pass() {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    let outcome = match dispatch(run, request).await {
+    let worked = if owes { finish(run).await } else { dispatch(run, request).await };
+    let outcome = match worked {
         Err(stopped @ TaskError::DryRun { .. }) => {
             let why = stopped.to_string();
             if let TaskError::DryRun { would } = stopped {

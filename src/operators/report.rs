@@ -7,6 +7,32 @@ use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::{Task, TaskStatus};
 
+/// A step that a run could not do and that does not decide about the Pass of its task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// What is not done, and why.
+    pub what: String,
+    /// What ends that.
+    pub cause: Cause,
+}
+
+/// Why a step is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// A service is out: it is soon worth another try.
+    Outage,
+    /// A credential was refused.
+    Refused {
+        /// What to do about it.
+        next: String,
+    },
+    /// Nobody but a person can mend it.
+    Person {
+        /// What to do about it.
+        next: String,
+    },
+}
+
 /// What one run found out, with what a front end needs to show it.
 #[derive(Debug)]
 pub struct TaskReport {
@@ -36,6 +62,8 @@ pub struct TaskReport {
     pub advice: Option<String>,
     /// The first change that a dry run did not make.
     pub would: Option<String>,
+    /// A step that is still to be done.
+    pub owed: Option<Owed>,
 }
 
 impl TaskReport {
@@ -55,6 +83,7 @@ impl TaskReport {
             comparisons: Vec::new(),
             advice: None,
             would: None,
+            owed: None,
         }
     }
 }

@@ -166,6 +166,24 @@ impl TaskRequest {
         }
     }
 
+    /// May a run of it after the Pass do no more than what the task owes? Whoever names an owner wants all of it.
+    pub fn may_finish(&self) -> bool {
+        match self {
+            Self::TakeOwnership { email, .. } => email.is_none(),
+            Self::ChangeAdvisoryStatus { .. } => true,
+            Self::CreateTestReport
+            | Self::CheckCveTrackerBug
+            | Self::CheckRhcosSecurityAlerts
+            | Self::PushToCdnStaging { .. }
+            | Self::CompareImages { .. }
+            | Self::ImageConsistencyCheck { .. }
+            | Self::StageTesting { .. }
+            | Self::ImageSignedCheck
+            | Self::AnalyzeBuild { .. }
+            | Self::AddQeApproval => false,
+        }
+    }
+
     /// The task that this request runs.
     pub fn task(&self) -> Task {
         match self {

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OnceCell, watch};
 
 use super::error::TaskError;
+use super::report::Owed;
 use super::run_log::{Level, RunLog};
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::context::Context;
@@ -86,6 +87,7 @@ pub(super) struct Notes {
     pub(super) comparisons: Vec<ConsistencyReport>,
     pub(super) advice: Option<String>,
     pub(super) would: Option<String>,
+    pub(super) owed: Option<Owed>,
 }
 
 impl<'a> Run<'a> {
@@ -154,6 +156,11 @@ impl<'a> Run<'a> {
     /// Says what a person does next, in place of the usual look at the plan.
     pub fn advise(&self, advice: impl Into<String>) {
         self.notes().advice = Some(advice.into());
+    }
+
+    /// Reports a step that is still to be done although the task may pass.
+    pub fn owes(&self, step: Owed) {
+        self.notes().owed = Some(step);
     }
 
     /// Build data of the release, fetched once per run.

@@ -259,6 +259,9 @@ impl<'a> Draft<'a> {
 
     /// Closes the plan: verdict, phase, lists.
     pub(super) fn finish(mut self, conditions: Vec<Condition>) -> Plan {
+        // Approved and shipped is not done while somebody or something still sees to a step of it.
+        let owes = |message: &Message| matches!(message.kind, Kind::StepOwed | Kind::CredentialMissing);
+        self.done &= !self.messages.iter().any(owes);
         if self.actions.is_empty() && self.messages.is_empty() {
             let text = "nothing to do was found, although the release is not finished; please report this";
             self.say(Message::new(Kind::PrereqMissing, text));

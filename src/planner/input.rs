@@ -103,6 +103,8 @@ pub struct Input {
     pub notified: BTreeSet<String>,
     /// Did earlier runs leave messages that are to be sent now?
     pub has_due: bool,
+    /// Steps that tasks owe although they may have passed.
+    pub owed: BTreeMap<Task, OwedStep>,
     /// How people closed a blocker when they gave the release up.
     pub given_up: Option<String>,
     /// Tasks whose stored status is a text that nobody knows.
@@ -220,6 +222,17 @@ pub struct Replaced {
     pub issue: Option<String>,
 }
 
+/// A step that does not decide about the Pass of its task and is still to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedStep {
+    /// What is not done, and why, as noted.
+    pub text: String,
+    /// Id of the note.
+    pub issue: String,
+    /// What a person has to do first, when no other try is worth it before.
+    pub left: Option<String>,
+}
+
 /// One unresolved issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenIssue {
@@ -274,6 +287,7 @@ impl Input {
             errata_refusal: None,
             notified: BTreeSet::new(),
             has_due: false,
+            owed: BTreeMap::new(),
             given_up: None,
             unreadable_statuses: Vec::new(),
             leases: Vec::new(),

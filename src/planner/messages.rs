@@ -77,6 +77,8 @@ kinds! {
         BuildDataChanged,
         /// The release was approved although a tracked task never passed.
         ApprovedWithout,
+        /// A step of a task that has passed is left to a person.
+        StepLeft,
         /// The release is approved and its images are out.
         Completed,
     }
@@ -121,6 +123,8 @@ kinds! {
         RetryScheduled,
         /// A task was not allowed to start and is tried again.
         TaskWaiting,
+        /// A step of a task that has passed is still to be done, and tried again.
+        StepOwed,
     }
     Action by Lead {
         /// A status in the state file is a text that nobody knows.

@@ -4,7 +4,8 @@ use super::draft::{Draft, Next};
 use super::input::{Input, StateSource};
 use super::plan::Plan;
 use super::{
-    approval, candidate, conditions, consistency, gate, preparation, promotion, stage_testing, stall, start, tasks,
+    approval, candidate, conditions, consistency, gate, owed, preparation, promotion, stage_testing, stall, start,
+    tasks,
 };
 
 /// Says what is next. Pure: the same input gives the same plan.
@@ -16,6 +17,7 @@ pub fn plan(input: &Input) -> Plan {
         approval::ahead(&mut draft);
         stall::rows(&mut draft);
     }
+    owed::rows(&mut draft);
     conditions::rows(&mut draft);
     let conditions = conditions::of(&draft);
     draft.finish(conditions)

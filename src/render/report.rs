@@ -27,6 +27,13 @@ pub fn line(report: &TaskReport) -> Styled {
     Styled::from(format!("{task} ")) + status + sentence(&meaning)
 }
 
+/// The same with what went wrong beside it.
+pub fn with_notes(report: &TaskReport) -> Styled {
+    let mut text = line(report);
+    text.lines(report.warnings.iter().map(|warning| format!("  note: {}", sentence(warning))));
+    text
+}
+
 /// What it found out, without task and status.
 pub fn summary(report: &TaskReport) -> String {
     clean(&sentence(&match &report.outcome {

@@ -163,7 +163,7 @@ fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorR
 /// One thing that happened, in words.
 pub(crate) fn event_text(event: &Event<'_>) -> Styled {
     match event {
-        Event::Ran(report) => report::line(report),
+        Event::Ran(report) => report::with_notes(report),
         Event::CouldNot(failure) => {
             format!("{} could not be carried out: {}", failure.task, one_line(&failure.error)).into()
         }

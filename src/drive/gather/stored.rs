@@ -1,5 +1,7 @@
 //! What the state file says, as the planner wants to see it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::context::Context;
@@ -7,6 +9,7 @@ use crate::domain::assembly::changes::REPLACED_SOURCE;
 use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::outcome::Wait;
+use crate::domain::owed;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::TaskEntry;
 use crate::domain::state::lease::LeaseKey;
@@ -18,7 +21,7 @@ use crate::domain::withdrawal;
 use crate::drive::memory::Memory;
 use crate::drive::options::DriveOptions;
 use crate::planner::facts::{BuildVerdict, PromotionFact};
-use crate::planner::input::{Input, Issues, OpenIssue, Replaced, StateSource, TaskFacts};
+use crate::planner::input::{Input, Issues, OpenIssue, OwedStep, Replaced, StateSource, TaskFacts};
 use crate::planner::limits::StallLimits;
 use crate::planner::old_fail::{self, FailCause};
 
@@ -81,6 +84,7 @@ pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
     input.given_up = state.issues().into_iter().find_map(|issue| {
         let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
         withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
+    input.owed = owed(state, memory, input.now);
     });
 }
 
@@ -174,6 +178,18 @@ fn issues(state: &State) -> Issues {
     }
     issues
 }
+/// What tasks owe, with what the last run of this drive said of it.
+fn owed(state: &State, memory: &Memory, now: Timestamp) -> BTreeMap<Task, OwedStep> {
+    let noted = state.issues().into_iter().filter(|issue| !issue.resolved);
+    let owed = noted.filter_map(|issue| {
+        let task = owed::task_of(issue.source.as_deref()?)?;
+        let left = memory.last.get(&task).and_then(|last| last.left.clone());
+        let left = left.filter(|(_, until)| *until > now).map(|(next, _)| next);
+        Some((task, OwedStep { text: issue.issue, issue: issue.id, left }))
+    });
+    owed.collect()
+}
+
 
 fn verdict(state: &State, which: Which, build: &str, options: &DriveOptions) -> BuildVerdict {
     if let Some((_, decision)) = options.decide.as_ref().filter(|(meant, _)| *meant == which) {

@@ -2,6 +2,7 @@
 
 use super::advisories::{self, Advisory};
 use super::belonging;
+use super::owed;
 use super::security_alerts;
 use super::shipment::Shipment;
 use crate::core::clients::errata::ErratumKind;
@@ -10,7 +11,6 @@ use crate::core::clients::error::Fault;
 use crate::core::effects::{EffectError, Look};
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
-use crate::domain::credential::Credential;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
@@ -155,28 +155,18 @@ pub async fn move_to_rel_prep(run: &Run<'_>, advisories: &[Advisory]) -> Result<
     Ok(None)
 }
 
-/// Closes our sub-tasks of the ART ticket. A ticket that cannot be read must not hold a release; another run that is at
-/// it, or a step of which nobody knows yet whether it was taken, is waited for.
+/// Closes our sub-tasks of the ART ticket. A ticket that cannot be read must not hold a release: the step is owed then;
+/// another run that is at it, or a step of which nobody knows yet whether it was taken, is waited for.
 ///
 /// # Errors
 ///
 /// As [`Run::effect`], but for what Jira refuses.
 pub async fn close_sub_tasks(run: &Run<'_>) -> Result<(), TaskError> {
-    let has = |credential| run.ctx.settings.credentials.get(credential).is_some();
-    if !has(Credential::JiraUsername) || !has(Credential::JiraToken) {
-        run.warn("the QE sub-tasks in Jira were not closed: JIRA_USERNAME or JIRA_TOKEN is not set");
-        return Ok(());
-    }
-    match close_all(run).await {
-        Err(error @ (TaskError::Service(_) | TaskError::Effect(EffectError::Client(_)))) => {
-            run.warn(format!("the QE sub-tasks in Jira were not all closed: {error}; close them by hand"));
-            Ok(())
-        }
-        ended => ended,
-    }
+    owed::step(run, "the QE sub-tasks in Jira were not all closed", close_all(run)).await
 }
 
-async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
+/// Closes what is open; a line for each that it could not close.
+async fn close_all(run: &Run<'_>) -> Result<Vec<String>, TaskError> {
     /// Sub-tasks that end with the approval.
     const OURS: [&str; 3] = [
         "[Fri/Mon] QE moves advisories to REL_PREP",
@@ -185,13 +175,13 @@ async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
     ];
     let jira = run.ctx.jira();
     let Some(Ok(ticket)) = run.assembly().await?.jira_ticket.as_deref().map(str::parse::<JiraKey>) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let Some(story) = jira.issue(&ticket).await? else {
-        run.warn(format!("{ticket} is not visible; close the QE sub-tasks by hand"));
-        return Ok(());
+        return Ok(vec![format!("the QE sub-tasks of {ticket} were not closed: it is not visible to us")]);
     };
     belonging::is_ours(run, &ticket, &story.summary)?;
+    let mut left = Vec::new();
     for task in jira.issues(&story.subtasks).await? {
         if !OURS.contains(&task.summary.as_str()) || task.status == "Closed" {
             continue;
@@ -199,7 +189,7 @@ async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
         let key = task.key.clone();
         let steps = jira.transitions(&key).await?;
         let Some(step) = steps.into_iter().find(|step| step.to == "Closed") else {
-            run.warn(format!("{key} offers no step to Closed"));
+            left.push(format!("{key} was not closed: it offers no step to Closed"));
             continue;
         };
         let what = format!("close {key}");
@@ -211,5 +201,5 @@ async fn close_all(run: &Run<'_>) -> Result<(), TaskError> {
         run.effect(&format!("close/{key}"), &what, closed, perform).await?;
         run.info(format!("{key} closed"));
     }
-    Ok(())
+    Ok(left)
 }

@@ -34,6 +34,7 @@ pub(in crate::operators) async fn run(ctx: &Context, release: &ZStream) -> Resul
         comparisons: Vec::new(),
         advice: None,
         would: None,
+        owed: None,
     };
     if ctx.statebox.load(release).await?.is_some() {
         let why = format!("the state file exists: {path}");

@@ -1,7 +1,8 @@
 //! Makes one engineer the owner of advisories, merge request and sub-tasks.
 //!
 //! Advisories and merge request have to succeed. Jira is best effort: a ticket that is a placeholder or hidden
-//! must not undo what was done. Nothing of this run's log names the owner, because the log becomes public.
+//! must not undo what was done; what it refuses is owed, and done by a later run. Nothing of this run's log names the
+//! owner, because the log becomes public.
 
 mod sub_tasks;
 mod writes;
@@ -23,9 +24,10 @@ use crate::domain::shipment::MrState;
 use crate::domain::task::{Flow, Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Foreseen, Preview};
+use crate::operators::report::Cause;
 use crate::operators::run::Run;
 use crate::operators::steps::shipment::{self, Shipment};
-use crate::operators::steps::{advisories, belonging, findings, replaced};
+use crate::operators::steps::{advisories, belonging, findings, owed, replaced};
 
 /// Who reports advisories in an abnormal state.
 const SOURCE: &str = "take-ownership";
@@ -75,10 +77,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
     let abnormal: Vec<_> =
         managed.live.iter().filter(|a| *a.state() == AdvisoryState::NewFiles).map(advisories::Advisory::id).collect();
     report_abnormal(run, &abnormal);
-    match assembly.jira_ticket.as_deref().map(str::parse::<JiraKey>) {
-        Some(Ok(ticket)) => take_sub_tasks(&writes, &ticket, &email).await?,
-        Some(Err(_)) | None => run.warn("build data names no usable ticket: sub-tasks were not assigned"),
-    }
+    in_jira(&writes, &email).await?;
     let summary = format!("{} advisories and the shipment have their owner", managed.live.len());
     if writes.after_pass() && writes.done.load(Ordering::Relaxed) == 0 {
         replaced::take_back(run);
@@ -88,6 +87,51 @@ pub(in crate::operators) async fn run(run: &Run<'_>, email: Option<&str>) -> Res
     let shipment_mr = assembly.shipment_mr.clone();
     run.notify(Notice::NewOwner { username: lead.username, email, advisories, shipment_mr });
     Ok(Outcome::Passed { summary })
+}
+
+/// Does what an earlier run owes in Jira, for whoever owns the release now.
+///
+/// # Errors
+///
+/// Build data, GitLab or the Errata Tool fail.
+pub(in crate::operators) async fn finish(run: &Run<'_>) -> Result<(), TaskError> {
+    let writes = Writes { run, done: AtomicUsize::new(0) };
+    match present_owner(run).await? {
+        Some(email) => in_jira(&writes, &email).await,
+        None => {
+            let next = format!("say who: oar -r {} take-ownership -e ADDRESS", run.release);
+            let what = "sub-tasks were not assigned: advisories and merge request do not name the same owner";
+            owed::owe(run, what.to_owned(), Cause::Person { next });
+            Ok(())
+        }
+    }
+}
+
+/// Whose the release is: as its first advisory says, else the settings, when the merge request names the same lead.
+async fn present_owner(run: &Run<'_>) -> Result<Option<String>, TaskError> {
+    let gitlab = run.ctx.gitlab();
+    let shipment = shipment::open(run).await?;
+    let notes = gitlab.notes(&shipment.address).await?;
+    let managed = advisories::managed(run).await?;
+    let known = match managed.live.first() {
+        Some(advisory) => run.ctx.errata().owner_email(advisory.id()).await.ok(),
+        None => None,
+    };
+    let email = known.map_or_else(|| owner(run, None), Ok)?;
+    let lead = gitlab.find_user(&email).await?;
+    Ok(lead.filter(|lead| named(&notes) == Some(&lead.username)).map(|_| email))
+}
+
+/// The sub-tasks of the ticket that build data names.
+async fn in_jira(writes: &Writes<'_, '_>, email: &str) -> Result<(), TaskError> {
+    match writes.run.assembly().await?.jira_ticket.as_deref().map(str::parse::<JiraKey>) {
+        Some(Ok(ticket)) => take_sub_tasks(writes, &ticket, email).await,
+        Some(Err(_)) | None => {
+            writes.run.warn("build data names no usable ticket: sub-tasks were not assigned");
+            owed::settle(writes.run, "build data names no usable ticket");
+            Ok(())
+        }
+    }
 }
 
 /// What taking the release over from another owner changes; nothing when nobody, or the same one, owns it. Only the
@@ -102,6 +146,10 @@ pub(in crate::operators) async fn preview(
         return Ok(Preview::Nothing);
     }
     let run = Run::observe(ctx, release, loaded.state)?;
+    if email.is_none() && owed::is_open(&run.state, Task::TakeOwnership) {
+        // Whoever owns the release keeps it.
+        return Ok(Preview::Nothing);
+    }
     let email = owner(&run, email)?;
     let to = lead(&run, &email).await?.username;
     let shipment = shipment::open(&run).await?;

@@ -18,7 +18,7 @@ use oar::domain::state::oddities::UnreadableStatus;
 use oar::domain::state::overall::Overall;
 use oar::domain::task::{Flow, JobRef, JobSystem, Task, TaskStatus, Which};
 use oar::planner::facts::{AdvisoryFact, BuildVerdict, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
-use oar::planner::input::{Input, Issues, OpenIssue, Replaced, StateSource, TaskFacts, Unread};
+use oar::planner::input::{Input, Issues, OpenIssue, OwedStep, Replaced, StateSource, TaskFacts, Unread};
 use oar::planner::old_fail::FailCause;
 use oar::planner::plan::{REJECTED_SOURCE, RETRIES_SOURCE};
 
@@ -76,6 +76,12 @@ pub(super) fn input(seed: u64) -> Input {
     }
     if dice.chance(50) {
         input.overall = Some(Overall::of(input.flow, |task| input.status(task)));
+    }
+    if input.source == StateSource::StateBox && dice.chance(8) {
+        let task = dice.one_or(50, Task::TakeOwnership, &[Task::ChangeAdvisoryStatus]);
+        let left = dice.chance(30).then(|| "see to it in Jira".to_owned());
+        let owed = OwedStep { text: "ART-1 was not closed".to_owned(), issue: "0a1b2c3d".to_owned(), left };
+        input.owed = BTreeMap::from([(task, owed)]);
     }
     input
 }

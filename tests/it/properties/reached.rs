@@ -267,6 +267,10 @@ const ROWS: &[Row] = &[
     ("a release that is approved and not shipped waits", |input, plan| {
         input.shipped.is_some() && plan.messages.iter().any(|one| one.kind == Kind::ApprovedNotShipped)
     }),
+    ("a step that is owed is tried again", |input, plan| {
+        let owes = |task: &Task| runs(plan, *task) && input.status(*task) == TaskStatus::Pass;
+        input.owed.keys().any(owes)
+    }),
     ("messages that earlier runs left are sent", |_, plan| plan.actions.contains(&Action::SendDue)),
     ("people are informed", |_, plan| plan.actions.iter().any(|action| matches!(action, Action::Notify { .. }))),
 ];

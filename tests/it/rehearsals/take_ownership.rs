@@ -206,7 +206,7 @@ async fn jira_and_slack_are_best_effort() {
       did:  set the owner of advisory 170171
       did:  set the owner of advisory 170172
       did:  name the lead on the merge request
-      note: sub-tasks of ART-22017 were not all assigned: jira answered HTTP 503 (read an issue)
+      note: sub-tasks of ART-22017 were not all assigned: jira answered HTTP 503 (read an issue); the next drive tries again, or: oar -r 4.20.17 take-ownership
       note: nobody was notified on Slack: the message may have got lost (slack answered HTTP 503 (post message)); a run from 2026-06-03T06:15:17Z on looks for it before it is sent again
       next: oar -r 4.20.17 check-cve-tracker-bug
     exit 0

@@ -231,6 +231,8 @@ impl People {
             | Kind::DatePassed
             | Kind::BuildDataChanged
             | Kind::ApprovedWithout
+            | Kind::StepLeft
+            | Kind::StepOwed
             | Kind::Completed
             | Kind::StateUnavailable
             | Kind::BuildDataUnavailable

@@ -2,12 +2,11 @@
 
 use super::writes::Writes;
 use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
-use crate::core::effects::{EffectError, Look};
-use crate::domain::credential::Credential;
+use crate::core::effects::Look;
 use crate::domain::foreign::term;
 use crate::domain::ids::JiraKey;
 use crate::operators::error::TaskError;
-use crate::operators::steps::belonging;
+use crate::operators::steps::{belonging, owed};
 
 /// Sub-tasks of the ART ticket that become the owner's, with the status into which each is moved.
 const SUB_TASKS: [(&str, Option<&str>); 3] = [
@@ -16,35 +15,22 @@ const SUB_TASKS: [(&str, Option<&str>); 3] = [
     ("[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures", Some("In Progress")),
 ];
 
-/// Assigns the sub-tasks and moves them; what Jira refuses is a warning.
+/// Assigns the sub-tasks and moves them; what Jira refuses is owed.
 ///
 /// # Errors
 ///
 /// Another run is at it, or nobody knows yet whether a step was taken.
 pub(super) async fn take_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<(), TaskError> {
-    let run = writes.run;
-    let credentials = &run.ctx.settings.credentials;
-    if credentials.get(Credential::JiraToken).is_none() {
-        run.warn(format!("sub-tasks of {ticket} were not assigned: no Jira credential"));
-        return Ok(());
-    }
-    match assign_sub_tasks(writes, ticket, email).await {
-        Ok(0) => run.info(format!("{ticket} has no sub-task of ours")),
-        Ok(count) => run.info(format!("{count} sub-tasks of {ticket} have their owner")),
-        Err(error @ (TaskError::Service(_) | TaskError::Effect(EffectError::Client(_)))) => {
-            run.warn(format!("sub-tasks of {ticket} were not all assigned: {error}"));
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(())
+    let undone = format!("sub-tasks of {ticket} were not all assigned");
+    owed::step(writes.run, &undone, assign_sub_tasks(writes, ticket, email)).await
 }
 
-async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<usize, TaskError> {
+/// Assigns and moves what is not; a line for each that it could not.
+async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str) -> Result<Vec<String>, TaskError> {
     let run = writes.run;
     let jira = run.ctx.jira();
     let Some(parent) = jira.issue(ticket).await? else {
-        run.warn(format!("{ticket} is not visible to us"));
-        return Ok(0);
+        return Ok(vec![format!("sub-tasks of {ticket} were not assigned: it is not visible to us")]);
     };
     belonging::is_ours(run, ticket, &parent.summary)?;
     let sub_tasks = jira.issues(&parent.subtasks).await?;
@@ -53,19 +39,22 @@ async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str
     });
     let ours: Vec<_> = ours.collect();
     if ours.is_empty() {
-        return Ok(0);
+        run.info(format!("{ticket} has no sub-task of ours"));
+        return Ok(Vec::new());
     }
     let Some(account) = jira.find_user(email).await? else {
-        run.warn("Jira knows no account with the owner's mail address: sub-tasks were not assigned");
-        return Ok(0);
+        let why = "Jira knows no account with the owner's mail address";
+        return Ok(vec![format!("sub-tasks of {ticket} were not assigned: {why}")]);
     };
+    let mut left = Vec::new();
     for (sub, to) in &ours {
         assign(writes, &jira, sub, &account).await?;
         if let Some(to) = to {
-            advance(writes, &jira, sub, to).await?;
+            left.extend(advance(writes, &jira, sub, to).await?);
         }
     }
-    Ok(ours.len())
+    run.info(format!("{} sub-tasks of {ticket} have their owner", ours.len()));
+    Ok(left)
 }
 
 async fn assign(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, account: &AccountId) -> Result<(), TaskError> {
@@ -79,16 +68,15 @@ async fn assign(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, account: 
         .await
 }
 
-/// Moves a sub-task to `to`; one that is there or done stays, because nothing goes back.
-async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Result<(), TaskError> {
+/// Moves a sub-task to `to`; one that is there or done stays, because nothing goes back. What it could not.
+async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str) -> Result<Option<String>, TaskError> {
     if sub.status == to || is_done(&sub.status) {
-        return Ok(());
+        return Ok(None);
     }
     let offered = jira.transitions(&sub.key).await?;
     let by_target = offered.iter().find(|step| step.to == to);
     let Some(step) = by_target.or_else(|| offered.iter().find(|step| step.name == to)) else {
-        writes.run.warn(format!("{} cannot be moved from {} to {to}", sub.key, term(&sub.status)));
-        return Ok(());
+        return Ok(Some(format!("{} cannot be moved from {} to {to}", sub.key, term(&sub.status))));
     };
     let there = async || {
         let now = jira.issue(&sub.key).await?;
@@ -97,7 +85,7 @@ async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str
     let go = async || jira.transition(&sub.key, step).await;
     let what = format!("move {} to {to}", sub.key);
     writes.once(&format!("jira/{}/{to}", sub.key), &what, there, go).await?;
-    Ok(())
+    Ok(None)
 }
 
 fn is_done(status: &str) -> bool {
