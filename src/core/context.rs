@@ -197,6 +197,11 @@ impl Context {
         Ok(Machine::of(&self.home, &self.clock)?.holder(&self.actor))
     }
 
+    /// The name of this machine; nothing when nobody can tell.
+    pub fn machine(&self) -> Option<String> {
+        Machine::of(&self.home, &self.clock).ok().map(|machine| machine.name())
+    }
+
     /// The same surroundings with a memory of their own of the state versions that are seen in them.
     #[must_use]
     pub fn witnessed(self) -> Self {

@@ -60,6 +60,14 @@ impl Machine {
         Ok(Self { host, id: Some(id) })
     }
 
+    /// Its name, which stays the same from process to process.
+    pub fn name(&self) -> String {
+        match &self.id {
+            Some(id) => format!("{} {id}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
     /// The name under which this process holds a lease or announces an effect.
     pub fn holder(&self, role: &str) -> String {
         match &self.id {

@@ -208,6 +208,7 @@ mod tests {
             notified: Vec::new(),
             due: Vec::new(),
             reason: None,
+            stopped: None,
         }
     }
 

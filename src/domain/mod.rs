@@ -46,6 +46,7 @@ pub mod signature;
 pub(crate) mod spelled;
 pub mod stage_testing;
 pub mod state;
+pub mod stopped;
 pub mod subject;
 pub mod task;
 pub mod verdict;

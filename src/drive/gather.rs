@@ -64,7 +64,7 @@ pub(super) async fn input(
     };
     input.source = StateSource::StateBox;
     let run = Run::observe(ctx, release, state)?;
-    from_state(&mut input, &run.state, memory);
+    from_state(&mut input, ctx, &run.state, memory);
     lacking(&mut input, ctx, memory);
     ticket(&mut input, ctx).await;
     let assembly = match run.assembly().await {

@@ -8,14 +8,14 @@ use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::outcome::{Outcome, Wait};
 use crate::domain::task::{Task, TaskStatus};
-use crate::operators::error::{TaskError, TaskFailure};
+use crate::operators::error::TaskFailure;
 use crate::operators::report::{Cause, TaskReport};
 
 /// A closed gate that opens by itself is looked at again after this time.
 const GATE_RECHECK: SignedDuration = SignedDuration::from_mins(10);
 
 /// A refused credential or a missing right is tried again after this time: somebody may have renewed or granted it.
-const CREDENTIAL_RECHECK: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const CREDENTIAL_RECHECK: SignedDuration = SignedDuration::from_mins(15);
 
 /// Waits before the first, second and third retry of a run that could not be carried out.
 const RETRY_WAITS_MIN: [i64; 3] = [1, 2, 4];
@@ -31,6 +31,8 @@ pub(super) struct Memory {
     pub due_not_before: Option<Timestamp>,
     /// Notifications of this drive, with the time of the look that settles whether one arrived.
     pub notified: BTreeMap<String, Option<Timestamp>>,
+    /// Does what earlier runs found and stored count? Only for whoever does not look anew.
+    pub stored: bool,
     /// What was said about a state file that nobody can read.
     pub broken_file: Option<String>,
 }
@@ -46,10 +48,10 @@ pub(super) struct LastRun {
     pub waiting_on: Option<Wait>,
     /// Did it end with a verdict against the release?
     pub failed: bool,
-    /// Runs in a row that could not be carried out.
-    pub outages: u32,
     /// What a person has to do before a step that it owes is worth another try, and when somebody may have done that.
     pub left: Option<(String, Timestamp)>,
+    /// Runs in a row that could not be carried out.
+    pub outages: u32,
     /// What such a run lacks (a credential, a setting).
     pub lacks: Option<String>,
     /// When it is worth trying whether somebody has renewed it; nothing for what cannot change under way.
@@ -57,6 +59,11 @@ pub(super) struct LastRun {
 }
 
 impl Memory {
+    /// Of somebody who only wants to know: what the runs of others found.
+    pub(super) fn of_others() -> Self {
+        Self { stored: true, ..Self::default() }
+    }
+
     /// Notifications that need not be sent at `now`.
     pub(super) fn notified(&self, now: Timestamp) -> BTreeSet<String> {
         let settled = self.notified.iter().filter(|(_, look_again)| look_again.is_none_or(|at| now < at));
@@ -87,13 +94,6 @@ impl Memory {
             Outcome::Failed { .. } => last.failed = true,
             Outcome::Passed { .. } | Outcome::Unchanged { .. } => {}
         }
-        self.last.insert(report.task, last);
-    }
-
-    /// Remembers a run that could not be carried out.
-    pub(super) fn could_not(&mut self, failure: &TaskFailure, now: Timestamp) {
-        let outages = self.last.get(&failure.task).map_or(0, |last| last.outages) + 1;
-        let mut last = LastRun { outages, ..LastRun::default() };
         let soon = now.checked_add(CREDENTIAL_RECHECK).ok();
         match report.owed.as_ref().map(|owed| &owed.cause) {
             Some(Cause::Outage) => last.not_before = soon,
@@ -103,33 +103,18 @@ impl Memory {
             None if report.before == TaskStatus::Pass => last.not_before = last.not_before.or(soon),
             None => {}
         }
+        self.last.insert(report.task, last);
+    }
+
+    /// Remembers a run that could not be carried out.
+    pub(super) fn could_not(&mut self, failure: &TaskFailure, now: Timestamp) {
+        let outages = self.last.get(&failure.task).map_or(0, |last| last.outages) + 1;
+        let mut last = LastRun { outages, ..LastRun::default() };
         let wait = usize::try_from(outages).ok().and_then(|n| RETRY_WAITS_MIN.get(n - 1)).copied();
         last.not_before = now.checked_add(SignedDuration::from_mins(wait.unwrap_or(30))).ok();
-        match failure.error.class() {
-            ErrorClass::Auth => {
-                last.lacks = Some(failure.error.next_step());
-                last.lacks_until = now.checked_add(CREDENTIAL_RECHECK).ok();
-            }
-            ErrorClass::Config => last.lacks = Some(failure.error.next_step()),
-            // The words say whose right is missing, and for what.
-            ErrorClass::Forbidden | ErrorClass::NotFound if failure.error.may_be_a_missing_right() => {
-                last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));
-                last.lacks_until = now.checked_add(CREDENTIAL_RECHECK).ok();
-            }
-            ErrorClass::InvalidInput if matches!(failure.error, TaskError::Refused { .. }) => {
-                last.lacks = Some(format!("{}; {}", failure.error, failure.error.next_step()));
-            }
-            ErrorClass::NotReady
-            | ErrorClass::NeedsPerson
-            | ErrorClass::NotFound
-            | ErrorClass::Conflict
-            | ErrorClass::RateLimit
-            | ErrorClass::Transient
-            | ErrorClass::InvalidInput
-            | ErrorClass::Refused
-            | ErrorClass::Forbidden
-            | ErrorClass::Corrupt
-            | ErrorClass::Internal => {}
+        last.lacks = failure.error.lacks();
+        if matches!(failure.error.class(), ErrorClass::Auth | ErrorClass::Forbidden | ErrorClass::NotFound) {
+            last.lacks_until = last.lacks.as_ref().and_then(|_| now.checked_add(CREDENTIAL_RECHECK).ok());
         }
         if last.lacks.is_some() {
             // A person has to provide it; a pause would promise that it comes by itself.

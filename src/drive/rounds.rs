@@ -57,7 +57,7 @@ pub async fn look(ctx: &Context, release: &ZStream, options: &DriveOptions) -> R
     if ctx.cancel.is_cancelled() {
         return Err(TaskError::Cancelled);
     }
-    let mut input = gather::input(ctx, release, options, &Memory::default()).await?;
+    let mut input = gather::input(ctx, release, options, &Memory::of_others()).await?;
     input.rest_until_due();
     Ok(plan(&input))
 }
@@ -91,6 +91,7 @@ async fn rounds(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     memory.retry = options.retry;
+    memory.stored = ctx.options.dry_run;
     let mut asked_again = options.retry;
     let mut rounds_without_wait = 0;
     // What cannot be sent goes on waiting; whether the store answers shows in what follows.
@@ -169,7 +170,6 @@ async fn rounds(
     }
 }
 
-/// The plan of a drive that would do the same for ever: a person has to see why it changes nothing.
 /// The plan after a single round. What that round found is posted now: the next one begins without knowing it.
 async fn after_one_round(
     ctx: &Context,
@@ -192,6 +192,7 @@ async fn after_one_round(
     Ok(plan(&input))
 }
 
+/// The plan of a drive that would do the same for ever: a person has to see why it changes nothing.
 fn in_circles(release: &ZStream, mut plan: Plan) -> Plan {
     let repeated: Vec<_> = plan.actions.iter().filter_map(Action::task).map(|task| task.to_string()).collect();
     let what = if repeated.is_empty() { "the same changes of the state".to_owned() } else { repeated.join(", ") };

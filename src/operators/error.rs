@@ -209,6 +209,25 @@ impl TaskError {
         }
     }
 
+    /// What a person has to provide before another try is worth it; nothing for what comes by itself.
+    pub fn lacks(&self) -> Option<String> {
+        let said = || format!("{self}; {}", self.next_step());
+        match self.class() {
+            ErrorClass::Auth | ErrorClass::Config => Some(self.next_step()),
+            // The words say whose right is missing, and for what.
+            ErrorClass::Forbidden | ErrorClass::NotFound => self.may_be_a_missing_right().then(said),
+            ErrorClass::InvalidInput => matches!(self, Self::Refused { .. }).then(said),
+            ErrorClass::NotReady
+            | ErrorClass::NeedsPerson
+            | ErrorClass::Conflict
+            | ErrorClass::RateLimit
+            | ErrorClass::Transient
+            | ErrorClass::Refused
+            | ErrorClass::Corrupt
+            | ErrorClass::Internal => None,
+        }
+    }
+
     /// What to do about it.
     pub fn next_step(&self) -> String {
         match self {

@@ -5,10 +5,12 @@ use super::request::TaskRequest;
 use super::run::Run;
 use super::run_log::Level;
 use super::steps::replaced;
-use crate::core::error::chain;
+use crate::core::error::{ErrorClass, chain};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::{Outcome, Wait};
+use crate::domain::state::entries::StoppedBy;
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
+use crate::domain::stopped;
 use crate::domain::task::{JobRef, TaskStatus};
 
 /// Keeps the reason that somebody gave with what was done for it; later runs log over the result.
@@ -115,7 +117,8 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
             }
             // Whoever announced nothing and looked for nothing has settled nothing.
             let intent = if announced { Change::Clear } else { Change::Keep };
-            let base = |to| SetTask { intent, ..base(to) };
+            let stopped = stopped::by_gate(by, run.ctx.machine().as_deref()).map_or(Change::Clear, Change::Set);
+            let base = |to| SetTask { intent, stopped: stopped.clone(), ..base(to) };
             let started_now = announced && before == TaskStatus::NotStarted;
             match before {
                 // Nothing was started: the task stays where it was, and says why.
@@ -176,9 +179,13 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
         run.mark(TaskStatus::Fail);
         run.log.text()
     });
+    // A setting is looked at by everybody anew.
+    let lacks = error.lacks().filter(|_| to != TaskStatus::Fail && error.class() != ErrorClass::Config);
+    let stopped = lacks.and_then(|what| stopped::on_machine(StoppedBy::Lacks, &what, run.ctx.machine().as_deref()));
     Some(SetTask {
         began: Some(run.started_at),
         result,
+        stopped: stopped.map_or(Change::Clear, Change::Set),
         class: Some(error.class().to_string()),
         note: Some(chain(error)),
         reason: Change::Set(chain(error)),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::issue_id;
 use crate::domain::dates::stamp;
+use crate::domain::spelled::spelled;
 use crate::domain::task::{JobRef, Task, TaskStatus, Which};
 
 /// Facts of build data, as copied into the file when it was created or refreshed.
@@ -77,6 +78,8 @@ pub struct TaskEntry {
     pub due: Vec<DueNotice>,
     /// Why blocked, failed or overridden.
     pub reason: Option<String>,
+    /// What stops it until a person acts, as its last run found it.
+    pub stopped: Option<Stopped>,
 }
 
 impl TaskEntry {
@@ -106,9 +109,51 @@ impl TaskEntry {
         self.reason.as_deref().filter(|_| is_ours)
     }
 
+    /// What stops the task, when it belongs to the present status.
+    pub fn present_stop(&self) -> Option<&Stopped> {
+        let is_ours = match self.status.known() {
+            // The same run stored both.
+            Some(TaskStatus::InProgress) => self.present_reason().is_some(),
+            Some(TaskStatus::NotStarted) => true,
+            Some(TaskStatus::Fail | TaskStatus::Pass) | None => false,
+        };
+        self.stopped.as_ref().filter(|_| is_ours)
+    }
+
     /// `completed_at` as a moment; text that is no time stamp is nothing.
     pub fn completed(&self) -> Option<Timestamp> {
         self.completed_at.as_deref().and_then(|text| text.parse().ok())
+    }
+}
+
+/// What only a person can change about a task, as its last run found it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stopped {
+    /// What it is.
+    pub by: StoppedBy,
+    /// What the run said of it.
+    pub what: String,
+    /// The machine of which this is true; nothing for what is true everywhere.
+    pub on: Option<String>,
+}
+
+spelled! {
+    /// What stops a task until a person acts.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    StoppedBy,
+    /// The spelling in the file.
+    name: &'static str {
+        /// A rejected build waits for a decision.
+        Decision = "decision",
+        /// The job is gone.
+        JobGone = "job-gone",
+        /// The job ended with a result that is not documented.
+        ResultUnknown = "result-unknown",
+        /// The machine lacks a program.
+        Missing = "missing",
+        /// The machine lacks a credential, a right or an argument.
+        Lacks = "lacks",
     }
 }
 

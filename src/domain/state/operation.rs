@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::entries::{DueNotice, Intent, Metadata, Question};
+use super::entries::{DueNotice, Intent, Metadata, Question, Stopped};
 use super::lease::{Fence, Lease, LeaseKey};
 use super::view::{State, stamp};
 use crate::domain::absence::{Announced, ClockOf};
@@ -156,6 +156,9 @@ pub struct SetTask {
     pub intent: Change<Intent>,
     /// Why blocked or failed; a bare move drops the stored one, because it belongs to the former status.
     pub reason: Change<String>,
+    /// What stops it until a person acts; a bare move drops the stored one.
+    #[serde(default = "Change::clear")]
+    pub stopped: Change<Stopped>,
     /// Class of a failure, kept with the attempt.
     pub class: Option<String>,
     /// One line kept with the attempt.
@@ -186,6 +189,7 @@ impl SetTask {
             job_ref: Change::Keep,
             intent: Change::Keep,
             reason: Change::Clear,
+            stopped: Change::Clear,
             class: None,
             note: None,
             override_: None,
@@ -205,6 +209,13 @@ pub enum Change<T> {
     Set(T),
     /// It goes.
     Clear,
+}
+
+impl<T> Change<T> {
+    /// It goes.
+    const fn clear() -> Self {
+        Self::Clear
+    }
 }
 
 /// Why somebody may change a finished task.

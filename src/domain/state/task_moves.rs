@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::document::{Map, Node};
-use super::entries::{Attempt, Intent, TaskEntry};
+use super::entries::{Attempt, Intent, Stopped, TaskEntry};
 use super::operation::{AddIssue, Change, Override, Rejection, SetTask};
 use super::text;
 use super::view::{stamp, task_entry};
@@ -61,6 +61,7 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
     }
     change(entry, "intent", &set.intent, intent_node);
     change(entry, "reason", &set.reason, |reason| Node::text(text::note(reason)));
+    change(entry, "stopped", &set.stopped, stopped_node);
     Ok(overrides.filter(|_| step != Step::Refresh).map(|permission| override_note(set, from, permission)))
 }
 
@@ -351,6 +352,14 @@ fn intent_node(intent: &Intent) -> Node {
         ("at", Node::optional(intent.at.map(stamp))),
         ("by", Node::text(text::note(&intent.by))),
     ]))
+}
+
+fn stopped_node(stopped: &Stopped) -> Node {
+    let mut map = Map::from([("by", Node::text(stopped.by.name())), ("what", Node::text(text::note(&stopped.what)))]);
+    if let Some(machine) = &stopped.on {
+        map.set("on", Node::text(text::note(machine)));
+    }
+    Node::Map(map)
 }
 
 pub(super) fn find(document: &Map, task: Task) -> Option<&Map> {

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::document::{Kind, Map, Node, Scalar};
-use super::entries::{Attempt, Decision, DueNotice, Intent, Issue, Metadata, Question, StoredStatus, TaskEntry};
+use super::entries::{
+    Attempt, Decision, DueNotice, Intent, Issue, Metadata, Question, Stopped, StoppedBy, StoredStatus, TaskEntry,
+};
 use super::error::StateError;
 use super::overall::Overall;
 use super::{check, emitter, issue_id, reader};
@@ -243,7 +245,14 @@ pub(super) fn task_entry(map: &Map) -> TaskEntry {
         notified: notified.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
         due: notified.iter().filter_map(Node::as_map).filter_map(due).collect(),
         reason: owned(map, "reason"),
+        stopped: map.get("stopped").and_then(Node::as_map).and_then(stopped),
     }
+}
+
+fn stopped(map: &Map) -> Option<Stopped> {
+    let by = source(map, "by")?;
+    let by = StoppedBy::ALL.into_iter().find(|known| known.name() == by)?;
+    Some(Stopped { by, what: owned(map, "what").unwrap_or_default(), on: owned(map, "on") })
 }
 
 fn attempt(map: &Map) -> Attempt {

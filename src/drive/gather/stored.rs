@@ -11,14 +11,15 @@ use crate::domain::job_trace;
 use crate::domain::outcome::Wait;
 use crate::domain::owed;
 use crate::domain::release::ZStream;
-use crate::domain::state::entries::TaskEntry;
+use crate::domain::state::entries::{StoppedBy, TaskEntry};
 use crate::domain::state::lease::LeaseKey;
 use crate::domain::state::oddities::unreadable_statuses;
 use crate::domain::state::view::State;
+use crate::domain::stopped;
 use crate::domain::task::{Task, TaskStatus, Which};
 use crate::domain::verdict::VerdictClass;
 use crate::domain::withdrawal;
-use crate::drive::memory::Memory;
+use crate::drive::memory::{CREDENTIAL_RECHECK, Memory};
 use crate::drive::options::DriveOptions;
 use crate::planner::facts::{BuildVerdict, PromotionFact};
 use crate::planner::input::{Input, Issues, OpenIssue, OwedStep, Replaced, StateSource, TaskFacts};
@@ -33,7 +34,7 @@ pub(in crate::drive) fn stored(ctx: &Context, release: &ZStream, state: &State) 
     input.stall = stall_limits(ctx);
     input.owner = nobody.owner(ctx, release);
     input.source = StateSource::StateBox;
-    from_state(&mut input, state, &Memory::default());
+    from_state(&mut input, ctx, state, &Memory::of_others());
     // Nobody was asked: what is shown is as old as the file.
     input.release_date = state.metadata().release_date.as_deref().and_then(dates::release_date);
     input.flow = state.flow();
@@ -51,7 +52,7 @@ fn was_promoted(state: &State) -> bool {
     Task::ALL.into_iter().any(|task| task.begins_after_promotion() && begun(task))
 }
 
-pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
+pub(super) fn from_state(input: &mut Input, ctx: &Context, state: &State, memory: &Memory) {
     input.overall = Some(state.overall());
     for entry in state.tasks() {
         if let (Some(task), Some(status)) = (entry.task(), entry.status.known()) {
@@ -68,6 +69,9 @@ pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
         // Nobody knows how far it is: neither repeated nor passed over.
         input.tasks.entry(unreadable.task).or_default().status = TaskStatus::InProgress;
     }
+    if memory.stored {
+        stopped(input, ctx, state);
+    }
     for (task, last) in &memory.last {
         let facts = input.tasks.entry(*task).or_default();
         facts.not_before = last.not_before;
@@ -80,12 +84,33 @@ pub(super) fn from_state(input: &mut Input, state: &State, memory: &Memory) {
         }
     }
     input.issues = issues(state);
+    input.owed = owed(state, memory, input.now);
     input.replaced = replaced(state);
     input.given_up = state.issues().into_iter().find_map(|issue| {
         let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
         withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
-    input.owed = owed(state, memory, input.now);
     });
+}
+
+/// What stopped the last run of each task, as a drive that looked just now would know it.
+fn stopped(input: &mut Input, ctx: &Context, state: &State) {
+    let (soon, machine) = (input.now.checked_add(CREDENTIAL_RECHECK).ok(), ctx.machine());
+    for entry in state.tasks() {
+        let (Some(task), Some(stop)) = (entry.task(), entry.present_stop()) else { continue };
+        if stop.on.is_some() && stop.on != machine {
+            continue;
+        }
+        let job = job_trace::job_of(task, &entry);
+        let gate = stopped::gate(stop, task, job.as_ref(), soon.unwrap_or(input.now));
+        match (gate, stop.by) {
+            (Some(gate), _) => input.tasks.entry(task).or_default().blocked_by = Some(gate),
+            (None, StoppedBy::Lacks) => {
+                input.credentials_missing.insert(task, stop.what.clone());
+                input.credentials_again.extend(soon.map(|at| (task, at)));
+            }
+            (None, StoppedBy::Decision | StoppedBy::JobGone | StoppedBy::ResultUnknown | StoppedBy::Missing) => {}
+        }
+    }
 }
 
 /// What was decided about the two builds that are meant now.
@@ -153,6 +178,18 @@ fn replaced(state: &State) -> Vec<Replaced> {
         .collect()
 }
 
+/// What tasks owe, with what the last run of this drive said of it.
+fn owed(state: &State, memory: &Memory, now: Timestamp) -> BTreeMap<Task, OwedStep> {
+    let noted = state.issues().into_iter().filter(|issue| !issue.resolved);
+    let owed = noted.filter_map(|issue| {
+        let task = owed::task_of(issue.source.as_deref()?)?;
+        let left = memory.last.get(&task).and_then(|last| last.left.clone());
+        let left = left.filter(|(_, until)| *until > now).map(|(next, _)| next);
+        Some((task, OwedStep { text: issue.issue, issue: issue.id, left }))
+    });
+    owed.collect()
+}
+
 fn issues(state: &State) -> Issues {
     let mut issues = Issues::default();
     for issue in state.issues() {
@@ -178,18 +215,6 @@ fn issues(state: &State) -> Issues {
     }
     issues
 }
-/// What tasks owe, with what the last run of this drive said of it.
-fn owed(state: &State, memory: &Memory, now: Timestamp) -> BTreeMap<Task, OwedStep> {
-    let noted = state.issues().into_iter().filter(|issue| !issue.resolved);
-    let owed = noted.filter_map(|issue| {
-        let task = owed::task_of(issue.source.as_deref()?)?;
-        let left = memory.last.get(&task).and_then(|last| last.left.clone());
-        let left = left.filter(|(_, until)| *until > now).map(|(next, _)| next);
-        Some((task, OwedStep { text: issue.issue, issue: issue.id, left }))
-    });
-    owed.collect()
-}
-
 
 fn verdict(state: &State, which: Which, build: &str, options: &DriveOptions) -> BuildVerdict {
     if let Some((_, decision)) = options.decide.as_ref().filter(|(meant, _)| *meant == which) {

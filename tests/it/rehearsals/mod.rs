@@ -24,6 +24,7 @@ mod missing_rights;
 mod moved_dates;
 mod notifications;
 mod once;
+mod one_verdict;
 mod owed_steps;
 mod people;
 mod plan;

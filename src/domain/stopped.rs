@@ -1,0 +1,103 @@
+//! What stopped a task until a person acts: kept with the task, so that whoever only wants to know says what the last
+//! run found. A run does not ask for it: it looks anew.
+
+use jiff::Timestamp;
+
+use super::closed_gate::ClosedGate;
+use super::state::entries::{Stopped, StoppedBy};
+use super::task::{JobRef, Task, Which};
+
+/// What to keep of a closed gate that nothing but a run of the task finds; the plan sees every other one itself.
+///
+/// `machine` is kept with what is true of this machine alone.
+pub fn by_gate(gate: &ClosedGate, machine: Option<&str>) -> Option<Stopped> {
+    let kept = |by, what: &str| Some(Stopped { by, what: what.to_owned(), on: None });
+    match gate {
+        ClosedGate::Decision { summary, .. } => kept(StoppedBy::Decision, summary),
+        ClosedGate::JobGone { why, .. } => kept(StoppedBy::JobGone, why),
+        ClosedGate::ResultUnknown { result, .. } => kept(StoppedBy::ResultUnknown, result),
+        ClosedGate::Missing { what } => on_machine(StoppedBy::Missing, what, machine),
+        ClosedGate::Promotion { .. }
+        | ClosedGate::StageRelease { .. }
+        | ClosedGate::Prerequisite { .. }
+        | ClosedGate::Queue { .. }
+        | ClosedGate::AdvisoryState { .. }
+        | ClosedGate::AdvisoryDropped { .. }
+        | ClosedGate::Shipped
+        | ClosedGate::TooEarly { .. }
+        | ClosedGate::NoReleaseDate
+        | ClosedGate::NotReady { .. }
+        | ClosedGate::Blocker { .. }
+        | ClosedGate::MergeRequestClosed { .. }
+        | ClosedGate::UnknownOutcome { .. }
+        | ClosedGate::Unproven { .. }
+        | ClosedGate::RunElsewhere { .. }
+        | ClosedGate::Asked { .. }
+        | ClosedGate::Replaced { .. }
+        | ClosedGate::TestRecord { .. }
+        | ClosedGate::KernelUnknown { .. }
+        | ClosedGate::BadRecord { .. } => None,
+    }
+}
+
+/// What to keep of something that this machine lacks.
+pub fn on_machine(by: StoppedBy, what: &str, machine: Option<&str>) -> Option<Stopped> {
+    machine.map(|machine| Stopped { by, what: what.to_owned(), on: Some(machine.to_owned()) })
+}
+
+/// The closed gate again; nothing for what is none. `soon` is when another look makes sense.
+pub fn gate(stopped: &Stopped, task: Task, job: Option<&JobRef>, soon: Timestamp) -> Option<ClosedGate> {
+    let what = stopped.what.clone();
+    match stopped.by {
+        StoppedBy::Decision => Some(ClosedGate::Decision { which: Which::of_task(task)?, summary: what }),
+        StoppedBy::JobGone => Some(ClosedGate::JobGone { task, job: job?.clone(), why: what }),
+        StoppedBy::ResultUnknown => {
+            Some(ClosedGate::ResultUnknown { task, job: job?.clone(), result: what, look_again: soon })
+        }
+        StoppedBy::Missing => Some(ClosedGate::Missing { what }),
+        StoppedBy::Lacks => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::state::entries::Metadata;
+    use crate::domain::state::operation::{Applied, Change, Operation, SetTask};
+    use crate::domain::state::view::State;
+    use crate::domain::task::{JobSystem, TaskStatus};
+
+    #[test]
+    fn what_stops_a_task_is_stored_with_it_and_goes_with_its_next_move() {
+        let (task, at): (_, Timestamp) = (Task::StageTesting, "2026-03-20T12:00:00Z".parse().unwrap());
+        let applied = |state: &State, set: SetTask| match Operation::SetTask(set).apply(state, at) {
+            Applied::Changed(state) => State::parse(&state.to_yaml(), None).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let stop = Stopped { by: StoppedBy::JobGone, what: "nobody: knows it".into(), on: Some("bastion 1".into()) };
+        let base = |to| SetTask { reason: Change::Set("it is gone".into()), ..SetTask::new(task, to, at) };
+        let found = SetTask { stopped: Change::Set(stop.clone()), ..base(TaskStatus::InProgress) };
+        let state = State::create(&"4.20.17".parse().unwrap(), at, &Metadata::default());
+        let state = applied(&state, found);
+        assert_eq!(state.task(task).unwrap().present_stop(), Some(&stop));
+        let state = applied(&state, base(TaskStatus::NotStarted));
+        assert_eq!(state.task(task).unwrap().stopped, None);
+    }
+
+    #[test]
+    fn a_gate_is_the_same_after_it_was_kept() {
+        let job = JobRef { system: JobSystem::Jenkins, id: "7".into(), url: None, triggered_at: None };
+        let soon: Timestamp = "2026-03-20T12:00:00Z".parse().unwrap();
+        let (task, text) = (Task::StageTesting, || "it says so".to_owned());
+        for (of, gate_before) in [
+            (task, ClosedGate::JobGone { task, job: job.clone(), why: text() }),
+            (task, ClosedGate::ResultUnknown { task, job: job.clone(), result: text(), look_again: soon }),
+            (Task::CheckCveTrackerBug, ClosedGate::Missing { what: text() }),
+            (Which::Promoted.task(), ClosedGate::Decision { which: Which::Promoted, summary: text() }),
+        ] {
+            let kept = by_gate(&gate_before, Some("bastion")).expect("it is kept");
+            assert_eq!(gate(&kept, of, Some(&job), soon), Some(gate_before));
+        }
+        assert_eq!(by_gate(&ClosedGate::Missing { what: text() }, None), None, "of which machine, nobody knows");
+    }
+}
