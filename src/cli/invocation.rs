@@ -108,13 +108,13 @@ impl Invocation {
         Settings::load(&self.outside.env, &self.flags).map_err(|error| config_error("the settings", &error))
     }
 
-    /// The surroundings for operators. Contacts nobody.
+    /// The surroundings for operators. Contacts nobody but a simulator, for the time of its world.
     ///
     /// # Errors
     ///
-    /// Settings that cannot be used, or a missing credential of the state store.
-    pub fn context(&self) -> Result<Context, ErrorReport> {
-        self.context_with(self.settings()?, self.cancel.clone(), StateAccess::Required)
+    /// Settings that cannot be used, a missing credential of the state store, or a simulator that does not answer.
+    pub async fn context(&self) -> Result<Context, ErrorReport> {
+        self.context_with(self.settings()?, self.cancel.clone(), StateAccess::Required).await
     }
 
     /// The same for somebody who waits at a terminal for a picture: each service is asked once, for seconds.
@@ -122,7 +122,7 @@ impl Invocation {
     /// # Errors
     ///
     /// As [`Invocation::context`].
-    pub fn hasty_context(&self) -> Result<Context, ErrorReport> {
+    pub async fn hasty_context(&self) -> Result<Context, ErrorReport> {
         let mut settings = self.settings()?;
         let http = &mut settings.http;
         http.tries = 1;
@@ -130,7 +130,7 @@ impl Invocation {
         http.read_timeout = http.read_timeout.min(HASTE);
         http.services.values_mut().for_each(|one| (one.read_timeout, one.total_timeout) = (None, None));
         http.connect_timeout = http.connect_timeout.min(HASTE);
-        self.context_with(settings, self.cancel.clone(), StateAccess::Required)
+        self.context_with(settings, self.cancel.clone(), StateAccess::Required).await
     }
 
     /// The same, ended by `cancel` alone.
@@ -138,11 +138,11 @@ impl Invocation {
     /// # Errors
     ///
     /// As [`Invocation::context`].
-    pub fn context_until(&self, cancel: CancellationToken, access: StateAccess) -> Result<Context, ErrorReport> {
-        self.context_with(self.settings()?, cancel, access)
+    pub async fn context_until(&self, cancel: CancellationToken, access: StateAccess) -> Result<Context, ErrorReport> {
+        self.context_with(self.settings()?, cancel, access).await
     }
 
-    fn context_with(
+    async fn context_with(
         &self,
         settings: Settings,
         cancel: CancellationToken,
@@ -154,7 +154,7 @@ impl Invocation {
         let clock = match self.clock.get() {
             Some(clock) => clock.clone(),
             None => {
-                let clock = Context::clock_of(&settings).map_err(refuse)?;
+                let clock = Context::clock_of(&settings, &cancel).await.map_err(refuse)?;
                 self.clock.get_or_init(|| clock).clone()
             }
         };

@@ -66,7 +66,7 @@ pub(super) async fn run(call: &Invocation, command: McpCommand) -> Result<Exit, 
         McpCommand::Serve(args) => serve(call, &args).await,
         McpCommand::Token(command) => access::token(call, command).await,
         McpCommand::Audit(command) => access::log(call, command),
-        McpCommand::Install(args) => mcp_install::run(call, &args, &slash_commands()),
+        McpCommand::Install(args) => mcp_install::run(call, &args, &slash_commands()).await,
         McpCommand::Tools => {
             let lines: Vec<_> = catalog::all()
                 .map(|tool| format!("{:<36} {:<9} {}", tool.name, tool.toolset.name(), tool.title))
@@ -99,7 +99,7 @@ async fn serve(call: &Invocation, args: &ServeArgs) -> Result<Exit, ErrorReport>
     // Runs end later than listening does, so they have a token of their own.
     let work = CancellationToken::new();
     let access = if args.allow_degraded { StateAccess::Anonymous } else { StateAccess::Required };
-    let ctx = call.context_until(work.clone(), access)?;
+    let ctx = call.context_until(work.clone(), access).await?;
     ctx.clock.refresh(&work).await;
     let server = Server::new(ctx, choice, at_once(call)).map_err(|cause| {
         let next = "free some memory or processes".to_owned();

@@ -173,12 +173,37 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// The clock of the simulator at `base` (the value of `OAR_SIM_URL`), asked for its time: before it has said that,
+    /// there is no clock, so the machine's time gets nowhere into its world.
+    ///
+    /// # Errors
+    ///
+    /// It did not answer, or `cancel` fired.
+    pub async fn of_simulator(
+        base: &str,
+        http: reqwest::Client,
+        cancel: &CancellationToken,
+    ) -> Result<Self, NoSimulator> {
+        let url = format!("{}/__sim/clock", base.trim_end_matches('/'));
+        let asked = asked(http.get(&url), cancel).await;
+        let now = asked.ok_or_else(|| NoSimulator { base: base.to_owned() })?;
+        Ok(Self::Simulator(SimulatorClock { url, http, shown: VirtualClock::starting_at(now) }))
+    }
+
+    /// Can the time of others show that it is wrong? A simulator is the authority of its world.
+    pub const fn may_be_wrong(&self) -> bool {
+        match self {
+            Self::System | Self::Virtual(_) => true,
+            Self::Simulator(_) => false,
+        }
+    }
+
     /// The current time. For a remote simulator: as of the last [`Clock::refresh`] or pause.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => system_now(),
             Self::Virtual(clock) => clock.now(),
-            Self::Simulator(clock) => clock.now(),
+            Self::Simulator(clock) => clock.shown.now(),
         }
     }
 
@@ -279,35 +304,32 @@ pub struct SimulatorClock {
     shown: VirtualClock,
 }
 
+/// Nobody says what the time is in a simulated world.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the simulator at {base} does not say what the time is in its world")]
+pub struct NoSimulator {
+    /// Where it was to be.
+    pub base: String,
+}
+
 impl SimulatorClock {
-    /// `base` is the value of `OAR_SIM_URL`; the shown time is the machine's until the first refresh.
-    pub fn new(base: &str, http: reqwest::Client) -> Self {
-        Self {
-            url: format!("{}/__sim/clock", base.trim_end_matches('/')),
-            http,
-            shown: VirtualClock::starting_at(Timestamp::UNIX_EPOCH),
-        }
-    }
-
-    /// Until the simulator has answered once, the machine's time: a message from 1970 helps nobody.
-    fn now(&self) -> Timestamp {
-        let shown = self.shown.now();
-        if shown == Timestamp::UNIX_EPOCH { system_now() } else { shown }
-    }
-
     async fn ask(&self, request: reqwest::RequestBuilder, cancel: &CancellationToken) {
-        #[derive(serde::Deserialize)]
-        struct Shown {
-            now: Timestamp,
+        if let Some(now) = asked(request, cancel).await {
+            self.shown.advance_to(now);
         }
-        let shown = async { request.send().await?.json::<Shown>().await };
-        let shown = tokio::select! {
-            shown = shown => shown,
-            () = cancel.cancelled() => return,
-        };
-        if let Ok(shown) = shown {
-            self.shown.advance_to(shown.now);
-        }
+    }
+}
+
+/// The time that a simulator answers; nothing when it does not, or when `cancel` fires first.
+async fn asked(request: reqwest::RequestBuilder, cancel: &CancellationToken) -> Option<Timestamp> {
+    #[derive(serde::Deserialize)]
+    struct Shown {
+        now: Timestamp,
+    }
+    let shown = async { request.send().await?.json::<Shown>().await };
+    tokio::select! {
+        shown = shown => shown.ok().map(|shown| shown.now),
+        () = cancel.cancelled() => None,
     }
 }
 
@@ -369,18 +391,55 @@ mod tests {
         assert_eq!(world.now(), Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1));
     }
 
+    /// What listens at a free port, and a client for it.
+    fn listener() -> (std::net::TcpListener, String, reqwest::Client) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        #[expect(clippy::disallowed_methods, reason = "it asks a listener of this test")]
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        (listener, base, client)
+    }
+
+    /// Answers so many requests for the time with `now`, and closes.
+    fn answers(listener: std::net::TcpListener, times: usize, now: &'static str) -> std::thread::JoinHandle<()> {
+        use std::io::{Read as _, Write as _};
+        std::thread::spawn(move || {
+            for _ in 0..times {
+                let (mut line, _) = listener.accept().unwrap();
+                let _ = line.read(&mut [0; 4096]).unwrap();
+                let body = format!("{{\"now\": \"{now}\"}}");
+                let length = body.len();
+                write!(line, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn the_clock_of_a_simulated_world_shows_the_time_of_that_world_from_the_first_look_on() {
+        let (listener, base, client) = listener();
+        let world = answers(listener, 1, "2026-06-02T06:00:00Z");
+        let clock = Clock::of_simulator(&base, client, &CancellationToken::new()).await.unwrap();
+        world.join().unwrap();
+        assert_eq!(clock.now(), "2026-06-02T06:00:00Z".parse().unwrap());
+        clock.refresh(&CancellationToken::new()).await;
+        assert_eq!(clock.now(), "2026-06-02T06:00:00Z".parse().unwrap(), "a world that is gone leaves its time");
+    }
+
+    #[tokio::test]
+    async fn without_a_world_that_answers_there_is_no_clock_of_it() {
+        let (listener, base, client) = listener();
+        drop(listener);
+        let none = Clock::of_simulator(&base, client, &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(none, NoSimulator { base });
+    }
+
     #[tokio::test]
     async fn a_simulator_that_does_not_answer_is_not_waited_for_after_ctrl_c() {
         // It takes connections and never says a word.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", silent.local_addr().unwrap());
-        #[expect(clippy::disallowed_methods, reason = "it asks a listener of this test")]
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let clock = Clock::Simulator(SimulatorClock::new(&base, client));
+        let (_silent, base, client) = listener();
         let cancel = CancellationToken::new();
         let ctrl_c = async { cancel.cancel() };
-        futures::join!(clock.refresh(&cancel), ctrl_c);
-        futures::join!(clock.pause(SignedDuration::from_hours(1), &cancel), async {});
-        assert!(cancel.is_cancelled());
+        let (clock, ()) = futures::join!(Clock::of_simulator(&base, client, &cancel), ctrl_c);
+        assert!(clock.is_err());
     }
 }

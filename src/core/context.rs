@@ -21,7 +21,7 @@ use super::clients::http::seen::Seen;
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::slack::Names;
-use super::clock::{Clock, SimulatorClock};
+use super::clock::Clock;
 use super::config::errata::ErrataAuth;
 use super::config::error::ConfigError;
 use super::config::http::ServiceRules;
@@ -208,16 +208,16 @@ impl Context {
         Self { statebox: self.statebox.witnessed(), ..self }
     }
 
-    /// The clock that the settings ask for: the machine's, or the simulator's.
+    /// The clock that the settings ask for: the machine's, or the simulator's, which is asked for the time.
     ///
     /// # Errors
     ///
-    /// The TLS set-up of this machine is unusable.
-    pub fn clock_of(settings: &Settings) -> Result<Clock, ConfigError> {
+    /// The TLS set-up of this machine is unusable, or the simulator does not answer.
+    pub async fn clock_of(settings: &Settings, cancel: &CancellationToken) -> Result<Clock, ConfigError> {
         match &settings.services.simulator {
             Some(base) => {
                 let client = bare_client(&policy(settings)).map_err(ConfigError::Tls)?;
-                Ok(Clock::Simulator(SimulatorClock::new(base, client)))
+                Ok(Clock::of_simulator(base, client, cancel).await?)
             }
             None => Ok(Clock::System),
         }

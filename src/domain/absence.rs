@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 pub const SETTLES: SignedDuration = SignedDuration::from_mins(15);
 
 /// How far the clock of any machine may be off.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long a request may be on its way after its announcement.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(5);

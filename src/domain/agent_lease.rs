@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::dates::stamp;
 use super::result_file::BadFile;
 use super::state::holder;
-use super::state::lease::{LENGTH, RENEW_AFTER};
+use super::state::lease::{LENGTH, RENEW_AFTER, ends_too_late};
 
 /// The file.
 pub const PATH: &str = "_releases/agents.json";
@@ -29,8 +29,34 @@ pub struct AgentLease {
 
 /// Somebody else holds it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} looks after the test jobs, until {}", holder::shown(.0), stamp(*.1))]
-pub struct HeldBy(pub String, pub Timestamp);
+#[error("{} looks after the test jobs, until {}{}", holder::shown(.holder), stamp(*.until), doubt(*.by_a_wrong_clock))]
+pub struct HeldBy {
+    /// Who.
+    pub holder: String,
+    /// Until when.
+    pub until: Timestamp,
+    /// That is longer than a lease lasts.
+    pub by_a_wrong_clock: bool,
+}
+
+impl HeldBy {
+    /// What a person does next.
+    pub const fn next_step(&self) -> &'static str {
+        if self.by_a_wrong_clock {
+            "set the clock that is wrong; when nothing is at work there any more, run it again with --take-over"
+        } else {
+            "leave it to that machine, or run it again after that time"
+        }
+    }
+}
+
+const fn doubt(by_a_wrong_clock: bool) -> &'static str {
+    if by_a_wrong_clock {
+        ", though its lease lasts two hours: the clock of that machine is wrong, or the one here"
+    } else {
+        ""
+    }
+}
 
 impl AgentLease {
     /// Reads the file.
@@ -64,19 +90,28 @@ impl AgentLease {
     }
 
     /// The lease of `us` at `now`, over what is `stored`. A lease of ours with more than enough time left is the same.
+    /// One that a wrong clock wrote for days is taken only by whoever `takes_over`.
     ///
     /// # Errors
     ///
     /// Somebody else's has not ended.
-    pub fn taken(stored: Option<&Self>, us: &str, now: Timestamp) -> Result<Self, HeldBy> {
+    pub fn taken(stored: Option<&Self>, us: &str, now: Timestamp, takes_over: bool) -> Result<Self, HeldBy> {
         let until = now.checked_add(LENGTH).unwrap_or(now);
         let others = stored.map(|stored| stored.others.clone()).unwrap_or_default();
         let epoch = stored.map_or(0, |stored| stored.epoch.saturating_add(1)).max(now.as_second());
         let fresh = |epoch| Self { holder: us.to_owned(), epoch, until: Some(until), others };
         let Some(stored) = stored else { return Ok(fresh(epoch)) };
         match stored.until.filter(|until| *until > now) {
-            Some(end) if !holder::is_same(&stored.holder, us) => Err(HeldBy(stored.holder.clone(), end)),
-            Some(end) if end.duration_since(now) > LENGTH - RENEW_AFTER => Ok(stored.clone()),
+            Some(end) if !holder::is_same(&stored.holder, us) => {
+                let by_a_wrong_clock = ends_too_late(end, now);
+                if by_a_wrong_clock && takes_over {
+                    return Ok(fresh(epoch));
+                }
+                Err(HeldBy { holder: stored.holder.clone(), until: end, by_a_wrong_clock })
+            }
+            Some(end) if end.duration_since(now) > LENGTH - RENEW_AFTER && !ends_too_late(end, now) => {
+                Ok(stored.clone())
+            }
             Some(_) => Ok(fresh(stored.epoch)),
             // It ended, and nobody took it: what we announced under it is still ours alone.
             None if holder::is_same(&stored.holder, us) => Ok(fresh(stored.epoch)),
@@ -99,7 +134,7 @@ mod tests {
     }
 
     fn taken(stored: Option<&AgentLease>, us: &str, at: i64) -> Result<AgentLease, HeldBy> {
-        AgentLease::taken(stored, us, minute(at))
+        AgentLease::taken(stored, us, minute(at), false)
     }
 
     #[test]
@@ -114,6 +149,24 @@ mod tests {
         let next = taken(Some(&first), "agent on two", 120).unwrap();
         assert_eq!((next.holder.as_str(), next.since()), ("agent on two", minute(120)));
         assert_eq!(taken(Some(&first), "agent on one", 300).unwrap().since(), minute(0));
+    }
+
+    #[test]
+    fn a_lease_that_a_wrong_clock_wrote_for_days_says_so_and_is_taken_by_whoever_says_that_it_is_dead() {
+        let days = taken(None, "agent on one", 1_440).unwrap();
+        let held = taken(Some(&days), "agent on two", 0).unwrap_err();
+        assert_eq!(
+            held.to_string(),
+            "agent on one looks after the test jobs, until 2027-01-16T10:00:00Z, though its lease lasts two hours: the \
+             clock of that machine is wrong, or the one here"
+        );
+        assert!(held.next_step().ends_with("--take-over"), "{}", held.next_step());
+        let over = AgentLease::taken(Some(&days), "agent on two", minute(0), true).unwrap();
+        assert_eq!((over.epoch, over.until), (days.epoch + 1, Some(minute(120))));
+        let off_in_opposite_directions = taken(None, "agent on one", 20).unwrap();
+        let held = AgentLease::taken(Some(&off_in_opposite_directions), "agent on two", minute(0), true).unwrap_err();
+        assert!(!held.by_a_wrong_clock, "{held}");
+        assert_eq!(taken(Some(&days), "agent on one", 0).unwrap().until, Some(minute(120)), "ours, mended");
     }
 
     #[test]

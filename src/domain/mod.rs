@@ -51,4 +51,5 @@ pub mod subject;
 pub mod task;
 pub mod verdict;
 pub mod withdrawal;
+pub mod wrong_clock;
 pub mod yaml;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::Event;
+use super::lease;
 use super::memory::Memory;
 use super::options::DriveOptions;
 use crate::core::context::Context;
@@ -53,6 +54,7 @@ pub(super) async fn carry_out(
                 run(ctx, release, analysis(*which, options), memory, tell).await?;
             }
             Action::Notify { message, key } => {
+                may_send(ctx, release).await?;
                 let owner = options.owner(ctx, release);
                 let text = PlanMessage {
                     text: &message.text,
@@ -71,6 +73,7 @@ pub(super) async fn carry_out(
             }
             Action::SendDue => {
                 memory.due_not_before = Some(Timestamp::MAX);
+                may_send(ctx, release).await?;
                 if let Some(loaded) = ctx.statebox.load(release).await? {
                     let caught_up = notify::catch_up(ctx, release, &loaded.state).await;
                     memory.due_not_before = caught_up.look_again.or(memory.due_not_before);
@@ -91,6 +94,14 @@ pub(super) async fn carry_out(
         tell(Event::Marked(trouble));
     }
     still_ours(ctx, release).await
+}
+
+/// A message changes something for others, too: the lease is taken first, unless nobody would get one anyway.
+async fn may_send(ctx: &Context, release: &ZStream) -> Result<(), TaskError> {
+    if ctx.notifier(&ctx.slack()).may_send() {
+        ctx.statebox.may_act(release).await?;
+    }
+    Ok(())
 }
 
 /// A run that lost the lease says so in words of its own; the drive ends with that.
@@ -115,6 +126,7 @@ async fn run(
             tell(Event::Ran(&report));
         }
         Err(failure) if matches!(failure.error, TaskError::Cancelled) => return Err(failure.error),
+        Err(failure) if lease::is_refused(&failure.error) => return Err(failure.error),
         // Without a state file there is nothing else to go on with, and nothing remembers the attempt.
         Err(failure) if task == Task::CreateTestReport => return Err(failure.error),
         Err(failure) => {

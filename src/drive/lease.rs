@@ -1,13 +1,13 @@
-//! The lease that keeps two drivers of one release apart: taken before the first action, carried by every write,
-//! given back at the end.
+//! The lease that keeps two drivers of one release apart: taken with the first change, carried by every write, given
+//! back at the end.
 
 use crate::core::context::Context;
 use crate::core::effects::EffectError;
 use crate::core::lock::Lock;
-use crate::core::statebox::error::StoreFault;
+use crate::core::statebox::error::{Doing, StoreError, StoreFault};
 use crate::core::statebox::fence::Held;
 use crate::domain::release::ZStream;
-use crate::domain::state::lease::LeaseKey;
+use crate::domain::state::lease::{Lease, LeaseKey};
 use crate::domain::state::operation::{Override, Rejection};
 use crate::operators::error::TaskError;
 
@@ -75,14 +75,39 @@ pub async fn take(
     Ok(Some(HeldLease { held, _lock: lock }))
 }
 
-/// The lease `key`, taken together with the first change that is made under it.
+/// What was seen of the leases before anything was planned.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen<'a> {
+    /// Those that run.
+    pub running: &'a [Lease],
+    /// Epoch of the lease that is wanted; nothing for whoever makes no plan.
+    pub epoch: Option<i64>,
+}
+
+/// The lease `key`, taken together with the first change that is made under it: who only looks leaves no commit. A lease
+/// of another machine that was `seen` is respected at once; one that was taken since, and given back or not, shows with
+/// the first change, which is then refused.
 ///
 /// # Errors
 ///
-/// Somebody else on this machine is at it. Whether another machine is shows with the first change.
-pub fn with_first_change(ctx: &Context, release: &ZStream, key: LeaseKey) -> Result<HeldLease, TaskError> {
+/// Somebody else is at it, on this machine or elsewhere; the clock of this machine is wrong.
+pub fn with_first_change(
+    ctx: &Context,
+    release: &ZStream,
+    key: LeaseKey,
+    seen: Seen<'_>,
+) -> Result<HeldLease, TaskError> {
+    if let Some(wrong) = ctx.repo.wrong_clock() {
+        return Err(wrong.into());
+    }
     let (lock, holder) = alone_here(ctx, release, key)?;
-    let held = Held::with_first_change(release, key, holder, ctx.clock.now());
+    let now = ctx.clock.now();
+    let elsewhere =
+        seen.running.iter().find(|lease| lease.key == key).and_then(|lease| Rejection::held(lease, &holder, now));
+    if let Some(rejection) = elsewhere {
+        return Err(StoreError::new(&release.state_path(), Doing::Changing, StoreFault::Rejected(rejection)).into());
+    }
+    let held = Held::with_first_change(release, key, holder, seen.epoch, now);
     Ok(HeldLease { held, _lock: lock })
 }
 
@@ -101,8 +126,20 @@ fn alone_here(ctx: &Context, release: &ZStream, key: LeaseKey) -> Result<(Lock, 
     Ok((lock, holder))
 }
 
+/// Was the lease refused, so that nothing else of the plan can be done either?
+pub fn is_refused(error: &TaskError) -> bool {
+    let TaskError::Store(store) = error else { return matches!(error, TaskError::WrongClock(_)) };
+    match &store.fault {
+        StoreFault::Rejected(rejection) => {
+            matches!(rejection, Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_))
+        }
+        fault => matches!(fault, StoreFault::WrongClock(_)),
+    }
+}
+
 /// Is somebody else driving?
 pub fn is_driver_busy(error: &TaskError) -> bool {
     let TaskError::Store(error) = error else { return false };
-    matches!(error.fault, StoreFault::Rejected(Rejection::LeaseHeld(_) | Rejection::LeaseLost { .. }))
+    let StoreFault::Rejected(rejection) = &error.fault else { return false };
+    matches!(rejection, Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_) | Rejection::LeaseLost { .. })
 }

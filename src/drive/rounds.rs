@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::Event;
-use super::lease::{self, HeldLease};
+use super::lease::{self, HeldLease, Seen};
 use super::memory::Memory;
 use super::options::{DriveOptions, OUTAGE_WAIT, Persistence, is_broken_file, passes_by};
 use super::{act, broken_file, gather};
@@ -13,7 +13,7 @@ use crate::domain::state::lease::LeaseKey;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
-use crate::planner::input::Input;
+use crate::planner::input::{Input, StateSource};
 use crate::planner::messages::{Kind, Message};
 use crate::planner::plan::{Action, Plan, Verdict};
 use crate::planner::walk::plan;
@@ -118,6 +118,9 @@ async fn rounds(
             input => input?,
         };
         broken_file::is_mended(memory, tell);
+        if let Some(wrong) = ctx.repo.wrong_clock().filter(|_| !ctx.options.dry_run) {
+            return Err(wrong.into());
+        }
         without_ours(&mut input, held.as_ref());
         if let Some(task) = asked_again.take().filter(|task| input.status(*task) == TaskStatus::Pass) {
             return Err(nothing_to_retry(release, task));
@@ -144,13 +147,13 @@ async fn rounds(
             return Ok(now_plan);
         }
         let acted = async {
-            if held.is_none() {
-                *held = lease::take(ctx, release, LeaseKey::Driver, None).await?;
-            }
+            hold(ctx, release, &input, held)?;
             let under = held.as_ref().map(|lease| lease.context(ctx));
             act::carry_out(under.as_ref().unwrap_or(ctx), release, options, &now_plan, memory, tell).await
         };
         let acted = acted.await;
+        // Nothing was changed under it, so there is nothing to keep or to give back.
+        *held = held.take().filter(|lease| lease.held().fence().is_some());
         if let Err(error) = acted {
             if !sits_out(options, &error) || over() {
                 return Err(error);
@@ -162,12 +165,21 @@ async fn rounds(
         if options.persistence == Persistence::Once {
             let mut input = gather::input(ctx, release, options, memory).await?;
             without_ours(&mut input, held.as_ref());
-            return after_one_round(ctx, release, options, input, memory, held.as_ref(), tell).await;
+            return after_one_round(ctx, release, options, input, memory, held, tell).await;
         }
         if rounds_without_wait >= MOST_ROUNDS {
             return Ok(in_circles(release, now_plan));
         }
     }
+}
+
+/// Holds the lease that the first change takes, unless one is held or there is no file to hold it.
+fn hold(ctx: &Context, release: &ZStream, input: &Input, held: &mut Option<HeldLease>) -> Result<(), TaskError> {
+    if held.is_none() && input.source != StateSource::None {
+        let seen = Seen { running: &input.leases, epoch: Some(input.drive_epoch) };
+        *held = Some(lease::with_first_change(ctx, release, LeaseKey::Driver, seen)?);
+    }
+    Ok(())
 }
 
 /// The plan after a single round. What that round found is posted now: the next one begins without knowing it.
@@ -177,7 +189,7 @@ async fn after_one_round(
     options: &DriveOptions,
     mut input: Input,
     memory: &mut Memory,
-    held: Option<&HeldLease>,
+    held: &mut Option<HeldLease>,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     let mut now_plan = plan(&input);
@@ -185,7 +197,8 @@ async fn after_one_round(
     if now_plan.actions.is_empty() {
         return Ok(plan(&input));
     }
-    let under = held.map(|lease| lease.context(ctx));
+    hold(ctx, release, &input, held)?;
+    let under = held.as_ref().map(|lease| lease.context(ctx));
     act::carry_out(under.as_ref().unwrap_or(ctx), release, options, &now_plan, memory, tell).await?;
     input.notified.extend(memory.notified(ctx.clock.now()));
     input.has_due = false;

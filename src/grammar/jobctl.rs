@@ -93,7 +93,7 @@ pub struct RoundArgs {
     /// Judge and report, and change nothing
     #[arg(long)]
     pub shadow: bool,
-    /// Also change files that another program wrote within the last two hours
+    /// Also change files that another program wrote within the last two hours; take a lease that a wrong clock wrote for days
     #[arg(long, conflicts_with = "shadow")]
     pub take_over: bool,
     /// One round, as without it

@@ -15,6 +15,7 @@ use crate::domain::release::ZStream;
 use crate::domain::state::oddities::UnreadableStatus;
 use crate::domain::subject::Subject;
 use crate::domain::task::Task;
+use crate::domain::wrong_clock::{self, WrongClock};
 
 /// Why a task could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,9 @@ pub enum TaskError {
         /// What to do instead.
         next: String,
     },
+    /// The clock of this machine is wrong: what depends on dates, or is announced to others, waits until it is set.
+    #[error(transparent)]
+    WrongClock(#[from] WrongClock),
     /// Another machine looks after the test jobs.
     #[error(transparent)]
     HeldElsewhere(HeldBy),
@@ -160,6 +164,7 @@ impl TaskError {
                 OpenedBy::Time => ErrorClass::NotReady,
                 OpenedBy::Person => ErrorClass::NeedsPerson,
             },
+            Self::WrongClock(_) => ErrorClass::NeedsPerson,
             Self::Refused { .. } | Self::DryRun { .. } => ErrorClass::InvalidInput,
             Self::Busy { .. } | Self::HeldElsewhere(_) | Self::Taken { .. } => ErrorClass::Conflict,
             Self::Program { .. } => ErrorClass::Transient,
@@ -200,6 +205,7 @@ impl TaskError {
             | Self::NoState { .. }
             | Self::Refused { .. }
             | Self::Busy { .. }
+            | Self::WrongClock(_)
             | Self::HeldElsewhere(_)
             | Self::Taken { .. }
             | Self::DryRun { .. }
@@ -241,7 +247,8 @@ impl TaskError {
             | Self::Closed { next, .. }
             | Self::Busy { next, .. }
             | Self::Program { next, .. } => next.clone(),
-            Self::HeldElsewhere(_) => "leave it to that machine, or run it again after that time".to_owned(),
+            Self::WrongClock(_) => wrong_clock::NEXT.to_owned(),
+            Self::HeldElsewhere(by) => by.next_step().to_owned(),
             Self::Taken { .. } => "run it again; it looks first".to_owned(),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),
             Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),

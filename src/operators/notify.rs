@@ -55,6 +55,14 @@ pub(super) async fn send(run: &Run<'_>, posts: &[Post]) {
     let slack = run.ctx.slack();
     let notifier = run.ctx.notifier(&slack);
     let mut arrived = Vec::new();
+    let is_something_to_send = !posts.is_empty() || !run.state.due().is_empty();
+    if is_something_to_send
+        && notifier.may_send()
+        && let Err(error) = run.ctx.statebox.may_act(run.release).await
+    {
+        run.warn(format!("nobody was notified on Slack: {}", chain(&error)));
+        return;
+    }
     for post in posts {
         let sent = notifier.send(&run.release.into(), post, Before::Nobody, run.effects()).await;
         if sent.is_new {

@@ -82,7 +82,7 @@ pub(super) struct Notes {
     pub(super) announced: Option<Intent>,
     /// Key of the announcement in the file that this run may end: its own, or one that it has settled.
     pub(super) holds: Option<String>,
-    /// Another run was faster: nothing of this one is stored.
+    /// Another run was faster, or the clock is wrong: nothing of this one is stored.
     pub(super) gave_way: bool,
     pub(super) comparisons: Vec<ConsistencyReport>,
     pub(super) advice: Option<String>,
@@ -139,6 +139,19 @@ impl<'a> Run<'a> {
     /// Adds the line by which older tools recognise that the task has `status` now.
     pub(super) fn mark(&self, status: TaskStatus) {
         self.log.mark(self.ctx.clock.now(), self.task, status);
+    }
+
+    /// Lets nothing go on by a wrong clock: it would judge dates wrongly, and announce what others cannot place.
+    ///
+    /// # Errors
+    ///
+    /// The store of the state says that the clock of this machine is wrong.
+    pub fn unless_the_clock_is_wrong(&self) -> Result<(), TaskError> {
+        let Some(wrong) = self.ctx.repo.wrong_clock() else { return Ok(()) };
+        let mut notes = self.notes();
+        // Its times would not fit into the file either; what is under way is stored all the same.
+        notes.gave_way |= notes.announced.is_none();
+        Err(wrong.into())
     }
 
     /// Says that something went wrong that does not stop the task.
@@ -313,6 +326,7 @@ impl<'a> Run<'a> {
         perform: impl AsyncFnOnce() -> Result<T, ClientError>,
     ) -> Result<Effected<T>, TaskError> {
         self.unless_dry(what)?;
+        self.unless_the_clock_is_wrong()?;
         let effect = Effect { key, what, announced: self.tried(key) };
         let settled = effect.announced.is_some() && self.notes().announced.is_none();
         let found = if settled { self.effects().found(&effect, &look).await } else { Ok(None) };
@@ -343,11 +357,29 @@ impl<'a> Run<'a> {
         what: &str,
         perform: impl AsyncFnOnce() -> Result<T, ClientError>,
     ) -> Result<T, TaskError> {
+        self.converge_unless(key, what, |_| false, perform).await
+    }
+
+    /// The same where the service may answer well and have changed nothing: `is_idle` tells, and then nothing is
+    /// reported as done.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::converge`].
+    pub async fn converge_unless<T>(
+        &self,
+        key: &str,
+        what: &str,
+        is_idle: impl Fn(&T) -> bool,
+        perform: impl AsyncFnOnce() -> Result<T, ClientError>,
+    ) -> Result<T, TaskError> {
         self.unless_dry(what)?;
+        self.unless_the_clock_is_wrong()?;
         self.announce(false).await?;
         let _acting = self.act().await?;
         let ended = self.effects().converge(key, perform).await;
         match &ended {
+            Ok(answer) if is_idle(answer) => {}
             Ok(_) => self.notes().effects.push(what.to_owned()),
             // It was on its way when the run was asked to end.
             Err(EffectError::Client(ClientError { fault: Fault::Cancelled, .. })) => {

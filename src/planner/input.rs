@@ -111,6 +111,9 @@ pub struct Input {
     pub unreadable_statuses: Vec<UnreadableStatus>,
     /// Leases of others that run.
     pub leases: Vec<Lease>,
+    /// Epoch of the driver's lease in the state that was read, whether it holds or not: whoever has taken it since has
+    /// acted beside this plan.
+    pub drive_epoch: i64,
 }
 
 /// Where the statuses come from.
@@ -291,6 +294,7 @@ impl Input {
             given_up: None,
             unreadable_statuses: Vec::new(),
             leases: Vec::new(),
+            drive_epoch: 0,
         }
     }
 

@@ -10,9 +10,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Router, middleware};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -166,8 +168,18 @@ fn router(world: World) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)
         .layer(middleware::from_fn_with_state(world.clone(), watch))
+        .layer(middleware::map_response_with_state(world.clone(), dated))
         .nest("/__sim", control::router())
         .with_state(world)
+}
+
+/// The time of the world, as every server says it with its answers.
+async fn dated(State(world): State<World>, mut answer: Response) -> Response {
+    let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&world.clock().now());
+    if let Some(now) = now.ok().and_then(|now| HeaderValue::from_str(&now).ok()) {
+        answer.headers_mut().entry(header::DATE).or_insert(now);
+    }
+    answer
 }
 
 async fn no_route() -> Response {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{Invocation, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::access::audit::{Audit, chain, changes};
@@ -27,8 +27,8 @@ pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Ex
             check_name(&name)
                 .map_err(|bad| ErrorReport::usage(bad.to_string(), "take the role: release-lead, agent, ci"))?;
             let scopes = scopes.map_or_else(|| Ok(Scope::of_agents()), |text| scopes_of(&text))?;
-            let clock = Context::clock_of(&settings).unwrap_or(Clock::System);
-            clock.refresh(&call.cancel).await;
+            let clock = Context::clock_of(&settings, &call.cancel).await;
+            let clock = clock.map_err(|error| config_error("the environment of this call", &error))?;
             let end = expires.map(|text| end_of(&text, clock.now())).transpose()?;
             let token = tokens.add(&name, scopes.iter().copied(), end).map_err(cannot_use)?;
             let until = end.map_or_else(|| "never".to_owned(), stamp);

@@ -27,7 +27,7 @@ pub(crate) async fn run(call: &Invocation, command: CtlCommand) -> Result<Exit, 
 
 /// One round of the approval checker, over one release.
 async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let mut exit = Exit::Done;
     for unit in approval_checker::run(&ctx, &[release]).await.units {
         let report = unit.result.map_err(|failure| ErrorReport::failure(&failure))?;
@@ -46,7 +46,7 @@ async fn compare(
     merge_request: MrIid,
     arches: &[String],
 ) -> Result<Exit, ErrorReport> {
-    let reports = compare_images::run(&call.context()?, payload, merge_request, arches).await;
+    let reports = compare_images::run(&call.context().await?, payload, merge_request, arches).await;
     let reports = reports.map_err(|error| call.task_error("the images could not be compared", error))?;
     let text = comparison::text(&reports);
     match reports.as_slice() {

@@ -28,7 +28,7 @@ use crate::render::text::one_line;
 
 /// Shows what is next and why. Writes nothing.
 pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let PlanArgs { email, ignore_release_date } = args;
     let early = ignore_release_date.then(|| "only planned".to_owned());
     let options = DriveOptions { email, early, ..DriveOptions::default() };
@@ -40,7 +40,7 @@ pub(crate) async fn plan(call: &Invocation, args: PlanArgs) -> Result<Exit, Erro
 
 /// Drives the release and shows what happens as it happens.
 pub(crate) async fn drive(call: &Invocation, args: DriveArgs) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let options = options(args, &ctx.actor)?;
     if let Some(reason) = options.early.clone() {
         let change = ChangeRequest::EarlyApproval { reason };

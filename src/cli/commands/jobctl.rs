@@ -35,7 +35,7 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
         JobctlCommand::StartAggregator(args) => aggregator(call, &args).await,
         JobctlCommand::TriggerJobsForBuild(args) => trigger(call, &args).await,
         JobctlCommand::PromoteTestResults { build, reason } => {
-            let ctx = call.context()?;
+            let ctx = call.context().await?;
             let tenure = tenure(call, &ctx, Powers::default())?;
             let changed = by_hand::promote(&tenure, &build.record(), &reason).await;
             let changed = changed.map_err(|error| call.task_error("the build could not be promoted", error))?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
             Ok(Exit::Done)
         }
         JobctlCommand::UpdateRetriedJobRun { build, job_name, current_job_id, new_job_id, reason } => {
-            let ctx = call.context()?;
+            let ctx = call.context().await?;
             let tenure = tenure(call, &ctx, Powers::default())?;
             let of = build.record();
             let changed = by_hand::replace_run(&tenure, &of, &job_name, &current_job_id, &new_job_id, &reason).await;
@@ -53,7 +53,7 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
         }
         JobctlCommand::Registry(RegistryCommand::Check { files }) => {
             let read = if files.is_empty() {
-                let stored = registries::stored(&call.context()?).await;
+                let stored = registries::stored(&call.context().await?).await;
                 stored.map_err(|error| call.task_error("the registries cannot be read", error))?
             } else {
                 let named = NamedFiles::of(&files, |name| name.ends_with(".json") && name.contains("-test-jobs-"));
@@ -86,7 +86,7 @@ fn ready(call: &Invocation, ctx: &Context, shadow: bool) -> Result<(), ErrorRepo
 
 /// One round of the job controller.
 async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, ErrorReport> {
-    let ctx = call.context()?;
+    let ctx = call.context().await?;
     let powers = Powers { shadow: args.only_looks(), take_over: args.round.take_over };
     ready(call, &ctx, powers.shadow)?;
     let streams = args.streams().map_or(Streams::OfAllRegistries(args.arch), Streams::Named);
@@ -98,7 +98,7 @@ async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, Er
 
 /// One round of the aggregator.
 async fn aggregator(call: &Invocation, args: &AggregatorArgs) -> Result<Exit, ErrorReport> {
-    let ctx = call.context()?;
+    let ctx = call.context().await?;
     let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
     ready(call, &ctx, powers.shadow)?;
     let pass = aggregator::run(&ctx, args.arch, powers).await;
@@ -109,7 +109,7 @@ async fn aggregator(call: &Invocation, args: &AggregatorArgs) -> Result<Exit, Er
 
 /// Triggers what a build lacks.
 async fn trigger(call: &Invocation, args: &TriggerArgs) -> Result<Exit, ErrorReport> {
-    let ctx = call.context()?;
+    let ctx = call.context().await?;
     let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
     ready(call, &ctx, powers.shadow)?;
     let tenure = tenure(call, &ctx, powers)?;

@@ -21,7 +21,7 @@ pub(crate) async fn update_task_status(
     reason: Option<String>,
     may_change_pass: bool,
 ) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let wanted = StatusByHand { task, status, reason, may_change_pass, proven: false };
     let change = ChangeRequest::SetStatus(wanted.clone());
     confirm(call, &ctx, &release, &change, &format!("changing {task} of {release}")).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn update_task_status(
 
 /// Answers a question about an effect.
 pub(crate) async fn answer(call: &Invocation, by_hand: AnswerByHand) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let answered = answer::run(&ctx, &release, &by_hand).await;
     let answered = answered
         .map_err(|error| call.task_error(&format!("question {} of {release} is not answered", by_hand.id), error))?;
@@ -51,7 +51,7 @@ pub(crate) async fn answer(call: &Invocation, by_hand: AnswerByHand) -> Result<E
 
 /// Adds, resolves or lists issues.
 pub(crate) async fn issue(call: &Invocation, command: IssueCommand) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let refuse = |error| call.task_error(&format!("the issues of {release} could not be handled"), error);
     let changed = match command {
         IssueCommand::Add { text, tasks, no_blocker } => issues::add(&ctx, &release, &text, &tasks, !no_blocker).await,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{Invocation, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::access::principal::Scope;
@@ -49,7 +49,7 @@ struct Planned {
 }
 
 /// Carries the command out.
-pub(crate) fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashCommand]) -> Result<Exit, ErrorReport> {
+pub(crate) async fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashCommand]) -> Result<Exit, ErrorReport> {
     let Client::ClaudeCode = args.client;
     let base = base(call, args)?;
     let settings = call.settings()?;
@@ -62,7 +62,7 @@ pub(crate) fn run(call: &Invocation, args: &InstallArgs, commands: &[SlashComman
     let mut config = parse(&file, before.as_deref())?;
     let known = config.get("mcpServers").and_then(|servers| servers.get(SERVER)).cloned();
     let fresh_token = || token(&tokens, &base, args, call.options().dry_run);
-    let entry = entry(call, args, known.as_ref(), &tokens, fresh_token)?;
+    let entry = entry(call, args, known.as_ref(), &tokens, fresh_token).await?;
     if known.as_ref() == Some(&entry) {
         unchanged.push(file.display().to_string());
     } else {
@@ -138,7 +138,7 @@ fn base(call: &Invocation, args: &InstallArgs) -> Result<PathBuf, ErrorReport> {
 }
 
 /// The server as the client knows it.
-fn entry(
+async fn entry(
     call: &Invocation,
     args: &InstallArgs,
     known: Option<&Value>,
@@ -157,9 +157,8 @@ fn entry(
     let held = known.and_then(|known| known.pointer("/headers/Authorization")).and_then(Value::as_str);
     let held = held.and_then(|held| held.strip_prefix("Bearer "));
     let settings = call.settings()?;
-    let clock = Context::clock_of(&settings).map_err(|cause| {
-        ErrorReport::new("the environment of this call", &cause, "repair the settings".to_owned(), ErrorClass::Config)
-    })?;
+    let clock = Context::clock_of(&settings, &call.cancel).await;
+    let clock = clock.map_err(|error| config_error("the environment of this call", &error))?;
     let now = clock.now();
     let token = match held.filter(|held| tokens.check(held, now).is_ok()) {
         Some(held) => held.to_owned(),

@@ -33,7 +33,7 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
         err.into_iter().for_each(|text| call.outside.err.line(text));
         return Ok(exit);
     }
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     let loaded = ctx
         .statebox
         .load(&release)
@@ -65,7 +65,7 @@ async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorRepo
     if send {
         let waits = all()?.into_iter().filter(wanted).filter(|line| line.waiting.refused.is_none());
         let releases: BTreeSet<String> = waits.map(|line| line.release).collect();
-        let ctx = call.context()?;
+        let ctx = call.context().await?;
         for release in releases.iter().filter_map(|release| release.parse::<ZStream>().ok()) {
             let sent = ctx.statebox.send_waiting(&release).await;
             let what = format!("what waits for {release} cannot be sent; all of it goes on waiting");

@@ -13,7 +13,7 @@ use crate::render::{plan, status as status_text};
 
 /// Shows where the release stands. Writes nothing; an outage makes it say which facts are old.
 pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.hasty_context()?);
+    let (release, ctx) = (call.release()?, call.hasty_context().await?);
     let view = status::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the status of {release} cannot be shown"), error))?;
     let (view, stale) = view.into_parts();

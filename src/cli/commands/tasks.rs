@@ -17,7 +17,7 @@ use crate::render::report;
 
 /// Runs the task of `request`.
 pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit, ErrorReport> {
-    let (release, ctx) = (call.release()?, call.context()?);
+    let (release, ctx) = (call.release()?, call.context().await?);
     ask(call, &ctx, &release, &request).await?;
     let report = execute::run_task(&ctx, &release, request).await.map_err(|failure| ErrorReport::failure(&failure))?;
     let next = match &report.would {
@@ -53,7 +53,7 @@ async fn ask(call: &Invocation, ctx: &Context, release: &ZStream, request: &Task
 /// What comes after a run: the plan knows, as far as the services tell soon; else what the run itself knows.
 async fn after(call: &Invocation, release: &ZStream, report: &TaskReport) -> String {
     if report::is_for_the_plan(report)
-        && let Ok(ctx) = call.hasty_context()
+        && let Ok(ctx) = call.hasty_context().await
         && let Ok(plan) = rounds::look(&ctx, release, &DriveOptions::default()).await
     {
         return render::plan::after(report, &plan);

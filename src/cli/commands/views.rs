@@ -11,7 +11,7 @@ use crate::render::documents::shipped::ShippedDocument;
 
 /// Tells whether the release is out of our hands.
 pub(crate) async fn is_shipped(call: &Invocation) -> Result<Exit, ErrorReport> {
-    let (ctx, release) = (call.context()?, call.release()?);
+    let (ctx, release) = (call.context().await?, call.release()?);
     let view = is_shipped::of(&ctx, &release).await;
     let view =
         view.map_err(|error| call.task_error(&format!("whether {release} is shipped could not be found out"), error))?;
@@ -21,7 +21,7 @@ pub(crate) async fn is_shipped(call: &Invocation) -> Result<Exit, ErrorReport> {
 
 /// Shows what build data says about the release.
 pub(crate) async fn metadata(call: &Invocation) -> Result<Exit, ErrorReport> {
-    let (ctx, release) = (call.context()?, call.release()?);
+    let (ctx, release) = (call.context().await?, call.release()?);
     let view = metadata::of(&ctx, &release).await;
     let view = view.map_err(|error| call.task_error(&format!("the metadata of {release} cannot be shown"), error))?;
     call.show(render::metadata::text(&view), &MetadataDocument::from(&view));
@@ -30,7 +30,7 @@ pub(crate) async fn metadata(call: &Invocation) -> Result<Exit, ErrorReport> {
 
 /// Lists the releases that need attention.
 pub(crate) async fn active_releases(call: &Invocation, all: bool) -> Result<Exit, ErrorReport> {
-    let listing = discovery::active(&call.context()?, all).await;
+    let listing = discovery::active(&call.context().await?, all).await;
     let listing = listing.map_err(|error| call.task_error("the active releases could not be listed", error))?;
     call.show(render::active_releases::text(&listing), &ActiveReleases::from(&listing));
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod tree;
 
 use base64::Engine as _;
+use jiff::SignedDuration;
 use octocrab::models::repos::Content;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::sync::CancellationToken;
@@ -97,6 +98,11 @@ impl Github {
     #[must_use]
     pub fn ended_by(self, cancel: &CancellationToken) -> Self {
         Self { http: self.http.ended_by(cancel), ..self }
+    }
+
+    /// How far the clock of this machine is ahead of GitHub's, by the last answer.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.http.clock_ahead()
     }
 
     /// The repository and where it is, to tell it from others of the same name.

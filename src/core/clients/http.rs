@@ -17,12 +17,14 @@ pub mod limits;
 pub mod network;
 pub mod policy;
 pub mod seen;
+mod time;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use self::answer::Answer;
@@ -146,6 +148,11 @@ impl ServiceHttp {
     pub(super) fn ended_by(self, cancel: &CancellationToken) -> Self {
         let Http(shared, permit, _) = self.http;
         Self { http: Http(shared, permit, cancel.clone()), ..self }
+    }
+
+    /// How far the clock of this machine is ahead of the service's, by its last answer that names a time.
+    pub(super) fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.http.0.lately.clock_ahead(self.service)
     }
 
     /// Masks what a service said.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::jwe::JweError;
 use super::origin::Origin;
+use crate::core::clock::NoSimulator;
 use crate::core::error::ErrorClass;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::credential::Credential;
@@ -125,6 +126,9 @@ pub enum ConfigError {
         /// Where it was given.
         origin: Origin,
     },
+    /// A simulator was asked for that does not answer.
+    #[error(transparent)]
+    NoSimulator(#[from] NoSimulator),
     /// Build data that cannot be used.
     #[error(transparent)]
     BuildData(#[from] AssemblyError),
@@ -152,6 +156,7 @@ impl ConfigError {
             | Self::NotLoopback { .. } => ErrorClass::Config,
             Self::NoEntry { .. } => ErrorClass::NotFound,
             Self::Exists { .. } => ErrorClass::Conflict,
+            Self::NoSimulator(_) => ErrorClass::Transient,
             Self::BuildData(AssemblyError::NotListed { .. }) => ErrorClass::NotReady,
             Self::BuildData(AssemblyError::TopLevelSuffix { .. }) => ErrorClass::NeedsPerson,
             Self::BuildData(
@@ -174,6 +179,9 @@ impl ConfigError {
             Self::Tls(_) => "install the CA certificates of the system (package ca-certificates)".to_owned(),
             Self::Unreadable { path, .. } => format!("check that {} exists and is yours to read", path.display()),
             Self::Unwritable { path, .. } => format!("check that {} is yours to write", path.display()),
+            Self::NoSimulator(_) => {
+                "start one with oar sim serve and set what it prints, or unset OAR_SIM_URL".to_owned()
+            }
             Self::Exists { .. } => "name another file, or remove this one first".to_owned(),
             Self::NotToml { path, line, .. } => format!("correct line {line} of {}", path.display()),
             Self::Sealed { cause, .. } => cause.next_step().to_owned(),

@@ -81,6 +81,12 @@ impl Notifier<'_> {
         }
     }
 
+    /// Would a message leave at all?
+    pub fn may_send(&self) -> bool {
+        let has_token = self.settings.credentials.get(Credential::SlackBotToken).is_some();
+        !self.no_notify && !self.dry_run && has_token && self.settings.sealed().is_ok()
+    }
+
     /// Sends a message that belongs to no run.
     pub async fn send_alone(self, subject: &Subject, post: &Post, before: Before) -> Sent {
         let ledger = match Ledger::open(self.home, subject) {

@@ -22,6 +22,7 @@ use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::{Applied, Operation, Rejection};
 use crate::domain::state::view::State;
+use crate::domain::wrong_clock::WrongClock;
 
 /// Longest pause before the second try; it doubles with each further one.
 const FIRST_PAUSE_MS: u64 = 500;
@@ -195,6 +196,11 @@ impl Store {
 
     pub(super) const fn masker(&self) -> &Masker {
         &self.masker
+    }
+
+    /// What is wrong with the clock of this machine, as far as the store tells.
+    pub(super) fn wrong_clock(&self) -> Option<WrongClock> {
+        self.repo.wrong_clock()
     }
 
     /// Where the store is, when that is elsewhere and may be out of reach.
@@ -451,6 +457,7 @@ pub(super) fn pause_between(fault: &StoreFault, tries: u32, clock: &Clock) -> Si
         | StoreFault::Corrupt(_)
         | StoreFault::Rejected(_)
         | StoreFault::NotPermitted
+        | StoreFault::WrongClock(_)
         | StoreFault::Closed(_)
         | StoreFault::Cancelled => SignedDuration::MAX,
     }

@@ -6,6 +6,7 @@ use crate::core::error::ErrorClass;
 use crate::domain::credential::Credential;
 use crate::domain::state::error::StateError;
 use crate::domain::state::operation::Rejection;
+use crate::domain::wrong_clock::{self, WrongClock};
 
 /// A store that did not help us.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,9 @@ pub enum StoreFault {
     /// The lease under which we write is over.
     #[error("the lease under which this is written is over")]
     NotPermitted,
+    /// The clock of this machine is wrong, and a lease would be, too.
+    #[error(transparent)]
+    WrongClock(WrongClock),
     /// There is no credential for the store.
     #[error("credentials are missing: {0}")]
     Closed(Credential),
@@ -124,6 +128,7 @@ impl StoreError {
             | StoreFault::Corrupt(_)
             | StoreFault::Rejected(_)
             | StoreFault::NotPermitted
+            | StoreFault::WrongClock(_)
             | StoreFault::Closed(_)
             | StoreFault::Cancelled => false,
         }
@@ -154,11 +159,12 @@ impl StoreError {
             StoreFault::Locked { .. } => ErrorClass::Transient,
             StoreFault::Git(_) => ErrorClass::Config,
             // No later look makes a broken file whole by itself: somebody has to mend it.
-            StoreFault::Corrupt(_) => ErrorClass::NeedsPerson,
+            StoreFault::Corrupt(_) | StoreFault::WrongClock(_) => ErrorClass::NeedsPerson,
             StoreFault::Rejected(rejection) => match rejection {
                 Rejection::NoStateFile { .. } => ErrorClass::NotFound,
                 Rejection::StartedElsewhere { .. } => ErrorClass::NotReady,
                 Rejection::LeaseHeld(_)
+                | Rejection::LeaseOfWrongClock(_)
                 | Rejection::LeaseLost { .. }
                 | Rejection::EndedElsewhere { .. }
                 | Rejection::AnsweredAlready { .. } => ErrorClass::Conflict,
@@ -190,6 +196,7 @@ impl StoreError {
                 format!("wait until git ends and run it again; when no git is at work there (ps -C git), remove {file}")
             }
             StoreFault::NotPermitted => "run it again; it looks before it acts".to_owned(),
+            StoreFault::WrongClock(_) => wrong_clock::NEXT.to_owned(),
             StoreFault::Git(_) => "look at the repository of --state with git itself, then run it again".to_owned(),
             StoreFault::Corrupt(error) => error.next_step(),
             StoreFault::Rejected(rejection) => rejection.next_step(),

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -66,12 +67,19 @@ pub(super) enum Trouble {
 
 impl FakeGithub {
     pub(super) async fn serve(&self) -> StateBox {
+        let time = VirtualClock::starting_at(at("2026-01-01T00:00:00Z"));
+        let clock = Clock::Virtual(time.clone());
+        let dated = move |mut answer: Response| {
+            let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&time.now()).unwrap();
+            answer.headers_mut().insert("date", now.parse().unwrap());
+            std::future::ready(answer)
+        };
         let router = Router::new().route("/repos/o/r/contents/{*path}", get(read).put(write)).with_state(self.clone());
+        let router = router.layer(axum::middleware::map_response(dated));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         #[expect(clippy::disallowed_methods, reason = "a server has to run beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let clock = Clock::Virtual(VirtualClock::starting_at(at("2026-01-01T00:00:00Z")));
         let limits = HttpPolicy { tries: 1, ..policy() };
         let http = Http::new(limits, clock.clone(), CancellationToken::new()).unwrap();
         let repo = Repo::github(http.service(Service::Github, &base, Auth::None), "o/r", None).unwrap();

@@ -9,7 +9,7 @@ use crate::core::permit::Permit;
 use crate::domain::release::ZStream;
 use crate::domain::state::holder;
 use crate::domain::state::lease::{Fence, LENGTH, Lease, LeaseKey, RENEW_AFTER};
-use crate::domain::state::operation::{Applied, Operation};
+use crate::domain::state::operation::{Applied, Operation, Rejection};
 use crate::domain::state::view::State;
 
 /// A confirmed write of ours is a look at the lease that serves one effect, if that follows at once.
@@ -21,6 +21,8 @@ pub struct Held {
     release: ZStream,
     key: LeaseKey,
     holder: String,
+    /// The epoch in the state by which was planned, for a lease that is yet to be taken.
+    seen: Option<i64>,
     /// Nothing until it is taken.
     fence: Arc<OnceLock<Fence>>,
     permit: Permit,
@@ -40,22 +42,30 @@ struct Looked {
 impl Held {
     /// The lease that `stored` grants at `now`.
     pub(super) fn new(release: &ZStream, stored: &Lease, now: Timestamp) -> Self {
-        let held = Self::with_first_change(release, stored.key, stored.holder.clone(), now);
+        let held = Self::with_first_change(release, stored.key, stored.holder.clone(), None, now);
         held.taken(stored);
         held
     }
 
     /// The lease `key` of `release` for `holder`, which is taken together with the first change: who only looks,
     /// every half hour for days, leaves no commit. Whoever looks from `now` on for longer than a lease lasts may
-    /// change nothing any more either.
-    pub fn with_first_change(release: &ZStream, key: LeaseKey, holder: String, now: Timestamp) -> Self {
+    /// change nothing any more either; nor may whoever planned by a state with the epoch `seen` when somebody else has
+    /// taken the lease since.
+    pub fn with_first_change(
+        release: &ZStream,
+        key: LeaseKey,
+        holder: String,
+        seen: Option<i64>,
+        now: Timestamp,
+    ) -> Self {
         let looked = Looked { for_an_effect: None, last: now, out_of_reach: false };
         Self {
             release: release.clone(),
             key,
             holder,
+            seen,
             fence: Arc::default(),
-            permit: Permit::until(now.checked_add(LENGTH).unwrap_or(Timestamp::MAX)),
+            permit: Permit::of_a_lease_to_come(now.checked_add(LENGTH).unwrap_or(Timestamp::MAX)),
             looked: Arc::new(Mutex::new(looked)),
         }
     }
@@ -64,7 +74,7 @@ impl Held {
     fn taken(&self, stored: &Lease) {
         let fence = Fence { key: self.key, holder: stored.holder.clone(), epoch: stored.epoch };
         self.fence.get_or_init(|| fence);
-        self.permit.ends_at(stored.until.unwrap_or(Timestamp::MIN));
+        self.permit.holds_until(stored.until.unwrap_or(Timestamp::MIN));
     }
 
     /// The release it is about.
@@ -85,6 +95,12 @@ impl Held {
     /// The operation that takes it.
     pub(super) fn take(&self, at: Timestamp) -> Operation {
         Operation::AcquireLease { key: self.key, holder: self.holder.clone(), at, take_over: None }
+    }
+
+    /// The lease that somebody else took between the plan and the first change.
+    fn taken_since(&self, before: &State) -> Option<Lease> {
+        let stored = before.lease(self.key).filter(|lease| !holder::is_same(&lease.holder, &self.holder))?;
+        self.seen.filter(|seen| *seen != stored.epoch).map(|_| stored)
     }
 
     /// Is `lease` ours?
@@ -150,8 +166,13 @@ pub(super) fn within(
     now: Timestamp,
 ) -> Result<Option<State>, StoreFault> {
     let fence = held.fence();
-    if let (Some(before), Some(fence)) = (before, fence) {
-        before.lease_of(fence).map_err(StoreFault::Rejected)?;
+    match (before, fence) {
+        (Some(before), Some(fence)) => drop(before.lease_of(fence).map_err(StoreFault::Rejected)?),
+        (Some(before), None) => {
+            let since = held.taken_since(before);
+            since.map_or(Ok(()), |lease| Err(StoreFault::Rejected(Rejection::taken_since(lease, now))))?;
+        }
+        (None, _) => {}
     }
     let Some(after) = change()? else { return Ok(None) };
     let lease = fence.map_or_else(|| held.take(now), |fence| Operation::RenewLease { fence: fence.clone(), at: now });

@@ -17,6 +17,7 @@ use crate::core::clients::http::ServiceHttp;
 use crate::core::config::error::ConfigError;
 use crate::core::config::origin::Origin;
 use crate::domain::credential::Credential;
+use crate::domain::wrong_clock::WrongClock;
 
 /// The folder of all releases.
 const RELEASES: &str = "_releases";
@@ -65,6 +66,15 @@ impl Repo {
     pub fn remote_place(&self) -> Option<String> {
         match self {
             Self::GitHub(github) => Some(github.place()),
+            Self::Directory(_) | Self::Git(_) | Self::Closed(_) => None,
+        }
+    }
+
+    /// What is wrong with the clock of this machine, by the last answer of the repository; nothing where that tells no
+    /// time.
+    pub fn wrong_clock(&self) -> Option<WrongClock> {
+        match self {
+            Self::GitHub(github) => WrongClock::judge(github.clock_ahead()?),
             Self::Directory(_) | Self::Git(_) | Self::Closed(_) => None,
         }
     }

@@ -234,7 +234,13 @@ impl StateBox {
         }
         let operations = without_secrets(operations, self.store.masker());
         let held = self.held_of(release);
+        let takes = |operation: &Operation| matches!(operation, Operation::AcquireLease { .. });
+        let takes_a_lease = operations.iter().any(takes) || held.is_some_and(|held| held.fence().is_none());
         let change = |before: Option<&State>, now| {
+            // The file was read just now, so the store has said what the time is.
+            if let Some(wrong) = self.store.wrong_clock().filter(|_| takes_a_lease) {
+                return Err(StoreFault::WrongClock(wrong));
+            }
             let after = || apply_all(before, release, &operations, now);
             held.map_or_else(after, |held| within(held, before, after, now))
         };

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::document::{Kind, Map, Node, Scalar};
 use super::holder;
 use super::view::{source, stamp};
+use crate::domain::absence::CLOCK_SKEW;
 use crate::domain::spelled::spelled;
 
 /// How long a lease holds without a sign of its holder.
@@ -75,6 +76,11 @@ impl Lease {
         self.until.is_some_and(|until| until > now)
     }
 
+    /// Does it end later than any lease can that was written by a clock as right as ours?
+    pub fn is_of_a_wrong_clock(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| ends_too_late(until, now))
+    }
+
     /// Since when, as far as the epoch tells.
     pub fn since(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.epoch).ok().filter(|_| self.epoch >= FIRST_SECOND)
@@ -85,6 +91,12 @@ impl Lease {
         let since = self.since().map(|since| format!(", since {}", stamp(since))).unwrap_or_default();
         format!("{}{since}", holder::shown(&self.holder))
     }
+}
+
+/// Is `until` further away at `now` than the end of a lease can be? Its clock and ours may be off in opposite
+/// directions.
+pub fn ends_too_late(until: Timestamp, now: Timestamp) -> bool {
+    until.duration_since(now) > LENGTH + CLOCK_SKEW + CLOCK_SKEW
 }
 
 /// Who does what since when until when.

@@ -44,7 +44,7 @@ pub(super) fn acquire(
     }
     let other = running.filter(|_| !ours);
     let note = match (other, take_over) {
-        (Some(other), None) => return Err(Rejection::LeaseHeld(Box::new(other.clone()))),
+        (Some(other), None) => return Rejection::held(other, holder, at).map_or(Ok(None), Err),
         (Some(other), Some(why)) => Some(AddIssue {
             text: format!(
                 "{} took the {} lease from {}; reason: {}",
@@ -60,9 +60,21 @@ pub(super) fn acquire(
         }),
         (None, _) => None,
     };
+    if take_over.is_some() {
+        end_what_no_clock_ends(document, at);
+    }
     let epoch = stored.map_or(0, |lease| lease.epoch).saturating_add(1).max(at.as_second());
     write(document, &Fence { key, holder: holder.to_owned(), epoch }, end(at));
     Ok(note)
+}
+
+/// Ends leases that a wrong clock wrote for days: whoever took one from its holder freed the release from all of them.
+fn end_what_no_clock_ends(document: &mut Map, at: Timestamp) {
+    for key in LeaseKey::ALL {
+        if Lease::of(document, key).is_some_and(|lease| lease.is_of_a_wrong_clock(at)) {
+            document.map_mut("issues", key.name()).set("until", Node::null());
+        }
+    }
 }
 
 /// Prolongs our lease, unless it was prolonged a moment ago.

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::entries::{DueNotice, Intent, Metadata, Question, Stopped};
+use super::holder;
 use super::lease::{Fence, Lease, LeaseKey};
 use super::view::{State, stamp};
 use crate::domain::absence::{Announced, ClockOf};
@@ -367,6 +368,9 @@ pub enum Rejection {
     /// Somebody else drives the release, or looks after its approval.
     #[error("{0}")]
     LeaseHeld(Box<Lease>),
+    /// Somebody else holds it for longer than a lease lasts.
+    #[error("{0}, though a lease lasts two hours: the clock of that machine is wrong, or the one here")]
+    LeaseOfWrongClock(Box<Lease>),
     /// Our lease ended, or somebody took it over.
     #[error("this run has lost the {} lease: {}", .key.name(), after_us(.taken.as_deref()))]
     LeaseLost {
@@ -385,6 +389,20 @@ impl Rejection {
     /// Our lease of `key` does not count any more; `stored` is what stands there now.
     pub fn lost(key: LeaseKey, stored: Option<Lease>) -> Self {
         Self::LeaseLost { key, taken: stored.map(Box::new) }
+    }
+
+    /// Why whoever planned before `lease` was taken cannot have it at `at`.
+    pub fn taken_since(lease: Lease, at: Timestamp) -> Self {
+        if lease.runs_at(at) { Self::LeaseHeld(Box::new(lease)) } else { Self::lost(lease.key, Some(lease)) }
+    }
+
+    /// Why `holder` cannot have the lease `stored` at `at`; nothing when it has ended or is the holder's own.
+    pub fn held(stored: &Lease, holder: &str, at: Timestamp) -> Option<Self> {
+        if !stored.runs_at(at) || holder::is_same(&stored.holder, holder) {
+            return None;
+        }
+        let stored = Box::new(stored.clone());
+        Some(if stored.is_of_a_wrong_clock(at) { Self::LeaseOfWrongClock(stored) } else { Self::LeaseHeld(stored) })
     }
 
     /// What a person does next.
@@ -418,6 +436,11 @@ impl Rejection {
                     ),
                     LeaseKey::Checker => format!("let it go on; if it is dead, wait until {until}"),
                 }
+            }
+            Self::LeaseOfWrongClock(_) => {
+                "set the clock that is wrong; when nothing is at work there any more: oar -r RELEASE drive --take-over \
+                 --reason TEXT"
+                    .to_owned()
             }
             Self::LeaseLost { key, taken } => match (taken, key) {
                 (Some(lease), _) if lease.until.is_some() => {

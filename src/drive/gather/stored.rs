@@ -63,6 +63,7 @@ pub(super) fn from_state(input: &mut Input, ctx: &Context, state: &State, memory
     input.notified.extend(state.notified());
     input.has_due = !state.due().is_empty() && memory.due_not_before.is_none_or(|at| at <= input.now);
     input.unreadable_statuses = unreadable_statuses(state);
+    input.drive_epoch = state.lease(LeaseKey::Driver).map_or(0, |lease| lease.epoch);
     let leases = LeaseKey::ALL.iter().filter_map(|key| state.lease(*key));
     input.leases = leases.filter(|lease| lease.runs_at(input.now)).collect();
     for unreadable in &input.unreadable_statuses {

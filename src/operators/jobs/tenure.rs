@@ -16,7 +16,7 @@ use crate::operators::error::TaskError;
 pub struct Powers {
     /// Judge and report, and change nothing.
     pub shadow: bool,
-    /// Also change files that another program seems to be at work on.
+    /// Also change files that another program seems to be at work on, and take a lease that a wrong clock wrote for days.
     pub take_over: bool,
 }
 
@@ -85,7 +85,10 @@ impl<'c> Tenure<'c> {
                 why: bad.to_string(),
                 next: format!("correct or remove {PATH} on the branch of the records"),
             })?;
-            let taken = AgentLease::taken(stored.as_ref(), &self.us, self.ctx.clock.now())?;
+            if let Some(wrong) = self.ctx.repo.wrong_clock() {
+                return Err(wrong.into());
+            }
+            let taken = AgentLease::taken(stored.as_ref(), &self.us, self.ctx.clock.now(), self.powers.take_over)?;
             Ok::<_, TaskError>((Some(&taken) != stored.as_ref()).then(|| taken.to_text()))
         });
         let lease =
@@ -93,7 +96,7 @@ impl<'c> Tenure<'c> {
         let until = lease.until.unwrap_or(now);
         let permit = Permit::until(until);
         let (ctx, files) = (self.ctx.permitted_by(&permit), self.files.permitted_by(&permit));
-        let fresh = Held { ctx, files, us: self.us.clone(), since: lease.since(), until };
+        let fresh = Held { ctx, files, us: self.us.clone(), since: lease.since().min(now), until };
         *held = Some(fresh.clone());
         Ok(fresh)
     }

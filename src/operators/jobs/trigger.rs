@@ -287,6 +287,7 @@ impl Work<'_, '_> {
             | TaskError::Closed { .. }
             | TaskError::Refused { .. }
             | TaskError::Busy { .. }
+            | TaskError::WrongClock(_)
             | TaskError::HeldElsewhere(_)
             | TaskError::Taken { .. }
             | TaskError::DryRun { .. }

@@ -50,6 +50,8 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
             ),
         });
     }
+    // Its day and its deadline are read from the clock.
+    run.unless_the_clock_is_wrong()?;
     let closed = closed(run, assembly, ignore_release_date);
     if let Some(by) = if closed.is_some() { closed } else { taken_back(run).await? } {
         return Ok(Outcome::Blocked { by });

@@ -26,7 +26,7 @@ pub struct MetadataView {
 ///
 /// The settings cannot be used, or build data cannot be read.
 pub async fn build_data(settings: &Settings, minor: Minor, cancel: CancellationToken) -> Result<BuildData, TaskError> {
-    let source = Context::build_data_alone(settings, Context::clock_of(settings)?, cancel)?;
+    let source = Context::build_data_alone(settings, Context::clock_of(settings, &cancel).await?, cancel)?;
     Ok(BuildData::parse(&source.releases(minor).await?)?)
 }
 

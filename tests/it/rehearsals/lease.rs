@@ -110,6 +110,48 @@ async fn a_lease_is_taken_over_by_a_person_who_says_why() {
 }
 
 #[tokio::test]
+async fn a_drive_from_cron_that_only_waits_leaves_no_commit() {
+    let world = promoted().await;
+    let machine = world.machine("one");
+    let commits = || world.simulator().world().facts().github.branches["z-stream"].messages.clone();
+    let mut idle = 0;
+    for _ in 0..8 {
+        let before = commits().len();
+        machine.oar("drive --once").await;
+        let ours = commits().split_off(before);
+        idle += i32::from(ours.is_empty());
+        assert!(ours.iter().all(|message| !message.contains("lease")) || !ours[0].contains("lease"), "{ours:?}");
+        world.time_passes("1m");
+    }
+    assert!(idle >= 4, "the jobs run on for longer: {:?}", commits());
+    assert_eq!(lease(&world).until, None, "the one before was given back");
+}
+
+#[tokio::test]
+async fn a_driver_takes_its_lease_with_the_first_thing_that_it_changes_and_gives_it_back() {
+    let world = promoted().await;
+    let before = world.simulator().world().facts().github.branches["z-stream"].messages.len();
+    world.machine("one").oar("drive --once").await;
+    let messages = world.simulator().world().facts().github.branches["z-stream"].messages.clone();
+    let ours = &messages[before..];
+    assert!(ours.len() > 1 && ours[0] == "Update task: image-consistency-check", "{ours:?}");
+    assert_eq!(ours.last().map(String::as_str), Some("Release driver lease"), "{ours:?}");
+    assert_eq!(ours.iter().filter(|message| message.contains("lease")).count(), 1, "{ours:?}");
+}
+
+#[tokio::test]
+async fn a_second_driver_is_refused_before_it_asks_or_changes_anything() {
+    let point = points_of_a_drive().await.remove(0);
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let _stopped = frozen(&one, &point, "drive").await;
+    let file = world.file();
+    let refused = other.oar("drive --once").await;
+    assert!(refused.ends_with("exit 8") && refused.contains("drives this release since"), "{refused}");
+    assert_eq!((other.sent(), world.file()), (Vec::new(), file));
+}
+
+#[tokio::test]
 async fn the_epoch_of_a_lease_survives_giving_it_back() {
     let world = promoted().await;
     let (one, other) = (world.machine("one"), world.machine("other"));

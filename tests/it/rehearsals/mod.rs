@@ -40,3 +40,4 @@ mod strangers;
 mod take_ownership;
 mod update_task_status;
 mod writers;
+mod wrong_clock;

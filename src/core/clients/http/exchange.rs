@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::auth::{Auth, Proof};
 use super::call::Call;
 use super::network::LazyClient;
+use super::time;
 use crate::core::clients::error::{ClientError, Fault};
 use crate::core::clients::negotiate::{Heard, Kerberos, Negotiation, is_offered};
 use crate::core::clients::retry::Repeat;
@@ -43,6 +44,10 @@ impl Call<'_> {
         let answer = self.exchange(url).await;
         let ended = clock.now();
         let outage = answer.as_ref().err().filter(|error| error.is_outage());
+        let said = answer.as_ref().ok().filter(|_| clock.may_be_wrong());
+        if let Some(ahead) = said.and_then(|answer| time::ahead(answer, now, ended)) {
+            self.http.http.0.lately.note_clock(self.http.service, ahead);
+        }
         self.http.http.0.lately.note(self.http.service, now, ended, outage.map(|error| error.fault.to_string()));
         if let Some(pass) = pass {
             pass.ended(ended, outage.is_some());
@@ -120,14 +125,15 @@ impl Call<'_> {
         Ok(self.answer(url, head.status, head.headers, body))
     }
 
-    /// Right before a write leaves: a process that was stopped for hours finds here that its lease is over.
+    /// Right before a write leaves: a process that was stopped for hours finds here that its lease is over, and one that
+    /// has none yet that it has to take it first.
     async fn still_permitted(&self) -> Result<(), ClientError> {
         let Http(shared, permit, cancel) = &self.http.http;
         if self.repeat == Repeat::Reads || !permit.has_end() {
             return Ok(());
         }
         shared.clock.refresh(cancel).await;
-        if permit.is_over(shared.clock.now()) {
+        if !permit.reaches_outside(shared.clock.now()) {
             return Err(ClientError::new(self.http.service, self.op, Fault::NotPermitted));
         }
         Ok(())

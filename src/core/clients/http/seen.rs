@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::service::Service;
 
@@ -19,9 +19,9 @@ pub struct Seen {
     pub latency: Option<Duration>,
 }
 
-/// All services that were asked.
+/// All services that were asked, and how far our clock is ahead of theirs.
 #[derive(Debug, Default)]
-pub(super) struct Lately(Mutex<BTreeMap<Service, Seen>>);
+pub(super) struct Lately(Mutex<BTreeMap<Service, Seen>>, Mutex<BTreeMap<Service, SignedDuration>>);
 
 impl Lately {
     /// A request to `service` took from `began` to `now`, and ended with this outage or with an answer.
@@ -33,6 +33,16 @@ impl Lately {
             None => seen.last_ok = Some(now),
         }
         seen.latency = Duration::try_from(now.duration_since(began)).ok();
+    }
+
+    /// The last answer of `service` says that our clock is so far ahead of its own.
+    pub(super) fn note_clock(&self, service: Service, ahead: SignedDuration) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(service, ahead);
+    }
+
+    /// How far our clock is ahead of that of `service`, once it has said what the time is.
+    pub(super) fn clock_ahead(&self, service: Service) -> Option<SignedDuration> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).get(&service).copied()
     }
 
     pub(super) fn all(&self) -> BTreeMap<Service, Seen> {

@@ -155,6 +155,34 @@ async fn a_write_under_a_lease_that_somebody_took_over_is_refused_and_says_who()
 }
 
 #[tokio::test]
+async fn whoever_planned_before_somebody_else_drove_gets_no_lease_for_that_plan() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let late = |seen: i64| {
+        let now = statebox.store().clock().now();
+        let held = Held::with_first_change(&release(), LeaseKey::Driver, "late".to_owned(), Some(seen), now);
+        statebox.afresh().fenced(&held)
+    };
+    let (other, theirs) = held(&statebox, "other", None).await;
+    other.apply(&release(), &[issue("theirs")], "Add issue").await.unwrap();
+    let epoch = theirs.fence().unwrap().epoch;
+    let beside = late(0).apply(&release(), &[issue("late")], "Add issue").await.unwrap_err();
+    assert!(beside.fault.to_string().starts_with("other drives this release since"), "{}", beside.fault);
+    other.give_lease_back(&theirs).await;
+    let text = github.text();
+
+    for change in
+        [late(0).apply(&release(), &[issue("late")], "Add issue").await.map(drop), late(0).may_act(&release()).await]
+    {
+        let error = change.unwrap_err();
+        assert!(error.fault.to_string().contains("other held it since"), "{}", error.fault);
+        assert_eq!(github.text(), text);
+    }
+    late(epoch).apply(&release(), &[issue("late")], "Add issue").await.unwrap();
+}
+
+#[tokio::test]
 async fn every_effect_but_the_one_after_a_write_asks_whether_the_lease_is_still_ours() {
     let github = FakeGithub::default();
     let statebox = github.serve().await;
