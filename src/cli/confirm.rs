@@ -19,7 +19,7 @@ use crate::operators::request::ChangeRequest;
 use crate::render::preview::will;
 use crate::render::text::clean;
 
-/// Goes on when nothing that `change` would do needs a person's word, or when it is given.
+/// Goes on when nothing that `change` would do needs a person's word, or when it is given: did somebody agree?
 ///
 /// # Errors
 ///
@@ -30,17 +30,17 @@ pub(super) async fn confirm(
     release: &ZStream,
     change: &ChangeRequest,
     what: &str,
-) -> Result<(), ErrorReport> {
+) -> Result<bool, ErrorReport> {
     let foreseen = preview(ctx, release, change, Depth::Stored).await.map_err(|error| call.task_error(what, error))?;
     let will = match foreseen {
         // What is closed says so itself when it runs.
-        Preview::Nothing | Preview::Closed(_) | Preview::Pointless { .. } => return Ok(()),
+        Preview::Nothing | Preview::Closed(_) | Preview::Pointless { .. } => return Ok(false),
         Preview::Changes(foreseen) => will(&foreseen, release),
     };
     if call.yes || call.options().dry_run {
-        return Ok(());
+        return Ok(true);
     }
-    asked(call, what, &will).await
+    asked(call, what, &will).await.map(|()| true)
 }
 
 /// Goes on when a person at the terminal says yes.

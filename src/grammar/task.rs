@@ -84,7 +84,8 @@ pub enum TaskCommand {
     },
     /// Approve the shipment merge request, nothing else
     ///
-    /// Nothing is merged and no advisory moves; change-advisory-status does this and more.
+    /// Asks first, and names what speaks against it: open blockers, tasks that have not passed, what was replaced, an
+    /// early day. Nothing is merged and no advisory moves; change-advisory-status does this and more.
     AddQeApproval,
 }
 
@@ -130,7 +131,7 @@ impl TaskCommand {
             Self::ChangeAdvisoryStatus { ignore_release_date, reason } => {
                 TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason }
             }
-            Self::AddQeApproval => TaskRequest::AddQeApproval,
+            Self::AddQeApproval => TaskRequest::AddQeApproval { confirmed: false },
         }
     }
 }

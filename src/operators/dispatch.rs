@@ -57,6 +57,6 @@ pub(super) async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Out
         TaskRequest::ChangeAdvisoryStatus { ignore_release_date, .. } => {
             change_advisory_status::run(run, *ignore_release_date).await
         }
-        TaskRequest::AddQeApproval => add_qe_approval::run(run).await,
+        TaskRequest::AddQeApproval { confirmed } => add_qe_approval::run(run, *confirmed).await,
     }
 }

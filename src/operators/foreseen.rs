@@ -1,5 +1,7 @@
 //! What a change would do, as facts: for the question to a person, and for whoever only wants to know.
 
+use jiff::Timestamp;
+
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::AdvisoryId;
@@ -40,6 +42,13 @@ pub enum Foreseen {
     StoredApproval(StoredApproval),
     /// A pass of the final approval, as the services say.
     Approval(ApprovalPass),
+    /// The shipment is approved by hand, and nothing else.
+    ShipmentApproval {
+        /// The merge request.
+        mr: String,
+        /// What speaks against it, one line each.
+        against: Vec<String>,
+    },
     /// A release goes from one owner to another.
     Takeover {
         /// Account of the release lead until now.
@@ -117,6 +126,8 @@ pub struct StoredApproval {
     pub ticket: Option<String>,
     /// Is the calendar left aside?
     pub ignores_release_date: bool,
+    /// The last wait failed, and a new one begins that ends then.
+    pub new_wait_until: Option<Timestamp>,
 }
 
 /// What a pass of an approval does now.
@@ -136,6 +147,8 @@ pub struct ApprovalPass {
     pub ignores_release_date: bool,
     /// Is it a later pass of one that began?
     pub goes_on: bool,
+    /// The last wait failed, and a new one begins that ends then.
+    pub new_wait_until: Option<Timestamp>,
 }
 
 /// One advisory of an approval.
@@ -159,6 +172,7 @@ impl Foreseen {
                 Some(format!("{} {} {}", pass.mr, ids.join(" "), pass.builds.join(" ")))
             }
             Self::StoredApproval(_)
+            | Self::ShipmentApproval { .. }
             | Self::Takeover { .. }
             | Self::StatusByHand { .. }
             | Self::ForcedStart { .. }
@@ -173,6 +187,7 @@ impl Foreseen {
         match self {
             Self::Approval(pass) => pass.goes_on,
             Self::StoredApproval(_)
+            | Self::ShipmentApproval { .. }
             | Self::Takeover { .. }
             | Self::StatusByHand { .. }
             | Self::ForcedStart { .. }
@@ -189,7 +204,11 @@ impl Foreseen {
             | Self::ForcedStart { .. }
             | Self::DecidedBuild { .. }
             | Self::Answered { .. } => true,
-            Self::StoredApproval(_) | Self::Approval(_) | Self::Takeover { .. } | Self::ResolvedBlocker { .. } => false,
+            Self::StoredApproval(_)
+            | Self::Approval(_)
+            | Self::ShipmentApproval { .. }
+            | Self::Takeover { .. }
+            | Self::ResolvedBlocker { .. } => false,
         }
     }
 }

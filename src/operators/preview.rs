@@ -4,7 +4,7 @@ use super::error::TaskError;
 use super::foreseen::{Depth, Foreseen, Preview};
 use super::manual::{answer, issues, update_task_status};
 use super::request::{BuildDecision, ChangeRequest, TaskRequest};
-use super::tasks::{analyze_build, change_advisory_status, stage_testing, take_ownership};
+use super::tasks::{add_qe_approval, analyze_build, change_advisory_status, stage_testing, take_ownership};
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
 use crate::domain::task::Which;
@@ -55,6 +55,8 @@ enum Matter<'a> {
     Owner { email: Option<&'a str> },
     /// The final approval.
     Approval { ignores_release_date: bool },
+    /// The approval of the shipment alone.
+    ShipmentApproval,
     /// The stage pipeline starts although a gate may be closed.
     ForcedStart { reason: &'a str },
     /// A person's decision about a build.
@@ -70,6 +72,7 @@ impl<'a> Matter<'a> {
             (TaskRequest::ChangeAdvisoryStatus { ignore_release_date, .. }, Depth::Stored | Depth::Looked) => {
                 Some(Self::Approval { ignores_release_date: *ignore_release_date })
             }
+            (TaskRequest::AddQeApproval { .. }, Depth::Stored | Depth::Looked) => Some(Self::ShipmentApproval),
             // Whoever forces or decides by hand has said why, and nothing else is to be known. Whoever names a build only
             // looks how it goes.
             (TaskRequest::StageTesting { build: None, force: Some(reason) }, Depth::Looked) => {
@@ -88,8 +91,7 @@ impl<'a> Matter<'a> {
                 | TaskRequest::CompareImages { .. }
                 | TaskRequest::StageTesting { .. }
                 | TaskRequest::ImageSignedCheck
-                | TaskRequest::AnalyzeBuild { .. }
-                | TaskRequest::AddQeApproval,
+                | TaskRequest::AnalyzeBuild { .. },
                 Depth::Stored | Depth::Looked,
             ) => None,
         }
@@ -100,7 +102,9 @@ async fn of_task(ctx: &Context, release: &ZStream, request: &TaskRequest, depth:
     match Matter::of(request, depth) {
         None => Ok(Preview::Nothing),
         // Without credentials the task itself says what is missing.
-        Some(Matter::Owner { .. }) if ctx.require(request.needs()).is_err() => Ok(Preview::Nothing),
+        Some(Matter::Owner { .. } | Matter::ShipmentApproval) if ctx.require(request.needs()).is_err() => {
+            Ok(Preview::Nothing)
+        }
         Some(Matter::Owner { email }) => take_ownership::preview(ctx, release, email).await,
         Some(Matter::Approval { ignores_release_date }) => match depth {
             Depth::Stored => change_advisory_status::preview::stored(ctx, release, ignores_release_date).await,
@@ -110,6 +114,7 @@ async fn of_task(ctx: &Context, release: &ZStream, request: &TaskRequest, depth:
                 change_advisory_status::preview::looked(ctx, release, ignores_release_date).await
             }
         },
+        Some(Matter::ShipmentApproval) => add_qe_approval::preview(ctx, release).await,
         Some(Matter::ForcedStart { reason }) => stage_testing::preview(ctx, release, reason).await,
         Some(Matter::Decision { which, decision }) => analyze_build::preview(ctx, release, which, decision).await,
     }

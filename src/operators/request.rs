@@ -61,7 +61,10 @@ pub enum TaskRequest {
         reason: Option<String>,
     },
     /// Approve the shipment merge request, nothing else.
-    AddQeApproval,
+    AddQeApproval {
+        /// A person knows what speaks against it.
+        confirmed: bool,
+    },
 }
 
 /// A person's decision about a rejected build.
@@ -144,9 +147,15 @@ impl TaskRequest {
             Task::AnalyzeCandidateBuild => vec![Self::AnalyzeBuild { which: Which::Candidate, decide: None }],
             Task::AnalyzePromotedBuild => vec![Self::AnalyzeBuild { which: Which::Promoted, decide: None }],
             Task::ChangeAdvisoryStatus => vec![Self::ChangeAdvisoryStatus { ignore_release_date: false, reason: None }],
-            Task::AddQeApproval => vec![Self::AddQeApproval],
+            Task::AddQeApproval => vec![Self::AddQeApproval { confirmed: false }],
             Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs => Vec::new(),
         }
+    }
+
+    /// The same, wanted by a person who was shown what speaks against it.
+    #[must_use]
+    pub fn confirmed(self) -> Self {
+        if let Self::AddQeApproval { .. } = self { Self::AddQeApproval { confirmed: true } } else { self }
     }
 
     /// Why somebody wants this, where it is no answer to a closed gate.
@@ -162,7 +171,7 @@ impl TaskRequest {
             | Self::StageTesting { .. }
             | Self::ImageSignedCheck
             | Self::AnalyzeBuild { .. }
-            | Self::AddQeApproval => None,
+            | Self::AddQeApproval { .. } => None,
         }
     }
 
@@ -180,7 +189,7 @@ impl TaskRequest {
             | Self::StageTesting { .. }
             | Self::ImageSignedCheck
             | Self::AnalyzeBuild { .. }
-            | Self::AddQeApproval => false,
+            | Self::AddQeApproval { .. } => false,
         }
     }
 
@@ -197,7 +206,7 @@ impl TaskRequest {
             Self::ImageSignedCheck => Task::ImageSignedCheck,
             Self::AnalyzeBuild { which, .. } => which.task(),
             Self::ChangeAdvisoryStatus { .. } => Task::ChangeAdvisoryStatus,
-            Self::AddQeApproval => Task::AddQeApproval,
+            Self::AddQeApproval { .. } => Task::AddQeApproval,
         }
     }
 
@@ -212,7 +221,7 @@ impl TaskRequest {
             Self::CheckCveTrackerBug => &[ErrataToken, JiraUsername, JiraToken, GitlabToken],
             Self::CheckRhcosSecurityAlerts | Self::PushToCdnStaging { .. } => &[ErrataToken],
             Self::ImageConsistencyCheck { .. } => &[ApiToken, GitlabToken],
-            Self::CompareImages { .. } | Self::AddQeApproval => &[GitlabToken],
+            Self::CompareImages { .. } | Self::AddQeApproval { .. } => &[GitlabToken],
             Self::StageTesting { .. } => &[JenkinsUser, JenkinsToken, GitlabToken],
             Self::ChangeAdvisoryStatus { .. } => &[ErrataToken, GitlabToken],
         }

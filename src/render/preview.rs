@@ -1,6 +1,9 @@
 //! What a change would do, in words: for the person at the terminal, and for whoever confirms for somebody else.
 
+use jiff::Timestamp;
+
 use super::text::clean;
+use crate::domain::dates::stamp;
 use crate::domain::foreign::{quoted, sentence};
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
@@ -11,17 +14,22 @@ use crate::operators::manual::issues::concerned;
 /// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
 pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
     match foreseen {
-        Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date }) => {
+        Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date, new_wait_until }) => {
             let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
             let mut will = vec![
                 format!("approve the merge request {mr}"),
                 format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
             ];
+            will.extend(new_wait_until.map(new_wait));
             if *ignores_release_date {
                 will.push("not wait for the day before the release date".to_owned());
             }
             will.extend(ticket.as_ref().map(|ticket| format!("close the QE sub-tasks of {ticket}")));
             will
+        }
+        Foreseen::ShipmentApproval { mr, against } => {
+            let approve = format!("approve the merge request {mr}, which lets its content go to the customers");
+            std::iter::once(approve).chain(against.iter().map(|one| format!("pass over this: {one}"))).collect()
         }
         Foreseen::Takeover { from, to, mr } => vec![
             format!("take {release} over from @{from}, who is its release lead"),
@@ -89,7 +97,9 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
                 caller_says(reason),
             ]
         }
-        Foreseen::StoredApproval(_) | Foreseen::Takeover { .. } => will(foreseen, release),
+        Foreseen::StoredApproval(_) | Foreseen::ShipmentApproval { .. } | Foreseen::Takeover { .. } => {
+            will(foreseen, release)
+        }
     }
 }
 
@@ -113,11 +123,17 @@ fn approval(pass: &ApprovalPass, release: &ZStream) -> Vec<String> {
         });
     }
     lines.push("close the QE sub-tasks in Jira and tell the release's Slack channel".to_owned());
+    lines.extend(pass.new_wait_until.map(new_wait));
     if pass.ignores_release_date {
         lines.push("the release date is ignored".to_owned());
     }
     lines.push("cannot be undone by us: REL_PREP hands the advisories over to be shipped".to_owned());
     lines
+}
+
+/// A Fail is left alone by everything that runs by itself: whoever runs it knows that it begins anew.
+fn new_wait(until: Timestamp) -> String {
+    format!("begin a new wait for the advisory page, until {}, because the approval has failed", stamp(until))
 }
 
 fn caller_says(text: &str) -> String {
@@ -147,6 +163,7 @@ mod tests {
                 advisories: vec![advisory],
                 ignores_release_date: true,
                 goes_on: false,
+                new_wait_until: None,
             };
             let decided = Foreseen::DecidedBuild {
                 which: Which::Candidate,

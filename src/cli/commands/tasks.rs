@@ -18,7 +18,8 @@ use crate::render::report;
 /// Runs the task of `request`.
 pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context().await?);
-    ask(call, &ctx, &release, &request).await?;
+    let agreed = ask(call, &ctx, &release, &request).await?;
+    let request = if agreed { request.confirmed() } else { request };
     let report = execute::run_task(&ctx, &release, request).await.map_err(|failure| ErrorReport::failure(&failure))?;
     let next = match &report.would {
         // Only the front end knows the options that were given.
@@ -29,13 +30,14 @@ pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit,
     Ok(Exit::of_outcome(&report.outcome))
 }
 
-/// Asks before what cannot be taken back.
-async fn ask(call: &Invocation, ctx: &Context, release: &ZStream, request: &TaskRequest) -> Result<(), ErrorReport> {
+/// Asks before what cannot be taken back; did somebody agree?
+async fn ask(call: &Invocation, ctx: &Context, release: &ZStream, request: &TaskRequest) -> Result<bool, ErrorReport> {
     let what = match request {
         // Nobody is asked, so the merge request is not looked at.
-        TaskRequest::TakeOwnership { .. } if call.yes => return Ok(()),
+        TaskRequest::TakeOwnership { .. } if call.yes => return Ok(true),
         TaskRequest::TakeOwnership { .. } => format!("taking over {release}"),
         TaskRequest::ChangeAdvisoryStatus { .. } => format!("the final approval of {release}"),
+        TaskRequest::AddQeApproval { .. } => format!("the approval of the shipment of {release}"),
         TaskRequest::CreateTestReport
         | TaskRequest::CheckCveTrackerBug
         | TaskRequest::CheckRhcosSecurityAlerts
@@ -44,8 +46,7 @@ async fn ask(call: &Invocation, ctx: &Context, release: &ZStream, request: &Task
         | TaskRequest::CompareImages { .. }
         | TaskRequest::StageTesting { .. }
         | TaskRequest::ImageSignedCheck
-        | TaskRequest::AnalyzeBuild { .. }
-        | TaskRequest::AddQeApproval => format!("{} of {release}", request.task()),
+        | TaskRequest::AnalyzeBuild { .. } => format!("{} of {release}", request.task()),
     };
     confirm(call, ctx, release, &ChangeRequest::Task(request.clone()), &what).await
 }

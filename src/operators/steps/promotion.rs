@@ -1,6 +1,7 @@
 //! Is the payload in its stable stream?
 
 use crate::core::clients::release_controller::Phase;
+use crate::domain::closed_gate::ClosedGate;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 
@@ -21,6 +22,22 @@ impl Promotion {
             Self::NotFound => None,
         }
     }
+}
+
+/// A payload that ART took back after its tests had passed must not ship, whoever asks for it. Reads only.
+///
+/// # Errors
+///
+/// As [`phase`].
+pub async fn taken_back(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
+    Ok(match phase(run).await? {
+        Promotion::Listed(phase @ (Phase::Rejected | Phase::Failed)) => {
+            Some(ClosedGate::Promotion { phase: phase.as_str().to_owned() })
+        }
+        Promotion::Listed(Phase::Pending | Phase::Ready | Phase::Accepted | Phase::Other(_)) | Promotion::NotFound => {
+            None
+        }
+    })
 }
 
 /// Asks where the payload of the run's release stands.

@@ -4,11 +4,11 @@
 
 pub(in crate::operators) mod preview;
 
-use crate::core::clients::release_controller::Phase;
 use crate::domain::advisory::DROPPED_SOURCE;
 use crate::domain::approval::{RECHECK, deadline, too_early};
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::dates::stamp;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::shipment::{MrState, StageRelease};
 use crate::domain::state::operation::{AddIssue, Operation};
@@ -19,8 +19,7 @@ use crate::operators::run::Run;
 use crate::operators::steps::advisories::Advisory;
 use crate::operators::steps::approval::{self, Objection};
 use crate::operators::steps::kernel::{self, KernelObjection};
-use crate::operators::steps::promotion::{self, Promotion};
-use crate::operators::steps::{advisory_page, belonging, replaced, shipment};
+use crate::operators::steps::{advisory_page, belonging, promotion, replaced, shipment};
 
 /// Who reports objections.
 const SOURCE: &str = "change-advisory-status";
@@ -53,7 +52,7 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
     // Its day and its deadline are read from the clock.
     run.unless_the_clock_is_wrong()?;
     let closed = closed(run, assembly, ignore_release_date);
-    if let Some(by) = if closed.is_some() { closed } else { taken_back(run).await? } {
+    if let Some(by) = if closed.is_some() { closed } else { promotion::taken_back(run).await? } {
         return Ok(Outcome::Blocked { by });
     }
     let shipment = shipment::open(run).await?;
@@ -94,6 +93,12 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
     let until = deadline(assembly.due(), Some(started.unwrap_or(run.started_at))).unwrap_or(run.started_at);
     let page = advisory_page::look(run).await?;
     if !page.is_public {
+        if run.state.status(run.task) == TaskStatus::Fail {
+            run.warn(format!(
+                "the approval had failed; a new wait for the advisory page begins, until {}",
+                stamp(until)
+            ));
+        }
         if run.ctx.clock.now() > until {
             let released = shipment::prod_release(run, &shipment).await.is_ok_and(|prod| prod == StageRelease::Success);
             return Ok(Outcome::Failed { reason: FailReason::PageDeadline { deadline: until, released } });
@@ -120,18 +125,6 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
         false => format!("the shipment is approved and advisories {} are in REL_PREP or later", ids.join(", ")),
     };
     Ok(Outcome::Passed { summary })
-}
-
-/// A payload that ART took back after its tests had passed must not ship, whoever asks for it.
-async fn taken_back(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
-    Ok(match promotion::phase(run).await? {
-        Promotion::Listed(phase @ (Phase::Rejected | Phase::Failed)) => {
-            Some(ClosedGate::Promotion { phase: phase.as_str().to_owned() })
-        }
-        Promotion::Listed(Phase::Pending | Phase::Ready | Phase::Accepted | Phase::Other(_)) | Promotion::NotFound => {
-            None
-        }
-    })
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.

@@ -144,7 +144,9 @@ impl Pushes<'_> {
             return Ok(PushProgress::Missing(format!("{id} waits for {}", blockers.join(", "))));
         }
         let what = format!("push advisory {id} to staging");
-        match self.run.converge(&format!("push/{id}"), &what, async || self.errata.push_to_stage(id).await).await {
+        let nothing_started = |answer: &PushStart| !matches!(answer, PushStart::Started(_));
+        let push = async || self.errata.push_to_stage(id).await;
+        match self.run.converge_unless(&format!("push/{id}"), &what, nothing_started, push).await {
             Ok(PushStart::DependenciesFirst { why }) => {
                 self.run.info(format!("advisory {id} is not pushed yet: {why}"));
                 Ok(PushProgress::Missing(format!("{id} waits for its dependencies")))
@@ -155,7 +157,10 @@ impl Pushes<'_> {
                 // Read anew: the jobs from before the push tell nothing about it.
                 Ok(after_push(id, &self.jobs(id).await?))
             }
-            Ok(PushStart::NothingNeeded) => Ok(after_nothing_needed(id, &self.jobs(id).await?)),
+            Ok(PushStart::NothingNeeded) => {
+                self.run.info(format!("advisory {id}: the Errata Tool was asked for a push and started none"));
+                Ok(after_nothing_needed(erratum, &self.jobs(id).await?))
+            }
             Err(TaskError::Service(ClientError { fault: Fault::Refused(why), .. })) => {
                 self.run.warn(format!("the Errata Tool refuses to push advisory {id}: {why}"));
                 Ok(PushProgress::Refused(why))

@@ -253,6 +253,7 @@ async fn a_page_that_stays_closed_two_days_after_the_release_date_is_a_verdict()
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status In Progress: waiting for the advisory page https://sim.example.com/customer_portal/errata/RHBA-2026:12017 (until 2026-06-15T06:00:00Z), look again in 30 min
       did:  refresh the security alerts of advisory 170172
+      note: the approval had failed; a new wait for the advisory page begins, until 2026-06-15T06:00:00Z
       next: in 30 min: oar -r 4.20.17 change-advisory-status
     exit 0
     ");
@@ -287,6 +288,18 @@ async fn an_approval_that_does_not_come_is_one_fail_and_one_message_and_no_loop(
         assert!(looked.contains("nothing has changed since") && looked.ends_with("exit 4"), "{looked}");
         assert_eq!(world.file(), file);
     }
+
+    // Whoever runs it by hand begins a new wait, and knows that before.
+    let asked = world.oar_changes_nothing("change-advisory-status").await;
+    let until = world.now() + jiff::SignedDuration::from_hours(48);
+    let wait = format!("begin a new wait for the advisory page, until {}", oar::domain::dates::stamp(until));
+    assert!(asked.contains(&wait) && asked.ends_with("exit 4"), "{asked}");
+    let begun = world.oar("--yes change-advisory-status").await;
+    assert!(begun.contains("the approval had failed; a new wait for the advisory page begins, until"), "{begun}");
+    assert!(begun.ends_with("exit 0"), "{begun}");
+    world.expect_task(TASK, TaskStatus::InProgress);
+    world.days_pass(3);
+    assert!(world.oar("ctl approval-checker").await.ends_with("exit 5"), "the new wait ends, too");
 
     world.advisory_page_opens();
     let planned = world.oar_changes_nothing("plan").await;
@@ -346,7 +359,7 @@ async fn a_payload_that_art_took_back_is_approved_by_nobody() {
     let world = ready_to_approve().await;
     oar::sim::people::act(oar::sim::act::Act::RejectPromotion, &mut world.facts());
 
-    for line in ["--yes change-advisory-status", "ctl approval-checker", "drive"] {
+    for line in ["--yes change-advisory-status", "ctl approval-checker", "drive", "--yes add-qe-approval"] {
         let reported = world.oar(line).await;
         assert!(reported.contains("Rejected"), "{line}: {reported}");
         assert_eq!(world.writes_to("/approve"), 0, "{line}: {reported}");

@@ -1,6 +1,10 @@
+use std::collections::BTreeMap;
+
 use insta::assert_snapshot;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::facts::errata::rules::State;
+use oar::sim::faults::InjectedFault;
+use oar::sim::faults::rules::Rule;
 
 use crate::rehearsal::{TestWorld, with_state_file};
 
@@ -38,6 +42,24 @@ async fn a_push_starts_every_advisory_waits_and_passes() {
     ");
     world.expect_task(Task::PushToCdnStaging, TaskStatus::Pass);
 
+    world.finish();
+}
+
+#[tokio::test]
+async fn a_push_that_the_errata_tool_did_not_start_is_not_reported_as_done() {
+    let world = checked().await;
+    let nothing = InjectedFault::Answer { code: 200, headers: BTreeMap::new(), body: "[]".to_owned() };
+    world.plan(Rule::on("errata", nothing).method("POST").path("/push").times(2));
+
+    let asked = world.oar("push-to-cdn-staging").await;
+
+    assert!(!asked.contains("did:"), "{asked}");
+    assert!(asked.contains("170171 not pushed: the Errata Tool started nothing when it was asked"), "{asked}");
+    assert!(asked.contains("next: in 10 min: oar -r 4.20.17 push-to-cdn-staging"), "{asked}");
+    world.expect_task(Task::PushToCdnStaging, TaskStatus::InProgress);
+
+    let again = world.oar("push-to-cdn-staging").await;
+    assert!(again.contains("did:  push advisory 170171 to staging"), "{again}");
     world.finish();
 }
 

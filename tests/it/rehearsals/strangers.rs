@@ -72,7 +72,7 @@ async fn nothing_of_the_other_release_is_touched_approved_or_judged() {
         (Task::CheckCveTrackerBug, "check-cve-tracker-bug"),
         (Task::CheckRhcosSecurityAlerts, "check-rhcos-security-alerts"),
         (Task::PushToCdnStaging, "push-to-cdn-staging"),
-        (Task::AddQeApproval, "add-qe-approval"),
+        (Task::AddQeApproval, "--yes add-qe-approval"),
         (Task::ChangeAdvisoryStatus, "--yes change-advisory-status"),
         (Task::ChangeAdvisoryStatus, "ctl approval-checker"),
         (Task::TakeOwnership, "drive -e lead@example.com"),

@@ -1,8 +1,11 @@
 //! What a pass of the final approval would do.
 
+use jiff::Timestamp;
+
 use super::closed;
 use crate::core::context::Context;
 use crate::domain::advisory::NOT_OURS;
+use crate::domain::approval::deadline;
 use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::release::ZStream;
@@ -33,7 +36,7 @@ pub(in crate::operators) async fn stored(
     if closed(&run, assembly, ignore_release_date).is_some() {
         return Ok(Preview::Nothing);
     }
-    Ok(begins(assembly, mr, ignore_release_date))
+    Ok(begins(&run, assembly, mr, ignore_release_date))
 }
 
 /// What an approval earlier than its day is going to do once a drive comes to it; nothing when it has begun.
@@ -43,16 +46,24 @@ pub(in crate::operators) async fn early(ctx: &Context, release: &ZStream) -> Res
     let begun = matches!(run.state.status(Task::ChangeAdvisoryStatus), TaskStatus::InProgress | TaskStatus::Pass);
     let assembly = run.assembly().await?;
     Ok(match assembly.shipment_mr.clone().filter(|_| !begun) {
-        Some(mr) => begins(assembly, mr, true),
+        Some(mr) => begins(&run, assembly, mr, true),
         None => Preview::Nothing,
     })
 }
 
-fn begins(assembly: &Assembly, mr: String, ignores_release_date: bool) -> Preview {
+/// When the wait ends that begins now after one that failed.
+fn new_wait(run: &Run<'_>, assembly: &Assembly) -> Option<Timestamp> {
+    let failed = run.state.status(Task::ChangeAdvisoryStatus) == TaskStatus::Fail;
+    if failed { deadline(assembly.due(), Some(run.ctx.clock.now())) } else { None }
+}
+
+fn begins(run: &Run<'_>, assembly: &Assembly, mr: String, ignores_release_date: bool) -> Preview {
     let managed = assembly.advisories.iter().filter(|(impetus, _)| impetus.as_str() != NOT_OURS);
     let advisories = managed.map(|(impetus, id)| (impetus.clone(), *id)).collect();
     let ticket = assembly.jira_ticket.clone();
-    Preview::Changes(Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date }))
+    let new_wait_until = new_wait(run, assembly);
+    let approval = StoredApproval { mr, advisories, ticket, ignores_release_date, new_wait_until };
+    Preview::Changes(Foreseen::StoredApproval(approval))
 }
 
 /// What a pass would do, as the services say.
@@ -93,5 +104,6 @@ pub(in crate::operators) async fn looked(
         advisories: managed.live.into_iter().map(advisory).collect(),
         ignores_release_date: ignore_release_date,
         goes_on: before == TaskStatus::InProgress,
+        new_wait_until: new_wait(&run, assembly),
     })))
 }

@@ -55,9 +55,14 @@ pub(super) fn after_push(id: AdvisoryId, jobs: &[PushJob]) -> PushProgress {
     }
 }
 
-/// The service says that no target needs a push: all have the content, or a job is at work.
-pub(super) fn after_nothing_needed(id: AdvisoryId, jobs: &[PushJob]) -> PushProgress {
+/// The service says that no target needs a push: all have the content, or a job is at work. Where it shows neither,
+/// nothing was pushed.
+pub(super) fn after_nothing_needed(erratum: &Erratum, jobs: &[PushJob]) -> PushProgress {
+    let id = erratum.id;
     match push::judge(jobs) {
+        PushVerdict::NothingPushed if erratum.staged == Some(false) => {
+            PushProgress::Missing(format!("{id} not pushed: the Errata Tool started nothing when it was asked"))
+        }
         PushVerdict::Complete | PushVerdict::NothingPushed => PushProgress::Complete,
         PushVerdict::Pending | PushVerdict::Failed => PushProgress::Pending(states(id, jobs)),
     }
@@ -103,12 +108,20 @@ mod tests {
         let respun = Erratum { staged: Some(false), ..erratum(1, "QE", &[]) };
         assert_eq!(without_push(&respun, &jobs(&["COMPLETE"]), false), None);
         assert_eq!(
-            after_nothing_needed(respun.id, &jobs(&["COMPLETE"])),
+            after_nothing_needed(&respun, &jobs(&["COMPLETE"])),
             PushProgress::Complete,
             "unless the service says no"
         );
         let staged = Erratum { staged: Some(true), ..respun };
         assert_eq!(without_push(&staged, &jobs(&["COMPLETE"]), false), Some(PushProgress::Complete));
+    }
+
+    #[test]
+    fn an_advisory_of_which_nothing_is_on_staging_is_not_taken_for_pushed_because_no_push_was_started() {
+        let fresh = Erratum { staged: Some(false), ..erratum(1, "QE", &[]) };
+        assert!(matches!(after_nothing_needed(&fresh, &[]), PushProgress::Missing(_)));
+        let without_content = Erratum { staged: Some(true), ..erratum(1, "QE", &[]) };
+        assert_eq!(after_nothing_needed(&without_content, &[]), PushProgress::Complete);
     }
 
     #[test]
