@@ -72,7 +72,7 @@ mod tests {
         let (task, at): (_, Timestamp) = (Task::StageTesting, "2026-03-20T12:00:00Z".parse().unwrap());
         let applied = |state: &State, set: SetTask| match Operation::SetTask(set).apply(state, at) {
             Applied::Changed(state) => State::parse(&state.to_yaml(), None).unwrap(),
-            other => panic!("{other:?}"),
+            other @ (Applied::Unchanged | Applied::Rejected(_)) => panic!("{other:?}"),
         };
         let stop = Stopped { by: StoppedBy::JobGone, what: "nobody: knows it".into(), on: Some("bastion 1".into()) };
         let base = |to| SetTask { reason: Change::Set("it is gone".into()), ..SetTask::new(task, to, at) };

@@ -144,17 +144,17 @@ mod tests {
         const TRACKERS: Task = Task::CheckCveTrackerBug;
         const ALERTS: Task = Task::CheckRhcosSecurityAlerts;
         const PUSH: Task = Task::PushToCdnStaging;
-        let table: [(&[Task], &[(Task, Task)]); 3] = [
-            (&[], &[(TRACKERS, OWN), (ALERTS, TRACKERS), (PUSH, TRACKERS)]),
-            (&[OWN], &[(ALERTS, TRACKERS), (PUSH, TRACKERS)]),
-            (&[OWN, TRACKERS], &[(PUSH, ALERTS)]),
+        let table = [
+            (vec![], vec![(TRACKERS, OWN), (ALERTS, TRACKERS), (PUSH, TRACKERS)]),
+            (vec![OWN], vec![(ALERTS, TRACKERS), (PUSH, TRACKERS)]),
+            (vec![OWN, TRACKERS], vec![(PUSH, ALERTS)]),
         ];
         for (done, waits) in table {
             let mut input = fresh();
-            pass(&mut input, done);
+            pass(&mut input, &done);
             let found = plan(&input);
             for (task, needed) in waits {
-                let why = found.conditions.iter().find(|one| one.task == *task).map(|one| one.why.as_str());
+                let why = found.conditions.iter().find(|one| one.task == task).map(|one| one.why.as_str());
                 assert_eq!(why, Some(format!("{task} waits for {needed}").as_str()), "after {done:?}");
             }
         }
