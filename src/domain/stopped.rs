@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::closed_gate::ClosedGate;
+use super::ids::AdvisoryId;
 use super::state::entries::{Stopped, StoppedBy};
 use super::task::{JobRef, Task, Which};
 
@@ -16,13 +17,16 @@ pub fn by_gate(gate: &ClosedGate, machine: Option<&str>) -> Option<Stopped> {
         ClosedGate::Decision { summary, .. } => kept(StoppedBy::Decision, summary),
         ClosedGate::JobGone { why, .. } => kept(StoppedBy::JobGone, why),
         ClosedGate::ResultUnknown { result, .. } => kept(StoppedBy::ResultUnknown, result),
+        ClosedGate::AdvisoryDropped { advisories } => {
+            let ids: Vec<_> = advisories.iter().map(ToString::to_string).collect();
+            kept(StoppedBy::AdvisoryDropped, &ids.join(" "))
+        }
         ClosedGate::Missing { what } => on_machine(StoppedBy::Missing, what, machine),
         ClosedGate::Promotion { .. }
         | ClosedGate::StageRelease { .. }
         | ClosedGate::Prerequisite { .. }
         | ClosedGate::Queue { .. }
         | ClosedGate::AdvisoryState { .. }
-        | ClosedGate::AdvisoryDropped { .. }
         | ClosedGate::Shipped
         | ClosedGate::TooEarly { .. }
         | ClosedGate::NoReleaseDate
@@ -53,6 +57,10 @@ pub fn gate(stopped: &Stopped, task: Task, job: Option<&JobRef>, soon: Timestamp
         StoppedBy::JobGone => Some(ClosedGate::JobGone { task, job: job?.clone(), why: what }),
         StoppedBy::ResultUnknown => {
             Some(ClosedGate::ResultUnknown { task, job: job?.clone(), result: what, look_again: soon })
+        }
+        StoppedBy::AdvisoryDropped => {
+            let ids = what.split(' ').filter_map(|id| id.parse().ok().map(AdvisoryId::new));
+            Some(ClosedGate::AdvisoryDropped { advisories: ids.collect() })
         }
         StoppedBy::Missing => Some(ClosedGate::Missing { what }),
         StoppedBy::Lacks => None,
@@ -92,6 +100,10 @@ mod tests {
         for (of, gate_before) in [
             (task, ClosedGate::JobGone { task, job: job.clone(), why: text() }),
             (task, ClosedGate::ResultUnknown { task, job: job.clone(), result: text(), look_again: soon }),
+            (
+                Task::PushToCdnStaging,
+                ClosedGate::AdvisoryDropped { advisories: vec![AdvisoryId::new(1), AdvisoryId::new(22)] },
+            ),
             (Task::CheckCveTrackerBug, ClosedGate::Missing { what: text() }),
             (Which::Promoted.task(), ClosedGate::Decision { which: Which::Promoted, summary: text() }),
         ] {

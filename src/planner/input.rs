@@ -12,7 +12,7 @@ use super::facts::{AdvisoryFact, BuildVerdict, MrFact, PageState, PromotionFact,
 use super::limits::StallLimits;
 use super::old_fail::FailCause;
 use super::table::recheck_after;
-use crate::domain::advisory::is_managed;
+use crate::domain::advisory::{drop_needs_a_person, is_managed};
 use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::Wait;
@@ -341,6 +341,13 @@ impl Input {
     pub fn approval_deadline(&self) -> Option<Timestamp> {
         let started = self.tasks.get(&Task::ChangeAdvisoryStatus).and_then(|facts| facts.started_at);
         approval::deadline(self.release_date, started)
+    }
+
+    /// Is it known that no advisory with builds is dropped?
+    pub fn nothing_is_dropped(&self) -> bool {
+        let fine =
+            |impetus: &str, one: &AdvisoryFact| drop_needs_a_person(impetus, &one.state, one.has_builds) == Some(false);
+        self.advisories.as_ref().is_some_and(|all| all.iter().all(|(impetus, one)| fine(impetus, one)))
     }
 
     /// Are all advisories that we manage in REL_PREP or later? Nothing known is not yes.

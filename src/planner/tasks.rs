@@ -150,6 +150,8 @@ fn stopped(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
             let message = message.link(job.url.as_deref()).occasion(format!("{} {}", job.system.as_str(), job.id));
             gone_steps(release, task, job).into_iter().fold(message, Message::step)
         }
+        // The world shows that it is over.
+        Some(ClosedGate::AdvisoryDropped { .. }) if draft.input.nothing_is_dropped() => return false,
         // Its time has come.
         Some(gate) if gate.look_again().is_some_and(|at| at <= draft.input.now) => return false,
         Some(gate @ ClosedGate::ResultUnknown { job, look_again, .. }) => {

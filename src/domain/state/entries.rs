@@ -150,6 +150,8 @@ spelled! {
         JobGone = "job-gone",
         /// The job ended with a result that is not documented.
         ResultUnknown = "result-unknown",
+        /// Advisories were dropped although they hold builds.
+        AdvisoryDropped = "advisory-dropped",
         /// The machine lacks a program.
         Missing = "missing",
         /// The machine lacks a credential, a right or an argument.

@@ -109,7 +109,14 @@ fn stopped(input: &mut Input, ctx: &Context, state: &State) {
                 input.credentials_missing.insert(task, stop.what.clone());
                 input.credentials_again.extend(soon.map(|at| (task, at)));
             }
-            (None, StoppedBy::Decision | StoppedBy::JobGone | StoppedBy::ResultUnknown | StoppedBy::Missing) => {}
+            (
+                None,
+                StoppedBy::Decision
+                | StoppedBy::JobGone
+                | StoppedBy::ResultUnknown
+                | StoppedBy::AdvisoryDropped
+                | StoppedBy::Missing,
+            ) => {}
         }
     }
 }

@@ -181,3 +181,14 @@ fn a_missing_credential_is_named_instead_of_running_the_task() {
     assert_eq!(actions(&input), []);
     assert!(message_of(&plan(&input), Kind::CredentialMissing).text.contains("JENKINS_TOKEN"));
 }
+
+#[test]
+fn a_push_that_a_dropped_advisory_stopped_goes_on_once_none_is_dropped() {
+    let mut input = promoted();
+    let advisories = vec![crate::domain::ids::AdvisoryId::new(101)];
+    let push = set(&mut input, Task::PushToCdnStaging, TaskStatus::InProgress);
+    push.blocked_by = Some(ClosedGate::AdvisoryDropped { advisories });
+    assert!(actions(&input).contains(&Action::Run(Task::PushToCdnStaging)));
+    input.advisories = None;
+    assert!(!actions(&input).contains(&Action::Run(Task::PushToCdnStaging)), "nobody knows whether it is over");
+}

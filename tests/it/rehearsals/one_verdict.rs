@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::rehearsal::TestWorld;
 
 /// Scenarios that end with a person, who does not come here.
-const FOR_A_PERSON: [&str; 8] = [
+const FOR_A_PERSON: [&str; 9] = [
     "promoted-rejected",
     "candidate-rejected",
     "jobs-forgotten",
@@ -14,6 +14,7 @@ const FOR_A_PERSON: [&str; 8] = [
     "gangway-token-expires",
     "mr-closed",
     "blocking-alert",
+    "advisory-dropped",
 ];
 
 /// The document that a command printed.
