@@ -74,7 +74,7 @@ credentials! {
     /// GitHub token.
     GithubToken = "GITHUB_TOKEN",
         for "reads and writes the release state",
-        from "create a token with contents read and write on the state repository";
+        from "create a token with contents read and write on the state repository, or name a GitHub App with the same rights (OAR_GITHUB_APP_ID, OAR_GITHUB_APP_KEY_FILE)";
     /// Gangway token.
     ApiToken = "APITOKEN",
         for "starts Prow jobs through Gangway",

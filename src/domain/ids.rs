@@ -117,6 +117,33 @@ text_id!(
     }
 );
 
+text_id!(
+    /// Name of a Prow job.
+    JobName, "the name of a job", |text| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        text.len() <= 200 && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric()) && text.bytes().all(allowed)
+    }
+);
+text_id!(
+    /// The name that somebody gives to one run, so that it is not started twice.
+    RunName, "the name of a run (letters, digits, dots, hyphens, 60 at most)", |text| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        (1..=60).contains(&text.len()) && text.bytes().all(allowed)
+    }
+);
+
+impl JobName {
+    /// A name of our own making.
+    pub(super) fn of_ours(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Is it the full name of a periodic job? No other kind is started by hand.
+    pub fn is_periodic(&self) -> bool {
+        self.0.starts_with("periodic-ci-")
+    }
+}
+
 impl Digest {
     /// The folder name on the signature mirror: `=` instead of `:`.
     pub fn mirror_folder(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{Arch, Stream};
+use super::build::{Arch, Stream, made_at};
 use super::foreign::quoted;
 use super::job_registry::RegistryJob;
 use super::release::{Minor, ZStream};
@@ -29,6 +29,9 @@ pub enum BadImages {
     /// More than one thing is asked for.
     #[error("a job either installs a payload or upgrades, not both")]
     PayloadAndUpgrade,
+    /// Nothing tells which variables carry it.
+    #[error("{} names no architecture", quoted(.0))]
+    NoArchitecture(String),
     /// There are no variables for it.
     #[error("test jobs take no image of {}", .0.name())]
     NoVariables(Arch),
@@ -99,7 +102,23 @@ impl Images {
         Ok(variables)
     }
 
-    fn specs(&self) -> impl Iterator<Item = &str> {
+    /// The images that a run was given by its variables; nothing when it was given none.
+    pub fn of_variables(variables: &BTreeMap<String, String>) -> Option<Self> {
+        let names = ["_ARM64", "_MULTI", "_PPC64LE", ""].into_iter();
+        let one = |name: String| variables.get(&name).filter(|spec| !spec.is_empty()).cloned();
+        let mut found = names.map(|arch| {
+            let [latest, target] = ["LATEST", "TARGET"].map(|which| one(format!("RELEASE_IMAGE{arch}_{which}")));
+            match (latest, target) {
+                (from, Some(to)) => Some(Self::Upgrade { from, to }),
+                (Some(payload), None) => Some(Self::Payload(payload)),
+                (None, None) => None,
+            }
+        });
+        found.find_map(|images| images)
+    }
+
+    /// The pull specs that they name.
+    pub fn specs(&self) -> impl Iterator<Item = &str> {
         let both = match self {
             Self::Payload(spec) | Self::UpgradeFrom(spec) => [Some(spec), None],
             Self::Upgrade { from, to } => [from.as_ref(), Some(to)],
@@ -148,9 +167,25 @@ fn upgrades_from_stable(job: &str, minor: Minor) -> bool {
     versions.filter_map(|version| version.parse::<Minor>().ok()).any(|version| version == minor)
 }
 
+/// The architecture whose variables carry `images`: the one that was given, else the one that they name.
+///
+/// # Errors
+///
+/// None was given, and a digest names none.
+pub fn arch_for(images: &Images, given: Option<Arch>) -> Result<Arch, BadImages> {
+    if let Some(arch) = given.or_else(|| images.specs().find_map(arch_of)) {
+        return Ok(arch);
+    }
+    match images.specs().find(|spec| spec.contains('@')) {
+        Some(spec) => Err(BadImages::NoArchitecture(spec.to_owned())),
+        None => Ok(Arch::Amd64),
+    }
+}
+
 /// The architecture that a pull spec names; one by digest names none.
 pub fn arch_of(spec: &str) -> Option<Arch> {
     let name = spec.rsplit_once('/').map_or(spec, |(_, name)| name);
+    let tag = name.rsplit_once(':').map_or("", |(_, tag)| tag);
     let parts = || spec.split(['/', ':', '-', '@', '_']);
     if parts().any(|part| matches!(part, "arm64" | "aarch64")) {
         Some(Arch::Arm64)
@@ -160,7 +195,8 @@ pub fn arch_of(spec: &str) -> Option<Arch> {
         Some(Arch::Ppc64le)
     } else if parts().any(|part| part == "s390x") {
         Some(Arch::S390x)
-    } else if name.ends_with("x86_64") {
+    } else if name.ends_with("x86_64") || (tag.contains("nightly") && made_at(tag).is_some()) {
+        // Nightlies of every other architecture name it.
         Some(Arch::Amd64)
     } else {
         None
@@ -232,7 +268,32 @@ mod tests {
         assert!(matches!(mixed.variables(Arch::Amd64), Err(BadImages::OtherArch { found: Arch::Multi, .. })));
         let digest = format!("quay.example.com/ocp-release@sha256:{}", "a".repeat(64));
         assert!(Images::Payload(digest).variables(Arch::Multi).is_ok(), "a digest names no architecture");
-        assert_eq!(arch_of("registry.example.com/ocp/release:4.20.0-0.nightly-2026-06-13-000000"), None);
+        let nightly = "registry.example.com/ocp/release:4.20.0-0.nightly-2026-06-13-000000";
+        assert_eq!(arch_of(nightly), Some(Arch::Amd64), "those of other architectures name it");
+        let mixed = Images::Upgrade { from: Some(nightly.to_owned()), to: format!("{STABLE}-aarch64") };
+        let variables = mixed.variables(arch_for(&mixed, None).unwrap());
+        assert!(matches!(variables, Err(BadImages::OtherArch { .. })), "{variables:?}");
+    }
+
+    #[test]
+    fn the_architecture_follows_from_the_images_unless_it_is_given_or_nothing_names_it() {
+        let of = |spec: &str, given| arch_for(&Images::Payload(spec.to_owned()), given);
+        let digest = format!("quay.example.com/ocp-release@sha256:{}", "a".repeat(64));
+        assert_eq!(of(&format!("{STABLE}-multi"), None), Ok(Arch::Multi));
+        assert_eq!(of("registry.example.com/ocp/release:4.20.0-rc.1", None), Ok(Arch::Amd64));
+        assert_eq!(of(&digest, None), Err(BadImages::NoArchitecture(digest.clone())));
+        assert_eq!(of(&digest, Some(Arch::Ppc64le)), Ok(Arch::Ppc64le));
+    }
+
+    #[test]
+    fn a_run_says_by_its_variables_which_images_it_was_given() {
+        let of = |images: Images, arch| Images::of_variables(&images.variables(arch).unwrap());
+        let (from, to) = (format!("{STABLE}-aarch64"), format!("{STABLE}-aarch64"));
+        let upgrade = Images::Upgrade { from: Some(from), to };
+        assert_eq!(of(upgrade.clone(), Arch::Arm64), Some(upgrade));
+        let payload = Images::Payload(format!("{STABLE}-multi"));
+        assert_eq!(of(payload.clone(), Arch::Multi), Some(payload));
+        assert_eq!(Images::of_variables(&BTreeMap::new()), None);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use super::build::minor_of;
 use super::build_stream::BuildStream;
-use super::ids::{BadId, BuildName, JiraKey};
+use super::ids::{BadId, BuildName, JiraKey, JobName};
 use super::release::{Minor, ZStream};
 
-/// A release, a build, a stream of builds, an issue or a pull request.
+/// A release, a build, a stream of builds, a job, an issue or a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A release.
@@ -17,6 +17,8 @@ pub enum Subject {
     Build(BuildName),
     /// A stream of builds.
     Stream(BuildStream),
+    /// A test job that somebody runs.
+    Job(JobName),
     /// A Jira issue.
     Issue(JiraKey),
     /// A pull request on GitHub.
@@ -33,6 +35,7 @@ impl Subject {
             Self::Stream(BuildStream { minor, stream, arch }) => {
                 format!("stream-{minor}-{}-{}", stream.name(), arch.name())
             }
+            Self::Job(job) => format!("job-{job}"),
             Self::Issue(key) => format!("issue-{key}"),
             // No owner and no repository has a plus sign in its name.
             Self::PullRequest(PullRequest { owner, repository, number }) => {
@@ -47,7 +50,7 @@ impl Subject {
             Self::Release(release) => Some(release.minor()),
             Self::Build(build) => minor_of(&build.to_string()),
             Self::Stream(stream) => Some(stream.minor),
-            Self::Issue(_) | Self::PullRequest(_) => None,
+            Self::Job(_) | Self::Issue(_) | Self::PullRequest(_) => None,
         }
     }
 }
@@ -58,6 +61,7 @@ impl fmt::Display for Subject {
             Self::Release(release) => release.fmt(f),
             Self::Build(build) => build.fmt(f),
             Self::Stream(stream) => stream.fmt(f),
+            Self::Job(job) => job.fmt(f),
             Self::Issue(key) => key.fmt(f),
             Self::PullRequest(pull_request) => pull_request.fmt(f),
         }
@@ -118,15 +122,20 @@ mod tests {
         let subjects = [
             Subject::from(&release),
             Subject::Build("4.20.17".parse().unwrap()),
+            Subject::Job("4.20.17".parse().unwrap()),
             Subject::Issue("OCPBUGS-17".parse().unwrap()),
             Subject::PullRequest("a-b/c#1".parse().unwrap()),
             Subject::PullRequest("a/b-c#1".parse().unwrap()),
         ];
         let names = subjects.clone().map(|subject| subject.file_name());
-        let wanted = ["4.20.17", "build-4.20.17", "issue-OCPBUGS-17", "pull-request-a-b+c+1", "pull-request-a+b-c+1"];
-        assert_eq!(names, wanted);
+        let wanted = ["4.20.17", "build-4.20.17", "job-4.20.17", "issue-OCPBUGS-17"];
+        assert_eq!(names[..4], wanted);
+        assert_eq!(names[4..], ["pull-request-a-b+c+1", "pull-request-a+b-c+1"]);
         let shown = subjects.map(|subject| subject.to_string());
-        assert_eq!(shown, ["4.20.17", "4.20.17", "OCPBUGS-17", "a-b/c#1", "a/b-c#1"]);
+        assert_eq!(shown, ["4.20.17", "4.20.17", "4.20.17", "OCPBUGS-17", "a-b/c#1", "a/b-c#1"]);
+        for text in ["../x", "a/b", ".hidden", ""] {
+            assert!(text.parse::<JobName>().is_err(), "{text}");
+        }
         for text in ["a#1", "a/b", "a/b/c#1", "../b#1/x", "/b#1", "a/b#x"] {
             assert!(text.parse::<PullRequest>().is_err(), "{text}");
         }

@@ -104,6 +104,10 @@ spelled! {
         Labelled = "labelled",
         /// The label could not be set.
         LabelFailed = "label_failed",
+        /// A person labels the payload as rejected.
+        PayloadRejected = "payload_rejected",
+        /// A person takes that back.
+        RejectionTakenBack = "rejection_taken_back",
         /// People were informed of the verdict.
         Announced = "announced",
         /// The release controller does not know the build any more.

@@ -16,6 +16,7 @@ use crate::domain::closed_gate::ClosedGate;
 use crate::domain::evidence::About;
 use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
+use crate::domain::job_order::{CONSISTENCY_JOB, CONSISTENCY_MERGE_REQUEST, CONSISTENCY_PAYLOAD};
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
 use crate::domain::stage_testing;
@@ -26,9 +27,6 @@ use crate::operators::run::Run;
 use crate::operators::steps::effect_label::{LABEL, label};
 use crate::operators::steps::{image_health, job_of_run, stage_testing_facts};
 
-const JOB: &str = "periodic-ci-openshift-release-tests-main-image-consistency-check";
-const PAYLOAD: &str = "MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL";
-const MERGE_REQUEST: &str = "MULTISTAGE_PARAM_OVERRIDE_MERGE_REQUEST_ID";
 /// The job takes 90 to 120 minutes; image health is asked again at the same pace.
 const RECHECK: SignedDuration = SignedDuration::from_mins(15);
 /// Prow shows the page of a job some seconds after the start.
@@ -238,15 +236,15 @@ async fn page(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Option<String> {
 
 /// A wrong job id would pass one release with the check of another.
 fn about_this_release(run: &Run<'_>, job: &ProwJob) -> Result<(), TaskError> {
-    let about = match job.envs.get(PAYLOAD) {
-        _ if job.job != JOB => About::OtherJob,
+    let about = match job.envs.get(CONSISTENCY_PAYLOAD) {
+        _ if job.job != CONSISTENCY_JOB => About::OtherJob,
         Some(spec) => About::Payload { spec, candidate: None },
         None => About::Unnamed { ours: JobSearch::of(run).known.contains(&job.id.to_string()) },
     };
     if about.counts_for(run.release) {
         return Ok(());
     }
-    let compared = job.envs.get(PAYLOAD).map_or("no payload", String::as_str);
+    let compared = job.envs.get(CONSISTENCY_PAYLOAD).map_or("no payload", String::as_str);
     Err(TaskError::Refused {
         why: format!("Prow job {} is a run of {} with {compared}, not a check of {}", job.id, job.job, run.release),
         next: format!("give the job of {}: oar -r {} image-consistency-check --job-id ID", run.release, run.release),
@@ -270,10 +268,10 @@ impl JobSearch {
 
     fn order(&self, run: &Run<'_>, mr: MrIid) -> JobOrder {
         JobOrder {
-            job: JOB.to_owned(),
+            job: CONSISTENCY_JOB.to_owned(),
             envs: BTreeMap::from([
-                (PAYLOAD.to_owned(), run.release.payload(&run.ctx.settings.payload_repository, "x86_64")),
-                (MERGE_REQUEST.to_owned(), mr.to_string()),
+                (CONSISTENCY_PAYLOAD.to_owned(), run.release.payload(&run.ctx.settings.payload_repository, "x86_64")),
+                (CONSISTENCY_MERGE_REQUEST.to_owned(), mr.to_string()),
             ]),
             labels: BTreeMap::from([(LABEL.to_owned(), self.label.clone())]),
             annotations: BTreeMap::from([(LABEL.to_owned(), format!("{}/{}", run.release, self.key))]),
@@ -282,7 +280,7 @@ impl JobSearch {
 
     /// A job with our label, else a running one that somebody else started for this payload.
     async fn look(&self, prow: &Prow, run: &Run<'_>) -> Result<Look<(ProwJobId, ProwState)>, ClientError> {
-        let jobs = prow.jobs_named(JOB).await?;
+        let jobs = prow.jobs_named(CONSISTENCY_JOB).await?;
         if let Some(job) = jobs.iter().find(|job| job.labels.get(LABEL) == Some(&self.label)) {
             return Ok(Look::Found((job.id.clone(), job.state.clone())));
         }
@@ -291,7 +289,7 @@ impl JobSearch {
         });
         for stranger in strangers.take(STRANGERS) {
             let job = prow.job(&stranger.id).await?;
-            let spec = job.as_ref().and_then(|job| job.envs.get(PAYLOAD));
+            let spec = job.as_ref().and_then(|job| job.envs.get(CONSISTENCY_PAYLOAD));
             if spec.is_some_and(|spec| About::Payload { spec, candidate: None }.counts_for(run.release)) {
                 return Ok(Look::Found((stranger.id.clone(), stranger.state.clone())));
             }
