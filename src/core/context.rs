@@ -13,17 +13,20 @@ use tokio_util::sync::CancellationToken;
 
 use self::authentication::auth;
 use super::cache::DiskCache;
-use super::clients::http::Http;
+use super::clients::github::app::AppTokens;
+use super::clients::http::auth::Auth;
 use super::clients::http::breaker::BreakerRule;
 use super::clients::http::network::bare_client;
 use super::clients::http::policy::{HttpPolicy, Rules};
 use super::clients::http::seen::Seen;
+use super::clients::http::{Http, ServiceHttp};
 use super::clients::negotiate::{self, Kerberos, ccache};
 use super::clients::pacer::Pacer;
 use super::clients::slack::Names;
 use super::clock::Clock;
 use super::config::errata::ErrataAuth;
 use super::config::error::ConfigError;
+use super::config::github_app::AppRole;
 use super::config::http::ServiceRules;
 use super::config::sealed::SealedSettings;
 use super::config::settings::Settings;
@@ -115,13 +118,13 @@ impl Context {
                 Repo::Git(GitDir::new(dir, &author, &settings.elliott.environment, clock.clone(), cancel.clone()))
             }
             Some(dir) => Repo::Directory(dir.clone()),
-            None => match (settings.credentials.get(Credential::GithubToken), access) {
-                (Some(_), _) => github(&settings, &http, access)?,
-                (None, StateAccess::Required) => {
+            None => match (settings.has_github(), access) {
+                (true, _) => github(&settings, &http, access)?,
+                (false, StateAccess::Required) => {
                     return Err(ConfigError::MissingCredentials(vec![Credential::GithubToken]));
                 }
-                (None, StateAccess::Anonymous) => github(&settings, &http, access)?,
-                (None, StateAccess::OnDemand) => Repo::Closed(Credential::GithubToken),
+                (false, StateAccess::Anonymous) => github(&settings, &http, access)?,
+                (false, StateAccess::OnDemand) => Repo::Closed(Credential::GithubToken),
             },
         };
         let home = settings.home.clone();
@@ -230,7 +233,10 @@ impl Context {
     /// One error that names all missing ones.
     pub fn require(&self, needs: &[Credential]) -> Result<(), ConfigError> {
         let bearer = self.settings.errata_auth == ErrataAuth::Bearer;
-        let needs: Vec<_> = needs.iter().copied().filter(|need| *need != Credential::ErrataToken || bearer).collect();
+        let needs = needs.iter().copied().filter(|need| *need != Credential::ErrataToken || bearer);
+        // An App stands in the place of a token.
+        let has_github = self.settings.has_github();
+        let needs: Vec<_> = needs.filter(|need| *need != Credential::GithubToken || !has_github).collect();
         self.settings.credentials.require(&needs)
     }
 
@@ -309,9 +315,10 @@ fn ticket_status(trouble: &Kerberos) -> String {
 
 /// Credentials without which nothing works: the key of the sealed settings and, on GitHub, that of the store.
 pub fn missing_for_all(settings: &Settings) -> Vec<Credential> {
-    let store = settings.state.dir.is_none().then_some(Credential::GithubToken);
-    let needed = [Some(Credential::OarJwk), store].into_iter().flatten();
-    needed.filter(|credential| settings.credentials.get(*credential).is_none()).collect()
+    let needs_github = settings.state.dir.is_none() && !settings.has_github();
+    let needs_key = settings.credentials.get(Credential::OarJwk).is_none();
+    let missing = [(needs_key, Credential::OarJwk), (needs_github, Credential::GithubToken)];
+    missing.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, credential)| credential).collect()
 }
 
 /// The repository of the state on GitHub.
@@ -321,9 +328,28 @@ fn github(settings: &Settings, http: &Http, access: StateAccess) -> Result<Repo,
         StateAccess::Required | StateAccess::Anonymous => http.open().map_err(ConfigError::Tls)?,
         StateAccess::OnDemand => {}
     }
-    let base = settings.services.url(Service::Github)?;
-    let http = http.service(Service::Github, base, auth(Service::Github, settings));
+    let http = github_as(AppRole::Writer, &settings.state.repository, settings, http)?;
     Repo::github(http, &settings.state.repository, Some(DiskCache::below(&settings.home)))
+}
+
+/// GitHub, asked as the App of `role` for `repository`, else with the token.
+fn github_as(role: AppRole, repository: &str, settings: &Settings, http: &Http) -> Result<ServiceHttp, ConfigError> {
+    let base = settings.services.url(Service::Github)?;
+    // Without an App of its own a reader asks as whoever may write.
+    let key = match settings.github_apps.key(role)? {
+        None if role == AppRole::Reader && settings.credentials.get(Credential::GithubToken).is_none() => {
+            settings.github_apps.key(AppRole::Writer)?
+        }
+        key => key,
+    };
+    let auth = match key {
+        None => auth(Service::Github, settings),
+        Some(key) => {
+            let anonymous = http.service(Service::Github, base, Auth::None);
+            Auth::Issued(Arc::new(AppTokens::new(anonymous, key, repository.to_owned())))
+        }
+    };
+    Ok(http.service(Service::Github, base, auth))
 }
 
 fn policy(settings: &Settings) -> HttpPolicy {

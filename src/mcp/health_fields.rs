@@ -109,7 +109,9 @@ fn environment(shared: &ServerState) -> Value {
     let mut capabilities = serde_json::Map::new();
     for variable in Credential::ALL {
         let Some(part) = part_of(*variable) else { continue };
-        let needs_none = (part == STATE && settings.state.dir.is_some()) || (part == ERRATA && !bearer);
+        // A GitHub App stands in the place of the token.
+        let keeps_state = settings.state.dir.is_some() || settings.has_github();
+        let needs_none = (part == STATE && keeps_state) || (part == ERRATA && !bearer);
         let so_far = capabilities.get(part).is_none_or(|works| works == true);
         capabilities.insert(part.to_owned(), json!(so_far && (needs_none || has(*variable))));
     }

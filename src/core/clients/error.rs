@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use self::next_step::credential_of;
 use super::negotiate::Kerberos;
+use crate::core::config::github_app::AppRole;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::foreign::sentence;
@@ -73,6 +74,15 @@ pub enum Fault {
     Ambiguous(String),
     /// The service knows no job of this name.
     UnknownJob(String),
+    /// A GitHub App in the place of a token does not get us in.
+    App {
+        /// Which of ours.
+        role: AppRole,
+        /// Its number.
+        id: u64,
+        /// Why not.
+        trouble: Box<AppTrouble>,
+    },
     /// We refuse to talk to this host.
     HostNotAllowed(String),
     /// The address in the settings or in data is no URL.
@@ -118,6 +128,7 @@ impl fmt::Display for Fault {
             Self::Refused(why) => write!(f, "refused: {}", quoted(why)),
             Self::Ambiguous(what) => f.write_str(what),
             Self::UnknownJob(job) => write!(f, "knows no job {job}"),
+            Self::App { id, trouble, .. } => write!(f, "does not let GitHub App {id} in: {trouble}"),
             Self::HostNotAllowed(host) => write!(f, "is at {host}, which is not an allowed host"),
             Self::BadUrl(url) => write!(f, "has no usable address ({url})"),
             Self::NoTls => f.write_str("cannot be asked: the TLS set-up of this machine is unusable"),
@@ -135,6 +146,33 @@ impl fmt::Display for Fault {
                  it is asked again from {} on",
                 stamp(*until)
             ),
+        }
+    }
+}
+
+/// Why a GitHub App does not get us in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AppTrouble {
+    /// What it proves itself by is refused.
+    NotProven,
+    /// It is not installed where it is to act.
+    NotInstalled {
+        /// The repository.
+        repository: String,
+    },
+    /// An administrator has suspended it, or took a right from it.
+    Suspended,
+    /// Even a token that was made a moment ago is refused.
+    TokenRefused,
+}
+
+impl fmt::Display for AppTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotProven => f.write_str("its proof is refused"),
+            Self::NotInstalled { repository } => write!(f, "it is not installed on {repository}"),
+            Self::Suspended => f.write_str("its installation is suspended"),
+            Self::TokenRefused => f.write_str("its new token is refused"),
         }
     }
 }
@@ -217,7 +255,7 @@ impl ClientError {
             Fault::UnknownJob(_) => ErrorClass::NotFound,
             Fault::Refused(_) => ErrorClass::Refused,
             Fault::Ambiguous(_) => ErrorClass::InvalidInput,
-            Fault::Unauthorized(_) => ErrorClass::Auth,
+            Fault::Unauthorized(_) | Fault::App { .. } => ErrorClass::Auth,
             Fault::NotAllowed(_) => ErrorClass::Forbidden,
             Fault::NotPermitted => ErrorClass::Conflict,
             Fault::Kerberos(why) => why.class(),
@@ -274,6 +312,7 @@ impl ClientError {
             | Fault::Refused(_)
             | Fault::Ambiguous(_)
             | Fault::UnknownJob(_)
+            | Fault::App { .. }
             | Fault::HostNotAllowed(_)
             | Fault::BadUrl(_)
             | Fault::NoTls

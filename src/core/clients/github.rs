@@ -1,4 +1,5 @@
-//! GitHub: single files of one repository, through the contents API; `tree` reads many at once.
+//! GitHub: single files of one repository, through the contents API; `tree` reads many at once, `app` gets tokens for an
+//! App.
 //!
 //! A file is replaced only from the blob that was read; GitHub answers 409 when the blob or the head
 //! of the branch moved, and 422 when a file to be created exists already; any other 422 is a mistake of
@@ -7,6 +8,7 @@
 //! The answers are octocrab's models; the requests are ours, because octocrab's own transport would
 //! bypass time-outs, host rule and journal.
 
+pub mod app;
 pub mod folder;
 pub mod tree;
 
@@ -181,6 +183,39 @@ impl Github {
             422 if sha.is_none() && message_of(&answer).contains("\"sha\"") => Ok(WriteAnswer::Conflict),
             422 => Err(answer.refused()),
             _ => Ok(WriteAnswer::Written(answer.json::<Written>()?.content.sha)),
+        }
+    }
+
+    /// Removes `path` of `branch` as one commit if its blob still is `sha`.
+    ///
+    /// Look first: after a lost answer the file tells whether the commit was made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Github::write_file`].
+    pub async fn remove_file(
+        &self,
+        branch: &str,
+        path: &str,
+        sha: &str,
+        message: &str,
+    ) -> Result<WriteAnswer, ClientError> {
+        #[derive(serde::Deserialize)]
+        struct Removed {
+            commit: Commit,
+        }
+        #[derive(serde::Deserialize)]
+        struct Commit {
+            sha: String,
+        }
+        let body = serde_json::json!({ "message": message, "branch": branch, "sha": sha });
+        let call = self.http.call("remove file", Repeat::LookFirst, http::Method::DELETE, &self.contents(path));
+        let answer = call.json(&body).header("accept", JSON).accept(&[403, 404, 409, 429]).send().await?;
+        match answer.status.as_u16() {
+            403 | 429 => Ok(WriteAnswer::RateLimited { wait_s: limited(&answer)? }),
+            404 => Ok(WriteAnswer::NoBranch),
+            409 => Ok(WriteAnswer::Conflict),
+            _ => Ok(WriteAnswer::Written(answer.json::<Removed>()?.commit.sha)),
         }
     }
 

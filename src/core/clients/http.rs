@@ -32,7 +32,7 @@ use self::auth::Auth;
 use self::call::Call;
 use self::gate::{Gate, Gates};
 use self::limits::Pauses;
-use self::network::LazyClient;
+use self::network::{LazyClient, OwnTls};
 use self::policy::{HttpPolicy, Rules, rewrite};
 use self::seen::{Lately, Seen};
 use super::error::ClientError;
@@ -128,7 +128,13 @@ impl Http {
     pub fn service(&self, service: Service, base: &str, auth: Auth) -> ServiceHttp {
         let base = base.trim_end_matches('/').to_owned();
         let gate = self.0.gates.of(service, &base);
-        ServiceHttp { http: self.clone(), service, base, auth, gate }
+        ServiceHttp { http: self.clone(), service, base, auth, gate, own: None }
+    }
+
+    /// The same with certificates for this service alone.
+    pub fn service_with(&self, service: Service, base: &str, auth: Auth, tls: OwnTls) -> ServiceHttp {
+        let client = self.0.clients.get(&service).unwrap_or(&self.0.client).with(tls);
+        ServiceHttp { own: Some(Arc::new(client)), ..self.service(service, base, auth) }
     }
 }
 
@@ -140,6 +146,8 @@ pub struct ServiceHttp {
     base: String,
     auth: Auth,
     gate: Gate,
+    /// A client with certificates of its own.
+    own: Option<Arc<LazyClient>>,
 }
 
 impl ServiceHttp {

@@ -38,13 +38,13 @@ impl Kube {
         Self { http }
     }
 
-    /// Labels the payload of `build` with `value`, whatever it was labelled with; the label as the API shows it then
-    /// (PATCH). Converges.
+    /// Labels the payload of `build` with `value`, whatever it was labelled with, or removes the label; the label as the
+    /// API shows it then (PATCH). Converges.
     ///
     /// # Errors
     ///
     /// No answer, a refused token, or no such payload.
-    pub async fn label(&self, build: &str, arch: Arch, value: &str) -> Result<Option<String>, ClientError> {
+    pub async fn label(&self, build: &str, arch: Arch, value: Option<&str>) -> Result<Option<String>, ClientError> {
         const OP: &str = "label release payload";
         let namespace = match arch {
             Arch::Amd64 => "ocp".to_owned(),
@@ -83,7 +83,7 @@ mod tests {
         let path = "/apis/release.openshift.io/v1alpha1/namespaces/ocp-arm64/releasepayloads/4.20.17";
         let router = Router::new().route(path, axum::routing::patch(answer));
         let label = talk_to(router, Service::Kube, async |http| {
-            Kube::new(http).label("4.20.17", Arch::Arm64, "Accepted").await.unwrap()
+            Kube::new(http).label("4.20.17", Arch::Arm64, Some("Accepted")).await.unwrap()
         });
         assert_eq!(label.await.as_deref(), Some("Accepted"));
     }

@@ -45,6 +45,22 @@ pub enum ConfigError {
         /// The variable that sets it.
         variable: &'static str,
     },
+    /// A setting that is to be a number.
+    #[error("setting {key} is no number")]
+    NoNumber {
+        /// The setting.
+        key: String,
+        /// The variable that sets it.
+        variable: &'static str,
+    },
+    /// A file that holds no key of a GitHub App.
+    #[error("{} holds no private key of a GitHub App (RSA, PEM)", path.display())]
+    NoAppKey {
+        /// The file.
+        path: PathBuf,
+        /// The variable that names it.
+        variable: &'static str,
+    },
     /// The TLS set-up of this machine is unusable.
     #[error("no HTTPS client can be built on this machine")]
     Tls(#[source] reqwest::Error),
@@ -146,6 +162,8 @@ impl ConfigError {
             Self::UnknownKey { .. }
             | Self::BadValue { .. }
             | Self::NotSet { .. }
+            | Self::NoNumber { .. }
+            | Self::NoAppKey { .. }
             | Self::Unreadable { .. }
             | Self::Unwritable { .. }
             | Self::NotToml { .. }
@@ -176,6 +194,10 @@ impl ConfigError {
                 format!("change or remove it: {origin}")
             }
             Self::NotSet { variable, .. } => format!("set {variable}"),
+            Self::NoNumber { variable, .. } => format!("write the number alone into {variable}"),
+            Self::NoAppKey { variable, .. } => {
+                format!("make a private key on the page of the App, and name its file in {variable}")
+            }
             Self::Tls(_) => "install the CA certificates of the system (package ca-certificates)".to_owned(),
             Self::Unreadable { path, .. } => format!("check that {} exists and is yours to read", path.display()),
             Self::Unwritable { path, .. } => format!("check that {} is yours to write", path.display()),

@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod env;
 pub mod errata;
 pub mod error;
+pub mod github_app;
 pub mod hosts;
 pub mod http;
 pub mod jira;

@@ -7,6 +7,7 @@ use super::credentials::Credentials;
 use super::env::Env;
 use super::errata::{ErrataAuth, MutualAuth};
 use super::error::ConfigError;
+use super::github_app::{AppRole, GithubApps};
 use super::http::HttpSettings;
 use super::jira::JiraSettings;
 use super::kubeconfig::KubeSettings;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub registry_auth_file: Option<PathBuf>,
     /// Where the token for the Kubernetes API may be.
     pub kube: KubeSettings,
+    /// GitHub Apps in the place of a token.
+    pub github_apps: GithubApps,
     /// The GitLab project of shipment merge requests.
     pub shipment_project: String,
     /// Hosts of the bug trackers whose issues a shipment lists.
@@ -104,6 +107,8 @@ pub struct ProwSettings {
     pub calls_per_window: u32,
     /// The window.
     pub window: Duration,
+    /// Repository on GitHub with the configuration of all jobs, `owner/name`.
+    pub config_repository: String,
 }
 
 /// Where replies go when somebody started us from a Slack thread.
@@ -161,6 +166,7 @@ impl Settings {
                 token_file: sources.optional("kube.token_file", "OAR_KUBE_TOKEN_FILE").map(PathBuf::from),
                 config: sources.optional("kube.config", "KUBECONFIG").map(PathBuf::from),
             },
+            github_apps: GithubApps::read(&mut sources),
             shipment_project: sources.text("services.gitlab.shipment_project", "OAR_GITLAB_SHIPMENT_PROJECT")?,
             issue_sources: sources
                 .text("shipment.issue_sources", "OAR_SHIPMENT_ISSUE_SOURCES")?
@@ -201,6 +207,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Is there a credential of GitHub for the repository of states and records?
+    pub fn has_github(&self) -> bool {
+        self.github_apps.is_named(AppRole::Writer) || self.credentials.get(Credential::GithubToken).is_some()
+    }
+
     /// The sealed settings.
     ///
     /// # Errors
@@ -236,6 +247,7 @@ fn prow(sources: &mut Sources<'_>) -> Result<ProwSettings, ConfigError> {
         burst: sources.number("prow.burst", "OAR_PROW_BURST", 1, 100)?,
         calls_per_window: sources.number("prow.calls_per_window", "OAR_PROW_CALLS_PER_WINDOW", 1, 1000)?,
         window: sources.seconds("prow.window_s", "OAR_PROW_WINDOW", 3600)?,
+        config_repository: sources.text("prow.config_repository", "OAR_PROW_CONFIG_REPOSITORY")?,
     })
 }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::authentication::auth;
-use super::{Context, policy, rules};
+use super::{Context, github_as, policy, rules};
 use crate::core::cache::DiskCache;
 use crate::core::clients::brew_download::BrewDownload;
 use crate::core::clients::build_data::BuildDataSource;
@@ -17,8 +17,10 @@ use crate::core::clients::customer_portal::CustomerPortal;
 use crate::core::clients::elliott::Elliott;
 use crate::core::clients::errata::Errata;
 use crate::core::clients::gangway::Gangway;
+use crate::core::clients::github::Github;
 use crate::core::clients::gitlab::Gitlab;
 use crate::core::clients::http::auth::Auth;
+use crate::core::clients::http::network::OwnTls;
 use crate::core::clients::http::{Http, ServiceHttp};
 use crate::core::clients::jenkins::Jenkins;
 use crate::core::clients::jira::Jira;
@@ -32,11 +34,14 @@ use crate::core::clients::signatures::Signatures;
 use crate::core::clients::slack::Slack;
 use crate::core::clock::Clock;
 use crate::core::config::error::ConfigError;
+use crate::core::config::github_app::AppRole;
+use crate::core::config::kubeconfig::{self, KubeProof};
 use crate::core::config::pull_secret;
 use crate::core::config::settings::Settings;
 use crate::core::notices::send::Notifier;
 use crate::core::transport::Transport;
 use crate::domain::build::Arch;
+use crate::domain::credential::Credential;
 use crate::domain::service::Service;
 
 impl Context {
@@ -74,6 +79,20 @@ impl Context {
     /// Stage container catalog.
     pub fn catalog_stage(&self) -> CatalogStage {
         CatalogStage::new(self.service(Service::CatalogStage))
+    }
+
+    /// The repository of the CI configuration, which defines test jobs.
+    ///
+    /// # Errors
+    ///
+    /// There is no credential of GitHub, or a GitHub App is named that cannot be used.
+    pub fn ci_config(&self) -> Result<Github, ConfigError> {
+        if !self.settings.github_apps.is_named(AppRole::Reader) {
+            self.require(&[Credential::GithubToken])?;
+        }
+        let repository = &self.settings.prow.config_repository;
+        let http = github_as(AppRole::Reader, repository, &self.settings, &self.http)?;
+        Ok(Github::new(http, repository.clone()).cached(DiskCache::below(&self.home)))
     }
 
     pub fn customer_portal(&self) -> CustomerPortal {
@@ -121,16 +140,22 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// Its address or a token is missing, or a file that was named cannot be read.
+    /// Its address, or a token and a certificate, are missing, or a file that was named cannot be used.
     pub fn kube(&self) -> Result<Kube, ConfigError> {
         let services = &self.settings.services;
         let base = services.url(Service::Kube)?;
-        let token = self.settings.kube.token(services.simulator.is_some())?;
-        let token = token.ok_or_else(|| ConfigError::NotSet {
+        let access = self.settings.kube.access(services.simulator.is_some())?;
+        let access = access.ok_or_else(|| ConfigError::NotSet {
             key: "kube.token_file".to_owned(),
             variable: "OAR_KUBE_TOKEN_FILE",
         })?;
-        Ok(Kube::new(self.http.service(Service::Kube, base, Auth::Bearer(token))))
+        let (auth, shown) = match &access.proof {
+            KubeProof::Token(token) => (Auth::Bearer(token.clone()), None),
+            KubeProof::Certificate(pem) => (Auth::None, Some(pem)),
+        };
+        let tls = OwnTls::read(shown, access.authorities.as_deref())
+            .map_err(|_| kubeconfig::damaged(&access.from, "a certificate or key in it cannot be used"))?;
+        Ok(Kube::new(self.http.service_with(Service::Kube, base, auth, tls)))
     }
 
     /// Prow's Deck.

@@ -34,6 +34,17 @@ pub(super) enum LedgerStep {
     Refused,
 }
 
+/// The last try of several keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastTry {
+    /// Its key.
+    pub key: String,
+    /// When that was.
+    pub at: Timestamp,
+    /// Is it unknown how it ended?
+    pub is_open: bool,
+}
+
 impl Ledger {
     /// Opens the ledger of `subject` below `home`; a half-written last line is ignored.
     ///
@@ -59,6 +70,28 @@ impl Ledger {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let last = seen.iter().rev().find(|line| line.key == key)?;
         (last.step == LedgerStep::Intent).then_some(last.at)
+    }
+
+    /// The last try of a key that begins with `begin`, leaving out what certainly did not happen; one that is open
+    /// comes before all others.
+    pub fn last_below(&self, begin: &str) -> Option<LastTry> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = BTreeSet::new();
+        let last = seen.iter().rev().filter(|line| line.key.starts_with(begin) && known.insert(line.key.as_str()));
+        let tries: Vec<LastTry> = last
+            .filter(|line| line.step != LedgerStep::Refused)
+            .map(|line| LastTry { key: line.key.clone(), at: line.at, is_open: line.step == LedgerStep::Intent })
+            .collect();
+        tries.iter().find(|one| one.is_open).or_else(|| tries.first()).cloned()
+    }
+
+    /// Notes what a person says of a try whose end nobody knows: did it happen?
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be written.
+    pub fn answered(&self, at: Timestamp, key: &str, happened: bool) -> Result<(), EffectError> {
+        self.write(at, key, if happened { LedgerStep::Found } else { LedgerStep::Refused })
     }
 
     /// Was `key` done or seen, as far as this machine knows?
@@ -121,4 +154,34 @@ impl Ledger {
 
 fn announcement(run: &str) -> String {
     format!("run/{run}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_whose_end_nobody_knows_comes_before_later_ones_until_somebody_says_what_became_of_it() {
+        let home = tempfile::tempdir().unwrap();
+        let subject = Subject::Job("periodic-ci-x".parse().unwrap());
+        let ledger = Ledger::open(home.path(), &subject).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (second, key, step) in [
+            (1, "a/1", LedgerStep::Intent),
+            (2, "a/2", LedgerStep::Intent),
+            (3, "a/2", LedgerStep::Done),
+            (4, "b/3", LedgerStep::Intent),
+        ] {
+            ledger.write(at(second), key, step).unwrap();
+        }
+        let last = |ledger: &Ledger| ledger.last_below("a/").map(|last| (last.key, last.is_open));
+        assert_eq!(last(&ledger), Some(("a/1".to_owned(), true)));
+        ledger.answered(at(5), "a/1", false).unwrap();
+        let ledger = Ledger::open(home.path(), &subject).unwrap();
+        assert_eq!(last(&ledger), Some(("a/2".to_owned(), false)));
+        ledger.write(at(6), "a/1", LedgerStep::Intent).unwrap();
+        ledger.answered(at(7), "a/1", true).unwrap();
+        assert_eq!(last(&ledger), Some(("a/1".to_owned(), false)));
+        assert_eq!(ledger.last_below("c/"), None);
+    }
 }

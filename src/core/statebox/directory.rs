@@ -107,6 +107,17 @@ pub(super) fn write(
     Ok(revision_of(bytes))
 }
 
+/// Removes `path` if its revision still is `expected`.
+pub(super) fn remove(root: &Path, path: &str, expected: &Revision) -> Result<(), StoreFault> {
+    let place = place(root, path)?;
+    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+    if bytes_at(&place)?.map(|bytes| revision_of(&bytes)).as_ref() != Some(expected) {
+        return Err(StoreFault::Conflict);
+    }
+    Ok(fs::remove_file(&place)?)
+}
+
 /// Build names come out of files that others write; none may lead out of the folder.
 fn place(root: &Path, path: &str) -> Result<PathBuf, StoreFault> {
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));

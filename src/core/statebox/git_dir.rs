@@ -173,12 +173,7 @@ impl GitDir {
         expected: Option<&Revision>,
         message: &str,
     ) -> Result<Revision, StoreFault> {
-        if self.checked_out().iter().any(|head| head == branch) {
-            return Err(StoreFault::Git(format!(
-                "{branch} is checked out in {}; switch to another branch there, or name a bare clone",
-                self.dir.display()
-            )));
-        }
+        self.not_checked_out(branch)?;
         let folder = tempfile::tempdir()?;
         let content = folder.path().join("content");
         let mut blob = None;
@@ -195,20 +190,55 @@ impl GitDir {
                     blob.insert(self.line(&["hash-object", "-w", "--no-filters", "--", &content]).await?)
                 }
             };
-            if self.commit(&folder.path().join("index"), branch, path, blob, stored.commit.as_deref(), message).await? {
+            let index = folder.path().join("index");
+            if self.commit(&index, branch, path, Some(blob), stored.commit.as_deref(), message).await? {
                 return Ok(Revision(blob.clone()));
             }
         }
         Err(StoreFault::Conflict)
     }
 
-    /// One commit on `parent`; false when the branch is not at `parent` any more.
+    /// Removes `path` from `branch` as one commit if its blob still is `expected`.
+    pub(super) async fn remove(
+        &self,
+        branch: &str,
+        path: &str,
+        expected: &Revision,
+        message: &str,
+    ) -> Result<(), StoreFault> {
+        self.not_checked_out(branch)?;
+        let folder = tempfile::tempdir()?;
+        for _ in 0..MOVES {
+            let stored = self.look(branch, path).await?;
+            if stored.file.as_ref().map(|file| &file.revision) != Some(expected) {
+                return Err(StoreFault::Conflict);
+            }
+            let index = folder.path().join("index");
+            if self.commit(&index, branch, path, None, stored.commit.as_deref(), message).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreFault::Conflict)
+    }
+
+    /// A branch that is checked out would differ from its files afterwards.
+    fn not_checked_out(&self, branch: &str) -> Result<(), StoreFault> {
+        if self.checked_out().iter().any(|head| head == branch) {
+            return Err(StoreFault::Git(format!(
+                "{branch} is checked out in {}; switch to another branch there, or name a bare clone",
+                self.dir.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// One commit on `parent`, without the file where there is no blob; false when the branch is not at `parent` any more.
     async fn commit(
         &self,
         index: &Path,
         branch: &str,
         path: &str,
-        blob: &str,
+        blob: Option<&str>,
         parent: Option<&str>,
         message: &str,
     ) -> Result<bool, StoreFault> {
@@ -223,7 +253,19 @@ impl GitDir {
             Some(parent) => drop(own.run(&["read-tree", parent]).await?),
             None => drop(own.run(&["read-tree", "--empty"]).await?),
         }
-        own.run(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")]).await?;
+        match blob {
+            Some(blob) => {
+                drop(own.run(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")]).await?);
+            }
+            // Every other way to remove a path asks for a work tree.
+            None => {
+                let line = format!("0 {}\t{path}\n", "0".repeat(parent.map_or(40, str::len)));
+                let ended = own.asked(&["update-index", "--index-info"], Some(line.as_bytes())).await?;
+                if ended.code != Some(0) {
+                    return Err(refused("update-index", &ended));
+                }
+            }
+        }
         let tree = own.line(&["write-tree"]).await?;
         let mut arguments = vec!["commit-tree", &tree, "-m", message];
         arguments.extend(parent.iter().flat_map(|parent| ["-p", parent]));

@@ -134,6 +134,35 @@ impl RecordFiles {
         }
     }
 
+    /// Removes `path` as one commit as long as its text is `text`; false when somebody else was faster, and nothing was
+    /// removed.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer; another look tells whether the file is gone.
+    pub async fn remove(&self, path: &str, text: &str, message: &str) -> Result<bool, StoreError> {
+        let Some(stored) = self.repo.read(&self.branch, path).await? else { return Ok(true) };
+        if text_of(&stored) != text {
+            return Ok(false);
+        }
+        self.still_permitted(path).await?;
+        match self.repo.remove(&self.branch, path, &stored.revision, message).await {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.fault, StoreFault::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn still_permitted(&self, path: &str) -> Result<(), StoreError> {
+        if self.permit.has_end() {
+            self.clock.refresh(&self.cancel).await;
+            if self.permit.is_over(self.clock.now()) {
+                return Err(StoreError::new(path, Doing::Changing, StoreFault::NotPermitted));
+            }
+        }
+        Ok(())
+    }
+
     async fn write(
         &self,
         path: &str,
@@ -141,12 +170,7 @@ impl RecordFiles {
         expected: Option<&Revision>,
         message: &str,
     ) -> Result<(), StoreError> {
-        if self.permit.has_end() {
-            self.clock.refresh(&self.cancel).await;
-            if self.permit.is_over(self.clock.now()) {
-                return Err(StoreError::new(path, Doing::Changing, StoreFault::NotPermitted));
-            }
-        }
+        self.still_permitted(path).await?;
         self.repo.write(&self.branch, path, text.as_bytes(), expected, message).await.map(drop)
     }
 
@@ -210,6 +234,18 @@ mod tests {
         assert_eq!(listed.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), [PATH]);
         assert_eq!(files.text(&listed[0]).await.unwrap().as_deref(), Some("one\n"));
         assert_eq!(files.newest("_releases/y.json").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_removed_only_as_long_as_it_is_the_one_that_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path());
+        append(&files, "one").await.unwrap();
+        assert!(!files.remove(PATH, "another\n", "Remove").await.unwrap());
+        assert!(files.newest(PATH).await.unwrap().is_some());
+        assert!(files.remove(PATH, "one\n", "Remove").await.unwrap());
+        assert_eq!(files.newest(PATH).await.unwrap(), None);
+        assert!(files.remove(PATH, "one\n", "Remove").await.unwrap(), "what is gone is gone");
     }
 
     #[tokio::test]

@@ -247,6 +247,27 @@ impl Repo {
         };
         written.map_err(|fault| StoreError::new(path, Doing::Changing, fault))
     }
+
+    /// Removes `path` of `branch` if its revision still is `expected`. Look first, as with [`Repo::write`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Repo::write`].
+    pub async fn remove(&self, branch: &str, path: &str, expected: &Revision, message: &str) -> Result<(), StoreError> {
+        let removed = match self {
+            Self::Closed(missing) => Err(StoreFault::Closed(*missing)),
+            Self::Directory(root) => directory::remove(root, path, expected),
+            Self::Git(git) => Box::pin(git.remove(branch, path, expected, message)).await,
+            Self::GitHub(github) => match Box::pin(github.remove_file(branch, path, &expected.0, message)).await {
+                Ok(WriteAnswer::Written(_)) => Ok(()),
+                Ok(WriteAnswer::Conflict) => Err(StoreFault::Conflict),
+                Ok(WriteAnswer::NoBranch) => Err(no_branch(branch)),
+                Ok(WriteAnswer::RateLimited { wait_s }) => Err(StoreFault::RateLimit { wait_s }),
+                Err(error) => Err(error.into()),
+            },
+        };
+        removed.map_err(|fault| StoreError::new(path, Doing::Changing, fault))
+    }
 }
 
 /// Directly below the folder of all releases.

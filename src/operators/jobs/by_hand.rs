@@ -9,6 +9,7 @@ use crate::domain::result_file::name::ResultName;
 use crate::domain::result_file::starts::{JobStart, RunSlot};
 use crate::domain::result_file::{JobItem, ResultFile};
 use crate::operators::error::TaskError;
+use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::BuildReport;
 use crate::operators::jobs::shelf::{self, Shelf, stream_of};
 use crate::operators::jobs::tenure::Tenure;
@@ -134,6 +135,46 @@ pub async fn promote(tenure: &Tenure<'_>, of: &ResultName, reason: &str) -> Resu
     }
     let (_, changed) = change(tenure, of, "Promote the build", &[ResultChange::Promote { event }]).await?;
     Ok(ChangedRecord { of: of.clone(), changed, what: format!("{} is promoted", of.build), notes })
+}
+
+/// Labels the payload of a build as rejected, or takes that back: then it carries the label that it had before. Who, when
+/// and why stands in the record before the label is set.
+///
+/// # Errors
+///
+/// There is no record of it, the store or the cluster does not answer. What stands in the record is done by the same call
+/// again.
+pub async fn reject_payload(
+    tenure: &Tenure<'_>,
+    of: &ResultName,
+    reason: &str,
+    takes_back: bool,
+) -> Result<ChangedRecord, TaskError> {
+    let mut notes = Vec::new();
+    let before = open(tenure, of).await?;
+    let stands = payload_label::is_rejected(&before);
+    if takes_back && !stands {
+        return Err(TaskError::Refused {
+            why: format!("nobody rejected the payload of {}", of.build),
+            next: "leave --take-back out to reject it".to_owned(),
+        });
+    }
+    if !takes_back && (before.accepted() == Some(true) || before.promoted() == Some(true)) {
+        notes.push("its tests accept it; the record keeps saying so".to_owned());
+    }
+    let kind = if takes_back { EventKind::RejectionTakenBack } else { EventKind::PayloadRejected };
+    let event = Event { at: whole(tenure.ctx.clock.now()), actor: tenure.actor(), kind, detail: reason.to_owned() };
+    let (file, changed) = if stands == takes_back {
+        change(tenure, of, "Note what a person says of the payload", &[ResultChange::Note(event)]).await?
+    } else {
+        (before, false)
+    };
+    payload_label::set_by_hand(tenure.ctx, of, &file).await?;
+    let what = match takes_back {
+        true => format!("the payload of {} is not rejected any more", of.build),
+        false => format!("the payload of {} is labelled as rejected", of.build),
+    };
+    Ok(ChangedRecord { of: of.clone(), changed, what, notes })
 }
 
 /// What the record of a build says now, for whoever has to confirm a change of it: one fact a line.

@@ -181,7 +181,7 @@ impl Fixture {
         let url = format!("{}/{service}{path}", self.sim.base_url());
         let mut request = self.visitor.request(method.parse().unwrap(), url);
         request = match auth {
-            Auth::None | Auth::Negotiate(_) | Auth::NegotiateIfAsked => request,
+            Auth::None | Auth::Negotiate(_) | Auth::NegotiateIfAsked | Auth::Issued(_) => request,
             Auth::Bearer(token) => request.bearer_auth(opened(token)),
             Auth::Basic { user, secret } => request.basic_auth(user, Some(opened(secret))),
             Auth::Header { name, secret } => request.header(name, opened(secret)),

@@ -237,6 +237,11 @@ impl TestWorld {
         self.run(args, env).await
     }
 
+    /// Sets variables of the environment for everything that follows.
+    pub(crate) fn add_variables(&mut self, variables: &[(&str, &str)]) {
+        self.env = variables.iter().fold(self.env.clone(), |env, (name, value)| env.with(name, *value));
+    }
+
     /// Every request so far, one JSON line each.
     pub(crate) fn journal(&self) -> String {
         self.simulator.journal()

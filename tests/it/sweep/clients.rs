@@ -161,6 +161,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Github "last_commit" |http| github(http).last_commit("record", "a.json").await;
         Github "read_file" |http| github(http).read_file("main", "a.yaml").await;
         Github "write_file" |http| github(http).write_file("main", "a.yaml", b"x", None, "m").await;
+        Github "remove_file" |http| github(http).remove_file("main", "a.yaml", "0123", "m").await;
         Github "release_files" |http| github(http).release_files("main", "_releases").await;
         Github "files" |http| github(http).files("main", "_releases").await;
         Gitlab "current_user" |http| Gitlab::new(http).current_user().await;
@@ -200,7 +201,7 @@ pub(super) fn operations() -> Vec<Operation> {
             jira(http).transition(&key(), &step).await
         };
         Koji "tags" |http| Koji::new(http).tags(&nvr()).await;
-        Kube "label" |http| Kube::new(http).label("4.20.17", Arch::Amd64, "Accepted").await;
+        Kube "label" |http| Kube::new(http).label("4.20.17", Arch::Amd64, Some("Accepted")).await;
         Prow "job" |http| Prow::new(http).job(&prow_job()).await;
         Prow "jobs_named" |http| Prow::new(http).jobs_named("x").await;
         Registry "payload_metadata" |http| Registry::new(http).payload_metadata("a/b", "1").await;

@@ -1,6 +1,7 @@
 //! What a person does about a call that failed.
 
-use super::{ClientError, Fault, of_status};
+use super::{AppTrouble, ClientError, Fault, of_status};
+use crate::core::config::github_app::AppRole;
 use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::domain::service::Service;
@@ -22,6 +23,7 @@ impl ClientError {
                 None => "wait a few minutes and run it again: the service asks for fewer requests".to_owned(),
             },
             Fault::Unauthorized(_) => self.renew(),
+            Fault::App { role, id, trouble } => of_app(*role, *id, trouble),
             Fault::NotAllowed(_) => format!(
                 "have somebody do it who may, or give {} of an account that may; then run it again",
                 credential_of(self.service).unwrap_or("a credential")
@@ -108,6 +110,31 @@ impl ClientError {
 
     fn look_at_page(&self) -> String {
         format!("open {} in a browser: a login or maintenance page looks like this; then run it again", self.service)
+    }
+}
+
+/// What to do about a GitHub App.
+fn of_app(role: AppRole, id: u64, trouble: &AppTrouble) -> String {
+    match trouble {
+        AppTrouble::NotProven => format!(
+            "check that {} is the number of the App, that the file of {} holds one of its keys (make a new one on its \
+             page), and that the clock of this machine is right",
+            role.id_variable(),
+            role.key_variable()
+        ),
+        AppTrouble::NotInstalled { repository } => format!(
+            "have an owner of the organization install App {id} on {repository}, or correct {} and {}",
+            role.id_variable(),
+            role.installation_variable()
+        ),
+        AppTrouble::Suspended => format!(
+            "have an owner of the organization take the suspension of App {id} back; until then a token in GITHUB_TOKEN \
+             does, without {}",
+            role.id_variable()
+        ),
+        AppTrouble::TokenRefused => {
+            format!("run it again; if it stays so, look at the installation of App {id} ({})", role.id_variable())
+        }
     }
 }
 

@@ -1,8 +1,14 @@
 //! How a client proves who we are.
 
+use std::fmt;
+use std::sync::Arc;
+
 use base64::Engine as _;
+use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::core::clients::error::ClientError;
 
 /// How a client proves who we are.
 #[derive(Debug, Clone)]
@@ -28,14 +34,32 @@ pub enum Auth {
     Negotiate(Proof),
     /// With a Kerberos ticket where the service asks for one; TLS proves the service.
     NegotiateIfAsked,
+    /// With tokens that end and are renewed.
+    Issued(Arc<dyn Tokens>),
+}
+
+/// Gives tokens that end.
+pub trait Tokens: fmt::Debug + Send + Sync {
+    /// A token that is good now, another one than `refused`.
+    fn token(&self, refused: Option<SecretString>) -> BoxFuture<'_, Result<SecretString, ClientError>>;
+
+    /// What it means that a request was refused although its token was new.
+    fn refusal(&self, error: ClientError) -> ClientError;
+}
+
+/// The header that carries a token.
+pub(super) fn bearer(token: &SecretString) -> Option<(HeaderName, HeaderValue)> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).ok()?;
+    value.set_sensitive(true);
+    Some((header::AUTHORIZATION, value))
 }
 
 impl Auth {
     pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let (name, text) = match self {
-            // A ticket proves itself anew with every request: no fixed header.
-            Self::None | Self::Negotiate(_) | Self::NegotiateIfAsked => return None,
-            Self::Bearer(secret) => (header::AUTHORIZATION, format!("Bearer {}", secret.expose_secret())),
+            // What proves itself anew with every request has no fixed header.
+            Self::None | Self::Negotiate(_) | Self::NegotiateIfAsked | Self::Issued(_) => return None,
+            Self::Bearer(secret) => return bearer(secret),
             Self::Basic { user, secret } => {
                 let pair = format!("{user}:{}", secret.expose_secret());
                 (header::AUTHORIZATION, format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Http;
 use super::answer::Answer;
-use super::auth::{Auth, Proof};
+use super::auth::{Auth, Proof, Tokens, bearer};
 use super::call::Call;
 use super::network::LazyClient;
 use super::time;
@@ -56,8 +56,9 @@ impl Call<'_> {
     }
 
     async fn exchange(&self, url: &Url) -> Result<Answer, ClientError> {
-        match self.http.auth {
-            Auth::Negotiate(proof) if self.is_at_home(url) => self.negotiated(url, proof).await,
+        match &self.http.auth {
+            Auth::Negotiate(proof) if self.is_at_home(url) => self.negotiated(url, *proof).await,
+            Auth::Issued(tokens) if !self.bare => self.issued(url, tokens.as_ref()).await,
             Auth::NegotiateIfAsked if self.is_at_home(url) => {
                 let answer = self.once(url, None).await?;
                 let asked = answer.status == 401 && is_offered(&answer.headers);
@@ -68,11 +69,24 @@ impl Call<'_> {
             | Auth::Basic { .. }
             | Auth::Header { .. }
             | Auth::Negotiate(_)
-            | Auth::NegotiateIfAsked => {
+            | Auth::NegotiateIfAsked
+            | Auth::Issued(_) => {
                 let credential = if self.bare { None } else { self.http.auth.header() };
                 self.judge(self.once(url, credential).await?)
             }
         }
+    }
+
+    /// One exchange with a token that ends. One that is refused before its time is renewed once: nothing was done.
+    async fn issued(&self, url: &Url, tokens: &dyn Tokens) -> Result<Answer, ClientError> {
+        let token = tokens.token(None).await?;
+        let answer = self.once(url, bearer(&token)).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return self.judge(answer);
+        }
+        let token = tokens.token(Some(token)).await?;
+        let answer = self.once(url, bearer(&token)).await?;
+        self.judge(answer).map_err(|error| tokens.refusal(error))
     }
 
     /// Is this the very host of the service? A ticket's token goes nowhere else.
@@ -114,7 +128,8 @@ impl Call<'_> {
             headers.insert(name, value);
         }
         let shared = &self.http.http.0;
-        let client = shared.clients.get(&self.http.service).unwrap_or(&shared.client);
+        let of_service = || shared.clients.get(&self.http.service).unwrap_or(&shared.client);
+        let client = self.http.own.as_deref().unwrap_or_else(of_service);
         let Some(services) = shared.transport.in_memory(url) else {
             return self.over_network(client, url, headers).await;
         };

@@ -92,6 +92,11 @@ impl Installation {
 }
 
 impl Apps {
+    /// Every token that was given out is taken back.
+    pub fn take_tokens_back(&mut self) {
+        self.tokens.clear();
+    }
+
     /// The time on GitHub's clock.
     pub(in crate::sim) fn now(&self, now: Timestamp) -> i64 {
         now.as_second() + self.ahead_s
