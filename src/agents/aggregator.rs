@@ -11,6 +11,7 @@ use crate::operators::error::TaskError;
 use crate::operators::jobs::gone::GoneRuns;
 use crate::operators::jobs::judge::judge;
 use crate::operators::jobs::report::{JudgedRecord, LabelState};
+use crate::operators::jobs::retention::archive_gone;
 use crate::operators::jobs::shelf::Shelf;
 use crate::operators::jobs::tenure::{Powers, Tenure};
 
@@ -78,8 +79,11 @@ pub async fn run(ctx: &Context, arch: Arch, powers: Powers) -> Result<Aggregator
         |_: &Record| Err(Box::new(TaskError::Internal { assumed: "the aggregator does not panic".to_owned() }));
     let all = pass(&records, AT_ONCE, unit, panicked).await;
     gone.keep(ctx.clock.now());
+    let names: Vec<&ResultName> = records.iter().map(|record| &record.of).collect();
+    let mut notes = shelf.notes.clone();
+    notes.extend(archive_gone(&tenure, &names).await);
     let is_open = |unit: &UnitReport<RecordResult>| !matches!(unit.result, Ok(None));
     let (open, settled): (Vec<_>, Vec<_>) = all.units.into_iter().partition(is_open);
     let records = PassReport { units: open };
-    Ok(AggregatorPass { records, settled: settled.len(), notes: shelf.notes.clone() })
+    Ok(AggregatorPass { records, settled: settled.len(), notes })
 }

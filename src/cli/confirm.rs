@@ -14,9 +14,10 @@ use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
 use crate::operators::foreseen::{Depth, Preview};
+use crate::operators::jobs::run_job::ForeseenJob;
 use crate::operators::preview::preview;
 use crate::operators::request::ChangeRequest;
-use crate::render::preview::will;
+use crate::render::preview::{will, will_start};
 use crate::render::text::clean;
 
 /// Goes on when nothing that `change` would do needs a person's word, or when it is given: did somebody agree?
@@ -41,6 +42,18 @@ pub(super) async fn confirm(
         return Ok(true);
     }
     asked(call, what, &will).await.map(|()| true)
+}
+
+/// Goes on when a person says that these jobs are to be started.
+///
+/// # Errors
+///
+/// Nobody said yes: nothing was started.
+pub(super) async fn confirm_starts(call: &Invocation, jobs: &[ForeseenJob], what: &str) -> Result<(), ErrorReport> {
+    if call.yes || call.options().dry_run {
+        return Ok(());
+    }
+    asked(call, what, &will_start(jobs)).await
 }
 
 /// Goes on when a person at the terminal says yes.

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::commands::{config, ctl, drive, jobctl, man, manual, rehearse, sim, state, status, tasks, views};
+use crate::cli::commands::{config, ctl, drive, job, jobctl, man, manual, rehearse, sim, state, status, tasks, views};
 use crate::cli::invocation::Invocation;
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -49,8 +49,8 @@ async fn dispatch(call: &Invocation, command: Command) -> Result<Exit, ErrorRepo
         Command::Sim(command) => sim::run(call, command).await,
         Command::Mcp(command) => serve::run(call, command).await,
         Command::Ctl { command } => ctl::run(call, command).await,
-        Command::Job => Err(ctl::not_there_yet("job")),
-        Command::Jobctl { command } => jobctl::run(call, command).await,
+        Command::Job(args) => job::run(call, args.command).await,
+        Command::Jobctl(args) => jobctl::run(call, args.command).await,
         Command::Completions { shell } => {
             call.outside.out.raw(complete::script(shell));
             Ok(Exit::Done)

@@ -149,6 +149,7 @@ async fn answer(outside: Outside, cancel: CancellationToken) -> Exit {
         Err(message) => return show_clap(&outside, early_json, &given, own, &message),
     };
     let verbosity = match cli.verbose {
+        _ if cli.command.debugs() => Verbosity::Calls,
         0 => Verbosity::Quiet,
         1 => Verbosity::Steps,
         _ => Verbosity::Calls,

@@ -147,6 +147,8 @@ pub const ROWS: &[CommandRow] = &[
                 option(&["--payload"], "payload", Sets::Value),
                 option(&["--upgrade_from", "--upgrade-from"], "upgrade_from", Sets::Value),
                 option(&["--upgrade_to", "--upgrade-to"], "upgrade_to", Sets::Value),
+                ARCH,
+                option(&["--run-id"], "run_id", Sets::Value),
             ],
         )
     },

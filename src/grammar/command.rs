@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::config::ConfigCommand;
-use super::jobctl::JobctlCommand;
+use super::job::JobArgs;
+use super::jobctl::JobctlArgs;
 use super::mcp::McpCommand;
 use super::rehearse::RehearseArgs;
 use super::sim::SimCommand;
@@ -87,19 +88,18 @@ pub enum Command {
     #[command(subcommand)]
     Mcp(McpCommand),
     /// Commands for cron and controllers (also: oarctl)
+    #[command(version, display_name = "oarctl")]
     Ctl {
         /// What to do
         #[command(subcommand)]
         command: CtlCommand,
     },
-    /// Test jobs of builds (also: job)
-    Job,
+    /// Single test jobs: run one, look at a run (also: job)
+    #[command(version, display_name = "job")]
+    Job(JobArgs),
     /// Job controllers, registries and test records (also: jobctl)
-    Jobctl {
-        /// What to do
-        #[command(subcommand)]
-        command: JobctlCommand,
-    },
+    #[command(version, display_name = "jobctl")]
+    Jobctl(JobctlArgs),
     /// Print the script that completes commands and values in a shell
     ///
     /// Releases known on this machine, tasks, scenarios, events and statuses are completed, too. Completing asks no
@@ -138,8 +138,34 @@ impl Command {
             | Self::Sim(_)
             | Self::Mcp(_)
             | Self::Ctl { .. }
-            | Self::Job
-            | Self::Jobctl { .. } => false,
+            | Self::Job(_)
+            | Self::Jobctl(_) => false,
+        }
+    }
+
+    /// Is every call to be logged?
+    pub const fn debugs(&self) -> bool {
+        match self {
+            Self::Job(args) => args.debug.debug,
+            Self::Jobctl(args) => args.debug.debug,
+            Self::Task(_)
+            | Self::Status
+            | Self::IsShipped
+            | Self::Metadata
+            | Self::ActiveReleases { .. }
+            | Self::Plan(_)
+            | Self::Drive(_)
+            | Self::UpdateTaskStatus { .. }
+            | Self::Answer { .. }
+            | Self::Issue(_)
+            | Self::Config(_)
+            | Self::State(_)
+            | Self::Rehearse(_)
+            | Self::Sim(_)
+            | Self::Mcp(_)
+            | Self::Ctl { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. } => false,
         }
     }
 }

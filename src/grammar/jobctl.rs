@@ -8,6 +8,17 @@ use crate::domain::build_stream::BuildStream;
 use crate::domain::ids::{BuildName, ProwJobId};
 use crate::domain::release::Minor;
 use crate::domain::result_file::name::ResultName;
+use crate::grammar::debug::DebugArgs;
+
+/// What `jobctl` takes before its command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct JobctlArgs {
+    #[command(flatten)]
+    pub debug: DebugArgs,
+    /// What to do
+    #[command(subcommand)]
+    pub command: JobctlCommand,
+}
 
 /// What can be done with jobs of builds, their registries and records.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -17,7 +28,8 @@ pub enum JobctlCommand {
     /// Prints the verdict by the strict rule (a required job that never ran is not a passed job), that of the older rule
     /// beside it, and where a record contradicts them. Needs no credential. Files of the current build (ocp-latest-…)
     /// are only checked, files of other kinds left out. Exit 0: every file could be judged, whatever the verdicts; 5: a
-    /// file is damaged or its registry is unusable; 2: a file cannot be read, or none is a test record.
+    /// file is damaged or its registry is unusable; 4: no record has a registry to be judged by; 2: a file cannot be
+    /// read, or none is a test record.
     Evaluate(EvaluateArgs),
     /// Look at streams of builds once, and trigger the test jobs of new builds
     ///
@@ -41,6 +53,19 @@ pub enum JobctlCommand {
     PromoteTestResults {
         #[command(flatten)]
         build: BuildArgs,
+        /// Why; stored
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Label the payload of a build as rejected, whatever its jobs say, or take that back
+    ///
+    /// Who, when and why is stored. While it stands the aggregator sets no label for the build.
+    RejectPayload {
+        #[command(flatten)]
+        build: BuildArgs,
+        /// Take it back: the payload carries the label that it had before
+        #[arg(long)]
+        take_back: bool,
         /// Why; stored
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -181,7 +206,8 @@ pub struct AggregatorArgs {
     pub round: RoundArgs,
 }
 
-fn arch(text: &str) -> Result<Arch, String> {
+/// Reads the name of an architecture.
+pub(super) fn arch(text: &str) -> Result<Arch, String> {
     Arch::named(text).ok_or_else(|| format!("there is no architecture {text:?}; there are {}", Arch::NAMES.join(", ")))
 }
 

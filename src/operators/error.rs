@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::core::clients::error::ClientError;
 use crate::core::config::error::ConfigError;
 use crate::core::effects::EffectError;
@@ -11,6 +13,7 @@ use crate::core::statebox::error::{StoreError, StoreFault};
 use crate::domain::agent_lease::HeldBy;
 use crate::domain::assembly::AssemblyError;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
+use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::oddities::UnreadableStatus;
 use crate::domain::subject::Subject;
@@ -73,6 +76,16 @@ pub enum TaskError {
     Taken {
         /// What stands there.
         why: String,
+    },
+    /// It was tried, no look shows any more whether it happened, and nothing stores a question about it.
+    #[error("nobody can see any more whether this happened: {what}, tried at {}", stamp(*at))]
+    Uncertain {
+        /// What was tried.
+        what: String,
+        /// When it was tried.
+        at: Timestamp,
+        /// Where a person sees more.
+        look_at: String,
     },
     /// A dry run came to its first change; the run ends there, as if nothing had been to be done.
     #[error("dry run: {would}")]
@@ -167,6 +180,7 @@ impl TaskError {
             Self::WrongClock(_) => ErrorClass::NeedsPerson,
             Self::Refused { .. } | Self::DryRun { .. } => ErrorClass::InvalidInput,
             Self::Busy { .. } | Self::HeldElsewhere(_) | Self::Taken { .. } => ErrorClass::Conflict,
+            Self::Uncertain { .. } => ErrorClass::NeedsPerson,
             Self::Program { .. } => ErrorClass::Transient,
             Self::Cancelled | Self::Internal { .. } => ErrorClass::Internal,
         }
@@ -208,6 +222,7 @@ impl TaskError {
             | Self::WrongClock(_)
             | Self::HeldElsewhere(_)
             | Self::Taken { .. }
+            | Self::Uncertain { .. }
             | Self::DryRun { .. }
             | Self::Program { .. }
             | Self::Cancelled
@@ -250,6 +265,10 @@ impl TaskError {
             Self::WrongClock(_) => wrong_clock::NEXT.to_owned(),
             Self::HeldElsewhere(by) => by.next_step().to_owned(),
             Self::Taken { .. } => "run it again; it looks first".to_owned(),
+            Self::Uncertain { look_at, .. } => format!(
+                "look at {look_at} whether it did, then run it again with --answer happened, or with --answer \
+                 did-not-happen, which starts it"
+            ),
             Self::Cancelled => "run it again; it continues where it was".to_owned(),
             Self::Internal { .. } => "report this as a bug of oar, with the lines above".to_owned(),
         }

@@ -2,6 +2,7 @@
 
 use super::error::TaskError;
 use super::foreseen::{Depth, Foreseen, Preview};
+use super::jobs::run_job::{self, ForeseenJob, JobStart};
 use super::manual::{answer, issues, update_task_status};
 use super::request::{BuildDecision, ChangeRequest, TaskRequest};
 use super::tasks::{add_qe_approval, analyze_build, change_advisory_status, stage_testing, take_ownership};
@@ -36,6 +37,16 @@ pub async fn preview(
         Err(TaskError::Closed { by, .. }) => Ok(Preview::Closed(*by)),
         foreseen => foreseen,
     }
+}
+
+/// What the start of jobs by hand would do. Somebody who sits at a terminal is asked before each; an agent needs a scope
+/// for what no registry knows, and is not asked. Asks no service.
+///
+/// # Errors
+///
+/// The notes of this machine cannot be read.
+pub fn of_jobs(ctx: &Context, starts: &[JobStart]) -> Result<Vec<ForeseenJob>, TaskError> {
+    starts.iter().map(|start| run_job::foresee(ctx, start)).collect()
 }
 
 /// May a person have to confirm `request`? Whoever finds out what it would do gets nothing for every other.

@@ -9,6 +9,7 @@ use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::entries::DID_NOT_HAPPEN;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, StoredApproval};
+use crate::operators::jobs::run_job::ForeseenJob;
 use crate::operators::manual::issues::concerned;
 
 /// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
@@ -48,6 +49,21 @@ pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
         | Foreseen::DecidedBuild { .. }
         | Foreseen::Answered { .. } => facts(foreseen, release),
     }
+}
+
+/// What the start of jobs will do, one job a line.
+pub fn will_start(jobs: &[ForeseenJob]) -> Vec<String> {
+    let of_job = |ForeseenJob { order, before, is_open }: &ForeseenJob| {
+        let with: Vec<String> = order.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(" ")) };
+        let before = match (before.map(stamp), is_open) {
+            (None, _) => String::new(),
+            (Some(at), true) => format!("; unless the one runs that was asked for at {at} and not answered"),
+            (Some(at), false) => format!("; the same was started at {at}"),
+        };
+        format!("start {}{with}{before}", order.job)
+    };
+    jobs.iter().map(of_job).collect()
 }
 
 /// The plan that somebody else confirms: cleaned facts, one a line.

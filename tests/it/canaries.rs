@@ -126,7 +126,7 @@ fn somebody_pastes_a_secret(world: &TestWorld) {
 }
 
 /// Every command, each as a newcomer and as a program would run it.
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 34] = [
     "create-test-report",
     "take-ownership",
     "check-cve-tracker-bug",
@@ -154,6 +154,10 @@ const COMMANDS: [&str; 30] = [
     "state unsent",
     "issue list",
     "ctl approval-checker",
+    "job list",
+    "job run e2e",
+    "job run periodic-ci-nobody-has-this --yes",
+    "job get-results 00000000-0000-4000-8000-000000000000",
     "jobctl registry check",
     "jobctl start-controller --minor-release 4.20",
     "jobctl start-aggregator",

@@ -88,6 +88,7 @@ async fn a_wrong_command_line_is_named_and_judges_nothing() {
     let missing = run_bare(&["jobctl", "evaluate", "no-such-file.json", &path(GOOD)]).await.exits(2);
     assert!(missing.out.starts_with("no-such-file.json: cannot be read: "), "{missing:?}");
     assert!(missing.out.contains("REJECTED, 3 of 3 required jobs ran"), "the rest goes on: {missing:?}");
+    assert!(missing.err.contains("next: check the path"), "{missing:?}");
     for command in [&["evaluate"][..], &["registry"], &["registry", "check"]] {
         let help = run_bare(&[&["jobctl"], command, &["--help"]].concat()).await.exits(0);
         assert!(help.out.contains("Usage: oar jobctl") && help.err.is_empty(), "{help:?}");
@@ -110,7 +111,9 @@ async fn json_is_one_object_for_one_record_and_a_list_for_several_or_a_folder() 
     assert_eq!(read(&[&path(GOOD), &path(DAMAGED)], 5).await.as_array().map(Vec::len), Some(2));
     assert_eq!(read(&[&path("ocp-latest-4.19-nightly-amd64.json")], 0).await, json!([]));
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::copy(path(GOOD), folder.path().join(GOOD)).expect("a copy");
+    for name in [GOOD, "ocp-4.19-test-jobs-amd64.json"] {
+        std::fs::copy(path(name), folder.path().join(name)).expect("a copy");
+    }
     assert_eq!(read(&[&folder.path().display().to_string()], 0).await.as_array().map(Vec::len), Some(1));
 }
 
@@ -137,6 +140,20 @@ async fn what_lies_beside_records_is_left_out_and_a_folder_without_any_is_an_err
     assert!(copy.out.contains("copy: NO_POLICY"), "{copy:?}");
     let damaged = write(&folder, "copy.json", "{");
     run_bare(&["jobctl", "evaluate", &damaged]).await.exits(5);
+}
+
+#[tokio::test]
+async fn records_without_any_registry_do_not_look_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string(path(GOOD)).expect("a text");
+    let alone = write(&folder, GOOD, &text);
+    for args in [&[][..], &["--json"], &["--format", "tsv"]] {
+        let ended = run_bare(&[&["jobctl", "evaluate", &alone], args].concat()).await.exits(4);
+        assert!(ended.out.contains("NO_POLICY") && ended.err.contains("next: name a registry"), "{ended:?}");
+    }
+    let both = run_bare(&["jobctl", "evaluate", &alone, &path(GOOD)]).await.exits(0);
+    assert!(both.out.contains("NO_POLICY") && both.out.contains("REJECTED"), "the other one is judged: {both:?}");
+    run_bare(&["jobctl", "evaluate", &alone, "--registry", &path("ocp-4.19-test-jobs-amd64.json")]).await.exits(0);
 }
 
 /// A folder with 1000 entries: two registries, one of them with a flag as text, a record that is judged by that one, one

@@ -2,6 +2,7 @@
 
 use oar::domain::task::Task;
 use oar::render::documents::reference;
+use oar::sim::facts::prow::CONSISTENCY;
 use serde_json::Value;
 
 use crate::published::schema::faults;
@@ -25,6 +26,9 @@ fn fits(name: &str, ended: &Ended) -> Value {
 #[tokio::test]
 async fn documents_about_a_release_fit_the_reference() {
     let world = ProgramWorld::promoted(&[Task::TakeOwnership]).await;
+    let required = world.home.path().join("required.json");
+    std::fs::write(&required, format!("{{\"x\":[\"{CONSISTENCY}\"]}}")).expect("a file");
+    let required = required.display().to_string();
     for (name, exit, command) in [
         ("task", 0, &["check-rhcos-security-alerts"] as &[&str]),
         ("task", 0, &["stage-testing", "--force", "--reason", "a test"]),
@@ -45,6 +49,15 @@ async fn documents_about_a_release_fit_the_reference() {
         ("registries", 0, &["jobctl", "registry", "check"]),
         ("controller-round", 0, &["jobctl", "start-controller", "--minor-release", "4.20", "--shadow"]),
         ("aggregator-round", 0, &["jobctl", "start-aggregator", "--shadow"]),
+        ("defined-tests", 0, &["job", "list"]),
+        ("started-job", 0, &["job", "run", CONSISTENCY, "--yes"]),
+        ("started-job", 0, &["job", "run", CONSISTENCY, "--dry-run"]),
+        (
+            "required-jobs",
+            0,
+            &["job", "run-required", "--channel", "x", "--file", &required, "--version", "4.20.17", "--yes"],
+        ),
+        ("error", 2, &["job", "get-results", "00000000-0000-4000-8000-000000000000"]),
         ("error", 2, &["jobctl", "promote-test-results", "--build", "4.20.999", "--reason", "a test"]),
     ] {
         let ended = world.oar(&[command, &["--json", "--no-notify"]].concat()).await;
@@ -53,6 +66,9 @@ async fn documents_about_a_release_fit_the_reference() {
         }
         fits(name, &ended);
     }
+    let started: Value =
+        serde_json::from_str(&world.oar(&["job", "run", CONSISTENCY, "--yes", "--json"]).await.out).expect("JSON");
+    fits("job-run", &world.oar(&["job", "get-results", started["id"].as_str().expect("an id"), "--json"]).await);
     let ended = world.oar(&["image-consistency-check", "--local", "--json", "--no-notify"]).await;
     let details = fits("task", &ended)["details"].clone();
     let comparisons = details.as_array().expect("comparisons");

@@ -59,11 +59,3 @@ async fn compare(
         Consistency::Unknown => Exit::Unavailable,
     })
 }
-
-/// A program whose commands are not part of this version.
-pub(crate) fn not_there_yet(name: &str) -> ErrorReport {
-    ErrorReport {
-        what: format!("{name} has no command in this version"),
-        ..ErrorReport::usage("the job system is not part of it yet", "CHANGELOG.md tells what each version can do")
-    }
-}

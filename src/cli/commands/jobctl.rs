@@ -18,7 +18,7 @@ use crate::grammar::jobctl::{
 use crate::operators::jobs::by_hand::{self, Wanted};
 use crate::operators::jobs::shelf::Shelf;
 use crate::operators::jobs::tenure::{Powers, Tenure};
-use crate::operators::views::evaluated_files::{FileOutcome, RegistrySource, evaluate_files};
+use crate::operators::views::evaluated_files::{EvaluatedFile, FileOutcome, RegistrySource, evaluate_files};
 use crate::operators::views::named_files::NamedFiles;
 use crate::operators::views::registries;
 use crate::render;
@@ -39,6 +39,14 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
             let tenure = tenure(call, &ctx, Powers::default())?;
             let changed = by_hand::promote(&tenure, &build.record(), &reason).await;
             let changed = changed.map_err(|error| call.task_error("the build could not be promoted", error))?;
+            call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
+            Ok(Exit::Done)
+        }
+        JobctlCommand::RejectPayload { build, take_back, reason } => {
+            let ctx = call.context().await?;
+            let tenure = tenure(call, &ctx, Powers::default())?;
+            let changed = by_hand::reject_payload(&tenure, &build.record(), &reason, take_back).await;
+            let changed = changed.map_err(|error| call.task_error("the payload could not be labelled", error))?;
             call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
             Ok(Exit::Done)
         }
@@ -157,13 +165,31 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
         }
     }
     let has = |is: fn(&FileOutcome) -> bool| files.iter().any(|file| is(&file.outcome));
+    let next = |step: &str| call.outside.err.line(format!("next: {step}"));
     Ok(if has(|outcome| matches!(outcome, FileOutcome::Unreadable { .. })) {
+        next("check the path and its permissions; the others are judged");
         Exit::Usage
     } else if has(|outcome| matches!(outcome, FileOutcome::Damaged { .. })) {
         Exit::Failed
+    } else if nothing_judges(&files) {
+        next("name a registry with --registry FILE, or put ocp-X.Y-test-jobs-ARCH.json beside the record");
+        Exit::NeedsPerson
     } else {
         Exit::Done
     })
+}
+
+/// Are there records, and none of them has a registry by which it could have been judged?
+fn nothing_judges(files: &[EvaluatedFile]) -> bool {
+    let by = |file: &EvaluatedFile| match &file.outcome {
+        FileOutcome::Record(record) => Some(record.by.is_some()),
+        FileOutcome::Latest
+        | FileOutcome::NoRecord { .. }
+        | FileOutcome::Damaged { .. }
+        | FileOutcome::Unreadable { .. } => None,
+    };
+    let mut judged = files.iter().filter_map(by).peekable();
+    judged.peek().is_some() && judged.all(|is_judged| !is_judged)
 }
 
 fn unreadable(path: &Path, cause: &io::Error) -> ErrorReport {

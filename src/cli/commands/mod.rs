@@ -6,6 +6,7 @@ pub mod access;
 pub mod config;
 pub(crate) mod ctl;
 pub mod drive;
+pub(crate) mod job;
 pub(crate) mod jobctl;
 pub mod man;
 pub(crate) mod manual;

@@ -84,6 +84,23 @@ impl Exit {
         }
     }
 
+    /// The ending of several things that ended each for itself: the one that most needs somebody.
+    pub fn worst(endings: impl Iterator<Item = Self>) -> Self {
+        let weight = |exit: &Self| match exit {
+            Self::HungUp | Self::Interrupted | Self::Terminated => 9,
+            Self::Internal => 8,
+            Self::Usage => 7,
+            Self::Failed => 6,
+            Self::Credential => 5,
+            Self::NeedsPerson => 4,
+            Self::Unavailable => 3,
+            Self::Conflict => 2,
+            Self::Waiting => 1,
+            Self::Done => 0,
+        };
+        endings.max_by_key(weight).unwrap_or(Self::Done)
+    }
+
     /// The ending of a run that could not find out or act.
     pub fn of_error(class: ErrorClass) -> Self {
         match class {

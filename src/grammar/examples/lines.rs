@@ -277,7 +277,43 @@ pub(super) const EXAMPLES: &[Examples] = &[
             "compare a payload with a merge request",
         )],
     ),
-    ("job", &[("job --help", "what there is")]),
+    (
+        "job run",
+        &[
+            ("job run periodic-ci-x-e2e --payload registry.example.com/ocp/release:4.20.17-x86_64", "install it"),
+            (
+                "job run periodic-ci-x-upgrade --upgrade_to registry.example.com/ocp/release:4.20.17-x86_64",
+                "upgrade to it",
+            ),
+            ("job run e2e-aws", "which jobs have that in their names"),
+        ],
+    ),
+    (
+        "job get-results",
+        &[
+            ("job get-results 1f0e0b2c-0001-4000-8000-000000000001", "where it stands"),
+            ("job get-results 1f0e0b2c-0001-4000-8000-000000000001 --json | jq -r .jobURL", "its page"),
+        ],
+    ),
+    ("job list", &[("job list --component openshift/openshift-tests-private", "tests, and names of their jobs")]),
+    (
+        "job run-required",
+        &[(
+            "job run-required --channel 4.20 --file required.json --version 4.20.17 --yes",
+            "each job of the list once; the same line starts what is missing",
+        )],
+    ),
+    (
+        "job run-image-consistency-check",
+        &[(
+            "job run-image-consistency-check -p registry.example.com/ocp/release:4.20.17-x86_64 -m 123",
+            "compare a payload with a merge request",
+        )],
+    ),
+    (
+        "job run-stage-testing",
+        &[("job run-stage-testing -p registry.example.com/ocp/release:4.20.17-x86_64", "the stage test of its minor")],
+    ),
     (
         "jobctl evaluate",
         &[
@@ -317,6 +353,13 @@ pub(super) const EXAMPLES: &[Examples] = &[
             "jobctl promote-test-results --build 4.20.17 --reason 'the failure is one of the test'",
             "accept it all the same",
         )],
+    ),
+    (
+        "jobctl reject-payload",
+        &[
+            ("jobctl reject-payload --build 4.20.17 --reason 'it leaks memory'", "nobody takes it"),
+            ("jobctl reject-payload --build 4.20.17 --take-back --reason 'it was the test'", "as before"),
+        ],
     ),
     (
         "jobctl update-retried-job-run",

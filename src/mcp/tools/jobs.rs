@@ -1,8 +1,8 @@
-//! Test jobs and their controllers. Three of these tools do what this program does not do yet.
+//! Test jobs and their controllers. Two of these tools do what this program does not do yet.
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agents::aggregator;
 use crate::agents::job_controller::{self, Streams};
@@ -11,7 +11,10 @@ use crate::core::context::Context;
 use crate::domain::build::{Arch, Stream};
 use crate::domain::build_stream::BuildStream;
 use crate::domain::credential::Credential;
-use crate::domain::ids::{BuildName, ProwJobId};
+use crate::domain::ids::{BuildName, JobName, ProwJobId, RunName};
+use crate::domain::job_images::Images;
+use crate::domain::job_order::JobOrder;
+use crate::domain::pull_spec::PullSpec;
 use crate::domain::release::Minor;
 use crate::domain::result_file::name::ResultName;
 use crate::domain::subject::Subject;
@@ -21,9 +24,12 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Question, Tool, ToolChange, Toolset};
 use crate::operators::error::TaskError;
 use crate::operators::jobs::by_hand::{self, ChangedRecord, Wanted};
+use crate::operators::jobs::named;
+use crate::operators::jobs::run_job::{self, JobStart};
 use crate::operators::jobs::shelf::Shelf;
 use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::render;
+use crate::render::documents::job::StartedDocument;
 use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
 use crate::runs::run::Queue;
 
@@ -72,15 +78,22 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "job_run",
         title: "Run a job",
-        about: "Starts one test job of the registry. A payload that is no known build, and any other job, need scope \
-                jobs:run:any.",
+        about: "Starts one test job of the registry with a payload, or with an upgrade. A pull spec that is no known \
+                build, and any other job, need scope jobs:run:any.",
         hints: Hints { idempotent: false, ..ADDS },
         params: &[
-            required("job_name", ParamKind::Text(300), "Name in the registry"),
-            required("payload", ParamKind::Text(500), "Pull spec of the payload"),
-            optional("upgrade_from", ParamKind::Text(500), "Pull spec to upgrade from"),
-            optional("upgrade_to", ParamKind::Text(500), "Pull spec to upgrade to"),
+            required("job_name", ParamKind::Text(300), "Full name, as in the registry"),
+            required("payload", ParamKind::Text(500), "Pull spec under test: installed, or what an upgrade ends at"),
+            optional("upgrade_from", ParamKind::Text(500), "Pull spec that an upgrade to the payload begins at"),
+            optional(
+                "upgrade_to",
+                ParamKind::Text(500),
+                "The payload again, when the job chooses itself where it begins",
+            ),
+            optional("arch", ParamKind::Choice(&ARCHES), "Architecture, when the pull spec names none"),
+            optional("run_id", ParamKind::Text(60), "Name of this run: the same name never starts a second one"),
         ],
+        work: Handler::Change(run_job),
         ..JOB
     },
     Tool {
@@ -178,6 +191,56 @@ fn change(
 
 fn data(document: &impl serde::Serialize) -> Value {
     render::json::clean(render::json::of(document))
+}
+
+/// Runs one job. What no registry knows takes a right of its own, which is looked at before anything is started.
+fn run_job(call: &ToolCall) -> Result<ToolChange, Reply> {
+    let given = &call.arguments;
+    let refused = |why: String, hint: &str| Reply::error(Code::InvalidArgument, why, hint);
+    let spec = |name: &str| {
+        let spec = given.text(name).map(str::parse::<PullSpec>).transpose();
+        let hint = "give host/repository:tag or host/repository@sha256:…";
+        let spec = spec.map_err(|bad| refused(format!("{name}: {bad}"), hint))?;
+        Ok::<_, Reply>(spec.map(|spec| spec.to_string()))
+    };
+    let specs = [spec("payload")?, spec("upgrade_from")?, spec("upgrade_to")?];
+    let images = match specs {
+        [Some(payload), None, None] => Images::Payload(payload),
+        [Some(payload), Some(from), None] => Images::Upgrade { from: Some(from), to: payload },
+        [Some(payload), from, Some(to)] if payload == to => Images::Upgrade { from, to },
+        [Some(_), _, Some(_)] => {
+            let why = "payload and upgrade_to are different: a run tests one".to_owned();
+            return Err(refused(why, "give the payload under test, and upgrade_from for an upgrade to it"));
+        }
+        [None, _, _] => return Err(refused("payload is missing".to_owned(), "give the pull spec under test")),
+    };
+    let run = given.text("run_id").map(str::parse::<RunName>).transpose();
+    let run = run.map_err(|bad| refused(bad.to_string(), "give a short name, e.g. 4.20.17-second"))?;
+    let arch = given.text("arch").and_then(Arch::named);
+    let name = given.text("job_name").unwrap_or_default().to_owned();
+    ready(call)?;
+    let queue = match name.parse::<JobName>() {
+        Ok(job) => Queue::Of(Subject::Job(job)),
+        Err(_) => Queue::Looks { of: "names of jobs".to_owned() },
+    };
+    let may_any = call.who.may(Scope::JobsRunAny);
+    let work = async move |ctx: Context| {
+        let job = named::exact(&ctx, &name).await?;
+        let order = JobOrder::with_images(job, Some(&images), arch).map_err(|bad| TaskError::Refused {
+            why: bad.to_string(),
+            next: "correct the images, or give their architecture as arch".to_owned(),
+        })?;
+        if !may_any && let Some(why) = named::unknown(&ctx, &order.job, &images).await? {
+            let hint =
+                "give a job of a registry and a build that the release controller names, or ask a person: job run";
+            return Ok(Reply::error(Code::Denied, format!("{why}; that takes scope {}", Scope::JobsRunAny), hint));
+        }
+        let started = run_job::run(&ctx, &JobStart { order, run, earlier: None }).await?;
+        let document = StartedDocument::from(&started);
+        let job = json!({ "system": "prow", "id": document.id, "url": document.url });
+        Ok(Reply::changed(render::job::started(&started).to_string(), started.is_new, data(&document)).with("job", job))
+    };
+    Ok(change(queue, work, "the job could not be started"))
 }
 
 fn controller(call: &ToolCall) -> Result<ToolChange, Reply> {

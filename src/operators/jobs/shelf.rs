@@ -1,8 +1,11 @@
 //! What stands on the branches, read once for everything that one pass looks at: the list of records and the registries.
 
+use std::collections::BTreeSet;
+
 use crate::core::context::Context;
 use crate::core::statebox::file::ListedFile;
 use crate::core::statebox::records::REGISTRY_BRANCH;
+use crate::domain::build::Stream;
 use crate::domain::build_stream::{BuildStream, order};
 use crate::domain::job_registry::versions::RegistryName;
 use crate::domain::job_registry::{JobRegistry, RegistryJob};
@@ -69,6 +72,28 @@ impl Shelf {
     /// The minors that have a registry.
     pub fn registry_names(&self) -> impl Iterator<Item = &RegistryName> {
         self.registries.iter().map(|(name, _)| name)
+    }
+
+    /// The names of all jobs of all registries, each once.
+    pub fn jobs(&self) -> BTreeSet<&str> {
+        self.sections().flat_map(|(_, jobs)| jobs).map(|job| job.name.as_str()).collect()
+    }
+
+    /// The streams whose builds `job` tests, as a registry says that can be used.
+    pub fn streams_of(&self, job: &str) -> Vec<BuildStream> {
+        let has = |jobs: &[RegistryJob]| jobs.iter().any(|known| known.name == job && !known.disabled);
+        self.sections().filter(|(_, jobs)| has(jobs)).map(|(stream, _)| stream).collect()
+    }
+
+    fn sections(&self) -> impl Iterator<Item = (BuildStream, &[RegistryJob])> {
+        let readable = self.registries.iter().filter_map(|(name, registry)| Some((name, registry.as_ref().ok()?)));
+        readable.flat_map(|(name, registry)| {
+            let section = |stream| {
+                let of = BuildStream { minor: name.minor, stream, arch: name.arch };
+                Some((of, registry.section(stream).ok()?))
+            };
+            Stream::ALL.into_iter().filter_map(section)
+        })
     }
 
     /// The records of a stream, the oldest build first.

@@ -6,7 +6,6 @@
 //! triggered.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,23 +24,19 @@ use crate::domain::result_file::additions::{Event, EventKind, PlanState};
 use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::ResultName;
 use crate::domain::result_file::starts::{AnnouncedStart, JobStart, RunSlot};
-use crate::domain::service::Service;
 use crate::domain::state::holder;
 use crate::domain::subject::Subject;
 use crate::operators::error::TaskError;
+use crate::operators::jobs::labelled;
 use crate::operators::jobs::report::{Triggered, TriggeredRun, UntriggeredRun};
 use crate::operators::jobs::shelf;
 use crate::operators::jobs::tenure::{Held, Tenure};
-use crate::operators::steps::effect_label::{LABEL, label};
 
 /// An announcement is good for a request that follows at once.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// So many starts are announced together. More would have to be looked for after a crash.
 const TOGETHER: usize = 3;
-
-/// Prow shows a run for at least this long after its end.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 /// One build whose runs are triggered.
 pub(super) struct Build<'a> {
@@ -241,40 +236,17 @@ impl Work<'_, '_> {
             why: bad.to_string(),
             next: "give the architecture of the build with --arch".to_owned(),
         })?;
-        let key = self.key(start);
-        Ok(JobOrder {
-            job: start.job.clone(),
-            envs,
-            labels: BTreeMap::from([(LABEL.to_owned(), label(&key))]),
-            annotations: BTreeMap::from([(LABEL.to_owned(), key)]),
-        })
+        Ok(labelled::order(&start.job, envs, self.key(start)))
     }
 
-    /// Looks for a run with our label: the gateway lists the runs of a job, Prow shows the labels of each.
+    /// Looks for a run with our label.
     async fn look(&self, held: &Held, start: &JobStart, order: &JobOrder) -> Result<Look<ProwJobId>, ClientError> {
-        let (gangway, prow) = (held.ctx.gangway(), held.ctx.prow());
         let jobs = self.build.file.jobs();
         let known: Vec<&str> = jobs.iter().flat_map(|item| item.runs().filter_map(|run| run.id)).collect();
-        let mut newest = None;
-        for id in gangway.runs_of(&order.job).await? {
-            if known.contains(&id.as_str()) {
-                continue;
-            }
-            // A run that is listed and not shown may be the one.
-            let Some(run) = prow.job(&id).await? else {
-                let why = format!("it does not show the run {id}, which the gateway lists");
-                return Err(ClientError::unreadable(Service::Prow, "look for a run", why));
-            };
-            if run.labels.get(LABEL) == order.labels.get(LABEL) {
-                return Ok(Look::Found(id));
-            }
-            newest = newest.max(run.started_at);
-        }
+        let seen = labelled::look(&held.ctx, order, |id| known.contains(&id.as_str())).await?;
         // It was triggered, and does not show: no look proves that it was not.
-        if self.ledger.has(&self.key(start)) {
-            return Ok(Look::Blind);
-        }
-        Ok(Look::Absent(Shown { newest, reaches_back_to: self.now().checked_sub(REMEMBERED).ok() }))
+        let was_done = self.ledger.has(&self.key(start));
+        Ok(seen.of_effect(self.now(), was_done))
     }
 
     async fn not_started(&mut self, start: &JobStart, error: TaskError, done: &mut Triggered) {
@@ -290,6 +262,7 @@ impl Work<'_, '_> {
             | TaskError::WrongClock(_)
             | TaskError::HeldElsewhere(_)
             | TaskError::Taken { .. }
+            | TaskError::Uncertain { .. }
             | TaskError::DryRun { .. }
             | TaskError::Program { .. }
             | TaskError::Cancelled

@@ -8,6 +8,7 @@ pub mod comparison;
 pub mod error;
 pub mod evaluation;
 pub mod issues;
+pub mod job;
 pub mod jobs;
 pub mod metadata;
 pub mod plan;

@@ -9,6 +9,7 @@ use super::comparison::Comparison;
 use super::error::ErrorDocument;
 use super::evaluation::EvaluatedFileDocument;
 use super::issues::IssuesDocument;
+use super::job::{DefinedDocument, JobRunDocument, RequiredDocument, StartedDocument};
 use super::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
 use super::metadata::MetadataDocument;
 use super::plan::PlanDocument;
@@ -58,11 +59,18 @@ pub fn all() -> Vec<Printed> {
             "evaluation",
             "jobctl evaluate (one per record: a list unless it is exactly one); --format json prints the same",
         ),
+        printed::<StartedDocument>("started-job", "job run, job run-image-consistency-check, job run-stage-testing"),
+        printed::<RequiredDocument>("required-jobs", "job run-required"),
+        printed::<JobRunDocument>("job-run", "job get-results"),
+        printed::<DefinedDocument>("defined-tests", "job list"),
         printed::<CheckedRegistries>("registries", "jobctl registry check"),
         printed::<ControllerRound>("controller-round", "jobctl start-controller"),
         printed::<BuildDocument>("build-jobs", "jobctl trigger-jobs-for-build"),
         printed::<AggregatorRound>("aggregator-round", "jobctl start-aggregator"),
-        printed::<RecordChange>("record-change", "jobctl promote-test-results, jobctl update-retried-job-run"),
+        printed::<RecordChange>(
+            "record-change",
+            "jobctl promote-test-results, jobctl reject-payload, jobctl update-retried-job-run",
+        ),
         printed::<RehearsalDocument>("rehearsal", "rehearse"),
         printed::<Scenarios>("scenarios", "sim scenarios"),
         printed::<Served>("served", "sim serve"),
@@ -75,7 +83,7 @@ pub fn all() -> Vec<Printed> {
 }
 
 /// What prints something else, and what that is.
-pub const EXCEPTIONS: [(&str, &str); 9] = [
+pub const EXCEPTIONS: [(&str, &str); 8] = [
     (
         "state show",
         "each state file as one line of JSON, key by key as it is stored; for one that cannot be used a line like those of state check",
@@ -93,7 +101,6 @@ pub const EXCEPTIONS: [(&str, &str); 9] = [
         "`ok` and what was asked for",
     ),
     ("mcp serve", "nothing: it speaks its protocol"),
-    ("job", "the error document: it has no command yet"),
     ("config encrypt, config decrypt with `-`", "the file itself"),
     ("completions, man", "a script, a page in roff"),
     ("--help, --version", "text"),

@@ -13,8 +13,11 @@ use self::file::File;
 use crate::sim::scenario::ReleasePlan;
 use crate::sim::wire;
 
-/// The repository there is.
+/// The repository of states, records and registries.
 pub const REPOSITORY: &str = "openshift/release-tests";
+
+/// The repository of the CI configuration.
+pub const CI_CONFIG: &str = "openshift/release";
 
 pub(in crate::sim) const BRANCHES: [&str; 3] = ["main", "record", "z-stream"];
 
@@ -31,6 +34,8 @@ pub(in crate::sim) const DEFAULT_BRANCH: &str = "main";
 pub struct Github {
     /// Branches by name.
     pub branches: BTreeMap<String, Branch>,
+    /// Branches of the CI configuration, which is only read.
+    pub ci_config: BTreeMap<String, Branch>,
     /// How many of the next writes find that the head has moved.
     pub head_moves: u32,
     /// Requests per hour, of those whose requests are counted: `user`, or the number of an installation.
@@ -130,7 +135,17 @@ impl Github {
             branch.commit(&Change { message: "Begin", path: "", at: plan.start, by: ACTORS }, base_url);
             github.branches.insert(name.to_owned(), branch);
         }
+        let mut branch = Branch::default();
+        branch.files = ci_config(&plan.release.minor().to_string());
+        branch.commit(&Change { message: "Begin", path: "", at: plan.start, by: ACTORS }, base_url);
+        github.ci_config.insert(DEFAULT_BRANCH.to_owned(), branch);
         github
+    }
+
+    /// The branches of a repository, if there is such a one.
+    pub(in crate::sim) fn branches_of(&self, owner: &str, repo: &str) -> Option<&BTreeMap<String, Branch>> {
+        let asked = |known: &str| known.split_once('/') == Some((owner, repo));
+        if asked(REPOSITORY) { Some(&self.branches) } else { asked(CI_CONFIG).then_some(&self.ci_config) }
     }
 
     /// Commits a file as somebody else would, whatever was there before (actors call this).
@@ -162,11 +177,34 @@ impl Github {
 
     /// Finds a branch by its name (also `heads/x`, `refs/heads/x`) or by the id of its head.
     pub(in crate::sim) fn resolve(&self, reference: &str) -> Option<(&str, &Branch)> {
-        let short = reference.strip_prefix("refs/").unwrap_or(reference);
-        let short = short.strip_prefix("heads/").unwrap_or(short);
-        self.branches
-            .iter()
-            .find(|(name, branch)| name.as_str() == short || branch.head == reference)
-            .map(|(name, branch)| (name.as_str(), branch))
+        resolve_in(&self.branches, reference)
     }
+}
+
+/// Finds one of `branches` by its name or by the id of its head.
+pub(in crate::sim) fn resolve_in<'b>(
+    branches: &'b BTreeMap<String, Branch>,
+    reference: &str,
+) -> Option<(&'b str, &'b Branch)> {
+    let short = reference.strip_prefix("refs/").unwrap_or(reference);
+    let short = short.strip_prefix("heads/").unwrap_or(short);
+    branches
+        .iter()
+        .find(|(name, branch)| name.as_str() == short || branch.head == reference)
+        .map(|(name, branch)| (name.as_str(), branch))
+}
+
+/// The configuration of the tests of one minor, and a file that is none.
+fn ci_config(minor: &str) -> BTreeMap<String, File> {
+    let folder = "ci-operator/config/openshift/openshift-tests-private";
+    let metadata = format!("branch: release-{minor}\n  org: openshift\n  repo: openshift-tests-private");
+    let config = format!(
+        "tests:\n- as: aws-ipi-f7\n  cron: 5 11 * * 2\n  steps:\n    workflow: cucushift\n- as: unit\n  commands: make\n\
+         zz_generated_metadata:\n  {metadata}\n  variant: amd64-nightly\n"
+    );
+    let name = format!("openshift-openshift-tests-private-release-{minor}__amd64-nightly.yaml");
+    [(format!("{folder}/{name}"), config), (format!("{folder}/OWNERS"), "approvers: []\n".to_owned())]
+        .into_iter()
+        .map(|(path, text)| (path, text.into()))
+        .collect()
 }

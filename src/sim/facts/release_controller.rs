@@ -148,6 +148,11 @@ impl ReleaseController {
     }
 
     /// Does that change anything?
+    /// A build is collected: no stream names it any more.
+    pub fn forget(&mut self, build: &str) {
+        self.streams.values_mut().for_each(|tags| tags.retain(|tag| tag.name != build));
+    }
+
     pub(in crate::sim) fn set_phase(&mut self, name: &str, phase: &'static str) -> bool {
         let mut changed = false;
         for tag in self.streams.values_mut().flatten().filter(|tag| tag.name == name && tag.phase != phase) {

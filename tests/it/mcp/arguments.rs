@@ -26,13 +26,12 @@ enum Shows {
 }
 
 /// Tools that answer PRECONDITION whatever they are given, until the job system and the Errata flow exist.
-const NOT_YET: [&str; 6] = [
+const NOT_YET: [&str; 5] = [
     "oar_check_greenwave_cvp_tests",
     "oar_update_bug_list",
     "oar_drop_bugs",
     "oarctl_start_release_detector",
     "oarctl_jira_notificator",
-    "job_run",
 ];
 
 #[tokio::test]
@@ -54,6 +53,20 @@ async fn what_a_tool_is_given_reaches_what_it_does() {
             "jobctl_start_controller",
             json!({ "release": "4.20", "nightly": false, "trigger_prow_job": false, "arch": "s390x" }),
             vec![Says("4.20 stable s390x: ")],
+        ),
+        (
+            "job_run",
+            json!({
+                "job_name": "e2e-nobody-has", "upgrade_from": "registry.example.com/ocp/release:4.19.3-x86_64",
+                "upgrade_to": "registry.example.com/ocp/release:4.20.17-x86_64", "arch": "amd64", "run_id": "a-test",
+                "payload": "registry.example.com/ocp/release:4.20.17-x86_64",
+            }),
+            vec![Says("is not the full name of a periodic job")],
+        ),
+        (
+            "job_run",
+            json!({ "job_name": "periodic-ci-x", "payload": "registry.example.com/ocp/release:4.20.17-x86_64" }),
+            vec![Says("no registry has the job periodic-ci-x"), Says("jobs:run:any")],
         ),
         (
             "jobctl_trigger_jobs_for_build",

@@ -10,6 +10,7 @@ mod damaged;
 mod foreign;
 mod gate;
 mod history;
+mod job_run;
 mod journey;
 mod refused;
 mod runs;

@@ -11,7 +11,7 @@ use crate::real_program::ProgramWorld;
 
 const RELEASE: &str = "4.20.17";
 
-fn tokens(world: &ProgramWorld) -> Tokens {
+pub(super) fn tokens(world: &ProgramWorld) -> Tokens {
     Tokens::below(&world.home.path().join("home"))
 }
 

@@ -5,6 +5,8 @@ mod by_hand;
 mod controller;
 mod crashes;
 mod day;
+mod one_job;
+mod retention;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +25,13 @@ async fn job_day() -> TestWorld {
 /// The same without anybody else at the gateway, and with a gateway that takes every call.
 async fn calm_day() -> TestWorld {
     TestWorld::founded("job-day", |plan| plan.disturbances.gateway = None).await
+}
+
+/// The file with the token of the simulated cluster.
+fn token(world: &TestWorld) -> String {
+    let file = world.path("kube-token");
+    std::fs::write(&file, format!("{}\n", oar::sim::auth::KUBE_TOKEN)).expect("a file");
+    file.display().to_string()
 }
 
 /// The test records of a world, by path.

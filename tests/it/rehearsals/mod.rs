@@ -13,6 +13,7 @@ mod cut_files;
 mod discovery;
 mod drive;
 pub(crate) mod faults;
+mod github_app;
 mod image_consistency_check;
 mod image_signed_check;
 mod issues;

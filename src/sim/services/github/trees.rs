@@ -6,7 +6,8 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::contents::raw_bytes;
-use super::{is_ours, problem};
+use super::problem;
+use crate::sim::facts::github::resolve_in;
 use crate::sim::facts::github::trees::Node;
 use crate::sim::wire;
 use crate::sim::world::World;
@@ -17,16 +18,16 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let facts = world.facts();
-    if !is_ours(&owner, &repo) {
+    let Some(branches) = facts.github.branches_of(&owner, &repo) else {
         return problem(StatusCode::NOT_FOUND, "Not Found");
-    }
+    };
     let deep = wire::pairs(query.as_deref().unwrap_or_default()).contains_key("recursive");
     let (reference, path) = wanted.split_once(':').unwrap_or((&wanted, ""));
     let url = format!("{}/github/repos/{owner}/{repo}", facts.base_url);
-    let by_reference = facts.github.resolve(reference).map(|(_, branch)| Node::of(&branch.files, &facts.base_url));
+    let by_reference = resolve_in(branches, reference).map(|(_, branch)| Node::of(&branch.files, &facts.base_url));
     let roots: Vec<Node<'_>> = match by_reference {
         Some(root) => vec![root],
-        None => facts.github.branches.values().map(|branch| Node::of(&branch.files, &facts.base_url)).collect(),
+        None => branches.values().map(|branch| Node::of(&branch.files, &facts.base_url)).collect(),
     };
     let found = roots.iter().find_map(|root| {
         let at = if roots.len() == 1 { Some(root) } else { root.find_tree(reference) };
@@ -50,12 +51,8 @@ pub(super) async fn blob(
     headers: HeaderMap,
 ) -> Response {
     let facts = world.facts();
-    let found = facts
-        .github
-        .branches
-        .values()
-        .flat_map(|branch| branch.files.values())
-        .find(|text| is_ours(&owner, &repo) && text.id() == sha);
+    let branches = facts.github.branches_of(&owner, &repo).into_iter().flat_map(|branches| branches.values());
+    let found = branches.flat_map(|branch| branch.files.values()).find(|text| text.id() == sha);
     let Some(text) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
     if wire::header_text(&headers, "accept").is_some_and(|accept| accept.contains("raw")) {
         return raw_bytes(text);

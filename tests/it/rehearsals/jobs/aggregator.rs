@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LOOK, calm_day, commits, starts, the_record, without_ids, wrong};
+use super::{LOOK, calm_day, commits, starts, the_record, token, without_ids, wrong};
 use crate::rehearsal::test_world::TestWorld;
 
 const JUDGE: &str = "jobctl start-aggregator";
@@ -15,13 +15,6 @@ async fn failing(fate: impl FnOnce(&mut oar::sim::scenario::fates::Fates)) -> Te
         fate(&mut plan.fates);
     })
     .await
-}
-
-/// The file with the token of the simulated cluster.
-fn token(world: &TestWorld) -> String {
-    let file = world.path("kube-token");
-    std::fs::write(&file, format!("{}\n", oar::sim::auth::KUBE_TOKEN)).expect("a file");
-    file.display().to_string()
 }
 
 /// Rounds of ten minutes until nothing is open; what the last one said.
@@ -179,4 +172,50 @@ async fn a_rejected_build_is_labelled_only_when_a_person_promoted_it() {
     let (_, record) = the_record(&world, "4.21");
     assert_eq!(decision(&record), (&"REJECTED".into(), &true.into(), &false.into()));
     assert_eq!(label(&world), "1 patches");
+}
+
+/// What the simulated cluster says of the payload of the one record of 4.21.
+fn state_label(world: &TestWorld) -> Option<String> {
+    let (path, _) = the_record(world, "4.21");
+    let build = path.trim_start_matches("_releases/ocp-test-result-").trim_end_matches("-amd64.json").to_owned();
+    let facts = world.simulator().world().facts();
+    facts.kube.object("ocp", &build).labels.get("release.openshift.io/qe_state").cloned()
+}
+
+#[tokio::test]
+async fn only_a_person_rejects_a_payload_and_taking_that_back_restores_what_was_before() {
+    let world = failing(|_| {}).await;
+    world.oar(LOOK).await;
+    let (path, _) = the_record(&world, "4.21");
+    let build = path.trim_start_matches("_releases/ocp-test-result-").trim_end_matches("-amd64.json");
+    let token = token(&world);
+    let person = async |more: &str| {
+        let line = format!("jobctl reject-payload --build {build} --reason \"it leaks\" {more}");
+        world.oar_with("OAR_KUBE_TOKEN_FILE", &token, line.trim()).await
+    };
+    assert!(world.oar(&format!("jobctl reject-payload --build {build}")).await.ends_with("exit 2"), "without a reason");
+    assert!(person("--take-back").await.contains("nobody rejected"));
+    world.refuses("kube", "PATCH", "/apis", 503);
+    let said = person("").await;
+    assert!(said.ends_with("exit 7"), "{said}");
+    world.repair();
+    let said = person("").await;
+    assert!(said.contains("is labelled as rejected") && said.ends_with("exit 0"), "{said}");
+    assert_eq!(state_label(&world).as_deref(), Some("Rejected"));
+    judged(&world).await;
+    assert_eq!(state_label(&world).as_deref(), Some("Rejected"), "a round does not overrule a person");
+    let (_, record) = the_record(&world, "4.21");
+    assert_eq!(decision(&record), (&"ACCEPTED".into(), &true.into(), &true.into()));
+    let said = person("--take-back").await;
+    assert!(said.contains("not rejected any more") && said.ends_with("exit 0"), "{said}");
+    assert_eq!(state_label(&world), None, "nobody had labelled it");
+    world.oar_with("OAR_KUBE_TOKEN_FILE", &token, JUDGE).await;
+    assert_eq!(state_label(&world).as_deref(), Some("Accepted"));
+    world.time_passes("1m");
+    person("").await;
+    assert_eq!(state_label(&world).as_deref(), Some("Rejected"));
+    person("--take-back").await;
+    assert_eq!(state_label(&world).as_deref(), Some("Accepted"));
+    let events = the_record(&world, "4.21").1["events"].to_string();
+    assert!(events.contains("payload_rejected") && events.contains("rejection_taken_back"), "{events}");
 }
