@@ -75,7 +75,7 @@ async fn a_token_serves_until_five_minutes_before_its_end_and_one_that_was_taken
     world.simulator().world().facts().github.apps.take_tokens_back();
     read().await.expect("an answer");
     assert_eq!(asked(&world), 3);
-    world.refuses("github", "GET", "/repos", 401);
+    world.refuses("github", "POST", "/graphql", 401);
     let refused = read().await.expect_err("a refusal");
     let (why, next) = (format!("{refused} {refused:?}"), refused.next_step());
     assert!(next.contains("OAR_GITHUB_APP_ID"), "{why}; {next}");
