@@ -25,12 +25,13 @@ pub(super) async fn show(
     let (reference, path) = wanted.split_once(':').unwrap_or((&wanted, ""));
     let url = format!("{}/github/repos/{owner}/{repo}", facts.base_url);
     let by_reference = resolve_in(branches, reference).map(|(_, branch)| Node::of(&branch.files, &facts.base_url));
+    let is_named = by_reference.is_some();
     let roots: Vec<Node<'_>> = match by_reference {
         Some(root) => vec![root],
         None => branches.values().map(|branch| Node::of(&branch.files, &facts.base_url)).collect(),
     };
     let found = roots.iter().find_map(|root| {
-        let at = if roots.len() == 1 { Some(root) } else { root.find_tree(reference) };
+        let at = if is_named { Some(root) } else { root.find_tree(reference) };
         at?.at(path).filter(|node| node.kind() == "tree")
     });
     let Some(tree) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
