@@ -17,7 +17,7 @@
 //! | [`core`] | what front ends and subjects share: context, effects, stores, clients, settings, clock |
 //! | [`planner`] | from a snapshot to actions and messages; pure |
 //! | [`domain`] | terms and rules, values in, values out |
-//! | [`sim`] | beside the product: a simulated world behind real HTTP |
+//! | [`sim`] | beside the product: a simulated world, asked over HTTP or in memory |
 //!
 //! `sim` names only `domain` and `core::clock`; only `cli/commands/sim` and `cli/commands/rehearse` name `sim`.
 //! docs/ARCHITECTURE.md says what each module refuses, and where to look for a change. A test

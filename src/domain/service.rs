@@ -123,7 +123,46 @@ impl Service {
     /// Is its address a setting of its own? A program has none, and that of the OAuth server belongs to the settings
     /// of the front end that asks it.
     pub const fn has_address(self) -> bool {
-        !matches!(self, Self::Elliott | Self::Oauth)
+        match self {
+            Self::Elliott | Self::Oauth => false,
+            Self::Errata
+            | Self::Koji
+            | Self::BrewDownload
+            | Self::Jira
+            | Self::Gitlab
+            | Self::Jenkins
+            | Self::Slack
+            | Self::GoogleOauth
+            | Self::Sheets
+            | Self::Drive
+            | Self::Gcs
+            | Self::Gcsweb
+            | Self::Github
+            | Self::GithubRaw
+            | Self::GithubWeb
+            | Self::BuildData
+            | Self::ReleaseController
+            | Self::Gangway
+            | Self::Prow
+            | Self::ProwPrivate
+            | Self::Sippy
+            | Self::SippyQe
+            | Self::Signatures
+            | Self::Catalog
+            | Self::CatalogStage
+            | Self::Pyxis
+            | Self::CustomerPortal
+            | Self::Registry
+            | Self::Kube
+            | Self::Ldap
+            | Self::Llm => true,
+        }
+    }
+}
+
+impl serde::Serialize for Service {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
     }
 }
 

@@ -143,6 +143,55 @@ impl Act {
     }
 }
 
+/// What an act may help against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A blocker.
+    Blocker,
+    /// A failed task.
+    FailedTask,
+    /// Both.
+    Both,
+    /// Neither: it does harm, or another message asks for it by name.
+    Neither,
+}
+
+impl Act {
+    /// What people who do not know what is wrong may hope for from it.
+    pub const fn remedy(self) -> Remedy {
+        match self {
+            Self::FinishAdvisories
+            | Self::ClearAlerts
+            | Self::GrantAccess
+            | Self::AttachTrackers
+            | Self::ReleaseKernel
+            | Self::RebuildImages
+            | Self::GrantPermission => Remedy::Both,
+            Self::ReopenMergeRequest | Self::RestoreAdvisories => Remedy::Blocker,
+            Self::RenewTokens | Self::Kinit => Remedy::FailedTask,
+            Self::RepairStageRelease
+            | Self::RetryStageRelease
+            | Self::CloseMergeRequest
+            | Self::CompleteBuildData
+            | Self::AcceptPromotion
+            | Self::RejectPromotion
+            | Self::Publish
+            | Self::EditState
+            | Self::BreakState
+            | Self::MendState
+            | Self::DropAdvisory
+            | Self::ReplaceAdvisory
+            | Self::ReplaceShipment
+            | Self::MoveDateLater
+            | Self::MoveDateEarlier
+            | Self::PlayProdJob
+            | Self::ForgetBuilds
+            | Self::ForgetProwJobs
+            | Self::AnswerOld => Remedy::Neither,
+        }
+    }
+}
+
 impl FromStr for Act {
     type Err = ();
 

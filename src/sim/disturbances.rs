@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::gateway::Bucket;
+use crate::domain::service::Service;
 
 pub mod gateway;
 
@@ -21,20 +22,20 @@ pub struct Disturbances {
     /// Chance in percent that a request meets a random fault.
     pub flaky_percent: u32,
     /// Services whose look-ups show what was true up to so many seconds ago.
-    pub oldest_s: BTreeMap<&'static str, u32>,
+    pub oldest_s: BTreeMap<Service, u32>,
     /// Services whose caches serve what was true at a time, until another.
-    pub copies: BTreeMap<&'static str, (Timestamp, Timestamp)>,
+    pub copies: BTreeMap<Service, (Timestamp, Timestamp)>,
     /// Services that are out from one time to another, counted from the beginning of the world.
     #[serde(skip)]
-    pub out: Vec<(&'static str, SignedDuration, SignedDuration)>,
+    pub out: Vec<(Service, SignedDuration, SignedDuration)>,
     /// Services that hide everything from us, as they do from strangers, in the same way.
     #[serde(skip)]
-    pub hidden: Vec<(&'static str, SignedDuration, SignedDuration)>,
+    pub hidden: Vec<(Service, SignedDuration, SignedDuration)>,
     /// Tokens that expire, with their end counted from the beginning of the world.
     #[serde(skip)]
-    pub expiring: Vec<(&'static str, SignedDuration)>,
+    pub expiring: Vec<(Service, SignedDuration)>,
     /// Tokens that were renewed.
-    pub renewed: Vec<&'static str>,
+    pub renewed: Vec<Service>,
     /// GitHub, Gangway and Slack grant only what they grant in real life.
     pub limits: bool,
     /// How many starts the job gateway grants, when that is limited for itself.
@@ -50,28 +51,52 @@ pub struct Disturbances {
 }
 
 /// The service that is asked with a Kerberos ticket.
-pub(in crate::sim) const KERBERIZED: &str = "errata";
+pub(in crate::sim) const KERBERIZED: Service = Service::Errata;
 
 /// How long one service is out before the next one is.
 pub(in crate::sim) const OUTAGE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Who is out in turn. The control of the world itself never is.
-pub(in crate::sim) const IN_TURN: [&str; 14] = [
-    "errata",
-    "jira",
-    "gitlab",
-    "github",
-    "build_data",
-    "release_controller",
-    "jenkins",
-    "gangway",
-    "prow",
-    "slack",
-    "registry",
-    "signatures",
-    "catalog_stage",
-    "customer_portal",
-];
+/// How many services are out in turn.
+pub(in crate::sim) const TURNS: usize = 14;
+
+/// When a service is out in turn; nothing for those that never are.
+pub(in crate::sim) const fn turn_of(service: Service) -> Option<usize> {
+    Some(match service {
+        Service::Errata => 0,
+        Service::Jira => 1,
+        Service::Gitlab => 2,
+        Service::Github => 3,
+        Service::BuildData => 4,
+        Service::ReleaseController => 5,
+        Service::Jenkins => 6,
+        Service::Gangway => 7,
+        Service::Prow => 8,
+        Service::Slack => 9,
+        Service::Registry => 10,
+        Service::Signatures => 11,
+        Service::CatalogStage => 12,
+        Service::CustomerPortal => 13,
+        Service::Koji
+        | Service::BrewDownload
+        | Service::GithubRaw
+        | Service::Catalog
+        | Service::Kube
+        | Service::Elliott
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubWeb
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Pyxis
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth => return None,
+    })
+}
 
 /// An allowance: so many calls within a time.
 pub(in crate::sim) struct Allowance {
@@ -134,24 +159,24 @@ impl Disturbances {
     }
 
     /// Is the service out now?
-    pub(in crate::sim) fn is_out(&self, service: &str, now: Timestamp) -> bool {
+    pub(in crate::sim) fn is_out(&self, service: Service, now: Timestamp) -> bool {
         let turn = usize::try_from(self.age(now).as_secs() / OUTAGE.as_secs()).unwrap_or_default();
-        (self.outages_in_turn && IN_TURN[turn % IN_TURN.len()] == service) || self.within(&self.out, service, now)
+        (self.outages_in_turn && turn_of(service) == Some(turn % TURNS)) || self.within(&self.out, service, now)
     }
 
     /// Does the service hide everything from us now?
-    pub(in crate::sim) fn is_hidden(&self, service: &str, now: Timestamp) -> bool {
+    pub(in crate::sim) fn is_hidden(&self, service: Service, now: Timestamp) -> bool {
         self.within(&self.hidden, service, now)
     }
 
-    fn within(&self, times: &[(&'static str, SignedDuration, SignedDuration)], service: &str, now: Timestamp) -> bool {
+    fn within(&self, times: &[(Service, SignedDuration, SignedDuration)], service: Service, now: Timestamp) -> bool {
         let age = self.age(now);
         times.iter().any(|(name, from, to)| *name == service && age >= *from && age < *to)
     }
 
     /// How old the copy is that the cache of the service serves now.
-    pub(in crate::sim) fn age_of_copy(&self, service: &str, now: Timestamp) -> Option<u32> {
-        let (made, _) = self.copies.get(service).filter(|(_, until)| now < *until)?;
+    pub(in crate::sim) fn age_of_copy(&self, service: Service, now: Timestamp) -> Option<u32> {
+        let (made, _) = self.copies.get(&service).filter(|(_, until)| now < *until)?;
         u32::try_from(now.duration_since(*made).as_secs()).ok().filter(|age| *age > 0)
     }
 
@@ -165,9 +190,9 @@ impl Disturbances {
         self.flaky_percent > 0 || !self.oldest_s.is_empty() || !self.copies.is_empty()
     }
 
-    pub(in crate::sim) fn expired(&self, service: &str, now: Timestamp) -> bool {
-        let over = |(name, after): &(&str, SignedDuration)| *name == service && self.age(now) >= *after;
-        self.expiring.iter().any(over) && !self.renewed.iter().any(|renewed| renewed == &service)
+    pub(in crate::sim) fn expired(&self, service: Service, now: Timestamp) -> bool {
+        let over = |(name, after): &(Service, SignedDuration)| *name == service && self.age(now) >= *after;
+        self.expiring.iter().any(over) && !self.renewed.contains(&service)
     }
 
     /// Renews all expired tokens; their services, or nothing when none is expired. A Kerberos ticket is no token.
@@ -180,14 +205,19 @@ impl Disturbances {
         self.renew_those(now, |name| name == KERBERIZED)
     }
 
-    fn renew_those(&mut self, now: Timestamp, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        let names: Vec<&'static str> = self
+    fn renew_those(&mut self, now: Timestamp, wanted: impl Fn(Service) -> bool) -> Option<String> {
+        let names: Vec<Service> = self
             .expiring
             .iter()
             .map(|(name, _)| *name)
-            .filter(|name| wanted(name) && self.expired(name, now))
+            .filter(|name| wanted(*name) && self.expired(*name, now))
             .collect();
         self.renewed.extend(&names);
-        (!names.is_empty()).then(|| names.join(", "))
+        (!names.is_empty()).then(|| listed(&names))
     }
+}
+
+/// The ids of services, for people.
+pub(in crate::sim) fn listed(services: &[Service]) -> String {
+    services.iter().map(|service| service.id()).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,9 @@
-//! A simulated world of services behind real HTTP.
+//! A simulated world of services, asked over HTTP or in memory.
 //!
 //! An independent reading of every service: it names only `domain` and `core::clock` and writes its
 //! wire shapes itself, so a field misread by a client cannot pass here by sharing the same struct.
+//!
+//! Refuses: knowing our clients, and answers that the world does not bear out.
 
 #![warn(missing_docs)]
 #![cfg_attr(

@@ -4,9 +4,11 @@
 
 mod art;
 
+use crate::domain::service::Service;
 use crate::domain::state::operation::{AddIssue, Applied, Operation};
 use crate::domain::state::view::State;
 use crate::sim::act::Act;
+use crate::sim::disturbances::listed;
 use crate::sim::events::Event;
 use crate::sim::facts::actors::PersonAction;
 use crate::sim::facts::elliott::{Behaviour, Elliott};
@@ -82,17 +84,17 @@ const OLD_COPY: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 fn answer_old(facts: &mut Facts) -> Option<String> {
     let until = facts.now.saturating_add(OLD_COPY).unwrap_or(facts.now);
-    facts.disturbances.copies.insert("github", (facts.now, until));
+    facts.disturbances.copies.insert(Service::Github, (facts.now, until));
     Some("answers what it knows now for ten minutes".to_owned())
 }
 
 fn grant_permission(facts: &mut Facts) -> Option<String> {
     let now = facts.now;
     let hidden = std::mem::take(&mut facts.disturbances.hidden);
-    let names: Vec<&str> = hidden.iter().map(|(name, ..)| *name).collect();
+    let names: Vec<Service> = hidden.iter().map(|(name, ..)| *name).collect();
     let was_hidden = !names.is_empty();
     was_hidden
-        .then(|| format!("let our accounts see {} again from {}", names.join(", "), crate::domain::dates::stamp(now)))
+        .then(|| format!("let our accounts see {} again from {}", listed(&names), crate::domain::dates::stamp(now)))
 }
 
 /// What a careless editor leaves behind.

@@ -4,7 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::sim::disturbances::{CONTENT, GANGWAY, KERBERIZED, PRIMARY, SLACK};
+use crate::domain::service::Service;
+use crate::sim::disturbances::{CONTENT, GANGWAY, PRIMARY, SLACK};
 use crate::sim::faults::InjectedFault;
 use crate::sim::faults::rules::{Struck, by_chance};
 use crate::sim::services::{github, table};
@@ -12,7 +13,7 @@ use crate::sim::wire;
 use crate::sim::world::Facts;
 
 /// What goes wrong with this request before its service sees it; `dice` are its own.
-pub fn fault(facts: &Facts, service: &str, method: &str, path: &str, dice: u64) -> Option<Struck> {
+pub fn fault(facts: &Facts, service: Service, method: &str, path: &str, dice: u64) -> Option<Struck> {
     let disturbances = &facts.disturbances;
     let struck = |fault| Some(Struck { fault, dice, by_chance: true });
     if disturbances.is_out(service, facts.now) {
@@ -25,30 +26,25 @@ pub fn fault(facts: &Facts, service: &str, method: &str, path: &str, dice: u64) 
         let ms = if dice.is_multiple_of(20) { 20_000 + dice % 40_000 } else { 200 + dice % 19_800 };
         return struck(InjectedFault::Latency { ms: u32::try_from(ms).unwrap_or(20_000), jitter_ms: 0 });
     }
-    if !table::is_look_up(service, method, path) {
+    if !table::is_look_up(service.id(), method, path) {
         return None;
     }
     if let Some(age_s) = disturbances.age_of_copy(service, facts.now) {
         return struck(InjectedFault::stale(age_s, 0));
     }
-    disturbances.oldest_s.get(service).and_then(|most| struck(InjectedFault::stale(0, *most)))
+    disturbances.oldest_s.get(&service).and_then(|most| struck(InjectedFault::stale(0, *most)))
 }
 
 /// The refusal of a service whose token is expired or whose allowance is used up.
-pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Option<Response> {
+pub fn refuse(facts: &mut Facts, service: Service, method: &str, path: &str) -> Option<Response> {
     let now = facts.now;
     if facts.disturbances.is_hidden(service, now) {
         return Some(hidden(service));
     }
     if facts.disturbances.expired(service, now) {
-        return Some(match service {
-            KERBERIZED => negotiate(),
-            "slack" => wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
-            "gangway" => wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
-            _ => wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
-        });
+        return Some(token_expired(service));
     }
-    if service == "gangway"
+    if service == Service::Gangway
         && method == "POST"
         && let Some((seconds, says_when)) = facts.disturbances.gateway_refuses(now)
     {
@@ -59,9 +55,9 @@ pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Opt
         return None;
     }
     match service {
-        "github" => github_limit(facts, method, path),
-        "gangway" => facts.disturbances.over(&GANGWAY, now).map(|seconds| later(too_many(), seconds)),
-        "slack" => {
+        Service::Github => github_limit(facts, method, path),
+        Service::Gangway => facts.disturbances.over(&GANGWAY, now).map(|seconds| later(too_many(), seconds)),
+        Service::Slack => {
             let tier = SLACK.iter().find(|tier| path.trim_start_matches('/').starts_with(tier.name))?;
             facts.disturbances.over(tier, now).map(|seconds| {
                 later(
@@ -70,7 +66,75 @@ pub fn refuse(facts: &mut Facts, service: &str, method: &str, path: &str) -> Opt
                 )
             })
         }
-        _ => None,
+        Service::Errata
+        | Service::Koji
+        | Service::BrewDownload
+        | Service::Jira
+        | Service::Gitlab
+        | Service::Jenkins
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubRaw
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth
+        | Service::Elliott => None,
+    }
+}
+
+/// The refusal of an expired token, or of the Kerberos ticket.
+fn token_expired(service: Service) -> Response {
+    match service {
+        Service::Errata => negotiate(),
+        Service::Slack => wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
+        Service::Gangway => wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
+        Service::Github
+        | Service::Koji
+        | Service::BrewDownload
+        | Service::Jira
+        | Service::Gitlab
+        | Service::Jenkins
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubRaw
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth
+        | Service::Elliott => wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
     }
 }
 
@@ -80,15 +144,48 @@ fn too_many() -> Response {
 }
 
 /// What a service says of everything that the account may not see.
-fn hidden(service: &str) -> Response {
+fn hidden(service: Service) -> Response {
     match service {
-        "gitlab" => wire::json(StatusCode::NOT_FOUND, &json!({ "message": "404 Project Not Found" })),
-        "jira" => {
+        Service::Gitlab => wire::json(StatusCode::NOT_FOUND, &json!({ "message": "404 Project Not Found" })),
+        Service::Jira => {
             let text = "Issue does not exist or you do not have permission to see it.";
             wire::json(StatusCode::NOT_FOUND, &json!({ "errorMessages": [text], "errors": {} }))
         }
-        "errata" => wire::json(StatusCode::NOT_FOUND, &json!({ "error": "BAD_REQUEST", "errors": ["not found"] })),
-        _ => wire::html(StatusCode::NOT_FOUND, "<html><body><h2>HTTP ERROR 404 Not Found</h2></body></html>"),
+        Service::Errata => {
+            wire::json(StatusCode::NOT_FOUND, &json!({ "error": "BAD_REQUEST", "errors": ["not found"] }))
+        }
+        Service::Github
+        | Service::Gangway
+        | Service::Slack
+        | Service::Koji
+        | Service::BrewDownload
+        | Service::Jenkins
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubRaw
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth
+        | Service::Elliott => {
+            wire::html(StatusCode::NOT_FOUND, "<html><body><h2>HTTP ERROR 404 Not Found</h2></body></html>")
+        }
     }
 }
 
@@ -128,10 +225,10 @@ fn later(mut response: Response, seconds: i64) -> Response {
 }
 
 /// Lets the other writers be faster than a write to the state file: four writes in five find a new version.
-pub fn others_write(facts: &mut Facts, service: &str, method: &str, path: &str) {
+pub fn others_write(facts: &mut Facts, service: Service, method: &str, path: &str) {
     let state = facts.release.release.state_path();
     let writers = facts.disturbances.writers;
-    if writers == 0 || service != "github" || method != "PUT" || !path.contains(&state) {
+    if writers == 0 || service != Service::Github || method != "PUT" || !path.contains(&state) {
         return;
     }
     facts.disturbances.written += 1;
@@ -149,26 +246,27 @@ pub fn others_write(facts: &mut Facts, service: &str, method: &str, path: &str) 
 mod tests {
     use super::*;
     use crate::sim::act::Act;
-    use crate::sim::disturbances::{HOUR, IN_TURN, MINUTE, OUTAGE};
+    use crate::sim::disturbances::{HOUR, MINUTE, OUTAGE, TURNS, turn_of};
     use crate::sim::people;
     use crate::sim::tests::small_world;
     use crate::sim::world::World;
 
-    fn status(world: &World, service: &str, method: &str, path: &str) -> Option<u16> {
+    fn status(world: &World, service: Service, method: &str, path: &str) -> Option<u16> {
         refuse(&mut world.facts(), service, method, path).map(|response| response.status().as_u16())
     }
 
     #[test]
     fn nothing_is_limited_unless_a_scenario_says_so() {
         let calm = small_world("smooth");
-        assert!((0..600).all(|_| status(&calm, "github", "PUT", "/x").is_none()));
-        assert!(fault(&calm.facts(), "github", "GET", "/x", 7).is_none());
+        assert!((0..600).all(|_| status(&calm, Service::Github, "PUT", "/x").is_none()));
+        assert!(fault(&calm.facts(), Service::Github, "GET", "/x", 7).is_none());
     }
 
     #[test]
     fn the_gateway_grants_ten_calls_in_any_minute() {
         let world = small_world("rate-limits");
-        let calls = |n: usize| (0..n).filter(|_| status(&world, "gangway", "POST", "/v1/executions").is_none()).count();
+        let calls =
+            |n: usize| (0..n).filter(|_| status(&world, Service::Gangway, "POST", "/v1/executions").is_none()).count();
         assert_eq!(calls(12), 10);
         world.clock().advance(MINUTE);
         assert_eq!(calls(3), 3);
@@ -178,22 +276,22 @@ mod tests {
     fn github_slows_down_who_creates_content_and_lets_readers_go_on() {
         let world = small_world("rate-limits");
         for _ in 0..80 {
-            assert_eq!(status(&world, "github", "PUT", "/repos/a/b/contents/c"), None);
+            assert_eq!(status(&world, Service::Github, "PUT", "/repos/a/b/contents/c"), None);
         }
-        let refusal = refuse(&mut world.facts(), "github", "PUT", "/repos/a/b/contents/c").expect("a refusal");
+        let refusal = refuse(&mut world.facts(), Service::Github, "PUT", "/repos/a/b/contents/c").expect("a refusal");
         assert_eq!(refusal.status().as_u16(), 403);
         assert!(refusal.headers().contains_key("retry-after"));
-        assert_eq!(status(&world, "github", "GET", "/repos/a/b/contents/c"), None);
+        assert_eq!(status(&world, Service::Github, "GET", "/repos/a/b/contents/c"), None);
     }
 
     #[test]
     fn an_expired_token_is_refused_until_somebody_renews_it() {
         let world = small_world("gangway-token-expires");
-        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
+        assert_eq!(status(&world, Service::Gangway, "GET", "/v1/executions"), None);
         world.clock().advance(HOUR * 11);
-        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), Some(403));
+        assert_eq!(status(&world, Service::Gangway, "GET", "/v1/executions"), Some(403));
         assert!(people::act(Act::RenewTokens, &mut world.facts()).is_some());
-        assert_eq!(status(&world, "gangway", "GET", "/v1/executions"), None);
+        assert_eq!(status(&world, Service::Gangway, "GET", "/v1/executions"), None);
         assert!(people::act(Act::RenewTokens, &mut world.facts()).is_none(), "there is nothing left to renew");
     }
 
@@ -201,13 +299,16 @@ mod tests {
     fn one_service_is_out_at_a_time_and_each_of_them_once_in_seventy_minutes() {
         let world = small_world("outages-in-turn");
         let mut out = Vec::new();
-        for _ in IN_TURN {
+        for _ in 0..TURNS {
             let facts = world.facts();
-            out.extend(IN_TURN.into_iter().filter(|service| fault(&facts, service, "GET", "/x", 1).is_some()));
+            out.push(Vec::from_iter(
+                Service::ALL.iter().copied().filter(|service| fault(&facts, *service, "GET", "/x", 1).is_some()),
+            ));
             drop(facts);
             world.clock().advance(OUTAGE);
         }
-        assert_eq!(out, IN_TURN);
+        let turns = out.iter().map(|out| out.iter().map(|service| turn_of(*service)).collect::<Vec<_>>());
+        assert_eq!(turns.collect::<Vec<_>>(), (0..TURNS).map(|turn| vec![Some(turn)]).collect::<Vec<_>>());
     }
 
     #[test]
@@ -220,7 +321,7 @@ mod tests {
         for _ in 0..10 {
             let mut facts = world.facts();
             let before = facts.github.branches["z-stream"].head.clone();
-            others_write(&mut facts, "github", "PUT", &url);
+            others_write(&mut facts, Service::Github, "PUT", &url);
             conflicts += usize::from(facts.github.branches["z-stream"].head != before);
         }
         assert_eq!(conflicts, 8);

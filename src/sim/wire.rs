@@ -95,16 +95,12 @@ impl<T> Page<'_, T> {
 
 /// SHA-1 in hex.
 pub(crate) fn sha1_hex(bytes: &[u8]) -> String {
-    hex(&Sha1::digest(bytes))
+    hex::encode(Sha1::digest(bytes))
 }
 
 /// SHA-256 in hex.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&sha2::Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(sha2::Sha256::digest(bytes))
 }
 
 /// The id Git gives to a file with these bytes.

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use self::beginning::{Beginning, beginning};
-use self::help::{Answer, Help, LEAD};
+use self::help::{Help, HelpResult, LEAD};
 use self::people::People;
 use self::summary::{Ended, Rows, Summary};
 use crate::cli::commands::drive::{event_text, exit_of};
@@ -32,11 +32,12 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
-use crate::drive::event::Event;
+use crate::drive::event::DriveEvent;
 use crate::drive::options::{DriveOptions, Persistence};
 use crate::drive::{lease, rounds};
 use crate::grammar::rehearse::RehearseArgs;
 use crate::operators::error::TaskError;
+use crate::operators::steps::state_file;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render::styled::Styled;
 use crate::render::text::clean;
@@ -98,7 +99,7 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     };
     let wall_ms = real_now().duration_since(started).as_millis();
 
-    let state = ctx.statebox.load(&release).await.ok().flatten().map(|loaded| loaded.state);
+    let state = state_file::of(&ctx, &release).await.ok();
     let unmatched = simulator.unmatched();
     write_journal(&args, &simulator, &release, state.as_ref())?;
     simulator.shutdown().await;
@@ -160,11 +161,11 @@ impl Rehearsal<'_> {
                 Ok(plan) if matches!(plan.verdict, Verdict::Done) => return Ok(plan),
                 Ok(plan) => {
                     match people.help(self.ctx, self.release, &plan).await.map_err(|error| self.broke_off(error))? {
-                        Answer::Nobody(why) => {
+                        HelpResult::Nobody(why) => {
                             people.end = Some(why);
                             return Ok(plan);
                         }
-                        Answer::Helped(help) => help,
+                        HelpResult::Helped(help) => help,
                     }
                 }
                 Err(error) if people.may_begin_again(&error) => {
@@ -210,7 +211,7 @@ impl Rehearsal<'_> {
         people: Option<&People>,
         last_lines: &mut BTreeMap<Option<Task>, Styled>,
     ) -> Result<Plan, TaskError> {
-        let mut show = |event: Event<'_>| {
+        let mut show = |event: DriveEvent<'_>| {
             for line in people.map(People::new_actions).unwrap_or_default() {
                 self.line(line);
             }
@@ -219,7 +220,7 @@ impl Rehearsal<'_> {
         rounds::drive(self.ctx, self.release, options, &mut show).await
     }
 
-    fn show(&self, last_lines: &mut BTreeMap<Option<Task>, Styled>, event: &Event<'_>) {
+    fn show(&self, last_lines: &mut BTreeMap<Option<Task>, Styled>, event: &DriveEvent<'_>) {
         let (clock, summary) = (self.clock, self.summary);
         let effects = summary.lock().unwrap_or_else(PoisonError::into_inner).remember(event, clock.now());
         if let Some(text) = new_line(last_lines, event) {
@@ -232,12 +233,12 @@ impl Rehearsal<'_> {
 }
 
 /// The line of an event, unless it is the last one again: looking again at an unchanged world is nothing new.
-fn new_line(last_lines: &mut BTreeMap<Option<Task>, Styled>, event: &Event<'_>) -> Option<Styled> {
+fn new_line(last_lines: &mut BTreeMap<Option<Task>, Styled>, event: &DriveEvent<'_>) -> Option<Styled> {
     let (task, text) = match event {
-        Event::Ran(report) => (Some(report.task), event_text(event)),
-        Event::CouldNot(failure) => (Some(failure.task), event_text(event)),
-        Event::Marked(_) => return Some(event_text(event)),
-        Event::Waits { plan, .. } => {
+        DriveEvent::Ran(report) => (Some(report.task), event_text(event)),
+        DriveEvent::CouldNot(failure) => (Some(failure.task), event_text(event)),
+        DriveEvent::Marked(_) => return Some(event_text(event)),
+        DriveEvent::Waits { plan, .. } => {
             let waits = plan.messages.iter().filter(|message| {
                 message.recheck.is_some() && message.task.is_none_or(|task| !last_lines.contains_key(&Some(task)))
             });

@@ -6,6 +6,7 @@ use super::ReleasePlan;
 use super::fates::Fates;
 use super::streams::{Odd, Oddity, Streams};
 use crate::domain::release::Minor;
+use crate::domain::service::Service;
 use crate::sim::act::Act;
 use crate::sim::disturbances::KERBERIZED;
 use crate::sim::disturbances::gateway::{Bucket, Foreign};
@@ -113,17 +114,18 @@ const LIST: &[(&str, &str, Fate)] = &[
         "no-permission-404",
         "GitLab, then Jenkins, answer 404 for some hours, as to an account without permission",
         |plan| {
-            plan.disturbances.hidden = vec![("gitlab", hours(0), hours(3)), ("jenkins", hours(25), hours(29))];
+            plan.disturbances.hidden =
+                vec![(Service::Gitlab, hours(0), hours(3)), (Service::Jenkins, hours(25), hours(29))];
         },
     ),
     ("slack-down", "Slack is out for the first three days", |plan| {
-        plan.disturbances.out = vec![("slack", hours(0), hours(72))];
+        plan.disturbances.out = vec![(Service::Slack, hours(0), hours(72))];
     }),
     ("gangway-token-expires", "the token of the job gateway expires after ten hours", |plan| {
-        plan.disturbances.expiring = vec![("gangway", hours(10))];
+        plan.disturbances.expiring = vec![(Service::Gangway, hours(10))];
     }),
     ("slack-token-expires", "the token of the Slack bot expires after ten hours", |plan| {
-        plan.disturbances.expiring = vec![("slack", hours(10))];
+        plan.disturbances.expiring = vec![(Service::Slack, hours(10))];
     }),
     ("two-drivers", "another machine drives the same release at the same time", |plan| {
         plan.misfortunes.second_driver = true;
@@ -137,9 +139,17 @@ const LIST: &[(&str, &str, Fate)] = &[
         "old-answers",
         "look-ups show what was true up to five minutes ago, those of GitHub up to twenty seconds",
         |plan| {
-            let minutes =
-                ["errata", "gitlab", "gangway", "jenkins", "jira", "prow", "slack"].map(|name| (name, OLDEST_S));
-            plan.disturbances.oldest_s = minutes.into_iter().chain([("github", 20)]).collect();
+            let minutes = [
+                Service::Errata,
+                Service::Gitlab,
+                Service::Gangway,
+                Service::Jenkins,
+                Service::Jira,
+                Service::Prow,
+                Service::Slack,
+            ];
+            let minutes = minutes.map(|service| (service, OLDEST_S));
+            plan.disturbances.oldest_s = minutes.into_iter().chain([(Service::Github, 20)]).collect();
         },
     ),
     ("flaky-everything", "one request in twenty meets one fault or another, of every service", |plan| {

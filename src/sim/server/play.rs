@@ -14,6 +14,7 @@ use jiff::SignedDuration;
 use tower::ServiceExt as _;
 
 use super::connection::Wire;
+use crate::domain::service::Service;
 use crate::sim::faults::rules::Struck;
 use crate::sim::faults::{InjectedFault, alter};
 use crate::sim::journal::Raw;
@@ -185,8 +186,11 @@ fn cut_short(bytes: Bytes, reset: Option<Wire>) -> impl futures::Stream<Item = i
 async fn serve(world: &World, raw: &Raw, age: Option<SignedDuration>, request: Request, next: Next) -> Response {
     let refusal = table::refuse(&raw.service, &raw.path, request.headers()).or_else(|| {
         let mut facts = world.facts();
-        refusals::others_write(&mut facts, &raw.service, &raw.method, &raw.path);
-        let refusal = refusals::refuse(&mut facts, &raw.service, &raw.method, &raw.path);
+        let service = raw.service.parse::<Service>().ok();
+        let refusal = service.and_then(|service| {
+            refusals::others_write(&mut facts, service, &raw.method, &raw.path);
+            refusals::refuse(&mut facts, service, &raw.method, &raw.path)
+        });
         refusal.or_else(|| table::admit(&mut facts, &raw.service, &raw.method, &raw.path, request.headers()))
     });
     if let Some(refusal) = refusal {

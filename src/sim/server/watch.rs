@@ -103,7 +103,10 @@ fn struck(world: &World, raw: &Raw) -> Option<Struck> {
         let dice = if random { faults.dice(key) } else { 0 };
         faults.strike(&raw.service, &raw.method, &raw.path, dice).ok_or(dice)
     };
-    struck.map_or_else(|dice| refusals::fault(&world.facts(), &raw.service, &raw.method, &raw.path, dice), Some)
+    struck.map_or_else(
+        |dice| refusals::fault(&world.facts(), raw.service.parse().ok()?, &raw.method, &raw.path, dice),
+        Some,
+    )
 }
 
 /// Keeps the request with its answer, and sends that as its fault lets it.

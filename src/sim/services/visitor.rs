@@ -104,7 +104,7 @@ impl Visitor {
         let rest = path.trim_start_matches('/').strip_prefix(service).unwrap_or_default();
         let (method, headers) = (request.method().to_string(), request.headers().clone());
         let refusal = table::refuse(service, rest, &headers)
-            .or_else(|| refusals::refuse(&mut self.world.facts(), service, &method, rest))
+            .or_else(|| refusals::refuse(&mut self.world.facts(), service.parse().ok()?, &method, rest))
             .or_else(|| table::admit(&mut self.world.facts(), service, &method, rest, &headers));
         let response = match refusal {
             Some(refusal) => refusal,

@@ -1,6 +1,7 @@
 //! What happens in the world of a story, and what can be seen of it.
 
 use oar::domain::credential::Credential;
+use oar::domain::service::Service;
 use oar::sim::auth::accepted;
 use oar::sim::events::Event;
 use oar::sim::facts::{errata, gitlab};
@@ -165,12 +166,12 @@ impl TestWorld {
     }
 
     /// What these services show is up to five minutes old.
-    pub(crate) fn answers_are_old(&self, services: &[&'static str]) {
+    pub(crate) fn answers_are_old(&self, services: &[Service]) {
         self.answers_are_as_old_as(services, 300);
     }
 
     /// What these services show is up to so many seconds old.
-    pub(crate) fn answers_are_as_old_as(&self, services: &[&'static str], seconds: u32) {
+    pub(crate) fn answers_are_as_old_as(&self, services: &[Service], seconds: u32) {
         let mut facts = self.simulator.world().facts();
         facts.disturbances.oldest_s.extend(services.iter().map(|service| (*service, seconds)));
     }

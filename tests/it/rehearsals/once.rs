@@ -1,5 +1,6 @@
 //! Nothing is started or sent twice: what nobody knows yet is waited for, what nobody can know any more is asked.
 
+use oar::domain::service::Service;
 use oar::domain::state::operation::{Change, Operation, SetTask};
 use oar::domain::task::{JobRef, JobSystem, Task, TaskStatus};
 
@@ -270,7 +271,7 @@ async fn without_the_scope_to_look_a_message_is_sent_at_most_once_and_the_scope_
 
 /// A world whose lists are up to five minutes old.
 fn lists_are_old(world: &TestWorld) {
-    world.answers_are_old(&["prow", "gangway", "jenkins", "errata"]);
+    world.answers_are_old(&[Service::Prow, Service::Gangway, Service::Jenkins, Service::Errata]);
 }
 
 #[tokio::test]

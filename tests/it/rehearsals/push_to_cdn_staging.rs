@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
+use oar::domain::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::facts::errata::rules::State;
 use oar::sim::faults::InjectedFault;
@@ -172,7 +173,7 @@ fn pushes(world: &TestWorld) -> Vec<usize> {
 async fn however_old_the_answers_are_and_whatever_answer_gets_lost_each_advisory_is_pushed_once() {
     for lost in [false, true] {
         let world = checked().await;
-        world.answers_are_old(&["errata"]);
+        world.answers_are_old(&[Service::Errata]);
         if lost {
             world.line_breaks("errata", "POST", "/push");
         }

@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use oar::domain::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 
 use crate::rehearsal::{TestWorld, prepared, promoted, with_state_file};
@@ -312,7 +313,7 @@ async fn an_outage_of_jenkins_keeps_a_running_job_running() {
 async fn a_start_of_which_jenkins_has_forgotten_everything_is_asked_about_and_not_made_again() {
     let mut world = promoted().await;
     world.line_breaks("jenkins", "POST", "buildWithParameters");
-    world.answers_are_old(&["jenkins"]);
+    world.answers_are_old(&[Service::Jenkins]);
     world.oar("stage-testing").await;
     oar::sim::people::act(oar::sim::act::Act::ForgetBuilds, &mut world.facts());
     world.time_passes("1h");

@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use oar::domain::service::Service;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::facts::errata::rules::State;
 
@@ -115,7 +116,7 @@ async fn a_change_of_the_owner_is_announced_like_every_other_work_and_the_pass_s
 #[tokio::test]
 async fn old_answers_name_one_lead_once() {
     let world = with_state_file().await;
-    world.answers_are_old(&["errata", "gitlab", "jira"]);
+    world.answers_are_old(&[Service::Errata, Service::Gitlab, Service::Jira]);
     for _ in 0..6 {
         world.oar("take-ownership -e lead@example.com").await;
         world.time_passes("3m");

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use oar::core::config::env::Env;
+use oar::domain::service::Service;
 use oar::sim::faults::InjectedFault;
 use oar::sim::faults::rules::Rule;
 
@@ -16,10 +17,10 @@ use crate::rehearsal::{TestWorld, promoted};
 use crate::rehearsals::faults::happened_twice;
 
 /// The starts of a release: service, path, and whose answers tell whether it happened.
-const STARTS: [(&str, &str, &[&str]); 3] = [
-    ("errata", "/push", &["errata"]),
-    ("jenkins", "/buildWithParameters", &["jenkins"]),
-    ("gangway", "/v1/executions", &["gangway", "prow"]),
+const STARTS: [(&str, &str, &[Service]); 3] = [
+    ("errata", "/push", &[Service::Errata]),
+    ("jenkins", "/buildWithParameters", &[Service::Jenkins]),
+    ("gangway", "/v1/executions", &[Service::Gangway, Service::Prow]),
 ];
 
 /// How the answer of a start gets lost.

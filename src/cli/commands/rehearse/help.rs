@@ -11,7 +11,7 @@ pub(crate) fn line(who: &str, what: &str) -> String {
 }
 
 /// What people answered to a plan.
-pub(crate) enum Answer {
+pub(crate) enum HelpResult {
     /// Somebody did something; drive on with these options.
     Helped(Help),
     /// Nobody can do anything, for this reason.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 
-use super::help::{Answer, Help, LEAD, line};
+use super::help::{Help, HelpResult, LEAD, line};
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::assembly::changes::REPLACED_SOURCE;
@@ -22,7 +22,7 @@ use crate::operators::request;
 use crate::operators::request::{AnswerByHand, StatusByHand};
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
-use crate::sim::act::Act;
+use crate::sim::act::{Act, Remedy};
 use crate::sim::people;
 use crate::sim::world::World;
 
@@ -48,32 +48,6 @@ pub(crate) struct People {
     /// Why nobody could help any more.
     pub(crate) end: Option<String>,
 }
-
-/// What may take a blocker away.
-const UNBLOCKING: [Act; 9] = [
-    Act::FinishAdvisories,
-    Act::ClearAlerts,
-    Act::AttachTrackers,
-    Act::GrantAccess,
-    Act::ReopenMergeRequest,
-    Act::RestoreAdvisories,
-    Act::ReleaseKernel,
-    Act::RebuildImages,
-    Act::GrantPermission,
-];
-
-/// What may let a failed task pass.
-const MENDING: [Act; 9] = [
-    Act::RenewTokens,
-    Act::GrantAccess,
-    Act::AttachTrackers,
-    Act::ClearAlerts,
-    Act::FinishAdvisories,
-    Act::ReleaseKernel,
-    Act::RebuildImages,
-    Act::GrantPermission,
-    Act::Kinit,
-];
 
 impl People {
     /// The people around the simulated world.
@@ -107,16 +81,23 @@ impl People {
     /// # Errors
     ///
     /// The state cannot be written.
-    pub(crate) async fn help(&mut self, ctx: &Context, release: &ZStream, plan: &Plan) -> Result<Answer, TaskError> {
+    pub(crate) async fn help(
+        &mut self,
+        ctx: &Context,
+        release: &ZStream,
+        plan: &Plan,
+    ) -> Result<HelpResult, TaskError> {
         let asked: Vec<&Message> = plan.messages.iter().filter(|one| one.severity() >= Severity::Action).collect();
         if let Some(message) = asked.iter().find(|one| one.kind == Kind::GivenUp) {
-            return Ok(Answer::Nobody(message.text.clone()));
+            return Ok(HelpResult::Nobody(message.text.clone()));
         }
         if self.rejected {
-            return Ok(Answer::Nobody("the release lead rejected the build; ART has to build another one".to_owned()));
+            return Ok(HelpResult::Nobody(
+                "the release lead rejected the build; ART has to build another one".to_owned(),
+            ));
         }
         if self.helps >= MOST_HELPS {
-            return Ok(Answer::Nobody(format!("people helped {MOST_HELPS} times and it was not enough")));
+            return Ok(HelpResult::Nobody(format!("people helped {MOST_HELPS} times and it was not enough")));
         }
         for message in &asked {
             let tries = self.tries.entry(message.key()).or_default();
@@ -127,10 +108,10 @@ impl People {
             }
             if let Some(help) = self.answer(ctx, release, message, tries).await? {
                 self.helps += 1;
-                return Ok(Answer::Helped(help));
+                return Ok(HelpResult::Helped(help));
             }
         }
-        Ok(Answer::Nobody(self.why(plan, &asked)))
+        Ok(HelpResult::Nobody(self.why(plan, &asked)))
     }
 
     fn why(&self, plan: &Plan, asked: &[&Message]) -> String {
@@ -152,9 +133,10 @@ impl People {
         people::act(act, &mut self.world.facts()).is_some()
     }
 
-    fn ask_all(&self, acts: &[Act]) {
-        for act in acts {
-            self.ask(*act);
+    /// Asks for everything that may help against one of these.
+    fn ask_for(&self, remedies: [Remedy; 2]) {
+        for act in Act::ALL.into_iter().filter(|act| remedies.contains(&act.remedy())) {
+            self.ask(act);
         }
     }
 
@@ -198,7 +180,7 @@ impl People {
                 self.resolve(ctx, release, message).await?
             }
             Kind::TaskBlocked | Kind::GeneralBlocked | Kind::ApprovalBlocked => {
-                self.ask_all(&UNBLOCKING);
+                self.ask_for([Remedy::Blocker, Remedy::Both]);
                 self.resolve(ctx, release, message).await?
             }
             Kind::ShippedElsewhere => Some(retry(Task::ChangeAdvisoryStatus)),
@@ -332,7 +314,7 @@ impl People {
         tries: u32,
     ) -> Result<Option<Help>, TaskError> {
         let Some(task) = message.task else { return Ok(None) };
-        self.ask_all(&MENDING);
+        self.ask_for([Remedy::FailedTask, Remedy::Both]);
         if tries < MOST_TRIES {
             return Ok(Some(retry(task)));
         }

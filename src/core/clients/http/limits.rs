@@ -86,7 +86,38 @@ fn retry_after(answer: &Answer, now: Timestamp) -> Option<u64> {
 
 /// Everything that GitHub serves.
 const fn is_github(service: Service) -> bool {
-    matches!(service, Service::Github | Service::GithubRaw | Service::GithubWeb | Service::BuildData)
+    match service {
+        Service::Github | Service::GithubRaw | Service::GithubWeb | Service::BuildData => true,
+        Service::Errata
+        | Service::Koji
+        | Service::BrewDownload
+        | Service::Jira
+        | Service::Gitlab
+        | Service::Jenkins
+        | Service::Slack
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::ReleaseController
+        | Service::Gangway
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth
+        | Service::Elliott => false,
+    }
 }
 
 #[cfg(test)]
