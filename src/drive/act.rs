@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::event::Event;
+use super::event::DriveEvent;
 use super::lease;
 use super::memory::Memory;
 use super::options::DriveOptions;
@@ -30,7 +30,7 @@ pub(super) async fn carry_out(
     options: &DriveOptions,
     plan: &Plan,
     memory: &mut Memory,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) -> Result<(), TaskError> {
     let mut arrived = Vec::new();
     for action in &plan.actions {
@@ -65,7 +65,7 @@ pub(super) async fn carry_out(
                 let sent = of_plan::send(ctx.notifier(&ctx.slack()), release, text, key).await;
                 memory.notified.insert(key.clone(), sent.look_again);
                 for trouble in sent.warnings {
-                    tell(Event::Marked(format!("{trouble} ({})", message.text)));
+                    tell(DriveEvent::Marked(format!("{trouble} ({})", message.text)));
                 }
                 if sent.is_settled {
                     arrived.push(Operation::Notified { task: message.task, key: key.clone() });
@@ -77,7 +77,7 @@ pub(super) async fn carry_out(
                 if let Some(loaded) = ctx.statebox.load(release).await? {
                     let caught_up = notify::catch_up(ctx, release, &loaded.state).await;
                     memory.due_not_before = caught_up.look_again.or(memory.due_not_before);
-                    caught_up.said.into_iter().for_each(|line| tell(Event::Marked(line)));
+                    caught_up.said.into_iter().for_each(|line| tell(DriveEvent::Marked(line)));
                 }
             }
             Action::MarkFail { .. }
@@ -91,7 +91,7 @@ pub(super) async fn carry_out(
         }
     }
     if let Some(trouble) = notify::store(ctx, release, &arrived).await {
-        tell(Event::Marked(trouble));
+        tell(DriveEvent::Marked(trouble));
     }
     still_ours(ctx, release).await
 }
@@ -114,7 +114,7 @@ async fn run(
     release: &ZStream,
     request: TaskRequest,
     memory: &mut Memory,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) -> Result<(), TaskError> {
     let task = request.task();
     if memory.retry == Some(task) {
@@ -123,7 +123,7 @@ async fn run(
     match run_task(ctx, release, request).await {
         Ok(report) => {
             memory.ran(&report, ctx.clock.now());
-            tell(Event::Ran(&report));
+            tell(DriveEvent::Ran(&report));
         }
         Err(failure) if matches!(failure.error, TaskError::Cancelled) => return Err(failure.error),
         Err(failure) if lease::is_refused(&failure.error) => return Err(failure.error),
@@ -131,7 +131,7 @@ async fn run(
         Err(failure) if task == Task::CreateTestReport => return Err(failure.error),
         Err(failure) => {
             memory.could_not(&failure, ctx.clock.now());
-            tell(Event::CouldNot(&failure));
+            tell(DriveEvent::CouldNot(&failure));
         }
     }
     Ok(())
@@ -167,7 +167,7 @@ async fn mark(
     ctx: &Context,
     release: &ZStream,
     action: &Action,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) -> Result<(), TaskError> {
     let at = ctx.clock.now();
     let set = |task: Task, to: TaskStatus, note: &str| {
@@ -228,6 +228,6 @@ async fn mark(
         }
     };
     ctx.statebox.apply(release, &operations, what.as_str()).await?;
-    tell(Event::Marked(what));
+    tell(DriveEvent::Marked(what));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A state file that somebody broke: said once, until somebody has mended it.
 
-use super::event::Event;
+use super::event::DriveEvent;
 use super::memory::Memory;
 use super::options::{DriveOptions, OUTAGE_WAIT, is_broken_file};
 use crate::core::context::Context;
@@ -16,7 +16,7 @@ pub(super) async fn say(
     options: &DriveOptions,
     error: &TaskError,
     memory: &mut Memory,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) {
     let text = chain(error);
     if !is_broken_file(error) || memory.broken_file.as_ref() == Some(&text) {
@@ -25,7 +25,7 @@ pub(super) async fn say(
     let minutes = OUTAGE_WAIT.as_mins();
     // It is the stored file that has to be whole again.
     let step = error.next_step().replace("oar state check FILE", &format!("oar -r {release} state check"));
-    tell(Event::Marked(format!(
+    tell(DriveEvent::Marked(format!(
         "{text}; {step}; nothing is done until then, a look every {minutes} min finds it mended"
     )));
     let owner = options.owner(ctx, release);
@@ -34,14 +34,14 @@ pub(super) async fn say(
     let key = format!("BrokenFile/release/{}", ctx.clock.today());
     let sent = of_plan::send(ctx.notifier(&ctx.slack()), release, message, &key).await;
     for trouble in sent.warnings {
-        tell(Event::Marked(format!("{trouble} ({text})")));
+        tell(DriveEvent::Marked(format!("{trouble} ({text})")));
     }
     memory.broken_file = Some(text);
 }
 
 /// Says that it goes on, when somebody has mended the file.
-pub(super) fn is_mended(memory: &mut Memory, tell: &mut (dyn FnMut(Event<'_>) + Send)) {
+pub(super) fn is_mended(memory: &mut Memory, tell: &mut (dyn FnMut(DriveEvent<'_>) + Send)) {
     if memory.broken_file.take().is_some() {
-        tell(Event::Marked("the state file can be read again".to_owned()));
+        tell(DriveEvent::Marked("the state file can be read again".to_owned()));
     }
 }

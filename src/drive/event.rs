@@ -8,7 +8,7 @@ use crate::planner::plan::Plan;
 
 /// What happens during a drive, as it happens.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum DriveEvent<'a> {
     /// A task run ended with a report.
     Ran(&'a TaskReport),
     /// A task run could not be carried out.

@@ -106,7 +106,7 @@ fn of_build_data(input: &mut Input, state: &State, assembly: &Assembly) {
     input.inherited_from = assembly.inherited_whole_from().map(str::to_owned);
     for change in assembly.changes_since(&state.metadata()).into_iter().filter(|change| change.stored.is_some()) {
         let text = change.to_string();
-        let tasks = change.outdates().iter().copied().filter(|task| state.status(*task) == TaskStatus::Pass);
+        let tasks = change.outdates().into_iter().filter(|task| state.status(*task) == TaskStatus::Pass);
         let tasks: Vec<Task> = tasks.collect();
         if !tasks.is_empty() {
             input.replaced.push(Replaced { text: text.clone(), tasks, issue: None });

@@ -77,7 +77,7 @@ pub async fn take(
 
 /// What was seen of the leases before anything was planned.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Seen<'a> {
+pub struct SeenLeases<'a> {
     /// Those that run.
     pub running: &'a [Lease],
     /// Epoch of the lease that is wanted; nothing for whoever makes no plan.
@@ -95,7 +95,7 @@ pub fn with_first_change(
     ctx: &Context,
     release: &ZStream,
     key: LeaseKey,
-    seen: Seen<'_>,
+    seen: SeenLeases<'_>,
 ) -> Result<HeldLease, TaskError> {
     if let Some(wrong) = ctx.repo.wrong_clock() {
         return Err(wrong.into());

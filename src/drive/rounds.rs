@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::Event;
-use super::lease::{self, HeldLease, Seen};
+use super::event::DriveEvent;
+use super::lease::{self, HeldLease, SeenLeases};
 use super::memory::Memory;
 use super::options::{DriveOptions, OUTAGE_WAIT, Persistence, is_broken_file, passes_by};
 use super::{act, broken_file, gather};
@@ -36,7 +36,7 @@ pub async fn drive(
     ctx: &Context,
     release: &ZStream,
     options: &DriveOptions,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     let mut memory = Memory::default();
     let mut held = None;
@@ -88,7 +88,7 @@ async fn rounds(
     options: &DriveOptions,
     memory: &mut Memory,
     held: &mut Option<HeldLease>,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     memory.retry = options.retry;
     memory.stored = ctx.options.dry_run;
@@ -138,7 +138,7 @@ async fn rounds(
             let recheck_at = looks.into_iter().chain(memory.settles_a_notification(ctx.clock.now())).min();
             let Some(recheck_at) = recheck_at.filter(|_| watches) else { return Ok(now_plan) };
             let until = recheck_at.max(ctx.clock.now().checked_add(SHORTEST_WAIT).unwrap_or(recheck_at));
-            tell(Event::Waits { until, plan: &now_plan });
+            tell(DriveEvent::Waits { until, plan: &now_plan });
             wait(ctx, until, !now_plan.running.is_empty(), held).await?;
             rounds_without_wait = 0;
             continue;
@@ -176,7 +176,7 @@ async fn rounds(
 /// Holds the lease that the first change takes, unless one is held or there is no file to hold it.
 fn hold(ctx: &Context, release: &ZStream, input: &Input, held: &mut Option<HeldLease>) -> Result<(), TaskError> {
     if held.is_none() && input.source != StateSource::None {
-        let seen = Seen { running: &input.leases, epoch: Some(input.drive_epoch) };
+        let seen = SeenLeases { running: &input.leases, epoch: Some(input.drive_epoch) };
         *held = Some(lease::with_first_change(ctx, release, LeaseKey::Driver, seen)?);
     }
     Ok(())
@@ -190,7 +190,7 @@ async fn after_one_round(
     mut input: Input,
     memory: &mut Memory,
     held: &mut Option<HeldLease>,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    tell: &mut (dyn FnMut(DriveEvent<'_>) + Send),
 ) -> Result<Plan, TaskError> {
     let mut now_plan = plan(&input);
     now_plan.actions.retain(|action| matches!(action, Action::Notify { .. } | Action::SendDue));

@@ -22,13 +22,13 @@ use super::call::ToolCall;
 use super::confirmations::Confirmations;
 use super::reply::{Code, Reply};
 use super::shared::ServerState;
-use super::tool::{Asks, Question, Tool, ToolChange};
+use super::tool::{Asks, ConfirmationQuestion, Tool, ToolChange};
 use crate::core::access::principal::Scope;
 use crate::core::config::mcp::ConfirmPolicy;
 use crate::core::context::Context;
 use crate::render::text::clean;
 use crate::runs::approval::{Consent, How, Proposal};
-use crate::runs::consents::{ConsentNote, PersonsAnswer};
+use crate::runs::approval_store::{ConsentNote, PersonsAnswer};
 use ask::{AskOutcome, Page};
 use form::NotConfirmed;
 
@@ -38,7 +38,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(120);
 /// What comes of asking.
 pub enum Settled {
     /// The call may run.
-    Go(Permit),
+    Go(Confirmed),
     /// The client has to ask its user and call again.
     Ask(InputRequiredResult),
     /// It may not run, or not yet.
@@ -47,7 +47,7 @@ pub enum Settled {
 
 /// Leave to run, and for what.
 #[derive(Default)]
-pub struct Permit {
+pub struct Confirmed {
     /// Who gave it; nobody when nothing had to be asked.
     pub consent: Option<Consent>,
     /// For what it was given.
@@ -62,7 +62,7 @@ pub struct Basis {
 }
 
 impl Basis {
-    fn facts_of(&self, question: &Question) -> String {
+    fn facts_of(&self, question: &ConfirmationQuestion) -> String {
         digest(&[self.tool, &self.arguments, &question.plan])
     }
 }
@@ -76,7 +76,7 @@ pub fn by_policy(tool: &'static Tool, call: &ToolCall, change: ToolChange) -> To
     }
     let plan = format!("{} of {} with {}", tool.title, change.queue, clean(&call.arguments.canonical()));
     change.asking(move |_| {
-        let question = Question { plan: plan.clone(), covers: None, goes_on: false, needs_reason: false };
+        let question = ConfirmationQuestion { plan: plan.clone(), covers: None, goes_on: false, needs_reason: false };
         async move { Ok(Some(question)) }.boxed_local()
     })
 }
@@ -104,14 +104,14 @@ pub async fn settle(
 ) -> Settled {
     let question = match look(shared, &matter).await {
         Ok(Some(question)) => question,
-        Ok(None) => return Settled::Go(Permit::default()),
+        Ok(None) => return Settled::Go(Confirmed::default()),
         Err(refused) => return Settled::No(refused),
     };
     let now = shared.ctx.clock.now();
     let proposal = proposal(matter.tool, matter.call, matter.subject, &question);
     let permit = |consent: Option<Consent>| {
         let (arguments, facts) = (proposal.arguments.clone(), proposal.facts.clone());
-        Settled::Go(Permit { consent, basis: Some(Basis { tool: matter.tool.name, arguments, facts }) })
+        Settled::Go(Confirmed { consent, basis: Some(Basis { tool: matter.tool.name, arguments, facts }) })
     };
     match known(shared, &matter, &question, &proposal, now) {
         KnownAnswer::Nothing => {}
@@ -146,7 +146,7 @@ pub async fn settle(
 }
 
 /// Looks up what a person would have to confirm; nothing when it turns out to be harmless.
-async fn look(shared: &ServerState, matter: &Matter<'_>) -> Result<Option<Question>, Reply> {
+async fn look(shared: &ServerState, matter: &Matter<'_>) -> Result<Option<ConfirmationQuestion>, Reply> {
     let (asks, ctx) = (Arc::clone(matter.asks), matter.call.ctx.clone());
     let looks = move || {
         async move {
@@ -181,7 +181,7 @@ enum KnownAnswer {
 fn known(
     shared: &ServerState,
     matter: &Matter<'_>,
-    question: &Question,
+    question: &ConfirmationQuestion,
     proposal: &Proposal,
     now: Timestamp,
 ) -> KnownAnswer {
@@ -218,7 +218,7 @@ fn known(
 /// # Errors
 ///
 /// What the caller reads when they are not.
-pub async fn still(permit: Permit, asks: Option<Asks>, ctx: Context) -> Result<(), Reply> {
+pub async fn still(permit: Confirmed, asks: Option<Asks>, ctx: Context) -> Result<(), Reply> {
     let (Some(basis), Some(asks)) = (permit.basis, asks) else { return Ok(()) };
     match asks(ctx).await? {
         // What is left needs nobody's leave.
@@ -229,7 +229,7 @@ pub async fn still(permit: Permit, asks: Option<Asks>, ctx: Context) -> Result<(
 }
 
 /// What `call` wants, as a person reads it.
-fn proposal(tool: &Tool, call: &ToolCall, subject: &str, question: &Question) -> Proposal {
+fn proposal(tool: &Tool, call: &ToolCall, subject: &str, question: &ConfirmationQuestion) -> Proposal {
     let arguments = digest_of_arguments(&call.arguments);
     Proposal {
         tool: tool.name.to_owned(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::runs::approval::{Approval, Proposal};
-use crate::runs::consents::ApprovalStore;
+use crate::runs::approval_store::ApprovalStore;
 
 /// A question in a client waits so long for its answer.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);

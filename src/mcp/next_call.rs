@@ -60,8 +60,7 @@ impl NextCall {
         Some(match action {
             Action::Run(task) => {
                 let call = Self::of_task(*task, release)?;
-                let asks = matches!(task, Task::TakeOwnership);
-                Self { ask: asks.then_some("email: ask the human for the mail address of the owner"), ..call }
+                Self { ask: asked_before(*task), ..call }
             }
             Action::Check(task, job) => Self::of_task(*task, release)?.about_job(*task, &job.id),
             Action::Analyze(which) | Action::Conclude { which, .. } => Self::of_task(which.task(), release)?,
@@ -110,6 +109,27 @@ pub const fn tool_of(task: Task) -> Option<&'static str> {
         Task::ChangeAdvisoryStatus => "oar_change_advisory_status",
         Task::AddQeApproval => return None,
     })
+}
+
+/// What has to be asked of a person before the tool of `task` is called.
+const fn asked_before(task: Task) -> Option<&'static str> {
+    match task {
+        Task::TakeOwnership => Some("email: ask the human for the mail address of the owner"),
+        Task::AnalyzeCandidateBuild
+        | Task::AnalyzePromotedBuild
+        | Task::CreateTestReport
+        | Task::UpdateBugList
+        | Task::ImageConsistencyCheck
+        | Task::CheckGreenwaveCvpTests
+        | Task::CheckCveTrackerBug
+        | Task::CheckRhcosSecurityAlerts
+        | Task::PushToCdnStaging
+        | Task::StageTesting
+        | Task::ImageSignedCheck
+        | Task::DropBugs
+        | Task::ChangeAdvisoryStatus
+        | Task::AddQeApproval => None,
+    }
 }
 
 /// The task that `tool` runs; nothing for a tool of no task or of several.

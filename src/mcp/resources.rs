@@ -23,6 +23,7 @@ use crate::domain::release::ZStream;
 use crate::drive::rounds;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
+use crate::operators::steps::state_file;
 use crate::operators::views::{discovery, status};
 use crate::render::documents::active_releases::ActiveReleases;
 use crate::render::documents::issues::IssueDocument;
@@ -212,9 +213,7 @@ async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Co
             Ok(as_json(stored::status(&view, phase, Results::Full, &[]), stale.as_ref()))
         }
         "state.yaml" => {
-            let loaded =
-                call.ctx.statebox.load(release).await.map_err(|error| Unreadable::from(TaskError::from(error)))?;
-            let state = loaded.ok_or(Unreadable::Nothing)?.state;
+            let state = state_file::of(&call.ctx, release).await?;
             Ok(Content { mime: "application/yaml", text: clean(&state.to_yaml()) })
         }
         "timeline" => {

@@ -16,7 +16,7 @@ use crate::core::config::mcp::AuditedCalls;
 use crate::core::context::Context;
 use crate::domain::credential::Credential;
 use crate::operators::views::build_data::BuildDataCache;
-use crate::runs::consents::ApprovalStore;
+use crate::runs::approval_store::ApprovalStore;
 use crate::runs::executor::{Executor, RunLimits};
 use crate::runs::worker::Worker;
 

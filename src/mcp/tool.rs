@@ -178,11 +178,12 @@ pub struct ToolChange {
 /// Finds out what a person has to confirm; nothing when it turns out to be harmless.
 ///
 /// Asked twice: when the call comes in, and when its turn comes, because the facts must be the same.
-pub type Asks = Arc<dyn Fn(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + Sync>;
+pub type Asks =
+    Arc<dyn Fn(Context) -> LocalBoxFuture<'static, Result<Option<ConfirmationQuestion>, Reply>> + Send + Sync>;
 
 /// What a person is asked before something ships.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct ConfirmationQuestion {
     /// What would be done, to what, and what cannot be undone; for people, one fact a line.
     pub plan: String,
     /// What stays the same while the confirmed work goes on in further calls; nothing when each asks anew.
@@ -206,7 +207,10 @@ impl ToolChange {
     #[must_use]
     pub fn asking(
         self,
-        asks: impl Fn(Context) -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> + Send + Sync + 'static,
+        asks: impl Fn(Context) -> LocalBoxFuture<'static, Result<Option<ConfirmationQuestion>, Reply>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         Self { asks: Some(Arc::new(asks)), ..self }
     }

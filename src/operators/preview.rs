@@ -2,12 +2,14 @@
 
 use super::error::TaskError;
 use super::foreseen::{Depth, Foreseen, Preview};
-use super::jobs::run_job::{self, ForeseenJob, JobStart};
+use super::jobs::by_hand::{self, ForeseenRecord, RecordRequest};
+use super::jobs::run_job::{self, ForeseenJob, JobToRun};
 use super::manual::{answer, issues, update_task_status};
 use super::request::{BuildDecision, ChangeRequest, TaskRequest};
 use super::tasks::{add_qe_approval, analyze_build, change_advisory_status, stage_testing, take_ownership};
 use crate::core::context::Context;
 use crate::domain::release::ZStream;
+use crate::domain::result_file::name::ResultName;
 use crate::domain::task::Which;
 
 /// What `request` would do to `release` now. Changes nothing, and asks no service to look again.
@@ -45,8 +47,17 @@ pub async fn preview(
 /// # Errors
 ///
 /// The notes of this machine cannot be read.
-pub fn of_jobs(ctx: &Context, starts: &[JobStart]) -> Result<Vec<ForeseenJob>, TaskError> {
+pub fn of_jobs(ctx: &Context, starts: &[JobToRun]) -> Result<Vec<ForeseenJob>, TaskError> {
     starts.iter().map(|start| run_job::foresee(ctx, start)).collect()
+}
+
+/// What a change of a test record would do.
+///
+/// # Errors
+///
+/// There is no such record, or it cannot be read.
+pub async fn of_record(ctx: &Context, of: &ResultName, request: &RecordRequest) -> Result<ForeseenRecord, TaskError> {
+    by_hand::foresee(ctx, of, request).await
 }
 
 /// May a person have to confirm `request`? Whoever finds out what it would do gets nothing for every other.

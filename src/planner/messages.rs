@@ -206,6 +206,11 @@ impl Kind {
                 | Self::AdvisoriesUnknown
         )
     }
+
+    /// Does it only say what follows from another message, which says why?
+    pub const fn is_consequence(self) -> bool {
+        matches!(self, Self::SyncFailed | Self::PrereqMissing)
+    }
 }
 
 /// Who makes it go on.

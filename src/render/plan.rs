@@ -5,7 +5,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
 use crate::operators::report::TaskReport;
-use crate::planner::messages::{Kind, Message, Severity};
+use crate::planner::messages::{Message, Severity};
 use crate::planner::plan::{Action, Plan, Verdict};
 use crate::render::report;
 use crate::render::styled::{Styled, Tone};
@@ -87,9 +87,7 @@ pub const fn tone(severity: Severity) -> Option<Tone> {
 
 /// What a person has to care about; a missing answer of a service is among the waits.
 pub fn persons(plan: &Plan) -> impl Iterator<Item = &Message> {
-    let cause = |message: &&Message| {
-        message.severity() >= Severity::Action && !matches!(message.kind, Kind::SyncFailed | Kind::PrereqMissing)
-    };
+    let cause = |message: &&Message| message.severity() >= Severity::Action && !message.kind.is_consequence();
     // What follows from another message is reported only when there is no other.
     let has_cause = plan.messages.iter().any(|message| cause(&message));
     plan.messages.iter().filter(move |one| one.severity() >= Severity::Action && (!has_cause || cause(one)))

@@ -9,6 +9,7 @@ use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::entries::DID_NOT_HAPPEN;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, StoredApproval};
+use crate::operators::jobs::by_hand::{ForeseenRecord, RecordRequest};
 use crate::operators::jobs::run_job::ForeseenJob;
 use crate::operators::manual::issues::concerned;
 
@@ -64,6 +65,30 @@ pub fn will_start(jobs: &[ForeseenJob]) -> Vec<String> {
         format!("start {}{with}{before}", order.job)
     };
     jobs.iter().map(of_job).collect()
+}
+
+/// What a change of a test record will do, and what the record says now.
+pub fn of_record(foreseen: &ForeseenRecord) -> String {
+    let ForeseenRecord { of, request, verdict, accepted, promoted, jobs, passed } = foreseen;
+    let yes_or_no = |flag: &Option<bool>| match flag {
+        None => "not yet",
+        Some(true) => "yes",
+        Some(false) => "no",
+    };
+    let what = match request {
+        RecordRequest::Promote { reason } => {
+            format!("Promote {} ({}), whatever its jobs say: {}", of.build, of.arch.name(), clean(reason))
+        }
+        RecordRequest::ReplaceRun { job, current, new, reason } => {
+            format!("Let run {new} of {} count in the place of {current}: {}", clean(job), clean(reason))
+        }
+    };
+    format!(
+        "{what}\nVerdict: {}; accepted: {}; promoted: {}\nJobs: {jobs}, with a run that passed: {passed}",
+        verdict.as_deref().unwrap_or("none yet"),
+        yes_or_no(accepted),
+        yes_or_no(promoted),
+    )
 }
 
 /// The plan that somebody else confirms: cleaned facts, one a line.

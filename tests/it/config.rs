@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use oar::cli::commands::config::{Explain, check_build_data, show, show_release};
-use oar::cli::invocation::{Answer, AnswerForm};
+use oar::cli::invocation::{AnswerForm, PrintedAnswer};
 use oar::core::config::env::Env;
 use oar::core::config::error::ConfigError;
 use oar::core::config::settings::Settings;
@@ -214,8 +214,8 @@ fn config_show_lists_values_origins_and_no_secret() {
         .with("OAR_DRY_RUN", "1");
     let settings = Settings::load(&env, &Flags::default().with("--state", "state.dir", "/tmp/state")).unwrap();
     let shown = |form| match show(&settings, form) {
-        Answer::Text(text) => text.to_string(),
-        Answer::Json(json) => json,
+        PrintedAnswer::Text(text) => text.to_string(),
+        PrintedAnswer::Json(json) => json,
     };
     let text = shown(AnswerForm::Text);
     let line = |start: &str| {
@@ -237,7 +237,7 @@ fn config_show_explains_where_build_data_values_come_from() {
     let Some(folder) = shared("configstore") else { return };
     let data = BuildData::parse(&read(folder.join("releases.yml"))).unwrap();
     let answer = show_release(&data, &"4.19.6".parse().unwrap(), Explain::Yes, AnswerForm::Text).unwrap();
-    let Answer::Text(text) = answer else { panic!("{answer:?}") };
+    let PrintedAnswer::Text(text) = answer else { panic!("{answer:?}") };
     insta::assert_snapshot!(text, @r#"
     4.19.6: Konflux flow
       group.advisories.rpm    200051  (assembly 4.19.5)
@@ -288,7 +288,8 @@ fn comments(file: &str) -> String {
 #[test]
 fn who_is_asked_to_confirm_is_said_alike_in_the_code_and_in_the_settings() {
     let sentence = "Not named, the approval, a Pass by hand, a change of a Pass, a decision about a build, a start against \
-        a closed gate, an answer to a question about an effect and resolving a blocker ask always, all others never";
+        a closed gate, an answer to a question about an effect, resolving a blocker, promoting test results and replacing \
+        a run ask always, all others never";
     for file in ["src/core/config/mcp.rs", "config/defaults.toml"] {
         assert!(comments(file).contains(sentence), "{file}: {}", comments(file));
     }

@@ -6,14 +6,14 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::context::{Context, StateAccess};
 use crate::core::error::ErrorClass;
-use crate::domain::credential::Credential;
 use crate::domain::ids::{ProwJobId, RunName};
 use crate::domain::job_images::Images;
 use crate::domain::job_order::{JobOrder, required_jobs};
 use crate::grammar::job::{EarlierStart, JobCommand, OnceArgs, RequiredArgs, RunArgs};
 use crate::operators::error::TaskError;
 use crate::operators::jobs::one_run::RunEnding;
-use crate::operators::jobs::run_job::{self, Earlier, JobStart};
+use crate::operators::jobs::run_job::{self, Earlier, JobToRun};
+use crate::operators::jobs::tenure::Powers;
 use crate::operators::jobs::{defined, named, one_run};
 use crate::operators::preview;
 use crate::render;
@@ -54,12 +54,12 @@ fn senseless(call: &Invocation, bad: &dyn std::error::Error) -> ErrorReport {
     call.task_error("nothing was started", TaskError::Refused { why: bad.to_string(), next })
 }
 
-fn start_of(order: JobOrder, once: OnceArgs) -> JobStart {
+fn start_of(order: JobOrder, once: OnceArgs) -> JobToRun {
     let earlier = once.answer.map(|answer| match answer {
         EarlierStart::Happened => Earlier::Happened,
         EarlierStart::DidNotHappen => Earlier::DidNotHappen,
     });
-    JobStart { order, run: once.run_id, earlier }
+    JobToRun { order, run: once.run_id, earlier }
 }
 
 async fn run_one(call: &Invocation, args: RunArgs) -> Result<Exit, ErrorReport> {
@@ -75,15 +75,11 @@ async fn run_one(call: &Invocation, args: RunArgs) -> Result<Exit, ErrorReport> 
 
 /// What would be in vain is said before anybody is asked.
 fn ready(call: &Invocation, ctx: &Context) -> Result<(), ErrorReport> {
-    if call.options().dry_run || ctx.options.dry_run {
-        return Ok(());
-    }
-    let needs = ctx.require(&[Credential::ApiToken]);
-    needs.map_err(|error| call.task_error("nothing was started", error.into()))
+    Powers::default().ready(ctx).map_err(|error| call.task_error("nothing was started", error))
 }
 
 /// Starts one job, once somebody said yes.
-async fn start(call: &Invocation, ctx: &Context, start: JobStart) -> Result<Exit, ErrorReport> {
+async fn start(call: &Invocation, ctx: &Context, start: JobToRun) -> Result<Exit, ErrorReport> {
     ready(call, ctx)?;
     let failed = |error| call.task_error(&format!("{} could not be started", start.order.job), error);
     let foreseen = preview::of_jobs(ctx, std::slice::from_ref(&start)).map_err(failed)?;
@@ -115,7 +111,7 @@ async fn required(call: &Invocation, args: RequiredArgs) -> Result<Exit, ErrorRe
     let repository = &ctx.settings.payload_repository;
     let orders: Result<Vec<_>, _> = jobs.into_iter().map(|job| JobOrder::required(job, &args.of, repository)).collect();
     let orders = orders.map_err(|bad| senseless(call, &bad))?;
-    let starts: Vec<_> = orders.into_iter().map(|order| JobStart { order, run: run.clone(), earlier: None }).collect();
+    let starts: Vec<_> = orders.into_iter().map(|order| JobToRun { order, run: run.clone(), earlier: None }).collect();
     ready(call, &ctx)?;
     let failed = |error| call.task_error("the required jobs could not be started", error);
     let foreseen = preview::of_jobs(&ctx, &starts).map_err(failed)?;

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use crate::agents::aggregator;
 use crate::agents::job_controller::{self, Streams};
-use crate::cli::invocation::{Answer, Invocation};
+use crate::cli::invocation::{Invocation, PrintedAnswer};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
-use crate::domain::credential::Credential;
 use crate::domain::result_file::name::RecordName;
 use crate::grammar::jobctl::{
     AggregatorArgs, ControllerArgs, EvaluateArgs, EvaluationFormat, JobctlCommand, RegistryCommand, TriggerArgs,
@@ -84,19 +83,15 @@ fn tenure<'c>(call: &Invocation, ctx: &'c Context, powers: Powers) -> Result<Ten
 }
 
 /// What triggers names what it lacks before it begins.
-fn ready(call: &Invocation, ctx: &Context, shadow: bool) -> Result<(), ErrorReport> {
-    if shadow || call.options().dry_run {
-        return Ok(());
-    }
-    let needs = ctx.require(&[Credential::ApiToken]);
-    needs.map_err(|error| call.task_error("no test job can be triggered", error.into()))
+fn ready(call: &Invocation, ctx: &Context, powers: Powers) -> Result<(), ErrorReport> {
+    powers.ready(ctx).map_err(|error| call.task_error("no test job can be triggered", error))
 }
 
 /// One round of the job controller.
 async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, ErrorReport> {
     let ctx = call.context().await?;
     let powers = Powers { shadow: args.only_looks(), take_over: args.round.take_over };
-    ready(call, &ctx, powers.shadow)?;
+    ready(call, &ctx, powers)?;
     let streams = args.streams().map_or(Streams::OfAllRegistries(args.arch), Streams::Named);
     let pass = job_controller::run(&ctx, &streams, powers).await;
     let pass = pass.map_err(|error| call.task_error("no stream could be looked at", error))?;
@@ -108,7 +103,7 @@ async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, Er
 async fn aggregator(call: &Invocation, args: &AggregatorArgs) -> Result<Exit, ErrorReport> {
     let ctx = call.context().await?;
     let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
-    ready(call, &ctx, powers.shadow)?;
+    ready(call, &ctx, powers)?;
     let pass = aggregator::run(&ctx, args.arch, powers).await;
     let pass = pass.map_err(|error| call.task_error("no record could be judged", error))?;
     call.show(render::jobs::aggregator(&pass), &AggregatorRound::from(&pass));
@@ -119,7 +114,7 @@ async fn aggregator(call: &Invocation, args: &AggregatorArgs) -> Result<Exit, Er
 async fn trigger(call: &Invocation, args: &TriggerArgs) -> Result<Exit, ErrorReport> {
     let ctx = call.context().await?;
     let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
-    ready(call, &ctx, powers.shadow)?;
+    ready(call, &ctx, powers)?;
     let tenure = tenure(call, &ctx, powers)?;
     let wanted = Wanted {
         again: args.reason.clone().filter(|_| args.no_skip_existing),
@@ -150,7 +145,7 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
     let policies = args.policy.policies();
     let format = if call.json { EvaluationFormat::Json } else { args.format };
     match format {
-        EvaluationFormat::Text => call.print(Answer::Text(render::evaluation::text(&files, policies))),
+        EvaluationFormat::Text => call.print(PrintedAnswer::Text(render::evaluation::text(&files, policies))),
         EvaluationFormat::Tsv => {
             call.outside.out.raw(&render::evaluation::tsv(&files));
             // The table has no place for the reason.
@@ -161,7 +156,7 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
                 files.iter().filter_map(|file| EvaluatedFileDocument::of(file, policies)).collect();
             let is_one = args.files.len() == 1 && !named.has_folder && documents.len() == 1;
             let document = if is_one { json::of(&documents.remove(0)) } else { json::of(&documents) };
-            call.print(Answer::Json(format!("{:#}\n", json::clean(document))));
+            call.print(PrintedAnswer::Json(format!("{:#}\n", json::clean(document))));
         }
     }
     let has = |is: fn(&FileOutcome) -> bool| files.iter().any(|file| is(&file.outcome));

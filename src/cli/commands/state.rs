@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::invocation::{Answer, AnswerForm, Invocation};
+use crate::cli::invocation::{AnswerForm, Invocation, PrintedAnswer};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
-use crate::core::statebox::unsent::{self, Listed};
+use crate::core::statebox::unsent::{Listed, list};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::error::StateError;
 use crate::domain::state::oddities::{oddities, unreadable_statuses};
 use crate::domain::state::view::State;
 use crate::grammar::state::StateCommand;
-use crate::operators::error::TaskError;
+use crate::operators::manual::unsent;
+use crate::operators::steps::state_file;
 use crate::render::documents::state_files::{StateFile, StateFiles, UnsentChange, UnsentChanges};
 use crate::render::json;
 use crate::render::styled::{Styled, tone};
@@ -34,14 +35,9 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
         return Ok(exit);
     }
     let (release, ctx) = (call.release()?, call.context().await?);
-    let loaded = ctx
-        .statebox
-        .load(&release)
+    let stored = state_file::of(&ctx, &release)
         .await
-        .map_err(|error| call.task_error(&format!("the state of {release} cannot be shown"), error.into()))?;
-    let missing = || TaskError::NoState { release: release.clone() };
-    let stored =
-        loaded.ok_or_else(|| call.task_error(&format!("the state of {release} cannot be shown"), missing()))?.state;
+        .map_err(|error| call.task_error(&format!("the state of {release} cannot be shown"), error))?;
     let shown = match command {
         StateCommand::Check { .. } => check(&release.state_path(), &stored, form),
         StateCommand::Show { .. } | StateCommand::Fmt { .. } | StateCommand::Unsent { .. } => show(&stored, form),
@@ -55,7 +51,7 @@ pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exi
 async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorReport> {
     let home = call.settings()?.home;
     let all = || {
-        unsent::list(&home).map_err(|cause| {
+        list(&home).map_err(|cause| {
             let what = format!("{} cannot be read", home.join("unsent").display());
             ErrorReport::new(what, &cause, "make it readable; OAR_HOME names its folder".to_owned(), ErrorClass::Config)
         })
@@ -67,9 +63,9 @@ async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorRepo
         let releases: BTreeSet<String> = waits.map(|line| line.release).collect();
         let ctx = call.context().await?;
         for release in releases.iter().filter_map(|release| release.parse::<ZStream>().ok()) {
-            let sent = ctx.statebox.send_waiting(&release).await;
+            let sent = unsent::send(&ctx, &release).await;
             let what = format!("what waits for {release} cannot be sent; all of it goes on waiting");
-            let sent = sent.map_err(|error| call.task_error(&what, error.into()))?;
+            let sent = sent.map_err(|error| call.task_error(&what, error))?;
             call.outside.err.line(format!("{release}: {} sent, {} refused", sent.stored, sent.refused.len()));
         }
     }
@@ -85,7 +81,7 @@ pub struct Printed {
     /// How it ended.
     pub exit: Exit,
     /// The result, if there is one.
-    pub out: Option<Answer>,
+    pub out: Option<PrintedAnswer>,
     /// What could not be done, one file each.
     pub err: Vec<Styled>,
 }
@@ -97,7 +93,7 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
         StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, Some(show(state, form))))),
         StateCommand::Check { files } => (files, &|path, _, state| {
             let name = path.display().to_string();
-            let answer = Some(Answer::Text(check_text(&name, state)));
+            let answer = Some(PrintedAnswer::Text(check_text(&name, state)));
             Ok(Finding { answer, file: judgement(&clean(&name), state) })
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
@@ -119,11 +115,11 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
             printed.err.push(error_text(&format!("{} cannot be used", path.display()), refusal.why, next));
             let file = StateFile { usable: false, why, next: step, ..Finding::new(path, None).file };
             let in_json = form == AnswerForm::Json && shows;
-            Finding { answer: in_json.then(|| Answer::Json(format!("{}\n", json::of(&file)))), file }
+            Finding { answer: in_json.then(|| PrintedAnswer::Json(format!("{}\n", json::of(&file)))), file }
         });
         match answer {
-            Some(Answer::Text(one)) => text.line(one),
-            Some(Answer::Json(one)) => json += &clean(&one),
+            Some(PrintedAnswer::Text(one)) => text.line(one),
+            Some(PrintedAnswer::Json(one)) => json += &clean(&one),
             None => {}
         }
         if !file.usable {
@@ -134,21 +130,21 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
         rows.push(file);
     }
     printed.out = match form {
-        AnswerForm::Text => (text != Styled::default()).then_some(Answer::Text(text)),
-        AnswerForm::Json if shows => Some(Answer::Json(json)),
+        AnswerForm::Text => (text != Styled::default()).then_some(PrintedAnswer::Text(text)),
+        AnswerForm::Json if shows => Some(PrintedAnswer::Json(json)),
         AnswerForm::Json => {
             let document = StateFiles { ok: printed.exit == Exit::Done, files: rows };
-            Some(Answer::Json(format!("{:#}\n", json::of(&document))))
+            Some(PrintedAnswer::Json(format!("{:#}\n", json::of(&document))))
         }
     };
     printed
 }
 
 /// What a state says, as text or as one line of JSON.
-fn show(state: &State, form: AnswerForm) -> Answer {
+fn show(state: &State, form: AnswerForm) -> PrintedAnswer {
     match form {
-        AnswerForm::Json => Answer::Json(format!("{}\n", json::clean(state.to_json()))),
-        AnswerForm::Text => Answer::Text(text_of(state)),
+        AnswerForm::Json => PrintedAnswer::Json(format!("{}\n", json::clean(state.to_json()))),
+        AnswerForm::Text => PrintedAnswer::Text(text_of(state)),
     }
 }
 
@@ -185,9 +181,9 @@ fn unsent_text(listed: &[Listed]) -> Styled {
 }
 
 /// One line that a state is usable, and one for each oddity; or the same as a document.
-fn check(name: &str, state: &State, form: AnswerForm) -> Answer {
+fn check(name: &str, state: &State, form: AnswerForm) -> PrintedAnswer {
     if form == AnswerForm::Text {
-        return Answer::Text(check_text(name, state));
+        return PrintedAnswer::Text(check_text(name, state));
     }
     let mut document = json::of(&StateFiles { ok: is_usable(state), files: vec![judgement(name, state)] });
     // Without a file these two stand last, where scripts have always found them.
@@ -197,7 +193,7 @@ fn check(name: &str, state: &State, form: AnswerForm) -> Answer {
             file.insert(key.to_owned(), value);
         }
     }
-    Answer::Json(format!("{document:#}\n"))
+    PrintedAnswer::Json(format!("{document:#}\n"))
 }
 
 fn check_text(name: &str, state: &State) -> Styled {
@@ -244,12 +240,12 @@ fn text_of(state: &State) -> Styled {
 type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Finding, FileRefusal> + 'a;
 
 struct Finding {
-    answer: Option<Answer>,
+    answer: Option<PrintedAnswer>,
     file: StateFile,
 }
 
 impl Finding {
-    fn new(path: &Path, answer: Option<Answer>) -> Self {
+    fn new(path: &Path, answer: Option<PrintedAnswer>) -> Self {
         let file = clean(&path.display().to_string());
         Self { answer, file: StateFile { file, usable: true, ..StateFile::default() } }
     }
@@ -304,7 +300,7 @@ fn compare(path: &Path, text: &str, state: &State) -> Finding {
             let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
             let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
             finding.file.first_difference = Some(clean(&differs));
-            finding.answer = Some(Answer::Text(differs.into()));
+            finding.answer = Some(PrintedAnswer::Text(differs.into()));
             return finding;
         }
         line += 1;
@@ -323,7 +319,7 @@ fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, FileRefusa
     fresh.write_all(ours.as_bytes())?;
     fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
     fresh.persist(path).map_err(|error| error.error)?;
-    finding.answer = Some(Answer::Text(format!("{}: written anew", path.display()).into()));
+    finding.answer = Some(PrintedAnswer::Text(format!("{}: written anew", path.display()).into()));
     Ok(finding)
 }
 

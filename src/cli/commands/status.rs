@@ -6,10 +6,11 @@ use crate::cli::output::exit::Exit;
 use crate::domain::age::Stale;
 use crate::drive::rounds;
 use crate::operators::views::status;
+use crate::render;
 use crate::render::documents::plan::PlanDocument;
 use crate::render::documents::status::{Status, StatusWait};
+use crate::render::plan;
 use crate::render::text::{clean, one_line};
-use crate::render::{plan, status as status_text};
 
 /// Shows where the release stands. Writes nothing; an outage makes it say which facts are old.
 pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
@@ -23,7 +24,7 @@ pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
     old.extend(trouble.map(stored));
     let next = plan::next(&release, &planned, plan::GoOn::Drive);
     let waits = view.waits(&planned, ctx.clock.now());
-    let text = status_text::text(&release, &view, &planned, &waits, [&old, &next]);
+    let text = render::status::text(&release, &view, &planned, &waits, [&old, &next]);
     let mut document = Status::new(&view, PlanDocument::new(&release, &planned));
     document.waits = waits.iter().map(StatusWait::from).collect();
     document.next = next.iter().map(|step| clean(step)).collect();

@@ -103,8 +103,8 @@ pub struct RunSettings {
     /// For how many days.
     pub keep_days: u32,
     /// Which tools ask a person, by name. Not named, the approval, a Pass by hand, a change of a Pass, a decision
-    /// about a build, a start against a closed gate, an answer to a question about an effect and resolving a blocker ask
-    /// always, all others never.
+    /// about a build, a start against a closed gate, an answer to a question about an effect, resolving a blocker,
+    /// promoting test results and replacing a run ask always, all others never.
     pub confirm: BTreeMap<String, ConfirmPolicy>,
     /// Address of the approval page, where people reach it by another name than the server listens on.
     pub approvals_url: Option<String>,

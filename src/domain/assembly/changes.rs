@@ -22,18 +22,51 @@ pub struct MetadataChange {
 
 impl MetadataChange {
     /// The tasks whose Pass is about what was replaced; none when nothing was, or nothing depends on it.
-    pub fn outdates(&self) -> &'static [Task] {
-        use Task::{
-            CheckCveTrackerBug, CheckRhcosSecurityAlerts, ImageConsistencyCheck, PushToCdnStaging, TakeOwnership,
-        };
+    pub fn outdates(&self) -> Vec<Task> {
         if self.stored.is_none() || self.fresh.is_none() {
-            return &[];
+            return Vec::new();
         }
-        match self.entry.as_str() {
-            "shipment_mr" => &[TakeOwnership, CheckCveTrackerBug, ImageConsistencyCheck],
-            "advisory_ids.rhcos" => &[TakeOwnership, CheckCveTrackerBug, CheckRhcosSecurityAlerts, PushToCdnStaging],
-            advisory if advisory.starts_with("advisory_ids.") => &[TakeOwnership, CheckCveTrackerBug, PushToCdnStaging],
-            _ => &[],
+        let Some(replaced) = Replaced::of(&self.entry) else { return Vec::new() };
+        Task::ALL.into_iter().filter(|task| replaced.outdates(*task)).collect()
+    }
+}
+
+/// What ART replaces by naming another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replaced {
+    Shipment,
+    RhcosAdvisory,
+    Advisory,
+}
+
+impl Replaced {
+    /// What the entry names; nothing for entries that no task is about.
+    fn of(entry: &str) -> Option<Self> {
+        match entry {
+            "shipment_mr" => Some(Self::Shipment),
+            "advisory_ids.rhcos" => Some(Self::RhcosAdvisory),
+            advisory if advisory.starts_with("advisory_ids.") => Some(Self::Advisory),
+            _ => None,
+        }
+    }
+
+    /// Is a Pass of the task about it?
+    const fn outdates(self, task: Task) -> bool {
+        match task {
+            Task::TakeOwnership | Task::CheckCveTrackerBug => true,
+            Task::ImageConsistencyCheck => matches!(self, Self::Shipment),
+            Task::PushToCdnStaging => matches!(self, Self::RhcosAdvisory | Self::Advisory),
+            Task::CheckRhcosSecurityAlerts => matches!(self, Self::RhcosAdvisory),
+            Task::CreateTestReport
+            | Task::UpdateBugList
+            | Task::CheckGreenwaveCvpTests
+            | Task::AnalyzeCandidateBuild
+            | Task::AnalyzePromotedBuild
+            | Task::StageTesting
+            | Task::ImageSignedCheck
+            | Task::DropBugs
+            | Task::ChangeAdvisoryStatus
+            | Task::AddQeApproval => false,
         }
     }
 }

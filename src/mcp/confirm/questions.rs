@@ -6,22 +6,24 @@ use crate::core::context::Context;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
+use crate::domain::result_file::name::ResultName;
 use crate::domain::task::Task;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::Question;
+use crate::mcp::tool::ConfirmationQuestion;
 use crate::operators::foreseen::{Depth, Preview};
-use crate::operators::preview::preview;
+use crate::operators::jobs::by_hand::RecordRequest;
+use crate::operators::preview;
 use crate::operators::request::{ChangeRequest, TaskRequest};
-use crate::render::preview::plan;
+use crate::render;
 use crate::render::text::clean;
 
 /// The question before `change`; nothing when nobody has to confirm it.
-pub async fn of(ctx: Context, release: ZStream, change: ChangeRequest) -> Result<Option<Question>, Reply> {
-    let found = preview(&ctx, &release, &change, Depth::Looked).await;
+pub async fn of(ctx: Context, release: ZStream, change: ChangeRequest) -> Result<Option<ConfirmationQuestion>, Reply> {
+    let found = preview::preview(&ctx, &release, &change, Depth::Looked).await;
     match found.map_err(|error| Reply::operator(&what(&change, &release), &error))? {
         Preview::Nothing => Ok(None),
-        Preview::Changes(foreseen) => Ok(Some(Question {
-            plan: plan(&foreseen, &release),
+        Preview::Changes(foreseen) => Ok(Some(ConfirmationQuestion {
+            plan: render::preview::plan(&foreseen, &release),
             covers: foreseen.covers(),
             goes_on: foreseen.goes_on(),
             needs_reason: foreseen.needs_reason(),
@@ -31,6 +33,18 @@ pub async fn of(ctx: Context, release: ZStream, change: ChangeRequest) -> Result
         }
         Preview::Closed(by) => Err(closed(&ctx, &release, &change, &by)),
     }
+}
+
+/// The question before a change of a test record.
+pub async fn of_record(
+    ctx: Context,
+    of: ResultName,
+    request: RecordRequest,
+) -> Result<Option<ConfirmationQuestion>, Reply> {
+    let foreseen = preview::of_record(&ctx, &of, &request).await;
+    let foreseen = foreseen.map_err(|error| Reply::operator("the record cannot be looked at", &error))?;
+    let plan = render::preview::of_record(&foreseen);
+    Ok(Some(ConfirmationQuestion { plan, covers: None, goes_on: false, needs_reason: false }))
 }
 
 fn closed(ctx: &Context, release: &ZStream, change: &ChangeRequest, by: &ClosedGate) -> Reply {

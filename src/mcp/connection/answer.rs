@@ -16,7 +16,7 @@ use crate::mcp::arguments::Arguments;
 use crate::mcp::audit_line::AuditLine;
 use crate::mcp::call::ToolCall;
 use crate::mcp::catalog;
-use crate::mcp::confirm::{self, Matter, Permit, Settled};
+use crate::mcp::confirm::{self, Confirmed, Matter, Settled};
 use crate::mcp::progress::wait_for;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::run_document;
@@ -150,7 +150,7 @@ impl ClientConnection {
         }
         let policy_of = policy_of.unwrap_or(tool.name);
         let permit = match &asks {
-            None => Permit::default(),
+            None => Confirmed::default(),
             Some(asks) => {
                 let matter = Matter { tool, call, asks, subject: &queue.to_string(), policy_of };
                 match confirm::settle(&self.shared, matter, request, context).await {

@@ -1,7 +1,6 @@
 //! Test jobs and their controllers. Two of these tools do what this program does not do yet.
 
 use futures::FutureExt as _;
-use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
 use crate::agents::aggregator;
@@ -10,7 +9,6 @@ use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::build::{Arch, Stream};
 use crate::domain::build_stream::BuildStream;
-use crate::domain::credential::Credential;
 use crate::domain::ids::{BuildName, JobName, ProwJobId, RunName};
 use crate::domain::job_images::Images;
 use crate::domain::job_order::JobOrder;
@@ -20,12 +18,13 @@ use crate::domain::result_file::name::ResultName;
 use crate::domain::subject::Subject;
 use crate::mcp::arguments::{Param, ParamKind, optional, required};
 use crate::mcp::call::ToolCall;
+use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
-use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Question, Tool, ToolChange, Toolset};
+use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Tool, ToolChange, Toolset};
 use crate::operators::error::TaskError;
-use crate::operators::jobs::by_hand::{self, ChangedRecord, Wanted};
+use crate::operators::jobs::by_hand::{self, ChangedRecord, RecordRequest, Wanted};
 use crate::operators::jobs::named;
-use crate::operators::jobs::run_job::{self, JobStart};
+use crate::operators::jobs::run_job::{self, JobToRun};
 use crate::operators::jobs::shelf::Shelf;
 use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::render;
@@ -33,10 +32,8 @@ use crate::render::documents::job::StartedDocument;
 use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
 use crate::runs::run::Queue;
 
-/// Architectures of builds.
-pub const ARCHES: [&str; 5] = ["amd64", "arm64", "ppc64le", "s390x", "multi"];
 /// The architecture of a build.
-pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&ARCHES, "amd64"), "Architecture");
+pub const ARCH: Param = optional("arch", ParamKind::ChoiceOr(&Arch::NAMES, "amd64"), "Architecture");
 const MINOR: Param = required("release", ParamKind::Minor, "Minor X.Y, e.g. 4.20");
 const BUILD: Param = required("build", ParamKind::Text(200), "Build, e.g. 4.20.0-0.nightly-2026-05-03-214402");
 
@@ -90,7 +87,7 @@ pub const TOOLS: &[Tool] = &[
                 ParamKind::Text(500),
                 "The payload again, when the job chooses itself where it begins",
             ),
-            optional("arch", ParamKind::Choice(&ARCHES), "Architecture, when the pull spec names none"),
+            optional("arch", ParamKind::Choice(&Arch::NAMES), "Architecture, when the pull spec names none"),
             optional("run_id", ParamKind::Text(60), "Name of this run: the same name never starts a second one"),
         ],
         work: Handler::Change(run_job),
@@ -174,9 +171,8 @@ fn record(call: &ToolCall) -> Result<(ResultName, Queue), Reply> {
 }
 
 /// What triggers names what it lacks before it begins.
-fn ready(call: &ToolCall) -> Result<(), Reply> {
-    let needs = call.ctx.require(&[Credential::ApiToken]);
-    needs.map_err(|error| Reply::operator("no test job can be triggered", &error.into()))
+fn ready(call: &ToolCall, powers: Powers) -> Result<(), Reply> {
+    powers.ready(&call.ctx).map_err(|error| Reply::operator("no test job can be triggered", &error))
 }
 
 fn change(
@@ -218,7 +214,7 @@ fn run_job(call: &ToolCall) -> Result<ToolChange, Reply> {
     let run = run.map_err(|bad| refused(bad.to_string(), "give a short name, e.g. 4.20.17-second"))?;
     let arch = given.text("arch").and_then(Arch::named);
     let name = given.text("job_name").unwrap_or_default().to_owned();
-    ready(call)?;
+    ready(call, Powers::default())?;
     let queue = match name.parse::<JobName>() {
         Ok(job) => Queue::Of(Subject::Job(job)),
         Err(_) => Queue::Looks { of: "names of jobs".to_owned() },
@@ -235,7 +231,7 @@ fn run_job(call: &ToolCall) -> Result<ToolChange, Reply> {
                 "give a job of a registry and a build that the release controller names, or ask a person: job run";
             return Ok(Reply::error(Code::Denied, format!("{why}; that takes scope {}", Scope::JobsRunAny), hint));
         }
-        let started = run_job::run(&ctx, &JobStart { order, run, earlier: None }).await?;
+        let started = run_job::run(&ctx, &JobToRun { order, run, earlier: None }).await?;
         let document = StartedDocument::from(&started);
         let job = json!({ "system": "prow", "id": document.id, "url": document.url });
         Ok(Reply::changed(render::job::started(&started).to_string(), started.is_new, data(&document)).with("job", job))
@@ -249,9 +245,7 @@ fn controller(call: &ToolCall) -> Result<ToolChange, Reply> {
     let stream = if call.arguments.flag("nightly", true) { Stream::Nightly } else { Stream::Stable };
     let stream = BuildStream { minor, stream, arch: arch(call) };
     let powers = Powers { shadow: !call.arguments.flag("trigger_prow_job", true), take_over: false };
-    if !powers.shadow {
-        ready(call)?;
-    }
+    ready(call, powers)?;
     let work = async move |ctx: Context| {
         let pass = job_controller::run(&ctx, &Streams::Named(vec![stream]), powers).await?;
         let document = ControllerRound::from(&pass);
@@ -264,7 +258,7 @@ fn controller(call: &ToolCall) -> Result<ToolChange, Reply> {
 }
 
 fn aggregate(call: &ToolCall) -> Result<ToolChange, Reply> {
-    ready(call)?;
+    ready(call, Powers::default())?;
     let arch = arch(call);
     let queue = Queue::Looks { of: format!("the aggregator of {}", arch.name()) };
     let work = async move |ctx: Context| {
@@ -281,7 +275,7 @@ fn trigger(call: &ToolCall) -> Result<ToolChange, Reply> {
         let hint = "a person does that: jobctl trigger-jobs-for-build --no-skip-existing --reason TEXT";
         return Err(Reply::error(Code::Precondition, "jobs are triggered again only with a reason of a person", hint));
     }
-    ready(call)?;
+    ready(call, Powers::default())?;
     let (of, queue) = record(call)?;
     let work = async move |ctx: Context| {
         let tenure = Tenure::new(&ctx, Powers::default())?;
@@ -299,32 +293,21 @@ fn changed(record: &ChangedRecord) -> Reply {
     Reply::changed(render::jobs::changed(record).to_string(), record.changed, data(&document))
 }
 
-/// Asks a person, who sees what the record says at that moment.
-fn asking(change: ToolChange, of: ResultName, what: String) -> ToolChange {
-    change.asking(move |ctx| -> LocalBoxFuture<'static, Result<Option<Question>, Reply>> {
-        let (of, what) = (of.clone(), what.clone());
-        async move {
-            let failed = |error: TaskError| Reply::operator("the record cannot be looked at", &error);
-            let tenure = Tenure::new(&ctx, Powers { shadow: true, take_over: false }).map_err(failed)?;
-            let stands = by_hand::stands(&tenure, &of).await.map_err(failed)?;
-            let plan = format!("{what}\n{stands}");
-            Ok(Some(Question { plan, covers: None, goes_on: false, needs_reason: false }))
-        }
-        .boxed_local()
-    })
+/// A change of a record, which a person confirms who sees what the record says at that moment.
+fn record_change(of: ResultName, queue: Queue, request: RecordRequest, what: &'static str) -> ToolChange {
+    let asked = (of.clone(), request.clone());
+    let work = async move |ctx: Context| {
+        let tenure = Tenure::new(&ctx, Powers::default())?;
+        Ok(changed(&by_hand::carry_out(&tenure, &of, &request).await?))
+    };
+    change(queue, work, what)
+        .asking(move |ctx| questions::of_record(ctx, asked.0.clone(), asked.1.clone()).boxed_local())
 }
 
 fn promote(call: &ToolCall) -> Result<ToolChange, Reply> {
     let (of, queue) = record(call)?;
     let reason = call.arguments.text("reason").unwrap_or_default().to_owned();
-    let what =
-        format!("Promote {} ({}), whatever its jobs say: {}", of.build, of.arch.name(), render::text::clean(&reason));
-    let asked = of.clone();
-    let work = async move |ctx: Context| {
-        let tenure = Tenure::new(&ctx, Powers::default())?;
-        Ok(changed(&by_hand::promote(&tenure, &of, &reason).await?))
-    };
-    Ok(asking(change(queue, work, "the build could not be promoted"), asked, what))
+    Ok(record_change(of, queue, RecordRequest::Promote { reason }, "the build could not be promoted"))
 }
 
 fn replace(call: &ToolCall) -> Result<ToolChange, Reply> {
@@ -335,17 +318,7 @@ fn replace(call: &ToolCall) -> Result<ToolChange, Reply> {
         given.parsed(name).ok_or_else(refuse)
     };
     let (current, new) = (id("current_job_id")?, id("new_job_id")?);
-    let job = given.text("job_name").unwrap_or_default().to_owned();
-    let reason = given.text("reason").unwrap_or_default().to_owned();
-    let what = format!(
-        "Let run {new} of {} count in the place of {current}: {}",
-        render::text::clean(&job),
-        render::text::clean(&reason)
-    );
-    let asked = of.clone();
-    let work = async move |ctx: Context| {
-        let tenure = Tenure::new(&ctx, Powers::default())?;
-        Ok(changed(&by_hand::replace_run(&tenure, &of, &job, &current, &new, &reason).await?))
-    };
-    Ok(asking(change(queue, work, "the run could not be replaced"), asked, what))
+    let text = |name: &str| given.text(name).unwrap_or_default().to_owned();
+    let request = RecordRequest::ReplaceRun { job: text("job_name"), current, new, reason: text("reason") };
+    Ok(record_change(of, queue, request, "the run could not be replaced"))
 }

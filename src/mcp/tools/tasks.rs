@@ -13,7 +13,7 @@ use crate::domain::task::{Task, TaskStatus};
 use crate::mcp::arguments::{Param, ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::questions;
-use crate::mcp::next_call::NextCall;
+use crate::mcp::next_call::{NextCall, task_of, tool_of};
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::task_reply;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
@@ -323,8 +323,9 @@ fn status_by_hand(call: &ToolCall) -> Result<ToolChange, Reply> {
         return Err(Reply::error(Code::InvalidArgument, "task_name and status are needed", "see tools/list"));
     };
     let reason = given.text("result").map(str::to_owned);
-    let tool = format!("oar_{}", task.name().replace('-', "_"));
-    let proven = call.shared.runs.has_passed(&tool, &release.to_string());
+    // The tool of several tasks does not say which of them passed.
+    let tool = tool_of(task).filter(|tool| task_of(tool) == Some(task));
+    let proven = tool.is_some_and(|tool| call.shared.runs.has_passed(tool, &release.to_string()));
     let wanted = StatusByHand { task, status, reason, may_change_pass: true, proven };
     let request = ChangeRequest::SetStatus(wanted.clone());
     let asked = release.clone();

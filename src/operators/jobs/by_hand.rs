@@ -1,5 +1,6 @@
 //! What people change about the jobs of a build: trigger what is missing, promote the build, replace a run.
 
+use crate::core::context::Context;
 use crate::domain::foreign::quoted;
 use crate::domain::ids::ProwJobId;
 use crate::domain::job_starts::{first_runs, plan, policy};
@@ -12,7 +13,7 @@ use crate::operators::error::TaskError;
 use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::BuildReport;
 use crate::operators::jobs::shelf::{self, Shelf, stream_of};
-use crate::operators::jobs::tenure::Tenure;
+use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::operators::jobs::trigger::{Build, trigger, whole};
 use crate::operators::jobs::watch::{begin, resumed, stable_of};
 
@@ -177,27 +178,82 @@ pub async fn reject_payload(
     Ok(ChangedRecord { of: of.clone(), changed, what, notes })
 }
 
-/// What the record of a build says now, for whoever has to confirm a change of it: one fact a line.
+/// A change of a record that somebody confirms before an agent may make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordRequest {
+    /// Accept the build whatever its jobs say.
+    Promote {
+        /// Why.
+        reason: String,
+    },
+    /// Let another run count.
+    ReplaceRun {
+        /// Of this job.
+        job: String,
+        /// In the place of this one.
+        current: ProwJobId,
+        /// This one.
+        new: ProwJobId,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What such a change would do, and what the record says now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeseenRecord {
+    /// Which record.
+    pub of: ResultName,
+    /// What is wanted.
+    pub request: RecordRequest,
+    /// The verdict, if there is one yet.
+    pub verdict: Option<String>,
+    /// Is the build accepted?
+    pub accepted: Option<bool>,
+    /// Was it promoted by hand?
+    pub promoted: Option<bool>,
+    /// Its jobs.
+    pub jobs: usize,
+    /// Those with a run that passed.
+    pub passed: usize,
+}
+
+/// What the change would do.
 ///
 /// # Errors
 ///
 /// There is no record of it, or the store does not answer.
-pub async fn stands(tenure: &Tenure<'_>, of: &ResultName) -> Result<String, TaskError> {
-    let file = open(tenure, of).await?;
-    let yes_or_no = |flag: Option<bool>| match flag {
-        None => "not yet",
-        Some(true) => "yes",
-        Some(false) => "no",
-    };
-    let verdict = file.verdict().map_or_else(|| "none yet".to_owned(), |verdict| verdict.decision);
+pub async fn foresee(ctx: &Context, of: &ResultName, request: &RecordRequest) -> Result<ForeseenRecord, TaskError> {
+    let tenure = Tenure::new(ctx, Powers { shadow: true, take_over: false })?;
+    let file = open(&tenure, of).await?;
     let jobs = file.jobs();
-    let passed = jobs.iter().filter(|item| item.runs().any(|run| run.passed())).count();
-    Ok(format!(
-        "Verdict: {verdict}; accepted: {}; promoted: {}\nJobs: {}, with a run that passed: {passed}",
-        yes_or_no(file.accepted()),
-        yes_or_no(file.promoted()),
-        jobs.len(),
-    ))
+    Ok(ForeseenRecord {
+        of: of.clone(),
+        request: request.clone(),
+        verdict: file.verdict().map(|verdict| verdict.decision),
+        accepted: file.accepted(),
+        promoted: file.promoted(),
+        jobs: jobs.len(),
+        passed: jobs.iter().filter(|item| item.runs().any(|run| run.passed())).count(),
+    })
+}
+
+/// Makes the change.
+///
+/// # Errors
+///
+/// Those of [`promote`] and [`replace_run`].
+pub async fn carry_out(
+    tenure: &Tenure<'_>,
+    of: &ResultName,
+    request: &RecordRequest,
+) -> Result<ChangedRecord, TaskError> {
+    match request {
+        RecordRequest::Promote { reason } => promote(tenure, of, reason).await,
+        RecordRequest::ReplaceRun { job, current, new, reason } => {
+            replace_run(tenure, of, job, current, new, reason).await
+        }
+    }
 }
 
 /// Lets another run count in the place of one; the build is judged anew.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::clients::error::ClientError;
-use crate::core::clients::gangway::JobOrder;
+use crate::core::clients::gangway::GangwayOrder;
 use crate::core::context::Context;
 use crate::core::effects::Look;
 use crate::domain::absence::Shown;
@@ -17,8 +17,8 @@ use crate::operators::steps::effect_label::{LABEL, label};
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 /// The order of the start `key`.
-pub(super) fn order(job: &str, envs: BTreeMap<String, String>, key: String) -> JobOrder {
-    JobOrder {
+pub(super) fn order(job: &str, envs: BTreeMap<String, String>, key: String) -> GangwayOrder {
+    GangwayOrder {
         job: job.to_owned(),
         envs,
         labels: BTreeMap::from([(LABEL.to_owned(), label(&key))]),
@@ -42,7 +42,7 @@ pub(super) struct Seen {
 /// One of the two does not answer, or they contradict each other.
 pub(super) async fn look(
     ctx: &Context,
-    order: &JobOrder,
+    order: &GangwayOrder,
     known: impl Fn(&ProwJobId) -> bool,
 ) -> Result<Seen, ClientError> {
     let (gangway, prow) = (ctx.gangway(), ctx.prow());

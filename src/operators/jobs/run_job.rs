@@ -39,7 +39,7 @@ pub enum Earlier {
 
 /// One job to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobStart {
+pub struct JobToRun {
     /// What is asked for.
     pub order: JobOrder,
     /// The name of the run, which is never started a second time; without one each call starts another run, unless it
@@ -80,7 +80,7 @@ pub struct ForeseenJob {
 /// # Errors
 ///
 /// The notes of this machine cannot be read.
-pub fn foresee(ctx: &Context, start: &JobStart) -> Result<ForeseenJob, TaskError> {
+pub fn foresee(ctx: &Context, start: &JobToRun) -> Result<ForeseenJob, TaskError> {
     let ledger = Ledger::open(&ctx.home, &subject(&start.order))?;
     let last = ledger.last_below(&key_of(&start.order, start.run.as_ref().map_or("", RunName::as_str)));
     let is_open = last.as_ref().is_some_and(|last| last.is_open);
@@ -92,7 +92,7 @@ pub fn foresee(ctx: &Context, start: &JobStart) -> Result<ForeseenJob, TaskError
 /// # Errors
 ///
 /// The gateway refuses, or nobody knows yet, or any more, whether an earlier start happened.
-pub async fn run(ctx: &Context, start: &JobStart) -> Result<StartedJob, TaskError> {
+pub async fn run(ctx: &Context, start: &JobToRun) -> Result<StartedJob, TaskError> {
     let order = &start.order;
     if ctx.options.dry_run {
         return Err(TaskError::DryRun { would: format!("it would start {}", order.job) });
@@ -232,7 +232,7 @@ pub struct RequiredJob {
 
 /// Runs several jobs, one after the other. What no job after it would be spared ends the work: a refused credential, a
 /// gateway that is away.
-pub async fn run_all(ctx: &Context, starts: &[JobStart]) -> Vec<RequiredJob> {
+pub async fn run_all(ctx: &Context, starts: &[JobToRun]) -> Vec<RequiredJob> {
     let mut done = Vec::new();
     let mut goes_on = true;
     for start in starts {

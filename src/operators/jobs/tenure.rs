@@ -7,6 +7,7 @@ use crate::core::effects::EffectError;
 use crate::core::permit::Permit;
 use crate::core::statebox::record_files::RecordFiles;
 use crate::domain::agent_lease::{AgentLease, HeldBy, PATH};
+use crate::domain::credential::Credential;
 use crate::domain::state::holder;
 use crate::domain::state::lease::{LENGTH, RENEW_AFTER};
 use crate::operators::error::TaskError;
@@ -20,6 +21,20 @@ pub struct Powers {
     pub take_over: bool,
 }
 
+impl Powers {
+    /// Is there what whoever triggers needs? Asked before anything begins.
+    ///
+    /// # Errors
+    ///
+    /// The token of the gateway is missing, and triggering is wanted.
+    pub fn ready(self, ctx: &Context) -> Result<(), TaskError> {
+        if self.shadow || ctx.options.dry_run {
+            return Ok(());
+        }
+        Ok(ctx.require(&[Credential::ApiToken])?)
+    }
+}
+
 /// One process at work on test jobs.
 #[derive(Debug)]
 pub struct Tenure<'c> {
@@ -30,13 +45,13 @@ pub struct Tenure<'c> {
     /// What may be done.
     pub powers: Powers,
     us: String,
-    held: tokio::sync::Mutex<Option<Held>>,
+    held: tokio::sync::Mutex<Option<HeldAgentLease>>,
     triggers: tokio::sync::Mutex<()>,
 }
 
 /// The lease as this process holds it.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct HeldAgentLease {
     /// For what changes something outside.
     pub ctx: Context,
     /// The records, to change them.
@@ -74,7 +89,7 @@ impl<'c> Tenure<'c> {
     /// # Errors
     ///
     /// Somebody else holds it, or the store does not answer.
-    pub async fn hold(&self) -> Result<Held, TaskError> {
+    pub async fn hold(&self) -> Result<HeldAgentLease, TaskError> {
         let mut held = self.held.lock().await;
         let now = self.ctx.clock.now();
         if let Some(held) = held.as_ref().filter(|held| held.until.duration_since(now) > LENGTH - RENEW_AFTER) {
@@ -96,7 +111,7 @@ impl<'c> Tenure<'c> {
         let until = lease.until.unwrap_or(now);
         let permit = Permit::until(until);
         let (ctx, files) = (self.ctx.permitted_by(&permit), self.files.permitted_by(&permit));
-        let fresh = Held { ctx, files, us: self.us.clone(), since: lease.since().min(now), until };
+        let fresh = HeldAgentLease { ctx, files, us: self.us.clone(), since: lease.since().min(now), until };
         *held = Some(fresh.clone());
         Ok(fresh)
     }

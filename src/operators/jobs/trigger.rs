@@ -10,7 +10,7 @@ use std::cell::Cell;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::clients::error::{ClientError, Fault};
-use crate::core::clients::gangway::JobOrder;
+use crate::core::clients::gangway::GangwayOrder;
 use crate::core::effects::ledger::Ledger;
 use crate::core::effects::{Effect, EffectError, Effects, Look};
 use crate::core::error::ErrorClass;
@@ -30,10 +30,11 @@ use crate::operators::error::TaskError;
 use crate::operators::jobs::labelled;
 use crate::operators::jobs::report::{Triggered, TriggeredRun, UntriggeredRun};
 use crate::operators::jobs::shelf;
-use crate::operators::jobs::tenure::{Held, Tenure};
+use crate::operators::jobs::tenure::{HeldAgentLease, Tenure};
 
-/// An announcement is good for a request that follows at once.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
+/// An announcement is good for the requests that follow it; behind a gateway that takes one every few seconds the last
+/// of them waits a while. Another machine counts from when it took the lease, so the age of ours proves nothing to it.
+const FRESH: SignedDuration = SignedDuration::from_mins(5);
 
 /// So many starts are announced together. More would have to be looked for after a crash.
 const TOGETHER: usize = 3;
@@ -122,7 +123,13 @@ impl Work<'_, '_> {
     }
 
     /// When this start may have been tried before; nothing when it certainly was not.
-    fn tried_before(&self, effects: &Effects<'_>, held: &Held, key: &str, start: &JobStart) -> Option<Announced> {
+    fn tried_before(
+        &self,
+        effects: &Effects<'_>,
+        held: &HeldAgentLease,
+        key: &str,
+        start: &JobStart,
+    ) -> Option<Announced> {
         if let Some(open) = effects.open(key) {
             return Some(open);
         }
@@ -207,7 +214,7 @@ impl Work<'_, '_> {
     /// Announces a start, and those behind it that nobody tried, with the ids that are not written yet: one commit.
     async fn announce(
         &self,
-        held: &Held,
+        held: &HeldAgentLease,
         start: &JobStart,
         rest: &[JobStart],
     ) -> Result<(ResultFile, Vec<AnnouncedStart>), TaskError> {
@@ -228,7 +235,7 @@ impl Work<'_, '_> {
         }
     }
 
-    fn order(&self, start: &JobStart) -> Result<JobOrder, TaskError> {
+    fn order(&self, start: &JobStart) -> Result<GangwayOrder, TaskError> {
         let job = self.build.jobs.iter().find(|job| job.name == start.job);
         let job = job.cloned().unwrap_or_else(|| RegistryJob { name: start.job.clone(), ..RegistryJob::default() });
         let images = job_images::of_job(&job, self.build.pull_spec, start.upgrade_from.as_deref());
@@ -240,7 +247,12 @@ impl Work<'_, '_> {
     }
 
     /// Looks for a run with our label.
-    async fn look(&self, held: &Held, start: &JobStart, order: &JobOrder) -> Result<Look<ProwJobId>, ClientError> {
+    async fn look(
+        &self,
+        held: &HeldAgentLease,
+        start: &JobStart,
+        order: &GangwayOrder,
+    ) -> Result<Look<ProwJobId>, ClientError> {
         let jobs = self.build.file.jobs();
         let known: Vec<&str> = jobs.iter().flat_map(|item| item.runs().filter_map(|run| run.id)).collect();
         let seen = labelled::look(&held.ctx, order, |id| known.contains(&id.as_str())).await?;
@@ -369,7 +381,7 @@ fn open(start: &JobStart, why: &str, look_again: Option<Timestamp>, comes_by_its
 
 /// Applies changes to the newest version of a record, as one commit. [`TaskError::Taken`] when one does not fit it.
 pub(super) async fn store(
-    held: &Held,
+    held: &HeldAgentLease,
     of: &ResultName,
     message: &str,
     changes: &[ResultChange],

@@ -9,6 +9,7 @@ use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::request::AnswerByHand;
+use crate::operators::steps::state_file;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,6 @@ pub fn questions(state: &State) -> Vec<(Task, Question)> {
 }
 
 async fn open(ctx: &Context, release: &ZStream, id: &str) -> Result<Option<(Task, Question)>, TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let state = state_file::of(ctx, release).await?;
     Ok(questions(&state).into_iter().find(|(_, question)| question.id == id))
 }

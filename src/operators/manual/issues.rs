@@ -12,6 +12,7 @@ use crate::domain::state::view::State;
 use crate::domain::task::Task;
 use crate::operators::error::TaskError;
 use crate::operators::foreseen::Depth;
+use crate::operators::steps::state_file;
 
 /// What came of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +128,7 @@ pub struct Filter {
 ///
 /// No state file, or it cannot be read.
 pub async fn list(ctx: &Context, release: &ZStream, filter: &Filter) -> Result<Vec<Issue>, TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let mut issues = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state.issues();
+    let mut issues = state_file::of(ctx, release).await?.issues();
     issues.retain(|issue| {
         (!filter.open || !issue.resolved)
             && (!filter.blockers || issue.blocker)

@@ -9,6 +9,7 @@ use crate::operators::error::TaskError;
 use crate::operators::foreseen::{Depth, Foreseen, Preview};
 use crate::operators::request::StatusByHand;
 use crate::operators::run_log::{Level, RunLog};
+use crate::operators::steps::state_file;
 
 /// What cannot be taken for granted about the change.
 ///
@@ -159,7 +160,6 @@ pub async fn run(ctx: &Context, release: &ZStream, by_hand: StatusByHand) -> Res
 ///
 /// No state file, or it cannot be read.
 pub async fn stored(ctx: &Context, release: &ZStream, task: Task) -> Result<(TaskStatus, Option<String>), TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let state = state_file::of(ctx, release).await?;
     Ok((state.status(task), state.task(task).and_then(|entry| entry.reason)))
 }

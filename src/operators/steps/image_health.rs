@@ -14,7 +14,7 @@ use crate::core::clients::catalog_stage::{CatalogImage, CatalogStage};
 use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::effects::{EffectError, Effected, Look};
 use crate::core::error::ErrorClass;
-use crate::domain::health::{Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, listed_images};
+use crate::domain::image_health::{Grade, HealthReport, HealthVerdict, ListedImage, UnhealthyImage, listed_images};
 use crate::domain::shipment::StageRelease;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;

@@ -20,3 +20,4 @@ pub mod replaced;
 pub mod security_alerts;
 pub mod shipment;
 pub mod stage_testing_facts;
+pub mod state_file;

@@ -24,7 +24,7 @@ pub fn note(run: &Run<'_>, outcome: Option<&Outcome>) {
     let changes = assembly.changes_since(&run.state.metadata());
     for change in changes.into_iter().filter(|change| change.stored.is_some() && change.fresh.is_some()) {
         run.warn(change.to_string());
-        let tasks: Vec<Task> = change.outdates().iter().copied().filter(|task| about_the_old(*task)).collect();
+        let tasks: Vec<Task> = change.outdates().into_iter().filter(|task| about_the_old(*task)).collect();
         if !tasks.is_empty() {
             let source = format!("{REPLACED_SOURCE}{}", change.entry);
             findings::report(run, &source, &change.to_string(), false, &tasks);
@@ -50,7 +50,7 @@ pub fn unsettled(run: &Run<'_>, assembly: &Assembly) -> Option<ClosedGate> {
     }
     for change in assembly.changes_since(&run.state.metadata()) {
         let passed = |task: &Task| run.state.status(*task) == TaskStatus::Pass;
-        add(change.to_string(), change.outdates().iter().copied().filter(passed).collect());
+        add(change.to_string(), change.outdates().into_iter().filter(passed).collect());
     }
     (!what.is_empty()).then(|| ClosedGate::Replaced { what, tasks: tasks.into_iter().collect() })
 }

@@ -13,6 +13,7 @@ use crate::operators::foreseen::{Foreseen, Preview};
 use crate::operators::request::BuildDecision;
 use crate::operators::run::Run;
 use crate::operators::steps::build_record;
+use crate::operators::steps::state_file;
 
 /// Judges the record of the candidate or the promoted build; `decide` is a person's word about it.
 ///
@@ -69,8 +70,7 @@ pub(in crate::operators) async fn preview(
     which: Which,
     decision: &BuildDecision,
 ) -> Result<Preview, TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let state = state_file::of(ctx, release).await?;
     let run = Run::observe(ctx, release, state)?;
     let Some(build) = build_record::build_of(&run, which).await? else {
         return Ok(Preview::Pointless { why: "build data names no candidate build".to_owned() });

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use crate::core::clients::error::ClientError;
-use crate::core::clients::gangway::JobOrder;
+use crate::core::clients::gangway::GangwayOrder;
 use crate::core::clients::prow::{Prow, ProwJob, ProwState};
 use crate::core::effects::Look;
 use crate::core::notices::of_run::Notice;
 use crate::domain::absence::Shown;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::evidence::About;
-use crate::domain::health::HealthVerdict;
 use crate::domain::ids::{MrIid, ProwJobId};
+use crate::domain::image_health::HealthVerdict;
 use crate::domain::job_order::{CONSISTENCY_JOB, CONSISTENCY_MERGE_REQUEST, CONSISTENCY_PAYLOAD};
 use crate::domain::job_trace;
 use crate::domain::outcome::{Outcome, WaitingOn};
@@ -266,8 +266,8 @@ impl JobSearch {
         Self { label: label(&format!("{}/{key}", run.release)), key, known }
     }
 
-    fn order(&self, run: &Run<'_>, mr: MrIid) -> JobOrder {
-        JobOrder {
+    fn order(&self, run: &Run<'_>, mr: MrIid) -> GangwayOrder {
+        GangwayOrder {
             job: CONSISTENCY_JOB.to_owned(),
             envs: BTreeMap::from([
                 (CONSISTENCY_PAYLOAD.to_owned(), run.release.payload(&run.ctx.settings.payload_repository, "x86_64")),

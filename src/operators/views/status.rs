@@ -60,7 +60,7 @@ pub struct TaskLine {
 
 /// One thing that is waited for.
 #[derive(Debug)]
-pub struct Wait {
+pub struct ShownWait {
     /// The task, when it is one task that waits.
     pub task: Option<Task>,
     /// What for.
@@ -92,7 +92,7 @@ impl StatusView {
 
     /// What is waited for: running tasks as stored, then the waits of `planned`. A task that only waits for another one
     /// is reported by the list of tasks.
-    pub fn waits(&self, planned: &Plan, now: Timestamp) -> Vec<Wait> {
+    pub fn waits(&self, planned: &Plan, now: Timestamp) -> Vec<ShownWait> {
         let shown = |message: &&Message| match message.severity() {
             Severity::Info => message.recheck.is_some(),
             Severity::Wait => message.kind.actor() != Actor::Tasks,
@@ -105,13 +105,13 @@ impl StatusView {
         });
         let job = |task: Task| self.state.task(task).and_then(|entry| entry.job_ref);
         let again = |task: Task| recheck_after(task, job(task).as_ref());
-        let running = running.map(|line| Wait {
+        let running = running.map(|line| ShownWait {
             task: Some(line.task),
             what: format!("{}: {}", line.task, line.why.as_deref().unwrap_or("running")),
             since: line.at.parse().ok(),
             recheck_at: updated.and_then(|at| at.checked_add(again(line.task)).ok()).map(|at| at.max(now)),
         });
-        let others = messages.iter().map(|message| Wait {
+        let others = messages.iter().map(|message| ShownWait {
             task: message.task,
             what: message.text.clone(),
             since: message.since,

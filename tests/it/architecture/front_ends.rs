@@ -28,6 +28,12 @@ fn clients_made(sources: &[Source], clients: &Source) -> Vec<String> {
                 found.push(format!("{}: asks {}", source.file, four[2]));
             }
         }
+        // To hand the store on is no question to it.
+        let of_store =
+            |six: &&[String]| six[..4] == ["ctx", ".", "statebox", "."] && six[4] != "clone" && six[5] == "(";
+        if tokens(&code_only(source.product())).windows(6).any(|six| of_store(&six)) {
+            found.push(format!("{}: asks the store", source.file));
+        }
     }
     found
 }
@@ -35,9 +41,9 @@ fn clients_made(sources: &[Source], clients: &Source) -> Vec<String> {
 #[test]
 fn a_front_end_that_asks_a_service_through_the_context_is_found() {
     let clients = source(CLIENTS, "impl Context { pub fn jira(&self) -> Jira { x } fn auth(service: Service) {} }");
-    let text = "fn f() { call.ctx.jira().look(); ctx.auth(); ctx.clock.now(); }";
+    let text = "fn f() { call.ctx.jira().look(); ctx.auth(); ctx.statebox.load(r); ctx.statebox.clone(); }";
     let files = [source("src/mcp/tool.rs", text), source("src/operators/run.rs", text)];
-    assert_eq!(clients_made(&files, &clients), ["src/mcp/tool.rs: asks jira"]);
+    assert_eq!(clients_made(&files, &clients), ["src/mcp/tool.rs: asks jira", "src/mcp/tool.rs: asks the store"]);
 }
 
 #[test]

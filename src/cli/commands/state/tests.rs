@@ -17,15 +17,15 @@ fn on(text: &str, command: fn(Vec<PathBuf>) -> StateCommand) -> (Exit, String, S
     let Printed { exit, out, err } = on_files(&command(vec![path.clone()]), AnswerForm::Text);
     let plain = |text: &Styled| format!("{text}\n").replace(&path.display().to_string(), "FILE");
     let out = out.map(|answer| match answer {
-        Answer::Text(text) => plain(&text),
-        Answer::Json(json) => panic!("{json}"),
+        PrintedAnswer::Text(text) => plain(&text),
+        PrintedAnswer::Json(json) => panic!("{json}"),
     });
     let err = err.iter().map(plain).collect();
     (exit, out.unwrap_or_default(), err, std::fs::read_to_string(&path).unwrap())
 }
 
-fn json_of(answer: Option<Answer>) -> String {
-    let Some(Answer::Json(json)) = answer else { panic!("{answer:?}") };
+fn json_of(answer: Option<PrintedAnswer>) -> String {
+    let Some(PrintedAnswer::Json(json)) = answer else { panic!("{answer:?}") };
     json
 }
 

@@ -9,7 +9,7 @@ use super::remembered::Remembered;
 use crate::core::clients::catalog_stage::{CatalogImage, CatalogStage};
 use crate::core::clients::error::ClientError;
 use crate::domain::dates::stamp;
-use crate::domain::health::{Grade, ListedImage, effective, healthy_until};
+use crate::domain::image_health::{Grade, ListedImage, effective, healthy_until};
 
 /// Images asked for at once; 860 images one after the other take minutes.
 pub(super) const AT_ONCE: usize = 20;

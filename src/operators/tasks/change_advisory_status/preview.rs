@@ -15,6 +15,7 @@ use crate::operators::error::TaskError;
 use crate::operators::foreseen::{ApprovalPass, Foreseen, ForeseenAdvisory, Preview, StoredApproval};
 use crate::operators::run::Run;
 use crate::operators::steps::advisories::{self, Advisory};
+use crate::operators::steps::state_file;
 use crate::operators::steps::{approval, shipment};
 
 /// What the first pass is going to do, as state and build data say; nothing when this pass would not begin one, or
@@ -72,8 +73,7 @@ pub(in crate::operators) async fn looked(
     release: &ZStream,
     ignore_release_date: bool,
 ) -> Result<Preview, TaskError> {
-    let loaded = ctx.statebox.load(release).await?;
-    let state = loaded.ok_or_else(|| TaskError::NoState { release: release.clone() })?.state;
+    let state = state_file::of(ctx, release).await?;
     let before = state.status(Task::ChangeAdvisoryStatus);
     if before == TaskStatus::Pass {
         return Ok(Preview::Nothing);

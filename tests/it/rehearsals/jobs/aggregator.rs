@@ -35,6 +35,16 @@ fn decision(record: &Value) -> (&Value, &Value, &Value) {
     (&record["verdict"]["decision"], &record["aggregated"], &record["accepted"])
 }
 
+/// The runs of a record that count.
+fn runs(record: &Value) -> Vec<Value> {
+    let items = record["result"].as_array().into_iter().flatten();
+    let of = |item: &Value| {
+        let further = item["retriedJobs"].as_array().cloned().unwrap_or_default();
+        std::iter::once(item["firstJob"].clone()).chain(further).collect::<Vec<_>>()
+    };
+    items.flat_map(of).collect()
+}
+
 #[tokio::test]
 async fn a_build_whose_jobs_all_pass_is_accepted_with_one_commit_per_look_that_saw_an_end() {
     let world = failing(|_| {}).await;
@@ -51,6 +61,36 @@ async fn a_build_whose_jobs_all_pass_is_accepted_with_one_commit_per_look_that_s
     let settled = commits(&world);
     world.oar(JUDGE).await;
     assert_eq!(commits(&world), settled);
+}
+
+#[tokio::test]
+async fn looked_at_every_other_minute_the_verdict_stands_two_minutes_after_the_last_end_and_each_look_reads_an_open_run_once()
+ {
+    let world = failing(|fates| fates.failing_percent = 30).await;
+    world.oar(LOOK).await;
+    let reads = || {
+        let entries = world.simulator().world().journal().entries();
+        entries.iter().filter(|entry| entry.service == "prow").count()
+    };
+    let open = |record: &Value| runs(record).iter().filter(|run| run["jobCompletionTime"].is_null()).count();
+    for _ in 0..450 {
+        world.time_passes("2m");
+        let (_, record) = the_record(&world, "4.21");
+        let most = open(&record);
+        world.simulator().world().journal().clear();
+        world.oar(JUDGE).await;
+        let (_, judged) = the_record(&world, "4.21");
+        // A further run that this look triggered is read by the next.
+        assert!(reads() <= most, "{} reads of {most} open runs", reads());
+        if judged["aggregated"] == true {
+            break;
+        }
+    }
+    let (_, record) = the_record(&world, "4.21");
+    let time = |value: &Value| value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let last = runs(&record).iter().filter_map(|run| time(&run["jobCompletionTime"])).max().expect("an end");
+    let decided = time(&record["verdict"]["decided_at"]).expect("a verdict");
+    assert!(decided.duration_since(last).as_secs() <= 120, "ended {last}, decided {decided}");
 }
 
 #[tokio::test]
