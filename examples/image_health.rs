@@ -17,7 +17,7 @@ use oar::core::clients::http::auth::Auth;
 use oar::core::clients::http::policy::HttpPolicy;
 use oar::core::clock::Clock;
 use oar::core::config::hosts::HostRule;
-use oar::domain::health::ListedImage;
+use oar::domain::image_health::ListedImage;
 use oar::domain::service::Service;
 use oar::operators::steps::image_health::looks::look;
 use oar::operators::steps::image_health::remembered::Remembered;

@@ -6,7 +6,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
 use crate::domain::state::lease::LeaseKey;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::lease::{self, Seen};
+use crate::drive::lease::{self, SeenLeases};
 use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::operators::error::{TaskError, TaskFailure};
@@ -64,7 +64,7 @@ pub async fn run(ctx: &Context, releases: &[ZStream]) -> PassReport<ApprovalResu
         // Nothing is changed, so no lease is needed.
         Ok(None) if ctx.options.dry_run => run_task(ctx, release, request.clone()).await.map_err(Box::new),
         Ok(None) => {
-            let lease = lease::with_first_change(ctx, release, LeaseKey::Checker, Seen::default())
+            let lease = lease::with_first_change(ctx, release, LeaseKey::Checker, SeenLeases::default())
                 .map_err(|error| failure(release, error))?;
             let under = lease.context(ctx);
             let done = run_task(&under, release, request.clone()).await.map_err(Box::new);

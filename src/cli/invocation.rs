@@ -37,7 +37,7 @@ pub enum AnswerForm {
 
 /// An answer in the form that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum PrintedAnswer {
     /// For people.
     Text(Styled),
     /// For programs, with its last line feed.
@@ -204,10 +204,10 @@ impl Invocation {
     }
 
     /// Prints an answer as it was made.
-    pub fn print(&self, answer: Answer) {
+    pub fn print(&self, answer: PrintedAnswer) {
         match answer {
-            Answer::Text(text) => self.outside.out.line(text),
-            Answer::Json(text) => self.outside.out.raw(&text),
+            PrintedAnswer::Text(text) => self.outside.out.line(text),
+            PrintedAnswer::Json(text) => self.outside.out.raw(&text),
         }
     }
 

@@ -35,14 +35,14 @@ pub struct Outside {
     /// The time to go by; without one the settings decide.
     pub clock: Option<Clock>,
     /// What it is doing, for whoever asks while it goes on.
-    pub doing: Doing,
+    pub doing: CurrentCall,
 }
 
 /// What a call is doing now. Clones tell the same.
 #[derive(Debug, Clone, Default)]
-pub struct Doing(Arc<Mutex<Option<String>>>);
+pub struct CurrentCall(Arc<Mutex<Option<String>>>);
 
-impl Doing {
+impl CurrentCall {
     /// Notes it.
     pub fn set(&self, text: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
@@ -68,7 +68,7 @@ impl Outside {
     /// Surroundings without terminal and program, whose requests leave over the network.
     pub fn new(args: Vec<String>, env: Env, out: Stream, err: Stream) -> Self {
         let transport = Transport::Network;
-        let doing = Doing::default();
+        let doing = CurrentCall::default();
         Self { args, env, out, err, out_is_terminal: false, program: None, transport, clock: None, doing }
     }
 }
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn whoever_asks_hears_of_a_pause_and_until_when_it_lasts() {
-        let (doing, until) = (Doing::default(), "2026-06-03T06:10:00Z".parse().unwrap());
+        let (doing, until) = (CurrentCall::default(), "2026-06-03T06:10:00Z".parse().unwrap());
         let why = "until 2026-06-03T06:10:00Z, because a service or another writer wants that";
         assert_eq!(doing.text(None), "at work; nothing is waited for");
         assert_eq!(doing.text(Some(until)), format!("pauses {why}"));

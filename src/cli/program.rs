@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::outside::{Doing, Outside, Stream};
+use super::outside::{CurrentCall, Outside, Stream};
 use super::signals::{Asked, Signals};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
         program: std::env::current_exe().ok().map(|path| path.display().to_string()),
         transport: Transport::Network,
         clock: None,
-        doing: Doing::default(),
+        doing: CurrentCall::default(),
     };
     // One command is one conversation, and handing it from thread to thread costs more than it wins.
     let serves = is_server(&outside.args);

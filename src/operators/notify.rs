@@ -109,7 +109,7 @@ pub(super) async fn send_first(ctx: &Context, release: &ZStream, post: &Post) ->
 
 /// What became of the messages that earlier runs left.
 #[derive(Debug, Default)]
-pub struct CaughtUp {
+pub struct LateMessages {
     /// What was done or went wrong, a line each.
     pub said: Vec<String>,
     /// When a look settles the next one that is left.
@@ -117,10 +117,10 @@ pub struct CaughtUp {
 }
 
 /// Sends what earlier runs left, from whatever machine.
-pub async fn catch_up(ctx: &Context, release: &ZStream, state: &State) -> CaughtUp {
+pub async fn catch_up(ctx: &Context, release: &ZStream, state: &State) -> LateMessages {
     let ledger = match Ledger::open(&ctx.home, &release.into()) {
         Ok(ledger) => ledger,
-        Err(error) => return CaughtUp { said: vec![error.to_string()], look_again: None },
+        Err(error) => return LateMessages { said: vec![error.to_string()], look_again: None },
     };
     let effects = Effects { ledger: &ledger, clock: &ctx.clock, cancel: &ctx.cancel };
     let slack = ctx.slack();
@@ -133,7 +133,7 @@ pub async fn catch_up(ctx: &Context, release: &ZStream, state: &State) -> Caught
     said.extend(store(ctx, release, &settled(&left)).await);
     let look_again = left.iter().filter_map(|(.., sent)| sent.look_again).min();
     said.extend(left.into_iter().flat_map(|(_, _, sent)| sent.warnings));
-    CaughtUp { said, look_again }
+    LateMessages { said, look_again }
 }
 
 /// Stores that messages arrived; what went wrong with that.

@@ -3,7 +3,7 @@
 use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::task::TaskStatus;
-use crate::operators::views::status::{StatusView, Wait};
+use crate::operators::views::status::{ShownWait, StatusView};
 use crate::planner::messages::{Kind, Severity};
 use crate::planner::plan::Plan;
 use crate::render::plan;
@@ -21,7 +21,7 @@ pub fn text(
     release: &ZStream,
     view: &StatusView,
     planned: &Plan,
-    waits: &[Wait],
+    waits: &[ShownWait],
     [old, next]: [&[String]; 2],
 ) -> Styled {
     let held = match view.open_issues().iter().filter(|issue| issue.blocker).count() {
@@ -62,7 +62,7 @@ pub fn text(
     text
 }
 
-fn waits_for(wait: &Wait) -> String {
+fn waits_for(wait: &ShownWait) -> String {
     let since = wait.since.map(|at| format!("since {}", stamp(at)));
     let again = wait.recheck_at.map(|at| format!("look again at {}", stamp(at)));
     let times: Vec<String> = since.into_iter().chain(again).collect();

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::logs::{self, OpenLog, RunLogs};
 use super::record::{Document, RunRecord, RunState};
 use super::run::{Order, RunStatus, TrackedRun};
-use super::store::Store;
+use super::store::RunStore;
 use super::worker::Worker;
 use crate::core::access::principal::{Principal, Scope};
 use crate::core::clock::Clock;
@@ -87,7 +87,7 @@ type RunsById = indexmap::IndexMap<String, Arc<TrackedRun>>;
 pub struct Executor {
     interrupted: Mutex<Vec<RunRecord>>,
     by_id: Mutex<RunsById>,
-    store: Store,
+    store: RunStore,
     logs: RunLogs,
     limits: RunLimits,
     clock: Clock,
@@ -111,7 +111,7 @@ impl Executor {
     /// Runs that are recorded below `home` and end with `stop`. Runs of earlier processes that never ended are
     /// marked as interrupted.
     pub fn new(home: &Path, limits: RunLimits, clock: Clock, worker: Worker, stop: CancellationToken) -> Self {
-        let store = Store::below(home);
+        let store = RunStore::below(home);
         if let Err(error) = store.prepare() {
             tracing::warn!(%error, "runs cannot be recorded on this machine");
         }

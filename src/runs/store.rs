@@ -15,11 +15,11 @@ const DAY: i64 = 86_400_000;
 
 /// The folder of all runs of this machine, those of other and of earlier processes too.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct RunStore {
     folder: PathBuf,
 }
 
-impl Store {
+impl RunStore {
     /// Runs below `home`.
     pub fn below(home: &Path) -> Self {
         Self { folder: home.join("runs") }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not() {
         let home = tempfile::tempdir().unwrap();
-        let store = Store::below(home.path());
+        let store = RunStore::below(home.path());
         store.prepare().unwrap();
         let states = [RunState::Running, RunState::Running, RunState::Queued, RunState::Ended];
         for (id, state) in [1, 2, 3, 4].map(id).into_iter().zip(states) {
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn old_and_surplus_runs_are_dropped_and_living_ones_stay() {
         let home = tempfile::tempdir().unwrap();
-        let store = Store::below(home.path());
+        let store = RunStore::below(home.path());
         store.prepare().unwrap();
         for days in [0, 1, 2, 50] {
             store.put(&id(days), &record(&id(days), RunState::Ended)).unwrap();
@@ -191,7 +191,7 @@ mod tests {
     fn an_id_is_no_path() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("secret.json"), "{}").unwrap();
-        let store = Store::below(home.path());
+        let store = RunStore::below(home.path());
         assert_eq!((store.get("../secret"), store.log("../secret")), (None, None));
     }
 }

@@ -22,7 +22,7 @@ use crate::core::access::tokens::Tokens;
 use crate::core::clock::Clock;
 use crate::domain::dates::stamp;
 use crate::runs::approval::{Approval, LONGEST_REASON, RequestState};
-use crate::runs::consents::{AnswerRefused, ApprovalStore};
+use crate::runs::approval_store::{AnswerRefused, ApprovalStore};
 
 /// Where requests are shown.
 const PATH: &str = "/approvals/";

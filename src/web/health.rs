@@ -22,7 +22,8 @@ use super::metrics::{self, Sample};
 use super::routes::{Access, Routes};
 use crate::core::access::principal::Principal;
 use crate::core::clock::Clock;
-use crate::core::context::{Context, Ticket};
+use crate::core::context::Context;
+use crate::core::context::ticket::Ticket;
 use crate::domain::dates::stamp;
 
 /// The ticket is looked at so often, so that what `/health` shows is at most half a minute old.

@@ -8,6 +8,7 @@ mod circles;
 mod core_order;
 mod front_ends;
 mod source;
+mod type_names;
 mod vocabulary;
 
 use std::collections::BTreeSet;

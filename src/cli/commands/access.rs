@@ -15,7 +15,7 @@ use crate::core::error::ErrorClass;
 use crate::domain::dates::stamp;
 use crate::grammar::mcp::{AuditCommand, TokenCommand};
 use crate::runs::logs::is_alive;
-use crate::runs::store::Store;
+use crate::runs::store::RunStore;
 
 /// Runs one command about tokens.
 pub(crate) async fn token(call: &Invocation, command: TokenCommand) -> Result<Exit, ErrorReport> {
@@ -106,7 +106,7 @@ pub(crate) fn log(call: &Invocation, command: AuditCommand) -> Result<Exit, Erro
 
 /// Changes that the log does not hold from their beginning to their end, as far as the records of runs show it.
 fn without_line(home: &std::path::Path, path: &std::path::Path) -> std::io::Result<Vec<String>> {
-    let (logged, runs) = (changes::read(path)?, Store::below(home));
+    let (logged, runs) = (changes::read(path)?, RunStore::below(home));
     let goes_on = |run: &str| is_alive(&runs.log_path(run));
     let open = logged.open.iter().filter(|(run, _)| !goes_on(run));
     let open = open.map(|(run, what)| format!("run {run} began and has no end: {what}"));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::invocation::{Answer, AnswerForm, Invocation, config_error};
+use crate::cli::invocation::{AnswerForm, Invocation, PrintedAnswer, config_error};
 use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::config::credentials::Credentials;
@@ -52,7 +52,7 @@ pub(crate) async fn run(call: &Invocation, command: ConfigCommand) -> Result<Exi
             if let Err(error) = ended {
                 // What was found in the other assemblies is reported, too.
                 if !call.json {
-                    call.print(Answer::Text(found));
+                    call.print(PrintedAnswer::Text(found));
                 }
                 return Err(unusable(error));
             }
@@ -104,9 +104,9 @@ async fn build_data(call: &Invocation, release: &ZStream) -> Result<BuildData, E
 }
 
 /// Every setting and credential.
-pub fn show(settings: &Settings, form: AnswerForm) -> Answer {
+pub fn show(settings: &Settings, form: AnswerForm) -> PrintedAnswer {
     if form == AnswerForm::Json {
-        return Answer::Json(format!("{:#}\n", json::of(&document(settings))));
+        return PrintedAnswer::Json(format!("{:#}\n", json::of(&document(settings))));
     }
     let width = settings.rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
     let mut text = Styled::default();
@@ -122,7 +122,7 @@ pub fn show(settings: &Settings, form: AnswerForm) -> Answer {
     if !settings.warnings.is_empty() {
         text.line(warnings(&settings.warnings));
     }
-    Answer::Text(text)
+    PrintedAnswer::Text(text)
 }
 
 /// What build data says about `release`; with `explain` also where each value comes from and
@@ -136,11 +136,14 @@ pub fn show_release(
     release: &ZStream,
     explain: Explain,
     form: AnswerForm,
-) -> Result<Answer, ConfigError> {
+) -> Result<PrintedAnswer, ConfigError> {
     let assembly = data.resolve(release)?;
     let differences = data.differences(&assembly);
     if form == AnswerForm::Json {
-        return Ok(Answer::Json(format!("{:#}\n", json::of(&release_document(release, &assembly, &differences)))));
+        return Ok(PrintedAnswer::Json(format!(
+            "{:#}\n",
+            json::of(&release_document(release, &assembly, &differences))
+        )));
     }
     let values = values(&assembly);
     let width = values.iter().map(|(entry, _)| entry.len()).max().unwrap_or(0);
@@ -157,7 +160,7 @@ pub fn show_release(
             warned(&format!("older tools read {entry} as {}; it is {effective}", reading(original)))
         }));
     }
-    Ok(Answer::Text(text))
+    Ok(PrintedAnswer::Text(text))
 }
 
 /// Is the origin of each value wanted?

@@ -12,7 +12,7 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::operation::Override;
 use crate::domain::task::{Task, Which};
-use crate::drive::event::Event;
+use crate::drive::event::DriveEvent;
 use crate::drive::lease;
 use crate::drive::options::{DriveOptions, Persistence};
 use crate::drive::rounds;
@@ -63,12 +63,12 @@ async fn run(
 ) -> Result<Plan, ErrorReport> {
     let (streams, json) = (call.outside.clone(), call.json);
     let clock = ctx.clock.clone();
-    let mut tell = |event: Event<'_>| {
+    let mut tell = |event: DriveEvent<'_>| {
         // With --json the one document is the result; what happens on the way goes to stderr.
         match &event {
-            Event::Ran(report) => drop(troubles.remove(&report.task)),
-            Event::CouldNot(failure) => drop(troubles.insert(failure.task, failure.error.class())),
-            Event::Marked(_) | Event::Waits { .. } => {}
+            DriveEvent::Ran(report) => drop(troubles.remove(&report.task)),
+            DriveEvent::CouldNot(failure) => drop(troubles.insert(failure.task, failure.error.class())),
+            DriveEvent::Marked(_) | DriveEvent::Waits { .. } => {}
         }
         let text = event_text(&event);
         streams.doing.set(doing(&event, &text));
@@ -87,10 +87,12 @@ async fn run(
 }
 
 /// What to say to whoever asks while nothing new happens.
-fn doing(event: &Event<'_>, text: &Styled) -> String {
+fn doing(event: &DriveEvent<'_>, text: &Styled) -> String {
     match event {
-        Event::Waits { until, .. } => format!("{text}; the next look is at {}", stamp(*until)),
-        Event::Ran(_) | Event::CouldNot(_) | Event::Marked(_) => format!("at work; the last step was: {text}"),
+        DriveEvent::Waits { until, .. } => format!("{text}; the next look is at {}", stamp(*until)),
+        DriveEvent::Ran(_) | DriveEvent::CouldNot(_) | DriveEvent::Marked(_) => {
+            format!("at work; the last step was: {text}")
+        }
     }
 }
 
@@ -161,14 +163,14 @@ fn decision(text: &str, reason: String) -> Result<(Which, BuildDecision), ErrorR
 }
 
 /// One thing that happened, in words.
-pub(crate) fn event_text(event: &Event<'_>) -> Styled {
+pub(crate) fn event_text(event: &DriveEvent<'_>) -> Styled {
     match event {
-        Event::Ran(report) => report::with_notes(report),
-        Event::CouldNot(failure) => {
+        DriveEvent::Ran(report) => report::with_notes(report),
+        DriveEvent::CouldNot(failure) => {
             format!("{} could not be carried out: {}", failure.task, one_line(&failure.error)).into()
         }
-        Event::Marked(what) => what.as_str().into(),
-        Event::Waits { until, plan } => {
+        DriveEvent::Marked(what) => what.as_str().into(),
+        DriveEvent::Waits { until, plan } => {
             let waits: Vec<_> = plan.messages.iter().filter(|m| m.recheck.is_some()).map(|m| m.text.clone()).collect();
             format!("waiting until {}: {}", stamp(*until), waits.join("; ")).into()
         }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::cpus;
 use crate::cli::invocation::Invocation;
 use crate::core::clock::Clock;
-use crate::core::context::Ticket;
+use crate::core::context::ticket::Ticket;
 use crate::grammar::serve::ServeArgs;
 use crate::mcp::health_fields;
 use crate::mcp::server::Server;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::error::ClientError;
 use super::http::ServiceHttp;
-use crate::domain::health::{Grade, GradePeriod, Vulnerability, VulnerabilitySeverity};
 use crate::domain::ids::Digest;
+use crate::domain::image_health::{Grade, GradePeriod, Vulnerability, VulnerabilitySeverity};
 
 /// Entries per page.
 const PER_PAGE: usize = 100;

@@ -30,7 +30,7 @@ pub struct Gangway {
 
 /// A job to start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobOrder {
+pub struct GangwayOrder {
     /// Name of the periodic job.
     pub job: String,
     /// Environment of its pod; empty names or values are refused by the service.
@@ -53,7 +53,7 @@ impl Gangway {
     ///
     /// [`Fault::UnknownJob`], which no repetition helps. An answer without job id is unreadable: the job may
     /// have been started.
-    pub async fn start(&self, order: &JobOrder) -> Result<ProwJobId, ClientError> {
+    pub async fn start(&self, order: &GangwayOrder) -> Result<ProwJobId, ClientError> {
         self.pacer.turn().await;
         let call = self.http.post(OP, Repeat::Never, "/v1/executions").json(&body(order)).accept(&[500]);
         let answer = call.send().await?;
@@ -71,7 +71,7 @@ impl Gangway {
     /// # Errors
     ///
     /// As [`Gangway::start`]; [`Fault::RateLimited`] when it was not taken.
-    pub async fn start_in_turn(&self, order: &JobOrder) -> Result<ProwJobId, ClientError> {
+    pub async fn start_in_turn(&self, order: &GangwayOrder) -> Result<ProwJobId, ClientError> {
         let call = self.http.post(OP, Repeat::Never, "/v1/executions").json(&body(order)).accept(&[429, 500]);
         let answer = call.send().await?;
         if answer.status == 429 {
@@ -117,7 +117,7 @@ impl Gangway {
         .collect()
     }
 
-    fn started(&self, order: &JobOrder, answer: &Answer) -> Result<ProwJobId, ClientError> {
+    fn started(&self, order: &GangwayOrder, answer: &Answer) -> Result<ProwJobId, ClientError> {
         #[derive(Deserialize)]
         struct Wire {
             id: String,
@@ -149,7 +149,7 @@ fn is_unknown_job(answer: &Answer) -> bool {
     })
 }
 
-fn body(order: &JobOrder) -> serde_json::Value {
+fn body(order: &GangwayOrder) -> serde_json::Value {
     json!({
         "job_name": order.job,
         "job_execution_type": PERIODIC,
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_job_is_named_in_the_body_with_environment_and_labels() {
-        let order = JobOrder {
+        let order = GangwayOrder {
             job: "periodic-ci-x".into(),
             envs: BTreeMap::from([("A".into(), "1".into())]),
             labels: BTreeMap::from([("oar-effect".into(), "abc".into())]),
@@ -205,7 +205,7 @@ mod tests {
             let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
             let minute = jiff::SignedDuration::from_mins(1);
             let pacer = Arc::new(Pacer::new(5, 9, minute, clock, tokio_util::sync::CancellationToken::new()));
-            let start = async |http| Gangway::new(http, pacer).start(&JobOrder::default()).await;
+            let start = async |http| Gangway::new(http, pacer).start(&GangwayOrder::default()).await;
             let error = talk_to(router, Service::Gangway, start).await.unwrap_err();
             assert_eq!((error.class(), error.may_have_happened()), (class, maybe), "{body}");
         }
@@ -225,7 +225,7 @@ mod tests {
             let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
             let minute = jiff::SignedDuration::from_mins(1);
             let pacer = Arc::new(Pacer::new(5, 9, minute, clock, tokio_util::sync::CancellationToken::new()));
-            let start = async |http| Gangway::new(http, pacer).start(&JobOrder::default()).await;
+            let start = async |http| Gangway::new(http, pacer).start(&GangwayOrder::default()).await;
             let error = talk_to(router, Service::Gangway, start).await.unwrap_err();
             assert!(error.may_have_happened(), "{body:?}: {error}");
         }

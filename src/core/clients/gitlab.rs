@@ -45,7 +45,7 @@ pub struct MergeRequest {
 
 /// A file that a merge request changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedFile {
+pub struct MergeRequestFile {
     /// Path after the change.
     pub path: String,
     /// Is it gone?
@@ -154,10 +154,10 @@ impl Gitlab {
     /// # Errors
     ///
     /// As every call.
-    pub async fn changed_files(&self, mr: &MrAddress) -> Result<Vec<ChangedFile>, ClientError> {
+    pub async fn changed_files(&self, mr: &MrAddress) -> Result<Vec<MergeRequestFile>, ClientError> {
         let endpoint = MergeRequestDiffs::builder().project(&mr.project).merge_request(mr.iid.get()).build();
         let diffs: Vec<wire::Diff> = self.all("list the changed files", endpoint).await?;
-        Ok(diffs.into_iter().map(|diff| ChangedFile { path: diff.new_path, deleted: diff.deleted_file }).collect())
+        Ok(diffs.into_iter().map(|diff| MergeRequestFile { path: diff.new_path, deleted: diff.deleted_file }).collect())
     }
 
     /// A file as of commit or branch `at`: `GET /projects/{p}/repository/files/{path}?ref=`. Reads.

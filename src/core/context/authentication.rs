@@ -14,7 +14,7 @@ use crate::domain::service::Service;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
     /// A client of ours, over HTTP.
-    Client(Shown),
+    Client(PresentedCredential),
     /// A program of somebody else.
     Program,
     /// Nobody: people follow links to it.
@@ -25,7 +25,7 @@ pub enum AskedBy {
 
 /// What a client shows a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum PresentedCredential {
     /// Nothing: it is public, or decides by itself.
     Nothing,
     Token(Credential),
@@ -48,16 +48,18 @@ pub enum Shown {
 /// How `service` is asked.
 pub const fn asked_by(service: Service) -> AskedBy {
     match service {
-        Service::Errata => AskedBy::Client(Shown::Ticket),
-        Service::BrewDownload => AskedBy::Client(Shown::TicketIfAsked),
-        Service::Jira => AskedBy::Client(Shown::JiraAccount),
-        Service::Gitlab => AskedBy::Client(Shown::Header("private-token", Credential::GitlabToken)),
-        Service::Jenkins => AskedBy::Client(Shown::Account(Credential::JenkinsUser, Credential::JenkinsToken)),
-        Service::Slack => AskedBy::Client(Shown::Token(Credential::SlackBotToken)),
-        Service::Github => AskedBy::Client(Shown::Token(Credential::GithubToken)),
-        Service::Gangway => AskedBy::Client(Shown::Token(Credential::ApiToken)),
-        Service::Registry => AskedBy::Client(Shown::PullSecret),
-        Service::Kube => AskedBy::Client(Shown::KubeToken),
+        Service::Errata => AskedBy::Client(PresentedCredential::Ticket),
+        Service::BrewDownload => AskedBy::Client(PresentedCredential::TicketIfAsked),
+        Service::Jira => AskedBy::Client(PresentedCredential::JiraAccount),
+        Service::Gitlab => AskedBy::Client(PresentedCredential::Header("private-token", Credential::GitlabToken)),
+        Service::Jenkins => {
+            AskedBy::Client(PresentedCredential::Account(Credential::JenkinsUser, Credential::JenkinsToken))
+        }
+        Service::Slack => AskedBy::Client(PresentedCredential::Token(Credential::SlackBotToken)),
+        Service::Github => AskedBy::Client(PresentedCredential::Token(Credential::GithubToken)),
+        Service::Gangway => AskedBy::Client(PresentedCredential::Token(Credential::ApiToken)),
+        Service::Registry => AskedBy::Client(PresentedCredential::PullSecret),
+        Service::Kube => AskedBy::Client(PresentedCredential::KubeToken),
         Service::Koji
         | Service::BuildData
         | Service::ReleaseController
@@ -66,7 +68,7 @@ pub const fn asked_by(service: Service) -> AskedBy {
         | Service::Catalog
         | Service::CatalogStage
         | Service::CustomerPortal
-        | Service::Oauth => AskedBy::Client(Shown::Nothing),
+        | Service::Oauth => AskedBy::Client(PresentedCredential::Nothing),
         Service::Elliott => AskedBy::Program,
         Service::GithubWeb => AskedBy::Links,
         Service::GoogleOauth
@@ -97,17 +99,17 @@ pub(super) fn auth(service: Service, settings: &Settings) -> Auth {
         AskedBy::Program | AskedBy::Links | AskedBy::NotYet => return Auth::None,
     };
     match shown {
-        Shown::Nothing | Shown::PullSecret | Shown::KubeToken => Auth::None,
-        Shown::Token(token) => bearer(token),
-        Shown::Header(name, token) => {
+        PresentedCredential::Nothing | PresentedCredential::PullSecret | PresentedCredential::KubeToken => Auth::None,
+        PresentedCredential::Token(token) => bearer(token),
+        PresentedCredential::Header(name, token) => {
             secret(token).map_or(Auth::None, |secret| Auth::Header { name: HeaderName::from_static(name), secret })
         }
-        Shown::Account(user, password) => basic(user, password),
-        Shown::JiraAccount => match settings.jira.api {
+        PresentedCredential::Account(user, password) => basic(user, password),
+        PresentedCredential::JiraAccount => match settings.jira.api {
             JiraApi::Cloud => basic(Credential::JiraUsername, Credential::JiraToken),
             JiraApi::Server => bearer(Credential::JiraToken),
         },
-        Shown::Ticket => match settings.errata_auth {
+        PresentedCredential::Ticket => match settings.errata_auth {
             ErrataAuth::Bearer => bearer(Credential::ErrataToken),
             ErrataAuth::Negotiate => Auth::Negotiate(match settings.errata_mutual {
                 MutualAuth::Required => Proof::Required,
@@ -115,7 +117,7 @@ pub(super) fn auth(service: Service, settings: &Settings) -> Auth {
             }),
             ErrataAuth::None => Auth::None,
         },
-        Shown::TicketIfAsked => Auth::NegotiateIfAsked,
+        PresentedCredential::TicketIfAsked => Auth::NegotiateIfAsked,
     }
 }
 

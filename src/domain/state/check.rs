@@ -2,7 +2,7 @@
 //!
 //! Only what the typed view relies on is refused. A stranger's task, status or key is no error.
 
-use super::document::{Kind, Map, Node, Scalar};
+use super::document::{Map, Node, Scalar, ScalarKind};
 use super::error::StateError;
 use crate::domain::release::ZStream;
 
@@ -113,10 +113,10 @@ fn fits(node: &Node, line: usize, path: &str, want: Want) -> Result<String, Stat
         Node::List(_) | Node::Map(_) => None,
     };
     let (fits, wanted) = match want {
-        Want::Text => (kind == Some(Kind::Text), "text"),
-        Want::Time => (matches!(kind, Some(Kind::Text | Kind::Time)), "text"),
-        Want::Int => (kind == Some(Kind::Int), "an integer"),
-        Want::Bool => (kind == Some(Kind::Bool), "true or false"),
+        Want::Text => (kind == Some(ScalarKind::Text), "text"),
+        Want::Time => (matches!(kind, Some(ScalarKind::Text | ScalarKind::Time)), "text"),
+        Want::Int => (kind == Some(ScalarKind::Int), "an integer"),
+        Want::Bool => (kind == Some(ScalarKind::Bool), "true or false"),
     };
     match node {
         Node::Scalar(Scalar { source, .. }) if fits => Ok(source.clone()),

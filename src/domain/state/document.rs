@@ -13,7 +13,7 @@ pub enum Node {
 
 /// What a YAML 1.1 reader makes of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ScalarKind {
     /// A string.
     Text,
     /// `null`, `~` or nothing.
@@ -30,7 +30,7 @@ pub enum Kind {
     Reserved,
 }
 
-impl Kind {
+impl ScalarKind {
     /// For error messages.
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ pub struct Scalar {
     /// The text, or the source of another kind.
     pub source: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ScalarKind,
     /// Line in the file it was read from; 0 for values of ours.
     pub line: usize,
 }
@@ -65,7 +65,7 @@ impl PartialEq for Scalar {
 impl Scalar {
     /// Text of ours.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { source: text.into(), kind: Kind::Text, line: 0 }
+        Self { source: text.into(), kind: ScalarKind::Text, line: 0 }
     }
 }
 
@@ -77,7 +77,7 @@ impl Node {
 
     /// `null`.
     pub fn null() -> Self {
-        Self::Scalar(Scalar { source: "null".to_owned(), kind: Kind::Null, line: 0 })
+        Self::Scalar(Scalar { source: "null".to_owned(), kind: ScalarKind::Null, line: 0 })
     }
 
     /// Text, or `null` for nothing.
@@ -87,18 +87,18 @@ impl Node {
 
     /// `true` or `false`.
     pub fn bool(value: bool) -> Self {
-        Self::Scalar(Scalar { source: value.to_string(), kind: Kind::Bool, line: 0 })
+        Self::Scalar(Scalar { source: value.to_string(), kind: ScalarKind::Bool, line: 0 })
     }
 
     /// A decimal integer.
     pub fn int(value: i64) -> Self {
-        Self::Scalar(Scalar { source: value.to_string(), kind: Kind::Int, line: 0 })
+        Self::Scalar(Scalar { source: value.to_string(), kind: ScalarKind::Int, line: 0 })
     }
 
     /// The text, when it is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Scalar(Scalar { source, kind: Kind::Text, .. }) => Some(source),
+            Self::Scalar(Scalar { source, kind: ScalarKind::Text, .. }) => Some(source),
             Self::Scalar(_) | Self::List(_) | Self::Map(_) => None,
         }
     }
@@ -121,12 +121,12 @@ impl Node {
 
     /// Is it `null`?
     pub fn is_null(&self) -> bool {
-        matches!(self, Self::Scalar(Scalar { kind: Kind::Null, .. }))
+        matches!(self, Self::Scalar(Scalar { kind: ScalarKind::Null, .. }))
     }
 
     /// Is it a boolean that means yes?
     pub fn is_true(&self) -> bool {
-        matches!(self, Self::Scalar(Scalar { kind: Kind::Bool, source, .. })
+        matches!(self, Self::Scalar(Scalar { kind: ScalarKind::Bool, source, .. })
             if matches!(source.to_ascii_lowercase().as_str(), "true" | "yes" | "on"))
     }
 
@@ -170,17 +170,17 @@ pub struct Map {
 impl Map {
     /// The value of the text key `key`.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries.iter().find(|(k, _)| k.kind == Kind::Text && k.source == key).map(|(_, value)| value)
+        self.entries.iter().find(|(k, _)| k.kind == ScalarKind::Text && k.source == key).map(|(_, value)| value)
     }
 
     /// Line of the text key `key`; 0 when there is none.
     pub fn line_of(&self, key: &str) -> usize {
-        self.entries.iter().find(|(k, _)| k.kind == Kind::Text && k.source == key).map_or(0, |(key, _)| key.line)
+        self.entries.iter().find(|(k, _)| k.kind == ScalarKind::Text && k.source == key).map_or(0, |(key, _)| key.line)
     }
 
     /// The value of the text key `key`, to change.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.iter_mut().find(|(k, _)| k.kind == Kind::Text && k.source == key).map(|(_, value)| value)
+        self.entries.iter_mut().find(|(k, _)| k.kind == ScalarKind::Text && k.source == key).map(|(_, value)| value)
     }
 
     /// Sets `key` where it stands, or appends it.
@@ -197,7 +197,7 @@ impl Map {
             *slot = value;
             return;
         }
-        let place = self.entries.iter().position(|(k, _)| k.kind == Kind::Text && k.source == after);
+        let place = self.entries.iter().position(|(k, _)| k.kind == ScalarKind::Text && k.source == after);
         let place = place.map_or(self.entries.len(), |index| index + 1);
         self.entries.insert(place, (Scalar::text(key), value));
     }
@@ -218,13 +218,13 @@ impl Map {
         if !self.get(key).is_some_and(fits) {
             self.set_after(after, key, fresh);
         }
-        let found = self.entries.iter().position(|(k, _)| k.kind == Kind::Text && k.source == key);
+        let found = self.entries.iter().position(|(k, _)| k.kind == ScalarKind::Text && k.source == key);
         found.unwrap_or_default()
     }
 
     /// Removes `key`.
     pub fn remove(&mut self, key: &str) -> Option<Node> {
-        let place = self.entries.iter().position(|(k, _)| k.kind == Kind::Text && k.source == key)?;
+        let place = self.entries.iter().position(|(k, _)| k.kind == ScalarKind::Text && k.source == key)?;
         Some(self.entries.remove(place).1)
     }
 }

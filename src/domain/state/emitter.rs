@@ -4,7 +4,7 @@
 //! text with a line feed as literal block. Its choices of quotes and its line breaks are reproduced
 //! rule by rule, oddities included: a diff in the public repository must show only what changed.
 
-use super::document::{Kind, Map, Node, Scalar};
+use super::document::{Map, Node, Scalar, ScalarKind};
 use super::scalar::kind_of;
 
 /// Lines may grow beyond this; a break needs a space behind it.
@@ -85,7 +85,7 @@ impl Emitter {
     }
 
     fn scalar(&mut self, scalar: &Scalar, indent: usize, place: Place) {
-        if scalar.kind != Kind::Text {
+        if scalar.kind != ScalarKind::Text {
             // Nothing at all is a null that another value on the line below could swallow.
             self.write(if scalar.source.is_empty() { "null" } else { &scalar.source });
             return;
@@ -279,7 +279,7 @@ fn style(source: &str, text: &[char], place: Place) -> Style {
         return if ends_with_space { Style::Double } else { Style::Literal };
     }
     let outer_space = text.first() == Some(&' ') || ends_with_space;
-    if !text.is_empty() && !lines && !outer_space && !has_indicator(text) && kind_of(source) == Kind::Text {
+    if !text.is_empty() && !lines && !outer_space && !has_indicator(text) && kind_of(source) == ScalarKind::Text {
         return Style::Plain;
     }
     if space_after_break || (place == Place::Key && lines) { Style::Double } else { Style::Single }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::document::{Kind, Map, Node, Scalar};
+use super::document::{Map, Node, Scalar, ScalarKind};
 use super::holder;
 use super::view::{source, stamp};
 use crate::domain::absence::CLOCK_SKEW;
@@ -64,7 +64,7 @@ impl Lease {
     pub(super) fn of(document: &Map, key: LeaseKey) -> Option<Self> {
         let lease = document.get(key.name())?.as_map()?;
         let epoch = match lease.get("epoch") {
-            Some(Node::Scalar(Scalar { kind: Kind::Int, source, .. })) => source.parse().unwrap_or_default(),
+            Some(Node::Scalar(Scalar { kind: ScalarKind::Int, source, .. })) => source.parse().unwrap_or_default(),
             Some(Node::Scalar(_) | Node::List(_) | Node::Map(_)) | None => 0,
         };
         let until = source(lease, "until").and_then(|text| text.parse().ok());

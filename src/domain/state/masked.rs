@@ -1,6 +1,6 @@
 //! The state without what its writers should not have written.
 
-use super::document::{Kind, Map, Node};
+use super::document::{Map, Node, ScalarKind};
 use super::view::State;
 use crate::domain::mask::Masker;
 
@@ -21,7 +21,7 @@ fn mask_all(document: &mut Map, list: &str, keys: &[&str], masker: &Masker) {
         let Node::Map(entry) = entry else { continue };
         for key in keys {
             let Some(Node::Scalar(scalar)) = entry.get_mut(key) else { continue };
-            if scalar.kind == Kind::Text {
+            if scalar.kind == ScalarKind::Text {
                 let masked = masker.mask(&scalar.source);
                 if masked != scalar.source {
                     scalar.source = masked;

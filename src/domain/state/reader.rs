@@ -13,7 +13,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use self::cursor::{Cursor, is_blank, is_break};
-use super::document::{Kind, Map, Node, Scalar};
+use super::document::{Map, Node, Scalar, ScalarKind};
 use super::error::StateError;
 use super::scalar::kind_of;
 
@@ -231,7 +231,7 @@ impl Reader {
         let writable = !scalar.source.is_empty()
             && scalar.source.chars().count() <= MAX_KEY_CHARS
             && !scalar.source.contains(is_break);
-        if scalar.kind == Kind::Text && !writable {
+        if scalar.kind == ScalarKind::Text && !writable {
             return Err(StateError::Syntax {
                 line: scalar.line,
                 why: format!("a key must be one line of 1 to {MAX_KEY_CHARS} characters"),
@@ -293,7 +293,7 @@ impl Reader {
 
     fn tagged(&self, scalar: Scalar, tag: &str) -> Result<Scalar, StateError> {
         let kind = match tag {
-            "!!str" | "!" => Kind::Text,
+            "!!str" | "!" => ScalarKind::Text,
             "!!int" | "!!float" | "!!bool" | "!!null" | "!!timestamp" => kind_of(&scalar.source),
             _ => return Err(self.unexpected(&format!("a value without the tag {tag}"))),
         };
@@ -307,7 +307,7 @@ impl Reader {
         let mut known = HashSet::new();
         let mut inherited: Vec<Map> = Vec::new();
         for (key, value) in entries {
-            if key.kind == Kind::Reserved && key.source == "<<" {
+            if key.kind == ScalarKind::Reserved && key.source == "<<" {
                 match value {
                     Node::Map(map) => inherited.push(map),
                     // The first of several parents wins.
@@ -340,7 +340,7 @@ impl Reader {
     }
 
     fn empty(&self) -> Node {
-        Node::Scalar(Scalar { source: String::new(), kind: Kind::Null, line: self.cursor.line() })
+        Node::Scalar(Scalar { source: String::new(), kind: ScalarKind::Null, line: self.cursor.line() })
     }
 
     fn enter(&mut self) -> Result<(), StateError> {

@@ -7,20 +7,20 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::document::Kind;
+use super::document::ScalarKind;
 
 /// The kind of a plain scalar with this source.
-pub fn kind_of(source: &str) -> Kind {
+pub fn kind_of(source: &str) -> ScalarKind {
     match source {
-        "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
-        "=" | "<<" => Kind::Reserved,
+        "" | "~" | "null" | "Null" | "NULL" => ScalarKind::Null,
+        "=" | "<<" => ScalarKind::Reserved,
         "yes" | "Yes" | "YES" | "no" | "No" | "NO" | "true" | "True" | "TRUE" | "false" | "False" | "FALSE" | "on"
-        | "On" | "ON" | "off" | "Off" | "OFF" => Kind::Bool,
-        _ if !source.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) => Kind::Text,
-        _ if FLOAT.is_match(source) => Kind::Float,
-        _ if INT.is_match(source) => Kind::Int,
-        _ if TIME.is_match(source) => Kind::Time,
-        _ => Kind::Text,
+        | "On" | "ON" | "off" | "Off" | "OFF" => ScalarKind::Bool,
+        _ if !source.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) => ScalarKind::Text,
+        _ if FLOAT.is_match(source) => ScalarKind::Float,
+        _ if INT.is_match(source) => ScalarKind::Int,
+        _ if TIME.is_match(source) => ScalarKind::Time,
+        _ => ScalarKind::Text,
     }
 }
 
@@ -53,31 +53,31 @@ mod tests {
 
     #[test]
     fn versions_with_two_numbers_are_no_text_and_with_three_are() {
-        assert_eq!(kind_of("4.20"), Kind::Float);
-        assert_eq!(kind_of("4.20.1"), Kind::Text);
-        assert_eq!(kind_of("4.20.0-rc.1"), Kind::Text);
-        assert_eq!(kind_of("2026-Mar-25"), Kind::Text);
+        assert_eq!(kind_of("4.20"), ScalarKind::Float);
+        assert_eq!(kind_of("4.20.1"), ScalarKind::Text);
+        assert_eq!(kind_of("4.20.0-rc.1"), ScalarKind::Text);
+        assert_eq!(kind_of("2026-Mar-25"), ScalarKind::Text);
     }
 
     #[test]
     fn the_odd_corners_of_yaml_1_1_are_known() {
         for (source, kind) in [
-            ("12:30", Kind::Int),
-            ("12:30.5", Kind::Float),
-            ("089", Kind::Text),
-            ("017", Kind::Int),
-            ("0o17", Kind::Text),
-            ("1e3", Kind::Text),
-            ("1.5e+3", Kind::Float),
-            ("1_000", Kind::Int),
-            ("-.INF", Kind::Float),
-            ("2026-3-5", Kind::Text),
-            ("2026-03-05", Kind::Time),
-            ("2026-3-5 1:02:03 +1", Kind::Time),
-            ("y", Kind::Text),
-            ("On", Kind::Bool),
-            ("nULL", Kind::Text),
-            ("<<", Kind::Reserved),
+            ("12:30", ScalarKind::Int),
+            ("12:30.5", ScalarKind::Float),
+            ("089", ScalarKind::Text),
+            ("017", ScalarKind::Int),
+            ("0o17", ScalarKind::Text),
+            ("1e3", ScalarKind::Text),
+            ("1.5e+3", ScalarKind::Float),
+            ("1_000", ScalarKind::Int),
+            ("-.INF", ScalarKind::Float),
+            ("2026-3-5", ScalarKind::Text),
+            ("2026-03-05", ScalarKind::Time),
+            ("2026-3-5 1:02:03 +1", ScalarKind::Time),
+            ("y", ScalarKind::Text),
+            ("On", ScalarKind::Bool),
+            ("nULL", ScalarKind::Text),
+            ("<<", ScalarKind::Reserved),
         ] {
             assert_eq!(kind_of(source), kind, "{source}");
         }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::document::{Kind, Map, Node, Scalar};
+use super::document::{Map, Node, Scalar, ScalarKind};
 use super::entries::{
     Attempt, Decision, DueNotice, Intent, Issue, Metadata, Question, Stopped, StoppedBy, StoredStatus, TaskEntry,
 };
@@ -323,7 +323,7 @@ fn maps<'a>(map: &'a Map, key: &str) -> impl Iterator<Item = &'a Map> {
 /// Source text of `key`; an unquoted time counts as its text, `null` as nothing.
 pub(super) fn source<'a>(map: &'a Map, key: &str) -> Option<&'a str> {
     match map.get(key)? {
-        Node::Scalar(Scalar { kind: Kind::Null, .. }) | Node::List(_) | Node::Map(_) => None,
+        Node::Scalar(Scalar { kind: ScalarKind::Null, .. }) | Node::List(_) | Node::Map(_) => None,
         Node::Scalar(scalar) => Some(&scalar.source),
     }
 }
@@ -342,7 +342,7 @@ fn truth(map: &Map, key: &str) -> bool {
 
 fn integer(node: &Node) -> Option<i64> {
     match node {
-        Node::Scalar(Scalar { kind: Kind::Int, source, .. }) => source.parse().ok(),
+        Node::Scalar(Scalar { kind: ScalarKind::Int, source, .. }) => source.parse().ok(),
         Node::Scalar(_) | Node::List(_) | Node::Map(_) => None,
     }
 }
@@ -360,15 +360,15 @@ fn to_json(node: &Node) -> serde_json::Value {
         Node::Map(map) => map_to_json(map),
         Node::List(items) => items.iter().map(to_json).collect(),
         Node::Scalar(scalar) => match scalar.kind {
-            Kind::Null => serde_json::Value::Null,
-            Kind::Bool => node.is_true().into(),
-            Kind::Int => {
+            ScalarKind::Null => serde_json::Value::Null,
+            ScalarKind::Bool => node.is_true().into(),
+            ScalarKind::Int => {
                 scalar.source.parse::<i64>().map_or_else(|_| scalar.source.clone().into(), serde_json::Value::from)
             }
-            Kind::Float => {
+            ScalarKind::Float => {
                 scalar.source.parse::<f64>().map_or_else(|_| scalar.source.clone().into(), serde_json::Value::from)
             }
-            Kind::Text | Kind::Time | Kind::Reserved => scalar.source.clone().into(),
+            ScalarKind::Text | ScalarKind::Time | ScalarKind::Reserved => scalar.source.clone().into(),
         },
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::job_order::JobOrder;
 use crate::domain::release::ZStream;
 use crate::operators::jobs::defined::{DefinedTest, DefinedTests};
 use crate::operators::jobs::one_run::ShownRun;
-use crate::operators::jobs::run_job::{JobStart, RequiredJob, StartedJob};
+use crate::operators::jobs::run_job::{JobToRun, RequiredJob, StartedJob};
 use crate::render::documents::jobs::TroubleDocument;
 use crate::render::text::clean;
 
@@ -39,7 +39,7 @@ pub struct StartedDocument {
 
 impl StartedDocument {
     /// What a dry run would have started.
-    pub fn foreseen(start: &JobStart) -> Self {
+    pub fn foreseen(start: &JobToRun) -> Self {
         let run_id = start.run.as_ref().map(ToString::to_string);
         Self { run_id, dry_run: true, ..Self::of(&start.order) }
     }
@@ -103,7 +103,7 @@ impl RequiredDocument {
     }
 
     /// What a dry run would have started.
-    pub fn foreseen(release: &ZStream, starts: &[JobStart]) -> Self {
+    pub fn foreseen(release: &ZStream, starts: &[JobToRun]) -> Self {
         let jobs = starts.iter().map(|start| RequiredJobDocument {
             job: start.order.job.to_string(),
             started: Some(StartedDocument::foreseen(start)),

@@ -23,7 +23,7 @@ use super::status::Status;
 use super::task::TaskDocument;
 
 /// What a command prints as JSON.
-pub struct Printed {
+pub struct PrintedDocument {
     /// Name of the document.
     pub name: &'static str,
     /// Commands that print it.
@@ -32,13 +32,13 @@ pub struct Printed {
     pub schema: Schema,
 }
 
-fn printed<T: JsonSchema>(name: &'static str, commands: &'static str) -> Printed {
+fn printed<T: JsonSchema>(name: &'static str, commands: &'static str) -> PrintedDocument {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    Printed { name, commands, schema: generator.into_root_schema_for::<T>() }
+    PrintedDocument { name, commands, schema: generator.into_root_schema_for::<T>() }
 }
 
 /// Every document.
-pub fn all() -> Vec<Printed> {
+pub fn all() -> Vec<PrintedDocument> {
     vec![
         printed::<ErrorDocument>("error", "every command that could not do what was asked"),
         printed::<TaskDocument>("task", "every task, add-qe-approval, ctl approval-checker"),
@@ -113,7 +113,7 @@ pub fn page() -> String {
          errors go to standard error. Times are UTC as `2026-06-10T06:00:00Z`. A field may be added in a later \
          version; one that is listed here stays and keeps its type.\n",
     );
-    for Printed { name, commands, schema } in all() {
+    for PrintedDocument { name, commands, schema } in all() {
         let schema = schema.to_value();
         text.push_str(&format!("\n## {name}\n\nPrinted by: {commands}.\n"));
         section(&mut text, &schema, None);

@@ -10,7 +10,7 @@ use crate::domain::age::Stale;
 use crate::domain::dates::stamp;
 use crate::domain::state::overall::Overall;
 use crate::domain::task::{Task, TaskStatus};
-use crate::operators::views::status::{StatusView, Wait};
+use crate::operators::views::status::{ShownWait, StatusView};
 use crate::render::text::clean;
 
 /// Where a release stands, as stored.
@@ -60,8 +60,8 @@ pub struct StatusWait {
     pub recheck_at: Option<String>,
 }
 
-impl From<&Wait> for StatusWait {
-    fn from(wait: &Wait) -> Self {
+impl From<&ShownWait> for StatusWait {
+    fn from(wait: &ShownWait) -> Self {
         let (since, recheck_at) = (wait.since.map(stamp), wait.recheck_at.map(stamp));
         Self { task: wait.task, what: clean(&wait.what), since, recheck_at }
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::core::access::principal::Scope;
 use crate::core::clock::VirtualClock;
 use crate::runs::approval::Proposal;
-use crate::runs::consents::PersonsAnswer;
+use crate::runs::approval_store::PersonsAnswer;
 
 struct Fixture {
     approvals: ApprovalStore,

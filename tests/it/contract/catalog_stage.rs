@@ -1,7 +1,7 @@
 use oar::core::clients::catalog_stage::CatalogStage;
 use oar::core::error::ErrorClass;
-use oar::domain::health::Grade;
 use oar::domain::ids::Digest;
+use oar::domain::image_health::Grade;
 use oar::domain::service::Service;
 use oar::sim::events::Event;
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use oar::core::clients::error::Fault;
-use oar::core::clients::gangway::{Gangway, JobOrder};
+use oar::core::clients::gangway::{Gangway, GangwayOrder};
 use oar::core::clients::http::ServiceHttp;
 use oar::core::clients::pacer::Pacer;
 use oar::core::clients::prow::Prow;
@@ -31,9 +31,9 @@ fn client(fixture: &Fixture) -> Gangway {
     over(fixture.client(SERVICE), Clock::Virtual(fixture.clock.clone()))
 }
 
-fn order(effect: &str) -> JobOrder {
+fn order(effect: &str) -> GangwayOrder {
     let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
-    JobOrder {
+    GangwayOrder {
         job: CONSISTENCY.to_owned(),
         envs: one("MULTISTAGE_PARAM_OVERRIDE_PAYLOAD_URL", "quay.example.com/x:1"),
         labels: one("oar-effect", effect),

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use oar::domain::mask::mask;
-use oar::domain::state::document::{Kind, Map, Node, Scalar};
+use oar::domain::state::document::{Map, Node, Scalar, ScalarKind};
 use oar::domain::state::entries::{Intent, Metadata, StoredStatus, TaskEntry};
 use oar::domain::state::lease::{Fence, LeaseKey};
 use oar::domain::state::operation::{
@@ -429,8 +429,13 @@ fn no_nulls(node: &Node) -> Node {
         Node::List(items) => Node::List(items.iter().map(no_nulls).collect()),
         Node::Map(map) => {
             let no_null = |key: &Scalar| match key.kind {
-                Kind::Null => Scalar { source: "null".to_owned(), ..key.clone() },
-                Kind::Text | Kind::Bool | Kind::Int | Kind::Float | Kind::Time | Kind::Reserved => key.clone(),
+                ScalarKind::Null => Scalar { source: "null".to_owned(), ..key.clone() },
+                ScalarKind::Text
+                | ScalarKind::Bool
+                | ScalarKind::Int
+                | ScalarKind::Float
+                | ScalarKind::Time
+                | ScalarKind::Reserved => key.clone(),
             };
             let entries = map.entries.iter().map(|(key, value)| (no_null(key), no_nulls(value)));
             Node::Map(Map { entries: entries.collect() })

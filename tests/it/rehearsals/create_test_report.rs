@@ -112,7 +112,7 @@ async fn a_missing_token_of_the_store_is_never_a_private_truth() {
     assert_snapshot!(output, @"
     error: the environment of this call cannot be used
       why:  credentials are missing: GITHUB_TOKEN
-      next: set GITHUB_TOKEN (reads and writes the release state): create a token with contents read and write on the state repository
+      next: set GITHUB_TOKEN (reads and writes the release state): create a token with contents read and write on the state repository, or name a GitHub App with the same rights (OAR_GITHUB_APP_ID, OAR_GITHUB_APP_KEY_FILE)
     exit 6
     ");
 

@@ -28,7 +28,7 @@ use oar::domain::shipment::{MrAddress, ShipmentFile};
 use oar::domain::state::lease::LeaseKey;
 use oar::domain::state::oddities::oddities;
 use oar::domain::state::view::State;
-use oar::domain::{discovery, health, job_trace, mask};
+use oar::domain::{discovery, image_health, job_trace, mask};
 
 /// One parser.
 pub(crate) struct Parser {
@@ -268,7 +268,9 @@ pub(crate) fn parsers() -> Vec<Parser> {
         parser("build data", BUILD_DATA, build_data),
         parser("shipment", SHIPMENT, shipment),
         parser("stage advisory", ADVISORY, |bytes| {
-            health::listed_images(text(bytes)?).map(|images| images.len().to_string()).map_err(|why| mask::mask(&why))
+            image_health::listed_images(text(bytes)?)
+                .map(|images| images.len().to_string())
+                .map_err(|why| mask::mask(&why))
         }),
         parser("tracking file", "releases:\n  4.20.17: {}\n", |bytes| {
             discovery::tracked(text(bytes)?).map(|(known, _)| known.len().to_string()).map_err(|why| mask::mask(&why))

@@ -6,7 +6,7 @@ use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
-use crate::drive::event::Event;
+use crate::drive::event::DriveEvent;
 use crate::planner::plan::{Plan, Verdict};
 use crate::render;
 use crate::render::documents::plan::PlanDocument;
@@ -37,11 +37,11 @@ pub(crate) struct Summary {
 
 impl Summary {
     /// Remembers what happened; the outside effects of this event.
-    pub(crate) fn remember(&mut self, event: &Event<'_>, now: Timestamp) -> Vec<String> {
+    pub(crate) fn remember(&mut self, event: &DriveEvent<'_>, now: Timestamp) -> Vec<String> {
         let (task, status, effects) = match event {
-            Event::Ran(report) => (report.task, Some(report.after), report.effects.clone()),
-            Event::CouldNot(failure) => (failure.task, None, failure.done.clone()),
-            Event::Marked(_) | Event::Waits { .. } => return Vec::new(),
+            DriveEvent::Ran(report) => (report.task, Some(report.after), report.effects.clone()),
+            DriveEvent::CouldNot(failure) => (failure.task, None, failure.done.clone()),
+            DriveEvent::Marked(_) | DriveEvent::Waits { .. } => return Vec::new(),
         };
         let runs = self.tasks.entry(task).or_default();
         runs.started = runs.started.or(Some(now));

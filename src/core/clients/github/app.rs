@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::JSON;
 use crate::core::clients::error::{AppTrouble, ClientError, Fault};
 use crate::core::clients::http::ServiceHttp;
-use crate::core::clients::http::auth::Tokens;
+use crate::core::clients::http::auth::TokenSource;
 use crate::core::clients::http::call::Call;
 use crate::core::clients::retry::Repeat;
 use crate::core::config::github_app::AppKey;
@@ -100,7 +100,7 @@ impl AppTokens {
     }
 }
 
-impl Tokens for AppTokens {
+impl TokenSource for AppTokens {
     fn token(&self, refused: Option<SecretString>) -> BoxFuture<'_, Result<SecretString, ClientError>> {
         async move {
             // Whoever comes second waits for the token of the first.

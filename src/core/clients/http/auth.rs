@@ -35,11 +35,11 @@ pub enum Auth {
     /// With a Kerberos ticket where the service asks for one; TLS proves the service.
     NegotiateIfAsked,
     /// With tokens that end and are renewed.
-    Issued(Arc<dyn Tokens>),
+    Issued(Arc<dyn TokenSource>),
 }
 
 /// Gives tokens that end.
-pub trait Tokens: fmt::Debug + Send + Sync {
+pub trait TokenSource: fmt::Debug + Send + Sync {
     /// A token that is good now, another one than `refused`.
     fn token(&self, refused: Option<SecretString>) -> BoxFuture<'_, Result<SecretString, ClientError>>;
 

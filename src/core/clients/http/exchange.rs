@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Http;
 use super::answer::Answer;
-use super::auth::{Auth, Proof, Tokens, bearer};
+use super::auth::{Auth, Proof, TokenSource, bearer};
 use super::call::Call;
 use super::network::LazyClient;
 use super::time;
@@ -78,7 +78,7 @@ impl Call<'_> {
     }
 
     /// One exchange with a token that ends. One that is refused before its time is renewed once: nothing was done.
-    async fn issued(&self, url: &Url, tokens: &dyn Tokens) -> Result<Answer, ClientError> {
+    async fn issued(&self, url: &Url, tokens: &dyn TokenSource) -> Result<Answer, ClientError> {
         let token = tokens.token(None).await?;
         let answer = self.once(url, bearer(&token)).await?;
         if answer.status != StatusCode::UNAUTHORIZED {

@@ -1,7 +1,7 @@
 //! Plain, quoted and block scalars.
 
 use super::cursor::{Cursor, END, is_blank, is_break};
-use crate::domain::state::document::{Kind, Scalar};
+use crate::domain::state::document::{Scalar, ScalarKind};
 use crate::domain::state::error::StateError;
 use crate::domain::state::scalar::kind_of;
 
@@ -155,7 +155,7 @@ impl Cursor {
                 }
                 c if c == quote => {
                     self.advance(1);
-                    return Ok(Scalar { source: text, kind: Kind::Text, line });
+                    return Ok(Scalar { source: text, kind: ScalarKind::Text, line });
                 }
                 END => return Err(StateError::Syntax { line, why: "a quoted text without end".to_owned() }),
                 '\\' if quote == '"' => self.escape(&mut text)?,
@@ -291,7 +291,7 @@ impl Cursor {
         if chomp == Chomp::Keep {
             text.push_str(&breaks);
         }
-        Ok(Scalar { source: text, kind: Kind::Text, line })
+        Ok(Scalar { source: text, kind: ScalarKind::Text, line })
     }
 
     fn block_header(&mut self) -> Result<(Chomp, Option<isize>), StateError> {

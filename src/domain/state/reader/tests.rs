@@ -8,7 +8,7 @@ fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
     Node::Map(Map::from(entries))
 }
 
-fn plain(source: &str, kind: Kind) -> Node {
+fn plain(source: &str, kind: ScalarKind) -> Node {
     Node::Scalar(Scalar { source: source.to_owned(), kind, line: 0 })
 }
 
@@ -36,18 +36,18 @@ fn plain_scalars_keep_their_source_and_their_type() {
     assert_eq!(
         values,
         [
-            plain("4.20", Kind::Float),
+            plain("4.20", ScalarKind::Float),
             text("4.20"),
-            plain("0x1F", Kind::Int),
-            plain("2026-01-02T03:04:05Z", Kind::Time),
-            plain("~", Kind::Null),
-            plain("", Kind::Null),
-            plain("yes", Kind::Bool),
-            plain("12:30", Kind::Int),
+            plain("0x1F", ScalarKind::Int),
+            plain("2026-01-02T03:04:05Z", ScalarKind::Time),
+            plain("~", ScalarKind::Null),
+            plain("", ScalarKind::Null),
+            plain("yes", ScalarKind::Bool),
+            plain("12:30", ScalarKind::Int),
             text("k"),
         ]
     );
-    assert_eq!(found.entries[8].0, Scalar { source: "4.10".to_owned(), kind: Kind::Float, line: 9 });
+    assert_eq!(found.entries[8].0, Scalar { source: "4.10".to_owned(), kind: ScalarKind::Float, line: 9 });
     assert_eq!(found.entries[8].0.line, 9);
 }
 
