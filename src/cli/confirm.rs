@@ -17,7 +17,7 @@ use crate::operators::foreseen::{Depth, Preview};
 use crate::operators::jobs::run_job::ForeseenJob;
 use crate::operators::preview::preview;
 use crate::operators::request::ChangeRequest;
-use crate::render::preview::{will, will_start};
+use crate::render::preview::{consequences, of_starts};
 use crate::render::text::clean;
 
 /// Goes on when nothing that `change` would do needs a person's word, or when it is given: did somebody agree?
@@ -36,7 +36,7 @@ pub(super) async fn confirm(
     let will = match foreseen {
         // What is closed says so itself when it runs.
         Preview::Nothing | Preview::Closed(_) | Preview::Pointless { .. } => return Ok(false),
-        Preview::Changes(foreseen) => will(&foreseen, release),
+        Preview::Changes(foreseen) => consequences(&foreseen, release),
     };
     if call.yes || call.options().dry_run {
         return Ok(true);
@@ -53,7 +53,7 @@ pub(super) async fn confirm_starts(call: &Invocation, jobs: &[ForeseenJob], what
     if call.yes || call.options().dry_run {
         return Ok(());
     }
-    asked(call, what, &will_start(jobs)).await
+    asked(call, what, &of_starts(jobs)).await
 }
 
 /// Goes on when a person at the terminal says yes.

@@ -129,12 +129,10 @@ fn alone_here(ctx: &Context, release: &ZStream, key: LeaseKey) -> Result<(Lock, 
 /// Was the lease refused, so that nothing else of the plan can be done either?
 pub fn is_refused(error: &TaskError) -> bool {
     let TaskError::Store(store) = error else { return matches!(error, TaskError::WrongClock(_)) };
-    match &store.fault {
-        StoreFault::Rejected(rejection) => {
-            matches!(rejection, Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_))
-        }
-        fault => matches!(fault, StoreFault::WrongClock(_)),
+    if let StoreFault::Rejected(rejection) = &store.fault {
+        return matches!(rejection, Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_));
     }
+    matches!(store.fault, StoreFault::WrongClock(_))
 }
 
 /// Is somebody else driving?

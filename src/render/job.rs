@@ -5,13 +5,13 @@ use crate::operators::jobs::defined::DefinedTests;
 use crate::operators::jobs::one_run::{RunEnding, ShownRun};
 use crate::operators::jobs::run_job::{ForeseenJob, RequiredJob, StartedJob};
 use crate::render::documents::job::JobRunDocument;
-use crate::render::preview::will_start;
+use crate::render::preview::of_starts;
 use crate::render::styled::{Styled, Tone};
 
 /// What a dry run would have started.
 pub fn foreseen(jobs: &[ForeseenJob]) -> Styled {
     let mut text = Styled::default();
-    will_start(jobs).iter().for_each(|one| text.line(format!("dry run: it would {one}")));
+    of_starts(jobs).iter().for_each(|one| text.line(format!("dry run: it would {one}")));
     text
 }
 

@@ -14,7 +14,7 @@ use crate::operators::jobs::run_job::ForeseenJob;
 use crate::operators::manual::issues::concerned;
 
 /// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
-pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
+pub fn consequences(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
     match foreseen {
         Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date, new_wait_until }) => {
             let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
@@ -53,7 +53,7 @@ pub fn will(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
 }
 
 /// What the start of jobs will do, one job a line.
-pub fn will_start(jobs: &[ForeseenJob]) -> Vec<String> {
+pub fn of_starts(jobs: &[ForeseenJob]) -> Vec<String> {
     let of_job = |ForeseenJob { order, before, is_open }: &ForeseenJob| {
         let with: Vec<String> = order.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(" ")) };
@@ -139,7 +139,7 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
             ]
         }
         Foreseen::StoredApproval(_) | Foreseen::ShipmentApproval { .. } | Foreseen::Takeover { .. } => {
-            will(foreseen, release)
+            consequences(foreseen, release)
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Map, Node, Scalar, ScalarKind};
@@ -56,7 +58,7 @@ pub struct Lease {
     pub holder: String,
     /// Grows with each take-over; a holder with an older epoch has lost the lease.
     pub epoch: i64,
-    /// When it ends by itself; nothing once it was given back.
+    /// When it ends by itself; nothing once it was given back. [`NEVER`] when nobody can read what is stored.
     pub until: Option<Timestamp>,
 }
 
@@ -67,7 +69,7 @@ impl Lease {
             Some(Node::Scalar(Scalar { kind: ScalarKind::Int, source, .. })) => source.parse().unwrap_or_default(),
             Some(Node::Scalar(_) | Node::List(_) | Node::Map(_)) | None => 0,
         };
-        let until = source(lease, "until").and_then(|text| text.parse().ok());
+        let until = source(lease, "until").filter(|text| !text.trim().is_empty()).map(end);
         Some(Self { key, holder: source(lease, "holder")?.to_owned(), epoch, until })
     }
 
@@ -79,6 +81,15 @@ impl Lease {
     /// Does it end later than any lease can that was written by a clock as right as ours?
     pub fn is_of_a_wrong_clock(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| ends_too_late(until, now))
+    }
+
+    /// Why it is none of a clock as right as ours.
+    pub fn oddity(&self) -> &'static str {
+        if self.until == Some(NEVER) {
+            "and what is stored as the end of its lease is no time: somebody edited it"
+        } else {
+            "though a lease lasts two hours: the clock of that machine is wrong, or the one here"
+        }
     }
 
     /// Since when, as far as the epoch tells.
@@ -93,6 +104,15 @@ impl Lease {
     }
 }
 
+/// The end of a lease whose stored end cannot be read. Whoever wrote it keeps others away, until a person says otherwise.
+const NEVER: Timestamp = Timestamp::MAX;
+
+/// The end that is stored as `text`; without a zone it is one of UTC.
+fn end(text: &str) -> Timestamp {
+    let in_utc = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    text.parse().ok().or_else(in_utc).unwrap_or(NEVER)
+}
+
 /// Is `until` further away at `now` than the end of a lease can be? Its clock and ours may be off in opposite
 /// directions.
 pub fn ends_too_late(until: Timestamp, now: Timestamp) -> bool {
@@ -105,6 +125,7 @@ impl fmt::Display for Lease {
         let (who, does) = (holder::shown(&self.holder), self.key.does());
         let since = self.since().map(|since| format!(" since {}", stamp(since))).unwrap_or_default();
         match self.until {
+            Some(until) if until == NEVER => write!(f, "{who} {does}{since}"),
             Some(until) => write!(f, "{who} {does}{since}, until {}", stamp(until)),
             None => write!(f, "{who} held it{since} and has given it back"),
         }

@@ -369,7 +369,7 @@ pub enum Rejection {
     #[error("{0}")]
     LeaseHeld(Box<Lease>),
     /// Somebody else holds it for longer than a lease lasts.
-    #[error("{0}, though a lease lasts two hours: the clock of that machine is wrong, or the one here")]
+    #[error("{lease}, {oddity}", lease = .0, oddity = .0.oddity())]
     LeaseOfWrongClock(Box<Lease>),
     /// Our lease ended, or somebody took it over.
     #[error("this run has lost the {} lease: {}", .key.name(), after_us(.taken.as_deref()))]

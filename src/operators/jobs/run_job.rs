@@ -170,16 +170,17 @@ async fn once(
     let gangway = ctx.gangway();
     let ready = async || Ok::<_, TaskError>(());
     let ended = effects.once(&effect, look, ready, async || gangway.start(&asked).await).await;
-    ended.map_err(|error| match error {
-        TaskError::Effect(EffectError::OutOfSight { at, .. }) if was_done => TaskError::Refused {
-            why: format!("this run of {} was started at {}, and Prow does not show it any more", order.job, stamp(at)),
-            next: "start another run under another --run-id".to_owned(),
-        },
-        TaskError::Effect(EffectError::OutOfSight { at, what, .. }) => {
-            let place = ctx.settings.services.url(Service::Prow).unwrap_or_default();
-            TaskError::Uncertain { what, at, look_at: format!("{}/?job={}", place.trim_end_matches('/'), order.job) }
+    ended.map_err(|error| {
+        let TaskError::Effect(EffectError::OutOfSight { at, what, .. }) = error else { return error };
+        if was_done {
+            let at = stamp(at);
+            return TaskError::Refused {
+                why: format!("this run of {} was started at {at}, and Prow does not show it any more", order.job),
+                next: "start another run under another --run-id".to_owned(),
+            };
         }
-        other => other,
+        let place = ctx.settings.services.url(Service::Prow).unwrap_or_default();
+        TaskError::Uncertain { what, at, look_at: format!("{}/?job={}", place.trim_end_matches('/'), order.job) }
     })
 }
 

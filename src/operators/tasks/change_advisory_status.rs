@@ -10,6 +10,7 @@ use crate::domain::assembly::Assembly;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates::stamp;
 use crate::domain::outcome::{Outcome, WaitingOn};
+use crate::domain::release::ZStream;
 use crate::domain::shipment::{MrState, StageRelease};
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{Flow, Task, TaskStatus};
@@ -38,16 +39,7 @@ const SETTLED: &str = "the next pass found nothing that speaks against the appro
 pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) -> Result<Outcome, TaskError> {
     let assembly = run.assembly().await?;
     if assembly.flow() == Flow::Errata {
-        return Err(TaskError::Refused {
-            why: format!(
-                "{} ships through advisories alone, which change-advisory-status does not know yet",
-                run.release
-            ),
-            next: format!(
-                "approve it by hand, then: oar -r {} update-task-status change-advisory-status Pass --reason TEXT",
-                run.release
-            ),
-        });
+        return Err(not_of_shipments(run.release));
     }
     // Its day and its deadline are read from the clock.
     run.unless_the_clock_is_wrong()?;
@@ -125,6 +117,15 @@ pub(in crate::operators) async fn run(run: &Run<'_>, ignore_release_date: bool) 
         false => format!("the shipment is approved and advisories {} are in REL_PREP or later", ids.join(", ")),
     };
     Ok(Outcome::Passed { summary })
+}
+
+fn not_of_shipments(release: &ZStream) -> TaskError {
+    TaskError::Refused {
+        why: format!("{release} ships through advisories alone, which change-advisory-status does not know yet"),
+        next: format!(
+            "approve it by hand, then: oar -r {release} update-task-status change-advisory-status Pass --reason TEXT"
+        ),
+    }
 }
 
 /// What keeps the approval from starting. A pass that continues one asks the calendar no more.

@@ -135,8 +135,8 @@ impl Github {
             branch.commit(&Change { message: "Begin", path: "", at: plan.start, by: ACTORS }, base_url);
             github.branches.insert(name.to_owned(), branch);
         }
-        let mut branch = Branch::default();
-        branch.files = ci_config(&plan.release.minor().to_string());
+        let files = ci_config(&plan.release.minor().to_string());
+        let mut branch = Branch { files, ..Branch::default() };
         branch.commit(&Change { message: "Begin", path: "", at: plan.start, by: ACTORS }, base_url);
         github.ci_config.insert(DEFAULT_BRANCH.to_owned(), branch);
         github

@@ -85,11 +85,14 @@ impl AppTokens {
 
     /// A refusal of the App itself, which is another matter than one of a token.
     fn refused(&self, error: ClientError) -> ClientError {
-        let trouble = match error.fault {
-            Fault::Unauthorized(403) | Fault::NotAllowed(_) => AppTrouble::Suspended,
-            Fault::Unauthorized(_) => AppTrouble::NotProven,
-            Fault::Status(404) => AppTrouble::NotInstalled { repository: self.repository.clone() },
-            _ => return error,
+        let trouble = if let Fault::Unauthorized(403) | Fault::NotAllowed(_) = error.fault {
+            AppTrouble::Suspended
+        } else if let Fault::Unauthorized(_) = error.fault {
+            AppTrouble::NotProven
+        } else if let Fault::Status(404) = error.fault {
+            AppTrouble::NotInstalled { repository: self.repository.clone() }
+        } else {
+            return error;
         };
         self.of_app(error, trouble)
     }
@@ -126,9 +129,9 @@ impl TokenSource for AppTokens {
     }
 
     fn refusal(&self, error: ClientError) -> ClientError {
-        match error.fault {
-            Fault::Unauthorized(401) => self.of_app(error, AppTrouble::TokenRefused),
-            _ => error,
+        if let Fault::Unauthorized(401) = error.fault {
+            return self.of_app(error, AppTrouble::TokenRefused);
         }
+        error
     }
 }

@@ -5,7 +5,6 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::excerpt;
-use super::limits::SlowDown;
 use crate::core::cache::DiskCache;
 use crate::core::clients::error::{ClientError, Fault, Quote};
 use crate::domain::mask::Masker;
@@ -30,6 +29,13 @@ pub(super) fn kept<T>(
         cache.write(key, &etag, &body);
     }
     Ok(read)
+}
+
+/// An answer that asks for fewer requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlowDown {
+    /// Seconds to wait, as far as anybody says.
+    pub wait_s: Option<u64>,
 }
 
 /// What a service answered.

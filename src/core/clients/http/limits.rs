@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::answer::Answer;
+use super::answer::{Answer, SlowDown};
 use crate::domain::service::Service;
 
 /// GitHub wants a minute at least, and longer each time it has to say it again.
@@ -17,13 +17,6 @@ const FIRST_PAUSE_S: u64 = 60;
 
 /// More is asked for by no service.
 const LONGEST_PAUSE_S: u64 = 960;
-
-/// An answer that asks for fewer requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlowDown {
-    /// Seconds to wait, as far as anybody says.
-    pub wait_s: Option<u64>,
-}
 
 /// Refusals that named no time, by service: the last one, and the pause after it.
 #[derive(Debug, Default)]

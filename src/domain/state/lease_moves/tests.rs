@@ -117,3 +117,26 @@ fn a_lease_of_old_is_read_and_taken_over_once_it_ends() {
     assert!(matches!(take("here", 59).apply(&state, at(59)), Applied::Rejected(Rejection::LeaseHeld(_))));
     assert_eq!(changed(&take("here", 60), &state, 60).lease(KEY).unwrap().epoch, at(60).as_second());
 }
+
+#[test]
+fn a_lease_whose_end_nobody_can_read_keeps_others_away_until_a_person_takes_it_over() {
+    let with = |until: &str| {
+        let text = format!("{}driver:\n  holder: bob on x\n  epoch: 5\n  until: {until}\n", fresh().to_yaml());
+        State::parse(&text, None).unwrap()
+    };
+    for unreadable in ["tomorrow", "'2026-07-01 25:00'", "12"] {
+        let stored = with(unreadable);
+        let Applied::Rejected(refused) = take("here", 0).apply(&stored, at(0)) else { panic!("{unreadable}") };
+        assert_eq!(
+            refused.to_string(),
+            "bob on x drives this release, and what is stored as the end of its lease is no time: somebody edited it"
+        );
+        assert!(refused.next_step().contains("--take-over"), "{}", refused.next_step());
+    }
+    // Without a zone it is a time of UTC.
+    for (until, free) in [("'2026-07-01T00:30:00'", 30), ("2026-07-01 00:30:00", 30), ("null", 0), ("''", 0)] {
+        let held = take("here", free - 1).apply(&with(until), at(free - 1));
+        assert_eq!(matches!(held, Applied::Rejected(_)), free > 0, "{until}: {held:?}");
+        changed(&take("here", free), &with(until), free);
+    }
+}
