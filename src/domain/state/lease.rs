@@ -58,7 +58,7 @@ pub struct Lease {
     pub holder: String,
     /// Grows with each take-over; a holder with an older epoch has lost the lease.
     pub epoch: i64,
-    /// When it ends by itself; nothing once it was given back. [`NEVER`] when nobody can read what is stored.
+    /// When it ends by itself; nothing once it was given back; the end of time when nobody can read what is stored.
     pub until: Option<Timestamp>,
 }
 
