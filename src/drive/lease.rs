@@ -47,6 +47,19 @@ impl HeldLease {
         Ok(ctx.statebox.renew_lease(&self.held).await?)
     }
 
+    /// Does a look at the state, with its `leases` and the `epoch` of this one, show that it is ours no more?
+    ///
+    /// # Errors
+    ///
+    /// It was lost.
+    pub fn is_still_ours(&self, leases: &[Lease], epoch: i64) -> Result<(), TaskError> {
+        let Some(fence) = self.held.fence().filter(|fence| fence.epoch != epoch) else { return Ok(()) };
+        let taken = leases.iter().find(|lease| lease.key == fence.key).cloned();
+        let rejection = Rejection::lost(fence.key, taken);
+        let path = self.held.release().state_path();
+        Err(StoreError::new(&path, Doing::Changing, StoreFault::Rejected(rejection)).into())
+    }
+
     /// Gives it back. One that cannot be given back ends by itself.
     pub async fn give_back(self, ctx: &Context) {
         if !self.is_over(ctx) {
@@ -130,7 +143,10 @@ fn alone_here(ctx: &Context, release: &ZStream, key: LeaseKey) -> Result<(Lock, 
 pub fn is_refused(error: &TaskError) -> bool {
     let TaskError::Store(store) = error else { return matches!(error, TaskError::WrongClock(_)) };
     if let StoreFault::Rejected(rejection) = &store.fault {
-        return matches!(rejection, Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_));
+        return matches!(
+            rejection,
+            Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_) | Rejection::OutOfDate { .. }
+        );
     }
     matches!(store.fault, StoreFault::WrongClock(_))
 }
@@ -139,5 +155,11 @@ pub fn is_refused(error: &TaskError) -> bool {
 pub fn is_driver_busy(error: &TaskError) -> bool {
     let TaskError::Store(error) = error else { return false };
     let StoreFault::Rejected(rejection) = &error.fault else { return false };
-    matches!(rejection, Rejection::LeaseHeld(_) | Rejection::LeaseOfWrongClock(_) | Rejection::LeaseLost { .. })
+    matches!(
+        rejection,
+        Rejection::LeaseHeld(_)
+            | Rejection::LeaseOfWrongClock(_)
+            | Rejection::LeaseLost { .. }
+            | Rejection::OutOfDate { .. }
+    )
 }

@@ -166,6 +166,7 @@ impl StoreError {
                 Rejection::LeaseHeld(_)
                 | Rejection::LeaseOfWrongClock(_)
                 | Rejection::LeaseLost { .. }
+                | Rejection::OutOfDate { .. }
                 | Rejection::EndedElsewhere { .. }
                 | Rejection::AnsweredAlready { .. } => ErrorClass::Conflict,
                 Rejection::PassStays { .. }

@@ -98,7 +98,7 @@ impl Held {
     }
 
     /// The lease that somebody else took between the plan and the first change.
-    fn taken_since(&self, before: &State) -> Option<Lease> {
+    pub(super) fn taken_since(&self, before: &State) -> Option<Lease> {
         let stored = before.lease(self.key).filter(|lease| !holder::is_same(&lease.holder, &self.holder))?;
         self.seen.filter(|seen| *seen != stored.epoch).map(|_| stored)
     }
@@ -170,7 +170,9 @@ pub(super) fn within(
         (Some(before), Some(fence)) => drop(before.lease_of(fence).map_err(StoreFault::Rejected)?),
         (Some(before), None) => {
             let since = held.taken_since(before);
-            since.map_or(Ok(()), |lease| Err(StoreFault::Rejected(Rejection::taken_since(lease, now))))?;
+            since.map_or(Ok(()), |lease| {
+                Err(StoreFault::Rejected(Rejection::out_of_date(held.key(), Some(lease), now)))
+            })?;
         }
         (None, _) => {}
     }

@@ -262,7 +262,10 @@ impl StateBox {
                 Err(self.lost(release, held).await)
             }
             Err(error) => {
-                if matches!(error.fault, StoreFault::Rejected(Rejection::LeaseLost { .. })) {
+                let is_over = |fault: &StoreFault| {
+                    matches!(fault, StoreFault::Rejected(Rejection::LeaseLost { .. } | Rejection::OutOfDate { .. }))
+                };
+                if is_over(&error.fault) {
                     held.permit().revoke();
                 }
                 Err(error)
@@ -281,9 +284,18 @@ impl StateBox {
             let mut turn = self.store.turn(release).await;
             self.store.load(release, &mut turn).await.ok().flatten()
         };
-        let ours = held.fence().map(|fence| fence.epoch);
-        let taken = stored.and_then(|stored| stored.state.lease(held.key())).filter(|lease| Some(lease.epoch) != ours);
-        let fault = StoreFault::Rejected(Rejection::lost(held.key(), taken));
+        let rejection = match held.fence() {
+            Some(ours) => {
+                let lease = stored.and_then(|stored| stored.state.lease(held.key()));
+                Rejection::lost(held.key(), lease.filter(|lease| lease.epoch != ours.epoch))
+            }
+            // It was never ours to lose.
+            None => {
+                let taken = stored.and_then(|stored| held.taken_since(&stored.state));
+                Rejection::out_of_date(held.key(), taken, self.store.clock().now())
+            }
+        };
+        let fault = StoreFault::Rejected(rejection);
         StoreError::new(&release.state_path(), Doing::Changing, fault)
     }
 

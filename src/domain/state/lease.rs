@@ -64,13 +64,29 @@ pub struct Lease {
 
 impl Lease {
     pub(super) fn of(document: &Map, key: LeaseKey) -> Option<Self> {
-        let lease = document.get(key.name())?.as_map()?;
+        let lease = match document.get(key.name())? {
+            Node::Map(lease) => lease,
+            Node::Scalar(Scalar { kind: ScalarKind::Null, .. }) => return None,
+            // Whoever wrote this meant that somebody is at work.
+            Node::Scalar(_) | Node::List(_) => return Some(Self::unreadable(key, UNNAMED)),
+        };
         let epoch = match lease.get("epoch") {
             Some(Node::Scalar(Scalar { kind: ScalarKind::Int, source, .. })) => source.parse().unwrap_or_default(),
             Some(Node::Scalar(_) | Node::List(_) | Node::Map(_)) | None => 0,
         };
         let until = source(lease, "until").filter(|text| !text.trim().is_empty()).map(end);
-        Some(Self { key, holder: source(lease, "holder")?.to_owned(), epoch, until })
+        let holder = source(lease, "holder").unwrap_or(UNNAMED).to_owned();
+        Some(Self { key, holder, epoch, until })
+    }
+
+    /// One that somebody wrote by hand, in a form that says neither who nor until when.
+    fn unreadable(key: LeaseKey, holder: &str) -> Self {
+        Self { key, holder: holder.to_owned(), epoch: 0, until: Some(NEVER) }
+    }
+
+    /// Is what is stored as its end no time?
+    pub fn has_unreadable_end(&self) -> bool {
+        self.until == Some(NEVER)
     }
 
     /// Does it still hold at `now`?
@@ -85,7 +101,7 @@ impl Lease {
 
     /// Why it is none of a clock as right as ours.
     pub fn oddity(&self) -> &'static str {
-        if self.until == Some(NEVER) {
+        if self.has_unreadable_end() {
             "and what is stored as the end of its lease is no time: somebody edited it"
         } else {
             "though a lease lasts two hours: the clock of that machine is wrong, or the one here"
@@ -103,6 +119,9 @@ impl Lease {
         format!("{}{since}", holder::shown(&self.holder))
     }
 }
+
+/// The holder of a lease that names none.
+const UNNAMED: &str = "somebody who is not named";
 
 /// The end of a lease whose stored end cannot be read. Whoever wrote it keeps others away, until a person says otherwise.
 const NEVER: Timestamp = Timestamp::MAX;

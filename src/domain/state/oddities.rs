@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::document::{Map, Node};
 use super::entries::StoredStatus;
+use super::lease::LeaseKey;
 use super::view::{State, source};
 use crate::domain::dates;
 use crate::domain::task::{Task, TaskStatus};
@@ -107,6 +108,16 @@ fn unreadable_times(state: &State) -> Vec<String> {
 pub fn oddities(state: &State) -> Vec<String> {
     let mut found: Vec<String> = unreadable_statuses(state).iter().map(ToString::to_string).collect();
     found.extend(unreadable_times(state));
+    for lease in LeaseKey::ALL.into_iter().filter_map(|key| state.lease(key)) {
+        if lease.has_unreadable_end() {
+            let (name, line) = (lease.key.name(), line_of(&state.document, lease.key.name()));
+            found.push(format!(
+                "line {line}: the {name} lease has no end that can be read, so it keeps every other machine away; when \
+                 nothing is at work: oar -r {} drive --take-over --reason TEXT",
+                state.release()
+            ));
+        }
+    }
     for part in ["metadata", "tasks", "issues"] {
         if !state.has(part) {
             found.push(format!("{part} is missing; the end of the file may have been cut off"));

@@ -379,6 +379,28 @@ pub enum Rejection {
         /// Who took it since; nothing when nobody did.
         taken: Option<Box<Lease>>,
     },
+    /// What the run found is too old to act by: somebody took the lease since, or the run stood still.
+    #[error("what this run found is out of date, so nothing was changed: {}", since_it_looked(.taken.as_deref()))]
+    OutOfDate {
+        /// Which lease it would have taken.
+        key: LeaseKey,
+        /// Who had taken it meanwhile; nothing when nobody did.
+        taken: Option<Box<Lease>>,
+    },
+}
+
+fn start_again(key: LeaseKey) -> String {
+    match key {
+        LeaseKey::Driver => "start it again: oar -r RELEASE drive".to_owned(),
+        LeaseKey::Checker => "run it again; it looks before it acts".to_owned(),
+    }
+}
+
+fn since_it_looked(taken: Option<&Lease>) -> String {
+    taken.map_or_else(
+        || "it stood still for longer than a lease lasts".to_owned(),
+        |lease| format!("{} took the {} lease after it had looked", holder::shown(&lease.holder), lease.key.name()),
+    )
 }
 
 fn after_us(taken: Option<&Lease>) -> String {
@@ -391,9 +413,12 @@ impl Rejection {
         Self::LeaseLost { key, taken: stored.map(Box::new) }
     }
 
-    /// Why whoever planned before `lease` was taken cannot have it at `at`.
-    pub fn taken_since(lease: Lease, at: Timestamp) -> Self {
-        if lease.runs_at(at) { Self::LeaseHeld(Box::new(lease)) } else { Self::lost(lease.key, Some(lease)) }
+    /// Why a run that looked too long ago cannot have the lease `key` at `at`; `taken` is what others took meanwhile.
+    pub fn out_of_date(key: LeaseKey, taken: Option<Lease>, at: Timestamp) -> Self {
+        match taken {
+            Some(lease) if lease.runs_at(at) => Self::LeaseHeld(Box::new(lease)),
+            taken => Self::OutOfDate { key, taken: taken.map(Box::new) },
+        }
     }
 
     /// Why `holder` cannot have the lease `stored` at `at`; nothing when it has ended or is the holder's own.
@@ -446,9 +471,9 @@ impl Rejection {
                 (Some(lease), _) if lease.until.is_some() => {
                     "let it go on; oar -r RELEASE status shows where the release stands".to_owned()
                 }
-                (_, LeaseKey::Driver) => "start it again: oar -r RELEASE drive".to_owned(),
-                (_, LeaseKey::Checker) => "run it again; it looks before it acts".to_owned(),
+                (_, key) => start_again(*key),
             },
+            Self::OutOfDate { key, .. } => start_again(*key),
         }
     }
 }
