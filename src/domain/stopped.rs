@@ -21,19 +21,22 @@ pub fn by_gate(gate: &ClosedGate, machine: Option<&str>) -> Option<Stopped> {
             let ids: Vec<_> = advisories.iter().map(ToString::to_string).collect();
             kept(StoppedBy::AdvisoryDropped, &ids.join(" "))
         }
+        ClosedGate::AdvisoryState { advisories } => {
+            let each: Vec<_> = advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
+            kept(StoppedBy::AdvisoryState, &each.join(NEXT_ONE))
+        }
+        ClosedGate::UnknownOutcome { what } => kept(StoppedBy::UnknownOutcome, what),
         ClosedGate::Missing { what } => on_machine(StoppedBy::Missing, what, machine),
         ClosedGate::Promotion { .. }
         | ClosedGate::StageRelease { .. }
         | ClosedGate::Prerequisite { .. }
         | ClosedGate::Queue { .. }
-        | ClosedGate::AdvisoryState { .. }
         | ClosedGate::Shipped
         | ClosedGate::TooEarly { .. }
         | ClosedGate::NoReleaseDate
         | ClosedGate::NotReady { .. }
         | ClosedGate::Blocker { .. }
         | ClosedGate::MergeRequestClosed { .. }
-        | ClosedGate::UnknownOutcome { .. }
         | ClosedGate::Unproven { .. }
         | ClosedGate::RunElsewhere { .. }
         | ClosedGate::Asked { .. }
@@ -62,9 +65,31 @@ pub fn gate(stopped: &Stopped, task: Task, job: Option<&JobRef>, soon: Timestamp
             let ids = what.split(' ').filter_map(|id| id.parse().ok().map(AdvisoryId::new));
             Some(ClosedGate::AdvisoryDropped { advisories: ids.collect() })
         }
+        StoppedBy::AdvisoryState => Some(ClosedGate::AdvisoryState { advisories: with_states(&what) }),
+        StoppedBy::UnknownOutcome => Some(ClosedGate::UnknownOutcome { what }),
         StoppedBy::Missing => Some(ClosedGate::Missing { what }),
-        StoppedBy::Lacks => None,
+        StoppedBy::Lacks | StoppedBy::StepLeft => None,
     }
+}
+
+/// Between two advisories with their states.
+const NEXT_ONE: &str = "; ";
+
+/// Advisories with their states, as they were kept. A state may hold what a service said, and with it anything.
+fn with_states(kept: &str) -> Vec<(AdvisoryId, String)> {
+    let mut found: Vec<(AdvisoryId, String)> = Vec::new();
+    for part in kept.split(NEXT_ONE) {
+        let one = part.split_once(' ').and_then(|(id, state)| Some((AdvisoryId::new(id.parse().ok()?), state)));
+        match (one, found.last_mut()) {
+            (Some((id, state)), _) => found.push((id, state.to_owned())),
+            (None, Some((_, state))) => {
+                state.push_str(NEXT_ONE);
+                state.push_str(part);
+            }
+            (None, None) => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -104,6 +129,16 @@ mod tests {
                 Task::PushToCdnStaging,
                 ClosedGate::AdvisoryDropped { advisories: vec![AdvisoryId::new(1), AdvisoryId::new(22)] },
             ),
+            (
+                Task::PushToCdnStaging,
+                ClosedGate::AdvisoryState {
+                    advisories: vec![
+                        (AdvisoryId::new(1), "NEW_FILES".into()),
+                        (AdvisoryId::new(22), "QE (push refused: no; not now)".into()),
+                    ],
+                },
+            ),
+            (Task::ChangeAdvisoryStatus, ClosedGate::UnknownOutcome { what: text() }),
             (Task::CheckCveTrackerBug, ClosedGate::Missing { what: text() }),
             (Which::Promoted.task(), ClosedGate::Decision { which: Which::Promoted, summary: text() }),
         ] {

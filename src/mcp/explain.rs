@@ -86,7 +86,7 @@ struct NextCalls {
 impl NextCalls {
     fn of(release: &ZStream, plan: &Plan, known: &Known<'_>, now: Timestamp) -> Self {
         let mut calls: Vec<NextCall> = Vec::new();
-        for action in &plan.actions {
+        for action in plan.actions.iter().filter(|_| !plan.is_left_to_another_driver) {
             let Some(mut call) = NextCall::of_action(action, release).filter(|call| !known.asks(call)) else {
                 continue;
             };
@@ -282,6 +282,7 @@ mod tests {
             running: Vec::new(),
             next: Vec::new(),
             conditions: Vec::new(),
+            is_left_to_another_driver: false,
             leases: Vec::new(),
         }
     }

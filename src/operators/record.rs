@@ -1,6 +1,7 @@
 //! The end of a run, written once for all tasks.
 
 use super::error::TaskError;
+use super::report::Cause;
 use super::request::TaskRequest;
 use super::run::Run;
 use super::run_log::Level;
@@ -8,7 +9,7 @@ use super::steps::replaced;
 use crate::core::error::{ErrorClass, chain};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::{Outcome, Wait};
-use crate::domain::state::entries::StoppedBy;
+use crate::domain::state::entries::{Stopped, StoppedBy};
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
 use crate::domain::stopped;
 use crate::domain::task::{JobRef, TaskStatus};
@@ -35,7 +36,7 @@ pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> R
     let set = match ended {
         // What another run does is for that run to store.
         _ if run.notes().gave_way => None,
-        Ok(outcome) => of_outcome(run, outcome),
+        Ok(outcome) => with_what_it_owes(run, of_outcome(run, outcome)),
         Err(error) => of_error(run, error),
     };
     let writes = set.is_some() || !run.notes().operations.is_empty();
@@ -147,6 +148,24 @@ fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {
             announced.then(|| base(TaskStatus::Pass))
         }
     }
+}
+
+/// What stops a step that the task owes is stored with its Pass, so that whoever only wants to know says it too.
+fn with_what_it_owes(run: &Run<'_>, set: Option<SetTask>) -> Option<SetTask> {
+    let machine = run.ctx.machine();
+    let stop = run.notes().owed.as_ref().and_then(|owed| match &owed.cause {
+        // The next run tries again.
+        Cause::Outage => None,
+        Cause::Refused { next } => stopped::on_machine(StoppedBy::Lacks, next, machine.as_deref()),
+        Cause::Person { next } => Some(Stopped { by: StoppedBy::StepLeft, what: next.clone(), on: None }),
+    });
+    let to = set.as_ref().map_or(run.state.status(run.task), |set| set.to);
+    let stored = run.state.task(run.task).and_then(|entry| entry.stopped);
+    if to != TaskStatus::Pass || (set.is_none() && stop == stored) {
+        return set;
+    }
+    let set = set.unwrap_or_else(|| SetTask::new(run.task, TaskStatus::Pass, run.ctx.clock.now()));
+    Some(SetTask { stopped: stop.map_or(Change::Clear, Change::Set), ..set })
 }
 
 /// Is this the wait that is stored? A look that finds nothing new is no commit: a wait of days would be hundreds.

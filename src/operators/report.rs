@@ -21,7 +21,7 @@ pub struct Owed {
 pub enum Cause {
     /// A service is out: it is soon worth another try.
     Outage,
-    /// A credential was refused.
+    /// A credential is missing or was refused.
     Refused {
         /// What to do about it.
         next: String,

@@ -161,6 +161,11 @@ impl<'a> Draft<'a> {
         self.messages.retain(|message| message.kind != kind);
     }
 
+    /// Is there something to do?
+    pub(super) fn acts(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// Adds an action; a task gets at most one, the first.
     pub(super) fn act(&mut self, action: Action) {
         let taken = action.task().is_some_and(|task| self.actions.iter().any(|other| other.task() == Some(task)));
@@ -293,6 +298,7 @@ impl<'a> Draft<'a> {
             .collect();
         // What is stored: a Pass that this plan is about to record stands among its actions.
         let passed = tracked.iter().filter(|task| self.input.status(**task) == TaskStatus::Pass).copied().collect();
+        let is_left_to_another_driver = self.input.other_driver.is_some() && self.acts();
         self.notify();
         let leases = self.input.leases.clone();
         Plan {
@@ -306,6 +312,7 @@ impl<'a> Draft<'a> {
             next,
             conditions,
             leases,
+            is_left_to_another_driver,
         }
     }
 
@@ -326,7 +333,7 @@ impl<'a> Draft<'a> {
         let failed_now =
             || Task::tracked(self.input.flow).any(|t| self.status(t) == TaskStatus::Fail && self.facts(t).failed_now);
         let person = || self.messages.iter().any(|message| message.severity() >= Severity::Action);
-        if !self.actions.is_empty() {
+        if !self.actions.is_empty() && self.input.other_driver.is_none() {
             Verdict::Continue
         } else if self.done {
             Verdict::Done

@@ -15,6 +15,7 @@ use super::table::recheck_after;
 use crate::domain::advisory::{drop_needs_a_person, is_managed};
 use crate::domain::approval::{self, Shipped};
 use crate::domain::closed_gate::ClosedGate;
+use crate::domain::ids::AdvisoryId;
 use crate::domain::outcome::Wait;
 use crate::domain::stage_testing::StageTestingPolicy;
 use crate::domain::state::entries::{Intent, Question};
@@ -111,6 +112,9 @@ pub struct Input {
     pub unreadable_statuses: Vec<UnreadableStatus>,
     /// Leases of others that run.
     pub leases: Vec<Lease>,
+    /// For whoever only wants to know: the lease of another machine that drives, which does what there is to do. A
+    /// drive does not ask for it: it is refused, or takes over.
+    pub other_driver: Option<Lease>,
     /// Epoch of the driver's lease in the state that was read, whether it holds or not: whoever has taken it since has
     /// acted beside this plan.
     pub drive_epoch: i64,
@@ -294,6 +298,7 @@ impl Input {
             given_up: None,
             unreadable_statuses: Vec::new(),
             leases: Vec::new(),
+            other_driver: None,
             drive_epoch: 0,
         }
     }
@@ -348,6 +353,12 @@ impl Input {
         let fine =
             |impetus: &str, one: &AdvisoryFact| drop_needs_a_person(impetus, &one.state, one.has_builds) == Some(false);
         self.advisories.as_ref().is_some_and(|all| all.iter().all(|(impetus, one)| fine(impetus, one)))
+    }
+
+    /// Is one of `advisories` known to be in another state than the one that is said of it?
+    pub fn has_moved(&self, advisories: &[(AdvisoryId, String)]) -> bool {
+        let known = |id: &AdvisoryId| self.advisories.as_ref()?.values().find(|one| one.id == *id);
+        advisories.iter().any(|(id, said)| known(id).is_some_and(|one| !said.starts_with(one.state.as_str())))
     }
 
     /// Are all advisories that we manage in REL_PREP or later? Nothing known is not yes.

@@ -125,6 +125,8 @@ kinds! {
         TaskWaiting,
         /// A step of a task that has passed is still to be done, and tried again.
         StepOwed,
+        /// Another machine drives the release and does what there is to do.
+        DrivenElsewhere,
     }
     Action by Lead {
         /// A status in the state file is a text that nobody knows.
@@ -157,6 +159,8 @@ kinds! {
         JobRefLost,
         /// Only a person can say whether an effect happened.
         QuestionOpen,
+        /// The lease of another driver ends so late that no right clock can have written it.
+        LeaseOfWrongClock,
         /// A task has an unresolved blocker.
         TaskBlocked,
         /// The release has an unresolved blocker.
@@ -337,8 +341,8 @@ impl Message {
 
     /// Do people get it beyond the plan itself? Only what needs them, what failed, and the happy end.
     pub fn is_notified(&self) -> bool {
-        // The run that timed out has sent a message itself.
-        let reported = self.kind == Kind::ApprovalTimeout;
+        // The run that timed out has sent a message itself; a drive that such a lease keeps away posts nothing.
+        let reported = matches!(self.kind, Kind::ApprovalTimeout | Kind::LeaseOfWrongClock);
         (self.severity() >= Severity::Action && !reported) || self.kind == Kind::Completed
     }
 }

@@ -30,6 +30,8 @@ pub struct Plan {
     pub conditions: Vec<Condition>,
     /// Leases of others that run: who is at work on the release.
     pub leases: Vec<Lease>,
+    /// Does another driver do what there is to do?
+    pub is_left_to_another_driver: bool,
 }
 
 /// Why a task is not Pass, or what is done about it.

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::draft::{Draft, Progress};
-use super::input::{OpenIssue, TaskFacts};
+use super::input::{Input, OpenIssue, TaskFacts};
 use super::messages::{Kind, Message};
 use super::old_fail::FailCause;
 use super::plan::{Action, Blocker, RETRIES_SOURCE};
@@ -150,8 +150,7 @@ fn stopped(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
             let message = message.link(job.url.as_deref()).occasion(format!("{} {}", job.system.as_str(), job.id));
             gone_steps(release, task, job).into_iter().fold(message, Message::step)
         }
-        // The world shows that it is over.
-        Some(ClosedGate::AdvisoryDropped { .. }) if draft.input.nothing_is_dropped() => return false,
+        Some(gate) if is_over(draft.input, gate) => return false,
         // Its time has come.
         Some(gate) if gate.look_again().is_some_and(|at| at <= draft.input.now) => return false,
         Some(gate @ ClosedGate::ResultUnknown { job, look_again, .. }) => {
@@ -167,6 +166,36 @@ fn stopped(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts) -> bool {
     };
     draft.say(message.task(task).since(facts.started_at));
     true
+}
+
+/// Does the world show that what closed `gate` is over?
+fn is_over(input: &Input, gate: &ClosedGate) -> bool {
+    match gate {
+        ClosedGate::AdvisoryDropped { .. } => input.nothing_is_dropped(),
+        ClosedGate::AdvisoryState { advisories } => input.has_moved(advisories),
+        ClosedGate::Promotion { .. }
+        | ClosedGate::StageRelease { .. }
+        | ClosedGate::Prerequisite { .. }
+        | ClosedGate::Queue { .. }
+        | ClosedGate::Shipped
+        | ClosedGate::TooEarly { .. }
+        | ClosedGate::NoReleaseDate
+        | ClosedGate::NotReady { .. }
+        | ClosedGate::Decision { .. }
+        | ClosedGate::Blocker { .. }
+        | ClosedGate::Missing { .. }
+        | ClosedGate::MergeRequestClosed { .. }
+        | ClosedGate::UnknownOutcome { .. }
+        | ClosedGate::Unproven { .. }
+        | ClosedGate::RunElsewhere { .. }
+        | ClosedGate::Asked { .. }
+        | ClosedGate::JobGone { .. }
+        | ClosedGate::ResultUnknown { .. }
+        | ClosedGate::Replaced { .. }
+        | ClosedGate::TestRecord { .. }
+        | ClosedGate::KernelUnknown { .. }
+        | ClosedGate::BadRecord { .. } => false,
+    }
 }
 
 fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Needs) -> Progress {
@@ -187,7 +216,8 @@ fn not_started(draft: &mut Draft<'_>, task: Task, facts: &TaskFacts, needs: Need
         say_failed(draft, task, facts);
         return Progress::Failed;
     }
-    match (&facts.blocked_by, facts.not_before) {
+    let blocked_by = facts.blocked_by.as_ref().filter(|gate| !is_over(draft.input, gate));
+    match (blocked_by, facts.not_before) {
         (None, Some(at)) if at > draft.input.now => retry_scheduled(draft, task, at),
         (Some(gate), Some(at)) if at > draft.input.now && gate.opened_by() == OpenedBy::Time => {
             let text = format!("{task} cannot start yet: {gate}");

@@ -4,8 +4,8 @@ use super::draft::{Draft, Next};
 use super::input::{Input, StateSource};
 use super::plan::Plan;
 use super::{
-    approval, candidate, conditions, consistency, gate, owed, preparation, promotion, stage_testing, stall, start,
-    tasks,
+    approval, candidate, conditions, consistency, gate, other_driver, owed, preparation, promotion, stage_testing,
+    stall, start, tasks,
 };
 
 /// Says what is next. Pure: the same input gives the same plan.
@@ -18,6 +18,7 @@ pub fn plan(input: &Input) -> Plan {
         stall::rows(&mut draft);
     }
     owed::rows(&mut draft);
+    other_driver::rows(&mut draft);
     conditions::rows(&mut draft);
     let conditions = conditions::of(&draft);
     draft.finish(conditions)

@@ -35,7 +35,13 @@ pub fn text(release: &ZStream, plan: &Plan) -> Styled {
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. }
             | Action::Analyze(_)
-            | Action::Conclude { .. } => Styled::toned(Tone::Good, "now:     ") + by_hand(release, action),
+            | Action::Conclude { .. } => match plan.is_left_to_another_driver {
+                true => {
+                    Styled::toned(Tone::Pending, "driver:  ")
+                        + format!("the other driver is to {}", action_text(action))
+                }
+                false => Styled::toned(Tone::Good, "now:     ") + by_hand(release, action),
+            },
         });
     }
     for message in &plan.messages {
@@ -144,7 +150,8 @@ pub fn next(release: &ZStream, plan: &Plan, how: GoOn) -> Vec<String> {
 fn first_by_hand(release: &ZStream, plan: &Plan, task: Option<Task>) -> Option<String> {
     let work = |action: &&Action| !matches!(action, Action::Notify { .. } | Action::SendDue);
     let other = |action: &&Action| task.is_none() || action.task() != task;
-    plan.actions.iter().filter(work).find(other).map(|action| command(release, action))
+    let action = plan.actions.iter().filter(work).find(other).filter(|_| !plan.is_left_to_another_driver)?;
+    Some(command(release, action))
 }
 
 /// What comes after a run by hand: what `plan` would do first, or when to look again.

@@ -19,7 +19,7 @@ pub fn consequences(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
         Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date, new_wait_until }) => {
             let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
             let mut will = vec![
-                format!("approve the merge request {mr}"),
+                format!("approve the merge request {mr}, unless it is merged or approved already"),
                 format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
             ];
             will.extend(new_wait_until.map(new_wait));

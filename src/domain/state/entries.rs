@@ -114,8 +114,9 @@ impl TaskEntry {
         let is_ours = match self.status.known() {
             // The same run stored both.
             Some(TaskStatus::InProgress) => self.present_reason().is_some(),
-            Some(TaskStatus::NotStarted) => true,
-            Some(TaskStatus::Fail | TaskStatus::Pass) | None => false,
+            // Of a task that has passed it is about a step that it owes.
+            Some(TaskStatus::NotStarted | TaskStatus::Pass) => true,
+            Some(TaskStatus::Fail) | None => false,
         };
         self.stopped.as_ref().filter(|_| is_ours)
     }
@@ -152,10 +153,16 @@ spelled! {
         ResultUnknown = "result-unknown",
         /// Advisories were dropped although they hold builds.
         AdvisoryDropped = "advisory-dropped",
+        /// Advisories are in a state in which nothing can be done with them.
+        AdvisoryState = "advisory-state",
+        /// Nobody knows whether something happened.
+        UnknownOutcome = "unknown-outcome",
         /// The machine lacks a program.
         Missing = "missing",
         /// The machine lacks a credential, a right or an argument.
         Lacks = "lacks",
+        /// The task has passed and owes a step that nobody but a person can make possible.
+        StepLeft = "step-left",
     }
 }
 

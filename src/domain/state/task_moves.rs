@@ -65,7 +65,8 @@ pub(super) fn set(document: &mut Map, set: &SetTask) -> Result<Option<AddIssue>,
     Ok(overrides.filter(|_| step != Step::Refresh).map(|permission| override_note(set, from, permission)))
 }
 
-/// A task that has passed keeps everything; only what a later run of it announces comes and goes.
+/// A task that has passed keeps everything; only what a later run of it announces, and what stops a step that it owes,
+/// comes and goes.
 fn after_pass(document: &mut Map, stored: Option<&TaskEntry>, set: &SetTask) -> Result<(), Rejection> {
     let Some(stored) = stored else { return Ok(()) };
     match standing(stored, set) {
@@ -75,6 +76,9 @@ fn after_pass(document: &mut Map, stored: Option<&TaskEntry>, set: &SetTask) -> 
             change(entry(document, set.task), "intent", &set.intent, intent_node);
         }
         RunStanding::Open => {}
+    }
+    if set.stopped.is_set() || stored.stopped.is_some() {
+        change(entry(document, set.task), "stopped", &set.stopped, stopped_node);
     }
     Ok(())
 }

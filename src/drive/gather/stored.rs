@@ -12,8 +12,9 @@ use crate::domain::outcome::Wait;
 use crate::domain::owed;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{StoppedBy, TaskEntry};
-use crate::domain::state::lease::LeaseKey;
+use crate::domain::state::lease::{Lease, LeaseKey};
 use crate::domain::state::oddities::unreadable_statuses;
+use crate::domain::state::operation::Rejection;
 use crate::domain::state::view::State;
 use crate::domain::stopped;
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -70,8 +71,10 @@ pub(super) fn from_state(input: &mut Input, ctx: &Context, state: &State, memory
         // Nobody knows how far it is: neither repeated nor passed over.
         input.tasks.entry(unreadable.task).or_default().status = TaskStatus::InProgress;
     }
+    input.owed = owed(state, memory, input.now);
     if memory.stored {
         stopped(input, ctx, state);
+        input.other_driver = other_driver(ctx, state, input.now);
     }
     for (task, last) in &memory.last {
         let facts = input.tasks.entry(*task).or_default();
@@ -85,12 +88,17 @@ pub(super) fn from_state(input: &mut Input, ctx: &Context, state: &State, memory
         }
     }
     input.issues = issues(state);
-    input.owed = owed(state, memory, input.now);
     input.replaced = replaced(state);
     input.given_up = state.issues().into_iter().find_map(|issue| {
         let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
         withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
     });
+}
+
+/// The lease of a driver on another machine, while it keeps a drive from here away.
+fn other_driver(ctx: &Context, state: &State, now: Timestamp) -> Option<Lease> {
+    let ours = ctx.holder().ok()?;
+    state.lease(LeaseKey::Driver).filter(|lease| Rejection::held(lease, &ours, now).is_some())
 }
 
 /// What stopped the last run of each task, as a drive that looked just now would know it.
@@ -101,6 +109,10 @@ fn stopped(input: &mut Input, ctx: &Context, state: &State) {
         if stop.on.is_some() && stop.on != machine {
             continue;
         }
+        let owed = input.owed.get_mut(&task);
+        if entry.status.known() == Some(TaskStatus::Pass) && owed.is_none() {
+            continue;
+        }
         let job = job_trace::job_of(task, &entry);
         let gate = stopped::gate(stop, task, job.as_ref(), soon.unwrap_or(input.now));
         match (gate, stop.by) {
@@ -109,12 +121,19 @@ fn stopped(input: &mut Input, ctx: &Context, state: &State) {
                 input.credentials_missing.insert(task, stop.what.clone());
                 input.credentials_again.extend(soon.map(|at| (task, at)));
             }
+            (None, StoppedBy::StepLeft) => {
+                if let Some(owed) = owed {
+                    owed.left = Some(stop.what.clone());
+                }
+            }
             (
                 None,
                 StoppedBy::Decision
                 | StoppedBy::JobGone
                 | StoppedBy::ResultUnknown
                 | StoppedBy::AdvisoryDropped
+                | StoppedBy::AdvisoryState
+                | StoppedBy::UnknownOutcome
                 | StoppedBy::Missing,
             ) => {}
         }

@@ -33,7 +33,7 @@ pub async fn step(
     work: impl Future<Output = Result<Vec<String>, TaskError>>,
 ) -> Result<(), TaskError> {
     if let Err(lacking) = run.ctx.require(&NEEDS) {
-        owe(run, format!("{undone}: {lacking}"), Cause::Person { next: lacking.next_step() });
+        owe(run, format!("{undone}: {lacking}"), Cause::Refused { next: lacking.next_step() });
         return Ok(());
     }
     match work.await {

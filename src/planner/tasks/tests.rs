@@ -192,3 +192,19 @@ fn a_push_that_a_dropped_advisory_stopped_goes_on_once_none_is_dropped() {
     input.advisories = None;
     assert!(!actions(&input).contains(&Action::Run(Task::PushToCdnStaging)), "nobody knows whether it is over");
 }
+
+#[test]
+fn a_push_that_waited_for_art_goes_on_once_the_advisory_has_moved() {
+    for status in [TaskStatus::InProgress, TaskStatus::NotStarted] {
+        let mut input = promoted();
+        let advisories = vec![(crate::domain::ids::AdvisoryId::new(101), "NEW_FILES (push refused: no)".to_owned())];
+        let push = set(&mut input, Task::PushToCdnStaging, status);
+        push.blocked_by = Some(ClosedGate::AdvisoryState { advisories });
+        assert!(actions(&input).contains(&Action::Run(Task::PushToCdnStaging)), "{status}");
+        let known = input.advisories.as_mut().unwrap();
+        known.values_mut().for_each(|one| one.state = crate::domain::advisory::AdvisoryState::NewFiles);
+        assert!(!actions(&input).contains(&Action::Run(Task::PushToCdnStaging)), "{status}: it is where it was");
+        input.advisories = None;
+        assert!(!actions(&input).contains(&Action::Run(Task::PushToCdnStaging)), "{status}: nobody knows");
+    }
+}

@@ -83,6 +83,12 @@ pub(super) fn input(seed: u64) -> Input {
         let owed = OwedStep { text: "ART-1 was not closed".to_owned(), issue: "0a1b2c3d".to_owned(), left };
         input.owed = BTreeMap::from([(task, owed)]);
     }
+    if input.source == StateSource::StateBox && dice.chance(4) {
+        let length = dice.one_or(70, SignedDuration::from_hours(2), &[SignedDuration::from_hours(200)]);
+        let until = now().checked_add(length).ok();
+        let holder = "drive@two:9".to_owned();
+        input.other_driver = Some(Lease { key: LeaseKey::Driver, holder, epoch: 1_774_000_000, until });
+    }
     input
 }
 

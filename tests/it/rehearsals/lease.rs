@@ -176,3 +176,97 @@ async fn a_watching_driver_holds_its_lease_while_jobs_run_and_needs_few_commits(
     let leases = ours.iter().filter(|message| message.contains("lease")).count();
     assert!(leases <= 12, "{leases} of them for the lease: {ours:?}");
 }
+
+/// Only the other machine's writes; the state of the world as far as the one that stood still could change it.
+fn outside(machine: &Machine<'_>) -> usize {
+    machine.sent().into_iter().filter(|write| !write.is_state).count()
+}
+
+#[tokio::test]
+async fn a_driver_that_stood_still_before_its_first_change_says_that_its_facts_are_old() {
+    for others_drive in [true, false] {
+        let world = promoted().await;
+        let (one, other) = (world.machine("one"), world.machine("other"));
+        let first = Point { write: "the first change".to_owned(), moment: Moment::BeforeIntent, number: 1 };
+        let stopped = frozen(&one, &first, "drive").await;
+        world.time_passes("3h");
+        let why = match others_drive {
+            true => {
+                other.oar("drive").await;
+                "on simulator-2 took the driver lease after it had looked"
+            }
+            false => "it stood still for longer than a lease lasts",
+        };
+        let file = world.file();
+
+        let reported = stopped.revived().await;
+
+        assert!(reported.ends_with("exit 8") && !reported.contains("has lost"), "{reported}");
+        assert!(reported.contains("what this run found is out of date, so nothing was changed"), "{reported}");
+        assert!(reported.contains(why), "{reported}");
+        assert!(reported.contains("next: start it again: oar -r 4.20.17 drive"), "{reported}");
+        assert_eq!((outside(&one), world.file()), (0, file), "{reported}");
+    }
+}
+
+#[tokio::test]
+async fn a_driver_that_was_stopped_after_its_last_change_says_that_another_one_drives() {
+    let calm = promoted().await;
+    let machine = calm.machine("one");
+    machine.oar("drive").await;
+    let last = machine.sent().len() - 1;
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let point = Point { write: "the last change".to_owned(), moment: Moment::Unanswered, number: last };
+    let stopped = frozen(&one, &point, "drive").await;
+    other.oar("drive --take-over --reason \"its host does not answer\"").await;
+    let (file, sent) = (world.file(), outside(&one));
+
+    let reported = stopped.revived().await;
+
+    assert!(reported.ends_with("exit 8") && reported.contains("has lost the driver lease"), "{reported}");
+    assert_eq!((outside(&one), world.file()), (sent, file), "{reported}");
+}
+
+#[tokio::test]
+async fn while_another_machine_drives_nobody_is_sent_to_drive_as_well() {
+    let point = points_of_a_drive().await.remove(0);
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let _stopped = frozen(&one, &point, "drive").await;
+    for line in ["plan", "status"] {
+        let shown = other.oar(line).await;
+        let folded = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(folded.contains("what there is to do is done there"), "{line}: {shown}");
+        assert!(!folded.contains("there is something to do") && !folded.contains("now: oar"), "{line}: {shown}");
+        assert!(folded.contains("2026-06-03T08:00:00Z"), "{line} says until when: {shown}");
+    }
+    assert!(other.oar("plan").await.contains("driver:  the other driver is to run"), "{}", other.oar("plan").await);
+    // Whoever holds it is not kept away by itself.
+    assert!(one.oar("plan").await.contains("there is something to do"));
+}
+
+#[tokio::test]
+async fn a_lease_that_no_clock_ends_is_said_by_everybody_and_ended_by_a_person() {
+    for stored in [
+        "driver:\n  holder: bob on x\n  epoch: 5\n  until: '2999-01-01T00:00:00Z'\n",
+        "driver:\n  holder: bob on x\n  epoch: 5\n  until: tomorrow\n",
+        "driver: bob\n",
+    ] {
+        let world = promoted().await;
+        world.someone_else_edits_the_text(|text| format!("{text}{stored}"));
+        for line in ["plan", "status"] {
+            let shown = world.oar(line).await.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(shown.contains("oar -r 4.20.17 drive --take-over --reason TEXT"), "{stored}{line}: {shown}");
+            assert!(!shown.contains("there is something to do"), "{stored}{line}: {shown}");
+        }
+        let checked = world.oar("state check").await;
+        assert_eq!(checked.contains("lease has no end that can be read"), !stored.contains("2999"), "{checked}");
+        let refused = world.oar("drive").await;
+        assert!(refused.ends_with("exit 8") && refused.contains("--take-over"), "{stored}{refused}");
+        let driven = world.oar("drive --take-over --reason \"nobody is at work\"").await;
+        assert!(!driven.ends_with("exit 8") && lease(&world).until.is_none(), "{stored}{driven}");
+        assert!(world.oar("state check").await.ends_with("exit 0"), "{}", world.file());
+        world.finish();
+    }
+}

@@ -196,7 +196,7 @@ impl People {
             Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
             Kind::Replaced => self.run_again(ctx, release).await?,
             Kind::BuildDataInherited => None,
-            Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown => None,
+            Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown | Kind::LeaseOfWrongClock => None,
             Kind::Initialised
             | Kind::TaskStarted
             | Kind::AsyncStarted
@@ -235,6 +235,7 @@ impl People {
             | Kind::TooEarly
             | Kind::ApprovedNotShipped
             | Kind::RetryScheduled
+            | Kind::DrivenElsewhere
             | Kind::TaskWaiting => None,
         })
     }
