@@ -11,35 +11,53 @@ const LARGEST: usize = 5;
 /// Circles that stand, each with its reason; the list may only become shorter.
 const KNOWN: [(&[&str], &str); 0] = [];
 
-/// Files that name each other. A file and the files in its folder count as one (`run.rs` and `run/…`).
+/// Files that name each other. A file and the files in its folder count as one (`run.rs` and `run/…`), seen from
+/// outside; the files in the folder are then looked at among themselves.
 fn circles(sources: &[Source]) -> Vec<Vec<String>> {
     let files: BTreeMap<ModPath, &Source> =
         sources.iter().map(|source| (source.module(), source)).filter(|(module, _)| !module.is_empty()).collect();
     let own_file = |module: &[String]| files.get(module).is_some_and(|source| !source.file.ends_with("/mod.rs"));
-    let outermost = |module: &[String]| {
-        let mut module = module.to_vec();
-        while module.len() > 1 && own_file(&module[..module.len() - 1]) {
-            module.pop();
-        }
-        module
-    };
-    let mut arrows: BTreeMap<ModPath, BTreeSet<ModPath>> = BTreeMap::new();
-    for (module, source) in &files {
-        let from = outermost(module);
-        let mut used = BTreeSet::new();
-        for mut path in source.product_paths() {
-            while !path.is_empty() && !files.contains_key(&path) {
-                path.pop();
-            }
-            if !path.is_empty() && outermost(&path) != from {
-                used.insert(outermost(&path));
-            }
-        }
-        arrows.entry(from).or_default().extend(used);
-    }
-    let reached: BTreeMap<&ModPath, BTreeSet<&ModPath>> =
-        arrows.keys().map(|from| (from, reach(from, &arrows))).collect();
+    let used: BTreeMap<&ModPath, BTreeSet<ModPath>> = files
+        .iter()
+        .map(|(module, source)| {
+            let existing = |mut path: ModPath| {
+                while !path.is_empty() && !files.contains_key(&path) {
+                    path.pop();
+                }
+                path
+            };
+            (module, source.product_paths().into_iter().map(existing).collect())
+        })
+        .collect();
+    let inside = files.keys().filter(|module| own_file(module)).cloned();
     let mut found: BTreeSet<Vec<String>> = BTreeSet::new();
+    for folder in [ModPath::new()].into_iter().chain(inside) {
+        let outermost = |module: &[String]| {
+            let mut module = module.to_vec();
+            while module.len() > folder.len() + 1 && own_file(&module[..module.len() - 1]) {
+                module.pop();
+            }
+            module
+        };
+        let is_below = |module: &[String]| module.len() > folder.len() && module.starts_with(&folder);
+        let mut arrows: BTreeMap<ModPath, BTreeSet<ModPath>> = BTreeMap::new();
+        for (module, used) in used.iter().filter(|(module, _)| is_below(module)) {
+            let from = outermost(module);
+            let to = used.iter().filter(|path| is_below(path)).map(|path| outermost(path)).filter(|to| *to != from);
+            arrows.entry(from.clone()).or_default().extend(to);
+        }
+        found.extend(circles_of(&arrows));
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
+    found
+}
+
+/// The circles of `arrows`, each once.
+fn circles_of(arrows: &BTreeMap<ModPath, BTreeSet<ModPath>>) -> BTreeSet<Vec<String>> {
+    let reached: BTreeMap<&ModPath, BTreeSet<&ModPath>> =
+        arrows.keys().map(|from| (from, reach(from, arrows))).collect();
+    let mut found = BTreeSet::new();
     for (from, reaches) in &reached {
         let circle: Vec<String> = reaches
             .iter()
@@ -50,8 +68,6 @@ fn circles(sources: &[Source]) -> Vec<Vec<String>> {
             found.insert(circle);
         }
     }
-    let mut found: Vec<_> = found.into_iter().collect();
-    found.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
     found
 }
 
@@ -105,6 +121,19 @@ fn a_file_and_its_folder_count_as_one() {
         source("src/a/y.rs", "use super::x::part::P;"),
     ];
     assert_eq!(circles(&back), [["a::x", "a::y"]]);
+}
+
+#[test]
+fn files_below_one_file_that_name_each_other_are_found() {
+    let files = [
+        source("src/a/x.rs", "mod one; mod two; mod three; use self::one::One;"),
+        source("src/a/x/one.rs", "use super::X; use super::two::Two;"),
+        source("src/a/x/two.rs", "use crate::a::x::X; fn f() {}"),
+        source("src/a/x/two/deep.rs", "use crate::a::x::one::One;"),
+        source("src/a/x/three.rs", "use super::one::One; use crate::a::y::Y;"),
+        source("src/a/y.rs", "use super::z::Z;"),
+    ];
+    assert_eq!(circles(&files), [["a::x::one", "a::x::two"]]);
 }
 
 #[test]
