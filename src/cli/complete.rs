@@ -55,7 +55,7 @@ pub fn candidates(typed: &[String], index: usize, env: &Env) -> Vec<Candidate> {
     let own = name.rsplit('/').next().unwrap_or_default();
     let own = NAMES.iter().find(|(known, _)| *known == own).map(|(_, command)| (*command).to_owned());
     let arguments: Vec<&str> = own.iter().chain(before).map(String::as_str).collect();
-    let place = Place::after(&root, &arguments);
+    let place = PlaceInLine::after(&root, &arguments);
     let mut found = Vec::new();
     if let Some(arg) = place.value_of {
         found = values(arg, &place, env);
@@ -92,7 +92,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// Where in the grammar the words lead.
-struct Place<'c> {
+struct PlaceInLine<'c> {
     command: &'c Command,
     positional: usize,
     only_values: bool,
@@ -100,7 +100,7 @@ struct Place<'c> {
     state: Option<String>,
 }
 
-impl<'c> Place<'c> {
+impl<'c> PlaceInLine<'c> {
     fn after(root: &'c Command, arguments: &[&str]) -> Self {
         let mut place = Self { command: root, positional: 0, only_values: false, value_of: None, state: None };
         for given in arguments.iter().copied().filter(|given| *given != "=") {
@@ -164,7 +164,7 @@ impl<'c> Place<'c> {
 }
 
 /// What an argument takes.
-fn values(arg: &Arg, place: &Place<'_>, env: &Env) -> Vec<Candidate> {
+fn values(arg: &Arg, place: &PlaceInLine<'_>, env: &Env) -> Vec<Candidate> {
     let listed = arg.get_possible_values();
     if !listed.is_empty() {
         let shown = listed.iter().filter(|value| !value.is_hide_set());

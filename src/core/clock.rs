@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone)]
 pub struct VirtualClock {
     time: Arc<Time>,
-    machine: Machine,
+    machine: MachineClock,
 }
 
 /// The time that all clocks of a world share.
@@ -34,7 +34,7 @@ struct Time {
 
 /// What a machine's clock shows otherwise than the others, and which it is.
 #[derive(Debug, Clone, Copy, Default)]
-struct Machine {
+struct MachineClock {
     number: u64,
     skew: SignedDuration,
 }
@@ -53,13 +53,13 @@ impl VirtualClock {
             numbers: AtomicU64::new(0),
             stirred: AtomicU64::new(0),
         };
-        Self { time: Arc::new(time), machine: Machine::default() }
+        Self { time: Arc::new(time), machine: MachineClock::default() }
     }
 
     /// The clock of one more machine in this time, wrong by `skew`.
     pub fn for_machine(&self, skew: SignedDuration) -> Self {
         let number = self.time.machines.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { time: Arc::clone(&self.time), machine: Machine { number, skew } }
+        Self { time: Arc::clone(&self.time), machine: MachineClock { number, skew } }
     }
 
     /// What the clock shows.

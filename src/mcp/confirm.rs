@@ -29,7 +29,7 @@ use crate::core::context::Context;
 use crate::render::text::clean;
 use crate::runs::approval::{Consent, How, Proposal};
 use crate::runs::approval_store::{ConsentNote, PersonsAnswer};
-use ask::{AskOutcome, Page};
+use ask::{AskOutcome, ConfirmationPage};
 use form::NotConfirmed;
 
 /// Looking up the facts takes at most so long.
@@ -260,7 +260,7 @@ fn digest(parts: &[&str]) -> String {
 
 /// Nobody was there to ask: a person can still answer on the page.
 fn unanswered(confirm: &Confirmations, proposal: &Proposal, now: Timestamp, why: &str) -> Reply {
-    match Page::asking(confirm, proposal, now) {
+    match ConfirmationPage::asking(confirm, proposal, now) {
         Ok(page) => {
             let hint = page.hint("nothing was done; if your user wants it, give this link to a person");
             page.on(Reply::error(Code::Denied, format!("not confirmed: {why}"), hint), proposal)

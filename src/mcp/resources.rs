@@ -120,11 +120,11 @@ pub async fn read(call: ToolCall, uri: String) -> Result<ReadResourceResult, Err
     let looked = worker.run(move || {
         async move {
             let ended = tokio::time::timeout(LONGEST_READ, content(&call, &asked)).await;
-            ended.unwrap_or_else(|_| Err(Unreadable::Later("it took too long; read it again in a minute".to_owned())))
+            ended.unwrap_or_else(|_| Err(NoContent::Later("it took too long; read it again in a minute".to_owned())))
         }
         .boxed_local()
     });
-    let content = looked.await.unwrap_or_else(|closed| Err(Unreadable::Later(closed.to_string())));
+    let content = looked.await.unwrap_or_else(|closed| Err(NoContent::Later(closed.to_string())));
     match content {
         Ok(Content { mime, text }) => {
             let text = masker.hide(&text).into_owned();
@@ -136,11 +136,11 @@ pub async fn read(call: ToolCall, uri: String) -> Result<ReadResourceResult, Err
             let read = ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime)]);
             Ok(read.with_ttl_ms(GOOD_MS).with_cache_scope(CacheScope::Private))
         }
-        Err(Unreadable::Nothing) => Err(ErrorData::resource_not_found(
+        Err(NoContent::Nothing) => Err(ErrorData::resource_not_found(
             "there is no such resource",
             Some(json!({ "uri": clean(head(&uri, 200)) })),
         )),
-        Err(Unreadable::Later(why)) => {
+        Err(NoContent::Later(why)) => {
             Err(ErrorData::internal_error(clean(&masker.hide(&why)), Some(json!({ "uri": clean(head(&uri, 200)) }))))
         }
     }
@@ -151,12 +151,12 @@ struct Content {
     text: String,
 }
 
-enum Unreadable {
+enum NoContent {
     Nothing,
     Later(String),
 }
 
-impl From<TaskError> for Unreadable {
+impl From<TaskError> for NoContent {
     fn from(error: TaskError) -> Self {
         if matches!(error, TaskError::NoState { .. }) {
             return Self::Nothing;
@@ -170,8 +170,8 @@ fn as_json(data: Value, stale: Option<&Stale>) -> Content {
     Content { mime: "application/json", text: reply.text }
 }
 
-async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
-    let path = uri.strip_prefix("oar://").ok_or(Unreadable::Nothing)?;
+async fn content(call: &ToolCall, uri: &str) -> Result<Content, NoContent> {
+    let path = uri.strip_prefix("oar://").ok_or(NoContent::Nothing)?;
     let parts: Vec<_> = path.split('/').collect();
     let markdown = |text: &str| Ok(Content { mime: "text/markdown", text: text.to_owned() });
     match parts.as_slice() {
@@ -179,7 +179,7 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
         ["docs", "troubleshooting"] => markdown(TROUBLESHOOTING),
         ["releases"] => Ok(as_json(json::of(&ActiveReleases::from(&discovery::active(&call.ctx, false).await?)), None)),
         ["releases", release, what] => {
-            let release: ZStream = release.parse().map_err(|_| Unreadable::Nothing)?;
+            let release: ZStream = release.parse().map_err(|_| NoContent::Nothing)?;
             of_release(call, &release, what).await
         }
         ["builds", build, arch, "test-result"] if is_build(build) && Arch::NAMES.contains(arch) => {
@@ -187,9 +187,8 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
         }
         ["runs", id, "log"] => {
             let run = call.shared.runs.get(id);
-            let run = run
-                .filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin))
-                .ok_or(Unreadable::Nothing)?;
+            let run =
+                run.filter(|run| run.owner == call.who.name || call.who.may(Scope::Admin)).ok_or(NoContent::Nothing)?;
             let text = match run.status() {
                 RunStatus::Ended(document) => Reply::of_document(document).text,
                 RunStatus::Queued => "waits for its turn".to_owned(),
@@ -198,14 +197,14 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, Unreadable> {
             Ok(Content { mime: "text/plain", text: clean(&text) })
         }
         ["answers", _] => {
-            let text = call.shared.answers.read(&call.who.name, uri).ok_or(Unreadable::Nothing)?;
+            let text = call.shared.answers.read(&call.who.name, uri).ok_or(NoContent::Nothing)?;
             Ok(Content { mime: "application/json", text })
         }
-        _ => Err(Unreadable::Nothing),
+        _ => Err(NoContent::Nothing),
     }
 }
 
-async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Content, Unreadable> {
+async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Content, NoContent> {
     match what {
         "state" => {
             let (view, stale) = status::of(&call.ctx, release).await?.into_parts();
@@ -231,20 +230,20 @@ async fn of_release(call: &ToolCall, release: &ZStream, what: &str) -> Result<Co
                 Ok(as_json(facts.value.clone(), stale.as_ref()))
             }
             Err(error) if matches!(*error, crate::operators::views::build_data::LoadError::Data(_)) => {
-                Err(Unreadable::Nothing)
+                Err(NoContent::Nothing)
             }
-            Err(error) => Err(Unreadable::Later(error.to_string())),
+            Err(error) => Err(NoContent::Later(error.to_string())),
         },
-        _ => Err(Unreadable::Nothing),
+        _ => Err(NoContent::Nothing),
     }
 }
 
-async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, Unreadable> {
+async fn of_build(ctx: &Context, build: &str, arch: &str) -> Result<Content, NoContent> {
     let reply = record(ctx, build, arch).await;
     match reply.code {
         None => Ok(Content { mime: "application/json", text: reply.text }),
-        Some(Code::NotFound | Code::InvalidArgument) => Err(Unreadable::Nothing),
-        Some(_) => Err(Unreadable::Later(reply.text)),
+        Some(Code::NotFound | Code::InvalidArgument) => Err(NoContent::Nothing),
+        Some(_) => Err(NoContent::Later(reply.text)),
     }
 }
 

@@ -20,20 +20,20 @@ pub const SESSION: &str = "mcp-session-id";
 
 /// The sessions of one endpoint. Clones share them.
 #[derive(Debug, Clone)]
-pub struct SessionLimits(Arc<Limits>);
+pub struct SessionLimits(Arc<BoundedSessions>);
 
 #[derive(Debug)]
-struct Limits {
+struct BoundedSessions {
     all: usize,
     each: usize,
     manager: Arc<LocalSessionManager>,
     ids: RequestIds,
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<HashMap<String, KnownSession>>,
     uses: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownSession {
     owner: String,
     /// The larger, the later it was used.
     used: u64,
@@ -42,11 +42,11 @@ struct Known {
 impl SessionLimits {
     /// At most `all` sessions of `manager`, and `each` of one caller; `ids` knows which have a request under way.
     pub fn new(manager: Arc<LocalSessionManager>, ids: RequestIds, all: usize, each: usize) -> Self {
-        let limits = Limits { all, each, manager, ids, known: Mutex::default(), uses: AtomicU64::default() };
+        let limits = BoundedSessions { all, each, manager, ids, known: Mutex::default(), uses: AtomicU64::default() };
         Self(Arc::new(limits))
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Known>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, KnownSession>> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,7 +78,7 @@ impl SessionLimits {
             let used = self.now();
             let mut known = self.known();
             known.retain(|id, _| living.contains_key(id.as_str()));
-            known.insert(opened.to_owned(), Known { owner: owner.to_owned(), used });
+            known.insert(opened.to_owned(), KnownSession { owner: owner.to_owned(), used });
         }
         let mut stays = true;
         while let Some(one) = self.least_used(opened, owner).filter(|_| stays) {

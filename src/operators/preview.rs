@@ -63,7 +63,7 @@ pub async fn of_record(ctx: &Context, of: &ResultName, request: &RecordRequest) 
 /// May a person have to confirm `request`? Whoever finds out what it would do gets nothing for every other.
 pub fn may_ask(request: &ChangeRequest, depth: Depth) -> bool {
     match request {
-        ChangeRequest::Task(request) => Matter::of(request, depth).is_some(),
+        ChangeRequest::Task(request) => Confirmable::of(request, depth).is_some(),
         ChangeRequest::SetStatus(_)
         | ChangeRequest::EarlyApproval { .. }
         | ChangeRequest::Answer(_)
@@ -72,7 +72,7 @@ pub fn may_ask(request: &ChangeRequest, depth: Depth) -> bool {
 }
 
 /// What a person may have to know of before a task runs.
-enum Matter<'a> {
+enum Confirmable<'a> {
     /// Somebody else may own the release.
     Owner { email: Option<&'a str> },
     /// The final approval.
@@ -85,7 +85,7 @@ enum Matter<'a> {
     Decision { which: Which, decision: &'a BuildDecision },
 }
 
-impl<'a> Matter<'a> {
+impl<'a> Confirmable<'a> {
     /// What it is for `request`; nothing when the task may always run.
     fn of(request: &'a TaskRequest, depth: Depth) -> Option<Self> {
         match (request, depth) {
@@ -121,14 +121,14 @@ impl<'a> Matter<'a> {
 }
 
 async fn of_task(ctx: &Context, release: &ZStream, request: &TaskRequest, depth: Depth) -> Result<Preview, TaskError> {
-    match Matter::of(request, depth) {
+    match Confirmable::of(request, depth) {
         None => Ok(Preview::Nothing),
         // Without credentials the task itself says what is missing.
-        Some(Matter::Owner { .. } | Matter::ShipmentApproval) if ctx.require(request.needs()).is_err() => {
+        Some(Confirmable::Owner { .. } | Confirmable::ShipmentApproval) if ctx.require(request.needs()).is_err() => {
             Ok(Preview::Nothing)
         }
-        Some(Matter::Owner { email }) => take_ownership::preview(ctx, release, email).await,
-        Some(Matter::Approval { ignores_release_date }) => match depth {
+        Some(Confirmable::Owner { email }) => take_ownership::preview(ctx, release, email).await,
+        Some(Confirmable::Approval { ignores_release_date }) => match depth {
             Depth::Stored => change_advisory_status::preview::stored(ctx, release, ignores_release_date).await,
             Depth::Looked => {
                 ctx.clock.refresh(&ctx.cancel).await;
@@ -136,8 +136,8 @@ async fn of_task(ctx: &Context, release: &ZStream, request: &TaskRequest, depth:
                 change_advisory_status::preview::looked(ctx, release, ignores_release_date).await
             }
         },
-        Some(Matter::ShipmentApproval) => add_qe_approval::preview(ctx, release).await,
-        Some(Matter::ForcedStart { reason }) => stage_testing::preview(ctx, release, reason).await,
-        Some(Matter::Decision { which, decision }) => analyze_build::preview(ctx, release, which, decision).await,
+        Some(Confirmable::ShipmentApproval) => add_qe_approval::preview(ctx, release).await,
+        Some(Confirmable::ForcedStart { reason }) => stage_testing::preview(ctx, release, reason).await,
+        Some(Confirmable::Decision { which, decision }) => analyze_build::preview(ctx, release, which, decision).await,
     }
 }

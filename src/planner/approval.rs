@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::draft::{Draft, Gate, Next, Progress};
+use super::draft::{Draft, GateVerdict, Next, Progress};
 use super::facts::{MrFact, PageState, RecordState};
 use super::input::{Input, OpenIssue};
 use super::messages::{Kind, Message};
@@ -82,7 +82,7 @@ fn all_threads(draft: &mut Draft<'_>) -> Next {
         return Next::Halt;
     }
     let mut open: Vec<Task> = approval_threads().filter(|task| !draft.passed(*task)).collect();
-    if draft.gate != Gate::Pass {
+    if draft.gate != GateVerdict::Pass {
         open.push(Task::AnalyzePromotedBuild);
     }
     if !open.is_empty() {

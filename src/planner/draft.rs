@@ -51,7 +51,7 @@ pub(super) enum Triggers {
 
 /// Verdict on the promoted build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum GateVerdict {
     /// Not known yet.
     Pending,
     /// Good.
@@ -64,7 +64,7 @@ pub(super) enum Gate {
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     pub(super) input: &'a Input,
-    pub(super) gate: Gate,
+    pub(super) gate: GateVerdict,
     pub(super) triggers: Triggers,
     pub(super) done: bool,
     actions: Vec<Action>,
@@ -76,7 +76,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(input: &'a Input) -> Self {
         Self {
             input,
-            gate: Gate::Pending,
+            gate: GateVerdict::Pending,
             triggers: Triggers::Allowed,
             done: false,
             actions: Vec::new(),
@@ -358,9 +358,9 @@ impl<'a> Draft<'a> {
             ReleasePhase::Done
         } else if stopped {
             ReleasePhase::Stopped
-        } else if self.passed(Task::ChangeAdvisoryStatus) || (self.gate == Gate::Pass && synced) {
+        } else if self.passed(Task::ChangeAdvisoryStatus) || (self.gate == GateVerdict::Pass && synced) {
             ReleasePhase::FinalApproval
-        } else if self.gate == Gate::Pass {
+        } else if self.gate == GateVerdict::Pass {
             ReleasePhase::FinalSync
         } else if self.input.promotion == super::facts::PromotionFact::Accepted
             && self.input.source == StateSource::StateBox

@@ -1,7 +1,7 @@
 //! The gate: the verdict on the promoted build.
 
 use super::build_record::{Judged, judge_record};
-use super::draft::{Draft, Gate, Next, Progress};
+use super::draft::{Draft, GateVerdict, Next, Progress};
 use super::messages::{Kind, Message};
 use super::tasks::occasion;
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -10,7 +10,7 @@ use crate::domain::task::{Task, TaskStatus, Which};
 pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     let task = Task::AnalyzePromotedBuild;
     if draft.passed(task) {
-        draft.gate = Gate::Pass;
+        draft.gate = GateVerdict::Pass;
         draft.leave(task, Progress::Done);
         return Next::Go;
     }
@@ -21,12 +21,12 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
     match judge_record(draft, Which::Promoted) {
         Judged::Good(reason) => {
             let kind = if was_bad { Kind::GateReopened } else { Kind::GatePassed };
-            draft.gate = Gate::Pass;
+            draft.gate = GateVerdict::Pass;
             draft.say(Message::new(kind, format!("the promoted build is good: {reason}")).task(task));
             Next::Go
         }
         Judged::Bad(reason) => {
-            draft.gate = Gate::Fail;
+            draft.gate = GateVerdict::Fail;
             let release = &draft.input.release;
             let occasion = occasion(&draft.facts(task));
             let message = Message::new(Kind::GateFailed, format!("the promoted build is rejected: {reason}"))

@@ -1,6 +1,6 @@
 //! When stage testing is started and looked at.
 
-use super::draft::{Draft, Gate, Next};
+use super::draft::{Draft, GateVerdict, Next};
 use super::facts::{PromotionFact, ReleaseFact};
 use super::messages::{Kind, Message};
 use super::tasks::{Needs, eval};
@@ -28,9 +28,9 @@ pub(super) fn rows(draft: &mut Draft<'_>) -> Next {
         mr: input.mr_url.as_deref().unwrap_or_default(),
         push: draft.status(Task::PushToCdnStaging),
         gate: match draft.gate {
-            Gate::Pass => TaskStatus::Pass,
-            Gate::Fail => TaskStatus::Fail,
-            Gate::Pending => TaskStatus::NotStarted,
+            GateVerdict::Pass => TaskStatus::Pass,
+            GateVerdict::Fail => TaskStatus::Fail,
+            GateVerdict::Pending => TaskStatus::NotStarted,
         },
         policy: input.policy,
     };

@@ -48,10 +48,10 @@ pub struct ConnectionBounds {
 
 /// The connection that a request came over.
 #[derive(Debug, Clone, Default)]
-pub struct Connection(Arc<Shared>);
+pub struct Connection(Arc<ConnectionUse>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct ConnectionUse {
     /// Requests that began.
     begun: AtomicU64,
     /// Requests whose answer is not out.

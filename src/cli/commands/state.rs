@@ -90,15 +90,15 @@ pub struct Printed {
 fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
     let shows = matches!(command, StateCommand::Show { .. });
     let (files, each): (_, &Look<'_>) = match command {
-        StateCommand::Show { files } => (files, &|path, _, state| Ok(Finding::new(path, Some(show(state, form))))),
+        StateCommand::Show { files } => (files, &|path, _, state| Ok(ShownFile::new(path, Some(show(state, form))))),
         StateCommand::Check { files } => (files, &|path, _, state| {
             let name = path.display().to_string();
             let answer = Some(PrintedAnswer::Text(check_text(&name, state)));
-            Ok(Finding { answer, file: judgement(&clean(&name), state) })
+            Ok(ShownFile { answer, file: judgement(&clean(&name), state) })
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
         StateCommand::Fmt { check: false, files } => (files, &rewrite),
-        StateCommand::Unsent { .. } => (&Vec::new(), &|path, _, _| Ok(Finding::new(path, None))),
+        StateCommand::Unsent { .. } => (&Vec::new(), &|path, _, _| Ok(ShownFile::new(path, None))),
     };
     let mut printed = Printed { exit: Exit::Done, out: None, err: Vec::new() };
     if files.is_empty() {
@@ -109,13 +109,13 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
     let (mut text, mut json, mut rows) = (Styled::default(), String::new(), Vec::new());
     for path in files {
         let found = read(path).and_then(|(text, state)| each(path, &text, &state));
-        let Finding { answer, file } = found.unwrap_or_else(|refusal| {
+        let ShownFile { answer, file } = found.unwrap_or_else(|refusal| {
             let next = refusal.next.replace("FILE", &path.display().to_string());
             let (why, step) = (Some(clean(&refusal.why)), Some(clean(&next)));
             printed.err.push(error_text(&format!("{} cannot be used", path.display()), refusal.why, next));
-            let file = StateFile { usable: false, why, next: step, ..Finding::new(path, None).file };
+            let file = StateFile { usable: false, why, next: step, ..ShownFile::new(path, None).file };
             let in_json = form == AnswerForm::Json && shows;
-            Finding { answer: in_json.then(|| PrintedAnswer::Json(format!("{}\n", json::of(&file)))), file }
+            ShownFile { answer: in_json.then(|| PrintedAnswer::Json(format!("{}\n", json::of(&file)))), file }
         });
         match answer {
             Some(PrintedAnswer::Text(one)) => text.line(one),
@@ -237,14 +237,14 @@ fn text_of(state: &State) -> Styled {
 }
 
 /// What a command makes of one file: path, text, state.
-type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<Finding, FileRefusal> + 'a;
+type Look<'a> = dyn Fn(&Path, &str, &State) -> Result<ShownFile, FileRefusal> + 'a;
 
-struct Finding {
+struct ShownFile {
     answer: Option<PrintedAnswer>,
     file: StateFile,
 }
 
-impl Finding {
+impl ShownFile {
     fn new(path: &Path, answer: Option<PrintedAnswer>) -> Self {
         let file = clean(&path.display().to_string());
         Self { answer, file: StateFile { file, usable: true, ..StateFile::default() } }
@@ -285,12 +285,12 @@ fn read(path: &Path) -> Result<(String, State), FileRefusal> {
     Ok((text, state))
 }
 
-fn compare(path: &Path, text: &str, state: &State) -> Finding {
+fn compare(path: &Path, text: &str, state: &State) -> ShownFile {
     let ours = state.to_yaml();
-    let mut finding = Finding::new(path, None);
-    finding.file.differs = Some(ours != text);
+    let mut shown = ShownFile::new(path, None);
+    shown.file.differs = Some(ours != text);
     if ours == text {
-        return finding;
+        return shown;
     }
     let (mut theirs, mut wanted) = (text.split('\n'), ours.split('\n'));
     let mut line = 1;
@@ -299,28 +299,28 @@ fn compare(path: &Path, text: &str, state: &State) -> Finding {
         if pair.0 != pair.1 || pair == (None, None) {
             let show = |side: Option<&str>| side.map_or("(end of the file)".to_owned(), |text| format!("{text:?}"));
             let differs = format!("{}:{line}: {} would be {}", path.display(), show(pair.0), show(pair.1));
-            finding.file.first_difference = Some(clean(&differs));
-            finding.answer = Some(PrintedAnswer::Text(differs.into()));
-            return finding;
+            shown.file.first_difference = Some(clean(&differs));
+            shown.answer = Some(PrintedAnswer::Text(differs.into()));
+            return shown;
         }
         line += 1;
     }
 }
 
-fn rewrite(path: &Path, text: &str, state: &State) -> Result<Finding, FileRefusal> {
+fn rewrite(path: &Path, text: &str, state: &State) -> Result<ShownFile, FileRefusal> {
     let ours = state.to_yaml();
-    let mut finding = Finding::new(path, None);
-    finding.file.written = Some(ours != text);
+    let mut shown = ShownFile::new(path, None);
+    shown.file.written = Some(ours != text);
     if ours == text {
-        return Ok(finding);
+        return Ok(shown);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
     fresh.write_all(ours.as_bytes())?;
     fresh.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
     fresh.persist(path).map_err(|error| error.error)?;
-    finding.answer = Some(PrintedAnswer::Text(format!("{}: written anew", path.display()).into()));
-    Ok(finding)
+    shown.answer = Some(PrintedAnswer::Text(format!("{}: written anew", path.display()).into()));
+    Ok(shown)
 }
 
 fn error_text(what: &str, why: String, next: String) -> Styled {

@@ -22,11 +22,11 @@ const MOST_FILES: usize = 200;
 pub struct LogFile {
     folder: PathBuf,
     name: String,
-    state: Mutex<State>,
+    state: Mutex<LogFileState>,
 }
 
 #[derive(Debug)]
-enum State {
+enum LogFileState {
     Unopened,
     Open { file: File, left: usize },
     Over,
@@ -37,24 +37,24 @@ impl LogFile {
     pub fn new(folder: &Path, stamp: &str, release: Option<&ZStream>) -> Self {
         let about = release.map(|release| format!("{release}-")).unwrap_or_default();
         let name = format!("oar-{}-{about}{}.log", stamp.replace(':', ""), std::process::id());
-        Self { folder: folder.to_owned(), name, state: Mutex::new(State::Unopened) }
+        Self { folder: folder.to_owned(), name, state: Mutex::new(LogFileState::Unopened) }
     }
 
     /// Writes one line, which is already masked.
     pub fn line(&self, text: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Unopened) {
+        if matches!(*state, LogFileState::Unopened) {
             *state = match self.open() {
-                Ok(file) => State::Open { file, left: MOST_BYTES },
-                Err(_) => State::Over,
+                Ok(file) => LogFileState::Open { file, left: MOST_BYTES },
+                Err(_) => LogFileState::Over,
             };
         }
-        let State::Open { file, left } = &mut *state else { return };
+        let LogFileState::Open { file, left } = &mut *state else { return };
         let fits = text.len() < *left;
         let written = if fits { writeln!(file, "{text}") } else { writeln!(file, "the log ends here: it is full") };
         *left = left.saturating_sub(text.len() + 1);
         if !fits || written.is_err() {
-            *state = State::Over;
+            *state = LogFileState::Over;
         }
     }
 

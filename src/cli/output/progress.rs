@@ -26,9 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The screen on which lines and the sign of life meet; cheap to clone.
 #[derive(Clone)]
-pub struct Screen(Arc<Mutex<State>>);
+pub struct Screen(Arc<Mutex<ScreenState>>);
 
-struct State {
+struct ScreenState {
     err: Arc<Mutex<dyn Write + Send>>,
     style: Style,
     width: usize,
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Screen {
 impl Screen {
     /// A screen `width` columns wide whose sign of life goes to `err`.
     pub fn new(err: Arc<Mutex<dyn Write + Send>>, style: Style, width: usize) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(ScreenState {
             err,
             style,
             width,
@@ -75,7 +75,7 @@ impl Screen {
         })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ScreenState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,7 +137,7 @@ impl Screen {
     }
 }
 
-impl State {
+impl ScreenState {
     fn erase(&mut self) {
         if self.shown.take().is_some() {
             self.write("\r\u{1b}[2K");

@@ -98,10 +98,10 @@ const fn is_zero(number: &u64) -> bool {
 
 /// The audit log of this machine; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Audit(Arc<Shared>);
+pub struct Audit(Arc<SharedAudit>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedAudit {
     path: PathBuf,
     clock: Clock,
     looks_too: bool,
@@ -123,7 +123,7 @@ impl Audit {
     /// The log below `home`; touches nothing yet. Without `looks_too`, looks that went well are only counted.
     pub fn below(home: &Path, clock: Clock, looks_too: bool) -> Self {
         let path = home.join("mcp").join("audit.jsonl");
-        Self(Arc::new(Shared { path, clock, looks_too, book: Mutex::default() }))
+        Self(Arc::new(SharedAudit { path, clock, looks_too, book: Mutex::default() }))
     }
 
     /// Where it is kept.

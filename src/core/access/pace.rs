@@ -20,11 +20,11 @@ const MOST_CALLERS: usize = 1000;
 #[derive(Debug)]
 pub struct Pace {
     per_minute: u32,
-    callers: Mutex<HashMap<String, Bucket>>,
+    callers: Mutex<HashMap<String, CallerBucket>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Bucket {
+struct CallerBucket {
     /// Places left, in fractions of a call.
     left: f64,
     at: Instant,
@@ -52,7 +52,7 @@ impl Pace {
         if callers.len() >= MOST_CALLERS && !callers.contains_key(caller) {
             callers.retain(|_, bucket| now.duration_since(bucket.at) < MINUTE);
         }
-        let bucket = callers.entry(caller.to_owned()).or_insert(Bucket { left: most, at: now });
+        let bucket = callers.entry(caller.to_owned()).or_insert(CallerBucket { left: most, at: now });
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.left = (bucket.left + passed * per_second).min(most);
         bucket.at = now;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Places of one kind: connections, streams. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Quota(Arc<Places>);
+pub struct Quota(Arc<QuotaPlaces>);
 
 #[derive(Debug)]
-struct Places {
+struct QuotaPlaces {
     all: usize,
     each: usize,
     taken: Mutex<HashMap<String, usize>>,
@@ -17,7 +17,7 @@ struct Places {
 /// A place that is held until it is dropped.
 #[derive(Debug)]
 pub struct HeldPlace {
-    places: Arc<Places>,
+    places: Arc<QuotaPlaces>,
     holder: String,
 }
 
@@ -35,7 +35,7 @@ pub enum NoPlace {
 impl Quota {
     /// `all` places, of which one caller gets at most `each`.
     pub fn new(all: usize, each: usize) -> Self {
-        Self(Arc::new(Places { all, each, taken: Mutex::default() }))
+        Self(Arc::new(QuotaPlaces { all, each, taken: Mutex::default() }))
     }
 
     /// Takes a place for `holder`.
@@ -63,7 +63,7 @@ impl HeldPlace {
     }
 }
 
-impl Places {
+impl QuotaPlaces {
     fn taken(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

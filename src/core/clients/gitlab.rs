@@ -20,7 +20,7 @@ use super::error::{ClientError, Fault};
 use super::http::ServiceHttp;
 use super::retry::Repeat;
 use crate::domain::shipment::{MrAddress, MrState, NotAMergeRequest, StageJob};
-use connect::Connection;
+use connect::GitlabCall;
 
 /// GitLab: shipment merge requests.
 #[derive(Debug, Clone)]
@@ -304,7 +304,7 @@ impl Gitlab {
         repeat: Repeat,
         endpoint: Result<E, B>,
     ) -> Result<T, ClientError> {
-        Connection::new(&self.http, op, repeat).one(endpoint).await
+        GitlabCall::new(&self.http, op, repeat).one(endpoint).await
     }
 
     async fn all<T: DeserializeOwned, E: Endpoint + Sync, B: std::fmt::Display>(
@@ -312,7 +312,7 @@ impl Gitlab {
         op: &'static str,
         endpoint: Result<E, B>,
     ) -> Result<Vec<T>, ClientError> {
-        Connection::new(&self.http, op, Repeat::Reads).all(endpoint).await
+        GitlabCall::new(&self.http, op, Repeat::Reads).all(endpoint).await
     }
 
     async fn send<E: Endpoint + Sync, B: std::fmt::Display>(
@@ -321,7 +321,7 @@ impl Gitlab {
         repeat: Repeat,
         endpoint: Result<E, B>,
     ) -> Result<(), ClientError> {
-        Connection::new(&self.http, op, repeat).done(endpoint).await
+        GitlabCall::new(&self.http, op, repeat).done(endpoint).await
     }
 }
 

@@ -48,14 +48,14 @@ impl Koji {
 fn tags_in(answer: &Answer) -> Result<Option<BTreeSet<String>>, ClientError> {
     let unreadable = |why: &str| ClientError::unreadable(answer.service, answer.op, why);
     match parse(answer.plain_text()?).map_err(|why| unreadable(&why))? {
-        Answered::Value(Value::Array(tags)) => {
-            let name = |tag: &Value| tag.member("name").and_then(Value::text).map(str::to_owned);
+        RpcAnswer::Value(RpcValue::Array(tags)) => {
+            let name = |tag: &RpcValue| tag.member("name").and_then(RpcValue::text).map(str::to_owned);
             let names: Option<BTreeSet<_>> = tags.iter().map(name).collect();
             names.map(Some).ok_or_else(|| unreadable("a tag without name"))
         }
-        Answered::Value(_) => Err(unreadable("not a list of tags")),
-        Answered::Fault { code, text } if code == GENERIC_ERROR && text.contains("No such build") => Ok(None),
-        Answered::Fault { code, text } => {
+        RpcAnswer::Value(_) => Err(unreadable("not a list of tags")),
+        RpcAnswer::Fault { code, text } if code == GENERIC_ERROR && text.contains("No such build") => Ok(None),
+        RpcAnswer::Fault { code, text } => {
             Err(answer.error(Fault::Refused(answer.masker.mask(&format!("fault {code}: {text}")))))
         }
     }
@@ -74,20 +74,20 @@ fn list_tags(build: &str) -> String {
 
 /// What the hub said.
 #[derive(Debug, PartialEq, Eq)]
-enum Answered {
-    Value(Value),
+enum RpcAnswer {
+    Value(RpcValue),
     Fault { code: i64, text: String },
 }
 
 /// A value as far as we look at it; numbers and the rest stay text.
 #[derive(Debug, PartialEq, Eq)]
-enum Value {
+enum RpcValue {
     Text(String),
     Array(Vec<Self>),
     Struct(Vec<(String, Self)>),
 }
 
-impl Value {
+impl RpcValue {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -121,18 +121,18 @@ impl Value {
 }
 
 /// Reads a whole `methodResponse`.
-fn parse(text: &str) -> Result<Answered, String> {
+fn parse(text: &str) -> Result<RpcAnswer, String> {
     let root = Element::read(text)?;
     if root.name != "methodResponse" {
         return Err(format!("<{}> instead of an answer", root.name.chars().take(40).collect::<String>()));
     }
     if let Ok(fault) = root.child("fault") {
-        let value = Value::of(fault.child("value")?)?;
-        let text = |name: &str| value.member(name).and_then(Value::text).unwrap_or_default().trim();
+        let value = RpcValue::of(fault.child("value")?)?;
+        let text = |name: &str| value.member(name).and_then(RpcValue::text).unwrap_or_default().trim();
         let code = text("faultCode").parse().map_err(|_| "a fault without code".to_owned())?;
-        return Ok(Answered::Fault { code, text: text("faultString").to_owned() });
+        return Ok(RpcAnswer::Fault { code, text: text("faultString").to_owned() });
     }
-    Value::of(root.child("params")?.child("param")?.child("value")?).map(Answered::Value)
+    RpcValue::of(root.child("params")?.child("param")?.child("value")?).map(RpcAnswer::Value)
 }
 
 /// An element with what is inside it; attributes mean nothing in XML-RPC.

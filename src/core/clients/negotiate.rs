@@ -148,7 +148,7 @@ pub async fn ticket_left() -> Result<Duration, Kerberos> {
 
 /// The exchange that belongs to one request.
 pub(super) struct Negotiation {
-    context: gss::Context,
+    context: gss::GssContext,
     rounds: u32,
 }
 
@@ -166,7 +166,7 @@ impl Negotiation {
     /// Begins an exchange with the host of `url`; the header for the first request.
     pub(super) async fn start(url: &Url) -> Result<(Self, HeaderValue), Kerberos> {
         let host = url.host_str().unwrap_or_default().to_owned();
-        let (context, token) = blocking(move || gss::Context::start(&host)).await?;
+        let (context, token) = blocking(move || gss::GssContext::start(&host)).await?;
         Ok((Self { context, rounds: 1 }, credential(&token)))
     }
 
@@ -237,9 +237,9 @@ fn offered(headers: &HeaderMap) -> Option<Vec<u8>> {
 mod absent {
     use super::Kerberos;
 
-    pub(super) enum Context {}
+    pub(super) enum GssContext {}
 
-    impl Context {
+    impl GssContext {
         pub(super) fn start(_host: &str) -> Result<(Self, Vec<u8>), Kerberos> {
             Err(Kerberos::NotBuilt)
         }

@@ -151,7 +151,7 @@ impl Prepared<'_> {
     async fn send(self, post: &Post, before: Before, effects: Effects<'_>) -> Sent {
         let mut sent = Sent { warnings: self.warnings.clone(), ..Sent::default() };
         let all = pieces(&self.mention, &self.text);
-        let place = Place { name: &post.team, channel: &self.channel, thread: None };
+        let place = MessagePlace { name: &post.team, channel: &self.channel, thread: None };
         match self.once(&format!("slack/{}", post.key), place, &all, before, effects).await {
             Ok(true) => (sent.is_new, sent.is_settled) = (true, true),
             // Whoever was not called before is not called now: no reason to complain again.
@@ -175,7 +175,7 @@ impl Prepared<'_> {
             Thread::Same | Thread::Log(_) => pieces("", &self.text),
         };
         let key = format!("slack/{channel}/{thread}/{}", post.key);
-        let place = Place { name: "the thread", channel, thread: Some(thread) };
+        let place = MessagePlace { name: "the thread", channel, thread: Some(thread) };
         if let Err(error) = self.once(&key, place, &replies, before, effects).await {
             let why = why(&error, &post.team);
             sent.warnings.push(format!("the Slack thread that asked got no message: {why}"));
@@ -187,12 +187,12 @@ impl Prepared<'_> {
     async fn once(
         &self,
         key: &str,
-        place: Place<'_>,
+        place: MessagePlace<'_>,
         pieces: &[String],
         before: Before,
         effects: Effects<'_>,
     ) -> Result<bool, EffectError> {
-        let Place { name, channel, thread } = place;
+        let MessagePlace { name, channel, thread } = place;
         let mut is_new = false;
         for (number, piece) in pieces.iter().enumerate() {
             let (key, what) = (format!("{key}/{number}"), format!("post a message to {name}"));
@@ -234,7 +234,7 @@ impl Prepared<'_> {
 
 /// Where a message goes.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct MessagePlace<'a> {
     name: &'a str,
     channel: &'a str,
     thread: Option<&'a str>,

@@ -108,7 +108,7 @@ pub struct Saved {
 pub(super) type Change<'a> = &'a (dyn Fn(Option<&State>, Timestamp) -> Result<Option<State>, StoreFault> + Sync);
 
 /// What is wanted of one file.
-struct Wanted<'a> {
+struct WantedWrite<'a> {
     release: &'a ZStream,
     path: &'a str,
     change: Change<'a>,
@@ -250,7 +250,7 @@ impl Store {
     ) -> Result<Saved, StoreError> {
         let path = release.state_path();
         let message = self.masker.mask(message.lines().next().unwrap_or("Update state").trim());
-        let wanted = Wanted { release, path: &path, change, message: &message };
+        let wanted = WantedWrite { release, path: &path, change, message: &message };
         let started = self.clock.now();
         let mut tries = Tries::default();
         loop {
@@ -318,7 +318,7 @@ impl Store {
     /// seen in the store itself, and gives nothing here.
     async fn attempt(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &WantedWrite<'_>,
         tries: &mut Tries,
         known: Option<StoredFile>,
         recent: &mut Recent,

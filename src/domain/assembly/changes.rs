@@ -26,20 +26,20 @@ impl MetadataChange {
         if self.stored.is_none() || self.fresh.is_none() {
             return Vec::new();
         }
-        let Some(replaced) = Replaced::of(&self.entry) else { return Vec::new() };
+        let Some(replaced) = NamedByArt::of(&self.entry) else { return Vec::new() };
         Task::ALL.into_iter().filter(|task| replaced.outdates(*task)).collect()
     }
 }
 
 /// What ART replaces by naming another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Replaced {
+enum NamedByArt {
     Shipment,
     RhcosAdvisory,
     Advisory,
 }
 
-impl Replaced {
+impl NamedByArt {
     /// What the entry names; nothing for entries that no task is about.
     fn of(entry: &str) -> Option<Self> {
         match entry {

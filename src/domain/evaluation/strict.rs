@@ -15,7 +15,7 @@ use crate::domain::result_file::{JobItem, JobRun, RunState};
 const MOST_SET_ASIDE: usize = 2;
 
 pub(super) fn evaluate(items: &[JobItem<'_>], plan: &[PlanEntry], registry: &[RegistryJob]) -> StrictEvaluation {
-    let mut jobs: Vec<Judged> = registry.iter().map(|job| of_registry(job, items, plan)).collect();
+    let mut jobs: Vec<JudgedJob> = registry.iter().map(|job| of_registry(job, items, plan)).collect();
     let names: BTreeSet<&str> = items.iter().map(|item| item.name).collect();
     for name in names.into_iter().filter(|name| !registry.iter().any(|job| job.name == *name)) {
         let same = items.iter().filter(|item| item.name == name);
@@ -59,12 +59,12 @@ fn decide<'a>(required: impl Iterator<Item = &'a JobEvaluation> + Clone) -> Deci
 
 /// A job with what has to be triggered for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Judged {
+struct JudgedJob {
     job: JobEvaluation,
     retry: Option<PlannedRetry>,
 }
 
-impl Judged {
+impl JudgedJob {
     /// The better one is less. What else differs decides between equals, so that the order of the record does not.
     fn compare(&self, other: &Self) -> Ordering {
         self.row().cmp(&other.row()).then_with(|| self.cmp(other))
@@ -82,11 +82,11 @@ impl Judged {
 }
 
 /// Of a job that stands in the record more than once the worst counts.
-fn worst(judged: impl Iterator<Item = Judged>) -> Option<Judged> {
-    judged.max_by(Judged::compare)
+fn worst(judged: impl Iterator<Item = JudgedJob>) -> Option<JudgedJob> {
+    judged.max_by(JudgedJob::compare)
 }
 
-fn of_registry(job: &RegistryJob, items: &[JobItem<'_>], plan: &[PlanEntry]) -> Judged {
+fn of_registry(job: &RegistryJob, items: &[JobItem<'_>], plan: &[PlanEntry]) -> JudgedJob {
     let same = items.iter().filter(|item| item.name == job.name);
     let judged = same.map(|item| {
         if job.disabled {
@@ -99,7 +99,7 @@ fn of_registry(job: &RegistryJob, items: &[JobItem<'_>], plan: &[PlanEntry]) -> 
 }
 
 /// A job that nothing is planned for and nothing follows from.
-fn uncounted(name: &str, item: &JobItem<'_>, verdict: JobVerdict, reason: &str) -> Judged {
+fn uncounted(name: &str, item: &JobItem<'_>, verdict: JobVerdict, reason: &str) -> JudgedJob {
     let runs: Vec<JobRun<'_>> = item.runs().filter(|run| run.id.is_some()).collect();
     let job = JobEvaluation {
         name: name.to_owned(),
@@ -114,10 +114,10 @@ fn uncounted(name: &str, item: &JobItem<'_>, verdict: JobVerdict, reason: &str) 
         reason: reason.to_owned(),
         decided_at: None,
     };
-    Judged { job, retry: None }
+    JudgedJob { job, retry: None }
 }
 
-fn without_item(job: &RegistryJob, plan: &[PlanEntry]) -> Judged {
+fn without_item(job: &RegistryJob, plan: &[PlanEntry]) -> JudgedJob {
     let (verdict, reason) = if job.disabled {
         (JobVerdict::Disabled, "it is disabled in the registry".to_owned())
     } else {
@@ -137,7 +137,7 @@ fn without_item(job: &RegistryJob, plan: &[PlanEntry]) -> Judged {
         reason,
         decided_at: None,
     };
-    Judged { job, retry: None }
+    JudgedJob { job, retry: None }
 }
 
 fn not_triggered(entry: &PlanEntry) -> String {
@@ -163,7 +163,7 @@ fn letter(run: &JobRun<'_>) -> char {
 }
 
 /// The runs of a job that count, and how many of them were set aside.
-struct Counted<'a> {
+struct CountedRuns<'a> {
     first: Option<JobRun<'a>>,
     retried: Vec<JobRun<'a>>,
     set_aside: usize,
@@ -171,7 +171,7 @@ struct Counted<'a> {
 }
 
 /// Sets runs in `error` aside, from the first one on; replaced ones in the history were set aside before.
-fn counted<'a>(item: &JobItem<'a>) -> Counted<'a> {
+fn counted<'a>(item: &JobItem<'a>) -> CountedRuns<'a> {
     let is_error = |run: &JobRun<'_>| run.is_finished() && run.known_state() == Some(RunState::Error);
     let before = item.history.iter().filter(|old| is_error(&old.run)).count();
     let mut allowance = MOST_SET_ASIDE.saturating_sub(before);
@@ -187,10 +187,10 @@ fn counted<'a>(item: &JobItem<'a>) -> Counted<'a> {
         }
     }
     let mut runs = runs.into_iter();
-    Counted { first: runs.next(), retried: runs.collect(), set_aside, attempts }
+    CountedRuns { first: runs.next(), retried: runs.collect(), set_aside, attempts }
 }
 
-fn judge(job: &RegistryJob, item: &JobItem<'_>) -> Judged {
+fn judge(job: &RegistryJob, item: &JobItem<'_>) -> JudgedJob {
     let required = job.is_required();
     let runs = counted(item);
     let planned = 1 + job.planned_retries();
@@ -237,11 +237,11 @@ fn judge(job: &RegistryJob, item: &JobItem<'_>) -> Judged {
         runs: if first.is_some() { left } else { 1 },
         replaces: if first.is_some() { None } else { item.first.id.map(str::to_owned) },
     });
-    Judged { job: evaluation, retry }
+    JudgedJob { job: evaluation, retry }
 }
 
 /// The end of the run after which no other one could change the verdict.
-fn decided_at(verdict: JobVerdict, runs: &Counted<'_>, planned: usize, need: usize) -> Option<Timestamp> {
+fn decided_at(verdict: JobVerdict, runs: &CountedRuns<'_>, planned: usize, need: usize) -> Option<Timestamp> {
     let end = |run: &JobRun<'_>| run.completed.and_then(|text| text.parse::<Timestamp>().ok());
     let nth = |n: usize, passed: bool| {
         let ended = runs.retried.iter().filter(|run| run.is_finished() && run.passed() == passed);

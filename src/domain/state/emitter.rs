@@ -92,18 +92,18 @@ impl Emitter {
         }
         let text: Vec<char> = scalar.source.chars().collect();
         match style(&scalar.source, &text, place) {
-            Style::Plain => self.folded(&text, indent, place, Quotes::None),
-            Style::Single => {
+            ScalarStyle::Plain => self.folded(&text, indent, place, Quotes::None),
+            ScalarStyle::Single => {
                 self.mark("'");
                 self.folded(&text, indent, place, Quotes::Single);
                 self.mark("'");
             }
-            Style::Double => {
+            ScalarStyle::Double => {
                 self.mark("\"");
                 self.double(&text, indent, place);
                 self.mark("\"");
             }
-            Style::Literal => self.literal(&text, indent),
+            ScalarStyle::Literal => self.literal(&text, indent),
         }
     }
 
@@ -257,7 +257,7 @@ enum Quotes {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
+enum ScalarStyle {
     Plain,
     Single,
     Double,
@@ -265,7 +265,7 @@ enum Style {
 }
 
 /// How a text is written: literal for several lines, else plain, single or double quotes, whichever is first possible.
-fn style(source: &str, text: &[char], place: Place) -> Style {
+fn style(source: &str, text: &[char], place: Place) -> ScalarStyle {
     let special = text.iter().any(|c| is_special(*c));
     let pair = |first: fn(char) -> bool, second: fn(char) -> bool| text.windows(2).any(|w| first(w[0]) && second(w[1]));
     let space_before_break = pair(|c| c == ' ', is_break);
@@ -273,16 +273,16 @@ fn style(source: &str, text: &[char], place: Place) -> Style {
     let lines = text.iter().any(|c| is_break(*c));
     let ends_with_space = text.last() == Some(&' ');
     if special || space_before_break {
-        return Style::Double;
+        return ScalarStyle::Double;
     }
     if place == Place::Value && source.contains('\n') {
-        return if ends_with_space { Style::Double } else { Style::Literal };
+        return if ends_with_space { ScalarStyle::Double } else { ScalarStyle::Literal };
     }
     let outer_space = text.first() == Some(&' ') || ends_with_space;
     if !text.is_empty() && !lines && !outer_space && !has_indicator(text) && kind_of(source) == ScalarKind::Text {
-        return Style::Plain;
+        return ScalarStyle::Plain;
     }
-    if space_after_break || (place == Place::Key && lines) { Style::Double } else { Style::Single }
+    if space_after_break || (place == Place::Key && lines) { ScalarStyle::Double } else { ScalarStyle::Single }
 }
 
 /// Would a reader take a part of the text for structure?

@@ -119,7 +119,7 @@ fn judged(answer: &ElicitResult, proposal: &Proposal) -> AskOutcome {
 }
 
 fn on_the_page(confirm: &Confirmations, tool: &Tool, proposal: &Proposal, now: Timestamp) -> Reply {
-    let page = match Page::asking(confirm, proposal, now) {
+    let page = match ConfirmationPage::asking(confirm, proposal, now) {
         Ok(page) => page,
         Err(cause) => return unstored(&cause),
     };
@@ -129,13 +129,13 @@ fn on_the_page(confirm: &Confirmations, tool: &Tool, proposal: &Proposal, now: T
 }
 
 /// Where a person answers a request, whatever their client can do.
-pub(super) struct Page {
+pub(super) struct ConfirmationPage {
     approval: Approval,
     link: String,
     is_whole: bool,
 }
 
-impl Page {
+impl ConfirmationPage {
     /// Asks for `proposal` on the page.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::BuildReport;
 use crate::operators::jobs::shelf::{self, Shelf, stream_of};
 use crate::operators::jobs::tenure::{Powers, Tenure};
-use crate::operators::jobs::trigger::{Build, trigger, whole};
+use crate::operators::jobs::trigger::{BuildToTest, trigger, whole};
 use crate::operators::jobs::watch::{begin, resumed, stable_of};
 
 /// What a person wants of a build.
@@ -81,7 +81,7 @@ pub async fn trigger_for_build(
         let file = shelf::read(of, &file)?;
         let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
         let pull_spec = file.pull_spec().unwrap_or_default();
-        let build = Build { of, pull_spec: &pull_spec, jobs: &jobs, file, announced: Vec::new() };
+        let build = BuildToTest { of, pull_spec: &pull_spec, jobs: &jobs, file, announced: Vec::new() };
         let mut more = trigger(tenure, build, &again).await;
         report.triggered.runs.append(&mut more.runs);
         report.triggered.open.append(&mut more.open);

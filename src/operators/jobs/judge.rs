@@ -21,7 +21,7 @@ use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::{JudgedRecord, Triggered};
 use crate::operators::jobs::shelf::{Shelf, stream_of};
 use crate::operators::jobs::tenure::Tenure;
-use crate::operators::jobs::trigger::{Build, store, together, trigger_in_turn};
+use crate::operators::jobs::trigger::{BuildToTest, store, together, trigger_in_turn};
 use crate::operators::jobs::watch::pull_spec_of;
 
 /// Runs of one record that are looked at side by side.
@@ -59,7 +59,7 @@ pub async fn judge(
     };
     let (mut changes, mut notes) = look(tenure, gone, &file).await;
     let seen = after(&file, &changes);
-    let judged = Judged::of(tenure, &seen, &policy);
+    let judged = DecidedRecord::of(tenure, &seen, &policy);
     changes.extend(judged.changes(&seen));
     let mut report = judged.report(of, &seen, std::mem::take(&mut notes));
     let stale = latest_sign(of, &file).is_none_or(|at| tenure.ctx.clock.now().duration_since(at) > STALE);
@@ -115,7 +115,7 @@ pub async fn judge(
         }
     };
     report.changed = !changes.is_empty();
-    let build = Build { of, pull_spec: &pull_spec, jobs: &policy.jobs, file, announced: ours };
+    let build = BuildToTest { of, pull_spec: &pull_spec, jobs: &policy.jobs, file, announced: ours };
     report.triggered = trigger_in_turn(tenure, build, &starts).await;
     Ok(Some(report))
 }
@@ -207,13 +207,13 @@ fn latest_sign(of: &ResultName, file: &ResultFile) -> Option<Timestamp> {
 }
 
 /// A record with what is decided about it.
-struct Judged {
+struct DecidedRecord {
     evaluation: Evaluation,
     rule: AcceptancePolicy,
     decision: Decision,
 }
 
-impl Judged {
+impl DecidedRecord {
     fn of(tenure: &Tenure<'_>, file: &ResultFile, policy: &StoredPolicy) -> Self {
         let evaluation = evaluate(file, &policy.jobs);
         let rule = tenure.ctx.settings.acceptance_policy;

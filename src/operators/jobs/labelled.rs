@@ -27,7 +27,7 @@ pub(super) fn order(job: &str, envs: BTreeMap<String, String>, key: String) -> G
 }
 
 /// What a look at the runs of a job shows.
-pub(super) struct Seen {
+pub(super) struct SeenRuns {
     /// The run of the start.
     run: Option<ProwJobId>,
     /// When the newest other one was started.
@@ -44,7 +44,7 @@ pub(super) async fn look(
     ctx: &Context,
     order: &GangwayOrder,
     known: impl Fn(&ProwJobId) -> bool,
-) -> Result<Seen, ClientError> {
+) -> Result<SeenRuns, ClientError> {
     let (gangway, prow) = (ctx.gangway(), ctx.prow());
     let mut newest = None;
     for id in gangway.runs_of(&order.job).await? {
@@ -57,14 +57,14 @@ pub(super) async fn look(
             return Err(ClientError::unreadable(Service::Prow, "look for a run", why));
         };
         if run.labels.get(LABEL) == order.labels.get(LABEL) {
-            return Ok(Seen { run: Some(id), newest });
+            return Ok(SeenRuns { run: Some(id), newest });
         }
         newest = newest.max(run.started_at);
     }
-    Ok(Seen { run: None, newest })
+    Ok(SeenRuns { run: None, newest })
 }
 
-impl Seen {
+impl SeenRuns {
     /// The same as the look of an effect. Of what `was_done` no look proves that it was not.
     pub(super) fn of_effect(self, now: Timestamp, was_done: bool) -> Look<ProwJobId> {
         match self.run {

@@ -129,7 +129,7 @@ pub async fn run(ctx: &Context, start: &JobToRun) -> Result<StartedJob, TaskErro
     }
     let is_fresh = start.run.is_none() && exactly().is_none() && start.earlier.is_none();
     let done_at = exactly().filter(|last| !last.is_open).map(|last| last.at);
-    let effected = once(ctx, &ledger, order, &key, Before { is_fresh, done_at }).await?;
+    let effected = once(ctx, &ledger, order, &key, StartBefore { is_fresh, done_at }).await?;
     drop(lock);
     let is_new = effected.is_new();
     let id = effected.into_inner();
@@ -138,7 +138,7 @@ pub async fn run(ctx: &Context, start: &JobToRun) -> Result<StartedJob, TaskErro
 }
 
 /// What this machine knows of a run before it is started.
-struct Before {
+struct StartBefore {
     /// Nobody can have used its name.
     is_fresh: bool,
     /// When it was started, or found.
@@ -151,7 +151,7 @@ async fn once(
     ledger: &Ledger,
     order: &JobOrder,
     key: &str,
-    before: Before,
+    before: StartBefore,
 ) -> Result<Effected<ProwJobId>, TaskError> {
     let asked = labelled::order(order.job.as_str(), order.variables.clone(), key.to_owned());
     let effects = Effects { ledger, clock: &ctx.clock, cancel: &ctx.cancel };

@@ -40,7 +40,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(5);
 const TOGETHER: usize = 3;
 
 /// One build whose runs are triggered.
-pub(super) struct Build<'a> {
+pub(super) struct BuildToTest<'a> {
     /// Which one.
     pub(super) of: &'a ResultName,
     /// Where it can be pulled.
@@ -54,7 +54,7 @@ pub(super) struct Build<'a> {
 }
 
 /// Triggers `starts` in their order. What is triggered stands in the record when this returns, whatever else happens.
-pub(super) async fn trigger(tenure: &Tenure<'_>, build: Build<'_>, starts: &[JobStart]) -> Triggered {
+pub(super) async fn trigger(tenure: &Tenure<'_>, build: BuildToTest<'_>, starts: &[JobStart]) -> Triggered {
     if starts.is_empty() {
         return Triggered::default();
     }
@@ -63,7 +63,7 @@ pub(super) async fn trigger(tenure: &Tenure<'_>, build: Build<'_>, starts: &[Job
 }
 
 /// The same for whoever waited for the turn of this process.
-pub(super) async fn trigger_in_turn(tenure: &Tenure<'_>, build: Build<'_>, starts: &[JobStart]) -> Triggered {
+pub(super) async fn trigger_in_turn(tenure: &Tenure<'_>, build: BuildToTest<'_>, starts: &[JobStart]) -> Triggered {
     let mut done = Triggered::default();
     let subject = match build.of.build.parse() {
         Ok(name) => Subject::Build(name),
@@ -110,7 +110,7 @@ pub(super) fn together<'s>(
 struct Work<'t, 'c> {
     tenure: &'t Tenure<'c>,
     ledger: Ledger,
-    build: Build<'t>,
+    build: BuildToTest<'t>,
     /// Our own announcements, as they stand in the record.
     announced: Vec<AnnouncedStart>,
     /// What is triggered and has no id in the record yet.

@@ -20,7 +20,7 @@ use crate::operators::error::TaskError;
 use crate::operators::jobs::report::{BuildReport, StreamReport};
 use crate::operators::jobs::shelf::{self, Shelf};
 use crate::operators::jobs::tenure::Tenure;
-use crate::operators::jobs::trigger::{Build, together, trigger, trigger_in_turn, whole};
+use crate::operators::jobs::trigger::{BuildToTest, together, trigger, trigger_in_turn, whole};
 
 /// A plan that is open for longer than this is said.
 const LONG: SignedDuration = SignedDuration::from_hours(2);
@@ -114,7 +114,7 @@ pub(super) async fn resumed(
     }
     let policy = file.policy();
     let jobs = policy.as_ref().map_or(section, |policy| &policy.jobs);
-    let build = Build { of, pull_spec: &pull_spec, jobs, file, announced: Vec::new() };
+    let build = BuildToTest { of, pull_spec: &pull_spec, jobs, file, announced: Vec::new() };
     report.triggered = trigger(tenure, build, &starts).await;
     report
 }
@@ -175,7 +175,7 @@ pub(super) async fn begin(
     let ours = announced.into_iter().map(|(_, announced)| announced);
     let announced = ours.filter(|ours| file.announced_start(&ours.key).as_ref() == Some(ours)).collect();
     let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
-    let build = Build { of, pull_spec, jobs: &jobs, file, announced };
+    let build = BuildToTest { of, pull_spec, jobs: &jobs, file, announced };
     report.triggered = trigger_in_turn(tenure, build, &starts).await;
     Ok(report)
 }

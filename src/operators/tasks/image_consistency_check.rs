@@ -67,11 +67,11 @@ pub(in crate::operators) async fn run(run: &Run<'_>, job: Option<&ProwJobId>) ->
     };
     let Some(id) = to_check else { return start(run, &prow).await };
     match check(run, &prow, &id).await? {
-        Checked::Ended(outcome) => Ok(outcome),
-        Checked::NoVerdict(state, job) if entry.is_some_and(|entry| job_trace::was_replaced(&entry)) => {
+        JobLook::Ended(outcome) => Ok(outcome),
+        JobLook::NoVerdict(state, job) if entry.is_some_and(|entry| job_trace::was_replaced(&entry)) => {
             Ok(failed(&state, job))
         }
-        Checked::NoVerdict(state, _) => {
+        JobLook::NoVerdict(state, _) => {
             run.info(format!("the job ended with {state}, which is no verdict: it is started once more"));
             start(run, &prow).await
         }
@@ -106,9 +106,9 @@ async fn start(run: &Run<'_>, prow: &Prow) -> Result<Outcome, TaskError> {
     run.notify(Notice::JobStarted { start: search.key.clone(), job: job.clone() });
     if state.is_final() {
         return Ok(match check(run, prow, &id).await? {
-            Checked::Ended(outcome) => outcome,
+            JobLook::Ended(outcome) => outcome,
             // The next look starts it once more, now that its reference is stored.
-            Checked::NoVerdict(state, job) => waiting(&state, job),
+            JobLook::NoVerdict(state, job) => waiting(&state, job),
         });
     }
     Ok(waiting(&state, job))
@@ -125,30 +125,30 @@ async fn unready(run: &Run<'_>) -> Result<Option<ClosedGate>, TaskError> {
 }
 
 /// What a look at a job found.
-enum Checked {
+enum JobLook {
     Ended(Outcome),
     /// Aborted, or Prow could not run it: nothing was found out about the release.
     NoVerdict(ProwState, JobRef),
 }
 
-async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<Checked, TaskError> {
+async fn check(run: &Run<'_>, prow: &Prow, id: &ProwJobId) -> Result<JobLook, TaskError> {
     run.info(format!("Checking image consistency check Prow job status for job ID: {id}"));
     let Some(job) = prow.job(id).await? else {
-        return gone(run, id).await.map(Checked::Ended);
+        return gone(run, id).await.map(JobLook::Ended);
     };
     about_this_release(run, &job)?;
     run.info(format!("Job state: {}, URL: {}", job.state, job.url.as_deref().unwrap_or("not yet")));
     let job_ref = of_job(&job);
     Ok(match job.state {
-        ProwState::Success => Checked::Ended(health(run, job_ref).await?),
+        ProwState::Success => JobLook::Ended(health(run, job_ref).await?),
         ProwState::Scheduling | ProwState::Triggered | ProwState::Pending | ProwState::Other(_) => {
-            Checked::Ended(waiting(&job.state, job_ref))
+            JobLook::Ended(waiting(&job.state, job_ref))
         }
         ProwState::Failure => {
             job_of_run::remember(run, job_ref.clone());
-            Checked::Ended(failed(&job.state, job_ref))
+            JobLook::Ended(failed(&job.state, job_ref))
         }
-        ProwState::Aborted | ProwState::Error => Checked::NoVerdict(job.state, job_ref),
+        ProwState::Aborted | ProwState::Error => JobLook::NoVerdict(job.state, job_ref),
     })
 }
 

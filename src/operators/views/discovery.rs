@@ -34,20 +34,20 @@ fn listing(files: Vec<TreeFile>, today: Date, all: bool) -> Listing {
     let (mut with_state, mut listed) = (Vec::new(), Vec::new());
     for file in files {
         let ended = match place(&file.path) {
-            Place::State(release) => {
+            PathMeaning::State(release) => {
                 with_state.push(release.clone());
                 let state =
                     file.text.and_then(|text| State::parse(&text, Some(&release)).map_err(|error| error.to_string()));
                 state.map(|state| releases.extend(judge(&state, today, all)))
             }
-            Place::Tracking(minor) => file.text.and_then(|text| tracked(&text)).map(|(known, strange)| {
+            PathMeaning::Tracking(minor) => file.text.and_then(|text| tracked(&text)).map(|(known, strange)| {
                 let (ours, others): (Vec<_>, Vec<_>) =
                     known.into_iter().partition(|one: &ZStream| one.minor() == minor);
                 let others = others.iter().map(|other| format!("{other} is not of {minor}"));
                 errors.extend(strange.into_iter().chain(others).map(|why| (file.path.clone(), why)));
                 listed.extend(ours);
             }),
-            Place::Elsewhere => Ok(()),
+            PathMeaning::Elsewhere => Ok(()),
         };
         if let Err(why) = ended {
             errors.push((file.path, why));
@@ -59,26 +59,26 @@ fn listing(files: Vec<TreeFile>, today: Date, all: bool) -> Listing {
 }
 
 /// What a path stands for.
-enum Place {
+enum PathMeaning {
     State(ZStream),
     Tracking(Minor),
     Elsewhere,
 }
 
-fn place(path: &str) -> Place {
+fn place(path: &str) -> PathMeaning {
     let parts: Vec<&str> = path.split('/').collect();
     let minor = |text: &str| text.parse::<Minor>().ok();
     match parts.as_slice() {
         ["_releases", folder, file] => {
             let tracking = minor(folder).filter(|_| *file == format!("{folder}.z.yaml"));
-            tracking.map_or(Place::Elsewhere, Place::Tracking)
+            tracking.map_or(PathMeaning::Elsewhere, PathMeaning::Tracking)
         }
         ["_releases", folder, "statebox", file] => {
             let release = file.strip_suffix(".yaml").and_then(|name| name.parse::<ZStream>().ok());
             let release = release.filter(|release| minor(folder) == Some(release.minor()));
-            release.map_or(Place::Elsewhere, Place::State)
+            release.map_or(PathMeaning::Elsewhere, PathMeaning::State)
         }
-        _ => Place::Elsewhere,
+        _ => PathMeaning::Elsewhere,
     }
 }
 

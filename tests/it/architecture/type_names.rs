@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::source::{Source, code_only, tokens};
 use super::{below, source};
 
-/// Types that more than their own folder can name and that stand twice. The simulator names things as each service does,
-/// and a folder may call what it keeps to itself as it likes.
+/// Types that stand twice, private ones too. The simulator names things as each service does, and so do the types in
+/// which a file reads what others write.
 fn twice(sources: &[Source]) -> Vec<String> {
     let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for source in sources.iter().filter(|source| !source.file.starts_with("src/sim/")) {
@@ -15,11 +15,16 @@ fn twice(sources: &[Source]) -> Vec<String> {
             if !matches!(tokens[at].as_str(), "struct" | "enum" | "trait") {
                 continue;
             }
-            let begin = tokens[..at].iter().rposition(|token| matches!(token.as_str(), ";" | "{" | "}" | "]"));
-            let shown: String = tokens[begin.map_or(0, |begin| begin + 1)..at].concat();
+            let before = |ends: &[&str]| {
+                let begin = tokens[..at].iter().rposition(|token| ends.contains(&token.as_str()));
+                &tokens[begin.map_or(0, |begin| begin + 1)..at]
+            };
+            let is_shown = matches!(before(&[";", "{", "}", "]"]).concat().as_str(), "pub" | "pub(crate)");
+            let is_wire =
+                before(&[";", "{", "}"]).iter().any(|token| matches!(token.as_str(), "Serialize" | "Deserialize"));
             // In a macro, `$` stands for the name.
             let name = tokens.get(at + 1).filter(|name| *name != "$");
-            if let ("pub" | "pub(crate)", Some(name)) = (shown.as_str(), name) {
+            if let Some(name) = name.filter(|_| is_shown || !is_wire) {
                 places.entry(name.clone()).or_default().push(&source.file);
             }
         }
@@ -49,11 +54,14 @@ fn renamed(sources: &[Source]) -> Vec<String> {
 fn a_type_name_of_two_things_is_found() {
     let files = [
         source("src/cli/a.rs", "/// A.\n#[derive(Debug)]\npub struct Answer { x: u8 }\nstruct Own;"),
-        source("src/mcp/b.rs", "pub(crate) enum Answer { A }\nstruct Own;\npub(super) struct Wire;"),
-        source("src/core/c.rs", "pub(super) struct Wire;\n#[cfg(test)]\nmod tests { pub struct Answer; }"),
+        source("src/mcp/b.rs", "pub(crate) enum Answer { A }\nstruct Own;\npub(super) struct Page;"),
+        source(
+            "src/core/c.rs",
+            "#[derive(Deserialize)]\npub(super) struct Page;\n#[cfg(test)]\nmod tests { struct Own; }",
+        ),
         source("src/sim/d.rs", "pub struct Answer;"),
     ];
-    assert_eq!(twice(&files), ["Answer: src/cli/a.rs, src/mcp/b.rs"]);
+    assert_eq!(twice(&files), ["Answer: src/cli/a.rs, src/mcp/b.rs", "Own: src/cli/a.rs, src/mcp/b.rs"]);
 }
 
 #[test]

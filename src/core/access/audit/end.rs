@@ -60,17 +60,17 @@ pub fn check_end(path: &Path) -> Result<(), BadEnd> {
     Ok(())
 }
 
-struct Tail {
+struct FileTail {
     bytes: Vec<u8>,
     is_all: bool,
 }
 
-fn tail_of(mut file: File, most: u64) -> io::Result<Tail> {
+fn tail_of(mut file: File, most: u64) -> io::Result<FileTail> {
     let from = file.metadata()?.len().saturating_sub(most);
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
-    Ok(Tail { bytes, is_all: from == 0 })
+    Ok(FileTail { bytes, is_all: from == 0 })
 }
 
 #[cfg(test)]

@@ -25,11 +25,11 @@ pub struct AppTokens {
     http: ServiceHttp,
     key: AppKey,
     repository: String,
-    kept: tokio::sync::Mutex<Kept>,
+    kept: tokio::sync::Mutex<KeptTokens>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptTokens {
     installation: Option<u64>,
     token: Option<Token>,
 }
@@ -43,7 +43,7 @@ struct Token {
 impl AppTokens {
     /// Tokens of the App of `key` for `repository` (`owner/name`). `http` carries no credential of its own.
     pub fn new(http: ServiceHttp, key: AppKey, repository: String) -> Self {
-        let kept = Kept { installation: key.installation, token: None };
+        let kept = KeptTokens { installation: key.installation, token: None };
         Self { http, key, repository, kept: tokio::sync::Mutex::new(kept) }
     }
 

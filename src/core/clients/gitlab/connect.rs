@@ -27,14 +27,14 @@ type Readable = fn(&Answer) -> Result<(), ClientError>;
 
 /// One call: whom we ask, for what, what repeating it does, and what counts as an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Connection<'a> {
+pub(super) struct GitlabCall<'a> {
     http: &'a ServiceHttp,
     op: &'static str,
     repeat: Repeat,
     check: Readable,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> GitlabCall<'a> {
     pub(super) const fn new(http: &'a ServiceHttp, op: &'static str, repeat: Repeat) -> Self {
         Self { http, op, repeat, check: Answer::done }
     }
@@ -76,7 +76,7 @@ impl<'a> Connection<'a> {
         let endpoint = endpoint.map_err(|cause| self.unreadable(&cause.to_string()))?;
         let mut items = Vec::new();
         for page in 1..=MOST_PAGES {
-            let body = self.checked(is::<Vec<T>>).raw(Page { endpoint: &endpoint, page }).await?;
+            let body = self.checked(is::<Vec<T>>).raw(OnePage { endpoint: &endpoint, page }).await?;
             let more: Vec<T> = self.read(&body)?;
             let full = more.len() >= PER_PAGE;
             items.extend(more);
@@ -121,7 +121,7 @@ fn is<T: DeserializeOwned>(answer: &Answer) -> Result<(), ClientError> {
     answer.json::<T>().map(drop)
 }
 
-impl RestClient for Connection<'_> {
+impl RestClient for GitlabCall<'_> {
     type Error = ClientError;
 
     fn rest_endpoint(&self, endpoint: &str) -> Result<Url, ApiError<Self::Error>> {
@@ -133,7 +133,7 @@ impl RestClient for Connection<'_> {
 }
 
 // The trait is declared through `async_trait`; this is the signature that macro makes.
-impl AsyncClient for Connection<'_> {
+impl AsyncClient for GitlabCall<'_> {
     fn rest_async<'life0, 'async_trait>(
         &'life0 self,
         request: Builder,
@@ -148,12 +148,12 @@ impl AsyncClient for Connection<'_> {
 }
 
 /// One page of a list endpoint.
-struct Page<'e, E> {
+struct OnePage<'e, E> {
     endpoint: &'e E,
     page: usize,
 }
 
-impl<E: Endpoint> Endpoint for Page<'_, E> {
+impl<E: Endpoint> Endpoint for OnePage<'_, E> {
     fn method(&self) -> Method {
         self.endpoint.method()
     }

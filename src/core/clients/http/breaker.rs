@@ -30,7 +30,7 @@ pub(super) struct Tripped {
 #[derive(Debug)]
 pub(super) struct Breaker {
     rule: BreakerRule,
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
     /// Tells those who wait that the one request that tried again has ended.
     tried: Notify,
 }
@@ -44,13 +44,13 @@ enum Closed {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     failures: u32,
-    open: Option<Open>,
+    open: Option<OpenBreaker>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenBreaker {
     since: Timestamp,
     until: Timestamp,
     /// Is the one request that tries again under way?
@@ -90,7 +90,7 @@ impl Breaker {
         Ok(Pass { breaker: Arc::clone(self), probes: true })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BreakerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,14 +107,14 @@ impl Pass {
     pub(super) fn ended(self, now: Timestamp, outage: bool) {
         let mut state = self.breaker.state();
         if !outage {
-            *state = State::default();
+            *state = BreakerState::default();
             return;
         }
         state.failures = state.failures.saturating_add(1);
         if self.probes || state.failures >= self.breaker.rule.failures {
             let since = state.open.as_ref().map_or(now, |open| open.since);
             let until = now.checked_add(self.breaker.rule.pause).unwrap_or(Timestamp::MAX);
-            state.open = Some(Open { since, until, probing: false });
+            state.open = Some(OpenBreaker { since, until, probing: false });
         }
     }
 }

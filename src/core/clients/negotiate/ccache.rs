@@ -38,7 +38,7 @@ pub fn details(path: &Path) -> Details {
 
 /// Version 4 of the format, which is the only one written in this century.
 fn parse(bytes: &[u8]) -> Option<Details> {
-    let mut rest = Rest(bytes);
+    let mut rest = UnreadBytes(bytes);
     if rest.short()? != 0x0504 {
         return None;
     }
@@ -56,9 +56,9 @@ fn parse(bytes: &[u8]) -> Option<Details> {
     Some(Details { realm: own, renew_until })
 }
 
-struct Rest<'a>(&'a [u8]);
+struct UnreadBytes<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> UnreadBytes<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

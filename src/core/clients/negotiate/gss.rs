@@ -28,9 +28,9 @@ const KDC_UNREACHABLE: i32 = TABLE + 156;
 const TEXT_CHARS: usize = 200;
 
 /// Our side of one exchange.
-pub(super) struct Context(ClientCtx);
+pub(super) struct GssContext(ClientCtx);
 
-impl Context {
+impl GssContext {
     /// Begins an exchange with the HTTP service on `host`; the first token.
     pub(super) fn start(host: &str) -> Result<(Self, Vec<u8>), Kerberos> {
         let mut context = context(host, GSS_MECH_SPNEGO)?;

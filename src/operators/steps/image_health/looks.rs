@@ -44,7 +44,7 @@ pub struct Looks {
 }
 
 /// What one look came to.
-enum Found {
+enum ImageLook {
     Known(CatalogImage),
     Absent,
     Failed(ClientError),
@@ -73,7 +73,7 @@ pub async fn look(catalog: &CatalogStage, memory: &mut Remembered, images: Vec<L
         let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
         while let Some((place, image, found)) = answers.next().await {
             match found {
-                Found::Known(known) => {
+                ImageLook::Known(known) => {
                     let grade = effective(&known.grades, now);
                     match healthy_until(&known.grades, now) {
                         Some(until) => {
@@ -83,12 +83,12 @@ pub async fn look(catalog: &CatalogStage, memory: &mut Remembered, images: Vec<L
                         None => bad.push((place, (image, grade, known))),
                     }
                 }
-                Found::Absent => looks.absent += 1,
-                Found::Failed(error) => {
+                ImageLook::Absent => looks.absent += 1,
+                ImageLook::Failed(error) => {
                     looks.failed += 1;
                     troubles.push((place, error));
                 }
-                Found::NotAsked => looks.not_asked += 1,
+                ImageLook::NotAsked => looks.not_asked += 1,
             }
             if memory.unwritten() >= WRITTEN_AT_ONCE {
                 memory.write(now);
@@ -109,17 +109,17 @@ async fn one(
     in_a_row: &AtomicUsize,
     place: usize,
     image: ListedImage,
-) -> (usize, ListedImage, Found) {
+) -> (usize, ListedImage, ImageLook) {
     if in_a_row.load(Ordering::Relaxed) >= MOST_FAILURES {
-        return (place, image, Found::NotAsked);
+        return (place, image, ImageLook::NotAsked);
     }
     let found = match catalog.image(&image.digest).await {
-        Ok(known) => known.map_or(Found::Absent, Found::Known),
-        Err(error) => Found::Failed(error),
+        Ok(known) => known.map_or(ImageLook::Absent, ImageLook::Known),
+        Err(error) => ImageLook::Failed(error),
     };
     match found {
-        Found::Failed(_) => drop(in_a_row.fetch_add(1, Ordering::Relaxed)),
-        Found::Known(_) | Found::Absent | Found::NotAsked => in_a_row.store(0, Ordering::Relaxed),
+        ImageLook::Failed(_) => drop(in_a_row.fetch_add(1, Ordering::Relaxed)),
+        ImageLook::Known(_) | ImageLook::Absent | ImageLook::NotAsked => in_a_row.store(0, Ordering::Relaxed),
     }
     (place, image, found)
 }
