@@ -1,8 +1,8 @@
 //! Single test jobs, for people.
 
 use crate::operators::error::TaskError;
-use crate::operators::jobs::defined::DefinedTests;
-use crate::operators::jobs::one_run::{RunEnding, ShownRun};
+use crate::operators::jobs::ci_tests::DefinedTests;
+use crate::operators::jobs::prow_run::{RunEnding, ShownRun};
 use crate::operators::jobs::run_job::{ForeseenJob, RequiredJob, StartedJob};
 use crate::render::documents::job::JobRunDocument;
 use crate::render::preview::of_starts;

@@ -11,10 +11,10 @@ use crate::domain::job_images::Images;
 use crate::domain::job_order::{JobOrder, required_jobs};
 use crate::grammar::job::{EarlierStart, JobCommand, OnceArgs, RequiredArgs, RunArgs};
 use crate::operators::error::TaskError;
-use crate::operators::jobs::one_run::RunEnding;
+use crate::operators::jobs::prow_run::RunEnding;
 use crate::operators::jobs::run_job::{self, Earlier, JobToRun};
 use crate::operators::jobs::tenure::Powers;
-use crate::operators::jobs::{defined, named, one_run};
+use crate::operators::jobs::{ci_tests, known_jobs, prow_run};
 use crate::operators::preview;
 use crate::render;
 use crate::render::documents::job::{DefinedDocument, JobRunDocument, RequiredDocument, StartedDocument};
@@ -68,7 +68,8 @@ async fn run_one(call: &Invocation, args: RunArgs) -> Result<Exit, ErrorReport> 
     let [payload, from, to] = [text(&args.payload), text(&args.upgrade_from), text(&args.upgrade_to)];
     let images = Images::asked(payload.as_deref(), from.as_deref(), to.as_deref());
     let images = images.map_err(|bad| senseless(call, &bad))?;
-    let job = named::exact(&ctx, &args.job).await.map_err(|error| call.task_error("nothing was started", error))?;
+    let job =
+        known_jobs::exact(&ctx, &args.job).await.map_err(|error| call.task_error("nothing was started", error))?;
     let order = JobOrder::with_images(job, images.as_ref(), args.arch).map_err(|bad| senseless(call, &bad))?;
     start(call, &ctx, start_of(order, args.once)).await
 }
@@ -128,7 +129,7 @@ async fn required(call: &Invocation, args: RequiredArgs) -> Result<Exit, ErrorRe
 
 async fn results(call: &Invocation, id: &ProwJobId, waits: bool) -> Result<Exit, ErrorReport> {
     let ctx = context(call).await?;
-    let run = one_run::look(&ctx, id, waits).await;
+    let run = prow_run::look(&ctx, id, waits).await;
     let run = run.map_err(|error| call.task_error("the run could not be looked at", error))?;
     call.show(render::job::run(&run), &JobRunDocument::from(&run));
     Ok(match run.ending {
@@ -141,7 +142,7 @@ async fn results(call: &Invocation, id: &ProwJobId, waits: bool) -> Result<Exit,
 async fn list(call: &Invocation, component: &str, branch: &str) -> Result<Exit, ErrorReport> {
     let ctx = context(call).await?;
     let failed = |error| call.task_error("the tests could not be listed", error);
-    let files = defined::list(&ctx, component, branch).await.map_err(failed)?;
+    let files = ci_tests::list(&ctx, component, branch).await.map_err(failed)?;
     call.show(render::job::defined(&files), &DefinedDocument::of(component, branch, &files));
     Ok(if files.iter().all(|file| file.tests.is_ok()) { Exit::Done } else { Exit::Failed })
 }

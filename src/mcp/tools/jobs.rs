@@ -23,7 +23,7 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Tool, ToolChange, Toolset};
 use crate::operators::error::TaskError;
 use crate::operators::jobs::by_hand::{self, ChangedRecord, RecordRequest, Wanted};
-use crate::operators::jobs::named;
+use crate::operators::jobs::known_jobs;
 use crate::operators::jobs::run_job::{self, JobToRun};
 use crate::operators::jobs::shelf::Shelf;
 use crate::operators::jobs::tenure::{Powers, Tenure};
@@ -221,12 +221,12 @@ fn run_job(call: &ToolCall) -> Result<ToolChange, Reply> {
     };
     let may_any = call.who.may(Scope::JobsRunAny);
     let work = async move |ctx: Context| {
-        let job = named::exact(&ctx, &name).await?;
+        let job = known_jobs::exact(&ctx, &name).await?;
         let order = JobOrder::with_images(job, Some(&images), arch).map_err(|bad| TaskError::Refused {
             why: bad.to_string(),
             next: "correct the images, or give their architecture as arch".to_owned(),
         })?;
-        if !may_any && let Some(why) = named::unknown(&ctx, &order.job, &images).await? {
+        if !may_any && let Some(why) = known_jobs::unknown(&ctx, &order.job, &images).await? {
             let hint =
                 "give a job of a registry and a build that the release controller names, or ask a person: job run";
             return Ok(Reply::error(Code::Denied, format!("{why}; that takes scope {}", Scope::JobsRunAny), hint));

@@ -18,7 +18,7 @@ use crate::domain::job_order::JobOrder;
 use crate::domain::service::Service;
 use crate::domain::subject::Subject;
 use crate::operators::error::TaskError;
-use crate::operators::jobs::labelled;
+use crate::operators::jobs::start_label;
 use crate::operators::steps::effect_label::label;
 
 /// Prow shows the page of a run some seconds after its start.
@@ -153,7 +153,7 @@ async fn once(
     key: &str,
     before: StartBefore,
 ) -> Result<Effected<ProwJobId>, TaskError> {
-    let asked = labelled::order(order.job.as_str(), order.variables.clone(), key.to_owned());
+    let asked = start_label::order(order.job.as_str(), order.variables.clone(), key.to_owned());
     let effects = Effects { ledger, clock: &ctx.clock, cancel: &ctx.cancel };
     let was_done = before.done_at.is_some();
     let done = before.done_at.map(|at| Announced { at, clock: ClockOf::Us });
@@ -164,7 +164,7 @@ async fn once(
         if skips.take() {
             return Ok(Look::Absent(Shown::default()));
         }
-        let seen = labelled::look(ctx, &asked, |_| false).await?;
+        let seen = start_label::look(ctx, &asked, |_| false).await?;
         Ok(seen.of_effect(ctx.clock.now(), was_done))
     };
     let gangway = ctx.gangway();

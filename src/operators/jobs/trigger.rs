@@ -27,9 +27,9 @@ use crate::domain::result_file::starts::{AnnouncedStart, JobStart, RunSlot};
 use crate::domain::state::holder;
 use crate::domain::subject::Subject;
 use crate::operators::error::TaskError;
-use crate::operators::jobs::labelled;
 use crate::operators::jobs::report::{Triggered, TriggeredRun, UntriggeredRun};
 use crate::operators::jobs::shelf;
+use crate::operators::jobs::start_label;
 use crate::operators::jobs::tenure::{HeldAgentLease, Tenure};
 
 /// An announcement is good for the requests that follow it; behind a gateway that takes one every few seconds the last
@@ -243,7 +243,7 @@ impl Work<'_, '_> {
             why: bad.to_string(),
             next: "give the architecture of the build with --arch".to_owned(),
         })?;
-        Ok(labelled::order(&start.job, envs, self.key(start)))
+        Ok(start_label::order(&start.job, envs, self.key(start)))
     }
 
     /// Looks for a run with our label.
@@ -255,7 +255,7 @@ impl Work<'_, '_> {
     ) -> Result<Look<ProwJobId>, ClientError> {
         let jobs = self.build.file.jobs();
         let known: Vec<&str> = jobs.iter().flat_map(|item| item.runs().filter_map(|run| run.id)).collect();
-        let seen = labelled::look(&held.ctx, order, |id| known.contains(&id.as_str())).await?;
+        let seen = start_label::look(&held.ctx, order, |id| known.contains(&id.as_str())).await?;
         // It was triggered, and does not show: no look proves that it was not.
         let was_done = self.ledger.has(&self.key(start));
         Ok(seen.of_effect(self.now(), was_done))

@@ -1,4 +1,4 @@
-//! Runs that carry our label: which start it was, and how the run of a start is found again.
+//! The label of a start: the order of a run carries it, and the run of a start is found again by it.
 
 use std::collections::BTreeMap;
 

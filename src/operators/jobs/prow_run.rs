@@ -1,4 +1,4 @@
-//! How one run of a job goes.
+//! One run of a job as Prow shows it, and what that means.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,4 +1,5 @@
-//! Jobs by their names: which one is meant, and whether it is one that agents may run as they like.
+//! Jobs that are known: the one that a name means, and whether a run is of a job and builds that everybody knows, so that
+//! agents may start it as they like.
 
 use crate::core::context::Context;
 use crate::domain::build::Arch;
