@@ -5,45 +5,43 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::reply::Reply;
 use crate::domain::release::ZStream;
 use crate::domain::task::Task;
+use crate::runs::record::TaskAnswer;
 
 /// What was answered lately, by release and task; only in memory, and only a help.
 #[derive(Debug, Default)]
 pub struct Rechecks {
-    until: Mutex<HashMap<(String, String), Timestamp>>,
+    until: Mutex<HashMap<(String, Task), Timestamp>>,
 }
 
 impl Rechecks {
     /// Remembers what `reply` says about its task: not before when, or nothing any more.
     pub fn note(&self, reply: &Reply, now: Timestamp) {
-        let text = |field: &str| reply.body.get(field).and_then(Value::as_str);
-        let (Some(task), Some(release)) = (text("task"), text("release")) else { return };
-        let (release, task) = (release.to_owned(), task.to_owned());
-        let seconds = reply.body.get("next").and_then(|next| next.get("not_before_seconds")).and_then(Value::as_i64);
-        let until = seconds.and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok());
+        let Some(answer) = TaskAnswer::of(&reply.body) else { return };
+        let until =
+            answer.seconds_to_wait().and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok());
         let mut rechecks = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         rechecks.retain(|_, until| *until > now);
         match until {
-            Some(until) => drop(rechecks.insert((release, task), until)),
-            None => drop(rechecks.remove(&(release, task))),
+            Some(until) => drop(rechecks.insert((answer.release, answer.task), until)),
+            None => drop(rechecks.remove(&(answer.release, answer.task))),
         }
     }
 
     /// Seconds until `task` may be looked at again; nothing when it may be now.
     pub fn left(&self, release: &ZStream, task: Task, now: Timestamp) -> Option<i64> {
         let rechecks = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = rechecks.get(&(release.to_string(), task.name().to_owned()))?;
+        let until = rechecks.get(&(release.to_string(), task))?;
         Some(until.duration_since(now).as_secs()).filter(|seconds| *seconds > 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

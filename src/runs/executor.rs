@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::logs::{self, OpenLog, RunLogs};
-use super::record::{Document, RunRecord, RunState};
+use super::record::{Document, RunRecord, RunState, TaskAnswer};
 use super::run::{Order, RunStatus, TrackedRun};
 use super::store::RunStore;
 use super::worker::Worker;
@@ -28,6 +28,7 @@ use crate::core::clock::Clock;
 use crate::core::config::mcp::RunSettings;
 use crate::domain::dates::stamp;
 use crate::domain::mask::mask;
+use crate::domain::task::TaskStatus;
 
 /// Changes of one subject that may wait; the next caller is asked to come back.
 pub const MOST_WAITING: usize = 8;
@@ -243,7 +244,8 @@ impl Executor {
     /// Did a run of ours end with a Pass of this tool's task?
     pub fn has_passed(&self, tool: &str, queue: &str) -> bool {
         let passed = |run: &RunRecord| {
-            run.answer.as_ref().is_some_and(|answer| answer.get("status").is_some_and(|status| status == "Pass"))
+            let answer = run.answer.as_ref().and_then(TaskAnswer::of);
+            answer.is_some_and(|answer| answer.status == Some(TaskStatus::Pass))
         };
         self.store.any(|run| run.tool == tool && run.queue == queue && passed(run))
     }

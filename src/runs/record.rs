@@ -4,9 +4,45 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::approval::Consent;
+use crate::domain::task::{Task, TaskStatus};
 
 /// What whoever asked gets, and what stays on record. The front end that asked makes it.
 pub type Document = Map<String, Value>;
+
+/// What a document says of a task: the part that is read again, of what the front end writes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TaskAnswer {
+    /// The release.
+    pub release: String,
+    /// The task.
+    pub task: Task,
+    /// Its status after the call; nothing when it could not be carried out.
+    #[serde(default)]
+    pub status: Option<TaskStatus>,
+    /// What to do next.
+    #[serde(default)]
+    next: Option<NextLook>,
+}
+
+/// When something is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct NextLook {
+    /// Not before so long.
+    #[serde(default)]
+    not_before_seconds: Option<i64>,
+}
+
+impl TaskAnswer {
+    /// What `document` says of a task; nothing when it is about none.
+    pub fn of(document: &Document) -> Option<Self> {
+        Self::deserialize(document).ok()
+    }
+
+    /// Seconds until the task is to be looked at again, when it waits for a time.
+    pub fn seconds_to_wait(&self) -> Option<i64> {
+        self.next.as_ref()?.not_before_seconds
+    }
+}
 
 /// Where a run stands, as files spell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
