@@ -10,6 +10,7 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::domain::job_registry::versions::is_of_registries;
 use crate::domain::result_file::name::RecordName;
 use crate::grammar::jobctl::{
     AggregatorArgs, ControllerArgs, EvaluateArgs, EvaluationFormat, JobctlCommand, RegistryCommand, TriggerArgs,
@@ -63,7 +64,7 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
                 let stored = registries::stored(&call.context().await?).await;
                 stored.map_err(|error| call.task_error("the registries cannot be read", error))?
             } else {
-                let named = NamedFiles::of(&files, |name| name.ends_with(".json") && name.contains("-test-jobs-"));
+                let named = NamedFiles::of(&files, is_of_registries);
                 registries::of_files(&named.files)
             };
             let document = CheckedRegistries::from(read.as_slice());

@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::repo::Repo;
-use crate::domain::release::Minor;
+use crate::domain::job_registry::versions::RegistryName;
 
 /// Branch of the job registries.
 pub const REGISTRY_BRANCH: &str = "main";
@@ -17,14 +17,13 @@ pub async fn record(repo: &Repo, branch: &str, build: &str, arch: &str) -> Resul
     text(repo, branch, &path).await
 }
 
-/// The job registry of `minor`; nothing when there is none. Reads only; repeat freely.
+/// The job registry `of` that name; nothing when there is none. Reads only; repeat freely.
 ///
 /// # Errors
 ///
 /// [`StoreError`] when the store does not answer.
-pub async fn registry(repo: &Repo, minor: Minor, arch: &str) -> Result<Option<String>, StoreError> {
-    let path = format!("_releases/ocp-{minor}-test-jobs-{arch}.json");
-    text(repo, REGISTRY_BRANCH, &path).await
+pub async fn registry(repo: &Repo, of: &RegistryName) -> Result<Option<String>, StoreError> {
+    text(repo, REGISTRY_BRANCH, &format!("_releases/{}", of.file())).await
 }
 
 /// Bytes that are no UTF-8 become replacement characters: the parser then says what is wrong where.

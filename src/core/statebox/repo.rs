@@ -17,6 +17,7 @@ use crate::core::clients::http::ServiceHttp;
 use crate::core::config::error::ConfigError;
 use crate::core::config::origin::Origin;
 use crate::domain::credential::Credential;
+use crate::domain::job_registry::versions::is_on_branch;
 use crate::domain::wrong_clock::WrongClock;
 
 /// The folder of all releases.
@@ -273,7 +274,7 @@ impl Repo {
 /// Directly below the folder of all releases.
 fn is_registry(path: &str) -> bool {
     let name = path.strip_prefix(RELEASES).and_then(|rest| rest.strip_prefix('/')).filter(|name| !name.contains('/'));
-    name.is_some_and(|name| name.starts_with("ocp-") && name.contains("-test-jobs-") && name.ends_with(".json"))
+    name.is_some_and(is_on_branch)
 }
 
 fn of_tree(answer: Result<TreeAnswer, ClientError>, branch: &str) -> Result<Vec<TreeFile>, StoreFault> {

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::versions::{RegistryName, RegistryVersion, at};
+use super::versions::{RegistryName, RegistryVersion, at, is_of_registries, is_on_branch};
 use super::*;
 use crate::domain::build::Arch;
 
@@ -173,6 +173,22 @@ fn names_of_registries_say_minor_and_architecture_and_placeholders_are_none() {
     assert_eq!(name.file(), "ocp-10.2-test-jobs-ppc64le.json");
     for other in ["ocp-4.x-test-jobs-amd64.json", "ocp-4.20-test-jobs-x86.json", "ocp-4.20-test-jobs-amd64.yaml"] {
         assert_eq!(RegistryName::parse(other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_file_is_one_of_registries_by_its_name_also_where_nobody_reads_it() {
+    let names = [
+        ("ocp-4.20-test-jobs-amd64.json", true, true),
+        ("ocp-4.x-test-jobs-amd64.json", true, true),
+        ("20260101T000000Z__ocp-4.20-test-jobs-amd64.json", true, false),
+        ("20260101T000000Z__ocp-4.20-test-jobs-amd64.json.deleted", false, false),
+        ("ocp-test-result-4.20.17-amd64.json", false, false),
+        ("ocp-4.20-test-jobs-amd64.yaml", false, false),
+    ];
+    for (name, of_registries, on_branch) in names {
+        let found = (is_of_registries(name), is_on_branch(name));
+        assert_eq!(found, (of_registries, on_branch), "{name}");
     }
 }
 

@@ -6,6 +6,21 @@ use jiff::civil::DateTime;
 use crate::domain::build::{Arch, utc};
 use crate::domain::release::Minor;
 
+/// How the name of a registry file begins and ends, and what stands in it: `ocp-MINOR-test-jobs-ARCH.json`.
+const BEGIN: &str = "ocp-";
+const MIDDLE: &str = "-test-jobs-";
+const END: &str = ".json";
+
+/// Is a file of this name one of registries: on the branch, a version of a history, or one that nobody reads?
+pub fn is_of_registries(name: &str) -> bool {
+    name.ends_with(END) && name.contains(MIDDLE)
+}
+
+/// Is a file of this name meant as a registry of the branch, also where it names none that anybody reads?
+pub fn is_on_branch(name: &str) -> bool {
+    name.starts_with(BEGIN) && is_of_registries(name)
+}
+
 /// What the name of a registry file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryName {
@@ -18,13 +33,13 @@ pub struct RegistryName {
 impl RegistryName {
     /// Reads `ocp-4.20-test-jobs-amd64.json`. Placeholders such as `ocp-4.x-…` are no registries.
     pub fn parse(name: &str) -> Option<Self> {
-        let (minor, arch) = name.strip_prefix("ocp-")?.strip_suffix(".json")?.split_once("-test-jobs-")?;
+        let (minor, arch) = name.strip_prefix(BEGIN)?.strip_suffix(END)?.split_once(MIDDLE)?;
         Some(Self { minor: minor.parse().ok()?, arch: Arch::named(arch)? })
     }
 
     /// The name of the file.
     pub fn file(&self) -> String {
-        format!("ocp-{}-test-jobs-{}.json", self.minor, self.arch.name())
+        format!("{BEGIN}{}{MIDDLE}{}{END}", self.minor, self.arch.name())
     }
 }
 

@@ -2,12 +2,14 @@
 
 use crate::core::statebox::records;
 use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::build::Arch;
+use crate::domain::job_registry::versions::RegistryName;
 use crate::domain::task::Which;
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 
 /// Records are judged for this architecture; others follow it.
-const ARCH: &str = "amd64";
+const ARCH: Arch = Arch::Amd64;
 
 /// The build that `which` means; nothing when build data names no candidate.
 ///
@@ -30,9 +32,9 @@ pub async fn build_of(run: &Run<'_>, which: Which) -> Result<Option<String>, Tas
 /// The record store does not answer.
 pub async fn verdict(run: &Run<'_>, build: &str) -> Result<RecordVerdict, TaskError> {
     let settings = &run.ctx.settings;
-    let Some(record) = records::record(&run.ctx.repo, &settings.state.record_branch, build, ARCH).await? else {
+    let Some(record) = records::record(&run.ctx.repo, &settings.state.record_branch, build, ARCH.name()).await? else {
         return Ok(RecordVerdict::Missing);
     };
-    let registry = records::registry(&run.ctx.repo, run.release.minor(), ARCH).await?;
+    let registry = records::registry(&run.ctx.repo, &RegistryName { minor: run.release.minor(), arch: ARCH }).await?;
     Ok(acceptance::judge(build, Some(&record), registry.as_deref(), settings.acceptance_policy))
 }

@@ -173,7 +173,7 @@ fn judged(path: &Path, text: &str, source: &RegistrySource, read: &mut ReadRegis
 
 /// Does what lies beside records have such a name: registries, pages, tables?
 fn is_for_others(name: &str) -> bool {
-    !name.ends_with(".json") || name.contains("-test-jobs-")
+    !name.ends_with(".json") || versions::is_of_registries(name)
 }
 
 /// The name of a file without its folder.

@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::core::context::Context;
 use crate::core::statebox::records;
 use crate::domain::acceptance::{self, RecordVerdict};
+use crate::domain::build::Arch;
+use crate::domain::job_registry::versions::RegistryName;
 use crate::domain::release::Minor;
 use crate::operators::error::TaskError;
 
@@ -30,8 +32,8 @@ pub async fn of(ctx: &Context, build: &str, arch: &str) -> Result<Option<TestRec
         return Ok(None);
     };
     let minor = build.split('.').take(2).collect::<Vec<_>>().join(".").parse::<Minor>().ok();
-    let registry = match minor {
-        Some(minor) => records::registry(&ctx.repo, minor, arch).await.ok().flatten(),
+    let registry = match minor.zip(Arch::named(arch)) {
+        Some((minor, arch)) => records::registry(&ctx.repo, &RegistryName { minor, arch }).await.ok().flatten(),
         None => None,
     };
     let verdict = acceptance::judge(build, Some(&text), registry.as_deref(), settings.acceptance_policy);
