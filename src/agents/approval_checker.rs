@@ -38,6 +38,12 @@ impl Unit for ApprovalResult {
     }
 }
 
+/// Does nothing go on with this approval unless a person does something? A failed one that is left alone needs a person,
+/// at each look.
+pub fn needs_person(report: &TaskReport) -> bool {
+    matches!(report.outcome, Outcome::Unchanged { .. }) && report.after == TaskStatus::Fail
+}
+
 /// A failed approval is tried again only where a drive would: when something changed since.
 async fn rests(ctx: &Context, release: &ZStream) -> Result<Option<TaskReport>, TaskError> {
     let Some(loaded) = ctx.statebox.load(release).await? else { return Ok(None) };

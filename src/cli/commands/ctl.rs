@@ -6,9 +6,7 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::domain::consistency::{Consistency, overall};
 use crate::domain::ids::MrIid;
-use crate::domain::outcome::Outcome;
 use crate::domain::pull_spec::PullSpec;
-use crate::domain::task::TaskStatus;
 use crate::grammar::command::CtlCommand;
 use crate::operators::views::compare_images;
 use crate::render::documents::comparison::Comparison;
@@ -32,9 +30,10 @@ async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
     for unit in approval_checker::run(&ctx, &[release]).await.units {
         let report = unit.result.map_err(|failure| ErrorReport::failure(&failure))?;
         call.show(report::text(&report), &TaskDocument::new(&report, report::next(&report)));
-        // A failed approval that is left alone needs a person, at each look.
-        let rests = matches!(report.outcome, Outcome::Unchanged { .. }) && report.after == TaskStatus::Fail;
-        exit = if rests { Exit::NeedsPerson } else { Exit::of_outcome(&report.outcome) };
+        exit = match approval_checker::needs_person(&report) {
+            true => Exit::NeedsPerson,
+            false => Exit::of_outcome(&report.outcome),
+        };
     }
     Ok(exit)
 }
