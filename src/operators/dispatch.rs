@@ -50,7 +50,7 @@ pub(super) async fn dispatch(run: &Run<'_>, request: &TaskRequest) -> Result<Out
         TaskRequest::StageTesting { build, force } => stage_testing::run(run, *build, force.as_deref()).await,
         TaskRequest::ImageSignedCheck => image_signed_check::run(run).await,
         TaskRequest::AnalyzeBuild { which, decide } => analyze_build::run(run, *which, decide.as_ref()).await,
-        TaskRequest::ChangeAdvisoryStatus { ignore_release_date: true, reason: None } => Err(TaskError::Refused {
+        TaskRequest::ChangeAdvisoryStatus { .. } if request.lacks_reason() => Err(TaskError::Refused {
             why: "an approval earlier than one day before the release date needs a reason".to_owned(),
             next: format!("oar -r {} change-advisory-status --ignore-release-date --reason TEXT", run.release),
         }),

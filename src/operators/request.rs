@@ -175,6 +175,11 @@ impl TaskRequest {
         }
     }
 
+    /// Has it to say why, and does not? An approval earlier than one day before the release date has to.
+    pub const fn lacks_reason(&self) -> bool {
+        matches!(self, Self::ChangeAdvisoryStatus { ignore_release_date: true, reason: None })
+    }
+
     /// May a run of it after the Pass do no more than what the task owes? Whoever names an owner wants all of it.
     pub fn may_finish(&self) -> bool {
         match self {

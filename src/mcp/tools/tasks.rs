@@ -301,11 +301,13 @@ fn consistency(call: &ToolCall) -> Result<ToolChange, Reply> {
 fn approve(call: &ToolCall) -> Result<ToolChange, Reply> {
     let ignore_release_date = call.arguments.flag("ignore_release_date", false);
     let reason = call.arguments.text("reason").map(str::to_owned);
-    if ignore_release_date && reason.is_none() {
+    let request = TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason };
+    // Nobody is asked to confirm what would be refused.
+    if request.lacks_reason() {
         let why = "ignore_release_date needs reason";
         return Err(Reply::error(Code::InvalidArgument, why, "say why the approval cannot wait for its day"));
     }
-    task(call, TaskRequest::ChangeAdvisoryStatus { ignore_release_date, reason })
+    task(call, request)
 }
 
 /// `change`, which a person has to confirm where the preview of `request` says so.
