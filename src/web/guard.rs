@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any};
@@ -230,7 +230,10 @@ impl Guard {
             return Err(if target.is_some() { Refusal::AmbiguousHost } else { Refusal::ForeignHost });
         }
         if let Some(origin) = text(header::ORIGIN) {
-            let own = origin.split_once("://").is_some_and(|(_, host)| known(host));
+            let page: Uri = origin.parse().unwrap_or_default();
+            // An origin is scheme and host; what has less or more is none.
+            let is_origin = page.scheme().is_some() && page.path() == "/" && page.query().is_none();
+            let own = is_origin && page.authority().is_some_and(|host| known(host.as_str()));
             if !own && !self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
                 return Err(Refusal::ForeignOrigin);
             }

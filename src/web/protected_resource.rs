@@ -1,7 +1,7 @@
 //! Where clients learn which OAuth server lets them in (RFC 9728).
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::routing::{any, get};
 use serde_json::{Value, json};
 
@@ -25,12 +25,10 @@ pub fn routes(resource: Option<&Resource>) -> Routes {
 
 /// The address at which the resource of `audience` describes itself.
 pub fn address(audience: &str) -> String {
-    let path_at = audience.find("://").map_or(0, |at| at + 3);
-    let (origin, path) = match audience.get(path_at..).and_then(|rest| rest.find('/')) {
-        Some(at) => audience.split_at(path_at + at),
-        None => (audience, ""),
-    };
-    format!("{origin}{PATH}{}", path.trim_end_matches('/'))
+    let parts = audience.parse::<Uri>().map(Uri::into_parts).unwrap_or_default();
+    let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return format!("{audience}{PATH}") };
+    let path = parts.path_and_query.as_ref().map_or("", |path| path.as_str());
+    format!("{scheme}://{authority}{PATH}{}", path.trim_end_matches('/'))
 }
 
 fn shown(resource: &Resource) -> Value {
@@ -53,5 +51,6 @@ mod tests {
         assert_eq!(at("https://oar.example.com/mcp"), format!("https://oar.example.com{PATH}/mcp"));
         assert_eq!(at("https://oar.example.com:8443/"), format!("https://oar.example.com:8443{PATH}"));
         assert_eq!(at("https://oar.example.com"), format!("https://oar.example.com{PATH}"));
+        assert_eq!(at("https://oar.example.com/mcp?x=1"), format!("https://oar.example.com{PATH}/mcp?x=1"));
     }
 }

@@ -92,8 +92,8 @@ fn names(bound: SocketAddr, args: &ServeArgs, oauth: Option<&Resource>) -> Vec<S
             hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
         }
     }
-    let named = oauth.and_then(|oauth| oauth.audience().split("://").nth(1)?.split('/').next().map(str::to_owned));
-    hosts.extend(named);
+    let own = oauth.and_then(|oauth| oauth.audience().parse::<http::Uri>().ok());
+    hosts.extend(own.as_ref().and_then(http::Uri::authority).map(ToString::to_string));
     hosts.extend(args.allowed_host.iter().cloned());
     hosts
 }

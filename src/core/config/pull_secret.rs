@@ -44,6 +44,7 @@ fn parse(bytes: &[u8]) -> Option<BTreeMap<String, SecretString>> {
     let usable = |(place, entry): (String, Entry)| {
         let auth: String = entry.auth?.split_whitespace().collect();
         let pair = base64::engine::general_purpose::STANDARD.decode(&auth).ok()?;
+        // A place in a registry and no address: mostly without scheme, and `host/path` is no address without one.
         let place = place.trim_start_matches("https://").trim_end_matches('/').to_owned();
         pair.contains(&b':').then(|| (place, SecretString::from(auth)))
     };

@@ -132,7 +132,13 @@ async fn pages_of_strangers_are_refused_on_every_route_but_the_probes() {
     }
     assert_eq!(fixture.refused().len(), 8);
     assert_eq!(fixture.ask(request("/livez", &[("host", "10.0.0.7:8000")])).await.0, 200);
-    for origin in ["http://localhost:8000", "https://pages.example.com"] {
+    for origin in
+        ["localhost:8000", "http://x@localhost:8000", "http://localhost:8000/page", "http://localhost", "null"]
+    {
+        let other = [("authorization", token.as_str()), ("origin", origin)];
+        assert_eq!(fixture.ask(request("/mcp", &other)).await.0, 403, "{origin}");
+    }
+    for origin in ["http://localhost:8000", "http://LOCALHOST:8000", "https://pages.example.com"] {
         let own = [("authorization", token.as_str()), ("origin", origin)];
         assert_eq!(fixture.ask(request("/mcp", &own)).await.0, 200, "{origin}");
     }
