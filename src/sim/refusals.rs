@@ -35,14 +35,92 @@ pub fn fault(facts: &Facts, service: Service, method: &str, path: &str, dice: u6
     disturbances.oldest_s.get(&service).and_then(|most| struck(InjectedFault::stale(0, *most)))
 }
 
+/// How a service refuses.
+struct Manners {
+    /// What it says of everything that the account may not see.
+    hidden: fn() -> Response,
+    /// What it says to an expired token, or to the Kerberos ticket.
+    expired: fn() -> Response,
+    /// What it says when its allowance is used up, and counts this request before.
+    limited: fn(&mut Facts, &str, &str) -> Option<Response>,
+}
+
+/// Those of most services.
+const USUAL: Manners = Manners {
+    hidden: || wire::html(StatusCode::NOT_FOUND, "<html><body><h2>HTTP ERROR 404 Not Found</h2></body></html>"),
+    expired: || wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
+    limited: |_, _, _| None,
+};
+
+fn manners(service: Service) -> Manners {
+    match service {
+        Service::Github => Manners { limited: github_limit, ..USUAL },
+        Service::Gangway => Manners {
+            expired: || wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
+            limited: |facts, _, _| {
+                facts.disturbances.over(&GANGWAY, facts.now).map(|seconds| later(too_many(), seconds))
+            },
+            ..USUAL
+        },
+        Service::Slack => Manners {
+            expired: || wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
+            limited: slack_limit,
+            ..USUAL
+        },
+        Service::Errata => Manners {
+            hidden: || wire::json(StatusCode::NOT_FOUND, &json!({ "error": "BAD_REQUEST", "errors": ["not found"] })),
+            expired: negotiate,
+            ..USUAL
+        },
+        Service::Gitlab => Manners {
+            hidden: || wire::json(StatusCode::NOT_FOUND, &json!({ "message": "404 Project Not Found" })),
+            ..USUAL
+        },
+        Service::Jira => Manners {
+            hidden: || {
+                let text = "Issue does not exist or you do not have permission to see it.";
+                wire::json(StatusCode::NOT_FOUND, &json!({ "errorMessages": [text], "errors": {} }))
+            },
+            ..USUAL
+        },
+        Service::Koji
+        | Service::BrewDownload
+        | Service::Jenkins
+        | Service::GoogleOauth
+        | Service::Sheets
+        | Service::Drive
+        | Service::Gcs
+        | Service::Gcsweb
+        | Service::GithubRaw
+        | Service::GithubWeb
+        | Service::BuildData
+        | Service::ReleaseController
+        | Service::Prow
+        | Service::ProwPrivate
+        | Service::Sippy
+        | Service::SippyQe
+        | Service::Signatures
+        | Service::Catalog
+        | Service::CatalogStage
+        | Service::Pyxis
+        | Service::CustomerPortal
+        | Service::Registry
+        | Service::Kube
+        | Service::Ldap
+        | Service::Llm
+        | Service::Oauth
+        | Service::Elliott => USUAL,
+    }
+}
+
 /// The refusal of a service whose token is expired or whose allowance is used up.
 pub fn refuse(facts: &mut Facts, service: Service, method: &str, path: &str) -> Option<Response> {
-    let now = facts.now;
+    let (now, manners) = (facts.now, manners(service));
     if facts.disturbances.is_hidden(service, now) {
-        return Some(hidden(service));
+        return Some((manners.hidden)());
     }
     if facts.disturbances.expired(service, now) {
-        return Some(token_expired(service));
+        return Some((manners.expired)());
     }
     if service == Service::Gangway
         && method == "POST"
@@ -54,139 +132,12 @@ pub fn refuse(facts: &mut Facts, service: Service, method: &str, path: &str) -> 
     if !facts.disturbances.limits {
         return None;
     }
-    match service {
-        Service::Github => github_limit(facts, method, path),
-        Service::Gangway => facts.disturbances.over(&GANGWAY, now).map(|seconds| later(too_many(), seconds)),
-        Service::Slack => {
-            let tier = SLACK.iter().find(|tier| path.trim_start_matches('/').starts_with(tier.name))?;
-            facts.disturbances.over(tier, now).map(|seconds| {
-                later(
-                    wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "ok": false, "error": "ratelimited" })),
-                    seconds,
-                )
-            })
-        }
-        Service::Errata
-        | Service::Koji
-        | Service::BrewDownload
-        | Service::Jira
-        | Service::Gitlab
-        | Service::Jenkins
-        | Service::GoogleOauth
-        | Service::Sheets
-        | Service::Drive
-        | Service::Gcs
-        | Service::Gcsweb
-        | Service::GithubRaw
-        | Service::GithubWeb
-        | Service::BuildData
-        | Service::ReleaseController
-        | Service::Prow
-        | Service::ProwPrivate
-        | Service::Sippy
-        | Service::SippyQe
-        | Service::Signatures
-        | Service::Catalog
-        | Service::CatalogStage
-        | Service::Pyxis
-        | Service::CustomerPortal
-        | Service::Registry
-        | Service::Kube
-        | Service::Ldap
-        | Service::Llm
-        | Service::Oauth
-        | Service::Elliott => None,
-    }
-}
-
-/// The refusal of an expired token, or of the Kerberos ticket.
-fn token_expired(service: Service) -> Response {
-    match service {
-        Service::Errata => negotiate(),
-        Service::Slack => wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
-        Service::Gangway => wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
-        Service::Github
-        | Service::Koji
-        | Service::BrewDownload
-        | Service::Jira
-        | Service::Gitlab
-        | Service::Jenkins
-        | Service::GoogleOauth
-        | Service::Sheets
-        | Service::Drive
-        | Service::Gcs
-        | Service::Gcsweb
-        | Service::GithubRaw
-        | Service::GithubWeb
-        | Service::BuildData
-        | Service::ReleaseController
-        | Service::Prow
-        | Service::ProwPrivate
-        | Service::Sippy
-        | Service::SippyQe
-        | Service::Signatures
-        | Service::Catalog
-        | Service::CatalogStage
-        | Service::Pyxis
-        | Service::CustomerPortal
-        | Service::Registry
-        | Service::Kube
-        | Service::Ldap
-        | Service::Llm
-        | Service::Oauth
-        | Service::Elliott => wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
-    }
+    (manners.limited)(facts, method, path)
 }
 
 /// The gateway's refusal: nothing was started.
 fn too_many() -> Response {
     wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "code": 8, "message": "too many requests", "details": [] }))
-}
-
-/// What a service says of everything that the account may not see.
-fn hidden(service: Service) -> Response {
-    match service {
-        Service::Gitlab => wire::json(StatusCode::NOT_FOUND, &json!({ "message": "404 Project Not Found" })),
-        Service::Jira => {
-            let text = "Issue does not exist or you do not have permission to see it.";
-            wire::json(StatusCode::NOT_FOUND, &json!({ "errorMessages": [text], "errors": {} }))
-        }
-        Service::Errata => {
-            wire::json(StatusCode::NOT_FOUND, &json!({ "error": "BAD_REQUEST", "errors": ["not found"] }))
-        }
-        Service::Github
-        | Service::Gangway
-        | Service::Slack
-        | Service::Koji
-        | Service::BrewDownload
-        | Service::Jenkins
-        | Service::GoogleOauth
-        | Service::Sheets
-        | Service::Drive
-        | Service::Gcs
-        | Service::Gcsweb
-        | Service::GithubRaw
-        | Service::GithubWeb
-        | Service::BuildData
-        | Service::ReleaseController
-        | Service::Prow
-        | Service::ProwPrivate
-        | Service::Sippy
-        | Service::SippyQe
-        | Service::Signatures
-        | Service::Catalog
-        | Service::CatalogStage
-        | Service::Pyxis
-        | Service::CustomerPortal
-        | Service::Registry
-        | Service::Kube
-        | Service::Ldap
-        | Service::Llm
-        | Service::Oauth
-        | Service::Elliott => {
-            wire::html(StatusCode::NOT_FOUND, "<html><body><h2>HTTP ERROR 404 Not Found</h2></body></html>")
-        }
-    }
 }
 
 /// The ticket is not accepted any more.
@@ -217,6 +168,13 @@ fn github_limit(facts: &mut Facts, method: &str, path: &str) -> Option<Response>
     let text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
     let seconds = CONTENT.iter().filter_map(|allowance| facts.disturbances.over(allowance, now)).max()?;
     Some(later(github::problem(StatusCode::FORBIDDEN, text), seconds))
+}
+
+fn slack_limit(facts: &mut Facts, _method: &str, path: &str) -> Option<Response> {
+    let tier = SLACK.iter().find(|tier| path.trim_start_matches('/').starts_with(tier.name))?;
+    let seconds = facts.disturbances.over(tier, facts.now)?;
+    let refusal = wire::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "ok": false, "error": "ratelimited" }));
+    Some(later(refusal, seconds))
 }
 
 fn later(mut response: Response, seconds: i64) -> Response {
