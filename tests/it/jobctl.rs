@@ -88,7 +88,7 @@ async fn a_wrong_command_line_is_named_and_judges_nothing() {
     let missing = run_bare(&["jobctl", "evaluate", "no-such-file.json", &path(GOOD)]).await.exits(2);
     assert!(missing.out.starts_with("no-such-file.json: cannot be read: "), "{missing:?}");
     assert!(missing.out.contains("REJECTED, 3 of 3 required jobs ran"), "the rest goes on: {missing:?}");
-    assert!(missing.err.contains("next: check the path"), "{missing:?}");
+    assert_eq!(missing.err, "next: check the path and its permissions; the others are judged\n");
     for command in [&["evaluate"][..], &["registry"], &["registry", "check"]] {
         let help = run_bare(&[&["jobctl"], command, &["--help"]].concat()).await.exits(0);
         assert!(help.out.contains("Usage: oar jobctl") && help.err.is_empty(), "{help:?}");
@@ -140,6 +140,18 @@ async fn what_lies_beside_records_is_left_out_and_a_folder_without_any_is_an_err
     assert!(copy.out.contains("copy: NO_POLICY"), "{copy:?}");
     let damaged = write(&folder, "copy.json", "{");
     run_bare(&["jobctl", "evaluate", &damaged]).await.exits(5);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_other_records_where_none_is_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = write(&folder, "MANIFEST.tsv", "file\tnote\n");
+    let unjudged = write(&folder, GOOD, &std::fs::read_to_string(path(GOOD)).expect("a text"));
+    for others in [&[""; 0][..], &["nor-this.json"], &[&page], &[&unjudged]] {
+        let args = [&["jobctl", "evaluate", "no-such-file.json"][..], others].concat();
+        let ended = run_bare(&args).await.exits(2);
+        assert_eq!(ended.err, "next: check the path and its permissions\n", "{args:?}");
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,9 @@ use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerR
 use crate::render::documents::registries::CheckedRegistries;
 use crate::render::json;
 
+/// What to do about a file that cannot be read.
+const CHECK_PATH: &str = "check the path and its permissions";
+
 /// Runs one command.
 pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exit, ErrorReport> {
     match command {
@@ -163,7 +166,8 @@ fn evaluate(call: &Invocation, args: &EvaluateArgs) -> Result<Exit, ErrorReport>
     let has = |is: fn(&FileOutcome) -> bool| files.iter().any(|file| is(&file.outcome));
     let next = |step: &str| call.outside.err.line(format!("next: {step}"));
     Ok(if has(|outcome| matches!(outcome, FileOutcome::Unreadable { .. })) {
-        next("check the path and its permissions; the others are judged");
+        let others = has(|outcome| matches!(outcome, FileOutcome::Record(record) if record.by.is_some()));
+        next(if others { "check the path and its permissions; the others are judged" } else { CHECK_PATH });
         Exit::Usage
     } else if has(|outcome| matches!(outcome, FileOutcome::Damaged { .. })) {
         Exit::Failed
@@ -190,5 +194,5 @@ fn nothing_judges(files: &[EvaluatedFile]) -> bool {
 
 fn unreadable(path: &Path, cause: &io::Error) -> ErrorReport {
     let what = format!("{} cannot be read", path.display());
-    ErrorReport::new(what, cause, "check the path and its permissions".to_owned(), ErrorClass::InvalidInput)
+    ErrorReport::new(what, cause, CHECK_PATH.to_owned(), ErrorClass::InvalidInput)
 }
