@@ -14,7 +14,7 @@ use oar::core::clock::{Clock, VirtualClock};
 use oar::core::config::hosts::HostRule;
 use oar::domain::credential::Credential;
 use oar::domain::service::Service;
-use oar::sim::auth::accepted;
+use oar::sim::auth::{KUBE_TOKEN, accepted};
 use oar::sim::events::Event;
 use oar::sim::faults::rules::{Faults, Rule};
 use oar::sim::journal::PLACEHOLDER;
@@ -66,6 +66,7 @@ pub(crate) fn accepted_by(service: Service) -> Auth {
         Service::Slack => Auth::Bearer(accepted(Credential::SlackBotToken).into()),
         Service::Github => Auth::Bearer(accepted(Credential::GithubToken).into()),
         Service::Gangway => Auth::Bearer(accepted(Credential::ApiToken).into()),
+        Service::Kube => Auth::Bearer(KUBE_TOKEN.into()),
         Service::Koji
         | Service::BrewDownload
         | Service::GithubRaw
@@ -88,7 +89,6 @@ pub(crate) fn accepted_by(service: Service) -> Auth {
         | Service::Sippy
         | Service::SippyQe
         | Service::Pyxis
-        | Service::Kube
         | Service::Ldap
         | Service::Llm
         | Service::Oauth => Auth::None,

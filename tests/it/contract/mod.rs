@@ -18,6 +18,7 @@ mod jenkins;
 mod jira;
 mod journal;
 mod koji;
+mod kube;
 mod operation;
 mod prow;
 mod registry;
