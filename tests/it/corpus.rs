@@ -21,7 +21,7 @@ fn invented_states() -> Vec<(String, String)> {
     texts(&invented("statebox"))
 }
 
-/// The same of the real ones.
+/// The same of the real ones; none only where they are absent, which is noted.
 pub(crate) fn real_states() -> Vec<(String, String)> {
     let Some(folder) = real("data/statebox") else { return Vec::new() };
     let found = texts(&folder);
@@ -166,18 +166,20 @@ fn the_fail_of_an_invented_state_has_its_cause() {
 
 #[test]
 fn no_fail_of_the_real_states_is_of_a_kind_that_nobody_knows() {
+    let states = real_states();
+    if states.is_empty() {
+        return;
+    }
     let mut counts = std::collections::BTreeMap::new();
-    for (name, text) in real_states() {
+    for (name, text) in states {
         let state = State::parse(&text, None).unwrap_or_else(|error| panic!("{name}: {error}"));
         for entry in state.tasks().iter().filter(|entry| entry.status.known() == Some(TaskStatus::Fail)) {
             let cause = old_fail::classify(entry.result.as_deref().unwrap_or_default());
             *counts.entry(format!("{cause:?}")).or_insert(0) += 1;
         }
     }
-    if !counts.is_empty() {
-        let wanted = [("JobFailed", 1), ("Permanent", 3), ("TimedOut", 2)];
-        assert_eq!(counts.into_iter().collect::<Vec<_>>(), wanted.map(|(cause, n)| (cause.to_owned(), n)));
-    }
+    let wanted = [("JobFailed", 1), ("Permanent", 3), ("TimedOut", 2)];
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), wanted.map(|(cause, n)| (cause.to_owned(), n)));
 }
 
 #[test]
