@@ -137,6 +137,7 @@ people-help: packages ## rehearse from every state file of STATEBOX=FOLDER/MINOR
 	$(CARGO) build --locked
 	tools/people_help.sh $(TARGET)/debug/oar "$(STATEBOX)"
 
+# `test` holds the short forms of `crash` and `fuzz`; their long forms are targets of their own.
 ci: check test ## exactly what CI runs
 	@if command -v cargo-deny >/dev/null; then $(MAKE) deny; else echo "cargo-deny is not installed: licences not checked (make setup installs it)"; fi
 	@git diff --exit-code -- docs/reference || { echo "docs/reference differs from what is committed: run make docs and commit"; exit 1; }
