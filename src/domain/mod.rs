@@ -40,6 +40,7 @@ pub mod pasted;
 pub mod pipeline;
 pub mod pull_spec;
 pub mod push;
+pub mod qe_sub_tasks;
 pub mod release;
 pub mod result_file;
 pub mod service;

@@ -12,6 +12,7 @@ use crate::core::effects::{EffectError, Look};
 use crate::domain::advisory::AdvisoryState;
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::{AdvisoryId, JiraKey};
+use crate::domain::qe_sub_tasks::{CLOSED, QeSubTask, is_done};
 use crate::operators::error::TaskError;
 use crate::operators::run::Run;
 
@@ -167,12 +168,6 @@ pub async fn close_sub_tasks(run: &Run<'_>) -> Result<(), TaskError> {
 
 /// Closes what is open; a line for each that it could not close.
 async fn close_all(run: &Run<'_>) -> Result<Vec<String>, TaskError> {
-    /// Sub-tasks that end with the approval.
-    const OURS: [&str; 3] = [
-        "[Fri/Mon] QE moves advisories to REL_PREP",
-        "[Wed-Fri] QE does release verification",
-        "[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures",
-    ];
     let jira = run.ctx.jira();
     let Some(Ok(ticket)) = run.assembly().await?.jira_ticket.as_deref().map(str::parse::<JiraKey>) else {
         return Ok(Vec::new());
@@ -183,18 +178,18 @@ async fn close_all(run: &Run<'_>) -> Result<Vec<String>, TaskError> {
     belonging::is_ours(run, &ticket, &story.summary)?;
     let mut left = Vec::new();
     for task in jira.issues(&story.subtasks).await? {
-        if !OURS.contains(&task.summary.as_str()) || task.status == "Closed" {
+        if QeSubTask::of(&task.summary).is_none() || is_done(&task.status) {
             continue;
         }
         let key = task.key.clone();
         let steps = jira.transitions(&key).await?;
-        let Some(step) = steps.into_iter().find(|step| step.to == "Closed") else {
-            left.push(format!("{key} was not closed: it offers no step to Closed"));
+        let Some(step) = steps.into_iter().find(|step| step.to == CLOSED) else {
+            left.push(format!("{key} was not closed: it offers no step to {CLOSED}"));
             continue;
         };
         let what = format!("close {key}");
         let closed = async || {
-            let closed = jira.issue(&key).await?.filter(|issue| issue.status == "Closed").map(|_| ());
+            let closed = jira.issue(&key).await?.filter(|issue| is_done(&issue.status)).map(|_| ());
             Ok(Look::at_object(closed))
         };
         let perform = async || jira.transition(&key, &step).await;

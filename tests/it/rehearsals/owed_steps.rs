@@ -161,3 +161,20 @@ async fn a_person_who_did_it_by_hand_ends_it_with_the_note() {
     assert!(!planned.contains("ART-22017"), "{planned}");
     world.finish();
 }
+
+#[tokio::test]
+async fn a_sub_task_that_somebody_typed_with_a_blank_is_closed_with_the_others() {
+    let world = ready_to_approve().await;
+    for issue in world.simulator().world().facts().jira.issues.values_mut() {
+        if issue.summary.contains("] QE ") {
+            issue.summary.push(' ');
+        }
+    }
+    world.oar("drive").await;
+    world.advisory_page_opens();
+    world.time_passes("40m");
+    world.oar("drive").await;
+    world.expect_task(Task::ChangeAdvisoryStatus, TaskStatus::Pass);
+    assert!(sub_tasks(&world).iter().all(|(_, status, _)| status == "Closed"), "{:?}", sub_tasks(&world));
+    world.finish();
+}

@@ -5,15 +5,9 @@ use crate::core::clients::jira::{AccountId, Jira, JiraIssue};
 use crate::core::effects::Look;
 use crate::domain::foreign::term;
 use crate::domain::ids::JiraKey;
+use crate::domain::qe_sub_tasks::{QeSubTask, is_done};
 use crate::operators::error::TaskError;
 use crate::operators::steps::{belonging, owed};
-
-/// Sub-tasks of the ART ticket that become the owner's, with the status into which each is moved.
-const SUB_TASKS: [(&str, Option<&str>); 3] = [
-    ("[Fri/Mon] QE moves advisories to REL_PREP", None),
-    ("[Wed-Fri] QE does release verification", Some("In Progress")),
-    ("[Mon-Wed] QE notifies ON_QA bugzilla owners and analyze ci failures", Some("In Progress")),
-];
 
 /// Assigns the sub-tasks and moves them; what Jira refuses is owed.
 ///
@@ -34,9 +28,8 @@ async fn assign_sub_tasks(writes: &Writes<'_, '_>, ticket: &JiraKey, email: &str
     };
     belonging::is_ours(run, ticket, &parent.summary)?;
     let sub_tasks = jira.issues(&parent.subtasks).await?;
-    let ours = SUB_TASKS.iter().flat_map(|(summary, to)| {
-        sub_tasks.iter().filter(|sub| sub.summary.trim() == *summary).map(move |sub| (sub, *to))
-    });
+    let known = |one: QeSubTask| sub_tasks.iter().filter(move |sub| QeSubTask::of(&sub.summary) == Some(one));
+    let ours = QeSubTask::ALL.into_iter().flat_map(|one| known(one).map(move |sub| (sub, one.taken_to())));
     let ours: Vec<_> = ours.collect();
     if ours.is_empty() {
         run.info(format!("{ticket} has no sub-task of ours"));
@@ -86,8 +79,4 @@ async fn advance(writes: &Writes<'_, '_>, jira: &Jira, sub: &JiraIssue, to: &str
     let what = format!("move {} to {to}", sub.key);
     writes.once(&format!("jira/{}/{to}", sub.key), &what, there, go).await?;
     Ok(None)
-}
-
-fn is_done(status: &str) -> bool {
-    matches!(status, "Closed" | "Done" | "Resolved")
 }
