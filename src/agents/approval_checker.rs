@@ -1,6 +1,6 @@
 //! Final approvals that wait for their advisory page.
 
-use super::pass::{PassReport, Unit, UnitEnding, pass};
+use super::pass::{PassReport, pass};
 use crate::core::context::Context;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
@@ -11,7 +11,7 @@ use crate::drive::options::DriveOptions;
 use crate::drive::rounds;
 use crate::operators::error::{TaskError, TaskFailure};
 use crate::operators::execute::run_task;
-use crate::operators::report::{Cause, TaskReport};
+use crate::operators::report::TaskReport;
 use crate::operators::request::TaskRequest;
 
 /// Releases that are looked at side by side.
@@ -22,21 +22,6 @@ const APPROVAL: Task = Task::ChangeAdvisoryStatus;
 
 /// What came of one approval.
 pub type ApprovalResult = Result<TaskReport, Box<TaskFailure>>;
-
-impl Unit for ApprovalResult {
-    fn ending(&self) -> UnitEnding {
-        match self {
-            Ok(report) => match report.outcome {
-                // Another pass does what Jira could not take now.
-                _ if report.owed.as_ref().is_some_and(|owed| owed.cause == Cause::Outage) => UnitEnding::Waiting,
-                Outcome::Passed { .. } | Outcome::Unchanged { .. } => UnitEnding::Done,
-                Outcome::Waiting { .. } | Outcome::Blocked { .. } => UnitEnding::Waiting,
-                Outcome::Failed { .. } => UnitEnding::Failed,
-            },
-            Err(_) => UnitEnding::NotDone,
-        }
-    }
-}
 
 /// Does nothing go on with this approval unless a person does something? A failed one that is left alone needs a person,
 /// at each look.

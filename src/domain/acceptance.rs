@@ -68,6 +68,8 @@ pub enum RecordVerdict {
         summary: String,
         /// Jobs that did not pass.
         failed: Vec<String>,
+        /// Did most of the jobs pass all the same?
+        most_passed: bool,
     },
     /// Record or registry cannot be judged.
     Invalid {
@@ -83,7 +85,7 @@ impl fmt::Display for RecordVerdict {
             Self::NotStarted => f.write_str("NotStarted"),
             Self::Aggregating { missing } => write!(f, "Aggregating {{ missing: {missing:?} }}"),
             Self::Accepted { summary, jobs } => write!(f, "Accepted {{ summary: {summary:?}, jobs: {jobs} }}"),
-            Self::Rejected { summary, failed } => {
+            Self::Rejected { summary, failed, .. } => {
                 write!(f, "Rejected {{ summary: {summary:?}, failed: {failed:?} }}")
             }
             Self::Invalid { why } => write!(f, "Invalid {{ why: {why:?} }}"),
@@ -152,7 +154,7 @@ fn by(policy: AcceptancePolicy, build: &str, evaluation: &Evaluation) -> RecordV
                 AcceptancePolicy::Strict => names(|job| job.verdict == JobVerdict::Failed),
                 AcceptancePolicy::Compat => evaluation.compat.not_passed.clone(),
             };
-            RecordVerdict::Rejected { summary: format!("{counts}{never}"), failed }
+            RecordVerdict::Rejected { summary: format!("{counts}{never}"), failed, most_passed: passed * 2 > jobs }
         }
         Decision::Incomplete | Decision::InProgress => {
             if required().all(|job| matches!(job.verdict, JobVerdict::Running)) {
@@ -175,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_verdict_is_spelled_as_agents_know_it() {
-        let rejected = RecordVerdict::Rejected { summary: "2 of 3".to_owned(), failed: vec!["e2e".to_owned()] };
+        let rejected =
+            RecordVerdict::Rejected { summary: "2 of 3".to_owned(), failed: vec!["e2e".to_owned()], most_passed: true };
         assert_eq!(rejected.to_string(), "Rejected { summary: \"2 of 3\", failed: [\"e2e\"] }");
         assert_eq!(RecordVerdict::NotStarted.to_string(), "NotStarted");
         for verdict in [
@@ -253,7 +256,8 @@ mod tests {
         assert_eq!(judged(&tie), RecordVerdict::Aggregating { missing: vec!["b".to_owned()] });
         let lost = record(&[job("a", "success", &[]), job("b", "error", &[])], &json!({}));
         let summary = "1 of 2 required jobs passed".to_owned();
-        assert_eq!(by_old_rule(&lost), RecordVerdict::Rejected { summary, failed: vec!["b".to_owned()] });
+        let rejected = RecordVerdict::Rejected { summary, failed: vec!["b".to_owned()], most_passed: false };
+        assert_eq!(by_old_rule(&lost), rejected);
         let open = record(&[job("a", "success", &[]), job("b", "failure", &[])], &json!({}));
         let RecordVerdict::Rejected { .. } = by_old_rule(&open) else { panic!("all recorded runs have ended") };
     }
@@ -283,7 +287,11 @@ mod tests {
         let file = record(&[job("a", "success", &[]), job("b", "failure", &["success", "failure"])], &flags);
         assert_eq!(
             judged(&file),
-            RecordVerdict::Rejected { summary: "1 of 2 required jobs passed".to_owned(), failed: vec!["b".to_owned()] }
+            RecordVerdict::Rejected {
+                summary: "1 of 2 required jobs passed".to_owned(),
+                failed: vec!["b".to_owned()],
+                most_passed: false,
+            }
         );
     }
 

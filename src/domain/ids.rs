@@ -112,7 +112,8 @@ text_id!(
 text_id!(
     /// Name of a nightly or stable payload, as release controller and record files spell it.
     BuildName, "a build name", |text| {
-        text.bytes().next().is_some_and(|b| b.is_ascii_digit())
+        text.len() <= 200
+            && text.bytes().next().is_some_and(|b| b.is_ascii_digit())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
     }
 );
@@ -131,6 +132,13 @@ text_id!(
         (1..=60).contains(&text.len()) && text.bytes().all(allowed)
     }
 );
+
+impl RunName {
+    /// The one run that the required jobs of `release` have unless somebody names another.
+    pub fn of_required(release: &str) -> Self {
+        Self(format!("required-{release}"))
+    }
+}
 
 impl JobName {
     /// A name of our own making.

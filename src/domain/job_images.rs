@@ -29,6 +29,9 @@ pub enum BadImages {
     /// More than one thing is asked for.
     #[error("a job either installs a payload or upgrades, not both")]
     PayloadAndUpgrade,
+    /// A payload, and an upgrade to another one.
+    #[error("payload and upgrade_to are different: a run tests one")]
+    TwoUnderTest,
     /// Nothing tells which variables carry it.
     #[error("{} names no architecture", quoted(.0))]
     NoArchitecture(String),
@@ -62,6 +65,25 @@ impl Images {
             (None, Some(from), None) => Some(Self::UpgradeFrom(from.to_owned())),
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => return Err(BadImages::PayloadAndUpgrade),
         })
+    }
+
+    /// What an agent asks for: the payload under test, and what an upgrade to it starts from; nothing without a payload.
+    ///
+    /// # Errors
+    ///
+    /// `to` names another image than the payload under test.
+    pub fn under_test(
+        payload: Option<String>,
+        from: Option<String>,
+        to: Option<String>,
+    ) -> Result<Option<Self>, BadImages> {
+        match (payload, from, to) {
+            (None, _, _) => Ok(None),
+            (Some(payload), None, None) => Ok(Some(Self::Payload(payload))),
+            (Some(payload), Some(from), None) => Ok(Some(Self::Upgrade { from: Some(from), to: payload })),
+            (Some(payload), from, Some(to)) if payload == to => Ok(Some(Self::Upgrade { from, to })),
+            (Some(_), _, Some(_)) => Err(BadImages::TwoUnderTest),
+        }
     }
 
     /// The variables that carry them.
@@ -294,6 +316,22 @@ mod tests {
         let payload = Images::Payload(format!("{STABLE}-multi"));
         assert_eq!(of(payload.clone(), Arch::Multi), Some(payload));
         assert_eq!(Images::of_variables(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn a_run_tests_one_payload_and_an_upgrade_goes_to_it() {
+        let spec = |text: &str| Some(text.to_owned());
+        let upgrade = |from: Option<&str>| Images::Upgrade { from: from.map(str::to_owned), to: "p".to_owned() };
+        for (payload, from, to, asked) in [
+            (None, spec("a"), spec("b"), Ok(None)),
+            (spec("p"), None, None, Ok(Some(Images::Payload("p".to_owned())))),
+            (spec("p"), spec("a"), None, Ok(Some(upgrade(Some("a"))))),
+            (spec("p"), spec("a"), spec("p"), Ok(Some(upgrade(Some("a"))))),
+            (spec("p"), None, spec("p"), Ok(Some(upgrade(None)))),
+            (spec("p"), spec("a"), spec("b"), Err(BadImages::TwoUnderTest)),
+        ] {
+            assert_eq!(Images::under_test(payload.clone(), from, to), asked, "{payload:?}");
+        }
     }
 
     #[test]

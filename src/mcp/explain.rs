@@ -86,7 +86,7 @@ struct NextCalls {
 impl NextCalls {
     fn of(release: &ZStream, plan: &Plan, known: &Known<'_>, now: Timestamp) -> Self {
         let mut calls: Vec<NextCall> = Vec::new();
-        for action in plan.actions.iter().filter(|_| !plan.is_left_to_another_driver) {
+        for action in plan.own_actions() {
             let Some(mut call) = NextCall::of_action(action, release).filter(|call| !known.asks(call)) else {
                 continue;
             };

@@ -4,8 +4,8 @@ use rmcp::ErrorData;
 use rmcp::model::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::{Map, Value};
 
-use super::tools::analysis::is_build;
 use crate::domain::build::Arch;
+use crate::domain::ids::BuildName;
 use crate::domain::pasted;
 
 /// One prompt.
@@ -165,12 +165,12 @@ fn checked(kind: GapKind, value: &str, hosts: &[String]) -> Result<String, Strin
             Ok(value.to_owned())
         }
         GapKind::Address => Err("is an address that begins with https://".to_owned()),
-        GapKind::BuildOrAddress if is_build(value) => Ok(value.to_owned()),
+        GapKind::BuildOrAddress if value.parse::<BuildName>().is_ok() => Ok(value.to_owned()),
         GapKind::BuildOrAddress => {
             let build = value.rsplit('/').next().unwrap_or_default();
             let build = build.trim_start_matches("ocp-test-result-").trim_end_matches(".json");
             let build = Arch::NAMES.iter().find_map(|arch| build.strip_suffix(&format!("-{arch}"))).unwrap_or(build);
-            let is_address = plain(value) && value.contains('/') && is_build(build);
+            let is_address = plain(value) && value.contains('/') && build.parse::<BuildName>().is_ok();
             is_address.then(|| build.to_owned()).ok_or_else(|| "is a build, e.g. 4.20.17".to_owned())
         }
         GapKind::Arch if Arch::NAMES.contains(&value) => Ok(value.to_owned()),

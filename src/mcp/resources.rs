@@ -14,11 +14,12 @@ use super::call::ToolCall;
 use super::reply::{Code, Reply};
 use super::stored::{self, Results};
 use super::text::head;
-use super::tools::analysis::{is_build, record};
+use super::tools::analysis::record;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::age::Stale;
 use crate::domain::build::Arch;
+use crate::domain::ids::BuildName;
 use crate::domain::release::ZStream;
 use crate::drive::rounds;
 use crate::operators::error::TaskError;
@@ -182,7 +183,7 @@ async fn content(call: &ToolCall, uri: &str) -> Result<Content, NoContent> {
             let release: ZStream = release.parse().map_err(|_| NoContent::Nothing)?;
             of_release(call, &release, what).await
         }
-        ["builds", build, arch, "test-result"] if is_build(build) && Arch::NAMES.contains(arch) => {
+        ["builds", build, arch, "test-result"] if build.parse::<BuildName>().is_ok() && Arch::NAMES.contains(arch) => {
             of_build(&call.ctx, build, arch).await
         }
         ["runs", id, "log"] => {

@@ -66,6 +66,11 @@ pub enum Standing {
 }
 
 impl Plan {
+    /// What is to be done by whoever asks; nothing while another driver does it.
+    pub fn own_actions(&self) -> &[Action] {
+        if self.is_left_to_another_driver { &[] } else { &self.actions }
+    }
+
     /// When something may have changed by itself; nothing when only a person can change anything.
     ///
     /// A driver that watches goes on as long as this is some, whatever the verdict: a person may be needed

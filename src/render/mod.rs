@@ -17,6 +17,7 @@ pub mod preview;
 pub mod registries;
 pub mod report;
 pub mod shipped;
+pub mod state_files;
 pub mod status;
 pub mod styled;
 pub mod text;

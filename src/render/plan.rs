@@ -150,8 +150,7 @@ pub fn next(release: &ZStream, plan: &Plan, how: GoOn) -> Vec<String> {
 fn first_by_hand(release: &ZStream, plan: &Plan, task: Option<Task>) -> Option<String> {
     let work = |action: &&Action| !matches!(action, Action::Notify { .. } | Action::SendDue);
     let other = |action: &&Action| task.is_none() || action.task() != task;
-    let action = plan.actions.iter().filter(work).find(other).filter(|_| !plan.is_left_to_another_driver)?;
-    Some(command(release, action))
+    plan.own_actions().iter().filter(work).find(other).map(|action| command(release, action))
 }
 
 /// What comes after a run by hand: what `plan` would do first, or when to look again.

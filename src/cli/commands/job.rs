@@ -108,7 +108,7 @@ async fn required(call: &Invocation, args: RequiredArgs) -> Result<Exit, ErrorRe
         ErrorReport::new(format!("{place} cannot be used"), &bad, next, ErrorClass::InvalidInput)
     })?;
     // The same line starts what is missing: every job has one run for the release.
-    let run = args.run_id.or_else(|| format!("required-{}", args.of).parse::<RunName>().ok());
+    let run = args.run_id.or_else(|| Some(RunName::of_required(&args.of.to_string())));
     let repository = &ctx.settings.payload_repository;
     let orders: Result<Vec<_>, _> = jobs.into_iter().map(|job| JobOrder::required(job, &args.of, repository)).collect();
     let orders = orders.map_err(|bad| senseless(call, &bad))?;

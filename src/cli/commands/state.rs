@@ -9,18 +9,17 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::core::statebox::unsent::{Listed, list};
-use crate::domain::dates::stamp;
 use crate::domain::release::ZStream;
 use crate::domain::state::error::StateError;
-use crate::domain::state::oddities::{oddities, unreadable_statuses};
+use crate::domain::state::oddities::{is_usable, oddities};
 use crate::domain::state::view::State;
 use crate::grammar::state::StateCommand;
 use crate::operators::manual::unsent;
 use crate::operators::steps::state_file;
 use crate::render::documents::state_files::{StateFile, StateFiles, UnsentChange, UnsentChanges};
-use crate::render::json;
-use crate::render::styled::{Styled, tone};
+use crate::render::styled::Styled;
 use crate::render::text::clean;
+use crate::render::{json, state_files};
 
 /// Runs one command about state files: those that are named, or that of the release.
 pub(crate) async fn run(call: &Invocation, command: &StateCommand) -> Result<Exit, ErrorReport> {
@@ -71,7 +70,7 @@ async fn unsent_changes(call: &Invocation, send: bool) -> Result<Exit, ErrorRepo
     }
     let listed: Vec<_> = all()?.into_iter().filter(wanted).collect();
     let unsent = listed.iter().map(UnsentChange::from).collect();
-    call.show(unsent_text(&listed), &UnsentChanges { ok: true, unsent });
+    call.show(state_files::unsent(&listed), &UnsentChanges { ok: true, unsent });
     Ok(Exit::Done)
 }
 
@@ -93,7 +92,7 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
         StateCommand::Show { files } => (files, &|path, _, state| Ok(ShownFile::new(path, Some(show(state, form))))),
         StateCommand::Check { files } => (files, &|path, _, state| {
             let name = path.display().to_string();
-            let answer = Some(PrintedAnswer::Text(check_text(&name, state)));
+            let answer = Some(PrintedAnswer::Text(state_files::check(&name, state)));
             Ok(ShownFile { answer, file: judgement(&clean(&name), state) })
         }),
         StateCommand::Fmt { check: true, files } => (files, &|path, text, state| Ok(compare(path, text, state))),
@@ -144,13 +143,8 @@ fn on_files(command: &StateCommand, form: AnswerForm) -> Printed {
 fn show(state: &State, form: AnswerForm) -> PrintedAnswer {
     match form {
         AnswerForm::Json => PrintedAnswer::Json(format!("{}\n", json::clean(state.to_json()))),
-        AnswerForm::Text => PrintedAnswer::Text(text_of(state)),
+        AnswerForm::Text => PrintedAnswer::Text(state_files::state(state)),
     }
-}
-
-/// Can tasks be run on it? A status that nobody can read may be a Fail.
-pub fn is_usable(state: &State) -> bool {
-    unreadable_statuses(state).is_empty()
 }
 
 /// What a check finds, for programs.
@@ -164,26 +158,10 @@ fn judgement(file: &str, state: &State) -> StateFile {
     }
 }
 
-/// Changes that wait on this machine, for people.
-fn unsent_text(listed: &[Listed]) -> Styled {
-    if listed.is_empty() {
-        return "nothing waits".into();
-    }
-    let mut text = Styled::default();
-    for Listed { release, file, waiting } in listed {
-        let fate = match &waiting.refused {
-            None => "waits".to_owned(),
-            Some(why) => format!("refused: {why}"),
-        };
-        text.line(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
-    }
-    text
-}
-
 /// One line that a state is usable, and one for each oddity; or the same as a document.
 fn check(name: &str, state: &State, form: AnswerForm) -> PrintedAnswer {
     if form == AnswerForm::Text {
-        return PrintedAnswer::Text(check_text(name, state));
+        return PrintedAnswer::Text(state_files::check(name, state));
     }
     let mut document = json::of(&StateFiles { ok: is_usable(state), files: vec![judgement(name, state)] });
     // Without a file these two stand last, where scripts have always found them.
@@ -194,46 +172,6 @@ fn check(name: &str, state: &State, form: AnswerForm) -> PrintedAnswer {
         }
     }
     PrintedAnswer::Json(format!("{document:#}\n"))
-}
-
-fn check_text(name: &str, state: &State) -> Styled {
-    let found = oddities(state);
-    let verdict = if is_usable(state) { "ok" } else { "not usable" };
-    let mut text = Styled::from(match found.len() {
-        0 => format!("{name}: {verdict}"),
-        1 => format!("{name}: {verdict}, 1 thing is odd"),
-        n => format!("{name}: {verdict}, {n} things are odd"),
-    });
-    text.lines(found.iter().map(|oddity| format!("  {oddity}")));
-    text
-}
-
-fn text_of(state: &State) -> Styled {
-    let metadata = state.metadata();
-    let head = Styled::from(format!("{} ({}): ", state.release(), state.flow()));
-    let mut text = head + state.overall() + format!(", updated {}", state.updated_at());
-    let advisories: Vec<_> = metadata.advisory_ids.iter().map(|(impetus, id)| format!("{impetus} {id}")).collect();
-    for (label, value) in [
-        ("release date", metadata.release_date),
-        ("jira ticket", metadata.jira_ticket),
-        ("advisories", Some(advisories.join(", ")).filter(|list| !list.is_empty())),
-        ("shipment", metadata.shipment_mr),
-    ] {
-        text.line(format!("  {label:<13} {}", value.as_deref().unwrap_or("-")));
-    }
-    for entry in state.tasks() {
-        let (started, completed) = (entry.started_at.as_deref(), entry.completed_at.as_deref());
-        let times = format!("{} .. {}", started.unwrap_or("-"), completed.unwrap_or("-"));
-        let job = entry.job_ref.as_ref().map(|job| format!("  {job}")).unwrap_or_default();
-        let status = format!("{:<12}", entry.status.as_str());
-        let status = Styled::toned(entry.status.known().and_then(tone), status);
-        text.line(Styled::from(format!("  {:<26} ", entry.name)) + status + format!(" {times}{job}"));
-    }
-    for issue in state.issues().iter().filter(|issue| !issue.resolved) {
-        let kind = if issue.blocker { "blocker" } else { "note" };
-        text.line(format!("  {kind} {}: {}", issue.id, issue.issue.lines().next().unwrap_or_default()));
-    }
-    text
 }
 
 /// What a command makes of one file: path, text, state.

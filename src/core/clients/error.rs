@@ -1,6 +1,6 @@
 //! One call that did not help us: whom we asked, for what, what came back.
 
-mod next_step;
+pub(in crate::core) mod next_step;
 
 use std::fmt;
 

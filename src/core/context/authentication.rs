@@ -124,6 +124,7 @@ pub(super) fn auth(service: Service, settings: &Settings) -> Auth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::clients::error::next_step::credential_of;
 
     /// Services that have a name and no client. This list only becomes shorter: a new service comes with its client.
     const NOT_YET: [&str; 12] = [
@@ -145,5 +146,32 @@ mod tests {
     fn no_service_without_a_client_is_added() {
         let waiting = Service::ALL.iter().filter(|service| asked_by(**service) == AskedBy::NotYet);
         assert_eq!(waiting.map(|service| service.id()).collect::<Vec<_>>(), NOT_YET);
+    }
+
+    #[test]
+    fn whoever_is_refused_is_pointed_at_the_credential_that_was_sent() {
+        for service in Service::ALL.iter().copied() {
+            let shown = match asked_by(service) {
+                AskedBy::Client(shown) => shown,
+                AskedBy::Program | AskedBy::Links | AskedBy::NotYet => continue,
+            };
+            let named = credential_of(service).unwrap_or_default();
+            let sent: &[Credential] = match &shown {
+                // A ticket that most of its hosts never ask for is no credential to look at.
+                PresentedCredential::Nothing | PresentedCredential::TicketIfAsked => {
+                    assert_eq!(named, "", "{service}");
+                    continue;
+                }
+                PresentedCredential::Token(token) | PresentedCredential::Header(_, token) => &[*token],
+                PresentedCredential::Account(user, token) => &[*user, *token],
+                PresentedCredential::JiraAccount => &[Credential::JiraUsername, Credential::JiraToken],
+                PresentedCredential::Ticket => &[Credential::ErrataToken],
+                PresentedCredential::PullSecret | PresentedCredential::KubeToken => &[],
+            };
+            assert!(!named.is_empty(), "{service} takes a credential, and nobody is told which");
+            for credential in sent {
+                assert!(named.contains(credential.variable()), "{service}: {named:?} does not name {credential:?}");
+            }
+        }
     }
 }

@@ -57,6 +57,11 @@ pub fn unreadable_statuses(state: &State) -> Vec<UnreadableStatus> {
     found
 }
 
+/// Can tasks be run on it? A status that nobody can read may be a Fail.
+pub fn is_usable(state: &State) -> bool {
+    unreadable_statuses(state).is_empty()
+}
+
 /// The status that a misspelled word probably means.
 fn meant(text: &str) -> Option<TaskStatus> {
     let plain: String = text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();

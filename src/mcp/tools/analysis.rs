@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::core::access::principal::Scope;
 use crate::core::context::Context;
 use crate::domain::acceptance::RecordVerdict;
+use crate::domain::ids::BuildName;
 use crate::domain::task::Which;
 use crate::mcp::arguments::{ParamKind, RELEASE, optional, required};
 use crate::mcp::call::ToolCall;
@@ -64,15 +65,9 @@ fn test_result(call: ToolCall) -> LocalBoxFuture<'static, Reply> {
     .boxed_local()
 }
 
-/// Is this the name of a build? Nothing else may become a part of a path.
-pub fn is_build(text: &str) -> bool {
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
-    !text.is_empty() && text.len() <= 200 && text.chars().all(fine) && !text.contains("..")
-}
-
 /// The record of `build` with its verdict.
 pub async fn record(ctx: &Context, build: &str, arch: &str) -> Reply {
-    if !is_build(build) {
+    if build.parse::<BuildName>().is_err() {
         let hint = "give a release (4.20.17) or the name of a nightly";
         return Reply::error(Code::InvalidArgument, "build is no name of a build", hint);
     }

@@ -199,17 +199,10 @@ fn run_job(call: &ToolCall) -> Result<ToolChange, Reply> {
         let spec = spec.map_err(|bad| refused(format!("{name}: {bad}"), hint))?;
         Ok::<_, Reply>(spec.map(|spec| spec.to_string()))
     };
-    let specs = [spec("payload")?, spec("upgrade_from")?, spec("upgrade_to")?];
-    let images = match specs {
-        [Some(payload), None, None] => Images::Payload(payload),
-        [Some(payload), Some(from), None] => Images::Upgrade { from: Some(from), to: payload },
-        [Some(payload), from, Some(to)] if payload == to => Images::Upgrade { from, to },
-        [Some(_), _, Some(_)] => {
-            let why = "payload and upgrade_to are different: a run tests one".to_owned();
-            return Err(refused(why, "give the payload under test, and upgrade_from for an upgrade to it"));
-        }
-        [None, _, _] => return Err(refused("payload is missing".to_owned(), "give the pull spec under test")),
-    };
+    let images = Images::under_test(spec("payload")?, spec("upgrade_from")?, spec("upgrade_to")?);
+    let upgrade = "give the payload under test, and upgrade_from for an upgrade to it";
+    let images = images.map_err(|bad| refused(bad.to_string(), upgrade))?;
+    let images = images.ok_or_else(|| refused("payload is missing".to_owned(), "give the pull spec under test"))?;
     let run = given.text("run_id").map(str::parse::<RunName>).transpose();
     let run = run.map_err(|bad| refused(bad.to_string(), "give a short name, e.g. 4.20.17-second"))?;
     let arch = given.text("arch").and_then(Arch::named);

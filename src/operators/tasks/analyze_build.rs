@@ -110,8 +110,8 @@ fn describe(verdict: &RecordVerdict) -> String {
         RecordVerdict::Aggregating { missing } if missing.is_empty() => "results are being counted".to_owned(),
         RecordVerdict::Aggregating { missing } => format!("no end of {}", missing.join(", ")),
         RecordVerdict::Accepted { summary, .. } => summary.clone(),
-        RecordVerdict::Rejected { summary, failed } if failed.is_empty() => summary.clone(),
-        RecordVerdict::Rejected { summary, failed } => format!("{summary}; failed: {}", failed.join(", ")),
+        RecordVerdict::Rejected { summary, failed, .. } if failed.is_empty() => summary.clone(),
+        RecordVerdict::Rejected { summary, failed, .. } => format!("{summary}; failed: {}", failed.join(", ")),
         RecordVerdict::Invalid { why } => why.clone(),
     }
 }
@@ -135,7 +135,11 @@ mod tests {
     use super::*;
 
     fn rejected() -> RecordVerdict {
-        RecordVerdict::Rejected { summary: "5 of 6 jobs passed".into(), failed: vec!["upgrade".into()] }
+        RecordVerdict::Rejected {
+            summary: "5 of 6 jobs passed".into(),
+            failed: vec!["upgrade".into()],
+            most_passed: true,
+        }
     }
 
     fn outcome(verdict: RecordVerdict, accept: Option<bool>) -> Outcome {

@@ -68,11 +68,11 @@ fn wrong_arrow(file: &str, from: &ModPath, to: &ModPath, layers: &[String]) -> O
     };
     match (user.as_str(), part(from, 1).as_str(), part(to, 1).as_str()) {
         ("operators", "tasks", "tasks") => neighbours(2, &[]),
-        ("operators", own @ ("steps" | "tasks" | "views" | "manual"), other @ ("tasks" | "views" | "manual"))
-            if own != other =>
-        {
-            wrong.map(|_| (format!("operators::{own}"), format!("operators::{other}")))
-        }
+        (
+            "operators",
+            own @ ("steps" | "tasks" | "views" | "manual" | "jobs"),
+            other @ ("tasks" | "views" | "manual" | "jobs"),
+        ) if own != other => wrong.map(|_| (format!("operators::{own}"), format!("operators::{other}"))),
         ("core", "clients", "clients") => neighbours(2, &SHARED_BY_CLIENTS),
         _ => None,
     }

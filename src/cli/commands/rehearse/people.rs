@@ -11,7 +11,9 @@ use jiff::SignedDuration;
 use super::help::{Help, HelpResult, LEAD, line};
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
+use crate::domain::acceptance::RecordVerdict;
 use crate::domain::assembly::changes::REPLACED_SOURCE;
+use crate::domain::build::Arch;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{DID_NOT_HAPPEN, HAPPENED, Issue};
 use crate::domain::task::{Task, TaskStatus, Which};
@@ -20,6 +22,8 @@ use crate::operators::error::TaskError;
 use crate::operators::manual::{answer, issues, update_task_status};
 use crate::operators::request;
 use crate::operators::request::{AnswerByHand, StatusByHand};
+use crate::operators::steps::state_file;
+use crate::operators::views::test_record;
 use crate::planner::messages::{Kind, Message, Severity};
 use crate::planner::plan::{Plan, Verdict};
 use crate::sim::act::{Act, Remedy};
@@ -170,7 +174,7 @@ impl People {
             | Kind::CandidateRejected
             | Kind::CandidateWaiverNeeded
             | Kind::AnalysisError
-            | Kind::GateFailed => self.decide(message),
+            | Kind::GateFailed => self.decide(ctx, release, message).await?,
             Kind::MrClosed => {
                 self.ask(Act::ReopenMergeRequest);
                 self.resolve(ctx, release, message).await?
@@ -241,9 +245,12 @@ impl People {
     }
 
     /// Accepts a rejected build when most of its tests passed; the rest stays rejected.
-    fn decide(&mut self, message: &Message) -> Option<Help> {
-        let which = message.task.and_then(Which::of_task)?;
-        let accept = passed_of(&message.text).is_none_or(|(passed, all)| passed * 2 > all);
+    async fn decide(&mut self, ctx: &Context, release: &ZStream, message: &Message) -> Result<Option<Help>, TaskError> {
+        let Some(which) = message.task.and_then(Which::of_task) else { return Ok(None) };
+        let accept = !matches!(
+            self.verdict(ctx, release, which).await?,
+            Some(RecordVerdict::Rejected { most_passed: false, .. })
+        );
         let reason =
             if accept { "the failed jobs fail for a known reason outside the product" } else { "too many failed" };
         self.rejected = !accept;
@@ -252,7 +259,22 @@ impl People {
             decide: Some((which, request::BuildDecision { accept, reason: reason.to_owned() })),
             ..DriveOptions::default()
         };
-        Some(Help::by(LEAD, format!("{decision} the {which} build: {reason}")).with(options))
+        Ok(Some(Help::by(LEAD, format!("{decision} the {which} build: {reason}")).with(options)))
+    }
+
+    /// What the test record of a build says, as a person reads it.
+    async fn verdict(
+        &self,
+        ctx: &Context,
+        release: &ZStream,
+        which: Which,
+    ) -> Result<Option<RecordVerdict>, TaskError> {
+        let build = match which {
+            Which::Promoted => Some(release.to_string()),
+            Which::Candidate => state_file::of(ctx, release).await?.metadata().candidate_builds.get("x86_64").cloned(),
+        };
+        let Some(build) = build else { return Ok(None) };
+        Ok(test_record::of(ctx, &build, Arch::Amd64.name()).await?.map(|record| record.verdict))
     }
 
     async fn resolve(&self, ctx: &Context, release: &ZStream, message: &Message) -> Result<Option<Help>, TaskError> {
@@ -352,24 +374,4 @@ async fn by_hand(
     let by_hand = StatusByHand { task, status, reason: Some(why.to_owned()), may_change_pass: false, proven: false };
     update_task_status::run(ctx, release, by_hand).await?;
     Ok(Help::by(LEAD, format!("set {task} to {status}: {why}")))
-}
-
-/// The numbers of "4 of 5 required jobs passed".
-fn passed_of(text: &str) -> Option<(u32, u32)> {
-    let parts: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
-    parts.windows(3).find_map(|three| match three {
-        [passed, "of", all] => Some((passed.parse().ok()?, all.parse().ok()?)),
-        _ => None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_numbers_of_a_rejected_build_are_read_from_its_message() {
-        assert_eq!(passed_of("the promoted build was rejected (4 of 5 required jobs passed); decide"), Some((4, 5)));
-        assert_eq!(passed_of("its test record is unusable"), None);
-    }
 }

@@ -167,7 +167,7 @@ fn credential_hint(service: Service) -> String {
 }
 
 /// The credential of a service, by its variables; nothing for a service that needs none.
-pub(super) const fn credential_of(service: Service) -> Option<&'static str> {
+pub(in crate::core) const fn credential_of(service: Service) -> Option<&'static str> {
     match service {
         Service::Errata => Some("ERRATA_TOKEN or the Kerberos ticket"),
         Service::Jira => Some("JIRA_USERNAME and JIRA_TOKEN"),
