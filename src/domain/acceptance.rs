@@ -44,7 +44,7 @@ impl FromStr for AcceptancePolicy {
 }
 
 /// What the test record of a build says about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RecordVerdict {
     /// There is no record.
     Missing,
@@ -76,6 +76,13 @@ pub enum RecordVerdict {
         /// Why.
         why: String,
     },
+}
+
+/// Whether most jobs passed is for whoever decides about the build, and no part of how agents know the verdict.
+impl fmt::Debug for RecordVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for RecordVerdict {
@@ -179,15 +186,14 @@ mod tests {
     fn a_verdict_is_spelled_as_agents_know_it() {
         let rejected =
             RecordVerdict::Rejected { summary: "2 of 3".to_owned(), failed: vec!["e2e".to_owned()], most_passed: true };
-        assert_eq!(rejected.to_string(), "Rejected { summary: \"2 of 3\", failed: [\"e2e\"] }");
-        assert_eq!(RecordVerdict::NotStarted.to_string(), "NotStarted");
-        for verdict in [
-            rejected,
-            RecordVerdict::Aggregating { missing: vec!["e2e".to_owned()] },
-            RecordVerdict::Accepted { summary: "all".to_owned(), jobs: 3 },
-            RecordVerdict::Invalid { why: "\"".to_owned() },
+        for (verdict, text) in [
+            (rejected, r#"Rejected { summary: "2 of 3", failed: ["e2e"] }"#),
+            (RecordVerdict::NotStarted, "NotStarted"),
+            (RecordVerdict::Aggregating { missing: vec!["e2e".to_owned()] }, r#"Aggregating { missing: ["e2e"] }"#),
+            (RecordVerdict::Accepted { summary: "all".to_owned(), jobs: 3 }, r#"Accepted { summary: "all", jobs: 3 }"#),
+            (RecordVerdict::Invalid { why: "\"".to_owned() }, r#"Invalid { why: "\"" }"#),
         ] {
-            assert_eq!(verdict.to_string(), format!("{verdict:?}"));
+            assert_eq!((verdict.to_string(), format!("{verdict:?}")), (text.to_owned(), text.to_owned()));
         }
     }
 

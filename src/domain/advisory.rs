@@ -7,6 +7,9 @@ use std::str::FromStr;
 /// Marks the blocker that reports advisories which are not in QE, so that it can be resolved by itself.
 pub const ABNORMAL_SOURCE: &str = "abnormal-advisories";
 
+/// What stood there in files of old.
+pub const ABNORMAL_SOURCE_OF_OLD: &str = "take-ownership";
+
 /// Marks the blocker that reports advisories which were dropped with builds; planner and push report it alike.
 pub const DROPPED_SOURCE: &str = "advisory-dropped";
 

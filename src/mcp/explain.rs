@@ -282,7 +282,7 @@ mod tests {
             running: Vec::new(),
             next: Vec::new(),
             conditions: Vec::new(),
-            is_left_to_another_driver: false,
+            other_driver: None,
             leases: Vec::new(),
         }
     }

@@ -12,10 +12,10 @@ use crate::domain::outcome::Outcome;
 use crate::domain::task::Task;
 
 /// Does what a task owes after its Pass, and nothing else.
-pub(super) async fn finish(run: &Run<'_>) -> Result<Outcome, TaskError> {
+pub(super) async fn finish(run: &Run<'_>) -> Result<(), TaskError> {
     match run.task {
-        Task::TakeOwnership => take_ownership::finish(run).await?,
-        Task::ChangeAdvisoryStatus => approval::close_sub_tasks(run).await?,
+        Task::TakeOwnership => take_ownership::finish(run).await,
+        Task::ChangeAdvisoryStatus => approval::close_sub_tasks(run).await,
         Task::CreateTestReport
         | Task::UpdateBugList
         | Task::CheckCveTrackerBug
@@ -28,9 +28,8 @@ pub(super) async fn finish(run: &Run<'_>) -> Result<Outcome, TaskError> {
         | Task::StageTesting
         | Task::ImageSignedCheck
         | Task::DropBugs
-        | Task::AddQeApproval => {}
+        | Task::AddQeApproval => Ok(()),
     }
-    Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) })
 }
 
 /// Carries `request` out.

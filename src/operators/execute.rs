@@ -12,7 +12,7 @@ use super::error::{TaskError, TaskFailure};
 use super::report::TaskReport;
 use super::request::TaskRequest;
 use super::run::{Notes, Run};
-use super::steps::owed;
+use super::steps::{last_look, owed};
 use super::{notify, record};
 use crate::core::context::Context;
 use crate::core::effects::EffectError;
@@ -90,7 +90,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         }
     };
     let Notes { warnings, effects, comparisons, advice, would, owed, .. } = std::mem::take(&mut *run.notes());
-    Ok(TaskReport {
+    let report = TaskReport {
         release: release.clone(),
         task,
         before,
@@ -105,7 +105,11 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
         advice,
         would,
         owed,
-    })
+    };
+    if !ctx.options.dry_run {
+        last_look::keep(ctx, &report);
+    }
+    Ok(report)
 }
 
 /// Two runs of one task would both look, find nothing, and both act; the second is refused instead.
@@ -133,7 +137,7 @@ async fn carry_out(run: &Run<'_>, request: &TaskRequest) -> Result<Outcome, Task
     if passed && !owes && !run.task.looks_again_after_pass() {
         return Ok(Outcome::Unchanged { why: format!("{} passed already", run.task) });
     }
-    let worked = if owes { finish(run).await } else { dispatch(run, request).await };
+    let worked = if owes { owed::of_finish(run, finish(run).await) } else { dispatch(run, request).await };
     let outcome = match worked {
         Err(stopped @ TaskError::DryRun { .. }) => {
             let why = stopped.to_string();

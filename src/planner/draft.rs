@@ -161,11 +161,6 @@ impl<'a> Draft<'a> {
         self.messages.retain(|message| message.kind != kind);
     }
 
-    /// Is there something to do?
-    pub(super) fn acts(&self) -> bool {
-        !self.actions.is_empty()
-    }
-
     /// Adds an action; a task gets at most one, the first.
     pub(super) fn act(&mut self, action: Action) {
         let taken = action.task().is_some_and(|task| self.actions.iter().any(|other| other.task() == Some(task)));
@@ -298,7 +293,6 @@ impl<'a> Draft<'a> {
             .collect();
         // What is stored: a Pass that this plan is about to record stands among its actions.
         let passed = tracked.iter().filter(|task| self.input.status(**task) == TaskStatus::Pass).copied().collect();
-        let is_left_to_another_driver = self.input.other_driver.is_some() && self.acts();
         self.notify();
         let leases = self.input.leases.clone();
         Plan {
@@ -312,7 +306,7 @@ impl<'a> Draft<'a> {
             next,
             conditions,
             leases,
-            is_left_to_another_driver,
+            other_driver: self.input.other_driver.clone(),
         }
     }
 

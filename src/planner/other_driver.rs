@@ -3,20 +3,17 @@
 use super::draft::Draft;
 use super::messages::{Kind, Message};
 
-/// Says who does what this plan found, and what ends a lease that ends by no clock.
+/// Says who does what there is to do, and what ends a lease that ends by no clock.
 pub(super) fn rows(draft: &mut Draft<'_>) {
     let input = draft.input;
-    let Some(lease) = input.other_driver.as_ref().filter(|_| draft.acts()) else { return };
+    let Some(lease) = input.other_driver.as_ref().filter(|_| !draft.done) else { return };
     let take_over = format!("oar -r {} drive --take-over --reason TEXT", input.release);
     if lease.is_of_a_wrong_clock(input.now) {
         let text = format!("{lease}, {}; nothing goes on without a person", lease.oddity());
-        let message = Message::new(Kind::LeaseOfWrongClock, text)
-            .step("set the clock that is wrong")
-            .step(format!("when nothing is at work there any more: {take_over}"));
-        return draft.say(message);
+        let message = Message::new(Kind::LeaseOfWrongClock, text).step(lease.remedy());
+        return draft.say(message.step(format!("when nothing is at work there any more: {take_over}")));
     }
-    let text = format!("{lease}; what there is to do is done there");
-    let message = Message::new(Kind::DrivenElsewhere, text)
+    let message = Message::new(Kind::DrivenElsewhere, format!("{lease}; what there is to do is done there"))
         .since(lease.since())
         .step(format!("let it go on; only if it is dead and cannot be waited for: {take_over}"));
     draft.say(match lease.until {
@@ -49,7 +46,7 @@ mod tests {
         input = driven(input, &until.to_string());
         let found = plan(&input);
         assert_eq!(found.verdict, Verdict::Waiting { recheck_at: until });
-        assert!(found.actions.contains(&Action::Run(Task::StageTesting)) && found.is_left_to_another_driver);
+        assert!(found.actions.contains(&Action::Run(Task::StageTesting)) && found.own_actions().is_empty());
         assert!(kinds(&input).contains(&Kind::DrivenElsewhere));
     }
 
@@ -62,11 +59,10 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_to_do_a_lease_changes_nothing() {
+    fn of_a_lease_that_never_ends_is_said_also_while_nothing_is_to_do() {
         let mut input = ready_to_approve();
         input.issues.general.push(crate::planner::given::issue("somebody stops it", None));
-        let before = plan(&input);
-        input = driven(input, "2999-01-01T00:00:00Z");
-        assert_eq!(plan(&input).messages, before.messages);
+        let found = plan(&driven(input, "2999-01-01T00:00:00Z"));
+        assert!(found.messages.iter().any(|message| message.kind == Kind::LeaseOfWrongClock), "{found:?}");
     }
 }

@@ -31,7 +31,7 @@ fn one(draft: &mut Draft<'_>, task: Task, owed: &OwedStep) {
         return draft.say(message);
     }
     if let Some(lacks) = input.credentials_missing.get(&task) {
-        let message = Message::new(Kind::CredentialMissing, format!("{text}; {lacks}")).task(task).step(again);
+        let message = Message::new(Kind::CredentialMissing, text).task(task).step(lacks).step(again);
         return draft.say(match input.credentials_again.get(&task) {
             Some(at) => message.recheck(*at),
             None => message,

@@ -30,8 +30,8 @@ pub struct Plan {
     pub conditions: Vec<Condition>,
     /// Leases of others that run: who is at work on the release.
     pub leases: Vec<Lease>,
-    /// Does another driver do what there is to do?
-    pub is_left_to_another_driver: bool,
+    /// The lease of another machine that drives: it does what there is to do.
+    pub other_driver: Option<Lease>,
 }
 
 /// Why a task is not Pass, or what is done about it.
@@ -68,7 +68,7 @@ pub enum Standing {
 impl Plan {
     /// What is to be done by whoever asks; nothing while another driver does it.
     pub fn own_actions(&self) -> &[Action] {
-        if self.is_left_to_another_driver { &[] } else { &self.actions }
+        if self.other_driver.is_some() { &[] } else { &self.actions }
     }
 
     /// When something may have changed by itself; nothing when only a person can change anything.

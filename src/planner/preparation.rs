@@ -4,7 +4,7 @@ use super::draft::{Draft, Next, Progress, Triggers};
 use super::messages::{Kind, Message};
 use super::plan::Action;
 use super::tasks::{Needs, eval};
-use crate::domain::advisory::{ABNORMAL_SOURCE, is_managed};
+use crate::domain::advisory::{ABNORMAL_SOURCE, ABNORMAL_SOURCE_OF_OLD, is_managed};
 use crate::domain::push;
 use crate::domain::task::{Task, TaskStatus};
 
@@ -61,7 +61,8 @@ fn push_rows(draft: &mut Draft<'_>) {
 
 fn settled_abnormal_issue(draft: &Draft<'_>) -> Option<String> {
     let open = draft.input.issues.blockers.get(&Task::PushToCdnStaging)?;
-    let issue = open.iter().find(|issue| issue.source.as_deref() == Some(ABNORMAL_SOURCE))?;
+    let is_about_them = |source: &str| source == ABNORMAL_SOURCE || source == ABNORMAL_SOURCE_OF_OLD;
+    let issue = open.iter().find(|issue| issue.source.as_deref().is_some_and(is_about_them))?;
     let all = draft.input.advisories.as_ref()?;
     let settled = all.iter().all(|(impetus, one)| !is_managed(impetus, &one.state) || one.state.allows_push());
     settled.then(|| issue.id.clone())

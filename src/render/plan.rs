@@ -3,6 +3,7 @@
 use crate::domain::dates::stamp;
 use crate::domain::outcome::Outcome;
 use crate::domain::release::ZStream;
+use crate::domain::state::holder;
 use crate::domain::task::Task;
 use crate::operators::report::TaskReport;
 use crate::planner::messages::{Message, Severity};
@@ -35,7 +36,7 @@ pub fn text(release: &ZStream, plan: &Plan) -> Styled {
             | Action::ResolveIssue { .. }
             | Action::AddBlocker { .. }
             | Action::Analyze(_)
-            | Action::Conclude { .. } => match plan.is_left_to_another_driver {
+            | Action::Conclude { .. } => match plan.other_driver.is_some() {
                 true => {
                     Styled::toned(Tone::Pending, "driver:  ")
                         + format!("the other driver is to {}", action_text(action))
@@ -56,7 +57,10 @@ pub fn text(release: &ZStream, plan: &Plan) -> Styled {
 fn standing(release: &ZStream, plan: &Plan) -> String {
     match plan.verdict {
         Verdict::Done => "done: approved, nothing is left to do".to_owned(),
-        Verdict::Waiting { recheck_at } => format!("waiting, look again at {}", stamp(recheck_at)),
+        Verdict::Waiting { recheck_at } => match &plan.other_driver {
+            Some(lease) => format!("{} drives it, look again at {}", holder::shown(&lease.holder), stamp(recheck_at)),
+            None => format!("waiting, look again at {}", stamp(recheck_at)),
+        },
         Verdict::NeedsPerson => "a person is needed".to_owned(),
         Verdict::Failed => "failed".to_owned(),
         Verdict::Continue => format!("there is something to do: oar -r {release} drive"),
@@ -129,9 +133,14 @@ pub fn next(release: &ZStream, plan: &Plan, how: GoOn) -> Vec<String> {
             std::iter::once(drive).chain(steps).collect()
         }
         (Verdict::NeedsPerson | Verdict::Failed | Verdict::Continue, _) if !steps.is_empty() => steps,
-        (Verdict::Waiting { recheck_at }, GoOn::Drive) => {
-            vec![format!("nothing before {}; then: oar -r {release} drive", stamp(recheck_at))]
-        }
+        (Verdict::Waiting { recheck_at }, GoOn::Drive) => vec![match &plan.other_driver {
+            Some(lease) => format!(
+                "nothing before {}: {} drives it; then: oar -r {release} plan",
+                stamp(recheck_at),
+                holder::shown(&lease.holder)
+            ),
+            None => format!("nothing before {}; then: oar -r {release} drive", stamp(recheck_at)),
+        }],
         (Verdict::Waiting { recheck_at }, GoOn::ByHand) => {
             let soonest = plan.messages.iter().find(|one| one.comes_by_itself() && one.recheck == Some(recheck_at));
             let why = soonest.map_or_else(String::new, |message| format!(": {}", message.text));

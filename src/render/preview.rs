@@ -20,7 +20,10 @@ pub fn consequences(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
             let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
             let mut will = vec![
                 format!("approve the merge request {mr}, unless it is merged or approved already"),
-                format!("move advisories {} to REL_PREP once their page is public", advisories.join(", ")),
+                format!(
+                    "move advisories {} to REL_PREP once their page is public, unless they are there already",
+                    advisories.join(", ")
+                ),
             ];
             will.extend(new_wait_until.map(new_wait));
             if *ignores_release_date {

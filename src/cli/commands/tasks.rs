@@ -27,7 +27,7 @@ pub(crate) async fn run(call: &Invocation, request: TaskRequest) -> Result<Exit,
         None => after(call, &release, &report).await,
     };
     call.show(report::text_with(&report, &next), &TaskDocument::new(&report, next));
-    Ok(Exit::of_outcome(&report.outcome))
+    Ok(Exit::of_report(&report))
 }
 
 /// Asks before what cannot be taken back; did somebody agree?

@@ -5,6 +5,8 @@ use crate::core::error::ErrorClass;
 use crate::domain::closed_gate::OpenedBy;
 use crate::domain::outcome::Outcome;
 use crate::domain::spelled::spelled;
+use crate::domain::task::TaskStatus;
+use crate::operators::report::{Cause, TaskReport};
 
 spelled! {
     /// How the program ends.
@@ -71,6 +73,18 @@ impl Exit {
                 OpenedBy::Person => Self::NeedsPerson,
             },
             Outcome::Failed { .. } => Self::Failed,
+        }
+    }
+
+    /// The ending of a run that a person made: one for what a task owes after its Pass has to say how that ended.
+    pub fn of_report(report: &TaskReport) -> Self {
+        match &report.owed {
+            Some(owed) if report.before == TaskStatus::Pass => match owed.cause {
+                Cause::Outage => Self::Unavailable,
+                Cause::Refused { .. } => Self::Credential,
+                Cause::Person { .. } => Self::NeedsPerson,
+            },
+            Some(_) | None => Self::of_outcome(&report.outcome),
         }
     }
 

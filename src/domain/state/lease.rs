@@ -108,6 +108,11 @@ impl Lease {
         }
     }
 
+    /// What has to be set right about it.
+    pub fn remedy(&self) -> &'static str {
+        if self.has_unreadable_end() { "correct the lease in the state file" } else { "set the clock that is wrong" }
+    }
+
     /// Since when, as far as the epoch tells.
     pub fn since(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.epoch).ok().filter(|_| self.epoch >= FIRST_SECOND)

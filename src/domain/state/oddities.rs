@@ -109,20 +109,29 @@ fn unreadable_times(state: &State) -> Vec<String> {
     found
 }
 
+/// Leases that keep every other machine away until a person acts.
+fn odd_leases(state: &State) -> impl Iterator<Item = String> {
+    let written: Timestamp = state.updated_at().parse().unwrap_or(Timestamp::MAX);
+    let leases = LeaseKey::ALL.into_iter().filter_map(|key| state.lease(key));
+    leases.filter(move |lease| lease.is_of_a_wrong_clock(written)).map(|lease| {
+        let (name, line) = (lease.key.name(), line_of(&state.document, lease.key.name()));
+        let why = match lease.has_unreadable_end() {
+            true => "no end that can be read",
+            false => "an end that no right clock can have written",
+        };
+        format!(
+            "line {line}: the {name} lease has {why}, so it keeps every other machine away; when nothing is at work: \
+             oar -r {} drive --take-over --reason TEXT",
+            state.release()
+        )
+    })
+}
+
 /// What is unusual about a readable state; nothing of it is repaired by itself.
 pub fn oddities(state: &State) -> Vec<String> {
     let mut found: Vec<String> = unreadable_statuses(state).iter().map(ToString::to_string).collect();
     found.extend(unreadable_times(state));
-    for lease in LeaseKey::ALL.into_iter().filter_map(|key| state.lease(key)) {
-        if lease.has_unreadable_end() {
-            let (name, line) = (lease.key.name(), line_of(&state.document, lease.key.name()));
-            found.push(format!(
-                "line {line}: the {name} lease has no end that can be read, so it keeps every other machine away; when \
-                 nothing is at work: oar -r {} drive --take-over --reason TEXT",
-                state.release()
-            ));
-        }
-    }
+    found.extend(odd_leases(state));
     for part in ["metadata", "tasks", "issues"] {
         if !state.has(part) {
             found.push(format!("{part} is missing; the end of the file may have been cut off"));

@@ -462,11 +462,10 @@ impl Rejection {
                     LeaseKey::Checker => format!("let it go on; if it is dead, wait until {until}"),
                 }
             }
-            Self::LeaseOfWrongClock(_) => {
-                "set the clock that is wrong; when nothing is at work there any more: oar -r RELEASE drive --take-over \
-                 --reason TEXT"
-                    .to_owned()
-            }
+            Self::LeaseOfWrongClock(lease) => format!(
+                "{}; when nothing is at work there any more: oar -r RELEASE drive --take-over --reason TEXT",
+                lease.remedy()
+            ),
             Self::LeaseLost { key, taken } => match (taken, key) {
                 (Some(lease), _) if lease.until.is_some() => {
                     "let it go on; oar -r RELEASE status shows where the release stands".to_owned()

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::context::Context;
+use crate::domain::absence::{Announced, ClockOf};
 use crate::domain::assembly::changes::REPLACED_SOURCE;
+use crate::domain::closed_gate::ClosedGate;
 use crate::domain::dates;
 use crate::domain::job_trace;
 use crate::domain::outcome::Wait;
 use crate::domain::owed;
 use crate::domain::release::ZStream;
 use crate::domain::state::entries::{StoppedBy, TaskEntry};
+use crate::domain::state::holder;
 use crate::domain::state::lease::{Lease, LeaseKey};
 use crate::domain::state::oddities::unreadable_statuses;
 use crate::domain::state::operation::Rejection;
@@ -22,6 +25,7 @@ use crate::domain::verdict::VerdictClass;
 use crate::domain::withdrawal;
 use crate::drive::memory::{CREDENTIAL_RECHECK, Memory};
 use crate::drive::options::DriveOptions;
+use crate::operators::steps::last_look;
 use crate::planner::facts::{BuildVerdict, PromotionFact};
 use crate::planner::input::{Input, Issues, OpenIssue, OwedStep, Replaced, StateSource, TaskFacts};
 use crate::planner::limits::StallLimits;
@@ -73,6 +77,8 @@ pub(super) fn from_state(input: &mut Input, ctx: &Context, state: &State, memory
     }
     input.owed = owed(state, memory, input.now);
     if memory.stored {
+        looked(input, ctx, state);
+        announced_elsewhere(input, ctx, state);
         stopped(input, ctx, state);
         input.other_driver = other_driver(ctx, state, input.now);
     }
@@ -93,6 +99,31 @@ pub(super) fn from_state(input: &mut Input, ctx: &Context, state: &State, memory
         let resolution = issue.resolution.filter(|_| issue.blocker && issue.resolved)?;
         withdrawal::gives_up(&input.release, &resolution).then_some(resolution)
     });
+}
+
+/// When the next look is due of what this machine looked at.
+fn looked(input: &mut Input, ctx: &Context, state: &State) {
+    for entry in state.tasks() {
+        let Some(task) = entry.task() else { continue };
+        if let Some(at) = last_look::due(ctx, state.release(), task, &entry) {
+            input.tasks.entry(task).or_default().not_before = Some(at);
+        }
+    }
+}
+
+/// What another machine announced a moment ago is for that machine to do: a run from here would wait for it.
+fn announced_elsewhere(input: &mut Input, ctx: &Context, state: &State) {
+    let Ok(ours) = ctx.holder() else { return };
+    for entry in state.tasks() {
+        let (Some(task), Some(intent)) = (entry.task(), &entry.intent) else { continue };
+        let Some(since) = intent.at.filter(|_| !holder::is_same(&intent.by, &ours)) else { continue };
+        let until = Announced { at: since, clock: ClockOf::Others }.settled_at();
+        if until > input.now && entry.status.known() != Some(TaskStatus::Pass) {
+            let facts = input.tasks.entry(task).or_default();
+            facts.not_before = Some(until);
+            facts.blocked_by = Some(ClosedGate::RunElsewhere { task, by: intent.by.clone(), since, until });
+        }
+    }
 }
 
 /// The lease of a driver on another machine, while it keeps a drive from here away.

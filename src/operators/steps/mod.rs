@@ -13,6 +13,7 @@ pub(in crate::operators) mod fixtures;
 pub mod image_health;
 pub mod job_of_run;
 pub mod kernel;
+pub mod last_look;
 pub mod objections;
 pub mod owed;
 pub mod promotion;

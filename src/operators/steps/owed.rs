@@ -5,6 +5,7 @@ use super::findings;
 use crate::core::effects::EffectError;
 use crate::core::error::ErrorClass;
 use crate::domain::credential::Credential;
+use crate::domain::outcome::Outcome;
 use crate::domain::owed;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
@@ -58,6 +59,19 @@ pub async fn step(
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// What a run comes to that was made for what its task owes.
+///
+/// # Errors
+///
+/// As the run ended.
+pub fn of_finish(run: &Run<'_>, finished: Result<(), TaskError>) -> Result<Outcome, TaskError> {
+    finished?;
+    Ok(match &run.notes().owed {
+        None => Outcome::Passed { summary: "what was still to be done is done".to_owned() },
+        Some(_) => Outcome::Unchanged { why: format!("{} passed already; a step is still to be done", run.task) },
+    })
 }
 
 /// Ends what is owed, when something is.

@@ -15,7 +15,7 @@ use crate::core::clients::gitlab::{GitlabUser, Note};
 use crate::core::context::Context;
 use crate::core::effects::Look;
 use crate::core::notices::of_run::Notice;
-use crate::domain::advisory::AdvisoryState;
+use crate::domain::advisory::{ABNORMAL_SOURCE, AdvisoryState};
 use crate::domain::closed_gate::ClosedGate;
 use crate::domain::ids::{AdvisoryId, JiraKey};
 use crate::domain::outcome::Outcome;
@@ -28,9 +28,6 @@ use crate::operators::report::Cause;
 use crate::operators::run::Run;
 use crate::operators::steps::shipment::{self, Shipment};
 use crate::operators::steps::{advisories, belonging, findings, owed, replaced};
-
-/// Who reports advisories in an abnormal state.
-const SOURCE: &str = "take-ownership";
 
 /// Start of the comment that names the lead; other tools look for it.
 const LEAD_NOTE: &str = "QE Release Lead is @";
@@ -247,13 +244,13 @@ fn named(notes: &[Note]) -> Option<&str> {
 
 fn report_abnormal(run: &Run<'_>, abnormal: &[AdvisoryId]) {
     if abnormal.is_empty() {
-        return findings::settle(run, SOURCE, "no advisory is in NEW_FILES any more");
+        return findings::settle(run, ABNORMAL_SOURCE, "no advisory is in NEW_FILES any more");
     }
     let ids: Vec<_> = abnormal.iter().map(ToString::to_string).collect();
     let text = format!("Advisories in abnormal state (NEW_FILES instead of QE): {}", ids.join(", "));
     run.warn(&text);
     run.notify(Notice::AbnormalAdvisories(abnormal.to_vec()));
-    findings::report(run, SOURCE, &text, true, &[Task::PushToCdnStaging]);
+    findings::report(run, ABNORMAL_SOURCE, &text, true, &[Task::PushToCdnStaging]);
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ async fn the_approval_says_what_it_will_do_and_does_nothing_without_a_yes() {
     error: the final approval of 4.20.17 was not done
       why:  it cannot be taken back, and nobody is at a terminal to be asked
             it would approve the merge request https://sim.example.com/gitlab/hybrid-platforms/art/ocp-shipment-data/-/merge_requests/2117, unless it is merged or approved already
-            it would move advisories 170171 (rpm), 170172 (rhcos) to REL_PREP once their page is public
+            it would move advisories 170171 (rpm), 170172 (rhcos) to REL_PREP once their page is public, unless they are there already
             it would close the QE sub-tasks of ART-22017
       next: if that is meant, run it again with --yes: oar -r 4.20.17 change-advisory-status --yes
     exit 4

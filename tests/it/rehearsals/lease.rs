@@ -184,29 +184,21 @@ fn outside(machine: &Machine<'_>) -> usize {
 
 #[tokio::test]
 async fn a_driver_that_stood_still_before_its_first_change_says_that_its_facts_are_old() {
-    for others_drive in [true, false] {
-        let world = promoted().await;
-        let (one, other) = (world.machine("one"), world.machine("other"));
-        let first = Point { write: "the first change".to_owned(), moment: Moment::BeforeIntent, number: 1 };
-        let stopped = frozen(&one, &first, "drive").await;
-        world.time_passes("3h");
-        let why = match others_drive {
-            true => {
-                other.oar("drive").await;
-                "on simulator-2 took the driver lease after it had looked"
-            }
-            false => "it stood still for longer than a lease lasts",
-        };
-        let file = world.file();
+    let world = promoted().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    let first = Point { write: "the first change".to_owned(), moment: Moment::BeforeIntent, number: 1 };
+    let stopped = frozen(&one, &first, "drive").await;
+    world.time_passes("3h");
+    other.oar("drive").await;
+    let file = world.file();
 
-        let reported = stopped.revived().await;
+    let reported = stopped.revived().await;
 
-        assert!(reported.ends_with("exit 8") && !reported.contains("has lost"), "{reported}");
-        assert!(reported.contains("what this run found is out of date, so nothing was changed"), "{reported}");
-        assert!(reported.contains(why), "{reported}");
-        assert!(reported.contains("next: start it again: oar -r 4.20.17 drive"), "{reported}");
-        assert_eq!((outside(&one), world.file()), (0, file), "{reported}");
-    }
+    assert!(reported.ends_with("exit 8") && !reported.contains("has lost"), "{reported}");
+    assert!(reported.contains("what this run found is out of date, so nothing was changed"), "{reported}");
+    assert!(reported.contains("on simulator-2 took the driver lease after it had looked"), "{reported}");
+    assert!(reported.contains("next: start it again: oar -r 4.20.17 drive"), "{reported}");
+    assert_eq!((outside(&one), world.file()), (0, file), "{reported}");
 }
 
 #[tokio::test]
@@ -261,7 +253,7 @@ async fn a_lease_that_no_clock_ends_is_said_by_everybody_and_ended_by_a_person()
             assert!(!shown.contains("there is something to do"), "{stored}{line}: {shown}");
         }
         let checked = world.oar("state check").await;
-        assert_eq!(checked.contains("lease has no end that can be read"), !stored.contains("2999"), "{checked}");
+        assert!(checked.contains("so it keeps every other machine away"), "{checked}");
         let refused = world.oar("drive").await;
         assert!(refused.ends_with("exit 8") && refused.contains("--take-over"), "{stored}{refused}");
         let driven = world.oar("drive --take-over --reason \"nobody is at work\"").await;

@@ -1,8 +1,10 @@
 //! What a drive ends with is what `plan` and `status` say afterwards, on this machine and on others.
 
+use oar::domain::task::{Task, TaskStatus};
 use serde_json::Value;
 
-use crate::rehearsal::TestWorld;
+use crate::rehearsal::machines::Moment;
+use crate::rehearsal::{TestWorld, points, ready_to_approve, with_state_file};
 
 /// Scenarios that end with a person, who does not come here.
 const FOR_A_PERSON: [&str; 9] = [
@@ -139,4 +141,44 @@ async fn another_machine_knows_of_a_lost_job_and_not_of_a_refused_credential() {
     let elsewhere = world.elsewhere("plan").await;
     assert!(elsewhere.contains("a person is needed") && elsewhere.contains("stage-testing is In Progress, but"));
     world.finish();
+}
+
+#[tokio::test]
+async fn plan_and_status_wait_as_long_as_the_drive_that_looked_last_on_this_machine() {
+    let world = with_state_file().await;
+    let mut driven = String::new();
+    for _ in 0..5 {
+        world.time_passes("10m");
+        driven = world.oar("drive").await;
+    }
+    assert!(world.state().status(Task::PushToCdnStaging) == TaskStatus::InProgress, "{driven}");
+    let until = driven.lines().find_map(|line| line.split_once("waiting, look again at ")).expect("it waits").1;
+    for line in ["plan", "status"] {
+        let shown = world.oar_changes_nothing(line).await;
+        assert!(!shown.contains("there is something to do") && !shown.contains("drive  ("), "{line}: {shown}");
+        assert!(shown.contains(until), "{line}: {until}: {shown}");
+    }
+    // Another machine did not look.
+    assert!(world.machine("other").oar("plan").await.contains("there is something to do"));
+}
+
+#[tokio::test]
+async fn what_another_machine_announced_a_moment_ago_is_left_to_it_by_plan_and_status() {
+    let line = "ctl approval-checker";
+    let calm = ready_to_approve().await;
+    calm.advisory_page_opens();
+    let machine = calm.machine("one");
+    machine.oar(line).await;
+    let points = points(&machine.sent());
+    let point = points.into_iter().find(|one| one.write.contains("change_state") && one.moment == Moment::Unanswered);
+    let world = ready_to_approve().await;
+    world.advisory_page_opens();
+    let one = world.machine("one");
+    let Ok(_stopped) = one.oar_frozen(&point.expect("it moves an advisory"), line).await else { panic!("it ended") };
+    let other = world.machine("other");
+    let planned = other.oar("plan").await;
+    assert!(!planned.contains("there is something to do") && !planned.contains("now: "), "{planned}");
+    let until = other.oar("drive").await;
+    let time = planned.lines().next().and_then(|line| line.split_once("look again at ")).expect("a time").1;
+    assert!(until.contains(time), "{until}\n{planned}");
 }

@@ -16,7 +16,7 @@ fn open_notes(world: &TestWorld) -> Vec<String> {
     world.state().issues().into_iter().filter(|issue| !issue.resolved).map(|issue| issue.issue).collect()
 }
 
-/// Everybody can read that something is left, and what ends it: a drive, or `by_hand` a person.
+/// Everybody can read that something is left, and what ends it: a drive, in its time, or `by_hand` a person.
 async fn everybody_says(world: &TestWorld, task: Task, left: &str, by_hand: bool) {
     for line in ["plan", "status", "issue list"] {
         let output = world.oar_changes_nothing(line).await;
@@ -24,7 +24,10 @@ async fn everybody_says(world: &TestWorld, task: Task, left: &str, by_hand: bool
         assert!(folded.contains(left), "{line}: {output}");
     }
     let plan = world.oar("plan").await;
-    assert_eq!(plan.contains(&format!("now:     oar -r 4.20.17 {task}")), !by_hand, "{plan}");
+    assert!(!plan.contains(&format!("now:     oar -r 4.20.17 {task}")), "it was tried a moment ago: {plan}");
+    let tried_again =
+        plan.lines().any(|line| line.starts_with("wait:") && line.contains(&format!("{task} has passed")));
+    assert_eq!(tried_again, !by_hand, "{plan}");
     assert_eq!(plan.contains(&format!("-> then: oar -r 4.20.17 {task}")), by_hand, "{plan}");
 }
 
@@ -87,8 +90,10 @@ async fn a_refused_jira_token_ends_a_drive_like_every_other_and_the_rest_goes_on
         assert!(said.is_some() && !planned.contains("now:     oar -r 4.20.17 take-ownership"), "{planned}");
     }
     world.expect_task(Task::TakeOwnership, TaskStatus::Pass);
+    let by_hand = world.oar_with("JIRA_TOKEN", "not-the-one", "take-ownership").await;
+    assert!(by_hand.ends_with("exit 6") && by_hand.contains("a step is still to be done"), "{by_hand}");
     let output = world.oar("drive").await;
-    assert!(output.ends_with("exit 3"), "{output}");
+    assert!(output.ends_with("exit 3") && output.contains("what was still to be done is done"), "{output}");
     assert_eq!(open_notes(&world), Vec::<String>::new());
     world.finish();
 }
