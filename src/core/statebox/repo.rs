@@ -288,3 +288,79 @@ fn of_tree(answer: Result<TreeAnswer, ClientError>, branch: &str) -> Result<Vec<
 fn no_branch(branch: &str) -> StoreFault {
     StoreFault::NotFound(format!("the branch {branch} does not exist, or the token may not see or change it"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::core::clock::{Clock, VirtualClock};
+    use crate::core::config::env::Env;
+    use crate::core::statebox::git_dir::Author;
+
+    const BRANCH: &str = "record";
+    const PATH: &str = "_releases/x.json";
+    const OTHER: &str = "_releases/y.json";
+
+    /// The stores of this machine, empty.
+    fn stores(root: &Path) -> [Repo; 2] {
+        let (folder, git) = (root.join("folder"), root.join("git"));
+        for part in ["objects", "refs"] {
+            fs::create_dir_all(git.join(part)).unwrap();
+        }
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let author = Author { name: "release-engineer".to_owned(), mail: "oar@example.com".to_owned() };
+        let env = Env::default().with("PATH", "/usr/bin:/bin:/usr/local/bin");
+        let clock = Clock::Virtual(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH));
+        let git = GitDir::new(&git, &author, &env, clock, CancellationToken::new());
+        [Repo::Directory(folder), Repo::Git(git)]
+    }
+
+    async fn write(repo: &Repo, path: &str, text: &str, expected: Option<&Revision>) -> Revision {
+        repo.write(BRANCH, path, text.as_bytes(), expected, "Write").await.unwrap()
+    }
+
+    async fn text(repo: &Repo, path: &str) -> Option<Vec<u8>> {
+        repo.read(BRANCH, path).await.unwrap().map(|file| file.bytes)
+    }
+
+    #[tokio::test]
+    async fn a_file_is_removed_as_it_was_read_and_neither_when_it_changed_nor_when_it_is_gone() {
+        let root = tempfile::tempdir().unwrap();
+        for repo in stores(root.path()) {
+            let is_refused = async |revision: &Revision| {
+                let error = repo.remove(BRANCH, PATH, revision, "Remove").await.unwrap_err();
+                matches!(error.fault, StoreFault::Conflict)
+            };
+            let first = write(&repo, PATH, "1\n", None).await;
+            write(&repo, OTHER, "other\n", None).await;
+            let second = write(&repo, PATH, "2\n", Some(&first)).await;
+            assert!(is_refused(&first).await, "somebody changed it: {repo:?}");
+            assert_eq!(text(&repo, PATH).await.unwrap(), b"2\n", "{repo:?}");
+            repo.remove(BRANCH, PATH, &second, "Remove").await.unwrap();
+            assert_eq!(text(&repo, PATH).await, None, "{repo:?}");
+            assert!(is_refused(&second).await, "it is gone: {repo:?}");
+            let listed = repo.listed(BRANCH).await.unwrap();
+            assert_eq!(listed.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), [OTHER], "{repo:?}");
+            assert_eq!(write(&repo, PATH, "1\n", None).await, first, "it is made anew: {repo:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_removal_and_a_change_at_once_never_both_come_about_and_other_files_do_not_matter() {
+        let root = tempfile::tempdir().unwrap();
+        for repo in stores(root.path()) {
+            let first = write(&repo, PATH, "1\n", None).await;
+            let (removed, changed, other) = tokio::join!(
+                repo.remove(BRANCH, PATH, &first, "Remove"),
+                repo.write(BRANCH, PATH, b"2\n", Some(&first), "Write"),
+                repo.write(BRANCH, OTHER, b"other\n", None, "Write"),
+            );
+            assert!(removed.is_ok() != changed.is_ok(), "{removed:?} {changed:?}");
+            assert!(other.is_ok(), "{other:?}");
+            let wanted = changed.is_ok().then(|| b"2\n".to_vec());
+            assert_eq!((text(&repo, PATH).await, text(&repo, OTHER).await), (wanted, Some(b"other\n".to_vec())));
+        }
+    }
+}
