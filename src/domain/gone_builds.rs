@@ -2,8 +2,12 @@
 //!
 //! One answer without a build proves nothing: after an outage the release controller forgets and remembers.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::result_file::ResultFile;
 
 /// Looks in a row that have to miss a build.
 const LOOKS: u32 = 3;
@@ -47,8 +51,21 @@ pub fn may_go(gone: usize, all: usize) -> usize {
     if gone * 10 > all { 0 } else { gone.min(MOST) }
 }
 
+/// Is `copy` one of `record`, perhaps of what it was before? It then has no run that the record does not have; the record
+/// of a build that came back has others.
+pub fn is_copy(copy: &ResultFile, record: &ResultFile) -> bool {
+    fn runs(file: &ResultFile) -> BTreeSet<String> {
+        let jobs = file.jobs();
+        let all = jobs.iter().flat_map(|item| item.runs().chain(item.history.iter().map(|old| old.run)));
+        all.filter_map(|run| run.id.map(str::to_owned)).collect()
+    }
+    runs(copy).is_subset(&runs(record))
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -68,5 +85,18 @@ mod tests {
         for (gone, all, wanted) in [(0, 0, 0), (1, 9, 0), (1, 10, 1), (19, 500, 10), (51, 500, 0), (10, 100, 10)] {
             assert_eq!(may_go(gone, all), wanted, "{gone} of {all}");
         }
+    }
+
+    #[test]
+    fn a_copy_is_of_the_record_whose_runs_it_has_also_when_they_were_replaced_since() {
+        let record = |first: &str, old: Option<&str>| {
+            let history: Vec<_> = old.iter().map(|id| json!({ "jobID": id })).collect();
+            let item = json!({ "jobName": "a", "firstJob": { "jobID": first }, "history": history });
+            ResultFile::read(&json!({ "result": [item], "build": { "name": "4.20.1" } }).to_string()).unwrap()
+        };
+        assert!(is_copy(&record("1", None), &record("1", None)));
+        assert!(is_copy(&record("1", None), &record("2", Some("1"))));
+        assert!(!is_copy(&record("2", Some("1")), &record("2", None)));
+        assert!(!is_copy(&record("1", None), &record("2", None)));
     }
 }

@@ -1,15 +1,17 @@
 //! Moves the records of nightlies that the release controller has forgotten into the archive: the copy is written before the
-//! record is removed, and a record with an open run stays.
+//! record is removed, it never takes the place of the copy of an earlier record, and a record with an open run stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
 use crate::core::context::Context;
+use crate::core::statebox::record_files::RecordFiles;
 use crate::domain::build::Stream;
 use crate::domain::build_stream::BuildStream;
 use crate::domain::dates::stamp;
-use crate::domain::gone_builds::{Missed, may_go};
+use crate::domain::gone_builds::{Missed, is_copy, may_go};
+use crate::domain::result_file::ResultFile;
 use crate::domain::result_file::additions::{Event, EventKind};
 use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::ResultName;
@@ -95,10 +97,7 @@ async fn looked_up<'r>(
 /// Archives one record; nothing when it has to stay.
 async fn archived(tenure: &Tenure<'_>, of: &ResultName) -> Result<Option<String>, TaskError> {
     let path = of.path();
-    let Some(text) = tenure.files.newest(&path).await? else { return Ok(None) };
-    let mut file = shelf::read(of, &text)?;
-    let jobs = file.jobs();
-    if jobs.iter().flat_map(|item| item.runs()).any(|run| run.id.is_some() && !run.is_finished()) {
+    if closed(of, tenure.files.newest(&path).await?)?.is_none() {
         return Ok(None);
     }
     if tenure.powers.shadow {
@@ -108,7 +107,9 @@ async fn archived(tenure: &Tenure<'_>, of: &ResultName) -> Result<Option<String>
         return Ok(Some(format!("{path} is left alone: another program wrote it at {}", stamp(at))));
     }
     let held = tenure.hold().await?;
-    let place = format!("{ARCHIVE}/{}", path.rsplit('/').next().unwrap_or(&path));
+    // Whoever held the lease until now may have changed it, or archived it.
+    let Some((text, mut file)) = closed(of, held.files.newest(&path).await?)? else { return Ok(None) };
+    let place = place_for(&held.files, &path, &file).await?;
     let event = Event {
         at: whole(tenure.ctx.clock.now()),
         actor: tenure.actor(),
@@ -124,6 +125,32 @@ async fn archived(tenure: &Tenure<'_>, of: &ResultName) -> Result<Option<String>
         true => format!("{path} is archived: its build is gone"),
         false => format!("{path} was changed meanwhile, and stays"),
     }))
+}
+
+/// The record, when there is one and none of its runs is open or may have been started.
+fn closed(of: &ResultName, text: Option<String>) -> Result<Option<(String, ResultFile)>, TaskError> {
+    let Some(text) = text else { return Ok(None) };
+    let file = shelf::read(of, &text)?;
+    let jobs = file.jobs();
+    let is_open = jobs.iter().flat_map(|item| item.runs()).any(|run| run.id.is_some() && !run.is_finished());
+    Ok((!is_open && file.announced().is_empty()).then_some((text, file)))
+}
+
+/// Where the copy goes: over one of the same record, which was not removed then, and beside those of earlier records of
+/// the build.
+async fn place_for(files: &RecordFiles, path: &str, file: &ResultFile) -> Result<String, TaskError> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = name.strip_suffix(".json").unwrap_or(name);
+    let mut place = format!("{ARCHIVE}/{name}.json");
+    let mut nth = 1;
+    while let Some(text) = files.newest(&place).await? {
+        if ResultFile::read(&text).is_ok_and(|copy| is_copy(&copy, file)) {
+            break;
+        }
+        nth += 1;
+        place = format!("{ARCHIVE}/{name}.{nth}.json");
+    }
+    Ok(place)
 }
 
 /// A file that cannot be read is none: looks are counted anew.

@@ -85,6 +85,18 @@ pub(crate) fn points(sent: &[Sent]) -> Vec<Point> {
     points
 }
 
+/// All points of a run that sent these writes, whatever they went to: three for each, but for the last one, after which
+/// nobody may be asked anything.
+pub(crate) fn points_of_all(sent: &[Sent]) -> Vec<Point> {
+    let moments = [Moment::BeforeSending, Moment::Unanswered, Moment::Unrecorded];
+    let of = |(index, write): (usize, &Sent)| {
+        moments.map(|moment| Point { write: write.what.clone(), moment, number: index + 1 })
+    };
+    let mut points: Vec<_> = sent.iter().enumerate().flat_map(of).collect();
+    points.pop();
+    points
+}
+
 /// A machine of its own.
 pub(crate) struct Machine<'w> {
     world: &'w TestWorld,
