@@ -1,6 +1,7 @@
 //! Test jobs of builds: what the job controller triggers, what the aggregator judges, what people change by hand.
 
 mod aggregator;
+mod always;
 mod by_hand;
 mod controller;
 mod crashes;
