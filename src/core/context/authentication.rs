@@ -168,7 +168,7 @@ mod tests {
                 PresentedCredential::Ticket => &[Credential::ErrataToken],
                 PresentedCredential::PullSecret | PresentedCredential::KubeToken => &[],
             };
-            assert!(!named.is_empty(), "{service} takes a credential, and nobody is told which");
+            assert!(!named.is_empty(), "{service} takes a credential, and nobody names it");
             for credential in sent {
                 assert!(named.contains(credential.variable()), "{service}: {named:?} does not name {credential:?}");
             }

@@ -44,12 +44,12 @@ fn in_essence(record: &Value) -> Value {
     fn plain(value: &Value) -> Value {
         match value {
             Value::String(text) => {
-                let word = |word: &str| match word {
-                    word if word.len() == 36 && word.matches('-').count() == 4 => "ID".to_owned(),
-                    word if word.parse::<jiff::Timestamp>().is_ok() => "TIME".to_owned(),
-                    word => word.to_owned(),
+                let part = |part: &str| match part {
+                    part if part.len() == 36 && part.matches('-').count() == 4 => "ID".to_owned(),
+                    part if part.parse::<jiff::Timestamp>().is_ok() => "TIME".to_owned(),
+                    part => part.to_owned(),
                 };
-                Value::String(text.split(' ').map(word).collect::<Vec<_>>().join(" "))
+                Value::String(text.split(' ').map(part).collect::<Vec<_>>().join(" "))
             }
             Value::Array(items) => items.iter().map(plain).collect(),
             Value::Object(keys) => {
