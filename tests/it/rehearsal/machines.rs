@@ -184,6 +184,21 @@ impl Machine<'_> {
         run: impl Future<Output = T> + 'm,
     ) -> Result<Frozen<'m, T>, T> {
         self.gate.stop_at(point);
+        self.stopped(run).await
+    }
+
+    /// The same, before the first question whose path ends so and whose query has this part.
+    pub(crate) async fn oar_frozen_at_look<'m>(
+        &'m self,
+        path: &str,
+        query: &str,
+        line: &'m str,
+    ) -> Result<Frozen<'m>, String> {
+        self.gate.state().look = Some((path.to_owned(), query.to_owned()));
+        self.stopped(self.oar(line)).await
+    }
+
+    async fn stopped<'m, T>(&self, run: impl Future<Output = T> + 'm) -> Result<Frozen<'m, T>, T> {
         let mut run: Pin<Box<dyn Future<Output = T> + 'm>> = Box::pin(run);
         tokio::select! {
             biased;
@@ -243,6 +258,8 @@ struct GateState {
     stop: Option<(Moment, usize)>,
     /// The write to stop at was answered: the next request stops.
     next_stops: bool,
+    /// End of the path and part of the query of a question to stop at.
+    look: Option<(String, String)>,
 }
 
 impl Gate {
@@ -271,7 +288,9 @@ impl Gate {
             }
             let number = if writes { state.sent.len() } else { 0 };
             let before = matches!(state.stop, Some((Moment::BeforeIntent | Moment::BeforeSending, at)) if at == number);
-            (number, before || std::mem::take(&mut state.next_stops))
+            let query = request.uri().query().unwrap_or_default();
+            let look = state.look.take_if(|(end, part)| !writes && path.ends_with(&*end) && query.contains(&*part));
+            (number, before || look.is_some() || std::mem::take(&mut state.next_stops))
         };
         if stops {
             self.stop().await;

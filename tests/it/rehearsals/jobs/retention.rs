@@ -217,6 +217,13 @@ async fn two_machines_that_archive_at_once_leave_one_copy_and_lose_nothing() {
     assert_eq!(wrongly_archived(&world, &gone_record()), [""; 0], "{said}\n{also}");
 }
 
+/// The last thing that is known of the record, which somebody adds while a machine stands still.
+fn seen_by_hand() -> Value {
+    let mut last = gone_record();
+    last["seen_by_hand"] = json!("it was the quota");
+    last
+}
+
 #[tokio::test]
 async fn a_machine_that_stood_still_while_another_archived_puts_nothing_old_over_the_copy() {
     let calm = with_a_gone_build().await;
@@ -225,22 +232,35 @@ async fn a_machine_that_stood_still_while_another_archived_puts_nothing_old_over
     machine.oar(JUDGE).await;
     let points = points_of_all(&machine.sent());
     drop(machine);
-    let mut last = gone_record();
-    last["seen_by_hand"] = json!("it was the quota");
     for point in points.iter().filter(|point| point.moment == Moment::BeforeSending) {
         let world = with_a_gone_build().await;
         let (one, other) = (world.machine("one"), world.machine("other"));
         missed_twice(&world, &[&one, &other]).await;
         let Ok(frozen) = one.oar_frozen(point, JUDGE).await else { panic!("{point:?} was never reached") };
-        put(&world, GONE, &last);
+        put(&world, GONE, &seen_by_hand());
         world.time_passes("2h5m");
         let said = other.oar(JUDGE).await;
-        assert_eq!(wrongly_archived(&world, &last), [""; 0], "{point:?}\n{said}");
         world.time_passes("2h5m");
         let revived = frozen.revived().await;
         drop((one, other));
-        assert_eq!(wrongly_archived(&world, &last), [""; 0], "{point:?}\n{said}\n{revived}");
+        assert_eq!(wrongly_archived(&world, &seen_by_hand()), [""; 0], "{point:?}\n{said}\n{revived}");
     }
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_after_it_had_read_the_record_puts_nothing_old_over_the_copy_of_another() {
+    let world = with_a_gone_build().await;
+    let (one, other) = (world.machine("one"), world.machine("other"));
+    missed_twice(&world, &[&one, &other]).await;
+    let Ok(frozen) = one.oar_frozen_at_look("/commits", "05-20-100000", JUDGE).await else {
+        panic!("nobody asked who wrote the record last")
+    };
+    put(&world, GONE, &seen_by_hand());
+    let said = other.oar(JUDGE).await;
+    world.time_passes("2h5m");
+    let revived = frozen.revived().await;
+    drop((one, other));
+    assert_eq!(wrongly_archived(&world, &seen_by_hand()), [""; 0], "{said}\n{revived}");
 }
 
 #[tokio::test]
