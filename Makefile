@@ -76,14 +76,16 @@ deny: ## licences, bans and sources of all dependencies
 # Test records and versions of their registries for `make bench`; without them invented ones.
 RECORDS ?=
 REGISTRIES ?=
-bench: ## time and memory of a rehearsal (median of 5), speed of the health check, of verdicts and of the MCP server
+bench: ## time and memory of a rehearsal (median of 5), speed of health check, verdicts, aggregator and MCP server
 	$(CARGO) build --release --locked
 	tools/bench.sh $(TARGET)/release/oar
-	$(CARGO) build --release --locked --example rehearsals --example mcp_load --example image_health --example evaluate_records
+	$(CARGO) build --release --locked --example rehearsals --example mcp_load --example image_health --example evaluate_records \
+	  --example aggregator_pass
 	$(TARGET)/release/examples/rehearsals 200 --small
 	$(TARGET)/release/examples/rehearsals 20
 	$(TARGET)/release/examples/image_health
 	$(TARGET)/release/examples/evaluate_records $(RECORDS) $(REGISTRIES)
+	$(TARGET)/release/examples/aggregator_pass
 	tools/bench_mcp.sh
 
 sim serve: ## the simulator in the foreground; prints what to export
