@@ -199,9 +199,9 @@ impl People {
             // The task or the build that is meant has a message of its own; the rest is said, not asked.
             Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
             Kind::Replaced => self.run_again(ctx, release).await?,
-            Kind::BuildDataInherited => None,
-            Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown | Kind::LeaseOfWrongClock => None,
-            Kind::Initialised
+            Kind::BuildDataInherited | Kind::GivenUp | Kind::ErrataFlow | Kind::StatusUnknown => None,
+            Kind::LeaseOfWrongClock
+            | Kind::Initialised
             | Kind::TaskStarted
             | Kind::AsyncStarted
             | Kind::AsyncRunning
