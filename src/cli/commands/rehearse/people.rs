@@ -192,10 +192,7 @@ impl People {
             Kind::ApprovalTimeout => self.ask(Act::Publish).then(|| retry(Task::ChangeAdvisoryStatus)),
             Kind::TaskFailed => self.failed(ctx, release, message, tries).await?,
             Kind::QuestionOpen => self.what_happened(ctx, release, message).await?,
-            Kind::JobRefLost => match message.task {
-                Some(task) => Some(by_hand(ctx, release, task, TaskStatus::NotStarted, "its job is not known").await?),
-                None => None,
-            },
+            Kind::JobRefLost => put_back(ctx, release, message).await?,
             // The task or the build that is meant has a message of its own; the rest is said, not asked.
             Kind::PrereqMissing | Kind::SyncFailed | Kind::LateApproval | Kind::Stalled => None,
             Kind::Replaced => self.run_again(ctx, release).await?,
@@ -362,6 +359,11 @@ fn without_a_date() -> Help {
 fn retry(task: Task) -> Help {
     let options = DriveOptions { retry: Some(task), ..DriveOptions::default() };
     Help::by(LEAD, format!("has {task} tried again")).with(options)
+}
+
+async fn put_back(ctx: &Context, release: &ZStream, message: &Message) -> Result<Option<Help>, TaskError> {
+    let Some(task) = message.task else { return Ok(None) };
+    by_hand(ctx, release, task, TaskStatus::NotStarted, "its job is not known").await.map(Some)
 }
 
 async fn by_hand(
