@@ -108,6 +108,13 @@ impl Held {
         holder::is_same(&lease.holder, &self.holder) && lease.until.is_some()
     }
 
+    /// Is `lease` the one that our first change took? A write that changes nothing takes none: what stands there then is
+    /// what a dead process of this machine left, and is over or about to be.
+    fn took(&self, lease: &Lease, now: Timestamp) -> bool {
+        let is_new = self.seen.is_none_or(|seen| lease.epoch > seen) || lease.epoch >= now.as_second();
+        self.is_ours(lease) && lease.runs_at(now) && is_new
+    }
+
     /// Until when anything may be changed under it; shared with the way out.
     pub const fn permit(&self) -> &Permit {
         &self.permit
@@ -134,7 +141,7 @@ impl Held {
     pub(super) fn confirmed(&self, state: &State, now: Timestamp) {
         let stored = match self.fence() {
             Some(fence) => state.lease_of(fence).ok(),
-            None => state.lease(self.key).filter(|lease| self.is_ours(lease)).inspect(|lease| self.taken(lease)),
+            None => state.lease(self.key).filter(|lease| self.took(lease, now)).inspect(|lease| self.taken(lease)),
         };
         let until = stored.and_then(|lease| lease.until);
         let mut looked = self.looked();

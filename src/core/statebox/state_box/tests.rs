@@ -185,6 +185,27 @@ async fn whoever_planned_before_somebody_else_drove_gets_no_lease_for_that_plan(
 }
 
 #[tokio::test]
+async fn the_lease_that_a_dead_process_of_this_machine_left_is_not_ours_after_a_write_that_changes_nothing() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, dead) = held(&statebox, "one", None).await;
+    one.apply(&release(), &[issue("first")], "Add issue").await.unwrap();
+    let epoch = dead.fence().unwrap().epoch;
+    let clock = statebox.store().clock();
+    clock.pause(SignedDuration::from_hours(3), statebox.store().cancel()).await;
+
+    let next = Held::with_first_change(&release(), LeaseKey::Driver, "one".to_owned(), Some(epoch), clock.now());
+    let under = statebox.afresh().fenced(&next);
+    under.apply(&release(), &[issue("first")], "Add issue").await.unwrap();
+
+    assert!(next.fence().is_none() && under.lost_lease(&release()).await.is_none(), "{next:?}");
+    under.apply(&release(), &[issue("second")], "Add issue").await.unwrap();
+    assert!(next.fence().unwrap().epoch > epoch);
+    under.may_act(&release()).await.unwrap();
+}
+
+#[tokio::test]
 async fn every_effect_but_the_one_after_a_write_asks_whether_the_lease_is_still_ours() {
     let github = FakeGithub::default();
     let statebox = github.serve().await;
