@@ -37,7 +37,7 @@ use crate::operators::jobs::tenure::{HeldAgentLease, Tenure};
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
 
 /// So many starts are announced together. More would have to be looked for after a crash.
-const TOGETHER: usize = 5;
+const TOGETHER: usize = 3;
 
 /// One build whose runs are triggered.
 pub(super) struct BuildToTest<'a> {
