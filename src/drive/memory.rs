@@ -10,6 +10,7 @@ use crate::domain::outcome::{Outcome, Wait};
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskFailure;
 use crate::operators::report::{Cause, TaskReport};
+use crate::operators::steps::last_look::OWED_RECHECK;
 
 /// A closed gate that opens by itself is looked at again after this time.
 const GATE_RECHECK: SignedDuration = SignedDuration::from_mins(10);
@@ -96,7 +97,7 @@ impl Memory {
         }
         let soon = now.checked_add(CREDENTIAL_RECHECK).ok();
         match report.owed.as_ref().map(|owed| &owed.cause) {
-            Some(Cause::Outage) => last.not_before = soon,
+            Some(Cause::Outage) => last.not_before = now.checked_add(OWED_RECHECK).ok(),
             Some(Cause::Refused { next }) => (last.lacks, last.lacks_until) = (Some(next.clone()), soon),
             Some(Cause::Person { next }) => last.left = soon.map(|at| (next.clone(), at)),
             // A task that has passed is run for what it owes: whatever came of that, not again and again.
