@@ -199,13 +199,14 @@ impl StateBox {
         if held.permit().is_over(now) {
             return Err(self.lost(release, held).await);
         }
-        if held.was_confirmed_just_before(now) {
-            return Ok(());
-        }
+        // A write before it that changed nothing was confirmed, too, and took none.
         let Some(fence) = held.fence() else {
             let message = format!("Take {} lease", held.key().name());
             return self.apply(release, &[held.take(now)], &message).await.map(drop);
         };
+        if held.was_confirmed_just_before(now) {
+            return Ok(());
+        }
         let mut turn = self.store.turn(release).await;
         let stored = self.store.load(release, &mut turn).await?;
         let Some(stored) = stored else { return Ok(()) };

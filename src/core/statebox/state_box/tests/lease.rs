@@ -73,6 +73,25 @@ async fn the_lease_that_a_dead_process_of_this_machine_left_is_not_ours_after_a_
 }
 
 #[tokio::test]
+async fn an_effect_right_after_a_write_that_changed_nothing_takes_the_lease_for_itself() {
+    let github = FakeGithub::default();
+    let statebox = github.serve().await;
+    statebox.apply(&release(), &[create()], "Initialize").await.unwrap();
+    let (one, dead) = held(&statebox, "one", None).await;
+    one.apply(&release(), &[issue("first")], "Add issue").await.unwrap();
+    let epoch = dead.fence().unwrap().epoch;
+    let clock = statebox.store().clock();
+    clock.pause(SignedDuration::from_mins(2), statebox.store().cancel()).await;
+
+    let next = Held::with_first_change(&release(), LeaseKey::Driver, "one".to_owned(), Some(epoch), clock.now());
+    let under = statebox.afresh().fenced(&next);
+    under.apply(&release(), &[issue("first")], "Add issue").await.unwrap();
+    assert!(!next.permit().reaches_outside(clock.now()), "{next:?}");
+    under.may_act(&release()).await.unwrap();
+    assert!(next.permit().reaches_outside(clock.now()) && next.fence().unwrap().epoch > epoch, "{next:?}");
+}
+
+#[tokio::test]
 async fn every_effect_but_the_one_after_a_write_asks_whether_the_lease_is_still_ours() {
     let github = FakeGithub::default();
     let statebox = github.serve().await;
