@@ -9,11 +9,11 @@ use crate::domain::result_file::name::ResultName;
 use crate::domain::subject::Subject;
 use crate::operators::error::TaskError;
 use crate::operators::jobs::gone::GoneRuns;
+use crate::operators::jobs::job_files::JobFiles;
+use crate::operators::jobs::job_writer::{JobWriter, Powers};
 use crate::operators::jobs::judge::judge;
 use crate::operators::jobs::report::{JudgedRecord, LabelState};
 use crate::operators::jobs::retention::archive_gone;
-use crate::operators::jobs::shelf::Shelf;
-use crate::operators::jobs::tenure::{Powers, Tenure};
 
 /// Records that are looked at side by side.
 const AT_ONCE: usize = 8;
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 8;
 /// What came of one record; nothing when it is settled.
 pub type RecordResult = Result<Option<JudgedRecord>, Box<TaskError>>;
 
-/// A round: what came of each record that is not settled, and how many are.
+/// A pass: what came of each record that is not settled, and how many are.
 #[derive(Debug)]
 pub struct AggregatorPass {
     /// Records that were looked at.
@@ -53,7 +53,7 @@ impl Unit for RecordResult {
             Ok(Some(record)) => match record.decision {
                 Decision::Accepted => UnitEnding::Done,
                 Decision::Rejected if record.promoted => UnitEnding::Done,
-                // A verdict ends one round: that which stored it.
+                // A verdict ends one pass: that which stored it.
                 Decision::Rejected if record.changed => UnitEnding::Failed,
                 Decision::Rejected => UnitEnding::Waiting,
                 Decision::Incomplete | Decision::InProgress | Decision::NoPolicy => UnitEnding::Waiting,
@@ -69,19 +69,19 @@ impl Unit for RecordResult {
 ///
 /// Neither records nor registries can be read.
 pub async fn run(ctx: &Context, arch: Arch, powers: Powers) -> Result<AggregatorPass, TaskError> {
-    let tenure = Tenure::new(ctx, powers)?;
-    let shelf = Shelf::read(ctx).await?;
+    let writer = JobWriter::new(ctx, powers)?;
+    let job_files = JobFiles::read(ctx).await?;
     let gone = GoneRuns::open(&ctx.home);
     let record = |of: &ResultName| Some(Record { name: of.build.parse().ok()?, of: of.clone() });
-    let records: Vec<Record> = shelf.records().filter(|of| of.arch == arch).filter_map(record).collect();
-    let unit = async |record: &Record| judge(&tenure, &shelf, &gone, &record.of).await.map_err(Box::new);
+    let records: Vec<Record> = job_files.records().filter(|of| of.arch == arch).filter_map(record).collect();
+    let unit = async |record: &Record| judge(&writer, &job_files, &gone, &record.of).await.map_err(Box::new);
     let panicked =
         |_: &Record| Err(Box::new(TaskError::Internal { assumed: "the aggregator does not panic".to_owned() }));
     let all = pass(&records, AT_ONCE, unit, panicked).await;
     gone.keep(ctx.clock.now());
     let names: Vec<&ResultName> = records.iter().map(|record| &record.of).collect();
-    let mut notes = shelf.notes.clone();
-    notes.extend(archive_gone(&tenure, &names).await);
+    let mut notes = job_files.notes.clone();
+    notes.extend(archive_gone(&writer, &names).await);
     let is_open = |unit: &UnitReport<RecordResult>| !matches!(unit.result, Ok(None));
     let (open, settled): (Vec<_>, Vec<_>) = all.units.into_iter().partition(is_open);
     let records = PassReport { units: open };

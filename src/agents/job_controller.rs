@@ -5,9 +5,9 @@ use crate::core::context::Context;
 use crate::domain::build::{Arch, Stream};
 use crate::domain::build_stream::BuildStream;
 use crate::operators::error::TaskError;
+use crate::operators::jobs::job_files::JobFiles;
+use crate::operators::jobs::job_writer::{JobWriter, Powers};
 use crate::operators::jobs::report::{BuildReport, StreamReport};
-use crate::operators::jobs::shelf::Shelf;
-use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::operators::jobs::watch::watch;
 
 /// Streams that are looked at side by side.
@@ -16,7 +16,7 @@ const AT_ONCE: usize = 4;
 /// What came of one stream.
 pub type StreamResult = Result<StreamReport, Box<TaskError>>;
 
-/// Which streams a round looks at.
+/// Which streams a pass looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Streams {
     /// These.
@@ -51,17 +51,17 @@ pub fn ending_of(build: &BuildReport) -> UnitEnding {
 ///
 /// Neither records nor registries can be read: no stream can be looked at.
 pub async fn run(ctx: &Context, streams: &Streams, powers: Powers) -> Result<PassReport<StreamResult>, TaskError> {
-    let tenure = Tenure::new(ctx, powers)?;
-    let shelf = Shelf::read(ctx).await?;
+    let writer = JobWriter::new(ctx, powers)?;
+    let job_files = JobFiles::read(ctx).await?;
     let streams = match streams {
         Streams::Named(streams) => streams.clone(),
         Streams::OfAllRegistries(arch) => {
-            let ours = shelf.registry_names().filter(|name| name.arch == *arch);
+            let ours = job_files.registry_names().filter(|name| name.arch == *arch);
             let both = |name| Stream::ALL.map(|stream| BuildStream { minor: name, stream, arch: *arch });
             ours.flat_map(|name| both(name.minor)).collect()
         }
     };
-    let unit = async |stream: &BuildStream| watch(&tenure, &shelf, *stream).await.map_err(Box::new);
+    let unit = async |stream: &BuildStream| watch(&writer, &job_files, *stream).await.map_err(Box::new);
     let panicked = |_: &BuildStream| {
         Err(Box::new(TaskError::Internal { assumed: "the job controller does not panic".to_owned() }))
     };

@@ -1,4 +1,4 @@
-//! What runs in the background, one file per agent: a round (`pass`) looks at the world anew and takes no hint of
+//! What runs in the background, one file per agent: a pass (`pass`) looks at the world anew and takes no hint of
 //! what changed.
 //!
 //! Refuses: rules (the planner's and the domain's), what one release or issue needs (the operators'), output.

@@ -1,6 +1,6 @@
-//! One round of an agent: units that know nothing of each other, each with a result of its own.
+//! One pass of an agent: units that know nothing of each other, each with a result of its own.
 //!
-//! A unit that fails or panics is a line in the report, never the end of the round. The report says how the round
+//! A unit that fails or panics is a line in the report, never the end of the pass. The report says how the pass
 //! came out; what that means for exit code and metrics is for whoever runs the agent.
 
 use std::panic::AssertUnwindSafe;
@@ -9,7 +9,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use crate::domain::subject::Subject;
 
-/// How a unit came out, from the least to the most that somebody has to know; a round came out like its last one.
+/// How a unit came out, from the least to the most that somebody has to know; a pass came out like its last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitEnding {
     /// Done, or there was nothing to do.
@@ -28,7 +28,7 @@ pub trait Unit {
     fn ending(&self) -> UnitEnding;
 }
 
-/// One unit of a round.
+/// One unit of a pass.
 #[derive(Debug)]
 pub struct UnitReport<U> {
     /// What it was about.
@@ -37,7 +37,7 @@ pub struct UnitReport<U> {
     pub result: U,
 }
 
-/// One round: its units in the order of their subjects as they were given.
+/// One pass: its units in the order of their subjects as they were given.
 #[derive(Debug)]
 pub struct PassReport<U> {
     /// Every unit.
@@ -45,7 +45,7 @@ pub struct PassReport<U> {
 }
 
 impl<U: Unit> PassReport<U> {
-    /// How the round came out: as the unit that somebody has to know most of.
+    /// How the pass came out: as the unit that somebody has to know most of.
     pub fn ending(&self) -> UnitEnding {
         self.units.iter().map(|unit| unit.result.ending()).max().unwrap_or(UnitEnding::Done)
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_verdict_counts_more_than_what_could_not_be_done_and_a_round_without_units_is_done() {
+    async fn a_verdict_counts_more_than_what_could_not_be_done_and_a_pass_without_units_is_done() {
         for (endings, wanted) in [
             (vec![], UnitEnding::Done),
             (vec![UnitEnding::Done, UnitEnding::Waiting], UnitEnding::Waiting),

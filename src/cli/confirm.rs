@@ -13,9 +13,9 @@ use crate::cli::output::progress::Screen;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::release::ZStream;
-use crate::operators::foreseen::{Depth, Preview};
-use crate::operators::jobs::run_job::ForeseenJob;
+use crate::operators::jobs::run_job::PreviewedJob;
 use crate::operators::preview::preview;
+use crate::operators::previewed::{Depth, Preview};
 use crate::operators::request::ChangeRequest;
 use crate::render::preview::{consequences, of_starts};
 use crate::render::text::clean;
@@ -32,11 +32,11 @@ pub(super) async fn confirm(
     change: &ChangeRequest,
     what: &str,
 ) -> Result<bool, ErrorReport> {
-    let foreseen = preview(ctx, release, change, Depth::Stored).await.map_err(|error| call.task_error(what, error))?;
-    let will = match foreseen {
+    let previewed = preview(ctx, release, change, Depth::Stored).await.map_err(|error| call.task_error(what, error))?;
+    let will = match previewed {
         // What is closed says so itself when it runs.
         Preview::Nothing | Preview::Closed(_) | Preview::Pointless { .. } => return Ok(false),
-        Preview::Changes(foreseen) => consequences(&foreseen, release),
+        Preview::Changes(previewed) => consequences(&previewed, release),
     };
     if call.yes || call.options().dry_run {
         return Ok(true);
@@ -49,8 +49,8 @@ pub(super) async fn confirm(
 /// # Errors
 ///
 /// Nobody said yes: nothing was started.
-pub(super) async fn confirm_starts(call: &Invocation, jobs: &[ForeseenJob], what: &str) -> Result<(), ErrorReport> {
-    if call.yes || call.options().dry_run {
+pub(super) async fn confirm_starts(call: &Invocation, jobs: &[PreviewedJob], what: &str) -> Result<(), ErrorReport> {
+    if call.yes || call.options().dry_run || !jobs.iter().any(|job| job.starts) {
         return Ok(());
     }
     asked(call, what, &of_starts(jobs)).await

@@ -137,24 +137,28 @@ async fn run(
     Ok(())
 }
 
-/// The request for a task, with what the person asked for; nothing for tasks of the other flow.
+/// The request for a task, with what the person asked for; nothing for tasks of the other flow
+/// and for an approval that only a person starts.
 fn request(task: Task, options: &DriveOptions) -> Option<TaskRequest> {
-    Some(match task {
-        Task::CreateTestReport => TaskRequest::CreateTestReport,
-        Task::TakeOwnership => TaskRequest::TakeOwnership { email: options.email.clone(), reason: None },
-        Task::CheckCveTrackerBug => TaskRequest::CheckCveTrackerBug,
-        Task::CheckRhcosSecurityAlerts => TaskRequest::CheckRhcosSecurityAlerts,
-        Task::PushToCdnStaging => TaskRequest::PushToCdnStaging { check_only: false, force: None },
-        Task::ImageConsistencyCheck => TaskRequest::ImageConsistencyCheck { job: None },
-        Task::StageTesting => TaskRequest::StageTesting { build: None, force: None },
-        Task::ImageSignedCheck => TaskRequest::ImageSignedCheck,
-        Task::AnalyzeCandidateBuild => analysis(Which::Candidate, options),
-        Task::AnalyzePromotedBuild => analysis(Which::Promoted, options),
-        Task::ChangeAdvisoryStatus => TaskRequest::ChangeAdvisoryStatus {
+    let request = TaskRequest::of_task(task).pop()?;
+    Some(match request {
+        TaskRequest::TakeOwnership { reason, .. } => {
+            TaskRequest::TakeOwnership { email: options.email.clone(), reason }
+        }
+        TaskRequest::AnalyzeBuild { which, .. } => analysis(which, options),
+        TaskRequest::ChangeAdvisoryStatus { .. } => TaskRequest::ChangeAdvisoryStatus {
             ignore_release_date: options.early.is_some(),
             reason: options.early.clone(),
         },
-        Task::UpdateBugList | Task::CheckGreenwaveCvpTests | Task::DropBugs | Task::AddQeApproval => return None,
+        TaskRequest::AddQeApproval { .. } => return None,
+        TaskRequest::CreateTestReport
+        | TaskRequest::CheckCveTrackerBug
+        | TaskRequest::CheckRhcosSecurityAlerts
+        | TaskRequest::PushToCdnStaging { .. }
+        | TaskRequest::CompareImages { .. }
+        | TaskRequest::ImageConsistencyCheck { .. }
+        | TaskRequest::StageTesting { .. }
+        | TaskRequest::ImageSignedCheck => request,
     })
 }
 

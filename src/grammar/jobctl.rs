@@ -34,7 +34,7 @@ pub enum JobctlCommand {
     /// Look at streams of builds once, and trigger the test jobs of new builds
     ///
     /// A new build is planned with all its jobs before the first of them is triggered; what the gateway does not take
-    /// waits in the plan for the next round. A build that is older than the one before, or one of another minor, is
+    /// waits in the plan for the next pass. A build that is older than the one before, or one of another minor, is
     /// reported and not tested. Repeat it every few minutes. Exit 0: nothing is left to do; 3: runs wait in the plan; 7:
     /// a stream could not be looked at, or a job was refused; what the others came to stands beside it.
     StartController(ControllerArgs),
@@ -44,12 +44,12 @@ pub enum JobctlCommand {
     TriggerJobsForBuild(TriggerArgs),
     /// Look at all open test records once: store how runs ended, trigger the further ones that the verdict needs, judge
     ///
-    /// Repeat it every few minutes. Exit 0: nothing is open; 3: runs are open; 5: a build was rejected in this round; 7:
+    /// Repeat it every few minutes. Exit 0: nothing is open; 3: runs are open; 5: a build was rejected in this pass; 7:
     /// a record could not be judged.
     StartAggregator(AggregatorArgs),
     /// Accept a build whatever its jobs say
     ///
-    /// The next round of the aggregator carries it out. Who, when and why is stored.
+    /// The next pass of the aggregator carries it out. Who, when and why is stored.
     PromoteTestResults {
         #[command(flatten)]
         build: BuildArgs,
@@ -112,16 +112,16 @@ impl BuildArgs {
     }
 }
 
-/// What a round may do.
+/// What a pass may do.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub struct RoundArgs {
+pub struct PassArgs {
     /// Judge and report, and change nothing
     #[arg(long)]
     pub shadow: bool,
     /// Also change files that another program wrote within the last two hours; take a lease that a wrong clock wrote for days
     #[arg(long, conflicts_with = "shadow")]
     pub take_over: bool,
-    /// One round, as without it
+    /// One pass, as without it
     #[arg(long, hide = true)]
     pub once: bool,
 }
@@ -158,7 +158,7 @@ pub struct ControllerArgs {
     #[arg(long, value_name = "ARCH", default_value = "amd64", value_parser = arch)]
     pub arch: Arch,
     #[command(flatten)]
-    pub round: RoundArgs,
+    pub pass: PassArgs,
 }
 
 impl ControllerArgs {
@@ -171,7 +171,7 @@ impl ControllerArgs {
 
     /// Is anything to be changed?
     pub const fn only_looks(&self) -> bool {
-        !self.trigger_prow_job || self.no_trigger_prow_job || self.round.shadow
+        !self.trigger_prow_job || self.no_trigger_prow_job || self.pass.shadow
     }
 }
 
@@ -193,7 +193,7 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     #[command(flatten)]
-    pub round: RoundArgs,
+    pub pass: PassArgs,
 }
 
 /// Which records, and what may be done.
@@ -203,7 +203,7 @@ pub struct AggregatorArgs {
     #[arg(long, value_name = "ARCH", default_value = "amd64", value_parser = arch)]
     pub arch: Arch,
     #[command(flatten)]
-    pub round: RoundArgs,
+    pub pass: PassArgs,
 }
 
 /// Reads the name of an architecture.

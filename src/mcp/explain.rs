@@ -15,7 +15,7 @@ use crate::drive::rounds;
 use crate::mcp::arguments::Arguments;
 use crate::mcp::call::ToolCall;
 use crate::mcp::confirm::digest_of_arguments;
-use crate::mcp::next_call::{NextCall, task_of};
+use crate::mcp::next_call::{NextCall, SOONEST_LOOK_S, task_of};
 use crate::mcp::reply::Reply;
 use crate::operators::error::TaskError;
 use crate::operators::manual::issues;
@@ -91,12 +91,12 @@ impl NextCalls {
                 continue;
             };
             let left = Action::task(action).and_then(|task| known.call?.shared.rechecks.left(release, task, now));
-            call.not_before_seconds = left.map(|left| left.max(60));
+            call.not_before_seconds = left.map(|left| left.max(SOONEST_LOOK_S));
             if !calls.contains(&call) {
                 calls.push(call);
             }
         }
-        let planned = plan.recheck_at().map(|at| at.duration_since(now).as_secs().max(60));
+        let planned = plan.recheck_at().map(|at| at.duration_since(now).as_secs().max(SOONEST_LOOK_S));
         let seconds = calls.iter().filter_map(|call| call.not_before_seconds).chain(planned).min();
         Self { calls, questions: known.questions.clone(), seconds }
     }

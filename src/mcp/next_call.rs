@@ -8,6 +8,9 @@ use crate::domain::task::{Task, TaskStatus};
 use crate::planner::plan::Action;
 use crate::render::text::clean;
 
+/// No caller is asked to look again sooner.
+pub const SOONEST_LOOK_S: i64 = 60;
+
 /// A call that can be made next, as callers read it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NextCall {

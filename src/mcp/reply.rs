@@ -9,10 +9,12 @@ use crate::domain::age::Stale;
 use crate::domain::foreign::sentence;
 use crate::domain::mask::Masker;
 use crate::domain::release::ZStream;
+use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
 use crate::operators::views::build_data::LoadError;
 use crate::render::text::causes;
 use crate::render::text::clean;
+use crate::runs::record::TaskAnswer;
 
 /// An answer is at most so large; the rest is behind a link.
 pub const MOST_BYTES: usize = 20_000;
@@ -194,6 +196,14 @@ impl Reply {
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.body.insert(field.to_owned(), value);
+        self
+    }
+
+    /// The same, which says what it is about.
+    #[must_use]
+    pub fn about(mut self, release: &ZStream, task: Task, status: Option<TaskStatus>) -> Self {
+        let answer = TaskAnswer { release: release.to_string(), task, status, next: None };
+        self.body.extend(json!(answer).as_object().cloned().into_iter().flatten());
         self
     }
 

@@ -1,8 +1,8 @@
 //! The reply of a task: what a run found out, or why it could not be carried out.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::next_call::NextCall;
+use super::next_call::{NextCall, SOONEST_LOOK_S};
 use super::reply::{Code, Reply};
 use super::text::cleaned;
 use crate::domain::closed_gate::{ClosedGate, OpenedBy};
@@ -15,6 +15,7 @@ use crate::operators::report::TaskReport;
 use crate::render::documents::task::TaskDocument;
 use crate::render::text::clean;
 use crate::render::{json, report};
+use crate::runs::record::NextLook;
 
 /// Lines of a log that an answer carries.
 const LOG_LINES: usize = 40;
@@ -24,13 +25,11 @@ pub fn of_report(report: &TaskReport, again: Option<NextCall>) -> Reply {
     let (release, task) = (&report.release, report.task);
     let changed = report.before != report.after || !report.effects.is_empty();
     let reply = Reply::new(true, changed, summary(report), text(report))
-        .with("release", json!(release.to_string()))
-        .with("task", json!(task))
-        .with("status", json!(report.after))
+        .about(release, task, Some(report.after))
         .with("data", cleaned(json::of(&TaskDocument::new(report, report::next(report)))));
     let wait = |on: String, seconds: Option<i64>| {
         let on = clean(&sentence(&on));
-        let recheck = seconds.map(|seconds| seconds.max(60));
+        let recheck = seconds.map(|seconds| seconds.max(SOONEST_LOOK_S));
         json!({ "on": on, "since": stamp(report.started_at), "recheck_seconds": recheck })
     };
     match &report.outcome {
@@ -56,9 +55,7 @@ pub fn of_report(report: &TaskReport, again: Option<NextCall>) -> Reply {
 
 /// A run of a task that could not be carried out.
 pub fn of_failure(failure: &TaskFailure) -> Reply {
-    let reply = Reply::operator(&failure.to_string(), &failure.error)
-        .with("release", json!(failure.release.to_string()))
-        .with("task", json!(failure.task));
+    let reply = Reply::operator(&failure.to_string(), &failure.error).about(&failure.release, failure.task, None);
     let text = format!("✗ Command failed\n\n{}", reply.text);
     if failure.done.is_empty() {
         return reply.with_text(&text);
@@ -95,15 +92,13 @@ fn summary(report: &TaskReport) -> String {
 
 /// The next call, when a tool can be named for it; its text in any case.
 fn next(again: Option<NextCall>, seconds: Option<i64>, text: &str) -> Value {
-    let mut next = match again.map(|again| json!(again)) {
-        Some(Value::Object(next)) => next,
-        Some(_) | None => Map::new(),
-    };
-    if let Some(seconds) = seconds {
-        next.insert("not_before_seconds".to_owned(), json!(seconds.max(60)));
+    let mut next = again.map(|again| json!(again)).unwrap_or_else(|| json!({}));
+    let look = json!(NextLook { not_before_seconds: seconds.map(|seconds| seconds.max(SOONEST_LOOK_S)) });
+    for (key, value) in look.as_object().into_iter().flatten() {
+        next[key] = value.clone();
     }
-    next.insert("text".to_owned(), json!(clean(text)));
-    Value::Object(next)
+    next["text"] = json!(clean(text));
+    next
 }
 
 fn tail(log: &str) -> String {

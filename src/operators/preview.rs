@@ -1,10 +1,10 @@
 //! The one answer to "what would this do", for every question to a person: no front end works it out again.
 
 use super::error::TaskError;
-use super::foreseen::{Depth, Foreseen, Preview};
-use super::jobs::by_hand::{self, ForeseenRecord, RecordRequest};
-use super::jobs::run_job::{self, ForeseenJob, JobToRun};
+use super::jobs::manual::{self, PreviewedRecord, RecordRequest};
+use super::jobs::run_job::{self, JobToRun, PreviewedJob};
 use super::manual::{answer, issues, update_task_status};
+use super::previewed::{Depth, Preview, PreviewedChange};
 use super::request::{BuildDecision, ChangeRequest, TaskRequest};
 use super::tasks::{add_qe_approval, analyze_build, change_advisory_status, stage_testing, take_ownership};
 use crate::core::context::Context;
@@ -23,7 +23,7 @@ pub async fn preview(
     request: &ChangeRequest,
     depth: Depth,
 ) -> Result<Preview, TaskError> {
-    let foreseen = match request {
+    let previewed = match request {
         ChangeRequest::Task(request) => of_task(ctx, release, request, depth).await,
         ChangeRequest::SetStatus(by_hand) => update_task_status::preview(ctx, release, by_hand, depth).await,
         ChangeRequest::EarlyApproval { .. } => change_advisory_status::preview::early(ctx, release).await,
@@ -31,13 +31,13 @@ pub async fn preview(
         ChangeRequest::ResolveIssue { search, resolution } => {
             let blocker = issues::blocker_closed_by(ctx, release, search, depth).await?;
             Ok(blocker.map_or(Preview::Nothing, |issue| {
-                Preview::Changes(Foreseen::ResolvedBlocker { issue, resolution: resolution.clone() })
+                Preview::Changes(PreviewedChange::ResolvedBlocker { issue, resolution: resolution.clone() })
             }))
         }
     };
-    match foreseen {
+    match previewed {
         Err(TaskError::Closed { by, .. }) => Ok(Preview::Closed(*by)),
-        foreseen => foreseen,
+        previewed => previewed,
     }
 }
 
@@ -47,8 +47,8 @@ pub async fn preview(
 /// # Errors
 ///
 /// The notes of this machine cannot be read.
-pub fn of_jobs(ctx: &Context, starts: &[JobToRun]) -> Result<Vec<ForeseenJob>, TaskError> {
-    starts.iter().map(|start| run_job::foresee(ctx, start)).collect()
+pub fn of_jobs(ctx: &Context, starts: &[JobToRun]) -> Result<Vec<PreviewedJob>, TaskError> {
+    starts.iter().map(|start| run_job::preview(ctx, start)).collect()
 }
 
 /// What a change of a test record would do.
@@ -56,8 +56,8 @@ pub fn of_jobs(ctx: &Context, starts: &[JobToRun]) -> Result<Vec<ForeseenJob>, T
 /// # Errors
 ///
 /// There is no such record, or it cannot be read.
-pub async fn of_record(ctx: &Context, of: &ResultName, request: &RecordRequest) -> Result<ForeseenRecord, TaskError> {
-    by_hand::foresee(ctx, of, request).await
+pub async fn of_record(ctx: &Context, of: &ResultName, request: &RecordRequest) -> Result<PreviewedRecord, TaskError> {
+    manual::preview(ctx, of, request).await
 }
 
 /// May a person have to confirm `request`? Whoever finds out what it would do gets nothing for every other.

@@ -131,8 +131,9 @@ impl TaskRequest {
         Task::ALL.into_iter().flat_map(Self::of_task).collect()
     }
 
-    /// The requests that run `task`, without details; none for a task of the flow that is not here yet.
-    fn of_task(task: Task) -> Vec<Self> {
+    /// The requests that run `task`, without details, the one that runs all of it last; none for a task of the flow
+    /// that is not here yet.
+    pub fn of_task(task: Task) -> Vec<Self> {
         match task {
             Task::CreateTestReport => vec![Self::CreateTestReport],
             Task::TakeOwnership => vec![Self::TakeOwnership { email: None, reason: None }],

@@ -9,9 +9,16 @@ pub fn text(listing: &Listing) -> Styled {
     let mut text = Styled::default();
     text.lines(listing.releases.iter().map(rows));
     if listing.releases.is_empty() {
-        text.line("no active release; --all lists the finished ones");
+        let among = if listing.errors.is_empty() { "" } else { " among the files that can be read" };
+        text.line(format!("no active release{among}; --all lists the finished ones"));
     }
     text.lines(listing.errors.iter().map(|(path, why)| format!("not readable: {path}: {why}")));
+    if !listing.errors.is_empty() {
+        text.line(
+            Styled::toned(Tone::Pending, "  next: ")
+                + "correct what is not readable on the branch; its releases are not listed",
+        );
+    }
     text
 }
 

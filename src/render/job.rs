@@ -3,13 +3,13 @@
 use crate::operators::error::TaskError;
 use crate::operators::jobs::ci_tests::DefinedTests;
 use crate::operators::jobs::prow_run::{RunEnding, ShownRun};
-use crate::operators::jobs::run_job::{ForeseenJob, RequiredJob, StartedJob};
+use crate::operators::jobs::run_job::{PreviewedJob, RequiredJob, StartedJob};
 use crate::render::documents::job::JobRunDocument;
 use crate::render::preview::of_starts;
 use crate::render::styled::{Styled, Tone};
 
 /// What a dry run would have started.
-pub fn foreseen(jobs: &[ForeseenJob]) -> Styled {
+pub fn previewed(jobs: &[PreviewedJob]) -> Styled {
     let mut text = Styled::default();
     of_starts(jobs).iter().for_each(|one| text.line(format!("dry run: it would {one}")));
     text

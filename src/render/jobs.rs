@@ -7,7 +7,7 @@ use crate::domain::build_stream::StreamMove;
 use crate::domain::dates::stamp;
 use crate::domain::evaluation::Decision;
 use crate::operators::error::TaskError;
-use crate::operators::jobs::by_hand::ChangedRecord;
+use crate::operators::jobs::manual::ChangedRecord;
 use crate::operators::jobs::report::{BuildReport, Triggered};
 use crate::render::documents::jobs::label_text;
 use crate::render::styled::{Styled, Tone};

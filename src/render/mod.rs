@@ -3,7 +3,6 @@
 //! Refuses: deciding anything, exit codes, colour and width (the front end's).
 
 pub mod active_releases;
-pub mod by_hand;
 pub mod comparison;
 pub mod documents;
 pub mod evaluation;
@@ -11,6 +10,7 @@ pub mod issues;
 pub mod job;
 pub mod jobs;
 pub mod json;
+pub mod manual;
 pub mod metadata;
 pub mod plan;
 pub mod preview;

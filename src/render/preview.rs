@@ -8,15 +8,21 @@ use crate::domain::foreign::{quoted, sentence};
 use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::state::entries::DID_NOT_HAPPEN;
-use crate::operators::foreseen::{ApprovalPass, Foreseen, StoredApproval};
-use crate::operators::jobs::by_hand::{ForeseenRecord, RecordRequest};
-use crate::operators::jobs::run_job::ForeseenJob;
+use crate::operators::jobs::manual::{PreviewedRecord, RecordRequest};
+use crate::operators::jobs::run_job::PreviewedJob;
 use crate::operators::manual::issues::concerned;
+use crate::operators::previewed::{ApprovalPass, PreviewedChange, StoredApproval};
 
 /// What the change will do, one thing a line, as the question on a terminal goes on after "It will:".
-pub fn consequences(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
-    match foreseen {
-        Foreseen::StoredApproval(StoredApproval { mr, advisories, ticket, ignores_release_date, new_wait_until }) => {
+pub fn consequences(previewed: &PreviewedChange, release: &ZStream) -> Vec<String> {
+    match previewed {
+        PreviewedChange::StoredApproval(StoredApproval {
+            mr,
+            advisories,
+            ticket,
+            ignores_release_date,
+            new_wait_until,
+        }) => {
             let advisories: Vec<_> = advisories.iter().map(|(impetus, id)| format!("{id} ({impetus})")).collect();
             let mut will = vec![
                 format!("approve the merge request {mr}, unless it is merged or approved already"),
@@ -32,32 +38,32 @@ pub fn consequences(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
             will.extend(ticket.as_ref().map(|ticket| format!("close the QE sub-tasks of {ticket}")));
             will
         }
-        Foreseen::ShipmentApproval { mr, against } => {
+        PreviewedChange::ShipmentApproval { mr, against } => {
             let approve = format!("approve the merge request {mr}, which lets its content go to the customers");
             std::iter::once(approve).chain(against.iter().map(|one| format!("pass over this: {one}"))).collect()
         }
-        Foreseen::Takeover { from, to, mr } => vec![
+        PreviewedChange::Takeover { from, to, mr } => vec![
             format!("take {release} over from @{from}, who is its release lead"),
             "set the owner of its advisories, and of the QE sub-tasks".to_owned(),
             format!("name @{to} as release lead on {mr}"),
         ],
-        Foreseen::StatusByHand { task, before, after, overrides, .. } => {
+        PreviewedChange::StatusByHand { task, before, after, overrides, .. } => {
             let change = format!("change {task} of {release} from {before} to {after}");
             std::iter::once(change).chain(overrides.iter().map(|one| format!("pass over this: {one}"))).collect()
         }
-        Foreseen::ResolvedBlocker { issue, .. } => {
+        PreviewedChange::ResolvedBlocker { issue, .. } => {
             vec![format!("resolve the blocker {} ({}): {}", issue.id, concerned(issue), issue.issue)]
         }
-        Foreseen::Approval(_)
-        | Foreseen::ForcedStart { .. }
-        | Foreseen::DecidedBuild { .. }
-        | Foreseen::Answered { .. } => facts(foreseen, release),
+        PreviewedChange::Approval(_)
+        | PreviewedChange::ForcedStart { .. }
+        | PreviewedChange::DecidedBuild { .. }
+        | PreviewedChange::Answered { .. } => facts(previewed, release),
     }
 }
 
 /// What the start of jobs will do, one job a line.
-pub fn of_starts(jobs: &[ForeseenJob]) -> Vec<String> {
-    let of_job = |ForeseenJob { order, before, is_open }: &ForeseenJob| {
+pub fn of_starts(jobs: &[PreviewedJob]) -> Vec<String> {
+    let of_job = |PreviewedJob { order, before, is_open, starts: _ }: &PreviewedJob| {
         let with: Vec<String> = order.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(" ")) };
         let before = match (before.map(stamp), is_open) {
@@ -71,8 +77,8 @@ pub fn of_starts(jobs: &[ForeseenJob]) -> Vec<String> {
 }
 
 /// What a change of a test record will do, and what the record says now.
-pub fn of_record(foreseen: &ForeseenRecord) -> String {
-    let ForeseenRecord { of, request, verdict, accepted, promoted, jobs, passed } = foreseen;
+pub fn of_record(previewed: &PreviewedRecord) -> String {
+    let PreviewedRecord { of, request, verdict, accepted, promoted, jobs, passed } = previewed;
     let yes_or_no = |flag: &Option<bool>| match flag {
         None => "not yet",
         Some(true) => "yes",
@@ -81,6 +87,10 @@ pub fn of_record(foreseen: &ForeseenRecord) -> String {
     let what = match request {
         RecordRequest::Promote { reason } => {
             format!("Promote {} ({}), whatever its jobs say: {}", of.build, of.arch.name(), clean(reason))
+        }
+        RecordRequest::RejectPayload { takes_back, reason } => {
+            let label = if *takes_back { "Take the rejected label off" } else { "Label as rejected" };
+            format!("{label} the payload of {} ({}): {}", of.build, of.arch.name(), clean(reason))
         }
         RecordRequest::ReplaceRun { job, current, new, reason } => {
             format!("Let run {new} of {} count in the place of {current}: {}", clean(job), clean(reason))
@@ -95,26 +105,26 @@ pub fn of_record(foreseen: &ForeseenRecord) -> String {
 }
 
 /// The plan that somebody else confirms: cleaned facts, one a line.
-pub fn plan(foreseen: &Foreseen, release: &ZStream) -> String {
-    facts(foreseen, release).iter().map(|fact| clean(&sentence(fact))).collect::<Vec<_>>().join("\n")
+pub fn plan(previewed: &PreviewedChange, release: &ZStream) -> String {
+    facts(previewed, release).iter().map(|fact| clean(&sentence(fact))).collect::<Vec<_>>().join("\n")
 }
 
-fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
-    match foreseen {
-        Foreseen::Approval(pass) => approval(pass, release),
-        Foreseen::StatusByHand { task, before, after, stored_reason, overrides, reason } => {
+fn facts(previewed: &PreviewedChange, release: &ZStream) -> Vec<String> {
+    match previewed {
+        PreviewedChange::Approval(pass) => approval(pass, release),
+        PreviewedChange::StatusByHand { task, before, after, stored_reason, overrides, reason } => {
             let mut facts = vec![format!("set {task} of {release} by hand from {before} to {after}")];
             facts.extend(overrides.iter().map(|one| clean(one)));
             facts.extend(stored_reason.as_ref().map(|why| format!("stored about it: {}", quoted(why))));
             facts.extend(reason.as_ref().map(|reason| caller_says(reason)));
             facts
         }
-        Foreseen::ForcedStart { task, before, reason } => vec![
+        PreviewedChange::ForcedStart { task, before, reason } => vec![
             format!("start {task} of {release} although a gate may be closed; it is {before}"),
             "the closed gate, if there is one, is recorded with the reason".to_owned(),
             caller_says(reason),
         ],
-        Foreseen::Answered { task, question, choice, reason } => vec![
+        PreviewedChange::Answered { task, question, choice, reason } => vec![
             format!("answer {} to question {} of {release}: {}", quoted(choice), question.id, quoted(&question.text)),
             match choice == DID_NOT_HAPPEN {
                 true => format!("{task} is put back, and its next run does it again: twice, if the answer is wrong"),
@@ -122,7 +132,7 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
             },
             caller_says(reason),
         ],
-        Foreseen::ResolvedBlocker { issue, resolution } => {
+        PreviewedChange::ResolvedBlocker { issue, resolution } => {
             let tasks = match issue.related_tasks.is_empty() {
                 true => "the whole release".to_owned(),
                 false => issue.related_tasks.join(", "),
@@ -133,7 +143,7 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
                 caller_says(resolution),
             ]
         }
-        Foreseen::DecidedBuild { which, build, record, accept, reason } => {
+        PreviewedChange::DecidedBuild { which, build, record, accept, reason } => {
             let verb = if *accept { "accept" } else { "reject" };
             vec![
                 format!("{verb} the {which} build {build} of {release}"),
@@ -141,9 +151,9 @@ fn facts(foreseen: &Foreseen, release: &ZStream) -> Vec<String> {
                 caller_says(reason),
             ]
         }
-        Foreseen::StoredApproval(_) | Foreseen::ShipmentApproval { .. } | Foreseen::Takeover { .. } => {
-            consequences(foreseen, release)
-        }
+        PreviewedChange::StoredApproval(_)
+        | PreviewedChange::ShipmentApproval { .. }
+        | PreviewedChange::Takeover { .. } => consequences(previewed, release),
     }
 }
 
@@ -191,14 +201,14 @@ mod tests {
     use crate::domain::foreign::tests::{HOSTILE, assert_harmless};
     use crate::domain::ids::AdvisoryId;
     use crate::domain::task::Which;
-    use crate::operators::foreseen::ForeseenAdvisory;
+    use crate::operators::previewed::PreviewedAdvisory;
 
     #[test]
     fn no_text_of_a_stranger_adds_a_line_to_what_a_person_confirms() {
         for hostile in HOSTILE {
             let text = || hostile.to_owned();
             let advisory =
-                ForeseenAdvisory { id: AdvisoryId::new(1), impetus: text(), state: AdvisoryState::Other(text()) };
+                PreviewedAdvisory { id: AdvisoryId::new(1), impetus: text(), state: AdvisoryState::Other(text()) };
             let pass = ApprovalPass {
                 mr: text(),
                 mr_state: MrState::Other(text()),
@@ -209,15 +219,15 @@ mod tests {
                 goes_on: false,
                 new_wait_until: None,
             };
-            let decided = Foreseen::DecidedBuild {
+            let decided = PreviewedChange::DecidedBuild {
                 which: Which::Candidate,
                 build: text(),
                 record: text(),
                 accept: true,
                 reason: text(),
             };
-            for (foreseen, lines) in [(Foreseen::Approval(pass), 7), (decided, 3)] {
-                let plan = plan(&foreseen, &"4.20.17".parse().unwrap());
+            for (previewed, lines) in [(PreviewedChange::Approval(pass), 7), (decided, 3)] {
+                let plan = plan(&previewed, &"4.20.17".parse().unwrap());
                 assert_eq!(plan.lines().count(), lines, "{plan}");
                 plan.lines().for_each(|line| assert_harmless(line, "plan"));
             }

@@ -13,11 +13,11 @@ pub fn unsent(listed: &[Listed]) -> Styled {
     }
     let mut text = Styled::default();
     for Listed { release, file, waiting } in listed {
-        let fate = match &waiting.refused {
+        let standing = match &waiting.refused {
             None => "waits".to_owned(),
             Some(why) => format!("refused: {why}"),
         };
-        text.line(format!("{} {release}  {}  {fate}\n  {}", stamp(waiting.at), waiting.message, file.display()));
+        text.line(format!("{} {release}  {}  {standing}\n  {}", stamp(waiting.at), waiting.message, file.display()));
     }
     text
 }

@@ -9,27 +9,27 @@ use crate::domain::task::{Task, TaskStatus};
 /// What whoever asked gets, and what stays on record. The front end that asked makes it.
 pub type Document = Map<String, Value>;
 
-/// What a document says of a task: the part that is read again, of what the front end writes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// What a document says of a task: the part that is read again. Front ends write it by the same type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAnswer {
     /// The release.
     pub release: String,
     /// The task.
     pub task: Task,
     /// Its status after the call; nothing when it could not be carried out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<TaskStatus>,
     /// What to do next.
-    #[serde(default)]
-    next: Option<NextLook>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextLook>,
 }
 
 /// When something is to be done next.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct NextLook {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextLook {
     /// Not before so long.
-    #[serde(default)]
-    not_before_seconds: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before_seconds: Option<i64>,
 }
 
 impl TaskAnswer {

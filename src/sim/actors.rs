@@ -46,12 +46,12 @@ pub fn hear(facts: &mut Facts, event: &Event) {
             facts.schedule_in(timing.aggregation, Event::PromotedRecordAggregated);
         }
         Event::PromotedRecordAggregated => {
-            let rejected = facts.release.misfortunes.promoted_rejected;
+            let rejected = facts.release.problems.promoted_rejected;
             promoted_record(facts, if rejected { Verdict::Rejected } else { Verdict::Accepted });
         }
         Event::StageReleaseStarts => {
             facts.actors.stage_runs = true;
-            let fails = facts.actors.stage_failures < facts.release.misfortunes.stage_pipeline_failures;
+            let fails = facts.actors.stage_failures < facts.release.problems.stage_pipeline_failures;
             let end = if fails { Event::StageReleaseFails } else { Event::StageReleaseDone };
             facts.schedule_in(timing.stage_release_run, end);
         }
@@ -72,7 +72,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         }
         Event::ProdRelease => {
             facts.schedule_in(MERGE, Event::MrMerged);
-            if !facts.release.misfortunes.portal_never_opens {
+            if !facts.release.problems.portal_never_opens {
                 facts.schedule_in(timing.portal, Event::PortalOpens);
             }
         }
@@ -114,7 +114,7 @@ fn begin(facts: &mut Facts) {
     } else {
         candidate_record(facts);
     }
-    misfortunes(facts);
+    problems(facts);
 
     let (timing, past) = (facts.release.timing.clone(), facts.release.past.clone());
     let shipment = facts.release.shipment_iid != 0;
@@ -175,20 +175,20 @@ pub(in crate::sim) fn live_at(date: jiff::civil::Date) -> Timestamp {
 }
 
 /// Arranges what befalls the release from outside.
-fn misfortunes(facts: &mut Facts) {
-    let fate = facts.release.misfortunes.clone();
+fn problems(facts: &mut Facts) {
+    let problems = facts.release.problems.clone();
     let hours = SignedDuration::from_hours;
-    if fate.previous_page_open
+    if problems.previous_page_open
         && let Some(page) = facts.registry.versions.values().next()
     {
         let name = page.rsplit('/').next().unwrap_or_default().to_owned();
         facts.customer_portal.publish(&name);
     }
-    if fate.merged_early {
+    if problems.merged_early {
         let after = facts.release.timing.stage_release + facts.release.timing.stage_release_run + hours(2);
         facts.schedule_in(after, Event::ProdRelease);
     }
-    if fate.restricted_bugs {
+    if problems.restricted_bugs {
         let cves: Vec<String> =
             jira::bugs(&facts.release).into_iter().filter(|bug| bug.cve).map(|bug| bug.key).collect();
         for key in cves {
@@ -198,14 +198,14 @@ fn misfortunes(facts: &mut Facts) {
         }
         facts.elliott.behaviour = Behaviour::CannotFetch;
     }
-    if fate.missed_tracker {
+    if problems.missed_tracker {
         facts.elliott.miss("image", "OCPBUGS-70001");
     }
-    if fate.unhealthy_images {
+    if problems.unhealthy_images {
         let graded_low = images::outside_payload(&facts.release).into_iter().take(2).map(|component| component.name);
         facts.catalog_stage.unhealthy.extend(graded_low);
     }
-    for (after, act) in fate.acts {
+    for (after, act) in problems.acts {
         facts.schedule_in(after, Event::Person(act));
     }
 }
@@ -213,7 +213,7 @@ fn misfortunes(facts: &mut Facts) {
 fn candidate_record(facts: &mut Facts) {
     let plan = &facts.release;
     let Some(build) = plan.nightly() else { return };
-    let verdict = if plan.misfortunes.candidate_rejected { Verdict::Rejected } else { Verdict::Accepted };
+    let verdict = if plan.problems.candidate_rejected { Verdict::Rejected } else { Verdict::Accepted };
     let began = plan.start.saturating_sub(SignedDuration::from_hours(30)).unwrap_or(plan.start);
     let record = Record {
         build,

@@ -130,7 +130,7 @@ fn repair_stage_release(facts: &mut Facts) -> Option<String> {
     if facts.actors.stage_released || facts.release.shipment_iid == 0 {
         return None;
     }
-    facts.release.misfortunes.stage_pipeline_failures = facts.actors.stage_failures;
+    facts.release.problems.stage_pipeline_failures = facts.actors.stage_failures;
     facts.happens(Event::StageReleaseStarts);
     Some("repaired the stage release of the shipment and started it again".to_owned())
 }
@@ -157,7 +157,7 @@ fn shipment(facts: &mut Facts, from: MrState, to: MrState) -> Option<String> {
 }
 
 fn complete_build_data(facts: &mut Facts) -> Option<String> {
-    if !std::mem::take(&mut facts.release.misfortunes.build_data_incomplete) {
+    if !std::mem::take(&mut facts.release.problems.build_data_incomplete) {
         return None;
     }
     facts.build_data.releases_yml = build_data::releases_yml(&facts.release, &facts.base_url).ok()?;
@@ -198,7 +198,7 @@ fn attach_trackers(facts: &mut Facts) -> Option<String> {
 }
 
 fn publish(facts: &mut Facts) -> Option<String> {
-    if facts.release.misfortunes.portal_never_opens {
+    if facts.release.problems.portal_never_opens {
         return None;
     }
     if !facts.customer_portal.published.contains(&facts.release.live_id) {

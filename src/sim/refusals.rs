@@ -36,7 +36,7 @@ pub fn fault(facts: &Facts, service: Service, method: &str, path: &str, dice: u6
 }
 
 /// How a service refuses.
-struct Manners {
+struct Refusals {
     /// What it says of everything that the account may not see.
     hidden: fn() -> Response,
     /// What it says to an expired token, or to the Kerberos ticket.
@@ -46,37 +46,37 @@ struct Manners {
 }
 
 /// Those of most services.
-const USUAL: Manners = Manners {
+const USUAL: Refusals = Refusals {
     hidden: || wire::html(StatusCode::NOT_FOUND, "<html><body><h2>HTTP ERROR 404 Not Found</h2></body></html>"),
     expired: || wire::json(StatusCode::UNAUTHORIZED, &json!({ "message": "the token is expired" })),
     limited: |_, _, _| None,
 };
 
-fn manners(service: Service) -> Manners {
+fn refusals_of(service: Service) -> Refusals {
     match service {
-        Service::Github => Manners { limited: github_limit, ..USUAL },
-        Service::Gangway => Manners {
+        Service::Github => Refusals { limited: github_limit, ..USUAL },
+        Service::Gangway => Refusals {
             expired: || wire::html(StatusCode::FORBIDDEN, "<html><body><h1>403 Forbidden</h1></body></html>"),
             limited: |facts, _, _| {
                 facts.disturbances.over(&GANGWAY, facts.now).map(|seconds| later(too_many(), seconds))
             },
             ..USUAL
         },
-        Service::Slack => Manners {
+        Service::Slack => Refusals {
             expired: || wire::json(StatusCode::OK, &json!({ "ok": false, "error": "token_expired" })),
             limited: slack_limit,
             ..USUAL
         },
-        Service::Errata => Manners {
+        Service::Errata => Refusals {
             hidden: || wire::json(StatusCode::NOT_FOUND, &json!({ "error": "BAD_REQUEST", "errors": ["not found"] })),
             expired: negotiate,
             ..USUAL
         },
-        Service::Gitlab => Manners {
+        Service::Gitlab => Refusals {
             hidden: || wire::json(StatusCode::NOT_FOUND, &json!({ "message": "404 Project Not Found" })),
             ..USUAL
         },
-        Service::Jira => Manners {
+        Service::Jira => Refusals {
             hidden: || {
                 let text = "Issue does not exist or you do not have permission to see it.";
                 wire::json(StatusCode::NOT_FOUND, &json!({ "errorMessages": [text], "errors": {} }))
@@ -115,12 +115,12 @@ fn manners(service: Service) -> Manners {
 
 /// The refusal of a service whose token is expired or whose allowance is used up.
 pub fn refuse(facts: &mut Facts, service: Service, method: &str, path: &str) -> Option<Response> {
-    let (now, manners) = (facts.now, manners(service));
+    let (now, refusals) = (facts.now, refusals_of(service));
     if facts.disturbances.is_hidden(service, now) {
-        return Some((manners.hidden)());
+        return Some((refusals.hidden)());
     }
     if facts.disturbances.expired(service, now) {
-        return Some((manners.expired)());
+        return Some((refusals.expired)());
     }
     if service == Service::Gangway
         && method == "POST"
@@ -132,7 +132,7 @@ pub fn refuse(facts: &mut Facts, service: Service, method: &str, path: &str) -> 
     if !facts.disturbances.limits {
         return None;
     }
-    (manners.limited)(facts, method, path)
+    (refusals.limited)(facts, method, path)
 }
 
 /// The gateway's refusal: nothing was started.

@@ -7,7 +7,7 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use self::fates::Fates;
+use self::job_endings::JobEndings;
 use self::named::NAMES;
 use self::streams::Streams;
 use crate::domain::dates;
@@ -18,15 +18,15 @@ use crate::sim::act::Act;
 use crate::sim::disturbances::Disturbances;
 
 pub mod candidate;
-pub mod fates;
 pub mod from_state;
+pub mod job_endings;
 pub mod named;
 pub mod streams;
 
 /// Project that holds shipment merge requests unless a state file names another.
 const SHIPMENT_PROJECT: &str = "hybrid-platforms/art/ocp-shipment-data";
 
-/// A release and its fate: everything the services are built from.
+/// A release and what goes wrong with it: everything the services are built from.
 #[derive(Debug, Clone)]
 pub struct ReleasePlan {
     /// The release.
@@ -60,9 +60,9 @@ pub struct ReleasePlan {
     /// How long things take.
     pub timing: Timing,
     /// What goes wrong.
-    pub misfortunes: Misfortunes,
+    pub problems: Problems,
     /// How runs of test jobs fare.
-    pub fates: Fates,
+    pub job_endings: JobEndings,
     /// Builds beside those of the release.
     pub streams: Streams,
     /// What the services suffer from.
@@ -163,7 +163,7 @@ impl Default for Timing {
 
 /// What goes wrong, once each unless a number says more.
 #[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct Misfortunes {
+pub struct Problems {
     /// How often the stage-release pipeline fails before it succeeds.
     pub stage_pipeline_failures: u32,
     /// How often the first push job of an advisory fails.
@@ -252,7 +252,7 @@ impl Past {
 pub struct Scenario {
     /// Its name.
     pub name: String,
-    /// The release and its fate.
+    /// The release and what befalls it.
     pub plan: ReleasePlan,
 }
 
@@ -332,8 +332,8 @@ fn plan_for(release: ZStream, on: Date) -> ReleasePlan {
         art_ticket: format!("ART-{}", 20_000 + serial),
         sizes: Sizes { images: 860, components: 190, record_jobs: 5 },
         timing: Timing::default(),
-        misfortunes: Misfortunes::default(),
-        fates: Fates::default(),
+        problems: Problems::default(),
+        job_endings: JobEndings::default(),
         streams: Streams::default(),
         disturbances: Disturbances::default(),
         past: Past::default(),

@@ -203,7 +203,7 @@ pub struct Facts {
     pub now: Timestamp,
     /// How addresses inside data begin: a name without port, which `oar` rewrites to the real address.
     pub base_url: String,
-    /// The release and its fate.
+    /// The release and what befalls it.
     pub release: ReleasePlan,
     /// Errata Tool.
     pub errata: errata::Errata,

@@ -360,13 +360,13 @@ mod tests {
     async fn a_peer_that_does_not_read_its_answer_ends() {
         let bounds = ConnectionBounds { most: 1, head: LONG, idle: SHORT };
         let answer = with(bounds, async |address| {
-            let mut deaf = TcpStream::connect(address).await.unwrap();
-            deaf.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut stalled = TcpStream::connect(address).await.unwrap();
+            stalled.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
             // There is one place: the next caller is served when the first is gone.
             let mut next = TcpStream::connect(address).await.unwrap();
             next.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
             let answer = ended(next).await;
-            drop(deaf);
+            drop(stalled);
             answer
         });
         assert!(answer.await.ends_with("here"));

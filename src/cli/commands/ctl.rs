@@ -23,7 +23,7 @@ pub(crate) async fn run(call: &Invocation, command: CtlCommand) -> Result<Exit, 
     }
 }
 
-/// One round of the approval checker, over one release.
+/// One pass of the approval checker, over one release.
 async fn approval_checker(call: &Invocation) -> Result<Exit, ErrorReport> {
     let (release, ctx) = (call.release()?, call.context().await?);
     let mut exit = Exit::Done;

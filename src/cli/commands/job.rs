@@ -11,9 +11,9 @@ use crate::domain::job_images::Images;
 use crate::domain::job_order::{JobOrder, required_jobs};
 use crate::grammar::job::{EarlierStart, JobCommand, OnceArgs, RequiredArgs, RunArgs};
 use crate::operators::error::TaskError;
+use crate::operators::jobs::job_writer::Powers;
 use crate::operators::jobs::prow_run::RunEnding;
 use crate::operators::jobs::run_job::{self, Earlier, JobToRun};
-use crate::operators::jobs::tenure::Powers;
 use crate::operators::jobs::{ci_tests, known_jobs, prow_run};
 use crate::operators::preview;
 use crate::render;
@@ -83,14 +83,12 @@ fn ready(call: &Invocation, ctx: &Context) -> Result<(), ErrorReport> {
 async fn start(call: &Invocation, ctx: &Context, start: JobToRun) -> Result<Exit, ErrorReport> {
     ready(call, ctx)?;
     let failed = |error| call.task_error(&format!("{} could not be started", start.order.job), error);
-    let foreseen = preview::of_jobs(ctx, std::slice::from_ref(&start)).map_err(failed)?;
+    let previewed = preview::of_jobs(ctx, std::slice::from_ref(&start)).map_err(failed)?;
     if ctx.options.dry_run {
-        call.show(render::job::foreseen(&foreseen), &StartedDocument::foreseen(&start));
+        call.show(render::job::previewed(&previewed), &StartedDocument::previewed(&start));
         return Ok(Exit::Done);
     }
-    if start.earlier != Some(Earlier::Happened) {
-        confirm_starts(call, &foreseen, &format!("the start of {}", start.order.job)).await?;
-    }
+    confirm_starts(call, &previewed, &format!("the start of {}", start.order.job)).await?;
     let started = run_job::run(ctx, &start).await.map_err(failed)?;
     call.show(render::job::started(&started), &StartedDocument::from(&started));
     Ok(Exit::Done)
@@ -115,12 +113,12 @@ async fn required(call: &Invocation, args: RequiredArgs) -> Result<Exit, ErrorRe
     let starts: Vec<_> = orders.into_iter().map(|order| JobToRun { order, run: run.clone(), earlier: None }).collect();
     ready(call, &ctx)?;
     let failed = |error| call.task_error("the required jobs could not be started", error);
-    let foreseen = preview::of_jobs(&ctx, &starts).map_err(failed)?;
+    let previewed = preview::of_jobs(&ctx, &starts).map_err(failed)?;
     if ctx.options.dry_run {
-        call.show(render::job::foreseen(&foreseen), &RequiredDocument::foreseen(&args.of, &starts));
+        call.show(render::job::previewed(&previewed), &RequiredDocument::previewed(&args.of, &starts));
         return Ok(Exit::Done);
     }
-    confirm_starts(call, &foreseen, &format!("the start of the required jobs of {}", args.of)).await?;
+    confirm_starts(call, &previewed, &format!("the start of the required jobs of {}", args.of)).await?;
     let done = run_job::run_all(&ctx, &starts).await;
     call.show(render::job::required(&done), &RequiredDocument::of(&args.of, &done));
     let failed = done.iter().filter_map(|one| one.result.as_ref()?.as_ref().err());

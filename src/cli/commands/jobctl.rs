@@ -11,19 +11,19 @@ use crate::cli::output::exit::Exit;
 use crate::core::context::Context;
 use crate::core::error::ErrorClass;
 use crate::domain::job_registry::versions::is_of_registries;
-use crate::domain::result_file::name::RecordName;
+use crate::domain::result_file::name::{RecordName, ResultName};
 use crate::grammar::jobctl::{
     AggregatorArgs, ControllerArgs, EvaluateArgs, EvaluationFormat, JobctlCommand, RegistryCommand, TriggerArgs,
 };
-use crate::operators::jobs::by_hand::{self, Wanted};
-use crate::operators::jobs::shelf::Shelf;
-use crate::operators::jobs::tenure::{Powers, Tenure};
+use crate::operators::jobs::job_files::JobFiles;
+use crate::operators::jobs::job_writer::{JobWriter, Powers};
+use crate::operators::jobs::manual::{self, RecordRequest, Wanted};
 use crate::operators::views::evaluated_files::{EvaluatedFile, FileOutcome, RegistrySource, evaluate_files};
 use crate::operators::views::named_files::NamedFiles;
 use crate::operators::views::registries;
 use crate::render;
 use crate::render::documents::evaluation::EvaluatedFileDocument;
-use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
+use crate::render::documents::jobs::{AggregatorPassDocument, BuildDocument, ControllerPassDocument, RecordChange};
 use crate::render::documents::registries::CheckedRegistries;
 use crate::render::json;
 
@@ -38,29 +38,14 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
         JobctlCommand::StartAggregator(args) => aggregator(call, &args).await,
         JobctlCommand::TriggerJobsForBuild(args) => trigger(call, &args).await,
         JobctlCommand::PromoteTestResults { build, reason } => {
-            let ctx = call.context().await?;
-            let tenure = tenure(call, &ctx, Powers::default())?;
-            let changed = by_hand::promote(&tenure, &build.record(), &reason).await;
-            let changed = changed.map_err(|error| call.task_error("the build could not be promoted", error))?;
-            call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
-            Ok(Exit::Done)
+            change(call, &build.record(), &RecordRequest::Promote { reason }).await
         }
         JobctlCommand::RejectPayload { build, take_back, reason } => {
-            let ctx = call.context().await?;
-            let tenure = tenure(call, &ctx, Powers::default())?;
-            let changed = by_hand::reject_payload(&tenure, &build.record(), &reason, take_back).await;
-            let changed = changed.map_err(|error| call.task_error("the payload could not be labelled", error))?;
-            call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
-            Ok(Exit::Done)
+            change(call, &build.record(), &RecordRequest::RejectPayload { takes_back: take_back, reason }).await
         }
-        JobctlCommand::UpdateRetriedJobRun { build, job_name, current_job_id, new_job_id, reason } => {
-            let ctx = call.context().await?;
-            let tenure = tenure(call, &ctx, Powers::default())?;
-            let of = build.record();
-            let changed = by_hand::replace_run(&tenure, &of, &job_name, &current_job_id, &new_job_id, &reason).await;
-            let changed = changed.map_err(|error| call.task_error("the run could not be replaced", error))?;
-            call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
-            Ok(Exit::Done)
+        JobctlCommand::UpdateRetriedJobRun { build, job_name: job, current_job_id, new_job_id, reason } => {
+            let request = RecordRequest::ReplaceRun { job, current: current_job_id, new: new_job_id, reason };
+            change(call, &build.record(), &request).await
         }
         JobctlCommand::Registry(RegistryCommand::Check { files }) => {
             let read = if files.is_empty() {
@@ -82,8 +67,17 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
     }
 }
 
-fn tenure<'c>(call: &Invocation, ctx: &'c Context, powers: Powers) -> Result<Tenure<'c>, ErrorReport> {
-    Tenure::new(ctx, powers).map_err(|error| call.task_error("the test jobs cannot be looked after", error))
+/// Changes a record as a person wants it.
+async fn change(call: &Invocation, of: &ResultName, request: &RecordRequest) -> Result<Exit, ErrorReport> {
+    let ctx = call.context().await?;
+    let changed = manual::carry_out(&writer(call, &ctx, Powers::default())?, of, request).await;
+    let changed = changed.map_err(|error| call.task_error(request.refusal(), error))?;
+    call.show(render::jobs::changed(&changed), &RecordChange::from(&changed));
+    Ok(Exit::Done)
+}
+
+fn writer<'c>(call: &Invocation, ctx: &'c Context, powers: Powers) -> Result<JobWriter<'c>, ErrorReport> {
+    JobWriter::new(ctx, powers).map_err(|error| call.task_error("the test jobs cannot be looked after", error))
 }
 
 /// What triggers names what it lacks before it begins.
@@ -91,42 +85,42 @@ fn ready(call: &Invocation, ctx: &Context, powers: Powers) -> Result<(), ErrorRe
     powers.ready(ctx).map_err(|error| call.task_error("no test job can be triggered", error))
 }
 
-/// One round of the job controller.
+/// One pass of the job controller.
 async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, ErrorReport> {
     let ctx = call.context().await?;
-    let powers = Powers { shadow: args.only_looks(), take_over: args.round.take_over };
+    let powers = Powers { shadow: args.only_looks(), take_over: args.pass.take_over };
     ready(call, &ctx, powers)?;
     let streams = args.streams().map_or(Streams::OfAllRegistries(args.arch), Streams::Named);
     let pass = job_controller::run(&ctx, &streams, powers).await;
     let pass = pass.map_err(|error| call.task_error("no stream could be looked at", error))?;
-    call.show(render::jobs::controller(&pass), &ControllerRound::from(&pass));
+    call.show(render::jobs::controller(&pass), &ControllerPassDocument::from(&pass));
     Ok(Exit::of_pass(pass.ending()))
 }
 
-/// One round of the aggregator.
+/// One pass of the aggregator.
 async fn aggregator(call: &Invocation, args: &AggregatorArgs) -> Result<Exit, ErrorReport> {
     let ctx = call.context().await?;
-    let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
+    let powers = Powers { shadow: args.pass.shadow, take_over: args.pass.take_over };
     ready(call, &ctx, powers)?;
     let pass = aggregator::run(&ctx, args.arch, powers).await;
     let pass = pass.map_err(|error| call.task_error("no record could be judged", error))?;
-    call.show(render::jobs::aggregator(&pass), &AggregatorRound::from(&pass));
+    call.show(render::jobs::aggregator(&pass), &AggregatorPassDocument::from(&pass));
     Ok(Exit::of_pass(pass.records.ending()))
 }
 
 /// Triggers what a build lacks.
 async fn trigger(call: &Invocation, args: &TriggerArgs) -> Result<Exit, ErrorReport> {
     let ctx = call.context().await?;
-    let powers = Powers { shadow: args.round.shadow, take_over: args.round.take_over };
+    let powers = Powers { shadow: args.pass.shadow, take_over: args.pass.take_over };
     ready(call, &ctx, powers)?;
-    let tenure = tenure(call, &ctx, powers)?;
+    let writer = writer(call, &ctx, powers)?;
     let wanted = Wanted {
         again: args.reason.clone().filter(|_| args.no_skip_existing),
         never_started: args.never_started.clone(),
     };
     let failed = |error| call.task_error("the jobs of the build could not be triggered", error);
-    let shelf = Shelf::read(&ctx).await.map_err(failed)?;
-    let report = by_hand::trigger_for_build(&tenure, &shelf, &args.build.record(), &wanted).await.map_err(failed)?;
+    let job_files = JobFiles::read(&ctx).await.map_err(failed)?;
+    let report = manual::trigger_for_build(&writer, &job_files, &args.build.record(), &wanted).await.map_err(failed)?;
     call.show(render::jobs::of_build(&report), &BuildDocument::from(&report));
     Ok(Exit::of_pass(job_controller::ending_of(&report)))
 }

@@ -27,7 +27,7 @@ pub(crate) async fn update_task_status(
     confirm(call, &ctx, &release, &change, &format!("changing {task} of {release}")).await?;
     let change = update_task_status::run(&ctx, &release, wanted).await;
     let change = change.map_err(|error| call.task_error(&format!("{task} of {release} could not be set"), error))?;
-    let summary = render::by_hand::text(task, status, &change);
+    let summary = render::manual::text(task, status, &change);
     let overridden = match change {
         StatusChange::Stored { overridden, .. } => overridden,
         StatusChange::IsSo | StatusChange::DryRun { .. } | StatusChange::Kept { .. } => Vec::new(),
@@ -43,7 +43,7 @@ pub(crate) async fn answer(call: &Invocation, by_hand: AnswerByHand) -> Result<E
     let answered = answer::run(&ctx, &release, &by_hand).await;
     let answered = answered
         .map_err(|error| call.task_error(&format!("question {} of {release} is not answered", by_hand.id), error))?;
-    let summary = render::by_hand::answered(&by_hand, &answered);
+    let summary = render::manual::answered(&by_hand, &answered);
     let done = Done::new(summary.to_string());
     call.show(summary, &done);
     Ok(Exit::Done)

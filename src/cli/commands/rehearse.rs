@@ -57,7 +57,7 @@ pub(crate) async fn run(call: &Invocation, args: RehearseArgs) -> Result<Exit, E
     let start = scenario.start();
     let release_day = scenario.plan.release_date;
     let time = VirtualClock::starting_at(start);
-    let two = scenario.plan.misfortunes.second_driver;
+    let two = scenario.plan.problems.second_driver;
     let machine = || if two { time.for_machine(SignedDuration::ZERO) } else { time.clone() };
     let (clock, other_clock) = (machine(), machine());
     call.log_with(Clock::Virtual(clock.clone()));

@@ -88,7 +88,7 @@ impl Exit {
         }
     }
 
-    /// The ending of a round of an agent.
+    /// The ending of a pass of an agent.
     pub fn of_pass(ending: UnitEnding) -> Self {
         match ending {
             UnitEnding::Done => Self::Done,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_round_of_an_agent_ends_with_0_3_5_or_7() {
+    fn a_pass_of_an_agent_ends_with_0_3_5_or_7() {
         let codes = [UnitEnding::Done, UnitEnding::Waiting, UnitEnding::Failed, UnitEnding::NotDone]
             .map(|end| Exit::of_pass(end).code());
         assert_eq!(codes, [0, 3, 5, 7]);

@@ -10,9 +10,9 @@ use crate::domain::result_file::name::ResultName;
 use crate::domain::task::Task;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::ConfirmationQuestion;
-use crate::operators::foreseen::{Depth, Preview};
-use crate::operators::jobs::by_hand::RecordRequest;
+use crate::operators::jobs::manual::RecordRequest;
 use crate::operators::preview;
+use crate::operators::previewed::{Depth, Preview};
 use crate::operators::request::{ChangeRequest, TaskRequest};
 use crate::render;
 use crate::render::text::clean;
@@ -22,11 +22,11 @@ pub async fn of(ctx: Context, release: ZStream, change: ChangeRequest) -> Result
     let found = preview::preview(&ctx, &release, &change, Depth::Looked).await;
     match found.map_err(|error| Reply::operator(&what(&change, &release), &error))? {
         Preview::Nothing => Ok(None),
-        Preview::Changes(foreseen) => Ok(Some(ConfirmationQuestion {
-            plan: render::preview::plan(&foreseen, &release),
-            covers: foreseen.covers(),
-            goes_on: foreseen.goes_on(),
-            needs_reason: foreseen.needs_reason(),
+        Preview::Changes(previewed) => Ok(Some(ConfirmationQuestion {
+            plan: render::preview::plan(&previewed, &release),
+            covers: previewed.covers(),
+            goes_on: previewed.goes_on(),
+            needs_reason: previewed.needs_reason(),
         })),
         Preview::Pointless { why } => {
             Err(Reply::error(Code::Precondition, why, "there is nothing to decide; go on without decide"))
@@ -41,9 +41,10 @@ pub async fn of_record(
     of: ResultName,
     request: RecordRequest,
 ) -> Result<Option<ConfirmationQuestion>, Reply> {
-    let foreseen = preview::of_record(&ctx, &of, &request).await;
-    let foreseen = foreseen.map_err(|error| Reply::operator("the record cannot be looked at", &error))?;
-    let plan = render::preview::of_record(&foreseen);
+    let previewed = preview::of_record(&ctx, &of, &request).await;
+    let previewed = previewed.map_err(|error| Reply::operator("the record cannot be looked at", &error))?;
+    let plan = render::preview::of_record(&previewed);
+    // The request has brought its reason.
     Ok(Some(ConfirmationQuestion { plan, covers: None, goes_on: false, needs_reason: false }))
 }
 
@@ -67,7 +68,7 @@ fn closed(ctx: &Context, release: &ZStream, change: &ChangeRequest, by: &ClosedG
             .with("waiting", json!({ "on": clean(&by.to_string()), "since": stamp(ctx.clock.now()) }))
             .with("next", json!({ "text": clean(&step) })),
     };
-    reply.with("release", json!(release.to_string())).with("task", json!(task))
+    reply.about(release, task, None)
 }
 
 /// What could not be done when the look fails.

@@ -22,14 +22,14 @@ use crate::mcp::confirm::questions;
 use crate::mcp::reply::{Code, Reply};
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Hints, Tool, ToolChange, Toolset};
 use crate::operators::error::TaskError;
-use crate::operators::jobs::by_hand::{self, ChangedRecord, RecordRequest, Wanted};
+use crate::operators::jobs::job_files::JobFiles;
+use crate::operators::jobs::job_writer::{JobWriter, Powers};
 use crate::operators::jobs::known_jobs;
+use crate::operators::jobs::manual::{self, ChangedRecord, RecordRequest, Wanted};
 use crate::operators::jobs::run_job::{self, JobToRun};
-use crate::operators::jobs::shelf::Shelf;
-use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::render;
 use crate::render::documents::job::StartedDocument;
-use crate::render::documents::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
+use crate::render::documents::jobs::{AggregatorPassDocument, BuildDocument, ControllerPassDocument, RecordChange};
 use crate::runs::run::Queue;
 
 /// The architecture of a build.
@@ -241,7 +241,7 @@ fn controller(call: &ToolCall) -> Result<ToolChange, Reply> {
     ready(call, powers)?;
     let work = async move |ctx: Context| {
         let pass = job_controller::run(&ctx, &Streams::Named(vec![stream]), powers).await?;
-        let document = ControllerRound::from(&pass);
+        let document = ControllerPassDocument::from(&pass);
         let new =
             document.streams.iter().flat_map(|stream| &stream.builds).flat_map(|build| &build.triggered.triggered);
         let is_changed = new.filter(|run| run.new).count() > 0;
@@ -256,7 +256,7 @@ fn aggregate(call: &ToolCall) -> Result<ToolChange, Reply> {
     let queue = Queue::Looks { of: format!("the aggregator of {}", arch.name()) };
     let work = async move |ctx: Context| {
         let pass = aggregator::run(&ctx, arch, Powers::default()).await?;
-        let document = AggregatorRound::from(&pass);
+        let document = AggregatorPassDocument::from(&pass);
         let is_changed = document.records.iter().any(|record| record.changed);
         Ok(Reply::changed(render::jobs::aggregator(&pass).to_string(), is_changed, data(&document)))
     };
@@ -271,9 +271,9 @@ fn trigger(call: &ToolCall) -> Result<ToolChange, Reply> {
     ready(call, Powers::default())?;
     let (of, queue) = record(call)?;
     let work = async move |ctx: Context| {
-        let tenure = Tenure::new(&ctx, Powers::default())?;
-        let shelf = Shelf::read(&ctx).await?;
-        let report = by_hand::trigger_for_build(&tenure, &shelf, &of, &Wanted::default()).await?;
+        let writer = JobWriter::new(&ctx, Powers::default())?;
+        let job_files = JobFiles::read(&ctx).await?;
+        let report = manual::trigger_for_build(&writer, &job_files, &of, &Wanted::default()).await?;
         let is_changed = report.triggered.runs.iter().any(|run| run.is_new);
         let document = BuildDocument::from(&report);
         Ok(Reply::changed(render::jobs::of_build(&report).to_string(), is_changed, data(&document)))
@@ -287,11 +287,11 @@ fn changed(record: &ChangedRecord) -> Reply {
 }
 
 /// A change of a record, which a person confirms who sees what the record says at that moment.
-fn record_change(of: ResultName, queue: Queue, request: RecordRequest, what: &'static str) -> ToolChange {
-    let asked = (of.clone(), request.clone());
+fn record_change(of: ResultName, queue: Queue, request: RecordRequest) -> ToolChange {
+    let (asked, what) = ((of.clone(), request.clone()), request.refusal());
     let work = async move |ctx: Context| {
-        let tenure = Tenure::new(&ctx, Powers::default())?;
-        Ok(changed(&by_hand::carry_out(&tenure, &of, &request).await?))
+        let writer = JobWriter::new(&ctx, Powers::default())?;
+        Ok(changed(&manual::carry_out(&writer, &of, &request).await?))
     };
     change(queue, work, what)
         .asking(move |ctx| questions::of_record(ctx, asked.0.clone(), asked.1.clone()).boxed_local())
@@ -300,7 +300,7 @@ fn record_change(of: ResultName, queue: Queue, request: RecordRequest, what: &'s
 fn promote(call: &ToolCall) -> Result<ToolChange, Reply> {
     let (of, queue) = record(call)?;
     let reason = call.arguments.text("reason").unwrap_or_default().to_owned();
-    Ok(record_change(of, queue, RecordRequest::Promote { reason }, "the build could not be promoted"))
+    Ok(record_change(of, queue, RecordRequest::Promote { reason }))
 }
 
 fn replace(call: &ToolCall) -> Result<ToolChange, Reply> {
@@ -313,5 +313,5 @@ fn replace(call: &ToolCall) -> Result<ToolChange, Reply> {
     let (current, new) = (id("current_job_id")?, id("new_job_id")?);
     let text = |name: &str| given.text(name).unwrap_or_default().to_owned();
     let request = RecordRequest::ReplaceRun { job: text("job_name"), current, new, reason: text("reason") };
-    Ok(record_change(of, queue, request, "the run could not be replaced"))
+    Ok(record_change(of, queue, request))
 }

@@ -18,13 +18,13 @@ use crate::mcp::reply::{Code, Reply};
 use crate::mcp::task_reply;
 use crate::mcp::tool::{ADDS, Counted, DESTROYS, EffectMark, Handler, Tool, ToolChange, Toolset};
 use crate::operators::execute::run_task;
-use crate::operators::foreseen::Depth;
 use crate::operators::manual::answer::{self, Answered};
 use crate::operators::manual::update_task_status::{self, StatusChange};
 use crate::operators::preview::may_ask;
+use crate::operators::previewed::Depth;
 use crate::operators::report::TaskReport;
 use crate::operators::request::{AnswerByHand, ChangeRequest, StatusByHand, TaskRequest};
-use crate::render::by_hand;
+use crate::render::manual;
 use crate::render::text::clean;
 use crate::runs::run::Queue;
 
@@ -346,7 +346,7 @@ fn answer_question(call: &ToolCall) -> Result<ToolChange, Reply> {
         async move {
             match answer::run(&ctx, &release, &by_hand).await {
                 Ok(answered) => {
-                    let message = by_hand::answered(&by_hand, &answered).to_string();
+                    let message = manual::answered(&by_hand, &answered).to_string();
                     let changed = matches!(answered, Answered::Stored { .. });
                     Reply::said(message.clone(), message).with("changed", json!(changed))
                 }
@@ -370,7 +370,7 @@ async fn set(ctx: &Context, release: &ZStream, wanted: StatusByHand) -> Reply {
                 .as_json(json!({ "success": false }));
         }
     };
-    let message = by_hand::text(task, status, &change).to_string();
+    let message = manual::text(task, status, &change).to_string();
     let (changed, overridden) = match change {
         StatusChange::IsSo => (false, Vec::new()),
         StatusChange::DryRun { .. } | StatusChange::Kept { .. } => (true, Vec::new()),
@@ -388,10 +388,7 @@ async fn set(ctx: &Context, release: &ZStream, wanted: StatusByHand) -> Reply {
         data["result_length"] = json!(reason.chars().count());
         data["result_preview"] = json!(preview);
     }
-    Reply::changed(message, changed, data)
-        .with("release", json!(release.to_string()))
-        .with("task", json!(task))
-        .with("status", json!(status))
+    Reply::changed(message, changed, data).about(release, task, Some(status))
 }
 
 fn unsupported(call: &ToolCall) -> Result<ToolChange, Reply> {

@@ -17,10 +17,10 @@ use crate::domain::result_file::change::{ResultChange, SeenRun};
 use crate::domain::result_file::name::ResultName;
 use crate::operators::error::TaskError;
 use crate::operators::jobs::gone::GoneRuns;
+use crate::operators::jobs::job_files::{JobFiles, stream_of};
+use crate::operators::jobs::job_writer::JobWriter;
 use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::{JudgedRecord, Triggered};
-use crate::operators::jobs::shelf::{Shelf, stream_of};
-use crate::operators::jobs::tenure::Tenure;
 use crate::operators::jobs::trigger::{BuildToTest, store, together, trigger_in_turn};
 use crate::operators::jobs::watch::pull_spec_of;
 
@@ -39,12 +39,12 @@ const STALE: SignedDuration = SignedDuration::from_hours(72);
 ///
 /// The record is damaged, nothing says which jobs it is judged by, or the store does not answer.
 pub async fn judge(
-    tenure: &Tenure<'_>,
-    shelf: &Shelf,
+    writer: &JobWriter<'_>,
+    job_files: &JobFiles,
     gone: &GoneRuns,
     of: &ResultName,
 ) -> Result<Option<JudgedRecord>, TaskError> {
-    let Some(record) = shelf.open(tenure, of).await? else { return Ok(None) };
+    let Some(record) = job_files.open(writer, of).await? else { return Ok(None) };
     let mut file = record.file;
     if is_settled(&file) {
         return Ok(None);
@@ -53,26 +53,26 @@ pub async fn judge(
     let policy = match file.policy() {
         Some(stored) => stored,
         None => {
-            let (digest, section) = shelf.section(&stream)?;
+            let (digest, section) = job_files.section(&stream)?;
             policy(&file, digest, section)
         }
     };
-    let (mut changes, mut notes) = look(tenure, gone, &file).await;
+    let (mut changes, mut notes) = look(writer, gone, &file).await;
     let seen = after(&file, &changes);
-    let judged = DecidedRecord::of(tenure, &seen, &policy);
+    let judged = DecidedRecord::of(writer, &seen, &policy);
     changes.extend(judged.changes(&seen));
     let mut report = judged.report(of, &seen, std::mem::take(&mut notes));
-    let stale = latest_sign(of, &file).is_none_or(|at| tenure.ctx.clock.now().duration_since(at) > STALE);
-    let order = match tenure.ctx.settings.acceptance_policy {
+    let stale = latest_sign(of, &file).is_none_or(|at| writer.ctx.clock.now().duration_since(at) > STALE);
+    let order = match writer.ctx.settings.acceptance_policy {
         AcceptancePolicy::Compat => RetryOrder::AllAtOnce,
         AcceptancePolicy::Strict => RetryOrder::usual(stream.stream),
     };
     let starts = further_runs(&seen, &judged.evaluation.strict, order);
-    if tenure.powers.shadow {
+    if writer.powers.shadow {
         return Ok(Some(report));
     }
     if (!changes.is_empty() || !starts.is_empty())
-        && let Some(at) = tenure.left_to_others(&of.path()).await?
+        && let Some(at) = writer.left_to_others(&of.path()).await?
     {
         report.notes.push(format!("left alone: another program wrote it at {}", stamp(at)));
         return Ok(Some(report));
@@ -85,21 +85,21 @@ pub async fn judge(
     }
     let Some(pull_spec) = pull_spec.filter(|_| !stale && !starts.is_empty()) else {
         // What nothing follows from may fall together with what the next look sees.
-        let waits = !judged.is_decided() && !has_waited(&changes, tenure.ctx.clock.now());
+        let waits = !judged.is_decided() && !has_waited(&changes, writer.ctx.clock.now());
         if !changes.is_empty() && !waits {
-            file = store(&tenure.hold().await?, of, MESSAGE, &changes).await?;
+            file = store(&writer.hold().await?, of, MESSAGE, &changes).await?;
             report.changed = true;
         }
         if payload_label::is_due(&file) {
-            report.label = Some(payload_label::set(tenure, of, &file, &mut report.notes).await?);
+            report.label = Some(payload_label::set(writer, of, &file, &mut report.notes).await?);
         }
         return Ok(Some(report));
     };
     // What is announced is asked for at once.
-    let _turn = tenure.turn().await;
-    let held = tenure.hold().await?;
+    let _turn = writer.turn().await;
+    let held = writer.hold().await?;
     let new = starts.iter().filter(|start| file.announced_start(&start.key()).is_none());
-    let announced = together(new, &held.us, tenure.ctx.clock.now());
+    let announced = together(new, &held.us, writer.ctx.clock.now());
     let announce = announced.iter().cloned();
     let announce = announce.map(|(start, announced)| ResultChange::Announce { start, announced, over: None });
     let both: Vec<_> = changes.iter().cloned().chain(announce).collect();
@@ -116,7 +116,7 @@ pub async fn judge(
     };
     report.changed = !changes.is_empty();
     let build = BuildToTest { of, pull_spec: &pull_spec, jobs: &policy.jobs, file, announced: ours };
-    report.triggered = trigger_in_turn(tenure, build, &starts).await;
+    report.triggered = trigger_in_turn(writer, build, &starts).await;
     Ok(Some(report))
 }
 
@@ -147,9 +147,9 @@ fn after(file: &ResultFile, changes: &[ResultChange]) -> ResultFile {
 }
 
 /// What is known of each open run now: only how it ended is worth a commit.
-async fn look(tenure: &Tenure<'_>, gone: &GoneRuns, file: &ResultFile) -> (Vec<ResultChange>, Vec<String>) {
-    let prow = tenure.ctx.prow();
-    let now = tenure.ctx.clock.now();
+async fn look(writer: &JobWriter<'_>, gone: &GoneRuns, file: &ResultFile) -> (Vec<ResultChange>, Vec<String>) {
+    let prow = writer.ctx.prow();
+    let now = writer.ctx.clock.now();
     let open: Vec<String> = open_runs(file);
     let looks = futures::stream::iter(&open).map(|id| look_at(&prow, id)).buffered(LOOKS);
     let (mut changes, mut notes) = (Vec::new(), Vec::new());
@@ -166,7 +166,7 @@ async fn look(tenure: &Tenure<'_>, gone: &GoneRuns, file: &ResultFile) -> (Vec<R
             Ok(None) if gone.does_not_show(id, now) => {
                 let detail = format!("{id} is not known to Prow any more, and nobody saw its end");
                 notes.push(detail.clone());
-                let event = Event { at: now, actor: tenure.actor(), kind: EventKind::Lost, detail };
+                let event = Event { at: now, actor: writer.actor(), kind: EventKind::Lost, detail };
                 changes.push(ResultChange::Note(event));
             }
             Ok(None) => notes.push(format!("Prow does not show {id} at the moment")),
@@ -214,9 +214,9 @@ struct DecidedRecord {
 }
 
 impl DecidedRecord {
-    fn of(tenure: &Tenure<'_>, file: &ResultFile, policy: &StoredPolicy) -> Self {
+    fn of(writer: &JobWriter<'_>, file: &ResultFile, policy: &StoredPolicy) -> Self {
         let evaluation = evaluate(file, &policy.jobs);
-        let rule = tenure.ctx.settings.acceptance_policy;
+        let rule = writer.ctx.settings.acceptance_policy;
         let decision = match rule {
             AcceptancePolicy::Strict => evaluation.strict.decision,
             AcceptancePolicy::Compat => evaluation.compat.decision,

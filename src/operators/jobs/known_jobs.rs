@@ -8,7 +8,7 @@ use crate::domain::foreign::quoted;
 use crate::domain::ids::JobName;
 use crate::domain::job_images::{Images, arch_of};
 use crate::operators::error::TaskError;
-use crate::operators::jobs::shelf::Shelf;
+use crate::operators::jobs::job_files::JobFiles;
 
 /// So many candidates are named.
 const MOST_CANDIDATES: usize = 12;
@@ -23,9 +23,9 @@ pub async fn exact(ctx: &Context, text: &str) -> Result<JobName, TaskError> {
         return Ok(job);
     }
     let why = format!("{} is not the full name of a periodic job", quoted(text));
-    let next = match Shelf::read(ctx).await {
-        Ok(shelf) => {
-            let found: Vec<&str> = shelf.jobs().into_iter().filter(|job| job.contains(text)).collect();
+    let next = match JobFiles::read(ctx).await {
+        Ok(job_files) => {
+            let found: Vec<&str> = job_files.jobs().into_iter().filter(|job| job.contains(text)).collect();
             let more = found.len().saturating_sub(MOST_CANDIDATES);
             let shown = found.iter().take(MOST_CANDIDATES).map(|job| format!("\n{job}")).collect::<String>();
             match (found.is_empty(), more) {
@@ -48,8 +48,8 @@ pub async fn exact(ctx: &Context, text: &str) -> Result<JobName, TaskError> {
 ///
 /// Registries or release controller do not answer.
 pub async fn unknown(ctx: &Context, job: &JobName, images: &Images) -> Result<Option<String>, TaskError> {
-    let shelf = Shelf::read(ctx).await?;
-    let streams = shelf.streams_of(job.as_str());
+    let job_files = JobFiles::read(ctx).await?;
+    let streams = job_files.streams_of(job.as_str());
     if streams.is_empty() {
         return Ok(Some(format!("no registry has the job {job}")));
     }

@@ -8,8 +8,8 @@ use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::ResultName;
 use crate::domain::service::Service;
 use crate::operators::error::TaskError;
+use crate::operators::jobs::job_writer::JobWriter;
 use crate::operators::jobs::report::LabelState;
-use crate::operators::jobs::tenure::Tenure;
 use crate::operators::jobs::trigger::{store, whole};
 
 const ACCEPTED: &str = "Accepted";
@@ -50,15 +50,15 @@ pub(super) fn is_due(file: &ResultFile) -> bool {
 }
 
 /// Labels the payload, and notes it in the record. A label that could not be set is noted once, and tried again with each
-/// round.
+/// pass.
 pub(super) async fn set(
-    tenure: &Tenure<'_>,
+    writer: &JobWriter<'_>,
     of: &ResultName,
     file: &ResultFile,
     notes: &mut Vec<String>,
 ) -> Result<LabelState, TaskError> {
-    let held = tenure.hold().await?;
-    let event = |kind, detail: String| Event { at: whole(tenure.ctx.clock.now()), actor: tenure.actor(), kind, detail };
+    let held = writer.hold().await?;
+    let event = |kind, detail: String| Event { at: whole(writer.ctx.clock.now()), actor: writer.actor(), kind, detail };
     let labelled = match held.ctx.kube() {
         Ok(kube) => kube.label(&of.build, of.arch, Some(ACCEPTED)).await.map_err(|error| error.to_string()),
         Err(error) => Err(format!("{error}; {}", error.next_step())),
@@ -70,7 +70,7 @@ pub(super) async fn set(
         Ok(()) => {
             let note = ResultChange::Note(event(EventKind::Labelled, format!("qe_state={ACCEPTED}")));
             store(&held, of, "Note the label of the payload", &[note]).await?;
-            match tenure.ctx.release_controller_of(of.arch).qe_badge(&of.build).await {
+            match writer.ctx.release_controller_of(of.arch).qe_badge(&of.build).await {
                 Ok(Some(true)) => {}
                 Ok(_) => notes.push("the release controller does not show its QE badge yet".to_owned()),
                 Err(error) => notes.push(format!("whether its QE badge shows is not known: {error}")),

@@ -16,8 +16,8 @@ use crate::domain::result_file::additions::{Event, EventKind};
 use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::ResultName;
 use crate::operators::error::TaskError;
-use crate::operators::jobs::shelf;
-use crate::operators::jobs::tenure::Tenure;
+use crate::operators::jobs::job_files;
+use crate::operators::jobs::job_writer::JobWriter;
 use crate::operators::jobs::trigger::whole;
 
 /// Where archived records are.
@@ -28,8 +28,8 @@ const MEMORY: &str = "gone-builds.json";
 
 /// Looks which nightlies the release controller still names, and archives what is gone for good. What it did and what it
 /// could not do, one note each.
-pub async fn archive_gone(tenure: &Tenure<'_>, records: &[&ResultName]) -> Vec<String> {
-    let (ctx, mut notes) = (tenure.ctx, Vec::new());
+pub async fn archive_gone(writer: &JobWriter<'_>, records: &[&ResultName]) -> Vec<String> {
+    let (ctx, mut notes) = (writer.ctx, Vec::new());
     let now = ctx.clock.now();
     let mut memory = read(&ctx.home);
     let mut gone = Vec::new();
@@ -57,7 +57,7 @@ pub async fn archive_gone(tenure: &Tenure<'_>, records: &[&ResultName]) -> Vec<S
         ));
     }
     for of in gone.into_iter().take(most) {
-        match archived(tenure, of).await {
+        match archived(writer, of).await {
             Ok(Some(note)) => notes.push(note),
             Ok(None) => {}
             Err(error) => notes.push(format!("{} could not be archived: {error}", of.path())),
@@ -95,24 +95,24 @@ async fn looked_up<'r>(
 }
 
 /// Archives one record; nothing when it has to stay.
-async fn archived(tenure: &Tenure<'_>, of: &ResultName) -> Result<Option<String>, TaskError> {
+async fn archived(writer: &JobWriter<'_>, of: &ResultName) -> Result<Option<String>, TaskError> {
     let path = of.path();
-    if closed(of, tenure.files.newest(&path).await?)?.is_none() {
+    if closed(of, writer.files.newest(&path).await?)?.is_none() {
         return Ok(None);
     }
-    if tenure.powers.shadow {
+    if writer.powers.shadow {
         return Ok(Some(format!("{path} would be archived: its build is gone")));
     }
-    if let Some(at) = tenure.left_to_others(&path).await? {
+    if let Some(at) = writer.left_to_others(&path).await? {
         return Ok(Some(format!("{path} is left alone: another program wrote it at {}", stamp(at))));
     }
-    let held = tenure.hold().await?;
+    let held = writer.hold().await?;
     // Whoever held the lease until now may have changed it, or archived it.
     let Some((text, mut file)) = closed(of, held.files.newest(&path).await?)? else { return Ok(None) };
     let place = place_for(&held.files, &path, &file).await?;
     let event = Event {
-        at: whole(tenure.ctx.clock.now()),
-        actor: tenure.actor(),
+        at: whole(writer.ctx.clock.now()),
+        actor: writer.actor(),
         kind: EventKind::DeletedUpstream,
         detail: "the release controller does not name the build any more".to_owned(),
     };
@@ -130,7 +130,7 @@ async fn archived(tenure: &Tenure<'_>, of: &ResultName) -> Result<Option<String>
 /// The record, when there is one and none of its runs is open or may have been started.
 fn closed(of: &ResultName, text: Option<String>) -> Result<Option<(String, ResultFile)>, TaskError> {
     let Some(text) = text else { return Ok(None) };
-    let file = shelf::read(of, &text)?;
+    let file = job_files::read(of, &text)?;
     let jobs = file.jobs();
     let is_open = jobs.iter().flat_map(|item| item.runs()).any(|run| run.id.is_some() && !run.is_finished());
     Ok((!is_open && file.announced().is_empty()).then_some((text, file)))

@@ -66,13 +66,15 @@ pub struct StartedJob {
 
 /// A job that somebody is about to run, for the question to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeseenJob {
+pub struct PreviewedJob {
     /// What is asked for.
     pub order: JobOrder,
     /// The last time that this machine asked for the same.
     pub before: Option<Timestamp>,
     /// Is it unknown how that ended? Then it is looked for first.
     pub is_open: bool,
+    /// Does it start anything? Not when a person says that the start happened.
+    pub starts: bool,
 }
 
 /// What a start is about to do. Asks nobody.
@@ -80,11 +82,12 @@ pub struct ForeseenJob {
 /// # Errors
 ///
 /// The notes of this machine cannot be read.
-pub fn foresee(ctx: &Context, start: &JobToRun) -> Result<ForeseenJob, TaskError> {
+pub fn preview(ctx: &Context, start: &JobToRun) -> Result<PreviewedJob, TaskError> {
     let ledger = Ledger::open(&ctx.home, &subject(&start.order))?;
     let last = ledger.last_below(&key_of(&start.order, start.run.as_ref().map_or("", RunName::as_str)));
     let is_open = last.as_ref().is_some_and(|last| last.is_open);
-    Ok(ForeseenJob { order: start.order.clone(), before: last.map(|last| last.at), is_open })
+    let starts = start.earlier != Some(Earlier::Happened);
+    Ok(PreviewedJob { order: start.order.clone(), before: last.map(|last| last.at), is_open, starts })
 }
 
 /// Runs a job, or finds the run that was started for the same call before.

@@ -27,10 +27,10 @@ use crate::domain::result_file::starts::{AnnouncedStart, JobStart, RunSlot};
 use crate::domain::state::holder;
 use crate::domain::subject::Subject;
 use crate::operators::error::TaskError;
+use crate::operators::jobs::job_files;
+use crate::operators::jobs::job_writer::{HeldAgentLease, JobWriter};
 use crate::operators::jobs::report::{Triggered, TriggeredRun, UntriggeredRun};
-use crate::operators::jobs::shelf;
 use crate::operators::jobs::start_label;
-use crate::operators::jobs::tenure::{HeldAgentLease, Tenure};
 
 /// An announcement is good for the requests that follow it; behind a gateway that takes one every few seconds the last
 /// of them waits a while. Another machine counts from when it took the lease, so the age of ours proves nothing to it.
@@ -54,16 +54,16 @@ pub(super) struct BuildToTest<'a> {
 }
 
 /// Triggers `starts` in their order. What is triggered stands in the record when this returns, whatever else happens.
-pub(super) async fn trigger(tenure: &Tenure<'_>, build: BuildToTest<'_>, starts: &[JobStart]) -> Triggered {
+pub(super) async fn trigger(writer: &JobWriter<'_>, build: BuildToTest<'_>, starts: &[JobStart]) -> Triggered {
     if starts.is_empty() {
         return Triggered::default();
     }
-    let _turn = tenure.turn().await;
-    trigger_in_turn(tenure, build, starts).await
+    let _turn = writer.turn().await;
+    trigger_in_turn(writer, build, starts).await
 }
 
 /// The same for whoever waited for the turn of this process.
-pub(super) async fn trigger_in_turn(tenure: &Tenure<'_>, build: BuildToTest<'_>, starts: &[JobStart]) -> Triggered {
+pub(super) async fn trigger_in_turn(writer: &JobWriter<'_>, build: BuildToTest<'_>, starts: &[JobStart]) -> Triggered {
     let mut done = Triggered::default();
     let subject = match build.of.build.parse() {
         Ok(name) => Subject::Build(name),
@@ -72,7 +72,7 @@ pub(super) async fn trigger_in_turn(tenure: &Tenure<'_>, build: BuildToTest<'_>,
             return done;
         }
     };
-    let home = &tenure.ctx.home;
+    let home = &writer.ctx.home;
     let part = format!("jobs-{}", build.of.arch.name());
     let does = format!("triggers the jobs of {}", build.of.build);
     let lock = TaskError::unless_busy(home, &subject, &part, does, "run it again when that has ended".to_owned());
@@ -84,7 +84,7 @@ pub(super) async fn trigger_in_turn(tenure: &Tenure<'_>, build: BuildToTest<'_>,
             return done;
         }
     };
-    let mut work = Work { tenure, ledger, announced: build.announced.clone(), build, unwritten: Vec::new() };
+    let mut work = Work { writer, ledger, announced: build.announced.clone(), build, unwritten: Vec::new() };
     for at in 0..starts.len() {
         work.step(&starts[at..], &mut done).await;
         if done.stopped.is_some() || done.limited {
@@ -108,7 +108,7 @@ pub(super) fn together<'s>(
 }
 
 struct Work<'t, 'c> {
-    tenure: &'t Tenure<'c>,
+    writer: &'t JobWriter<'c>,
     ledger: Ledger,
     build: BuildToTest<'t>,
     /// Our own announcements, as they stand in the record.
@@ -164,14 +164,14 @@ impl Work<'_, '_> {
             RunSlot::Retry(nth) => (EventKind::RetryTriggered, format!("{id} of {}, further run {nth}", start.job)),
             RunSlot::Instead { why, .. } => (EventKind::RunReplaced, why.clone()),
         };
-        let event = Event { at: self.now(), actor: self.tenure.actor(), kind, detail };
+        let event = Event { at: self.now(), actor: self.writer.actor(), kind, detail };
         ResultChange::Started { start: start.clone(), id: id.to_string(), event }
     }
 
     /// Triggers one run, or finds it. Nothing when somebody else announced it meanwhile.
     async fn tried(&mut self, start: &JobStart, rest: &[JobStart]) -> Result<Option<(ProwJobId, bool)>, TaskError> {
         let order = self.order(start)?;
-        let held = self.tenure.hold().await?;
+        let held = self.writer.hold().await?;
         let (clock, cancel) = (held.ctx.clock.clone(), held.ctx.cancel.clone());
         let effects = Effects { ledger: &self.ledger, clock: &clock, cancel: &cancel };
         let key = self.key(start);
@@ -192,7 +192,7 @@ impl Work<'_, '_> {
                 return Ok(());
             }
             // It may have waited for its turn for long.
-            let held = self.tenure.hold().await?;
+            let held = self.writer.hold().await?;
             announced.set(Some(self.announce(&held, start, rest).await?));
             Ok::<_, TaskError>(())
         };
@@ -350,7 +350,7 @@ impl Work<'_, '_> {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        let held = self.tenure.hold().await?;
+        let held = self.writer.hold().await?;
         self.build.file = store(&held, self.build.of, "Record test runs", &self.unwritten).await?;
         self.unwritten.clear();
         Ok(())
@@ -358,15 +358,15 @@ impl Work<'_, '_> {
 
     fn nobody_tried(&self, start: &JobStart) -> bool {
         let key = self.key(start);
-        let clock = self.tenure.ctx.clock.clone();
-        let effects = Effects { ledger: &self.ledger, clock: &clock, cancel: &self.tenure.ctx.cancel };
+        let clock = self.writer.ctx.clock.clone();
+        let effects = Effects { ledger: &self.ledger, clock: &clock, cancel: &self.writer.ctx.cancel };
         effects.open(&key).is_none()
             && !self.ledger.has(&key)
             && self.build.file.announced_start(&start.key()).is_none()
     }
 
     fn now(&self) -> Timestamp {
-        self.tenure.ctx.clock.now()
+        self.writer.ctx.clock.now()
     }
 }
 
@@ -390,12 +390,12 @@ pub(super) async fn store(
     let changed = held.files.change(&path, &message, |text| {
         let text =
             text.ok_or_else(|| TaskError::Taken { why: format!("there is no record {} any more", of.path()) })?;
-        let mut file = shelf::read(of, text)?;
+        let mut file = job_files::read(of, text)?;
         let mut is_new = false;
         for change in changes {
             is_new |= file.apply(change).map_err(|refused| TaskError::Taken { why: refused.to_string() })?;
         }
         Ok::<_, TaskError>(is_new.then(|| file.to_text()))
     });
-    shelf::read(of, &changed.await?.text)
+    job_files::read(of, &changed.await?.text)
 }

@@ -17,9 +17,9 @@ use crate::domain::result_file::additions::{Event, EventKind, StoredPolicy};
 use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::{ResultName, check_latest};
 use crate::operators::error::TaskError;
+use crate::operators::jobs::job_files::{self, JobFiles};
+use crate::operators::jobs::job_writer::JobWriter;
 use crate::operators::jobs::report::{BuildReport, StreamReport};
-use crate::operators::jobs::shelf::{self, Shelf};
-use crate::operators::jobs::tenure::Tenure;
 use crate::operators::jobs::trigger::{BuildToTest, together, trigger, trigger_in_turn, whole};
 
 /// A plan that is open for longer than this is said.
@@ -30,26 +30,30 @@ const LONG: SignedDuration = SignedDuration::from_hours(2);
 /// # Errors
 ///
 /// The stream cannot be looked at, or its registry cannot be used. What came of single builds stands in the report.
-pub async fn watch(tenure: &Tenure<'_>, shelf: &Shelf, stream: BuildStream) -> Result<StreamReport, TaskError> {
+pub async fn watch(
+    writer: &JobWriter<'_>,
+    job_files: &JobFiles,
+    stream: BuildStream,
+) -> Result<StreamReport, TaskError> {
     let mut report = StreamReport { stream, newest: None, builds: Vec::new(), notes: Vec::new() };
-    let (digest, section) = shelf.section(&stream)?;
+    let (digest, section) = job_files.section(&stream)?;
     // What is planned does not wait for a release controller that is away.
-    for of in shelf.of_stream(&stream) {
-        match shelf.open(tenure, of).await {
+    for of in job_files.of_stream(&stream) {
+        match job_files.open(writer, of).await {
             Ok(Some(record)) if !first_runs(&record.file).is_empty() => {
-                report.builds.push(resumed(tenure, of, record.file, section).await);
+                report.builds.push(resumed(writer, of, record.file, section).await);
             }
             Ok(_) => {}
             Err(error) => report.notes.push(error.to_string()),
         }
     }
-    let controller = tenure.ctx.release_controller_of(stream.arch);
+    let controller = writer.ctx.release_controller_of(stream.arch);
     let Some(build) = controller.newest_build(&stream).await? else {
         report.notes.push("the release controller has no accepted build of it".to_owned());
         return Ok(report);
     };
     let path = stream.latest_path();
-    let current = current_build(tenure.files.newest(&path).await?.as_deref());
+    let current = current_build(writer.files.newest(&path).await?.as_deref());
     let found = stream.compare(&build.name, current.as_deref());
     report.newest = Some((build.name.clone(), found));
     let since = current.as_deref().unwrap_or("nothing");
@@ -71,17 +75,17 @@ pub async fn watch(tenure: &Tenure<'_>, shelf: &Shelf, stream: BuildStream) -> R
     }
     let of = ResultName { build: build.name.clone(), arch: stream.arch };
     if section.iter().any(|job| !job.disabled) && !report.builds.iter().any(|known| known.of == of) {
-        report.builds.push(begin(tenure, &of, &build, digest, section, &stream).await?);
+        report.builds.push(begin(writer, &of, &build, digest, section, &stream).await?);
     }
-    if !tenure.powers.shadow {
-        move_on(tenure, &stream, &build).await?;
+    if !writer.powers.shadow {
+        move_on(writer, &stream, &build).await?;
     }
     Ok(report)
 }
 
 /// Triggers what is planned for a build that has a record.
 pub(super) async fn resumed(
-    tenure: &Tenure<'_>,
+    writer: &JobWriter<'_>,
     of: &ResultName,
     file: ResultFile,
     section: &[RegistryJob],
@@ -90,7 +94,7 @@ pub(super) async fn resumed(
     let starts = first_runs(&file);
     report.planned = file.plan().len();
     if let Some(since) = planned_since(&file)
-        && tenure.ctx.clock.now().duration_since(since) > LONG
+        && writer.ctx.clock.now().duration_since(since) > LONG
     {
         report.notes.push(format!("{} of its runs are planned since {}", starts.len(), stamp(since)));
     }
@@ -98,10 +102,10 @@ pub(super) async fn resumed(
         report.notes.push("the record does not say where the build can be pulled: nothing is triggered".to_owned());
         return report;
     };
-    if tenure.powers.shadow {
+    if writer.powers.shadow {
         return report;
     }
-    match tenure.left_to_others(&of.path()).await {
+    match writer.left_to_others(&of.path()).await {
         Ok(None) => {}
         Ok(Some(at)) => {
             report.notes.push(format!("left alone: another program wrote it at {}", stamp(at)));
@@ -115,14 +119,14 @@ pub(super) async fn resumed(
     let policy = file.policy();
     let jobs = policy.as_ref().map_or(section, |policy| &policy.jobs);
     let build = BuildToTest { of, pull_spec: &pull_spec, jobs, file, announced: Vec::new() };
-    report.triggered = trigger(tenure, build, &starts).await;
+    report.triggered = trigger(writer, build, &starts).await;
     report
 }
 
 /// Makes the record of a build, with its plan and the announcement of its first run, and triggers it. A record that is
 /// there already is gone on with.
 pub(super) async fn begin(
-    tenure: &Tenure<'_>,
+    writer: &JobWriter<'_>,
     of: &ResultName,
     build: &ReleasedBuild,
     digest: &str,
@@ -130,7 +134,7 @@ pub(super) async fn begin(
     stream: &BuildStream,
 ) -> Result<BuildReport, TaskError> {
     let mut report = BuildReport::new(of);
-    let stable = stable_of(tenure, section, stream).await?;
+    let stable = stable_of(writer, section, stream).await?;
     let plan = plan(section, stream.minor, stream.stream, stable.as_deref());
     report.planned = plan.len();
     let Some(pull_spec) = build.pull_spec.as_deref() else {
@@ -139,15 +143,15 @@ pub(super) async fn begin(
             .push("the release controller does not say where it can be pulled: nothing is triggered".to_owned());
         return Ok(report);
     };
-    if tenure.powers.shadow {
+    if writer.powers.shadow {
         return Ok(report);
     }
     // What is announced is asked for at once.
-    let _turn = tenure.turn().await;
-    let held = tenure.hold().await?;
-    let now = whole(tenure.ctx.clock.now());
+    let _turn = writer.turn().await;
+    let held = writer.hold().await?;
+    let now = whole(writer.ctx.clock.now());
     let event =
-        Event { at: now, actor: tenure.actor(), kind: EventKind::Created, detail: format!("{} jobs", plan.len()) };
+        Event { at: now, actor: writer.actor(), kind: EventKind::Created, detail: format!("{} jobs", plan.len()) };
     let policy = StoredPolicy { digest: digest.to_owned(), jobs: section.to_vec() };
     let fresh = ResultFile::begin(&build.object, &policy, &plan, &event);
     let starts = first_runs(&fresh);
@@ -164,7 +168,7 @@ pub(super) async fn begin(
         Ok::<_, TaskError>(stored.is_none().then(|| text.clone()))
     });
     let begun = begun.await?;
-    let file = shelf::read(of, &begun.text)?;
+    let file = job_files::read(of, &begun.text)?;
     let starts = first_runs(&file);
     if file.plan().is_empty() && !plan.is_empty() {
         let build = &of.build;
@@ -176,13 +180,13 @@ pub(super) async fn begin(
     let announced = ours.filter(|ours| file.announced_start(&ours.key).as_ref() == Some(ours)).collect();
     let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
     let build = BuildToTest { of, pull_spec, jobs: &jobs, file, announced };
-    report.triggered = trigger_in_turn(tenure, build, &starts).await;
+    report.triggered = trigger_in_turn(writer, build, &starts).await;
     Ok(report)
 }
 
 /// Where the newest stable build of the same minor can be pulled, when a job starts from it.
 pub(super) async fn stable_of(
-    tenure: &Tenure<'_>,
+    writer: &JobWriter<'_>,
     section: &[RegistryJob],
     stream: &BuildStream,
 ) -> Result<Option<String>, TaskError> {
@@ -190,14 +194,14 @@ pub(super) async fn stable_of(
         return Ok(None);
     }
     let stable = BuildStream { stream: Stream::Stable, ..*stream };
-    let stored = tenure.files.newest(&stable.latest_path()).await?;
+    let stored = writer.files.newest(&stable.latest_path()).await?;
     let stored = stored.and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let named = stored.as_ref().and_then(|build| build.get("name")?.as_str());
     let spec = stored.as_ref().and_then(|build| build.get("pullSpec")?.as_str());
     if let (Some(_), Some(spec)) = (named.filter(|name| stable.holds(name)), spec.filter(|spec| !spec.is_empty())) {
         return Ok(Some(spec.to_owned()));
     }
-    let found = tenure.ctx.release_controller_of(stream.arch).newest_build(&stable).await?;
+    let found = writer.ctx.release_controller_of(stream.arch).newest_build(&stable).await?;
     let found = found.filter(|build| stable.holds(&build.name));
     let spec = found.and_then(|build| build.pull_spec);
     spec.map(Some).ok_or_else(|| TaskError::Refused {
@@ -207,8 +211,8 @@ pub(super) async fn stable_of(
 }
 
 /// Stores which build the stream is at, unless it is further by now.
-async fn move_on(tenure: &Tenure<'_>, stream: &BuildStream, build: &ReleasedBuild) -> Result<(), TaskError> {
-    let held = tenure.hold().await?;
+async fn move_on(writer: &JobWriter<'_>, stream: &BuildStream, build: &ReleasedBuild) -> Result<(), TaskError> {
+    let held = writer.hold().await?;
     let (path, message) = (stream.latest_path(), format!("Move {stream} to {}", build.name));
     let moved = held.files.change(&path, &message, |stored| {
         let current = current_build(stored);

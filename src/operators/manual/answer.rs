@@ -7,7 +7,7 @@ use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{Foreseen, Preview};
+use crate::operators::previewed::{Preview, PreviewedChange};
 use crate::operators::request::AnswerByHand;
 use crate::operators::steps::state_file;
 
@@ -65,7 +65,7 @@ pub(in crate::operators) async fn preview(
     // A question that nobody asks is refused by the answer itself.
     let Some((task, question)) = open(ctx, release, &answer.id).await? else { return Ok(Preview::Nothing) };
     let (choice, reason) = (answer.choice.clone(), answer.reason.clone());
-    Ok(Preview::Changes(Foreseen::Answered { task, question, choice, reason }))
+    Ok(Preview::Changes(PreviewedChange::Answered { task, question, choice, reason }))
 }
 
 /// The open questions of a release, with their tasks.

@@ -11,7 +11,7 @@ use crate::domain::state::operation::{AddIssue, Applied, Operation, Rejection};
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::Depth;
+use crate::operators::previewed::Depth;
 use crate::operators::steps::state_file;
 
 /// What came of a change.

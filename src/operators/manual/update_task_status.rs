@@ -6,7 +6,7 @@ use crate::domain::state::operation::{Change, Operation, Override, SetTask};
 use crate::domain::state::view::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{Depth, Foreseen, Preview};
+use crate::operators::previewed::{Depth, Preview, PreviewedChange};
 use crate::operators::request::StatusByHand;
 use crate::operators::run_log::{Level, RunLog};
 use crate::operators::steps::state_file;
@@ -35,7 +35,7 @@ pub(in crate::operators) async fn preview(
     }
     let stored_reason = state.task(task).and_then(|entry| entry.reason);
     let reason = by_hand.reason.clone();
-    Ok(Preview::Changes(Foreseen::StatusByHand { task, before, after, stored_reason, overrides, reason }))
+    Ok(Preview::Changes(PreviewedChange::StatusByHand { task, before, after, stored_reason, overrides, reason }))
 }
 
 /// What the change passes over, one line each; nothing when it only says what is known.

@@ -10,7 +10,7 @@ use crate::domain::shipment::MrState;
 use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{Foreseen, Preview};
+use crate::operators::previewed::{Preview, PreviewedChange};
 use crate::operators::run::Run;
 use crate::operators::steps::{approval, objections, promotion, shipment};
 
@@ -95,5 +95,5 @@ pub(in crate::operators) async fn preview(ctx: &Context, release: &ZStream) -> R
     }
     let mr = shipment.mr.web_url;
     let against = objections::standing(&run, assembly).iter().map(ToString::to_string).collect();
-    Ok(Preview::Changes(Foreseen::ShipmentApproval { mr, against }))
+    Ok(Preview::Changes(PreviewedChange::ShipmentApproval { mr, against }))
 }

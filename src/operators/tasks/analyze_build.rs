@@ -9,7 +9,7 @@ use crate::domain::state::operation::{AddIssue, Operation};
 use crate::domain::task::Which;
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{Foreseen, Preview};
+use crate::operators::previewed::{Preview, PreviewedChange};
 use crate::operators::request::BuildDecision;
 use crate::operators::run::Run;
 use crate::operators::steps::build_record;
@@ -77,7 +77,7 @@ pub(in crate::operators) async fn preview(
     };
     let record = describe(&build_record::verdict(&run, &build).await?);
     let BuildDecision { accept, reason } = decision.clone();
-    Ok(Preview::Changes(Foreseen::DecidedBuild { which, build, record, accept, reason }))
+    Ok(Preview::Changes(PreviewedChange::DecidedBuild { which, build, record, accept, reason }))
 }
 
 /// What follows from the record and a person's word. A good record needs no word; a word settles all others.

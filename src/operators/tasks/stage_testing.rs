@@ -20,7 +20,7 @@ use crate::domain::stage_testing;
 use crate::domain::task::{JobRef, JobSystem, Task, TaskStatus, Which};
 use crate::domain::verdict::FailReason;
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{Foreseen, Preview};
+use crate::operators::previewed::{Preview, PreviewedChange};
 use crate::operators::run::Run;
 use crate::operators::steps::{build_record, findings, job_of_run, stage_testing_facts};
 
@@ -62,7 +62,7 @@ pub(in crate::operators) async fn preview(
     Ok(match before {
         TaskStatus::InProgress | TaskStatus::Pass => Preview::Nothing,
         TaskStatus::NotStarted | TaskStatus::Fail => {
-            Preview::Changes(Foreseen::ForcedStart { task, before, reason: reason.to_owned() })
+            Preview::Changes(PreviewedChange::ForcedStart { task, before, reason: reason.to_owned() })
         }
     })
 }

@@ -23,7 +23,7 @@ use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::task::{Flow, Task, TaskStatus};
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{Foreseen, Preview};
+use crate::operators::previewed::{Preview, PreviewedChange};
 use crate::operators::report::Cause;
 use crate::operators::run::Run;
 use crate::operators::steps::shipment::{self, Shipment};
@@ -153,7 +153,7 @@ pub(in crate::operators) async fn preview(
     let notes = ctx.gitlab().notes(&shipment.address).await?;
     Ok(match named(&notes).filter(|named| *named != to) {
         Some(from) => {
-            Preview::Changes(Foreseen::Takeover { from: from.to_owned(), to, mr: shipment.mr.web_url.clone() })
+            Preview::Changes(PreviewedChange::Takeover { from: from.to_owned(), to, mr: shipment.mr.web_url.clone() })
         }
         None => Preview::Nothing,
     })

@@ -39,7 +39,7 @@ pub struct StartedDocument {
 
 impl StartedDocument {
     /// What a dry run would have started.
-    pub fn foreseen(start: &JobToRun) -> Self {
+    pub fn previewed(start: &JobToRun) -> Self {
         let run_id = start.run.as_ref().map(ToString::to_string);
         Self { run_id, dry_run: true, ..Self::of(&start.order) }
     }
@@ -103,10 +103,10 @@ impl RequiredDocument {
     }
 
     /// What a dry run would have started.
-    pub fn foreseen(release: &ZStream, starts: &[JobToRun]) -> Self {
+    pub fn previewed(release: &ZStream, starts: &[JobToRun]) -> Self {
         let jobs = starts.iter().map(|start| RequiredJobDocument {
             job: start.order.job.to_string(),
-            started: Some(StartedDocument::foreseen(start)),
+            started: Some(StartedDocument::previewed(start)),
             error: None,
         });
         Self { ok: true, release: release.to_string(), jobs: jobs.collect() }

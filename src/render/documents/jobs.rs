@@ -1,4 +1,4 @@
-//! What rounds of the job controller and of the aggregator came to, and what people changed in a record.
+//! What passes of the job controller and of the aggregator came to, and what people changed in a record.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -10,16 +10,16 @@ use crate::agents::pass::{PassReport, Unit as _, UnitEnding, UnitReport};
 use crate::domain::build_stream::StreamMove;
 use crate::domain::dates::stamp;
 use crate::operators::error::TaskError;
-use crate::operators::jobs::by_hand::ChangedRecord;
+use crate::operators::jobs::manual::ChangedRecord;
 use crate::operators::jobs::report::{
     BuildReport, JudgedRecord, LabelState, StreamReport, Triggered, TriggeredRun, UntriggeredRun,
 };
 use crate::render::text::clean;
 
-/// A round of the job controller.
+/// A pass of the job controller.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct ControllerRound {
+pub struct ControllerPassDocument {
     /// Was nothing left to do?
     pub ok: bool,
     /// One per stream
@@ -83,7 +83,7 @@ pub struct TriggeredRunDocument {
     pub job: String,
     /// Its id at Prow
     pub id: String,
-    /// Was it started by this round? Otherwise it was found
+    /// Was it started by this pass? Otherwise it was found
     pub new: bool,
 }
 
@@ -97,7 +97,7 @@ pub struct UntriggeredDocument {
     pub why: String,
     /// When a look helps, where that is known
     pub look_again: Option<String>,
-    /// Does it come by itself, with a later round?
+    /// Does it come by itself, with a later pass?
     pub comes_by_itself: bool,
 }
 
@@ -111,10 +111,10 @@ pub struct TroubleDocument {
     pub next: String,
 }
 
-/// A round of the aggregator.
+/// A pass of the aggregator.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct AggregatorRound {
+pub struct AggregatorPassDocument {
     /// Was nothing left to do?
     pub ok: bool,
     /// Records that are not settled
@@ -235,7 +235,7 @@ impl From<&BuildReport> for BuildDocument {
     }
 }
 
-impl From<&PassReport<StreamResult>> for ControllerRound {
+impl From<&PassReport<StreamResult>> for ControllerPassDocument {
     fn from(pass: &PassReport<StreamResult>) -> Self {
         let stream = |unit: &UnitReport<StreamResult>| {
             let report: Result<&StreamReport, &TaskError> = unit.result.as_ref().map_err(AsRef::as_ref);
@@ -255,7 +255,7 @@ impl From<&PassReport<StreamResult>> for ControllerRound {
     }
 }
 
-impl From<&AggregatorPass> for AggregatorRound {
+impl From<&AggregatorPass> for AggregatorPassDocument {
     fn from(pass: &AggregatorPass) -> Self {
         let record = |unit: &UnitReport<RecordResult>| {
             let known: Option<&JudgedRecord> = unit.result.as_ref().ok().and_then(Option::as_ref);

@@ -10,7 +10,7 @@ use super::error::ErrorDocument;
 use super::evaluation::EvaluatedFileDocument;
 use super::issues::IssuesDocument;
 use super::job::{DefinedDocument, JobRunDocument, RequiredDocument, StartedDocument};
-use super::jobs::{AggregatorRound, BuildDocument, ControllerRound, RecordChange};
+use super::jobs::{AggregatorPassDocument, BuildDocument, ControllerPassDocument, RecordChange};
 use super::metadata::MetadataDocument;
 use super::plan::PlanDocument;
 use super::program::{Done, Pages};
@@ -64,9 +64,9 @@ pub fn all() -> Vec<PrintedDocument> {
         printed::<JobRunDocument>("job-run", "job get-results"),
         printed::<DefinedDocument>("defined-tests", "job list"),
         printed::<CheckedRegistries>("registries", "jobctl registry check"),
-        printed::<ControllerRound>("controller-round", "jobctl start-controller"),
+        printed::<ControllerPassDocument>("controller-pass", "jobctl start-controller"),
         printed::<BuildDocument>("build-jobs", "jobctl trigger-jobs-for-build"),
-        printed::<AggregatorRound>("aggregator-round", "jobctl start-aggregator"),
+        printed::<AggregatorPassDocument>("aggregator-pass", "jobctl start-aggregator"),
         printed::<RecordChange>(
             "record-change",
             "jobctl promote-test-results, jobctl reject-payload, jobctl update-retried-job-run",

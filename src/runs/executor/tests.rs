@@ -174,7 +174,7 @@ fn obedient() -> Work {
     })
 }
 
-fn deaf() -> Work {
+fn uncancellable() -> Work {
     Box::new(|_| std::future::pending().boxed_local())
 }
 
@@ -184,7 +184,7 @@ async fn a_run_without_end_is_asked_to_end_and_says_what_it_did() {
     let run = fixture.runs.submit(order("r", "a", obedient())).unwrap();
     let ended = run.ended().await;
     assert_eq!((how(&ended), &ended["said"]), ("timed out", &json!("moved 1 advisory")));
-    let run = fixture.runs.submit(order("r", "b", deaf())).unwrap();
+    let run = fixture.runs.submit(order("r", "b", uncancellable())).unwrap();
     assert_eq!(how(&run.ended().await), "left after its time", "one that does not listen");
     assert_eq!(how(&fixture.runs.submit(order("r", "c", quick("c"))).unwrap().ended().await), "answered");
 }
@@ -208,7 +208,7 @@ async fn a_cancelled_run_ends_and_those_behind_it_keep_waiting_for_the_first() {
     run.cancel.cancel();
     let ended = run.ended().await;
     assert_eq!((how(&ended), &ended["said"]), ("cancelled", &json!("moved 1 advisory")));
-    let run = fixture.runs.submit(order("r", "e", deaf())).unwrap();
+    let run = fixture.runs.submit(order("r", "e", uncancellable())).unwrap();
     begun(&run).await;
     run.cancel.cancel();
     assert_eq!(how(&run.ended().await), "left when cancelled");

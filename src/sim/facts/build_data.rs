@@ -51,7 +51,7 @@ pub(in crate::sim) fn releases_yml(plan: &ReleasePlan, base_url: &str) -> Result
     writeln!(text, "      group:\n        advisories!:{}", if plan.advisories.is_empty() { " {}" } else { "" })?;
     for (kind, id) in &plan.advisories {
         // ART's placeholder until the advisory exists.
-        let id = if plan.misfortunes.build_data_incomplete { "-1".to_owned() } else { id.to_string() };
+        let id = if plan.problems.build_data_incomplete { "-1".to_owned() } else { id.to_string() };
         writeln!(text, "          {kind}: {id}")?;
     }
     writeln!(text, "        release_jira: {}", plan.art_ticket)?;

@@ -198,15 +198,15 @@ impl Errata {
                 advisory.alerts = vec![Alert {
                     name: "unverified-cve".to_owned(),
                     text: "A CVE of this advisory has not been reviewed".to_owned(),
-                    blocking: plan.misfortunes.blocking_alert,
+                    blocking: plan.problems.blocking_alert,
                 }];
             }
             let first = errata.advisories.is_empty();
-            if first && plan.misfortunes.new_files {
+            if first && plan.problems.new_files {
                 advisory.state = State::NewFiles;
             }
-            if first && plan.misfortunes.push_failures > 0 {
-                errata.hooks.push_fails.insert(*id, plan.misfortunes.push_failures);
+            if first && plan.problems.push_failures > 0 {
+                errata.hooks.push_fails.insert(*id, plan.problems.push_failures);
             }
             let build = if kind == "rhcos" { "rhcos-x86_64" } else { kind.as_str() };
             // Koji knows no dash inside a version.

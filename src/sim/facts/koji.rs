@@ -25,7 +25,7 @@ impl Koji {
     /// Koji as the plan's release finds it.
     pub fn new(plan: &ReleasePlan) -> Self {
         let mut tags = vec!["early-kernel-candidate".to_owned(), "rhel-9.6.0-z".to_owned()];
-        if plan.misfortunes.stop_ship_kernel {
+        if plan.problems.stop_ship_kernel {
             tags.push(STOP_SHIP.to_owned());
         }
         Self { kernel: format!("kernel-{}-{}", KERNEL.0, KERNEL.1), tags, without_kernel: false }

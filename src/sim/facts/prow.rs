@@ -55,12 +55,12 @@ pub struct Run {
     pub build_id: Option<u64>,
     /// How it will end, and how long it takes from its pod on.
     #[serde(skip)]
-    pub(in crate::sim) fate: Fate,
+    pub(in crate::sim) planned: PlannedRun,
 }
 
 /// What becomes of a run.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::sim) struct Fate {
+pub(in crate::sim) struct PlannedRun {
     /// The final state.
     pub(in crate::sim) end: &'static str,
     /// From pod to end.
@@ -73,7 +73,7 @@ pub(in crate::sim) struct Fate {
     pub(in crate::sim) lost: bool,
 }
 
-impl Fate {
+impl PlannedRun {
     /// All goes well.
     pub(in crate::sim) const fn good(length: SignedDuration) -> Self {
         Self { end: "success", length, unseen: 0, gets_lost: false, lost: false }
@@ -100,7 +100,7 @@ pub enum ProwEvent {
         /// Run id.
         id: String,
     },
-    /// A run ends, as its fate says.
+    /// A run ends as planned.
     Ends {
         /// Run id.
         id: String,
@@ -156,7 +156,7 @@ impl Prow {
             pending: Some(started),
             ended,
             build_id: Some(build_id(rng)),
-            fate: Fate::good(SignedDuration::ZERO),
+            planned: PlannedRun::good(SignedDuration::ZERO),
         };
         self.runs.insert(named.id.clone(), run);
     }
@@ -248,8 +248,8 @@ impl Prow {
     /// The run for somebody who asks Deck for it by name: some looks find nothing.
     pub(in crate::sim) fn look(&mut self, id: &str, now: Timestamp) -> Option<&Run> {
         let run = self.runs.get_mut(id).filter(|run| !collected(run, now))?;
-        if run.pending.is_some() && run.fate.unseen > 0 {
-            run.fate.unseen -= 1;
+        if run.pending.is_some() && run.planned.unseen > 0 {
+            run.planned.unseen -= 1;
             return None;
         }
         Some(run)
@@ -257,7 +257,7 @@ impl Prow {
 }
 
 pub(in crate::sim) fn collected(run: &Run, now: Timestamp) -> bool {
-    run.fate.lost || run.ended.is_some_and(|ended| now.duration_since(ended) > COLLECTED)
+    run.planned.lost || run.ended.is_some_and(|ended| now.duration_since(ended) > COLLECTED)
 }
 
 pub(in crate::sim) fn build_id(rng: &mut fastrand::Rng) -> u64 {

@@ -23,12 +23,12 @@ impl ReleasePlan {
         self.start = self.start.saturating_sub(EARLIER).unwrap_or(self.start);
         self.timing.promotion += EARLIER;
         self.timing.stage_release += EARLIER;
-        for (after, _) in &mut self.misfortunes.acts {
+        for (after, _) in &mut self.problems.acts {
             *after += EARLIER;
         }
-        let rejected = [self.misfortunes.candidate_rejected, self.misfortunes.promoted_rejected];
+        let rejected = [self.problems.candidate_rejected, self.problems.promoted_rejected];
         for (part, _) in FIRST.into_iter().zip(rejected).filter(|(_, rejected)| *rejected) {
-            self.fates.ends.push((part, &["failure"]));
+            self.job_endings.ends.push((part, &["failure"]));
         }
         self.streams.predecessor = Some(vec![self.release.minor()]);
     }

@@ -1,7 +1,7 @@
 //! The world that a state file tells of: what it says had happened, the rest goes well.
 
 use super::{
-    IndexMap, JobRef, Misfortunes, Past, PastTask, Progress, ReleasePlan, Scenario, SignedDuration, Task, TaskStatus,
+    IndexMap, JobRef, Past, PastTask, Problems, Progress, ReleasePlan, Scenario, SignedDuration, Task, TaskStatus,
     Timestamp, ZStream, dates, plan_for,
 };
 use crate::sim::journal::PLACEHOLDER;
@@ -61,10 +61,10 @@ impl Scenario {
         }
         plan.shipment_page = state.shipment_mr;
         plan.past = past(state.tasks);
-        plan.misfortunes = Misfortunes {
+        plan.problems = Problems {
             candidate_rejected: plan.past.progress(Task::AnalyzeCandidateBuild.name()) == Progress::Failed,
             promoted_rejected: plan.past.progress(Task::AnalyzePromotedBuild.name()) == Progress::Failed,
-            ..Misfortunes::default()
+            ..Problems::default()
         };
         hasten(&mut plan, state.created_at);
         Self { name: "from-state".to_owned(), plan }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::ReleasePlan;
-use super::fates::Fates;
+use super::job_endings::JobEndings;
 use super::streams::{Odd, Oddity, Streams};
 use crate::domain::release::Minor;
 use crate::domain::service::Service;
@@ -12,96 +12,96 @@ use crate::sim::disturbances::KERBERIZED;
 use crate::sim::disturbances::gateway::{Bucket, Foreign};
 use crate::sim::faults::OLDEST_S;
 
-type Fate = fn(&mut ReleasePlan);
+type Alter = fn(&mut ReleasePlan);
 
-const SMOOTH: (&str, &str, Fate) = ("smooth", "everything goes well", |_| {});
+const SMOOTH: (&str, &str, Alter) = ("smooth", "everything goes well", |_| {});
 
 const fn hours(n: i64) -> SignedDuration {
     SignedDuration::from_hours(n)
 }
 
-const LIST: &[(&str, &str, Fate)] = &[
+const LIST: &[(&str, &str, Alter)] = &[
     SMOOTH,
     ("stage-pipeline-fails-twice", "the stage release of the shipment fails twice before it succeeds", |plan| {
-        plan.misfortunes.stage_pipeline_failures = 2
+        plan.problems.stage_pipeline_failures = 2
     }),
     ("push-fails-once", "one push to the staging CDN fails and has to be repeated", |plan| {
-        plan.misfortunes.push_failures = 1;
+        plan.problems.push_failures = 1;
     }),
     ("push-fails-twice", "the same push fails twice before it succeeds", |plan| {
-        plan.misfortunes.push_failures = 2;
+        plan.problems.push_failures = 2;
     }),
     ("images-unhealthy", "two components are graded too low in the stage catalog until ART rebuilds them", |plan| {
-        plan.misfortunes.unhealthy_images = true;
+        plan.problems.unhealthy_images = true;
     }),
     ("blocking-alert", "the RHCOS advisory carries a blocking security alert", |plan| {
-        plan.misfortunes.blocking_alert = true;
+        plan.problems.blocking_alert = true;
     }),
     ("new-files", "an advisory is in the state NEW_FILES when it should be in QE", |plan| {
-        plan.misfortunes.new_files = true;
+        plan.problems.new_files = true;
     }),
     ("promoted-rejected", "the tests of the promoted payload end with a rejection", |plan| {
-        plan.misfortunes.promoted_rejected = true;
+        plan.problems.promoted_rejected = true;
     }),
     ("payload-rejected-late", "ART rejects the payload that was accepted before, while its jobs run", |plan| {
-        plan.misfortunes.acts = vec![(hours(26), Act::RejectPromotion)];
+        plan.problems.acts = vec![(hours(26), Act::RejectPromotion)];
     }),
     ("candidate-rejected", "the tests of the chosen nightly end with a rejection", |plan| {
-        plan.misfortunes.candidate_rejected = true;
+        plan.problems.candidate_rejected = true;
     }),
     ("portal-never-opens", "the public advisory page does not appear after the approval", |plan| {
-        plan.misfortunes.portal_never_opens = true;
+        plan.problems.portal_never_opens = true;
     }),
     ("previous-page-open", "the page of the release before is public all the time", |plan| {
-        plan.misfortunes.previous_page_open = true;
+        plan.problems.previous_page_open = true;
     }),
     ("mr-merged-early", "the shipment is released and merged before QE approves it", |plan| {
-        plan.misfortunes.merged_early = true;
+        plan.problems.merged_early = true;
     }),
     ("mr-closed", "somebody closes the shipment merge request in the middle", |plan| {
-        plan.misfortunes.acts = vec![(hours(12), Act::CloseMergeRequest)];
+        plan.problems.acts = vec![(hours(12), Act::CloseMergeRequest)];
     }),
     ("build-data-incomplete", "build data has no advisory numbers yet", |plan| {
-        plan.misfortunes.build_data_incomplete = true;
+        plan.problems.build_data_incomplete = true;
     }),
     ("restricted-cve-bugs", "Jira hides CVE bugs, so elliott cannot list the trackers", |plan| {
-        plan.misfortunes.restricted_bugs = true;
+        plan.problems.restricted_bugs = true;
     }),
     ("missed-cve-tracker", "one CVE tracker is attached to nothing", |plan| {
-        plan.misfortunes.missed_tracker = true;
+        plan.problems.missed_tracker = true;
     }),
     ("stop-ship-kernel", "the kernel of the RHCOS build may not be shipped", |plan| {
-        plan.misfortunes.stop_ship_kernel = true;
+        plan.problems.stop_ship_kernel = true;
     }),
     ("state-edited-by-hand", "a colleague commits to the state file in the middle", |plan| {
-        plan.misfortunes.acts = [2, 30, 80].map(|after| (hours(after), Act::EditState)).to_vec();
+        plan.problems.acts = [2, 30, 80].map(|after| (hours(after), Act::EditState)).to_vec();
     }),
     ("state-broken-by-hand", "a colleague leaves a state file that is no YAML, and mends it two hours later", |plan| {
-        plan.misfortunes.acts = vec![(hours(26), Act::BreakState), (hours(28), Act::MendState)];
+        plan.problems.acts = vec![(hours(26), Act::BreakState), (hours(28), Act::MendState)];
     }),
     ("advisory-dropped", "ART drops the rpm advisory", |plan| {
-        plan.misfortunes.acts = vec![(hours(12), Act::DropAdvisory)];
+        plan.problems.acts = vec![(hours(12), Act::DropAdvisory)];
     }),
     ("advisory-replaced", "ART makes another advisory in place of the rpm advisory", |plan| {
-        plan.misfortunes.acts = vec![(hours(12), Act::ReplaceAdvisory)];
+        plan.problems.acts = vec![(hours(12), Act::ReplaceAdvisory)];
     }),
     ("shipment-replaced", "ART opens another shipment merge request", |plan| {
-        plan.misfortunes.acts = vec![(hours(12), Act::ReplaceShipment)];
+        plan.problems.acts = vec![(hours(12), Act::ReplaceShipment)];
     }),
     ("date-moved-later", "ART moves the release date by a week", |plan| {
-        plan.misfortunes.acts = vec![(hours(48), Act::MoveDateLater)];
+        plan.problems.acts = vec![(hours(48), Act::MoveDateLater)];
     }),
     ("date-moved-earlier", "ART moves the release date to the day before", |plan| {
-        plan.misfortunes.acts = vec![(hours(48), Act::MoveDateEarlier)];
+        plan.problems.acts = vec![(hours(48), Act::MoveDateEarlier)];
     }),
     ("prod-job-played", "ART plays the prod job before QE approves; the merge request merges by itself", |plan| {
-        plan.misfortunes.acts = vec![(hours(60), Act::PlayProdJob)];
+        plan.problems.acts = vec![(hours(60), Act::PlayProdJob)];
     }),
     ("jobs-forgotten", "Jenkins and Prow forget the jobs that run", |plan| {
-        plan.misfortunes.acts = vec![(hours(27), Act::ForgetBuilds), (hours(27), Act::ForgetProwJobs)];
+        plan.problems.acts = vec![(hours(27), Act::ForgetBuilds), (hours(27), Act::ForgetProwJobs)];
     }),
     ("github-answers-old", "GitHub answers what it knew before, for ten minutes", |plan| {
-        plan.misfortunes.acts = [1, 25, 30].map(|after| (hours(after), Act::AnswerOld)).to_vec();
+        plan.problems.acts = [1, 25, 30].map(|after| (hours(after), Act::AnswerOld)).to_vec();
     }),
     (
         "kerberos-expired",
@@ -128,7 +128,7 @@ const LIST: &[(&str, &str, Fate)] = &[
         plan.disturbances.expiring = vec![(Service::Slack, hours(10))];
     }),
     ("two-drivers", "another machine drives the same release at the same time", |plan| {
-        plan.misfortunes.second_driver = true;
+        plan.problems.second_driver = true;
     }),
     ("conflict-storm", "five writers work on the state file at once", |plan| plan.disturbances.writers = 5),
     ("rate-limits", "GitHub, Gangway and Slack grant only what they grant in real life", |plan| {
@@ -178,8 +178,13 @@ const LIST: &[(&str, &str, Fate)] = &[
         "the same day, and runs of test jobs end in errors, get stuck or lost, or hide for a moment",
         |plan| {
             job_day(plan);
-            plan.fates =
-                Fates { error_percent: 8, unseen_percent: 10, lost_percent: 3, stuck_percent: 2, ..plan.fates.clone() };
+            plan.job_endings = JobEndings {
+                error_percent: 8,
+                unseen_percent: 10,
+                lost_percent: 3,
+                stuck_percent: 2,
+                ..plan.job_endings.clone()
+            };
         },
     ),
     (
@@ -198,7 +203,8 @@ fn job_day(plan: &mut ReleasePlan) {
     let minors = (12..=22).map(|minor| Minor::new(4, minor)).chain([0, 1].map(|minor| Minor::new(5, minor)));
     plan.streams =
         Streams { minors: minors.collect(), nightlies: 3, stables: true, rejected_percent: 10, ..Streams::default() };
-    plan.fates = Fates { failing_percent: 20, error_percent: 1, aborted_percent: 1, ..Fates::default() };
+    plan.job_endings =
+        JobEndings { failing_percent: 20, error_percent: 1, aborted_percent: 1, ..JobEndings::default() };
     let foreign = Foreign { every: hours(1), lasts: SignedDuration::from_mins(10) };
     plan.disturbances.gateway = Some(Bucket::of(5, 9).shared_with(foreign));
 }
@@ -219,9 +225,9 @@ pub fn meaning(name: &str) -> &'static str {
     LIST.iter().find(|(known, ..)| *known == name).map_or("", |(_, meaning, _)| meaning)
 }
 
-/// Lets the scenario's fate befall a plan; false for an unknown name.
+/// Alters a plan as the scenario says; false for an unknown name.
 pub(super) fn befall(name: &str, plan: &mut ReleasePlan) -> bool {
-    let Some((.., fate)) = LIST.iter().find(|(known, ..)| *known == name) else { return false };
-    fate(plan);
+    let Some((.., alter)) = LIST.iter().find(|(known, ..)| *known == name) else { return false };
+    alter(plan);
     true
 }

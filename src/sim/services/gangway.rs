@@ -88,7 +88,7 @@ fn exists(facts: &Facts, job: &str) -> bool {
         let files = facts.github.branches.get("main").map(|branch| &branch.files);
         files.into_iter().flatten().any(|(path, text)| is_registry(path) && text.contains(&quoted))
     };
-    let removed = facts.release.fates.unknown.iter().any(|part| job.contains(part));
+    let removed = facts.release.job_endings.unknown.iter().any(|part| job.contains(part));
     !removed && (facts.prow.known.iter().any(|known| known == job) || registered())
 }
 

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use crate::sim::chance;
 use crate::sim::events::Event;
-use crate::sim::facts::prow::{CONSISTENCY, Fate, ProwEvent, Run, build_id};
-use crate::sim::scenario::fates::TESTING;
+use crate::sim::facts::prow::{CONSISTENCY, PlannedRun, ProwEvent, Run, build_id};
+use crate::sim::scenario::job_endings::TESTING;
 use crate::sim::wire;
 use crate::sim::world::{Facts, World};
 
@@ -44,7 +44,8 @@ pub fn start(
     let thing = format!("run {job} {envs:?} {labels:?} {equal}");
     let id = chance::uuid(&mut facts.rng_for(&thing));
     let testing = job.contains(TESTING);
-    let fate = if testing { fate_of(facts, &job, &envs, nth) } else { Fate::good(usual_length(facts, &job)) };
+    let planned =
+        if testing { planned_run(facts, &job, &envs, nth) } else { PlannedRun::good(usual_length(facts, &job)) };
     let run = Run {
         id: id.clone(),
         job,
@@ -56,7 +57,7 @@ pub fn start(
         pending: None,
         ended: None,
         build_id: None,
-        fate,
+        planned,
     };
     facts.prow.runs.insert(id.clone(), run.clone());
     let next = if testing { ProwEvent::Triggered { id } } else { ProwEvent::Pending { id } };
@@ -70,24 +71,24 @@ fn usual_length(facts: &Facts, job: &str) -> SignedDuration {
 }
 
 /// What becomes of a run that tests a build: it follows from job, build and number, not from who started it.
-fn fate_of(facts: &Facts, job: &str, envs: &BTreeMap<String, String>, nth: usize) -> Fate {
-    let fates = &facts.release.fates;
+fn planned_run(facts: &Facts, job: &str, envs: &BTreeMap<String, String>, nth: usize) -> PlannedRun {
+    let job_endings = &facts.release.job_endings;
     let mut dice = facts.rng_for(&format!("fate {job} {envs:?} {nth}"));
-    let end = fates.end(job, nth, dice.u32(0..100));
+    let end = job_endings.end(job, nth, dice.u32(0..100));
     let minutes = match end {
         "success" if job.contains("disruptive") => dice.i64(75..110),
         "success" => dice.i64(105..190),
         "error" => dice.i64(6..20),
         _ => dice.i64(30..200),
     };
-    if dice.u32(0..100) < fates.stuck_percent {
-        return Fate { end: "aborted", ..Fate::good(LONGEST) };
+    if dice.u32(0..100) < job_endings.stuck_percent {
+        return PlannedRun { end: "aborted", ..PlannedRun::good(LONGEST) };
     }
-    Fate {
+    PlannedRun {
         end,
-        unseen: u32::from(dice.u32(0..100) < fates.unseen_percent),
-        gets_lost: dice.u32(0..100) < fates.lost_percent,
-        ..Fate::good(SignedDuration::from_mins(minutes))
+        unseen: u32::from(dice.u32(0..100) < job_endings.unseen_percent),
+        gets_lost: dice.u32(0..100) < job_endings.lost_percent,
+        ..PlannedRun::good(SignedDuration::from_mins(minutes))
     }
 }
 
@@ -116,21 +117,21 @@ fn run_goes_on(facts: &mut Facts, event: &ProwEvent) {
         ProwEvent::Triggered { .. } => {
             run.state = "triggered";
             // Half of the errors of the job system come before there is a pod, so that there never is a page.
-            let podless = run.fate.end == "error" && dice.bool();
+            let podless = run.planned.end == "error" && dice.bool();
             let (after, next) =
-                if podless { (run.fate.length, ProwEvent::Ends { id }) } else { (POD, ProwEvent::Pending { id }) };
+                if podless { (run.planned.length, ProwEvent::Ends { id }) } else { (POD, ProwEvent::Pending { id }) };
             facts.schedule_in(after, Event::Prow(next));
         }
         ProwEvent::Pending { .. } => {
             (run.state, run.pending, run.build_id) = ("pending", Some(now), Some(build_id(&mut dice)));
-            let Fate { length, gets_lost, .. } = run.fate;
+            let PlannedRun { length, gets_lost, .. } = run.planned;
             if gets_lost {
                 facts.schedule_in(length / 2, Event::Prow(ProwEvent::Lost { id: id.clone() }));
             }
             facts.schedule_in(length, Event::Prow(ProwEvent::Ends { id }));
         }
-        ProwEvent::Ends { .. } => (run.state, run.ended) = (run.fate.end, Some(now)),
-        ProwEvent::Lost { .. } => run.fate.lost = true,
+        ProwEvent::Ends { .. } => (run.state, run.ended) = (run.planned.end, Some(now)),
+        ProwEvent::Lost { .. } => run.planned.lost = true,
     }
 }
 

@@ -44,20 +44,20 @@ impl Row {
 fn row(service: Service) -> Option<Row> {
     Some(match service {
         Service::Errata => Row::new(errata::http::router, errata::refuse, errata::hear, |facts| tree(&facts.errata)),
-        Service::Koji => Row::new(koji::router, nobody, deaf, |facts| tree(&facts.koji)),
-        Service::BrewDownload => Row::new(koji::download_router, nobody, deaf, |facts| tree(&facts.koji)),
-        Service::Jira => Row::new(jira::http::router, jira::refuse, deaf, |facts| tree(&facts.jira)),
+        Service::Koji => Row::new(koji::router, nobody, ignores_events, |facts| tree(&facts.koji)),
+        Service::BrewDownload => Row::new(koji::download_router, nobody, ignores_events, |facts| tree(&facts.koji)),
+        Service::Jira => Row::new(jira::http::router, jira::refuse, ignores_events, |facts| tree(&facts.jira)),
         Service::Gitlab => Row::new(gitlab::router, gitlab::refuse, gitlab::hear, |facts| tree(&facts.gitlab)),
         Service::Jenkins => Row::new(jenkins::router, jenkins::refuse, jenkins::hear, |facts| tree(&facts.jenkins)),
-        Service::Slack => Row::new(slack::router, slack::refuse, deaf, |facts| tree(&facts.slack)),
-        Service::Github => Row::new(github::router, github::refuse, deaf, |facts| tree(&facts.github)),
-        Service::GithubRaw => Row::new(github::raw_router, nobody, deaf, |_| None),
-        Service::BuildData => Row::new(build_data::router, nobody, deaf, |facts| tree(&facts.build_data)),
+        Service::Slack => Row::new(slack::router, slack::refuse, ignores_events, |facts| tree(&facts.slack)),
+        Service::Github => Row::new(github::router, github::refuse, ignores_events, |facts| tree(&facts.github)),
+        Service::GithubRaw => Row::new(github::raw_router, nobody, ignores_events, |_| None),
+        Service::BuildData => Row::new(build_data::router, nobody, ignores_events, |facts| tree(&facts.build_data)),
         Service::ReleaseController => Row::new(release_controller::router, nobody, release_controller::hear, |facts| {
             tree(&facts.release_controller)
         }),
-        Service::Gangway => Row::new(gangway::router, gangway::refuse, deaf, |facts| tree(&facts.prow)),
-        Service::Kube => Row::new(kube::router, kube::refuse, deaf, |facts| tree(&facts.kube)),
+        Service::Gangway => Row::new(gangway::router, gangway::refuse, ignores_events, |facts| tree(&facts.prow)),
+        Service::Kube => Row::new(kube::router, kube::refuse, ignores_events, |facts| tree(&facts.kube)),
         Service::Prow => Row::new(prow::router, nobody, prow::hear, |facts| tree(&facts.prow)),
         Service::Signatures => Row::new(signatures::router, nobody, signatures::hear, |facts| tree(&facts.signatures)),
         Service::Catalog => Row::new(catalog::router, nobody, catalog::hear, |facts| tree(&facts.catalog)),
@@ -69,7 +69,7 @@ fn row(service: Service) -> Option<Row> {
         }
         Service::Registry => Row::new(registry::router, nobody, registry::hear, |facts| tree(&facts.registry)),
         // A program, asked through the control interface.
-        Service::Elliott => Row::new(Router::new, nobody, deaf, |facts| tree(&facts.elliott)),
+        Service::Elliott => Row::new(Router::new, nobody, ignores_events, |facts| tree(&facts.elliott)),
         Service::GoogleOauth
         | Service::Sheets
         | Service::Drive
@@ -181,7 +181,7 @@ fn nobody(_: &str, _: &HeaderMap) -> Option<Response> {
 }
 
 /// For services whose facts only change when they are asked to.
-fn deaf(_: &mut Facts, _: &Event) {}
+fn ignores_events(_: &mut Facts, _: &Event) {}
 
 fn tree(facts: &impl Serialize) -> Option<Value> {
     serde_json::to_value(facts).ok()

@@ -91,7 +91,7 @@ async fn a_reset_begins_the_named_world_at_the_present_time() {
     visitor.control("/__sim/reset", json!({ "seed": 3, "scenario": "blocking-alert", "release": "4.20.17" })).await;
     assert_eq!(visitor.get(STABLE).await.0, 404);
     let facts = visitor.sim.world().facts();
-    assert!(facts.release.misfortunes.blocking_alert);
+    assert!(facts.release.problems.blocking_alert);
 }
 
 #[tokio::test]

@@ -35,6 +35,17 @@ async fn an_open_release_is_listed_with_its_date_and_leaves_after_its_approval()
 }
 
 #[tokio::test]
+async fn beside_a_file_that_cannot_be_read_nobody_hears_that_there_is_no_active_release() {
+    let world = with_state_file().await;
+    oar::sim::people::act(oar::sim::act::Act::BreakState, &mut world.facts());
+    let output = world.oar("active-releases").await;
+    assert!(output.starts_with("no active release among the files that can be read;"), "{output}");
+    assert!(output.contains("not readable: _releases/4.20/statebox/4.20.17.yaml: "), "{output}");
+    assert!(output.contains("next: correct what is not readable on the branch"), "{output}");
+    world.finish();
+}
+
+#[tokio::test]
 async fn one_question_serves_all_releases() {
     let world = with_state_file().await;
     world.break_service("github", 503);

@@ -107,7 +107,7 @@ async fn a_watching_drive_brings_a_release_to_its_end() {
 #[tokio::test]
 async fn a_watching_drive_waits_for_a_ticket_and_goes_on_after_kinit() {
     let world = TestWorld::founded("kerberos-expired", |plan| {
-        plan.misfortunes.acts = vec![(jiff::SignedDuration::from_hours(140), oar::sim::act::Act::Kinit)];
+        plan.problems.acts = vec![(jiff::SignedDuration::from_hours(140), oar::sim::act::Act::Kinit)];
     })
     .await;
 

@@ -2,10 +2,10 @@
 
 mod aggregator;
 mod always;
-mod by_hand;
 mod controller;
 mod crashes;
 mod day;
+mod manual;
 mod one_job;
 mod retention;
 

@@ -2,8 +2,8 @@
 
 use oar::domain::closed_gate::ClosedGate;
 use oar::domain::task::{Task, TaskStatus};
-use oar::operators::foreseen::{Depth, Preview};
 use oar::operators::preview::preview;
+use oar::operators::previewed::{Depth, Preview};
 use oar::operators::request::{ChangeRequest, TaskRequest};
 
 use crate::rehearsal::{TestWorld, promoted, ready_to_approve};

@@ -4,8 +4,8 @@
 use insta::assert_snapshot;
 use oar::domain::closed_gate::ClosedGate;
 use oar::domain::task::{Flow, Task};
-use oar::operators::foreseen::{Depth, Preview};
 use oar::operators::preview::preview;
+use oar::operators::previewed::{Depth, Preview};
 use oar::operators::request::{ChangeRequest, TaskRequest};
 
 use crate::rehearsal::{TestWorld, promoted, with_state_file};

@@ -120,7 +120,7 @@ impl People {
 
     fn why(&self, plan: &Plan, asked: &[&Message]) -> String {
         let page = plan.messages.iter().any(|one| matches!(one.kind, Kind::ApprovalScheduled | Kind::ApprovalTimeout));
-        if page && self.world.facts().release.misfortunes.portal_never_opens {
+        if page && self.world.facts().release.problems.portal_never_opens {
             return "ART published nothing, so the page's deadline passed".to_owned();
         }
         match (asked.first(), plan.verdict) {

@@ -16,14 +16,14 @@ use crate::domain::service::Service;
 
 /// A registry in memory that wants a token, and counts how often one was asked for.
 #[derive(Default)]
-struct Shelf {
+struct StoredImages {
     things: BTreeMap<String, Vec<u8>>,
     /// Blobs that live elsewhere.
     moved: bool,
     tokens: AtomicUsize,
 }
 
-impl Shelf {
+impl StoredImages {
     fn add(&mut self, bytes: impl Into<Vec<u8>>) -> String {
         let bytes = bytes.into();
         let digest = digest_of(&bytes).unwrap().to_string();
@@ -81,9 +81,9 @@ impl Shelf {
     }
 }
 
-async fn with<T>(shelf: Shelf, test: impl AsyncFnOnce(Registry, &Shelf) -> T) -> T {
-    let shelf = Arc::new(shelf);
-    let (keeper, teller) = (Arc::clone(&shelf), Arc::clone(&shelf));
+async fn with<T>(stored: StoredImages, test: impl AsyncFnOnce(Registry, &StoredImages) -> T) -> T {
+    let stored = Arc::new(stored);
+    let (keeper, teller) = (Arc::clone(&stored), Arc::clone(&stored));
     let challenge = |headers: HeaderMap| async move {
         let host = headers["host"].to_str().unwrap().to_owned();
         let realm = format!("Bearer realm=\"http://{host}/auth\",service=\"reg\",scope=\"x\"");
@@ -104,7 +104,7 @@ async fn with<T>(shelf: Shelf, test: impl AsyncFnOnce(Registry, &Shelf) -> T) ->
                 keeper.answer(&kind, &what, &headers)
             }),
         );
-    talk_to(router, Service::Registry, async |http| test(Registry::new(http), &shelf).await).await
+    talk_to(router, Service::Registry, async |http| test(Registry::new(http), &stored).await).await
 }
 
 fn text(digest: &Digest) -> String {
@@ -113,12 +113,12 @@ fn text(digest: &Digest) -> String {
 
 #[tokio::test]
 async fn an_image_tells_its_digests_and_labels() {
-    let mut shelf = Shelf::default();
+    let mut stored = StoredImages::default();
     let labels =
         json!({ "name": "openshift/cli", "vcs-ref": "c0ffee", "version": "v4.20", "release": "1", "empty": null });
-    let (amd, arm) = (shelf.image(labels), shelf.image(Value::Null));
-    let list = shelf.list(&[("arm64", &arm), ("amd64", &amd)]);
-    with(shelf, async |registry, shelf| {
+    let (amd, arm) = (stored.image(labels), stored.image(Value::Null));
+    let list = stored.list(&[("arm64", &arm), ("amd64", &amd)]);
+    with(stored, async |registry, stored| {
         let image = registry.image("ocp/cli", &list, "amd64").await.unwrap().unwrap();
         assert_eq!((text(&image.digest), image.list_digest.as_ref().map(text)), (amd.clone(), Some(list.clone())));
         let labels = (image.name.as_deref(), image.vcs_ref.as_deref(), image.tag.as_deref());
@@ -127,35 +127,35 @@ async fn an_image_tells_its_digests_and_labels() {
         assert_eq!((text(&bare.digest), bare.list_digest, bare.name, bare.tag), (arm.clone(), None, None, None));
         assert_eq!(registry.image("ocp/cli", "no-such-tag", "amd64").await.unwrap(), None);
         assert!(registry.image("ocp/cli", &list, "s390x").await.is_err(), "not in the index");
-        assert_eq!(shelf.tokens.load(Ordering::SeqCst), 1, "one token serves the repository");
+        assert_eq!(stored.tokens.load(Ordering::SeqCst), 1, "one token serves the repository");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_token_is_asked_for_once_however_many_want_it_and_renewed_when_worn_out() {
-    let mut shelf = Shelf::default();
-    let image = shelf.image(Value::Null);
-    with(shelf, async |registry, shelf| {
+    let mut stored = StoredImages::default();
+    let image = stored.image(Value::Null);
+    with(stored, async |registry, stored| {
         let asked = (0..8).map(|_| registry.image("ocp/cli", &image, "amd64"));
         assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
-        assert_eq!(shelf.tokens.load(Ordering::SeqCst), 1);
+        assert_eq!(stored.tokens.load(Ordering::SeqCst), 1);
         // The registry forgets the token it gave.
-        shelf.tokens.fetch_add(1, Ordering::SeqCst);
+        stored.tokens.fetch_add(1, Ordering::SeqCst);
         let asked = (0..8).map(|_| registry.image("ocp/cli", &image, "amd64"));
         assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
-        assert_eq!(shelf.tokens.load(Ordering::SeqCst), 3);
+        assert_eq!(stored.tokens.load(Ordering::SeqCst), 3);
     })
     .await;
 }
 
 #[tokio::test]
 async fn bytes_that_do_not_match_their_digest_are_refused() {
-    let mut shelf = Shelf::default();
-    let (good, other) = (shelf.image(Value::Null), shelf.image(json!({ "name": "other" })));
-    let list = shelf.list(&[("amd64", &good)]);
-    shelf.things.insert(good.clone(), shelf.things[&other].clone());
-    with(shelf, async |registry, _| {
+    let mut stored = StoredImages::default();
+    let (good, other) = (stored.image(Value::Null), stored.image(json!({ "name": "other" })));
+    let list = stored.list(&[("amd64", &good)]);
+    stored.things.insert(good.clone(), stored.things[&other].clone());
+    with(stored, async |registry, _| {
         for reference in [&good, &list] {
             let error = registry.image("ocp/cli", reference, "amd64").await.unwrap_err();
             assert!(error.to_string().contains("do not match"), "{error}");
@@ -166,18 +166,18 @@ async fn bytes_that_do_not_match_their_digest_are_refused() {
 
 #[tokio::test]
 async fn a_payload_tells_its_release_and_images() {
-    let mut shelf = Shelf::default();
+    let mut stored = StoredImages::default();
     let references = r#"{"spec":{"tags":[{"name":"cli","from":{"name":"quay.example.com/a@sha256:1"}},{"name":"etcd","from":{"name":"quay.example.com/b@sha256:2"},"annotations":{}}]}}"#;
     let metadata = r#"{"kind":"cincinnati-metadata-v0","version":"4.20.17"}"#;
-    let good = shelf.payload(&[
+    let good = stored.payload(&[
         ("release-manifests/0000.yaml", "x"),
         ("release-manifests/image-references", references),
         ("release-manifests/release-metadata", metadata),
     ]);
-    shelf.tag("4.20.17-x86_64", &good);
-    let bare = shelf.payload(&[("release-manifests/release-metadata", metadata)]);
-    let none = shelf.payload(&[("etc/passwd", "x")]);
-    with(shelf, async |registry, _| {
+    stored.tag("4.20.17-x86_64", &good);
+    let bare = stored.payload(&[("release-manifests/release-metadata", metadata)]);
+    let none = stored.payload(&[("etc/passwd", "x")]);
+    with(stored, async |registry, _| {
         let contents = registry.payload_contents("ocp/release", "4.20.17-x86_64", "amd64").await.unwrap().unwrap();
         let names: Vec<_> =
             contents.images.iter().map(|image| (image.name.as_str(), image.pull_spec.as_str())).collect();
@@ -194,9 +194,9 @@ async fn a_payload_tells_its_release_and_images() {
 
 #[tokio::test]
 async fn a_blob_elsewhere_is_fetched_there_if_the_host_may_be_asked() {
-    let mut shelf = Shelf { moved: true, ..Shelf::default() };
-    let image = shelf.image(Value::Null);
-    with(shelf, async |registry, _| {
+    let mut stored = StoredImages { moved: true, ..StoredImages::default() };
+    let image = stored.image(Value::Null);
+    with(stored, async |registry, _| {
         let error = registry.image("ocp/cli", &image, "amd64").await.unwrap_err();
         assert!(matches!(error.fault, Fault::HostNotAllowed(ref host) if host == "elsewhere.example.com"), "{error}");
     })

@@ -12,7 +12,7 @@ use crate::domain::release::ZStream;
 use crate::domain::shipment::MrState;
 use crate::domain::task::{Task, TaskStatus};
 use crate::operators::error::TaskError;
-use crate::operators::foreseen::{ApprovalPass, Foreseen, ForeseenAdvisory, Preview, StoredApproval};
+use crate::operators::previewed::{ApprovalPass, Preview, PreviewedAdvisory, PreviewedChange, StoredApproval};
 use crate::operators::run::Run;
 use crate::operators::steps::advisories::{self, Advisory};
 use crate::operators::steps::state_file;
@@ -64,7 +64,7 @@ fn begins(run: &Run<'_>, assembly: &Assembly, mr: String, ignores_release_date: 
     let ticket = assembly.jira_ticket.clone();
     let new_wait_until = new_wait(run, assembly);
     let approval = StoredApproval { mr, advisories, ticket, ignores_release_date, new_wait_until };
-    Preview::Changes(Foreseen::StoredApproval(approval))
+    Preview::Changes(PreviewedChange::StoredApproval(approval))
 }
 
 /// What a pass would do, as the services say.
@@ -95,8 +95,8 @@ pub(in crate::operators) async fn looked(
         let advisories = managed.dropped_with_builds.iter().map(Advisory::id).collect();
         return Ok(Preview::Closed(ClosedGate::AdvisoryDropped { advisories }));
     }
-    let advisory = |one: Advisory| ForeseenAdvisory { id: one.id(), state: one.state().clone(), impetus: one.impetus };
-    Ok(Preview::Changes(Foreseen::Approval(ApprovalPass {
+    let advisory = |one: Advisory| PreviewedAdvisory { id: one.id(), state: one.state().clone(), impetus: one.impetus };
+    Ok(Preview::Changes(PreviewedChange::Approval(ApprovalPass {
         mr: mr.web_url,
         mr_state: mr.state,
         is_approved,

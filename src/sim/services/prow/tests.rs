@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::sim::disturbances::gateway::{Bucket, Foreign};
 use crate::sim::disturbances::{HOUR, MINUTE};
 use crate::sim::records::{self, Stream};
-use crate::sim::scenario::fates::Fates;
+use crate::sim::scenario::job_endings::JobEndings;
 use crate::sim::services::visitor::{Answer, Visitor};
 
 const START: &str = "/gangway/v1/executions";
@@ -37,7 +37,9 @@ async fn status(visitor: &Visitor, id: &str) -> serde_yaml::Value {
 }
 
 fn ending(ends: &'static [&'static str]) -> Visitor {
-    Visitor::where_plan("smooth", |plan| plan.fates = Fates { ends: vec![("", ends)], ..Fates::default() })
+    Visitor::where_plan("smooth", |plan| {
+        plan.job_endings = JobEndings { ends: vec![("", ends)], ..JobEndings::default() }
+    })
 }
 
 #[tokio::test]
@@ -107,7 +109,7 @@ async fn the_public_list_leaves_out_runs_of_hidden_repositories() {
 
 #[tokio::test]
 async fn a_run_that_one_look_does_not_find_is_there_again() {
-    let visitor = Visitor::where_plan("smooth", |plan| plan.fates.unseen_percent = 100);
+    let visitor = Visitor::where_plan("smooth", |plan| plan.job_endings.unseen_percent = 100);
     let id = started(&visitor, &job(&visitor, 0)).await;
     assert_eq!(look(&visitor, &id).await.status, 200);
     visitor.pass(2);
@@ -119,7 +121,7 @@ async fn a_run_that_one_look_does_not_find_is_there_again() {
 
 #[tokio::test]
 async fn a_stuck_run_stays_pending_for_a_day_and_is_aborted() {
-    let visitor = Visitor::where_plan("smooth", |plan| plan.fates.stuck_percent = 100);
+    let visitor = Visitor::where_plan("smooth", |plan| plan.job_endings.stuck_percent = 100);
     let id = started(&visitor, &job(&visitor, 0)).await;
     visitor.pass(23 * 60);
     assert_eq!(status(&visitor, &id).await["state"], "pending");
@@ -129,7 +131,7 @@ async fn a_stuck_run_stays_pending_for_a_day_and_is_aborted() {
 
 #[tokio::test]
 async fn a_lost_run_is_gone_for_good_everywhere() {
-    let visitor = Visitor::where_plan("smooth", |plan| plan.fates.lost_percent = 100);
+    let visitor = Visitor::where_plan("smooth", |plan| plan.job_endings.lost_percent = 100);
     let id = started(&visitor, &job(&visitor, 0)).await;
     visitor.pass(5);
     assert_eq!(look(&visitor, &id).await.status, 200);
@@ -141,7 +143,7 @@ async fn a_lost_run_is_gone_for_good_everywhere() {
 
 #[tokio::test]
 async fn a_job_is_known_by_the_registries_unless_it_was_removed_from_the_job_system() {
-    let visitor = Visitor::where_plan("smooth", |plan| plan.fates.unknown = vec!["-removed-"]);
+    let visitor = Visitor::where_plan("smooth", |plan| plan.job_endings.unknown = vec!["-removed-"]);
     let names = ["kept", "removed"].map(|what| format!("periodic-ci-example-tests-automated-release-{what}-f999"));
     let jobs: Vec<Value> = names.iter().map(|name| json!({ "prowJob": name })).collect();
     let registry = json!({ "nightly": jobs, "stable": [] }).to_string();

@@ -8,11 +8,11 @@ use crate::rehearsal::test_world::TestWorld;
 const JUDGE: &str = "jobctl start-aggregator";
 
 /// A day on which jobs whose names have one of these parts fail so many times.
-async fn failing(fate: impl FnOnce(&mut oar::sim::scenario::fates::Fates)) -> TestWorld {
+async fn failing(alter: impl FnOnce(&mut oar::sim::scenario::job_endings::JobEndings)) -> TestWorld {
     TestWorld::founded("job-day", |plan| {
         plan.disturbances.gateway = None;
-        plan.fates = oar::sim::scenario::fates::Fates::default();
-        fate(&mut plan.fates);
+        plan.job_endings = oar::sim::scenario::job_endings::JobEndings::default();
+        alter(&mut plan.job_endings);
     })
     .await
 }
@@ -66,7 +66,7 @@ async fn a_build_whose_jobs_all_pass_is_accepted_with_one_commit_per_look_that_s
 #[tokio::test]
 async fn looked_at_every_other_minute_the_verdict_stands_two_minutes_after_the_last_end_and_each_look_reads_an_open_run_once()
  {
-    let world = failing(|fates| fates.failing_percent = 30).await;
+    let world = failing(|job_endings| job_endings.failing_percent = 30).await;
     world.oar(LOOK).await;
     let reads = || {
         let entries = world.simulator().world().journal().entries();
@@ -95,7 +95,7 @@ async fn looked_at_every_other_minute_the_verdict_stands_two_minutes_after_the_l
 
 #[tokio::test]
 async fn a_failed_nightly_is_tried_again_one_run_after_the_other_and_not_in_vain() {
-    let world = failing(|fates| fates.failing_percent = 100).await;
+    let world = failing(|job_endings| job_endings.failing_percent = 100).await;
     world.oar(LOOK).await;
     judged(&world).await;
     let (_, record) = the_record(&world, "4.21");
@@ -114,7 +114,7 @@ async fn a_failed_nightly_is_tried_again_one_run_after_the_other_and_not_in_vain
 #[tokio::test]
 async fn a_run_in_error_and_a_run_that_is_lost_are_replaced_and_stay_in_the_history() {
     for (error, lost) in [(100, 0), (0, 100)] {
-        let world = failing(|fates| (fates.error_percent, fates.lost_percent) = (error, lost)).await;
+        let world = failing(|job_endings| (job_endings.error_percent, job_endings.lost_percent) = (error, lost)).await;
         world.oar(LOOK).await;
         for _ in 0..40 {
             world.time_passes("10m");
@@ -132,7 +132,7 @@ async fn a_run_in_error_and_a_run_that_is_lost_are_replaced_and_stay_in_the_hist
 
 #[tokio::test]
 async fn one_answer_that_shows_no_run_proves_nothing() {
-    let world = failing(|fates| fates.unseen_percent = 100).await;
+    let world = failing(|job_endings| job_endings.unseen_percent = 100).await;
     world.oar(LOOK).await;
     let said = judged(&world).await;
     let (_, record) = the_record(&world, "4.21");
@@ -200,7 +200,7 @@ async fn an_accepted_payload_is_labelled_once_and_a_label_that_fails_is_tried_ag
 
 #[tokio::test]
 async fn a_rejected_build_is_labelled_only_when_a_person_promoted_it() {
-    let world = failing(|fates| fates.failing_percent = 100).await;
+    let world = failing(|job_endings| job_endings.failing_percent = 100).await;
     world.oar(LOOK).await;
     judged(&world).await;
     assert_eq!(label(&world), "0 patches");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oar::sim::faults::InjectedFault;
 use oar::sim::faults::rules::Rule;
-use oar::sim::scenario::fates::Fates;
+use oar::sim::scenario::job_endings::JobEndings;
 use oar::sim::scenario::streams::{Odd, Oddity};
 use oar::sim::services::table;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn day_with_retries() -> TestWorld {
         plan.disturbances.gateway = None;
         let ends: [(&str, &[&str]); 2] =
             [("gcp-ipi", &["failure", "success"]), ("azure-ipi-fips", &["success", "success"])];
-        plan.fates = Fates { ends: ends.to_vec(), ..Fates::default() };
+        plan.job_endings = JobEndings { ends: ends.to_vec(), ..JobEndings::default() };
     })
     .await
 }
@@ -238,7 +238,7 @@ async fn of_people_and_programs_who_change_one_record_at_once_nobody_loses_anyth
 }
 
 #[tokio::test]
-async fn two_rounds_between_which_nothing_happened_outside_make_no_second_commit() {
+async fn two_passes_between_which_nothing_happened_outside_make_no_second_commit() {
     let world = day_with_retries().await;
     let token = token(&world);
     for _ in 0..10 {

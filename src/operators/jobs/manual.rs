@@ -10,10 +10,10 @@ use crate::domain::result_file::name::ResultName;
 use crate::domain::result_file::starts::{JobStart, RunSlot};
 use crate::domain::result_file::{JobItem, ResultFile};
 use crate::operators::error::TaskError;
+use crate::operators::jobs::job_files::{self, JobFiles, stream_of};
+use crate::operators::jobs::job_writer::{JobWriter, Powers};
 use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::BuildReport;
-use crate::operators::jobs::shelf::{self, Shelf, stream_of};
-use crate::operators::jobs::tenure::{Powers, Tenure};
 use crate::operators::jobs::trigger::{BuildToTest, trigger, whole};
 use crate::operators::jobs::watch::{begin, resumed, stable_of};
 
@@ -45,26 +45,26 @@ pub struct ChangedRecord {
 ///
 /// There is no such build, its registry cannot be used, or a service does not answer.
 pub async fn trigger_for_build(
-    tenure: &Tenure<'_>,
-    shelf: &Shelf,
+    writer: &JobWriter<'_>,
+    job_files: &JobFiles,
     of: &ResultName,
     wanted: &Wanted,
 ) -> Result<BuildReport, TaskError> {
     let stream = stream_of(of)?;
-    let (digest, section) = shelf.section(&stream)?;
-    let builds = tenure.ctx.release_controller_of(of.arch).builds(&stream).await?;
+    let (digest, section) = job_files.section(&stream)?;
+    let builds = writer.ctx.release_controller_of(of.arch).builds(&stream).await?;
     let build = builds.unwrap_or_default().into_iter().find(|build| build.name == of.build);
     let build = build.ok_or_else(|| TaskError::Refused {
         why: format!("the release controller has no build {} for {}", of.build, of.arch.name()),
         next: "look at its page for the name and the architecture; nightlies are gone after some days".to_owned(),
     })?;
-    let Some(record) = shelf.open(tenure, of).await? else {
-        return begin(tenure, of, &build, digest, section, &stream).await;
+    let Some(record) = job_files.open(writer, of).await? else {
+        return begin(writer, of, &build, digest, section, &stream).await;
     };
-    if tenure.powers.shadow {
-        return Ok(resumed(tenure, of, record.file, section).await);
+    if writer.powers.shadow {
+        return Ok(resumed(writer, of, record.file, section).await);
     }
-    let stable = stable_of(tenure, section, &stream).await?;
+    let stable = stable_of(writer, section, &stream).await?;
     let missing = ResultChange::AddPlan {
         policy: policy(&record.file, digest, section),
         entries: plan(section, stream.minor, stream.stream, stable.as_deref()),
@@ -73,16 +73,16 @@ pub async fn trigger_for_build(
     let never = wanted.never_started.iter().map(|job| ResultChange::NeverStarted { start: first(job) });
     let changes: Vec<ResultChange> = std::iter::once(missing).chain(never).collect();
     // To plan is no start: whoever holds the lease triggers it.
-    let file = change(tenure, of, "Plan missing test jobs", &changes).await?.0;
+    let file = change(writer, of, "Plan missing test jobs", &changes).await?.0;
     let again = wanted.again.as_deref().map(|why| all_again(&file, why)).unwrap_or_default();
-    let mut report = resumed(tenure, of, file, section).await;
+    let mut report = resumed(writer, of, file, section).await;
     if !again.is_empty() && report.triggered.stopped.is_none() {
-        let file = tenure.files.newest(&of.path()).await?.unwrap_or_default();
-        let file = shelf::read(of, &file)?;
+        let file = writer.files.newest(&of.path()).await?.unwrap_or_default();
+        let file = job_files::read(of, &file)?;
         let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
         let pull_spec = file.pull_spec().unwrap_or_default();
         let build = BuildToTest { of, pull_spec: &pull_spec, jobs: &jobs, file, announced: Vec::new() };
-        let mut more = trigger(tenure, build, &again).await;
+        let mut more = trigger(writer, build, &again).await;
         report.triggered.runs.append(&mut more.runs);
         report.triggered.open.append(&mut more.open);
         report.triggered.stopped = more.stopped;
@@ -114,27 +114,27 @@ fn all_again(file: &ResultFile, why: &str) -> Vec<JobStart> {
     jobs.iter().filter_map(of_item).filter(is_there).collect()
 }
 
-/// Accepts a build whatever its jobs say; the next round of the aggregator carries that out.
+/// Accepts a build whatever its jobs say; the next pass of the aggregator carries that out.
 ///
 /// # Errors
 ///
 /// There is no record of it, or the store does not answer.
-pub async fn promote(tenure: &Tenure<'_>, of: &ResultName, reason: &str) -> Result<ChangedRecord, TaskError> {
+async fn promote(writer: &JobWriter<'_>, of: &ResultName, reason: &str) -> Result<ChangedRecord, TaskError> {
     let event = Event {
-        at: whole(tenure.ctx.clock.now()),
-        actor: tenure.actor(),
+        at: whole(writer.ctx.clock.now()),
+        actor: writer.actor(),
         kind: EventKind::Promoted,
         detail: reason.to_owned(),
     };
     let mut notes = Vec::new();
-    let before = open(tenure, of).await?;
+    let before = open(writer, of).await?;
     if before.accepted() == Some(true) {
         notes.push("it is accepted anyway".to_owned());
     }
     if before.promoted() == Some(true) {
         notes.push("it was promoted before".to_owned());
     }
-    let (_, changed) = change(tenure, of, "Promote the build", &[ResultChange::Promote { event }]).await?;
+    let (_, changed) = change(writer, of, "Promote the build", &[ResultChange::Promote { event }]).await?;
     Ok(ChangedRecord { of: of.clone(), changed, what: format!("{} is promoted", of.build), notes })
 }
 
@@ -145,14 +145,14 @@ pub async fn promote(tenure: &Tenure<'_>, of: &ResultName, reason: &str) -> Resu
 ///
 /// There is no record of it, the store or the cluster does not answer. What stands in the record is done by the same call
 /// again.
-pub async fn reject_payload(
-    tenure: &Tenure<'_>,
+async fn reject_payload(
+    writer: &JobWriter<'_>,
     of: &ResultName,
     reason: &str,
     takes_back: bool,
 ) -> Result<ChangedRecord, TaskError> {
     let mut notes = Vec::new();
-    let before = open(tenure, of).await?;
+    let before = open(writer, of).await?;
     let stands = payload_label::is_rejected(&before);
     if takes_back && !stands {
         return Err(TaskError::Refused {
@@ -164,13 +164,13 @@ pub async fn reject_payload(
         notes.push("its tests accept it; the record keeps saying so".to_owned());
     }
     let kind = if takes_back { EventKind::RejectionTakenBack } else { EventKind::PayloadRejected };
-    let event = Event { at: whole(tenure.ctx.clock.now()), actor: tenure.actor(), kind, detail: reason.to_owned() };
+    let event = Event { at: whole(writer.ctx.clock.now()), actor: writer.actor(), kind, detail: reason.to_owned() };
     let (file, changed) = if stands == takes_back {
-        change(tenure, of, "Note what a person says of the payload", &[ResultChange::Note(event)]).await?
+        change(writer, of, "Note what a person says of the payload", &[ResultChange::Note(event)]).await?
     } else {
         (before, false)
     };
-    payload_label::set_by_hand(tenure.ctx, of, &file).await?;
+    payload_label::set_by_hand(writer.ctx, of, &file).await?;
     let what = match takes_back {
         true => format!("the payload of {} is not rejected any more", of.build),
         false => format!("the payload of {} is labelled as rejected", of.build),
@@ -178,11 +178,18 @@ pub async fn reject_payload(
     Ok(ChangedRecord { of: of.clone(), changed, what, notes })
 }
 
-/// A change of a record that somebody confirms before an agent may make it.
+/// A change of a record that a person makes, or confirms before an agent may make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordRequest {
     /// Accept the build whatever its jobs say.
     Promote {
+        /// Why.
+        reason: String,
+    },
+    /// Label the payload as rejected.
+    RejectPayload {
+        /// Or take such a label back.
+        takes_back: bool,
         /// Why.
         reason: String,
     },
@@ -199,9 +206,20 @@ pub enum RecordRequest {
     },
 }
 
+impl RecordRequest {
+    /// What is to be said when it failed.
+    pub const fn refusal(&self) -> &'static str {
+        match self {
+            Self::Promote { .. } => "the build could not be promoted",
+            Self::RejectPayload { .. } => "the payload could not be labelled",
+            Self::ReplaceRun { .. } => "the run could not be replaced",
+        }
+    }
+}
+
 /// What such a change would do, and what the record says now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeseenRecord {
+pub struct PreviewedRecord {
     /// Which record.
     pub of: ResultName,
     /// What is wanted.
@@ -223,11 +241,11 @@ pub struct ForeseenRecord {
 /// # Errors
 ///
 /// There is no record of it, or the store does not answer.
-pub async fn foresee(ctx: &Context, of: &ResultName, request: &RecordRequest) -> Result<ForeseenRecord, TaskError> {
-    let tenure = Tenure::new(ctx, Powers { shadow: true, take_over: false })?;
-    let file = open(&tenure, of).await?;
+pub async fn preview(ctx: &Context, of: &ResultName, request: &RecordRequest) -> Result<PreviewedRecord, TaskError> {
+    let writer = JobWriter::new(ctx, Powers { shadow: true, take_over: false })?;
+    let file = open(&writer, of).await?;
     let jobs = file.jobs();
-    Ok(ForeseenRecord {
+    Ok(PreviewedRecord {
         of: of.clone(),
         request: request.clone(),
         verdict: file.verdict().map(|verdict| verdict.decision),
@@ -242,16 +260,17 @@ pub async fn foresee(ctx: &Context, of: &ResultName, request: &RecordRequest) ->
 ///
 /// # Errors
 ///
-/// Those of [`promote`] and [`replace_run`].
+/// Those of [`promote`], [`reject_payload`] and [`replace_run`].
 pub async fn carry_out(
-    tenure: &Tenure<'_>,
+    writer: &JobWriter<'_>,
     of: &ResultName,
     request: &RecordRequest,
 ) -> Result<ChangedRecord, TaskError> {
     match request {
-        RecordRequest::Promote { reason } => promote(tenure, of, reason).await,
+        RecordRequest::Promote { reason } => promote(writer, of, reason).await,
+        RecordRequest::RejectPayload { takes_back, reason } => reject_payload(writer, of, reason, *takes_back).await,
         RecordRequest::ReplaceRun { job, current, new, reason } => {
-            replace_run(tenure, of, job, current, new, reason).await
+            replace_run(writer, of, job, current, new, reason).await
         }
     }
 }
@@ -261,8 +280,8 @@ pub async fn carry_out(
 /// # Errors
 ///
 /// There is no record, job or run of that name, or the new run is one of another job.
-pub async fn replace_run(
-    tenure: &Tenure<'_>,
+async fn replace_run(
+    writer: &JobWriter<'_>,
     of: &ResultName,
     job: &str,
     current: &ProwJobId,
@@ -270,8 +289,8 @@ pub async fn replace_run(
     reason: &str,
 ) -> Result<ChangedRecord, TaskError> {
     let mut notes = Vec::new();
-    open(tenure, of).await?;
-    match tenure.ctx.prow().job(new).await? {
+    open(writer, of).await?;
+    match writer.ctx.prow().job(new).await? {
         Some(run) if run.job != job => {
             return Err(TaskError::Refused {
                 why: format!("{new} is a run of {}, not of {job}", quoted(&run.job)),
@@ -282,15 +301,15 @@ pub async fn replace_run(
         None => notes.push(format!("Prow does not show {new}: it is taken as it was given")),
     }
     let event = Event {
-        at: whole(tenure.ctx.clock.now()),
-        actor: tenure.actor(),
+        at: whole(writer.ctx.clock.now()),
+        actor: writer.actor(),
         kind: EventKind::RunReplaced,
         detail: reason.to_owned(),
     };
     let (current, new) = (current.to_string(), new.to_string());
     let what = format!("{new} counts in the place of {current}");
     let replace = ResultChange::Replace { job: job.to_owned(), old: current, new, event };
-    let changed = change(tenure, of, "Replace a test run", &[replace]).await.map_err(|error| {
+    let changed = change(writer, of, "Replace a test run", &[replace]).await.map_err(|error| {
         if let TaskError::Taken { why } = error {
             return TaskError::Refused { why, next: "give one of the names or ids that the record has".to_owned() };
         }
@@ -299,9 +318,9 @@ pub async fn replace_run(
     Ok(ChangedRecord { of: of.clone(), changed: changed?.1, what, notes })
 }
 
-async fn open(tenure: &Tenure<'_>, of: &ResultName) -> Result<ResultFile, TaskError> {
-    match tenure.files.newest(&of.path()).await? {
-        Some(text) => shelf::read(of, &text),
+async fn open(writer: &JobWriter<'_>, of: &ResultName) -> Result<ResultFile, TaskError> {
+    match writer.files.newest(&of.path()).await? {
+        Some(text) => job_files::read(of, &text),
         None => Err(no_record(of)),
     }
 }
@@ -315,17 +334,17 @@ fn no_record(of: &ResultName) -> TaskError {
 
 /// A change that needs no lease: it triggers nothing. The file after it, and whether it is another one.
 async fn change(
-    tenure: &Tenure<'_>,
+    writer: &JobWriter<'_>,
     of: &ResultName,
     message: &str,
     changes: &[ResultChange],
 ) -> Result<(ResultFile, bool), TaskError> {
-    if tenure.powers.shadow {
+    if writer.powers.shadow {
         return Err(TaskError::DryRun { would: format!("change {}", of.path()) });
     }
     let (path, message) = (of.path(), format!("{message} of {}", of.build));
-    let changed = tenure.files.change(&path, &message, |text| {
-        let mut file = shelf::read(of, text.ok_or_else(|| no_record(of))?)?;
+    let changed = writer.files.change(&path, &message, |text| {
+        let mut file = job_files::read(of, text.ok_or_else(|| no_record(of))?)?;
         let mut is_new = false;
         for change in changes {
             is_new |= file.apply(change).map_err(|refused| TaskError::Taken { why: refused.to_string() })?;
@@ -333,5 +352,5 @@ async fn change(
         Ok::<_, TaskError>(is_new.then(|| file.to_text()))
     });
     let changed = changed.await?;
-    Ok((shelf::read(of, &changed.text)?, changed.changed))
+    Ok((job_files::read(of, &changed.text)?, changed.changed))
 }

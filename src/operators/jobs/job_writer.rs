@@ -37,7 +37,7 @@ impl Powers {
 
 /// One process at work on test jobs.
 #[derive(Debug)]
-pub struct Tenure<'c> {
+pub struct JobWriter<'c> {
     /// For what only looks.
     pub ctx: &'c Context,
     /// The records, to look at.
@@ -63,7 +63,7 @@ pub struct HeldAgentLease {
     until: Timestamp,
 }
 
-impl<'c> Tenure<'c> {
+impl<'c> JobWriter<'c> {
     /// A process that holds no lease yet.
     ///
     /// # Errors

@@ -12,14 +12,14 @@ use crate::domain::job_registry::{JobRegistry, RegistryJob};
 use crate::domain::result_file::ResultFile;
 use crate::domain::result_file::name::{RecordName, ResultName};
 use crate::operators::error::TaskError;
-use crate::operators::jobs::tenure::Tenure;
+use crate::operators::jobs::job_writer::JobWriter;
 
 /// A folder with more files than this is slow to list for everybody.
 const MANY_FILES: usize = 800;
 
 /// Records and registries of one pass.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct JobFiles {
     records: Vec<(ResultName, ListedFile)>,
     registries: Vec<(RegistryName, Result<JobRegistry, String>)>,
     /// What is odd about the whole.
@@ -35,7 +35,7 @@ pub struct ReadRecord {
     pub file: ResultFile,
 }
 
-impl Shelf {
+impl JobFiles {
     /// Lists the records and reads the registries. Reads only; two requests.
     ///
     /// # Errors
@@ -108,9 +108,9 @@ impl Shelf {
     /// # Errors
     ///
     /// The store does not answer, or the record is damaged.
-    pub async fn open(&self, tenure: &Tenure<'_>, of: &ResultName) -> Result<Option<ReadRecord>, TaskError> {
+    pub async fn open(&self, writer: &JobWriter<'_>, of: &ResultName) -> Result<Option<ReadRecord>, TaskError> {
         let Some((_, listed)) = self.records.iter().find(|(name, _)| name == of) else { return Ok(None) };
-        let Some(text) = tenure.files.text(listed).await? else { return Ok(None) };
+        let Some(text) = writer.files.text(listed).await? else { return Ok(None) };
         Ok(Some(ReadRecord { of: of.clone(), file: read(of, &text)? }))
     }
 

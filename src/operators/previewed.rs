@@ -32,12 +32,12 @@ pub enum Preview {
         why: String,
     },
     /// This.
-    Changes(Foreseen),
+    Changes(PreviewedChange),
 }
 
 /// The facts of a change that a person may have to confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Foreseen {
+pub enum PreviewedChange {
     /// The first pass of the final approval, as the state says.
     StoredApproval(StoredApproval),
     /// A pass of the final approval, as the services say.
@@ -142,7 +142,7 @@ pub struct ApprovalPass {
     /// The builds that ship, by architecture.
     pub builds: Vec<String>,
     /// The advisories that ship.
-    pub advisories: Vec<ForeseenAdvisory>,
+    pub advisories: Vec<PreviewedAdvisory>,
     /// Is the calendar left aside?
     pub ignores_release_date: bool,
     /// Is it a later pass of one that began?
@@ -153,7 +153,7 @@ pub struct ApprovalPass {
 
 /// One advisory of an approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeseenAdvisory {
+pub struct PreviewedAdvisory {
     /// Its number.
     pub id: AdvisoryId,
     /// Its impetus.
@@ -162,7 +162,7 @@ pub struct ForeseenAdvisory {
     pub state: AdvisoryState,
 }
 
-impl Foreseen {
+impl PreviewedChange {
     /// What stays the same while a confirmed change goes on in further runs; nothing when each is confirmed anew.
     pub fn covers(&self) -> Option<String> {
         match self {

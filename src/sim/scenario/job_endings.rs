@@ -5,7 +5,7 @@ pub(in crate::sim) const TESTING: &str = "-automated-release-";
 
 /// How runs of test jobs fare. By default all go well and are found.
 #[derive(Debug, Clone, Default)]
-pub struct Fates {
+pub struct JobEndings {
     /// By a part of the job's name: how its first, second and further runs for one build end; the last one named
     /// holds for all that follow.
     pub ends: Vec<(&'static str, &'static [&'static str])>,
@@ -25,7 +25,7 @@ pub struct Fates {
     pub unknown: Vec<&'static str>,
 }
 
-impl Fates {
+impl JobEndings {
     /// How run number `nth` (from 0) of a job for one build ends.
     pub(in crate::sim) fn end(&self, job: &str, nth: usize, dice: u32) -> &'static str {
         if !job.contains(TESTING) {
@@ -56,15 +56,17 @@ mod tests {
 
     #[test]
     fn named_runs_end_as_named_and_the_last_end_holds_for_all_that_follow() {
-        let fates = Fates { ends: vec![("gcp-ipi", &["error", "failure", "success"])], ..Fates::default() };
-        assert_eq!([0, 1, 2, 9].map(|nth| fates.end(JOB, nth, 0)), ["error", "failure", "success", "success"]);
-        assert_eq!(fates.end("periodic-ci-example-other-gcp-ipi", 0, 0), "success", "no test of a build");
+        let job_endings =
+            JobEndings { ends: vec![("gcp-ipi", &["error", "failure", "success"])], ..JobEndings::default() };
+        assert_eq!([0, 1, 2, 9].map(|nth| job_endings.end(JOB, nth, 0)), ["error", "failure", "success", "success"]);
+        assert_eq!(job_endings.end("periodic-ci-example-other-gcp-ipi", 0, 0), "success", "no test of a build");
     }
 
     #[test]
     fn of_a_hundred_runs_so_many_end_in_each_way() {
-        let fates = Fates { failing_percent: 20, error_percent: 5, aborted_percent: 3, ..Fates::default() };
-        let count = |end| (0..100).filter(|dice| fates.end(JOB, 0, *dice) == end).count();
+        let job_endings =
+            JobEndings { failing_percent: 20, error_percent: 5, aborted_percent: 3, ..JobEndings::default() };
+        let count = |end| (0..100).filter(|dice| job_endings.end(JOB, 0, *dice) == end).count();
         assert_eq!(["failure", "error", "aborted", "success"].map(count), [20, 5, 3, 72]);
     }
 }
