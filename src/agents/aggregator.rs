@@ -28,6 +28,8 @@ pub struct AggregatorPass {
     pub records: PassReport<RecordResult>,
     /// Records that nothing is left to be done for.
     pub settled: usize,
+    /// Was anything changed: a record, or the label of a payload?
+    pub changed: bool,
     /// What is odd about the whole.
     pub notes: Vec<String>,
 }
@@ -84,6 +86,10 @@ pub async fn run(ctx: &Context, arch: Arch, powers: Powers) -> Result<Aggregator
     notes.extend(archive_gone(&writer, &names).await);
     let is_open = |unit: &UnitReport<RecordResult>| !matches!(unit.result, Ok(None));
     let (open, settled): (Vec<_>, Vec<_>) = all.units.into_iter().partition(is_open);
+    let is_labelled = |unit: &UnitReport<RecordResult>| {
+        matches!(&unit.result, Ok(Some(JudgedRecord { label: Some(LabelState::Set), .. })))
+    };
+    let changed = writer.files.have_written() || open.iter().any(is_labelled);
     let records = PassReport { units: open };
-    Ok(AggregatorPass { records, settled: settled.len(), notes })
+    Ok(AggregatorPass { records, settled: settled.len(), changed, notes })
 }

@@ -25,6 +25,15 @@ pub enum Streams {
     OfAllRegistries(Arch),
 }
 
+/// A pass: what came of each stream.
+#[derive(Debug)]
+pub struct ControllerPass {
+    /// Streams that were looked at.
+    pub streams: PassReport<StreamResult>,
+    /// Was anything changed? What is triggered stands in a record, too.
+    pub changed: bool,
+}
+
 impl Unit for StreamResult {
     fn ending(&self) -> UnitEnding {
         match self {
@@ -50,7 +59,7 @@ pub fn ending_of(build: &BuildReport) -> UnitEnding {
 /// # Errors
 ///
 /// Neither records nor registries can be read: no stream can be looked at.
-pub async fn run(ctx: &Context, streams: &Streams, powers: Powers) -> Result<PassReport<StreamResult>, TaskError> {
+pub async fn run(ctx: &Context, streams: &Streams, powers: Powers) -> Result<ControllerPass, TaskError> {
     let writer = JobWriter::new(ctx, powers)?;
     let job_files = JobFiles::read(ctx).await?;
     let streams = match streams {
@@ -65,5 +74,6 @@ pub async fn run(ctx: &Context, streams: &Streams, powers: Powers) -> Result<Pas
     let panicked = |_: &BuildStream| {
         Err(Box::new(TaskError::Internal { assumed: "the job controller does not panic".to_owned() }))
     };
-    Ok(pass(&streams, AT_ONCE, unit, panicked).await)
+    let streams = pass(&streams, AT_ONCE, unit, panicked).await;
+    Ok(ControllerPass { streams, changed: writer.files.have_written() })
 }

@@ -312,20 +312,21 @@ impl ClosedGate {
 pub fn gone_steps(release: &str, task: Task, job: &JobRef) -> Vec<String> {
     let set = format!("oar -r {release} update-task-status {task}");
     let page = job.url.as_deref().map(|url| format!(" ({url})")).unwrap_or_default();
-    vec![
+    let mut steps = vec![
         format!("find out how the job ended{page}, then store it: {set} Pass --reason TEXT"),
         format!("or: {set} Fail --reason TEXT"),
         format!("to have another one started: {set} 'Not Started' --reason TEXT"),
-        format!("if another job is the right one: oar -r {release} {task} {}", naming(task)),
-    ]
+    ];
+    steps.extend(naming(task).map(|named| format!("if another job is the right one: oar -r {release} {task} {named}")));
+    steps
 }
 
-/// The option that names the job of `task` on the command line.
-const fn naming(task: Task) -> &'static str {
+/// The option that names the job of `task` on the command line, if it has one.
+const fn naming(task: Task) -> Option<&'static str> {
     match task {
-        Task::ImageConsistencyCheck => "-i ID",
-        Task::StageTesting
-        | Task::CreateTestReport
+        Task::ImageConsistencyCheck => Some("-i ID"),
+        Task::StageTesting => Some("-n NUMBER"),
+        Task::CreateTestReport
         | Task::TakeOwnership
         | Task::UpdateBugList
         | Task::CheckCveTrackerBug
@@ -337,7 +338,7 @@ const fn naming(task: Task) -> &'static str {
         | Task::ImageSignedCheck
         | Task::DropBugs
         | Task::ChangeAdvisoryStatus
-        | Task::AddQeApproval => "-n NUMBER",
+        | Task::AddQeApproval => None,
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Preview {
     Pointless {
         /// Why not.
         why: String,
+        /// What to do instead.
+        next: &'static str,
     },
     /// This.
     Changes(PreviewedChange),

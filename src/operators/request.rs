@@ -125,6 +125,18 @@ pub enum ChangeRequest {
     },
 }
 
+impl ChangeRequest {
+    /// The task that it runs or sets, if it is about one.
+    pub fn task(&self) -> Option<Task> {
+        match self {
+            Self::Task(request) => Some(request.task()),
+            Self::SetStatus(by_hand) => Some(by_hand.task),
+            Self::EarlyApproval { .. } => Some(Task::ChangeAdvisoryStatus),
+            Self::Answer(_) | Self::ResolveIssue { .. } => None,
+        }
+    }
+}
+
 impl TaskRequest {
     /// Each request once, without details; to ask all of them what they need.
     pub fn all() -> Vec<Self> {

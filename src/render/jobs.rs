@@ -1,4 +1,4 @@
-//! Rounds of the job controller and of the aggregator, for people.
+//! Passes of the job controller and of the aggregator, for people.
 
 use crate::agents::aggregator::AggregatorPass;
 use crate::agents::job_controller::StreamResult;

@@ -90,7 +90,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Prow(_)
         | Event::Stream(_)
         | Event::CandidateMade
-        | Event::PredecessorLooks
+        | Event::OriginalLooks
         | Event::Person(_) => {}
     }
 }

@@ -54,8 +54,8 @@ pub enum Event {
     Prow(ProwEvent),
     /// Of the release controller alone.
     Stream(StreamEvent),
-    /// The program of before looks at builds and records.
-    PredecessorLooks,
+    /// The original looks at builds and records.
+    OriginalLooks,
     /// Somebody does something.
     Person(Act),
 }

@@ -6,7 +6,7 @@ use crate::sim::faults::rules::Faults;
 use crate::sim::scenario::Scenario;
 use crate::sim::services::table;
 use crate::sim::world::{Facts, World};
-use crate::sim::{actors, people, predecessor};
+use crate::sim::{actors, original, people};
 
 /// The world of a scenario, served at `base_url`.
 pub fn world(scenario: &Scenario, seed: u64, clock: VirtualClock, base_url: String, faults: Faults) -> World {
@@ -20,5 +20,5 @@ fn react(facts: &mut Facts, event: Event) {
     }
     actors::hear(facts, &event);
     table::hear(facts, &event);
-    predecessor::hear(facts, &event);
+    original::hear(facts, &event);
 }

@@ -126,7 +126,7 @@ pub fn show(settings: &Settings, form: AnswerForm) -> PrintedAnswer {
 }
 
 /// What build data says about `release`; with `explain` also where each value comes from and
-/// where the predecessor of this program read another one.
+/// where the original read another one.
 ///
 /// # Errors
 ///

@@ -93,8 +93,8 @@ async fn controller(call: &Invocation, args: &ControllerArgs) -> Result<Exit, Er
     let streams = args.streams().map_or(Streams::OfAllRegistries(args.arch), Streams::Named);
     let pass = job_controller::run(&ctx, &streams, powers).await;
     let pass = pass.map_err(|error| call.task_error("no stream could be looked at", error))?;
-    call.show(render::jobs::controller(&pass), &ControllerPassDocument::from(&pass));
-    Ok(Exit::of_pass(pass.ending()))
+    call.show(render::jobs::controller(&pass.streams), &ControllerPassDocument::from(&pass.streams));
+    Ok(Exit::of_pass(pass.streams.ending()))
 }
 
 /// One pass of the aggregator.

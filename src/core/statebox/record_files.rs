@@ -3,6 +3,9 @@
 //! A change is a function of the newest text, applied again whenever somebody else was faster. A text that is the same
 //! afterwards is no commit.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +31,8 @@ pub struct RecordFiles {
     clock: Clock,
     cancel: CancellationToken,
     permit: Permit,
+    /// Shared by all copies.
+    written: Arc<AtomicBool>,
 }
 
 /// A file as it stands after a change.
@@ -42,13 +47,18 @@ pub struct ChangedFile {
 impl RecordFiles {
     /// The files of `branch`.
     pub fn new(repo: Repo, branch: String, limits: Limits, clock: Clock, cancel: CancellationToken) -> Self {
-        Self { repo, branch, limits, clock, cancel, permit: Permit::default() }
+        Self { repo, branch, limits, clock, cancel, permit: Permit::default(), written: Arc::default() }
     }
 
     /// The same for whoever may write only as long as `permit` lasts.
     #[must_use]
     pub fn permitted_by(&self, permit: &Permit) -> Self {
         Self { permit: permit.clone(), ..self.clone() }
+    }
+
+    /// Was anything written by these, or by copies of them? Also when nobody answered whether it arrived.
+    pub fn have_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Every file, not read. Reads only; one request.
@@ -146,7 +156,7 @@ impl RecordFiles {
             return Ok(false);
         }
         self.still_permitted(path).await?;
-        match self.repo.remove(&self.branch, path, &stored.revision, message).await {
+        match self.noted(self.repo.remove(&self.branch, path, &stored.revision, message).await) {
             Ok(()) => Ok(true),
             Err(error) if matches!(error.fault, StoreFault::Conflict) => Ok(false),
             Err(error) => Err(error),
@@ -171,7 +181,14 @@ impl RecordFiles {
         message: &str,
     ) -> Result<(), StoreError> {
         self.still_permitted(path).await?;
-        self.repo.write(&self.branch, path, text.as_bytes(), expected, message).await.map(drop)
+        self.noted(self.repo.write(&self.branch, path, text.as_bytes(), expected, message).await).map(drop)
+    }
+
+    /// What came of a write; that there was one is kept.
+    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let may_stand = result.as_ref().map_or_else(|error| error.arrived == Arrived::Perhaps, |_| true);
+        self.written.fetch_or(may_stand, Ordering::Relaxed);
+        result
     }
 
     /// How long to wait before the next try; for ever where another one does not help.

@@ -1,4 +1,4 @@
-//! What the predecessor read from build data: needed to explain where we differ, nowhere else.
+//! What the original read from build data: needed to explain where we differ, nowhere else.
 //!
 //! Its rule looks at the assembly itself and its direct parent, knows `!` only on the last part of
 //! a path and only in the assembly itself, and neither merges nor knows `?` and `-`.
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::yaml::Value;
 use super::{Assembly, BuildData};
 
-/// What the predecessor made of one assembly.
+/// What the original made of one assembly.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Original {
     /// `group.advisories`.
@@ -23,7 +23,7 @@ pub struct Original {
     pub shipment_mr: Reading,
 }
 
-/// One value as the predecessor read it.
+/// One value as the original read it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
     /// What it found, null included.
@@ -32,19 +32,19 @@ pub enum Reading {
     Crash(&'static str),
 }
 
-/// A value that the predecessor would have read differently.
+/// A value that the original would have read differently.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The dotted entry.
     pub entry: &'static str,
     /// What we read.
     pub effective: Json,
-    /// What the predecessor read.
+    /// What the original read.
     pub original: Reading,
 }
 
 impl BuildData {
-    /// What the predecessor would have read; nothing for an unknown key.
+    /// What the original would have read; nothing for an unknown key.
     pub fn original(&self, key: &str) -> Option<Original> {
         let own = self.assembly(key).ok()?;
         let look = |first: &str, last: &str| self.as_originally_read(own, first, last);
@@ -66,7 +66,7 @@ impl BuildData {
         })
     }
 
-    /// The values of `assembly` that the predecessor would have read differently.
+    /// The values of `assembly` that the original would have read differently.
     pub fn differences(&self, assembly: &Assembly) -> Vec<Difference> {
         let Some(original) = self.original(&assembly.key) else { return Vec::new() };
         let advisories = assembly.advisories.iter().map(|(impetus, id)| (impetus.clone(), id.get().into())).collect();

@@ -28,9 +28,7 @@ pub async fn of(ctx: Context, release: ZStream, change: ChangeRequest) -> Result
             goes_on: previewed.goes_on(),
             needs_reason: previewed.needs_reason(),
         })),
-        Preview::Pointless { why } => {
-            Err(Reply::error(Code::Precondition, why, "there is nothing to decide; go on without decide"))
-        }
+        Preview::Pointless { why, next } => Err(Reply::error(Code::Precondition, why, next)),
         Preview::Closed(by) => Err(closed(&ctx, &release, &change, &by)),
     }
 }
@@ -49,17 +47,11 @@ pub async fn of_record(
 }
 
 fn closed(ctx: &Context, release: &ZStream, change: &ChangeRequest, by: &ClosedGate) -> Reply {
-    let task = match change {
-        ChangeRequest::Task(request) => request.task(),
-        ChangeRequest::SetStatus(by_hand) => by_hand.task,
-        ChangeRequest::EarlyApproval { .. } | ChangeRequest::ResolveIssue { .. } | ChangeRequest::Answer(_) => {
-            Task::ChangeAdvisoryStatus
-        }
-    };
-    let does = if task == Task::ChangeAdvisoryStatus {
-        format!("{release} cannot be approved now")
-    } else {
-        format!("{task} of {release} cannot run now")
+    let task = change.task();
+    let does = match task {
+        Some(Task::ChangeAdvisoryStatus) => format!("{release} cannot be approved now"),
+        Some(task) => format!("{task} of {release} cannot run now"),
+        None => format!("{release} cannot be changed now"),
     };
     let (what, step) = (format!("{does}: {by}"), by.step(release));
     let reply = match by.opened_by() {
@@ -68,7 +60,10 @@ fn closed(ctx: &Context, release: &ZStream, change: &ChangeRequest, by: &ClosedG
             .with("waiting", json!({ "on": clean(&by.to_string()), "since": stamp(ctx.clock.now()) }))
             .with("next", json!({ "text": clean(&step) })),
     };
-    reply.about(release, task, None)
+    match task {
+        Some(task) => reply.about(release, task, None),
+        None => reply.with("release", json!(release.to_string())),
+    }
 }
 
 /// What could not be done when the look fails.

@@ -241,11 +241,8 @@ fn controller(call: &ToolCall) -> Result<ToolChange, Reply> {
     ready(call, powers)?;
     let work = async move |ctx: Context| {
         let pass = job_controller::run(&ctx, &Streams::Named(vec![stream]), powers).await?;
-        let document = ControllerPassDocument::from(&pass);
-        let new =
-            document.streams.iter().flat_map(|stream| &stream.builds).flat_map(|build| &build.triggered.triggered);
-        let is_changed = new.filter(|run| run.new).count() > 0;
-        Ok(Reply::changed(render::jobs::controller(&pass).to_string(), is_changed, data(&document)))
+        let document = ControllerPassDocument::from(&pass.streams);
+        Ok(Reply::changed(render::jobs::controller(&pass.streams).to_string(), pass.changed, data(&document)))
     };
     Ok(change(Queue::Of(Subject::from(&stream)), work, "the stream could not be looked at"))
 }
@@ -257,8 +254,7 @@ fn aggregate(call: &ToolCall) -> Result<ToolChange, Reply> {
     let work = async move |ctx: Context| {
         let pass = aggregator::run(&ctx, arch, Powers::default()).await?;
         let document = AggregatorPassDocument::from(&pass);
-        let is_changed = document.records.iter().any(|record| record.changed);
-        Ok(Reply::changed(render::jobs::aggregator(&pass).to_string(), is_changed, data(&document)))
+        Ok(Reply::changed(render::jobs::aggregator(&pass).to_string(), pass.changed, data(&document)))
     };
     Ok(change(queue, work, "no record could be judged"))
 }
@@ -274,9 +270,8 @@ fn trigger(call: &ToolCall) -> Result<ToolChange, Reply> {
         let writer = JobWriter::new(&ctx, Powers::default())?;
         let job_files = JobFiles::read(&ctx).await?;
         let report = manual::trigger_for_build(&writer, &job_files, &of, &Wanted::default()).await?;
-        let is_changed = report.triggered.runs.iter().any(|run| run.is_new);
         let document = BuildDocument::from(&report);
-        Ok(Reply::changed(render::jobs::of_build(&report).to_string(), is_changed, data(&document)))
+        Ok(Reply::changed(render::jobs::of_build(&report).to_string(), writer.files.have_written(), data(&document)))
     };
     Ok(change(queue, work, "the jobs of the build could not be triggered"))
 }

@@ -73,7 +73,10 @@ pub(in crate::operators) async fn preview(
     let state = state_file::of(ctx, release).await?;
     let run = Run::observe(ctx, release, state)?;
     let Some(build) = build_record::build_of(&run, which).await? else {
-        return Ok(Preview::Pointless { why: "build data names no candidate build".to_owned() });
+        return Ok(Preview::Pointless {
+            why: "build data names no candidate build".to_owned(),
+            next: "there is nothing to decide; go on without decide",
+        });
     };
     let record = describe(&build_record::verdict(&run, &build).await?);
     let BuildDecision { accept, reason } = decision.clone();

@@ -16,7 +16,7 @@ const FIRST: [&str; 2] = ["-automated-release-aws-ipi-f", "-automated-release-st
 
 impl ReleasePlan {
     /// Lets the world begin with the candidate nightly. Its test records, and those of the promoted build, come from
-    /// runs of jobs: the program of before starts and judges them, unless `streams.predecessor` is taken away again.
+    /// runs of jobs: the original starts and judges them, unless `streams.original` is taken away again.
     pub fn begin_with_candidate(&mut self) {
         self.begins_with_candidate = true;
         self.is_candidate_open = true;
@@ -30,6 +30,6 @@ impl ReleasePlan {
         for (part, _) in FIRST.into_iter().zip(rejected).filter(|(_, rejected)| *rejected) {
             self.job_endings.ends.push((part, &["failure"]));
         }
-        self.streams.predecessor = Some(vec![self.release.minor()]);
+        self.streams.original = Some(vec![self.release.minor()]);
     }
 }

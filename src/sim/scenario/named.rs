@@ -187,14 +187,10 @@ const LIST: &[(&str, &str, Alter)] = &[
             };
         },
     ),
-    (
-        "predecessor-writes",
-        "the same day, and the program of before works on the same branch of test records",
-        |plan| {
-            job_day(plan);
-            plan.streams.predecessor = Some(vec![Minor::new(4, 12), Minor::new(4, 13)]);
-        },
-    ),
+    ("predecessor-writes", "the same day, and the original works on the same branch of test records", |plan| {
+        job_day(plan);
+        plan.streams.original = Some(vec![Minor::new(4, 12), Minor::new(4, 13)]);
+    }),
     ("outages-in-turn", "every five minutes another service is out", |plan| plan.disturbances.outages_in_turn = true),
 ];
 

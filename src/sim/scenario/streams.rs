@@ -17,8 +17,8 @@ pub struct Streams {
     pub rejected_percent: u32,
     /// Streams that mislead for a while.
     pub odd: Vec<Odd>,
-    /// The program of before is still at work: it reads every open record, and starts the jobs of these minors.
-    pub predecessor: Option<Vec<Minor>>,
+    /// The original is still at work: it reads every open record, and starts the jobs of these minors.
+    pub original: Option<Vec<Minor>>,
 }
 
 /// A stream that misleads for a while, counted from the beginning of the world.

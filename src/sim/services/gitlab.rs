@@ -87,7 +87,7 @@ pub fn hear(facts: &mut Facts, event: &Event) {
         | Event::Stream(_)
         | Event::CandidateMade
         | Event::CandidateChosen
-        | Event::PredecessorLooks
+        | Event::OriginalLooks
         | Event::Person(_) => {}
     }
 }

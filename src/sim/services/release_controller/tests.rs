@@ -20,7 +20,7 @@ fn visitor(stream: &'static str, what: Oddity) -> Visitor {
             stables: what == Oddity::Broken,
             rejected_percent: 0,
             odd: vec![Odd { stream, what, from: hours(2), to: hours(4) }],
-            predecessor: None,
+            original: None,
         };
     })
 }

@@ -1,6 +1,10 @@
 //! One stream at a time.
 
 use insta::assert_snapshot;
+use oar::agents::job_controller::{self, Streams};
+use oar::domain::build::{Arch, Stream};
+use oar::domain::build_stream::BuildStream;
+use oar::operators::jobs::job_writer::Powers;
 use serde_json::json;
 
 use super::{LOOK, calm_day, commits, job_day, starts, stored, the_record, without_ids, wrong};
@@ -32,6 +36,21 @@ async fn a_new_build_is_planned_with_all_its_jobs_and_each_is_triggered_once() {
     exit 0
     ");
     assert_eq!((commits(&world), wrong(&world, true)), (before, vec![]), "a round that finds nothing writes nothing");
+}
+
+#[tokio::test]
+async fn a_plan_of_which_nothing_could_be_triggered_is_a_change_all_the_same() {
+    let world = calm_day().await;
+    world.refuses("gangway", "POST", "/v1/executions", 503);
+    let (minor, stream) = ("4.21".parse().expect("a minor"), Stream::Nightly);
+    let streams = Streams::Named(vec![BuildStream { minor, stream, arch: Arch::Amd64 }]);
+    let pass = job_controller::run(&world.context(), &streams, Powers::default()).await.expect("a pass");
+    assert_eq!(starts(&world).len(), 0);
+    assert!(pass.changed, "{pass:?}");
+
+    let shadow = Powers { shadow: true, take_over: false };
+    let looked = job_controller::run(&world.context(), &streams, shadow).await.expect("a pass");
+    assert!(!looked.changed, "{looked:?}");
 }
 
 #[tokio::test]

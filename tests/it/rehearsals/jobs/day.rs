@@ -6,8 +6,8 @@ use crate::rehearsal::test_world::TestWorld;
 mod long {
     use super::*;
 
-    /// A round of both agents every so many minutes, for so many hours; the most commits within one hour.
-    async fn rounds(world: &TestWorld, minutes: i64, hours: i64) -> usize {
+    /// A pass of both agents every so many minutes, for so many hours; the most commits within one hour.
+    async fn passes(world: &TestWorld, minutes: i64, hours: i64) -> usize {
         let mut counts = vec![commits(world)];
         for _ in 0..hours * 60 / minutes {
             world.oar("jobctl start-controller --all").await;
@@ -22,7 +22,7 @@ mod long {
     #[tokio::test]
     async fn a_day_of_thirteen_minors_behind_a_limited_gateway_misses_no_job_and_doubles_none() {
         let world = TestWorld::founded("job-day", |_| {}).await;
-        let busiest = rounds(&world, 10, 24).await;
+        let busiest = passes(&world, 10, 24).await;
         world.oar("jobctl start-controller --all").await;
         let (all, missing) = (records(&world), wrong(&world, true));
         println!("{} records, {} commits, {busiest} in the busiest hour", all.len(), commits(&world));
@@ -40,7 +40,7 @@ mod long {
     #[tokio::test]
     async fn an_older_program_on_the_same_branch_is_noticed_file_by_file() {
         let world = TestWorld::founded("predecessor-writes", |_| {}).await;
-        rounds(&world, 20, 8).await;
+        passes(&world, 20, 8).await;
         assert_eq!(wrong(&world, false), [""; 0]);
     }
 }

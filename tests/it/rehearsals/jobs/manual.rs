@@ -12,7 +12,7 @@ async fn a_build_that_lacks_jobs_gets_them_and_keeps_those_that_it_has() {
     let world = calm_day().await;
     world.oar(LOOK).await;
     let (path, mut record) = the_record(&world, "4.21");
-    // As the program of before leaves a build: fewer jobs, and no plan.
+    // As the original leaves a build: fewer jobs, and no plan.
     let kept = record["result"][0].clone();
     record = serde_json::json!({ "result": [kept], "build": record["build"] });
     world.simulator().world().facts().github.put_file("record", &path, &format!("{record:#}"));

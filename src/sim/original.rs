@@ -1,4 +1,4 @@
-//! The program of before, still at work on the branch of test records: it looks once an hour, takes the newest
+//! The original, still at work on the branch of test records: it looks once an hour, takes the newest
 //! build of a minor for a new one whenever it is another, starts its jobs without a plan, reads every open record,
 //! and writes it back whether or not anything has changed.
 
@@ -28,17 +28,17 @@ const DELETED: &str = "delete file";
 
 /// Lets it look, when the scenario has it.
 pub fn hear(facts: &mut Facts, event: &Event) {
-    let Some(minors) = facts.release.streams.predecessor.clone() else { return };
+    let Some(minors) = facts.release.streams.original.clone() else { return };
     if *event == Event::Begin {
-        facts.schedule_in(FIRST, Event::PredecessorLooks);
-    } else if *event == Event::PredecessorLooks {
+        facts.schedule_in(FIRST, Event::OriginalLooks);
+    } else if *event == Event::OriginalLooks {
         for minor in minors {
             for stream in ["nightly", "stable"] {
                 watch(facts, minor, stream);
             }
         }
         aggregate(facts);
-        facts.schedule_in(EVERY, Event::PredecessorLooks);
+        facts.schedule_in(EVERY, Event::OriginalLooks);
     }
 }
 
