@@ -26,7 +26,7 @@ use crate::operators::request::TaskRequest;
 use crate::operators::run::Run;
 use crate::operators::steps::{advisories, advisory_page, build_record, owed, promotion, shipment};
 use crate::planner::facts::{AdvisoryFact, MrFact, PageState, PromotionFact, RecordState, ReleaseFact};
-use crate::planner::input::{Input, Replaced, StateSource, Unread};
+use crate::planner::input::{Input, RefusedLook, Replaced, StateSource, Unread};
 
 /// Looks at the world. Reads only.
 ///
@@ -181,10 +181,12 @@ async fn from_services(input: &mut Input, run: &Run<'_>) {
         Err(error) => input.errata_refusal = (error.class() == ErrorClass::Auth).then(|| error.to_string()),
     }
     let promoted_file = asked(input.needs_promoted_file(), record(run, Some(&input.release)));
+    input.shipment_refusal = opened.as_ref().err().and_then(|error| refused(run.ctx, error));
     let (shipped, promoted_file) = futures::join!(shipment_facts(run, input, opened), promoted_file);
     input.promoted_file = promoted_file.unwrap_or(RecordState::Unknown { why: NOT_ASKED.to_owned() });
     (input.mr, input.mr_url) = (shipped.mr, shipped.url);
     (input.stage_release, input.prod_release) = (shipped.stage, shipped.prod);
+    input.shipment_refusal = input.shipment_refusal.take().or(shipped.refused);
     if approval_open(input)
         && let (Some(states), ReleaseFact::Known(prod)) = (&input.advisories, &input.prod_release)
     {
@@ -216,6 +218,20 @@ struct ShipmentFacts {
     url: Option<String>,
     stage: ReleaseFact,
     prod: ReleaseFact,
+    /// The pipelines refused us, though the merge request did not.
+    refused: Option<RefusedLook>,
+}
+
+/// What a look at GitLab came to that only a person mends, who sets or renews the token.
+fn refused(ctx: &Context, error: &TaskError) -> Option<RefusedLook> {
+    if !matches!(error.class(), ErrorClass::Auth | ErrorClass::Config) {
+        return None;
+    }
+    // Without a token nobody was refused who had one.
+    match ctx.require(&[Credential::GitlabToken]) {
+        Err(missing) => Some(RefusedLook { why: missing.to_string(), next: missing.next_step() }),
+        Ok(()) => Some(RefusedLook { why: error.to_string(), next: error.next_step() }),
+    }
 }
 
 async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::Shipment, TaskError>) -> ShipmentFacts {
@@ -224,12 +240,16 @@ async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::S
         Err(error) => {
             let unknown = || ReleaseFact::Unknown(error.to_string());
             let url = run.assembly_if_known().and_then(|assembly| assembly.shipment_mr.clone());
-            return ShipmentFacts { mr: MrFact::Unknown, url, stage: unknown(), prod: unknown() };
+            return ShipmentFacts { mr: MrFact::Unknown, url, stage: unknown(), prod: unknown(), refused: None };
         }
     };
-    let known = |answer: Option<Result<_, TaskError>>| match answer {
+    let mut refusal = None;
+    let mut known = |answer: Option<Result<_, TaskError>>| match answer {
         Some(Ok(release)) => ReleaseFact::Known(release),
-        Some(Err(error)) => ReleaseFact::Unknown(error.to_string()),
+        Some(Err(error)) => {
+            refusal = refusal.take().or_else(|| refused(run.ctx, &error));
+            ReleaseFact::Unknown(error.to_string())
+        }
         None => ReleaseFact::Unknown(NOT_ASKED.to_owned()),
     };
     let stage = known(asked(input.needs_stage_release(), shipment::stage_release(run, &open)).await);
@@ -240,7 +260,7 @@ async fn shipment_facts(run: &Run<'_>, input: &Input, opened: Result<shipment::S
         MrState::Closed => MrFact::Closed,
         MrState::Other(_) => MrFact::Unknown,
     };
-    ShipmentFacts { mr, url: Some(open.mr.web_url), stage, prod }
+    ShipmentFacts { mr, url: Some(open.mr.web_url), stage, prod, refused: refusal }
 }
 
 async fn advisories_of(run: &Run<'_>) -> Result<BTreeMap<String, AdvisoryFact>, TaskError> {

@@ -47,17 +47,16 @@ impl HeldLease {
         Ok(ctx.statebox.renew_lease(&self.held).await?)
     }
 
-    /// Does a look at the state, with its `leases` and the `epoch` of this one, show that it is ours no more?
+    /// Does a look at the state, with the `epoch` that it shows, tell that it is ours no more?
     ///
     /// # Errors
     ///
-    /// It was lost.
-    pub fn is_still_ours(&self, leases: &[Lease], epoch: i64) -> Result<(), TaskError> {
-        let Some(fence) = self.held.fence().filter(|fence| fence.epoch != epoch) else { return Ok(()) };
-        let taken = leases.iter().find(|lease| lease.key == fence.key).cloned();
-        let rejection = Rejection::lost(fence.key, taken);
-        let path = self.held.release().state_path();
-        Err(StoreError::new(&path, Doing::Changing, StoreFault::Rejected(rejection)).into())
+    /// It was lost; the error says who has taken it since.
+    pub async fn is_still_ours(&self, ctx: &Context, epoch: i64) -> Result<(), TaskError> {
+        match self.held.fence() {
+            Some(fence) if fence.epoch != epoch => Err(ctx.statebox.lost(self.held.release(), &self.held).await.into()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Gives it back. One that cannot be given back ends by itself.

@@ -121,7 +121,7 @@ async fn rounds(
         if let Some(wrong) = ctx.repo.wrong_clock().filter(|_| !ctx.options.dry_run) {
             return Err(wrong.into());
         }
-        without_ours(&mut input, held.as_ref())?;
+        without_ours(ctx, &mut input, held.as_ref()).await?;
         if let Some(task) = asked_again.take().filter(|task| input.status(*task) == TaskStatus::Pass) {
             return Err(nothing_to_retry(release, task));
         }
@@ -164,7 +164,7 @@ async fn rounds(
         rounds_without_wait += 1;
         if options.persistence == Persistence::Once {
             let mut input = gather::input(ctx, release, options, memory).await?;
-            without_ours(&mut input, held.as_ref())?;
+            without_ours(ctx, &mut input, held.as_ref()).await?;
             return after_one_round(ctx, release, options, input, memory, held, tell).await;
         }
         if rounds_without_wait >= MOST_ROUNDS {
@@ -221,9 +221,9 @@ fn in_circles(release: &ZStream, mut plan: Plan) -> Plan {
 }
 
 /// A plan of ours says who else is at work. Who was stopped and continued finds here, too, that somebody else drives.
-fn without_ours(input: &mut Input, held: Option<&HeldLease>) -> Result<(), TaskError> {
+async fn without_ours(ctx: &Context, input: &mut Input, held: Option<&HeldLease>) -> Result<(), TaskError> {
     if let Some(ours) = held.filter(|_| input.source == StateSource::StateBox) {
-        ours.is_still_ours(&input.leases, input.drive_epoch)?;
+        ours.is_still_ours(ctx, input.drive_epoch).await?;
     }
     input.leases.retain(|lease| held.is_none_or(|ours| ours.held().key() != lease.key));
     Ok(())

@@ -189,13 +189,17 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
     let now = run.ctx.clock.now();
     run.log.add(now, Level::Error, &chain(error));
     let before = run.state.status(run.task);
-    let stays = if run.notes().announced.is_some() { TaskStatus::InProgress } else { before };
+    let announced = run.notes().announced.is_some();
+    // A plain refusal ends an announcement: whoever goes on elsewhere has nothing to wait for.
+    let nothing_happened = announced && !run.notes().unsettled && run.notes().effects.is_empty();
+    let is_taken_back = nothing_happened && before == TaskStatus::NotStarted;
+    let stays = if announced && !is_taken_back { TaskStatus::InProgress } else { before };
     let to = if error.ends_the_run() { TaskStatus::Fail } else { stays };
     if before == TaskStatus::Pass {
         return None;
     }
-    let result = (to == TaskStatus::Fail).then(|| {
-        run.mark(TaskStatus::Fail);
+    let result = (to == TaskStatus::Fail || is_taken_back).then(|| {
+        run.mark(to);
         run.log.text()
     });
     // A setting is looked at by everybody anew.
@@ -208,6 +212,7 @@ fn of_error(run: &Run<'_>, error: &TaskError) -> Option<SetTask> {
         class: Some(error.class().to_string()),
         note: Some(chain(error)),
         reason: Change::Set(chain(error)),
+        intent: if is_taken_back { Change::Clear } else { Change::Keep },
         ..SetTask::new(run.task, to, now)
     })
 }

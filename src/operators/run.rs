@@ -70,6 +70,30 @@ struct Open {
     announced: Announced,
 }
 
+/// Did the service say no, so that what was asked of it certainly did not happen?
+fn is_plain_refusal(error: &TaskError) -> bool {
+    match error {
+        TaskError::Effect(EffectError::Client(error)) | TaskError::Service(error) => !error.may_have_happened(),
+        TaskError::Effect(
+            EffectError::Unproven { .. } | EffectError::OutOfSight { .. } | EffectError::Ledger { .. },
+        )
+        | TaskError::Store(_)
+        | TaskError::Config(_)
+        | TaskError::NoState { .. }
+        | TaskError::Closed { .. }
+        | TaskError::Refused { .. }
+        | TaskError::Busy { .. }
+        | TaskError::WrongClock(_)
+        | TaskError::HeldElsewhere(_)
+        | TaskError::Taken { .. }
+        | TaskError::Uncertain { .. }
+        | TaskError::DryRun { .. }
+        | TaskError::Program { .. }
+        | TaskError::Cancelled
+        | TaskError::Internal { .. } => false,
+    }
+}
+
 /// What a run collects on its way.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -82,6 +106,8 @@ pub(super) struct Notes {
     pub(super) announced: Option<Intent>,
     /// Key of the announcement in the file that this run may end: its own, or one that it has settled.
     pub(super) holds: Option<String>,
+    /// May something that was announced have happened, or happen yet, without anybody knowing?
+    pub(super) unsettled: bool,
     /// Another run was faster, or the clock is wrong: nothing of this one is stored.
     pub(super) gave_way: bool,
     pub(super) comparisons: Vec<ConsistencyReport>,
@@ -339,7 +365,11 @@ impl<'a> Run<'a> {
         self.announce(settled).await?;
         let _acting = self.act().await?;
         let ready = async || self.announce(true).await;
-        let ended = self.effects().once(&effect, look, ready, perform).await?;
+        let ended = self.effects().once(&effect, look, ready, perform).await;
+        if let Err(error) = &ended {
+            self.notes().unsettled |= effect.announced.is_some() || !is_plain_refusal(error);
+        }
+        let ended = ended?;
         if ended.is_new() {
             self.notes().effects.push(what.to_owned());
         }
@@ -387,7 +417,10 @@ impl<'a> Run<'a> {
             }
             Err(_) => {}
         }
-        ended.map_err(|error| if let EffectError::Client(error) = error { error.into() } else { error.into() })
+        let ended: Result<T, TaskError> =
+            ended.map_err(|error| if let EffectError::Client(error) = error { error.into() } else { error.into() });
+        self.notes().unsettled |= ended.as_ref().is_err_and(|error| !is_plain_refusal(error));
+        ended
     }
 
     /// Marks an effect as under way, unless the run is to end or the lease of its drive is lost.

@@ -126,7 +126,8 @@ fn ready_for_approval(draft: &mut Draft<'_>) -> Next {
 
 /// What passed for something that ART has replaced since says nothing about what ships.
 fn replaced(draft: &mut Draft<'_>) -> Next {
-    let checks: BTreeSet<Task> = draft.input.replaced.iter().flat_map(|one| &one.tasks).copied().collect();
+    let input = draft.input;
+    let checks: BTreeSet<Task> = input.replaced.iter().flat_map(|one| input.about_the_old(one)).collect();
     let checks: Vec<Task> = checks.into_iter().filter(|task| task.is_about_what_ships()).collect();
     if checks.is_empty() {
         return Next::Go;
@@ -229,10 +230,10 @@ fn world_known(draft: &mut Draft<'_>) -> bool {
     if !known {
         say_advisories_unknown(draft, APPROVAL);
     }
-    if draft.input.mr == MrFact::Unknown {
+    let unread = "the approval waits: the shipment merge request could not be read";
+    if draft.input.mr == MrFact::Unknown && !draft.say_gitlab_refuses(Some(APPROVAL), unread) {
         let at = draft.in_minutes(5);
-        let text = "the approval waits: the shipment merge request could not be read";
-        draft.say(Message::new(Kind::MrUnknown, text).task(APPROVAL).recheck(at));
+        draft.say(Message::new(Kind::MrUnknown, unread).task(APPROVAL).recheck(at));
     }
     let known = known && draft.input.mr != MrFact::Unknown;
     if !known {

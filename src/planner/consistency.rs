@@ -28,6 +28,11 @@ fn stage_release(draft: &mut Draft<'_>) {
     let link = draft.input.mr_url.as_deref();
     let message = match &draft.input.stage_release {
         ReleaseFact::Known(StageRelease::Success) => return,
+        ReleaseFact::Unknown(_)
+            if draft.say_gitlab_refuses(None, "the stage release of the shipment could not be read") =>
+        {
+            return;
+        }
         ReleaseFact::Unknown(why) => {
             let text = format!("the stage release of the shipment could not be read: {why}");
             Message::new(Kind::StageReleaseUnknown, text).recheck(at)

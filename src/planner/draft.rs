@@ -236,6 +236,21 @@ impl<'a> Draft<'a> {
         true
     }
 
+    /// Says that GitLab refused us, when it did: what could not be read waits for somebody who mends the credential.
+    pub(super) fn say_gitlab_refuses(&mut self, task: Option<Task>, what: &str) -> bool {
+        let Some(refused) = &self.input.shipment_refusal else { return false };
+        let message = Message::new(Kind::CredentialMissing, format!("{what}: {}", refused.why))
+            .occasion("gitlab")
+            .step(refused.next.clone())
+            .step(format!("then: oar -r {} drive", self.input.release))
+            .recheck(self.in_minutes(TICKET_RECHECK_MIN));
+        self.say(match task {
+            Some(task) => message.task(task),
+            None => message,
+        });
+        true
+    }
+
     /// Reports `task` as running until its next look.
     pub(super) fn still_running(&mut self, task: Task, kind: Kind, recheck: Option<Timestamp>) -> Progress {
         let facts = self.facts(task);

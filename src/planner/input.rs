@@ -100,6 +100,8 @@ pub struct Input {
     pub credentials_again: BTreeMap<Task, Timestamp>,
     /// What the Errata Tool said when it refused our ticket or token.
     pub errata_refusal: Option<String>,
+    /// Why GitLab shows us nothing until somebody sets or renews a credential, and what that takes.
+    pub shipment_refusal: Option<RefusedLook>,
     /// Keys of notifications that were already sent.
     pub notified: BTreeSet<String>,
     /// Did earlier runs leave messages that are to be sent now?
@@ -118,6 +120,15 @@ pub struct Input {
     /// Epoch of the driver's lease in the state that was read, whether it holds or not: whoever has taken it since has
     /// acted beside this plan.
     pub drive_epoch: i64,
+}
+
+/// A look that no time mends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLook {
+    /// What was said.
+    pub why: String,
+    /// What a person does.
+    pub next: String,
 }
 
 /// Where the statuses come from.
@@ -223,7 +234,7 @@ pub struct Issues {
 pub struct Replaced {
     /// What was replaced by what.
     pub text: String,
-    /// The tasks whose Pass is about the old one.
+    /// The tasks that passed for the old one, and not for the new one yet.
     pub tasks: Vec<Task>,
     /// The note in the state file; nothing before the first write since.
     pub issue: Option<String>,
@@ -252,6 +263,11 @@ pub struct OpenIssue {
 }
 
 impl Input {
+    /// Tasks whose Pass is about what was replaced. Those that somebody set back, or that run again, are under way.
+    pub fn about_the_old(&self, replaced: &Replaced) -> Vec<Task> {
+        replaced.tasks.iter().copied().filter(|task| self.status(*task) == TaskStatus::Pass).collect()
+    }
+
     /// A Konflux release about which nothing is stored and nothing is known yet.
     pub fn unknown(release: &str, now: Timestamp, today: Date) -> Self {
         let unasked = || "not asked".to_owned();
@@ -292,6 +308,7 @@ impl Input {
             credentials_missing: BTreeMap::new(),
             credentials_again: BTreeMap::new(),
             errata_refusal: None,
+            shipment_refusal: None,
             notified: BTreeSet::new(),
             has_due: false,
             owed: BTreeMap::new(),

@@ -86,7 +86,11 @@ fn build_data(draft: &mut Draft<'_>) {
         draft.say(message.occasion(other));
     }
     for replaced in &input.replaced {
-        let tasks = replaced.tasks.iter().map(|task| task.name()).collect::<Vec<_>>().join(", ");
+        let about_the_old = input.about_the_old(replaced);
+        if about_the_old.is_empty() {
+            continue;
+        }
+        let tasks = about_the_old.iter().map(|task| task.name()).collect::<Vec<_>>().join(", ");
         let text = format!("{}; {tasks} passed for the old one", replaced.text);
         let again = |task: &Task| match task.looks_again_after_pass() {
             true => format!("oar -r {release} {task}"),
@@ -96,7 +100,7 @@ fn build_data(draft: &mut Draft<'_>) {
             ),
         };
         let mut message = Message::new(Kind::Replaced, text).occasion(&replaced.text);
-        message.steps = replaced.tasks.iter().map(again).collect();
+        message.steps = about_the_old.iter().map(again).collect();
         message.steps.extend(
             replaced
                 .issue

@@ -9,11 +9,11 @@ pub fn text(listing: &Listing) -> Styled {
     let mut text = Styled::default();
     text.lines(listing.releases.iter().map(rows));
     if listing.releases.is_empty() {
-        let among = if listing.errors.is_empty() { "" } else { " among the files that can be read" };
+        let among = if listing.is_incomplete { " among the files that can be read" } else { "" };
         text.line(format!("no active release{among}; --all lists the finished ones"));
     }
     text.lines(listing.errors.iter().map(|(path, why)| format!("not readable: {path}: {why}")));
-    if !listing.errors.is_empty() {
+    if listing.is_incomplete {
         text.line(
             Styled::toned(Tone::Pending, "  next: ")
                 + "correct what is not readable on the branch; its releases are not listed",
@@ -68,7 +68,7 @@ mod tests {
             blockers: Vec::new(),
         };
         assert_eq!(
-            text(&Listing { releases: vec![entry], errors: Vec::new() }).to_string(),
+            text(&Listing { releases: vec![entry], errors: Vec::new(), is_incomplete: false }).to_string(),
             "4.12.80        2026-06-03  2 d late 0/10 done  (overdue: 10 tasks are open, the final approval among them)"
         );
     }

@@ -33,5 +33,5 @@ pub(crate) async fn active_releases(call: &Invocation, all: bool) -> Result<Exit
     let listing = discovery::active(&call.context().await?, all).await;
     let listing = listing.map_err(|error| call.task_error("the active releases could not be listed", error))?;
     call.show(render::active_releases::text(&listing), &ActiveReleases::from(&listing));
-    Ok(Exit::Done)
+    Ok(if listing.is_incomplete { Exit::NeedsPerson } else { Exit::Done })
 }

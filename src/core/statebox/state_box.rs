@@ -279,7 +279,7 @@ impl StateBox {
     }
 
     /// The error of a lease that is over; it says who has taken it since, as far as the store can be asked.
-    pub(super) async fn lost(&self, release: &ZStream, held: &Held) -> StoreError {
+    pub async fn lost(&self, release: &ZStream, held: &Held) -> StoreError {
         held.permit().revoke();
         let stored = {
             let mut turn = self.store.turn(release).await;

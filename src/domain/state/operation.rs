@@ -404,7 +404,7 @@ fn since_it_looked(taken: Option<&Lease>) -> String {
 }
 
 fn after_us(taken: Option<&Lease>) -> String {
-    taken.map_or_else(|| "it ended, and nobody has taken it since".to_owned(), ToString::to_string)
+    taken.map_or_else(|| "it ended, and nobody is known to have taken it since".to_owned(), ToString::to_string)
 }
 
 impl Rejection {

@@ -16,6 +16,8 @@ pub struct Listing {
     pub releases: Vec<Entry>,
     /// Files that say nothing usable: path and why.
     pub errors: Vec<(String, String)>,
+    /// Is one of them a file that cannot be read at all, so that its releases are not listed?
+    pub is_incomplete: bool,
 }
 
 /// Reads all state files and tracking files at once. Reads only.
@@ -30,7 +32,7 @@ pub async fn active(ctx: &Context, all: bool) -> Result<Listing, TaskError> {
 }
 
 fn listing(files: Vec<TreeFile>, today: Date, all: bool) -> Listing {
-    let (mut releases, mut errors) = (Vec::new(), Vec::new());
+    let (mut releases, mut errors, mut is_incomplete) = (Vec::new(), Vec::new(), false);
     let (mut with_state, mut listed) = (Vec::new(), Vec::new());
     for file in files {
         let ended = match place(&file.path) {
@@ -50,12 +52,13 @@ fn listing(files: Vec<TreeFile>, today: Date, all: bool) -> Listing {
             PathMeaning::Elsewhere => Ok(()),
         };
         if let Err(why) = ended {
+            is_incomplete = true;
             errors.push((file.path, why));
         }
     }
     releases.extend(to_initialise(&listed, &with_state));
     releases.sort_by(|a, b| (a.date.is_none(), a.date, &a.release).cmp(&(b.date.is_none(), b.date, &b.release)));
-    Listing { releases, errors }
+    Listing { releases, errors, is_incomplete }
 }
 
 /// What a path stands for.

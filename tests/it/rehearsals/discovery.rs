@@ -42,6 +42,7 @@ async fn beside_a_file_that_cannot_be_read_nobody_hears_that_there_is_no_active_
     assert!(output.starts_with("no active release among the files that can be read;"), "{output}");
     assert!(output.contains("not readable: _releases/4.20/statebox/4.20.17.yaml: "), "{output}");
     assert!(output.contains("next: correct what is not readable on the branch"), "{output}");
+    assert!(output.ends_with("exit 4"), "{output}");
     world.finish();
 }
 

@@ -57,7 +57,7 @@ async fn a_driver_that_was_stopped_beyond_its_lease_ends_also_where_nobody_took_
     let sent = one.sent();
     let reported = stopped.revived().await;
     assert!(reported.ends_with("exit 8"), "{reported}");
-    assert!(reported.contains("it ended, and nobody has taken it since"), "{reported}");
+    assert!(reported.contains("it ended, and nobody is known to have taken it since"), "{reported}");
     assert!(reported.contains("next: start it again: oar -r 4.20.17 drive"), "{reported}");
     assert_eq!(one.sent(), sent);
 }

@@ -28,6 +28,27 @@ async fn hidden(world: TestWorld, task: Task, service: &str, variable: &str, aft
     world.finish();
 }
 
+/// What stands still until a person mends a token comes by itself to nobody: it is no wait.
+#[tokio::test]
+async fn a_token_that_gitlab_refuses_or_that_is_missing_is_named_by_drive_plan_and_status_and_posted_once() {
+    for (token, why) in
+        [("not-the-one", "gitlab refused our credential with HTTP 401"), ("", "credentials are missing: GITLAB_TOKEN")]
+    {
+        let world = promoted().await;
+        let posted = world.posted_messages().len();
+        for command in ["plan", "drive", "drive", "plan", "status"] {
+            let output = world.oar_with("GITLAB_TOKEN", token, command).await;
+            let named = format!("the stage release of the shipment could not be read: {why}");
+            let flat = output.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains(&named) && flat.contains("GITLAB_TOKEN"), "{command}: {output}");
+            assert!(command != "drive" || output.ends_with("exit 6"), "{output}");
+        }
+        let said: Vec<_> = world.posted_messages().into_iter().skip(posted).filter(|one| one.contains(why)).collect();
+        assert_eq!(said.len(), 1, "{said:#?}");
+        world.finish();
+    }
+}
+
 #[tokio::test]
 async fn a_task_that_may_not_see_its_object_does_not_fail_and_goes_on_once_it_may() {
     use TaskStatus::{InProgress, Pass};

@@ -37,6 +37,25 @@ async fn after_a_lost_answer_nothing_is_started_until_a_look_proves_that_nothing
     world.finish();
 }
 
+/// Who has no token cannot start a job, and leaves nothing behind that others would have to wait for.
+#[tokio::test]
+async fn a_start_that_is_plainly_refused_holds_up_nobody_elsewhere() {
+    let mut world = promoted().await;
+    for task in ["image-consistency-check", "stage-testing"] {
+        let variable = if task == "stage-testing" { "JENKINS_TOKEN" } else { "APITOKEN" };
+        let refused = world.oar_with(variable, "not-the-one", task).await;
+        assert!(refused.contains("refused our credential") && refused.ends_with("exit 6"), "{refused}");
+        world.expect_task(task.parse().unwrap(), TaskStatus::NotStarted);
+        assert!(world.state().task(task.parse().unwrap()).unwrap().intent.is_none());
+
+        let elsewhere = world.elsewhere(task).await;
+        assert!(elsewhere.contains("did:  start the") && elsewhere.ends_with("exit 0"), "{elsewhere}");
+        world.expect_task(task.parse().unwrap(), TaskStatus::InProgress);
+    }
+    assert_eq!(world.facts().prow.runs.len(), 1);
+    world.finish();
+}
+
 #[tokio::test]
 async fn another_machine_allows_for_the_difference_of_two_clocks() {
     let mut world = unanswered().await;
