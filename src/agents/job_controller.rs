@@ -37,6 +37,7 @@ pub struct ControllerPass {
 impl Unit for StreamResult {
     fn ending(&self) -> UnitEnding {
         match self {
+            Ok(report) if report.is_stuck => UnitEnding::NotDone,
             Ok(report) => report.builds.iter().map(ending_of).max().unwrap_or(UnitEnding::Done),
             Err(_) => UnitEnding::NotDone,
         }

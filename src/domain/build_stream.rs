@@ -6,6 +6,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::build::{Arch, Stream, made_at, minor_of};
 use super::job_registry::versions::RegistryName;
 use super::release::{Minor, ZStream};
@@ -86,6 +88,12 @@ impl BuildStream {
             }
             Stream::Stable => build.parse::<ZStream>().is_ok_and(|release| release.minor() == self.minor),
         }
+    }
+
+    /// Is a build named after a time that has not come? No clock of a build machine is a day fast; a name that is would
+    /// keep every later build away.
+    pub fn is_of_the_future(build: &str, now: Timestamp) -> bool {
+        made_at(build).is_some_and(|made| made.duration_since(now) > SignedDuration::from_hours(24))
     }
 
     /// What `found` means when the stream is at `current`. A current build whose name cannot be ordered gives way.

@@ -236,6 +236,13 @@ pub enum Contradiction {
         /// By the older one.
         original: usize,
     },
+    /// A run stands in a job more than once, and counts each time: real records that were accepted have such.
+    RunTwice {
+        /// The job.
+        job: String,
+        /// The run.
+        id: String,
+    },
     /// A job stands in the record more than once; the worst of them counts.
     Twice {
         /// The job.

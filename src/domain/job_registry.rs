@@ -15,6 +15,7 @@ use self::finding::{Finding, Flaw, JobPlace};
 use self::versions::{RegistryName, RegistryVersion};
 use super::build::Stream;
 use super::release::Minor;
+use super::repeated_key::repeated_key;
 
 /// Runs after a failed first one, unless the registry asks for another number.
 const USUAL_RETRIES: usize = 2;
@@ -79,7 +80,12 @@ impl JobRegistry {
     /// Reads the registry of `minor`; without a minor the names of jobs are not compared with it.
     pub fn read(text: &str, minor: Option<Minor>) -> Self {
         let mut reading = Reading { minor, findings: Vec::new() };
+        let repeated = repeated_key(text);
         let [nightly, stable] = match serde_json::from_str(text) {
+            Ok(_) if repeated.is_some() => {
+                reading.note(None, None, Flaw::KeyTwice { why: repeated.unwrap_or_default() });
+                Default::default()
+            }
             Ok(Value::Object(file)) => {
                 reading.top(&file);
                 [Stream::Nightly, Stream::Stable].map(|stream| reading.section(&file, stream))
@@ -226,6 +232,9 @@ impl Reading {
     /// What the name of a job says beside its keys.
     fn about_name(&self, name: &str, upgrade: bool) -> Vec<Flaw> {
         let mut flaws = Vec::new();
+        if !name.chars().all(|c| c.is_ascii_graphic()) {
+            flaws.push(Flaw::NoJobName);
+        }
         if let (Some(wanted), Some(found)) = (self.minor, minor_in(name))
             && wanted != found
         {

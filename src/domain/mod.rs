@@ -42,6 +42,7 @@ pub mod pull_spec;
 pub mod push;
 pub mod qe_sub_tasks;
 pub mod release;
+pub mod repeated_key;
 pub mod result_file;
 pub mod service;
 pub mod shipment;

@@ -6,6 +6,7 @@ use crate::agents::pass::PassReport;
 use crate::domain::build_stream::StreamMove;
 use crate::domain::dates::stamp;
 use crate::domain::evaluation::Decision;
+use crate::domain::foreign::{self, sentence};
 use crate::operators::error::TaskError;
 use crate::operators::jobs::manual::ChangedRecord;
 use crate::operators::jobs::report::{BuildReport, Triggered};
@@ -64,12 +65,20 @@ fn build(text: &mut Styled, report: &BuildReport) {
 
 fn triggered(text: &mut Styled, done: &Triggered) {
     for run in &done.runs {
-        text.line(format!("    {} {} {}", if run.is_new { "triggered" } else { "found" }, run.id, run.job));
+        text.line(format!(
+            "    {} {} {}",
+            if run.is_new { "triggered" } else { "found" },
+            run.id,
+            foreign::name(&run.job)
+        ));
     }
     for run in &done.open {
         let tone = if run.comes_by_itself { Tone::Warning } else { Tone::Bad };
         let again = run.look_again.map(|at| format!("; a look helps from {} on", stamp(at))).unwrap_or_default();
-        text.line(Styled::toned(tone, "    not triggered ") + format!("{}: {}{again}", run.job, run.why));
+        text.line(
+            Styled::toned(tone, "    not triggered ")
+                + format!("{}: {}{again}", foreign::name(&run.job), sentence(&run.why)),
+        );
     }
     if let Some(error) = &done.stopped {
         trouble(text, error);

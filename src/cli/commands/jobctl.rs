@@ -117,6 +117,7 @@ async fn trigger(call: &Invocation, args: &TriggerArgs) -> Result<Exit, ErrorRep
     let wanted = Wanted {
         again: args.reason.clone().filter(|_| args.no_skip_existing),
         never_started: args.never_started.clone(),
+        reason: args.reason.clone(),
     };
     let failed = |error| call.task_error("the jobs of the build could not be triggered", error);
     let job_files = JobFiles::read(&ctx).await.map_err(failed)?;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cas::{Limits, jitter, pause_between};
 use super::error::{Arrived, Doing, StoreError, StoreFault};
-use super::file::{ListedFile, Revision, StoredFile};
+use super::file::{LastWrite, ListedFile, Revision, StoredFile};
 use super::repo::Repo;
 use crate::core::clock::Clock;
 use crate::core::permit::Permit;
@@ -88,15 +88,20 @@ impl RecordFiles {
         Ok(self.repo.read(&self.branch, path).await?.as_ref().map(text_of))
     }
 
-    /// When another program, the original, wrote `path` last, if that is so recent that it may be at work on it.
+    /// The last write of `path`, also of a file that is gone; nothing for one that never was, and for a store that keeps
+    /// no history. Reads only; one request.
     ///
     /// # Errors
     ///
     /// The store does not answer.
-    pub async fn at_work_elsewhere(&self, path: &str) -> Result<Option<Timestamp>, StoreError> {
-        let Some(last) = self.repo.last_write(&self.branch, path).await? else { return Ok(None) };
-        let Some(at) = last.at.filter(|_| FOREIGN.contains(&last.message.as_str())) else { return Ok(None) };
-        Ok((self.clock.now().duration_since(at) < FOREIGN_FOR).then_some(at))
+    pub async fn last_write(&self, path: &str) -> Result<Option<LastWrite>, StoreError> {
+        self.repo.last_write(&self.branch, path).await
+    }
+
+    /// When another program, the original, made this write, if that is so recent that it may be at work on the file.
+    pub fn at_work_elsewhere(&self, last: &LastWrite) -> Option<Timestamp> {
+        let at = last.at.filter(|_| FOREIGN.contains(&last.message.as_str()))?;
+        (self.clock.now().duration_since(at) < FOREIGN_FOR).then_some(at)
     }
 
     /// Brings `change` into `path` as one commit, however often others are faster. Nothing from `change` is no change.

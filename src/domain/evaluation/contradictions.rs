@@ -63,6 +63,10 @@ fn of_item(item: &JobItem<'_>, registry: &[RegistryJob]) -> Vec<Contradiction> {
     {
         found.push(Contradiction::MoreRetries { job: job.clone(), recorded: item.retried.len(), planned });
     }
+    let ids: Vec<&str> = item.runs().filter_map(|run| run.id).collect();
+    for (_, id) in ids.iter().enumerate().filter(|(n, id)| ids[..*n].contains(*id)) {
+        found.push(Contradiction::RunTwice { job: job.clone(), id: (*id).to_owned() });
+    }
     for run in item.runs() {
         let Some(state) = run.state else { continue };
         match RunState::named(state) {
@@ -99,6 +103,9 @@ impl fmt::Display for Contradiction {
             }
             Self::OtherRetries { job, planned, original } => {
                 write!(f, "{}: {planned} further runs are planned, the older rule triggers {original}", name(job))
+            }
+            Self::RunTwice { job, id } => {
+                write!(f, "{}: the run {} stands in it more than once, and counts each time", name(job), term(id))
             }
             Self::Twice { job } => write!(f, "{}: stands in the record more than once; the worst counts", name(job)),
             Self::UnknownState { job, state } => write!(f, "{}: the state {} is not known", name(job), term(state)),

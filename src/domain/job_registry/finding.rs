@@ -48,6 +48,13 @@ pub enum Flaw {
         /// What the parser says.
         why: String,
     },
+    /// A key stands twice in one object, so that nobody can say which is meant.
+    KeyTwice {
+        /// Which, and where.
+        why: String,
+    },
+    /// Prow has no job of such a name: it has blanks, or signs that no terminal shows.
+    NoJobName,
     /// The file holds something else than sections.
     NoObject,
     /// A section is missing; one without jobs is an empty list.
@@ -105,6 +112,8 @@ impl Flaw {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::NoJson { .. }
+            | Self::KeyTwice { .. }
+            | Self::NoJobName
             | Self::NoObject
             | Self::NoSection
             | Self::NoList
@@ -146,6 +155,8 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoJson { why } => write!(f, "it is no JSON ({why})"),
+            Self::KeyTwice { why } => f.write_str(why),
+            Self::NoJobName => f.write_str("this is the name of no job: it has blanks or unprintable signs"),
             Self::NoObject => f.write_str("it is no object with the lists nightly and stable"),
             Self::NoSection => f.write_str("the section is missing; write [] when it has no job"),
             Self::NoList => f.write_str("the section is no list"),

@@ -108,6 +108,8 @@ spelled! {
         PayloadRejected = "payload_rejected",
         /// A person takes that back.
         RejectionTakenBack = "rejection_taken_back",
+        /// A person says that a start did not happen.
+        NeverStarted = "never_started",
         /// People were informed of the verdict.
         Announced = "announced",
         /// The release controller does not know the build any more.
@@ -186,6 +188,14 @@ impl ResultFile {
     /// What happened to the record.
     pub fn events(&self) -> Vec<StoredEvent> {
         self.addition(EVENTS).ok().flatten().unwrap_or_default()
+    }
+
+    /// When a person said last that the start `key` did not happen.
+    pub fn never_started_at(&self, key: &str) -> Option<Timestamp> {
+        let about = format!("{key}: ");
+        let of_it =
+            |event: &StoredEvent| event.kind == EventKind::NeverStarted.name() && event.detail.starts_with(&about);
+        self.events().iter().rfind(|event| of_it(event))?.at.parse().ok()
     }
 
     /// The verdict with its rule.

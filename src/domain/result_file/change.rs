@@ -129,6 +129,8 @@ pub enum ResultChange {
     NeverStarted {
         /// Which run.
         start: JobStart,
+        /// Who says so, and why; it begins with the key of the start.
+        event: Event,
     },
     /// Something happened.
     Note(Event),
@@ -162,6 +164,12 @@ pub enum RefusedChange {
         job: String,
         /// What there is.
         known: Vec<String>,
+    },
+    /// A run counts once.
+    #[error("the run {id} counts already")]
+    CountsAlready {
+        /// The run.
+        id: String,
     },
     /// The record has no such run.
     #[error("there is no run {id}; there is {}", listed(known))]
@@ -231,11 +239,12 @@ impl ResultFile {
                     self.withdraw(&start.key());
                 }
             }
-            ResultChange::NeverStarted { start } => {
+            ResultChange::NeverStarted { start, event } => {
                 if start.slot == RunSlot::First {
                     self.plan_entry(&start.job, PlanState::Planned, None)?;
                 }
                 self.withdraw(&start.key());
+                self.note(event);
             }
             ResultChange::Note(event) => self.note(event),
         }
@@ -386,6 +395,9 @@ impl ResultFile {
         let was_replaced = listed_runs(item, HISTORY).any(|run| run[ID] == old);
         if was_replaced && known.iter().any(|id| id == new) {
             return Ok(());
+        }
+        if known.iter().any(|id| id == new) {
+            return Err(RefusedChange::CountsAlready { id: new.to_owned() });
         }
         let is_first = item.get(FIRST).is_some_and(|run| run[ID] == old);
         let run = if is_first {

@@ -50,6 +50,24 @@ impl JobStart {
     }
 }
 
+impl JobStart {
+    /// The start with this key. Of one in the place of another run the key does not say which: to withdraw it, that does
+    /// not matter.
+    pub fn announced_as(key: &str) -> Option<Self> {
+        let (job, slot) = key.rsplit_once('/')?;
+        let slot = match slot.split_once('-') {
+            None if slot == "first" => RunSlot::First,
+            Some(("retry", nth)) => RunSlot::Retry(nth.parse().ok()?),
+            Some(("again", nth)) => {
+                let replaced = nth.parse::<usize>().ok()?.checked_sub(1)?;
+                RunSlot::Instead { of: String::new(), replaced, why: String::new() }
+            }
+            Some(_) | None => return None,
+        };
+        Some(Self { job: job.to_owned(), slot, upgrade_from: None })
+    }
+}
+
 /// A start that somebody announced.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AnnouncedStart {
@@ -183,8 +201,14 @@ mod tests {
         file.apply(&announce(&first(), "one", 1, None)).unwrap();
         file.apply(&not(PlanState::Uncertain)).unwrap();
         assert_eq!((file.announced().len(), file.plan()[0].state), (1, PlanState::Uncertain));
-        file.apply(&ResultChange::NeverStarted { start: first() }).unwrap();
+        file.apply(&ResultChange::NeverStarted {
+            start: first(),
+            event: Event { detail: "a/first: seen at the gateway".to_owned(), ..event(EventKind::NeverStarted) },
+        })
+        .unwrap();
         assert_eq!((file.announced(), file.plan()[0].state), (vec![], PlanState::Planned));
+        let said = |key| file.never_started_at(key).map(|at| at.to_string());
+        assert_eq!((said("a/first"), said("a/retry-1")), (Some("2026-01-02T03:04:05Z".to_owned()), None));
     }
 
     #[test]

@@ -35,6 +35,44 @@ impl Powers {
     }
 }
 
+/// Messages of our commits to records, before the name of the build.
+pub(super) mod message {
+    pub(in crate::operators::jobs) const PLAN: &str = "Plan the test jobs";
+    pub(in crate::operators::jobs) const PLAN_MISSING: &str = "Plan missing test jobs";
+    pub(in crate::operators::jobs) const ANNOUNCE: &str = "Announce test runs";
+    pub(in crate::operators::jobs) const TRIGGERED: &str = "Record test runs";
+    pub(in crate::operators::jobs) const ENDED: &str = "Record what runs came to";
+    pub(in crate::operators::jobs) const PROMOTE: &str = "Promote the build";
+    pub(in crate::operators::jobs) const REPLACE: &str = "Replace a test run";
+    pub(in crate::operators::jobs) const REJECTION: &str = "Note what a person says of the payload";
+    pub(in crate::operators::jobs) const LABEL: &str = "Note the label of the payload";
+    pub(in crate::operators::jobs) const NO_LABEL: &str = "Note a label that could not be set";
+}
+
+const OURS: [&str; 10] = [
+    message::PLAN,
+    message::PLAN_MISSING,
+    message::ANNOUNCE,
+    message::TRIGGERED,
+    message::ENDED,
+    message::PROMOTE,
+    message::REPLACE,
+    message::REJECTION,
+    message::LABEL,
+    message::NO_LABEL,
+];
+
+/// The last write of a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LastWriter {
+    /// Since when another program seems to be at work on it: it is left alone.
+    pub at_work: Option<Timestamp>,
+    /// Another program or a person wrote it, perhaps an older version of it: what was triggered may not stand in it.
+    pub is_somebody_else: bool,
+    /// Is or was there a record? One that is gone held what was triggered.
+    pub existed: bool,
+}
+
 /// One process at work on test jobs.
 #[derive(Debug)]
 pub struct JobWriter<'c> {
@@ -122,16 +160,16 @@ impl<'c> JobWriter<'c> {
         self.triggers.lock().await
     }
 
-    /// Is `path` left alone, because another program seems to be at work on it?
+    /// Who wrote `path` last, and whether it is left to them.
     ///
     /// # Errors
     ///
     /// The store does not answer.
-    pub async fn left_to_others(&self, path: &str) -> Result<Option<Timestamp>, TaskError> {
-        if self.powers.take_over {
-            return Ok(None);
-        }
-        Ok(self.files.at_work_elsewhere(path).await?)
+    pub async fn last_writer(&self, path: &str) -> Result<LastWriter, TaskError> {
+        let Some(last) = self.files.last_write(path).await? else { return Ok(LastWriter::default()) };
+        let is_ours = OURS.iter().any(|message| last.message.starts_with(message));
+        let at_work = self.files.at_work_elsewhere(&last).filter(|_| !self.powers.take_over);
+        Ok(LastWriter { at_work, is_somebody_else: !is_ours, existed: true })
     }
 
     /// Who we are in events, for people.

@@ -18,7 +18,7 @@ use crate::domain::result_file::name::ResultName;
 use crate::operators::error::TaskError;
 use crate::operators::jobs::gone::GoneRuns;
 use crate::operators::jobs::job_files::{JobFiles, stream_of};
-use crate::operators::jobs::job_writer::JobWriter;
+use crate::operators::jobs::job_writer::{JobWriter, LastWriter, message};
 use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::{JudgedRecord, Triggered};
 use crate::operators::jobs::trigger::{BuildToTest, store, together, trigger_in_turn};
@@ -71,9 +71,11 @@ pub async fn judge(
     if writer.powers.shadow {
         return Ok(Some(report));
     }
-    if (!changes.is_empty() || !starts.is_empty())
-        && let Some(at) = writer.left_to_others(&of.path()).await?
-    {
+    let mut last = LastWriter::default();
+    if !changes.is_empty() || !starts.is_empty() {
+        last = writer.last_writer(&of.path()).await?;
+    }
+    if let Some(at) = last.at_work {
         report.notes.push(format!("left alone: another program wrote it at {}", stamp(at)));
         return Ok(Some(report));
     }
@@ -87,7 +89,7 @@ pub async fn judge(
         // What nothing follows from may fall together with what the next look sees.
         let waits = !judged.is_decided() && !has_waited(&changes, writer.ctx.clock.now());
         if !changes.is_empty() && !waits {
-            file = store(&writer.hold().await?, of, MESSAGE, &changes).await?;
+            file = store(&writer.hold().await?, of, message::ENDED, &changes).await?;
             report.changed = true;
         }
         if payload_label::is_due(&file) {
@@ -103,10 +105,10 @@ pub async fn judge(
     let announce = announced.iter().cloned();
     let announce = announce.map(|(start, announced)| ResultChange::Announce { start, announced, over: None });
     let both: Vec<_> = changes.iter().cloned().chain(announce).collect();
-    let ours = match store(&held, of, MESSAGE, &both).await {
+    let ours = match store(&held, of, message::ENDED, &both).await {
         // Somebody else announced one of them: what was seen is stored all the same.
         Err(TaskError::Taken { .. }) => {
-            file = store(&held, of, MESSAGE, &changes).await?;
+            file = store(&held, of, message::ENDED, &changes).await?;
             Vec::new()
         }
         stored => {
@@ -115,12 +117,17 @@ pub async fn judge(
         }
     };
     report.changed = !changes.is_empty();
-    let build = BuildToTest { of, pull_spec: &pull_spec, jobs: &policy.jobs, file, announced: ours };
+    let build = BuildToTest {
+        of,
+        pull_spec: &pull_spec,
+        jobs: &policy.jobs,
+        file,
+        announced: ours,
+        looks_first: last.is_somebody_else,
+    };
     report.triggered = trigger_in_turn(writer, build, &starts).await;
     Ok(Some(report))
 }
-
-const MESSAGE: &str = "Record what runs came to";
 
 /// Is there an end, or a loss, that is not to be kept back any longer? A record whose runs end one after the other would
 /// be written for each.

@@ -1,17 +1,19 @@
 //! What people change about the jobs of a build: trigger what is missing, promote the build, replace a run.
 
+use std::collections::BTreeSet;
+
 use crate::core::context::Context;
 use crate::domain::foreign::quoted;
 use crate::domain::ids::ProwJobId;
 use crate::domain::job_starts::{first_runs, plan, policy};
-use crate::domain::result_file::additions::{Event, EventKind};
+use crate::domain::result_file::additions::{Event, EventKind, PlanState};
 use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::ResultName;
 use crate::domain::result_file::starts::{JobStart, RunSlot};
 use crate::domain::result_file::{JobItem, ResultFile};
 use crate::operators::error::TaskError;
 use crate::operators::jobs::job_files::{self, JobFiles, stream_of};
-use crate::operators::jobs::job_writer::{JobWriter, Powers};
+use crate::operators::jobs::job_writer::{JobWriter, Powers, message};
 use crate::operators::jobs::payload_label;
 use crate::operators::jobs::report::BuildReport;
 use crate::operators::jobs::trigger::{BuildToTest, trigger, whole};
@@ -24,6 +26,8 @@ pub struct Wanted {
     pub again: Option<String>,
     /// Jobs of which it is certain that they were not triggered, although nobody can see that any more.
     pub never_started: Vec<String>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// What came of a change of a record.
@@ -50,6 +54,9 @@ pub async fn trigger_for_build(
     of: &ResultName,
     wanted: &Wanted,
 ) -> Result<BuildReport, TaskError> {
+    if wanted.again.is_some() || !wanted.never_started.is_empty() {
+        needs_reason(wanted.reason.as_deref().unwrap_or_default())?;
+    }
     let stream = stream_of(of)?;
     let (digest, section) = job_files.section(&stream)?;
     let builds = writer.ctx.release_controller_of(of.arch).builds(&stream).await?;
@@ -69,11 +76,12 @@ pub async fn trigger_for_build(
         policy: policy(&record.file, digest, section),
         entries: plan(section, stream.minor, stream.stream, stable.as_deref()),
     };
-    let first = |job: &String| JobStart { job: job.clone(), slot: RunSlot::First, upgrade_from: None };
-    let never = wanted.never_started.iter().map(|job| ResultChange::NeverStarted { start: first(job) });
-    let changes: Vec<ResultChange> = std::iter::once(missing).chain(never).collect();
+    let mut changes = vec![missing];
+    for job in &wanted.never_started {
+        changes.extend(never_started(writer, &record.file, job, wanted.reason.as_deref().unwrap_or_default())?);
+    }
     // To plan is no start: whoever holds the lease triggers it.
-    let file = change(writer, of, "Plan missing test jobs", &changes).await?.0;
+    let file = change(writer, of, message::PLAN_MISSING, &changes).await?.0;
     let again = wanted.again.as_deref().map(|why| all_again(&file, why)).unwrap_or_default();
     let mut report = resumed(writer, of, file, section).await;
     if !again.is_empty() && report.triggered.stopped.is_none() {
@@ -81,7 +89,8 @@ pub async fn trigger_for_build(
         let file = job_files::read(of, &file)?;
         let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
         let pull_spec = file.pull_spec().unwrap_or_default();
-        let build = BuildToTest { of, pull_spec: &pull_spec, jobs: &jobs, file, announced: Vec::new() };
+        let build =
+            BuildToTest { of, pull_spec: &pull_spec, jobs: &jobs, file, announced: Vec::new(), looks_first: false };
         let mut more = trigger(writer, build, &again).await;
         report.triggered.runs.append(&mut more.runs);
         report.triggered.open.append(&mut more.open);
@@ -93,6 +102,40 @@ pub async fn trigger_for_build(
         report.notes.push(format!("{held}: what is planned is triggered there"));
     }
     Ok(report)
+}
+
+/// Takes every announcement of a start of `job` away, of the first run and of further ones.
+fn never_started(
+    writer: &JobWriter<'_>,
+    file: &ResultFile,
+    job: &str,
+    reason: &str,
+) -> Result<Vec<ResultChange>, TaskError> {
+    let denied = |start: JobStart| {
+        let detail = format!("{}: {reason}", start.key());
+        let (at, actor) = (whole(writer.ctx.clock.now()), writer.actor());
+        ResultChange::NeverStarted { start, event: Event { at, actor, kind: EventKind::NeverStarted, detail } }
+    };
+    let announced = file.announced();
+    let all: Vec<_> = announced.iter().filter_map(|start| JobStart::announced_as(&start.key)).collect();
+    let of_job: Vec<_> = all.iter().filter(|start| start.job == job).cloned().collect();
+    let is_uncertain = file.plan().iter().any(|entry| entry.job == job && entry.state == PlanState::Uncertain);
+    if of_job.is_empty() && is_uncertain {
+        let start = JobStart { job: job.to_owned(), slot: RunSlot::First, upgrade_from: None };
+        return Ok(vec![denied(start)]);
+    }
+    if of_job.is_empty() {
+        let open: BTreeSet<&str> = all.iter().map(|start| start.job.as_str()).collect();
+        let open = open.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(TaskError::Refused {
+            why: format!("no start of {} is announced and unanswered", quoted(job)),
+            next: match open.is_empty() {
+                true => "leave --never-started out: every start is accounted for".to_owned(),
+                false => format!("give one of these: {open}"),
+            },
+        });
+    }
+    Ok(of_job.into_iter().map(denied).collect())
 }
 
 /// A run in the place of each first one.
@@ -134,7 +177,7 @@ async fn promote(writer: &JobWriter<'_>, of: &ResultName, reason: &str) -> Resul
     if before.promoted() == Some(true) {
         notes.push("it was promoted before".to_owned());
     }
-    let (_, changed) = change(writer, of, "Promote the build", &[ResultChange::Promote { event }]).await?;
+    let (_, changed) = change(writer, of, message::PROMOTE, &[ResultChange::Promote { event }]).await?;
     Ok(ChangedRecord { of: of.clone(), changed, what: format!("{} is promoted", of.build), notes })
 }
 
@@ -166,7 +209,7 @@ async fn reject_payload(
     let kind = if takes_back { EventKind::RejectionTakenBack } else { EventKind::PayloadRejected };
     let event = Event { at: whole(writer.ctx.clock.now()), actor: writer.actor(), kind, detail: reason.to_owned() };
     let (file, changed) = if stands == takes_back {
-        change(writer, of, "Note what a person says of the payload", &[ResultChange::Note(event)]).await?
+        change(writer, of, message::REJECTION, &[ResultChange::Note(event)]).await?
     } else {
         (before, false)
     };
@@ -206,7 +249,22 @@ pub enum RecordRequest {
     },
 }
 
+/// Who reads a record later has to see why a person stepped in.
+fn needs_reason(reason: &str) -> Result<(), TaskError> {
+    if reason.trim().is_empty() {
+        let why = "a change by hand needs its reason, which stands in the record".to_owned();
+        return Err(TaskError::Refused { why, next: "say it: --reason TEXT".to_owned() });
+    }
+    Ok(())
+}
+
 impl RecordRequest {
+    fn reason(&self) -> &str {
+        match self {
+            Self::Promote { reason } | Self::RejectPayload { reason, .. } | Self::ReplaceRun { reason, .. } => reason,
+        }
+    }
+
     /// What is to be said when it failed.
     pub const fn refusal(&self) -> &'static str {
         match self {
@@ -266,6 +324,7 @@ pub async fn carry_out(
     of: &ResultName,
     request: &RecordRequest,
 ) -> Result<ChangedRecord, TaskError> {
+    needs_reason(request.reason())?;
     match request {
         RecordRequest::Promote { reason } => promote(writer, of, reason).await,
         RecordRequest::RejectPayload { takes_back, reason } => reject_payload(writer, of, reason, *takes_back).await,
@@ -309,7 +368,7 @@ async fn replace_run(
     let (current, new) = (current.to_string(), new.to_string());
     let what = format!("{new} counts in the place of {current}");
     let replace = ResultChange::Replace { job: job.to_owned(), old: current, new, event };
-    let changed = change(writer, of, "Replace a test run", &[replace]).await.map_err(|error| {
+    let changed = change(writer, of, message::REPLACE, &[replace]).await.map_err(|error| {
         if let TaskError::Taken { why } = error {
             return TaskError::Refused { why, next: "give one of the names or ids that the record has".to_owned() };
         }

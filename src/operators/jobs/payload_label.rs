@@ -8,7 +8,7 @@ use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::ResultName;
 use crate::domain::service::Service;
 use crate::operators::error::TaskError;
-use crate::operators::jobs::job_writer::JobWriter;
+use crate::operators::jobs::job_writer::{JobWriter, message};
 use crate::operators::jobs::report::LabelState;
 use crate::operators::jobs::trigger::{store, whole};
 
@@ -69,7 +69,7 @@ pub(super) async fn set(
     }) {
         Ok(()) => {
             let note = ResultChange::Note(event(EventKind::Labelled, format!("qe_state={ACCEPTED}")));
-            store(&held, of, "Note the label of the payload", &[note]).await?;
+            store(&held, of, message::LABEL, &[note]).await?;
             match writer.ctx.release_controller_of(of.arch).qe_badge(&of.build).await {
                 Ok(Some(true)) => {}
                 Ok(_) => notes.push("the release controller does not show its QE badge yet".to_owned()),
@@ -81,7 +81,7 @@ pub(super) async fn set(
             let failed = EventKind::LabelFailed.name();
             if !file.events().iter().any(|event| event.kind == failed && event.detail == why) {
                 let note = ResultChange::Note(event(EventKind::LabelFailed, why.clone()));
-                store(&held, of, "Note a label that could not be set", &[note]).await?;
+                store(&held, of, message::NO_LABEL, &[note]).await?;
             }
             Ok(LabelState::Due(why))
         }

@@ -66,6 +66,8 @@ pub struct StreamReport {
     pub newest: Option<(String, StreamMove)>,
     /// Builds with something to trigger.
     pub builds: Vec<BuildReport>,
+    /// Does something stand in the way that no later pass mends? A note says what.
+    pub is_stuck: bool,
     /// What somebody should know.
     pub notes: Vec<String>,
 }

@@ -103,7 +103,7 @@ async fn archived(writer: &JobWriter<'_>, of: &ResultName) -> Result<Option<Stri
     if writer.powers.shadow {
         return Ok(Some(format!("{path} would be archived: its build is gone")));
     }
-    if let Some(at) = writer.left_to_others(&path).await? {
+    if let Some(at) = writer.last_writer(&path).await?.at_work {
         return Ok(Some(format!("{path} is left alone: another program wrote it at {}", stamp(at))));
     }
     let held = writer.hold().await?;

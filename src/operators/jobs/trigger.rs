@@ -28,7 +28,7 @@ use crate::domain::state::holder;
 use crate::domain::subject::Subject;
 use crate::operators::error::TaskError;
 use crate::operators::jobs::job_files;
-use crate::operators::jobs::job_writer::{HeldAgentLease, JobWriter};
+use crate::operators::jobs::job_writer::{HeldAgentLease, JobWriter, message};
 use crate::operators::jobs::report::{Triggered, TriggeredRun, UntriggeredRun};
 use crate::operators::jobs::start_label;
 
@@ -51,6 +51,8 @@ pub(super) struct BuildToTest<'a> {
     pub(super) file: ResultFile,
     /// The starts that we announced a moment ago, with the record.
     pub(super) announced: Vec<AnnouncedStart>,
+    /// Does the record perhaps not say all that was triggered, so that each start is looked for first?
+    pub(super) looks_first: bool,
 }
 
 /// Triggers `starts` in their order. What is triggered stands in the record when this returns, whatever else happens.
@@ -130,7 +132,7 @@ impl Work<'_, '_> {
         key: &str,
         start: &JobStart,
     ) -> Option<Announced> {
-        if let Some(open) = effects.open(key) {
+        if let Some(open) = effects.open(key).filter(|open| !self.is_denied(start, open.at)) {
             return Some(open);
         }
         let stored = self.build.file.announced_start(&start.key());
@@ -143,6 +145,11 @@ impl Work<'_, '_> {
         // The ledger of this machine is written before the request leaves it.
         let by_us = holder::is_same(&stored.by, &held.us);
         (!by_us).then(|| Announced { at: stored.at.max(held.since), clock: ClockOf::Others })
+    }
+
+    /// Did a person say, since it was tried, that it did not happen?
+    fn is_denied(&self, start: &JobStart, tried: Timestamp) -> bool {
+        self.build.file.never_started_at(&start.key()).is_some_and(|denied| denied >= tried)
     }
 
     /// Triggers the first of `starts`, and notes what came of it.
@@ -178,7 +185,7 @@ impl Work<'_, '_> {
         let before = self.tried_before(&effects, &held, &key, start);
         let what = format!("trigger {}", order.job);
         let effect = Effect { key: &key, what: &what, announced: before };
-        let skips = Cell::new(before.is_none());
+        let skips = Cell::new(before.is_none() && !self.build.looks_first);
         let look = async || {
             if skips.take() { Ok(Look::Absent(Shown::default())) } else { self.look(&held, start, &order).await }
         };
@@ -227,7 +234,7 @@ impl Work<'_, '_> {
                 over: self.build.file.announced_start(&announced.key),
             };
             let changes: Vec<_> = self.unwritten.iter().cloned().chain(ours.iter().map(announce)).collect();
-            match store(held, self.build.of, "Announce test runs", &changes).await {
+            match store(held, self.build.of, message::ANNOUNCE, &changes).await {
                 // One of the others is somebody else's by now.
                 Err(TaskError::Taken { .. }) if ours.len() > 1 => ours.truncate(1),
                 stored => return Ok((stored?, ours.into_iter().map(|(_, announced)| announced).collect())),
@@ -351,7 +358,7 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let held = self.writer.hold().await?;
-        self.build.file = store(&held, self.build.of, "Record test runs", &self.unwritten).await?;
+        self.build.file = store(&held, self.build.of, message::TRIGGERED, &self.unwritten).await?;
         self.unwritten.clear();
         Ok(())
     }

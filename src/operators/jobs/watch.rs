@@ -1,7 +1,7 @@
 //! Watches one stream: the newest build is planned with all its jobs before any of them is triggered, planned runs of
 //! earlier builds are triggered too, and the stream is moved on last.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::core::clients::release_controller::Phase;
@@ -18,7 +18,7 @@ use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::{ResultName, check_latest};
 use crate::operators::error::TaskError;
 use crate::operators::jobs::job_files::{self, JobFiles};
-use crate::operators::jobs::job_writer::JobWriter;
+use crate::operators::jobs::job_writer::{JobWriter, LastWriter, message};
 use crate::operators::jobs::report::{BuildReport, StreamReport};
 use crate::operators::jobs::trigger::{BuildToTest, together, trigger, trigger_in_turn, whole};
 
@@ -35,7 +35,7 @@ pub async fn watch(
     job_files: &JobFiles,
     stream: BuildStream,
 ) -> Result<StreamReport, TaskError> {
-    let mut report = StreamReport { stream, newest: None, builds: Vec::new(), notes: Vec::new() };
+    let mut report = StreamReport { stream, newest: None, builds: Vec::new(), is_stuck: false, notes: Vec::new() };
     let (digest, section) = job_files.section(&stream)?;
     // What is planned does not wait for a release controller that is away.
     for of in job_files.of_stream(&stream) {
@@ -53,12 +53,33 @@ pub async fn watch(
         return Ok(report);
     };
     let path = stream.latest_path();
-    let current = current_build(writer.files.newest(&path).await?.as_deref());
+    let now = writer.ctx.clock.now();
+    if BuildStream::is_of_the_future(&build.name, now) {
+        report.is_stuck = true;
+        report.notes.push(format!(
+            "ignored {}: it is named after a time that has not come; ask whoever runs the release controller",
+            quoted(&build.name)
+        ));
+        return Ok(report);
+    }
+    let current = current_build(writer.files.newest(&path).await?.as_deref(), now);
     let found = stream.compare(&build.name, current.as_deref());
     report.newest = Some((build.name.clone(), found));
     let since = current.as_deref().unwrap_or("nothing");
     match found {
-        StreamMove::Same => return Ok(report),
+        StreamMove::Same => {
+            let of = ResultName { build: build.name.clone(), arch: stream.arch };
+            if section.iter().any(|job| !job.disabled) && writer.files.newest(&of.path()).await?.is_none() {
+                report.is_stuck = true;
+                report.notes.push(format!(
+                    "{} has no record, though the stream is at it: jobctl trigger-jobs-for-build --build {} --arch {}",
+                    of.build,
+                    of.build,
+                    of.arch.name()
+                ));
+            }
+            return Ok(report);
+        }
         StreamMove::Foreign => {
             report.notes.push(format!("ignored {}: it is no build of this stream", quoted(&build.name)));
             return Ok(report);
@@ -105,20 +126,21 @@ pub(super) async fn resumed(
     if writer.powers.shadow {
         return report;
     }
-    match writer.left_to_others(&of.path()).await {
-        Ok(None) => {}
-        Ok(Some(at)) => {
+    let last = match writer.last_writer(&of.path()).await {
+        Ok(LastWriter { at_work: Some(at), .. }) => {
             report.notes.push(format!("left alone: another program wrote it at {}", stamp(at)));
             return report;
         }
+        Ok(last) => last,
         Err(error) => {
             report.triggered.stopped = Some(Box::new(error));
             return report;
         }
-    }
+    };
     let policy = file.policy();
     let jobs = policy.as_ref().map_or(section, |policy| &policy.jobs);
-    let build = BuildToTest { of, pull_spec: &pull_spec, jobs, file, announced: Vec::new() };
+    let looks_first = last.is_somebody_else;
+    let build = BuildToTest { of, pull_spec: &pull_spec, jobs, file, announced: Vec::new(), looks_first };
     report.triggered = trigger(writer, build, &starts).await;
     report
 }
@@ -149,6 +171,7 @@ pub(super) async fn begin(
     // What is announced is asked for at once.
     let _turn = writer.turn().await;
     let held = writer.hold().await?;
+    let looks_first = writer.last_writer(&of.path()).await?.existed;
     let now = whole(writer.ctx.clock.now());
     let event =
         Event { at: now, actor: writer.actor(), kind: EventKind::Created, detail: format!("{} jobs", plan.len()) };
@@ -162,7 +185,7 @@ pub(super) async fn begin(
         fresh.apply(&announce).map_err(|refused| TaskError::Internal { assumed: refused.to_string() })?;
     }
     let text = fresh.to_text();
-    let (path, message) = (of.path(), format!("Plan the test jobs of {}", of.build));
+    let (path, message) = (of.path(), format!("{} of {}", message::PLAN, of.build));
     let begun = held.files.change(&path, &message, |stored| {
         // Whoever was faster made a plan, too; an older program made none, and its record is completed by a person.
         Ok::<_, TaskError>(stored.is_none().then(|| text.clone()))
@@ -179,7 +202,7 @@ pub(super) async fn begin(
     let ours = announced.into_iter().map(|(_, announced)| announced);
     let announced = ours.filter(|ours| file.announced_start(&ours.key).as_ref() == Some(ours)).collect();
     let jobs = file.policy().map_or_else(|| section.to_vec(), |policy| policy.jobs);
-    let build = BuildToTest { of, pull_spec, jobs: &jobs, file, announced };
+    let build = BuildToTest { of, pull_spec, jobs: &jobs, file, announced, looks_first };
     report.triggered = trigger_in_turn(writer, build, &starts).await;
     Ok(report)
 }
@@ -213,20 +236,22 @@ pub(super) async fn stable_of(
 /// Stores which build the stream is at, unless it is further by now.
 async fn move_on(writer: &JobWriter<'_>, stream: &BuildStream, build: &ReleasedBuild) -> Result<(), TaskError> {
     let held = writer.hold().await?;
+    let now = writer.ctx.clock.now();
     let (path, message) = (stream.latest_path(), format!("Move {stream} to {}", build.name));
     let moved = held.files.change(&path, &message, |stored| {
-        let current = current_build(stored);
+        let current = current_build(stored, now);
         let newer = stream.compare(&build.name, current.as_deref()) == StreamMove::Newer;
         Ok::<_, TaskError>(newer.then(|| build.text.clone()))
     });
     moved.await.map(drop)
 }
 
-/// The build that a stream is at; nothing for a file that cannot be read: it is replaced.
-fn current_build(text: Option<&str>) -> Option<String> {
+/// The build that a stream is at; nothing for a file that cannot be read or that is ahead of its time: it is replaced.
+fn current_build(text: Option<&str>, now: Timestamp) -> Option<String> {
     let text = text.filter(|text| check_latest(text).is_ok())?;
     let file: Value = serde_json::from_str(text).ok()?;
-    file.get("name")?.as_str().map(str::to_owned)
+    let name = file.get("name")?.as_str()?;
+    (!BuildStream::is_of_the_future(name, now)).then(|| name.to_owned())
 }
 
 /// When the plan was made.

@@ -7,6 +7,7 @@ use super::{Phase, ReleaseController, found};
 use crate::core::clients::error::ClientError;
 use crate::core::clients::http::answer::Answer;
 use crate::domain::build_stream::{BuildStream, order};
+use crate::domain::service::Service;
 
 /// A build as the release controller describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +49,14 @@ impl ReleaseController {
         if let Some(prefix) = &prefix {
             call = call.query(&[("prefix", prefix)]);
         }
-        call.accept(&[404]).read(|answer| Ok(found::<Value>(&answer)?.and_then(|value| build(&answer, value)))).await
+        let newest = call.accept(&[404]).read(|answer| {
+            let Some(value) = found::<Value>(&answer)? else { return Ok(None) };
+            // A stream without builds is a 404.
+            let why = "it names no build".to_owned();
+            let unreadable = || ClientError::unreadable(Service::ReleaseController, "look at newest build", why);
+            build(&answer, value).map(Some).ok_or_else(unreadable)
+        });
+        newest.await
     }
 
     /// Every build of `stream`, the newest first; nothing when there is no such stream. Reads only; repeat freely.
@@ -129,7 +137,6 @@ mod tests {
     use super::*;
     use crate::core::clients::loopback::talk_to;
     use crate::domain::build::{Arch, Stream};
-    use crate::domain::service::Service;
 
     fn stable() -> BuildStream {
         BuildStream { minor: "5.1".parse().unwrap(), stream: Stream::Stable, arch: Arch::Amd64 }

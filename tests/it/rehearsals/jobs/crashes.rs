@@ -1,6 +1,8 @@
 //! Machines that die or stand still while they trigger, on one machine and on two.
 
-use super::{LOOK, calm_day, job_day, starts, wrong};
+use serde_json::{Value, json};
+
+use super::{LOOK, calm_day, job_day, starts, stored, the_record, wrong};
 use crate::rehearsal::machines::{Moment, Point, at_every_point, points};
 
 #[tokio::test]
@@ -86,6 +88,48 @@ async fn while_nothing_shows_what_became_of_a_start_nothing_is_triggered_in_its_
     let said = world.oar(LOOK).await;
     assert!(said.contains("1 found"), "{said}");
     assert_eq!(wrong(&world, true), [""; 0], "{said}");
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_set_back_triggers_nothing_a_second_time_elsewhere() {
+    let mut world = calm_day().await;
+    world.oar(LOOK).await;
+    let (path, mut record) = the_record(&world, "4.21");
+    let jobs = record["result"].as_array().expect("jobs").len();
+    record["result"] = json!([]);
+    for entry in record["plan"].as_array_mut().expect("a plan") {
+        entry["state"] = json!("planned");
+    }
+    world.simulator().world().facts().github.put_file("record", &path, &record.to_string());
+    world.time_passes("3h");
+    let said = world.elsewhere(LOOK).await;
+    assert_eq!(said.matches("  found ").count(), jobs, "{said}");
+    assert_eq!(wrong(&world, true), [""; 0], "{said}");
+}
+
+#[tokio::test]
+async fn what_a_person_knows_was_never_started_is_started_and_a_name_that_was_not_tried_is_refused() {
+    let world = calm_day().await;
+    world.refuses("gangway", "POST", "/v1/executions", 503);
+    world.refuses("gangway", "GET", "/v1/executions", 503);
+    world.oar(LOOK).await;
+    let (path, record) = the_record(&world, "4.21");
+    world.time_passes("40h");
+    world.repair();
+    let said = world.oar(LOOK).await;
+    assert!(said.contains("nobody can see any more whether it runs") && said.ends_with("exit 7"), "{said}");
+    let key = record["starts"][0]["key"].as_str().expect("an announcement").to_owned();
+    let (job, build) = (key.trim_end_matches("/first"), path.rsplit('/').next().expect("a name"));
+    let build = build.trim_start_matches("ocp-test-result-").trim_end_matches("-amd64.json");
+    let line = format!("jobctl trigger-jobs-for-build --build {build} --reason looked --never-started");
+    let refused = world.oar(&format!("{line} another-job")).await;
+    assert!(refused.contains(&format!("give one of these: {job}")) && refused.ends_with("exit 2"), "{refused}");
+    let said = world.oar(&format!("{line} {job}")).await;
+    assert!(said.contains("triggered"), "{said}");
+    world.oar(LOOK).await;
+    assert_eq!(wrong(&world, false), [""; 0], "{said}");
+    let record: Value = serde_json::from_str(&stored(&world, &path).expect("a record")).expect("JSON");
+    assert!(record["result"].as_array().expect("jobs").iter().any(|item| item["jobName"] == job), "{record:#}");
 }
 
 #[tokio::test]
