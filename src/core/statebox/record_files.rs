@@ -161,7 +161,9 @@ impl RecordFiles {
             return Ok(false);
         }
         self.still_permitted(path).await?;
-        match self.noted(self.repo.remove(&self.branch, path, &stored.revision, message).await) {
+        let removed = self.repo.remove(&self.branch, path, &stored.revision, message).await;
+        self.note_write(removed.as_ref().err());
+        match removed {
             Ok(()) => Ok(true),
             Err(error) if matches!(error.fault, StoreFault::Conflict) => Ok(false),
             Err(error) => Err(error),
@@ -186,14 +188,15 @@ impl RecordFiles {
         message: &str,
     ) -> Result<(), StoreError> {
         self.still_permitted(path).await?;
-        self.noted(self.repo.write(&self.branch, path, text.as_bytes(), expected, message).await).map(drop)
+        let written = self.repo.write(&self.branch, path, text.as_bytes(), expected, message).await;
+        self.note_write(written.as_ref().err());
+        written.map(drop)
     }
 
-    /// What came of a write; that there was one is kept.
-    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        let may_stand = result.as_ref().map_or_else(|error| error.arrived == Arrived::Perhaps, |_| true);
+    /// Keeps that there was a write, unless `error` says that it certainly does not stand.
+    fn note_write(&self, error: Option<&StoreError>) {
+        let may_stand = error.is_none_or(|error| error.arrived == Arrived::Perhaps);
         self.written.fetch_or(may_stand, Ordering::Relaxed);
-        result
     }
 
     /// How long to wait before the next try; for ever where another one does not help.

@@ -80,10 +80,8 @@ pub async fn judge(
         return Ok(Some(report));
     }
     let pull_spec = pull_spec_of(&file);
-    if !starts.is_empty() && stale {
-        report.notes.push("nothing is triggered: nothing happened in it for days".to_owned());
-    } else if !starts.is_empty() && pull_spec.is_none() {
-        report.notes.push("the record does not say where the build can be pulled: nothing is triggered".to_owned());
+    if !starts.is_empty() {
+        report.notes.extend(hindrance(stale, pull_spec.is_some()).map(str::to_owned));
     }
     let Some(pull_spec) = pull_spec.filter(|_| !stale && !starts.is_empty()) else {
         // What nothing follows from may fall together with what the next look sees.
@@ -127,6 +125,15 @@ pub async fn judge(
     };
     report.triggered = trigger_in_turn(writer, build, &starts).await;
     Ok(Some(report))
+}
+
+/// Why no run is triggered, though some are wanted.
+const fn hindrance(stale: bool, can_be_pulled: bool) -> Option<&'static str> {
+    match (stale, can_be_pulled) {
+        (true, _) => Some("nothing is triggered: nothing happened in it for days"),
+        (false, false) => Some("the record does not say where the build can be pulled: nothing is triggered"),
+        (false, true) => None,
+    }
 }
 
 /// Is there an end, or a loss, that is not to be kept back any longer? A record whose runs end one after the other would

@@ -318,7 +318,7 @@ pub async fn preview(ctx: &Context, of: &ResultName, request: &RecordRequest) ->
 ///
 /// # Errors
 ///
-/// Those of [`promote`], [`reject_payload`] and [`replace_run`].
+/// There is no record, job or run of that name, the reason is blank, or the store or the cluster does not answer.
 pub async fn carry_out(
     writer: &JobWriter<'_>,
     of: &ResultName,
