@@ -163,7 +163,7 @@ impl Outbox {
         if !self.sends || self.waiting(release).is_empty() {
             return Ok(SentChanges::default());
         }
-        // Another process of this machine is at it.
+        // Another process of this machine is at it: `Outbox::beneath` is for who writes meanwhile.
         let Ok(Some(_right)) = self.unsent.may_send(release) else { return Ok(SentChanges::default()) };
         let waiting = self.waiting(release);
         if waiting.is_empty() {
@@ -206,6 +206,21 @@ impl Outbox {
             );
         }
         Ok(SentChanges { stored, refused: aside.into_iter().map(|(change, why)| (change.message, why)).collect() })
+    }
+
+    /// What `apply` makes of `before` on top of everything that still waits: another process of this machine may be
+    /// sending that, and what was wanted first comes first.
+    pub(super) fn beneath(
+        &self,
+        store: &Store,
+        release: &ZStream,
+        before: Option<&State>,
+        apply: impl Fn(Option<&State>) -> Result<Option<State>, StoreFault>,
+    ) -> Result<Option<State>, StoreFault> {
+        let waiting = if self.sends { self.waiting(release) } else { Vec::new() };
+        let Some(before) = before.filter(|_| !waiting.is_empty()) else { return apply(before) };
+        let CaughtUp { state, changed, .. } = catch_up(before, &groups(&waiting), store.clock().now());
+        Ok(apply(Some(&state))?.or_else(|| changed.then_some(state)))
     }
 
     /// A file that cannot be read is reported; the changes in it wait until it can.

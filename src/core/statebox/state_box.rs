@@ -242,7 +242,11 @@ impl StateBox {
             if let Some(wrong) = self.store.wrong_clock().filter(|_| takes_a_lease) {
                 return Err(StoreFault::WrongClock(wrong));
             }
-            let after = || apply_all(before, release, &operations, now);
+            let apply = |before: Option<&State>| apply_all(before, release, &operations, now);
+            let after = || match &self.outbox {
+                Some(outbox) => outbox.beneath(&self.store, release, before, apply),
+                None => apply(before),
+            };
             held.map_or_else(after, |held| within(held, before, after, now))
         };
         let saved = Box::pin(self.store.change(release, &change, message, turn)).await?;

@@ -6,10 +6,10 @@
 use jiff::Timestamp;
 
 use super::issue_id;
-use super::operation::{Applied, Operation, Rejection, SetTask};
+use super::operation::{Applied, Change, Operation, Rejection, SetTask};
 use super::text;
 use super::view::{State, stamp};
-use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task::{JobRef, Task, TaskStatus};
 
 /// A state after the groups that waited for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +83,7 @@ fn apply_group(
     let (mut next, mut changed) = (state.clone(), false);
     for operation in group {
         if let Some(set) = move_of(operation) {
-            if arrived.contains(&set.task) {
+            if arrived.contains(&set.task) || stands_in_the_attempts(met, set) {
                 continue;
             }
             overtaken(met, set)?;
@@ -101,6 +101,28 @@ fn apply_group(
         }
     }
     Ok(changed.then_some(next))
+}
+
+/// Is this very move one of the attempts? It arrived, by another process or before a crash, and the task went on.
+fn stands_in_the_attempts(met: &State, set: &SetTask) -> bool {
+    let Some(entry) = met.task(set.task) else { return false };
+    let is_of = |moment: Option<Timestamp>, at: Timestamp| moment.is_some_and(|then| then.as_second() == at.as_second());
+    let began = set.began.unwrap_or(set.at).min(set.at);
+    let has_job = |job: &JobRef| {
+        let of_attempts = entry.attempts.iter().filter_map(|attempt| attempt.job_ref.as_ref());
+        of_attempts.chain(&entry.job_ref).any(|stored| stored == job)
+    };
+    let knows_job = if let Change::Set(job) = &set.job_ref { has_job(job) } else { true };
+    // A running attempt may lose its intent within the second in which it began.
+    let only_begins = set.intent == Change::Keep;
+    knows_job
+        && entry.attempts.iter().any(|attempt| match set.to {
+            TaskStatus::InProgress => only_begins && is_of(attempt.started_at, began),
+            TaskStatus::NotStarted => false,
+            TaskStatus::Pass | TaskStatus::Fail => {
+                is_of(attempt.ended_at, set.at) && attempt.outcome.as_deref() == Some(set.to.as_str())
+            }
+        })
 }
 
 /// Refuses a move that is older than what somebody stored meanwhile.
@@ -175,6 +197,15 @@ mod tests {
         assert_eq!(caught_up.refused.len(), 1);
         assert!(matches!(caught_up.refused[0], (0, TooLate::Overtaken { status: TaskStatus::Fail, .. })));
         assert_eq!(caught_up.state.issues().len(), 1, "all of a group or nothing");
+    }
+
+    #[test]
+    fn a_move_that_arrived_is_not_refused_because_the_task_went_on() {
+        let groups = [set(TaskStatus::InProgress, 1), set(TaskStatus::Fail, 2)];
+        let arrived = groups.iter().fold(fresh(), |state, operation| with(&state, operation));
+        let met = with(&with(&arrived, &set(TaskStatus::InProgress, 3)), &set(TaskStatus::Pass, 4));
+        let caught_up = catch_up(&met, &groups.each_ref().map(std::slice::from_ref), at(9));
+        assert_eq!(caught_up, CaughtUp { state: met, changed: false, refused: Vec::new() });
     }
 
     #[test]

@@ -87,6 +87,34 @@ async fn changes_wait_in_their_order_and_go_out_as_one_commit_before_the_next_ch
 }
 
 #[tokio::test]
+async fn a_change_comes_after_what_another_process_of_this_machine_is_just_sending() {
+    let (github, statebox, home) = scene().await;
+    github.is_down(true);
+    kept(&statebox, set(TaskStatus::InProgress, 1)).await;
+    kept(&statebox, issue("broken")).await;
+    github.is_down(false);
+    let sends = Unsent::new(home.path(), statebox.store().remote_place().unwrap()).may_send(&release()).unwrap();
+    assert!(sends.is_some());
+
+    let saved = statebox.afresh().apply(&release(), &[set(TaskStatus::Pass, 9)], "Pass").await.unwrap();
+
+    let expect = |state: &State| {
+        let moment = |second: i64| Some(at(&format!("2026-01-01T00:00:0{second}Z")));
+        let attempts = &state.task(TASK).unwrap().attempts;
+        let times: Vec<_> = attempts.iter().map(|attempt| (attempt.started_at, attempt.ended_at)).collect();
+        assert_eq!((times, state.issues().len()), (vec![(moment(1), moment(9))], 1));
+    };
+    expect(&saved.state);
+    drop(sends);
+    let sent = statebox.send_waiting(&release()).await.unwrap();
+    assert_eq!((sent.stored, sent.refused), (2, Vec::new()));
+    let after = statebox.load(&release()).await.unwrap().unwrap().state;
+    expect(&after);
+    assert_eq!((after.status(TASK), github.messages().len()), (TaskStatus::Pass, 2));
+    assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_waits_is_shown_on_top_of_what_is_read_and_reading_sends_nothing() {
     let (github, statebox, _home) = scene().await;
     github.is_down(true);
