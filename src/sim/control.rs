@@ -130,10 +130,9 @@ struct Which {
 }
 
 async fn requests(State(world): State<World>, Query(which): Query<Which>) -> Json<Value> {
-    let mut entries = world.journal().entries();
-    entries.retain(|entry| {
-        which.service.as_deref().is_none_or(|service| service == entry.service)
-            && which.since.is_none_or(|since| entry.at() >= since)
+    let entries = world.journal().entries_of(|raw| {
+        which.service.as_deref().is_none_or(|service| service == raw.service)
+            && which.since.is_none_or(|since| raw.at >= since)
     });
     Json(json!({ "requests": entries }))
 }

@@ -50,13 +50,6 @@ pub struct Entry {
     at: Timestamp,
 }
 
-impl Entry {
-    /// Virtual time of arrival.
-    pub fn at(&self) -> Timestamp {
-        self.at
-    }
-}
-
 /// The record of requests.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -152,15 +145,47 @@ impl Journal {
 
     /// All requests in the order of virtual time, equal times by request, so arrival does not matter.
     pub fn entries(&self) -> Vec<Entry> {
+        self.entries_of(|_| true)
+    }
+
+    /// The requests that are `wanted`, as [`Journal::entries`] gives them; the rest is not even read, so blob ids that
+    /// only the rest explains stay as they are.
+    pub fn entries_of(&self, wanted: impl Fn(&Raw) -> bool) -> Vec<Entry> {
+        self.sorted(wanted).into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// Was any request like that?
+    pub fn any(&self, wanted: impl Fn(&Raw) -> bool) -> bool {
+        self.entries.iter().any(wanted)
+    }
+
+    /// One JSON line per request, without the faults: those are no part of what went over the wire.
+    pub fn lines(&self) -> String {
+        let mut text = String::new();
+        for (line, entry) in self.sorted(|_| true) {
+            let line = match entry.fault {
+                None => line,
+                Some(_) => serde_json::to_string(&Entry { fault: None, ..entry }).unwrap_or_default(),
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The requests that are `wanted` in their order, each with its JSON.
+    fn sorted(&self, wanted: impl Fn(&Raw) -> bool) -> Vec<(String, Entry)> {
         let mut stable = Stable { base_url: &self.base_url, aliases: self.aliases.clone() };
         // First pass: contents that hold the port teach the aliases of their blob ids.
-        let bodies: Vec<_> =
-            self.entries.iter().map(|raw| (stable.body(&raw.body), stable.body(&raw.response))).collect();
-        let mut entries: Vec<(String, Entry)> = self
+        let bodies: Vec<_> = self
             .entries
             .iter()
-            .zip(bodies)
-            .map(|(raw, (body, response))| {
+            .filter(|raw| wanted(raw))
+            .map(|raw| (raw, stable.body(&raw.body), stable.body(&raw.response)))
+            .collect();
+        let mut entries: Vec<(String, Entry)> = bodies
+            .into_iter()
+            .map(|(raw, body, response)| {
                 let entry = Entry {
                     t: dates::stamp(raw.at),
                     service: raw.service.clone(),
@@ -179,18 +204,7 @@ impl Journal {
             })
             .collect();
         entries.sort_by(|(a_key, a), (b_key, b)| (a.at, a_key).cmp(&(b.at, b_key)));
-        entries.into_iter().map(|(_, entry)| entry).collect()
-    }
-
-    /// One JSON line per request, without the faults: those are no part of what went over the wire.
-    pub fn lines(&self) -> String {
-        let mut text = String::new();
-        for mut entry in self.entries() {
-            entry.fault = None;
-            text.push_str(&serde_json::to_string(&entry).unwrap_or_default());
-            text.push('\n');
-        }
-        text
+        entries
     }
 
     /// Requests that no route knew, as `METHOD /service/path`.

@@ -10,6 +10,7 @@ use oar::domain::state::view::State;
 use oar::domain::task::{Task, TaskStatus};
 use oar::sim::faults::InjectedFault;
 use oar::sim::faults::rules::{Faults, Rule};
+use oar::sim::journal::Raw;
 use oar::sim::scenario::{Progress, Scenario, Sizes};
 use oar::sim::server::{Simulator, StartOptions};
 use tokio::process::{Child, Command};
@@ -154,14 +155,16 @@ impl ProgramWorld {
 
     /// Every write that a service carried out, except to the state repository; sorted.
     pub(crate) fn writes(&self) -> Vec<Write> {
-        let entries = self.sim.world().journal().entries();
+        let is_write = |raw: &Raw| {
+            // Koji is asked by POST and changes nothing.
+            raw.method != "GET" && raw.service != "github" && raw.service != "koji"
+                // Converges: whoever goes on after a crash may have it done again.
+                && !raw.path.ends_with("/security_alerts/refresh")
+                && raw.fault.is_none_or(|fault| fault.starts_with("applied_then"))
+        };
+        let entries = self.sim.world().journal().entries_of(is_write);
         let mut writes: Vec<Write> = entries
             .into_iter()
-            // Koji is asked by POST and changes nothing.
-            .filter(|entry| entry.method != "GET" && entry.service != "github" && entry.service != "koji")
-            // Converges: whoever goes on after a crash may have it done again.
-            .filter(|entry| !entry.path.ends_with("/security_alerts/refresh"))
-            .filter(|entry| entry.fault.is_none_or(|fault| fault.starts_with("applied_then")))
             .map(|entry| (entry.service, entry.method, entry.path, entry.body.unwrap_or_default()))
             .collect();
         writes.sort();
@@ -170,12 +173,12 @@ impl ProgramWorld {
 
     /// Did a fault hit any request?
     pub(crate) fn was_disturbed(&self) -> bool {
-        self.sim.world().journal().entries().iter().any(|entry| entry.fault.is_some())
+        self.sim.world().journal().any(|raw| raw.fault.is_some())
     }
 
     /// How many requests of this method were made.
     pub(crate) fn requests(&self, method: &str) -> usize {
-        self.sim.world().journal().entries().iter().filter(|entry| entry.method == method).count()
+        self.sim.world().journal().entries_of(|raw| raw.method == method).len()
     }
 }
 

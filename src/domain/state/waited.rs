@@ -106,7 +106,8 @@ fn apply_group(
 /// Is this very move one of the attempts? It arrived, by another process or before a crash, and the task went on.
 fn stands_in_the_attempts(met: &State, set: &SetTask) -> bool {
     let Some(entry) = met.task(set.task) else { return false };
-    let is_of = |moment: Option<Timestamp>, at: Timestamp| moment.is_some_and(|then| then.as_second() == at.as_second());
+    let is_of =
+        |moment: Option<Timestamp>, at: Timestamp| moment.is_some_and(|then| then.as_second() == at.as_second());
     let began = set.began.unwrap_or(set.at).min(set.at);
     let has_job = |job: &JobRef| {
         let of_attempts = entry.attempts.iter().filter_map(|attempt| attempt.job_ref.as_ref());

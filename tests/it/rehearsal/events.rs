@@ -7,6 +7,7 @@ use oar::sim::events::Event;
 use oar::sim::facts::{errata, gitlab};
 use oar::sim::faults::InjectedFault;
 use oar::sim::faults::rules::Rule;
+use oar::sim::journal::Raw;
 use oar::sim::services::table;
 use serde_json::Value;
 
@@ -157,7 +158,7 @@ impl TestWorld {
 
     /// Did anything go wrong?
     pub(crate) fn was_disturbed(&self) -> bool {
-        self.simulator.world().journal().entries().iter().any(|entry| entry.fault.is_some())
+        self.simulator.world().journal().any(|raw| raw.fault.is_some())
     }
 
     /// Nobody can look at the messages of Slack.
@@ -216,29 +217,13 @@ impl TestWorld {
 
     /// Every request so far that meant to change something outside, the state file aside.
     pub(crate) fn external_writes(&self) -> Vec<String> {
-        writes_of(&self.simulator.journal())
+        let is_write = |raw: &Raw| raw.service != "github" && !table::is_look_up(&raw.service, &raw.method, &raw.path);
+        let writes = self.simulator.world().journal().entries_of(is_write);
+        writes.iter().map(|write| format!("{} /{}{}", write.method, write.service, write.path)).collect()
     }
 
     /// How many outside writes so far contain this text.
     pub(crate) fn writes_to(&self, text: &str) -> usize {
         self.external_writes().iter().filter(|write| write.contains(text)).count()
     }
-}
-
-/// Every request of a journal that means to change something outside, the state file aside.
-pub(crate) fn writes_of(journal: &str) -> Vec<String> {
-    let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("a journal line"));
-    lines
-        .filter(is_write)
-        .map(|entry| {
-            let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-            format!("{} /{}{}", text("method"), text("service"), text("path"))
-        })
-        .collect()
-}
-
-fn is_write(entry: &Value) -> bool {
-    let text = |key: &str| entry[key].as_str().unwrap_or_default();
-    let (service, path) = (text("service"), text("path"));
-    service != "github" && !table::is_look_up(service, text("method"), path)
 }

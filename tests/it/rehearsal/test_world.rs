@@ -17,6 +17,7 @@ use oar::domain::task::{Task, TaskStatus};
 use oar::sim::auth::secrets;
 use oar::sim::events::Event;
 use oar::sim::faults::rules::Faults;
+use oar::sim::journal::Raw;
 use oar::sim::scenario::{ReleasePlan, Scenario};
 use oar::sim::server::{Simulator, StartOptions};
 use tokio_util::sync::CancellationToken;
@@ -356,7 +357,12 @@ impl TestWorld {
 
     /// Every request and its answer.
     pub(crate) fn requests(&self) -> Vec<serde_json::Value> {
-        let entries = self.simulator.world().journal().entries();
+        self.requests_of(|_| true)
+    }
+
+    /// Those that are `wanted`.
+    pub(crate) fn requests_of(&self, wanted: impl Fn(&Raw) -> bool) -> Vec<serde_json::Value> {
+        let entries = self.simulator.world().journal().entries_of(wanted);
         entries.iter().map(|entry| serde_json::to_value(entry).expect("JSON")).collect()
     }
 

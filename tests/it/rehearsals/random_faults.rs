@@ -150,7 +150,7 @@ async fn play(seed: u64) -> Played {
         None if end == "done" => wrong.push("it is done without a state file".to_owned()),
         None => {}
     }
-    let entries = world.simulator().world().journal().entries();
+    let entries = world.simulator().world().journal().entries_of(|raw| raw.fault.is_some());
     let met = entries.iter().filter_map(|entry| Some((entry.service.clone(), entry.fault?))).collect();
     world.finish();
     Played { wrong, end, met }

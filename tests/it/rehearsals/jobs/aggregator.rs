@@ -68,10 +68,7 @@ async fn looked_at_every_other_minute_the_verdict_stands_two_minutes_after_the_l
  {
     let world = failing(|job_endings| job_endings.failing_percent = 30).await;
     world.oar(LOOK).await;
-    let reads = || {
-        let entries = world.simulator().world().journal().entries();
-        entries.iter().filter(|entry| entry.service == "prow").count()
-    };
+    let reads = || world.requests_of(|raw| raw.service == "prow").len();
     let open = |record: &Value| runs(record).iter().filter(|run| run["jobCompletionTime"].is_null()).count();
     for _ in 0..450 {
         world.time_passes("2m");

@@ -233,7 +233,7 @@ async fn of_people_and_programs_who_change_one_record_at_once_nobody_loses_anyth
         assert_eq!(new["firstJob"]["jobID"], format!("00000000-0000-4000-8000-00000000000{at}"), "{said:#?}");
         assert_eq!(new["history"][0]["jobID"], old["firstJob"]["jobID"], "{said:#?}");
     }
-    let conflicts = world.requests().iter().filter(|request| request["status"] == 409).count();
+    let conflicts = world.requests_of(|raw| raw.status == 409).len();
     assert!(conflicts > 0, "nobody was in anybody's way");
 }
 
@@ -320,12 +320,10 @@ async fn a_latest_build_of_another_minor_triggers_nothing_and_overwrites_nothing
 
 /// Requests since the journal was cleared that mean to change something, at whatever service.
 fn meant_to_change(world: &TestWorld) -> Vec<String> {
-    let requests = world.requests();
+    let requests = world.requests_of(|raw| !table::is_look_up(&raw.service, &raw.method, &raw.path));
     let text = |request: &Value, key: &str| request[key].as_str().unwrap_or_default().to_owned();
-    let changing = requests.iter().filter(|request| {
-        !table::is_look_up(&text(request, "service"), &text(request, "method"), &text(request, "path"))
-    });
-    changing
+    requests
+        .iter()
         .map(|request| format!("{} {} {}", text(request, "method"), text(request, "service"), text(request, "path")))
         .collect()
 }
