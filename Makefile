@@ -22,7 +22,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What tests note about files that are not part of this tree: how many they read, or that they were skipped.
 NOTES := $(TARGET)/tmp/real-files.txt
 
-.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash releases fuzz contracts conformance conformance-complete sdk-clients claude-client people-help ci install uninstall packages test-packages
+.PHONY: help setup check quick test snapshots docs deny bench serve sim rehearse crash releases fuzz contracts conformance conformance-complete sdk-clients claude-client kube-client people-help ci install uninstall packages test-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -117,6 +117,11 @@ contracts: packages ## the journal of a rehearsal against the published APIs of 
 	@test -x target/contract-venv/bin/python || python3 -m venv target/contract-venv
 	@target/contract-venv/bin/python -c 'import openapi_schema_validator' 2>/dev/null || target/contract-venv/bin/pip install -q openapi-schema-validator==0.9.0
 	$(CARGO) test --locked --test it -- contract::journal published --nocapture
+
+kube-client: packages ## the official Python client of Kubernetes sets, reads and takes off a payload's label
+	@test -x target/kubernetes-venv/bin/python || python3 -m venv target/kubernetes-venv
+	@target/kubernetes-venv/bin/python -c 'import kubernetes' 2>/dev/null || target/kubernetes-venv/bin/pip install -q kubernetes==34.1.0
+	$(CARGO) test --locked --test it -- kube_python --nocapture
 
 conformance: packages ## the protocol's test suite against `oar mcp serve` (from npm; skipped without it)
 	$(CARGO) build --locked

@@ -75,6 +75,8 @@ pub enum ClosedGate {
     Blocker {
         /// Text of the issue.
         issue: String,
+        /// Its id; nothing for one that is only about to be stored.
+        id: Option<String>,
     },
     /// A program or credential that this machine lacks.
     Missing {
@@ -272,9 +274,13 @@ impl ClosedGate {
                 let task = which.task();
                 format!("look at the failed jobs and decide: oar -r {release} {task} --decide accept --reason TEXT")
             }
-            Self::Blocker { .. } => {
-                format!("resolve the blocker: oar -r {release} issue resolve ID --resolution TEXT")
+            Self::Blocker { id: Some(id), .. } => {
+                format!("resolve the blocker: oar -r {release} issue resolve {id} --resolution TEXT")
             }
+            Self::Blocker { id: None, .. } => format!(
+                "resolve the blocker, whose ID is said by oar -r {release} issue list: oar -r {release} issue resolve ID \
+                 --resolution TEXT"
+            ),
             Self::Missing { .. } => "provide it".to_owned(),
             Self::MergeRequestClosed { .. } => "ask ART for the right merge request".to_owned(),
             Self::UnknownOutcome { .. } => "look at the service whether it happened".to_owned(),
@@ -376,7 +382,7 @@ impl ClosedGate {
                 format!("the {which} build was rejected"),
                 format!(" ({summary}); a decision is needed"),
             ),
-            Self::Blocker { issue } => Statement::with("open blocker", format!(": {}", quoted(issue))),
+            Self::Blocker { issue, .. } => Statement::with("open blocker", format!(": {}", quoted(issue))),
             Self::Missing { what } => Statement::with("", what),
             Self::MergeRequestClosed { mr } => Statement::ours(format!("{mr} was closed without being merged")),
             Self::UnknownOutcome { what } => Statement::with("nobody knows whether this happened", format!(": {what}")),

@@ -128,9 +128,11 @@ pub struct PassArgs {
 
 /// Which streams, and what may be done.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("streams").args(["minors", "all"]).required(true))]
 pub struct ControllerArgs {
     /// The minor, X.Y; -r X.Y and --release X.Y are the same here. Repeat it for several
-    #[arg(long = "minor-release", value_name = "X.Y", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(long = "minor-release", value_name = "X.Y")]
     pub minors: Vec<Minor>,
     /// Both streams of every minor that has a registry
     #[arg(long)]

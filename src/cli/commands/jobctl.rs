@@ -58,6 +58,9 @@ pub(crate) async fn run(call: &Invocation, command: JobctlCommand) -> Result<Exi
             let document = CheckedRegistries::from(read.as_slice());
             call.show(render::registries::text(&read), &document);
             let unreadable = read.iter().any(|one| one.registry.is_err());
+            if unreadable && !files.is_empty() {
+                call.outside.err.line(format!("next: {CHECK_PATH}, or correct what the file says"));
+            }
             Ok(match document.ok {
                 true => Exit::Done,
                 false if unreadable && !files.is_empty() => Exit::Usage,

@@ -11,7 +11,8 @@ use crate::operators::run::Run;
 /// All of it, the worst first. Reads nothing but what the run has read.
 pub fn standing(run: &Run<'_>, assembly: &Assembly) -> Vec<ClosedGate> {
     let open = run.state.issues().into_iter().filter(|issue| issue.is_open_blocker());
-    let mut standing: Vec<_> = open.map(|issue| ClosedGate::Blocker { issue: issue.issue }).collect();
+    let mut standing: Vec<_> =
+        open.map(|issue| ClosedGate::Blocker { issue: issue.issue, id: Some(issue.id) }).collect();
     standing.extend(replaced::unsettled(run, assembly));
     let before = Task::tracked(assembly.flow()).filter(|task| *task != Task::ChangeAdvisoryStatus);
     let unmet = before.map(|task| (task, run.state.status(task))).filter(|(_, status)| *status != TaskStatus::Pass);

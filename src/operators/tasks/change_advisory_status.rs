@@ -148,7 +148,7 @@ fn closed(run: &Run<'_>, assembly: &Assembly, ignore_release_date: bool) -> Opti
             && (issue.related_tasks.is_empty() || issue.concerns(Task::ChangeAdvisoryStatus))
     });
     if let Some(issue) = blocker {
-        return Some(ClosedGate::Blocker { issue: issue.issue.clone() });
+        return Some(ClosedGate::Blocker { issue: issue.issue.clone(), id: Some(issue.id.clone()) });
     }
     if let Some(by) = replaced::unsettled(run, assembly) {
         return Some(by);
@@ -164,6 +164,7 @@ fn blocked(run: &Run<'_>, objection: Objection) -> Outcome {
     let by = match objection {
         Objection::Alerts { advisory, alerts } => ClosedGate::Blocker {
             issue: format!("advisory {advisory} has blocking security alerts: {}", alerts.join(", ")),
+            id: None,
         },
         Objection::State(advisories) => ClosedGate::AdvisoryState { advisories },
         Objection::Dropped(by) => return Outcome::Blocked { by },

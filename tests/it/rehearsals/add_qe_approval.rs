@@ -79,7 +79,8 @@ async fn without_a_yes_the_task_itself_stops_at_what_speaks_against_it() {
     let (ctx, release) = (world.context(), "4.20.17".parse().unwrap());
     let request = TaskRequest::AddQeApproval { confirmed: false };
     let report = run_task(&ctx, &release, request).await.unwrap();
-    let blocker = ClosedGate::Blocker { issue: "installer fails on one platform".to_owned() };
+    let [issue] = &world.state().issues()[..] else { panic!("one issue was reported") };
+    let blocker = ClosedGate::Blocker { issue: issue.issue.clone(), id: Some(issue.id.clone()) };
     assert_eq!(report.outcome, Outcome::Blocked { by: blocker });
     assert_eq!(world.new_writes(), "nothing");
     world.finish();

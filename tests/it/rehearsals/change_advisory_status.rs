@@ -205,7 +205,7 @@ async fn a_blocker_holds_the_approval_back() {
 
     assert_snapshot!(world.oar("--yes change-advisory-status").await, @"
     change-advisory-status Not Started: blocked, open blocker: “do not ship yet”
-      next: resolve the blocker: oar -r 4.20.17 issue resolve ID --resolution TEXT
+      next: resolve the blocker: oar -r 4.20.17 issue resolve 82d0d0a0 --resolution TEXT
             then: oar -r 4.20.17 change-advisory-status
     exit 4
     ");

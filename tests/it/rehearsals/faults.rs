@@ -74,7 +74,7 @@ async fn in_outages(seeds: std::ops::RangeInclusive<u64>, at_least: u32) {
 
 #[tokio::test]
 async fn in_outages_a_release_is_approved_or_says_why_not_and_nothing_happens_twice() {
-    in_outages(1..=2, 1).await;
+    in_outages(1..=1, 1).await;
 }
 
 /// Every one of these rehearsals ends with an approved release.
@@ -93,12 +93,12 @@ async fn all_end_done(args: &[&str], seeds: std::ops::RangeInclusive<u32>) {
 
 #[tokio::test]
 async fn a_release_is_approved_although_one_request_in_five_goes_wrong() {
-    all_end_done(&["--faults", "0.2"], 1..=2).await;
+    all_end_done(&["--faults", "0.2"], 1..=1).await;
 }
 
 #[tokio::test]
 async fn a_release_is_approved_in_a_world_where_everything_is_flaky() {
-    all_end_done(&["--scenario", "flaky-everything"], 1..=2).await;
+    all_end_done(&["--scenario", "flaky-everything"], 1..=1).await;
 }
 
 mod long {

@@ -205,7 +205,7 @@ fn pairs_end_calmly(count: u64) {
 
 #[test]
 fn a_driver_that_dies_at_some_writes_of_a_release_leaves_no_trace() {
-    all_end_calmly(&["smooth"], 41);
+    all_end_calmly(&["smooth"], 67);
 }
 
 mod long {
