@@ -5,7 +5,6 @@
 //! to act outside (the file itself, an intent, the lease) must stand in the store first: it never waits.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -29,8 +28,8 @@ pub(super) struct Outbox {
     seen: DiskCache,
     store: String,
     sends: bool,
-    /// Was anything kept by this process?
-    kept: Arc<AtomicBool>,
+    /// The releases about which this process kept something.
+    kept: Arc<Mutex<Vec<ZStream>>>,
 }
 
 /// Where a change is now.
@@ -89,9 +88,10 @@ impl Outbox {
         Some(Self { unsent, seen, store, sends, kept: Arc::default() })
     }
 
-    /// Was anything kept by this process?
+    /// Does anything wait about a release for which this process kept something?
     pub(super) fn has_kept(&self) -> bool {
-        self.kept.load(Ordering::Relaxed)
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().any(|release| !self.waiting(release).is_empty())
     }
 
     /// Notes what the store holds.
@@ -143,7 +143,11 @@ impl Outbox {
         };
         match self.unsent.keep(release, now, message, operations) {
             Ok(file) => {
-                self.kept.store(true, Ordering::Relaxed);
+                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if !kept.contains(release) {
+                    kept.push(release.clone());
+                }
+                drop(kept);
                 Ok(SavedOrKept::Kept { state, file, why: chain(&error) })
             }
             Err(cause) => {

@@ -37,6 +37,7 @@ async fn a_change_that_cannot_reach_the_store_is_kept_reported_and_sent_by_the_n
 
     let next = statebox.afresh().apply(&release(), &[start(TASK)], "Next").await.unwrap();
 
+    assert!(!statebox.has_kept(), "it does not wait any more");
     assert_eq!(next.state.issues().len(), 1);
     assert_eq!(github.text(), next.state.to_yaml());
     assert!(super::super::unsent::list(home.path()).unwrap().is_empty());
