@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::domain::dates;
 use crate::domain::nearest::hint;
+use crate::sim::control_answers::{ComingEvent, EventNames, Happened, LimitsInForce, Paused, WorldStatus, WorldTime};
 use crate::sim::disturbances::gateway::Bucket;
 use crate::sim::events::Event;
 use crate::sim::faults::rules::Rule;
@@ -40,8 +41,8 @@ fn refusal(status: StatusCode, message: impl std::fmt::Display) -> Response {
     (status, Json(json!({ "error": message.to_string() }))).into_response()
 }
 
-async fn clock(State(world): State<World>) -> Json<Value> {
-    Json(json!({ "now": world.clock().now() }))
+async fn clock(State(world): State<World>) -> Json<WorldTime> {
+    Json(WorldTime { now: world.clock().now() })
 }
 
 #[derive(Deserialize)]
@@ -49,7 +50,7 @@ struct Advance {
     advance_s: i64,
 }
 
-async fn advance(State(world): State<World>, Json(by): Json<Advance>) -> Json<Value> {
+async fn advance(State(world): State<World>, Json(by): Json<Advance>) -> Json<WorldTime> {
     world.clock().advance(SignedDuration::from_secs(by.advance_s));
     // Due events happen now, so that the state shows them without another request.
     drop(world.facts());
@@ -161,19 +162,14 @@ async fn event(State(world): State<World>, Json(asked): Json<Happening>) -> Resp
         facts.happens(event);
         Some(asked.name.clone())
     };
-    let follows: Vec<Value> =
-        facts.upcoming().into_iter().filter(|due| !before.contains(due)).map(|due| coming(&due)).collect();
-    Json(json!({ "applied": done.is_some(), "event": asked.name, "done": done, "follows": follows })).into_response()
+    let follows = facts.upcoming().iter().filter(|due| !before.contains(due)).map(ComingEvent::from).collect();
+    Json(Happened { applied: done.is_some(), event: asked.name, done, follows }).into_response()
 }
 
-fn coming((at, event): &(Timestamp, Event)) -> Value {
-    json!({ "at": at, "event": event.called() })
-}
-
-async fn event_names() -> Json<Value> {
-    let meanings: serde_json::Map<String, Value> =
-        Event::meanings().into_iter().map(|(name, meaning)| (name.to_owned(), meaning.into())).collect();
-    Json(json!({ "events": Event::names(), "meanings": meanings }))
+async fn event_names() -> Json<EventNames> {
+    let events = Event::names().into_iter().map(str::to_owned).collect();
+    let meanings = Event::meanings().into_iter().map(|(name, meaning)| (name.to_owned(), meaning.into())).collect();
+    Json(EventNames { events, meanings })
 }
 
 #[derive(Deserialize)]
@@ -182,10 +178,10 @@ struct Switch {
 }
 
 /// Holds back what happens by itself; `on: false` lets what is due happen now.
-async fn pause(State(world): State<World>, Json(switch): Json<Switch>) -> Json<Value> {
+async fn pause(State(world): State<World>, Json(switch): Json<Switch>) -> Json<Paused> {
     world.pause(switch.on);
     drop(world.facts());
-    Json(json!({ "paused": world.is_paused() }))
+    Json(Paused { paused: world.is_paused() })
 }
 
 #[derive(Deserialize)]
@@ -195,7 +191,7 @@ struct Limits {
 }
 
 /// Rate limits of GitHub, Gangway and Slack, and how many starts the job gateway grants.
-async fn limits(State(world): State<World>, Json(asked): Json<Limits>) -> Json<Value> {
+async fn limits(State(world): State<World>, Json(asked): Json<Limits>) -> Json<LimitsInForce> {
     let mut facts = world.facts();
     if let Some(on) = asked.on {
         facts.disturbances.limits = on;
@@ -204,34 +200,32 @@ async fn limits(State(world): State<World>, Json(asked): Json<Limits>) -> Json<V
     if asked.gateway.is_some() {
         facts.disturbances.gateway = asked.gateway;
     }
-    Json(json!({ "limits": facts.disturbances.limits, "gateway": facts.disturbances.gateway }))
+    Json(LimitsInForce { limits: facts.disturbances.limits, gateway: facts.disturbances.gateway.clone() })
 }
 
 /// How many of the coming events are shown.
 const COMING: usize = 8;
 
 /// Where the world stands: for people who rehearse by hand.
-async fn status(State(world): State<World>) -> Json<Value> {
+async fn status(State(world): State<World>) -> Json<WorldStatus> {
     let facts = world.facts();
-    let next: Vec<Value> = facts.upcoming().into_iter().take(COMING).map(|due| coming(&due)).collect();
-    let advisories: serde_json::Map<String, Value> =
-        facts.errata.advisories.values().map(|one| (one.id.to_string(), one.state.name().into())).collect();
-    Json(json!({
-        "now": facts.now,
-        "paused": world.is_paused(),
-        "release": facts.release.release.to_string(),
-        "release_date": facts.release.release_date.to_string(),
-        "promoted": facts.actors.promoted,
-        "stage_released": facts.actors.stage_released,
-        "merge_request": facts.gitlab.shipment().map(|mr| mr.state.name()),
-        "advisories": advisories,
-        "page_public": facts.customer_portal.published.contains(&facts.release.live_id),
-        "limits": facts.disturbances.limits,
-        "faults": world.faults().rules().len(),
-        "unmatched": world.journal().unmatched().len(),
-        "coming": next,
-        "actions": facts.actors.actions,
-    }))
+    let advisories = facts.errata.advisories.values();
+    Json(WorldStatus {
+        now: facts.now,
+        paused: world.is_paused(),
+        release: facts.release.release.to_string(),
+        release_date: facts.release.release_date.to_string(),
+        promoted: facts.actors.promoted,
+        stage_released: facts.actors.stage_released,
+        merge_request: facts.gitlab.shipment().map(|mr| mr.state.name().to_owned()),
+        advisories: advisories.map(|one| (one.id, one.state.name().to_owned())).collect(),
+        page_public: facts.customer_portal.published.contains(&facts.release.live_id),
+        limits: facts.disturbances.limits,
+        faults: world.faults().rules().len(),
+        unmatched: world.journal().unmatched().len(),
+        coming: facts.upcoming().iter().take(COMING).map(ComingEvent::from).collect(),
+        actions: facts.actors.actions.clone(),
+    })
 }
 
 async fn unmatched(State(world): State<World>) -> Json<Value> {

@@ -16,6 +16,7 @@ pub mod actors;
 pub mod auth;
 pub mod chance;
 pub mod control;
+pub mod control_answers;
 pub mod control_client;
 pub mod disturbances;
 pub mod elliott;

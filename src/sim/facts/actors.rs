@@ -25,12 +25,12 @@ pub struct Actors {
 }
 
 /// What somebody did.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PersonAction {
     /// When.
     pub at: Timestamp,
     /// Who.
-    pub who: &'static str,
+    pub who: String,
     /// What, briefly.
     pub what: String,
 }

@@ -66,7 +66,7 @@ impl People {
         self.actions_shown.store(facts.actors.actions.len(), Ordering::Relaxed);
         actions
             .iter()
-            .map(|action| format!("{}  {}", action.at.strftime("%m-%d %H:%M"), line(action.who, &action.what)))
+            .map(|action| format!("{}  {}", action.at.strftime("%m-%d %H:%M"), line(&action.who, &action.what)))
             .collect()
     }
 

@@ -1,6 +1,8 @@
 //! `oar sim status|event|pause|resume|advance|limits` of a world that another terminal serves.
 
 use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cli::invocation::Invocation;
@@ -8,38 +10,29 @@ use crate::cli::output::error::ErrorReport;
 use crate::cli::output::exit::Exit;
 use crate::core::error::ErrorClass;
 use crate::render::styled::{Styled, Tone};
+use crate::sim::control_answers::{ComingEvent, EventNames, Happened, LimitsInForce, Paused, WorldStatus, WorldTime};
 use crate::sim::control_client;
 
 /// Shows where the world stands.
 pub(crate) async fn status(call: &Invocation) -> Result<Exit, ErrorReport> {
-    let world = ask(call, Method::GET, "/__sim/status", None).await?;
-    let text = |name: &str| world[name].as_str().unwrap_or("none").to_owned();
-    let yes = |name: &str| if world[name] == true { "yes" } else { "no" };
-    let mut shown = Styled::from(format!("{} in a simulated world, virtual time {}", text("release"), text("now")));
-    if world["paused"] == true {
+    let world: WorldStatus = ask(call, Method::GET, "/__sim/status", None).await?;
+    let yes = |is: bool| if is { "yes" } else { "no" };
+    let mut shown = Styled::from(format!("{} in a simulated world, virtual time {}", world.release, world.now));
+    if world.paused {
         shown.line("paused:         nothing happens by itself (oar sim resume)");
     }
-    shown.line(format!("release date:   {}", text("release_date")));
-    shown.line(format!("promoted:       {}", yes("promoted")));
-    shown.line(format!("stage release:  {}", if world["stage_released"] == true { "done" } else { "not done" }));
-    shown.line(format!("merge request:  {}", text("merge_request")));
-    let advisories = world["advisories"].as_object().into_iter().flatten();
-    let advisories: Vec<String> =
-        advisories.map(|(id, state)| format!("{id} {}", state.as_str().unwrap_or("?"))).collect();
+    shown.line(format!("release date:   {}", world.release_date));
+    shown.line(format!("promoted:       {}", yes(world.promoted)));
+    shown.line(format!("stage release:  {}", if world.stage_released { "done" } else { "not done" }));
+    shown.line(format!("merge request:  {}", world.merge_request.as_deref().unwrap_or("none")));
+    let advisories: Vec<String> = world.advisories.iter().map(|(id, state)| format!("{id} {state}")).collect();
     shown.line(format!("advisories:     {}", advisories.join(", ")));
-    shown.line(format!("page public:    {}", yes("page_public")));
-    shown.line(format!("rate limits:    {}", if world["limits"] == true { "on" } else { "off" }));
-    for action in list(&world, "actions") {
-        shown.line(format!(
-            "person ({}): {}",
-            action["who"].as_str().unwrap_or("?"),
-            action["what"].as_str().unwrap_or("?")
-        ));
-    }
-    let coming: Vec<String> = dated(&world, "coming").collect();
-    shown.line(if coming.is_empty() { "coming:         nothing" } else { "coming:" });
-    shown.lines(coming);
-    call.show(shown, &with_ok(world));
+    shown.line(format!("page public:    {}", yes(world.page_public)));
+    shown.line(format!("rate limits:    {}", if world.limits { "on" } else { "off" }));
+    shown.lines(world.actions.iter().map(|action| format!("person ({}): {}", action.who, action.what)));
+    shown.line(if world.coming.is_empty() { "coming:         nothing" } else { "coming:" });
+    shown.lines(world.coming.iter().map(dated));
+    call.show(shown, &WithOk::of(&world));
     Ok(Exit::Done)
 }
 
@@ -51,36 +44,35 @@ pub(crate) async fn event(call: &Invocation, name: Option<String>, body: Option<
             usage("the event is no JSON document", &error, "for example: --body '{\"name\": \"promote\"}'")
         })?,
         (None, None) => {
-            let names = ask(call, Method::GET, "/__sim/event", None).await?;
-            let meaning = |name: &str| format!("{name:<28} {}", names["meanings"][name].as_str().unwrap_or_default());
+            let names: EventNames = ask(call, Method::GET, "/__sim/event", None).await?;
+            let meaning = |name: &String| names.meanings.get(name).map(String::as_str).unwrap_or_default();
             let mut shown = Styled::default();
-            shown.lines(list(&names, "events").filter_map(Value::as_str).map(meaning));
+            shown.lines(names.events.iter().map(|name| format!("{name:<28} {}", meaning(name))));
             shown.line("oar sim event NAME lets one of them happen now; none needs more than its name");
-            call.show(shown, &with_ok(names.clone()));
+            call.show(shown, &WithOk::of(&names));
             return Ok(Exit::Done);
         }
     };
-    let answer = ask(call, Method::POST, "/__sim/event", Some(&body)).await?;
-    let mut shown = Styled::from(match answer["done"].as_str() {
+    let answer: Happened = ask(call, Method::POST, "/__sim/event", Some(&body)).await?;
+    let mut shown = Styled::from(match &answer.done {
         Some(what) => format!("done: {what}"),
         None => "there was nothing to do".to_owned(),
     });
-    let follows: Vec<String> = dated(&answer, "follows").collect();
-    if !follows.is_empty() {
+    if !answer.follows.is_empty() {
         shown.line("what follows by itself:");
-        shown.lines(follows);
+        shown.lines(answer.follows.iter().map(dated));
         let next = "let time pass (oar sim advance 2h), or let one happen now (oar sim event NAME)";
         shown.line(Styled::toned(Tone::Pending, "next: ") + next);
     }
-    call.show(shown, &with_ok(answer));
+    call.show(shown, &WithOk::of(&answer));
     Ok(Exit::Done)
 }
 
 /// Holds back what happens by itself, or lets it happen again.
 pub(crate) async fn pause(call: &Invocation, on: bool) -> Result<Exit, ErrorReport> {
-    let answer = ask(call, Method::POST, "/__sim/pause", Some(&json!({ "on": on }))).await?;
+    let answer: Paused = ask(call, Method::POST, "/__sim/pause", Some(&json!({ "on": on }))).await?;
     let text = if on { "nothing happens by itself until: oar sim resume" } else { "things happen by themselves again" };
-    call.show(text, &with_ok(answer));
+    call.show(text, &WithOk::of(&answer));
     Ok(Exit::Done)
 }
 
@@ -92,15 +84,15 @@ pub(crate) async fn advance(call: &Invocation, by: jiff::Span) -> Result<Exit, E
         let error = std::io::Error::other(format!("{by} is no length of time that can pass"));
         return Err(usage("time cannot pass", &error, "for example: oar sim advance 2h"));
     }
-    let answer = ask(call, Method::POST, "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
-    call.show(format!("virtual time is now {}", answer["now"].as_str().unwrap_or("?")), &with_ok(answer));
+    let answer: WorldTime = ask(call, Method::POST, "/__sim/clock", Some(&json!({ "advance_s": seconds }))).await?;
+    call.show(format!("virtual time is now {}", answer.now), &WithOk::of(&answer));
     Ok(Exit::Done)
 }
 
 /// Switches the rate limits.
 pub(crate) async fn limits(call: &Invocation, on: bool) -> Result<Exit, ErrorReport> {
-    let answer = ask(call, Method::POST, "/__sim/limits", Some(&json!({ "on": on }))).await?;
-    call.show(if on { "rate limits are on" } else { "rate limits are off" }, &with_ok(answer));
+    let answer: LimitsInForce = ask(call, Method::POST, "/__sim/limits", Some(&json!({ "on": on }))).await?;
+    call.show(if on { "rate limits are on" } else { "rate limits are off" }, &WithOk::of(&answer));
     Ok(Exit::Done)
 }
 
@@ -124,7 +116,12 @@ pub(crate) async fn or_gone(call: &Invocation, report: ErrorReport) -> ErrorRepo
 /// What to do without a world.
 const SERVE: &str = "start it again: oar sim serve (in another terminal), and export here what it prints";
 
-async fn ask(call: &Invocation, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ErrorReport> {
+async fn ask<T: DeserializeOwned>(
+    call: &Invocation,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<T, ErrorReport> {
     let Some(base) = call.outside.env.get("OAR_SIM_URL") else {
         return Err(usage("there is no simulated world", &std::io::Error::other("OAR_SIM_URL is not set"), SERVE));
     };
@@ -137,7 +134,7 @@ async fn ask(call: &Invocation, method: Method, path: &str, body: Option<&Value>
         let error = std::io::Error::other(answer["error"].as_str().unwrap_or("refused").to_owned());
         return Err(usage("the world refuses", &error, "oar sim event lists what can happen"));
     }
-    Ok(answer)
+    serde_json::from_value(answer).map_err(|error| usage("that is no world of this version of oar", &error, SERVE))
 }
 
 fn usage(what: &str, error: &dyn std::error::Error, next: &str) -> ErrorReport {
@@ -146,17 +143,21 @@ fn usage(what: &str, error: &dyn std::error::Error, next: &str) -> ErrorReport {
     report
 }
 
-fn list<'v>(world: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
-    world[name].as_array().into_iter().flatten()
+/// An event with its time, on a line of its own.
+fn dated(event: &ComingEvent) -> String {
+    format!("  {}  {}", event.at, event.event)
 }
 
-/// Events with their times, one line each.
-fn dated<'v>(answer: &'v Value, name: &str) -> impl Iterator<Item = String> + use<'v> {
-    list(answer, name)
-        .map(|event| format!("  {}  {}", event["at"].as_str().unwrap_or("?"), event["event"].as_str().unwrap_or("?")))
+/// An answer of the world as a document of ours.
+#[derive(Serialize)]
+struct WithOk<'a, T: Serialize> {
+    #[serde(flatten)]
+    answer: &'a T,
+    ok: bool,
 }
 
-fn with_ok(mut answer: Value) -> Value {
-    answer["ok"] = true.into();
-    answer
+impl<'a, T: Serialize> WithOk<'a, T> {
+    const fn of(answer: &'a T) -> Self {
+        Self { answer, ok: true }
+    }
 }
