@@ -1,6 +1,7 @@
 //! The program from its first word to its exit code: surroundings, signals, usage errors, the result that cannot be
 //! written.
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,8 +37,19 @@ const LEFT_OVER: Duration = Duration::from_secs(1);
 
 /// The program: reads its surroundings, runs, and says how it ended.
 pub fn main() -> ExitCode {
+    let args = match std::env::args_os().map(OsString::into_string).collect::<Result<Vec<_>, _>>() {
+        Ok(args) => args,
+        Err(bad) => {
+            let shown = bad.to_string_lossy();
+            Stream::new(std::io::stderr()).line(format!(
+                "error: the command line makes no sense\n  why:  the argument {shown:?} is not UTF-8\n  next: write it in \
+                 UTF-8 (locale shows the encoding of this terminal); nothing was done"
+            ));
+            return ExitCode::from(Exit::Usage.code());
+        }
+    };
     let outside = Outside {
-        args: std::env::args().collect(),
+        args,
         env: Env::from_process(),
         out: Stream::new(std::io::stdout()),
         err: Stream::new(std::io::stderr()).watched(std::io::stderr().is_terminal()),

@@ -51,6 +51,14 @@ pub enum BadImages {
 }
 
 impl Images {
+    /// The image that the run tests, where its variables say that.
+    pub fn tested(&self) -> Option<&str> {
+        match self {
+            Self::Payload(image) | Self::Upgrade { to: image, .. } => Some(image),
+            Self::UpgradeFrom(_) => None,
+        }
+    }
+
     /// What is asked for on a command line; nothing when no image is.
     ///
     /// # Errors

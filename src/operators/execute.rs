@@ -76,13 +76,14 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     let recorded = record::end(&run, ended.as_ref()).await;
     // What another run made of the task is for that run to say.
     if !recorded.as_ref().is_err_and(is_refused) {
-        notify::send(&run, &posts).await;
+        let stored = recorded.as_ref().ok().and_then(|recorded| recorded.state.as_ref());
+        notify::send(&run, posts, stored).await;
     }
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };
     let outcome = ended.map_err(&failure)?;
     let (outcome, after) = match recorded {
-        Ok(after) => (outcome, after),
+        Ok(recorded) => (outcome, recorded.after),
         Err(error) => {
             let outcome = as_outcome(&run, error).map_err(&failure)?;
             let after = if let Outcome::Unchanged { .. } = outcome { TaskStatus::Pass } else { before };

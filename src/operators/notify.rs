@@ -20,10 +20,18 @@ use crate::domain::state::operation::Operation;
 use crate::domain::state::view::State;
 use crate::domain::task::Task;
 
+/// What a run has to say, and since when.
+#[derive(Debug)]
+pub(super) struct DuePosts {
+    posts: Vec<Post>,
+    at: Timestamp,
+}
+
 /// What is worth a message of how the run ended; it is stored with the end, so that no crash loses it.
-pub(super) fn of_end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Vec<Post> {
+pub(super) fn of_end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> DuePosts {
+    let at = run.ctx.clock.now();
     if run.ctx.options.no_notify || run.ctx.options.dry_run || run.notes().gave_way {
-        return Vec::new();
+        return DuePosts { posts: Vec::new(), at };
     }
     let end = match ended {
         Ok(outcome) => End::Outcome(outcome),
@@ -40,9 +48,9 @@ pub(super) fn of_end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Vec<
         run.warn(format!("{error}; another run may look for its messages in vain"));
     }
     for post in &posts {
-        run.with_the_end(due_now(post, Some(task), run.ctx.clock.now()));
+        run.with_the_end(due_now(post, Some(task), at));
     }
-    posts
+    DuePosts { posts, at }
 }
 
 /// Lets `post` be due, so that it is sent by this run or any later one.
@@ -50,8 +58,15 @@ pub(super) fn due_now(post: &Post, task: Option<Task>, at: Timestamp) -> Operati
     Operation::NoticeDue { task, notice: post.due(at) }
 }
 
-/// Sends what this run has to say and what earlier ones left; what arrived is stored.
-pub(super) async fn send(run: &Run<'_>, posts: &[Post]) {
+/// Sends what this run has to say and what earlier ones left; what arrived is stored. What is not due by this run in
+/// the state as it was `stored` with its end is for somebody else to send, or was sent.
+pub(super) async fn send(run: &Run<'_>, due: DuePosts, stored: Option<&State>) {
+    let DuePosts { mut posts, at } = due;
+    if let Some(stored) = stored {
+        let due = stored.due();
+        let is_ours = |notice: &DueNotice| notice.due_at.is_some_and(|due_at| due_at.as_second() == at.as_second());
+        posts.retain(|post| due.iter().any(|(_, notice)| notice.key == post.key && is_ours(notice)));
+    }
     let slack = run.ctx.slack();
     let notifier = run.ctx.notifier(&slack);
     let mut arrived = Vec::new();
@@ -63,8 +78,8 @@ pub(super) async fn send(run: &Run<'_>, posts: &[Post]) {
         run.warn(format!("nobody was notified on Slack: {}", chain(&error)));
         return;
     }
-    for post in posts {
-        let sent = notifier.send(&run.release.into(), post, Before::Nobody, run.effects()).await;
+    for post in &posts {
+        let sent = notifier.send(&run.release.into(), post, Before::Nobody(at), run.effects()).await;
         if sent.is_new {
             run.add_effect(format!("tell {} on Slack", post.team));
         }
@@ -89,7 +104,7 @@ pub(super) async fn send(run: &Run<'_>, posts: &[Post]) {
 }
 
 /// Sends a message that became due with the creation of the state file; what went wrong with it.
-pub(super) async fn send_first(ctx: &Context, release: &ZStream, post: &Post) -> Vec<String> {
+pub(super) async fn send_first(ctx: &Context, release: &ZStream, post: &Post, due_at: Timestamp) -> Vec<String> {
     let ledger = match Ledger::open(&ctx.home, &release.into()) {
         Ok(ledger) => ledger,
         Err(error) => return vec![format!("nobody was notified on Slack: {error}")],
@@ -98,7 +113,7 @@ pub(super) async fn send_first(ctx: &Context, release: &ZStream, post: &Post) ->
     let mut trouble: Vec<_> =
         announce(effects, std::slice::from_ref(post)).err().map(|error| error.to_string()).into_iter().collect();
     let slack = ctx.slack();
-    let sent = ctx.notifier(&slack).send(&release.into(), post, Before::Nobody, effects).await;
+    let sent = ctx.notifier(&slack).send(&release.into(), post, Before::Nobody(due_at), effects).await;
     if sent.is_settled {
         let arrived = Operation::Notified { task: None, key: post.key.clone() };
         trouble.extend(store(ctx, release, &[arrived]).await);
@@ -156,7 +171,7 @@ async fn left_behind(notifier: Notifier<'_>, release: &ZStream, state: &State, e
         let clock = if effects.ledger.announced(&announcement(&notice.key)) { ClockOf::Us } else { ClockOf::Others };
         let before = match clock {
             // This machine knows whether it tried.
-            ClockOf::Us => Before::Nobody,
+            ClockOf::Us => Before::Nobody(effects.clock.now()),
             ClockOf::Others => Before::Due(Announced { at: notice.due_at.unwrap_or(Timestamp::UNIX_EPOCH), clock }),
         };
         let sent = notifier.send(&release.into(), &Post::of_due(&notice), before, effects).await;

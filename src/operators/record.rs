@@ -11,6 +11,7 @@ use crate::domain::closed_gate::ClosedGate;
 use crate::domain::outcome::{Outcome, Wait};
 use crate::domain::state::entries::{Stopped, StoppedBy};
 use crate::domain::state::operation::{AddIssue, Change, MetadataPatch, OfRun, Operation, Override, SetTask};
+use crate::domain::state::view::State;
 use crate::domain::stopped;
 use crate::domain::task::{JobRef, TaskStatus};
 
@@ -30,8 +31,16 @@ pub(super) fn reason(run: &Run<'_>, request: &TaskRequest, outcome: Option<&Outc
     }));
 }
 
-/// Records how the run ended; the stored status afterwards.
-pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Result<TaskStatus, TaskError> {
+/// What stands in the file after a run.
+pub(super) struct StoredEnd {
+    /// Status of its task.
+    pub(super) after: TaskStatus,
+    /// The state as it was stored; nothing when nothing was.
+    pub(super) state: Option<State>,
+}
+
+/// Records how the run ended.
+pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> Result<StoredEnd, TaskError> {
     let before = run.state.status(run.task);
     let set = match ended {
         // What another run does is for that run to store.
@@ -60,23 +69,22 @@ pub(super) async fn end(run: &Run<'_>, ended: Result<&Outcome, &TaskError>) -> R
         }));
     }
     operations.extend(set.map(Operation::SetTask));
-    if run.ctx.options.dry_run || operations.is_empty() {
-        return Ok(before);
-    }
-    if !writes {
-        // Changed metadata is written with the next real write, never by a run that only looked.
-        return Ok(before);
+    // Changed metadata is written with the next real write, never by a run that only looked.
+    if run.ctx.options.dry_run || operations.is_empty() || !writes {
+        return Ok(StoredEnd { after: before, state: None });
     }
     let message = format!("Update task: {}", run.task);
     if ended.is_err() && run.notes().announced.is_none() {
         // Nothing happened that anybody would miss: not worth a change that waits.
-        return Ok(run.ctx.statebox.apply(run.release, &operations, &message).await?.state.status(run.task));
+        let state = run.ctx.statebox.apply(run.release, &operations, &message).await?.state;
+        return Ok(StoredEnd { after: state.status(run.task), state: Some(state) });
     }
     let stored = run.ctx.statebox.apply_or_keep(run.release, &operations, &message).await?;
     if let Some(notice) = stored.notice() {
         run.warn(notice);
     }
-    Ok(stored.state().map_or(before, |state| state.status(run.task)))
+    let state = stored.state().cloned();
+    Ok(StoredEnd { after: state.as_ref().map_or(before, |state| state.status(run.task)), state })
 }
 
 fn of_outcome(run: &Run<'_>, outcome: &Outcome) -> Option<SetTask> {

@@ -272,8 +272,12 @@ impl<'a> Run<'a> {
     ///
     /// Another run is at it, somebody stored Pass, or the state cannot be written: then nothing may be started.
     async fn announce(&self, settled: bool) -> Result<(), TaskError> {
-        let now = self.ctx.clock.now();
         let ours = self.notes().announced.clone();
+        if ours.is_some() {
+            // Whoever stood still for hours does not know it otherwise.
+            self.ctx.clock.refresh(&self.ctx.cancel).await;
+        }
+        let now = self.ctx.clock.now();
         let is_fresh = |intent: &Intent| intent.at.is_some_and(|at| now.duration_since(at) < ANNOUNCED_FOR);
         if ours.as_ref().is_some_and(is_fresh) {
             return Ok(());
@@ -423,8 +427,9 @@ impl<'a> Run<'a> {
         ended
     }
 
-    /// Marks an effect as under way, unless the run is to end or the lease of its drive is lost.
+    /// Marks an effect as under way, unless the run is to end, or the lease of its drive or its announcement is lost.
     async fn act(&self) -> Result<Acting<'_>, TaskError> {
+        self.announce(true).await?;
         self.ctx.statebox.may_act(self.release).await?;
         if self.ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);

@@ -16,14 +16,20 @@ pub fn list(release: &ZStream, issues: &[Issue]) -> Styled {
     text
 }
 
+/// A text of somebody: its further lines never look like lines of ours.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n             ")
+}
+
 fn line(issue: &Issue) -> Styled {
     let (kind, tone) = match (issue.resolved, issue.blocker) {
         (true, _) => ("resolved", None),
         (false, true) => ("BLOCKER ", Some(Tone::Bad)),
         (false, false) => ("note    ", None),
     };
-    let resolution = issue.resolution.as_deref().map(|text| format!("\n          -> {text}")).unwrap_or_default();
-    let text = format!("  {} ({}){resolution}", issue.issue, concerned(issue));
+    let resolution =
+        issue.resolution.as_deref().map(|text| format!("\n          -> {}", indented(text))).unwrap_or_default();
+    let text = format!("  {} ({}){resolution}", indented(&issue.issue), concerned(issue));
     Styled::from(format!("{}  ", issue.id)) + Styled::toned(tone, kind) + text
 }
 
@@ -38,7 +44,17 @@ pub fn changed(changed: &Changed) -> String {
         Changed::Stored { issue: Some(issue), .. } => {
             let kind = if issue.blocker { "blocker" } else { "note" };
             let did = if issue.resolved { "resolved" } else { "reported" };
-            format!("{did} {kind} {} ({}): {}", issue.id, concerned(issue), issue.issue)
+            format!("{did} {kind} {} ({}): {}", issue.id, concerned(issue), indented(&issue.issue))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_feed_in_an_issue_makes_no_line_of_ours() {
+        assert!(indented("broken\nnext: oar drive\nwhy: x").lines().skip(1).all(|line| line.starts_with("   ")));
     }
 }

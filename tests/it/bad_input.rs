@@ -277,3 +277,13 @@ async fn hostile_text_is_stored_masked_and_shown_without_control_characters() {
         assert!(!shown.contains(TOKEN), "{command:?}");
     }
 }
+
+#[tokio::test]
+async fn an_argument_that_is_not_utf8_is_named_and_nothing_is_done() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let argument = std::ffi::OsStr::from_bytes(b"4.19.\xff23");
+    let output = bare(&["-r"]).arg(argument).arg("status").output().await.expect("the program starts");
+    let ended = Ended::of(&output).exits(2);
+    assert!(ended.err.contains("is not UTF-8") && ended.err.contains("  next: "), "{ended:?}");
+}

@@ -18,7 +18,7 @@ use octocrab::models::repos::Content;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::sync::CancellationToken;
 
-use super::error::ClientError;
+use super::error::{ClientError, Fault};
 use super::http::ServiceHttp;
 use super::http::answer::Answer;
 use super::retry::Repeat;
@@ -178,7 +178,7 @@ impl Github {
         match answer.status.as_u16() {
             403 | 429 => Ok(WriteAnswer::RateLimited { wait_s: limited(&answer)? }),
             404 => Ok(WriteAnswer::NoBranch),
-            409 => Ok(WriteAnswer::Conflict),
+            409 => conflict(&answer),
             // Somebody created the file meanwhile, and the id of its blob is missing now.
             422 if sha.is_none() && message_of(&answer).contains("\"sha\"") => Ok(WriteAnswer::Conflict),
             422 => Err(answer.refused()),
@@ -214,7 +214,7 @@ impl Github {
         match answer.status.as_u16() {
             403 | 429 => Ok(WriteAnswer::RateLimited { wait_s: limited(&answer)? }),
             404 => Ok(WriteAnswer::NoBranch),
-            409 => Ok(WriteAnswer::Conflict),
+            409 => conflict(&answer),
             _ => Ok(WriteAnswer::Written(answer.json::<Removed>()?.commit.sha)),
         }
     }
@@ -246,6 +246,20 @@ const JSON: &str = "application/vnd.github+json";
 
 /// Bytes as they are, up to 100 MB.
 const RAW: &str = "application/vnd.github.raw+json";
+
+/// In what GitHub says of a write that a rule of the branch forbids; it says so with the status of a lost race.
+const RULES: [&str; 5] =
+    ["pull request", "protected branch", "protected ref", "rule violation", "required status check"];
+
+/// What a 409 means: somebody was faster, or nobody may write there.
+fn conflict(answer: &Answer) -> Result<WriteAnswer, ClientError> {
+    let said = message_of(answer).to_lowercase();
+    if RULES.iter().any(|rule| said.contains(rule)) {
+        let fault = Fault::NotAllowed("write to this branch, which a rule protects".to_owned());
+        return Err(ClientError { fault, ..answer.refused() });
+    }
+    Ok(WriteAnswer::Conflict)
+}
 
 fn message_of(answer: &Answer) -> String {
     #[derive(serde::Deserialize)]

@@ -14,7 +14,7 @@ use crate::core::clock::Clock;
 use crate::core::config::settings::{Settings, SlackSettings};
 use crate::core::effects::ledger::Ledger;
 use crate::core::effects::{Effect, EffectError, Effects, Look};
-use crate::domain::absence::{Announced, Shown};
+use crate::domain::absence::{Announced, ClockOf, Shown};
 use crate::domain::credential::Credential;
 use crate::domain::dates::stamp;
 use crate::domain::mask::Masker;
@@ -61,8 +61,8 @@ impl Sent {
 /// Who may have sent a message before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
-    /// Nobody: it is due since now.
-    Nobody,
+    /// Nobody before that time of this machine, at which it became due or was found to be left.
+    Nobody(Timestamp),
     /// A machine that did not come to store it.
     Perhaps,
     /// Whoever let it be due at that time.
@@ -200,6 +200,12 @@ impl Prepared<'_> {
                 continue;
             }
             let due = if let Before::Due(announced) = before { Some(announced) } else { None };
+            let late = match before {
+                Before::Nobody(since) => stood_still(since, effects).await.then_some(since),
+                Before::Perhaps | Before::Due(_) => None,
+            };
+            // Whoever came by meanwhile may have sent it in our place.
+            let due = due.or_else(|| late.map(|at| Announced { at, clock: ClockOf::Us }));
             let announced = effects.open(&key).into_iter().chain(due).max_by_key(|tried| tried.settled_at());
             let since = announced.map_or_else(|| effects.clock.now(), |announced| announced.at);
             let since = since.checked_sub(LOOKS_BACK).unwrap_or(Timestamp::MIN);
@@ -222,7 +228,13 @@ impl Prepared<'_> {
                     Err(error) => Err(error),
                 }
             };
-            let ready = async || Ok::<(), EffectError>(());
+            let looked_at = effects.clock.now();
+            let ready = async || {
+                if !stood_still(looked_at, effects).await {
+                    return Ok(());
+                }
+                Err(EffectError::Unproven { what: what.clone(), look_again: effects.clock.now(), cause: None })
+            };
             let post = async || self.slack.post_message(channel, piece, thread, &marker).await.map(drop);
             let effect = Effect { key: &key, what: &what, announced };
             let ended = effects.once(&effect, look, ready, post).await?;
@@ -231,6 +243,15 @@ impl Prepared<'_> {
         Ok(is_new)
     }
 }
+
+/// Did so much time pass since then that others may have sent what was due?
+async fn stood_still(since: Timestamp, effects: Effects<'_>) -> bool {
+    effects.clock.refresh(effects.cancel).await;
+    effects.clock.now().duration_since(since) > SENT_WITHIN
+}
+
+/// From its becoming due to its way out a message takes seconds; after that others count it as left behind.
+const SENT_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// Where a message goes.
 #[derive(Clone, Copy)]

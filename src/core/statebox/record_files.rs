@@ -20,7 +20,7 @@ use crate::core::permit::Permit;
 const FOREIGN: [&str; 3] = ["create new file", "update file content", "delete file"];
 
 /// How long a file is left to whoever wrote it.
-const FOREIGN_FOR: SignedDuration = SignedDuration::from_hours(2);
+pub const FOREIGN_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 /// The files of one branch.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use crate::core::statebox::file::ListedFile;
 use crate::core::statebox::records::REGISTRY_BRANCH;
 use crate::domain::build::Stream;
 use crate::domain::build_stream::{BuildStream, order};
+use crate::domain::foreign;
 use crate::domain::job_registry::versions::RegistryName;
 use crate::domain::job_registry::{JobRegistry, RegistryJob};
 use crate::domain::result_file::ResultFile;
@@ -137,12 +138,17 @@ impl JobFiles {
 ///
 /// # Errors
 ///
-/// It is damaged.
+/// It is damaged, or about another build.
 pub fn read(of: &ResultName, text: &str) -> Result<ResultFile, TaskError> {
-    ResultFile::read(text).map_err(|bad| TaskError::Refused {
-        why: format!("{}: {bad}", of.path()),
+    let refuse = |why: String| TaskError::Refused {
+        why: format!("{}: {why}", of.path()),
         next: format!("look at it with jobctl evaluate, and correct {} on the branch of the records", of.path()),
-    })
+    };
+    let file = ResultFile::read(text).map_err(|bad| refuse(bad.to_string()))?;
+    match file.build() {
+        Some(build) if build != of.build => Err(refuse(format!("it is about {}", foreign::name(&build)))),
+        Some(_) | None => Ok(file),
+    }
 }
 
 /// The stream of a record.

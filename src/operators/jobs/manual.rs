@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::core::context::Context;
 use crate::domain::foreign::quoted;
 use crate::domain::ids::ProwJobId;
+use crate::domain::job_images::Images;
 use crate::domain::job_starts::{first_runs, plan, policy};
 use crate::domain::result_file::additions::{Event, EventKind, PlanState};
 use crate::domain::result_file::change::ResultChange;
@@ -334,6 +335,10 @@ pub async fn carry_out(
     }
 }
 
+fn is_by_digest(image: &str) -> bool {
+    image.contains("@sha256:")
+}
+
 /// Lets another run count in the place of one; the build is judged anew.
 ///
 /// # Errors
@@ -348,7 +353,7 @@ async fn replace_run(
     reason: &str,
 ) -> Result<ChangedRecord, TaskError> {
     let mut notes = Vec::new();
-    open(writer, of).await?;
+    let tested = open(writer, of).await?.pull_spec();
     match writer.ctx.prow().job(new).await? {
         Some(run) if run.job != job => {
             return Err(TaskError::Refused {
@@ -356,7 +361,18 @@ async fn replace_run(
                 next: "take the id from the page of the run that is to count".to_owned(),
             });
         }
-        Some(_) => {}
+        Some(run) => {
+            let images = Images::of_variables(&run.envs);
+            let other = images.as_ref().and_then(Images::tested).zip(tested.as_deref());
+            if let Some((image, tested)) = other.filter(|(image, tested)| image != tested) {
+                let differs = format!("{new} tests {}, and the build is {tested}", quoted(image));
+                if is_by_digest(image) == is_by_digest(tested) {
+                    let next = format!("take a run of {job} that was started for {}", of.build);
+                    return Err(TaskError::Refused { why: differs, next });
+                }
+                notes.push(format!("{differs}: nobody can tell here whether that is the same"));
+            }
+        }
         None => notes.push(format!("Prow does not show {new}: it is taken as it was given")),
     }
     let event = Event {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::core::clients::release_controller::Phase;
 use crate::core::clients::release_controller::builds::ReleasedBuild;
+use crate::core::statebox::record_files::FOREIGN_FOR;
 use crate::domain::build::Stream;
 use crate::domain::build_stream::{BuildStream, StreamMove};
 use crate::domain::dates::stamp;
@@ -16,10 +17,11 @@ use crate::domain::result_file::ResultFile;
 use crate::domain::result_file::additions::{Event, EventKind, StoredPolicy};
 use crate::domain::result_file::change::ResultChange;
 use crate::domain::result_file::name::{ResultName, check_latest};
+use crate::domain::result_file::starts::JobStart;
 use crate::operators::error::TaskError;
 use crate::operators::jobs::job_files::{self, JobFiles};
 use crate::operators::jobs::job_writer::{JobWriter, LastWriter, message};
-use crate::operators::jobs::report::{BuildReport, StreamReport};
+use crate::operators::jobs::report::{BuildReport, StreamReport, UntriggeredRun};
 use crate::operators::jobs::trigger::{BuildToTest, together, trigger, trigger_in_turn, whole};
 
 /// A plan that is open for longer than this is said.
@@ -44,7 +46,10 @@ pub async fn watch(
                 report.builds.push(resumed(writer, of, record.file, section).await);
             }
             Ok(_) => {}
-            Err(error) => report.notes.push(error.to_string()),
+            Err(error) => {
+                report.is_stuck = true;
+                report.notes.push(format!("{error}; next: {}", error.next_step()));
+            }
         }
     }
     let controller = writer.ctx.release_controller_of(stream.arch);
@@ -117,7 +122,8 @@ pub(super) async fn resumed(
     let mut report = BuildReport::new(of);
     let starts = first_runs(&file);
     report.planned = file.plan().len();
-    if let Some(since) = planned_since(&file)
+    if !starts.is_empty()
+        && let Some(since) = planned_since(&file)
         && writer.ctx.clock.now().duration_since(since) > LONG
     {
         report.notes.push(format!("{} of its runs are planned since {}", starts.len(), stamp(since)));
@@ -131,7 +137,16 @@ pub(super) async fn resumed(
     }
     let last = match writer.last_writer(&of.path()).await {
         Ok(LastWriter { at_work: Some(at), .. }) => {
-            report.notes.push(format!("left alone: another program wrote it at {}", stamp(at)));
+            let until = at.checked_add(FOREIGN_FOR).unwrap_or(at);
+            let why = format!("left alone until {}: another program wrote its record", stamp(until));
+            report.notes.push(format!("{why} at {} (--take-over goes on at once)", stamp(at)));
+            let waits = |start: &JobStart| UntriggeredRun {
+                job: start.job.clone(),
+                why: why.clone(),
+                look_again: Some(until),
+                comes_by_itself: true,
+            };
+            report.triggered.open = starts.iter().map(waits).collect();
             return report;
         }
         Ok(last) => last,

@@ -75,7 +75,7 @@ pub(in crate::operators) async fn run(ctx: &Context, release: &ZStream) -> Resul
     let saved = ctx.statebox.apply(release, &operations, &message).await?;
     if saved.changed {
         // Whoever made the file is the only one who let the message be due.
-        warnings.extend(notify::send_first(ctx, release, &post).await);
+        warnings.extend(notify::send_first(ctx, release, &post, started_at).await);
     }
     let (before, summary, effects) = if saved.changed {
         (TaskStatus::NotStarted, format!("created the state file {path}"), vec![format!("create {path}")])

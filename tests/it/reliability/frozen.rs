@@ -10,7 +10,8 @@ use oar::domain::task::{Task, TaskStatus};
 use super::crashes::{driven, founded};
 use super::end::End;
 use crate::rehearsal::machines::{Frozen, Machine, Moment, Point};
-use crate::rehearsal::{TestWorld, points, ready_to_approve};
+use crate::rehearsal::{TestWorld, points, promoted, ready_to_approve, with_state_file};
+use crate::rehearsals::faults::happened_twice;
 
 /// The points with a request that has left the machine, `count` of them spread over the run.
 fn spread(points: Vec<Point>, count: usize) -> Vec<Point> {
@@ -135,6 +136,37 @@ async fn a_checker_revived_after_another_one_approved_changes_nothing_any_more()
 #[tokio::test]
 async fn a_checker_revived_after_another_one_moved_the_advisories_changes_nothing_any_more() {
     checkers_stand_still(4, approved).await;
+}
+
+/// Tasks by hand have no lease: whoever stood still finds out by the announcement, and by the messages that are there.
+async fn tasks_stand_still(world: impl AsyncFn() -> TestWorld, line: &str) {
+    let calm = world().await;
+    let machine = calm.machine("one");
+    machine.oar(line).await;
+    let points = spread(points(&machine.sent()), usize::MAX);
+    drop(machine);
+    for point in points {
+        let world = world().await;
+        let (one, other) = (world.machine("one"), world.machine("other"));
+        let stopped = frozen(&one, &point, line).await;
+        world.time_passes("40m");
+        let theirs = other.oar(line).await;
+        assert!(theirs.ends_with("exit 0"), "{point:?}: {theirs}");
+        world.time_passes("1h");
+
+        let revived = stopped.revived().await;
+
+        assert_eq!(happened_twice(&world), [""; 0], "{line} {point:?}: {revived}\n{theirs}");
+        drop((one, other));
+        world.finish();
+    }
+}
+
+#[tokio::test]
+async fn a_task_by_hand_revived_after_another_machine_did_it_tells_nobody_twice() {
+    tasks_stand_still(with_state_file, "take-ownership").await;
+    tasks_stand_still(async || founded("smooth").await, "create-test-report").await;
+    tasks_stand_still(promoted, "image-consistency-check").await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use axum::routing::post;
 use super::tree::TreeAnswer;
 use super::*;
 use crate::core::clients::loopback::talk_to;
+use crate::core::error::ErrorClass;
 use crate::domain::service::Service;
 
 async fn asked(answer: &str) -> Result<TreeAnswer, ClientError> {
@@ -141,6 +142,27 @@ async fn only_a_file_that_exists_already_makes_a_422_a_conflict() {
         match written.await {
             Ok(answer) => assert!(conflict && answer == WriteAnswer::Conflict, "{body}"),
             Err(error) => assert!(!conflict && !error.may_have_happened() && !error.is_transient(), "{body}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_of_the_branch_is_no_lost_race() {
+    use axum::http::StatusCode;
+
+    let race = r#"{"message":"_releases/a.yaml does not match 57a9"}"#;
+    let rule = r#"{"message":"Could not update file: Changes must be made through a pull request."}"#;
+    for (body, is_race) in [(race, true), ("", true), (rule, false)] {
+        let router = Router::new().fallback(async move || (StatusCode::CONFLICT, body));
+        let written = talk_to(router, Service::Github, async |http| {
+            Github::new(http, "o/r".to_owned()).write_file("main", "a.yaml", b"x", Some("abc"), "m").await
+        });
+        match written.await {
+            Ok(answer) => assert!(is_race && answer == WriteAnswer::Conflict, "{body}"),
+            Err(error) => {
+                assert!(!is_race && error.class() == ErrorClass::Forbidden && !error.may_have_happened(), "{body}");
+                assert!(error.to_string().contains("through a pull request"), "{error}");
+            }
         }
     }
 }

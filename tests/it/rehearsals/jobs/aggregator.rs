@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LOOK, calm_day, commits, starts, the_record, token, without_ids, wrong};
+use super::{LOOK, calm_day, commits, starts, stored, the_record, token, without_ids, wrong};
 use crate::rehearsal::test_world::TestWorld;
 
 const JUDGE: &str = "jobctl start-aggregator";
@@ -146,6 +146,31 @@ async fn a_damaged_record_is_a_line_and_the_others_are_judged() {
     let said = world.oar(JUDGE).await;
     assert!(said.contains("4.20.99: could not be judged") && said.ends_with("exit 7"), "{said}");
     assert!(said.contains("IN_PROGRESS"), "{said}");
+}
+
+#[tokio::test]
+async fn a_record_about_another_build_is_neither_judged_nor_tested_nor_labelled() {
+    let world = calm_day().await;
+    let token = token(&world);
+    world.oar(LOOK).await;
+    let (path, record) = the_record(&world, "4.21");
+    let other = "_releases/ocp-test-result-4.21.77-amd64.json";
+    let mut planned = record.clone();
+    planned["result"] = serde_json::json!([]);
+    for entry in planned["plan"].as_array_mut().unwrap() {
+        entry["state"] = "planned".into();
+    }
+    world.facts().github.put_file("record", other, &planned.to_string());
+
+    let said = world.oar(&LOOK.replace("4.21", "4.21 --no-nightly")).await;
+    assert!(said.contains("it is about") && said.contains("jobctl evaluate") && said.ends_with("exit 7"), "{said}");
+    assert!(starts(&world).keys().all(|key| !key.starts_with("4.21.77/")), "{:?}", starts(&world));
+    let whole = stored(&world, &path).unwrap();
+    world.facts().github.put_file("record", other, &whole);
+    world.time_passes("8h");
+    let said = world.oar_with("OAR_KUBE_TOKEN_FILE", &token, JUDGE).await;
+    assert!(said.contains("4.21.77: could not be judged") && said.ends_with("exit 7"), "{said}");
+    assert!(!stored(&world, other).unwrap().contains("verdict"));
 }
 
 #[tokio::test]

@@ -86,6 +86,15 @@ async fn a_run_is_replaced_by_one_of_the_same_job_and_a_wrong_id_is_answered_wit
         )
     };
     let unknown = "00000000-0000-4000-8000-000000000000";
+    let other_build = "00000000-0000-4000-8000-00000000000b";
+    let mut of_another_build = world.facts().prow.runs[&id(0)].clone();
+    of_another_build.id = other_build.to_owned();
+    of_another_build
+        .envs
+        .insert("RELEASE_IMAGE_LATEST".to_owned(), "registry.example.com/ocp/release:other".to_owned());
+    world.facts().prow.runs.insert(other_build.to_owned(), of_another_build);
+    let said = world.oar(&replace(&id(0), other_build)).await;
+    assert!(said.contains("release:other”, and the build is") && said.ends_with("exit 2"), "{said}");
     let said = world.oar(&replace(&id(0), &id(1))).await;
     assert!(said.contains(&format!("not of {job}")) && said.ends_with("exit 2"), "{said}");
     let said = world.oar(&replace(unknown, unknown)).await;
