@@ -77,7 +77,7 @@ pub async fn run_task(ctx: &Context, release: &ZStream, request: TaskRequest) ->
     // What another run made of the task is for that run to say.
     if !recorded.as_ref().is_err_and(is_refused) {
         let stored = recorded.as_ref().ok().and_then(|recorded| recorded.state.as_ref());
-        notify::send(&run, posts, stored).await;
+        Box::pin(notify::send(&run, posts, stored)).await;
     }
     let effects = run.effects_so_far();
     let failure = |error| TaskFailure { release: release.clone(), task, done: effects.clone(), error };

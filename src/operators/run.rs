@@ -366,9 +366,9 @@ impl<'a> Run<'a> {
             return Ok(Effected::AlreadyThere(found));
         }
         // Begins after the announcement, which may be cut off, and ends with this function.
-        self.announce(settled).await?;
+        Box::pin(self.announce(settled)).await?;
         let _acting = self.act().await?;
-        let ready = async || self.announce(true).await;
+        let ready = async || Box::pin(self.announce(true)).await;
         let ended = self.effects().once(&effect, look, ready, perform).await;
         if let Err(error) = &ended {
             self.notes().unsettled |= effect.announced.is_some() || !is_plain_refusal(error);
@@ -409,7 +409,7 @@ impl<'a> Run<'a> {
     ) -> Result<T, TaskError> {
         self.unless_dry(what)?;
         self.unless_the_clock_is_wrong()?;
-        self.announce(false).await?;
+        Box::pin(self.announce(false)).await?;
         let _acting = self.act().await?;
         let ended = self.effects().converge(key, perform).await;
         match &ended {
@@ -429,7 +429,7 @@ impl<'a> Run<'a> {
 
     /// Marks an effect as under way, unless the run is to end, or the lease of its drive or its announcement is lost.
     async fn act(&self) -> Result<Acting<'_>, TaskError> {
-        self.announce(true).await?;
+        Box::pin(self.announce(true)).await?;
         self.ctx.statebox.may_act(self.release).await?;
         if self.ctx.cancel.is_cancelled() {
             return Err(TaskError::Cancelled);

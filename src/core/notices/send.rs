@@ -76,7 +76,7 @@ impl Notifier<'_> {
             return Sent::default();
         }
         match self.prepared(subject, post).await {
-            Ok(prepared) => prepared.send(post, before, effects).await,
+            Ok(prepared) => Box::pin(prepared.send(post, before, effects)).await,
             Err(why) => Sent::warned(format!("nobody was notified on Slack: {why}")),
         }
     }
